@@ -1,0 +1,25 @@
+/**
+ * Errors a user can act on. Each names the thing, the value, what was expected and the fix; the command line prints the
+ * message without a stack trace and ends with `exitCode`.
+ */
+export class AnatomyError extends Error {
+  readonly exitCode: number = 1;
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Wrong command line or configuration. */
+export class UsageError extends AnatomyError {
+  override readonly exitCode = 2;
+}
+
+/** Missing, unreadable or inconsistent data. */
+export class DataError extends AnatomyError {
+  override readonly exitCode = 3;
+}
+
+/** LibTorch or the addon built against it is missing or unsupported. */
+export class EngineMissingError extends AnatomyError {
+  override readonly exitCode = 4;
+}
