@@ -1,0 +1,67 @@
+// State of one JavaScript environment (main thread or worker) and what the translation units share.
+#pragma once
+
+#define NAPI_VERSION 9
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <napi.h>
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace anatomy {
+
+// One per environment; LibTorch's own globals (generator, threads, allocator) stay process-wide.
+struct Environment {
+  explicit Environment(Napi::Env environment) : env(environment) {}
+  Napi::Env env;
+  Napi::FunctionReference tensorError;  // class TensorError(message, code), from TypeScript
+  std::vector<c10::OperatorHandle> operators;
+  std::vector<std::string> warnings;  // TORCH_WARN texts not yet collected
+  int64_t liveTensors = 0;
+  // Tensor handles per storage, so that a storage shared by views is reported to V8 once.
+  struct Reported {
+    int64_t handles;
+    int64_t bytes;
+  };
+  std::unordered_map<const void*, Reported> storages;
+};
+
+Environment& environmentOf(Napi::Env env);
+
+// Throws TypeScript's TensorError. `code` says what kind: libtorch, freed, foreign, argument.
+[[noreturn]] void throwTensorError(Napi::Env env, const char* code, const std::string& message);
+
+// Runs an entry point: whatever C++ throws becomes a TensorError with LibTorch's own words and without its C++ trace.
+template <typename Body>
+Napi::Value guarded(const Napi::CallbackInfo& info, Body body) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throwTensorError(info.Env(), "libtorch", error.msg());
+  } catch (const std::exception& error) {
+    throwTensorError(info.Env(), "libtorch", error.what());
+  }
+}
+
+// tensor.cc
+Napi::Value wrapTensor(Napi::Env env, at::Tensor tensor);
+at::Tensor& unwrapTensor(Napi::Env env, Napi::Value value);
+at::ScalarType parseDtype(Napi::Env env, const std::string& name);
+at::Device parseDevice(Napi::Env env, const std::string& name);
+void exportTensor(Napi::Env env, Napi::Object exports);
+
+// operators.cc
+void exportOperators(Napi::Env env, Napi::Object exports);
+
+// autograd.cc
+void exportAutograd(Napi::Env env, Napi::Object exports);
+
+// runtime.cc
+void exportRuntime(Napi::Env env, Napi::Object exports);
+void watchWarnings(Environment& environment);
+
+}  // namespace anatomy

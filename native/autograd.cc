@@ -1,0 +1,126 @@
+// Gradients, gradient mode and autocast.
+#include "addon.h"
+#include "compat.h"
+
+#include <torch/csrc/autograd/autograd.h>
+
+namespace anatomy {
+namespace {
+
+std::vector<at::Tensor> unwrapAll(Napi::Env env, const Napi::Value& value) {
+  std::vector<at::Tensor> tensors;
+  if (value.IsNull() || value.IsUndefined()) return tensors;
+  auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) tensors.push_back(unwrapTensor(env, array.Get(i)));
+  return tensors;
+}
+
+// backward(handles, gradients | null, retainGraph)
+Napi::Value backward(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    torch::autograd::backward(unwrapAll(env, info[0]), unwrapAll(env, info[1]), info[2].ToBoolean().Value());
+    return env.Undefined();
+  });
+}
+
+// grad(outputs, inputs, gradients | null, retainGraph) → handle or null (not reached) for each input
+Napi::Value grad(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto gradients =
+        torch::autograd::grad(unwrapAll(env, info[0]), unwrapAll(env, info[1]), unwrapAll(env, info[2]),
+                              info[3].ToBoolean().Value(), /*create_graph=*/false, /*allow_unused=*/true);
+    Napi::Array results = Napi::Array::New(env, gradients.size());
+    for (uint32_t i = 0; i < gradients.size(); ++i) {
+      results.Set(i, gradients[i].defined() ? wrapTensor(env, gradients[i]) : env.Null());
+    }
+    return results;
+  });
+}
+
+Napi::Value gradOf(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const at::Tensor& gradient = unwrapTensor(info.Env(), info[0]).grad();
+    return gradient.defined() ? wrapTensor(info.Env(), gradient) : info.Env().Null();
+  });
+}
+
+// setGrad(handle, handle | null)
+Napi::Value setGrad(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    unwrapTensor(env, info[0]).mutable_grad() = info[1].IsNull() ? at::Tensor() : unwrapTensor(env, info[1]);
+    return env.Undefined();
+  });
+}
+
+Napi::Value requiresGrad(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    return Napi::Boolean::New(info.Env(), unwrapTensor(info.Env(), info[0]).requires_grad());
+  });
+}
+
+Napi::Value setRequiresGrad(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    unwrapTensor(info.Env(), info[0]).requires_grad_(info[1].ToBoolean().Value());
+    return info.Env().Undefined();
+  });
+}
+
+// setGradMode(enabled) → previous
+Napi::Value setGradMode(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    bool previous = at::GradMode::is_enabled();
+    at::GradMode::set_enabled(info[0].ToBoolean().Value());
+    return Napi::Boolean::New(info.Env(), previous);
+  });
+}
+
+// enterAutocast(device, dtype | null) → token for leaveAutocast. A null dtype switches autocast off inside the scope.
+Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    at::DeviceType device = parseDevice(env, info[0].As<Napi::String>()).type();
+    compat::AutocastState previous = compat::autocastState(device);
+    compat::AutocastState next = previous;
+    next.enabled = !info[1].IsNull();
+    if (next.enabled) next.dtype = parseDtype(env, info[1].As<Napi::String>());
+    compat::setAutocastState(device, next);
+    at::autocast::increment_nesting();
+    Napi::Object token = Napi::Object::New(env);
+    token.Set("device", info[0]);
+    token.Set("enabled", Napi::Boolean::New(env, previous.enabled));
+    token.Set("dtype", Napi::Number::New(env, static_cast<double>(previous.dtype)));
+    return token;
+  });
+}
+
+Napi::Value leaveAutocast(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto token = info[0].As<Napi::Object>();
+    at::DeviceType device = parseDevice(env, token.Get("device").As<Napi::String>()).type();
+    // The outermost scope drops the cached low-precision weights: they are stale once the optimiser has stepped.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    compat::setAutocastState(device, {token.Get("enabled").ToBoolean().Value(),
+                                      static_cast<at::ScalarType>(token.Get("dtype").ToNumber().Int32Value())});
+    return env.Undefined();
+  });
+}
+
+}  // namespace
+
+void exportAutograd(Napi::Env env, Napi::Object exports) {
+  exports.Set("backward", Napi::Function::New(env, backward));
+  exports.Set("grad", Napi::Function::New(env, grad));
+  exports.Set("gradOf", Napi::Function::New(env, gradOf));
+  exports.Set("setGrad", Napi::Function::New(env, setGrad));
+  exports.Set("requiresGrad", Napi::Function::New(env, requiresGrad));
+  exports.Set("setRequiresGrad", Napi::Function::New(env, setRequiresGrad));
+  exports.Set("setGradMode", Napi::Function::New(env, setGradMode));
+  exports.Set("enterAutocast", Napi::Function::New(env, enterAutocast));
+  exports.Set("leaveAutocast", Napi::Function::New(env, leaveAutocast));
+}
+
+}  // namespace anatomy

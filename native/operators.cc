@@ -1,0 +1,237 @@
+// LibTorch's operators, called boxed: JavaScript values are converted by the operator's own schema.
+#include "addon.h"
+
+#include <cmath>
+
+namespace anatomy {
+namespace {
+
+using c10::TypeKind;
+
+std::string describe(const Napi::Value& value) {
+  if (value.IsUndefined()) return "undefined";
+  if (value.IsNull()) return "null";
+  if (value.IsArray()) return "an array";
+  if (value.IsObject()) return "an object";
+  return value.ToString().Utf8Value();
+}
+
+// Where a conversion stands, for its error message.
+struct Place {
+  Napi::Env env;
+  const c10::FunctionSchema& schema;
+  const c10::Argument& argument;
+
+  [[noreturn]] void fail(const Napi::Value& value, const std::string& expected) const {
+    throwTensorError(env, "argument", schema.name() + ": argument '" + argument.name() + "' is " + describe(value) +
+                                          ", expected " + expected);
+  }
+};
+
+int64_t toInteger(const Place& place, const Napi::Value& value) {
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (lossless) return integer;
+  } else if (value.IsNumber()) {
+    double number = value.As<Napi::Number>().DoubleValue();
+    if (std::trunc(number) == number && std::abs(number) <= 9007199254740991.0) return static_cast<int64_t>(number);
+  } else if (value.IsBoolean()) {
+    return value.As<Napi::Boolean>().Value() ? 1 : 0;
+  }
+  place.fail(value, "an integer");
+}
+
+double toDouble(const Place& place, const Napi::Value& value) {
+  if (!value.IsNumber()) place.fail(value, "a number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+bool toBool(const Place& place, const Napi::Value& value) {
+  if (!value.IsBoolean()) place.fail(value, "a boolean");
+  return value.As<Napi::Boolean>().Value();
+}
+
+// A whole number stays an integer, as a Python literal would.
+at::Scalar toScalar(const Place& place, const Napi::Value& value) {
+  if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
+  if (value.IsBigInt()) return at::Scalar(toInteger(place, value));
+  double number = toDouble(place, value);
+  if (std::trunc(number) == number && std::abs(number) <= 9007199254740991.0) {
+    return at::Scalar(static_cast<int64_t>(number));
+  }
+  return at::Scalar(number);
+}
+
+std::string toText(const Place& place, const Napi::Value& value) {
+  if (!value.IsString()) place.fail(value, "a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
+c10::IValue convert(const Place& place, const Napi::Value& value, const c10::TypePtr& type);
+
+c10::IValue convertList(const Place& place, const Napi::Value& value, const c10::TypePtr& element) {
+  // `int[2] stride` takes one integer for all, as in Python.
+  if (value.IsNumber() && place.argument.N().has_value()) {
+    int64_t count = *place.argument.N();
+    if (element->kind() == TypeKind::FloatType) {
+      return c10::IValue(std::vector<double>(count, toDouble(place, value)));
+    }
+    return c10::IValue(std::vector<int64_t>(count, toInteger(place, value)));
+  }
+  if (!value.IsArray()) place.fail(value, "an array");
+  auto array = value.As<Napi::Array>();
+  uint32_t length = array.Length();
+  switch (element->kind()) {
+    case TypeKind::TensorType: {
+      c10::List<at::Tensor> list;
+      list.reserve(length);
+      for (uint32_t i = 0; i < length; ++i) list.push_back(unwrapTensor(place.env, array.Get(i)));
+      return list;
+    }
+    case TypeKind::IntType:
+    case TypeKind::SymIntType: {
+      std::vector<int64_t> list(length);
+      for (uint32_t i = 0; i < length; ++i) list[i] = toInteger(place, array.Get(i));
+      return list;
+    }
+    case TypeKind::FloatType: {
+      std::vector<double> list(length);
+      for (uint32_t i = 0; i < length; ++i) list[i] = toDouble(place, array.Get(i));
+      return list;
+    }
+    case TypeKind::BoolType: {
+      c10::List<bool> list;
+      for (uint32_t i = 0; i < length; ++i) list.push_back(toBool(place, array.Get(i)));
+      return list;
+    }
+    default: {
+      c10::impl::GenericList list(element);
+      list.reserve(length);
+      for (uint32_t i = 0; i < length; ++i) list.push_back(convert(place, array.Get(i), element));
+      return list;
+    }
+  }
+}
+
+c10::IValue convert(const Place& place, const Napi::Value& value, const c10::TypePtr& type) {
+  switch (type->kind()) {
+    case TypeKind::OptionalType:
+      if (value.IsNull() || value.IsUndefined()) return c10::IValue();
+      return convert(place, value, type->castRaw<c10::OptionalType>()->getElementType());
+    case TypeKind::TensorType:
+      return unwrapTensor(place.env, value);
+    case TypeKind::ListType:
+      return convertList(place, value, type->castRaw<c10::ListType>()->getElementType());
+    case TypeKind::IntType:
+    case TypeKind::SymIntType:
+      return toInteger(place, value);
+    case TypeKind::FloatType:
+      return toDouble(place, value);
+    case TypeKind::BoolType:
+      return toBool(place, value);
+    case TypeKind::NumberType:
+      return toScalar(place, value);
+    case TypeKind::StringType:
+      return toText(place, value);
+    case TypeKind::DeviceObjType:
+      return parseDevice(place.env, toText(place, value));
+    case TypeKind::ScalarTypeType:
+      return static_cast<int64_t>(parseDtype(place.env, toText(place, value)));
+    case TypeKind::MemoryFormatType: {
+      std::string name = toText(place, value);
+      if (name == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
+      if (name == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
+      if (name == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
+      place.fail(value, "contiguous, channelsLast or preserve");
+    }
+    case TypeKind::LayoutType:
+      if (toText(place, value) == "strided") return static_cast<int64_t>(at::Layout::Strided);
+      place.fail(value, "strided");
+    default:
+      place.fail(value, "a " + type->str() + ", which this addon does not convert");
+  }
+}
+
+Napi::Value toJavaScript(Napi::Env env, const c10::IValue& value) {
+  if (value.isTensor()) {
+    const at::Tensor& tensor = value.toTensor();
+    return tensor.defined() ? wrapTensor(env, tensor) : env.Null();
+  }
+  if (value.isTensorList()) {
+    c10::List<at::Tensor> list = value.toTensorList();
+    Napi::Array array = Napi::Array::New(env, list.size());
+    for (uint32_t i = 0; i < list.size(); ++i) array.Set(i, wrapTensor(env, list.get(i)));
+    return array;
+  }
+  if (value.isInt()) return Napi::Number::New(env, static_cast<double>(value.toInt()));
+  if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
+  if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
+  if (value.isNone()) return env.Null();
+  throwTensorError(env, "argument", "a result of type " + value.tagKind() + " cannot be converted");
+}
+
+// findOperator(name, overload) → id, or null when this LibTorch has no such operator.
+Napi::Value findOperator(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    c10::OperatorName name(info[0].As<Napi::String>(), info[1].As<Napi::String>());
+    auto handle = c10::Dispatcher::singleton().findSchema(name);
+    if (!handle.has_value()) return env.Null();
+    Environment& environment = environmentOf(env);
+    environment.operators.push_back(*handle);
+    return Napi::Number::New(env, static_cast<double>(environment.operators.size() - 1));
+  });
+}
+
+// schemaOf(id) → the declaration as LibTorch prints it.
+Napi::Value schemaOf(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    auto& operators = environmentOf(info.Env()).operators;
+    return Napi::String::New(info.Env(), c10::toString(operators.at(info[0].ToNumber().Uint32Value()).schema()));
+  });
+}
+
+// call(id, args) → the result, an array when the operator returns several. Missing trailing arguments take the schema's
+// defaults; `undefined` in the middle does too, `null` is None.
+Napi::Value call(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    const c10::OperatorHandle& handle = environmentOf(env).operators.at(info[0].ToNumber().Uint32Value());
+    const c10::FunctionSchema& schema = handle.schema();
+    auto args = info[1].As<Napi::Array>();
+    const auto& arguments = schema.arguments();
+    std::vector<c10::IValue> stack;
+    stack.reserve(arguments.size());
+    for (uint32_t i = 0; i < args.Length(); ++i) {
+      if (i >= arguments.size()) {
+        stack.emplace_back();  // too many: checkAndNormalizeInputs says so in LibTorch's words
+        continue;
+      }
+      Napi::Value value = args.Get(i);
+      if (value.IsUndefined() && arguments[i].default_value().has_value()) {
+        stack.push_back(*arguments[i].default_value());
+      } else {
+        stack.push_back(convert({env, schema, arguments[i]}, value, arguments[i].real_type()));
+      }
+    }
+    // Without this a short stack is a segmentation fault in callBoxed, and a long one silently wrong.
+    schema.checkAndNormalizeInputs(stack);
+    handle.callBoxed(stack);
+    if (stack.empty()) return env.Undefined();
+    if (stack.size() == 1) return toJavaScript(env, stack[0]);
+    Napi::Array results = Napi::Array::New(env, stack.size());
+    for (uint32_t i = 0; i < stack.size(); ++i) results.Set(i, toJavaScript(env, stack[i]));
+    return results;
+  });
+}
+
+}  // namespace
+
+void exportOperators(Napi::Env env, Napi::Object exports) {
+  exports.Set("findOperator", Napi::Function::New(env, findOperator));
+  exports.Set("schemaOf", Napi::Function::New(env, schemaOf));
+  exports.Set("call", Napi::Function::New(env, call));
+}
+
+}  // namespace anatomy

@@ -1,0 +1,228 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { DataError } from '../errors.js';
+import { isSystemError, writeFileAtomic } from '../files.js';
+import { findRepeatedKey } from './repeatedKey.js';
+
+/**
+ * The safetensors file format (github.com/huggingface/safetensors):
+ *
+ *   u64 length of the header · header, JSON, padded with spaces to 8 bytes · the tensors' bytes, without gaps
+ *
+ * The header maps each name to `{ dtype, shape, data_offsets: [begin, end] }`, counted from the header's end, and
+ * `__metadata__` to strings by name. Everything is little-endian, as are all machines that Node runs on but one.
+ */
+export type SafetensorsDtype = 'F32' | 'F64' | 'F16' | 'BF16' | 'U8' | 'I64' | 'BOOL';
+
+export interface SafetensorsEntry {
+  dtype: SafetensorsDtype;
+  shape: number[];
+  /** Row-major, little-endian; as read, a memory block of its own, so that typed arrays can be laid over it. */
+  data: Uint8Array;
+}
+
+export interface SafetensorsFile {
+  tensors: Map<string, SafetensorsEntry>;
+  metadata: Record<string, string>;
+}
+
+export interface SafetensorsHeader {
+  /** In the order of their bytes in the file. `begin` and `end` count from the start of the file. */
+  tensors: Map<string, { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number }>;
+  metadata: Record<string, string>;
+}
+
+/** In the order in which the reference implementation lays tensors out: each then begins at a multiple of its own size. */
+const bytesPerElement: Readonly<Record<SafetensorsDtype, number>> = {
+  I64: 8,
+  F64: 8,
+  F32: 4,
+  BF16: 2,
+  F16: 2,
+  U8: 1,
+  BOOL: 1,
+};
+const dtypes = Object.keys(bytesPerElement) as SafetensorsDtype[];
+
+/** The reference implementation's limit; a length beyond it is a file of another kind. */
+const largestHeader = 100_000_000;
+const metadataKey = '__metadata__';
+
+/** Writes tensors so that the file is complete or absent; equal contents give equal bytes, whatever the map's order. */
+export function writeSafetensors(
+  path: string,
+  entries: ReadonlyMap<string, Readonly<SafetensorsEntry>>,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  const sorted = [...entries].sort(
+    ([nameA, a], [nameB, b]) =>
+      dtypes.indexOf(a.dtype) - dtypes.indexOf(b.dtype) ||
+      Buffer.compare(Buffer.from(nameA), Buffer.from(nameB)),
+  );
+  // Joined by hand: an object would move names that are whole numbers to the front.
+  const fields: string[] = [];
+  const metadataFields = Object.entries(metadata).sort(([a], [b]) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  );
+  if (metadataFields.length > 0) {
+    const texts = metadataFields.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`);
+    fields.push(`"${metadataKey}":{${texts.join(',')}}`);
+  }
+  let offset = 0;
+  for (const [name, { dtype, shape, data }] of sorted) {
+    if (name === metadataKey)
+      throw new DataError(`cannot write ${path}: no tensor may be called ${metadataKey}`);
+    const expected = byteCount(dtype, shape);
+    if (data.byteLength !== expected) {
+      throw new DataError(
+        `cannot write ${path}, tensor ${JSON.stringify(name)}: ${dtype} [${shape}] takes ${expected ?? 'an impossible number of'} bytes, got ${data.byteLength}`,
+      );
+    }
+    const end = offset + data.byteLength;
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
+    offset = end;
+  }
+  const json = Buffer.from(`{${fields.join(',')}}`, 'utf8');
+  const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  head.writeBigUInt64LE(BigInt(head.length - 8), 0);
+  json.copy(head, 8);
+  writeFileAtomic(path, [head, ...sorted.map(([, { data }]) => data)]);
+}
+
+/** Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got. */
+export function readSafetensors(path: string): SafetensorsFile {
+  return withFile(path, (file) => {
+    const header = readHeader(path, file);
+    const tensors = new Map<string, SafetensorsEntry>();
+    for (const [name, { dtype, shape, begin, end }] of header.tensors) {
+      tensors.set(name, { dtype, shape, data: readRange(path, file, begin, end) });
+    }
+    return { tensors, metadata: header.metadata };
+  });
+}
+
+/** Names, shapes and metadata without the tensors' bytes; checks as much as `readSafetensors` does. */
+export function readSafetensorsHeader(path: string): SafetensorsHeader {
+  return withFile(path, (file) => readHeader(path, file));
+}
+
+function readHeader(path: string, file: number): SafetensorsHeader {
+  const { size } = fstatSync(file);
+  if (size < 8) throw new DataError(`${path}: expected a safetensors file, got only ${size} bytes`);
+  const length = readRange(path, file, 0, 8);
+  const headerLength = Buffer.from(length.buffer).readBigUInt64LE(0);
+  if (headerLength > BigInt(Math.min(largestHeader, size - 8))) {
+    throw new DataError(
+      `${path}: the header claims ${headerLength} bytes, the file has ${size} and a header at most ${largestHeader}; it is truncated or no safetensors file`,
+    );
+  }
+  const dataStart = 8 + Number(headerLength);
+  const header = parseHeader(path, readRange(path, file, 8, dataStart));
+  const { [metadataKey]: metadata = {}, ...described } = header;
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
+    throw new DataError(`${path}: ${metadataKey} must map names to strings, got ${excerpt(metadata)}`);
+  }
+  const tensors = Object.entries(described)
+    .map(([name, value]) => [name, parseTensor(path, name, value, dataStart)] as const)
+    .sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let covered = dataStart;
+  for (const [name, { begin, end }] of tensors) {
+    if (begin !== covered) {
+      throw new DataError(
+        `${path}, tensor ${JSON.stringify(name)}: ${begin < covered ? 'overlaps the tensor before it' : 'leaves a gap'}: expected to begin at byte ${covered}, got ${begin}`,
+      );
+    }
+    covered = end;
+  }
+  if (covered !== size) {
+    throw new DataError(
+      `${path}: the tensors end at byte ${covered}, the file at ${size}${size < covered ? ': it is truncated' : ''}`,
+    );
+  }
+  return { tensors: new Map(tensors), metadata: metadata as Record<string, string> };
+}
+
+function parseHeader(path: string, bytes: Uint8Array): Record<string, unknown> {
+  let text: string;
+  let header: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    header = JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DataError(`${path}: the header is not JSON in UTF-8: ${reason}`, { cause });
+  }
+  if (!isRecord(header))
+    throw new DataError(`${path}: the header must be a JSON object, got ${excerpt(header)}`);
+  const repeated = findRepeatedKey(text);
+  if (repeated !== undefined) {
+    throw new DataError(`${path}: the header names ${JSON.stringify(repeated)} twice`);
+  }
+  return header;
+}
+
+function parseTensor(path: string, name: string, value: unknown, dataStart: number) {
+  const fail = (expected: string, got: unknown): never => {
+    throw new DataError(`${path}, tensor ${JSON.stringify(name)}: expected ${expected}, got ${excerpt(got)}`);
+  };
+  if (!isRecord(value)) return fail('{ dtype, shape, data_offsets }', value);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (!isDtype(dtype)) return fail(`dtype to be one of ${dtypes.join(', ')}`, dtype);
+  if (!isCounts(shape)) return fail('shape to be whole numbers from 0', shape);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    return fail('data_offsets to be two whole numbers', offsets);
+  const [begin, end] = offsets as [number, number];
+  const expected = byteCount(dtype, shape);
+  if (end - begin !== expected) {
+    return fail(`${expected ?? 'an impossible number of'} bytes for ${dtype} [${shape}]`, end - begin);
+  }
+  return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
+}
+
+/** Undefined where the product exceeds what a file can hold, or a size is not a whole number from 0. */
+function byteCount(dtype: SafetensorsDtype, shape: readonly number[]): number | undefined {
+  let count = bytesPerElement[dtype];
+  for (const size of shape) count *= size;
+  return isCounts(shape) && Number.isSafeInteger(count) ? count : undefined;
+}
+
+function withFile<T>(path: string, read: (file: number) => T): T {
+  let file: number | undefined;
+  try {
+    file = openSync(path, 'r');
+    return read(file);
+  } catch (cause) {
+    if (!isSystemError(cause)) throw cause;
+    throw new DataError(`cannot read ${path}: ${cause.message}`, { cause });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+function readRange(path: string, file: number, begin: number, end: number): Uint8Array {
+  const bytes = new Uint8Array(end - begin);
+  let done = 0;
+  while (done < bytes.length) {
+    const got = readSync(file, bytes, done, Math.min(bytes.length - done, 2 ** 29), begin + done);
+    if (got === 0)
+      throw new DataError(`${path}: expected ${end} bytes, got ${begin + done}: it shrank while being read`);
+    done += got;
+  }
+  return bytes;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isDtype(value: unknown): value is SafetensorsDtype {
+  return typeof value === 'string' && Object.hasOwn(bytesPerElement, value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+}
+
+function excerpt(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}

@@ -1,0 +1,68 @@
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { threadId } from 'node:worker_threads';
+import { AnatomyError } from './errors.js';
+
+/** What a file is written from: whole, or in pieces so that a large file need not be joined in memory first. */
+export type FileData = string | Uint8Array | Iterable<Uint8Array>;
+
+/** Linux writes at most 2 GiB in one call; a quarter of that leaves nothing to chance. */
+const largestWrite = 2 ** 29;
+
+/**
+ * Writes a file so that a reader, a crash or a power cut meets either the old content or the new one, never a part: a
+ * temporary file in the same folder is filled, synced and renamed over the target, then the folder is synced.
+ *
+ * A failure removes the temporary file and leaves the old file as it was. A temporary file left by a killed process is
+ * overwritten by the next process of the same id, which in a container is the usual case.
+ */
+export function writeFileAtomic(path: string, data: FileData): void {
+  const folder = dirname(path);
+  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
+  try {
+    const file = openSync(temporary, 'w');
+    try {
+      for (const piece of pieces(data)) writeFully(file, piece);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+    syncFolder(folder);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    if (!isSystemError(cause)) throw cause; // the producer of `data` failed, not the disk
+    throw new AnatomyError(`cannot write ${path}: ${cause.message}`, { cause });
+  }
+}
+
+/** True for what Node throws when the operating system refuses: `code` is ENOENT, ENOSPC, EACCES, … */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}
+
+function pieces(data: FileData): Iterable<Uint8Array> {
+  if (typeof data === 'string') return [Buffer.from(data, 'utf8')];
+  return data instanceof Uint8Array ? [data] : data;
+}
+
+function writeFully(file: number, bytes: Uint8Array): void {
+  let done = 0;
+  while (done < bytes.length) {
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, largestWrite));
+  }
+}
+
+/** Makes the rename itself last through a power cut. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return; // a folder cannot be opened there
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } catch (error) {
+    // Some network file systems cannot sync a folder; the file is complete all the same.
+    if (!isSystemError(error) || !['EINVAL', 'ENOTSUP'].includes(error.code ?? '')) throw error;
+  } finally {
+    closeSync(handle);
+  }
+}

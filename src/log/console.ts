@@ -1,0 +1,117 @@
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
+import picocolors from 'picocolors';
+
+/** Where messages go: standard error, or a stand-in. */
+export type TextStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
+
+/** Something drawn on the terminal's last line that must step aside while a message is printed: a progress bar. */
+export interface LiveLine {
+  hide(): void;
+  show(): void;
+}
+
+export interface MessageConsoleOptions {
+  /** Only warnings and errors; wins over `verbose`. */
+  quiet?: boolean;
+  /** Also details. */
+  verbose?: boolean;
+  /** Forces colours on or off (`--no-color`); left out, `NO_COLOR`, `FORCE_COLOR` and the terminal decide. */
+  color?: boolean;
+  stream?: TextStream;
+  environment?: Readonly<Record<string, string | undefined>>;
+  clock?: () => Date;
+}
+
+export interface TeeOptions {
+  /** Applied to what goes into the file, which may be shared: to take out folders, names, … */
+  redact?: (text: string) => string;
+}
+
+type Level = 'detail' | 'info' | 'success' | 'warn' | 'error';
+
+/**
+ * Messages for people, on standard error: standard output is for data. `teeTo` also appends them to a run's `train.log`, as
+ * plain text with a time stamp, all levels whatever is shown on the screen.
+ */
+export class MessageConsole {
+  readonly stream: TextStream;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** Whether a line can be redrawn in place. */
+  readonly interactive: boolean;
+  readonly #colors: ReturnType<typeof picocolors.createColors>;
+  readonly #clock: () => Date;
+  #log: { file: number; redact: (text: string) => string } | undefined;
+  #liveLine: LiveLine | undefined;
+
+  constructor(options: MessageConsoleOptions = {}) {
+    const { stream = process.stderr, environment = process.env, clock = () => new Date() } = options;
+    this.stream = stream;
+    this.quiet = options.quiet ?? false;
+    this.verbose = (options.verbose ?? false) && !this.quiet;
+    this.interactive = stream.isTTY === true && environment.TERM !== 'dumb';
+    this.#colors = picocolors.createColors(options.color ?? wantsColor(this.interactive, environment));
+    this.#clock = clock;
+  }
+
+  /** Shown with `--verbose` only. */
+  detail(text: string): void {
+    this.#say('detail', text, this.verbose, this.#colors.dim(text));
+  }
+
+  info(text: string): void {
+    this.#say('info', text, !this.quiet, text);
+  }
+
+  success(text: string): void {
+    this.#say('success', text, !this.quiet, `${this.#colors.green('✓')} ${text}`);
+  }
+
+  warn(text: string): void {
+    this.#say('warn', text, true, `${this.#colors.yellow('warning:')} ${text}`);
+  }
+
+  error(text: string): void {
+    this.#say('error', text, true, `${this.#colors.red('error:')} ${text}`);
+  }
+
+  /** From now on also appends every message to this file. */
+  teeTo(path: string, { redact = (text) => text }: TeeOptions = {}): void {
+    this.close();
+    this.#log = { file: openSync(path, 'a'), redact };
+  }
+
+  /** Ends the tee; the screen stays. */
+  close(): void {
+    if (this.#log !== undefined) closeSync(this.#log.file);
+    this.#log = undefined;
+  }
+
+  /** Messages make way for this line until `undefined` is given. */
+  setLiveLine(line: LiveLine | undefined): void {
+    this.#liveLine = line;
+  }
+
+  #say(level: Level, text: string, shown: boolean, styled: string): void {
+    if (shown) {
+      this.#liveLine?.hide();
+      this.stream.write(`${styled}\n`);
+      this.#liveLine?.show();
+    }
+    if (this.#log === undefined) return;
+    const prefix = `${this.#clock().toISOString()} ${level.padEnd(7)} `;
+    const lines = this.#log.redact(stripVTControlCharacters(text)).split('\n');
+    writeFileSync(this.#log.file, lines.map((line) => `${prefix}${line}\n`).join(''));
+  }
+}
+
+/** no-color.org first, then FORCE_COLOR as Node reads it, then whether anyone is looking. An empty variable counts as unset. */
+function wantsColor(
+  interactive: boolean,
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  if (environment.NO_COLOR) return false;
+  const { FORCE_COLOR: forced } = environment;
+  return forced ? forced !== '0' && forced !== 'false' : interactive;
+}

@@ -1,0 +1,122 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Message } from '../export/protobuf.js';
+
+export interface EventWriterOptions {
+  /** Resuming: the checkpoint's step. What earlier files say of later steps disappears from TensorBoard. */
+  resumedFrom?: number;
+  /** Seconds since 1970, written into every event and the file's name. */
+  clock?: () => number;
+}
+
+/**
+ * Writes one TensorBoard event file (`events.out.tfevents.<seconds>.anatomy`; no host name) into a run folder.
+ *
+ * A file is a sequence of records: length u64 · masked CRC32C of the length · event · masked CRC32C of the event, where an
+ * event is a protobuf message of TensorFlow's event.proto. Each record is handed to the operating system as it is written,
+ * so a crash loses none and tears at most the last one, which TensorBoard skips.
+ *
+ * Every file opens with a session START event, also a fresh run's: TensorBoard takes a run's first START for its beginning
+ * and every further one for a restart, at which it drops the points at or after that event's step.
+ */
+export class EventWriter {
+  readonly path: string;
+  readonly #file: number;
+  readonly #clock: () => number;
+
+  constructor(folder: string, { resumedFrom, clock = () => Date.now() / 1000 }: EventWriterOptions = {}) {
+    this.#clock = clock;
+    mkdirSync(folder, { recursive: true });
+    this.path = join(folder, nextFileName(folder, clock()));
+    this.#file = openSync(this.path, 'ax');
+    this.#write(this.#event(0).string(3, 'brain.Event:2'));
+    const firstStep = resumedFrom === undefined ? 0 : resumedFrom + 1;
+    const start = 1;
+    this.#write(this.#event(firstStep).message(7, new Message().int(1, start)));
+  }
+
+  /** One point on each named curve: `{ 'loss/total': 3.2 }`; slashes group curves. NaN and infinities are kept. */
+  scalars(step: number, values: Readonly<Record<string, number>>): void {
+    const summary = new Message();
+    for (const [tag, value] of Object.entries(values)) {
+      summary.message(1, new Message().string(1, tag).float(2, value));
+    }
+    this.#write(this.#event(step).message(5, summary));
+  }
+
+  /** A picture, given as an encoded PNG file. */
+  image(step: number, tag: string, png: Uint8Array): void {
+    const { height, width, colorSpace } = pngHeader(png);
+    const image = new Message().int(1, height).int(2, width).int(3, colorSpace).bytes(4, png);
+    const summary = new Message().message(1, new Message().string(1, tag).message(4, image));
+    this.#write(this.#event(step).message(5, summary));
+  }
+
+  /** Waits until everything written is on the disk: to be called before a checkpoint of the same step is saved. */
+  sync(): void {
+    fsyncSync(this.#file);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #event(step: number): Message {
+    const event = new Message().double(1, this.#clock());
+    return step === 0 ? event : event.int(2, step); // proto3 leaves zero out
+  }
+
+  #write(event: Message): void {
+    const data = event.encode();
+    const record = Buffer.alloc(data.length + 16);
+    record.writeBigUInt64LE(BigInt(data.length), 0);
+    record.writeUInt32LE(maskedCrc32c(record.subarray(0, 8)), 8);
+    record.set(data, 12);
+    record.writeUInt32LE(maskedCrc32c(data), 12 + data.length);
+    writeFileSync(this.#file, record);
+  }
+}
+
+/** TensorBoard reads a folder's files by name, so a resumed run's file must sort after the others whatever the clock says. */
+function nextFileName(folder: string, now: number): string {
+  let seconds = Math.floor(now);
+  for (const name of readdirSync(folder)) {
+    const earlier = /^events\.out\.tfevents\.(\d{10})\./.exec(name)?.[1];
+    if (earlier !== undefined) seconds = Math.max(seconds, Number(earlier) + 1);
+  }
+  return `events.out.tfevents.${String(seconds).padStart(10, '0')}.anatomy`;
+}
+
+/** Size and TensorFlow's colour space (1 gray, 2 gray + alpha, 3 RGB, 4 RGBA) from a PNG file's first chunk. */
+function pngHeader(png: Uint8Array): { height: number; width: number; colorSpace: number } {
+  const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
+  if (bytes.length < 26 || bytes.toString('latin1', 1, 4) !== 'PNG') {
+    throw new TypeError(
+      `a PNG file was expected, got ${bytes.length} bytes beginning ${bytes.toString('hex', 0, 8)}`,
+    );
+  }
+  const colorSpaces = new Map([
+    [0, 1],
+    [2, 3],
+    [3, 3], // a palette's colours
+    [4, 2],
+    [6, 4],
+  ]);
+  const colorSpace = colorSpaces.get(bytes[25]!);
+  if (colorSpace === undefined) throw new TypeError(`PNG colour type ${bytes[25]} does not exist`);
+  return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20), colorSpace };
+}
+
+const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32C (Castagnoli), rotated and shifted as TFRecord files want it, so that a CRC of data with CRCs inside stays good. */
+function maskedCrc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+  crc = ~crc >>> 0;
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
+}

@@ -1,0 +1,113 @@
+/**
+ * Anatomical consistency (paper, Eqs. 3–6): the patches of two aligned images resemble each other in the same way.
+ *
+ *   s_i = Σ_{p_i} v / ‖Σ_{p_i} v‖₂                                     (3)  patch embedding
+ *   A_ij = s_iᵀ s_j                                                    (4)  correlation matrix, per modality
+ *   L_SD = 1/(N^h N^w)² Σ_ij (A_ij^{(M_A)} − A_ij^{(M_B)})²            (5)  per pair, averaged over the pairs of the batch
+ *   L_C  = 1/|Q| Σ_{θ∈Q} L_SD^{(θ)}                                    (6)  over the maps given
+ */
+import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+
+export interface ConsistencyOptions {
+  /** The grid [N^h, N^w] of every map, or one grid for each map. */
+  patches?: readonly [number, number] | readonly (readonly [number, number])[];
+  /**
+   * `floor`: windows of ⌊H/N^h⌋ × ⌊W/N^w⌋ from the top left, the remainder dropped (paper, §2.3). `adaptive`: windows
+   * [⌊iH/N⌋, ⌈(i+1)H/N⌉), which overlap where N does not divide H (the authors' code).
+   */
+  windows?: 'floor' | 'adaptive';
+  /**
+   * `patch`: the sum over the patch is normalised, Eq. 3. `pixel`: each pixel's vector is normalised, then averaged and not
+   * normalised again, so that A_ii < 1 tells how uniform patch i is (the authors' code).
+   */
+  normalize?: 'patch' | 'pixel';
+  /** `mse`: Eq. 5. `frobenius`: ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code). */
+  distance?: 'mse' | 'frobenius';
+  /** Over the maps: `mean`, Eq. 6, or `sum` (the authors' code). */
+  reduction?: 'mean' | 'sum';
+}
+
+/**
+ * L_C of Eq. 6, a scalar.
+ * @param mapsA feature maps of modality A, each [B, C, H, W]
+ * @param mapsB those of modality B, with the same shapes
+ * @throws TensorError when the maps differ in shape or a grid is finer than its map
+ */
+export function consistencyLoss(
+  mapsA: readonly Tensor[],
+  mapsB: readonly Tensor[],
+  options: ConsistencyOptions = {},
+): Tensor {
+  const { reduction = 'mean', distance = 'mse' } = options;
+  if (mapsA.length === 0 || mapsA.length !== mapsB.length) {
+    throw new TensorError(
+      `consistencyLoss: ${mapsA.length} maps of A and ${mapsB.length} of B, expected as many and at least one`,
+    );
+  }
+  const perMap = mapsA.map((mapA, layer) => {
+    const mapB = mapsB[layer]!;
+    if (mapA.shape.length !== 4 || mapA.shape.join() !== mapB.shape.join()) {
+      throw new TensorError(
+        `consistencyLoss: map ${layer} is [${mapA.shape}] for A and [${mapB.shape}] for B, expected equal [B, C, H, W]`,
+      );
+    }
+    return inFullPrecision([mapA, mapB], (a, b) => {
+      const correlationA = correlationMatrix(a!, layer, options);
+      const correlationB = correlationMatrix(b!, layer, options);
+      return distance === 'mse'
+        ? correlationA.sub(correlationB).pow(2).mean()
+        : ops
+            .pairwiseDistance(ops.flatten(correlationA, 1, 2), ops.flatten(correlationB, 1, 2), 2, 1e-6)
+            .mean();
+    });
+  });
+  const total = perMap.reduce((sum, term) => sum.add(term));
+  return reduction === 'mean' ? total.div(perMap.length) : total;
+}
+
+/**
+ * Eq. 4: how alike the patches of one image are.
+ * @param map [B, C, H, W]
+ * @param layer for error messages and for grids given per map
+ * @returns [B, P, P] with P = N^h·N^w, patches in row-major order
+ */
+export function correlationMatrix(map: Tensor, layer: number, options: ConsistencyOptions = {}): Tensor {
+  const s = patchEmbeddings(map, layer, options);
+  return ops.bmm(ops.transpose(s, 1, 2), s);
+}
+
+/** Eq. 3. @returns s: [B, C, P] */
+function patchEmbeddings(map: Tensor, layer: number, options: ConsistencyOptions): Tensor {
+  const { windows = 'floor', normalize = 'patch' } = options;
+  const [rows, columns] = gridOf(layer, options);
+  const [, , height, width] = map.shape as [number, number, number, number];
+  if (rows > height || columns > width) {
+    throw new TensorError(
+      `consistencyLoss: a grid of ${rows}×${columns} patches is finer than map ${layer}, which is ${height}×${width}; use a coarser grid, larger images or an earlier map`,
+    );
+  }
+  const pixels = normalize === 'pixel' ? l2Normalize(map, 1) : map;
+  let patches: Tensor;
+  if (windows === 'adaptive') {
+    patches = ops.adaptiveAvgPool2d(pixels, [rows, columns]);
+  } else {
+    const window = [Math.floor(height / rows), Math.floor(width / columns)] as const;
+    const covered = ops.narrow(ops.narrow(pixels, 2, 0, window[0] * rows), 3, 0, window[1] * columns);
+    // Divisor 1 makes the average the sum of Eq. 3; normalised pixels are averaged.
+    patches = ops.avgPool2d(covered, window, window, [0, 0], false, true, normalize === 'patch' ? 1 : null);
+  }
+  const vectors = ops.flatten(patches, 2, 3);
+  return normalize === 'patch' ? l2Normalize(vectors, 1) : vectors;
+}
+
+function gridOf(layer: number, { patches = [4, 4] }: ConsistencyOptions): readonly [number, number] {
+  const grid = Array.isArray(patches[0]) ? patches[layer] : patches;
+  const valid =
+    Array.isArray(grid) && grid.length === 2 && grid.every((count) => Number.isInteger(count) && count >= 1);
+  if (!valid) {
+    throw new TensorError(
+      `consistencyLoss: patches is ${JSON.stringify(patches)}, expected [N^h, N^w] or one such grid for each map`,
+    );
+  }
+  return grid as unknown as readonly [number, number];
+}

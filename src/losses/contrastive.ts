@@ -1,0 +1,89 @@
+/**
+ * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other modality,
+ * among the batch.
+ */
+import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+
+export interface InfoNceOptions {
+  /** Temperature τ. */
+  tau?: number;
+  /**
+   * How often the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in the authors'
+   * code, which puts it before the full row (the loss is then at least ln 2).
+   */
+  positive?: 'once' | 'twice';
+}
+
+/**
+ * InfoNCE (van den Oord 2018), one direction, as in Eqs. 7 and 9:
+ * −1/N Σ_i log( exp(f_i·g_i/τ) / Σ_j exp(f_i·g_j/τ) ) over l2-normalised rows.
+ * @param f anchors [N, d], raw
+ * @param g candidates [N, d], raw; row i is the positive of anchor i
+ * @returns a scalar; chance level ln N
+ */
+export function infoNce(f: Tensor, g: Tensor, options: InfoNceOptions = {}): Tensor {
+  checkRows({ f, g });
+  return inFullPrecision([f, g], (anchors, candidates) =>
+    infoNceOfUnitRows(l2Normalize(anchors!, 1), l2Normalize(candidates!, 1), options),
+  );
+}
+
+function infoNceOfUnitRows(f: Tensor, g: Tensor, { tau = 0.07, positive = 'once' }: InfoNceOptions): Tensor {
+  if (!(tau > 0)) throw new TensorError(`infoNce: tau is ${tau}, expected a positive temperature`);
+  const logits = f.matmul(g.t()).div(tau); // [N, N] cosine similarities over τ
+  const positives = ops.diagonal(logits);
+  const row = positive === 'once' ? logits : ops.cat([ops.unsqueeze(positives, 1), logits], 1);
+  return ops.logSumExp(row, [1], false).sub(positives).mean();
+}
+
+export interface GlobalContrastiveOptions extends InfoNceOptions {
+  /**
+   * `both-directions`: L_M = A→B + B→A on the un-augmented images, Eq. 10. `clean-and-augmented`: A→B + Â→B̂ (the authors'
+   * code).
+   */
+  crossModal?: 'both-directions' | 'clean-and-augmented';
+}
+
+/** Raw embeddings [N, d] of the four views. */
+export interface PairEmbeddings {
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly aHat: Tensor;
+  readonly bHat: Tensor;
+}
+
+/**
+ * L_Glo = L_AUG + L_M of Eq. 11, not scaled by α: a scalar with chance level 4·ln N.
+ */
+export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalContrastiveOptions = {}): Tensor {
+  const { a, b, aHat, bHat } = views;
+  const { crossModal = 'both-directions' } = options;
+  checkRows({ a, b, aHat, bHat });
+  return inFullPrecision([a, b, aHat, bHat], (...raw) => {
+    const [fA, fB, fAHat, fBHat] = raw.map((rows) => l2Normalize(rows, 1)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const augA = infoNceOfUnitRows(fA, fAHat, options); // Eq. 7
+    const augB = infoNceOfUnitRows(fB, fBHat, options);
+    const aToB = infoNceOfUnitRows(fA, fB, options); // Eq. 9
+    const back =
+      crossModal === 'both-directions'
+        ? infoNceOfUnitRows(fB, fA, options)
+        : infoNceOfUnitRows(fAHat, fBHat, options);
+    return augA.add(augB).add(aToB.add(back)); // Eqs. 8, 10, 11
+  });
+}
+
+function checkRows(rows: Record<string, Tensor>): void {
+  const [[, first]] = Object.entries(rows) as [[string, Tensor]];
+  for (const [name, { shape }] of Object.entries(rows)) {
+    if (shape.length !== 2 || shape[0] === 0 || shape.join() !== first.shape.join()) {
+      throw new TensorError(
+        `contrastive loss: ${name} is [${shape}], expected [N, d] as the other views, [${first.shape}]`,
+      );
+    }
+  }
+}

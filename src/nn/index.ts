@@ -1,0 +1,11 @@
+export { Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
+export { BatchNorm, Conv3x3, Linear } from './layers.js';
+export { disposeModule, loadState, type Module, namedParameters, stateDict } from './module.js';
+export {
+  type Backbone,
+  type BackboneOutput,
+  type ForwardOptions,
+  Vgg16,
+  type Vgg16Options,
+  vgg16,
+} from './vgg.js';

@@ -1,0 +1,71 @@
+import { ops, type Random, type Tensor, tensor } from '../tensor/index.js';
+import { constant, kaimingNormal, linearUniform } from './init.js';
+import type { Module } from './module.js';
+
+/** 3×3 convolution, stride 1, padding 1, with bias. x: [B, in, H, W] → [B, out, H, W]. */
+export class Conv3x3 implements Module {
+  readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
+
+  constructor(inChannels: number, outChannels: number, random: Random) {
+    this.parameters = {
+      weight: kaimingNormal([outChannels, inChannels, 3, 3], random).setRequiresGrad(),
+      bias: constant([outChannels], 0).setRequiresGrad(),
+    };
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias } = this.parameters;
+    // A gray image stands for three equal channels: their weights add up, and the images stay a third of the size.
+    const folded = x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
+    return ops.conv2d(x, folded, bias, [1, 1], [1, 1]);
+  }
+}
+
+/**
+ * Batch normalisation over [B, H, W] (Ioffe & Szegedy 2015). In training mode it uses and records the batch's statistics:
+ * running ← 0.9 · running + 0.1 · batch (unbiased variance).
+ */
+export class BatchNorm implements Module {
+  readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly buffers: {
+    readonly running_mean: Tensor;
+    readonly running_var: Tensor;
+    readonly num_batches_tracked: Tensor;
+  };
+
+  constructor(channels: number) {
+    this.parameters = {
+      weight: constant([channels], 1).setRequiresGrad(),
+      bias: constant([channels], 0).setRequiresGrad(),
+    };
+    this.buffers = {
+      running_mean: constant([channels], 0),
+      running_var: constant([channels], 1),
+      num_batches_tracked: tensor(0, [], { dtype: 'i64' }),
+    };
+  }
+
+  /** @param momentum weight of this batch in the running statistics */
+  forward(x: Tensor, { training, momentum = 0.1 }: { training: boolean; momentum?: number }): Tensor {
+    const { weight, bias } = this.parameters;
+    const { running_mean, running_var, num_batches_tracked } = this.buffers;
+    if (training) ops.addScalar_(num_batches_tracked, 1);
+    return ops.batchNorm(x, weight, bias, running_mean, running_var, training, momentum, 1e-5, true);
+  }
+}
+
+/** x · Wᵀ + b. x: [B, in] → [B, out]. */
+export class Linear implements Module {
+  readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
+
+  constructor(inFeatures: number, outFeatures: number, random: Random) {
+    this.parameters = {
+      weight: linearUniform([outFeatures, inFeatures], inFeatures, random).setRequiresGrad(),
+      bias: linearUniform([outFeatures], inFeatures, random).setRequiresGrad(),
+    };
+  }
+
+  forward(x: Tensor): Tensor {
+    return ops.linear(x, this.parameters.weight, this.parameters.bias);
+  }
+}

@@ -1,0 +1,72 @@
+import { noGrad, ops, type Tensor, TensorError } from '../tensor/index.js';
+
+/**
+ * A part of a network: its own tensors and its parts, by the names they have in a state dict. Whether it trains is an
+ * argument of `forward`, not state.
+ */
+export interface Module {
+  readonly parameters?: Readonly<Record<string, Tensor>>;
+  /** State that is not trained, such as running statistics. */
+  readonly buffers?: Readonly<Record<string, Tensor>>;
+  readonly children?: Readonly<Record<string, Module>>;
+}
+
+/** Parameters by full name, `features.0.weight`, in the order they were declared. */
+export function namedParameters(module: Module, prefix = ''): Map<string, Tensor> {
+  return collect(module, prefix, (part) => [part.parameters]);
+}
+
+/** Parameters and buffers by full name: what a checkpoint holds. */
+export function stateDict(module: Module, prefix = ''): Map<string, Tensor> {
+  return collect(module, prefix, (part) => [part.parameters, part.buffers]);
+}
+
+function collect(
+  module: Module,
+  prefix: string,
+  tensorsOf: (module: Module) => (Readonly<Record<string, Tensor>> | undefined)[],
+  found = new Map<string, Tensor>(),
+): Map<string, Tensor> {
+  for (const tensors of tensorsOf(module)) {
+    for (const [name, tensor] of Object.entries(tensors ?? {})) found.set(`${prefix}${name}`, tensor);
+  }
+  for (const [name, child] of Object.entries(module.children ?? {})) {
+    collect(child, `${prefix}${name}.`, tensorsOf, found);
+  }
+  return found;
+}
+
+/**
+ * Copies `state` into the module's tensors, in place. Nothing is copied unless everything fits.
+ * @param partial allow tensors of the module that `state` lacks
+ * @throws TensorError that lists missing, unknown and misshapen names
+ */
+export function loadState(
+  module: Module,
+  state: ReadonlyMap<string, Tensor>,
+  { partial = false } = {},
+): void {
+  const own = stateDict(module);
+  const problems: string[] = [];
+  for (const [name, tensor] of own) {
+    const source = state.get(name);
+    if (source === undefined) {
+      if (!partial) problems.push(`${name} is missing`);
+    } else if (source.shape.join() !== tensor.shape.join()) {
+      problems.push(`${name} has shape [${source.shape}], expected [${tensor.shape}]`);
+    }
+  }
+  for (const name of state.keys()) if (!own.has(name)) problems.push(`${name} is unknown`);
+  if (problems.length > 0) {
+    const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
+    throw new TensorError(`the weights do not fit the network: ${problems.slice(0, 8).join('; ')}${more}`);
+  }
+  noGrad(() => {
+    for (const [name, source] of state) ops.copy_(own.get(name) as Tensor, source);
+  });
+}
+
+/** Frees all tensors of a module. */
+export function disposeModule(module: Module): void {
+  for (const tensor of stateDict(module).values()) tensor.dispose();
+}

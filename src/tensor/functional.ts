@@ -1,0 +1,33 @@
+/** Compositions of operators that several parts need. */
+import { autocast } from './autocast.js';
+import * as ops from './ops.js';
+import type { Tensor } from './tensor.js';
+
+/**
+ * x / max(‖x‖₂, eps) along `dim`, as torch.nn.functional.normalize: a zero row stays zero and its gradient finite.
+ */
+export function l2Normalize(x: Tensor, dim: number, eps = 1e-12): Tensor {
+  return x.div(ops.clampMin(ops.vectorNorm(x, 2, [dim], true), eps));
+}
+
+/**
+ * Runs `body` on the tensors in at least f32 and with autocast off. Losses run so: inside autocast their products would go
+ * back to bf16.
+ */
+export function inFullPrecision<T>(
+  tensors: readonly Tensor[],
+  body: (...tensors: readonly Tensor[]) => T,
+): T {
+  const device = tensors[0]?.device ?? 'cpu';
+  return autocast(
+    null,
+    () =>
+      body(
+        ...tensors.map((x) => {
+          const { dtype } = x;
+          return dtype === 'f32' || dtype === 'f64' ? x : x.to({ dtype: 'f32' });
+        }),
+      ),
+    device,
+  );
+}

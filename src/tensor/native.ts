@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EngineMissingError } from '../errors.js';
+
+/** A LibTorch tensor as the addon hands it out: opaque, only good for giving back to the addon. */
+export type Handle = { readonly tensorHandle: unique symbol };
+
+export type Dtype = 'f32' | 'f64' | 'f16' | 'bf16' | 'u8' | 'i64' | 'bool';
+export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
+export type MemoryFormat = 'contiguous' | 'channelsLast';
+
+/** What went wrong inside the engine. `libtorch` carries LibTorch's own words. */
+export type TensorErrorCode = 'libtorch' | 'freed' | 'foreign' | 'argument' | 'operator';
+
+export class TensorError extends Error {
+  readonly code: TensorErrorCode;
+  constructor(message: string, code: TensorErrorCode = 'argument') {
+    super(message);
+    this.name = 'TensorError';
+    this.code = code;
+  }
+}
+
+/** The addon's functions, one for one (native/*.cc). Everything above it goes through `Tensor` and `op`. */
+export interface Native {
+  readonly torchVersion: string;
+  readonly cudaDevices: number;
+  initialize(errorClass: typeof TensorError): void;
+  fromBytes(bytes: ArrayBufferView, shape: readonly number[], dtype: Dtype, device: string): Handle;
+  toBytes(handle: Handle): ArrayBuffer;
+  shapeOf(handle: Handle): number[];
+  dtypeOf(handle: Handle): Dtype;
+  deviceOf(handle: Handle): Device;
+  memoryFormatOf(handle: Handle): MemoryFormat | 'strided';
+  release(handle: Handle): void;
+  isReleased(handle: Handle): boolean;
+  liveTensors(): number;
+  findOperator(name: string, overload: string): number | null;
+  schemaOf(id: number): string;
+  call(id: number, args: readonly unknown[]): unknown;
+  backward(handles: readonly Handle[], gradients: readonly Handle[] | null, retainGraph: boolean): void;
+  grad(
+    outputs: readonly Handle[],
+    inputs: readonly Handle[],
+    gradients: readonly Handle[] | null,
+    retainGraph: boolean,
+  ): (Handle | null)[];
+  gradOf(handle: Handle): Handle | null;
+  setGrad(handle: Handle, gradient: Handle | null): void;
+  requiresGrad(handle: Handle): boolean;
+  setRequiresGrad(handle: Handle, required: boolean): void;
+  setGradMode(enabled: boolean): boolean;
+  enterAutocast(device: string, dtype: Dtype | null): AutocastToken;
+  leaveAutocast(token: AutocastToken): void;
+  takeWarnings(): string[];
+  manualSeed(seed: number): void;
+  getThreads(): number;
+  setThreads(threads: number): void;
+  synchronize(): void;
+  tuneAllocator(): boolean;
+  watchSignals(): void;
+  unwatchSignals(): void;
+  pendingSignal(): number;
+}
+
+export type AutocastToken = { readonly autocastToken: unique symbol };
+
+/** What the build left in native/build/current.json. */
+export interface NativeBuild {
+  readonly addon: string;
+  readonly torch: {
+    readonly version: string;
+    readonly root: string;
+    readonly source: string;
+    readonly cuda: boolean;
+  };
+}
+
+const buildFolder = fileURLToPath(new URL('../../native/build/', import.meta.url));
+const remedy = 'Run `npm run setup`, then `anatomy doctor` tells what is missing.';
+
+/** The addon that was built last. @throws EngineMissingError when there is none. */
+export function nativeBuild(): NativeBuild {
+  const file = join(buildFolder, 'current.json');
+  if (!existsSync(file)) throw new EngineMissingError(`the LibTorch addon has not been built. ${remedy}`);
+  return JSON.parse(readFileSync(file, 'utf8')) as NativeBuild;
+}
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded on first use (LibTorch takes 0.4 s) so that `--help` and `doctor` work without it. This is the only
+ * place that loads the .node file.
+ */
+export function native(): Native {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Native {
+  const { addon, torch } = nativeBuild();
+  let module: Native;
+  try {
+    module = createRequire(import.meta.url)(join(buildFolder, addon)) as Native;
+  } catch (error) {
+    throw new EngineMissingError(
+      `the addon built against LibTorch ${torch.version} in ${torch.root} does not load: ${(error as Error).message}. ${remedy}`,
+    );
+  }
+  module.initialize(TensorError);
+  module.tuneAllocator();
+  return module;
+}

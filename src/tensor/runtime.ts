@@ -1,0 +1,53 @@
+import { native } from './native.js';
+
+/** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */
+export function manualSeed(seed: number): void {
+  native().manualSeed(seed);
+}
+
+/** Threads of LibTorch's operators, process-wide. Results may differ in the last bits between thread counts. */
+export function threads(): number {
+  return native().getThreads();
+}
+
+export function setThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(`setThreads(): ${count}, expected an integer ≥ 1`);
+  }
+  native().setThreads(count);
+}
+
+export function torchVersion(): string {
+  return native().torchVersion;
+}
+
+/** CUDA devices this LibTorch can use. */
+export function cudaDevices(): number {
+  return native().cudaDevices;
+}
+
+/** Waits for all work queued on the CUDA devices; returns at once on a CPU. */
+export function synchronize(): void {
+  native().synchronize();
+}
+
+/** Texts of LibTorch's own warnings since the last call, for the log. */
+export function takeWarnings(): string[] {
+  return native().takeWarnings();
+}
+
+/**
+ * Notes SIGINT and SIGTERM instead of dying from them: `pending()` names the first, the second ends the process at once.
+ * A synchronous loop asks `pending()` at its safe points. `stop()` restores what was there before.
+ */
+export function watchSignals(): { pending: () => 'SIGINT' | 'SIGTERM' | undefined; stop: () => void } {
+  const engine = native();
+  engine.watchSignals();
+  return {
+    pending: () => {
+      const signal = engine.pendingSignal();
+      return signal === 0 ? undefined : signal === 2 ? 'SIGINT' : 'SIGTERM';
+    },
+    stop: () => engine.unwatchSignals(),
+  };
+}

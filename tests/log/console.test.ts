@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MessageConsole, type MessageConsoleOptions } from '../../src/log/console.js';
+import { Capture } from './capture.js';
+
+const escapeCode = '\u001b';
+
+function say(options: MessageConsoleOptions, isTTY = false): string {
+  const stream = new Capture(isTTY);
+  const console = new MessageConsole({ environment: {}, ...options, stream });
+  console.detail('a detail');
+  console.info('some news');
+  console.success('it worked');
+  console.warn('take care');
+  console.error('it broke');
+  return stream.text;
+}
+
+describe('what is shown', () => {
+  it('leaves out details, unless verbose', () => {
+    const lines = 'some news\n✓ it worked\nwarning: take care\nerror: it broke\n';
+    expect(say({})).toBe(lines);
+    expect(say({ verbose: true })).toBe(`a detail\n${lines}`);
+  });
+
+  it('keeps to warnings and errors when quiet, also with verbose', () => {
+    expect(say({ quiet: true })).toBe('warning: take care\nerror: it broke\n');
+    expect(say({ quiet: true, verbose: true })).toBe('warning: take care\nerror: it broke\n');
+  });
+});
+
+describe('colours', () => {
+  it.each([
+    { isTTY: true, environment: {}, colored: true },
+    { isTTY: false, environment: {}, colored: false },
+    { isTTY: true, environment: { NO_COLOR: '1' }, colored: false },
+    { isTTY: true, environment: { NO_COLOR: '' }, colored: true },
+    { isTTY: false, environment: { FORCE_COLOR: '1' }, colored: true },
+    { isTTY: true, environment: { FORCE_COLOR: '0' }, colored: false },
+    { isTTY: true, environment: { NO_COLOR: '1', FORCE_COLOR: '1' }, colored: false },
+    { isTTY: true, environment: { TERM: 'dumb' }, colored: false },
+    { isTTY: true, environment: {}, color: false, colored: false },
+    { isTTY: false, environment: { NO_COLOR: '1' }, color: true, colored: true },
+  ])('%o', ({ isTTY, environment, color, colored }) => {
+    expect(say({ environment, color }, isTTY).includes(escapeCode)).toBe(colored);
+  });
+});
+
+describe('train.log', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'console-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('gets every level as plain text with times, whatever is shown, and is appended to', () => {
+    const path = join(folder, 'train.log');
+    const clock = () => new Date(Date.UTC(2026, 0, 2, 3, 4, 5, 678));
+    for (const quiet of [true, false]) {
+      const console = new MessageConsole({ quiet, color: true, stream: new Capture(true), clock });
+      console.info('before the run folder is known');
+      console.teeTo(path, { redact: (text) => text.replaceAll('/home/me', '~') });
+      console.detail(`${escapeCode}[31mred${escapeCode}[39m`);
+      console.warn('two\nlines in /home/me/data');
+      console.close();
+      console.info('after');
+    }
+    const once = [
+      '2026-01-02T03:04:05.678Z detail  red',
+      '2026-01-02T03:04:05.678Z warn    two',
+      '2026-01-02T03:04:05.678Z warn    lines in ~/data',
+    ];
+    expect(readFileSync(path, 'utf8')).toBe([...once, ...once, ''].join('\n'));
+  });
+});
+
+it('asks a live line to step aside for what is shown only', () => {
+  const stream = new Capture(true);
+  const console = new MessageConsole({ color: false, stream });
+  console.setLiveLine({ hide: () => stream.write('<'), show: () => stream.write('>') });
+  console.detail('unseen');
+  console.info('seen');
+  console.setLiveLine(undefined);
+  console.info('alone');
+  expect(stream.text).toBe('<seen\n>alone\n');
+});
