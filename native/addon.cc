@@ -2,10 +2,18 @@
 
 namespace anatomy {
 
-Environment& environmentOf(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+const std::shared_ptr<Environment>& environmentOf(Napi::Env env) {
+  return *env.GetInstanceData<std::shared_ptr<Environment>>();
+}
+
+std::string ownWords(const std::exception& error) {
+  auto* torch = dynamic_cast<const c10::Error*>(&error);
+  std::string words = torch != nullptr ? torch->msg() : error.what();
+  return words.substr(0, words.find("\nException raised from "));
+}
 
 void throwTensorError(Napi::Env env, const char* code, const std::string& message) {
-  Environment& environment = environmentOf(env);
+  const Environment& environment = *environmentOf(env);
   if (environment.tensorError.IsEmpty()) throw Napi::Error::New(env, message);
   Napi::Value error = environment.tensorError.New({Napi::String::New(env, message), Napi::String::New(env, code)});
   throw Napi::Error(env, error);
@@ -13,19 +21,25 @@ void throwTensorError(Napi::Env env, const char* code, const std::string& messag
 
 // initialize(TensorError): the error class is TypeScript's, so that `instanceof` works.
 Napi::Value initialize(const Napi::CallbackInfo& info) {
-  environmentOf(info.Env()).tensorError = Napi::Persistent(info[0].As<Napi::Function>());
+  environmentOf(info.Env())->tensorError = Napi::Persistent(info[0].As<Napi::Function>());
   return info.Env().Undefined();
 }
 
 Napi::Object load(Napi::Env env, Napi::Object exports) {
-  auto* environment = new Environment(env);
-  env.SetInstanceData<Environment>(environment);
-  watchWarnings(*environment);
-  exports.Set("initialize", Napi::Function::New(env, initialize));
-  exportTensor(env, exports);
-  exportOperators(env, exports);
-  exportAutograd(env, exports);
-  exportRuntime(env, exports);
+  auto* environment = new std::shared_ptr<Environment>(std::make_shared<Environment>(env));
+  env.SetInstanceData<std::shared_ptr<Environment>>(environment);
+  watchWarnings(**environment);
+  try {
+    exports.Set("initialize", Napi::Function::New(env, initialize));
+    exportTensor(env, exports);
+    exportOperators(env, exports);
+    exportAutograd(env, exports);
+    exportRuntime(env, exports);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {  // e.g. LibTorch's first look at the CUDA driver
+    throw Napi::Error::New(env, ownWords(error));
+  }
   return exports;
 }
 

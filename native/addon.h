@@ -2,10 +2,13 @@
 #pragma once
 
 #define NAPI_VERSION 9
+// A worker that is being terminated cannot take an exception any more: without this, throwing one aborts the process.
+#define NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS
 #include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <napi.h>
 
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,7 +20,12 @@ struct Environment {
   explicit Environment(Napi::Env environment) : env(environment) {}
   Napi::Env env;
   Napi::FunctionReference tensorError;  // class TensorError(message, code), from TypeScript
-  std::vector<c10::OperatorHandle> operators;
+  struct Operator {
+    c10::OperatorHandle handle;
+    bool writes;  // changes an argument in place
+  };
+  std::vector<Operator> operators;
+  std::unique_ptr<c10::WarningHandler> warningHandler;
   std::vector<std::string> warnings;  // TORCH_WARN texts not yet collected
   int64_t liveTensors = 0;
   // Tensor handles per storage, so that a storage shared by views is reported to V8 once.
@@ -28,10 +36,14 @@ struct Environment {
   std::unordered_map<const void*, Reported> storages;
 };
 
-Environment& environmentOf(Napi::Env env);
+// Shared with every handle, so that it outlives them all, in whatever order Node finalises at the end of a worker.
+const std::shared_ptr<Environment>& environmentOf(Napi::Env env);
 
 // Throws TypeScript's TensorError. `code` says what kind: libtorch, freed, foreign, argument.
 [[noreturn]] void throwTensorError(Napi::Env env, const char* code, const std::string& message);
+
+// LibTorch's own words, without the C++ trace that some of its paths leave in the text.
+std::string ownWords(const std::exception& error);
 
 // Runs an entry point: whatever C++ throws becomes a TensorError with LibTorch's own words and without its C++ trace.
 template <typename Body>
@@ -40,16 +52,19 @@ Napi::Value guarded(const Napi::CallbackInfo& info, Body body) {
     return body();
   } catch (const Napi::Error&) {
     throw;
-  } catch (const c10::Error& error) {
-    throwTensorError(info.Env(), "libtorch", error.msg());
   } catch (const std::exception& error) {
-    throwTensorError(info.Env(), "libtorch", error.what());
+    throwTensorError(info.Env(), "libtorch", ownWords(error));
+  } catch (...) {
+    throwTensorError(info.Env(), "libtorch", "LibTorch threw something that is not a C++ exception");
   }
 }
 
 // tensor.cc
 Napi::Value wrapTensor(Napi::Env env, at::Tensor tensor);
 at::Tensor& unwrapTensor(Napi::Env env, Napi::Value value);
+bool isTensorHandle(Napi::Env env, Napi::Value value);
+// Corrects what V8 was told after an operator gave the tensor another storage (set_data) or resized it.
+void accountAgain(Napi::Env env, Napi::Value value);
 at::ScalarType parseDtype(Napi::Env env, const std::string& name);
 at::Device parseDevice(Napi::Env env, const std::string& name);
 void exportTensor(Napi::Env env, Napi::Object exports);

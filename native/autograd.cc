@@ -50,7 +50,18 @@ Napi::Value gradOf(const Napi::CallbackInfo& info) {
 Napi::Value setGrad(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    unwrapTensor(env, info[0]).mutable_grad() = info[1].IsNull() ? at::Tensor() : unwrapTensor(env, info[1]);
+    at::Tensor& tensor = unwrapTensor(env, info[0]);
+    at::Tensor gradient;
+    if (!info[1].IsNull()) {
+      gradient = unwrapTensor(env, info[1]);
+      // LibTorch itself takes anything here and fails much later, in the next backward pass or optimiser step.
+      if (gradient.sizes() != tensor.sizes() || gradient.scalar_type() != tensor.scalar_type() ||
+          gradient.device() != tensor.device()) {
+        auto describe = [](const at::Tensor& x) { return c10::str(x.scalar_type(), " ", x.sizes(), " on ", x.device()); };
+        throwTensorError(env, "argument", "grad is " + describe(gradient) + ", the tensor " + describe(tensor));
+      }
+    }
+    tensor.mutable_grad() = gradient;
     return env.Undefined();
   });
 }
@@ -72,7 +83,10 @@ Napi::Value setRequiresGrad(const Napi::CallbackInfo& info) {
 Napi::Value setGradMode(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     bool previous = at::GradMode::is_enabled();
-    at::GradMode::set_enabled(info[0].ToBoolean().Value());
+    bool enabled = info[0].ToBoolean().Value();
+    at::GradMode::set_enabled(enabled);
+    // Weights that autocast cast and cached without recording have no graph: reused, their gradients would silently be lost.
+    if (enabled && !previous) at::autocast::clear_cache();
     return Napi::Boolean::New(info.Env(), previous);
   });
 }
@@ -82,6 +96,9 @@ Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
     at::DeviceType device = parseDevice(env, info[0].As<Napi::String>()).type();
+    if (device != at::kCPU && device != at::kCUDA) {
+      throwTensorError(env, "argument", "autocast: device is " + info[0].As<Napi::String>().Utf8Value() + ", expected cpu or cuda");
+    }
     compat::AutocastState previous = compat::autocastState(device);
     compat::AutocastState next = previous;
     next.enabled = !info[1].IsNull();

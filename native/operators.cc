@@ -1,19 +1,27 @@
 // LibTorch's operators, called boxed: JavaScript values are converted by the operator's own schema.
 #include "addon.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <optional>
 
 namespace anatomy {
 namespace {
 
 using c10::TypeKind;
 
+constexpr int64_t kSafeInteger = 9007199254740991;  // JavaScript's Number.MAX_SAFE_INTEGER
+
 std::string describe(const Napi::Value& value) {
   if (value.IsUndefined()) return "undefined";
   if (value.IsNull()) return "null";
+  if (value.IsString()) return "'" + value.As<Napi::String>().Utf8Value() + "'";
+  if (value.IsNumber() || value.IsBoolean() || value.IsBigInt()) return value.ToString().Utf8Value();
+  if (value.IsSymbol()) return "a symbol";
   if (value.IsArray()) return "an array";
-  if (value.IsObject()) return "an object";
-  return value.ToString().Utf8Value();
+  if (value.IsFunction()) return "a function";
+  return isTensorHandle(value.Env(), value) ? "a tensor" : "an object";
 }
 
 // Where a conversion stands, for its error message.
@@ -22,11 +30,16 @@ struct Place {
   const c10::FunctionSchema& schema;
   const c10::Argument& argument;
 
-  [[noreturn]] void fail(const Napi::Value& value, const std::string& expected) const {
-    throwTensorError(env, "argument", schema.name() + ": argument '" + argument.name() + "' is " + describe(value) +
-                                          ", expected " + expected);
+  [[noreturn]] void fail(const Napi::Value& value, const std::string& expected, const char* code = "argument") const {
+    throwTensorError(env, code, schema.name() + ": argument '" + argument.name() + "' is " + describe(value) +
+                                    ", expected " + expected);
   }
 };
+
+const at::Tensor& toTensor(const Place& place, const Napi::Value& value) {
+  if (!isTensorHandle(place.env, value)) place.fail(value, "a tensor", "foreign");
+  return unwrapTensor(place.env, value);
+}
 
 int64_t toInteger(const Place& place, const Napi::Value& value) {
   if (value.IsBigInt()) {
@@ -35,9 +48,7 @@ int64_t toInteger(const Place& place, const Napi::Value& value) {
     if (lossless) return integer;
   } else if (value.IsNumber()) {
     double number = value.As<Napi::Number>().DoubleValue();
-    if (std::trunc(number) == number && std::abs(number) <= 9007199254740991.0) return static_cast<int64_t>(number);
-  } else if (value.IsBoolean()) {
-    return value.As<Napi::Boolean>().Value() ? 1 : 0;
+    if (std::trunc(number) == number && std::abs(number) <= kSafeInteger) return static_cast<int64_t>(number);
   }
   place.fail(value, "an integer");
 }
@@ -52,12 +63,13 @@ bool toBool(const Place& place, const Napi::Value& value) {
   return value.As<Napi::Boolean>().Value();
 }
 
-// A whole number stays an integer, as a Python literal would.
+// A whole number stays an integer, as a Python literal would: `i64 + 2` is i64, `i64 + 2.5` is f32. −0 counts as the
+// integer 0, because arithmetic with whole numbers yields it unasked and must not change a tensor's dtype.
 at::Scalar toScalar(const Place& place, const Napi::Value& value) {
   if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
   if (value.IsBigInt()) return at::Scalar(toInteger(place, value));
   double number = toDouble(place, value);
-  if (std::trunc(number) == number && std::abs(number) <= 9007199254740991.0) {
+  if (std::trunc(number) == number && std::abs(number) <= kSafeInteger) {
     return at::Scalar(static_cast<int64_t>(number));
   }
   return at::Scalar(number);
@@ -72,12 +84,9 @@ c10::IValue convert(const Place& place, const Napi::Value& value, const c10::Typ
 
 c10::IValue convertList(const Place& place, const Napi::Value& value, const c10::TypePtr& element) {
   // `int[2] stride` takes one integer for all, as in Python.
-  if (value.IsNumber() && place.argument.N().has_value()) {
-    int64_t count = *place.argument.N();
-    if (element->kind() == TypeKind::FloatType) {
-      return c10::IValue(std::vector<double>(count, toDouble(place, value)));
-    }
-    return c10::IValue(std::vector<int64_t>(count, toInteger(place, value)));
+  bool integers = element->kind() == TypeKind::IntType || element->kind() == TypeKind::SymIntType;
+  if (integers && value.IsNumber() && place.argument.N().has_value()) {
+    return c10::IValue(std::vector<int64_t>(*place.argument.N(), toInteger(place, value)));
   }
   if (!value.IsArray()) place.fail(value, "an array");
   auto array = value.As<Napi::Array>();
@@ -86,7 +95,7 @@ c10::IValue convertList(const Place& place, const Napi::Value& value, const c10:
     case TypeKind::TensorType: {
       c10::List<at::Tensor> list;
       list.reserve(length);
-      for (uint32_t i = 0; i < length; ++i) list.push_back(unwrapTensor(place.env, array.Get(i)));
+      for (uint32_t i = 0; i < length; ++i) list.push_back(toTensor(place, array.Get(i)));
       return list;
     }
     case TypeKind::IntType:
@@ -120,7 +129,7 @@ c10::IValue convert(const Place& place, const Napi::Value& value, const c10::Typ
       if (value.IsNull() || value.IsUndefined()) return c10::IValue();
       return convert(place, value, type->castRaw<c10::OptionalType>()->getElementType());
     case TypeKind::TensorType:
-      return unwrapTensor(place.env, value);
+      return toTensor(place, value);
     case TypeKind::ListType:
       return convertList(place, value, type->castRaw<c10::ListType>()->getElementType());
     case TypeKind::IntType:
@@ -153,6 +162,11 @@ c10::IValue convert(const Place& place, const Napi::Value& value, const c10::Typ
   }
 }
 
+// `Tensor(a!)`: the operator changes this argument in place.
+bool isWritten(const c10::Argument& argument) {
+  return argument.alias_info() != nullptr && argument.alias_info()->isWrite();
+}
+
 Napi::Value toJavaScript(Napi::Env env, const c10::IValue& value) {
   if (value.isTensor()) {
     const at::Tensor& tensor = value.toTensor();
@@ -161,10 +175,14 @@ Napi::Value toJavaScript(Napi::Env env, const c10::IValue& value) {
   if (value.isTensorList()) {
     c10::List<at::Tensor> list = value.toTensorList();
     Napi::Array array = Napi::Array::New(env, list.size());
-    for (uint32_t i = 0; i < list.size(); ++i) array.Set(i, wrapTensor(env, list.get(i)));
+    for (uint32_t i = 0; i < list.size(); ++i) array.Set(i, toJavaScript(env, c10::IValue(list.get(i))));
     return array;
   }
-  if (value.isInt()) return Napi::Number::New(env, static_cast<double>(value.toInt()));
+  if (value.isInt()) {
+    int64_t integer = value.toInt();
+    if (std::abs(integer) <= kSafeInteger) return Napi::Number::New(env, static_cast<double>(integer));
+    return Napi::BigInt::New(env, integer);
+  }
   if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
   if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
   if (value.isNone()) return env.Null();
@@ -178,26 +196,42 @@ Napi::Value findOperator(const Napi::CallbackInfo& info) {
     c10::OperatorName name(info[0].As<Napi::String>(), info[1].As<Napi::String>());
     auto handle = c10::Dispatcher::singleton().findSchema(name);
     if (!handle.has_value()) return env.Null();
-    Environment& environment = environmentOf(env);
-    environment.operators.push_back(*handle);
-    return Napi::Number::New(env, static_cast<double>(environment.operators.size() - 1));
+    const auto& arguments = handle->schema().arguments();
+    auto& operators = environmentOf(env)->operators;
+    operators.push_back({*handle, std::any_of(arguments.begin(), arguments.end(), isWritten)});
+    return Napi::Number::New(env, static_cast<double>(operators.size() - 1));
   });
 }
 
 // schemaOf(id) → the declaration as LibTorch prints it.
 Napi::Value schemaOf(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
-    auto& operators = environmentOf(info.Env()).operators;
-    return Napi::String::New(info.Env(), c10::toString(operators.at(info[0].ToNumber().Uint32Value()).schema()));
+    auto& operators = environmentOf(info.Env())->operators;
+    return Napi::String::New(info.Env(), c10::toString(operators.at(info[0].ToNumber().Uint32Value()).handle.schema()));
   });
 }
 
+// The argument that an in-place operator gave back as `result`: the same tensor under a new handle would be a second
+// owner, and freeing one of them would surprise the holder of the other.
+std::optional<uint32_t> givenBack(Napi::Env env, const Napi::Array& args, const c10::FunctionSchema& schema,
+                                  const c10::IValue& result) {
+  if (!result.isTensor()) return std::nullopt;
+  for (uint32_t i = 0; i < args.Length(); ++i) {
+    Napi::Value value = args.Get(i);
+    if (isWritten(schema.arguments()[i]) && isTensorHandle(env, value) &&
+        unwrapTensor(env, value).is_same(result.toTensor())) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
 // call(id, args) → the result, an array when the operator returns several. Missing trailing arguments take the schema's
-// defaults; `undefined` in the middle does too, `null` is None.
+// defaults; `undefined` in the middle does too, `null` is None. An in-place operator gives back the argument's own handle.
 Napi::Value call(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    const c10::OperatorHandle& handle = environmentOf(env).operators.at(info[0].ToNumber().Uint32Value());
+    const auto [handle, writes] = environmentOf(env)->operators.at(info[0].ToNumber().Uint32Value());
     const c10::FunctionSchema& schema = handle.schema();
     auto args = info[1].As<Napi::Array>();
     const auto& arguments = schema.arguments();
@@ -218,10 +252,20 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     // Without this a short stack is a segmentation fault in callBoxed, and a long one silently wrong.
     schema.checkAndNormalizeInputs(stack);
     handle.callBoxed(stack);
+    if (writes) {
+      for (uint32_t i = 0; i < args.Length(); ++i) {
+        Napi::Value value = args.Get(i);
+        if (isWritten(arguments[i]) && isTensorHandle(env, value)) accountAgain(env, value);
+      }
+    }
+    auto toResult = [&, writes = writes](const c10::IValue& value) -> Napi::Value {
+      auto same = writes ? givenBack(env, args, schema, value) : std::nullopt;
+      return same.has_value() ? args.Get(*same) : toJavaScript(env, value);
+    };
     if (stack.empty()) return env.Undefined();
-    if (stack.size() == 1) return toJavaScript(env, stack[0]);
+    if (stack.size() == 1) return toResult(stack[0]);
     Napi::Array results = Napi::Array::New(env, stack.size());
-    for (uint32_t i = 0; i < stack.size(); ++i) results.Set(i, toJavaScript(env, stack[i]));
+    for (uint32_t i = 0; i < stack.size(); ++i) results.Set(i, toResult(stack[i]));
     return results;
   });
 }

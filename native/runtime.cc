@@ -6,6 +6,8 @@
 #include <torch/cuda.h>
 
 #include <csignal>
+#include <ctime>
+#include <mutex>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -26,7 +28,7 @@ class Collector : public compat::WarningSink {
 // takeWarnings() → texts of the TORCH_WARNs since the last call
 Napi::Value takeWarnings(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
-  auto& warnings = environmentOf(env).warnings;
+  auto& warnings = environmentOf(env)->warnings;
   Napi::Array texts = Napi::Array::New(env, warnings.size());
   for (uint32_t i = 0; i < warnings.size(); ++i) texts.Set(i, Napi::String::New(env, warnings[i]));
   warnings.clear();
@@ -74,19 +76,38 @@ Napi::Value tuneAllocator(const Napi::CallbackInfo& info) {
 // Signals. A synchronous training loop never lets Node run its own handlers, so the first SIGINT or SIGTERM is only noted
 // here for the loop to see; the second ends the process at once.
 volatile std::sig_atomic_t pending = 0;
+timespec pendingSince;
+
+// One press of Ctrl-C under `npm run` arrives twice, from the terminal and forwarded by npm: that is still the first.
+constexpr double kSamePressSeconds = 0.3;
 
 void note(int signal) {
-  if (pending != 0) _exit(128 + signal);
-  pending = signal;
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (pending == 0) {
+    pendingSince = now;
+    pending = signal;
+    return;
+  }
+  double elapsed = static_cast<double>(now.tv_sec - pendingSince.tv_sec) + 1e-9 * (now.tv_nsec - pendingSince.tv_nsec);
+  if (signal != pending || elapsed > kSamePressSeconds) _exit(128 + signal);
 }
 
+std::mutex watching;
+int watchers = 0;
 struct sigaction previousInterrupt, previousTerminate;
 
+// watchSignals(): watches may overlap; the first installs the handler and the last restores what was there before.
 Napi::Value watchSignals(const Napi::CallbackInfo& info) {
+  std::lock_guard<std::mutex> lock(watching);
+  if (watchers++ > 0) return info.Env().Undefined();
   struct sigaction action = {};
   action.sa_handler = note;
   action.sa_flags = SA_RESTART;
+  // Neither interrupts the other's handler: both write `pending`.
   sigemptyset(&action.sa_mask);
+  sigaddset(&action.sa_mask, SIGINT);
+  sigaddset(&action.sa_mask, SIGTERM);
   pending = 0;
   sigaction(SIGINT, &action, &previousInterrupt);
   sigaction(SIGTERM, &action, &previousTerminate);
@@ -94,6 +115,8 @@ Napi::Value watchSignals(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value unwatchSignals(const Napi::CallbackInfo& info) {
+  std::lock_guard<std::mutex> lock(watching);
+  if (watchers == 0 || --watchers > 0) return info.Env().Undefined();
   sigaction(SIGINT, &previousInterrupt, nullptr);
   sigaction(SIGTERM, &previousTerminate, nullptr);
   return info.Env().Undefined();
@@ -107,8 +130,9 @@ Napi::Value pendingSignal(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void watchWarnings(Environment& environment) {
-  // LibTorch keeps one handler a thread and an environment lives on one thread; the collector lives as long as both.
-  compat::setWarningHandler(new Collector(environment));
+  // LibTorch keeps one handler a thread, and an environment lives on one thread.
+  environment.warningHandler = std::make_unique<Collector>(environment);
+  compat::setWarningHandler(environment.warningHandler.get());
   environment.env.AddCleanupHook([]() { compat::setWarningHandler(nullptr); });
 }
 

@@ -11,6 +11,7 @@ constexpr napi_type_tag kTensorTag = {0x616e61746f6d7931, 0x74656e736f72f00d};
 
 struct Handle {
   at::Tensor tensor;
+  std::shared_ptr<Environment> environment;
   const void* storage = nullptr;  // key in Environment::storages while reported
 };
 
@@ -18,44 +19,46 @@ void check(Napi::Env env, napi_status status) {
   if (status != napi_ok) throw Napi::Error::New(env);
 }
 
-void reportStorage(Environment& environment, Handle& handle) {
+// A storage shared by views is reported to V8 once, with the first handle that reaches it.
+void account(Handle& handle) {
   if (!handle.tensor.has_storage()) return;
   const c10::StorageImpl* storage = handle.tensor.storage().unsafeGetStorageImpl();
+  Environment& environment = *handle.environment;
   auto [entry, inserted] = environment.storages.try_emplace(storage, Environment::Reported{0, 0});
+  entry->second.handles += 1;
+  handle.storage = storage;
   if (inserted) {
     entry->second.bytes = static_cast<int64_t>(storage->nbytes());
     Napi::MemoryManagement::AdjustExternalMemory(environment.env, entry->second.bytes);
   }
-  entry->second.handles += 1;
-  handle.storage = storage;
 }
 
-void release(Environment& environment, Handle& handle) {
+void unaccount(Handle& handle) {
+  if (handle.storage == nullptr) return;
+  Environment& environment = *handle.environment;
+  auto entry = environment.storages.find(handle.storage);
+  handle.storage = nullptr;
+  if (--entry->second.handles > 0) return;
+  int64_t bytes = entry->second.bytes;
+  environment.storages.erase(entry);
+  Napi::MemoryManagement::AdjustExternalMemory(environment.env, -bytes);
+}
+
+void release(Handle& handle) {
   if (!handle.tensor.defined()) return;
-  if (handle.storage != nullptr) {
-    auto entry = environment.storages.find(handle.storage);
-    if (--entry->second.handles == 0) {
-      Napi::MemoryManagement::AdjustExternalMemory(environment.env, -entry->second.bytes);
-      environment.storages.erase(entry);
-    }
-    handle.storage = nullptr;
-  }
+  unaccount(handle);
   handle.tensor.reset();
-  environment.liveTensors -= 1;
+  handle.environment->liveTensors -= 1;
 }
 
-void finalize(napi_env env, void* data, void*) {
+void finalize(napi_env, void* data, void*) {
   auto* handle = static_cast<Handle*>(data);
-  // At the end of a worker the instance data may already be gone: then only the memory matters.
-  auto* environment = Napi::Env(env).GetInstanceData<Environment>();
-  if (environment != nullptr) release(*environment, *handle);
+  release(*handle);
   delete handle;
 }
 
 Handle* unwrapHandle(Napi::Env env, Napi::Value value) {
-  bool ours = false;
-  if (value.IsObject()) check(env, napi_check_object_type_tag(env, value, &kTensorTag, &ours));
-  if (!ours) throwTensorError(env, "foreign", "expected a tensor handle of this addon");
+  if (!isTensorHandle(env, value)) throwTensorError(env, "foreign", "expected a tensor of this addon");
   void* data = nullptr;
   check(env, napi_unwrap(env, value, &data));
   return static_cast<Handle*>(data);
@@ -74,38 +77,53 @@ const char* dtypeName(at::ScalarType dtype) {
   }
 }
 
-// fromBytes(bytes: ArrayBufferView, shape, dtype, device): copies; the view's bytes are the tensor's, row-major.
+struct Bytes {
+  void* data;
+  size_t length;
+};
+
+// Read through the view, not its buffer: Node-API has no access to a SharedArrayBuffer of its own.
+Bytes bytesOf(Napi::Env env, const Napi::Value& value) {
+  auto view = value.As<Napi::TypedArray>();
+  void* data = nullptr;
+  check(env, napi_get_typedarray_info(env, view, nullptr, nullptr, &data, nullptr, nullptr));
+  return {data, view.ByteLength()};
+}
+
+// fromBytes(bytes: typed array, shape, dtype, device): copies; the array's bytes are the tensor's, row-major.
 Napi::Value fromBytes(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    auto view = info[0].As<Napi::TypedArray>();
+    Bytes bytes = bytesOf(env, info[0]);
     auto shapeValues = info[1].As<Napi::Array>();
     std::vector<int64_t> shape;
     for (uint32_t i = 0; i < shapeValues.Length(); ++i) shape.push_back(shapeValues.Get(i).ToNumber().Int64Value());
     at::ScalarType dtype = parseDtype(env, info[2].As<Napi::String>());
     at::Device device = parseDevice(env, info[3].As<Napi::String>());
     at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-    if (tensor.nbytes() != view.ByteLength()) {
+    if (tensor.nbytes() != bytes.length) {
       throwTensorError(env, "argument", "the shape needs " + std::to_string(tensor.nbytes()) + " bytes, the data has " +
-                                            std::to_string(view.ByteLength()));
+                                            std::to_string(bytes.length));
     }
-    if (view.ByteLength() > 0) {
-      std::memcpy(tensor.data_ptr(), static_cast<const char*>(view.ArrayBuffer().Data()) + view.ByteOffset(),
-                  view.ByteLength());
-    }
+    if (bytes.length > 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
     if (!device.is_cpu()) tensor = tensor.to(device);
     return wrapTensor(env, std::move(tensor));
   });
 }
 
-// toBytes(handle) → ArrayBuffer: a copy of the values, row-major, in the tensor's own dtype.
-Napi::Value toBytes(const Napi::CallbackInfo& info) {
+// copyBytes(handle, into: typed array): a copy of the values, row-major, in the tensor's own dtype. JavaScript makes the
+// array, because its allocation can fail there with a RangeError, and here only by ending the process.
+Napi::Value copyBytes(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
     at::Tensor tensor = unwrapTensor(env, info[0]).detach().to(at::kCPU).contiguous();
-    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, tensor.nbytes());
-    if (tensor.nbytes() > 0) std::memcpy(buffer.Data(), tensor.data_ptr(), tensor.nbytes());
-    return buffer;
+    Bytes bytes = bytesOf(env, info[1]);
+    if (tensor.nbytes() != bytes.length) {
+      throwTensorError(env, "argument", "the tensor has " + std::to_string(tensor.nbytes()) + " bytes, the array " +
+                                            std::to_string(bytes.length));
+    }
+    if (bytes.length > 0) std::memcpy(bytes.data, tensor.data_ptr(), bytes.length);
+    return env.Undefined();
   });
 }
 
@@ -145,7 +163,7 @@ Napi::Value memoryFormatOf(const Napi::CallbackInfo& info) {
 // release(handle): frees the tensor now; any later use throws. Releasing twice is allowed.
 Napi::Value releaseHandle(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
-    release(environmentOf(info.Env()), *unwrapHandle(info.Env(), info[0]));
+    release(*unwrapHandle(info.Env(), info[0]));
     return info.Env().Undefined();
   });
 }
@@ -157,21 +175,41 @@ Napi::Value isReleased(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value liveTensors(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env()).liveTensors));
+  return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->liveTensors));
 }
 
 }  // namespace
 
 Napi::Value wrapTensor(Napi::Env env, at::Tensor tensor) {
-  Environment& environment = environmentOf(env);
-  auto* handle = new Handle{std::move(tensor)};
+  auto made = std::make_unique<Handle>(Handle{std::move(tensor), environmentOf(env)});
   napi_value object;
   check(env, napi_create_object(env, &object));
   check(env, napi_type_tag_object(env, object, &kTensorTag));
-  check(env, napi_wrap(env, object, handle, finalize, nullptr, nullptr));
-  environment.liveTensors += 1;
-  reportStorage(environment, *handle);
+  check(env, napi_wrap(env, object, made.get(), finalize, nullptr, nullptr));
+  Handle* handle = made.release();  // the object's now
+  handle->environment->liveTensors += 1;
+  account(*handle);
   return Napi::Value(env, object);
+}
+
+bool isTensorHandle(Napi::Env env, Napi::Value value) {
+  bool ours = false;
+  if (value.IsObject()) check(env, napi_check_object_type_tag(env, value, &kTensorTag, &ours));
+  return ours;
+}
+
+void accountAgain(Napi::Env env, Napi::Value value) {
+  Handle* handle = unwrapHandle(env, value);
+  if (!handle->tensor.has_storage() || handle->tensor.storage().unsafeGetStorageImpl() != handle->storage) {
+    unaccount(*handle);
+    account(*handle);
+    return;
+  }
+  auto& reported = handle->environment->storages.at(handle->storage);
+  int64_t change = static_cast<int64_t>(handle->tensor.storage().nbytes()) - reported.bytes;
+  if (change == 0) return;  // as after nearly every in-place operator
+  reported.bytes += change;
+  Napi::MemoryManagement::AdjustExternalMemory(env, change);
 }
 
 at::Tensor& unwrapTensor(Napi::Env env, Napi::Value value) {
@@ -203,7 +241,7 @@ at::Device parseDevice(Napi::Env env, const std::string& name) {
 
 void exportTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("fromBytes", Napi::Function::New(env, fromBytes));
-  exports.Set("toBytes", Napi::Function::New(env, toBytes));
+  exports.Set("copyBytes", Napi::Function::New(env, copyBytes));
   exports.Set("shapeOf", Napi::Function::New(env, shapeOf));
   exports.Set("dtypeOf", Napi::Function::New(env, dtypeOf));
   exports.Set("deviceOf", Napi::Function::New(env, deviceOf));

@@ -1,40 +1,42 @@
 // Builds native/*.cc into native/build/<key>/anatomy.node with the C++ compiler, keyed by LibTorch's path and version.
-// Only needs node, a C++17 compiler, LibTorch, and the headers of node-api-headers and node-addon-api (no download).
+// Only needs node, a C++ compiler, LibTorch, and the headers of node-api-headers and node-addon-api (no download, no npm).
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findLibTorch, supported } from './libtorch.mjs';
+import { compilerCommand, findProgram } from './command.mjs';
+import { Failure } from './failure.mjs';
+import { INSTALL_LINE, PIP_LINE, searchLibTorch, whyNoLibTorch } from './libtorch.mjs';
+import { withLock } from './lock.mjs';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const native = join(root, 'native');
 const build = join(native, 'build');
+const current = join(build, 'current.json');
 
-/** Builds unless an up-to-date addon is there. Returns what native/build/current.json holds. */
-export async function buildNative({ log = console.error } = {}) {
-  const torch = findLibTorch();
-  if (!torch) {
-    const where = process.env.LIBTORCH ? `LIBTORCH=${process.env.LIBTORCH} holds no` : 'found no';
-    throw new Error(
-      `${where} LibTorch (headers and libtorch_cpu.so). Install it: apt-get install -y libtorch-dev libgloo-dev libopenblas0-pthread`,
-    );
-  }
-  if (!supported(torch.version)) {
-    throw new Error(`LibTorch ${torch.version} in ${torch.root} is not supported; expected 1.13 or 2.x`);
-  }
-  const headers = (name, folder) => {
-    const local = join(root, 'node_modules', name, folder);
-    if (!existsSync(local)) throw new Error(`${name} is not installed in ${root}. Run: npm ci`);
-    return local;
-  };
-  const include = [headers('node-api-headers', 'include'), headers('node-addon-api', ''), ...torch.include];
-  const sources = readdirSync(native).filter((name) => name.endsWith('.cc'));
-  const compiler = process.env.CXX ?? 'c++';
+/** Held by whoever builds or installs in this checkout. */
+export const LOCK_FILE = join(build, 'setup.lock');
+
+/** A translation unit that includes ATen takes about this much. */
+const MEMORY_OF_A_COMPILER = 2 * 2 ** 30;
+
+/** What torch.utils.cpp_extension passes: the headers need C++20 from 2.12 on, and before that are only tested with C++17. */
+function standardFor(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > 2 || (major === 2 && minor >= 12) ? '-std=c++20' : '-std=c++17';
+}
+
+/** Commands and places of a build against this LibTorch, and digests that change when its result would. */
+function plan(torch) {
+  const headers = ['node-api-headers/include', 'node-addon-api'].map((name) =>
+    join(root, 'node_modules', name),
+  );
   const compile = [
-    '-std=c++17',
+    standardFor(torch.version),
     '-O2',
     '-fPIC',
     '-fvisibility=hidden',
@@ -44,7 +46,9 @@ export async function buildNative({ log = console.error } = {}) {
     '-DNAPI_CPP_EXCEPTIONS',
     `-D_GLIBCXX_USE_CXX11_ABI=${torch.cxx11Abi ? 1 : 0}`,
     // /usr/include is searched anyway, and naming it breaks the C++ library's #include_next.
-    ...include.filter((folder) => folder !== '/usr/include').flatMap((folder) => ['-isystem', folder]),
+    ...[...headers, ...torch.include]
+      .filter((folder) => folder !== '/usr/include')
+      .flatMap((folder) => ['-isystem', folder]),
   ];
   const link = [
     '-shared',
@@ -56,53 +60,122 @@ export async function buildNative({ log = console.error } = {}) {
     ...(torch.cuda ? ['-ltorch_cuda', '-lc10_cuda'] : []),
     ...torch.rpath.map((folder) => `-Wl,-rpath,${folder}`),
   ];
-  const digest = createHash('sha256').update(JSON.stringify([torch.lib, torch.version, process.arch]));
-  const key = `torch-${torch.version}-${digest.digest('hex').slice(0, 8)}`;
+  const compiler = compilerCommand();
+  const digest = (...parts) => createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  const key = `torch-${torch.version}-${digest(torch.lib, torch.version, process.arch).slice(0, 8)}`;
   const folder = join(build, key);
-  const addon = join(folder, 'anatomy.node');
-  const content = createHash('sha256').update(JSON.stringify([compiler, compile, link]));
-  for (const name of readdirSync(native)
-    .filter((file) => /\.(cc|h)$/.test(file))
-    .sort()) {
-    content.update(name).update(readFileSync(join(native, name)));
+  const names = readdirSync(native).sort();
+  const read = (name) => readFileSync(join(native, name), 'utf8');
+  const shared = names.filter((name) => name.endsWith('.h')).map((name) => [name, read(name)]);
+  const units = names
+    .filter((name) => name.endsWith('.cc'))
+    .map((name) => {
+      const stamp = digest(compiler, compile, shared, read(name)).slice(0, 16);
+      return { name, source: join(native, name), object: join(folder, `${name}-${stamp}.o`) };
+    });
+  const stamp = digest(
+    compiler,
+    link,
+    units.map((unit) => unit.object),
+  );
+  return { compiler, compile, link, headers, key, folder, units, stamp, addon: join(folder, 'anatomy.node') };
+}
+
+function isBuilt({ addon, folder, stamp }) {
+  const file = join(folder, 'stamp');
+  return existsSync(addon) && existsSync(file) && readFileSync(file, 'utf8') === stamp;
+}
+
+/** 'built' when the addon for this LibTorch is there and what a build would make now, 'stale' when older, or 'missing'. */
+export function nativeState(torch) {
+  const planned = plan(torch);
+  if (isBuilt(planned)) return 'built';
+  return existsSync(planned.addon) ? 'stale' : 'missing';
+}
+
+async function invoke([program, ...first], parameters, signal) {
+  try {
+    await execute(program, [...first, ...parameters], { signal, maxBuffer: 2 ** 28 });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const memory = /Killed|cc1plus.*terminated/.test(error.stderr ?? '')
+      ? '\nThe compiler was killed, most likely for want of memory: it needs about 2 GB.'
+      : '';
+    throw new Failure(`the addon does not build:\n${error.stderr || error.message}${memory}`);
   }
-  const stamp = content.digest('hex');
-  const stampFile = join(folder, 'stamp');
-  mkdirSync(folder, { recursive: true });
-  const fresh = existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp;
-  if (!fresh) {
-    log(`building the addon against LibTorch ${torch.version} (${torch.source}: ${torch.root})`);
-    const objects = sources.map((name) => join(folder, name.replace(/\.cc$/, '.o')));
-    // Two at a time: a translation unit that includes ATen takes about 2 GB.
-    const queue = sources.map(
-      (name, i) => () => run(compiler, [...compile, '-c', join(native, name), '-o', objects[i]]),
-    );
-    const worker = async () => {
-      for (let job = queue.shift(); job; job = queue.shift()) await job();
-    };
-    await Promise.all([worker(), worker()]);
-    await run(compiler, [...objects, '-o', `${addon}.tmp`, ...link]);
-    renameSync(`${addon}.tmp`, addon);
-    writeFileSync(stampFile, stamp);
-  }
-  const current = {
-    addon: `${key}/anatomy.node`,
-    torch: { version: torch.version, root: torch.root, source: torch.source, cuda: torch.cuda },
+}
+
+/** Compiles what is not there yet, so that an interrupted build continues where it was. */
+async function compileUnits({ compiler, compile, units }) {
+  const queue = units.filter((unit) => !existsSync(unit.object));
+  const jobs = Math.min(queue.length, os.cpus().length, Math.floor(os.freemem() / MEMORY_OF_A_COMPILER));
+  const failed = new AbortController();
+  const worker = async () => {
+    for (let unit = queue.shift(); unit; unit = queue.shift()) {
+      // Renamed when complete, so that a cut-off object is never linked.
+      const draft = `${unit.object}.${process.pid}.tmp`;
+      await invoke(compiler, [...compile, '-c', unit.source, '-o', draft], failed.signal);
+      renameSync(draft, unit.object);
+    }
   };
-  const text = `${JSON.stringify(current, null, 2)}\n`;
-  const file = join(build, 'current.json');
-  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
-    writeFileSync(`${file}.tmp`, text);
-    renameSync(`${file}.tmp`, file);
+  const workers = Array.from({ length: Math.max(jobs, 1) }, worker);
+  try {
+    await Promise.all(workers);
+  } catch (error) {
+    failed.abort(); // the other compilers' work is in vain
+    await Promise.allSettled(workers);
+    throw error;
   }
-  return current;
+}
+
+async function buildAddon(planned) {
+  const { compiler, link, headers, folder, units, addon, stamp } = planned;
+  for (const header of headers) {
+    if (!existsSync(header)) throw new Failure(`${header} is missing. Run: npm ci`);
+  }
+  if (!findProgram(compiler[0])) {
+    throw new Failure(`no C++ compiler: ${compiler[0]} is not on PATH. Run: ${INSTALL_LINE}`, 4);
+  }
+  mkdirSync(folder, { recursive: true });
+  await compileUnits(planned);
+  const objects = units.map((unit) => unit.object);
+  await invoke(compiler, [...objects, '-o', `${addon}.tmp`, ...link], new AbortController().signal);
+  renameSync(`${addon}.tmp`, addon);
+  writeFileSync(join(folder, 'stamp'), stamp);
+  const kept = new Set([addon, join(folder, 'stamp'), ...objects]);
+  for (const name of readdirSync(folder)) {
+    if (!kept.has(join(folder, name))) rmSync(join(folder, name));
+  }
+}
+
+/** Builds unless an up-to-date addon is there. Returns what native/build/current.json holds. */
+export async function buildNative({ search = searchLibTorch(), log = console.error } = {}) {
+  const { torch, rejected } = search;
+  if (!torch)
+    throw new Failure(`${whyNoLibTorch(rejected)}. Run: ${INSTALL_LINE}\nor without root: ${PIP_LINE}`, 4);
+  const planned = plan(torch);
+  if (!isBuilt(planned)) {
+    log(`building the addon against LibTorch ${torch.version} (${torch.source}: ${torch.root})`);
+    await buildAddon(planned);
+  }
+  const { version, source, cuda } = torch;
+  const content = {
+    addon: `${planned.key}/anatomy.node`,
+    torch: { version, root: torch.root, source, cuda },
+  };
+  const text = `${JSON.stringify(content, null, 2)}\n`;
+  if (!existsSync(current) || readFileSync(current, 'utf8') !== text) {
+    writeFileSync(`${current}.tmp`, text);
+    renameSync(`${current}.tmp`, current);
+  }
+  return content;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    await buildNative();
+    await withLock(LOCK_FILE, () => buildNative());
   } catch (error) {
-    console.error(error.stderr ? `${error.stderr}` : error.message);
-    process.exit(4);
+    console.error(error instanceof Failure ? error.message : error);
+    process.exit(error.exitCode ?? 1);
   }
 }

@@ -11,6 +11,8 @@ export interface Sample {
   readonly fold?: number;
   /** Further columns of the manifest, kept as they are. */
   readonly extra?: Readonly<Record<string, string>>;
+  /** Where the data names this sample, `manifest.csv:12`, for messages only. */
+  readonly origin?: string;
 }
 
 /** Where an image comes from: a file, or pixels made on the spot (phantoms). */
@@ -46,4 +48,6 @@ export interface Dataset {
   readonly samples: readonly Sample[];
   /** Class counted as positive by binary metrics; absent when samples carry no labels. */
   readonly positive?: string;
+  /** Modalities whose colours are measurements, such as stiffness: they keep them through every augmentation. */
+  readonly colourCoded?: readonly string[];
 }

@@ -1,4 +1,5 @@
-import { type Device, type Dtype, native, TensorError } from './native.js';
+import { type Device, type Dtype, native } from './native.js';
+import { synchronous } from './synchronous.js';
 
 /**
  * Runs `body` with LibTorch's autocast: convolutions and matrix products in `dtype`, what needs it in f32. A null dtype
@@ -11,13 +12,7 @@ export function autocast<T>(dtype: Dtype | null, body: () => T, device: Device =
   const engine = native();
   const token = engine.enterAutocast(device, dtype);
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TensorError(
-        'autocast(): the function returned a promise; autocast only covers synchronous work',
-      );
-    }
-    return result;
+    return synchronous('autocast', 'autocast covers', body());
   } finally {
     engine.leaveAutocast(token);
   }

@@ -31,3 +31,14 @@ export function inFullPrecision<T>(
     device,
   );
 }
+
+/**
+ * The images in channels-last memory, which convolutions are fastest in. One-channel images count as channels-last whatever
+ * their strides are, so `to()` would leave them and the whole network would run in NCHW: theirs are set by a view.
+ * @param images [B, C, H, W]
+ */
+export function toChannelsLast(images: Tensor): Tensor {
+  if (images.size(1) !== 1) return images.to({ memoryFormat: 'channelsLast' });
+  const [batch, , height, width] = images.shape as [number, number, number, number];
+  return ops.permute(ops.reshape(images, [batch, height, width, 1]), [0, 3, 1, 2]);
+}

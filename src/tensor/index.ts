@@ -1,5 +1,6 @@
 export { autocast } from './autocast.js';
-export { inFullPrecision, l2Normalize } from './functional.js';
+export { instructionSet, supportsBf16 } from './cpu.js';
+export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';
 export { type Device, type Dtype, type MemoryFormat, TensorError, type TensorErrorCode } from './native.js';
 export * as ops from './ops.js';
 export { Random } from './random.js';

@@ -29,7 +29,7 @@ export interface Native {
   readonly cudaDevices: number;
   initialize(errorClass: typeof TensorError): void;
   fromBytes(bytes: ArrayBufferView, shape: readonly number[], dtype: Dtype, device: string): Handle;
-  toBytes(handle: Handle): ArrayBuffer;
+  copyBytes(handle: Handle, into: ArrayBufferView): void;
   shapeOf(handle: Handle): number[];
   dtypeOf(handle: Handle): Dtype;
   deviceOf(handle: Handle): Device;
@@ -82,8 +82,8 @@ const buildFolder = fileURLToPath(new URL('../../native/build/', import.meta.url
 const remedy = 'Run `npm run setup`, then `anatomy doctor` tells what is missing.';
 
 /** The addon that was built last. @throws EngineMissingError when there is none. */
-export function nativeBuild(): NativeBuild {
-  const file = join(buildFolder, 'current.json');
+export function nativeBuild(folder = buildFolder): NativeBuild {
+  const file = join(folder, 'current.json');
   if (!existsSync(file)) throw new EngineMissingError(`the LibTorch addon has not been built. ${remedy}`);
   return JSON.parse(readFileSync(file, 'utf8')) as NativeBuild;
 }
@@ -99,11 +99,12 @@ export function native(): Native {
   return loaded;
 }
 
-function load(): Native {
-  const { addon, torch } = nativeBuild();
+/** @internal The tests load from a folder of their own. */
+export function load(folder = buildFolder): Native {
+  const { addon, torch } = nativeBuild(folder);
   let module: Native;
   try {
-    module = createRequire(import.meta.url)(join(buildFolder, addon)) as Native;
+    module = createRequire(import.meta.url)(join(folder, addon)) as Native;
   } catch (error) {
     throw new EngineMissingError(
       `the addon built against LibTorch ${torch.version} in ${torch.root} does not load: ${(error as Error).message}. ${remedy}`,

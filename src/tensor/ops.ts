@@ -69,11 +69,13 @@ export const t = op<[x: Tensor], Tensor>('aten::t', 'Tensor');
 export const narrow = op<[x: Tensor, dim: number, start: number, length: number], Tensor>('aten::narrow', 'Tensor', 'int', 'int', 'int');
 export const select = op<[x: Tensor, dim: number, index: number], Tensor>('aten::select.int', 'Tensor', 'int', 'int');
 export const expand = op<[x: Tensor, shape: Ints], Tensor>('aten::expand', 'Tensor', 'int[]');
+export const viewDtype = op<[x: Tensor, dtype: Dtype], Tensor>('aten::view.dtype', 'Tensor', 'ScalarType');
 export const unsqueeze = op<[x: Tensor, dim: number], Tensor>('aten::unsqueeze', 'Tensor', 'int');
 export const cat = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::cat', 'Tensor[]', 'int');
 export const stack = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::stack', 'Tensor[]', 'int');
 export const indexSelect = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::index_select', 'Tensor', 'int', 'Tensor');
 export const indexCopy_ = op<[x: Tensor, dim: number, index: Tensor, source: Tensor], Tensor>('aten::index_copy_', 'Tensor', 'int', 'Tensor', 'Tensor');
+export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::roll', 'Tensor', 'int[1]', 'int[1]');
 export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 'int[]');
 
 // Comparison

@@ -2,6 +2,7 @@ import { native } from './native.js';
 
 /** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */
 export function manualSeed(seed: number): void {
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`manualSeed(): ${seed}, expected a safe integer`);
   native().manualSeed(seed);
 }
 
@@ -38,16 +39,21 @@ export function takeWarnings(): string[] {
 
 /**
  * Notes SIGINT and SIGTERM instead of dying from them: `pending()` names the first, the second ends the process at once.
- * A synchronous loop asks `pending()` at its safe points. `stop()` restores what was there before.
+ * (The same signal within 0.3 s counts as the first: under `npm run` one Ctrl-C arrives twice.) A synchronous loop asks
+ * `pending()` at its safe points. `stop()` restores what was there before, once the last of overlapping watches ends.
  */
 export function watchSignals(): { pending: () => 'SIGINT' | 'SIGTERM' | undefined; stop: () => void } {
   const engine = native();
   engine.watchSignals();
+  let watching = true;
   return {
     pending: () => {
       const signal = engine.pendingSignal();
       return signal === 0 ? undefined : signal === 2 ? 'SIGINT' : 'SIGTERM';
     },
-    stop: () => engine.unwatchSignals(),
+    stop: () => {
+      if (watching) engine.unwatchSignals();
+      watching = false;
+    },
   };
 }

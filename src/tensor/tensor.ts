@@ -1,5 +1,7 @@
+import { inspect } from 'node:util';
 import { type Device, type Dtype, type Handle, type MemoryFormat, native, TensorError } from './native.js';
 import * as ops from './ops.js';
+import { synchronous } from './synchronous.js';
 
 export type TypedArray = Float32Array | Float64Array | Uint8Array | BigInt64Array;
 export type TensorData = number | readonly number[] | readonly boolean[] | TypedArray;
@@ -17,7 +19,6 @@ export interface TensorOptions {
  */
 export class Tensor {
   readonly #handle: Handle;
-  #shape: readonly number[] | undefined;
 
   /** @internal Tensors come from {@link tensor} and from operators. */
   constructor(handle: Handle) {
@@ -31,15 +32,15 @@ export class Tensor {
   }
 
   get shape(): readonly number[] {
-    this.#shape ??= native().shapeOf(this.#handle);
-    return this.#shape;
+    return native().shapeOf(this.#handle);
   }
 
   /** Length of dimension `i`; negative counts from the end. @throws TensorError when there is no such dimension. */
   size(i: number): number {
-    const length = this.shape.at(i);
+    const { shape } = this;
+    const length = shape.at(i);
     if (length === undefined) {
-      throw new TensorError(`size(${i}): the tensor has ${this.shape.length} dimensions, [${this.shape}]`);
+      throw new TensorError(`size(${i}): the tensor has ${shape.length} dimensions, [${shape}]`);
     }
     return length;
   }
@@ -71,16 +72,17 @@ export class Tensor {
    */
   toArray(): TypedArray {
     const { dtype } = this;
+    const count = this.shape.reduce((product, length) => product * length, 1);
     switch (dtype) {
       case 'f32':
-        return new Float32Array(native().toBytes(this.#handle));
+        return this.#copyInto(new Float32Array(count));
       case 'f64':
-        return new Float64Array(native().toBytes(this.#handle));
+        return this.#copyInto(new Float64Array(count));
       case 'i64':
-        return new BigInt64Array(native().toBytes(this.#handle));
+        return this.#copyInto(new BigInt64Array(count));
       case 'u8':
       case 'bool':
-        return new Uint8Array(native().toBytes(this.#handle));
+        return this.#copyInto(new Uint8Array(count));
       case 'f16':
       case 'bf16': {
         const wide = noGrad(() => this.to({ dtype: 'f32' }));
@@ -95,13 +97,22 @@ export class Tensor {
     }
   }
 
-  /** The value of a tensor with exactly one element. */
+  #copyInto<T extends TypedArray>(array: T): T {
+    native().copyBytes(this.#handle, array);
+    return array;
+  }
+
+  /** The value of a tensor with exactly one element. @throws TensorError for an i64 that no number holds exactly */
   item(): number {
-    const values = this.toArray();
-    if (values.length !== 1) {
-      throw new TensorError(`item(): the tensor has shape [${this.shape}], expected exactly one element`);
+    const { shape } = this;
+    if (shape.some((length) => length !== 1)) {
+      throw new TensorError(`item(): the tensor has shape [${shape}], expected exactly one element`);
     }
-    return Number(values[0]);
+    const value = this.toArray()[0]!;
+    if (typeof value === 'bigint' && !Number.isSafeInteger(Number(value))) {
+      throw new TensorError(`item(): ${value} is no safe integer; toArray() gives it as a BigInt`);
+    }
+    return Number(value);
   }
 
   /** A copy with another dtype, device or memory format; itself where nothing changes. */
@@ -229,7 +240,7 @@ export function tensor(data: TensorData, shape?: readonly number[], options: Ten
   const count = typeof data === 'number' ? 1 : data.length;
   const dims = shape ?? (typeof data === 'number' ? [] : [count]);
   for (const length of dims) {
-    if (!Number.isInteger(length) || length < 0) {
+    if (!Number.isSafeInteger(length) || length < 0) {
       throw new TensorError(`tensor(): shape [${dims}] holds ${length}, expected integers ≥ 0`);
     }
   }
@@ -256,31 +267,34 @@ function dtypeOf(data: TensorData): Dtype {
   return 'f32';
 }
 
-function convert(data: Exclude<TensorData, number>, dtype: Dtype): ArrayBufferView {
+function convert(data: Exclude<TensorData, number>, dtype: Dtype): TypedArray {
   switch (dtype) {
     case 'f64':
-      return data instanceof Float64Array ? data : Float64Array.from(data as readonly number[], finiteType);
+      return data instanceof Float64Array ? data : Float64Array.from(numbersOf(data), Number);
     case 'f32':
     case 'f16':
     case 'bf16':
-      return data instanceof Float32Array ? data : Float32Array.from(data as readonly number[], finiteType);
+      return data instanceof Float32Array ? data : Float32Array.from(numbersOf(data), Number);
     case 'i64':
       if (data instanceof BigInt64Array) return data;
-      return BigInt64Array.from(data as readonly number[], (value: number) => {
-        if (!Number.isSafeInteger(Number(value))) throw unfit(value, 'i64', 'a safe integer');
+      return BigInt64Array.from(numbersOf(data), (value) => {
+        if (!Number.isSafeInteger(Number(value))) throw unfit(value, 'a safe integer for dtype i64');
         return BigInt(value);
       });
     case 'u8':
       if (data instanceof Uint8Array) return data;
-      return Uint8Array.from(data as readonly number[], (value) => {
-        if (!Number.isInteger(value) || value < 0 || value > 255)
-          throw unfit(value, 'u8', 'an integer from 0 to 255');
-        return value;
+      return Uint8Array.from(numbersOf(data), (value) => {
+        const number = Number(value);
+        if (!Number.isInteger(number) || number < 0 || number > 255) {
+          throw unfit(value, 'an integer from 0 to 255 for dtype u8');
+        }
+        return number;
       });
     case 'bool':
-      return Uint8Array.from(data as readonly number[], (value) => {
-        if (Number(value) !== 0 && Number(value) !== 1) throw unfit(value, 'bool', 'a boolean, 0 or 1');
-        return Number(value);
+      return Uint8Array.from(numbersOf(data), (value) => {
+        const number = Number(value);
+        if (number !== 0 && number !== 1) throw unfit(value, 'a boolean, 0 or 1 for dtype bool');
+        return number;
       });
     default:
       throw new TensorError(
@@ -289,16 +303,20 @@ function convert(data: Exclude<TensorData, number>, dtype: Dtype): ArrayBufferVi
   }
 }
 
-function finiteType(value: number): number {
-  const type = typeof value;
-  if (type === 'number' || type === 'boolean' || type === 'bigint') return Number(value);
-  throw new TensorError(
-    `tensor(): the data holds ${Array.isArray(value) ? 'an array' : type}, expected flat numbers and a shape`,
-  );
+/** The data itself, once an array is known to hold numbers and nothing that Number() would quietly make one of. */
+function numbersOf(data: Exclude<TensorData, number>): ArrayLike<number | bigint | boolean> {
+  if (Array.isArray(data)) {
+    for (const value of data) {
+      if (typeof value !== 'number' && typeof value !== 'boolean' && typeof value !== 'bigint') {
+        throw unfit(value, 'flat numbers (give the shape beside them)');
+      }
+    }
+  }
+  return data;
 }
 
-function unfit(value: unknown, dtype: Dtype, expected: string): TensorError {
-  return new TensorError(`tensor(): the data holds ${value}, expected ${expected} for dtype ${dtype}`);
+function unfit(value: unknown, expected: string): TensorError {
+  return new TensorError(`tensor(): the data holds ${inspect(value)}, expected ${expected}`);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -316,10 +334,7 @@ export function tidy<T>(body: () => T): T {
   scopes.push(scope);
   let kept = new Set<Tensor>(); // stays empty when body throws: then everything goes
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TensorError('tidy(): the function returned a promise; tidy only synchronous work');
-    }
+    const result = synchronous('tidy', 'tidy', body());
     kept = tensorsIn(result);
     return result;
   } finally {
@@ -365,24 +380,18 @@ export function liveTensors(): number {
 
 /** Runs `body` without recording a graph. */
 export function noGrad<T>(body: () => T): T {
-  return withGradMode(false, body);
+  return withGradMode('noGrad', false, body);
 }
 
 /** Runs `body` with recording switched on again inside {@link noGrad}. */
 export function enableGrad<T>(body: () => T): T {
-  return withGradMode(true, body);
+  return withGradMode('enableGrad', true, body);
 }
 
-function withGradMode<T>(enabled: boolean, body: () => T): T {
+function withGradMode<T>(scope: string, enabled: boolean, body: () => T): T {
   const previous = native().setGradMode(enabled);
   try {
-    const result = body();
-    if (result instanceof Promise) {
-      throw new TensorError(
-        'noGrad(): the function returned a promise; gradient mode only covers synchronous work',
-      );
-    }
-    return result;
+    return synchronous(scope, `${scope} covers`, body());
   } finally {
     native().setGradMode(previous);
   }
@@ -432,8 +441,7 @@ export function op<Args extends readonly unknown[], Result>(
     id ??= findOperator(operator);
     const raw: unknown[] = new Array(args.length);
     for (let i = 0; i < args.length; i += 1) raw[i] = unwrap(args[i]);
-    const result = wrap(engine.call(id, raw), args, operator);
-    return result as Result;
+    return wrap(engine.call(id, raw), args) as Result;
   };
   return Object.assign(invoke, { operator, argumentTypes });
 }
@@ -450,19 +458,15 @@ export function findOperator(operator: string): number {
 
 function unwrap(value: unknown): unknown {
   if (value instanceof Tensor) return value.handle;
-  if (Array.isArray(value) && value[0] instanceof Tensor) return value.map(unwrap);
+  // Lists of numbers are the common case and need no walk; a `Tensor?[]` may begin with null.
+  if (Array.isArray(value) && typeof value[0] !== 'number') return value.map(unwrap);
   return value;
 }
 
-function wrap(value: unknown, args: readonly unknown[], operator: string): unknown {
-  if (Array.isArray(value)) return value.map((item) => wrap(item, args, operator));
+function wrap(value: unknown, args: readonly unknown[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => wrap(item, args));
   if (typeof value !== 'object' || value === null) return value;
-  const made = new Tensor(value as Handle);
-  // In-place operators (`add_`) give back their first argument: the caller keeps the one object it knows.
-  if (/_(\.|$)/.test(operator) && args[0] instanceof Tensor) {
-    scopes.at(-1)?.delete(made);
-    made.dispose();
-    return args[0];
-  }
-  return made;
+  // In-place operators (`add_`) give back their argument's handle: the caller keeps the one object it knows.
+  const given = args.find((arg) => arg instanceof Tensor && arg.handle === value);
+  return given ?? new Tensor(value as Handle);
 }

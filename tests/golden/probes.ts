@@ -70,7 +70,8 @@ export function relativeError(actual: ArrayLike<number>, reference: ArrayLike<nu
   let size = 0;
   for (let i = 0; i < reference.length; i += 1) {
     const delta = Math.abs(actual[i]! - reference[i]!);
-    if (!(delta <= difference)) difference = delta; // keeps NaN
+    if (Number.isNaN(delta)) return Number.NaN; // fails every bound
+    difference = Math.max(difference, delta);
     size = Math.max(size, Math.abs(reference[i]!));
   }
   return difference / size;

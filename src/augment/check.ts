@@ -1,0 +1,28 @@
+import { type Tensor, TensorError } from '../tensor/index.js';
+
+/** @throws TensorError unless `images` is [B, 1 or 3, H, W] of u8 or f32 */
+export function checkImages(who: string, images: Tensor): void {
+  const { shape, dtype } = images;
+  if (shape.length !== 4 || (shape[1] !== 1 && shape[1] !== 3)) {
+    throw new TensorError(
+      `${who}: images have shape [${shape}], expected [batch, channels, height, width] with 1 or 3 channels`,
+    );
+  }
+  if (dtype !== 'u8' && dtype !== 'f32') {
+    throw new TensorError(`${who}: images have dtype ${dtype}, expected u8, or f32 in 0..1`);
+  }
+}
+
+/** @throws RangeError unless there is one of `what` per image */
+export function checkOnePerImage(who: string, what: string, count: number, images: Tensor): void {
+  if (count !== images.size(0)) {
+    throw new RangeError(`${who}: ${count} ${what} for ${images.size(0)} images, expected one per image`);
+  }
+}
+
+/** @throws RangeError unless `size` is a whole number of pixels */
+export function checkSide(who: string, what: string, size: number): void {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new RangeError(`${who}: ${what} is ${size}, expected a whole number of pixels from 1`);
+  }
+}

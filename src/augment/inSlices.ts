@@ -1,0 +1,29 @@
+import { ops, type Tensor, tidy } from '../tensor/index.js';
+
+/** Values worked on at once. */
+const budget = Number(process.env.BUDGET ?? 2 ** 21);
+
+/**
+ * Runs `body` on consecutive slices of a batch and joins the results: a chain of operators that each pass over all of a
+ * large batch waits for memory, and holds many copies of it; a slice stays in the cache. A small batch is one slice.
+ * @param images [B, …]
+ * @param perImage values that the largest intermediate result holds per image
+ * @param body images start … end − 1 → their results
+ */
+export function inSlices(
+  images: Tensor,
+  perImage: number,
+  body: (slice: Tensor, start: number, end: number) => Tensor,
+): Tensor {
+  const batch = images.size(0);
+  const length = Math.max(1, Math.floor(budget / perImage));
+  if (batch <= length) return body(images, 0, batch);
+  return tidy(() => {
+    const parts: Tensor[] = [];
+    for (let start = 0; start < batch; start += length) {
+      const end = Math.min(batch, start + length);
+      parts.push(tidy(() => body(images.narrow(0, start, end - start), start, end)));
+    }
+    return ops.cat(parts, 0);
+  });
+}

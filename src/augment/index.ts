@@ -1,0 +1,13 @@
+export { augmentBatch } from './augmentBatch.js';
+export { blurKernelSize, gaussianBlur } from './blur.js';
+export { type Adjustment, colorJitter, type Jitter } from './colorJitter.js';
+export { type Draw, type DrawKey, type DrawOptions, drawAugmentation } from './draw.js';
+export {
+  adjustBrightness,
+  adjustContrast,
+  adjustHue,
+  adjustSaturation,
+  grayscale,
+} from './photometry.js';
+export { type Augmentation, checkAugmentation, type RecipeName, recipes } from './recipes.js';
+export { type Box, type ResampleOptions, resample } from './resample.js';

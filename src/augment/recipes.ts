@@ -1,0 +1,99 @@
+type Range = readonly [low: number, high: number];
+
+/** How training images are varied. All numbers mean what they mean in torchvision. */
+export interface Augmentation {
+  /** RandomResizedCrop: share of the image's area, and width : height. Null: the whole image. */
+  readonly crop: { readonly scale: Range; readonly ratio: Range } | null;
+  /** Probability of mirroring left and right. */
+  readonly flip: number;
+  /** ColorJitter: factors from [max(0, 1 − x), 1 + x] (hue from [−x, x]), in random order, with `probability` at all. */
+  readonly jitter: {
+    readonly brightness: number;
+    readonly contrast: number;
+    readonly saturation: number;
+    readonly hue: number;
+    readonly probability: number;
+  } | null;
+  /** Probability of losing colour. */
+  readonly grayscale: number;
+  /** Whether grayscale comes before the jitter. Default: after it, as in SimCLR. */
+  readonly grayscaleFirst?: boolean;
+  /** Gaussian blur with sigma in pixels, last of all; its kernel is a tenth of the side. */
+  readonly blur: { readonly probability: number; readonly sigma: Range } | null;
+  /** `shared`: all modalities of a pair get one crop and flip, so they stay aligned. `independent`: one each. */
+  readonly geometry: 'shared' | 'independent';
+}
+
+/** torchvision's default ratio, from Inception. */
+const ratio: Range = [3 / 4, 4 / 3];
+
+/**
+ * `paper`: "relatively moderate data augmentations (flip, crop and light color jittering)"; the numbers are ours. Geometry is
+ * independent: augmented views only meet in the global loss, and Table 3's *With Aug* calls their patches shuffled.
+ */
+const paper: Augmentation = {
+  crop: { scale: [0.5, 1], ratio },
+  flip: 0.5,
+  jitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05, probability: 1 },
+  grayscale: 0,
+  blur: null,
+  geometry: 'independent',
+};
+
+/** What the authors' snapshot does (MathewCrespo/MM_unsupervised, main.py), after InstDis. */
+const authors: Augmentation = {
+  crop: { scale: [0.2, 1], ratio },
+  flip: 0.5,
+  jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.4, probability: 1 },
+  grayscale: 0.2,
+  grayscaleFirst: true,
+  blur: null,
+  geometry: 'independent',
+};
+
+/** Chen et al. 2020, appendix A, colour strength 1. */
+const simclr: Augmentation = {
+  crop: { scale: [0.08, 1], ratio },
+  flip: 0.5,
+  jitter: { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2, probability: 0.8 },
+  grayscale: 0.2,
+  blur: { probability: 0.5, sigma: [0.1, 2] },
+  geometry: 'independent',
+};
+
+export const recipes = { paper, authors, simclr } as const;
+export type RecipeName = keyof typeof recipes;
+
+/** @throws RangeError naming the first number that makes no sense */
+export function checkAugmentation({ crop, flip, jitter, grayscale, blur }: Augmentation): void {
+  const check = (name: string, value: number, low: number, high: number): void => {
+    if (!(value >= low && value <= high)) {
+      throw new RangeError(`augmentation: ${name} is ${value}, expected ${low}..${high}`);
+    }
+  };
+  const checkRange = (name: string, [low, high]: Range, least: number, most: number): void => {
+    if (!(low >= least && low <= high && high <= most)) {
+      throw new RangeError(
+        `augmentation: ${name} is [${low}, ${high}], expected a rising range in ${least}..${most}`,
+      );
+    }
+  };
+  const any = Number.MAX_VALUE;
+  const positive = Number.MIN_VALUE;
+  if (crop !== null) {
+    checkRange('crop.scale', crop.scale, positive, 1);
+    checkRange('crop.ratio', crop.ratio, positive, any);
+  }
+  check('flip', flip, 0, 1);
+  if (jitter !== null) {
+    for (const name of ['brightness', 'contrast', 'saturation'] as const)
+      check(`jitter.${name}`, jitter[name], 0, any);
+    check('jitter.hue', jitter.hue, 0, 0.5);
+    check('jitter.probability', jitter.probability, 0, 1);
+  }
+  check('grayscale', grayscale, 0, 1);
+  if (blur !== null) {
+    check('blur.probability', blur.probability, 0, 1);
+    checkRange('blur.sigma', blur.sigma, positive, any);
+  }
+}

@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import { addConfigOptions, type ConfigFlags, configSources } from './configOptions.js';
+
+export function registerConfig(program: Command): void {
+  const config = program.command('config').description('Show, check and copy settings.');
+
+  addConfigOptions(config.command('show'))
+    .description('Print the complete config as YAML: defaults, recipe, file and settings resolved.')
+    .option('--json', 'as JSON')
+    .addHelpText('after', '\nExample:\n  $ anatomy config show --recipe authors --set data.size=64')
+    .action(async (flags: ConfigFlags & { json?: boolean }) => {
+      const { formatConfig, resolveConfig } = await import('../config/index.js');
+      const resolved = resolveConfig(configSources(flags));
+      process.stdout.write(flags.json ? `${JSON.stringify(resolved, null, 2)}\n` : formatConfig(resolved));
+    });
+
+  config
+    .command('check <file>')
+    .description('Check a YAML config; exit 2 names what is wrong.')
+    .addHelpText('after', '\nExample:\n  $ anatomy config check my.yaml')
+    .action(async (file: string) => {
+      const { resolveConfig } = await import('../config/index.js');
+      resolveConfig({ file });
+      process.stdout.write(`${file}: ok\n`);
+    });
+
+  config
+    .command('copy <recipe> <file>')
+    .description('Write a recipe’s complete config to a file, to edit.')
+    .addHelpText('after', '\nExample:\n  $ anatomy config copy authors mine.yaml')
+    .action(async (recipe: string, file: string) => {
+      const [{ formatConfig, resolveConfig }, { existsSync }, { UsageError }, { writeFileAtomic }] =
+        await Promise.all([
+          import('../config/index.js'),
+          import('node:fs'),
+          import('../errors.js'),
+          import('../files.js'),
+        ]);
+      const text = formatConfig(resolveConfig({ recipe }));
+      if (existsSync(file)) throw new UsageError(`${file} exists; choose another name`);
+      writeFileAtomic(file, text);
+      process.stdout.write(`${file}\n`);
+    });
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import type { ConfigSources } from '../config/index.js';
+
+/** Flags of every command that takes a config. */
+export interface ConfigFlags {
+  data?: string;
+  dataB?: string;
+  recipe?: string;
+  method?: string;
+  config?: string;
+  set?: string[];
+  seed?: number;
+  steps?: number;
+  splits?: string;
+  fold?: number | 'all' | 'none';
+}
+
+export function addConfigOptions(command: Command): Command {
+  return command
+    .option('--data <path>', 'manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]')
+    .option('--data-b <path>', 'second of two folders matched by file name')
+    .option('--recipe <name>', 'paper-us-swe, paper-fundus-ffa, authors or recommended')
+    .option('--method <name>', 'pretraining method')
+    .option('--config <file>', 'YAML with any settings (see anatomy config show)')
+    .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
+    .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber)
+    .option('--steps <n>', 'end after so many steps', wholeNumber)
+    .option('--splits <file>', 'folds made by anatomy data split')
+    .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
+}
+
+/** Numbers keep their text where they are none: the config's own check then names what was expected. */
+export function wholeNumber(text: string): number {
+  return /^\d+$/.test(text) ? Number(text) : (text as unknown as number);
+}
+
+function foldValue(text: string): number | 'all' | 'none' {
+  return wholeNumber(text) as number | 'all' | 'none';
+}
+
+export function configSources(flags: ConfigFlags): ConfigSources {
+  return {
+    recipe: flags.recipe,
+    file: flags.config,
+    set: flags.set,
+    flags: {
+      'data.path': flags.data,
+      'data.pathB': flags.dataB,
+      'data.splits': flags.splits,
+      'data.fold': flags.fold,
+      'method.name': flags.method,
+      'training.steps': flags.steps,
+      seed: flags.seed,
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import { wholeNumber } from './configOptions.js';
+import { consoleOf } from './console.js';
+
+export function registerData(program: Command): void {
+  const data = program.command('data').description('Split and look at data.');
+  data
+    .command('split')
+    .description('Stratified k-fold by subject, seeded; writes the folds as JSON.')
+    .requiredOption('--data <path>', 'manifest (CSV), folder of images, or phantom:breast')
+    .option('--data-b <path>', 'second of two folders matched by file name')
+    .requiredOption('--out <file>', 'the splits file')
+    .option('--folds <k>', 'number of folds (default: 5, or as published with the data)', wholeNumber)
+    .option('--seed <n>', 'seed', wholeNumber, 0)
+    .option('--column <role=name...>', 'column of the manifest for a role, such as a=flair')
+    .option('--positive <class>', 'the class that counts as positive')
+    .option('--json', 'print the counts as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ anatomy data split --data pairs.csv --folds 5 --seed 0 --out splits.json',
+    )
+    .action(async (flags: SplitFlags) => {
+      const [{ openDataset }, { makeSplits, saveSplits }, { existsSync }, { UsageError }] = await Promise.all(
+        [
+          import('../data/dataset.js'),
+          import('../data/splits.js'),
+          import('node:fs'),
+          import('../errors.js'),
+        ],
+      );
+      const console = consoleOf(program);
+      if (existsSync(flags.out)) throw new UsageError(`${flags.out} exists; choose another --out`);
+      const columns = columnsOf(flags.column ?? []);
+      const spec = { path: flags.data, pathB: flags.dataB, columns, positive: flags.positive };
+      const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
+      const splits = makeSplits(dataset, { folds: flags.folds, seed: flags.seed });
+      await saveSplits(splits, flags.out);
+      const counts = Array.from({ length: splits.k }, (_, fold) => {
+        const members = dataset.samples.filter(({ id }) => splits.folds[id] === fold);
+        const classes: Record<string, number> = {};
+        for (const { label = 'unlabelled' } of members) classes[label] = (classes[label] ?? 0) + 1;
+        return {
+          fold,
+          pairs: members.length,
+          subjects: new Set(members.map(({ subject }) => subject)).size,
+          classes,
+        };
+      });
+      process.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ out: flags.out, source: splits.source, folds: counts })}\n`
+          : counts
+              .map(({ fold, pairs, subjects, classes }) => {
+                const detail = Object.entries(classes).map(([name, count]) => `${name} ${count}`);
+                return `fold ${fold}: ${pairs} pairs of ${subjects} subjects (${detail.join(', ')})\n`;
+              })
+              .join(''),
+      );
+    });
+}
+
+interface SplitFlags {
+  data: string;
+  dataB?: string;
+  out: string;
+  folds?: number;
+  seed: number;
+  column?: string[];
+  positive?: string;
+  json?: boolean;
+}
+
+/** `a=flair` → { a: 'flair' } */
+function columnsOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]));
+}

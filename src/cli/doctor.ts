@@ -1,0 +1,255 @@
+import type { Command } from 'commander';
+import picocolors from 'picocolors';
+import { judgeBlas } from '../../tools/blas.mjs';
+import { INSTALL_LINE, PIP_LINE, whyNoLibTorch } from '../../tools/libtorch.mjs';
+import { type LoadedAddon, type Machine, thisMachine } from './machine.js';
+
+/** `missing`: nothing works without it. `warn`: it works, but slower or not for long. */
+export type CheckStatus = 'ok' | 'warn' | 'missing';
+
+export type CheckName =
+  | 'Node'
+  | 'C++ compiler'
+  | 'LibTorch'
+  | 'addon'
+  | 'BLAS'
+  | 'CPU'
+  | 'CUDA'
+  | 'threads'
+  | 'memory'
+  | 'cache'
+  | 'dist';
+
+export interface Check {
+  readonly name: CheckName;
+  readonly status: CheckStatus;
+  readonly found: string;
+  /** One line that mends it. */
+  readonly fix?: string;
+}
+
+export interface DoctorOptions {
+  /** The report as JSON. */
+  json?: boolean;
+}
+
+const SETUP_LINE = 'npm run setup';
+const BYTES_PER_GIB = 2 ** 30;
+/** Below this neither the addon's compiler nor a training step at a useful size has room. */
+const LEAST_MEMORY = 2 * BYTES_PER_GIB;
+
+/** Prints what this machine has and lacks. Returns the exit code: 4 without LibTorch or the addon, 1 if anything else needed is missing. */
+export async function doctor(options: DoctorOptions = {}): Promise<number> {
+  const checks = await diagnose();
+  const exitCode = exitCodeOf(checks);
+  const text = options.json
+    ? JSON.stringify({ ok: exitCode === 0, exitCode, checks }, null, 2)
+    : renderChecks(checks, picocolors);
+  process.stdout.write(`${text}\n`);
+  return exitCode;
+}
+
+export function exitCodeOf(checks: readonly Check[]): number {
+  const missing = checks.filter((check) => check.status === 'missing').map((check) => check.name);
+  if (missing.includes('LibTorch') || missing.includes('addon')) return 4;
+  return missing.length > 0 ? 1 : 0;
+}
+
+/** All checks, in the order in which things depend on each other. Changes nothing; loads the addon if there is one. */
+export async function diagnose(machine: Machine = thisMachine()): Promise<Check[]> {
+  const addon = await tryAddon(machine);
+  return [
+    checkNode(machine),
+    checkCompiler(machine, addon),
+    checkLibTorch(machine),
+    checkAddon(machine, addon),
+    checkBlas(machine, addon),
+    checkCpu(machine),
+    checkCuda(machine, addon),
+    checkThreads(machine, addon),
+    checkMemory(machine),
+    checkCache(machine),
+    checkDist(machine),
+  ];
+}
+
+async function tryAddon(machine: Machine): Promise<LoadedAddon | Error> {
+  try {
+    return await machine.loadAddon();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function checkNode({ nodeVersion }: Machine): Check {
+  const name = 'Node';
+  if (Number.parseInt(nodeVersion, 10) >= 20) return { name, status: 'ok', found: nodeVersion };
+  return {
+    name,
+    status: 'missing',
+    found: `${nodeVersion}, expected 20 or newer`,
+    fix: 'install it from https://nodejs.org/en/download',
+  };
+}
+
+/** Only building needs one. */
+function checkCompiler({ compiler }: Machine, addon: LoadedAddon | Error): Check {
+  const name = 'C++ compiler';
+  if (compiler !== undefined) return { name, status: 'ok', found: compiler };
+  const found = 'none on PATH';
+  return { name, status: addon instanceof Error ? 'missing' : 'warn', found, fix: INSTALL_LINE };
+}
+
+function checkLibTorch({ libTorch: { torch, rejected } }: Machine): Check {
+  const name = 'LibTorch';
+  if (torch === null) {
+    const wrong = rejected.find(({ source }) => source === 'LIBTORCH');
+    const fix = wrong
+      ? 'unset LIBTORCH, or set it to a folder with include/ and lib/libtorch_cpu.so'
+      : `${INSTALL_LINE}   or without root: ${PIP_LINE}`;
+    return { name, status: 'missing', found: whyNoLibTorch(rejected), fix };
+  }
+  const passed = rejected.length > 0 ? `; passed over: ${whyNoLibTorch(rejected)}` : '';
+  const kind = torch.cuda ? 'with CUDA' : 'CPU only';
+  return {
+    name,
+    status: 'ok',
+    found: `${torch.version}, ${kind}, in ${torch.lib} (${torch.source})${passed}`,
+  };
+}
+
+function checkAddon({ libTorch: { torch }, addonState }: Machine, addon: LoadedAddon | Error): Check {
+  const name = 'addon';
+  if (addon instanceof Error) return { name, status: 'missing', found: addon.message, fix: SETUP_LINE };
+  const { build, torchVersion } = addon;
+  const found = `built against LibTorch ${build.torch.version} in ${build.torch.root}, loads`;
+  if (torchVersion !== build.torch.version) {
+    const status = 'missing';
+    return { name, status, found: `${found}, but is LibTorch ${torchVersion}`, fix: SETUP_LINE };
+  }
+  if (torch === null) return { name, status: 'ok', found };
+  if (torch.root !== build.torch.root || torch.version !== build.torch.version) {
+    const other = `${found}; a new build would use ${torch.version} in ${torch.root}`;
+    return { name, status: 'warn', found: other, fix: SETUP_LINE };
+  }
+  if (addonState(torch) !== 'built') {
+    return { name, status: 'warn', found: `${found}, but native/ has changed since`, fix: SETUP_LINE };
+  }
+  return { name, status: 'ok', found };
+}
+
+function checkBlas({ libTorch: { torch }, blas }: Machine, addon: LoadedAddon | Error): Check {
+  const name = 'BLAS';
+  const loaded = !(addon instanceof Error);
+  if (!loaded && torch === null) return { name, status: 'ok', found: 'told once LibTorch is there' };
+  const path = !loaded && torch?.systemBlas === false ? undefined : blas(loaded);
+  if (path === undefined) return { name, status: 'ok', found: "LibTorch's own" };
+  const { name: library, fast } = judgeBlas(path);
+  if (fast) return { name, status: 'ok', found: `${library}: ${path}` };
+  return {
+    name,
+    status: 'warn',
+    found: `${library}: ${path}; matrix products are several times slower than with OpenBLAS on all cores`,
+    fix: 'sudo apt-get install -y libopenblas0-pthread',
+  };
+}
+
+function checkCpu({ cpu: { model, cores, bf16 } }: Machine): Check {
+  const gain = bf16
+    ? 'multiplies bf16 in hardware: `precision: auto` takes bf16'
+    : 'has neither avx512_bf16 nor amx_bf16: `precision: auto` takes fp32';
+  return { name: 'CPU', status: 'ok', found: `${model}, ${cores} cores; ${gain}` };
+}
+
+function checkCuda({ gpus }: Machine, addon: LoadedAddon | Error): Check {
+  const name = 'CUDA';
+  const devices = addon instanceof Error ? 0 : addon.cudaDevices;
+  const seen = gpus.join('; ');
+  if (devices > 0)
+    return { name, status: 'ok', found: `${devices} usable: ${seen || 'no nvidia-smi to name them'}` };
+  if (gpus.length === 0) return { name, status: 'ok', found: 'no NVIDIA GPU; runs on the CPU' };
+  if (addon instanceof Error) {
+    return {
+      name,
+      status: 'warn',
+      found: `${seen}; usable or not is told once the addon loads`,
+      fix: SETUP_LINE,
+    };
+  }
+  return addon.build.torch.cuda
+    ? {
+        name,
+        status: 'warn',
+        found: `${seen}, but LibTorch cannot use it`,
+        fix: 'update the driver, see: nvidia-smi',
+      }
+    : {
+        name,
+        status: 'warn',
+        found: `${seen}, but this LibTorch is for CPUs only`,
+        fix: `${PIP_LINE} && ${SETUP_LINE}`,
+      };
+}
+
+function checkThreads(machine: Machine, addon: LoadedAddon | Error): Check {
+  const name = 'threads';
+  const { cores, hardwareThreads } = machine.cpu;
+  if (addon instanceof Error)
+    return { name, status: 'ok', found: `told once the addon loads; ${cores} cores` };
+  const found = `LibTorch uses ${addon.threads} on ${cores} cores`;
+  if (addon.threads >= cores && addon.threads <= hardwareThreads) return { name, status: 'ok', found };
+  return { name, status: 'warn', found, fix: `export OMP_NUM_THREADS=${cores}` };
+}
+
+function checkMemory({ freeMemory }: Machine): Check {
+  const found = `${(freeMemory / BYTES_PER_GIB).toFixed(1)} GiB free`;
+  if (freeMemory >= LEAST_MEMORY) return { name: 'memory', status: 'ok', found };
+  return { name: 'memory', status: 'warn', found, fix: 'close other programs, or lower training.batchSize' };
+}
+
+function checkCache({ cache: { folder, writable } }: Machine): Check {
+  if (writable) return { name: 'cache', status: 'ok', found: folder };
+  return {
+    name: 'cache',
+    status: 'warn',
+    found: `${folder} cannot be written; decoded images have nowhere to stay`,
+    fix: 'export XDG_CACHE_HOME=/a/folder/you/may/write, or set data.cacheFolder',
+  };
+}
+
+function checkDist({ typeScript }: Machine): Check {
+  const name = 'dist';
+  if (typeScript === 'built') return { name, status: 'ok', found: 'up to date' };
+  return typeScript === 'stale'
+    ? { name, status: 'warn', found: 'older than src/', fix: SETUP_LINE }
+    : { name, status: 'missing', found: 'not built', fix: SETUP_LINE };
+}
+
+/** The report for people: a line for each check, the remedy below it, the verdict at the end. */
+export function renderChecks(
+  checks: readonly Check[],
+  colors: Pick<ReturnType<typeof picocolors.createColors>, 'green' | 'yellow' | 'red' | 'dim'>,
+): string {
+  const signs = { ok: colors.green('✓'), warn: colors.yellow('!'), missing: colors.red('✗') };
+  const width = Math.max(...checks.map((check) => check.name.length));
+  const lines = checks.flatMap(({ name, status, found, fix }) => [
+    `${signs[status]} ${name.padEnd(width)}  ${found}`,
+    ...(fix === undefined ? [] : [`  ${' '.repeat(width)}  ${colors.dim('fix:')} ${fix}`]),
+  ]);
+  const count = (status: CheckStatus) => checks.filter((check) => check.status === status).length;
+  const missing = count('missing');
+  const warnings = count('warn');
+  const verdict = missing > 0 ? `${missing} missing` : 'Everything needed is there';
+  return [...lines, '', `${verdict}${warnings > 0 ? `, ${warnings} to improve` : ''}.`].join('\n');
+}
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('Say what this machine has, what is missing, and the one line that mends it.')
+    .option('--json', 'print the checks as JSON')
+    .addHelpText('after', '\nExit codes: 0 all there, 4 no LibTorch or addon, 1 something else is missing.')
+    .action(async (options: DoctorOptions) => {
+      process.exitCode = await doctor(options);
+    });
+}

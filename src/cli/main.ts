@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { AnatomyError } from '../errors.js';
+import { packageVersion } from '../version.js';
+import { registerConfig } from './config.js';
+import { registerData } from './data.js';
+import { registerDoctor } from './doctor.js';
+import { registerPretrain } from './pretrain.js';
+
+/** Exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
+const program = new Command('anatomy')
+  .description('Self-supervised pretraining on aligned pairs of medical images, and its judgement.')
+  .version(packageVersion())
+  .option('-q, --quiet', 'only warnings and errors on stderr')
+  .option('-v, --verbose', 'details, and stack traces of errors')
+  .showHelpAfterError('(see anatomy --help)')
+  .exitOverride();
+
+for (const register of [registerPretrain, registerData, registerConfig, registerDoctor]) {
+  register(program);
+}
+// Subcommands are made before exitOverride could be inherited.
+const overrideAll = (command: Command): void => {
+  command.exitOverride();
+  command.commands.forEach(overrideAll);
+};
+overrideAll(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+  if (!(error instanceof CommanderError)) {
+    const { message, stack } = error as Error;
+    const known = error instanceof AnatomyError && !program.opts().verbose;
+    console.error(known || !program.opts().verbose ? `error: ${message}` : stack);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  // Commander throws for --help and --version too, with 0; its 1 is a usage error.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  return error instanceof AnatomyError ? error.exitCode : 1;
+}

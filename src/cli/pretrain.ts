@@ -1,0 +1,83 @@
+import type { Command } from 'commander';
+import { addConfigOptions, type ConfigFlags, configSources } from './configOptions.js';
+import { consoleOf } from './console.js';
+
+interface Flags extends ConfigFlags {
+  out?: string;
+  overwrite?: boolean;
+  allowInexact?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+export function registerPretrain(program: Command): void {
+  const command = program
+    .command('pretrain')
+    .description(
+      'Pretrain an encoder on aligned pairs, without labels. The same command again resumes an unfinished run.',
+    )
+    .option('--out <folder>', 'the run: config, metrics, checkpoints, encoder');
+  addConfigOptions(command)
+    .option('--overwrite', 'delete a run that is in --out')
+    .option('--allow-inexact', 'resume although LibTorch, CPU, threads or precision have changed')
+    .option('--dry-run', 'say steps, memory and time after two trial steps; writes no run')
+    .option('--json', 'print the result as JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ anatomy pretrain --data phantom:breast,pairs=200 --set data.size=64 model.width=0.25 training.steps=100 --out runs/first
+  $ anatomy pretrain --data pairs.csv --recipe authors --splits splits.json --fold all --out runs/authors
+See also: anatomy config show, anatomy evaluate, anatomy report`,
+    )
+    .action(async (flags: Flags) => {
+      const [{ resolveConfig }, { UsageError }] = await Promise.all([
+        import('../config/index.js'),
+        import('../errors.js'),
+      ]);
+      const config = resolveConfig(configSources(flags));
+      const console = consoleOf(program);
+      const { dryRun, pretrain } = await import('../training/pretrain.js');
+      if (flags.dryRun) {
+        const plan = await dryRun(config, console);
+        const { formatDuration } = await import('../log/progress.js');
+        process.stdout.write(
+          flags.json
+            ? `${JSON.stringify(plan)}\n`
+            : `${plan.pairs} pairs, ${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
+                `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
+        );
+        return;
+      }
+      if (flags.out === undefined)
+        throw new UsageError(
+          'pretrain: --out is missing; name the folder for the run, such as --out runs/first',
+        );
+      const outcome = await pretrain(config, {
+        out: flags.out,
+        console,
+        overwrite: flags.overwrite,
+        allowInexact: flags.allowInexact,
+      });
+      if (flags.json) process.stdout.write(`${JSON.stringify({ run: flags.out, ...outcome })}\n`);
+      switch (outcome.kind) {
+        case 'finished':
+          console.success(`finished: ${flags.out}`);
+          console.info(
+            `next: anatomy evaluate logreg --run ${flags.out} --data ${flags.data ?? '…'}; curves: tensorboard --logdir ${flags.out}`,
+          );
+          return;
+        case 'interrupted':
+          console.warn(
+            `${outcome.signal}: saved after step ${outcome.step}; the same command goes on from there`,
+          );
+          process.exitCode = outcome.signal === 'SIGINT' ? 130 : 143;
+          return;
+        case 'failed':
+          console.error(
+            `step ${outcome.step + 1}: ${outcome.reason}. The last good checkpoint is kept; lower training.learningRate or look at failure.json`,
+          );
+          process.exitCode = 1;
+      }
+    });
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs';
+import { parseDocument, stringify } from 'yaml';
+import type { z } from 'zod';
+import { UsageError } from '../errors.js';
+import { nearest } from '../nearest.js';
+import { augmentationRecipes, defaults, recipes } from './recipes.js';
+import { type Config, configSchema } from './schema.js';
+
+type Tree = { [key: string]: unknown };
+
+export interface ConfigSources {
+  /** A name from `recipes`. */
+  recipe?: string;
+  /** A YAML file with any part of a config. */
+  file?: string;
+  /** `a.b=c` settings, later ones winning; values are YAML. */
+  set?: readonly string[];
+  /** Settings that have a flag of their own, stronger than all others. */
+  flags?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Defaults, then the recipe, the file, the settings and the flags, each overriding what came before.
+ * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
+ */
+export function resolveConfig({ recipe, file, set = [], flags = {} }: ConfigSources): Config {
+  const fromFile = file === undefined ? {} : readYaml(file);
+  const settings = [
+    ...set.map(parseSetting),
+    ...Object.entries(flags).filter(([, value]) => value !== undefined),
+  ];
+  const asked =
+    recipe ?? settings.findLast(([key]) => key === 'recipe')?.[1] ?? fromFile.recipe ?? defaults.recipe;
+  const config = structuredClone(defaults) as unknown as Tree;
+  merge(config, recipeNamed(asked));
+  merge(config, expandAugment(fromFile));
+  for (const [key, value] of settings) assign(config, key as string, value);
+  config.recipe = asked;
+  return validate(config, file);
+}
+
+/** A complete config as YAML; what `readConfig` reads. */
+export function formatConfig(config: Config): string {
+  return stringify(config, { lineWidth: 0 });
+}
+
+/** A stored, complete config. */
+export function readConfig(file: string): Config {
+  return validate(readYaml(file), file);
+}
+
+/** The settings in which two configs differ, as `key: before → after`. */
+export function configDifferences(before: Config, after: Config): string[] {
+  const left = flatten(before);
+  const right = flatten(after);
+  const keys = new Set([...left.keys(), ...right.keys()]);
+  return [...keys]
+    .filter((key) => left.get(key) !== right.get(key))
+    .map((key) => `${key}: ${left.get(key) ?? 'absent'} → ${right.get(key) ?? 'absent'}`);
+}
+
+function flatten(value: unknown, prefix = '', found = new Map<string, string>()): Map<string, string> {
+  if (isTree(value) && Object.keys(value).length > 0) {
+    for (const [key, item] of Object.entries(value)) flatten(item, prefix ? `${prefix}.${key}` : key, found);
+  } else found.set(prefix, JSON.stringify(value));
+  return found;
+}
+
+function recipeNamed(name: unknown): Tree {
+  const recipe = typeof name === 'string' && Object.hasOwn(recipes, name) ? recipes[name] : undefined;
+  if (recipe === undefined) {
+    const known = Object.keys(recipes);
+    throw new UsageError(
+      `recipe is ${JSON.stringify(name)}, expected one of ${known.join(', ')}${suggestion(String(name), known)}`,
+    );
+  }
+  return recipe as Tree;
+}
+
+function readYaml(file: string): Tree {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `${file}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected a YAML config`,
+    );
+  }
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem) throw new UsageError(`${file}: ${problem.message}`);
+  const value: unknown = document.toJS() ?? {};
+  if (!isTree(value))
+    throw new UsageError(`${file}: holds ${typeof value}, expected settings such as "seed: 1"`);
+  return value;
+}
+
+function parseSetting(text: string): [string, unknown] {
+  const at = text.indexOf('=');
+  if (at < 1) throw new UsageError(`--set ${text}: expected key=value, such as --set training.steps=600`);
+  const document = parseDocument(text.slice(at + 1));
+  const [problem] = document.errors;
+  if (problem) throw new UsageError(`--set ${text}: ${problem.message}`);
+  return [text.slice(0, at), document.toJS()];
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `augment: simclr` stands for the augmentation of that name. */
+function expandAugment(tree: Tree): Tree {
+  if (typeof tree.augment !== 'string') return tree;
+  const known = Object.keys(augmentationRecipes);
+  if (!Object.hasOwn(augmentationRecipes, tree.augment)) {
+    throw new UsageError(
+      `augment is ${tree.augment}, expected settings or one of ${known.join(', ')}${suggestion(tree.augment, known)}`,
+    );
+  }
+  return { ...tree, augment: structuredClone(augmentationRecipes[tree.augment]) };
+}
+
+// A union's alternatives share no keys, so its value is replaced, never merged.
+const REPLACED_WHOLE = new Set(['schedule', 'columns']);
+
+function merge(into: Tree, from: Tree): void {
+  for (const [key, value] of Object.entries(from)) {
+    if (isTree(value) && isTree(into[key]) && !REPLACED_WHOLE.has(key)) merge(into[key], value);
+    else into[key] = structuredClone(value);
+  }
+}
+
+function assign(config: Tree, path: string, value: unknown): void {
+  const keys = path.split('.');
+  const last = keys.pop()!;
+  let tree = config;
+  for (const key of keys) {
+    if (!isTree(tree[key])) {
+      if (tree[key] !== null && tree[key] !== undefined) {
+        throw new UsageError(`--set ${path}: ${key} is a value, not a group of settings`);
+      }
+      tree[key] = {};
+    }
+    tree = tree[key] as Tree;
+  }
+  merge(tree, expandAugment({ [last]: value }));
+}
+
+function validate(value: unknown, file?: string): Config {
+  const result = configSchema.safeParse(value);
+  if (result.success) return result.data;
+  const where = file === undefined ? 'config' : file;
+  const problems = result.error.issues.slice(0, 5).map((issue) => `${where}: ${describe(issue, value)}`);
+  throw new UsageError(problems.join('\n'));
+}
+
+function describe(issue: z.core.$ZodIssue, value: unknown): string {
+  const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    const full = issue.keys.map((key) => [...path, key].join('.'));
+    const known = [...flattenKeys(defaults)];
+    return `unknown key ${full.join(', ')}${suggestion(full[0]!, known)}`;
+  }
+  const found = issue.path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key as string], value);
+  const expected = issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '');
+  return `${path.join('.')} is ${JSON.stringify(found)}: ${expected}`;
+}
+
+function flattenKeys(value: unknown, prefix = '', found = new Set<string>()): Set<string> {
+  if (prefix) found.add(prefix);
+  if (isTree(value)) {
+    for (const [key, item] of Object.entries(value))
+      flattenKeys(item, prefix ? `${prefix}.${key}` : key, found);
+  }
+  return found;
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const closest = nearest(name, known);
+  return closest === undefined ? '' : `; did you mean ${closest}?`;
+}

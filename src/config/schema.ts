@@ -1,0 +1,138 @@
+/**
+ * Every setting of a run with its documentation. A resolved config is complete: nothing is left to defaults.
+ */
+import { z } from 'zod';
+
+const range = z.tuple([z.number(), z.number()]);
+const grid = z.tuple([z.int().min(1), z.int().min(1)]);
+const probability = z.number().min(0).max(1);
+
+const data = z.strictObject({
+  path: z.string().min(1).nullable().describe('Manifest, folder or phantom: what --data names.'),
+  pathB: z.string().min(1).nullable().describe('Second of two folders matched by stem: --data-b.'),
+  columns: z
+    .record(z.string(), z.string())
+    .describe('Role → column name of the manifest, such as {a: flair}.'),
+  positive: z
+    .string()
+    .nullable()
+    .describe('The class that counts as positive, where its name does not tell.'),
+  size: z.int().min(32).multipleOf(32).describe('Side of the images the network sees, in pixels.'),
+  cacheSize: z.int().min(32).nullable().describe('Side of the cached images; null: twice data.size.'),
+  cacheFolder: z
+    .string()
+    .nullable()
+    .describe('Where decoded images are kept; null: the user’s cache folder.'),
+  normalize: z
+    .enum(['none', 'imagenet'])
+    .describe('Mean and standard deviation taken off the pixels, after scaling to 0..1.'),
+  colourCoded: z
+    .array(z.string())
+    .nullable()
+    .describe(
+      'Modalities whose colours are measurements (SWE): no hue, gray or saturation change. Null: what the data set declares.',
+    ),
+  splits: z.string().nullable().describe('Splits file of `data split`.'),
+  fold: z
+    .union([z.int().min(0), z.literal('all'), z.literal('none')])
+    .describe('Fold kept out of pretraining.'),
+});
+
+const model = z.strictObject({
+  backbone: z.enum(['vgg16', 'vgg16_bn']),
+  width: z.union([z.literal(1), z.literal(0.5), z.literal(0.25)]).describe('Factor on all channels.'),
+  headInput: z
+    .enum(['map', 'pool', 'gap'])
+    .describe('What the head reads: last map, max-pooled last map, or its average.'),
+  embeddingSize: z.int().min(1),
+  initFrom: z
+    .string()
+    .nullable()
+    .describe('Weights to start from: a safetensors file with torchvision’s names or ours.'),
+});
+
+const method = z.strictObject({
+  name: z.enum(['anatomy']),
+  alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo.'),
+  consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12.'),
+  tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
+  maps: z
+    .array(z.int().min(0).max(4))
+    .min(1)
+    .describe('Hierarchies Q, counted from 0; the paper’s are [1, 2, 3, 4].'),
+  patches: z.union([grid, z.array(grid)]).describe('Grid [N^h, N^w], or one for each map.'),
+  windows: z.enum(['floor', 'adaptive']),
+  normalize: z.enum(['patch', 'pixel']),
+  distance: z.enum(['mse', 'frobenius']),
+  reduction: z.enum(['mean', 'sum']),
+  positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
+  crossModal: z.enum(['both-directions', 'clean-and-augmented']),
+});
+
+const augment = z.strictObject({
+  crop: z.strictObject({ scale: range, ratio: range }).nullable(),
+  flip: probability,
+  jitter: z
+    .strictObject({
+      brightness: z.number().min(0),
+      contrast: z.number().min(0),
+      saturation: z.number().min(0),
+      hue: z.number().min(0).max(0.5),
+      probability,
+    })
+    .nullable(),
+  grayscale: probability,
+  grayscaleFirst: z.boolean(),
+  blur: z.strictObject({ probability, sigma: range }).nullable(),
+  geometry: z.enum(['shared', 'independent']),
+});
+
+const schedule = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant') }),
+  z.strictObject({
+    kind: z.literal('multistep'),
+    milestones: z.array(z.int().min(0)),
+    gamma: z.number().positive(),
+    unit: z.enum(['epoch', 'step']),
+  }),
+  z.strictObject({ kind: z.literal('cosine'), minimum: z.number().min(0) }),
+]);
+
+const training = z.strictObject({
+  epochs: z.int().min(1),
+  steps: z.int().min(1).nullable().describe('Ends the run after so many steps, whatever epochs says.'),
+  batchSize: z.int().min(1).describe('Pairs a step.'),
+  dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
+  learningRate: z.number().positive(),
+  momentum: z.number().min(0).lt(1),
+  weightDecay: z.number().min(0),
+  nesterov: z.boolean(),
+  schedule,
+  warmupSteps: z.int().min(0),
+  precision: z
+    .enum(['auto', 'fp32', 'bf16', 'fp16'])
+    .describe('auto: bf16 where the machine has it, else fp32.'),
+  device: z.union([z.enum(['auto', 'cpu', 'cuda']), z.string().regex(/^cuda:\d+$/)]),
+  threads: z.int().min(1).nullable().describe('Null: LibTorch’s own choice.'),
+  checkpointEvery: z.int().min(1).describe('Steps between checkpoints.'),
+  keepCheckpoints: z.int().min(1),
+});
+
+const monitor = z.strictObject({
+  every: z.int().min(1).describe('Steps between looks at the embeddings and the gradients.'),
+  pairs: z.int().min(2).describe('Pairs looked at, held-out ones where there are any.'),
+  neighbours: z.int().min(1).describe('k of the kNN monitor.'),
+});
+
+export const configSchema = z.strictObject({
+  recipe: z.string(),
+  seed: z.int().min(0),
+  data,
+  model,
+  method,
+  augment,
+  training,
+  monitor,
+});
+
+export type Config = z.infer<typeof configSchema>;

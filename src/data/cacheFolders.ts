@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir, hostname } from 'node:os';
+import path from 'node:path';
+import { AnatomyError } from '../errors.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const TEMPORARY = /\.tmp-(.+)-(\d+)-[0-9a-f]{12}$/;
+
+/** `$XDG_CACHE_HOME/anatomy-ssl`, else `~/.cache/anatomy-ssl`. */
+export function defaultCacheRoot(): string {
+  const base = process.env.XDG_CACHE_HOME;
+  // The XDG specification says to ignore a relative path.
+  const cache = base !== undefined && path.isAbsolute(base) ? base : path.join(homedir(), '.cache');
+  return path.join(cache, 'anatomy-ssl');
+}
+
+/** A new, empty folder beside `folder` that carries the name of this process. */
+export async function makeTemporary(folder: string): Promise<string> {
+  const temporary = temporaryName(folder);
+  await mkdir(temporary, { recursive: true }).catch((error: Error) => {
+    throw new AnatomyError(
+      `The image cache cannot be written to ${path.dirname(folder)}: ${error.message}. ` +
+        'Make the folder writable, or set XDG_CACHE_HOME to one that is.',
+    );
+  });
+  return temporary;
+}
+
+/** Gives a finished folder its name in one step; false if another process was first. */
+export async function publish(temporary: string, folder: string): Promise<boolean> {
+  try {
+    await rename(temporary, folder);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes a damaged folder, but only the one that was looked at: another process may have put a sound one there since.
+ * Moved away first, so that no one ever sees it half removed.
+ */
+export async function discard(folder: string, inode: bigint): Promise<void> {
+  const now = await stat(folder, { bigint: true }).catch(() => undefined);
+  if (now?.ino !== inode) return;
+  const away = temporaryName(folder);
+  await rename(folder, away);
+  await rm(away, { recursive: true, force: true });
+}
+
+/**
+ * Removes what processes that died in mid-write left behind: temporary folders of this host whose process is gone, and
+ * any that nothing was written to for a day (another host's, or a process number in use again).
+ */
+export async function sweep(parent: string): Promise<void> {
+  for (const name of await readdir(parent).catch(() => [])) {
+    const [, host, pid] = TEMPORARY.exec(name) ?? [];
+    if (host === undefined) continue;
+    const folder = path.join(parent, name);
+    const abandoned = host === hostname() && !isAlive(Number(pid));
+    if (abandoned || (await lastWritten(folder)) < Date.now() - DAY_MS) {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined); // another process sweeps too
+    }
+  }
+}
+
+function temporaryName(folder: string): string {
+  return `${folder}.tmp-${hostname()}-${process.pid}-${randomBytes(6).toString('hex')}`;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // alive, another user's
+  }
+}
+
+/** Milliseconds since 1970 of the last write to the folder or a file in it; now, if it is gone meanwhile. */
+async function lastWritten(folder: string): Promise<number> {
+  try {
+    const names = await readdir(folder);
+    const times = await Promise.all(
+      ['.', ...names].map(async (name) => (await stat(path.join(folder, name))).mtimeMs),
+    );
+    return Math.max(...times);
+  } catch {
+    return Date.now();
+  }
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DECODER_VERSION } from './formats/image.js';
+import { mapOrdered } from './mapOrdered.js';
+import { problemsError } from './problems.js';
+import type { Dataset, ImageSource, Sample } from './sample.js';
+
+/** Raise when the layout of the cache or the pixels that the same sources give change. */
+export const CACHE_FORMAT = 1;
+
+/**
+ * The name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
+ * the modalities, the ids in order and, for each image, what tells whether its pixels may have changed. For a file that
+ * is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but nothing restores the ctime.
+ *
+ * @throws DataError listing the samples that lack a modality and the files that are missing
+ */
+export async function cacheKey(dataset: Dataset, size: number): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([CACHE_FORMAT, DECODER_VERSION, size, dataset.modalities]));
+  const problems: string[] = [];
+  const entries = mapOrdered(dataset.samples, 16, async (sample) =>
+    Promise.all(dataset.modalities.map((modality) => sourceKey(sample, modality))),
+  );
+  let index = 0;
+  for await (const keys of entries) {
+    for (const key of keys) if (typeof key === 'object') problems.push(key.problem);
+    hash.update(JSON.stringify([dataset.samples[index]!.id, keys]));
+    index += 1;
+  }
+  if (problems.length > 0) {
+    throw problemsError(
+      `${problems.length} ${problems.length === 1 ? 'image is' : 'images are'} missing from ${dataset.name}`,
+      problems,
+      'Add the files, or leave these samples out.',
+    );
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** How messages name one image: where the data names it, the sample and the modality. */
+export function describeImage(sample: Sample, modality: string): string {
+  return `${sample.origin === undefined ? '' : `${sample.origin}: `}"${sample.id}" (${modality})`;
+}
+
+async function sourceKey(sample: Sample, modality: string): Promise<string | { problem: string }> {
+  const source: ImageSource | undefined = sample.images[modality];
+  const name = describeImage(sample, modality);
+  if (source === undefined) return { problem: `${name}: the sample has no such modality` };
+  if (source.kind === 'generated') return `generated\n${source.key}`;
+  try {
+    const { size, mtimeNs, ctimeNs, ino } = await stat(source.path, { bigint: true });
+    return ['file', path.resolve(source.path), size, mtimeNs, ctimeNs, ino].join('\n');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { problem: `${name}: ${code === 'ENOENT' ? `no file ${source.path}` : message}` };
+  }
+}

@@ -1,0 +1,142 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError, UsageError } from '../errors.js';
+import { nearest } from '../nearest.js';
+import { readFolders } from './folders.js';
+import { positiveClass } from './labels.js';
+import { type ManifestColumns, readManifest } from './manifest.js';
+import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
+import type { Dataset } from './sample.js';
+
+/** How data is named on every command line and in every config. */
+export interface DatasetSpec {
+  /** A manifest (.csv), a folder that holds `manifest.csv`, a folder of images (with `pathB`), or `phantom:…`. */
+  readonly path: string;
+  /** The second of two folders matched by file name. */
+  readonly pathB?: string;
+  /** Role → column name in the manifest; see `ManifestColumns`. */
+  readonly columns?: ManifestColumns;
+  /** The class that counts as positive, where its name does not tell. */
+  readonly positive?: string;
+}
+
+export interface OpenDatasetOptions {
+  /** Told what was assumed where the data leaves something out. */
+  onWarning?: (message: string) => void;
+}
+
+/** Phantom families by name; a new one is a file in `phantoms/` and a line here. */
+const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Dataset>>> = {
+  breast: async (options) => {
+    const { breastPhantom } = await import('./phantoms/breast.js');
+    const settings = {
+      pairs: options.integer('pairs') ?? 400,
+      seed: options.integer('seed') ?? 0,
+      overlay: options.boolean('overlay'),
+      difficulty: options.number('difficulty'),
+    };
+    return () => breastPhantom(settings);
+  },
+};
+
+/**
+ * Opens what `--data` names. Nothing is decoded yet; that every file is there is checked.
+ *
+ * @throws DataError if the data is missing or inconsistent, UsageError if the name itself is wrong
+ */
+export async function openDataset(
+  spec: DatasetSpec,
+  { onWarning }: OpenDatasetOptions = {},
+): Promise<Dataset> {
+  const dataset = await open(spec, onWarning);
+  if (spec.positive === undefined && dataset.positive !== undefined) return dataset;
+  return { ...dataset, positive: positiveClass(dataset.samples, spec.positive) };
+}
+
+async function open(spec: DatasetSpec, onWarning: OpenDatasetOptions['onWarning']): Promise<Dataset> {
+  const { path: place, pathB } = spec;
+  if (place.startsWith(PHANTOM_PREFIX)) {
+    refuseSecondFolder(spec, 'a phantom');
+    refuseColumns(spec, 'a phantom');
+    return openPhantom(place);
+  }
+  const found = await stat(place).catch(() => undefined);
+  if (found === undefined) throw await notFound(place);
+  if (!found.isDirectory()) {
+    if (path.extname(place).toLowerCase() !== '.csv') {
+      throw new DataError(
+        `${place}: is neither a folder nor a manifest. Expected a .csv file, a folder with manifest.csv, ` +
+          'two folders (--data A --data-b B) or phantom:breast,pairs=400,seed=0.',
+      );
+    }
+    refuseSecondFolder(spec, 'a manifest');
+    return openManifest(place, spec, onWarning);
+  }
+  if (pathB !== undefined) {
+    refuseColumns(spec, 'two folders');
+    if ((await stat(pathB).catch(() => undefined)) === undefined) throw await notFound(pathB);
+    const name = `${path.basename(path.resolve(place))}+${path.basename(path.resolve(pathB))}`;
+    return { name, modalities: ['a', 'b'], samples: await readFolders(place, pathB) };
+  }
+  const inside = path.join(place, 'manifest.csv');
+  if ((await stat(inside).catch(() => undefined)) !== undefined) return openManifest(inside, spec, onWarning);
+  throw new DataError(
+    `${place}: is a folder without manifest.csv. Name the second folder of the pairs with --data-b, ` +
+      'or write a manifest with the columns id,subject,a,b,label.',
+  );
+}
+
+async function openManifest(
+  file: string,
+  { columns }: DatasetSpec,
+  onWarning: OpenDatasetOptions['onWarning'],
+): Promise<Dataset> {
+  const stem = path.parse(file).name;
+  // "manifest" tells nothing; the folder it stands in does.
+  const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
+  return { name, ...(await readManifest(file, { columns, onWarning })) };
+}
+
+async function openPhantom(name: string): Promise<Dataset> {
+  const parsed = parsePhantomName(name);
+  const families = Object.keys(PHANTOM_FAMILIES);
+  if (!Object.hasOwn(PHANTOM_FAMILIES, parsed.family)) {
+    const meant = nearest(parsed.family, families);
+    throw new UsageError(
+      `There is no phantom "${parsed.family}"; there is ${families.join(', ')}.` +
+        (meant === undefined ? '' : ` Did you mean "${PHANTOM_PREFIX}${meant}"?`),
+    );
+  }
+  const options = new PhantomOptions(parsed);
+  const make = await PHANTOM_FAMILIES[parsed.family]!(options);
+  options.refuseUnknown();
+  return make();
+}
+
+function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {
+  if (pathB === undefined) return;
+  throw new UsageError(
+    `--data-b ${pathB} goes with a folder of images, but --data names ${what}. Leave --data-b out.`,
+  );
+}
+
+function refuseColumns({ columns }: DatasetSpec, what: string): void {
+  if (columns === undefined || Object.keys(columns).length === 0) return;
+  throw new UsageError(
+    `data.columns (${Object.keys(columns).join(', ')}) goes with a manifest, but --data names ${what}. Leave it out.`,
+  );
+}
+
+/** Says where the path stops being right: the nearest name in the deepest folder that exists. */
+async function notFound(place: string): Promise<DataError> {
+  let missing = path.resolve(place);
+  while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)
+    missing = path.dirname(missing);
+  const folder = path.dirname(missing);
+  const meant = nearest(path.basename(missing), await readdir(folder).catch(() => []));
+  let hint = ` Data is a manifest (.csv), a folder with manifest.csv, two folders (--data A --data-b B) or phantom:breast,pairs=400,seed=0.`;
+  if (meant !== undefined) hint = ` Did you mean ${path.join(folder, meant)}?`;
+  return new DataError(
+    `${place}: no such file or folder (there is nothing named "${path.basename(missing)}" in ${folder}).${hint}`,
+  );
+}

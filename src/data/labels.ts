@@ -1,0 +1,47 @@
+import { DataError } from '../errors.js';
+import { nearest } from '../nearest.js';
+import type { Sample } from './sample.js';
+
+/** Class names that mean "positive" in a two-class data set, lower case. */
+const POSITIVE_NAMES: ReadonlySet<string> = new Set(['1', 'true', 'malignant', 'tumor', 'p']);
+
+/**
+ * The distinct labels in an order that does not depend on the order of the samples: by number where all are numbers,
+ * else by code unit.
+ */
+export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] {
+  const names = [...new Set(samples.flatMap(({ label }) => (label === undefined ? [] : [label])))].sort();
+  const numeric = names.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
+  return numeric ? names.sort((a, b) => Number(a) - Number(b)) : names;
+}
+
+/**
+ * The class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1, true,
+ * malignant, tumor or P (in any case); undefined without labels or with another number of classes.
+ *
+ * @throws DataError if the class asked for does not occur, or two classes leave it open which one is meant
+ */
+export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?: string): string | undefined {
+  const classes = classNames(samples);
+  const listed = classes.map((name) => `"${name}"`).join(', ');
+  if (asked !== undefined) {
+    if (classes.includes(asked)) return asked;
+    if (classes.length === 0) {
+      throw new DataError(
+        `data.positive is "${asked}", but the samples carry no labels. Add a label column or leave data.positive out.`,
+      );
+    }
+    const meant = nearest(asked, classes);
+    throw new DataError(
+      `data.positive is "${asked}", but the classes are ${listed}.` +
+        (meant === undefined ? ' Name one of them.' : ` Did you mean "${meant}"?`),
+    );
+  }
+  if (classes.length !== 2) return undefined;
+  const candidates = classes.filter((name) => POSITIVE_NAMES.has(name.toLowerCase()));
+  if (candidates.length === 1) return candidates[0];
+  throw new DataError(
+    `Which of the two classes ${listed} is the positive one cannot be told from their names. ` +
+      `Set data.positive, e.g. --set data.positive=${classes[1]}.`,
+  );
+}

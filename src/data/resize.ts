@@ -1,0 +1,97 @@
+import type { Raster } from './sample.js';
+
+export interface ResizeOptions {
+  /** Widen the filter when shrinking, so that every source pixel counts; without it, shrinking skips pixels. Default true. */
+  antialias?: boolean;
+}
+
+/**
+ * The one bilinear resizer of this system: what `F.interpolate(x, size, mode='bilinear', align_corners=False,
+ * antialias=…)` of PyTorch computes, on 8-bit pixels. Aspect ratio is whatever the new size makes it.
+ *
+ * Pixel i covers [i, i + 1), so its centre is at i + ½ (half-pixel centres). Sums are kept in double precision through
+ * both directions and rounded once, at the end, halves up (`Math.round`).
+ */
+export function resize(image: Raster, width: number, height: number, options: ResizeOptions = {}): Raster {
+  if (image.width === width && image.height === height) return image;
+  const values = resizeValues(image.data, image, width, height, options);
+  const data = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i += 1) data[i] = Math.round(values[i]!);
+  return { width, height, channels: image.channels, data };
+}
+
+/**
+ * `resize` before rounding: interleaved values [height, width, channels] of the source → the same of the given size.
+ */
+export function resizeValues(
+  values: ArrayLike<number>,
+  source: Readonly<{ width: number; height: number; channels: number }>,
+  width: number,
+  height: number,
+  { antialias = true }: ResizeOptions = {},
+): Float64Array {
+  for (const [name, side] of Object.entries({ width, height })) {
+    if (!Number.isInteger(side) || side < 1) {
+      throw new RangeError(`resize: ${name} is ${side}, expected a whole number of pixels from 1`);
+    }
+  }
+  const { channels } = source;
+  const across = bilinearTaps(source.width, width, antialias);
+  const rowLength = width * channels;
+  const narrowed = new Float64Array(source.height * rowLength);
+  for (let y = 0; y < source.height; y += 1) {
+    const row = y * source.width * channels;
+    for (let x = 0; x < width; x += 1) {
+      const { first, weights } = across[x]!;
+      for (let c = 0; c < channels; c += 1) {
+        let sum = 0;
+        for (let k = 0; k < weights.length; k += 1)
+          sum += weights[k]! * values[row + (first + k) * channels + c]!;
+        narrowed[y * rowLength + x * channels + c] = sum;
+      }
+    }
+  }
+  const down = bilinearTaps(source.height, height, antialias);
+  const resized = new Float64Array(height * rowLength);
+  for (let y = 0; y < height; y += 1) {
+    const { first, weights } = down[y]!;
+    for (let k = 0; k < weights.length; k += 1) {
+      const weight = weights[k]!;
+      const from = (first + k) * rowLength;
+      for (let i = 0; i < rowLength; i += 1) resized[y * rowLength + i]! += weight * narrowed[from + i]!;
+    }
+  }
+  return resized;
+}
+
+/** The source pixels `first`, `first + 1`, … that one target pixel is the weighted mean of. */
+interface Taps {
+  readonly first: number;
+  readonly weights: Float64Array;
+}
+
+/** Weights along one side of `from` pixels resized to `to`: a triangle around each target pixel's centre. */
+function bilinearTaps(from: number, to: number, antialias: boolean): Taps[] {
+  const scale = from / to;
+  return Array.from({ length: to }, (_, target) => {
+    const centre = scale * (target + 0.5);
+    if (!antialias || scale <= 1) return twoTaps(centre - 0.5, from);
+    const first = Math.max(0, Math.trunc(centre - scale + 0.5));
+    const end = Math.min(from, Math.trunc(centre + scale + 0.5));
+    const weights = new Float64Array(end - first);
+    let total = 0;
+    for (let k = 0; k < weights.length; k += 1) {
+      weights[k] = Math.max(0, 1 - Math.abs((first + k + 0.5 - centre) / scale));
+      total += weights[k]!;
+    }
+    return { first, weights: weights.map((weight) => weight / total) };
+  });
+}
+
+/** Plain linear interpolation at `position` (0 = centre of the first pixel); beyond the edge the edge repeats. */
+function twoTaps(position: number, length: number): Taps {
+  const clamped = Math.min(Math.max(position, 0), length - 1);
+  const first = Math.floor(clamped);
+  const fraction = clamped - first;
+  return { first, weights: fraction === 0 ? Float64Array.of(1) : Float64Array.of(1 - fraction, fraction) };
+}

@@ -1,0 +1,170 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { DataError, UsageError } from '../errors.js';
+import { writeFileAtomic } from '../files.js';
+import { problemsError } from './problems.js';
+import type { Dataset, Sample } from './sample.js';
+import { subjectKFold } from './subjectKFold.js';
+
+const SPLITS_VERSION = 1;
+
+const splitsSchema = z.object({
+  version: z.literal(SPLITS_VERSION),
+  seed: z.int().nonnegative(),
+  k: z.int().min(2),
+  source: z.enum(['generated', 'published']),
+  dataset: z.string(),
+  folds: z.record(z.string(), z.int().nonnegative()),
+});
+
+/** Which fold, 0 … k−1, every sample of a data set is tested in; also the content of a splits file. */
+export type Splits = Readonly<z.infer<typeof splitsSchema>>;
+
+export interface SplitOptions {
+  /** Number of folds; default 5, or as many as the data publishes. */
+  folds?: number;
+  seed?: number;
+}
+
+/**
+ * The folds that the data publishes where it does, else folds drawn by `subjectKFold`.
+ *
+ * @throws UsageError if another number of folds is asked for than the data publishes
+ */
+export function makeSplits({ name, samples }: Dataset, { folds, seed = 0 }: SplitOptions = {}): Splits {
+  const published = samples.some(({ fold }) => fold !== undefined);
+  const k = published ? publishedFolds(samples, folds) : (folds ?? 5);
+  const assigned = published ? samples.map(({ fold }) => fold!) : subjectKFold(samples, { folds: k, seed });
+  const splits: Splits = {
+    version: SPLITS_VERSION,
+    seed,
+    k,
+    source: published ? 'published' : 'generated',
+    dataset: name,
+    folds: Object.fromEntries(samples.map(({ id }, i) => [id, assigned[i]!])),
+  };
+  checkSplits(splits, samples, `${name}: the folds`);
+  return splits;
+}
+
+/** Writes the splits as JSON; the file is complete or not there at all, whatever happens meanwhile. */
+export async function saveSplits(splits: Splits, file: string): Promise<void> {
+  await mkdir(path.dirname(path.resolve(file)), { recursive: true });
+  writeFileAtomic(file, `${JSON.stringify(splits, null, 1)}\n`);
+}
+
+/**
+ * Reads a splits file and checks it against the samples it is to be used with.
+ *
+ * @throws DataError if it is malformed, names other samples, or has a subject on two sides
+ */
+export async function loadSplits(file: string, samples: readonly Sample[]): Promise<Splits> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
+    throw new DataError(
+      `${file}: the splits cannot be read: ${reason}. Make them with anatomy data split --out ${file}.`,
+    );
+  });
+  const splits = parseSplits(text, file);
+  checkSplits(splits, samples, file);
+  return splits;
+}
+
+function parseSplits(text: string, file: string): Splits {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new DataError(`${file}: is not JSON (${(error as Error).message}). Make the splits again.`);
+  }
+  const parsed = splitsSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new DataError(
+    `${file}: is not a splits file of version ${SPLITS_VERSION}: ${issue.path.join('.') || 'content'}: ${issue.message}. ` +
+      'Make the splits again.',
+  );
+}
+
+/**
+ * @param name what the splits are called in messages
+ * @throws DataError on ids that one side lacks, folds out of range or empty, a subject in two folds
+ */
+export function checkSplits(splits: Splits, samples: readonly Sample[], name: string): void {
+  const remake = 'Make the splits again for this data, or use the data they were made for.';
+  const { folds, k } = splits;
+  const known = new Set(samples.map(({ id }) => id));
+  const unknown = Object.keys(folds).filter((id) => !known.has(id));
+  if (unknown.length > 0) {
+    throw problemsError(
+      `${name}: ids that are not in the data (${unknown.length})`,
+      unknown.map(quote),
+      remake,
+    );
+  }
+  const missing = samples.filter(({ id }) => !Object.hasOwn(folds, id)).map(({ id }) => quote(id));
+  if (missing.length > 0) {
+    throw problemsError(`${name}: samples of the data without a fold (${missing.length})`, missing, remake);
+  }
+  const outside = Object.entries(folds).filter(([, fold]) => fold >= k);
+  if (outside.length > 0) {
+    const listed = outside.map(([id, fold]) => `${quote(id)} is in fold ${fold}`);
+    throw problemsError(`${name}: folds out of the range 0 to ${k - 1}`, listed, remake);
+  }
+  const used = new Set(Object.values(folds));
+  const empty = Array.from({ length: k }, (_, fold) => fold).filter((fold) => !used.has(fold));
+  if (empty.length > 0) {
+    throw new DataError(`${name}: no sample is in fold ${empty.join(', ')} of 0 to ${k - 1}. ${remake}`);
+  }
+  const foldOf = new Map<string, number>();
+  const torn = new Map<string, string>();
+  for (const { id, subject } of samples) {
+    const first = foldOf.get(subject) ?? folds[id]!;
+    foldOf.set(subject, first);
+    if (first !== folds[id])
+      torn.set(
+        subject,
+        `subject ${quote(subject)} is in folds ${first} and ${folds[id]} (sample ${quote(id)})`,
+      );
+  }
+  if (torn.size > 0) {
+    throw problemsError(
+      `${name}: subjects on two sides (${torn.size}), so that test images would be of patients seen in training`,
+      [...torn.values()],
+      'Put all samples of a subject into one fold.',
+    );
+  }
+}
+
+/** The number of folds that the data publishes, once it is known that every sample has one. */
+function publishedFolds(samples: readonly Sample[], asked: number | undefined): number {
+  const without = samples.filter(({ fold }) => fold === undefined);
+  if (without.length > 0) {
+    throw problemsError(
+      `Samples without a fold, while others have one (${without.length} of ${samples.length})`,
+      without.map(({ id }) => quote(id)),
+      'Give every sample a fold, or none.',
+    );
+  }
+  const numbers = samples.map(({ fold }) => fold!);
+  const k = numbers.reduce((most, fold) => Math.max(most, fold + 1), 0);
+  if (!numbers.includes(0)) {
+    throw new DataError(
+      `The published folds start at ${Math.min(...new Set(numbers))}, expected 0. Count them from 0.`,
+    );
+  }
+  if (k < 2)
+    throw new DataError('The published folds are all 0, expected at least two folds. Leave the column out.');
+  if (asked !== undefined && asked !== k) {
+    throw new UsageError(
+      `The data publishes ${k} folds, but ${asked} were asked for. Leave the number out, ` +
+        'or set data.columns.fold=null to draw new folds.',
+    );
+  }
+  return k;
+}
+
+function quote(name: string): string {
+  return `"${name}"`;
+}

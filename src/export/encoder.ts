@@ -1,0 +1,45 @@
+import { DataError } from '../errors.js';
+import { type Encoder, loadState, stateDict } from '../nn/index.js';
+import type { Tensor } from '../tensor/index.js';
+import { readState, saveState } from './stateFile.js';
+
+/** Writes an encoder's weights with torchvision's `features.*` names, plus `head.*`. */
+export function exportEncoder(
+  path: string,
+  encoder: Encoder,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  saveState(path, stateDict(encoder), { format: 'pt', ...metadata });
+}
+
+/**
+ * Starts an encoder from a file: our own, or torchvision's, whose `classifier.*` is left out. A head that is not in the
+ * file keeps its initial weights.
+ * @returns the names taken
+ * @throws DataError when nothing in the file fits, or a shape does not
+ */
+export function importEncoder(path: string, encoder: Encoder): string[] {
+  const { state } = readState(path);
+  try {
+    const own = stateDict(encoder);
+    const chosen = new Map<string, Tensor>();
+    for (const [name, value] of state) if (!name.startsWith('classifier.')) chosen.set(name, value);
+    const backbone = [...own.keys()].filter((name) => name.startsWith('features.'));
+    // Old torchvision files lack the counters of batch norm.
+    const missing = backbone.filter((name) => !chosen.has(name) && !name.endsWith('num_batches_tracked'));
+    if (missing.length > 0) {
+      const found = [...state.keys()].slice(0, 3).join(', ');
+      throw new DataError(
+        `${path}: has no ${missing[0]} (${missing.length} of ${backbone.length} backbone tensors are missing; it holds ${found}, …). Expected torchvision’s names features.* for ${encoder.backbone.name}`,
+      );
+    }
+    try {
+      loadState(encoder, chosen, { partial: true });
+    } catch (error) {
+      throw new DataError(`${path}: ${(error as Error).message}`);
+    }
+    return [...chosen.keys()];
+  } finally {
+    for (const value of state.values()) value.dispose();
+  }
+}

@@ -1,0 +1,77 @@
+import { DataError } from '../errors.js';
+import { type Dtype, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
+import {
+  readSafetensors,
+  type SafetensorsDtype,
+  type SafetensorsEntry,
+  writeSafetensors,
+} from './safetensors.js';
+
+/** Tensors by name to a safetensors file, and back. State is f32, f64 or i64; the file holds it row-major. */
+const FORMATS = { f32: 'F32', f64: 'F64', i64: 'I64' } as const satisfies Partial<
+  Record<Dtype, SafetensorsDtype>
+>;
+
+/** Writes the file whole or not at all. */
+export function saveState(
+  path: string,
+  state: ReadonlyMap<string, Tensor>,
+  metadata?: Readonly<Record<string, string>>,
+): void {
+  const entries = new Map<string, SafetensorsEntry>();
+  for (const [name, value] of state) {
+    const dtype = FORMATS[value.dtype as keyof typeof FORMATS];
+    if (dtype === undefined)
+      throw new TypeError(`saveState: ${name} is ${value.dtype}, expected f32, f64 or i64`);
+    const values = value.toArray();
+    const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    entries.set(name, { dtype, shape: [...value.shape], data });
+  }
+  writeSafetensors(path, entries, metadata);
+}
+
+/**
+ * Tensors on the CPU; half precisions are widened to f32.
+ * @throws DataError on a broken file or a dtype that no state has
+ */
+export function readState(path: string): {
+  state: Map<string, Tensor>;
+  metadata: Readonly<Record<string, string>>;
+} {
+  const { tensors, metadata } = readSafetensors(path);
+  const state = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data }] of tensors) {
+    state.set(name, toTensor(path, name, dtype, shape, data));
+  }
+  return { state, metadata: metadata ?? {} };
+}
+
+function toTensor(
+  path: string,
+  name: string,
+  dtype: SafetensorsDtype,
+  shape: readonly number[],
+  { buffer, byteOffset, byteLength }: Uint8Array,
+): Tensor {
+  switch (dtype) {
+    case 'F32':
+      return tensor(new Float32Array(buffer as ArrayBuffer, byteOffset, byteLength / 4), shape);
+    case 'F64':
+      return tensor(new Float64Array(buffer as ArrayBuffer, byteOffset, byteLength / 8), shape);
+    case 'I64':
+      return tensor(new BigInt64Array(buffer as ArrayBuffer, byteOffset, byteLength / 8), shape);
+    case 'F16':
+    case 'BF16': {
+      // The halves' bits as 16-bit integers do not exist among our dtypes, so the bytes are viewed as what they are.
+      const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+      return tidy(() => {
+        const raw = ops.viewDtype(tensor(bytes, [byteLength]), dtype === 'F16' ? 'f16' : 'bf16');
+        return ops.reshape(raw, shape).to({ dtype: 'f32' });
+      });
+    }
+    default:
+      throw new DataError(
+        `${path}: ${name} is ${dtype}, expected F32, F64, F16, BF16 or I64 for network weights`,
+      );
+  }
+}

@@ -1,0 +1,9 @@
+export { type AnatomyLossInputs, type AnatomyLossOptions, anatomyLoss } from './anatomy.js';
+export { type ConsistencyOptions, consistencyLoss, correlationMatrix } from './consistency.js';
+export {
+  type GlobalContrastiveOptions,
+  globalContrastiveLoss,
+  type InfoNceOptions,
+  infoNce,
+  type PairEmbeddings,
+} from './contrastive.js';

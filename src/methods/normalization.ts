@@ -1,0 +1,14 @@
+import { ops, type Tensor, tensor } from '../tensor/index.js';
+
+/** `imagenet`: what torchvision's pretrained weights expect. */
+export type Normalization = 'none' | 'imagenet';
+
+/** (x − mean) / std per channel. @param images f32 [B, C, H, W] in 0..1; gray ones become three channels, as the means differ */
+export function normalize(images: Tensor, normalization: Normalization): Tensor {
+  if (normalization === 'none') return images;
+  const { device } = images;
+  const mean = tensor([0.485, 0.456, 0.406], [1, 3, 1, 1], { device });
+  const std = tensor([0.229, 0.224, 0.225], [1, 3, 1, 1], { device });
+  const colour = images.size(1) === 1 ? ops.expand(images, [-1, 3, -1, -1]) : images;
+  return colour.sub(mean).div(std);
+}

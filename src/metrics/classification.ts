@@ -1,0 +1,164 @@
+import { requireLabels } from './labels.js';
+import { classColumn, macroRocAuc, rocAuc } from './rocAuc.js';
+
+/** How often a sample of class `label` was called `predicted`: counts[label · classes + predicted]. */
+export interface Confusion {
+  readonly classes: number;
+  readonly counts: Float64Array;
+}
+
+/**
+ * Counts predictions against labels, both class numbers from 0.
+ *
+ * @throws RangeError when lengths differ or a class number is out of range
+ */
+export function confusion(predicted: ArrayLike<number>, labels: ArrayLike<number>, classes = 2): Confusion {
+  requireLabels(labels, predicted.length, classes, 'confusion');
+  requireLabels(predicted, predicted.length, classes, 'confusion, predicted');
+  const counts = new Float64Array(classes * classes);
+  for (let i = 0; i < labels.length; i += 1) counts[labels[i]! * classes + predicted[i]!]! += 1;
+  return { classes, counts };
+}
+
+/** Share of samples called by their own class; NaN without samples. */
+export function accuracy({ classes, counts }: Confusion): number {
+  let right = 0;
+  for (let c = 0; c < classes; c += 1) right += counts[c * classes + c]!;
+  return right / counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** TP / (TP + FP). When nothing was called `positive` it is 0, as in scikit-learn: the classifier found nothing. */
+export function precision(table: Confusion, positive = 1): number {
+  const { tp, fp } = outcomes(table, positive);
+  return tp + fp > 0 ? tp / (tp + fp) : 0;
+}
+
+/** TP / (TP + FN), also called sensitivity. NaN without samples of the class: there is nothing to recall. */
+export function recall(table: Confusion, positive = 1): number {
+  const { tp, fn } = outcomes(table, positive);
+  return tp / (tp + fn);
+}
+
+/** TN / (TN + FP). NaN when every sample belongs to the class. */
+export function specificity(table: Confusion, positive = 1): number {
+  const { tn, fp } = outcomes(table, positive);
+  return tn / (tn + fp);
+}
+
+/** 2 TP / (2 TP + FP + FN) of one class. NaN when the class neither occurs nor is predicted. */
+export function f1(table: Confusion, positive = 1): number {
+  const { tp, fp, fn } = outcomes(table, positive);
+  return (2 * tp) / (2 * tp + fp + fn);
+}
+
+/**
+ * Unweighted mean of a one-class metric over the classes that have samples; a class without samples cannot be measured.
+ * Equals scikit-learn's `average='macro'` whenever every predicted class has samples. `macro(table, recall)` is the
+ * balanced accuracy.
+ */
+export function macro(table: Confusion, metric: (table: Confusion, positive: number) => number): number {
+  let sum = 0;
+  let present = 0;
+  for (let c = 0; c < table.classes; c += 1) {
+    const { tp, fn } = outcomes(table, c);
+    if (tp + fn === 0) continue;
+    sum += metric(table, c);
+    present += 1;
+  }
+  return sum / present;
+}
+
+export interface PredictionOptions {
+  /** Number of classes; class 1 is the positive one of two. */
+  readonly classes?: number;
+  /** Two classes: positive where its probability is above this. */
+  readonly threshold?: number;
+}
+
+/**
+ * Class numbers [n]: with two classes 1 where p > threshold, otherwise the most probable class. Ties go to the lower
+ * class number in both, as in scikit-learn.
+ *
+ * @param probabilities [n, classes], or for two classes [n] of the positive class
+ * @param samples n
+ */
+export function predictedClasses(
+  probabilities: ArrayLike<number>,
+  samples: number,
+  { classes = 2, threshold = 0.5 }: PredictionOptions = {},
+): Int32Array {
+  if (classes === 2) {
+    const positive = positiveColumn(probabilities, samples);
+    return Int32Array.from({ length: samples }, (_, i) => (positive[i]! > threshold ? 1 : 0));
+  }
+  return Int32Array.from({ length: samples }, (_, i) => {
+    let best = 0;
+    for (let c = 1; c < classes; c += 1) {
+      if (probabilities[i * classes + c]! > probabilities[i * classes + best]!) best = c;
+    }
+    return best;
+  });
+}
+
+/**
+ * Everything a table of results shows, by name. Two classes: `auc`, `accuracy`, `precision`, `recall`, `specificity`,
+ * `f1` (all of class 1) and `macroPrecision`, `macroRecall`, `macroF1`. More classes: `macroAuc` (one versus rest),
+ * `accuracy` and the three macro values. An undefined value is NaN; each function here says when.
+ *
+ * @param probabilities [n, classes], or for two classes [n] of the positive class
+ * @param labels [n], class numbers from 0
+ * @throws RangeError when the lengths do not fit or a label is out of range
+ */
+export function classificationMetrics(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  { classes = 2, threshold = 0.5 }: PredictionOptions = {},
+): Record<string, number> {
+  const n = labels.length;
+  const onlyPositive = classes === 2 && probabilities.length === n;
+  if (!onlyPositive && probabilities.length !== n * classes) {
+    throw new RangeError(
+      `metrics: ${probabilities.length} probabilities do not fit ${n} labels of ${classes} classes`,
+    );
+  }
+  const table = confusion(predictedClasses(probabilities, n, { classes, threshold }), labels, classes);
+  const overall = { accuracy: accuracy(table) };
+  const averaged = {
+    macroPrecision: macro(table, precision),
+    macroRecall: macro(table, recall),
+    macroF1: macro(table, f1),
+  };
+  if (classes !== 2)
+    return { macroAuc: macroRocAuc(probabilities, labels, classes), ...overall, ...averaged };
+  return {
+    auc: rocAuc(positiveColumn(probabilities, n), labels),
+    ...overall,
+    precision: precision(table),
+    recall: recall(table),
+    specificity: specificity(table),
+    f1: f1(table),
+    ...averaged,
+  };
+}
+
+/** Scores of class 1 [n], from [n] or [n, 2]. */
+export function positiveColumn(probabilities: ArrayLike<number>, samples: number): ArrayLike<number> {
+  return probabilities.length === samples ? probabilities : classColumn(probabilities, 2, 1);
+}
+
+function outcomes({ classes, counts }: Confusion, positive: number) {
+  let tp = 0;
+  let fp = 0;
+  let fn = 0;
+  let tn = 0;
+  for (let label = 0; label < classes; label += 1) {
+    for (let predicted = 0; predicted < classes; predicted += 1) {
+      const count = counts[label * classes + predicted]!;
+      if (label === positive && predicted === positive) tp += count;
+      else if (predicted === positive) fp += count;
+      else if (label === positive) fn += count;
+      else tn += count;
+    }
+  }
+  return { tp, fp, fn, tn };
+}

@@ -1,0 +1,45 @@
+/** One row a sample: row-major `data` of shape [rows, columns]. */
+export interface Features {
+  readonly data: Float32Array | Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Features in double precision, as the arithmetic of probes and similarities wants them. */
+export interface DoubleFeatures extends Features {
+  readonly data: Float64Array;
+}
+
+/** Wraps row-major numbers, refusing a length that does not fit the shape. */
+export function featureRows(data: Float32Array | Float64Array, rows: number, columns: number): Features {
+  if (data.length !== rows * columns) {
+    throw new RangeError(`features: ${data.length} numbers do not fill ${rows} rows of ${columns} columns`);
+  }
+  return { data, rows, columns };
+}
+
+/** A copy of the chosen rows, in the order given. */
+export function takeRows({ data, rows, columns }: Features, chosen: ArrayLike<number>): Features {
+  const taken =
+    data instanceof Float32Array
+      ? new Float32Array(chosen.length * columns)
+      : new Float64Array(chosen.length * columns);
+  for (let i = 0; i < chosen.length; i += 1) {
+    const row = chosen[i]!;
+    if (!(row >= 0 && row < rows)) throw new RangeError(`takeRows: row ${row} of a matrix with ${rows} rows`);
+    taken.set(data.subarray(row * columns, (row + 1) * columns), i * columns);
+  }
+  return { data: taken, rows: chosen.length, columns };
+}
+
+/** Each row divided by its Euclidean norm, in double precision; a zero row stays zero. */
+export function unitRows({ data, rows, columns }: Features): DoubleFeatures {
+  const unit = Float64Array.from(data);
+  for (let start = 0; start < unit.length; start += columns) {
+    let square = 0;
+    for (let j = start; j < start + columns; j += 1) square += unit[j]! * unit[j]!;
+    const scale = square > 0 ? 1 / Math.sqrt(square) : 0;
+    for (let j = start; j < start + columns; j += 1) unit[j]! *= scale;
+  }
+  return { data: unit, rows, columns };
+}

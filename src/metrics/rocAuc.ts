@@ -1,0 +1,105 @@
+/** Binary ground truth: 1 or true is the positive class, 0 or false the negative one. */
+export type BinaryLabels = ArrayLike<number | boolean>;
+
+/**
+ * Area under the ROC curve: the chance that a positive scores above a negative, ties counting half (Mann–Whitney U with
+ * mid-ranks; Hanley & McNeil 1982):
+ *
+ *     AUC = Σ over (positive p, negative n) of [s_p > s_n] + ½ [s_p = s_n], divided by P·N
+ *
+ * Higher scores mean "more positive"; any monotone map of them gives the same value. With only one class present the
+ * area is undefined and the result is NaN, never 0 or ½: skip that fold and say so.
+ *
+ * @param scores [n], finite or infinite
+ * @param labels [n], 0/1 or booleans
+ * @throws RangeError when lengths differ, a label is neither 0 nor 1, or a score is NaN
+ */
+export function rocAuc(scores: ArrayLike<number>, labels: BinaryLabels): number {
+  return weightedRocAuc(scores, labels)();
+}
+
+/**
+ * The same area where sample i counts `weights[i]` times. Sorts once; each call of the returned function is one walk
+ * over the samples, which is what makes thousands of bootstrap replicates cheap. Without weights every sample counts once.
+ */
+export function weightedRocAuc(
+  scores: ArrayLike<number>,
+  labels: BinaryLabels,
+): (weights?: Float64Array) => number {
+  const n = scores.length;
+  if (labels.length !== n) throw new RangeError(`AUC: ${n} scores but ${labels.length} labels`);
+  const positive = Uint8Array.from({ length: n }, (_, i) => binaryLabel(labels[i]!, i));
+  for (let i = 0; i < n; i += 1) {
+    if (Number.isNaN(scores[i]!)) throw new RangeError(`AUC: score ${i} is NaN; expected a number`);
+  }
+  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  const endsTie = Uint8Array.from(order, (sample, at) =>
+    at + 1 === n || scores[order[at + 1]!]! !== scores[sample]! ? 1 : 0,
+  );
+  const ones = new Float64Array(n).fill(1);
+
+  return (weights = ones) => {
+    let negativesBelow = 0;
+    let positives = 0;
+    let wins = 0;
+    let tiedPositives = 0;
+    let tiedNegatives = 0;
+    for (let at = 0; at < n; at += 1) {
+      const sample = order[at]!;
+      if (positive[sample] === 1) tiedPositives += weights[sample]!;
+      else tiedNegatives += weights[sample]!;
+      if (endsTie[at] === 1) {
+        wins += tiedPositives * (negativesBelow + tiedNegatives / 2);
+        positives += tiedPositives;
+        negativesBelow += tiedNegatives;
+        tiedPositives = 0;
+        tiedNegatives = 0;
+      }
+    }
+    return positives > 0 && negativesBelow > 0 ? wins / (positives * negativesBelow) : Number.NaN;
+  };
+}
+
+/**
+ * Unweighted mean over the classes of the one-versus-rest area (scikit-learn's `multi_class='ovr', average='macro'`).
+ * NaN when a class has no sample: a mean over fewer classes would be another quantity.
+ *
+ * @param probabilities [n, classes], row-major
+ * @param labels [n], class numbers from 0
+ */
+export function macroRocAuc(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): number {
+  return weightedMacroRocAuc(probabilities, labels, classes)();
+}
+
+/** {@link macroRocAuc} where sample i counts `weights[i]` times. */
+export function weightedMacroRocAuc(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): (weights?: Float64Array) => number {
+  const areas = Array.from({ length: classes }, (_, c) =>
+    weightedRocAuc(
+      classColumn(probabilities, classes, c),
+      Uint8Array.from({ length: labels.length }, (_, i) => (labels[i] === c ? 1 : 0)),
+    ),
+  );
+  return (weights) => areas.reduce((sum, area) => sum + area(weights), 0) / classes;
+}
+
+/** One class's probabilities [n] out of row-major [n, classes]. */
+export function classColumn(probabilities: ArrayLike<number>, classes: number, column: number): Float64Array {
+  return Float64Array.from(
+    { length: probabilities.length / classes },
+    (_, i) => probabilities[i * classes + column]!,
+  );
+}
+
+function binaryLabel(label: number | boolean, at: number): number {
+  const value = Number(label);
+  if (value !== 0 && value !== 1) throw new RangeError(`AUC: label ${at} is ${label}; expected 0 or 1`);
+  return value;
+}

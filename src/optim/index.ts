@@ -1,0 +1,2 @@
+export { learningRateAt, type Schedule, type ScheduleContext } from './schedules.js';
+export { Sgd, type SgdOptions } from './sgd.js';

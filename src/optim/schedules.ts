@@ -1,0 +1,44 @@
+/** Learning-rate schedules: pure functions of the step. */
+
+export type Schedule =
+  | { readonly kind: 'constant' }
+  /** × gamma at every milestone, counted in epochs or in steps. */
+  | {
+      readonly kind: 'multistep';
+      readonly milestones: readonly number[];
+      readonly gamma: number;
+      readonly unit: 'epoch' | 'step';
+    }
+  /** Half a cosine from the base rate to `minimum` (Loshchilov & Hutter 2017, without restarts). */
+  | { readonly kind: 'cosine'; readonly minimum: number };
+
+export interface ScheduleContext {
+  /** Learning rate before any schedule. */
+  readonly base: number;
+  readonly totalSteps: number;
+  readonly stepsPerEpoch: number;
+  /** Steps over which the rate first rises linearly from base / warmupSteps. */
+  readonly warmupSteps?: number;
+}
+
+/** The learning rate of step `step`, counted from 0. */
+export function learningRateAt(
+  step: number,
+  schedule: Schedule,
+  { base, totalSteps, stepsPerEpoch, warmupSteps = 0 }: ScheduleContext,
+): number {
+  if (step < warmupSteps) return (base * (step + 1)) / warmupSteps;
+  switch (schedule.kind) {
+    case 'constant':
+      return base;
+    case 'multistep': {
+      const time = schedule.unit === 'epoch' ? Math.floor(step / stepsPerEpoch) : step;
+      const passed = schedule.milestones.filter((milestone) => milestone <= time).length;
+      return base * schedule.gamma ** passed;
+    }
+    case 'cosine': {
+      const done = Math.min(1, (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps));
+      return schedule.minimum + (base - schedule.minimum) * 0.5 * (1 + Math.cos(Math.PI * done));
+    }
+  }
+}

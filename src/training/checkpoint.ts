@@ -1,0 +1,140 @@
+/**
+ * Checkpoints: `step-00000100.safetensors` with the state, then `step-00000100.json`, which vouches for it by its SHA-256. A
+ * crash between the two leaves a state that nobody vouches for, and it is not used.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataError, UsageError } from '../errors.js';
+import { readState, saveState } from '../export/stateFile.js';
+import { writeFileAtomic } from '../files.js';
+import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
+
+/** What a resume must share with the run it continues to be exact to the bit. */
+export interface Fingerprint {
+  readonly torch: string;
+  readonly instructionSet: string;
+  readonly threads: number;
+  readonly device: string;
+  readonly precision: string;
+}
+
+export function fingerprint(device: string, precision: string): Fingerprint {
+  return { torch: torchVersion(), instructionSet: instructionSet(), threads: threads(), device, precision };
+}
+
+export interface CheckpointInfo {
+  /** Steps done. */
+  readonly step: number;
+  readonly dataHash: string;
+  readonly fingerprint: Fingerprint;
+  readonly lossScale?: { readonly scale: number; readonly goodSteps: number };
+}
+
+interface StoredInfo extends CheckpointInfo {
+  readonly version: 1;
+  readonly sha256: string;
+}
+
+/** Prefixes of the two kinds of tensors in a state file. */
+const MODEL = 'model.';
+const VELOCITY = 'velocity.';
+
+/** Saves a checkpoint and deletes all but the last `keep`. */
+export function saveCheckpoint(
+  folder: string,
+  info: CheckpointInfo,
+  model: ReadonlyMap<string, Tensor>,
+  velocities: ReadonlyMap<string, Tensor>,
+  keep: number,
+): void {
+  mkdirSync(folder, { recursive: true });
+  const state = new Map<string, Tensor>();
+  for (const [name, tensor] of model) state.set(MODEL + name, tensor);
+  for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
+  const base = join(folder, `step-${String(info.step).padStart(8, '0')}`);
+  saveState(`${base}.safetensors`, state);
+  const stored: StoredInfo = { version: 1, ...info, sha256: digest(`${base}.safetensors`) };
+  writeFileAtomic(`${base}.json`, `${JSON.stringify(stored, null, 2)}\n`);
+  for (const name of checkpointNames(folder).slice(keep)) {
+    // The voucher first: a state without one is rubbish, one without its state would be an error.
+    rmSync(join(folder, `${name}.json`), { force: true });
+    rmSync(join(folder, `${name}.safetensors`), { force: true });
+  }
+}
+
+/** Names of vouched checkpoints, newest first. */
+function checkpointNames(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => /^step-\d+\.json$/.test(name))
+    .map((name) => name.slice(0, -'.json'.length))
+    .sort()
+    .reverse();
+}
+
+export interface Checkpoint extends CheckpointInfo {
+  readonly file: string;
+}
+
+/**
+ * The newest intact checkpoint, or undefined when there is none at all.
+ * @param onWarning told of damaged ones that were passed over
+ * @throws DataError when there are checkpoints and none is intact
+ */
+export function latestCheckpoint(
+  folder: string,
+  onWarning: (message: string) => void,
+): Checkpoint | undefined {
+  const names = checkpointNames(folder);
+  for (const name of names) {
+    const file = join(folder, `${name}.safetensors`);
+    try {
+      const {
+        sha256,
+        version: _,
+        ...info
+      } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as StoredInfo;
+      if (existsSync(file) && digest(file) === sha256) return { ...info, file };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    onWarning(`checkpoints/${name} is damaged; trying the one before`);
+  }
+  if (names.length > 0) {
+    throw new DataError(`${folder}: no intact checkpoint among ${names.length}; start anew with --overwrite`);
+  }
+  return undefined;
+}
+
+/** The tensors of a checkpoint; the caller disposes them. */
+export function readCheckpoint(checkpoint: Checkpoint): {
+  model: Map<string, Tensor>;
+  velocities: Map<string, Tensor>;
+} {
+  const { state } = readState(checkpoint.file);
+  const model = new Map<string, Tensor>();
+  const velocities = new Map<string, Tensor>();
+  for (const [name, tensor] of state) {
+    if (name.startsWith(MODEL)) model.set(name.slice(MODEL.length), tensor);
+    else if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
+    else
+      throw new DataError(`${checkpoint.file}: holds ${name}, expected names under ${MODEL} and ${VELOCITY}`);
+  }
+  return { model, velocities };
+}
+
+/** @throws UsageError when the continued run would not be exact to the bit */
+export function checkFingerprint(before: Fingerprint, now: Fingerprint): void {
+  const changed = (Object.keys(now) as (keyof Fingerprint)[])
+    .filter((key) => before[key] !== now[key])
+    .map((key) => `${key}: ${before[key]} → ${now[key]}`);
+  if (changed.length === 0) return;
+  throw new UsageError(
+    `resuming here would not be exact to the bit (${changed.join('; ')}); use the same setting, or continue with --allow-inexact`,
+  );
+}
+
+function digest(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}

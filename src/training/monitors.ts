@@ -1,0 +1,139 @@
+/** Is it working? Looks at the embeddings of some pairs, held-out ones where there are any. */
+import {
+  alignment,
+  classificationMetrics,
+  type Features,
+  featureDeviation,
+  featureRows,
+  neighbourProbabilities,
+  retrievalAtOne,
+  uniformity,
+} from '../metrics/index.js';
+import { Random } from '../tensor/index.js';
+import { type Embeddings, type EmbedOptions, embed } from './embed.js';
+
+export interface MonitorPlan {
+  /** Positions of the pairs looked at. */
+  readonly queries: readonly number[];
+  /** Positions of the training pairs that kNN votes with; empty where no label is known. */
+  readonly references: readonly number[];
+  /** Class number, 0 or 1, by position in the data set; absent without labels. */
+  readonly labels?: readonly number[];
+  readonly neighbours: number;
+}
+
+export interface MonitorPlanOptions {
+  /** Positions trained on, and kept out. */
+  readonly trained: readonly number[];
+  readonly heldOut: readonly number[];
+  readonly subjects: readonly string[];
+  readonly labels?: readonly number[];
+  readonly pairs: number;
+  readonly neighbours: number;
+  readonly seed: number;
+}
+
+/**
+ * Chooses the pairs, once and by the seed: up to `pairs` held-out ones, with as many training pairs to vote. Where nothing
+ * is held out, half of the subjects of the training pairs vote on the other half, so that no patient votes for itself.
+ */
+export function planMonitors(options: MonitorPlanOptions): MonitorPlan {
+  const { trained, heldOut, subjects, labels, pairs, neighbours, seed } = options;
+  const random = new Random(seed, 'monitor');
+  const sample = (from: readonly number[], count: number): number[] =>
+    Array.from(random.permutation(from.length).subarray(0, count), (position) => from[position]!).sort(
+      (a, b) => a - b,
+    );
+  if (heldOut.length > 1) {
+    return { queries: sample(heldOut, pairs), references: sample(trained, 2 * pairs), labels, neighbours };
+  }
+  const distinct = [...new Set(trained.map((position) => subjects[position]!))];
+  const voting = new Set(
+    Array.from(
+      random.permutation(distinct.length).subarray(0, Math.ceil(distinct.length / 2)),
+      (i) => distinct[i]!,
+    ),
+  );
+  const voters = trained.filter((position) => voting.has(subjects[position]!));
+  const others = trained.filter((position) => !voting.has(subjects[position]!));
+  if (others.length < 2) return { queries: sample(trained, pairs), references: [], labels, neighbours };
+  return { queries: sample(others, pairs), references: sample(voters, pairs), labels, neighbours };
+}
+
+/**
+ * A deviation below this share of a healthy 1/√d is called a collapse. Embeddings after a ReLU share a direction from the
+ * start: an untrained head has some 0.05.
+ */
+export const COLLAPSE = 0.01;
+
+export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'encoder'> & {
+  encoderFor: (modality: string) => EmbedOptions['encoder'];
+  modalities: readonly [string, string];
+};
+
+/**
+ * `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed), `retrieval/A→B` and back on the
+ * embeddings; `knnAuc/M` and of both on the pooled features.
+ */
+export function monitor(
+  plan: MonitorPlan,
+  { encoderFor, modalities, ...options }: MonitorEmbedding,
+): Record<string, number> {
+  const look = (indices: readonly number[]) =>
+    modalities.map((modality) => embed({ ...options, encoder: encoderFor(modality), modality, indices }));
+  const queries = look(plan.queries);
+  const [a, b] = queries.map(({ embedding, rows }) =>
+    featureRows(embedding, rows, embedding.length / rows),
+  ) as [Features, Features];
+  const [nameA, nameB] = modalities;
+  const { aToB, bToA } = retrievalAtOne(a, b);
+  const found: Record<string, number> = {
+    alignment: alignment(a, b),
+    [`uniformity/${nameA}`]: uniformity(a),
+    [`uniformity/${nameB}`]: uniformity(b),
+    [`featureDeviation/${nameA}`]: featureDeviation(a) * Math.sqrt(a.columns),
+    [`featureDeviation/${nameB}`]: featureDeviation(b) * Math.sqrt(b.columns),
+    [`retrieval/${nameA}→${nameB}`]: aToB,
+    [`retrieval/${nameB}→${nameA}`]: bToA,
+  };
+  return { ...found, ...knn(plan, queries, look, modalities) };
+}
+
+function knn(
+  { queries, references, labels, neighbours }: MonitorPlan,
+  embedded: readonly Embeddings[],
+  look: (indices: readonly number[]) => Embeddings[],
+  modalities: readonly [string, string],
+): Record<string, number> {
+  if (labels === undefined || references.length === 0) return {};
+  const voters = look(references);
+  const classOf = (positions: readonly number[]) => positions.map((position) => labels[position]!);
+  const auc = (train: Features, test: Features): number => {
+    const probabilities = neighbourProbabilities(train, classOf(references), test, {
+      k: Math.min(neighbours, train.rows),
+    });
+    return classificationMetrics(probabilities, classOf(queries)).auc ?? Number.NaN;
+  };
+  const rows = ({ features, rows: n }: Embeddings) => featureRows(features, n, features.length / n);
+  const found: Record<string, number> = {};
+  modalities.forEach((modality, i) => {
+    found[`knnAuc/${modality}`] = auc(rows(voters[i]!), rows(embedded[i]!));
+  });
+  found['knnAuc/both'] = auc(beside(voters.map(rows)), beside(embedded.map(rows)));
+  return found;
+}
+
+/** Rows of several feature sets joined end to end. */
+function beside(sets: readonly Features[]): Features {
+  const rows = sets[0]!.rows;
+  const columns = sets.reduce((sum, set) => sum + set.columns, 0);
+  const data = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row += 1) {
+    let at = row * columns;
+    for (const set of sets) {
+      data.set(set.data.subarray(row * set.columns, (row + 1) * set.columns), at);
+      at += set.columns;
+    }
+  }
+  return featureRows(data, rows, columns);
+}

@@ -1,0 +1,292 @@
+/** From a config to a trained encoder: data, cache, method, loop. */
+import { join } from 'node:path';
+import type { Config } from '../config/index.js';
+import { openImageCache } from '../data/cache.js';
+import { openDataset } from '../data/dataset.js';
+import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
+import type { Dataset } from '../data/sample.js';
+import { loadSplits, makeSplits } from '../data/splits.js';
+import { DataError, UsageError } from '../errors.js';
+import { exportEncoder } from '../export/encoder.js';
+import type { MessageConsole } from '../log/console.js';
+import { Progress } from '../log/progress.js';
+import { Sgd } from '../optim/index.js';
+import { setThreads } from '../tensor/index.js';
+import { buildMethod, pairOf } from './build.js';
+import { fingerprint } from './checkpoint.js';
+import { type LoopOutcome, train } from './loop.js';
+import { COLLAPSE, monitor, planMonitors } from './monitors.js';
+import { resolveDevice, resolvePrecision } from './precision.js';
+import { openRunFolder, runPaths, writeFolds, writeProvenance } from './runFolder.js';
+import { trainingStep } from './step.js';
+
+export interface PretrainOptions {
+  readonly out: string;
+  readonly console: MessageConsole;
+  readonly overwrite?: boolean;
+  readonly allowInexact?: boolean;
+}
+
+/** Opens the config's data and decodes it into the cache, with a progress bar. */
+export async function openImages(config: Config, console: MessageConsole) {
+  const { data } = config;
+  if (data.path === null) {
+    throw new UsageError(
+      'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
+    );
+  }
+  const onWarning = (message: string) => console.warn(message);
+  const { path, pathB, columns, positive } = data;
+  const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
+  const dataset = await openDataset(spec, { onWarning });
+  let progress: Progress | undefined;
+  const cache = await openImageCache(dataset, {
+    size: data.cacheSize ?? 2 * data.size,
+    root: data.cacheFolder ?? undefined,
+    onWarning,
+    onProgress: (done, total) => {
+      progress ??= new Progress(total, console);
+      progress.update(done);
+    },
+  }).finally(() => progress?.stop());
+  return { dataset, cache };
+}
+
+/**
+ * Pretrains, or goes on with an unfinished run of the same config; `fold: all` trains one encoder a fold in `fold-K`.
+ * @throws UsageError when the folder holds another run, DataError when the data is wrong
+ */
+export async function pretrain(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
+  if (config.data.fold !== 'all') return pretrainOne(config, options);
+  const { dataset } = await openImages(config, options.console);
+  const { k } = await foldsOf(config, dataset);
+  let outcome: LoopOutcome | undefined;
+  for (let fold = 0; fold < k; fold += 1) {
+    options.console.info(`fold ${fold} of ${k}`);
+    const one = { ...config, data: { ...config.data, fold } };
+    outcome = await pretrainOne(one, { ...options, out: join(options.out, `fold-${fold}`) });
+    if (outcome.kind !== 'finished') break;
+  }
+  return outcome!;
+}
+
+async function foldsOf(config: Config, dataset: Dataset) {
+  const { splits } = config.data;
+  if (splits !== null) return loadSplits(splits, dataset.samples);
+  if (dataset.samples.every(({ fold }) => fold !== undefined)) return makeSplits(dataset);
+  throw new UsageError(
+    'data.fold asks for folds, and the data publishes none; make some with `anatomy data split --out splits.json` and give --splits',
+  );
+}
+
+async function pretrainOne(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
+  const { out, console } = options;
+  const state = openRunFolder(out, config, options);
+  const paths = runPaths(out);
+  if (state === 'finished') {
+    console.success(`${out} is finished; --overwrite would start it anew`);
+    return { kind: 'finished', step: stepsDone(config) };
+  }
+  console.teeTo(paths.log);
+  const run = await prepare(config, console);
+  try {
+    const {
+      plan,
+      dataset,
+      cache,
+      method,
+      optimizer,
+      loader,
+      totalSteps,
+      device,
+      precision,
+      folds,
+      monitors,
+    } = run;
+    writeProvenance(out, {
+      data: dataset.name,
+      dataHash: cache.dataHash,
+      pairs: plan.indices.length,
+      config,
+      device,
+      precision,
+    });
+    if (folds) writeFolds(out, folds, cache.dataHash);
+    console.info(
+      `${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${config.training.batchSize}, ${precision} on ${device}`,
+    );
+    const warned = new Set<string>();
+    const outcome = await train({
+      method,
+      optimizer,
+      loader,
+      plan,
+      ids: cache.ids,
+      dataHash: cache.dataHash,
+      totalSteps,
+      learningRate: config.training.learningRate,
+      schedule: config.training.schedule,
+      warmupSteps: config.training.warmupSteps,
+      precision,
+      device,
+      fingerprint: fingerprint(device, precision),
+      allowInexact: options.allowInexact ?? false,
+      checkpointEvery: config.training.checkpointEvery,
+      keepCheckpoints: config.training.keepCheckpoints,
+      inspectEvery: config.monitor.every,
+      monitor: () => {
+        const found = monitors();
+        warnOfCollapse(found, warned, console);
+        return found;
+      },
+      paths,
+      console,
+    });
+    if (outcome.kind === 'finished') exportEncoder(paths.encoder, method.encoderFor('a'));
+    return outcome;
+  } finally {
+    run.dispose();
+  }
+}
+
+function stepsDone({ training }: Config): number {
+  return training.steps ?? training.epochs;
+}
+
+/** Says so once for each modality. */
+function warnOfCollapse(
+  found: Readonly<Record<string, number>>,
+  warned: Set<string>,
+  console: MessageConsole,
+): void {
+  for (const [name, value] of Object.entries(found)) {
+    if (!name.startsWith('featureDeviation/') || value >= COLLAPSE || warned.has(name)) continue;
+    warned.add(name);
+    console.warn(
+      `the embeddings of ${name.split('/')[1]} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
+    );
+  }
+}
+
+/** Everything a run needs before its first step. */
+async function prepare(config: Config, console: MessageConsole) {
+  const { data, training, seed } = config;
+  if (training.threads !== null) setThreads(training.threads);
+  const device = resolveDevice(training.device);
+  const precision = resolvePrecision(training.precision, device);
+  const { dataset, cache } = await openImages(config, console);
+  const modalities = pairOf(dataset.modalities);
+  const folds = data.fold === 'none' ? undefined : await foldsOf(config, dataset);
+  const positions = dataset.samples.map((_, position) => position);
+  const foldAt = (position: number) => folds?.folds[dataset.samples[position]!.id];
+  if (folds !== undefined && typeof data.fold === 'number' && data.fold >= folds.k) {
+    throw new UsageError(`data.fold is ${data.fold}, expected 0 to ${folds.k - 1}`);
+  }
+  const trained = positions.filter(
+    (position) => foldAt(position) === undefined || foldAt(position) !== data.fold,
+  );
+  const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
+  if (trained.length < 2)
+    throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
+  const plan: BatchPlan = {
+    indices: trained,
+    batchSize: training.batchSize,
+    dropLast: training.dropLast,
+    seed,
+  };
+  const totalSteps = training.steps ?? training.epochs * stepsPerEpoch(plan);
+  const method = buildMethod(config, dataset, device);
+  const loader = new ImageLoader(cache, device);
+  const { momentum, weightDecay, nesterov } = training;
+  const optimizer = new Sgd(method.parameters(), { momentum, weightDecay, nesterov });
+  const labelled =
+    dataset.positive !== undefined && dataset.samples.every(({ label }) => label !== undefined);
+  const monitorPlan = planMonitors({
+    trained,
+    heldOut,
+    subjects: dataset.samples.map(({ subject }) => subject),
+    labels: labelled ? dataset.samples.map(({ label }) => Number(label === dataset.positive)) : undefined,
+    pairs: config.monitor.pairs,
+    neighbours: config.monitor.neighbours,
+    seed,
+  });
+  const encoderFor = (modality: string) => method.encoderFor(modality);
+  const looking = {
+    encoderFor,
+    modalities,
+    loader,
+    size: data.size,
+    normalization: data.normalize,
+    precision,
+    device,
+  };
+  return {
+    dataset,
+    cache,
+    plan,
+    method,
+    loader,
+    optimizer,
+    totalSteps,
+    device,
+    precision,
+    folds: folds && new Map(Object.entries(folds.folds)),
+    monitors: () => monitor(monitorPlan, looking),
+    dispose: () => {
+      optimizer.dispose();
+      method.dispose();
+      loader.dispose();
+    },
+  };
+}
+
+export interface DryRun {
+  readonly pairs: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly secondsPerStep: number;
+  readonly secondsInAll: number;
+  /** The process's largest resident size so far. */
+  readonly peakMemoryBytes: number;
+  readonly precision: string;
+  readonly device: string;
+}
+
+/** Two real steps on real data, the second one timed; nothing is written but the image cache. */
+export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
+  const fold = config.data.fold === 'all' ? 0 : config.data.fold;
+  const run = await prepare({ ...config, data: { ...config.data, fold } }, console);
+  try {
+    const { plan, method, optimizer, loader, cache, precision, device, totalSteps } = run;
+    const step = (number: number): number => {
+      const { epoch, indices } = batchAt(plan, number);
+      const began = performance.now();
+      const ids = indices.map((index) => cache.ids[index]!);
+      const images = loader.images(indices);
+      trainingStep({
+        method,
+        optimizer,
+        batch: { images, ids, epoch },
+        learningRate: config.training.learningRate,
+        precision,
+        device,
+      });
+      for (const image of Object.values(images)) image.dispose();
+      return (performance.now() - began) / 1000;
+    };
+    step(0);
+    const secondsPerStep = step(1);
+    return {
+      pairs: plan.indices.length,
+      steps: totalSteps,
+      stepsPerEpoch: stepsPerEpoch(plan),
+      secondsPerStep,
+      secondsInAll: secondsPerStep * totalSteps,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      precision,
+      device,
+    };
+  } finally {
+    run.dispose();
+  }
+}

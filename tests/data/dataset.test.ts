@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDataset } from '../../src/data/dataset.js';
+import { DataError, UsageError } from '../../src/errors.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dataset-'));
+  for (const side of ['A', 'B']) {
+    mkdirSync(join(folder, side));
+    for (const name of ['1.png', '2.png']) writeFileSync(join(folder, side, name), '');
+  }
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function writeManifest(name: string, labels = ['none', 'tumor']) {
+  const rows = labels.map((label, i) => `${i + 1},p${i},A/${i + 1}.png,B/${i + 1}.png,${label}`);
+  writeFileSync(join(folder, name), ['id,subject,a,b,label', ...rows].join('\n'));
+  return join(folder, name);
+}
+
+describe('openDataset', () => {
+  it('opens a manifest under its own name', async () => {
+    const dataset = await openDataset({ path: writeManifest('core.csv') });
+    expect(dataset).toMatchObject({ name: 'core', modalities: ['a', 'b'], positive: 'tumor' });
+    expect(dataset.samples.map(({ id }) => id)).toEqual(['1', '2']);
+  });
+
+  it('opens a folder with manifest.csv under the name of the folder', async () => {
+    writeManifest('manifest.csv');
+    const { name, samples } = await openDataset({ path: folder });
+    expect(name).toBe(folder.split('/').at(-1));
+    expect(samples).toHaveLength(2);
+  });
+
+  it('opens two folders', async () => {
+    const dataset = await openDataset({ path: join(folder, 'A'), pathB: `${folder}/B/` });
+    expect(dataset).toMatchObject({ name: 'A+B', modalities: ['a', 'b'], positive: undefined });
+    expect(dataset.samples.map(({ subject }) => subject)).toEqual(['1', '2']);
+  });
+
+  it('opens a phantom, its name free of options', async () => {
+    const dataset = await openDataset({ path: 'phantom:breast,pairs=12,seed=3' });
+    expect(dataset.name).toBe('phantom:breast');
+    expect(dataset.samples).toHaveLength(12);
+    expect(dataset.positive).toBe('malignant');
+    const one = await openDataset({ path: 'phantom:breast,pairs=1' });
+    expect(one.samples).toHaveLength(1);
+  });
+
+  it('refuses unknown phantoms and options, naming the nearest', async () => {
+    await expect(openDataset({ path: 'phantom:brest' })).rejects.toThrow('Did you mean "phantom:breast"?');
+    await expect(openDataset({ path: 'phantom:toString' })).rejects.toThrow(UsageError);
+    await expect(openDataset({ path: 'phantom:breast,pears=3' })).rejects.toThrow('Did you mean "pairs"?');
+    await expect(openDataset({ path: 'phantom:breast,pairs=0' })).rejects.toThrow(UsageError);
+  });
+
+  it('takes the positive class asked for, and asks where it is open', async () => {
+    const open = writeManifest('sides.csv', ['left', 'right']);
+    await expect(openDataset({ path: open })).rejects.toThrow('--set data.positive=right');
+    expect((await openDataset({ path: open, positive: 'left' })).positive).toBe('left');
+    await expect(openDataset({ path: open, positive: 'up' })).rejects.toThrow(DataError);
+  });
+
+  it('says where a path stops being right', async () => {
+    writeManifest('core.csv');
+    await expect(openDataset({ path: join(folder, 'cora.csv') })).rejects.toThrow(
+      `Did you mean ${join(folder, 'core.csv')}?`,
+    );
+    await expect(openDataset({ path: join(folder, 'zzzzzz', 'deep', 'core.csv') })).rejects.toThrow(
+      `there is nothing named "zzzzzz" in ${folder}`,
+    );
+    await expect(openDataset({ path: join(folder, 'A'), pathB: join(folder, 'Q') })).rejects.toThrow(
+      DataError,
+    );
+  });
+
+  it('says what is missing or does not go together', async () => {
+    await expect(openDataset({ path: join(folder, 'A') })).rejects.toThrow('--data-b');
+    await expect(openDataset({ path: join(folder, 'A', '1.png') })).rejects.toThrow(
+      'neither a folder nor a manifest',
+    );
+    const path = writeManifest('core.csv');
+    await expect(openDataset({ path, pathB: folder })).rejects.toThrow('--data names a manifest');
+    await expect(openDataset({ path: 'phantom:breast', columns: { a: 'x' } })).rejects.toThrow(UsageError);
+    await expect(
+      openDataset({ path: join(folder, 'A'), pathB: join(folder, 'B'), columns: { a: 'x' } }),
+    ).rejects.toThrow('data.columns (a) goes with a manifest');
+  });
+
+  it('passes warnings on', async () => {
+    const path = join(folder, 'plain.csv');
+    writeFileSync(path, 'id,a,b\n1,A/1.png,B/1.png\n');
+    const warnings: string[] = [];
+    await openDataset({ path }, { onWarning: (message) => warnings.push(message) });
+    expect(warnings).toHaveLength(1);
+  });
+});

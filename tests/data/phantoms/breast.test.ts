@@ -1,0 +1,430 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { breastPhantom, generatePair, phantomVersion } from '../../../src/data/phantoms/breast.js';
+import { caseLabel, sampleCase } from '../../../src/data/phantoms/breastCase.js';
+import type { Sign } from '../../../src/data/phantoms/breastSigns.js';
+import { layerNames } from '../../../src/data/phantoms/breastTissue.js';
+import {
+  drawCurve,
+  drawField,
+  gaussianBlur,
+  gaussianKernel,
+  noiseCurve,
+  noiseField,
+} from '../../../src/data/phantoms/noise.js';
+import { specklePower } from '../../../src/data/phantoms/speckle.js';
+import type { GeneratedSource, Raster, Sample } from '../../../src/data/sample.js';
+import { UsageError } from '../../../src/errors.js';
+import { Random } from '../../../src/tensor/random.js';
+
+function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i += 1) sum += values[i]!;
+  return sum / values.length;
+}
+
+function variance(values: ArrayLike<number>): number {
+  const centre = mean(values);
+  return mean(Array.from(values, (v) => (v - centre) ** 2));
+}
+
+function correlation(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  const [mx, my] = [mean(x), mean(y)];
+  return mean(Array.from(x, (v, i) => (v - mx) * (y[i]! - my))) / Math.sqrt(variance(x) * variance(y));
+}
+
+/** In nats, from counts; rows and columns are the two variables. */
+function mutualInformation(joint: Float64Array, levels: number): number {
+  const rows = new Float64Array(levels);
+  const columns = new Float64Array(levels);
+  let total = 0;
+  for (const [at, count] of joint.entries()) {
+    rows[Math.floor(at / levels)]! += count;
+    columns[at % levels]! += count;
+    total += count;
+  }
+  let sum = 0;
+  for (const [at, count] of joint.entries()) {
+    if (count === 0) continue;
+    const expected = rows[Math.floor(at / levels)]! * columns[at % levels]!;
+    sum += (count / total) * Math.log((count * total) / expected);
+  }
+  return sum;
+}
+
+function render(sample: Sample, modality: 'a' | 'b', size: number): Raster {
+  return (sample.images[modality] as GeneratedSource).render(size);
+}
+
+const draws = 2000;
+const cases = Array.from({ length: draws }, (_, index) => sampleCase({ seed: 0, index }));
+const malignant = cases.filter((c) => c.label === 'malignant');
+const benign = cases.filter((c) => c.label === 'benign');
+
+describe('the population', () => {
+  test('about 42 % are malignant, and the label alone agrees with the case', () => {
+    expect(Math.abs(malignant.length / draws - 0.42)).toBeLessThan(3.5 * Math.sqrt((0.42 * 0.58) / draws));
+    for (let index = 0; index < 50; index += 1) expect(caseLabel(0, index)).toBe(cases[index]!.label);
+  });
+
+  // Percent of malignant and benign masses; the first four from the counts of Hong et al., AJR 2005.
+  test.each<[Sign, number, number]>([
+    ['circumscribed', 12.8, 61.1],
+    ['spiculated', 13.5, 1.1],
+    ['irregular', 72.3, 23.7],
+    ['nonParallel', 53.2, 13.0],
+    ['halo', 35, 5],
+    ['shadowing', 35, 10],
+    ['enhancement', 15, 30],
+    ['markedlyHypoechoic', 60, 20],
+    ['isoechoic', 3, 15],
+    ['microcalcifications', 30, 5],
+    ['cyst', 0, 10],
+    ['stiffRim', 70, 15],
+  ])('%s in %d %% of malignant and %d %% of benign masses', (sign, ...percent) => {
+    for (const [group, expected] of [
+      [malignant, percent[0] / 100],
+      [benign, percent[1] / 100],
+    ] as const) {
+      const rate = group.filter((c) => c.signs[sign]).length / group.length;
+      const standardError = Math.sqrt((expected * (1 - expected)) / group.length);
+      expect(Math.abs(rate - expected)).toBeLessThanOrEqual(3.5 * standardError);
+    }
+  });
+
+  test('stiffness follows PMC9432095: 43.4 and 108 kPa on average', () => {
+    for (const [group, expected, spread] of [
+      [malignant, 108, 70],
+      [benign, 43.4, 38.3],
+    ] as const) {
+      const kpa = group.map((c) => c.stiffness.lesion);
+      expect(Math.abs(mean(kpa) - expected)).toBeLessThan((3.5 * spread) / Math.sqrt(kpa.length));
+      expect(Math.sqrt(variance(kpa))).toBeGreaterThan(0.7 * spread);
+      expect(Math.sqrt(variance(kpa))).toBeLessThan(1.2 * spread);
+    }
+  });
+
+  test('what the scanner and the patient add says nothing of the label', () => {
+    const label = cases.map((c) => (c.label === 'malignant' ? 1 : 0));
+    const nuisances = {
+      fieldOfView: cases.map((c) => c.view.fieldOfView),
+      gain: cases.map((c) => c.view.gainDb),
+      dynamicRange: cases.map((c) => c.view.dynamicRangeDb),
+      tilt: cases.map((c) => c.layers.tilt),
+      islands: cases.map((c) => c.layers.fatIslands),
+      ribs: cases.map((c) => c.layers.ribs.length),
+      patientScale: cases.map((c) => c.stiffness.patientScale),
+      boxTop: cases.map((c) => c.elastogram.box.top),
+      precompression: cases.map((c) => c.elastogram.precompression),
+      side: cases.map((c) => c.lesion.x - c.view.fieldOfView / 2),
+    };
+    for (const values of Object.values(nuisances)) {
+      expect(Math.abs(correlation(values, label))).toBeLessThan(3.5 / Math.sqrt(draws));
+    }
+  });
+
+  test('difficulty brings the classes together', () => {
+    const gap = (difficulty: number) => {
+      const drawn = Array.from({ length: 600 }, (_, index) => sampleCase({ seed: 1, index, difficulty }));
+      const of = (label: string) => drawn.filter((c) => c.label === label);
+      return [
+        mean(of('malignant').map((c) => c.severity)) - mean(of('benign').map((c) => c.severity)),
+        mean(of('malignant').map((c) => Math.log(c.stiffness.lesion))) -
+          mean(of('benign').map((c) => Math.log(c.stiffness.lesion))),
+      ] as const;
+    };
+    const [easy, asPublished, hard] = [gap(0.5), gap(1), gap(2)];
+    for (const k of [0, 1] as const) {
+      expect(easy[k]).toBeGreaterThan(asPublished[k]);
+      expect(asPublished[k]).toBeGreaterThan(hard[k]);
+      expect(hard[k]).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('speckle', () => {
+  const snr = (sparse: boolean) => {
+    const size = 128;
+    const power = specklePower(new Random('speckle test'), {
+      strength: new Float32Array(size * size).fill(1),
+      size,
+      pixel: 40 / 224,
+      focus: 20,
+      sparse: new Uint8Array(size * size).fill(sparse ? 1 : 0),
+    });
+    const inner = power.subarray(8 * size, power.length - 8 * size);
+    expect(Math.abs(mean(inner) - 1)).toBeLessThan(0.03);
+    const envelope = inner.map(Math.sqrt);
+    return mean(envelope) / Math.sqrt(variance(envelope));
+  };
+
+  test('is fully developed in homogeneous tissue: mean / std = 1.91', () => {
+    expect(Math.abs(snr(false) - 1.91)).toBeLessThan(0.1);
+  });
+
+  test('is coarser where scatterers are few', () => {
+    expect(Math.abs(snr(true) - 1.5)).toBeLessThan(0.12);
+  });
+});
+
+describe('a pair', () => {
+  test('is the same on every run, for any number of pairs, in any order of rendering', () => {
+    const few = breastPhantom({ pairs: 3, seed: 5 }).samples;
+    const many = breastPhantom({ pairs: 40, seed: 5 }).samples;
+    render(many[30]!, 'b', 48);
+    const b = render(many[2]!, 'b', 48);
+    const a = render(many[2]!, 'a', 48);
+    expect(render(few[2]!, 'a', 48)).toEqual(a);
+    expect(render(few[2]!, 'b', 48)).toEqual(b);
+    expect(few[2]!.label).toBe(many[2]!.label);
+    const pair = generatePair({ seed: 5, index: 2, size: 48 });
+    expect(pair.a).toEqual(a);
+    expect(pair.b).toEqual(b);
+    expect(pair.label).toBe(few[2]!.label);
+    expect(generatePair({ seed: 6, index: 2, size: 48 }).a).not.toEqual(a);
+    expect(generatePair({ seed: 5, index: 3, size: 48 }).a).not.toEqual(a);
+  });
+
+  test('has one gray and one colour image of the size asked for', () => {
+    const { a, b, masks } = generatePair({ seed: 0, index: 0, size: 50 });
+    expect([a.width, a.height, a.channels, a.data.length]).toEqual([50, 50, 1, 2500]);
+    expect([b.width, b.height, b.channels, b.data.length]).toEqual([50, 50, 3, 7500]);
+    expect(masks.lesion.length).toBe(2500);
+    expect(new Set(masks.layers).size).toBeGreaterThan(3);
+  });
+
+  test('keeps its anatomy at any size', () => {
+    for (let index = 0; index < 6; index += 1) {
+      const small = generatePair({ seed: 2, index, size: 64 });
+      const large = generatePair({ seed: 2, index, size: 128 });
+      expect(large.params).toEqual(small.params);
+      let both = 0;
+      let either = 0;
+      for (let i = 0; i < 64; i += 1) {
+        for (let j = 0; j < 64; j += 1) {
+          let covered = 0;
+          for (const [di, dj] of [
+            [0, 0],
+            [0, 1],
+            [1, 0],
+            [1, 1],
+          ] as const) {
+            covered += large.masks.lesion[(2 * i + di) * 128 + 2 * j + dj]! / 4;
+          }
+          const inSmall = small.masks.lesion[i * 64 + j] === 1;
+          if (inSmall && covered >= 0.5) both += 1;
+          if (inSmall || covered >= 0.5) either += 1;
+        }
+      }
+      expect(both / either).toBeGreaterThan(0.9);
+    }
+  });
+
+  test('shows no elastogram outside the colour box, and none within a silent cyst', () => {
+    const index = Array.from({ length: 200 }, (_, i) => i).find((i) => cases[i]!.stiffness.silentCyst)!;
+    const size = 96;
+    const { b, masks, params } = generatePair({ seed: 0, index, size, overlay: false });
+    const pixel = params.view.fieldOfView / size;
+    const { box } = params.elastogram;
+    let voided = 0;
+    for (let at = 0; at < size * size; at += 1) {
+      const x = ((at % size) + 0.5) * pixel;
+      const y = (Math.floor(at / size) + 0.5) * pixel;
+      const black = b.data[3 * at] === 0 && b.data[3 * at + 1] === 0 && b.data[3 * at + 2] === 0;
+      if (x < box.left || x > box.right || y < box.top || y > box.bottom) expect(black).toBe(true);
+      else if (masks.lesion[at] === 1 && black) voided += 1;
+    }
+    expect(voided / masks.lesion.reduce((sum, m) => sum + m, 0)).toBeGreaterThan(0.5);
+  });
+
+  test('has speckle of its own under the colours', () => {
+    const size = 128;
+    const { a, b, masks, params } = generatePair({ seed: 0, index: 3, size });
+    const { left, right } = params.elastogram.box;
+    const pixel = params.view.fieldOfView / size;
+    const fine = (gray: Float32Array) => {
+      const smooth = gaussianBlur(gray, size, size, 1, 1);
+      return gray
+        .map((value, at) => value - smooth[at]!)
+        .filter((_, at) => {
+          const x = ((at % size) + 0.5) * pixel;
+          return masks.layers[at] === layerNames.indexOf('gland') && (x < left - 1 || x > right + 1);
+        });
+    };
+    const speckle = fine(Float32Array.from(a.data));
+    const underlay = fine(Float32Array.from({ length: size * size }, (_, at) => b.data[3 * at]!));
+    expect(speckle.length).toBeGreaterThan(500);
+    expect(variance(speckle)).toBeGreaterThan(10);
+    expect(Math.abs(correlation(speckle, underlay))).toBeLessThan(0.2);
+  });
+
+  test('is aligned: the information the images share is largest without a shift', () => {
+    const size = 64;
+    const levels = 16;
+    const reach = 3;
+    // Shadows and enhancement lie below the lesion, in the B-mode image alone, and would draw the optimum down.
+    const plain = Array.from({ length: 160 }, (_, index) => index).filter((index) => {
+      const { signs } = sampleCase({ seed: 9, index });
+      return !signs.shadowing && !signs.enhancement;
+    });
+    const pairs = plain.map((index) => {
+      const { a, b, masks } = generatePair({ seed: 9, index, size, overlay: false });
+      const gray = gaussianBlur(Float32Array.from(a.data), size, size, 1, 1);
+      // Green + red − blue rises with stiffness nearly everywhere in jet; black is no measurement.
+      const stiff = Int32Array.from({ length: size * size }, (_, at) => {
+        const [red, green, blue] = [b.data[3 * at]!, b.data[3 * at + 1]!, b.data[3 * at + 2]!];
+        return red + green + blue === 0 ? -1 : Math.floor(((red + green - blue + 255) * levels) / 766);
+      });
+      // Always the same pixels of the image that stays: those measured at every shift.
+      const inner: number[] = [];
+      for (let i = reach; i < size - reach; i += 1) {
+        for (let j = reach; j < size - reach; j += 1) {
+          const at = i * size + j;
+          const around = [at, at - reach, at + reach, at - reach * size, at + reach * size];
+          if (around.every((near) => stiff[near]! >= 0)) inner.push(at);
+        }
+      }
+      return {
+        gray: gray.map((value) => Math.min(levels - 1, Math.floor((value * levels) / 160))),
+        lesion: masks.lesion,
+        stiff,
+        inner,
+      };
+    });
+    type Channel = 'gray' | 'lesion' | 'stiff';
+    const information = (still: Channel, moved: Channel, dx: number, dy: number) =>
+      mean(
+        pairs.map((pair) => {
+          const joint = new Float64Array(levels * levels);
+          for (const at of pair.inner) {
+            const to = at + dy * size + dx;
+            if (pair.stiff[to]! >= 0) joint[pair[still][at]! * levels + pair[moved][to]!]! += 1;
+          }
+          return mutualInformation(joint, levels);
+        }),
+      );
+    const shifts = [
+      [1, 0],
+      [-1, 0],
+      [0, 1],
+      [0, -1],
+      [reach, 0],
+      [-reach, 0],
+      [0, reach],
+      [0, -reach],
+    ] as const;
+    for (const [still, moved] of [
+      ['gray', 'stiff'],
+      ['lesion', 'stiff'],
+      ['lesion', 'gray'],
+    ] as const) {
+      const here = information(still, moved, 0, 0);
+      for (const [dx, dy] of shifts) {
+        expect(information(still, moved, dx, dy), `${still}–${moved} by ${dx}, ${dy}`).toBeLessThan(here);
+      }
+    }
+  });
+
+  test('darkens the lesion and colours the stiff one', () => {
+    const contrasts: number[] = [];
+    const soft: number[] = [];
+    const stiff: number[] = [];
+    for (let index = 0; index < 40; index += 1) {
+      const { a, b, masks, params } = generatePair({ seed: 4, index, size: 48 });
+      const inside = [...masks.lesion.keys()].filter((at) => masks.lesion[at] === 1);
+      const gland = a.data.filter((_, at) => masks.layers[at] === 2 && masks.lesion[at] === 0);
+      contrasts.push(mean(gland) - mean(inside.map((at) => a.data[at]!)));
+      const warmth = mean(inside.map((at) => b.data[3 * at]! - b.data[3 * at + 2]!));
+      (params.stiffness.lesion > 80 ? stiff : soft).push(warmth);
+    }
+    expect(contrasts.filter((contrast) => contrast > 0).length).toBeGreaterThan(34);
+    expect(mean(stiff)).toBeGreaterThan(mean(soft) + 50);
+  });
+});
+
+describe('the dataset', () => {
+  test('names its samples, subjects and classes', () => {
+    const dataset = breastPhantom({ pairs: 12, seed: 1 });
+    expect(dataset.name).toBe('phantom:breast');
+    expect(dataset.modalities).toEqual(['a', 'b']);
+    expect(dataset.positive).toBe('malignant');
+    expect(dataset.samples[7]!.id).toBe('breast-0007');
+    expect(new Set(dataset.samples.map((s) => s.id)).size).toBe(12);
+    expect(new Set(dataset.samples.map((s) => s.subject)).size).toBe(12);
+    expect(new Set(dataset.samples.map((s) => s.label))).toEqual(new Set(['benign', 'malignant']));
+  });
+
+  test('gives each image a key with everything its pixels depend on', () => {
+    const keys = [{ seed: 1 }, { seed: 2 }, { seed: 1, difficulty: 2 }, { seed: 1, overlay: false }].map(
+      (options) => {
+        const { images } = breastPhantom({ pairs: 2, ...options }).samples[1]!;
+        return [(images.a as GeneratedSource).key, (images.b as GeneratedSource).key] as const;
+      },
+    );
+    expect(keys[0]![0]).toContain(`breast-${phantomVersion}/seed=1/`);
+    expect(new Set(keys.map(([, b]) => b)).size).toBe(4);
+    expect(keys[3]![0]).toBe(keys[0]![0]); // the overlay leaves the B-mode image alone
+    expect(new Set(keys.flat()).size).toBe(7);
+  });
+
+  test.each([
+    [{ pairs: 0, seed: 0 }, /pairs is 0, expected a whole number from 1/],
+    [{ pairs: 2.5, seed: 0 }, /pairs is 2\.5/],
+    [{ pairs: Number.NaN, seed: 0 }, /pairs is NaN/],
+    [{ pairs: 2, seed: -1 }, /seed is -1, expected a whole number from 0/],
+    [{ pairs: 2, seed: 0, overlay: 'no' as unknown as boolean }, /overlay is "no", expected true or false/],
+    [{ pairs: 2, seed: 0, difficulty: 0 }, /difficulty is 0, expected a number from 0\.25 to 4/],
+    [{ pairs: 2, seed: 0, difficulty: Number.NaN }, /difficulty is NaN/],
+  ])('refuses %j', (options, message) => {
+    expect(() => breastPhantom(options)).toThrow(UsageError);
+    expect(() => breastPhantom(options)).toThrow(message);
+  });
+
+  test('refuses a size it cannot draw', () => {
+    const [sample] = breastPhantom({ pairs: 1, seed: 0 }).samples;
+    expect(() => render(sample!, 'a', 8)).toThrow(/size is 8, expected a whole number from 16/);
+    expect(() => generatePair({ seed: 0, index: -1, size: 32 })).toThrow(/index is -1/);
+  });
+});
+
+describe('noise', () => {
+  test('a field and a curve have zero mean and unit variance', () => {
+    const pooled = { field: [] as number[], curve: [] as number[] };
+    for (let k = 0; k < 20; k += 1) {
+      const random = new Random('noise test', k);
+      const options = { width: 60, height: 60, cellX: 2, cellY: 1, octaves: 3 };
+      pooled.field.push(...drawField(noiseField(random, options), 60, 1));
+      pooled.curve.push(...drawCurve(noiseCurve(random, { length: 600, spacing: 2, octaves: 2 }), 600, 1));
+    }
+    for (const values of Object.values(pooled)) {
+      expect(Math.abs(mean(values))).toBeLessThan(0.05);
+      expect(Math.abs(variance(values) - 1)).toBeLessThan(0.08);
+    }
+  });
+
+  test('the Gaussian filter keeps constants and the mean, and adds no extremes', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        fc.integer(),
+        (width, height, sigmaX, sigmaY, seed) => {
+          const random = new Random(seed);
+          const image = Float32Array.from({ length: width * height }, () => random.normal());
+          const blurred = gaussianBlur(image, width, height, sigmaX, sigmaY);
+          // Mirrored edges hand back what the kernel carries over them.
+          expect(mean(blurred)).toBeCloseTo(mean(image), 5);
+          expect(Math.max(...blurred)).toBeLessThanOrEqual(Math.max(...image) + 1e-5);
+          const constant = gaussianBlur(image.fill(0.7), width, height, sigmaX, sigmaY);
+          for (const value of constant) expect(value).toBeCloseTo(0.7, 5);
+        },
+      ),
+    );
+    const kernel = gaussianKernel(2);
+    const radius = (kernel.length - 1) / 2;
+    expect(kernel.reduce((sum, w) => sum + w, 0)).toBeCloseTo(1, 12);
+    expect(kernel.reduce((sum, w, i) => sum + w * (i - radius) ** 2, 0)).toBeCloseTo(4, 0);
+  });
+});

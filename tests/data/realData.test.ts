@@ -1,0 +1,51 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { openImageCache } from '../../src/data/cache.js';
+import { openDataset } from '../../src/data/dataset.js';
+import { readImage } from '../../src/data/formats/image.js';
+import { makeSplits } from '../../src/data/splits.js';
+
+const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
+const absent = !existsSync(data);
+
+describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
+  it('lgg-mri core: 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
+    const dataset = await openDataset({ path: join(data, 'lgg-mri/manifest-core.csv') });
+    expect(dataset).toMatchObject({ name: 'manifest-core', modalities: ['a', 'b'], positive: 'tumor' });
+    expect(dataset.samples).toHaveLength(1866);
+    expect(new Set(dataset.samples.map(({ subject }) => subject)).size).toBe(80);
+    expect(dataset.samples.filter(({ label }) => label === 'tumor')).toHaveLength(953);
+
+    const { folds } = makeSplits(dataset, { folds: 5, seed: 0 });
+    for (let fold = 0; fold < 5; fold += 1) {
+      const inFold = dataset.samples.filter(({ id }) => folds[id] === fold);
+      const tumors = inFold.filter(({ label }) => label === 'tumor').length;
+      expect(Math.abs(inFold.length - 1866 / 5)).toBeLessThan(4);
+      expect(Math.abs(tumors - 953 / 5)).toBeLessThan(5);
+    }
+  });
+
+  it('lgg-mri core: gray JPEG is cached with one channel, at its own size if more is asked for', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'real-cache-'));
+    try {
+      const dataset = await openDataset({ path: join(data, 'lgg-mri/manifest-core.csv') });
+      const few = { ...dataset, samples: dataset.samples.slice(0, 20) };
+      const cache = await openImageCache(few, { size: 448, root });
+      expect(cache).toMatchObject({ size: 256, count: 20 });
+      expect(Object.values(cache.modalities).map(({ channels }) => channels)).toEqual([1, 1]);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  it('BUSI originals: gray saved as RGB and a mask saved as RGBA come out gray', async () => {
+    const scan = await readImage(join(data, 'busi-originals/benign/benign (54).png'));
+    expect(scan).toMatchObject({ width: 616, height: 468, channels: 1 });
+    const mask = await readImage(join(data, 'busi-originals/benign/benign (54)_mask_1.png'));
+    expect(mask.channels).toBe(1);
+    expect(new Set(mask.data)).toEqual(new Set([0, 255]));
+  });
+});

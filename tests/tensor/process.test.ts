@@ -1,0 +1,140 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { EngineMissingError } from '../../src/errors.js';
+import { setThreads, threads, watchSignals } from '../../src/tensor/index.js';
+import { load, native, nativeBuild } from '../../src/tensor/native.js';
+
+const script = (name: string) => fileURLToPath(new URL(`children/${name}.mjs`, import.meta.url));
+const run = promisify(execFile);
+
+describe('signals during a synchronous loop', () => {
+  /** Starts the loop and calls `react` at each line it prints. Resolves to how it ended, and its lines. */
+  async function loop(mode: string, react: (line: string, child: ReturnType<typeof spawn>) => void = () => {}) {
+    const child = spawn(process.execPath, [script('signals'), mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => {
+      child.kill('SIGKILL');
+    });
+    const lines: string[] = [];
+    child.stdout.on('data', (chunk: Buffer) => {
+      for (const line of chunk.toString().trim().split('\n')) {
+        lines.push(line);
+        react(line, child);
+      }
+    });
+    const [code, signal] = await once(child, 'exit');
+    return { code, signal, lines };
+  }
+
+  test.each([
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+  ] as const)('the first %s is noted and the loop ends by itself', async (signal, number) => {
+    const ended = await loop('finish', (line, child) => line === 'ready' && child.kill(signal));
+    expect(ended).toEqual({ code: 7, signal: null, lines: ['ready', `noted ${number}`] });
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('a second %s ends the process at once with %i', async (signal, code) => {
+    let timer: NodeJS.Timeout | undefined;
+    const ended = await loop('stubborn', (line, child) => {
+      if (line === 'ready') child.kill(signal);
+      else timer ??= setInterval(() => child.kill(signal), 100);
+    });
+    clearInterval(timer);
+    expect(ended).toMatchObject({ code, signal: null });
+  });
+
+  test('another signal than the first ends it without delay', async () => {
+    const ended = await loop('stubborn', (line, child) => child.kill(line === 'ready' ? 'SIGINT' : 'SIGTERM'));
+    expect(ended).toMatchObject({ code: 143, signal: null });
+  });
+
+  test('one Ctrl-C that arrives twice counts once', async () => {
+    expect(await loop('twice')).toMatchObject({ code: 7, lines: ['ready', 'noted 2'] });
+  });
+
+  test('afterwards the handlers of before are back', async () => {
+    const ended = await loop('restored', (line, child) => line === 'ready' && child.kill('SIGINT'));
+    expect(ended).toMatchObject({ code: 9 });
+  });
+
+  test('nothing is pending at first, and stop() may be called twice', () => {
+    const outer = watchSignals();
+    const inner = watchSignals();
+    expect(inner.pending()).toBeUndefined();
+    inner.stop();
+    inner.stop();
+    outer.stop();
+  });
+});
+
+describe('worker threads', () => {
+  test('the addon works in workers beside the main thread, and they may be terminated', async () => {
+    const { stdout, stderr } = await run(process.execPath, [script('workers')]); // rejects unless it exits with 0
+    const [answers, after] = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    expect(answers).toEqual({ mine: [301, 602, 903], theirs: [[2, 4, 6], true], ended: 0, terminated: 1 });
+    expect(after).toEqual([0, 1]);
+    expect(stderr).toBe('');
+  });
+});
+
+test("LibTorch's warnings are collected and not printed", async () => {
+  const { stdout, stderr } = await run(process.execPath, [script('warnings')]);
+  const [first, second] = JSON.parse(stdout) as string[][];
+  expect(first).toEqual([expect.stringContaining('An output with one or more elements was resized')]);
+  expect(second).toEqual([]);
+  expect(stderr).toBe('');
+});
+
+describe('loading', () => {
+  function folder(): string {
+    const path = mkdtempSync(join(tmpdir(), 'anatomy-build-'));
+    onTestFinished(() => rmSync(path, { recursive: true }));
+    return path;
+  }
+
+  test('without a build the error names the fix', () => {
+    const empty = folder();
+    for (const attempt of [() => load(empty), () => nativeBuild(empty)]) {
+      expect(attempt).toThrow(EngineMissingError);
+      expect(attempt).toThrow(/has not been built.*npm run setup/);
+    }
+  });
+
+  test('an addon that does not load names its LibTorch and the fix', () => {
+    const broken = folder();
+    const torch = { version: '1.13.0', root: '/opt/torch', source: 'LIBTORCH', cuda: false };
+    writeFileSync(join(broken, 'current.json'), JSON.stringify({ addon: 'anatomy.node', torch }));
+    writeFileSync(join(broken, 'anatomy.node'), 'no library');
+    expect(() => load(broken)).toThrow(EngineMissingError);
+    expect(() => load(broken)).toThrow(/LibTorch 1\.13\.0 in \/opt\/torch does not load.*npm run setup/);
+  });
+
+  test.runIf(process.report.getReport && 'glibcVersionRuntime' in reportHeader())(
+    'the allocator of glibc takes the settings',
+    () => {
+      expect(native().tuneAllocator()).toBe(true);
+    },
+  );
+
+  test('the number of threads can be set, to whole numbers only', () => {
+    const before = threads();
+    setThreads(1);
+    expect(threads()).toBe(1);
+    setThreads(before);
+    expect(threads()).toBe(before);
+    for (const count of [0, 1.5, Number.NaN]) expect(() => setThreads(count)).toThrow(RangeError);
+  });
+});
+
+function reportHeader(): object {
+  return (process.report.getReport() as unknown as { header: object }).header;
+}

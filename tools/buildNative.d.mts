@@ -1,0 +1,4 @@
+import type { BuildState } from './buildTypeScript.mjs';
+import type { LibTorch } from './libtorch.mjs';
+
+export function nativeState(torch: LibTorch): BuildState;

@@ -1,0 +1,70 @@
+// Compiles src/ into dist/ when it has changed, and takes away what deleted sources left there.
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from './command.mjs';
+import { Failure } from './failure.mjs';
+
+/** Paths of the files below a folder, relative to it, sorted. */
+function filesBelow(folder, prefix = '') {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = `${prefix}${entry.name}`;
+      return entry.isDirectory() ? filesBelow(join(folder, entry.name), `${path}/`) : [path];
+    })
+    .sort();
+}
+
+function sourcesOf(root) {
+  return filesBelow(join(root, 'src')).filter((name) => /(?<!\.d)\.ts$/.test(name));
+}
+
+/** Contents, not times: a checkout sets those anew. */
+function stampOf(root) {
+  const hash = createHash('sha256');
+  const files = [...sourcesOf(root).map((name) => `src/${name}`), 'tsconfig.json', 'tsconfig.build.json'];
+  for (const name of files) hash.update(`${name}\0`).update(readFileSync(join(root, name)));
+  return hash.digest('hex');
+}
+
+const stampFile = (root) => join(root, 'dist/.stamp');
+const outputOf = (source) => source.replace(/\.ts$/, '.js');
+
+/** 'built' when dist/ is what src/ compiles to, 'stale' when it is older, 'missing' when it is not there. */
+export function typeScriptState(root) {
+  if (!existsSync(join(root, 'src'))) return 'built'; // installed as a package, which carries only dist/
+  if (!existsSync(join(root, 'dist'))) return 'missing';
+  if (!existsSync(stampFile(root)) || readFileSync(stampFile(root), 'utf8') !== stampOf(root)) return 'stale';
+  return sourcesOf(root).every((name) => existsSync(join(root, 'dist', outputOf(name)))) ? 'built' : 'stale';
+}
+
+/** Outputs in dist/ whose source is gone. */
+function orphans(root) {
+  const modules = new Set(sourcesOf(root).map((name) => name.replace(/\.ts$/, '')));
+  return filesBelow(join(root, 'dist')).filter((name) => {
+    const module = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(name)?.[1];
+    return module !== undefined && !modules.has(module);
+  });
+}
+
+export async function buildTypeScript(root, { log, started }) {
+  log('compiling TypeScript (tsc)');
+  const dist = join(root, 'dist');
+  const stamp = stampOf(root);
+  rmSync(stampFile(root), { force: true });
+  for (const name of orphans(root)) rmSync(join(dist, name));
+  // tsc trusts its record of what it wrote and would not write a lost file again.
+  if (!sourcesOf(root).every((name) => existsSync(join(dist, outputOf(name))))) {
+    rmSync(join(dist, '.tsbuildinfo'), { force: true });
+  }
+  try {
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, started });
+  } catch (error) {
+    throw new Failure(`the TypeScript sources do not compile, see above: ${error.message}`);
+  }
+  const program = join(dist, 'cli/main.js');
+  if (existsSync(program)) chmodSync(program, 0o755);
+  writeFileSync(stampFile(root), stamp);
+}

@@ -1,0 +1,1 @@
+export function dependenciesInstalled(root: string): boolean;
