@@ -10,6 +10,8 @@
 #include <string>
 
 #define ANATOMY_TORCH_2 (TORCH_VERSION_MAJOR >= 2)
+// Autocast functions that take the device came with 2.4.
+#define ANATOMY_AUTOCAST_BY_DEVICE (TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4))
 
 namespace anatomy::compat {
 
@@ -38,7 +40,7 @@ struct AutocastState {
 };
 
 inline AutocastState autocastState(at::DeviceType device) {
-#if ANATOMY_TORCH_2
+#if ANATOMY_AUTOCAST_BY_DEVICE
   return {at::autocast::is_autocast_enabled(device), at::autocast::get_autocast_dtype(device)};
 #else
   if (device == at::kCPU) return {at::autocast::is_cpu_enabled(), at::autocast::get_autocast_cpu_dtype()};
@@ -47,7 +49,7 @@ inline AutocastState autocastState(at::DeviceType device) {
 }
 
 inline void setAutocastState(at::DeviceType device, AutocastState state) {
-#if ANATOMY_TORCH_2
+#if ANATOMY_AUTOCAST_BY_DEVICE
   at::autocast::set_autocast_dtype(device, state.dtype);
   at::autocast::set_autocast_enabled(device, state.enabled);
 #else

@@ -1,7 +1,7 @@
 import { noGrad, type Tensor, tidy } from '../tensor/index.js';
 import { blurKernelSize, gaussianBlur } from './blur.js';
 import { changeSome } from './changeSome.js';
-import { checkImages, checkOnePerImage } from './check.js';
+import { checkBoxes, checkImages, checkOnePerImage, checkSide } from './check.js';
 import { colorJitter } from './colorJitter.js';
 import type { Draw } from './draw.js';
 import { inSlices } from './inSlices.js';
@@ -10,7 +10,8 @@ import { resample } from './resample.js';
 
 /**
  * Carries out the draws, each on its image: crop, flip, jitter and grayscale, blur. Nothing random happens here, and an
- * image's result does not depend on the others in the batch.
+ * image's result does not depend on the others in the batch: to the last bit where the matrix product of one image is
+ * computed alike in every batch, as LibTorch does on a CPU; a GPU's BLAS may choose its kernel by the batch's size.
  * @param images [B, C, H, W], C 1 or 3: u8, or f32 in 0..1
  * @param draws one per image
  * @param size side of the result, in pixels
@@ -18,7 +19,13 @@ import { resample } from './resample.js';
  */
 export function augmentBatch(images: Tensor, draws: readonly Draw[], { size }: { size: number }): Tensor {
   checkImages('augmentBatch', images);
+  checkSide('augmentBatch', 'size', size);
   checkOnePerImage('augmentBatch', 'draws', draws.length, images);
+  checkBoxes(
+    'augmentBatch',
+    draws.map((draw) => draw.box),
+    images,
+  );
   const perImage = images.size(1) * Math.max(images.size(2) * images.size(3), size * size);
   return noGrad(() =>
     inSlices(images, perImage, (slice, start, end) =>

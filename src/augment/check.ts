@@ -1,4 +1,5 @@
 import { type Tensor, TensorError } from '../tensor/index.js';
+import type { Box } from './box.js';
 
 /** @throws TensorError unless `images` is [B, 1 or 3, H, W] of u8 or f32 */
 export function checkImages(who: string, images: Tensor): void {
@@ -25,4 +26,24 @@ export function checkSide(who: string, what: string, size: number): void {
   if (!Number.isInteger(size) || size < 1) {
     throw new RangeError(`${who}: ${what} is ${size}, expected a whole number of pixels from 1`);
   }
+}
+
+/** @throws RangeError unless there is one box per image, of whole pixels inside it */
+export function checkBoxes(who: string, boxes: readonly Box[], images: Tensor): void {
+  checkOnePerImage(who, 'boxes', boxes.length, images);
+  const [imageHeight, imageWidth] = [images.size(2), images.size(3)];
+  boxes.forEach(({ top, left, height, width }, b) => {
+    if (!inside(top, height, imageHeight) || !inside(left, width, imageWidth)) {
+      throw new RangeError(
+        `${who}: box ${b} is top ${top}, left ${left}, height ${height}, width ${width}; ` +
+          `expected whole pixels inside the image of ${imageHeight}×${imageWidth}`,
+      );
+    }
+  });
+}
+
+function inside(start: number, length: number, side: number): boolean {
+  return (
+    Number.isInteger(start) && Number.isInteger(length) && start >= 0 && length >= 1 && start + length <= side
+  );
 }

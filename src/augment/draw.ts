@@ -1,8 +1,8 @@
 import { Random } from '../tensor/index.js';
+import type { Box } from './box.js';
 import { checkSide } from './check.js';
 import { adjustmentNames, type Jitter } from './colorJitter.js';
 import { type Augmentation, checkAugmentation } from './recipes.js';
-import type { Box } from './resample.js';
 
 /** All random decisions about one view of one image. */
 export interface Draw {

@@ -1,5 +1,6 @@
 export { augmentBatch } from './augmentBatch.js';
 export { blurKernelSize, gaussianBlur } from './blur.js';
+export type { Box } from './box.js';
 export { type Adjustment, colorJitter, type Jitter } from './colorJitter.js';
 export { type Draw, type DrawKey, type DrawOptions, drawAugmentation } from './draw.js';
 export {
@@ -10,4 +11,4 @@ export {
   grayscale,
 } from './photometry.js';
 export { type Augmentation, checkAugmentation, type RecipeName, recipes } from './recipes.js';
-export { type Box, type ResampleOptions, resample } from './resample.js';
+export { type ResampleOptions, resample } from './resample.js';

@@ -66,34 +66,36 @@ export type RecipeName = keyof typeof recipes;
 
 /** @throws RangeError naming the first number that makes no sense */
 export function checkAugmentation({ crop, flip, jitter, grayscale, blur }: Augmentation): void {
-  const check = (name: string, value: number, low: number, high: number): void => {
-    if (!(value >= low && value <= high)) {
-      throw new RangeError(`augmentation: ${name} is ${value}, expected ${low}..${high}`);
-    }
-  };
-  const checkRange = (name: string, [low, high]: Range, least: number, most: number): void => {
-    if (!(low >= least && low <= high && high <= most)) {
-      throw new RangeError(
-        `augmentation: ${name} is [${low}, ${high}], expected a rising range in ${least}..${most}`,
-      );
-    }
-  };
-  const any = Number.MAX_VALUE;
-  const positive = Number.MIN_VALUE;
   if (crop !== null) {
-    checkRange('crop.scale', crop.scale, positive, 1);
-    checkRange('crop.ratio', crop.ratio, positive, any);
+    checkRange('crop.scale', crop.scale, 1);
+    checkRange('crop.ratio', crop.ratio);
   }
-  check('flip', flip, 0, 1);
+  check('flip', flip, 1);
   if (jitter !== null) {
-    for (const name of ['brightness', 'contrast', 'saturation'] as const)
-      check(`jitter.${name}`, jitter[name], 0, any);
-    check('jitter.hue', jitter.hue, 0, 0.5);
-    check('jitter.probability', jitter.probability, 0, 1);
+    check('jitter.brightness', jitter.brightness);
+    check('jitter.contrast', jitter.contrast);
+    check('jitter.saturation', jitter.saturation);
+    check('jitter.hue', jitter.hue, 0.5);
+    check('jitter.probability', jitter.probability, 1);
   }
-  check('grayscale', grayscale, 0, 1);
+  check('grayscale', grayscale, 1);
   if (blur !== null) {
-    check('blur.probability', blur.probability, 0, 1);
-    checkRange('blur.sigma', blur.sigma, positive, any);
+    check('blur.probability', blur.probability, 1);
+    checkRange('blur.sigma', blur.sigma);
+  }
+}
+
+function check(name: string, value: number, most = Number.MAX_VALUE): void {
+  if (!(value >= 0 && value <= most)) {
+    throw new RangeError(
+      `augmentation: ${name} is ${value}, expected ${most < Number.MAX_VALUE ? `0..${most}` : '≥ 0'}`,
+    );
+  }
+}
+
+function checkRange(name: string, [low, high]: Range, most = Number.MAX_VALUE): void {
+  if (!(low > 0 && low <= high && high <= most)) {
+    const limit = most < Number.MAX_VALUE ? `, up to ${most}` : '';
+    throw new RangeError(`augmentation: ${name} is [${low}, ${high}], expected [low, high] above 0${limit}`);
   }
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineMissingError } from '../errors.js';
+import { usableCores } from './cpu.js';
 
 /** A LibTorch tensor as the addon hands it out: opaque, only good for giving back to the addon. */
 export type Handle = { readonly tensorHandle: unique symbol };
@@ -112,5 +113,7 @@ export function load(folder = buildFolder): Native {
   }
   module.initialize(TensorError);
   module.tuneAllocator();
+  // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's word.
+  if (process.env.OMP_NUM_THREADS === undefined) module.setThreads(usableCores());
   return module;
 }

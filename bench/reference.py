@@ -1,0 +1,83 @@
+"""The same training step in plain PyTorch, for bench/trainingStep.mjs: reads one command a line on stdin, times it, and
+answers with the seconds of each step as JSON. Data augmentation is left out on both sides; views are given."""
+import json
+import resource
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torchvision.models.vgg import cfgs, make_layers
+
+
+class Encoder(torch.nn.Module):
+    """VGG16-BN at a width, the maps before each pool, and the paper's head."""
+
+    def __init__(self, width, size):
+        super().__init__()
+        self.features = make_layers([c if c == "M" else int(c * width) for c in cfgs["D"]], True)
+        self.head = torch.nn.Linear(int(512 * width) * (size // 32) ** 2, 500)
+
+    def forward(self, x):
+        maps = []
+        for layer in self.features:
+            if isinstance(layer, torch.nn.MaxPool2d):
+                maps.append(x)
+            x = layer(x)
+        return maps, F.relu(self.head(x.flatten(1)))
+
+
+def correlation(m):
+    h, w = m.shape[2] // 4, m.shape[3] // 4
+    s = F.normalize(F.avg_pool2d(m[:, :, : 4 * h, : 4 * w].float(), (h, w), divisor_override=1).flatten(2), dim=1)
+    return s.transpose(1, 2) @ s
+
+
+def info_nce(f, g):
+    return F.cross_entropy(f @ g.t() / 0.07, torch.arange(len(f), device=f.device))
+
+
+def objective(maps, embedding, n):
+    consistency = sum((correlation(m[:n]) - correlation(m[n : 2 * n])).pow(2).mean() for m in maps[1:]) / 4
+    a, b, a_hat, b_hat = F.normalize(embedding.float(), dim=1).split(n)
+    return consistency + 3 * (info_nce(a, a_hat) + info_nce(b, b_hat) + info_nce(a, b) + info_nce(b, a))
+
+
+class Step:
+    def __init__(self, width, size, pairs, channels_last, bf16, device):
+        torch.manual_seed(0)
+        self.encoder = Encoder(width, size).to(device)
+        self.images = torch.rand(4 * pairs, 3, size, size, device=device)
+        if channels_last:
+            self.encoder = self.encoder.to(memory_format=torch.channels_last)
+            self.images = self.images.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(self.encoder.parameters(), lr=0.001, momentum=0.9, weight_decay=1e-4, foreach=True)
+        self.pairs, self.bf16, self.device = pairs, bf16, device
+
+    def __call__(self):
+        started = time.perf_counter()
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.bf16):
+            maps, embedding = self.encoder(self.images)
+        loss = objective(maps, embedding, self.pairs)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        value = loss.item()
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - started, value
+
+
+step = None
+for line in sys.stdin:
+    command = json.loads(line)
+    if "threads" in command:
+        torch.set_num_threads(command["threads"])
+    if "make" in command:
+        step = None
+        step = Step(**command["make"])
+    seconds = [step()[0] for _ in range(command["steps"])]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if step.device == "cuda":
+        peak = torch.cuda.max_memory_allocated() / 2**20
+    print(json.dumps({"seconds": seconds, "peakMiB": peak, "torch": torch.__version__}), flush=True)

@@ -1,0 +1,157 @@
+// npm run bench: one training step of the paper's method, ours beside plain PyTorch (fp32, NCHW) and PyTorch's best
+// (channels-last, bf16, the same malloc setting), alternating in one run. Prints a table and JSON with --json.
+// Options: --rounds 7 --steps 3 --threads 2 --device cpu|cuda --python /usr/bin/python3 --only 0,1,2 --json
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    steps: { type: 'string', default: '3' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    device: { type: 'string', default: 'cpu' },
+    python: { type: 'string', default: '/usr/bin/python3' },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const { device } = options;
+const [rounds, steps, threads] = [options.rounds, options.steps, options.threads].map(Number);
+const shapes = [
+  { width: 0.25, size: 64, pairs: 64 },
+  { width: 0.25, size: 224, pairs: 8 },
+  { width: 1, size: 112, pairs: 4 },
+].filter((_, i) => !options.only || options.only.split(',').includes(String(i)));
+
+// What the addon sets by mallopt at load, for a program that cannot: M_MMAP_MAX 0, M_TRIM_THRESHOLD −1 (as a huge number),
+// M_TOP_PAD, M_ARENA_MAX 1.
+const sameMalloc = {
+  MALLOC_MMAP_MAX_: '0',
+  MALLOC_TRIM_THRESHOLD_: '18446744073709551615',
+  MALLOC_TOP_PAD_: String(64 << 20),
+  MALLOC_ARENA_MAX: '1',
+};
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const python = (environment) => [options.python, [here('reference.py')], environment];
+const contenders = {
+  'PyTorch plain': { command: python({}), settings: { channels_last: false, bf16: false } },
+  'PyTorch best': { command: python(sameMalloc), settings: { channels_last: true, bf16: true } },
+  ours: { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true } },
+  'ours, gray': { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true, gray: true } },
+};
+
+/** A process that answers one line for every line it is told. */
+function start([program, args, environment]) {
+  const child = spawn(program, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: child.stdout });
+  child.on('exit', (code) => {
+    if (code !== 0 && code !== null) process.exit(1);
+  });
+  return {
+    ask: async (message) => {
+      const answer = once(lines, 'line');
+      child.stdin.write(`${JSON.stringify(message)}\n`);
+      return JSON.parse((await answer)[0]);
+    },
+    stop: () => child.kill(),
+  };
+}
+
+/** Multiply-adds ×2 of the convolutions and the head, forward and backward (×3), over the four views of each pair. */
+function operations({ width, size, pairs }) {
+  const stages = [
+    [64, 64],
+    [128, 128],
+    [256, 256, 256],
+    [512, 512, 512],
+    [512, 512, 512],
+  ];
+  let [total, inChannels] = [0, 3];
+  stages.forEach((stage, i) => {
+    for (const full of stage) {
+      const outChannels = full * width;
+      // The first convolution needs no gradient of its input.
+      total += 2 * 9 * inChannels * outChannels * (size / 2 ** i) ** 2 * (inChannels === 3 ? 2 : 3);
+      inChannels = outChannels;
+    }
+  });
+  return 4 * pairs * (total + 3 * 2 * inChannels * (size / 32) ** 2 * 500);
+}
+
+const median = (values) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+/** 95 % interval of a median ratio over rounds, by bootstrap with a fixed generator. */
+function interval(ratios) {
+  let state = 1;
+  const below = (n) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const medians = Array.from({ length: 2000 }, () => median(ratios.map(() => ratios[below(ratios.length)])));
+  medians.sort((a, b) => a - b);
+  return [medians[49], medians[1949]];
+}
+
+const rows = [];
+for (const shape of shapes) {
+  const running = new Map();
+  const seconds = new Map();
+  const peaks = new Map();
+  for (const [name, { command, settings }] of Object.entries(contenders)) {
+    const process = start(command);
+    const made = { ...shape, ...settings, device };
+    await process.ask({ threads, make: made, steps: 2 }); // warm-up
+    running.set(name, process);
+    seconds.set(name, []);
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    const order = [...running.keys()];
+    if (round % 2) order.reverse();
+    for (const name of order) {
+      const answer = await running.get(name).ask({ steps });
+      seconds.get(name).push(median(answer.seconds));
+      peaks.set(name, answer.peakMiB);
+    }
+  }
+  for (const process of running.values()) process.stop();
+  const best = seconds.get('PyTorch best');
+  for (const name of running.keys()) {
+    const own = seconds.get(name);
+    const ratios = own.map((value, round) => best[round] / value);
+    const [low, high] = interval(ratios);
+    const step = median(own);
+    rows.push({
+      shape: `×${shape.width} ${shape.size}² ${shape.pairs} pairs`,
+      name,
+      pairsPerSecond: shape.pairs / step,
+      gflops: operations(shape) / step / 1e9,
+      peakMiB: peaks.get(name),
+      ratio: median(ratios),
+      low,
+      high,
+    });
+  }
+}
+if (options.json) console.log(JSON.stringify({ device, threads, rounds, steps, rows }, null, 2));
+else {
+  console.log(
+    `| shape | | pairs/s | GFLOP/s | peak MiB | × PyTorch best (95 % CI) |\n|---|---|--:|--:|--:|--:|`,
+  );
+  for (const row of rows) {
+    const ratio = `${row.ratio.toFixed(2)} (${row.low.toFixed(2)}–${row.high.toFixed(2)})`;
+    console.log(
+      `| ${row.shape} | ${row.name} | ${row.pairsPerSecond.toFixed(1)} | ${row.gflops.toFixed(0)} | ${row.peakMiB.toFixed(0)} | ${ratio} |`,
+    );
+  }
+}
