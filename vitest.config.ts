@@ -7,6 +7,8 @@ export default defineConfig({
     pool: 'threads',
     isolate: false,
     maxWorkers: 2,
+    // Two workers with one LibTorch thread each: two with two each would wait for one another at every operator.
+    env: { OMP_NUM_THREADS: '1' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './tests/reporter.ts'],

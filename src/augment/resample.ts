@@ -77,6 +77,6 @@ function resampleSlice(
     { side: width, size, antialias, flips, device },
   );
   const resized = separable(images, rows, columns);
-  // Clamped because weights are rounded: white may come out as 1.0000001.
-  return ops.clamp_(bytes ? ops.mulScalar_(resized, 1 / 255) : resized, 0, 1);
+  // Divided like whole images above, for the same bits. Clamped because weights are rounded: white may be 1.0000001.
+  return ops.clamp_(bytes ? resized.div(255) : resized, 0, 1);
 }

@@ -64,7 +64,7 @@ export function breastPhantom({
       },
     };
   });
-  return { name: 'phantom:breast', modalities: ['a', 'b'], samples, positive: 'malignant' };
+  return { name: 'phantom:breast', modalities: ['a', 'b'], samples, positive: 'malignant', colourCoded: ['b'] };
 }
 
 export interface PairOptions {

@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const src = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** What each room of the house may import from; rooms that are not listed may import all. Root files serve everybody. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  tensor: [],
+  log: ['export'], // TensorBoard events share the protobuf encoder
+  losses: ['tensor'],
+  nn: ['tensor'],
+  optim: ['tensor'],
+  metrics: ['tensor'],
+  augment: ['tensor'],
+  data: ['tensor'],
+  methods: ['tensor', 'nn', 'losses', 'augment'],
+  config: ['augment', 'optim'],
+  export: ['tensor', 'nn'],
+  training: [
+    'tensor',
+    'nn',
+    'losses',
+    'optim',
+    'metrics',
+    'augment',
+    'data',
+    'methods',
+    'config',
+    'export',
+    'log',
+  ],
+  evaluation: [
+    'tensor',
+    'nn',
+    'metrics',
+    'augment',
+    'data',
+    'methods',
+    'config',
+    'export',
+    'log',
+    'training',
+  ],
+};
+
+function files(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+}
+
+/** [file, file it imports], relative to src/ */
+const imports = files(src).flatMap((file) =>
+  [...readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(
+    ([, target]) => [relative(src, file), relative(src, join(dirname(file), target!))] as const,
+  ),
+);
+
+const roomOf = (path: string): string => (path.includes('/') ? path.split('/')[0]! : '');
+
+describe('the house', () => {
+  test('imports run one way', () => {
+    const wrong = imports.filter(([from, to]) => {
+      const [room, target] = [roomOf(from), roomOf(to)];
+      return (
+        target !== '' &&
+        target !== room &&
+        MAY_IMPORT[room] !== undefined &&
+        !MAY_IMPORT[room].includes(target)
+      );
+    });
+    expect(wrong.map(([from, to]) => `${from} imports ${to}`)).toEqual([]);
+  });
+
+  test('only src/tensor/native.ts loads the addon', () => {
+    const loaders = files(src).filter((file) => /createRequire|\.node'/.test(readFileSync(file, 'utf8')));
+    expect(loaders.map((file) => relative(src, file))).toEqual(['tensor/native.ts']);
+  });
+
+  test('the command line loads the engine only inside its commands', () => {
+    // --help must not wait for LibTorch: other rooms are imported when a command runs.
+    const statics = files(join(src, 'cli')).flatMap((file) =>
+      [...readFileSync(file, 'utf8').matchAll(/^import (?!type )[^;]*from '\.\.\/(\w+)\//gm)].map(
+        ([, room]) => `${relative(src, file)} imports ${room}`,
+      ),
+    );
+    expect(statics.filter((line) => !/ imports (log|tensor|data)$/.test(line))).toEqual([]);
+  });
+});
