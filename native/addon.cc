@@ -9,7 +9,10 @@ const std::shared_ptr<Environment>& environmentOf(Napi::Env env) {
 std::string ownWords(const std::exception& error) {
   auto* torch = dynamic_cast<const c10::Error*>(&error);
   std::string words = torch != nullptr ? torch->msg() : error.what();
-  return words.substr(0, words.find("\nException raised from "));
+  words = words.substr(0, words.find("\nException raised from "));
+  // An operator without a kernel for the device comes with the C++ source lines of all that have one.
+  size_t registrations = words.find(": registered at ");
+  return registrations == std::string::npos ? words : words.substr(0, words.rfind("\n\n", registrations));
 }
 
 void throwTensorError(Napi::Env env, const char* code, const std::string& message) {

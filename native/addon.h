@@ -9,6 +9,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,7 +43,7 @@ const std::shared_ptr<Environment>& environmentOf(Napi::Env env);
 // Throws TypeScript's TensorError. `code` says what kind: libtorch, freed, foreign, argument.
 [[noreturn]] void throwTensorError(Napi::Env env, const char* code, const std::string& message);
 
-// LibTorch's own words, without the C++ trace that some of its paths leave in the text.
+// LibTorch's own words, without the C++ traces that some of its paths leave in the text.
 std::string ownWords(const std::exception& error);
 
 // Runs an entry point: whatever C++ throws becomes a TensorError with LibTorch's own words and without its C++ trace.
@@ -58,6 +59,9 @@ Napi::Value guarded(const Napi::CallbackInfo& info, Body body) {
     throwTensorError(info.Env(), "libtorch", "LibTorch threw something that is not a C++ exception");
   }
 }
+
+// Held while LibTorch computes, so that no other thread starts a process meanwhile (runtime.cc says why).
+std::shared_lock<std::shared_mutex> computing();
 
 // tensor.cc
 Napi::Value wrapTensor(Napi::Env env, at::Tensor tensor);

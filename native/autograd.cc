@@ -19,7 +19,10 @@ std::vector<at::Tensor> unwrapAll(Napi::Env env, const Napi::Value& value) {
 Napi::Value backward(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    torch::autograd::backward(unwrapAll(env, info[0]), unwrapAll(env, info[1]), info[2].ToBoolean().Value());
+    auto outputs = unwrapAll(env, info[0]);
+    auto gradients = unwrapAll(env, info[1]);
+    auto lock = computing();
+    torch::autograd::backward(outputs, gradients, info[2].ToBoolean().Value());
     return env.Undefined();
   });
 }
@@ -28,9 +31,13 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
 Napi::Value grad(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    auto gradients =
-        torch::autograd::grad(unwrapAll(env, info[0]), unwrapAll(env, info[1]), unwrapAll(env, info[2]),
-                              info[3].ToBoolean().Value(), /*create_graph=*/false, /*allow_unused=*/true);
+    auto outputs = unwrapAll(env, info[0]);
+    auto inputs = unwrapAll(env, info[1]);
+    auto outer = unwrapAll(env, info[2]);
+    auto lock = computing();
+    auto gradients = torch::autograd::grad(outputs, inputs, outer, info[3].ToBoolean().Value(),
+                                           /*create_graph=*/false, /*allow_unused=*/true);
+    lock.unlock();
     Napi::Array results = Napi::Array::New(env, gradients.size());
     for (uint32_t i = 0; i < gradients.size(); ++i) {
       results.Set(i, gradients[i].defined() ? wrapTensor(env, gradients[i]) : env.Null());
@@ -57,7 +64,9 @@ Napi::Value setGrad(const Napi::CallbackInfo& info) {
       // LibTorch itself takes anything here and fails much later, in the next backward pass or optimiser step.
       if (gradient.sizes() != tensor.sizes() || gradient.scalar_type() != tensor.scalar_type() ||
           gradient.device() != tensor.device()) {
-        auto describe = [](const at::Tensor& x) { return c10::str(x.scalar_type(), " ", x.sizes(), " on ", x.device()); };
+        auto describe = [](const at::Tensor& x) {
+          return c10::str(x.scalar_type(), " ", x.sizes(), " on ", x.device());
+        };
         throwTensorError(env, "argument", "grad is " + describe(gradient) + ", the tensor " + describe(tensor));
       }
     }
@@ -85,7 +94,7 @@ Napi::Value setGradMode(const Napi::CallbackInfo& info) {
     bool previous = at::GradMode::is_enabled();
     bool enabled = info[0].ToBoolean().Value();
     at::GradMode::set_enabled(enabled);
-    // Weights that autocast cast and cached without recording have no graph: reused, their gradients would silently be lost.
+    // Weights that autocast cast and cached without recording have no graph: reused, their gradients would be lost.
     if (enabled && !previous) at::autocast::clear_cache();
     return Napi::Boolean::New(info.Env(), previous);
   });
@@ -97,7 +106,8 @@ Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     at::DeviceType device = parseDevice(env, info[0].As<Napi::String>()).type();
     if (device != at::kCPU && device != at::kCUDA) {
-      throwTensorError(env, "argument", "autocast: device is " + info[0].As<Napi::String>().Utf8Value() + ", expected cpu or cuda");
+      throwTensorError(env, "argument",
+                       "autocast: device is " + info[0].As<Napi::String>().Utf8Value() + ", expected cpu or cuda");
     }
     compat::AutocastState previous = compat::autocastState(device);
     compat::AutocastState next = previous;

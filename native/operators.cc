@@ -66,7 +66,6 @@ bool toBool(const Place& place, const Napi::Value& value) {
 // A whole number stays an integer, as a Python literal would: `i64 + 2` is i64, `i64 + 2.5` is f32. −0 counts as the
 // integer 0, because arithmetic with whole numbers yields it unasked and must not change a tensor's dtype.
 at::Scalar toScalar(const Place& place, const Napi::Value& value) {
-  if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
   if (value.IsBigInt()) return at::Scalar(toInteger(place, value));
   double number = toDouble(place, value);
   if (std::trunc(number) == number && std::abs(number) <= kSafeInteger) {
@@ -251,7 +250,10 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     }
     // Without this a short stack is a segmentation fault in callBoxed, and a long one silently wrong.
     schema.checkAndNormalizeInputs(stack);
-    handle.callBoxed(stack);
+    {
+      auto lock = computing();
+      handle.callBoxed(stack);
+    }
     if (writes) {
       for (uint32_t i = 0; i < args.Length(); ++i) {
         Napi::Value value = args.Get(i);

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <ctime>
 #include <mutex>
+#include <pthread.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -73,6 +74,19 @@ Napi::Value tuneAllocator(const Napi::CallbackInfo& info) {
 #endif
 }
 
+// OpenBLAS stops its threads whenever the process forks, as starting any child process does. A matrix product that another
+// thread (a worker, the main thread) has under way would then wait for them for ever, so the fork waits for the product.
+std::shared_mutex working;
+
+void guardForks() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    // Handlers run last registered first: ours before OpenBLAS's own, which was registered when its library was loaded.
+    auto release = [] { working.unlock(); };
+    pthread_atfork([] { working.lock(); }, release, release);
+  });
+}
+
 // Signals. A synchronous training loop never lets Node run its own handlers, so the first SIGINT or SIGTERM is only noted
 // here for the loop to see; the second ends the process at once.
 volatile std::sig_atomic_t pending = 0;
@@ -129,6 +143,8 @@ Napi::Value pendingSignal(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+std::shared_lock<std::shared_mutex> computing() { return std::shared_lock<std::shared_mutex>(working); }
+
 void watchWarnings(Environment& environment) {
   // LibTorch keeps one handler a thread, and an environment lives on one thread.
   environment.warningHandler = std::make_unique<Collector>(environment);
@@ -137,6 +153,7 @@ void watchWarnings(Environment& environment) {
 }
 
 void exportRuntime(Napi::Env env, Napi::Object exports) {
+  guardForks();
   exports.Set("torchVersion", Napi::String::New(env, TORCH_VERSION));
   exports.Set("cudaDevices", Napi::Number::New(env, static_cast<double>(torch::cuda::device_count())));
   exports.Set("takeWarnings", Napi::Function::New(env, takeWarnings));

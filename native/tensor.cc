@@ -178,6 +178,12 @@ Napi::Value liveTensors(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->liveTensors));
 }
 
+// externalMemory() → bytes V8 has been told of, as V8 itself counts them (process.memoryUsage() shows array buffers only).
+Napi::Value externalMemory(const Napi::CallbackInfo& info) {
+  int64_t bytes = Napi::MemoryManagement::AdjustExternalMemory(info.Env(), 0);
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
 }  // namespace
 
 Napi::Value wrapTensor(Napi::Env env, at::Tensor tensor) {
@@ -249,6 +255,7 @@ void exportTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("release", Napi::Function::New(env, releaseHandle));
   exports.Set("isReleased", Napi::Function::New(env, isReleased));
   exports.Set("liveTensors", Napi::Function::New(env, liveTensors));
+  exports.Set("externalMemory", Napi::Function::New(env, externalMemory));
 }
 
 }  // namespace anatomy

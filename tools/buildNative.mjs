@@ -52,6 +52,8 @@ function plan(torch) {
   ];
   const link = [
     '-shared',
+    // Loaded code stays: threads of LibTorch may outlive a worker that loaded it.
+    '-Wl,-z,nodelete',
     `-L${torch.lib}`,
     '-Wl,--no-as-needed',
     '-ltorch',

@@ -38,6 +38,7 @@ export interface Native {
   release(handle: Handle): void;
   isReleased(handle: Handle): boolean;
   liveTensors(): number;
+  externalMemory(): number;
   findOperator(name: string, overload: string): number | null;
   schemaOf(id: number): string;
   call(id: number, args: readonly unknown[]): unknown;

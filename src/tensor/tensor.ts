@@ -85,7 +85,7 @@ export class Tensor {
         return this.#copyInto(new Uint8Array(count));
       case 'f16':
       case 'bf16': {
-        const wide = noGrad(() => this.to({ dtype: 'f32' }));
+        const wide = this.to({ dtype: 'f32' });
         const values = wide.toArray();
         wide.dispose();
         return values;
@@ -325,7 +325,7 @@ function unfit(value: unknown, expected: string): TensorError {
 const scopes: Set<Tensor>[] = [];
 
 /**
- * Runs `body` and frees every tensor made inside, but those in its result (a tensor, or arrays, maps and plain objects of
+ * Runs `body` and frees every tensor made inside, but those in its result (a tensor, or arrays, maps, sets and plain objects of
  * them) and those given to {@link keep}. Scopes nest. A matter of speed, not only of leaks: memory freed at the end of a
  * training step serves the next one. @throws TensorError when `body` returns a promise: its tensors would be freed too soon.
  */
@@ -347,19 +347,20 @@ export function tidy<T>(body: () => T): T {
   }
 }
 
-/** Takes a tensor (or all in an array, map or plain object) out of every {@link tidy} scope: the caller disposes it. */
+/** Takes a tensor (or all in an array, map, set or plain object) out of every {@link tidy} scope: the caller disposes it. */
 export function keep<T>(value: T): T {
   for (const kept of tensorsIn(value)) for (const scope of scopes) scope.delete(kept);
   return value;
 }
 
-/** Every tensor reachable through arrays, maps and plain objects. */
+/** Every tensor reachable through arrays, maps, sets and plain objects. */
 function tensorsIn(value: unknown, found = new Set<Tensor>(), seen = new Set<object>()): Set<Tensor> {
   if (value instanceof Tensor) found.add(value);
   else if (typeof value === 'object' && value !== null && !seen.has(value)) {
     seen.add(value);
     if (Array.isArray(value)) for (const item of value) tensorsIn(item, found, seen);
-    else if (value instanceof Map) for (const item of value.values()) tensorsIn(item, found, seen);
+    else if (value instanceof Map || value instanceof Set)
+      for (const item of value.values()) tensorsIn(item, found, seen);
     else if (isPlain(value)) for (const item of Object.values(value)) tensorsIn(item, found, seen);
   }
   return found;

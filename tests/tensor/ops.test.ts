@@ -34,13 +34,13 @@ function parseArguments(schema: string): Argument[] {
 }
 
 test('the parser of declarations', () => {
-  expect(parseArguments('aten::f(Tensor(a!)[] self, SymInt[2] s=[1, 1], *, Scalar? alpha=1) -> (Tensor, int)')).toEqual(
-    [
-      { type: 'Tensor[]', hasDefault: false },
-      { type: 'int[2]', hasDefault: true },
-      { type: 'Scalar?', hasDefault: true },
-    ],
-  );
+  expect(
+    parseArguments('aten::f(Tensor(a!)[] self, SymInt[2] s=[1, 1], *, Scalar? alpha=1) -> (Tensor, int)'),
+  ).toEqual([
+    { type: 'Tensor[]', hasDefault: false },
+    { type: 'int[2]', hasDefault: true },
+    { type: 'Scalar?', hasDefault: true },
+  ]);
   expect(parseArguments('aten::f() -> Tensor')).toEqual([]);
 });
 

@@ -15,8 +15,13 @@ const run = promisify(execFile);
 
 describe('signals during a synchronous loop', () => {
   /** Starts the loop and calls `react` at each line it prints. Resolves to how it ended, and its lines. */
-  async function loop(mode: string, react: (line: string, child: ReturnType<typeof spawn>) => void = () => {}) {
-    const child = spawn(process.execPath, [script('signals'), mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  async function loop(
+    mode: string,
+    react: (line: string, child: ReturnType<typeof spawn>) => void = () => {},
+  ) {
+    const child = spawn(process.execPath, [script('signals'), mode], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     onTestFinished(() => {
       child.kill('SIGKILL');
     });
@@ -53,7 +58,9 @@ describe('signals during a synchronous loop', () => {
   });
 
   test('another signal than the first ends it without delay', async () => {
-    const ended = await loop('stubborn', (line, child) => child.kill(line === 'ready' ? 'SIGINT' : 'SIGTERM'));
+    const ended = await loop('stubborn', (line, child) =>
+      child.kill(line === 'ready' ? 'SIGINT' : 'SIGTERM'),
+    );
     expect(ended).toMatchObject({ code: 143, signal: null });
   });
 
@@ -79,11 +86,27 @@ describe('signals during a synchronous loop', () => {
 describe('worker threads', () => {
   test('the addon works in workers beside the main thread, and they may be terminated', async () => {
     const { stdout, stderr } = await run(process.execPath, [script('workers')]); // rejects unless it exits with 0
-    const [answers, after] = stdout.trim().split('\n').map((line) => JSON.parse(line));
-    expect(answers).toEqual({ mine: [301, 602, 903], theirs: [[2, 4, 6], true], ended: 0, terminated: 1 });
+    const [answers, after] = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(answers).toEqual({
+      mine: [301, 602, 903],
+      theirs: [[2, 4, 6], true],
+      ended: 0,
+      terminated: [1, 1, 1],
+    });
     expect(after).toEqual([0, 1]);
     expect(stderr).toBe('');
   });
+});
+
+test('processes can be started while a worker multiplies matrices', async () => {
+  const { stdout } = await run(process.execPath, [script('forks')], {
+    timeout: 45_000,
+    killSignal: 'SIGKILL',
+  });
+  expect(stdout.trim()).toBe('0');
 });
 
 test("LibTorch's warnings are collected and not printed", async () => {
@@ -118,12 +141,9 @@ describe('loading', () => {
     expect(() => load(broken)).toThrow(/LibTorch 1\.13\.0 in \/opt\/torch does not load.*npm run setup/);
   });
 
-  test.runIf(process.report.getReport && 'glibcVersionRuntime' in reportHeader())(
-    'the allocator of glibc takes the settings',
-    () => {
-      expect(native().tuneAllocator()).toBe(true);
-    },
-  );
+  test.runIf('glibcVersionRuntime' in reportHeader())('the allocator of glibc takes the settings', () => {
+    expect(native().tuneAllocator()).toBe(true);
+  });
 
   test('the number of threads can be set, to whole numbers only', () => {
     const before = threads();

@@ -14,9 +14,9 @@ function chiSquare(values: readonly number[], bins: number): number {
 describe('Random', () => {
   test('draws the same numbers for ever: runs are resumed and compared by them', () => {
     const random = new Random(0, 'crop', 3, 'patient-7', 'a');
-    expect(draws(4, () => random.uint32())).toEqual(PINNED_WORDS);
-    expect(new Random(1, 'init').uniform()).toBe(PINNED_UNIFORM);
-    expect([...new Random('order').permutation(8)]).toEqual(PINNED_ORDER);
+    expect(draws(4, () => random.uint32())).toEqual([389421126, 1411533647, 1163514541, 1252392630]);
+    expect(new Random(1, 'init').uniform()).toBe(0.4878579573066828);
+    expect([...new Random('order').permutation(8)]).toEqual([7, 2, 1, 3, 4, 0, 6, 5]);
   });
 
   test('is a function of its key alone', () => {
@@ -27,8 +27,31 @@ describe('Random', () => {
   });
 
   test('keys that differ in any way draw different numbers', () => {
-    const keys = [[], ['ab', 'c'], ['a', 'bc'], ['abc'], ['abc', ''], [1, 23], [12, 3], ['1', 23], [123], ['123'], [-1], [0.5]];
-    const firsts = keys.map((key) => draws(2, ((random) => () => random.uint32())(new Random(...key))).join());
+    const keys = [
+      [],
+      ['ab', 'c'],
+      ['a', 'bc'],
+      ['as', 'b'],
+      ['a', 'sb'],
+      ['abc'],
+      ['abc', ''],
+      [1, 23],
+      [12, 3],
+      ['1', 23],
+      [123],
+      ['123'],
+      [-1],
+      [0.5],
+    ];
+    const firsts = keys.map((key) =>
+      draws(
+        2,
+        (
+          (random) => () =>
+            random.uint32()
+        )(new Random(...key)),
+      ).join(),
+    );
     expect(new Set(firsts).size).toBe(keys.length);
   });
 
@@ -45,17 +68,33 @@ describe('Random', () => {
     const values = draws(20_000, () => random.uniform(-2, 3));
     expect(Math.min(...values)).toBeGreaterThanOrEqual(-2);
     expect(Math.max(...values)).toBeLessThan(3);
-    expect(chiSquare(values.map((value) => Math.floor((value + 2) * 4)), 20)).toBeLessThan(43.8); // 19 degrees, 99.9 %
+    expect(
+      chiSquare(
+        values.map((value) => Math.floor((value + 2) * 4)),
+        20,
+      ),
+    ).toBeLessThan(43.8); // 19 degrees, 99.9 %
   });
 
   test('below() reaches every value without bias, also where 2³² is no multiple', () => {
     const random = new Random('below');
-    expect(chiSquare(draws(14_000, () => random.below(7)), 7)).toBeLessThan(22.5); // 6 degrees, 99.9 %
+    expect(
+      chiSquare(
+        draws(14_000, () => random.below(7)),
+        7,
+      ),
+    ).toBeLessThan(22.5); // 6 degrees, 99.9 %
     // A remainder of plain 32-bit draws would put half of all values into the first third of 3·2³⁰.
     const n = 3 * 2 ** 30;
-    expect(chiSquare(draws(6000, () => Math.floor(random.below(n) / 2 ** 30)), 3)).toBeLessThan(13.8);
+    expect(
+      chiSquare(
+        draws(6000, () => Math.floor(random.below(n) / 2 ** 30)),
+        3,
+      ),
+    ).toBeLessThan(13.8);
     expect(new Random(0).below(1)).toBe(0);
-    for (const bad of [0, -1, 1.5, Number.NaN, 2 ** 32 + 1]) expect(() => random.below(bad)).toThrow(RangeError);
+    for (const bad of [0, -1, 1.5, Number.NaN, 2 ** 32 + 1])
+      expect(() => random.below(bad)).toThrow(RangeError);
   });
 
   test('chance(p)', () => {
@@ -84,13 +123,16 @@ describe('Random', () => {
   test('permutation() holds each number once, all orders equally often', () => {
     const random = new Random('permutation');
     expect([...random.permutation(0)]).toEqual([]);
-    expect([...random.permutation(50)].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+    expect([...random.permutation(50)].sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 50 }, (_, i) => i),
+    );
     const orders = new Map<string, number>();
     for (let i = 0; i < 6000; i += 1) {
       const order = random.permutation(3).join();
       orders.set(order, (orders.get(order) ?? 0) + 1);
     }
     expect(orders.size).toBe(6);
-    for (const count of orders.values()) expect(Math.abs(count - 1000)).toBeLessThan(4 * Math.sqrt(1000 * (5 / 6)));
+    for (const count of orders.values())
+      expect(Math.abs(count - 1000)).toBeLessThan(4 * Math.sqrt(1000 * (5 / 6)));
   });
 });

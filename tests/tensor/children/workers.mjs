@@ -1,4 +1,4 @@
-// The addon on the main thread and in two workers at once: one ends by itself, one is terminated while it throws.
+// The addon on the main thread and in workers at once: one ends by itself, three are terminated while the addon throws.
 import { Worker } from 'node:worker_threads';
 import { call, floats, read } from './engine.mjs';
 
@@ -17,21 +17,26 @@ const loop = `
   }
   parentPort.postMessage([read(kept.at(-1)), engine.liveTensors() >= 600]);`;
 const endless = `
+  const relu = engine.findOperator('aten::relu', '');
+  const kept = floats([1]);
   parentPort.postMessage('looping');
-  for (;;) { try { call('aten::relu', floats([1])); call('aten::relu', 5); } catch {} }`;
+  for (;;) { try { engine.call(relu, [kept]); engine.call(relu, [5]); } catch {} }`;
 
 const first = new Worker(source(loop), { eval: true });
 const answer = new Promise((resolve, reject) => first.once('message', resolve).once('error', reject));
 const ended = new Promise((resolve) => first.once('exit', resolve));
-const second = new Worker(source(endless), { eval: true });
-const looping = new Promise((resolve, reject) => second.once('message', resolve).once('error', reject));
 
 const x = floats([1, 2, 3]);
 let y = x;
 for (let i = 0; i < 300; i += 1) y = call('aten::add.Tensor', y, x);
 const mine = read(y);
-await looping;
-const terminated = await second.terminate();
+const terminated = [];
+for (let i = 0; i < 3; i += 1) {
+  const worker = new Worker(source(endless), { eval: true });
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  await new Promise((resolve) => setTimeout(resolve, 30)); // into the loop
+  terminated.push(await worker.terminate());
+}
 console.log(JSON.stringify({ mine, theirs: await answer, ended: await ended, terminated }));
 // Afterwards the engine of the main thread is unharmed.
 console.log(JSON.stringify(read(call('aten::relu', floats([-1, 1])))));
