@@ -5,7 +5,9 @@ import { packageVersion } from '../version.js';
 import { registerConfig } from './config.js';
 import { registerData } from './data.js';
 import { registerDoctor } from './doctor.js';
+import { registerEvaluate } from './evaluate.js';
 import { registerPretrain } from './pretrain.js';
+import { registerReport } from './report.js';
 
 /** Exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
 const program = new Command('anatomy')
@@ -16,7 +18,14 @@ const program = new Command('anatomy')
   .showHelpAfterError('(see anatomy --help)')
   .exitOverride();
 
-for (const register of [registerPretrain, registerData, registerConfig, registerDoctor]) {
+for (const register of [
+  registerPretrain,
+  registerEvaluate,
+  registerReport,
+  registerData,
+  registerConfig,
+  registerDoctor,
+]) {
   register(program);
 }
 // Subcommands are made before exitOverride could be inherited.

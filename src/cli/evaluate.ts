@@ -1,0 +1,149 @@
+import type { Command } from 'commander';
+import type { EvaluateOptions } from '../evaluation/evaluate.js';
+import type { Protocol } from '../evaluation/probe.js';
+import { wholeNumber } from './configOptions.js';
+import { consoleOf } from './console.js';
+
+interface Flags {
+  run: string;
+  data?: string;
+  dataB?: string;
+  column?: string[];
+  positive?: string;
+  splits?: string;
+  folds?: number;
+  features: EvaluateOptions['features'];
+  k?: number;
+  temperature?: number;
+  seed: number;
+  replicates: number;
+  device?: string;
+  precision?: EvaluateOptions['precision'];
+  out?: string;
+  keepIds?: boolean;
+  json?: boolean;
+}
+
+export function registerEvaluate(program: Command): void {
+  const evaluate = program
+    .command('evaluate')
+    .description(
+      'Judge a run by cross-validation over subjects, beside its untrained encoder and a thumbnail baseline.',
+    );
+  addProtocol(
+    program,
+    evaluate,
+    'logreg',
+    'Logistic regression on standardised features: the primary probe.',
+  );
+  addProtocol(
+    program,
+    evaluate,
+    'linear',
+    'hu-linear, the authors’ probe: a linear layer trained by SGD on raw features.',
+  );
+  addProtocol(program, evaluate, 'knn', 'k nearest neighbours by cosine, votes weighted by similarity.');
+}
+
+function addProtocol(program: Command, evaluate: Command, protocol: Protocol, description: string): void {
+  const command = evaluate
+    .command(protocol)
+    .description(description)
+    .requiredOption('--run <folder>', 'the --out folder of anatomy pretrain, also of --fold all')
+    .option('--data <path>', 'what to judge on (default: the data of the run)')
+    .option('--data-b <path>', 'second of two folders matched by file name')
+    .option(
+      '--column <role=name...>',
+      'column of the manifest for a role, such as label=diagnosis; b=null: no such modality',
+    )
+    .option('--positive <class>', 'the class that counts as positive, against all others')
+    .option(
+      '--splits <file>',
+      'folds made by anatomy data split (default: those of the run or the data, else drawn)',
+    )
+    .option('--folds <k>', 'number of folds to draw (default: 5)', wholeNumber)
+    .option('--features <kind>', 'pooled (average of the last map), head (its embedding) or both', 'both');
+  if (protocol === 'knn') {
+    command
+      .option('--k <n>', 'neighbours that vote', wholeNumber, 20)
+      .option('--temperature <t>', 'of the votes', Number, 0.07);
+  }
+  command
+    .option('--seed <n>', 'seed of folds, probe and bootstrap', wholeNumber, 0)
+    .option('--replicates <n>', 'bootstraps of the intervals', wholeNumber, 2000)
+    .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')
+    .option('--precision <name>', 'auto, fp32, bf16 or fp16 (default: that of the training)')
+    .option('--out <folder>', 'where the results go (default: evaluation/ in the run)')
+    .option('--keep-ids', 'write ids and subjects as they are instead of pseudonyms')
+    .option('--json', 'print the result as JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ anatomy evaluate ${protocol} --run runs/first --data pairs.csv
+  $ anatomy evaluate ${protocol} --run runs/folds --features pooled --json > ${protocol}.json
+See also: anatomy pretrain --fold all, anatomy data split`,
+    )
+    .action((flags: Flags) => judge(program, protocol, flags));
+}
+
+async function judge(program: Command, protocol: Protocol, flags: Flags): Promise<void> {
+  const data = {
+    path: flags.data,
+    pathB: flags.dataB,
+    columns: flags.column && (await columnsOf(flags.column)),
+    positive: flags.positive,
+  };
+  await checkFlags(flags);
+  const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }, { join }] =
+    await Promise.all([
+      import('../evaluation/evaluate.js'),
+      import('../evaluation/save.js'),
+      import('../evaluation/table.js'),
+      import('node:path'),
+    ]);
+  const console = consoleOf(program);
+  const { out, keepIds, json, ...options } = flags;
+  const result = await evaluate({ ...options, protocol, data, console });
+  const saved = saveEvaluation(out ?? join(flags.run, 'evaluation'), result, { keepIds });
+  process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
+  console.success(`${saved.json} and ${saved.predictions}`);
+}
+
+/** `label=diagnosis` → { label: 'diagnosis' }; `b=null`: the data has no such modality. */
+async function columnsOf(pairs: readonly string[]): Promise<Record<string, string | null>> {
+  const { UsageError } = await import('../errors.js');
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [role, name] = pair.split(/=(.*)/s);
+      if (!role || !name)
+        throw new UsageError(`--column ${pair}: expected role=name, such as label=diagnosis`);
+      return [role, name === 'null' ? null : name];
+    }),
+  );
+}
+
+async function checkFlags(flags: Flags): Promise<void> {
+  const { UsageError } = await import('../errors.js');
+  const oneOf = (name: string, value: string | undefined, known: readonly string[]) => {
+    if (value !== undefined && !known.includes(value)) {
+      throw new UsageError(`--${name} is ${value}, expected one of ${known.join(', ')}`);
+    }
+  };
+  oneOf('features', flags.features, ['pooled', 'head', 'both']);
+  oneOf('precision', flags.precision, ['auto', 'fp32', 'bf16', 'fp16']);
+  if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
+    throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);
+  }
+  for (const [name, least] of [
+    ['folds', 2],
+    ['seed', 0],
+    ['replicates', 1],
+    ['k', 1],
+  ] as const) {
+    const value = flags[name];
+    if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
+      throw new UsageError(`--${name} is ${value}, expected a whole number from ${least}`);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+/** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { type ImageCache, openImageCache } from '../data/cache.js';
+import { openDataset } from '../data/dataset.js';
+import type { Dataset, ImageSource } from '../data/sample.js';
+import { AnatomyError } from '../errors.js';
+import { readFolds, runPaths } from '../training/runFolder.js';
+import { cacheSizeOf } from './judgedData.js';
+import type { FoldPlan } from './outerFolds.js';
+import type { Exposure } from './result.js';
+import type { JudgedRun, RunEncoder } from './runEncoders.js';
+import type { Task } from './task.js';
+
+/** What a run's own data has to do with the judged data. */
+export interface ImageTrace {
+  /** False when the run's own data is not there to compare with. */
+  readonly known: boolean;
+  /** By position in the judged data: whether the run's data has an image of the sample. */
+  readonly inRun: readonly boolean[];
+  /** By position: the fold that kept the sample out of pretraining, where the run has folds. */
+  readonly keptOut: readonly (number | undefined)[];
+}
+
+/** Whether the encoder was pretrained on an image of the sample. */
+function met({ inRun, keptOut }: ImageTrace, { fold }: RunEncoder, position: number): boolean {
+  return inRun[position]! && (fold === 'none' || keptOut[position] !== fold);
+}
+
+/**
+ * Compares the judged data with the run's own: the same data by its digest, wherever it lies now; other data image by
+ * image, by the files or phantoms they come from.
+ *
+ * @throws UsageError when the run has folds and its data has changed since, so that nobody knows who was in which
+ */
+export async function traceImages(
+  { encoders }: JudgedRun,
+  dataset: Dataset,
+  cache: ImageCache,
+  cacheFolder: string | undefined,
+): Promise<ImageTrace> {
+  const { root, config } = encoders[0]!;
+  const { samples } = dataset;
+  if (storedDataHash(root) === published(cache.dataHash)) {
+    const folds = readFolds(root, cache.ids, cache.dataHash);
+    return { known: true, inRun: samples.map(() => true), keptOut: samples.map(({ id }) => folds?.get(id)) };
+  }
+  const own = await openOwnData(config.data);
+  if (own === undefined) {
+    return { known: false, inRun: samples.map(() => false), keptOut: samples.map(() => undefined) };
+  }
+  const ownId = new Map<string, string>();
+  for (const { id, images } of own.samples) {
+    for (const image of Object.values(images)) ownId.set(sourceOf(image), id);
+  }
+  const idInRun = samples.map(({ images }) =>
+    Object.values(images)
+      .map((image) => ownId.get(sourceOf(image)))
+      .find((id) => id !== undefined),
+  );
+  const inRun = idInRun.map((id) => id !== undefined);
+  let folds: ReadonlyMap<string, number> | undefined;
+  if (inRun.includes(true) && existsSync(runPaths(root).folds)) {
+    const ownCache = await openImageCache(own, { size: cacheSizeOf(config), root: cacheFolder });
+    folds = readFolds(root, ownCache.ids, ownCache.dataHash);
+  }
+  return {
+    known: true,
+    inRun,
+    keptOut: idInRun.map((id) => (id === undefined ? undefined : folds?.get(id))),
+  };
+}
+
+/** The digest of the run's data as its provenance tells it, undefined where there is none. */
+function storedDataHash(root: string): string | undefined {
+  const { provenance } = runPaths(root);
+  if (!existsSync(provenance)) return undefined;
+  return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
+}
+
+/** The digest that may be shown of one that keys pseudonyms: the same as in a run's provenance. */
+export function published(dataHash: string): string {
+  return createHash('sha256').update(`published ${dataHash}`).digest('hex');
+}
+
+async function openOwnData(data: RunEncoder['config']['data']): Promise<Dataset | undefined> {
+  if (data.path === null) return undefined;
+  const { path, pathB, columns, positive } = data;
+  try {
+    return await openDataset({ path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined });
+  } catch (error) {
+    // Moved or deleted since the run: not an error of this evaluation, but nothing to compare with either.
+    if (error instanceof AnatomyError) return undefined;
+    throw error;
+  }
+}
+
+function sourceOf(image: ImageSource): string {
+  return image.kind === 'file' ? `file ${realpathSync(image.path)}` : `generated ${image.key}`;
+}
+
+/** Counts the test samples that the encoder judged on them had met. */
+export function exposureOf({ rounds }: FoldPlan, { positions }: Task, trace: ImageTrace): Exposure {
+  const seen = rounds.flatMap(({ test, encoder }) => test.map((i) => met(trace, encoder, positions[i]!)));
+  const seenTestSamples = seen.filter(Boolean).length;
+  return { kind: kindOf(trace, positions, seenTestSamples), seenTestSamples, testSamples: seen.length };
+}
+
+function kindOf({ known, inRun }: ImageTrace, positions: readonly number[], seen: number): Exposure['kind'] {
+  if (!known) return 'unknown';
+  if (seen > 0) return 'transductive';
+  return positions.some((position) => inRun[position]) ? 'in-fold' : 'transfer';
+}

@@ -1,0 +1,54 @@
+import type { Dataset } from '../data/sample.js';
+import type { FoldPlan } from './outerFolds.js';
+import type { EvaluationRow, Exposure } from './result.js';
+import { metricNames } from './rowMetrics.js';
+import type { JudgedRun } from './runEncoders.js';
+import type { Task } from './task.js';
+
+export interface Noteworthy {
+  readonly run: JudgedRun;
+  readonly dataset: Dataset;
+  readonly task: Task;
+  readonly plan: FoldPlan;
+  readonly rows: readonly EvaluationRow[];
+  readonly exposure: Exposure;
+  readonly withoutPatients: string | undefined;
+}
+
+/** What a reader must know to read the numbers rightly, a sentence each. */
+export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients }: Noteworthy): string[] {
+  const notes: string[] = [];
+  for (const { fold, checkpoint } of run.encoders) {
+    if (checkpoint === undefined) continue;
+    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
+    notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
+  }
+  const { seenTestSamples, testSamples } = exposure;
+  if (exposure.kind === 'transductive') {
+    notes.push(
+      `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
+    );
+  } else if (exposure.kind === 'unknown') {
+    notes.push(
+      'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
+    );
+  }
+  if (plan.rounds.length < plan.k) {
+    const judged = plan.rounds.map(({ fold }) => fold).join(', ');
+    notes.push(
+      `Only fold ${judged} of ${plan.k} is judged: the others have no encoder that did not train on them.`,
+    );
+  }
+  if (task.ids.length < dataset.samples.length) {
+    const missing = dataset.samples.length - task.ids.length;
+    notes.push(`${missing} of ${dataset.samples.length} samples have no label and are left out.`);
+  }
+  const auc = metricNames(task.classes.length)[0]!;
+  const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows[0]!.metrics[auc]!.folds[f]!));
+  if (undefinedIn.length > 0) {
+    const folds = undefinedIn.map(({ fold }) => fold).join(', ');
+    notes.push(`AUC is undefined in fold ${folds}, which lacks a class; the mean is over the other folds.`);
+  }
+  if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
+  return notes;
+}

@@ -1,0 +1,125 @@
+import type { Dataset } from '../data/sample.js';
+import { loadSplits, makeSplits } from '../data/splits.js';
+import { subjectKFold } from '../data/subjectKFold.js';
+import { DataError, UsageError } from '../errors.js';
+import type { ImageTrace } from './exposure.js';
+import type { JudgedFolds } from './result.js';
+import type { JudgedRun, RunEncoder } from './runEncoders.js';
+import type { Task } from './task.js';
+
+/** One round of the cross-validation; numbers are samples of the task. */
+export interface OuterFold {
+  readonly fold: number;
+  readonly train: readonly number[];
+  readonly test: readonly number[];
+  /** Inner fold of each training sample, by subject. */
+  readonly inner: Uint32Array;
+  /** The encoder judged in this round. */
+  readonly encoder: RunEncoder;
+}
+
+export interface OuterFoldOptions {
+  /** A splits file. */
+  readonly splits?: string;
+  readonly folds?: number;
+  readonly seed: number;
+}
+
+export interface FoldPlan extends Omit<JudgedFolds, 'judged'> {
+  readonly rounds: readonly OuterFold[];
+}
+
+/** Inner folds, fewer only where the training subjects are. */
+const INNER_FOLDS = 5;
+
+/**
+ * The rounds of the cross-validation and which encoder is judged in each. The folds are those of the splits file, else
+ * those the run was pretrained in, else those published with the data, else drawn by subject.
+ *
+ * Where the run has seen the data, an encoder is judged on the fold that was kept from it, and folds without an encoder
+ * are left out. On data that the run has not seen any of its encoders will do, and they take turns.
+ *
+ * @throws UsageError when the folds asked for are not the run's, DataError when a round has too little to train on
+ */
+export async function planFolds(
+  task: Task,
+  dataset: Dataset,
+  run: JudgedRun,
+  trace: ImageTrace,
+  options: OuterFoldOptions,
+): Promise<FoldPlan> {
+  const { source, k, foldOf } = await chooseFolds(task, dataset, trace, options);
+  const { encoders } = run;
+  const byNumber = encoders[0]!.fold !== 'none' && trace.inRun.includes(true) && source !== 'generated';
+  const encoderOf = (fold: number): RunEncoder | undefined =>
+    byNumber ? encoders.find((encoder) => encoder.fold === fold) : encoders[fold % encoders.length];
+  const rounds: OuterFold[] = [];
+  for (let fold = 0; fold < k; fold += 1) {
+    const test = foldOf.flatMap((own, i) => (own === fold ? [i] : []));
+    const train = foldOf.flatMap((own, i) => (own === fold ? [] : [i]));
+    const encoder = encoderOf(fold);
+    // All samples of a fold may be without a label.
+    if (encoder === undefined || test.length === 0) continue;
+    const inner = innerFoldsOf(task, train, fold, options.seed);
+    rounds.push({ fold, train, test, inner, encoder });
+  }
+  if (rounds.length === 0) {
+    const known = encoders.map(({ fold }) => fold).join(', ');
+    throw new UsageError(`${run.root}: kept out fold ${known}, but the folds to judge are 0 to ${k - 1}`);
+  }
+  return { source, k, inner: INNER_FOLDS, seed: options.seed, rounds };
+}
+
+async function chooseFolds(
+  { positions, ids }: Task,
+  dataset: Dataset,
+  { keptOut }: ImageTrace,
+  { splits: file, folds: asked, seed }: OuterFoldOptions,
+): Promise<{ source: JudgedFolds['source']; k: number; foldOf: number[] }> {
+  const ofRun = positions.map((position) => keptOut[position]);
+  const runFolds = keptOut.reduce<number>((most, fold) => Math.max(most, (fold ?? -1) + 1), 0);
+  if (file !== undefined) {
+    const { folds, k } = await loadSplits(file, dataset.samples);
+    refuseOther(asked, k, file);
+    if (runFolds > 0) refuseOther(runFolds, k, file, 'the run was pretrained in');
+    return { source: 'file', k, foldOf: ids.map((id) => folds[id]!) };
+  }
+  if (ofRun.every((fold) => fold !== undefined)) {
+    refuseOther(asked, runFolds, 'the run');
+    return { source: 'run', k: runFolds, foldOf: ofRun };
+  }
+  const samples = positions.map((position) => dataset.samples[position]!);
+  const { source, k, folds } = makeSplits({ ...dataset, samples }, { folds: asked, seed });
+  return { source, k, foldOf: ids.map((id) => folds[id]!) };
+}
+
+function refuseOther(asked: number | undefined, k: number, where: string, who = '--folds asks for'): void {
+  if (asked === undefined || asked === k) return;
+  throw new UsageError(
+    `${who} ${asked} folds, but ${where} has ${k}; leave --folds out, or give the matching --splits`,
+  );
+}
+
+function innerFoldsOf(
+  { subjects, labels, classes }: Task,
+  train: readonly number[],
+  fold: number,
+  seed: number,
+) {
+  const missing = classes.findIndex((_, c) => !train.some((i) => labels[i] === c));
+  if (missing >= 0) {
+    throw new DataError(
+      `fold ${fold}: no training sample is "${classes[missing]}", so there is nothing to learn it from. ` +
+        'Make other folds with anatomy data split, or label more subjects.',
+    );
+  }
+  const own = train.map((i) => ({ subject: subjects[i]!, label: String(labels[i]) }));
+  const distinct = new Set(own.map(({ subject }) => subject)).size;
+  if (distinct < 2) {
+    throw new DataError(
+      `fold ${fold}: ${distinct} subject to train on, expected at least 2 (the settings of a probe are chosen by ` +
+        'cross-validation inside them). Use more folds, or label more subjects.',
+    );
+  }
+  return Uint32Array.from(subjectKFold(own, { folds: Math.min(INNER_FOLDS, distinct), seed }));
+}

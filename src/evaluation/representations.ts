@@ -1,0 +1,59 @@
+import type { ImageLoader } from '../data/loader.js';
+import { type Features, featureRows } from '../metrics/features.js';
+import type { Encoder } from '../nn/index.js';
+import { type EmbedOptions, embed } from '../training/embed.js';
+import type { FeatureKind } from './result.js';
+
+/** Which modalities stand side by side in one set of features: each alone, then all together. */
+export function modalitySets(modalities: readonly string[]): string[][] {
+  const alone = modalities.map((modality) => [modality]);
+  return modalities.length === 1 ? alone : [...alone, [...modalities]];
+}
+
+/** `a+b`, in keys and file names. */
+export function modalityKey(modalities: readonly string[]): string {
+  return modalities.join('+');
+}
+
+/** Features by kind and modality set: `pooled/a+b`. */
+export type Representations = ReadonlyMap<string, Features>;
+
+export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
+  readonly encoder: Encoder;
+  readonly loader: ImageLoader;
+  readonly modalities: readonly string[];
+  readonly kinds: readonly Exclude<FeatureKind, 'pixels'>[];
+}
+
+/** All features of an encoder, from one pass over each modality's images. */
+export function represent({ modalities, kinds, ...options }: RepresentOptions): Representations {
+  const embedded = new Map(modalities.map((modality) => [modality, embed({ ...options, modality })]));
+  const found = new Map<string, Features>();
+  for (const kind of kinds) {
+    for (const set of modalitySets(modalities)) {
+      const parts = set.map((modality) => {
+        const { features, embedding, rows } = embedded.get(modality)!;
+        const data = kind === 'pooled' ? features : embedding;
+        return featureRows(data, rows, data.length / rows);
+      });
+      found.set(`${kind}/${modalityKey(set)}`, sideBySide(parts));
+    }
+  }
+  return found;
+}
+
+/** Rows of several feature sets joined end to end. */
+export function sideBySide(parts: readonly Features[]): Features {
+  if (parts.length === 1) return parts[0]!;
+  const { rows } = parts[0]!;
+  const columns = parts.reduce((sum, part) => sum + part.columns, 0);
+  const data = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row += 1) {
+    let at = row * columns;
+    for (const part of parts) {
+      data.set(part.data.subarray(row * part.columns, (row + 1) * part.columns), at);
+      at += part.columns;
+    }
+  }
+  return featureRows(data, rows, columns);
+}

@@ -1,0 +1,147 @@
+/** What an evaluation finds. A value that is undefined, such as the AUC of one class, is NaN here and `null` in the JSON. */
+import type { Protocol } from './probe.js';
+
+export interface EvaluationResult {
+  readonly version: 1;
+  readonly tool: string;
+  readonly protocol: Protocol;
+  /** Settings of the protocol: grids, epochs, k, … */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly run: JudgedRunSummary;
+  readonly data: JudgedData;
+  readonly folds: JudgedFolds;
+  readonly exposure: Exposure;
+  /** Settings of the bootstrap over subjects that all intervals come from. */
+  readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
+  /** Metric names in the order of the tables. */
+  readonly metrics: readonly string[];
+  readonly rows: readonly EvaluationRow[];
+  /** Each row of the run against the untrained encoder and the thumbnail on the same images. */
+  readonly differences: readonly RowDifference[];
+  /** Absent where every subject has one sample, or where subjects cannot be told apart by a label. */
+  readonly patients?: readonly PatientResult[];
+  /** What a reader must know to read the numbers rightly. */
+  readonly notes: readonly string[];
+  /** Not part of the JSON: they have a file of their own. */
+  readonly predictions: Predictions;
+}
+
+export interface JudgedRunSummary {
+  /** Name of the run's folder, without a path. */
+  readonly name: string;
+  readonly recipe: string;
+  readonly seed: number;
+  readonly size: number;
+  readonly precision: string;
+  readonly device: string;
+  readonly encoders: readonly {
+    /** The fold kept out of its pretraining. */
+    readonly fold: number | 'none';
+    readonly weights: 'final' | 'checkpoint';
+    /** Steps done, where a checkpoint tells. */
+    readonly step?: number;
+  }[];
+}
+
+export interface JudgedData {
+  readonly name: string;
+  /** As in the provenance of a run on the same data. */
+  readonly dataHash: string;
+  readonly samples: number;
+  readonly subjects: number;
+  readonly modalities: readonly string[];
+  /** Class names by class number; of two, class 1 is the positive one. */
+  readonly classes: readonly string[];
+  readonly samplesPerClass: readonly number[];
+}
+
+export interface JudgedFolds {
+  readonly source: 'run' | 'file' | 'published' | 'generated';
+  readonly k: number;
+  /** Fold numbers judged: all, or those that the run has an encoder for. */
+  readonly judged: readonly number[];
+  readonly inner: number;
+  readonly seed: number;
+}
+
+/**
+ * Whether the encoder met the test images in its pretraining (without their labels): `transductive` when it met any,
+ * `in-fold` when it was pretrained on the same data without them, `transfer` on other data, `unknown` when the run's own
+ * data is not there to compare.
+ */
+export interface Exposure {
+  readonly kind: 'transductive' | 'in-fold' | 'transfer' | 'unknown';
+  readonly seenTestSamples: number;
+  readonly testSamples: number;
+}
+
+export type RowSource = 'run' | 'untrained' | 'thumbnail';
+export type FeatureKind = 'pooled' | 'head' | 'pixels';
+
+export interface RowName {
+  /** `run/pooled/a+b`: unique in a result, and the name of the row's column in the predictions. */
+  readonly key: string;
+  readonly source: RowSource;
+  readonly features: FeatureKind;
+  /** Modalities side by side in the features. */
+  readonly modalities: readonly string[];
+}
+
+export interface EvaluationRow extends RowName {
+  /** Columns of the features. */
+  readonly columns: number;
+  /** The C or λ that the inner cross-validation chose in each judged fold. */
+  readonly chosen?: readonly number[];
+  readonly metrics: Readonly<Record<string, MetricSummary>>;
+}
+
+export interface MetricSummary {
+  /** Over the folds in which the metric is defined. */
+  readonly mean: number;
+  /** Sample standard deviation over those folds. */
+  readonly std: number;
+  /** In the order of `folds.judged`. */
+  readonly folds: readonly number[];
+  readonly skipped: number;
+  /** Of the test predictions of all folds together, with its percentile interval. */
+  readonly pooled: number;
+  readonly low: number;
+  readonly high: number;
+  readonly standardError: number;
+}
+
+/** Paired bootstrap of `row − against`, on the pooled predictions. */
+export interface RowDifference {
+  readonly row: string;
+  readonly against: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly standardError: number;
+  readonly pValue: number;
+  readonly minimumDetectable: number;
+}
+
+export interface PatientResult {
+  /** How the probabilities of a subject's samples become one. */
+  readonly aggregation: 'mean' | 'max';
+  readonly subjects: number;
+  readonly positives: number;
+  readonly rows: readonly (RowName & { readonly metrics: Readonly<Record<string, MetricSummary>> })[];
+}
+
+/** Test predictions in the order of the data. */
+export interface Predictions {
+  readonly dataHash: string;
+  readonly ids: readonly string[];
+  readonly subjects: readonly string[];
+  readonly folds: readonly number[];
+  /** Class numbers. */
+  readonly labels: readonly number[];
+  /**
+   * By row key, [n, classes] row-major. Probabilities but for the thumbnail, whose column is the linear estimate of one and
+   * may lie outside 0 … 1.
+   */
+  readonly probabilities: Readonly<Record<string, Float64Array>>;
+}

@@ -1,0 +1,91 @@
+import type { ImageCache } from '../data/cache.js';
+import { ImageLoader } from '../data/loader.js';
+import type { MessageConsole } from '../log/console.js';
+import { Progress } from '../log/progress.js';
+import type { Features } from '../metrics/features.js';
+import { disposeModule, type Encoder } from '../nn/index.js';
+import type { Device } from '../tensor/index.js';
+import { calibrate } from '../training/embed.js';
+import type { Precision } from '../training/precision.js';
+import type { FoldPlan, OuterFold } from './outerFolds.js';
+import { modalityKey, modalitySets, type Representations, represent } from './representations.js';
+import type { FeatureKind, RowName, RowSource } from './result.js';
+import { loadWeights, type RunEncoder, untrainedEncoder } from './runEncoders.js';
+import type { Task } from './task.js';
+import { thumbnails } from './thumbnails.js';
+
+/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every set of modalities. */
+export function rowNames(kinds: readonly ('pooled' | 'head')[], modalities: readonly string[]): RowName[] {
+  const named = (source: RowSource, features: FeatureKind): RowName[] =>
+    modalitySets(modalities).map((set) => ({
+      key: `${source}/${features}/${modalityKey(set)}`,
+      source,
+      features,
+      modalities: set,
+    }));
+  return [
+    ...kinds.flatMap((kind) => named('run', kind)),
+    ...kinds.flatMap((kind) => named('untrained', kind)),
+    ...named('thumbnail', 'pixels'),
+  ];
+}
+
+/** Features of a row, one line a sample of the task, as the encoder of this round gives them. */
+export type FeaturesOf = (round: OuterFold, row: RowName) => Features;
+
+export interface FeatureSources {
+  readonly task: Task;
+  readonly cache: ImageCache;
+  readonly plan: FoldPlan;
+  readonly kinds: readonly ('pooled' | 'head')[];
+  readonly modalities: readonly string[];
+  readonly device: Device;
+  readonly precision: Precision;
+}
+
+/** Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images. */
+export async function rowFeatures(sources: FeatureSources, console: MessageConsole): Promise<FeaturesOf> {
+  const { task, cache, plan, kinds, modalities, device, precision } = sources;
+  const { positions } = task;
+  // One for all folds: they differ in their weights only.
+  const { config } = plan.rounds[0]!.encoder;
+  const { size, normalize: normalization } = config.data;
+  const calibrated = config.model.backbone === 'vgg16_bn';
+  const loader = new ImageLoader(cache, device);
+  const network = untrainedEncoder(config, device);
+  const random = untrainedEncoder(config, device);
+  const common = { loader, size, normalization, precision, device };
+  const represented = (encoder: Encoder) =>
+    represent({ ...common, encoder, indices: positions, modalities, kinds });
+
+  const trained = new Map<RunEncoder, Representations>();
+  const untrained = new Map<number, Representations>();
+  const pixels = thumbnails(cache, positions);
+  const progress = new Progress(plan.rounds.length, console);
+  try {
+    for (const [done, { fold, train, encoder }] of plan.rounds.entries()) {
+      if (!trained.has(encoder)) {
+        loadWeights(encoder, network);
+        trained.set(encoder, represented(network));
+      }
+      // Without batch norm there is nothing to calibrate, and all folds share one.
+      const earlier = calibrated ? undefined : untrained.values().next().value;
+      if (calibrated) {
+        calibrate({ ...common, encoder: random, indices: train.map((i) => positions[i]!) }, modalities);
+      }
+      untrained.set(fold, earlier ?? represented(random));
+      progress.update(done + 1);
+      // Lets the terminal have its turn: a pass over the images is one synchronous call.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    progress.stop();
+    disposeModule(network);
+    disposeModule(random);
+    loader.dispose();
+  }
+  return ({ fold, encoder }, { source, features, modalities: set }) => {
+    const found = { run: trained.get(encoder)!, untrained: untrained.get(fold)!, thumbnail: pixels }[source];
+    return found.get(`${features}/${modalityKey(set)}`)!;
+  };
+}

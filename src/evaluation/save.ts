@@ -1,0 +1,68 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../files.js';
+import { pseudonym } from '../training/runFolder.js';
+import type { EvaluationResult, Predictions } from './result.js';
+
+/** The result as JSON, without the predictions; an undefined value is null. */
+export function evaluationJson({ predictions: _, ...summary }: EvaluationResult): string {
+  return JSON.stringify(summary, null, 2);
+}
+
+export interface SaveOptions {
+  /** Write ids and subjects as the data has them instead of pseudonyms. */
+  readonly keepIds?: boolean;
+}
+
+/**
+ * Writes `<protocol>-predictions.csv`, then `<protocol>.json`, each whole or not at all, over those of an earlier
+ * evaluation by the same protocol.
+ *
+ * @returns the paths of both
+ */
+export function saveEvaluation(
+  folder: string,
+  result: EvaluationResult,
+  { keepIds = false }: SaveOptions = {},
+): { json: string; predictions: string } {
+  mkdirSync(folder, { recursive: true });
+  const json = join(folder, `${result.protocol}.json`);
+  const predictions = join(folder, `${result.protocol}-predictions.csv`);
+  writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
+  writeFileAtomic(json, `${evaluationJson(result)}\n`);
+  return { json, predictions };
+}
+
+/**
+ * `id,subject,fold,label`, then one column a row of the tables, named by its key: the probability of the positive class;
+ * with more classes one column for each, `key:class`.
+ */
+function predictionsCsv(
+  { dataHash, ids, subjects, folds, labels, probabilities }: Predictions,
+  classes: readonly string[],
+  keepIds: boolean,
+): string {
+  const shown = (kind: 'sample' | 'subject', name: string) =>
+    keepIds ? name : pseudonym(kind, name, dataHash);
+  const columns = Object.entries(probabilities).flatMap(([key, values]) =>
+    classes.flatMap((name, c) => {
+      if (classes.length === 2 && c === 0) return [];
+      const title = classes.length === 2 ? key : `${key}:${name}`;
+      return [{ title, of: (i: number) => values[i * classes.length + c]! }];
+    }),
+  );
+  const lines = ids.map((id, i) => [
+    shown('sample', id),
+    shown('subject', subjects[i]!),
+    String(folds[i]),
+    classes[labels[i]!]!,
+    ...columns.map(({ of }) => String(of(i))),
+  ]);
+  const header = ['id', 'subject', 'fold', 'label', ...columns.map(({ title }) => title)];
+  return [header, ...lines].map((cells) => `${cells.map(quoted).join(',')}\n`).join('');
+}
+
+/** RFC 4180: quotes around what holds a comma, a quote or a line break. */
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

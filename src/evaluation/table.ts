@@ -1,0 +1,135 @@
+/** An evaluation as Markdown tables that are also aligned for the terminal. */
+import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
+
+const PROTOCOLS: Readonly<Record<EvaluationResult['protocol'], string>> = {
+  logreg: 'logistic regression',
+  linear: 'hu-linear (SGD on raw features)',
+  knn: 'k nearest neighbours',
+};
+
+export function formatEvaluation(result: EvaluationResult): string {
+  const { exposure, bootstrap, patients = [], notes } = result;
+  const replicates = bootstrap.replicates.toLocaleString('en');
+  const mark = exposure.kind === 'transductive' ? ', *transductive*' : '';
+  const sections = [
+    `## ${result.run.name} on ${result.data.name}: ${PROTOCOLS[result.protocol]}${mark}`,
+    describeData(result),
+    `### Mean ± standard deviation over folds${mark}`,
+    rowTable(result, result.rows, overFolds),
+    `### All folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
+    rowTable(result, result.rows, together),
+    minimumDetectable(result),
+    `### Differences of AUC, paired over subjects${mark}`,
+    differenceTable(result),
+    ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
+      `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive${mark}`,
+      rowTable(result, rows, together),
+    ]),
+    notes.map((note) => `- ${note}`).join('\n'),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function describeData({ data, folds, run, exposure }: EvaluationResult): string {
+  const classes = data.classes.map((name, c) => `${name} ${data.samplesPerClass[c]}`).join(', ');
+  const judged =
+    folds.judged.length === folds.k ? `${folds.k} folds` : `fold ${folds.judged.join(', ')} of ${folds.k}`;
+  const source = { run: 'of the run', file: 'from a file', published: 'published', generated: 'drawn' }[
+    folds.source
+  ];
+  return (
+    `${data.samples} samples of ${data.subjects} subjects (${classes}); ${judged} by subject, ${source}; ` +
+    `encoder ${run.recipe}, ${run.size}², seed ${run.seed}; ${exposure.kind}.`
+  );
+}
+
+function overFolds({ mean, std }: MetricSummary): string {
+  return Number.isNaN(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
+}
+
+function together({ pooled, low, high }: MetricSummary): string {
+  return Number.isNaN(low) ? number(pooled) : `${number(pooled)} [${number(low)}, ${number(high)}]`;
+}
+
+function rowTable(
+  { metrics, data, exposure }: EvaluationResult,
+  rows: readonly (RowName & Pick<EvaluationRow, 'metrics'>)[],
+  show: (summary: MetricSummary) => string,
+): string {
+  return table(
+    ['encoder', 'features', 'images', ...metrics.map((name) => metricTitle(name, data.classes))],
+    rows.map((row) => [...rowCells(row, exposure.kind), ...metrics.map((name) => show(row.metrics[name]!))]),
+  );
+}
+
+function rowCells({ source, features, modalities }: RowName, exposure: string): string[] {
+  const marked = source === 'run' && exposure === 'transductive' ? 'run, transductive' : source;
+  return [
+    source === 'thumbnail' ? 'thumbnail ridge' : marked,
+    features === 'pixels' ? '12×12' : features,
+    images(modalities),
+  ];
+}
+
+function images(modalities: readonly string[]): string {
+  return modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join('+');
+}
+
+/** Says what is binary and of which class, and what is macro: F1 alone means either. */
+function metricTitle(name: string, classes: readonly string[]): string {
+  const positive = classes[1]!;
+  const titles: Readonly<Record<string, string>> = {
+    auc: 'AUC',
+    macroAuc: 'macro AUC',
+    accuracy: 'accuracy',
+    f1: `F1 (${positive})`,
+    precision: `precision (${positive})`,
+    recall: `recall (${positive})`,
+    specificity: 'specificity',
+    macroF1: 'macro F1',
+    macroPrecision: 'macro precision',
+    macroRecall: 'macro recall',
+  };
+  return titles[name] ?? name;
+}
+
+function minimumDetectable({ differences }: EvaluationResult): string {
+  const against = differences.filter((difference) => difference.against.startsWith('untrained/'));
+  if (against.length === 0) return '';
+  const values = against.map((difference) => difference.minimumDetectable);
+  const [low, high] = [number(Math.min(...values)), number(Math.max(...values))];
+  return (
+    `Minimum detectable difference of AUC between run and untrained (two-sided 5 %, power 80 %, paired over subjects): ` +
+    `${low === high ? low : `${low} to ${high}`}. Smaller differences rank nothing.`
+  );
+}
+
+function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
+  if (differences.length === 0) return '';
+  const named = new Map(rows.map((row) => [row.key, row]));
+  return table(
+    ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'detectable'],
+    differences.map(({ row, against, value, low, high, pValue, minimumDetectable }) => {
+      const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
+      const other = rowCells(named.get(against)!, exposure.kind)[0]!;
+      const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+      return [features!, shown!, other, interval, pValue.toFixed(3), number(minimumDetectable)];
+    }),
+  );
+}
+
+function number(value: number): string {
+  return Number.isNaN(value) ? '–' : value.toFixed(3);
+}
+
+function signed(value: number): string {
+  return value < 0 ? `−${number(-value)}` : `+${number(value)}`;
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const line = (row: readonly string[]) => `| ${row.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`;
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [line(cells[0]!), rule, ...cells.slice(1).map(line)].join('\n');
+}

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { EvaluationResult } from '../../src/evaluation/result.js';
+import { type TinyPairs, tinyPairs, writeManifest } from '../evaluation/tinyPairs.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+let folder: string;
+let pairs: TinyPairs;
+let run: string;
+
+function anatomy(...words: string[]) {
+  return spawnSync(process.execPath, [main, ...words], {
+    encoding: 'utf8',
+    env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') },
+  });
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'evaluate-cli-'));
+  pairs = await tinyPairs(join(folder, 'images'), 12);
+  run = join(folder, 'run');
+  const settings = [
+    'data.size=32',
+    'model.width=0.25',
+    'method.patches=[2,2]',
+    'method.maps=[1,2,3]',
+    'training.batchSize=8',
+  ];
+  const { status, stderr } = anatomy(
+    'pretrain',
+    '--data',
+    pairs.manifest,
+    '--set',
+    ...settings,
+    '--steps',
+    '1',
+    '--out',
+    run,
+  );
+  expect(stderr).toContain('finished');
+  expect(status).toBe(0);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('prints tables, or with --json the JSON that it also wrote and nothing else', () => {
+  const words = [
+    'evaluate',
+    'knn',
+    '--run',
+    run,
+    '--k',
+    '5',
+    '--folds',
+    '2',
+    '--replicates',
+    '20',
+    '--features',
+    'pooled',
+  ];
+  const table = anatomy(...words);
+  expect(table.status).toBe(0);
+  expect(table.stdout).toMatch(/^\| run, transductive +\| pooled +\| A\+B/m);
+  expect(table.stdout).toContain('Minimum detectable difference');
+  const written = readFileSync(join(run, 'evaluation', 'knn.json'), 'utf8');
+
+  const { status, stdout } = anatomy(...words, '--json');
+  expect(status).toBe(0);
+  const result = JSON.parse(stdout) as EvaluationResult;
+  expect(result.protocol).toBe('knn');
+  expect(result.data.name).toBe('pairs');
+  expect(stdout).toBe(written);
+  expect(stdout).not.toContain(folder);
+  expect(stdout).not.toContain('patient ');
+});
+
+it('exits with 2 for a wrong command and with 3 for data it cannot judge on', () => {
+  expect(anatomy('evaluate', 'knn').status).toBe(2);
+  expect(anatomy('evaluate', 'guess', '--run', run).status).toBe(2);
+  expect(anatomy('evaluate', 'knn', '--run', folder).stderr).toContain('no run here');
+  expect(anatomy('evaluate', 'knn', '--run', join(folder, 'nowhere')).status).toBe(2);
+  expect(anatomy('evaluate', 'knn', '--run', run, '--k', '1000').status).toBe(2);
+  const unlabelled = writeManifest(
+    join(folder, 'images', 'none.csv'),
+    pairs,
+    pairs.ids.map(() => ''),
+  );
+  const { status, stdout, stderr } = anatomy('evaluate', 'logreg', '--run', run, '--data', unlabelled);
+  expect([status, stdout]).toEqual([3, '']);
+  expect(stderr).toContain('no sample has a label');
+});

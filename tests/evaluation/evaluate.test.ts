@@ -1,0 +1,326 @@
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { resolveConfig } from '../../src/config/index.js';
+import { openDataset } from '../../src/data/dataset.js';
+import { resizeValues } from '../../src/data/resize.js';
+import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { subjectKFold } from '../../src/data/subjectKFold.js';
+import { DataError, UsageError } from '../../src/errors.js';
+import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
+import { planFolds } from '../../src/evaluation/outerFolds.js';
+import { withoutConstantColumns } from '../../src/evaluation/probe.js';
+import type { EvaluationResult } from '../../src/evaluation/result.js';
+import { ridgeBaseline } from '../../src/evaluation/ridge.js';
+import { openRun } from '../../src/evaluation/runEncoders.js';
+import { evaluationJson, saveEvaluation } from '../../src/evaluation/save.js';
+import { formatEvaluation } from '../../src/evaluation/table.js';
+import { labelledTask } from '../../src/evaluation/task.js';
+import { MessageConsole } from '../../src/log/console.js';
+import { featureRows, takeRows } from '../../src/metrics/features.js';
+import { rocAuc } from '../../src/metrics/rocAuc.js';
+import { setThreads, threads } from '../../src/tensor/index.js';
+import { pretrain } from '../../src/training/pretrain.js';
+import { SIDE, type TinyPairs, tinyPairs, writeManifest } from './tinyPairs.js';
+
+const FOLDS = 2;
+let folder: string;
+let pairs: TinyPairs;
+/** Pretrained on everything, and once for each fold. */
+let whole: string;
+let inFolds: string;
+let splits: string;
+let threadsBefore: number;
+
+const quiet = () => new MessageConsole({ quiet: true });
+
+function judge(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'run'>): Promise<EvaluationResult> {
+  return evaluate({
+    protocol: 'knn',
+    k: 5,
+    folds: FOLDS,
+    features: 'pooled',
+    replicates: 50,
+    precision: 'fp32',
+    cacheFolder: join(folder, 'cache'),
+    ...options,
+  });
+}
+
+async function train(out: string, flags: Record<string, unknown>): Promise<string> {
+  const config = resolveConfig({
+    set: [
+      'data.size=32',
+      'model.width=0.25',
+      'method.patches=[2,2]',
+      'method.maps=[1,2,3]',
+      'training.precision=fp32',
+    ],
+    flags: {
+      'data.path': pairs.manifest,
+      'data.cacheFolder': join(folder, 'cache'),
+      'training.batchSize': 12,
+      'training.steps': 2,
+      ...flags,
+    },
+  });
+  await pretrain(config, { out, console: quiet() });
+  return out;
+}
+
+beforeAll(async () => {
+  threadsBefore = threads();
+  setThreads(1); // images this small gain nothing from more
+  folder = mkdtempSync(join(tmpdir(), 'evaluate-'));
+  pairs = await tinyPairs(join(folder, 'images'));
+  splits = join(folder, 'splits.json');
+  await saveSplits(
+    makeSplits(await openDataset({ path: pairs.manifest }), { folds: FOLDS, seed: 4 }),
+    splits,
+  );
+  whole = await train(join(folder, 'whole'), {});
+  inFolds = await train(join(folder, 'in-folds'), { 'data.splits': splits, 'data.fold': 'all' });
+});
+
+afterAll(() => {
+  setThreads(threadsBefore);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function auc(result: EvaluationResult, key: string): number {
+  return result.rows.find((row) => row.key === key)!.metrics.auc!.pooled;
+}
+
+describe('folds', () => {
+  it('keep every subject on one side, also inside the training samples', async () => {
+    const dataset = await openDataset({ path: pairs.manifest });
+    const task = labelledTask(dataset);
+    const run = openRun(whole, () => {});
+    const trace = { known: true, inRun: task.ids.map(() => true), keptOut: task.ids.map(() => undefined) };
+    const { rounds } = await planFolds(task, dataset, run, trace, { folds: 4, seed: 1 });
+    expect(rounds.flatMap(({ test }) => test).sort((a, b) => a - b)).toEqual([...task.ids.keys()]);
+    for (const { train: own, test, inner } of rounds) {
+      const trained = new Set(own.map((i) => task.subjects[i]));
+      expect(test.filter((i) => trained.has(task.subjects[i]))).toEqual([]);
+      const innerOf = new Map<string, Set<number>>();
+      for (const [row, i] of own.entries()) {
+        const subject = task.subjects[i]!;
+        innerOf.set(subject, (innerOf.get(subject) ?? new Set()).add(inner[row]!));
+      }
+      expect([...innerOf.values()].every((folds) => folds.size === 1)).toBe(true);
+      expect(new Set(inner).size).toBe(5);
+    }
+  });
+
+  it('of the run pair each encoder with the fold that was kept from it', async () => {
+    const result = await judge({ run: inFolds });
+    expect(result.folds).toMatchObject({ source: 'run', k: FOLDS, judged: [0, 1] });
+    expect(result.exposure).toMatchObject({ kind: 'in-fold', seenTestSamples: 0 });
+    const { folds } = JSON.parse(readFileSync(splits, 'utf8')) as { folds: Record<string, number> };
+    expect(result.predictions.folds).toEqual(pairs.ids.map((id) => folds[id]));
+
+    const swapped = join(folder, 'swapped');
+    cpSync(inFolds, swapped, { recursive: true });
+    const weights = (fold: number) => join(swapped, `fold-${fold}`, 'encoder.safetensors');
+    renameSync(weights(0), join(swapped, 'aside'));
+    renameSync(weights(1), weights(0));
+    renameSync(join(swapped, 'aside'), weights(1));
+    const wrong = await judge({ run: swapped });
+    const foldsOf = (from: EvaluationResult, key: string) =>
+      from.predictions.ids.map((_, i) => from.predictions.probabilities[key]![2 * i + 1]!.toFixed(9));
+    expect(foldsOf(wrong, 'run/pooled/a+b')).not.toEqual(foldsOf(result, 'run/pooled/a+b'));
+    expect(foldsOf(wrong, 'untrained/pooled/a+b')).toEqual(foldsOf(result, 'untrained/pooled/a+b'));
+  });
+
+  it('without an encoder are left out, and it is said', async () => {
+    const result = await judge({ run: join(inFolds, 'fold-1') });
+    expect(result.folds.judged).toEqual([1]);
+    expect(result.exposure.kind).toBe('in-fold');
+    expect(result.notes.join()).toContain('Only fold 1 of 2 is judged');
+    expect(formatEvaluation(result)).not.toContain('transductive');
+  });
+
+  it('of another number than the run’s are refused', async () => {
+    await expect(judge({ run: inFolds, folds: 4 })).rejects.toThrow(UsageError);
+  });
+});
+
+describe('exposure', () => {
+  it('is transductive in every table when the encoder saw the test images', async () => {
+    const result = await judge({ run: whole });
+    expect(result.exposure).toEqual({ kind: 'transductive', seenTestSamples: 36, testSamples: 36 });
+    const text = formatEvaluation(result);
+    const titles = text.split('\n').filter((line) => line.startsWith('#'));
+    expect(titles.length).toBeGreaterThanOrEqual(5);
+    expect(titles.filter((title) => !title.includes('transductive'))).toEqual([]);
+  });
+
+  it('is found for other data with the same images, and for a copy of the data', async () => {
+    const some = { ids: pairs.ids.slice(0, 30), subjects: pairs.subjects };
+    const part = writeManifest(join(folder, 'images', 'part.csv'), some, pairs.labels);
+    expect((await judge({ run: whole, data: { path: part } })).exposure.kind).toBe('transductive');
+    // The folds of a run are found again in a part of its data.
+    expect((await judge({ run: inFolds, data: { path: part } })).exposure.kind).toBe('in-fold');
+    cpSync(join(folder, 'images'), join(folder, 'copy'), { recursive: true });
+    const copied = await judge({ run: inFolds, data: { path: join(folder, 'copy', 'pairs.csv') } });
+    expect(copied.exposure.kind).toBe('in-fold');
+  });
+
+  it('is transfer on other images', async () => {
+    const other = await tinyPairs(join(folder, 'other'), 12);
+    const result = await judge({ run: inFolds, data: { path: other.manifest }, folds: 3 });
+    expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24 });
+    expect(result.folds.judged).toEqual([0, 1, 2]);
+  });
+});
+
+describe('numbers', () => {
+  it('of the thumbnail row equal ridge on 12×12 pixels computed here', async () => {
+    const result = await judge({ run: whole, splits });
+    const luma = pairs.b.map((rgb) =>
+      Array.from(
+        { length: SIDE * SIDE },
+        (_, i) => 0.299 * rgb[3 * i]! + 0.587 * rgb[3 * i + 1]! + 0.114 * rgb[3 * i + 2]!,
+      ),
+    );
+    const small = pairs.a.map((gray, i) =>
+      [gray, luma[i]!].flatMap((image) => [
+        ...resizeValues(image, { width: SIDE, height: SIDE, channels: 1 }, 12, 12).map(
+          (value) => value / 255,
+        ),
+      ]),
+    );
+    const pixels = featureRows(Float64Array.from(small.flat()), small.length, 288);
+    const labels = pairs.labels.map((label) => Number(label === 'malignant'));
+    const { folds } = JSON.parse(readFileSync(splits, 'utf8')) as { folds: Record<string, number> };
+    const expected = new Float64Array(labels.length);
+    for (let fold = 0; fold < FOLDS; fold += 1) {
+      const members = (wanted: boolean) =>
+        pairs.ids.flatMap((id, i) => ((folds[id] === fold) === wanted ? [i] : []));
+      const [train, test] = [members(false), members(true)];
+      const own = train.map((i) => ({ subject: pairs.subjects[i]!, label: String(labels[i]) }));
+      const { scores } = ridgeBaseline(
+        takeRows(pixels, train),
+        train.map((i) => labels[i]!),
+        takeRows(pixels, test),
+        subjectKFold(own, { folds: 5, seed: 0 }),
+      );
+      test.forEach((i, row) => {
+        expected[i] = (1 + scores[row]!) / 2;
+      });
+    }
+    const found = result.predictions.probabilities['thumbnail/pixels/a+b']!;
+    // Pixels are kept in single precision.
+    for (const [i, value] of expected.entries()) expect(found[2 * i + 1]).toBeCloseTo(value, 5);
+    expect(auc(result, 'thumbnail/pixels/a+b')).toBeCloseTo(rocAuc(expected, labels), 6);
+  });
+
+  it('in the JSON follow from the predictions file, which names nobody', async () => {
+    const result = await judge({ run: whole, protocol: 'logreg', features: 'both' });
+    const out = join(folder, 'saved');
+    const files = saveEvaluation(out, result);
+    const json = JSON.parse(readFileSync(files.json, 'utf8')) as EvaluationResult;
+    const text = readFileSync(files.predictions, 'utf8');
+    const lines = parse(text, { columns: true }) as Record<string, string>[];
+    expect(lines).toHaveLength(36);
+    expect(text + readFileSync(files.json, 'utf8')).not.toContain('patient 1');
+    expect(new Set(lines.map(({ subject }) => subject)).size).toBe(18);
+    expect(json.rows.map(({ key }) => key)).toHaveLength(15);
+    for (const { key, metrics } of json.rows) {
+      const scores = lines.map((line) => Number(line[key]));
+      const labels = lines.map(({ label }) => Number(label === 'malignant'));
+      expect(rocAuc(scores, labels)).toBeCloseTo(metrics.auc!.pooled, 12);
+      const right = scores.filter((score, i) => Number(score > 0.5) === labels[i]).length;
+      expect(right / 36).toBeCloseTo(metrics.accuracy!.pooled, 12);
+      for (const { low, pooled, high } of Object.values(metrics))
+        expect(low <= pooled && pooled <= high).toBe(true);
+    }
+    expect(
+      json.rows
+        .filter(({ source }) => source !== 'thumbnail')
+        .every(({ chosen }) => chosen?.length === FOLDS),
+    ).toBe(true);
+    expect(json.patients!.map(({ aggregation, positives }) => [aggregation, positives])).toEqual([
+      ['mean', 9],
+      ['max', 9],
+    ]);
+    expect(json.differences).toHaveLength(12);
+
+    saveEvaluation(out, result, { keepIds: true });
+    const named = parse(readFileSync(files.predictions, 'utf8'), { columns: true }) as Record<
+      string,
+      string
+    >[];
+    expect(named.map(({ id }) => id)).toEqual(pairs.ids);
+  });
+
+  it('are the same again, and by linear probe too', async () => {
+    const options = { run: whole, protocol: 'linear', features: 'head' } as const;
+    expect(evaluationJson(await judge(options))).toBe(evaluationJson(await judge(options)));
+  });
+
+  it('exist for three classes, and for one modality', async () => {
+    const labels = pairs.subjects.map((_, i) => ['x', 'y', 'z'][Math.floor(i / 2) % 3]!);
+    const path = writeManifest(join(folder, 'images', 'three.csv'), pairs, labels);
+    const three = await judge({ run: whole, protocol: 'logreg', data: { path } });
+    expect(three.metrics[0]).toBe('macroAuc');
+    expect(three.rows.every(({ metrics }) => metrics.macroAuc!.pooled > 0)).toBe(true);
+    const oneAgainst = await judge({ run: whole, data: { path, positive: 'y', columns: { b: null } } });
+    expect(oneAgainst.data.classes).toEqual(['not y', 'y']);
+    expect(oneAgainst.rows.map(({ key }) => key)).toEqual([
+      'run/pooled/a',
+      'untrained/pooled/a',
+      'thumbnail/pixels/a',
+    ]);
+  });
+});
+
+it('judges an unfinished run by its last checkpoint, and says so', async () => {
+  const run = join(folder, 'unfinished');
+  cpSync(whole, run, { recursive: true });
+  rmSync(join(run, 'encoder.safetensors'));
+  const result = await judge({ run });
+  expect(result.notes.join()).toContain('unfinished: judged as it was after step 2');
+  expect(auc(result, 'run/pooled/a')).toBe(auc(await judge({ run: whole }), 'run/pooled/a'));
+  rmSync(join(run, 'checkpoints'), { recursive: true });
+  await expect(judge({ run })).rejects.toThrow(UsageError);
+});
+
+it('refuses data that nothing can be learned from, and says what is missing', async () => {
+  const manifest = (name: string, labels: string[]) =>
+    writeManifest(join(folder, 'images', name), pairs, labels);
+  const refused = async (path: string, message: string) => {
+    const outcome = judge({ run: whole, data: { path } });
+    await expect(outcome).rejects.toThrow(DataError);
+    await expect(outcome).rejects.toThrow(message);
+  };
+  await refused(
+    manifest(
+      'none.csv',
+      pairs.ids.map(() => ''),
+    ),
+    '--column label=',
+  );
+  await refused(
+    manifest(
+      'one.csv',
+      pairs.ids.map(() => '1'),
+    ),
+    'at least two classes',
+  );
+  await refused(
+    manifest(
+      'few.csv',
+      pairs.ids.map((_, i) => (i < 2 ? '1' : '0')),
+    ),
+    'class "1" has 1 subject',
+  );
+});
+
+it('leaves constant columns out of a probe', () => {
+  const train = featureRows(Float32Array.of(1, 5, 2, 1, 6, 3), 2, 3);
+  const [kept, test] = withoutConstantColumns(train, featureRows(Float32Array.of(7, 8, 9), 1, 3));
+  expect([...kept.data, ...test.data]).toEqual([5, 2, 6, 3, 8, 9]);
+});
