@@ -13,8 +13,8 @@ const report = 'demo-report';
 
 const pretrain = [
   ...['pretrain', '--data', 'phantom:breast,pairs=400,seed=0', '--recipe', 'paper-us-swe'],
-  ...['--set', 'data.size=64', 'model.width=0.25', 'training.batchSize=50', 'monitor.every=20'],
-  ...['--set', 'training.checkpointEvery=50', '--steps', '240', '--seed', '0', '--out', run],
+  ...['--set', 'data.size=64', 'model.width=0.25', 'training.batchSize=50', 'monitor.every=25'],
+  ...['--set', 'training.checkpointEvery=50', '--steps', '400', '--seed', '0', '--out', run],
 ];
 const evaluate = ['evaluate', 'logreg', '--run', run, '--features', 'pooled'];
 const steps = [

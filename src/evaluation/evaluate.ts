@@ -5,10 +5,11 @@
 import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
+import { published } from '../training/runFolder.js';
 import { packageVersion } from '../version.js';
 import { crossValidate } from './crossValidate.js';
 import { differences } from './differences.js';
-import { exposureOf, published, traceImages } from './exposure.js';
+import { exposureOf, traceImages } from './exposure.js';
 import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
 import { DEFAULT_C_GRID } from './logisticProbe.js';
 import { notesOf } from './notes.js';

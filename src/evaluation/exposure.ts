@@ -1,11 +1,10 @@
 /** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import type { Dataset, ImageSource } from '../data/sample.js';
 import { AnatomyError } from '../errors.js';
-import { readFolds, runPaths } from '../training/runFolder.js';
+import { published, readFolds, runPaths } from '../training/runFolder.js';
 import { cacheSizeOf } from './judgedData.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { Exposure } from './result.js';
@@ -76,11 +75,6 @@ function storedDataHash(root: string): string | undefined {
   const { provenance } = runPaths(root);
   if (!existsSync(provenance)) return undefined;
   return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
-}
-
-/** The digest that may be shown of one that keys pseudonyms: the same as in a run's provenance. */
-export function published(dataHash: string): string {
-  return createHash('sha256').update(`published ${dataHash}`).digest('hex');
 }
 
 async function openOwnData(data: RunEncoder['config']['data']): Promise<Dataset | undefined> {

@@ -1,5 +1,5 @@
 import type { ImageLoader } from '../data/loader.js';
-import { type Features, featureRows } from '../metrics/features.js';
+import { type Features, featureRows, joinColumns } from '../metrics/features.js';
 import type { Encoder } from '../nn/index.js';
 import { type EmbedOptions, embed } from '../training/embed.js';
 import type { FeatureKind } from './result.js';
@@ -36,24 +36,8 @@ export function represent({ modalities, kinds, ...options }: RepresentOptions): 
         const data = kind === 'pooled' ? features : embedding;
         return featureRows(data, rows, data.length / rows);
       });
-      found.set(`${kind}/${modalityKey(set)}`, sideBySide(parts));
+      found.set(`${kind}/${modalityKey(set)}`, joinColumns(parts));
     }
   }
   return found;
-}
-
-/** Rows of several feature sets joined end to end. */
-export function sideBySide(parts: readonly Features[]): Features {
-  if (parts.length === 1) return parts[0]!;
-  const { rows } = parts[0]!;
-  const columns = parts.reduce((sum, part) => sum + part.columns, 0);
-  const data = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row += 1) {
-    let at = row * columns;
-    for (const part of parts) {
-      data.set(part.data.subarray(row * part.columns, (row + 1) * part.columns), at);
-      at += part.columns;
-    }
-  }
-  return featureRows(data, rows, columns);
 }

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { CachedModality, ImageCache } from '../data/cache.js';
 import { resizeValues } from '../data/resize.js';
-import { type Features, featureRows } from '../metrics/features.js';
-import { modalityKey, modalitySets, type Representations, sideBySide } from './representations.js';
+import { type Features, featureRows, joinColumns } from '../metrics/features.js';
+import { modalityKey, modalitySets, type Representations } from './representations.js';
 
 /** Side of a thumbnail in pixels. */
 export const THUMBNAIL = 12;
@@ -16,7 +16,7 @@ export function thumbnails(cache: ImageCache, positions: readonly number[]): Rep
   return new Map(
     modalitySets(modalities).map((set) => [
       `pixels/${modalityKey(set)}`,
-      sideBySide(set.map((modality) => pixels.get(modality)!)),
+      joinColumns(set.map((modality) => pixels.get(modality)!)),
     ]),
   );
 }

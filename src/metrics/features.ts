@@ -43,3 +43,19 @@ export function unitRows({ data, rows, columns }: Features): DoubleFeatures {
   }
   return { data: unit, rows, columns };
 }
+
+/** Feature sets of the same samples side by side: row i is row i of each, end to end. */
+export function joinColumns(parts: readonly Features[]): Features {
+  if (parts.length === 1) return parts[0]!;
+  const { rows } = parts[0]!;
+  const columns = parts.reduce((sum, part) => sum + part.columns, 0);
+  const data = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row += 1) {
+    let at = row * columns;
+    for (const part of parts) {
+      data.set(part.data.subarray(row * part.columns, (row + 1) * part.columns), at);
+      at += part.columns;
+    }
+  }
+  return featureRows(data, rows, columns);
+}

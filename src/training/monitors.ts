@@ -5,6 +5,7 @@ import {
   type Features,
   featureDeviation,
   featureRows,
+  joinColumns,
   neighbourProbabilities,
   retrievalAtOne,
   uniformity,
@@ -34,8 +35,8 @@ export interface MonitorPlanOptions {
 }
 
 /**
- * Chooses the pairs, once and by the seed: up to `pairs` held-out ones, with as many training pairs to vote. Where nothing
- * is held out, half of the subjects of the training pairs vote on the other half, so that no patient votes for itself.
+ * Chooses the pairs, once and by the seed: up to `pairs` held-out ones, with twice as many training pairs to vote. Where nothing
+ * is held out, half of the subjects of the training pairs vote on the other half. No patient votes for itself.
  */
 export function planMonitors(options: MonitorPlanOptions): MonitorPlan {
   const { trained, heldOut, subjects, labels, pairs, neighbours, seed } = options;
@@ -45,7 +46,10 @@ export function planMonitors(options: MonitorPlanOptions): MonitorPlan {
       (a, b) => a - b,
     );
   if (heldOut.length > 1) {
-    return { queries: sample(heldOut, pairs), references: sample(trained, 2 * pairs), labels, neighbours };
+    const queries = sample(heldOut, pairs);
+    const asked = new Set(queries.map((position) => subjects[position]!));
+    const strangers = trained.filter((position) => !asked.has(subjects[position]!));
+    return { queries, references: sample(strangers, 2 * pairs), labels, neighbours };
   }
   const distinct = [...new Set(trained.map((position) => subjects[position]!))];
   const voting = new Set(
@@ -119,21 +123,6 @@ function knn(
   modalities.forEach((modality, i) => {
     found[`knnAuc/${modality}`] = auc(rows(voters[i]!), rows(embedded[i]!));
   });
-  found['knnAuc/both'] = auc(beside(voters.map(rows)), beside(embedded.map(rows)));
+  found['knnAuc/both'] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
   return found;
-}
-
-/** Rows of several feature sets joined end to end. */
-function beside(sets: readonly Features[]): Features {
-  const rows = sets[0]!.rows;
-  const columns = sets.reduce((sum, set) => sum + set.columns, 0);
-  const data = new Float32Array(rows * columns);
-  for (let row = 0; row < rows; row += 1) {
-    let at = row * columns;
-    for (const set of sets) {
-      data.set(set.data.subarray(row * set.columns, (row + 1) * set.columns), at);
-      at += set.columns;
-    }
-  }
-  return featureRows(data, rows, columns);
 }

@@ -39,24 +39,43 @@ export function runPaths(root: string): RunPaths {
 
 export type RunState = 'new' | 'unfinished' | 'finished';
 
+export interface OpenRunOptions {
+  /** Delete the run that is there. */
+  overwrite?: boolean;
+  /** Go on with a run whose device, precision or threads were others. */
+  allowInexact?: boolean;
+}
+
+/** Settings that decide the last bits of the numbers and nothing else. */
+const INEXACT = /^training\.(device|precision|threads): /;
+
 /**
- * Opens the folder for a run with this config: new, or one to go on with.
- * @throws UsageError when it holds a run with another config (the differences are listed), a finished run, or other files;
- * `overwrite` deletes what is there
+ * What stands in the folder of a run with this config; changes nothing.
+ * @throws UsageError when it holds a run with another config (the differences are listed), or other files
  */
-export function openRunFolder(root: string, config: Config, { overwrite = false } = {}): RunState {
+export function checkRunFolder(
+  root: string,
+  config: Config,
+  { overwrite = false, allowInexact = false }: OpenRunOptions = {},
+): RunState {
   const paths = runPaths(root);
-  const stored = storable(config, root);
-  if (existsSync(root) && overwrite) {
-    if (!existsSync(paths.config) && readdirSync(root).length > 0) {
-      throw new UsageError(
-        `${root} holds files but no run; --overwrite only replaces runs, delete it yourself`,
-      );
-    }
-    rmSync(root, { recursive: true });
+  if (!existsSync(root)) return 'new';
+  // What a process killed while it opened the folder may have left.
+  const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
+  if (overwrite) {
+    const beginnings = ['config.yaml', 'train.log'];
+    const isRun =
+      existsSync(paths.config) &&
+      (existsSync(paths.provenance) || entries.every((name) => beginnings.includes(name)));
+    if (isRun || entries.length === 0) return 'new';
+    throw new UsageError(
+      `${root} holds files but no run; --overwrite only replaces runs, delete it yourself`,
+    );
   }
   if (existsSync(paths.config)) {
-    const differences = configDifferences(readConfig(paths.config), stored);
+    const differences = configDifferences(readConfig(paths.config), storable(config, root)).filter(
+      (difference) => !(allowInexact && INEXACT.test(difference)),
+    );
     if (differences.length > 0) {
       throw new UsageError(
         `${root} holds a run with another config; choose another --out, or --overwrite it:\n  ${differences.join('\n  ')}`,
@@ -64,12 +83,23 @@ export function openRunFolder(root: string, config: Config, { overwrite = false 
     }
     return existsSync(paths.encoder) ? 'finished' : 'unfinished';
   }
-  if (existsSync(root) && readdirSync(root).length > 0) {
-    throw new UsageError(`${root} exists and holds no run; choose another --out`);
-  }
-  mkdirSync(root, { recursive: true });
-  writeFileAtomic(paths.config, formatConfig(stored));
+  if (entries.length > 0) throw new UsageError(`${root} exists and holds no run; choose another --out`);
   return 'new';
+}
+
+/**
+ * Opens the folder for a run with this config: new, or one to go on with; `overwrite` deletes what is there.
+ * @throws UsageError as checkRunFolder does
+ */
+export function openRunFolder(root: string, config: Config, options: OpenRunOptions = {}): RunState {
+  const state = checkRunFolder(root, config, options);
+  if (state === 'finished') return state;
+  if (options.overwrite) rmSync(root, { recursive: true, force: true });
+  mkdirSync(root, { recursive: true });
+  const text = formatConfig(storable(config, root));
+  const { config: file } = runPaths(root);
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileAtomic(file, text);
+  return state;
 }
 
 /** The config of a stored run. @throws UsageError when the folder holds none */
@@ -84,6 +114,7 @@ export function readRunConfig(root: string): Config {
   const { path, pathB, splits } = read.data;
   return {
     ...read,
+    model: { ...read.model, initFrom: fromStored(read.model.initFrom, root) },
     data: {
       ...read.data,
       path: fromStored(path, root),
@@ -127,7 +158,10 @@ export interface Provenance {
   readonly precision: string;
 }
 
-/** Versions, hardware, data and seed: what a reader needs to repeat the run. */
+/**
+ * Versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
+ * before under `earlier`.
+ */
 export function writeProvenance(
   root: string,
   { data, dataHash, pairs, config, device, precision }: Provenance,
@@ -148,10 +182,19 @@ export function writeProvenance(
     recipe: config.recipe,
     data,
     pairs,
-    // The data hash itself is the key of the pseudonyms, so only its own hash is told.
-    dataHash: createHash('sha256').update(`published ${dataHash}`).digest('hex'),
+    dataHash: published(dataHash),
   };
-  writeFileAtomic(runPaths(root).provenance, `${JSON.stringify(provenance, null, 2)}\n`);
+  const file = runPaths(root).provenance;
+  const { earlier = [], ...before } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  const same = JSON.stringify(before) === JSON.stringify(provenance);
+  const past = same || Object.keys(before).length === 0 ? earlier : [...earlier, before];
+  const all = past.length > 0 ? { ...provenance, earlier: past } : provenance;
+  writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
+}
+
+/** What is told of a data hash: the hash itself is the key of the pseudonyms, so only its own hash is. */
+export function published(dataHash: string): string {
+  return createHash('sha256').update(`published ${dataHash}`).digest('hex');
 }
 
 /**

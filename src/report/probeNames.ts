@@ -1,0 +1,57 @@
+/** What the names in an evaluation mean to a reader. */
+import type { EvaluationRecord, EvaluationRow } from './evaluationRecord.js';
+
+const protocols: Readonly<Record<string, string>> = {
+  logreg: 'Logistic regression on frozen features (primary probe)',
+  linear: 'Linear probe by SGD, as the authors do it (hu-linear)',
+  knn: 'Nearest neighbours',
+};
+
+const sources: Readonly<Record<EvaluationRow['source'], string>> = {
+  run: 'Pretrained',
+  untrained: 'Untrained, calibrated',
+  thumbnail: 'Thumbnail ridge, 12×12 pixels',
+};
+
+const features: Readonly<Record<string, string>> = { pooled: 'pooled map', head: 'head', pixels: 'pixels' };
+
+const metrics: Readonly<Record<string, string>> = {
+  auc: 'AUC',
+  accuracy: 'Accuracy',
+  f1: 'F1',
+  precision: 'Precision',
+  recall: 'Recall',
+  macroAuc: 'Macro AUC',
+  macroF1: 'macro F1',
+  macroPrecision: 'macro precision',
+  macroRecall: 'macro recall',
+};
+
+export const protocolName = (protocol: string): string => protocols[protocol] ?? protocol;
+export const sourceName = (source: EvaluationRow['source']): string => sources[source];
+export const featuresName = (kind: string): string => features[kind] ?? kind;
+export const metricName = (metric: string): string => metrics[metric] ?? metric;
+export const modalitiesName = (modalities: readonly string[]): string =>
+  modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join(' + ');
+
+/** `Pretrained, pooled map, A + B` */
+export function rowName(record: EvaluationRecord, key: string): string {
+  const row = record.rows.find((one) => one.key === key);
+  return row === undefined ? key : nameOf(row);
+}
+
+export function nameOf({ source, features: kind, modalities }: EvaluationRow): string {
+  const parts = [sourceName(source), ...(source === 'thumbnail' ? [] : [featuresName(kind)])];
+  return [...parts, modalitiesName(modalities)].join(', ');
+}
+
+const exposures: Readonly<Record<EvaluationRecord['exposure']['kind'], string>> = {
+  transductive:
+    'The encoder was pretrained on the very images it is tested on (never on their labels). What it would reach on new patients is not measured here.',
+  'in-fold': 'Each encoder was pretrained without the images it is tested on.',
+  transfer: 'The encoder was pretrained on other data.',
+  unknown:
+    'Whether the encoder was pretrained on the tested images is not known: the data of its run is not there.',
+};
+
+export const exposureMeaning = (kind: EvaluationRecord['exposure']['kind']): string => exposures[kind];

@@ -1,0 +1,153 @@
+/** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
+import type { EvaluationRecord, EvaluationRow, MetricRecord } from './evaluationRecord.js';
+import { html, type Markup } from './markup.js';
+import { counted, fixed, interval, signed, signedInterval } from './numbers.js';
+import {
+  exposureMeaning,
+  featuresName,
+  metricName,
+  modalitiesName,
+  protocolName,
+  rowName,
+  sourceName,
+} from './probeNames.js';
+
+/** Metrics in a table: the first ones of the evaluation, as more do not fit a page. */
+const COLUMNS = 5;
+
+export function probeSection(record: EvaluationRecord, figure: Markup | undefined): Markup {
+  const { protocol, exposure, data, folds, patients = [], notes } = record;
+  const classes = data.classes.map((name, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${name}`);
+  return html`<section aria-labelledby="probe-${protocol}-title">
+<h3 id="probe-${protocol}-title">${protocolName(protocol)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
+<p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${capital(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
+${figure}
+${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation over the folds. ${furtherMetrics(record)}`)}
+${differenceTable(record)}
+${patients.map(({ aggregation, subjects, rows }) =>
+  metricTable(
+    record,
+    rows,
+    `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images.`,
+  ),
+)}
+${notes.length > 0 ? html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
+</section>`;
+}
+
+function checkpointWords({ run }: EvaluationRecord): string {
+  const unfinished = run.encoders.find(({ weights }) => weights === 'checkpoint');
+  if (unfinished === undefined) return '';
+  const at = unfinished.step === undefined ? '' : ` of step ${unfinished.step}`;
+  return `; the encoder is a checkpoint${at} of an unfinished run`;
+}
+
+function furtherMetrics({ metrics, protocol }: EvaluationRecord): string {
+  const further = metrics.slice(COLUMNS).map(metricName);
+  return further.length === 0 ? '' : ` ${capital(further.join(', '))} are in evaluation/${protocol}.json.`;
+}
+
+function percentOf({ bootstrap }: EvaluationRecord): string {
+  return `${Math.round(100 * bootstrap.confidence)} %`;
+}
+
+function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], caption: string): Markup {
+  const metrics = record.metrics.slice(0, COLUMNS);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: metrics">
+<table class="numbers">
+<caption>${caption}</caption>
+<thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
+<tbody>
+${rows.map(
+  (
+    row,
+    i,
+  ) => html`<tr class="${row.source}${rows[i - 1]?.source === row.source ? '' : ' first'}"><th scope="row">${sourceName(row.source)}</th><td>${featuresName(row.features)}</td><td>${modalitiesName(row.modalities)}</td>${metrics.map((name) => metricCell(row.metrics[name]))}</tr>
+`,
+)}</tbody>
+</table>
+</div>`;
+}
+
+function metricCell(metric: MetricRecord | undefined): Markup {
+  if (metric === undefined) return html`<td class="number">–</td>`;
+  const { pooled, low, high, mean, std } = metric;
+  return html`<td class="number"><b>${fixed(pooled)}</b><br><small>${interval(low, high)}</small><br><small>${fixed(mean)} ± ${fixed(std)}</small></td>`;
+}
+
+function differenceTable(record: EvaluationRecord): Markup | string {
+  const { differences } = record;
+  if (differences.length === 0) return '';
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: differences">
+<table class="numbers">
+<caption>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.</caption>
+<thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th><th scope="col" class="number">Detectable</th></tr></thead>
+<tbody>
+${differences.map(
+  (
+    one,
+  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${fixed(one.pValue)}</td><td class="number">${fixed(one.minimumDetectable)}</td></tr>
+`,
+)}</tbody>
+</table>
+</div>`;
+}
+
+/** A sentence of which one part matters most. */
+export interface Verdict {
+  readonly before: string;
+  readonly strong: string;
+  readonly after: string;
+}
+
+/** The primary row by itself and against both baselines, in words: higher, lower, or not shown to differ. */
+export function verdicts(record: EvaluationRecord): Verdict[] {
+  const [metric = 'auc'] = record.metrics;
+  const primary = primaryRow(record);
+  const found = primary?.metrics[metric];
+  if (primary === undefined || found === undefined) return [];
+  const percent = percentOf(record);
+  const own = {
+    before: `${metricName(metric)} of the pretrained encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
+    strong: fixed(found.pooled),
+    after: `, ${percent} interval ${interval(found.low, found.high)}, ${record.exposure.kind}.`,
+  };
+  const against = record.differences
+    .filter((one) => one.row === primary.key && one.metric === metric)
+    .map(({ against: other, value, low, high, minimumDetectable }) => {
+      const higher = low !== null && low > 0;
+      const lower = high !== null && high < 0;
+      const thumbnail = record.rows.some(({ key, source }) => key === other && source === 'thumbnail');
+      return {
+        before: 'It is ',
+        strong: higher ? 'higher than' : lower ? 'lower than' : 'not shown to differ from',
+        after:
+          ` that of ${thumbnail ? 'a 12×12 thumbnail of the images' : 'the same encoder untrained'}: ` +
+          `difference ${signed(value)}, ${percent} interval ${signedInterval(low, high)}; ` +
+          `differences below ${fixed(minimumDetectable)} would mostly be missed by a study of this size.` +
+          (thumbnail ? beyondThumbnail(higher, lower) : ''),
+      };
+    });
+  return [own, ...against];
+}
+
+/** What the thumbnail is there for: an encoder that does not beat it is of no use to the task. */
+function beyondThumbnail(higher: boolean, lower: boolean): string {
+  if (higher) return '';
+  return lower
+    ? ' For this task it has learned nothing useful.'
+    : ' That it has learned anything useful for this task is not shown.';
+}
+
+/** Pooled features of all modalities: chosen beforehand, not for its number. */
+function primaryRow({ rows }: EvaluationRecord): EvaluationRow | undefined {
+  const own = rows.filter(({ source, features }) => source === 'run' && features === 'pooled');
+  return own.reduce<EvaluationRow | undefined>(
+    (most, row) => (most === undefined || row.modalities.length > most.modalities.length ? row : most),
+    undefined,
+  );
+}
+
+function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,158 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DataError, UsageError } from '../../src/errors.js';
+import { MessageConsole } from '../../src/log/console.js';
+import { writeReport } from '../../src/report/index.js';
+import { Capture } from '../log/capture.js';
+import { loggedLines, storeEvaluation, storeRun } from './storedRun.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'report-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const screen = () => new Capture(false);
+const console = (stream = screen()) => new MessageConsole({ stream });
+
+async function reportOf(run: string, options: { out?: string; withImages?: boolean } = {}) {
+  const files = await writeReport(run, { ...options, console: console() });
+  const text = readFileSync(files.page, 'utf8');
+  return { ...files, text, document: parseHTML(text).document };
+}
+
+test('one page that carries all it shows and runs nothing', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run);
+  const { text, document, figures } = await reportOf(run);
+  expect(text).not.toMatch(/https?:\/\//);
+  expect(text).not.toMatch(/<(script|link|iframe|object)\b/);
+  expect(text).not.toMatch(/\b(src|href)="(?!data:|#)/);
+  expect(text).not.toMatch(/url\(/);
+  expect(text).toContain('prefers-color-scheme: dark');
+  expect(document.querySelectorAll('figure svg')).toHaveLength(10);
+  expect(figures.map((file) => file.slice(file.lastIndexOf('/') + 1))).toContain('probe-logreg.png');
+  expect(readdirSync(join(run, 'report')).sort()).toEqual(['figures', 'index.html']);
+});
+
+test('what comes from files is escaped, in text, attributes and figures', async () => {
+  const run = storeRun(join(folder, '"><b>run'));
+  storeEvaluation(run);
+  const { text, document, figures } = await reportOf(run);
+  expect(text).not.toMatch(/<script>|<b>CPU|<i>malignant|"><b>run|<b>markup/);
+  expect(document.querySelector('h1')!.textContent).toBe('Pretraining report: "><b>run');
+  expect(document.querySelector('.lead')!.textContent).toContain('<script>alert(1)</script> & "pairs"');
+  for (const file of figures.filter((name) => name.endsWith('.svg'))) {
+    expect(readFileSync(file, 'utf8')).not.toContain('<b>');
+  }
+});
+
+test('tells neither folders nor, unasked, patients', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const { text, document } = await reportOf(run);
+  expect(text).not.toContain('secret');
+  expect(text).not.toContain(folder);
+  expect(text).toContain('--with-images');
+  expect(document.querySelectorAll('img')).toHaveLength(0);
+  expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
+});
+
+test('phantoms are shown, each picture with its words', async () => {
+  const before = process.env.XDG_CACHE_HOME;
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  try {
+    const run = storeRun(join(folder, 'run'), { data: 'phantom:breast,pairs=4' });
+    const { document } = await reportOf(run);
+    const pictures = [...document.querySelectorAll('.pairs img')];
+    expect(pictures).toHaveLength(16);
+    expect(pictures[0]!.getAttribute('alt')).toMatch(/^breast-\d+, view A$/);
+    expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(true);
+  } finally {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  }
+});
+
+test('tables have heads, intervals, the baselines and what the run has seen', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run);
+  const { document, summary } = await reportOf(run);
+  const [metrics, differences, patients] = [...document.querySelectorAll('table.numbers')];
+  const heads = [...metrics!.querySelectorAll('thead th')].map((head) => head.textContent);
+  expect(heads).toEqual(['Encoder', 'Features', 'Modality', 'AUC', 'Accuracy', 'F1', 'Precision', 'Recall']);
+  const cells = [...metrics!.querySelectorAll('tbody tr')].map((row) =>
+    row.textContent!.replace(/\s+/g, ' '),
+  );
+  expect(cells).toHaveLength(4);
+  expect(cells[1]).toContain('Pretrainedpooled mapA + B');
+  expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
+  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Pretraine', 'Pretraine', 'Untrained', 'Thumbnail']);
+  expect(differences!.textContent).toContain('+0.150+0.100 to +0.200');
+  expect(differences!.textContent).toContain('0.070');
+  expect(patients!.querySelector('caption')!.textContent).toContain('12 subjects');
+  expect(document.querySelector('.tag')!.textContent).toBe('transductive');
+  expect(summary[0]).toContain('0.800, 95 % interval 0.740 to 0.860, transductive');
+  expect(summary[1]).toContain('higher than that of the same encoder untrained');
+  expect(summary[2]).toContain('not shown to differ from that of a 12×12 thumbnail');
+  expect(summary[2]).toContain('anything useful for this task is not shown');
+});
+
+test('an unfinished run without evaluation says so; a failed one says why', async () => {
+  const run = storeRun(join(folder, 'run'), { steps: 1000, finished: false });
+  const { document, text } = await reportOf(run);
+  expect(document.querySelector('.banner')!.textContent).toContain('40 of 1,000 steps are done');
+  expect(text).toContain('No evaluation yet');
+  writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
+  const failed = await reportOf(run);
+  expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
+});
+
+test('a run of folds has the curves of each, under names of their own', async () => {
+  const root = join(folder, 'folds');
+  storeRun(join(root, 'fold-0'));
+  storeRun(join(root, 'fold-1'), { finished: false, lines: loggedLines(10) });
+  const { document, figures } = await reportOf(root);
+  expect([...document.querySelectorAll('summary')].map((one) => one.textContent).slice(0, 2)).toEqual([
+    'Fold 0 kept out, 40 steps',
+    'Fold 1 kept out, 10 steps',
+  ]);
+  expect(document.querySelector('.banner')!.textContent).toContain('The run of fold 1 is not finished');
+  expect(figures.some((file) => file.endsWith('fold-1-loss-global.svg'))).toBe(true);
+});
+
+test('refuses what is no run, has no metrics, or would be written over something else', async () => {
+  await expect(reportOf(join(folder, 'nowhere'))).rejects.toThrow(UsageError);
+  const empty = storeRun(join(folder, 'empty'), { lines: [] });
+  await expect(reportOf(empty)).rejects.toThrow(/has no metrics yet/);
+  await expect(reportOf(empty)).rejects.toThrow(DataError);
+
+  const run = storeRun(join(folder, 'run'));
+  const out = join(folder, 'thesis');
+  mkdirSync(out);
+  writeFileSync(join(out, 'index.html'), '<h1>mine</h1>');
+  await expect(reportOf(run, { out })).rejects.toThrow(/holds files but no report/);
+  expect(readFileSync(join(out, 'index.html'), 'utf8')).toBe('<h1>mine</h1>');
+
+  storeEvaluation(run, { rows: 'none' });
+  await expect(reportOf(run)).rejects.toThrow(/logreg\.json: is no evaluation of this version \(rows/);
+});
+
+test('a report replaces an older one and leaves none of its pictures', async () => {
+  const run = storeRun(join(folder, 'run'));
+  await reportOf(run);
+  writeFileSync(join(run, 'report/figures/preview.png'), 'of a patient');
+  const { text } = await reportOf(run);
+  expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
+  expect((await reportOf(run)).text).toBe(text);
+});
