@@ -5,5 +5,6 @@ export function missingPackages(
     compiler?: string | null;
     blas?: string | null;
     gloo?: boolean;
+    fonts?: boolean;
   },
 ): { readonly required: string[]; readonly recommended: string[] };

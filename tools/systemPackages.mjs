@@ -1,25 +1,43 @@
 // The C++ compiler and LibTorch: installed by apt where it may, else the line that does it is named.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { judgeBlas, systemBlas } from './blas.mjs';
 import { compilerCommand, findProgram, run } from './command.mjs';
 import { Failure } from './failure.mjs';
 import { PIP_LINE, searchLibTorch, supported, whyNoLibTorch } from './libtorch.mjs';
 
-/** Packages without which nothing runs, and those without which it runs slowly or on one machine only. */
+/** What it costs to go without a recommended package. */
+const WITHOUT = {
+  'libgloo-dev': 'one machine only',
+  'libopenblas0-pthread': 'matrix products are several times slower',
+  'fonts-dejavu-core': 'pictures have boxes for letters',
+};
+
+/** Packages without which nothing runs, and those without which it runs slowly or less well. */
 export function missingPackages({
   torch,
   compiler = findProgram(compilerCommand()[0]),
   blas = systemBlas(),
   gloo = existsSync('/usr/include/gloo'),
+  fonts = hasFonts(),
 }) {
   const required = [!compiler && 'g++', !torch && 'libtorch-dev'].filter(Boolean);
   const ownTorch = torch && !torch.systemBlas; // brings its BLAS and its gloo
-  const recommended = ownTorch
-    ? []
-    : [!gloo && 'libgloo-dev', !(blas && judgeBlas(blas).fast) && 'libopenblas0-pthread'].filter(Boolean);
+  const fastBlas = ownTorch || (blas && judgeBlas(blas).fast);
+  const recommended = [
+    !ownTorch && !gloo && 'libgloo-dev',
+    !fastBlas && 'libopenblas0-pthread',
+    !fonts && 'fonts-dejavu-core',
+  ].filter(Boolean);
   return { required, recommended };
+}
+
+/** Without any font the pictures of a report have boxes for letters. */
+function hasFonts() {
+  return ['/usr/share/fonts', '/usr/local/share/fonts'].some(
+    (folder) => existsSync(folder) && readdirSync(folder).length > 0,
+  );
 }
 
 /** What to put before apt-get: nothing for root, sudo where it asks for no password; null where neither works. */
@@ -106,7 +124,7 @@ export async function ensureSystemPackages({ log, started, triedFile }) {
       }
     }
     log(
-      `going on without ${recommended.join(' ')}: ${recommended.includes('libopenblas0-pthread') ? 'matrix products are several times slower' : 'one machine only'}. To mend it: ${line}`,
+      `going on without ${recommended.map((name) => `${name} (${WITHOUT[name]})`).join(', ')}. To mend it: ${line}`,
     );
     return search;
   }

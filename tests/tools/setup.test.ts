@@ -137,21 +137,23 @@ test('the BLAS is judged by what the alternatives point to', () => {
 
 test('only missing packages are asked for, and none for a LibTorch that brings its own', () => {
   const { torch } = searchLibTorch({ LIBTORCH: putTorch('torch', '2.11.0'), PATH: '' });
-  const nothing = { blas: null, gloo: false };
+  const nothing = { blas: null, gloo: false, fonts: false };
   expect(missingPackages({ torch: null, compiler: null, ...nothing })).toEqual({
     required: ['g++', 'libtorch-dev'],
-    recommended: ['libgloo-dev', 'libopenblas0-pthread'],
+    recommended: ['libgloo-dev', 'libopenblas0-pthread', 'fonts-dejavu-core'],
   });
   expect(missingPackages({ torch, compiler: '/usr/bin/c++', ...nothing })).toEqual({
     required: [],
-    recommended: [],
+    recommended: ['fonts-dejavu-core'],
   });
   const debian = { ...torch!, systemBlas: true };
   const blas = '/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0';
-  expect(missingPackages({ torch: debian, compiler: '/usr/bin/c++', blas, gloo: true })).toEqual({
-    required: [],
-    recommended: ['libopenblas0-pthread'],
-  });
+  expect(missingPackages({ torch: debian, compiler: '/usr/bin/c++', blas, gloo: true, fonts: true })).toEqual(
+    {
+      required: [],
+      recommended: ['libopenblas0-pthread'],
+    },
+  );
 });
 
 test('npm packages are installed anew when the lock file asks for others, or one is gone, but not when only times differ', () => {

@@ -64,7 +64,13 @@ export function breastPhantom({
       },
     };
   });
-  return { name: 'phantom:breast', modalities: ['a', 'b'], samples, positive: 'malignant', colourCoded: ['b'] };
+  return {
+    name: 'phantom:breast',
+    modalities: ['a', 'b'],
+    samples,
+    positive: 'malignant',
+    colourCoded: ['b'],
+  };
 }
 
 export interface PairOptions {
