@@ -82,7 +82,7 @@ function operations({ width, size, pairs }) {
       inChannels = outChannels;
     }
   });
-  return 4 * pairs * (total + 3 * 2 * inChannels * (size / 32) ** 2 * 500);
+  return 4 * pairs * (total + 3 * 2 * inChannels * Math.floor(size / 32) ** 2 * 500);
 }
 
 const median = (values) => {

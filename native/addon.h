@@ -35,6 +35,8 @@ struct Environment {
     int64_t bytes;
   };
   std::unordered_map<const void*, Reported> storages;
+  int64_t heldBytes = 0;  // by all handles, each storage counted once
+  int64_t toldBytes = 0;  // what V8 knows of it
 };
 
 // Shared with every handle, so that it outlives them all, in whatever order Node finalises at the end of a worker.

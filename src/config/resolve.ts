@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument, stringify } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { augmentationRecipes, defaults, recipes } from './recipes.js';
@@ -143,13 +144,23 @@ function assign(config: Tree, path: string, value: unknown): void {
     }
     tree = tree[key] as Tree;
   }
+  // Another schedule shares no settings with the one before.
+  if (path === 'training.schedule.kind' && tree.kind !== value)
+    for (const key of Object.keys(tree)) delete tree[key];
   merge(tree, expandAugment({ [last]: value }));
 }
 
 function validate(value: unknown, file?: string): Config {
   const result = configSchema.safeParse(value);
-  if (result.success) return result.data;
   const where = file === undefined ? 'config' : file;
+  if (result.success) {
+    try {
+      checkAugmentation(result.data.augment);
+    } catch (error) {
+      throw new UsageError(`${where}: ${(error as Error).message.replace('augmentation: ', 'augment.')}`);
+    }
+    return result.data;
+  }
   const problems = result.error.issues.slice(0, 5).map((issue) => `${where}: ${describe(issue, value)}`);
   throw new UsageError(problems.join('\n'));
 }
@@ -158,21 +169,33 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const full = issue.keys.map((key) => [...path, key].join('.'));
-    const known = [...flattenKeys(defaults)];
-    return `unknown key ${full.join(', ')}${suggestion(full[0]!, known)}`;
+    return `unknown key ${full.join(', ')}${keySuggestion(full[0]!)}`;
   }
   const found = issue.path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key as string], value);
   const expected = issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '');
-  return `${path.join('.')} is ${JSON.stringify(found)}: ${expected}`;
+  return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}`;
 }
 
-function flattenKeys(value: unknown, prefix = '', found = new Set<string>()): Set<string> {
+/** Every key that the schema knows, groups and the alternatives of a union included. */
+function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Set<string> {
+  if (schema instanceof z.ZodNullable) return schemaKeys(schema.unwrap(), prefix, found);
   if (prefix) found.add(prefix);
-  if (isTree(value)) {
-    for (const [key, item] of Object.entries(value))
-      flattenKeys(item, prefix ? `${prefix}.${key}` : key, found);
+  if (schema instanceof z.ZodUnion) for (const option of schema.options) schemaKeys(option, prefix, found);
+  if (schema instanceof z.ZodObject) {
+    for (const [key, item] of Object.entries(schema.shape))
+      schemaKeys(item, prefix ? `${prefix}.${key}` : key, found);
   }
   return found;
+}
+
+/** The nearest key; where the group was left out or mistaken, the one that ends alike. */
+function keySuggestion(key: string): string {
+  const known = [...schemaKeys(configSchema)].filter((other) => other !== key);
+  const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1).toLowerCase();
+  const near = suggestion(key, known);
+  if (near !== '') return near;
+  const meant = known.find((other) => lastPart(other) === lastPart(key));
+  return meant === undefined ? '' : `; did you mean ${meant}?`;
 }
 
 function suggestion(name: string, known: readonly string[]): string {

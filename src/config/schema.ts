@@ -3,6 +3,9 @@
  */
 import { z } from 'zod';
 
+/** Whole alternatives of several kinds: zod's own message would only say "Invalid input". */
+const expected = (what: string) => ({ error: `expected ${what}` });
+
 const range = z.tuple([z.number(), z.number()]);
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
 const probability = z.number().min(0).max(1);
@@ -17,7 +20,7 @@ const data = z.strictObject({
     .string()
     .nullable()
     .describe('The class that counts as positive, where its name does not tell.'),
-  size: z.int().min(32).multipleOf(32).describe('Side of the images the network sees, in pixels.'),
+  size: z.int().min(32).multipleOf(16).describe('Side of the images the network sees, in pixels.'),
   cacheSize: z.int().min(32).nullable().describe('Side of the cached images; null: twice data.size.'),
   cacheFolder: z
     .string()
@@ -34,13 +37,16 @@ const data = z.strictObject({
     ),
   splits: z.string().nullable().describe('Splits file of `data split`.'),
   fold: z
-    .union([z.int().min(0), z.literal('all'), z.literal('none')])
+    .union(
+      [z.int().min(0), z.literal('all'), z.literal('none')],
+      expected('a fold number from 0, all or none'),
+    )
     .describe('Fold kept out of pretraining.'),
 });
 
 const model = z.strictObject({
   backbone: z.enum(['vgg16', 'vgg16_bn']),
-  width: z.union([z.literal(1), z.literal(0.5), z.literal(0.25)]).describe('Factor on all channels.'),
+  width: z.literal([1, 0.5, 0.25]).describe('Factor on all channels.'),
   headInput: z
     .enum(['map', 'pool', 'gap'])
     .describe('What the head reads: last map, max-pooled last map, or its average.'),
@@ -51,23 +57,31 @@ const model = z.strictObject({
     .describe('Weights to start from: a safetensors file with torchvision’s names or ours.'),
 });
 
-const method = z.strictObject({
-  name: z.enum(['anatomy']),
-  alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo.'),
-  consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12.'),
-  tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
-  maps: z
-    .array(z.int().min(0).max(4))
-    .min(1)
-    .describe('Hierarchies Q, counted from 0; the paper’s are [1, 2, 3, 4].'),
-  patches: z.union([grid, z.array(grid)]).describe('Grid [N^h, N^w], or one for each map.'),
-  windows: z.enum(['floor', 'adaptive']),
-  normalize: z.enum(['patch', 'pixel']),
-  distance: z.enum(['mse', 'frobenius']),
-  reduction: z.enum(['mean', 'sum']),
-  positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
-  crossModal: z.enum(['both-directions', 'clean-and-augmented']),
-});
+const method = z
+  .strictObject({
+    name: z.enum(['anatomy']),
+    alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo.'),
+    consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12.'),
+    tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
+    maps: z
+      .array(z.int().min(0).max(4))
+      .min(1)
+      .refine((maps) => new Set(maps).size === maps.length, 'expected each map once')
+      .describe('Hierarchies Q, counted from 0; the paper’s are [1, 2, 3, 4].'),
+    patches: z
+      .union([grid, z.array(grid).min(1)], expected('[rows, columns] or one such pair for each map'))
+      .describe('Grid [N^h, N^w], or one for each map.'),
+    windows: z.enum(['floor', 'adaptive']),
+    normalize: z.enum(['patch', 'pixel']),
+    distance: z.enum(['mse', 'frobenius']),
+    reduction: z.enum(['mean', 'sum']),
+    positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
+    crossModal: z.enum(['both-directions', 'clean-and-augmented']),
+  })
+  .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
+    path: ['alpha'],
+    message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
+  });
 
 const augment = z.strictObject({
   crop: z.strictObject({ scale: range, ratio: range }).nullable(),
@@ -112,7 +126,7 @@ const training = z.strictObject({
   precision: z
     .enum(['auto', 'fp32', 'bf16', 'fp16'])
     .describe('auto: bf16 where the machine has it, else fp32.'),
-  device: z.union([z.enum(['auto', 'cpu', 'cuda']), z.string().regex(/^cuda:\d+$/)]),
+  device: z.string().regex(/^(auto|cpu|cuda|cuda:\d+)$/, 'expected auto, cpu, cuda or cuda:N'),
   threads: z.int().min(1).nullable().describe('Null: LibTorch’s own choice.'),
   checkpointEvery: z.int().min(1).describe('Steps between checkpoints.'),
   keepCheckpoints: z.int().min(1),

@@ -1,5 +1,5 @@
 import { DataError } from '../errors.js';
-import { type Dtype, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
+import { type Dtype, noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 import {
   readSafetensors,
   type SafetensorsDtype,
@@ -19,13 +19,34 @@ export function saveState(
   metadata?: Readonly<Record<string, string>>,
 ): void {
   const entries = new Map<string, SafetensorsEntry>();
-  for (const [name, value] of state) {
-    const dtype = FORMATS[value.dtype as keyof typeof FORMATS];
-    if (dtype === undefined)
-      throw new TypeError(`saveState: ${name} is ${value.dtype}, expected f32, f64 or i64`);
-    const values = value.toArray();
-    const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    entries.set(name, { dtype, shape: [...value.shape], data });
+  for (const [name, { dtype }] of state) {
+    if (!Object.hasOwn(FORMATS, dtype))
+      throw new TypeError(`saveState: ${name} is ${dtype}, expected f32, f64 or i64`);
+  }
+  for (const [dtype, format] of Object.entries(FORMATS)) {
+    const alike = [...state].filter(([, value]) => value.dtype === dtype);
+    if (alike.length === 0) continue;
+    // Copied out all at once: hundreds of arrays that wait for the garbage collector would tear holes into the heap.
+    const values = noGrad(() =>
+      tidy(() =>
+        ops
+          .cat(
+            alike.map(([, value]) => ops.reshape(value, [-1])),
+            0,
+          )
+          .toArray(),
+      ),
+    );
+    let start = values.byteOffset;
+    for (const [name, { shape }] of alike) {
+      const bytes = shape.reduce((product, length) => product * length, values.BYTES_PER_ELEMENT);
+      entries.set(name, {
+        dtype: format,
+        shape: [...shape],
+        data: new Uint8Array(values.buffer, start, bytes),
+      });
+      start += bytes;
+    }
   }
   writeSafetensors(path, entries, metadata);
 }

@@ -35,7 +35,11 @@ export class Anatomy implements Method {
   readonly name = 'anatomy';
   readonly #options: AnatomyOptions;
 
+  /** @throws TensorError when both weights are 0 */
   constructor(options: AnatomyOptions) {
+    if (options.alpha === 0 && options.consistencyWeight === 0) {
+      throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
+    }
     this.#options = options;
   }
 

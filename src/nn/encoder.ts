@@ -20,7 +20,7 @@ export interface EncoderOutput {
 
 export interface EncoderOptions {
   backbone: Backbone;
-  /** Side of the square images, a multiple of 32. */
+  /** Side of the square images, a multiple of 16 and at least 32. */
   size: number;
   headInput?: HeadInput;
   /** The paper's 500. */
@@ -37,11 +37,11 @@ export class Encoder implements Module {
   readonly #size: number;
 
   constructor({ backbone, size, headInput = 'pool', embeddingSize = 500, seed = 0 }: EncoderOptions) {
-    if (!Number.isInteger(size) || size < 32 || size % 32 !== 0) {
-      throw new TensorError(`Encoder: size is ${size}, expected a multiple of 32 (five halvings)`);
+    if (!Number.isInteger(size) || size < 32 || size % 16 !== 0) {
+      throw new TensorError(`Encoder: size is ${size}, expected a multiple of 16, at least 32 (the last map is a sixteenth)`);
     }
     const channels = backbone.channels.at(-1)!;
-    const side = headInput === 'map' ? size / 16 : headInput === 'pool' ? size / 32 : 1;
+    const side = headInput === 'map' ? size / 16 : headInput === 'pool' ? Math.floor(size / 32) : 1;
     this.backbone = backbone;
     this.#size = size;
     this.#headInput = headInput;

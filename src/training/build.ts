@@ -61,8 +61,11 @@ export function pairOf(modalities: readonly string[]): [string, string] {
   return [a, b];
 }
 
-/** A grid finer than a map is refused before anything is decoded, with the smallest size that works. */
-function checkMaps({ data, method }: Config): void {
+/**
+ * To be asked before anything is decoded.
+ * @throws UsageError when a grid is finer than its map, with the smallest size that works
+ */
+export function checkMaps({ data, method }: Pick<Config, 'data' | 'method'>): void {
   const { maps, patches } = method;
   const perMap = Array.isArray(patches[0]);
   if (perMap && patches.length !== maps.length) {
@@ -75,7 +78,7 @@ function checkMaps({ data, method }: Config): void {
     const side = data.size / 2 ** map;
     const finest = Math.max(...grid);
     if (finest > side) {
-      const smallest = Math.ceil((finest * 2 ** map) / 32) * 32;
+      const smallest = Math.max(32, Math.ceil((finest * 2 ** map) / 16) * 16);
       throw new UsageError(
         `method.patches is ${grid.join('×')} on map ${map}, which is ${side}×${side} at data.size ${data.size}; use data.size ${smallest} or more, or a coarser grid`,
       );

@@ -31,8 +31,10 @@ export interface CheckpointInfo {
   readonly lossScale?: { readonly scale: number; readonly goodSteps: number };
 }
 
+const VERSION = 1;
+
 interface StoredInfo extends CheckpointInfo {
-  readonly version: 1;
+  readonly version: number;
   readonly sha256: string;
 }
 
@@ -52,14 +54,34 @@ export function saveCheckpoint(
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model) state.set(MODEL + name, tensor);
   for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
-  const base = join(folder, `step-${String(info.step).padStart(8, '0')}`);
+  const base = join(folder, checkpointName(info.step));
   saveState(`${base}.safetensors`, state);
-  const stored: StoredInfo = { version: 1, ...info, sha256: digest(`${base}.safetensors`) };
+  const stored: StoredInfo = { version: VERSION, ...info, sha256: digest(`${base}.safetensors`) };
   writeFileAtomic(`${base}.json`, `${JSON.stringify(stored, null, 2)}\n`);
-  for (const name of checkpointNames(folder).slice(keep)) {
-    // The voucher first: a state without one is rubbish, one without its state would be an error.
-    rmSync(join(folder, `${name}.json`), { force: true });
-    rmSync(join(folder, `${name}.safetensors`), { force: true });
+  // Of a later step than this are only damaged ones, which the resume passed over: they must not push out good ones.
+  const names = checkpointNames(folder);
+  const current = names.indexOf(checkpointName(info.step));
+  for (const name of [...names.slice(0, current), ...names.slice(current + keep)]) remove(folder, name);
+}
+
+function checkpointName(step: number): string {
+  return `step-${String(step).padStart(8, '0')}`;
+}
+
+function remove(folder: string, name: string): void {
+  // The voucher first: a state without one is rubbish, one without its state would be an error.
+  rmSync(join(folder, `${name}.json`), { force: true });
+  rmSync(join(folder, `${name}.safetensors`), { force: true });
+}
+
+/** Deletes what a killed process left: unfinished files, and states that nobody vouches for. */
+export function sweepCheckpoints(folder: string): void {
+  if (!existsSync(folder)) return;
+  const vouched = new Set(checkpointNames(folder));
+  for (const name of readdirSync(folder)) {
+    const state = /^(step-\d+)\.safetensors$/.exec(name)?.[1];
+    const orphan = state !== undefined && !vouched.has(state);
+    if (orphan || /^\.step-\d+\..*\.tmp$/.test(name)) rmSync(join(folder, name), { force: true });
   }
 }
 
@@ -89,15 +111,13 @@ export function latestCheckpoint(
   const names = checkpointNames(folder);
   for (const name of names) {
     const file = join(folder, `${name}.safetensors`);
-    try {
-      const {
-        sha256,
-        version: _,
-        ...info
-      } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as StoredInfo;
-      if (existsSync(file) && digest(file) === sha256) return { ...info, file };
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
+    const stored = readVoucher(join(folder, `${name}.json`));
+    if (stored !== undefined && existsSync(file) && digest(file) === stored.sha256) {
+      const { sha256: _, version, ...info } = stored;
+      if (version === VERSION) return { ...info, file };
+      throw new DataError(
+        `${file}: is a checkpoint of version ${version}, expected ${VERSION}; go on with the anatomy-ssl that wrote it`,
+      );
     }
     onWarning(`checkpoints/${name} is damaged; trying the one before`);
   }
@@ -105,6 +125,17 @@ export function latestCheckpoint(
     throw new DataError(`${folder}: no intact checkpoint among ${names.length}; start anew with --overwrite`);
   }
   return undefined;
+}
+
+/** Undefined when it is damaged. */
+function readVoucher(file: string): StoredInfo | undefined {
+  try {
+    const stored = JSON.parse(readFileSync(file, 'utf8')) as StoredInfo | null;
+    return typeof stored?.sha256 === 'string' ? stored : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** The tensors of a checkpoint; the caller disposes them. */

@@ -26,7 +26,7 @@ export interface EmbedOptions {
   device: Device;
   batchSize?: number;
   /** Batch norm uses each batch's statistics and records them, for `calibrate`. */
-  recordStatistics?: { momentum: (batch: number) => number };
+  recordStatistics?: { momentum: (rows: number) => number };
 }
 
 /** Embeds un-augmented images without gradient, in evaluation mode. */
@@ -46,7 +46,7 @@ export function embed(options: EmbedOptions): Embeddings {
             );
           }
           const images = toChannelsLast(normalize(resample(stored, null, { size }), normalization));
-          const momentum = recordStatistics?.momentum(chunks.length);
+          const momentum = recordStatistics?.momentum(chosen.length);
           const { embedding, features } = encoder.forward(images, {
             training: momentum !== undefined,
             momentum,
@@ -88,10 +88,10 @@ export function calibrate(
 ): void {
   let seen = 0;
   for (const modality of modalities) {
-    // Weight 1/n for the n-th batch makes the exponential average a plain one.
-    const momentum = () => {
-      seen += 1;
-      return 1 / seen;
+    // A batch's share of all images so far makes the exponential average a plain one.
+    const momentum = (rows: number) => {
+      seen += rows;
+      return rows / seen;
     };
     embed({ ...options, modality, recordStatistics: { momentum } });
   }

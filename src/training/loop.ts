@@ -1,6 +1,8 @@
 /** THE training loop: steps, logs, monitors, checkpoints, signals. Knows no method, no data set and no file but the run's. */
 
+import { rmSync } from 'node:fs';
 import { type BatchPlan, batchAt, type ImageLoader, stepsPerEpoch } from '../data/loader.js';
+import { DataError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';
@@ -17,6 +19,7 @@ import {
   latestCheckpoint,
   readCheckpoint,
   saveCheckpoint,
+  sweepCheckpoints,
 } from './checkpoint.js';
 import { LossScaler, type Precision } from './precision.js';
 import type { RunPaths } from './runFolder.js';
@@ -57,6 +60,8 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
   const { method, optimizer, loader, plan, ids, totalSteps, paths, console, device, precision } = options;
   const scaler = precision === 'fp16' ? new LossScaler() : undefined;
   const start = resume(options, scaler);
+  sweepCheckpoints(paths.checkpoints);
+  rmSync(paths.failure, { force: true });
   if (start > 0) console.info(`resuming after step ${start} of ${totalSteps}`);
   cutBack(paths.metrics, start);
   const metrics = new JsonLinesWriter(paths.metrics);
@@ -65,8 +70,11 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
   const signals = watchSignals();
   let saved = start;
 
-  const save = (step: number): void => {
-    if (step === saved) return;
+  /** @returns the first tensor that is no longer finite: then nothing was saved */
+  const save = (step: number): string | undefined => {
+    if (step === saved) return undefined;
+    const broken = firstNonFinite(method.state());
+    if (broken !== undefined) return broken;
     metrics.sync();
     events.sync();
     const { dataHash, fingerprint, keepCheckpoints } = options;
@@ -74,6 +82,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
     const info = { step, dataHash, fingerprint, lossScale };
     saveCheckpoint(paths.checkpoints, info, method.state(), optimizer.state(), keepCheckpoints);
     saved = step;
+    return undefined;
   };
 
   const fail = (step: number, reason: string, result?: StepResult): LoopOutcome => {
@@ -92,12 +101,15 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
   };
 
   try {
-    for (let step = start; step < totalSteps; step += 1) {
+    let result: StepResult | undefined;
+    for (let step = start; ; step += 1) {
       const signal = signals.pending();
-      if (signal !== undefined) {
-        save(step);
-        return { kind: 'interrupted', step, signal };
-      }
+      const due = step % options.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
+      const broken = due ? save(step) : undefined;
+      // The step that broke it is the one before.
+      if (broken !== undefined) return fail(step - 1, `${broken} holds a number that is not finite`, result);
+      if (signal !== undefined) return { kind: 'interrupted', step, signal };
+      if (step === totalSteps) return { kind: 'finished', step };
       const began = performance.now();
       const { epoch, indices } = batchAt(plan, step);
       const learningRate = learningRateAt(step, options.schedule, {
@@ -108,7 +120,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       });
       const done = step + 1;
       const inspect = done % options.inspectEvery === 0 || done === totalSteps || step === 0;
-      const result = tidy(() =>
+      result = tidy(() =>
         trainingStep({
           method,
           optimizer,
@@ -130,7 +142,9 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
         );
       }
       const seconds = (performance.now() - began) / 1000;
-      const looked = inspect ? { ...result.inspection, ...options.monitor() } : {};
+      // Weights that the step has broken have nothing to show; the next step stops the run.
+      const sound = !inspect || firstNonFinite(method.state()) === undefined;
+      const looked = inspect ? { ...result.inspection, ...(sound ? options.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
       const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...looked };
       metrics.write({ step: done, ...line, pairsPerSecond });
@@ -143,15 +157,9 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
         memoryBytes: process.memoryUsage.rss(),
       });
       for (const warning of takeWarnings()) console.detail(`LibTorch: ${warning}`);
-      if (done % options.checkpointEvery === 0 || done === totalSteps) {
-        const broken = firstNonFinite(method.state());
-        if (broken !== undefined) return fail(step, `${broken} holds a number that is not finite`, result);
-        save(done);
-      }
       // Lets timers and streams run; a loop that only awaits promises would starve them.
       await new Promise((next) => setImmediate(next));
     }
-    return { kind: 'finished', step: totalSteps };
   } finally {
     progress.stop();
     signals.stop();
@@ -162,11 +170,16 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
 
 /** @returns steps done before */
 function resume(options: LoopOptions, scaler: LossScaler | undefined): number {
-  const { method, optimizer, paths, console, fingerprint, allowInexact } = options;
+  const { method, optimizer, paths, console, dataHash, fingerprint, allowInexact } = options;
   const checkpoint: Checkpoint | undefined = latestCheckpoint(paths.checkpoints, (text) =>
     console.warn(text),
   );
   if (checkpoint === undefined) return 0;
+  if (checkpoint.dataHash !== dataHash) {
+    throw new DataError(
+      `${paths.root}: the data has changed since step ${checkpoint.step} of this run; give the data it began with, choose another --out, or --overwrite it`,
+    );
+  }
   if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint);
   const { model, velocities } = readCheckpoint(checkpoint);
   loadModule({ buffers: Object.fromEntries(method.state()) }, model);

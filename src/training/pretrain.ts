@@ -1,4 +1,5 @@
 /** From a config to a trained encoder: data, cache, method, loop. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/index.js';
 import { openImageCache } from '../data/cache.js';
@@ -11,13 +12,13 @@ import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 import { Sgd } from '../optim/index.js';
-import { setThreads } from '../tensor/index.js';
-import { buildMethod, pairOf } from './build.js';
-import { fingerprint } from './checkpoint.js';
+import { setThreads, tidy } from '../tensor/index.js';
+import { buildMethod, checkMaps, pairOf } from './build.js';
+import { fingerprint, latestCheckpoint } from './checkpoint.js';
 import { type LoopOutcome, train } from './loop.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
 import { resolveDevice, resolvePrecision } from './precision.js';
-import { openRunFolder, runPaths, writeFolds, writeProvenance } from './runFolder.js';
+import { checkRunFolder, openRunFolder, runPaths, writeFolds, writeProvenance } from './runFolder.js';
 import { trainingStep } from './step.js';
 
 export interface PretrainOptions {
@@ -58,6 +59,11 @@ export async function openImages(config: Config, console: MessageConsole) {
  */
 export async function pretrain(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
   if (config.data.fold !== 'all') return pretrainOne(config, options);
+  if (existsSync(runPaths(options.out).config)) {
+    throw new UsageError(
+      `${options.out} holds a run of one encoder, and data.fold is all: one a fold; choose another --out`,
+    );
+  }
   const { dataset } = await openImages(config, options.console);
   const { k } = await foldsOf(config, dataset);
   let outcome: LoopOutcome | undefined;
@@ -81,15 +87,17 @@ async function foldsOf(config: Config, dataset: Dataset) {
 
 async function pretrainOne(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
   const { out, console } = options;
-  const state = openRunFolder(out, config, options);
   const paths = runPaths(out);
-  if (state === 'finished') {
+  if (checkRunFolder(out, config, options) === 'finished') {
     console.success(`${out} is finished; --overwrite would start it anew`);
-    return { kind: 'finished', step: stepsDone(config) };
+    const last = latestCheckpoint(paths.checkpoints, (text) => console.warn(text));
+    return { kind: 'finished', step: last?.step ?? 0 };
   }
-  console.teeTo(paths.log);
   const run = await prepare(config, console);
   try {
+    // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
+    openRunFolder(out, config, options);
+    console.teeTo(paths.log, { redact: withoutFolders });
     const {
       plan,
       dataset,
@@ -115,7 +123,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     console.info(
       `${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${config.training.batchSize}, ${precision} on ${device}`,
     );
-    const warned = new Set<string>();
+    const collapsed = new Map<string, number>();
     const outcome = await train({
       method,
       optimizer,
@@ -136,7 +144,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       inspectEvery: config.monitor.every,
       monitor: () => {
         const found = monitors();
-        warnOfCollapse(found, warned, console);
+        warnOfCollapse(found, collapsed, console);
         return found;
       },
       paths,
@@ -149,19 +157,26 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
   }
 }
 
-function stepsDone({ training }: Config): number {
-  return training.steps ?? training.epochs;
+/** Messages name files by paths; the log may be shared, so it tells their last part only. */
+export function withoutFolders(text: string): string {
+  return text.replace(/(^|[\s"'(=])(?:\.{0,2}\/)+(?:[^\s/"']+\/)+/g, '$1');
 }
 
-/** Says so once for each modality. */
-function warnOfCollapse(
+/**
+ * Says so once for each modality, at the second look in a row that finds it: batch norm's running statistics lag behind in
+ * the first steps, and by them the embeddings of a healthy encoder lie close together for a while.
+ * @param collapsed looks in a row, by name
+ */
+export function warnOfCollapse(
   found: Readonly<Record<string, number>>,
-  warned: Set<string>,
-  console: MessageConsole,
+  collapsed: Map<string, number>,
+  console: Pick<MessageConsole, 'warn'>,
 ): void {
   for (const [name, value] of Object.entries(found)) {
-    if (!name.startsWith('featureDeviation/') || value >= COLLAPSE || warned.has(name)) continue;
-    warned.add(name);
+    if (!name.startsWith('featureDeviation/')) continue;
+    const looks = collapsed.get(name) ?? 0;
+    if (looks < 2) collapsed.set(name, value < COLLAPSE ? looks + 1 : 0);
+    if (looks !== 1 || value >= COLLAPSE) continue;
     console.warn(
       `the embeddings of ${name.split('/')[1]} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
     );
@@ -174,6 +189,7 @@ async function prepare(config: Config, console: MessageConsole) {
   if (training.threads !== null) setThreads(training.threads);
   const device = resolveDevice(training.device);
   const precision = resolvePrecision(training.precision, device);
+  checkMaps(config);
   const { dataset, cache } = await openImages(config, console);
   const modalities = pairOf(dataset.modalities);
   const folds = data.fold === 'none' ? undefined : await foldsOf(config, dataset);
@@ -231,6 +247,7 @@ async function prepare(config: Config, console: MessageConsole) {
     device,
     precision,
     folds: folds && new Map(Object.entries(folds.folds)),
+    foldCount: folds?.k ?? 1,
     monitors: () => monitor(monitorPlan, looking),
     dispose: () => {
       optimizer.dispose();
@@ -242,6 +259,9 @@ async function prepare(config: Config, console: MessageConsole) {
 
 export interface DryRun {
   readonly pairs: number;
+  /** Encoders to train: one, or one a fold. */
+  readonly encoders: number;
+  /** Of each encoder. */
   readonly steps: number;
   readonly stepsPerEpoch: number;
   readonly secondsPerStep: number;
@@ -258,30 +278,32 @@ export async function dryRun(config: Config, console: MessageConsole): Promise<D
   const run = await prepare({ ...config, data: { ...config.data, fold } }, console);
   try {
     const { plan, method, optimizer, loader, cache, precision, device, totalSteps } = run;
+    const encoders = config.data.fold === 'all' ? run.foldCount : 1;
     const step = (number: number): number => {
       const { epoch, indices } = batchAt(plan, number);
       const began = performance.now();
       const ids = indices.map((index) => cache.ids[index]!);
-      const images = loader.images(indices);
-      trainingStep({
-        method,
-        optimizer,
-        batch: { images, ids, epoch },
-        learningRate: config.training.learningRate,
-        precision,
-        device,
-      });
-      for (const image of Object.values(images)) image.dispose();
+      tidy(() =>
+        trainingStep({
+          method,
+          optimizer,
+          batch: { images: loader.images(indices), ids, epoch },
+          learningRate: config.training.learningRate,
+          precision,
+          device,
+        }),
+      );
       return (performance.now() - began) / 1000;
     };
     step(0);
     const secondsPerStep = step(1);
     return {
       pairs: plan.indices.length,
+      encoders,
       steps: totalSteps,
       stepsPerEpoch: stepsPerEpoch(plan),
       secondsPerStep,
-      secondsInAll: secondsPerStep * totalSteps,
+      secondsInAll: secondsPerStep * totalSteps * encoders,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
       precision,
       device,

@@ -39,16 +39,22 @@ export function trainingStep({
   inspect = false,
 }: StepOptions): StepResult {
   return tidy(() => {
-    const views = method.views(batch);
-    const dtype = autocastDtype(precision);
-    const forward =
-      dtype === null ? method.forward(views) : autocast(dtype, () => method.forward(views), device);
-    const terms = { ...forward.perPair, ...method.loss(forward.embeddings) };
-    const loss = weightedSum(terms);
-    const values = Object.fromEntries(Object.entries(terms).map(([name, { value }]) => [name, value.item()]));
+    // The graph holds what backward needs and frees it as it goes; a handle here would keep every activation to the end.
+    const { loss, values, inspection } = tidy(() => {
+      const views = method.views(batch);
+      const dtype = autocastDtype(precision);
+      const forward =
+        dtype === null ? method.forward(views) : autocast(dtype, () => method.forward(views), device);
+      const terms = { ...forward.perPair, ...method.loss(forward.embeddings) };
+      const loss = weightedSum(terms);
+      const values = Object.fromEntries(
+        Object.entries(terms).map(([name, { value }]) => [name, value.item()]),
+      );
+      const look = inspect && Number.isFinite(loss.item());
+      return { loss, values, inspection: look ? inspectTerms(method, forward, terms) : {} };
+    });
     const total = loss.item();
-    if (!Number.isFinite(total)) return { loss: total, terms: values, finite: false, inspection: {} };
-    const inspection = inspect ? inspectTerms(method, forward, terms) : {};
+    if (!Number.isFinite(total)) return { loss: total, terms: values, finite: false, inspection };
     optimizer.zeroGrad();
     if (scaler === undefined) {
       loss.backward();

@@ -152,7 +152,7 @@ describe('encoder', () => {
   test('wrong sizes are named', () => {
     const backbone = vgg16({ width: 0.25 });
     expect(() => vgg16({ width: 0.3 as 1 })).toThrow(/width is 0.3/);
-    expect(() => new Encoder({ backbone, size: 100 })).toThrow(/size is 100, expected a multiple of 32/);
+    expect(() => new Encoder({ backbone, size: 100 })).toThrow(/size is 100, expected a multiple of 16/);
     const images = tensor(new Float32Array(3 * 16 * 16), [1, 3, 16, 16]);
     expect(() => backbone.forward(images)).toThrow(TensorError);
     images.dispose();

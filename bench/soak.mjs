@@ -1,0 +1,321 @@
+#!/usr/bin/env node
+/**
+ * npm run soak: what only shows in the long run, on the built program (dist/).
+ *
+ *   memory   training steps in one process: live tensors stay constant, resident memory grows by less than 1 MB in 1,000
+ *            steps (linear regression after the first quarter), in fp32 and bf16.
+ *   kills    kill −9 at random moments (seeded); whatever was hit, the resumed run ends with the same encoder, the same
+ *            checkpoint and the same losses, to the bit, as one that was left alone.
+ *
+ * --steps N (2000)  --kills N (20)  --seed N (0)  --seconds N: stop a part after so long, and judge what there is.
+ * Prints a table on stdout; ends with 1 when something is wrong.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    steps: { type: 'string', default: '2000' },
+    kills: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '0' },
+    seconds: { type: 'string', default: 'Infinity' },
+    // Set by this program for a process of its own.
+    memory: { type: 'string' },
+    folder: { type: 'string' },
+  },
+});
+const number = (name) => {
+  const value = Number(flags[name]);
+  if (Number.isNaN(value) || value < 0) {
+    console.error(`error: --${name} is ${flags[name]}, expected a number from 0`);
+    process.exit(2);
+  }
+  return value;
+};
+const [steps, kills, seed, seconds] = ['steps', 'kills', 'seed', 'seconds'].map(number);
+
+/** V8 enlarges its young generation now and then, by megabytes at once; at its full size from the start, leaks show. */
+const STEADY_HEAP = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+
+/** Growth of resident memory that is none: of a full run by its slope, of a short one by its sum, as noise hides a slope. */
+const LIMIT_MB_PER_1000 = 1;
+const LIMIT_MB_SHORT = 16;
+
+const settings = (folder, more) => [
+  'data.path=phantom:breast,pairs=32',
+  'data.size=32',
+  'model.width=0.25',
+  'method.maps=[1,2,3]',
+  'method.patches=[2,2]',
+  'training.batchSize=8',
+  'training.threads=1',
+  `data.cacheFolder=${folder}/cache`,
+  ...more,
+];
+
+if (flags.memory !== undefined) await trainAndWatch(flags.memory, flags.folder);
+else await soak();
+
+async function soak() {
+  const folder = mkdtempSync(join(tmpdir(), 'anatomy-soak-'));
+  const rows = [['part', 'what', 'result', 'verdict']];
+  try {
+    if (steps > 0) for (const precision of ['fp32', 'bf16']) rows.push(...(await memory(precision, folder)));
+    if (kills > 0) rows.push(...(await killing(folder)));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  for (const row of rows)
+    console.log(
+      row
+        .map((text, i) => text.padEnd(widths[i]))
+        .join('  ')
+        .trimEnd(),
+    );
+  process.exitCode = rows.slice(1).every((row) => row[3] === 'ok') ? 0 : 1;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Memory
+
+async function memory(precision, folder) {
+  console.error(`memory: ${steps} steps in ${precision}`);
+  const asked = ['--memory', precision, '--folder', folder, '--steps', `${steps}`, '--seconds', `${seconds}`];
+  const { code, stdout } = await run(fileURLToPath(import.meta.url), asked, { nodeFlags: STEADY_HEAP });
+  if (code !== 0) return [['memory', precision, `ended with ${code}`, 'FAILED']];
+  const { outcome, done, tensors, points } = JSON.parse(stdout);
+  // Only --seconds may end it early.
+  if (outcome.kind === 'failed' || (outcome.kind === 'interrupted' && seconds === Number.POSITIVE_INFINITY)) {
+    const why = outcome.reason ?? outcome.signal;
+    return [['memory', precision, `${outcome.kind} at step ${outcome.step}: ${why}`, 'FAILED']];
+  }
+  const settled = points.filter(({ step }) => step >= done / 4);
+  const slope = slopeOf(settled.map(({ step, bytes }) => [step / 1000, bytes / 2 ** 20]));
+  const grown = (settled.at(-1).bytes - settled[0].bytes) / 2 ** 20;
+  const flat = done >= 1000 ? slope < LIMIT_MB_PER_1000 : grown < LIMIT_MB_SHORT;
+  const [least, most] = [Math.min(...tensors), Math.max(...tensors)];
+  const now = `${(settled.at(-1).bytes / 2 ** 20).toFixed(0)} MB`;
+  return [
+    [
+      'memory',
+      `${precision}, live tensors`,
+      `${least} to ${most} over ${done} steps`,
+      verdict(least === most),
+    ],
+    [
+      'memory',
+      `${precision}, resident`,
+      `${slope.toFixed(3)} MB per 1,000 steps (grown ${grown.toFixed(2)} MB, now ${now})`,
+      verdict(flat),
+    ],
+  ];
+}
+
+/** Runs in a process of its own: the real loop, with checkpoints and monitors; prints what it saw as JSON. */
+async function trainAndWatch(precision, folder) {
+  const [{ resolveConfig }, { openImages }, { buildMethod }, { train }, { monitor, planMonitors }] =
+    await Promise.all(
+      ['config/index', 'training/pretrain', 'training/build', 'training/loop', 'training/monitors'].map(
+        (name) => import(`../dist/${name}.js`),
+      ),
+    );
+  const [
+    { ImageLoader },
+    { Sgd },
+    { liveTensors, setThreads },
+    { MessageConsole },
+    { runPaths },
+    { fingerprint },
+  ] = await Promise.all(
+    [
+      'data/loader',
+      'optim/index',
+      'tensor/index',
+      'log/console',
+      'training/runFolder',
+      'training/checkpoint',
+    ].map((name) => import(`../dist/${name}.js`)),
+  );
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc');
+  const deadline = Date.now() + seconds * 1000;
+  const config = resolveConfig({ set: settings(folder, [`training.precision=${precision}`]) });
+  const quiet = new MessageConsole({ quiet: true });
+  setThreads(config.training.threads);
+  const { dataset, cache } = await openImages(config, quiet);
+  const method = buildMethod(config, dataset, 'cpu');
+  const loader = new ImageLoader(cache, 'cpu');
+  const all = dataset.samples.map((_, position) => position);
+  const labels = dataset.samples.map(({ label }) => Number(label === dataset.positive));
+  const subjects = dataset.samples.map(({ subject }) => subject);
+  const looked = planMonitors({
+    trained: all,
+    heldOut: [],
+    subjects,
+    labels,
+    pairs: 8,
+    neighbours: 3,
+    seed: 0,
+  });
+  const watch = {
+    encoderFor: () => method.encoderFor('a'),
+    modalities: ['a', 'b'],
+    loader,
+    size: config.data.size,
+  };
+  const every = Math.max(1, Math.floor(Math.min(10, steps / 20)));
+  const tensors = [];
+  const points = [];
+  const { training } = config;
+  const root = join(folder, precision);
+  mkdirSync(root, { recursive: true });
+  const outcome = await train({
+    method,
+    optimizer: new Sgd(method.parameters(), training),
+    loader,
+    plan: { indices: all, batchSize: training.batchSize, dropLast: false, seed: config.seed },
+    ids: cache.ids,
+    dataHash: cache.dataHash,
+    totalSteps: steps,
+    learningRate: training.learningRate,
+    schedule: training.schedule,
+    warmupSteps: 0,
+    precision,
+    device: 'cpu',
+    fingerprint: fingerprint('cpu', precision),
+    allowInexact: false,
+    checkpointEvery: 100,
+    keepCheckpoints: 2,
+    inspectEvery: every,
+    monitor: () => {
+      const found = monitor(looked, { ...watch, normalization: 'none', precision, device: 'cpu' });
+      // The loop looks after the first step, and then after every `every` steps.
+      const step = every === 1 ? points.length + 1 : Math.max(1, points.length * every);
+      collect();
+      tensors.push(liveTensors());
+      points.push({ step, bytes: process.memoryUsage.rss() });
+      if (Date.now() > deadline) process.kill(process.pid, 'SIGTERM'); // the loop then stops at its next safe point
+      return found;
+    },
+    paths: runPaths(root),
+    console: quiet,
+  });
+  // Velocities are made at the first step; after it nothing may come.
+  process.stdout.write(
+    JSON.stringify({ outcome, done: points.at(-1).step, tensors: tensors.slice(1), points }),
+  );
+}
+
+/** Least-squares slope of y over x. */
+function slopeOf(points) {
+  const mean = (i) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  let [covariance, variance] = [0, 0];
+  for (const [px, py] of points) {
+    covariance += (px - x) * (py - y);
+    variance += (px - x) ** 2;
+  }
+  return covariance / variance;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Kills
+
+async function killing(folder) {
+  const arguments_ = (out) => [
+    ...['-q', 'pretrain', '--out', join(folder, out), '--set'],
+    ...settings(folder, [
+      'training.steps=24',
+      'training.checkpointEvery=3',
+      'monitor.every=8',
+      'monitor.pairs=8',
+    ]),
+  ];
+  const began = Date.now();
+  const alone = await run(main, arguments_('alone'));
+  if (alone.code !== 0) return [['kills', 'left alone', `ended with ${alone.code}`, 'FAILED']];
+  const alonePrint = fingerprintOf(join(folder, 'alone'));
+  const whole = Date.now() - began;
+  const random = mulberry32(seed);
+  const started = Date.now();
+  const moments = [];
+  let [runs, different, failed, done] = [0, 0, 0, 0];
+  const finished = (code) => {
+    runs += 1;
+    if (code !== 0) failed += 1;
+    else if (fingerprintOf(join(folder, 'killed')) !== alonePrint) different += 1;
+    rmSync(join(folder, 'killed'), { recursive: true, force: true });
+  };
+  while (done < kills && Date.now() - started < seconds * 1000) {
+    const moment = random() * whole;
+    const { code, killed } = await run(main, arguments_('killed'), { moment });
+    if (!killed) {
+      finished(code); // it was done before; the next one starts a new run
+      continue;
+    }
+    done += 1;
+    moments.push(moment);
+    console.error(`kills: ${done} of ${kills}, after ${(moment / 1000).toFixed(2)} s`);
+  }
+  finished((await run(main, arguments_('killed'))).code);
+  const result = `${runs} finished runs, ${different} different, ${failed} failed, alone ${(whole / 1000).toFixed(1)} s`;
+  return [
+    ['kills', `${done} × kill −9, then resumed`, result, verdict(different + failed === 0 && runs > 0)],
+  ];
+}
+
+/** Everything that must be the same to the bit: weights, the last checkpoint's state, every logged number but the speed. */
+function fingerprintOf(folder) {
+  const hash = createHash('sha256');
+  hash.update(readFileSync(join(folder, 'encoder.safetensors')));
+  hash.update(readFileSync(join(folder, 'checkpoints', 'step-00000024.safetensors')));
+  for (const line of readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n')) {
+    const { pairsPerSecond: _, ...values } = JSON.parse(line);
+    hash.update(JSON.stringify(values));
+  }
+  return hash.digest('hex');
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+function verdict(good) {
+  return good ? 'ok' : 'FAILED';
+}
+
+/** Runs a script of Node; kills it after `moment` milliseconds where given. */
+function run(script, args, { moment, nodeFlags = [] } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...nodeFlags, script, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const timer = moment === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), moment);
+    let stdout = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, killed: signal === 'SIGKILL', stdout });
+    });
+  });
+}
+
+function mulberry32(start) {
+  let state = start >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

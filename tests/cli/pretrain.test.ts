@@ -1,0 +1,260 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readJsonLines } from '../../src/log/jsonLines.js';
+import { Random } from '../../src/tensor/index.js';
+import { writePairs } from '../training/tiny.js';
+
+/** The built program in processes of its own: signals, exit codes, streams. */
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const STEPS = 12;
+let folder: string;
+let manifest: string;
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+type Child = ReturnType<typeof spawn>;
+
+function anatomy(
+  args: readonly string[],
+  react: (child: Child) => void = () => {},
+  threads = '1',
+): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: folder,
+    // Passive: two threads that spin while they wait crawl on a machine whose cores are busy.
+    env: { ...process.env, OMP_NUM_THREADS: threads, OMP_WAIT_POLICY: 'passive', NO_COLOR: '1' },
+  });
+  const ended: Ended = { code: null, signal: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (text) => {
+    ended.stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    ended.stderr += text;
+  });
+  react(child);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ ...ended, code, signal }));
+  });
+}
+
+const settings = (...more: string[]) => [
+  '--set',
+  'data.size=32',
+  'model.width=0.25',
+  'method.maps=[1,2,3]',
+  'method.patches=[2,2]',
+  'training.batchSize=4',
+  'training.checkpointEvery=3',
+  'monitor.every=8',
+  'monitor.pairs=4',
+  `data.cacheFolder=${folder}/cache`,
+  ...more,
+];
+const pretrain = (out: string, ...more: string[]) => [
+  ...['pretrain', '--data', manifest, '--out', out, '--steps', `${STEPS}`],
+  ...settings(),
+  ...more,
+];
+
+/** What must be the same to the bit. */
+function result(out: string) {
+  const hash = createHash('sha256')
+    .update(readFileSync(join(folder, out, 'encoder.safetensors')))
+    .digest('hex');
+  const metrics = readJsonLines(join(folder, out, 'metrics.jsonl')).map(
+    ({ pairsPerSecond: _, ...line }) => line,
+  );
+  return { hash, metrics };
+}
+let alone: ReturnType<typeof result>;
+
+/** Calls `act` once the run has done so many steps. */
+const afterStep = (out: string, steps: number, act: (child: Child) => void) => (child: Child) => {
+  const file = join(folder, out, 'metrics.jsonl');
+  const timer = setInterval(() => {
+    if (!existsSync(file) || readFileSync(file, 'utf8').split('\n').length <= steps) return;
+    clearInterval(timer);
+    act(child);
+  }, 5);
+  child.on('close', () => clearInterval(timer));
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'anatomy-cli-'));
+  manifest = await writePairs(join(folder, 'data'));
+  const ended = await anatomy(pretrain('alone'));
+  expect(ended.stderr).toContain('finished: alone');
+  expect([ended.code, ended.stdout]).toEqual([0, '']); // stdout is for data, and there is none
+  alone = result('alone');
+  expect(alone.metrics).toHaveLength(STEPS);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('interrupted runs end as if they never were', () => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('%s: saved, exit %i, and the same command finishes', async (signal, code) => {
+    const out = signal.toLowerCase();
+    const stopped = await anatomy(
+      pretrain(out),
+      afterStep(out, 4, (child) => child.kill(signal)),
+    );
+    expect(stopped).toMatchObject({ code, signal: null, stdout: '' });
+    const step = Number(
+      new RegExp(`${signal}: saved after step (\\d+); the same command goes on`).exec(stopped.stderr)?.[1],
+    );
+    expect(step).toBeGreaterThanOrEqual(4);
+    expect(step).toBeLessThan(STEPS);
+    const saved = `step-${String(step).padStart(8, '0')}.json`;
+    expect(readdirSync(join(folder, out, 'checkpoints'))).toContain(saved);
+    const finished = await anatomy(pretrain(out));
+    expect(finished.stderr).toContain(`resuming after step ${step} of ${STEPS}`);
+    expect(finished.code).toBe(0);
+    expect(result(out)).toEqual(alone);
+  });
+
+  test('SIGKILL at three random moments', async () => {
+    const random = new Random(1, 'kill');
+    for (const steps of [1, 4, 7]) {
+      const delay = random.uniform(0, 150);
+      const react = afterStep('killed', steps + random.below(2), (child) => {
+        setTimeout(() => child.kill('SIGKILL'), delay);
+      });
+      const { signal, code } = await anatomy(pretrain('killed'), react);
+      expect([signal, code]).toEqual(['SIGKILL', null]);
+    }
+    expect((await anatomy(pretrain('killed'))).code).toBe(0);
+    expect(result('killed')).toEqual(alone);
+  });
+
+  test('a second SIGINT ends the process at once', async () => {
+    // A step of many seconds: only the native handler can end it.
+    const slow = ['pretrain', '--data', manifest, '--out', 'slow', '--steps', '2'];
+    const big = settings(
+      'model.width=1',
+      'data.size=224',
+      'training.batchSize=24',
+      'training.precision=fp32',
+    );
+    let second = 0;
+    const ended = await anatomy([...slow, ...big], (child) => {
+      const log = join(folder, 'slow', 'train.log');
+      const timer = setInterval(() => {
+        if (!existsSync(log)) return;
+        clearInterval(timer);
+        setTimeout(() => child.kill('SIGINT'), 300);
+        setTimeout(() => {
+          second = Date.now();
+          child.kill('SIGINT');
+        }, 900);
+      }, 5);
+      child.on('close', () => clearInterval(timer));
+    });
+    expect(second).toBeGreaterThan(0); // the first one did not end it
+    expect(ended).toMatchObject({ code: 130, signal: null });
+    expect(ended.stderr).not.toContain('saved after step');
+    expect(
+      existsSync(join(folder, 'slow', 'metrics.jsonl')) &&
+        readJsonLines(join(folder, 'slow', 'metrics.jsonl')),
+    ).toEqual([]);
+  });
+
+  test('1 and 2 threads differ in the last bits, so the other is refused', async () => {
+    const out = 'threads';
+    const stopped = await anatomy(
+      pretrain(out),
+      afterStep(out, 9, (child) => child.kill('SIGKILL')),
+    );
+    expect(stopped.signal).toBe('SIGKILL');
+    const refused = await anatomy(pretrain(out), undefined, '2');
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/not be exact to the bit \(threads: 1 → 2\).*--allow-inexact/);
+    const changed = await anatomy(pretrain(out, 'training.threads=2'));
+    expect(changed.code).toBe(2);
+    expect(changed.stderr).toContain('training.threads: null → 2');
+    const continued = await anatomy(pretrain(out, '--allow-inexact'), undefined, '2');
+    expect([continued.code, result(out).metrics.length]).toEqual([0, STEPS]);
+  });
+});
+
+describe('exit codes and streams', () => {
+  test('a finished run is left as it is; --json tells where it stands', async () => {
+    const ended = await anatomy([...pretrain('alone'), '--json']);
+    expect(ended.code).toBe(0);
+    expect(JSON.parse(ended.stdout)).toEqual({ run: 'alone', kind: 'finished', step: STEPS });
+    expect(ended.stderr).toContain('alone is finished; --overwrite would start it anew');
+    expect(result('alone')).toEqual(alone);
+  });
+
+  test('another config for the same folder is refused with the difference', async () => {
+    const ended = await anatomy([...pretrain('alone'), '--seed', '4']);
+    expect([ended.code, ended.stdout]).toEqual([2, '']);
+    expect(ended.stderr).toContain('seed: 0 → 4');
+  });
+
+  test('a mistyped flag or key is a usage error with the word that was meant', async () => {
+    const flag = await anatomy(['pretrain', '--recipee', 'authors']);
+    expect([flag.code, flag.stdout]).toEqual([2, '']);
+    expect(flag.stderr).toMatch(/unknown option '--recipee'.*Did you mean --recipe\?/s);
+    const key = await anatomy(['pretrain', '--data', manifest, '--out', 'x', '--set', 'training.stesp=3']);
+    expect([key.code, key.stdout]).toEqual([2, '']);
+    expect(key.stderr).toContain('unknown key training.stesp; did you mean training.steps?');
+    expect(key.stderr).not.toMatch(/\n {4}at /);
+    const out = await anatomy(['pretrain', '--data', manifest]);
+    expect([out.code, out.stderr]).toEqual([2, expect.stringContaining('--out is missing')]);
+    expect(existsSync(join(folder, 'x'))).toBe(false);
+  });
+
+  test('a bad manifest is exit 3 with file and line, and leaves no run', async () => {
+    const bad = join(folder, 'bad');
+    mkdirSync(bad);
+    writeFileSync(
+      join(bad, 'pairs.csv'),
+      'id,subject,a,b\np0,s0,../data/images/a0.png,../data/images/b0.png\np1,s1,gone.png,gone.png\n',
+    );
+    const ended = await anatomy(['pretrain', '--data', 'bad/pairs.csv', '--out', 'none', ...settings()]);
+    expect([ended.code, ended.stdout]).toEqual([3, '']);
+    expect(ended.stderr).toMatch(/bad\/pairs\.csv:3\b.*gone\.png/s);
+    expect(existsSync(join(folder, 'none'))).toBe(false);
+  });
+
+  test('--dry-run says steps, time and memory, and writes no run', async () => {
+    const args = ['pretrain', '--data', manifest, ...settings('training.epochs=5')];
+    const ended = await anatomy([...args, '--dry-run', '--json', '--out', 'dry']);
+    expect(ended.code).toBe(0);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ pairs: 24, steps: 30, stepsPerEpoch: 6, device: 'cpu' });
+    const plan = JSON.parse(ended.stdout);
+    expect(plan.secondsInAll).toBeCloseTo(30 * plan.secondsPerStep, 10);
+    expect(plan.peakMemoryBytes).toBeGreaterThan(2 ** 25);
+    expect(existsSync(join(folder, 'dry'))).toBe(false);
+  });
+
+  test('a loss that is not finite is exit 1, told without a stack', async () => {
+    const explode = 'training.schedule={kind: multistep, milestones: [4], gamma: 1e20, unit: step}';
+    const ended = await anatomy([...pretrain('nan', explode), '--json']);
+    expect(ended.code).toBe(1);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ run: 'nan', kind: 'failed' });
+    expect(ended.stderr).toMatch(/step \d+: .*The last good checkpoint is kept/);
+    expect(ended.stderr).not.toMatch(/\n {4}at /);
+    expect(existsSync(join(folder, 'nan', 'failure.json'))).toBe(true);
+  });
+});

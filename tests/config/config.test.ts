@@ -1,0 +1,283 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import {
+  type Config,
+  configDifferences,
+  formatConfig,
+  readConfig,
+  resolveConfig,
+} from '../../src/config/index.js';
+import { UsageError } from '../../src/errors.js';
+
+function file(text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'anatomy-config-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'config.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+/** What a resolution throws. */
+function refusal(sources: Parameters<typeof resolveConfig>[0]): string {
+  try {
+    resolveConfig(sources);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message;
+  }
+  throw new Error('nothing was refused');
+}
+const setting = (...set: string[]) => refusal({ set });
+
+describe('recipes are the table of DESIGN §3', () => {
+  const paper = {
+    method: {
+      name: 'anatomy',
+      alpha: 3,
+      consistencyWeight: 1,
+      tau: 0.07,
+      maps: [1, 2, 3, 4],
+      patches: [4, 4],
+      windows: 'floor',
+      normalize: 'patch',
+      distance: 'mse',
+      reduction: 'mean',
+      positive: 'once',
+      crossModal: 'both-directions',
+    },
+    augment: {
+      crop: { scale: [0.5, 1], ratio: [3 / 4, 4 / 3] },
+      flip: 0.5,
+      jitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05, probability: 1 },
+      grayscale: 0,
+      blur: null,
+      geometry: 'independent',
+    },
+    model: { backbone: 'vgg16_bn', width: 1, embeddingSize: 500, initFrom: null },
+    data: { size: 224, normalize: 'none' },
+    training: {
+      learningRate: 0.03,
+      momentum: 0.9,
+      weightDecay: 1e-4,
+      nesterov: false,
+      batchSize: 128,
+      schedule: { kind: 'cosine', minimum: 0 },
+      warmupSteps: 0,
+      steps: null,
+    },
+  };
+
+  test.each([
+    ['paper-us-swe', 200],
+    ['paper-fundus-ffa', 2000],
+    ['recommended', 200],
+  ])('%s', (recipe, epochs) => {
+    const config = resolveConfig({ recipe });
+    expect(config).toMatchObject({ ...paper, recipe });
+    expect(config.training.epochs).toBe(epochs);
+  });
+
+  test('authors', () => {
+    const config = resolveConfig({ recipe: 'authors' });
+    expect(config).toMatchObject({
+      recipe: 'authors',
+      data: { normalize: 'none', colourCoded: [] },
+      model: { backbone: 'vgg16_bn', width: 0.25, headInput: 'map', embeddingSize: 500 },
+      method: {
+        alpha: 3,
+        tau: 0.07,
+        windows: 'adaptive',
+        normalize: 'pixel',
+        distance: 'frobenius',
+        reduction: 'sum',
+        positive: 'twice',
+        crossModal: 'clean-and-augmented',
+      },
+      augment: {
+        crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] },
+        flip: 0.5,
+        jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.4, probability: 1 },
+        grayscale: 0.2,
+        blur: null,
+        geometry: 'independent',
+      },
+      training: { learningRate: 0.03, momentum: 0, weightDecay: 0, epochs: 200 },
+    });
+    expect(config.training.schedule).toEqual({
+      kind: 'multistep',
+      milestones: [10, 30, 50, 70],
+      gamma: 0.5,
+      unit: 'step',
+    });
+  });
+
+  test('an unknown one names the known and the nearest', () => {
+    const message = refusal({ recipe: 'author' });
+    expect(message).toMatch(/recipe is "author", expected one of paper-us-swe, .*did you mean authors\?/);
+    expect(refusal({ recipe: 'constructor' })).toContain('recipe is "constructor"');
+  });
+});
+
+describe('precedence', () => {
+  test('defaults < recipe < file < --set < flags', () => {
+    const path = file('training:\n  momentum: 0.5\n  weightDecay: 0.5\n  batchSize: 5\nseed: 5\n');
+    const { training, seed, model } = resolveConfig({
+      recipe: 'authors',
+      file: path,
+      set: ['training.weightDecay=0.6', 'seed=6', 'training.batchSize=6'],
+      flags: { seed: 7, 'training.steps': undefined },
+    });
+    expect(model.width).toBe(0.25); // recipe over default
+    expect(training.momentum).toBe(0.5); // file over recipe
+    expect([training.weightDecay, training.batchSize]).toEqual([0.6, 6]); // --set over file
+    expect(seed).toBe(7); // flag over --set
+    expect([training.learningRate, training.steps]).toEqual([0.03, null]); // untouched default; a flag not given
+  });
+
+  test('the last --set wins; a recipe may be named in a file, by --set, or by a flag', () => {
+    expect(resolveConfig({ set: ['seed=1', 'seed=2'] }).seed).toBe(2);
+    const path = file('recipe: paper-fundus-ffa\n');
+    expect(resolveConfig({ file: path }).training.epochs).toBe(2000);
+    expect(resolveConfig({ file: path, set: ['recipe=authors'] }).model.width).toBe(0.25);
+    expect(resolveConfig({ file: path, set: ['recipe=authors'], recipe: 'paper-us-swe' })).toMatchObject({
+      recipe: 'paper-us-swe',
+      model: { width: 1 },
+      training: { epochs: 200 },
+    });
+  });
+
+  test('a schedule is replaced whole, by a file as by --set', () => {
+    const path = file('training:\n  schedule: {kind: multistep, milestones: [3], gamma: 0.1, unit: epoch}\n');
+    expect(resolveConfig({ file: path }).training.schedule).toEqual({
+      kind: 'multistep',
+      milestones: [3],
+      gamma: 0.1,
+      unit: 'epoch',
+    });
+    expect(
+      resolveConfig({ recipe: 'authors', set: ['training.schedule.kind=constant'] }).training.schedule,
+    ).toEqual({
+      kind: 'constant',
+    });
+    const gentler = resolveConfig({ recipe: 'authors', set: ['training.schedule.gamma=0.9'] }).training
+      .schedule;
+    expect(gentler).toMatchObject({ kind: 'multistep', milestones: [10, 30, 50, 70], gamma: 0.9 });
+  });
+
+  test('augment=NAME stands for all of its settings, and single ones may follow', () => {
+    const { augment } = resolveConfig({ recipe: 'authors', set: ['augment=simclr', 'augment.flip=0'] });
+    expect(augment).toEqual({
+      crop: { scale: [0.08, 1], ratio: [3 / 4, 4 / 3] },
+      flip: 0,
+      jitter: { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2, probability: 0.8 },
+      grayscale: 0.2,
+      grayscaleFirst: false,
+      blur: { probability: 0.5, sigma: [0.1, 2] },
+      geometry: 'independent',
+    });
+    expect(resolveConfig({ file: file('augment: authors\n') }).augment.grayscale).toBe(0.2);
+    expect(setting('augment=simclear')).toMatch(/augment is simclear.*did you mean simclr\?/);
+  });
+
+  test('column names are added one by one', () => {
+    const { data } = resolveConfig({ set: ['data.columns.a=flair', 'data.columns.b=t1'] });
+    expect(data.columns).toEqual({ a: 'flair', b: 't1' });
+  });
+
+  test('one resolution leaves the next alone', () => {
+    const first = resolveConfig({ set: ['augment=simclr', 'training.steps=5'] }) as Config;
+    (first.method.maps as number[]).push(0);
+    expect(resolveConfig({})).toMatchObject({ method: { maps: [1, 2, 3, 4] }, training: { steps: null } });
+    expect(resolveConfig({}).augment.blur).toBeNull();
+  });
+});
+
+describe('errors name the key, its value and what was expected', () => {
+  test.each([
+    ['training.learningrate=1', 'unknown key training.learningrate; did you mean training.learningRate?'],
+    ['learningRate=1', 'unknown key learningRate; did you mean training.learningRate?'],
+    ['trainin.steps=1', 'unknown key trainin; did you mean training?'],
+    ['augment.blur.sgma=1', 'unknown key augment.blur.sgma; did you mean augment.blur.sigma?'],
+    ['training.schedule.milestone=3', 'did you mean training.schedule.milestones?'],
+    ['qqqq=1', 'unknown key qqqq'],
+    ['model.width=0.3', 'model.width is 0.3: expected one of 1|0.5|0.25'],
+    ['model.backbone=resnet', 'model.backbone is "resnet": expected one of "vgg16"|"vgg16_bn"'],
+    ['data.fold=x', 'data.fold is "x": expected a fold number from 0, all or none'],
+    ['method.patches=[2]', 'method.patches is [2]: expected [rows, columns] or one such pair for each map'],
+    ['method.maps=[1,1]', 'method.maps is [1,1]: expected each map once'],
+    ['training.device=gpu', 'training.device is "gpu": expected auto, cpu, cuda or cuda:N'],
+    ['training.batchSize=0', 'training.batchSize is 0: Too small: expected number to be >=1'],
+    ['training.steps=1.5', 'training.steps is 1.5: expected int'],
+    ['training.schedule={kind: multistep}', 'training.schedule.gamma is missing: expected number'],
+    ['training.schedule.kind=linear', `"linear": Invalid discriminator value. Expected 'constant'`],
+    ['augment.crop.scale=[0.9,0.5]', 'augment.crop.scale is [0.9, 0.5]'],
+    ['seed', '--set seed: expected key=value, such as --set training.steps=600'],
+    ['=3', '--set =3: expected key=value'],
+    ['seed=[1', '--set seed=[1: '],
+    ['seed.x=1', '--set seed.x: seed is a value, not a group of settings'],
+  ])('%s', (text, expected) => {
+    expect(setting(text)).toContain(expected);
+  });
+
+  test('no weight at all', () => {
+    expect(setting('method.alpha=0', 'method.consistencyWeight=0')).toContain(
+      'expected alpha or consistencyWeight above 0',
+    );
+  });
+
+  test('several at once, all listed', () => {
+    expect(setting('seed=-1', 'model.width=3').split('\n')).toHaveLength(2);
+  });
+
+  test('YAML errors come with file, line and column', () => {
+    const path = file('seed: 1\ntraining:\n  steps: [1\nmodel: 2\n');
+    const message = refusal({ file: path });
+    expect(message).toContain(path);
+    expect(message).toMatch(/at line 4, column 1/);
+    expect(refusal({ file: file('seed: 1\nseed: 2\n') })).toMatch(/line 2/);
+    expect(refusal({ file: file('- 1\n') })).toContain('expected settings such as "seed: 1"');
+    expect(refusal({ file: '/nowhere/config.yaml' })).toMatch(
+      /\/nowhere\/config.yaml: cannot be read \(ENOENT\)/,
+    );
+    expect(refusal({ file: file('model:\n  with: 1\n') })).toContain(
+      'unknown key model.with; did you mean model.width?',
+    );
+  });
+
+  test('an empty file changes nothing', () => {
+    expect(resolveConfig({ file: file('# nothing yet\n') })).toEqual(resolveConfig({}));
+  });
+});
+
+describe('stored configs', () => {
+  test.each(['paper-us-swe', 'authors'])('%s survives formatConfig and readConfig', (recipe) => {
+    const config = resolveConfig({
+      recipe,
+      set: [
+        'augment=simclr',
+        'data.columns.a="no: 1"',
+        'data.positive="1"',
+        'method.patches=[[1,2],[2,2],[4,4],[8,8]]',
+      ],
+    });
+    expect(readConfig(file(formatConfig(config)))).toEqual(config);
+  });
+
+  test('an incomplete one is refused: nothing is left to defaults', () => {
+    expect(() => readConfig(file('seed: 1\n'))).toThrow(/data is missing/);
+  });
+
+  test('differences, by key', () => {
+    const before = resolveConfig({});
+    const after = resolveConfig({ set: ['seed=1', 'training.schedule={kind: constant}', 'method.maps=[1]'] });
+    expect(configDifferences(before, after)).toEqual([
+      'seed: 0 → 1',
+      'method.maps: [1,2,3,4] → [1]',
+      'training.schedule.kind: "cosine" → "constant"',
+      'training.schedule.minimum: 0 → absent',
+    ]);
+    expect(configDifferences(before, resolveConfig({}))).toEqual([]);
+  });
+});

@@ -1,0 +1,15 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+
+const script = fileURLToPath(new URL('../bench/soak.mjs', import.meta.url));
+
+// The kills have their own test in tests/cli/pretrain.test.ts; `npm run soak` does many more of both.
+test('a short soak: live tensors stay constant and memory does not grow', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [script, '--steps', '100', '--kills', '0']);
+  const rows = stdout.trim().split('\n').slice(1);
+  expect(rows).toHaveLength(4);
+  for (const row of rows) expect(row).toMatch(/ok$/);
+  expect(rows[0]).toMatch(/fp32, live tensors +(\d+) to \1 over 100 steps/);
+});

@@ -1,0 +1,186 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/errors.js';
+import { exportEncoder, importEncoder } from '../../src/export/encoder.js';
+import { readSafetensors, writeSafetensors } from '../../src/export/safetensors.js';
+import { saveState } from '../../src/export/stateFile.js';
+import type { Encoder } from '../../src/nn/index.js';
+import { stateDict } from '../../src/nn/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { buildEncoder, checkMaps, pairOf } from '../../src/training/build.js';
+import {
+  numbers,
+  pictures,
+  temporaryFolder,
+  tinyBatch,
+  tinyConfig,
+  tinyMethod,
+  withOneThread,
+} from './tiny.js';
+
+withOneThread();
+
+const file = () => join(temporaryFolder(), 'weights.safetensors');
+
+/** An encoder whose running statistics and weights are no longer the initial ones. */
+function trained(): Encoder {
+  const method = tinyMethod(tinyConfig('seed=5'));
+  tidy(() => {
+    const { perPair } = method.forward(method.views(tinyBatch(4)));
+    perPair.consistency!.value.item();
+  });
+  return method.encoderFor('a');
+}
+
+const output = (encoder: Encoder) =>
+  tidy(() => {
+    const { maps, embedding } = noGrad(() =>
+      encoder.forward(pictures(2, 3, 'x').div(255).narrow(2, 0, 32).narrow(3, 0, 32)),
+    );
+    return [...maps, embedding].map(numbers);
+  });
+
+describe('encoder files', () => {
+  test('export and import give the same outputs to the bit, by init-from too', () => {
+    const path = file();
+    const encoder = trained();
+    exportEncoder(path, encoder, { note: 'x' });
+    expect(readSafetensors(path).metadata).toEqual({ format: 'pt', note: 'x' });
+    const other = tinyMethod(tinyConfig('seed=6')).encoderFor('a');
+    expect(output(other)).not.toEqual(output(encoder));
+    expect(importEncoder(path, other).sort()).toEqual([...stateDict(encoder).keys()].sort());
+    expect(output(other)).toEqual(output(encoder));
+    const built = tinyMethod(tinyConfig(`model.initFrom=${path}`));
+    expect(output(built.encoderFor('a'))).toEqual(output(encoder));
+    for (const parameter of built.parameters().values()) expect(parameter.requiresGrad).toBe(true);
+    expect(built.parameters().get('features.3.weight')!.memoryFormat).toBe('channelsLast');
+  });
+
+  test('a file like torchvision’s: features.* are taken, classifier.* is left out, the head stays', () => {
+    const path = file();
+    const encoder = trained();
+    const head = numbers(stateDict(encoder).get('head.weight')!);
+    tidy(() => {
+      const state = new Map<string, Tensor>();
+      for (const [name, value] of stateDict(encoder)) {
+        // Old files have no counters.
+        if (!name.startsWith('head.') && !name.endsWith('num_batches_tracked')) {
+          state.set(name, value.dtype === 'f32' ? value.detach().mul(0.5) : value);
+        }
+      }
+      state.set('classifier.0.weight', tensor([1, 2, 3]));
+      state.set('classifier.6.bias', tensor([1]));
+      saveState(path, state);
+    });
+    const before = numbers(stateDict(encoder).get('features.0.weight')!);
+    const taken = importEncoder(path, encoder);
+    expect(taken).toHaveLength(13 * 6); // weight and bias of convolution and norm, and the norm's statistics
+    expect(taken.every((name) => name.startsWith('features.'))).toBe(true);
+    expect(numbers(stateDict(encoder).get('features.0.weight')!)).toEqual(before.map((value) => value / 2));
+    expect(numbers(stateDict(encoder).get('head.weight')!)).toEqual(head);
+  });
+
+  test('half-precision files are widened', () => {
+    const path = file();
+    const encoder = trained();
+    const entries = readFirst(encoder);
+    tidy(() => {
+      const state = readSafetensorsOf(encoder, path);
+      const { data, shape } = state.get('features.0.bias')!;
+      expect(data.byteLength).toBe(4 * shape[0]!);
+      const bf16 = Uint8Array.from(Array.from({ length: shape[0]! }, () => [0x80, 0x3f]).flat()); // 1.0
+      writeSafetensors(
+        path,
+        new Map([...state, ['features.0.bias', { dtype: 'BF16' as const, shape, data: bf16 }]]),
+      );
+    });
+    importEncoder(path, encoder);
+    expect(numbers(stateDict(encoder).get('features.0.bias')!)).toEqual(entries.map(() => 1));
+  });
+
+  test('what does not fit is refused and nothing is changed', () => {
+    const encoder = trained();
+    const before = numbers(stateDict(encoder).get('features.0.weight')!);
+    const attempt = (state: Map<string, Tensor>) => {
+      const path = file();
+      saveState(path, state);
+      return () => importEncoder(path, encoder);
+    };
+    tidy(() => {
+      const own = new Map([...stateDict(encoder)]);
+      expect(attempt(new Map([['conv1.weight', tensor([1])]]))).toThrow(
+        /has no features\.0\.weight .*it holds conv1\.weight, …\)\. Expected torchvision’s names features\.\* for vgg16_bn/,
+      );
+      expect(attempt(new Map([...own, ['features.0.weight', tensor([1, 2])]]))).toThrow(
+        /features\.0\.weight has shape \[2\], expected \[16,3,3,3\]/,
+      );
+      expect(attempt(new Map([...own, ['extra', tensor([1])]]))).toThrow(/extra is unknown/);
+      const plain = tinyMethod(tinyConfig('model.backbone=vgg16')).encoderFor('a');
+      expect(attempt(new Map([...stateDict(plain)]))).toThrow(/backbone tensors are missing/);
+      const path = file();
+      writeSafetensors(
+        path,
+        new Map([['features.0.weight', { dtype: 'U8', shape: [1], data: new Uint8Array(1) }]]),
+      );
+      expect(() => importEncoder(path, encoder)).toThrow(/features\.0\.weight is U8, expected F32/);
+    });
+    expect(numbers(stateDict(encoder).get('features.0.weight')!)).toEqual(before);
+    expect(() =>
+      saveState(file(), new Map([['x', tidy(() => tensor([1], [1], { dtype: 'bf16' }))]])),
+    ).toThrow(/x is bf16, expected f32, f64 or i64/);
+  });
+});
+
+function readFirst(encoder: Encoder): number[] {
+  return numbers(stateDict(encoder).get('features.0.bias')!);
+}
+
+function readSafetensorsOf(encoder: Encoder, path: string) {
+  exportEncoder(path, encoder);
+  return readSafetensors(path).tensors;
+}
+
+describe('buildEncoder', () => {
+  test('initial weights are a function of the seed', () => {
+    const weights = (seed: number) => {
+      const encoder = buildEncoder(tinyConfig(`seed=${seed}`), 'cpu');
+      const found = numbers(stateDict(encoder).get('features.0.weight')!);
+      for (const value of stateDict(encoder).values()) value.dispose();
+      return found;
+    };
+    expect(weights(1)).toEqual(weights(1));
+    expect(weights(1)).not.toEqual(weights(2));
+  });
+});
+
+describe('what does not fit the data', () => {
+  test('a grid finer than its map names the smallest size that works', () => {
+    const at =
+      (...set: string[]) =>
+      () =>
+        checkMaps(tinyConfig(...set));
+    expect(at('method.maps=[4]', 'method.patches=[4,4]')).toThrow(
+      /4×4 on map 4, which is 2×2 at data.size 32; use data.size 64 or more/,
+    );
+    expect(at('method.maps=[1,4]', 'method.patches=[[8,8],[8,8]]')).toThrow(/8×8 on map 4.*data.size 128/);
+    expect(at('method.maps=[1,2]', 'method.patches=[[8,8]]')).toThrow(/1 grids for 2 maps/);
+    expect(at('method.maps=[1,4]', 'method.patches=[[8,8],[2,2]]')).not.toThrow();
+    // The size named is the smallest: it works, and 32 less does not.
+    expect(at('data.size=64', 'method.maps=[4]', 'method.patches=[4,4]')).not.toThrow();
+  });
+
+  test('the method needs two modalities', () => {
+    expect(pairOf(['us', 'swe'])).toEqual(['us', 'swe']);
+    expect(() => pairOf(['us'])).toThrow(UsageError);
+    expect(() => pairOf(['a', 'b', 'c'])).toThrow(/3 modalities \(a, b, c\)/);
+  });
+});
+
+test('an encoder refuses images of another size', () => {
+  const encoder = trained();
+  tidy(() =>
+    expect(() => encoder.forward(ops.full([1, 3, 64, 64], 0, null, null, null))).toThrow(
+      /expected \[B, 3, 32, 32\]/,
+    ),
+  );
+});

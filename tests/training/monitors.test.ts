@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loader.js';
+import { planMonitors } from '../../src/training/monitors.js';
+import { warnOfCollapse } from '../../src/training/pretrain.js';
+
+describe('planMonitors', () => {
+  const subjectsOf = (positions: readonly number[], subjects: readonly string[]) =>
+    new Set(positions.map((position) => subjects[position]!));
+
+  test('never lets a subject vote for itself, held-out pairs or not, folds by subject or not', () => {
+    const drawn = fc.record({
+      subjects: fc.array(fc.nat(6).map(String), { minLength: 2, maxLength: 40 }),
+      heldOut: fc.uniqueArray(fc.nat(39), { maxLength: 20 }),
+      pairs: fc.integer({ min: 2, max: 30 }),
+      seed: fc.nat(9),
+    });
+    fc.assert(
+      fc.property(drawn, ({ subjects, heldOut, pairs, seed }) => {
+        const kept = heldOut.filter((position) => position < subjects.length);
+        const trained = subjects
+          .map((_, position) => position)
+          .filter((position) => !kept.includes(position));
+        const plan = planMonitors({ trained, heldOut: kept, subjects, pairs, neighbours: 3, seed });
+        const asked = subjectsOf(plan.queries, subjects);
+        for (const voter of subjectsOf(plan.references, subjects)) expect(asked).not.toContain(voter);
+        for (const voter of plan.references) expect(trained).toContain(voter);
+        expect(plan.queries.length).toBeLessThanOrEqual(pairs);
+        expect(new Set(plan.queries).size).toBe(plan.queries.length);
+        const from = kept.length > 1 ? kept : trained;
+        for (const query of plan.queries) expect(from).toContain(query);
+      }),
+      { seed: 7, numRuns: 200 },
+    );
+  });
+
+  test('looks at held-out pairs where there are any, chosen by the seed', () => {
+    const subjects = Array.from({ length: 40 }, (_, position) => `s${position}`);
+    const [heldOut, trained] = [[...subjects.keys()].slice(0, 10), [...subjects.keys()].slice(10)];
+    const plan = (seed: number) =>
+      planMonitors({
+        trained,
+        heldOut,
+        subjects,
+        pairs: 5,
+        neighbours: 3,
+        seed,
+        labels: subjects.map(() => 1),
+      });
+    expect(plan(1)).toEqual(plan(1));
+    expect(plan(1).queries).not.toEqual(plan(2).queries);
+    expect(plan(1).queries.every((position) => heldOut.includes(position))).toBe(true);
+    expect([plan(1).queries.length, plan(1).references.length]).toEqual([5, 10]);
+  });
+
+  test('one subject alone: no one may vote', () => {
+    const plan = planMonitors({
+      trained: [0, 1, 2],
+      heldOut: [],
+      subjects: ['s', 's', 's'],
+      pairs: 5,
+      neighbours: 3,
+      seed: 0,
+    });
+    expect([plan.queries, plan.references]).toEqual([[0, 1, 2], []]);
+  });
+});
+
+describe('the collapse warning', () => {
+  test('comes once for each modality, at the second low look in a row', () => {
+    const said: string[] = [];
+    const collapsed = new Map<string, number>();
+    const looks = [0.001, 0.5, 0.001, 0.002, 0.001, 0.5, 0.001, 0.001];
+    const after = looks.map((value) => {
+      const found = { 'featureDeviation/us': value, 'featureDeviation/swe': 0.3, alignment: 0 };
+      warnOfCollapse(found, collapsed, { warn: (text) => void said.push(text) });
+      return said.length;
+    });
+    expect(after).toEqual([0, 0, 0, 1, 1, 1, 1, 1]);
+    expect(said[0]).toMatch(/embeddings of us have collapsed: their deviation is 0\.0020/);
+  });
+});
+
+describe('batchAt', () => {
+  const plan = (more: Partial<BatchPlan> = {}): BatchPlan => ({
+    indices: [3, 5, 7, 11, 13, 17, 19],
+    batchSize: 3,
+    dropLast: false,
+    seed: 1,
+    ...more,
+  });
+  const epochOf = (one: BatchPlan, epoch: number) => {
+    const steps = stepsPerEpoch(one);
+    return Array.from({ length: steps }, (_, i) => batchAt(one, epoch * steps + i));
+  };
+
+  test('every sample once an epoch, in an order of its own', () => {
+    const orders = [0, 1, 2].map((epoch) => {
+      const batches = epochOf(plan(), epoch);
+      expect(batches.map(({ indices }) => indices.length)).toEqual([3, 3, 1]);
+      expect(batches.every((batch) => batch.epoch === epoch)).toBe(true);
+      return batches.flatMap(({ indices }) => indices);
+    });
+    for (const order of orders) expect([...order].sort((a, b) => a - b)).toEqual([...plan().indices]);
+    expect(new Set(orders.map(String)).size).toBe(3);
+    expect(epochOf(plan({ seed: 2 }), 0)).not.toEqual(epochOf(plan(), 0));
+  });
+
+  test('dropLast leaves out the rest, but never the only batch', () => {
+    const batches = epochOf(plan({ dropLast: true }), 0);
+    expect(batches.map(({ indices }) => indices.length)).toEqual([3, 3]);
+    const large = plan({ dropLast: true, batchSize: 100 });
+    expect(stepsPerEpoch(large)).toBe(1);
+    expect(epochOf(large, 4)[0]!.indices).toHaveLength(7);
+  });
+});

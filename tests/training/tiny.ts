@@ -1,0 +1,136 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { type Config, resolveConfig } from '../../src/config/index.js';
+import { MessageConsole } from '../../src/log/console.js';
+import type { Batch, Method } from '../../src/methods/index.js';
+import { Random, setThreads, type Tensor, tensor, threads } from '../../src/tensor/index.js';
+import { buildMethod } from '../../src/training/build.js';
+import { Capture } from '../log/capture.js';
+
+/** The smallest network that does everything: VGG16-BN ¼ at 32², three of its maps. */
+export const TINY = [
+  'data.size=32',
+  'model.width=0.25',
+  'method.maps=[1,2,3]',
+  'method.patches=[2,2]',
+  'training.batchSize=8',
+  'training.precision=fp32',
+];
+
+export function tinyConfig(...set: string[]): Config {
+  return resolveConfig({ set: [...TINY, ...set] });
+}
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(name = 'anatomy-training-'): string {
+  const folder = mkdtempSync(join(tmpdir(), name));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export interface PairsOptions {
+  pairs?: number;
+  /** Pairs of one subject. */
+  perSubject?: number;
+  /** Changes the pixels of chosen pairs. */
+  salt?: (pair: number) => number;
+}
+
+/** PNG pairs of blobs, A gray and B in colour, with a manifest. @returns the manifest's path */
+export async function writePairs(
+  folder: string,
+  { pairs = 24, perSubject = 2, salt = () => 0 }: PairsOptions = {},
+): Promise<string> {
+  const side = 40;
+  mkdirSync(join(folder, 'images'), { recursive: true });
+  const lines = ['id,subject,a,b,label'];
+  const written = Array.from({ length: pairs }, async (_, pair) => {
+    const random = new Random('tiny', pair, salt(pair));
+    const [x, y, radius, tone] = [
+      random.below(side),
+      random.below(side),
+      4 + random.below(12),
+      random.below(200),
+    ];
+    const inside = (i: number) => ((i % side) - x) ** 2 + (Math.floor(i / side) - y) ** 2 < radius ** 2;
+    const noise = () => random.below(40);
+    const a = Uint8Array.from({ length: side * side }, (_, i) => (inside(i) ? 55 + tone : 0) + noise() * 0.9);
+    const b = new Uint8Array(side * side * 3);
+    for (let i = 0; i < side * side; i += 1)
+      b.set(inside(i) ? [noise(), 200, tone] : [tone, noise(), 90], 3 * i);
+    const raw = { width: side, height: side };
+    await sharp(a, { raw: { ...raw, channels: 1 } })
+      .png()
+      .toFile(join(folder, 'images', `a${pair}.png`));
+    await sharp(b, { raw: { ...raw, channels: 3 } })
+      .png()
+      .toFile(join(folder, 'images', `b${pair}.png`));
+  });
+  await Promise.all(written);
+  for (let pair = 0; pair < pairs; pair += 1) {
+    const subject = `patient-${Math.floor(pair / perSubject)}`;
+    lines.push(`pair-${pair},${subject},images/a${pair}.png,images/b${pair}.png,${pair % 3 === 0 ? 1 : 0}`);
+  }
+  const manifest = join(folder, 'manifest.csv');
+  writeFileSync(manifest, `${lines.join('\n')}\n`);
+  return manifest;
+}
+
+/** The method of a config with its initial weights; freed after the test. */
+export function tinyMethod(config: Config = tinyConfig(), colourCoded: string[] = []): Method {
+  const method = buildMethod(config, { modalities: ['a', 'b'], colourCoded }, 'cpu');
+  onTestFinished(() => method.dispose());
+  return method;
+}
+
+/** Pictures with some structure: [count, channels, 40, 40], the same for the same salt. */
+export function pictures(count: number, channels: number, salt: string): Tensor {
+  const side = 40;
+  const data = new Uint8Array(count * channels * side * side);
+  for (let image = 0; image < count; image += 1) {
+    for (let channel = 0; channel < channels; channel += 1) {
+      const random = new Random(salt, image, channel);
+      const [across, down, phase] = [
+        random.uniform(0.05, 0.6),
+        random.uniform(0.05, 0.6),
+        random.uniform(0, 6),
+      ];
+      for (let i = 0; i < side * side; i += 1) {
+        const wave = Math.sin(across * (i % side) + down * Math.floor(i / side) + phase);
+        data[((image * channels + channel) * side * side + i) | 0] = 127.5 + 120 * wave;
+      }
+    }
+  }
+  return tensor(data, [count, channels, side, side]);
+}
+
+/** A batch as the loader gives it. */
+export function tinyBatch(count = 4, channels: [a: number, b: number] = [1, 1], epoch = 0): Batch {
+  const ids = Array.from({ length: count }, (_, i) => `pair-${i}`);
+  return {
+    images: { a: pictures(count, channels[0], 'a'), b: pictures(count, channels[1], 'b') },
+    ids,
+    epoch,
+  };
+}
+
+/** A console that keeps what it is told. */
+export function listener(): { console: MessageConsole; text: () => string } {
+  const stream = new Capture(false);
+  return { console: new MessageConsole({ stream, verbose: true, environment: {} }), text: () => stream.text };
+}
+
+export const numbers = (x: Tensor): number[] => [...x.toArray()].map(Number);
+
+/** One thread for the tests of a file: small networks gain nothing by more, and beside other work they lose much. */
+export function withOneThread(): void {
+  let before = 1;
+  beforeAll(() => {
+    before = threads();
+    setThreads(1);
+  });
+  afterAll(() => setThreads(before));
+}
