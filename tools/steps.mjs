@@ -1,5 +1,6 @@
 // The steps from a clean clone to a command that runs. Each does only what is missing, so that the `pre` hooks cost a
 // fraction of a second afterwards.
+import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,12 +31,22 @@ async function takeSteps(follow) {
     child.on('exit', () => children.delete(child));
     follow(child);
   };
+  // First what needs no LibTorch: where that fails, `anatomy doctor` is there to say why.
+  if (!dependenciesInstalled(root)) await installDependencies(root, { log, started });
+  if (typeScriptState(root) !== 'built') await buildTypeScript(root, { log, started });
+  linkCommand();
   const triedFile = join(dirname(LOCK_FILE), 'packages.tried');
   const search = await ensureSystemPackages({ log, started, triedFile });
-  if (!dependenciesInstalled(root)) await installDependencies(root, { log, started });
   const { torch } = await buildNative({ search, log });
-  if (typeScriptState(root) !== 'built') await buildTypeScript(root, { log, started });
   log(`ready: Node ${process.versions.node}, LibTorch ${torch.version} (${torch.source}: ${torch.root})`);
+}
+
+/** npm links the commands of dependencies only; with this `npx anatomy` finds ours in a clone too. */
+function linkCommand() {
+  const link = join(root, 'node_modules/.bin/anatomy');
+  if (existsSync(link)) return;
+  rmSync(link, { force: true }); // one that leads nowhere
+  symlinkSync('../../dist/cli/main.js', link);
 }
 
 /** Takes the steps, one set-up of the checkout at a time; ends the process with the failure's exit code. */

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigSources } from '../config/index.js';
 
 /** Flags of every command that takes a config. */
@@ -12,6 +12,7 @@ export interface ConfigFlags {
   seed?: number;
   steps?: number;
   splits?: string;
+  initFrom?: string;
   fold?: number | 'all' | 'none';
 }
 
@@ -23,19 +24,22 @@ export function addConfigOptions(command: Command): Command {
     .option('--method <name>', 'pretraining method')
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
+    .option('--init-from <file>', 'safetensors weights to start from: torchvision’s names or ours')
     .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber)
     .option('--steps <n>', 'end after so many steps', wholeNumber)
     .option('--splits <file>', 'folds made by anatomy data split')
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
 }
 
-/** Numbers keep their text where they are none: the config's own check then names what was expected. */
 export function wholeNumber(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) : (text as unknown as number);
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.');
+  return Number(text);
 }
 
 function foldValue(text: string): number | 'all' | 'none' {
-  return wholeNumber(text) as number | 'all' | 'none';
+  if (text === 'all' || text === 'none') return text;
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a fold number from 0, all or none.');
+  return Number(text);
 }
 
 export function configSources(flags: ConfigFlags): ConfigSources {
@@ -50,6 +54,7 @@ export function configSources(flags: ConfigFlags): ConfigSources {
       'data.fold': flags.fold,
       'method.name': flags.method,
       'training.steps': flags.steps,
+      'model.initFrom': flags.initFrom,
       seed: flags.seed,
     },
   };

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { columnsOf } from './columns.js';
 import { addConfigOptions, type ConfigFlags, configSources, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 
@@ -31,7 +32,7 @@ export function registerData(program: Command): void {
       );
       const console = consoleOf(program);
       if (existsSync(flags.out)) throw new UsageError(`${flags.out} exists; choose another --out`);
-      const columns = columnsOf(flags.column ?? []);
+      const columns = await columnsOf(flags.column ?? []);
       const spec = { path: flags.data, pathB: flags.dataB, columns, positive: flags.positive };
       const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
       const splits = makeSplits(dataset, { folds: flags.folds, seed: flags.seed });
@@ -111,9 +112,4 @@ interface SplitFlags {
   column?: string[];
   positive?: string;
   json?: boolean;
-}
-
-/** `a=flair` → { a: 'flair' } */
-function columnsOf(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]));
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
+import { columnsOf } from './columns.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 
@@ -108,19 +109,6 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
   const saved = saveEvaluation(out ?? join(flags.run, 'evaluation'), result, { keepIds });
   process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
   console.success(`${saved.json} and ${saved.predictions}`);
-}
-
-/** `label=diagnosis` → { label: 'diagnosis' }; `b=null`: the data has no such modality. */
-async function columnsOf(pairs: readonly string[]): Promise<Record<string, string | null>> {
-  const { UsageError } = await import('../errors.js');
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [role, name] = pair.split(/=(.*)/s);
-      if (!role || !name)
-        throw new UsageError(`--column ${pair}: expected role=name, such as label=diagnosis`);
-      return [role, name === 'null' ? null : name];
-    }),
-  );
 }
 
 async function checkFlags(flags: Flags): Promise<void> {

@@ -44,7 +44,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
         process.stdout.write(
           flags.json
             ? `${JSON.stringify(plan)}\n`
-            : `${plan.pairs} pairs, ${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
+            : `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
                 `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
         );
         return;

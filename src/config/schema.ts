@@ -112,25 +112,30 @@ const schedule = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cosine'), minimum: z.number().min(0) }),
 ]);
 
-const training = z.strictObject({
-  epochs: z.int().min(1),
-  steps: z.int().min(1).nullable().describe('Ends the run after so many steps, whatever epochs says.'),
-  batchSize: z.int().min(1).describe('Pairs a step.'),
-  dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
-  learningRate: z.number().positive(),
-  momentum: z.number().min(0).lt(1),
-  weightDecay: z.number().min(0),
-  nesterov: z.boolean(),
-  schedule,
-  warmupSteps: z.int().min(0),
-  precision: z
-    .enum(['auto', 'fp32', 'bf16', 'fp16'])
-    .describe('auto: bf16 where the machine has it, else fp32.'),
-  device: z.string().regex(/^(auto|cpu|cuda|cuda:\d+)$/, 'expected auto, cpu, cuda or cuda:N'),
-  threads: z.int().min(1).nullable().describe('Null: LibTorch’s own choice.'),
-  checkpointEvery: z.int().min(1).describe('Steps between checkpoints.'),
-  keepCheckpoints: z.int().min(1),
-});
+const training = z
+  .strictObject({
+    epochs: z.int().min(1),
+    steps: z.int().min(1).nullable().describe('Ends the run after so many steps, whatever epochs says.'),
+    batchSize: z.int().min(1).describe('Pairs a step.'),
+    dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
+    learningRate: z.number().positive(),
+    momentum: z.number().min(0).lt(1),
+    weightDecay: z.number().min(0),
+    nesterov: z.boolean(),
+    schedule,
+    warmupSteps: z.int().min(0),
+    precision: z
+      .enum(['auto', 'fp32', 'bf16', 'fp16'])
+      .describe('auto: bf16 where the machine has it, else fp32.'),
+    device: z.string().regex(/^(auto|cpu|cuda|cuda:\d+)$/, 'expected auto, cpu, cuda or cuda:N'),
+    threads: z.int().min(1).nullable().describe('Null: LibTorch’s own choice.'),
+    checkpointEvery: z.int().min(1).describe('Steps between checkpoints.'),
+    keepCheckpoints: z.int().min(1),
+  })
+  .refine(({ nesterov, momentum }) => !nesterov || momentum > 0, {
+    path: ['nesterov'],
+    error: 'needs training.momentum above 0',
+  });
 
 const monitor = z.strictObject({
   every: z.int().min(1).describe('Steps between looks at the embeddings and the gradients.'),

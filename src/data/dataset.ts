@@ -23,6 +23,8 @@ export interface DatasetSpec {
 export interface OpenDatasetOptions {
   /** Told what was assumed where the data leaves something out. */
   onWarning?: (message: string) => void;
+  /** `optional`: where the positive class cannot be told, warn and leave it open instead of refusing. */
+  positive?: 'required' | 'optional';
 }
 
 /** Phantom families by name; a new one is a file in `phantoms/` and a line here. */
@@ -46,11 +48,17 @@ const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Pro
  */
 export async function openDataset(
   spec: DatasetSpec,
-  { onWarning }: OpenDatasetOptions = {},
+  { onWarning, positive = 'required' }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
   const dataset = await open(spec, onWarning);
   if (spec.positive === undefined && dataset.positive !== undefined) return dataset;
-  return { ...dataset, positive: positiveClass(dataset.samples, spec.positive) };
+  try {
+    return { ...dataset, positive: positiveClass(dataset.samples, spec.positive) };
+  } catch (error) {
+    if (positive === 'required' || spec.positive !== undefined || !(error instanceof DataError)) throw error;
+    onWarning?.(`${error.message} Until then no monitor looks at the labels.`);
+    return dataset;
+  }
 }
 
 async function open(spec: DatasetSpec, onWarning: OpenDatasetOptions['onWarning']): Promise<Dataset> {

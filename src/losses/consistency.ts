@@ -7,6 +7,7 @@
  *   L_C  = 1/|Q| Σ_{θ∈Q} L_SD^{(θ)}                                    (6)  over the maps given
  */
 import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { checkOneOf } from './options.js';
 
 export interface ConsistencyOptions {
   /** The grid [N^h, N^w] of every map, or one grid for each map. */
@@ -38,7 +39,16 @@ export function consistencyLoss(
   mapsB: readonly Tensor[],
   options: ConsistencyOptions = {},
 ): Tensor {
+  checkOneOf('consistencyLoss', options, {
+    windows: ['floor', 'adaptive'],
+    normalize: ['patch', 'pixel'],
+    distance: ['mse', 'frobenius'],
+    reduction: ['mean', 'sum'],
+  });
   const { reduction = 'mean', distance = 'mse' } = options;
+  if (!Array.isArray(mapsA) || !Array.isArray(mapsB)) {
+    throw new TensorError('consistencyLoss: expected two arrays of maps, one map for each layer');
+  }
   if (mapsA.length === 0 || mapsA.length !== mapsB.length) {
     throw new TensorError(
       `consistencyLoss: ${mapsA.length} maps of A and ${mapsB.length} of B, expected as many and at least one`,

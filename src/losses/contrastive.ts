@@ -2,7 +2,8 @@
  * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other modality,
  * among the batch.
  */
-import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { inFullPrecision, l2Normalize, ops, Tensor, TensorError } from '../tensor/index.js';
+import { checkOneOf } from './options.js';
 
 export interface InfoNceOptions {
   /** Temperature τ. */
@@ -28,7 +29,9 @@ export function infoNce(f: Tensor, g: Tensor, options: InfoNceOptions = {}): Ten
   );
 }
 
-function infoNceOfUnitRows(f: Tensor, g: Tensor, { tau = 0.07, positive = 'once' }: InfoNceOptions): Tensor {
+function infoNceOfUnitRows(f: Tensor, g: Tensor, options: InfoNceOptions): Tensor {
+  checkOneOf('contrastive loss', options, { positive: ['once', 'twice'] });
+  const { tau = 0.07, positive = 'once' } = options;
   if (!(tau > 0)) throw new TensorError(`infoNce: tau is ${tau}, expected a positive temperature`);
   const logits = f.matmul(g.t()).div(tau); // [N, N] cosine similarities over τ
   const positives = ops.diagonal(logits);
@@ -57,6 +60,7 @@ export interface PairEmbeddings {
  */
 export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalContrastiveOptions = {}): Tensor {
   const { a, b, aHat, bHat } = views;
+  checkOneOf('globalContrastiveLoss', options, { crossModal: ['both-directions', 'clean-and-augmented'] });
   const { crossModal = 'both-directions' } = options;
   checkRows({ a, b, aHat, bHat });
   return inFullPrecision([a, b, aHat, bHat], (...raw) => {
@@ -78,6 +82,9 @@ export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalCont
 }
 
 function checkRows(rows: Record<string, Tensor>): void {
+  const missing = Object.keys(rows).find((name) => !(rows[name] instanceof Tensor));
+  if (missing !== undefined)
+    throw new TensorError(`contrastive loss: ${missing} is missing, expected a tensor [N, d]`);
   const [[, first]] = Object.entries(rows) as [[string, Tensor]];
   for (const [name, { shape }] of Object.entries(rows)) {
     if (shape.length !== 2 || shape[0] === 0 || shape.join() !== first.shape.join()) {

@@ -38,7 +38,9 @@ export class Encoder implements Module {
 
   constructor({ backbone, size, headInput = 'pool', embeddingSize = 500, seed = 0 }: EncoderOptions) {
     if (!Number.isInteger(size) || size < 32 || size % 16 !== 0) {
-      throw new TensorError(`Encoder: size is ${size}, expected a multiple of 16, at least 32 (the last map is a sixteenth)`);
+      throw new TensorError(
+        `Encoder: size is ${size}, expected a multiple of 16, at least 32 (the last map is a sixteenth)`,
+      );
     }
     const channels = backbone.channels.at(-1)!;
     const side = headInput === 'map' ? size / 16 : headInput === 'pool' ? Math.floor(size / 32) : 1;

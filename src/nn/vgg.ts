@@ -51,7 +51,10 @@ export interface Backbone extends Module {
   forward(images: Tensor, options?: ForwardOptions): BackboneOutput;
 }
 
-/** @throws TensorError on an unknown width */
+/**
+ * A backbone with fresh weights. They come from `seed` alone, whatever `manualSeed` was given: the same seed, the same network.
+ * @throws TensorError on an unknown width
+ */
 export function vgg16({ width = 1, batchNorm = false, seed = 0 }: Vgg16Options = {}): Vgg16 {
   return new Vgg16(width, batchNorm, seed);
 }

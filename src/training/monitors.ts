@@ -76,7 +76,7 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
 };
 
 /**
- * `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed), `retrieval/A→B` and back on the
+ * `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed), `retrieval/A-to-B` and back on the
  * embeddings; `knnAuc/M` and of both on the pooled features.
  */
 export function monitor(
@@ -89,6 +89,10 @@ export function monitor(
   const [a, b] = queries.map(({ embedding, rows }) =>
     featureRows(embedding, rows, embedding.length / rows),
   ) as [Features, Features];
+  const broken = queries
+    .flatMap(({ embedding, features }) => [embedding, features])
+    .reduce((count, values) => count + values.filter((value) => !Number.isFinite(value)).length, 0);
+  if (broken > 0) return { nonFinite: broken };
   const [nameA, nameB] = modalities;
   const { aToB, bToA } = retrievalAtOne(a, b);
   const found: Record<string, number> = {
@@ -97,8 +101,8 @@ export function monitor(
     [`uniformity/${nameB}`]: uniformity(b),
     [`featureDeviation/${nameA}`]: featureDeviation(a) * Math.sqrt(a.columns),
     [`featureDeviation/${nameB}`]: featureDeviation(b) * Math.sqrt(b.columns),
-    [`retrieval/${nameA}→${nameB}`]: aToB,
-    [`retrieval/${nameB}→${nameA}`]: bToA,
+    [`retrieval/${nameA}-to-${nameB}`]: aToB,
+    [`retrieval/${nameB}-to-${nameA}`]: bToA,
   };
   return { ...found, ...knn(plan, queries, look, modalities) };
 }

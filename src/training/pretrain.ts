@@ -1,8 +1,8 @@
 /** From a config to a trained encoder: data, cache, method, loop. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { openImageCache } from '../data/cache.js';
+import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
@@ -18,7 +18,14 @@ import { fingerprint, latestCheckpoint } from './checkpoint.js';
 import { type LoopOutcome, train } from './loop.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
 import { resolveDevice, resolvePrecision } from './precision.js';
-import { checkRunFolder, openRunFolder, runPaths, writeFolds, writeProvenance } from './runFolder.js';
+import {
+  checkRunFolder,
+  openRunFolder,
+  published,
+  runPaths,
+  writeFolds,
+  writeProvenance,
+} from './runFolder.js';
 import { trainingStep } from './step.js';
 
 export interface PretrainOptions {
@@ -30,7 +37,12 @@ export interface PretrainOptions {
 
 /** Opens the config's data and decodes it into the cache, with a progress bar. */
 export async function openImages(config: Config, console: MessageConsole) {
-  const { data } = config;
+  const dataset = await openData(config, console);
+  return { dataset, cache: await openCache(config, dataset, console) };
+}
+
+/** Opens the config's data. Labels only serve a monitor here, so ones that cannot be used are no error. */
+async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
   if (data.path === null) {
     throw new UsageError(
       'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
@@ -39,18 +51,21 @@ export async function openImages(config: Config, console: MessageConsole) {
   const onWarning = (message: string) => console.warn(message);
   const { path, pathB, columns, positive } = data;
   const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
-  const dataset = await openDataset(spec, { onWarning });
+  return openDataset(spec, { onWarning, positive: 'optional' });
+}
+
+/** Decodes the data into the cache, with a progress bar. */
+async function openCache({ data }: Config, dataset: Dataset, console: MessageConsole): Promise<ImageCache> {
   let progress: Progress | undefined;
-  const cache = await openImageCache(dataset, {
+  return openImageCache(dataset, {
     size: data.cacheSize ?? 2 * data.size,
     root: data.cacheFolder ?? undefined,
-    onWarning,
+    onWarning: (message) => console.warn(message),
     onProgress: (done, total) => {
       progress ??= new Progress(total, console);
       progress.update(done);
     },
   }).finally(() => progress?.stop());
-  return { dataset, cache };
 }
 
 /**
@@ -64,7 +79,7 @@ export async function pretrain(config: Config, options: PretrainOptions): Promis
       `${options.out} holds a run of one encoder, and data.fold is all: one a fold; choose another --out`,
     );
   }
-  const { dataset } = await openImages(config, options.console);
+  const dataset = await openData(config, options.console);
   const { k } = await foldsOf(config, dataset);
   let outcome: LoopOutcome | undefined;
   for (let fold = 0; fold < k; fold += 1) {
@@ -97,7 +112,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
   try {
     // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
     openRunFolder(out, config, options);
-    console.teeTo(paths.log, { redact: withoutFolders });
+    console.teeTo(paths.log, { redact: redactor(config, out) });
     const {
       plan,
       dataset,
@@ -120,8 +135,9 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       precision,
     });
     if (folds) writeFolds(out, folds, cache.dataHash);
+    const batch = Math.min(config.training.batchSize, plan.indices.length);
     console.info(
-      `${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${config.training.batchSize}, ${precision} on ${device}`,
+      `${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${batch}, ${precision} on ${device}`,
     );
     const collapsed = new Map<string, number>();
     const outcome = await train({
@@ -130,7 +146,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       loader,
       plan,
       ids: cache.ids,
-      dataHash: cache.dataHash,
+      dataHash: published(cache.dataHash),
       totalSteps,
       learningRate: config.training.learningRate,
       schedule: config.training.schedule,
@@ -145,19 +161,33 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       monitor: () => {
         const found = monitors();
         warnOfCollapse(found, collapsed, console);
+        if (found.nonFinite !== undefined) {
+          console.warn(
+            `${found.nonFinite} of the values the encoder gives in evaluation are not finite, so there is nothing to monitor; lower training.learningRate`,
+          );
+        }
         return found;
       },
       paths,
       console,
     });
-    if (outcome.kind === 'finished') exportEncoder(paths.encoder, method.encoderFor('a'));
+    if (outcome.kind === 'finished') exportEncoder(paths.encoder, method.encoderFor(dataset.modalities[0]!));
     return outcome;
   } finally {
     run.dispose();
   }
 }
 
-/** Messages name files by paths; the log may be shared, so it tells their last part only. */
+/** Messages name files by paths; the log may be shared, so it tells the last part of each only. */
+function redactor({ data, model }: Config, out: string): (text: string) => string {
+  const named = [data.path, data.pathB, data.splits, model.initFrom, out].filter((path) =>
+    path?.includes('/'),
+  );
+  return (text) =>
+    withoutFolders(named.reduce<string>((shown, path) => shown.replaceAll(path!, basename(path!)), text));
+}
+
+/** Strips the folders off paths that look like such. */
 export function withoutFolders(text: string): string {
   return text.replace(/(^|[\s"'(=])(?:\.{0,2}\/)+(?:[^\s/"']+\/)+/g, '$1');
 }
@@ -190,8 +220,11 @@ async function prepare(config: Config, console: MessageConsole) {
   const device = resolveDevice(training.device);
   const precision = resolvePrecision(training.precision, device);
   checkMaps(config);
-  const { dataset, cache } = await openImages(config, console);
+  const dataset = await openData(config, console);
   const modalities = pairOf(dataset.modalities);
+  if (data.splits !== null && data.fold === 'none') {
+    console.warn('--splits is given but --fold is none: nothing is held out; say --fold 0, 1, … or all');
+  }
   const folds = data.fold === 'none' ? undefined : await foldsOf(config, dataset);
   const positions = dataset.samples.map((_, position) => position);
   const foldAt = (position: number) => folds?.folds[dataset.samples[position]!.id];
@@ -204,6 +237,7 @@ async function prepare(config: Config, console: MessageConsole) {
   const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
   if (trained.length < 2)
     throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
+  const cache = await openCache(config, dataset, console);
   const plan: BatchPlan = {
     indices: trained,
     batchSize: training.batchSize,

@@ -1,8 +1,8 @@
 /** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
 import { createHash, createHmac } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
@@ -60,6 +60,7 @@ export function checkRunFolder(
 ): RunState {
   const paths = runPaths(root);
   if (!existsSync(root)) return 'new';
+  if (!statSync(root).isDirectory()) throw new UsageError(`${root} is a file; choose a folder for --out`);
   // What a process killed while it opened the folder may have left.
   const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
   if (overwrite) {
@@ -124,7 +125,10 @@ export function readRunConfig(root: string): Config {
   };
 }
 
-/** Paths relative to the run, so that a run tells nobody where its owner keeps things. */
+/**
+ * Paths under the working folder as seen from the run; of others only the last part, so that a run tells nobody where its
+ * owner keeps things.
+ */
 function storable(config: Config, root: string): Config {
   const { path, pathB, splits, cacheFolder: _ } = config.data;
   return {
@@ -141,7 +145,9 @@ function storable(config: Config, root: string): Config {
 }
 
 function toStored(path: string | null, root: string): string | null {
-  return path === null || path.startsWith('phantom:') ? path : relative(resolve(root), resolve(path));
+  if (path === null || path.startsWith('phantom:')) return path;
+  const outside = relative(process.cwd(), resolve(path)).startsWith('..');
+  return outside ? basename(path) : relative(resolve(root), resolve(path));
 }
 
 function fromStored(path: string | null, root: string): string | null {

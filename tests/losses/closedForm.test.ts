@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { consistencyLoss, correlationMatrix } from '../../src/losses/consistency.js';
-import { globalContrastiveLoss, infoNce } from '../../src/losses/contrastive.js';
+import { globalContrastiveLoss, infoNce, type PairEmbeddings } from '../../src/losses/contrastive.js';
 import { autocast, ops, type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
 
@@ -80,6 +80,9 @@ describe('consistency loss', () => {
         /map 0 is \[1,2,4,4\] for A and \[1,2,4,5\] for B/,
       );
       expect(() => consistencyLoss([], [])).toThrow(TensorError);
+      expect(() => consistencyLoss([a], [a], { distance: 'mes' as 'mse' })).toThrow(
+        /distance is "mes", expected mse or frobenius/,
+      );
       expect(() => consistencyLoss([a], [a], { patches: [0, 2] })).toThrow(/patches is \[0,2\]/);
     }));
 });
@@ -118,6 +121,13 @@ describe('contrastive losses', () => {
     tidy(() => {
       expect(() => infoNce(map([2, 3], 1), map([3, 3], 1))).toThrow(/g is \[3,3\].*\[2,3\]/);
       expect(() => infoNce(map([2, 3], 1), map([2, 3], 1), { tau: 0 })).toThrow(/tau is 0/);
+      const f = map([2, 3], 1);
+      expect(() => infoNce(f, f, { positive: 'thrice' as 'once' })).toThrow(
+        /positive is "thrice", expected once or twice/,
+      );
+      expect(() => globalContrastiveLoss({ a: f, b: f, aHat: f } as unknown as PairEmbeddings)).toThrow(
+        /bHat is missing/,
+      );
     }));
 
   test('inside autocast the loss is the f32 one, in f32', () =>

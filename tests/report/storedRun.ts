@@ -28,8 +28,8 @@ export function loggedLines(steps: number): JsonLine[] {
       'uniformity/b': -step / 12,
       'featureDeviation/a': 0.5,
       'featureDeviation/b': 0.4,
-      'retrieval/a→b': 1 - 1 / step,
-      'retrieval/b→a': 1 - 1 / (step + 1),
+      'retrieval/a-to-b': 1 - 1 / step,
+      'retrieval/b-to-a': 1 - 1 / (step + 1),
       'knnAuc/a': 0.7,
       'knnAuc/both': 0.8,
     };

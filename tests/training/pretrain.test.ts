@@ -79,7 +79,7 @@ describe('a run', () => {
       'alignment',
       'uniformity/a',
       'featureDeviation/b',
-      'retrieval/a→b',
+      'retrieval/a-to-b',
       'knnAuc/both',
     ]) {
       expect(
