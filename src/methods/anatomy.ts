@@ -12,7 +12,7 @@ import {
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 import type { Batch, Forward, Method, Term, Views } from './method.js';
-import { type Normalization, normalize } from './normalization.js';
+import { joinViews, type Normalization, normalize } from './normalization.js';
 
 export interface AnatomyOptions extends ConsistencyOptions, GlobalContrastiveOptions {
   encoder: Encoder;
@@ -75,7 +75,7 @@ export class Anatomy implements Method {
           );
           return augmentBatch(tensor, draws, { size });
         });
-        const all = normalize(sameChannels([...clean, ...augmented]), normalization);
+        const all = normalize(joinViews([...clean, ...augmented]), normalization);
         return { images: toChannelsLast(all), pairs: ids.length };
       }),
     );
@@ -140,13 +140,4 @@ export class Anatomy implements Method {
 /** A term that is not trained on needs no graph. */
 function weighted(weight: number, compute: () => Tensor): Term {
   return { value: weight === 0 ? noGrad(compute) : compute(), weight };
-}
-
-/** Joins views; gray ones become three equal channels only where a colour one is beside them. */
-function sameChannels(views: readonly Tensor[]): Tensor {
-  const colour = views.some((view) => view.size(1) === 3);
-  return ops.cat(
-    views.map((view) => (colour && view.size(1) === 1 ? ops.expand(view, [-1, 3, -1, -1]) : view)),
-    0,
-  );
 }

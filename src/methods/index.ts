@@ -1,3 +1,3 @@
 export { Anatomy, type AnatomyOptions } from './anatomy.js';
 export type { Batch, Forward, Method, Term, Views } from './method.js';
-export { type Normalization, normalize } from './normalization.js';
+export { joinViews, type Normalization, normalize } from './normalization.js';

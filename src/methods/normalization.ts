@@ -12,3 +12,12 @@ export function normalize(images: Tensor, normalization: Normalization): Tensor 
   const colour = images.size(1) === 1 ? ops.expand(images, [-1, 3, -1, -1]) : images;
   return colour.sub(mean).div(std);
 }
+
+/** Joins views; gray ones become three equal channels only where a colour one is beside them. */
+export function joinViews(views: readonly Tensor[]): Tensor {
+  const colour = views.some((view) => view.size(1) === 3);
+  return ops.cat(
+    views.map((view) => (colour && view.size(1) === 1 ? ops.expand(view, [-1, 3, -1, -1]) : view)),
+    0,
+  );
+}

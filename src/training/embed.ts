@@ -1,7 +1,7 @@
 import { resample } from '../augment/index.js';
 import type { ImageLoader } from '../data/loader.js';
-import { type Normalization, normalize } from '../methods/index.js';
-import type { Encoder } from '../nn/index.js';
+import { joinViews, type Normalization, normalize } from '../methods/index.js';
+import type { Encoder, EncoderOutput } from '../nn/index.js';
 import { autocast, type Device, noGrad, tidy, toChannelsLast } from '../tensor/index.js';
 import { autocastDtype, type Precision } from './precision.js';
 
@@ -25,46 +25,68 @@ export interface EmbedOptions {
   precision: Precision;
   device: Device;
   batchSize?: number;
-  /** Batch norm uses each batch's statistics and records them, for `calibrate`. */
-  recordStatistics?: { momentum: (rows: number) => number };
 }
 
 /** Embeds un-augmented images without gradient, in evaluation mode. */
-export function embed(options: EmbedOptions): Embeddings {
-  const { encoder, loader, modality, indices, size, normalization, precision, device } = options;
-  const { batchSize = 64, recordStatistics } = options;
-  const chunks: { embedding: Float32Array; features: Float32Array }[] = [];
+export function embed({ modality, ...options }: EmbedOptions): Embeddings {
+  const chunks = forwardAll(options, [modality], { training: false }, ({ embedding, features }) => ({
+    embedding: embedding.to({ dtype: 'f32' }).toArray() as Float32Array,
+    features: features.to({ dtype: 'f32' }).toArray() as Float32Array,
+  }));
+  return {
+    embedding: join(chunks.map((chunk) => chunk.embedding)),
+    features: join(chunks.map((chunk) => chunk.features)),
+    rows: options.indices.length,
+  };
+}
+
+/**
+ * Sets batch norm's running statistics to the averages over all given images, by one pass: what an untrained encoder needs
+ * before it can be compared fairly (the same random weights probe at 0.56 or 0.75 AUC without and with it). As in training, a
+ * batch holds all modalities of its pairs.
+ */
+export function calibrate(options: Omit<EmbedOptions, 'modality'>, modalities: readonly string[]): void {
+  let seen = 0;
+  // A batch's share of all pairs so far makes the exponential average a plain one.
+  const momentum = (pairs: number): number => {
+    seen += pairs;
+    return pairs / seen;
+  };
+  forwardAll(options, modalities, { training: true, momentum }, () => undefined);
+}
+
+/** Forward passes over batches of un-augmented images, all given modalities of a pair in one batch. */
+function forwardAll<T>(
+  options: Omit<EmbedOptions, 'modality'>,
+  modalities: readonly string[],
+  { training, momentum }: { training: boolean; momentum?: (pairs: number) => number },
+  read: (output: EncoderOutput) => T,
+): T[] {
+  const { encoder, loader, indices, size, normalization, precision, device, batchSize = 64 } = options;
+  const dtype = autocastDtype(precision);
+  const results: T[] = [];
   for (let start = 0; start < indices.length; start += batchSize) {
     const chosen = indices.slice(start, start + batchSize);
     const forward = () =>
       noGrad(() =>
         tidy(() => {
-          const stored = loader.images(chosen)[modality];
-          if (stored === undefined) {
-            throw new RangeError(
-              `embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`,
-            );
-          }
-          const images = toChannelsLast(normalize(resample(stored, null, { size }), normalization));
-          const momentum = recordStatistics?.momentum(chosen.length);
-          const { embedding, features } = encoder.forward(images, {
-            training: momentum !== undefined,
-            momentum,
+          const stored = loader.images(chosen);
+          const views = modalities.map((modality) => {
+            const images = stored[modality];
+            if (images === undefined) {
+              throw new RangeError(
+                `embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`,
+              );
+            }
+            return resample(images, null, { size });
           });
-          return {
-            embedding: embedding.to({ dtype: 'f32' }).toArray() as Float32Array,
-            features: features.to({ dtype: 'f32' }).toArray() as Float32Array,
-          };
+          const images = toChannelsLast(normalize(joinViews(views), normalization));
+          return read(encoder.forward(images, { training, momentum: momentum?.(chosen.length) }));
         }),
       );
-    const dtype = autocastDtype(precision);
-    chunks.push(dtype === null ? forward() : autocast(dtype, forward, device));
+    results.push(dtype === null ? forward() : autocast(dtype, forward, device));
   }
-  return {
-    embedding: join(chunks.map((chunk) => chunk.embedding)),
-    features: join(chunks.map((chunk) => chunk.features)),
-    rows: indices.length,
-  };
+  return results;
 }
 
 function join(parts: readonly Float32Array[]): Float32Array {
@@ -75,24 +97,4 @@ function join(parts: readonly Float32Array[]): Float32Array {
     offset += part.length;
   }
   return joined;
-}
-
-/**
- * Sets batch norm's running statistics to the averages over all given images of all modalities, by one pass: what an
- * untrained encoder needs before it can be compared fairly (the same random weights probe at 0.56 or 0.75 AUC without and
- * with it).
- */
-export function calibrate(
-  options: Omit<EmbedOptions, 'modality' | 'recordStatistics'>,
-  modalities: readonly string[],
-): void {
-  let seen = 0;
-  for (const modality of modalities) {
-    // A batch's share of all images so far makes the exponential average a plain one.
-    const momentum = (rows: number) => {
-      seen += rows;
-      return rows / seen;
-    };
-    embed({ ...options, modality, recordStatistics: { momentum } });
-  }
 }

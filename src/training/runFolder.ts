@@ -1,8 +1,8 @@
 /** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
 import { createHash, createHmac } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { arch, cpus, platform, totalmem } from 'node:os';
-import { basename, join, relative, resolve } from 'node:path';
+import { arch, cpus, homedir, platform, totalmem } from 'node:os';
+import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
@@ -126,8 +126,8 @@ export function readRunConfig(root: string): Config {
 }
 
 /**
- * Paths under the working folder as seen from the run; of others only the last part, so that a run tells nobody where its
- * owner keeps things.
+ * Paths as seen from the run where both lie in one project, so that the run finds its data again; of others only the last part,
+ * so that a run tells nobody where its owner keeps things.
  */
 function storable(config: Config, root: string): Config {
   const { path, pathB, splits, cacheFolder: _ } = config.data;
@@ -146,8 +146,16 @@ function storable(config: Config, root: string): Config {
 
 function toStored(path: string | null, root: string): string | null {
   if (path === null || path.startsWith('phantom:')) return path;
-  const outside = relative(process.cwd(), resolve(path)).startsWith('..');
-  return outside ? basename(path) : relative(resolve(root), resolve(path));
+  const [here, there] = [resolve(root), resolve(path)];
+  return sameProject(here, there) ? relative(here, there) : basename(there);
+}
+
+/** Whether two paths share a folder that is neither the home folder nor at the top of the file system. */
+function sameProject(a: string, b: string): boolean {
+  const [left, right] = [a.split(sep), b.split(sep)];
+  const differing = left.findIndex((part, i) => part !== right[i]);
+  const shared = differing === -1 ? left : left.slice(0, differing);
+  return shared.length > 2 && shared.join(sep) !== homedir();
 }
 
 function fromStored(path: string | null, root: string): string | null {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
+import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
@@ -66,7 +67,8 @@ describe('a run', () => {
     const { console, text } = listener();
     const run = out('run');
     expect(await pretrain(settings(), { out: run, console })).toEqual({ kind: 'finished', step: STEPS });
-    expect(liveTensors()).toBe(before);
+    // Fewer where the collector meanwhile took what an earlier file left.
+    expect(liveTensors()).toBeLessThanOrEqual(before);
     expect(readdirSync(join(run, 'checkpoints')).sort()).toEqual(
       [4, 6].flatMap((step) => [`step-0000000${step}.json`, `step-0000000${step}.safetensors`]),
     );
@@ -342,11 +344,15 @@ describe('the run folder', () => {
     await saveSplits(splits, file);
     const run = out('run');
     await pretrain(settings(`data.splits=${file}`, 'data.fold=0'), { out: run, console });
-    const [{ dataHash }] = readdirSync(join(run, 'checkpoints'))
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(run, 'checkpoints', name), 'utf8'))) as [
-      { dataHash: string },
-    ];
+    const { dataHash } = await openImageCache(dataset, {
+      size: 64,
+      root: settings().data.cacheFolder ?? undefined,
+    });
+    // It is the key of the pseudonyms: nothing in the run may tell it.
+    for (const name of readdirSync(run, { recursive: true, encoding: 'utf8' })) {
+      const path = join(run, name);
+      if (statSync(path).isFile()) expect(readFileSync(path).includes(dataHash)).toBe(false);
+    }
     const ids = dataset.samples.map(({ id }) => id);
     expect(Object.fromEntries(readFolds(run, ids, dataHash)!)).toEqual(splits.folds);
     expect(() => readFolds(run, ids, 'other')).toThrow(/folds of other data than this/);
