@@ -42,7 +42,10 @@ function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
     if (device !== 'cpu') synchronize();
     return (performance.now() - started) / 1000;
   };
-  return { step, dispose: () => [images, optimizer, method].forEach((thing) => thing.dispose()) };
+  const dispose = () => {
+    for (const thing of [images, optimizer, method]) thing.dispose();
+  };
+  return { step, dispose };
 }
 
 let current;

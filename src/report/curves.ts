@@ -97,7 +97,9 @@ function gradientRatio(lines: readonly JsonLine[]): Figure | undefined {
 }
 
 function retrieval(lines: readonly JsonLine[], { pairs }: CurveContext): Figure | undefined {
-  const series = seriesBelow(lines, 'retrieval').map(percent);
+  const series = seriesBelow(lines, 'retrieval')
+    .map(percent)
+    .map((one) => ({ ...one, name: one.name.replace('-to-', '→') }));
   return figure({
     id: 'retrieval',
     title: 'Finding the partner, retrieval@1',
