@@ -7,7 +7,15 @@ const script = fileURLToPath(new URL('../bench/soak.mjs', import.meta.url));
 
 // The kills have their own test in tests/cli/pretrain.test.ts; `npm run soak` does many more of both.
 test('a short soak: live tensors stay constant and memory does not grow', async () => {
-  const { stdout } = await promisify(execFile)(process.execPath, [script, '--steps', '100', '--kills', '0']);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    script,
+    '--steps',
+    '80',
+    '--warmup',
+    '20',
+    '--kills',
+    '0',
+  ]);
   const rows = stdout.trim().split('\n').slice(1);
   expect(rows).toHaveLength(4);
   for (const row of rows) expect(row).toMatch(/ok$/);

@@ -39,40 +39,62 @@ export function consistencyLoss(
   mapsB: readonly Tensor[],
   options: ConsistencyOptions = {},
 ): Tensor {
+  if (!Array.isArray(mapsA) || !Array.isArray(mapsB)) {
+    throw new TensorError('consistencyLoss: expected two arrays of maps, one map for each layer');
+  }
+  if (mapsA.length !== mapsB.length) {
+    throw new TensorError(
+      `consistencyLoss: ${mapsA.length} maps of A and ${mapsB.length} of B, expected as many`,
+    );
+  }
+  return overLayers(mapsA.length, options, (layer) => {
+    const [mapA, mapB] = [mapsA[layer]!, mapsB[layer]!];
+    if (mapA.shape.join() !== mapB.shape.join()) {
+      throw new TensorError(
+        `consistencyLoss: map ${layer} is [${mapA.shape}] for A and [${mapB.shape}] for B, expected equal [B, C, H, W]`,
+      );
+    }
+    return inFullPrecision([mapA, mapB], (a, b) =>
+      distanceBetween(correlationMatrix(a!, layer, options), correlationMatrix(b!, layer, options), options),
+    );
+  });
+}
+
+/**
+ * The same for maps that hold A's images and then B's, [2B, C, H, W]: one pass over each map, and one slice less for its
+ * gradient to be padded from.
+ */
+export function stackedConsistencyLoss(maps: readonly Tensor[], options: ConsistencyOptions = {}): Tensor {
+  return overLayers(maps.length, options, (layer) =>
+    inFullPrecision([maps[layer]!], (map) => {
+      const correlation = correlationMatrix(map!, layer, options);
+      const pairs = correlation.size(0) / 2;
+      const [a, b] = [correlation.narrow(0, 0, pairs), correlation.narrow(0, pairs, pairs)];
+      return distanceBetween(a, b, options);
+    }),
+  );
+}
+
+/** Eq. 6: the mean, or the sum, of a loss per map. */
+function overLayers(layers: number, options: ConsistencyOptions, loss: (layer: number) => Tensor): Tensor {
   checkOneOf('consistencyLoss', options, {
     windows: ['floor', 'adaptive'],
     normalize: ['patch', 'pixel'],
     distance: ['mse', 'frobenius'],
     reduction: ['mean', 'sum'],
   });
-  const { reduction = 'mean', distance = 'mse' } = options;
-  if (!Array.isArray(mapsA) || !Array.isArray(mapsB)) {
-    throw new TensorError('consistencyLoss: expected two arrays of maps, one map for each layer');
-  }
-  if (mapsA.length === 0 || mapsA.length !== mapsB.length) {
-    throw new TensorError(
-      `consistencyLoss: ${mapsA.length} maps of A and ${mapsB.length} of B, expected as many and at least one`,
-    );
-  }
-  const perMap = mapsA.map((mapA, layer) => {
-    const mapB = mapsB[layer]!;
-    if (mapA.shape.length !== 4 || mapA.shape.join() !== mapB.shape.join()) {
-      throw new TensorError(
-        `consistencyLoss: map ${layer} is [${mapA.shape}] for A and [${mapB.shape}] for B, expected equal [B, C, H, W]`,
-      );
-    }
-    return inFullPrecision([mapA, mapB], (a, b) => {
-      const correlationA = correlationMatrix(a!, layer, options);
-      const correlationB = correlationMatrix(b!, layer, options);
-      return distance === 'mse'
-        ? correlationA.sub(correlationB).pow(2).mean()
-        : ops
-            .pairwiseDistance(ops.flatten(correlationA, 1, 2), ops.flatten(correlationB, 1, 2), 2, 1e-6)
-            .mean();
-    });
-  });
-  const total = perMap.reduce((sum, term) => sum.add(term));
-  return reduction === 'mean' ? total.div(perMap.length) : total;
+  if (layers === 0) throw new TensorError('consistencyLoss: no maps, expected at least one');
+  const total = Array.from({ length: layers }, (_, layer) => loss(layer)).reduce((sum, term) =>
+    sum.add(term),
+  );
+  return options.reduction === 'sum' ? total : total.div(layers);
+}
+
+/** Eq. 5, averaged over the pairs. */
+function distanceBetween(a: Tensor, b: Tensor, { distance = 'mse' }: ConsistencyOptions): Tensor {
+  return distance === 'mse'
+    ? a.sub(b).pow(2).mean()
+    : ops.pairwiseDistance(ops.flatten(a, 1, 2), ops.flatten(b, 1, 2), 2, 1e-6).mean();
 }
 
 /**
@@ -90,6 +112,9 @@ export function correlationMatrix(map: Tensor, layer: number, options: Consisten
 function patchEmbeddings(map: Tensor, layer: number, options: ConsistencyOptions): Tensor {
   const { windows = 'floor', normalize = 'patch' } = options;
   const [rows, columns] = gridOf(layer, options);
+  if (map.shape.length !== 4) {
+    throw new TensorError(`consistencyLoss: map ${layer} is [${map.shape}], expected [B, C, H, W]`);
+  }
   const [, , height, width] = map.shape as [number, number, number, number];
   if (rows > height || columns > width) {
     throw new TensorError(

@@ -1,5 +1,10 @@
 export { type AnatomyLossInputs, type AnatomyLossOptions, anatomyLoss } from './anatomy.js';
-export { type ConsistencyOptions, consistencyLoss, correlationMatrix } from './consistency.js';
+export {
+  type ConsistencyOptions,
+  consistencyLoss,
+  correlationMatrix,
+  stackedConsistencyLoss,
+} from './consistency.js';
 export {
   type GlobalContrastiveOptions,
   globalContrastiveLoss,

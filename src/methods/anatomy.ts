@@ -8,6 +8,7 @@ import {
   type GlobalContrastiveOptions,
   globalContrastiveLoss,
   type PairEmbeddings,
+  stackedConsistencyLoss,
 } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
@@ -87,9 +88,8 @@ export class Anatomy implements Method {
     const view = (x: Tensor, index: number): Tensor => ops.narrow(x, 0, index * pairs, pairs);
     const chosen = hierarchies.map((index) => maps[index]!);
     const consistency = weighted(consistencyWeight, () =>
-      consistencyLoss(
-        chosen.map((map) => view(map, 0)),
-        chosen.map((map) => view(map, 1)),
+      stackedConsistencyLoss(
+        chosen.map((map) => ops.narrow(map, 0, 0, 2 * pairs)),
         this.#options,
       ),
     );

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { consistencyLoss, correlationMatrix } from '../../src/losses/consistency.js';
+import { consistencyLoss, correlationMatrix, stackedConsistencyLoss } from '../../src/losses/consistency.js';
 import { globalContrastiveLoss, infoNce, type PairEmbeddings } from '../../src/losses/contrastive.js';
 import { autocast, ops, type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
@@ -69,6 +69,24 @@ describe('consistency loss', () => {
       { numRuns: 20 },
     );
   });
+
+  test('is the same, gradients too, on maps that hold A and then B', () =>
+    tidy(() => {
+      for (const options of [
+        {},
+        { distance: 'frobenius', normalize: 'pixel', windows: 'adaptive' },
+      ] as const) {
+        const both = map([4, 3, 7, 6], 9, { requiresGrad: true });
+        stackedConsistencyLoss([both], options).backward();
+        const gradient = both.grad!.toArray();
+        both.grad = null;
+        const [a, b] = [both.narrow(0, 0, 2), both.narrow(0, 2, 2)];
+        const loss = consistencyLoss([a], [b], options);
+        loss.backward();
+        expect(stackedConsistencyLoss([both], options).item()).toBe(loss.item());
+        expect(gradient).toEqual(both.grad!.toArray());
+      }
+    }));
 
   test('errors name the map and the fix', () =>
     tidy(() => {
