@@ -213,11 +213,14 @@ async function trainAndWatch(precision, folder) {
     inspectEvery: every,
     monitor: () => {
       const found = monitor(looked, { ...watch, normalization: 'none', precision, device: 'cpu' });
-      // The loop looks after the first step, and then after every `every` steps.
-      const step = every === 1 ? points.length + 1 : Math.max(1, points.length * every);
-      collect();
+      // The garbage collector's finalizers would hide tensors that nobody released, so it runs at few looks, after the count.
       tensors.push(liveTensors());
-      points.push({ step, bytes: process.memoryUsage.rss() });
+      if (tensors.length % 4 === 0) {
+        collect();
+        // The loop looks after the first step, then after every `every` steps, and after the last.
+        const step = every === 1 ? tensors.length : Math.min(warmup + steps, (tensors.length - 1) * every);
+        points.push({ step, bytes: process.memoryUsage.rss() });
+      }
       if (Date.now() > deadline) process.kill(process.pid, 'SIGTERM'); // the loop then stops at its next safe point
       return found;
     },
