@@ -35,6 +35,12 @@ const overrideAll = (command: Command): void => {
 };
 overrideAll(program);
 
+// `anatomy … | head` closes our output early: that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -42,6 +42,6 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
   if (candidates.length === 1) return candidates[0];
   throw new DataError(
     `Which of the two classes ${listed} is the positive one cannot be told from their names. ` +
-      `Set data.positive, e.g. --set data.positive=${classes[1]}.`,
+      `Name it: --set data.positive=${classes[1]}, or --positive ${classes[1]} in data split and evaluate.`,
   );
 }

@@ -163,7 +163,9 @@ function absentColumn(role: string, name: string, header: readonly string[], fil
     fix = 'Save the file with commas between the columns';
   const absent =
     role === 'a' || role === 'b' ? `, or data.columns.${role}=null if there is no such modality` : '';
-  return new DataError(`${file}:1: ${what}; the columns are ${listed}. ${fix}${absent}.`);
+  return new DataError(
+    `${file}:1: ${what}; the columns are ${listed}. ${fix}${absent} (in data split and evaluate: --column ${role}=…).`,
+  );
 }
 
 function readSamples(records: readonly Row[], table: Table, file: string): Sample[] {
