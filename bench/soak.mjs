@@ -129,7 +129,7 @@ async function memory(precision, folder) {
     [
       'memory',
       `${precision}, resident`,
-      `${slope.toFixed(3)} MB per 1,000 steps from ${settled[0].step} to ${done} (grown ${grown.toFixed(2)} MB, now ${now})`,
+      `${slope.toFixed(3)} MB per 1,000 steps from ${settled[0].step} to ${settled.at(-1).step} (grown ${grown.toFixed(2)} MB, now ${now})`,
       verdict(flat),
     ],
   ];
@@ -228,9 +228,7 @@ async function trainAndWatch(precision, folder) {
     console: quiet,
   });
   // Velocities are made at the first step; after it nothing may come.
-  process.stdout.write(
-    JSON.stringify({ outcome, done: points.at(-1).step, tensors: tensors.slice(1), points }),
-  );
+  process.stdout.write(JSON.stringify({ outcome, done: outcome.step, tensors: tensors.slice(1), points }));
 }
 
 /** Least-squares slope of y over x. */
