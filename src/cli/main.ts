@@ -6,6 +6,7 @@ import { registerConfig } from './config.js';
 import { registerData } from './data.js';
 import { registerDoctor } from './doctor.js';
 import { registerEvaluate } from './evaluate.js';
+import { registerExperiment } from './experiment.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
 
@@ -21,6 +22,7 @@ const program = new Command('anatomy')
 for (const register of [
   registerPretrain,
   registerEvaluate,
+  registerExperiment,
   registerReport,
   registerData,
   registerConfig,
@@ -40,6 +42,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+
+// A child of `anatomy experiment` saves and ends when its parent is gone: left alone it would spoil the run that the next one resumes.
+if (process.connected) {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
+}
 
 try {
   await program.parseAsync();
