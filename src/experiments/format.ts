@@ -47,7 +47,6 @@ function markdown(table: ExperimentTable): string {
   const sections = [
     `# ${table.name} on ${table.data.name}`,
     table.description?.trim() ?? '',
-    table.smoke ? '**A smoke run: far too small to mean anything.**' : '',
     aboutLines(table).join('\n'),
     ...table.parts.flatMap((part) => {
       const { header, rows } = layOut(table, part);
@@ -95,6 +94,7 @@ function aboutLines(table: ExperimentTable): string[] {
         : `In brackets the ${100 * bootstrap.confidence} % interval over subjects (${counted(bootstrap.replicates)} bootstraps), of one seed.`;
   const paper = paperSetting(table);
   return [
+    ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
     `${ran.join('; ')}.`,
     ...(exposures.length === 0 ? [] : [`${exposures.join('; ')}.`]),
     `${brackets} Of the rows above the baselines **best** and *second best* are marked, whether or not they can be told apart.`.trim(),
@@ -271,8 +271,7 @@ function latex(table: ExperimentTable): string {
       '\\end{table}',
     ].join('\n');
   });
-  const smoke = table.smoke ? '% A smoke run: far too small to mean anything.\n' : '';
-  return `${smoke}${tables.join('\n\n')}\n`;
+  return `${tables.join('\n\n')}\n`;
 }
 
 const LATEX: Readonly<Record<string, string>> = {

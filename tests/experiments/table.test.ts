@@ -1,0 +1,195 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { describe, expect, test } from 'vitest';
+import { evaluationId, experimentPaths } from '../../src/experiments/folder.js';
+import { formatTable } from '../../src/experiments/format.js';
+import { experimentTable } from '../../src/experiments/table.js';
+import { temporaryFolder } from '../training/tiny.js';
+import { description, storeCells, storeExperiment } from './storedCells.js';
+
+function twoOfThree(): string {
+  const root = temporaryFolder('anatomy-table-');
+  storeExperiment(root);
+  storeCells(root, 'ours', { auc: 0.781 });
+  storeCells(root, 'l-c-alone', { auc: 0.76 });
+  return root;
+}
+
+const markdown = (root: string) => formatTable(experimentTable(root), 'markdown');
+/** Cells of the line that begins with the name, of the given table. */
+function line(text: string, name: string, part = 0): string[] {
+  const lines = text.split('\n').filter((one) => one.startsWith(`| ${name} `));
+  return lines[part]!.split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+}
+
+describe('one seed', () => {
+  test('values with their intervals, differences, detectable, best and second best, the paper beside', () => {
+    const text = markdown(twoOfThree());
+    expect(line(text, 'row')).toEqual([
+      ...['row', 'exposure', 'A', 'B', 'A+B'],
+      ...['A+B − untrained', 'detectable', 'A+B − thumbnail', 'detectable', 'paper'],
+    ]);
+    expect(line(text, 'Ours')).toEqual([
+      ...['Ours', 'transductive'],
+      ...['**0.741** [0.691, 0.781]', '**0.761** [0.711, 0.801]', '**0.781** [0.731, 0.821]'],
+      ...['+0.081 [+0.051, +0.111]', '0.042', '−0.029 [−0.059, +0.001]', '0.059'],
+      '0.901 (Table 1, US-SWE)',
+    ]);
+    expect(line(text, 'L_C alone')[4]).toBe('*0.760* [0.710, 0.800]');
+    expect(line(text, 'L_C alone').at(-1)).toBe('0.760 (Table 2, US-SWE)');
+    // Once each, unmarked although the thumbnail beats all rows.
+    expect(line(text, 'thumbnail ridge, 12×12')[4]).toBe('0.810 [0.760, 0.850]');
+    expect(line(text, 'untrained, calibrated')[4]).toBe('0.700 [0.650, 0.740]');
+    expect(text.match(/thumbnail ridge/g)).toHaveLength(2);
+    expect(line(text, 'Ours', 1)[4]).toBe('**0.779** [0.729, 0.819]');
+  });
+
+  test('the header says what was run, on what, and who had seen it', () => {
+    const text = markdown(twoOfThree());
+    expect(text).toMatch(/^# methods on pairs\n\nTwo rows & a missing one\.\n/);
+    expect(text).toContain(
+      '1,866 pairs of 80 subjects; 5 folds by subject; 600 steps; batches of 128; 64²; width 0.25; bf16; seed 0.',
+    );
+    expect(text).toMatch(
+      /^\*transductive\* \(pretrained on the very images it is tested on.*\): all rows\.$/m,
+    );
+    expect(text).toContain('the 95 % interval over subjects (2,000 bootstraps), of one seed');
+    expect(text).toContain(
+      'The paper’s numbers are on US-SWE, by its linear probe, at 200 epochs; ours are on pairs.',
+    );
+    expect(text).toContain('Minimum detectable difference to the untrained encoder, A+B: 0.042 (');
+    expect(text).not.toContain('smoke');
+  });
+
+  test('what is missing is a dash and is counted', () => {
+    const root = twoOfThree();
+    const text = markdown(root);
+    expect(line(text, 'authors')).toEqual(['authors', '—', '—', '—', '—', '—', '—', '—', '—', '']);
+    expect(text).toContain('- 1 of 3 evaluations are missing (—): authors, seed 0: logreg.');
+    expect(experimentTable(root).missing).toEqual(['authors, seed 0: logreg']);
+  });
+
+  test('nothing finished yet: every row is there, empty', () => {
+    const root = temporaryFolder('anatomy-table-');
+    storeExperiment(root, { protocols: ['logreg', 'linear'] });
+    const text = markdown(root);
+    expect(text).toContain('6 of 6 evaluations are missing');
+    expect(line(text, 'Ours')).toContain('—');
+    expect(experimentTable(root).parts).toHaveLength(4);
+    for (const format of ['csv', 'latex'] as const)
+      expect(formatTable(experimentTable(root), format)).not.toBe('');
+  });
+
+  test('rows that differ in what they saw, in steps or in their untrained encoder are told', () => {
+    const root = twoOfThree();
+    storeCells(root, 'authors', {
+      auc: 0.9,
+      exposure: 'in-fold',
+      steps: 300,
+      untrained: 0.73,
+      notes: ['Mind.'],
+    });
+    const text = markdown(root);
+    expect(line(text, 'authors')[1]).toBe('in-fold');
+    expect(text).toMatch(/\*transductive\* \(.*\): Ours, L_C alone; \*in-fold\* \(.*\): authors\./);
+    expect(text).toContain('600 steps (authors: 300)');
+    expect(text).toContain(
+      '- logreg, pooled: differences are to each row’s own untrained encoder, which is another for authors 0.730 (a+b).',
+    );
+    expect(text).toContain('- Mind. (authors)');
+  });
+
+  test('notes of all rows stand once; other data is no comparison', () => {
+    const root = temporaryFolder('anatomy-table-');
+    storeExperiment(root, { smoke: true });
+    storeCells(root, 'ours', { auc: 0.78, notes: ['Mind.'] });
+    storeCells(root, 'authors', { auc: 0.7, notes: ['Mind.'], dataHash: 'other' });
+    const text = markdown(root);
+    expect(text).toMatch(/^- Mind\.$/m);
+    expect(text).toContain('judged on different versions of the data');
+    expect(text).toContain('**A smoke run: far too small to mean anything.**');
+  });
+});
+
+test('several seeds: mean ± deviation, said which', () => {
+  const root = temporaryFolder('anatomy-table-');
+  storeExperiment(root, { seeds: [0, 1, 2] });
+  storeCells(root, 'ours', { seed: 0, auc: 0.78, untrained: 0.7 });
+  storeCells(root, 'ours', { seed: 1, auc: 0.8, untrained: 0.72 });
+  storeCells(root, 'ours', { seed: 2, auc: 0.76, untrained: 0.68 });
+  storeCells(root, 'authors', { seed: 1, auc: 0.77 });
+  const text = markdown(root);
+  expect(line(text, 'Ours').slice(4, 7)).toEqual(['**0.780** ± 0.020', '+0.080 ± 0.000', '0.042']);
+  expect(line(text, 'authors')[4]).toBe('*0.770*');
+  expect(line(text, 'untrained, calibrated')[4]).toBe('0.700 ± 0.020');
+  // A thumbnail has no seed: its interval stays.
+  expect(line(text, 'thumbnail ridge, 12×12')[4]).toBe('0.810 [0.760, 0.850]');
+  expect(text).toContain('Mean ± standard deviation over the seeds.');
+  expect(text).toContain('seeds 0, 1, 2.');
+  expect(text).toContain('5 of 9 evaluations are missing');
+  const value = experimentTable(root).parts[0]!.rows[0]!.values['a+b']!;
+  expect(value).toMatchObject({ low: null, high: null, seeds: 3 });
+  expect(value.deviation).toBeCloseTo(0.02, 12);
+});
+
+describe('other forms', () => {
+  test('CSV: one line a value, numbers unrounded', () => {
+    const records: Record<string, string>[] = parse(formatTable(experimentTable(twoOfThree()), 'csv'), {
+      columns: true,
+    });
+    expect(records).toHaveLength(2 * 5 * 3);
+    const found = records.find(
+      ({ row, features, images }) => row === 'Ours' && features === 'pooled' && images === 'a+b',
+    )!;
+    expect(found).toMatchObject({
+      source: 'run',
+      exposure: 'transductive',
+      protocol: 'logreg',
+      metric: 'auc',
+      value: '0.781',
+      deviation: '',
+      seeds: '1',
+      untrained_detectable: '0.042',
+      paper_table: '1',
+      paper_data: 'US-SWE',
+      paper_auc_percent: '90.11',
+    });
+    expect(Number(found.thumbnail_difference)).toBeCloseTo(-0.029, 12);
+    const missing = records.find(({ row }) => row === 'authors')!;
+    expect([missing.value, missing.untrained_low]).toEqual(['', '']);
+    expect(records.find(({ row }) => row === 'thumbnail ridge, 12×12')).toMatchObject({
+      source: 'thumbnail',
+    });
+  });
+
+  test('LaTeX: escaped, best and second best marked', () => {
+    const text = formatTable(experimentTable(twoOfThree()), 'latex');
+    expect(text.match(/\\begin\{table\}/g)).toHaveLength(2);
+    expect(text).toContain('L\\_C alone & transductive & \\underline{0.720}');
+    expect(text).toContain('\\textbf{0.781} [0.731, 0.821] & +0.081 [+0.051, +0.111] & 0.042 & $-$0.029');
+    expect(text).toContain('95 \\% interval');
+    expect(text).not.toMatch(/[−±×²—’]|\*\*|(?<!\\)[%_#]/);
+    const rows = text.split('\n').filter((one) => one.endsWith('\\\\'));
+    expect(new Set(rows.map((row) => row.split(' & ').length))).toEqual(new Set([10]));
+  });
+});
+
+describe('errors', () => {
+  test('no experiment, a damaged cell', () => {
+    const root = twoOfThree();
+    const cell = experimentPaths(root).cell(evaluationId('ours', 0, 'logreg'));
+    writeFileSync(cell, '{"version": 1, ');
+    expect(() => experimentTable(root)).toThrow(`${cell}: is not of this version, or damaged; delete it`);
+    rmSync(experimentPaths(root).description);
+    expect(() => experimentTable(root)).toThrow('no experiment here (no experiment.json)');
+  });
+
+  test('every row of the description is in the table, in its order', () => {
+    const { parts } = experimentTable(twoOfThree());
+    for (const { rows } of parts) {
+      expect(rows.slice(0, 3).map(({ name }) => name)).toEqual(description.rows.map(({ name }) => name));
+    }
+  });
+});
