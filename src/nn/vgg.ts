@@ -38,6 +38,8 @@ export interface BackboneOutput {
 export interface ForwardOptions {
   /** Batch norm uses the batch's statistics and records them. */
   training?: boolean;
+  /** False: it uses them and does not record them. */
+  record?: boolean;
   /** Weight of this batch in the running statistics; see BatchNorm. */
   momentum?: number;
 }
@@ -92,7 +94,7 @@ export class Vgg16 implements Backbone {
     this.children = { features: { children: layers } };
   }
 
-  forward(images: Tensor, { training = false, momentum }: ForwardOptions = {}): BackboneOutput {
+  forward(images: Tensor, { training = false, momentum, record }: ForwardOptions = {}): BackboneOutput {
     const { shape } = images;
     if (shape.length !== 4 || (shape[1] !== 3 && shape[1] !== 1) || shape[2]! < 32 || shape[3]! < 32) {
       throw new TensorError(
@@ -104,7 +106,7 @@ export class Vgg16 implements Backbone {
     for (const stage of this.#stages) {
       for (const { conv, norm } of stage) {
         x = conv.forward(x);
-        if (norm) x = norm.forward(x, { training, momentum });
+        if (norm) x = norm.forward(x, { training, momentum, record });
         // In place: no gradient needs the values before the ReLU, and a pass over fresh memory is saved.
         x = ops.relu_(x);
       }

@@ -51,7 +51,7 @@ export const diagonal = op<[x: Tensor, offset?: number, dim1?: number, dim2?: nu
 
 // Networks
 export const conv2d = op<[x: Tensor, weight: Tensor, bias: OptionalTensor, stride: Ints, padding: Ints], Tensor>('aten::conv2d', 'Tensor', 'Tensor', 'Tensor?', 'int[2]', 'int[2]');
-export const batchNorm = op<[x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number, cudnn: boolean], Tensor>('aten::batch_norm', 'Tensor', 'Tensor?', 'Tensor?', 'Tensor?', 'Tensor?', 'bool', 'float', 'float', 'bool');
+export const batchNorm = op<[x: Tensor, weight: Tensor, bias: Tensor, runningMean: OptionalTensor, runningVar: OptionalTensor, training: boolean, momentum: number, eps: number, cudnn: boolean], Tensor>('aten::batch_norm', 'Tensor', 'Tensor?', 'Tensor?', 'Tensor?', 'Tensor?', 'bool', 'float', 'float', 'bool');
 export const relu = op<[x: Tensor], Tensor>('aten::relu', 'Tensor');
 export const relu_ = op<[x: Tensor], Tensor>('aten::relu_', 'Tensor');
 export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]');
@@ -74,6 +74,7 @@ export const unsqueeze = op<[x: Tensor, dim: number], Tensor>('aten::unsqueeze',
 export const cat = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::cat', 'Tensor[]', 'int');
 export const stack = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::stack', 'Tensor[]', 'int');
 export const indexSelect = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::index_select', 'Tensor', 'int', 'Tensor');
+export const take = op<[x: Tensor, index: Tensor], Tensor>('aten::take', 'Tensor', 'Tensor');
 export const indexCopy_ = op<[x: Tensor, dim: number, index: Tensor, source: Tensor], Tensor>('aten::index_copy_', 'Tensor', 'int', 'Tensor', 'Tensor');
 export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::roll', 'Tensor', 'int[1]', 'int[1]');
 export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 'int[]');
@@ -82,6 +83,8 @@ export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 
 export const where = op<[condition: Tensor, a: Tensor, b: Tensor], Tensor>('aten::where.self', 'Tensor', 'Tensor', 'Tensor');
 export const equal = op<[a: Tensor, b: Tensor], boolean>('aten::equal', 'Tensor', 'Tensor');
 export const eqTensor = op<[a: Tensor, b: Tensor], Tensor>('aten::eq.Tensor', 'Tensor', 'Tensor');
+export const geScalar = op<[a: Tensor, b: number], Tensor>('aten::ge.Scalar', 'Tensor', 'Scalar');
+export const logicalAnd = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_and', 'Tensor', 'Tensor');
 export const maskedFill = op<[x: Tensor, mask: Tensor, value: number], Tensor>('aten::masked_fill.Scalar', 'Tensor', 'Tensor', 'Scalar');
 
 // Making and copying
