@@ -10,12 +10,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tensor: [],
   log: ['export'], // TensorBoard events share the protobuf encoder
   losses: ['tensor'],
+  banks: ['tensor'],
   nn: ['tensor'],
   optim: ['tensor'],
   metrics: ['tensor'],
   augment: ['tensor'],
   data: ['tensor'],
-  methods: ['tensor', 'nn', 'losses', 'augment'],
+  methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
   config: ['augment', 'optim'],
   export: ['tensor', 'nn'],
   training: [
