@@ -10,13 +10,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tensor: [],
   log: ['export'], // TensorBoard events share the protobuf encoder
   losses: ['tensor'],
+  banks: ['tensor'],
   nn: ['tensor'],
   optim: ['tensor'],
   metrics: ['tensor'],
   augment: ['tensor'],
   data: ['tensor'],
-  methods: ['tensor', 'nn', 'losses', 'augment'],
-  config: ['augment', 'optim'],
+  methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
+  config: ['augment', 'optim', 'methods'],
   export: ['tensor', 'nn'],
   training: [
     'tensor',

@@ -11,6 +11,7 @@ export interface ConfigFlags {
   set?: string[];
   seed?: number;
   steps?: number;
+  microBatch?: number | 'auto';
   splits?: string;
   initFrom?: string;
   fold?: number | 'all' | 'none';
@@ -21,18 +22,29 @@ export function addConfigOptions(command: Command): Command {
     .option('--data <path>', 'manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]')
     .option('--data-b <path>', 'second of two folders matched by file name')
     .option('--recipe <name>', 'paper-us-swe, paper-fundus-ffa, authors or recommended')
-    .option('--method <name>', 'pretraining method')
+    .option('--method <name>', 'anatomy, instdis, simclr, cmc, densecl, supervised, random or imagenet')
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
     .option('--init-from <file>', 'safetensors weights to start from: torchvision’s names or ours')
     .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber)
     .option('--steps <n>', 'end after so many steps', wholeNumber)
+    .option(
+      '--micro-batch <n>',
+      'pairs in one forward pass: the same loss in less memory; a number or auto',
+      microBatchValue,
+    )
     .option('--splits <file>', 'folds made by anatomy data split')
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
 }
 
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.');
+  return Number(text);
+}
+
+function microBatchValue(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a number of pairs or auto.');
   return Number(text);
 }
 
@@ -54,6 +66,7 @@ export function configSources(flags: ConfigFlags): ConfigSources {
       'data.fold': flags.fold,
       'method.name': flags.method,
       'training.steps': flags.steps,
+      'training.microBatch': flags.microBatch,
       'model.initFrom': flags.initFrom,
       seed: flags.seed,
     },

@@ -3,6 +3,7 @@ import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
+import { type MethodDefinition, methodNamed, methodNames } from '../methods/index.js';
 import { nearest } from '../nearest.js';
 import { augmentationRecipes, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
@@ -21,20 +22,26 @@ export interface ConfigSources {
 }
 
 /**
- * Defaults, then the recipe, the file, the settings and the flags, each overriding what came before.
+ * Defaults, then what the method has otherwise, the recipe, the file, the settings and the flags, each overriding what came
+ * before. A recipe's settings of another method than the one asked for are left out.
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
 export function resolveConfig({ recipe, file, set = [], flags = {} }: ConfigSources): Config {
-  const fromFile = file === undefined ? {} : readYaml(file);
+  const fromFile = file === undefined ? {} : expandNames(readYaml(file));
   const settings = [
     ...set.map(parseSetting),
     ...Object.entries(flags).filter(([, value]) => value !== undefined),
   ];
   const asked =
     recipe ?? settings.findLast(([key]) => key === 'recipe')?.[1] ?? fromFile.recipe ?? defaults.recipe;
+  const method = definitionNamed(askedMethod(settings, fromFile));
   const config = structuredClone(defaults) as unknown as Tree;
-  merge(config, recipeNamed(asked));
-  merge(config, expandAugment(fromFile));
+  config.method = structuredClone(method.defaults);
+  merge(config, expandNames({ ...method.elsewhere }));
+  const { method: ofRecipe, ...rest } = recipeNamed(asked);
+  merge(config, rest);
+  if (method.name === defaults.method.name) merge(config, { method: ofRecipe ?? {} });
+  merge(config, fromFile);
   for (const [key, value] of settings) assign(config, key as string, value);
   config.recipe = asked;
   return validate(config, file);
@@ -78,6 +85,25 @@ function recipeNamed(name: unknown): Tree {
   return recipe as Tree;
 }
 
+/** The last word on `method.name`. */
+function askedMethod(settings: readonly (readonly unknown[])[], fromFile: Tree): unknown {
+  const nameIn = (method: unknown) => (isTree(method) ? method.name : method);
+  const said = settings.findLast(
+    ([key, value]) => key === 'method.name' || (key === 'method' && nameIn(value) !== undefined),
+  );
+  return nameIn(said?.[1]) ?? nameIn(fromFile.method) ?? defaults.method.name;
+}
+
+function definitionNamed(name: unknown): MethodDefinition {
+  const definition = typeof name === 'string' ? methodNamed(name) : undefined;
+  if (definition === undefined) {
+    throw new UsageError(
+      `method is ${JSON.stringify(name)}, expected one of ${methodNames.join(', ')}${suggestion(String(name), methodNames)}`,
+    );
+  }
+  return definition;
+}
+
 function readYaml(file: string): Tree {
   let text: string;
   try {
@@ -109,8 +135,9 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `augment: simclr` stands for the augmentation of that name. */
-function expandAugment(tree: Tree): Tree {
+/** `method: simclr` and `augment: simclr` stand for the method and the augmentation of that name. */
+function expandNames(tree: Tree): Tree {
+  if (typeof tree.method === 'string') return expandNames({ ...tree, method: { name: tree.method } });
   if (typeof tree.augment !== 'string') return tree;
   const known = Object.keys(augmentationRecipes);
   if (!Object.hasOwn(augmentationRecipes, tree.augment)) {
@@ -147,7 +174,7 @@ function assign(config: Tree, path: string, value: unknown): void {
   // Another schedule shares no settings with the one before.
   if (path === 'training.schedule.kind' && tree.kind !== value)
     for (const key of Object.keys(tree)) delete tree[key];
-  merge(tree, expandAugment({ [last]: value }));
+  merge(tree, keys.length === 0 ? expandNames({ [last]: value }) : { [last]: value });
 }
 
 function validate(value: unknown, file?: string): Config {
@@ -190,7 +217,9 @@ function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Se
 
 /** The nearest key; where the group was left out or mistaken, the one that ends alike. */
 function keySuggestion(key: string): string {
-  const known = [...schemaKeys(configSchema)].filter((other) => other !== key);
+  const all = schemaKeys(configSchema);
+  if (all.has(key)) return '; it is a setting of another method';
+  const known = [...all];
   const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1).toLowerCase();
   const near = suggestion(key, known);
   if (near !== '') return near;

@@ -13,9 +13,9 @@ import {
 } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
-import { defineMethod, type MethodContext } from './definition.js';
+import { defineMethod, type MethodContext, type RunFacts } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
-import type { Batch, Forward, Method, Pairs, Term, Views, ViewSpec } from './method.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import { makeViews, viewPart } from './views.js';
 
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
@@ -95,7 +95,7 @@ export const anatomy = defineMethod({
 });
 
 /** @throws UsageError when a grid is finer than its map, with the smallest size that works */
-function checkGrids({ maps, patches }: AnatomyOptions, { size }: { size: number }): void {
+function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
   const grids = gridsOf(patches, maps.length);
   if (grids.length !== maps.length) {
     throw new UsageError(
@@ -162,7 +162,7 @@ export class Anatomy implements Method {
     return makeViews(batch, [...look(this.#options.alignedViews), ...look(0)], this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { maps: hierarchies, consistencyWeight, consistencyViews } = this.#options;
     const count = pairs.ids.length;
     const { maps, embedding } = this.#encoder.forward(images, { training: true, record });

@@ -5,11 +5,11 @@
 import { z } from 'zod';
 import { infoNce } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
-import { ops, type Tensor } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
-import type { Batch, Forward, Method, Pairs, Term, Views } from './method.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, Term, Views } from './method.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -84,7 +84,7 @@ class Cmc implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const count = pairs.ids.length;
     const { embeddings, map } = this.#embed(images, count, record);
     const shown = { map4: map };
@@ -104,7 +104,7 @@ class Cmc implements Method {
   }
 
   /** One forward for both modalities where they share an encoder. @returns also the last map of all images */
-  #embed(images: Tensor, count: number, record: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
+  #embed(images: Tensor, count: number, record?: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
     const [first, second] = this.#encoders;
     const options = { training: true, record };
     if (first === second) {

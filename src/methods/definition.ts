@@ -12,12 +12,18 @@ export interface MethodContext extends ViewOptions {
   readonly device: Device;
   /** A new encoder as the config describes it; those of different names start from different random weights. */
   readonly makeEncoder: (name?: string) => Encoder;
-  /** Whether `makeEncoder` starts from given weights. */
-  readonly pretrained: boolean;
   /** Number of the subject of each pair trained on, by row. */
   readonly subjects: readonly number[];
   /** Number of the class of each pair trained on, by row; absent without labels. */
   readonly labels?: readonly number[];
+}
+
+/** What a method's settings must fit. */
+export interface RunFacts {
+  /** Side of the images. */
+  readonly size: number;
+  /** Whether the encoder starts from given weights. */
+  readonly pretrained: boolean;
 }
 
 export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
@@ -31,8 +37,8 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly elsewhere?: Readonly<Record<string, unknown>>;
   /** Whether it learns from the labels: then test samples must not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
-  /** Asked before anything is decoded. @throws UsageError when the settings do not fit images of this size */
-  check?(options: z.infer<Schema>, images: { readonly size: number }): void;
+  /** Asked before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
+  check?(options: z.infer<Schema>, run: RunFacts): void;
   /** @throws UsageError when the settings do not fit the data */
   create(options: z.infer<Schema>, context: MethodContext): Method;
 }

@@ -19,7 +19,7 @@ import {
 import { l2Normalize, noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask, sameNumber } from './falseNegatives.js';
-import type { Batch, Forward, Method, Pairs, Views } from './method.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, Views } from './method.js';
 import { makeViews } from './views.js';
 
 const schema = z.strictObject({
@@ -147,14 +147,14 @@ class DenseCl implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { lambda } = this.#options;
     const count = pairs.ids.length;
     const queries = look(this.#query, images, record);
     const keys = noGrad(() => look(this.#key, images, record));
     // A's queries meet B's keys, and the other way round.
     const swap = (x: Tensor): Tensor => ops.roll(x, [count], [0]);
-    const { global, dense } = this.#contrast(queries, {
+    const { key, dense } = this.#contrast(queries, {
       embedding: swap(keys.embedding),
       patches: swap(keys.patches),
       dense: swap(keys.dense),
@@ -165,7 +165,7 @@ class DenseCl implements Method {
     return {
       embeddings: {},
       perPair: {
-        global: { value: global, weight: 1 - lambda },
+        key: { value: key, weight: 1 - lambda },
         dense: { value: dense, weight: lambda },
       },
       maps: { map4: queries.map },
@@ -178,7 +178,7 @@ class DenseCl implements Method {
     };
   }
 
-  #contrast(queries: Looked, keys: Looked, pairs: Pairs): { global: Tensor; dense: Tensor } {
+  #contrast(queries: Looked, keys: Looked, pairs: Pairs): { key: Tensor; dense: Tensor } {
     const { tau, correspondence } = this.#options;
     const exclude = this.#excluded(pairs);
     const match =
@@ -186,7 +186,7 @@ class DenseCl implements Method {
         ? denseCorrespondence(queries.patches, keys.patches)
         : inPlace(queries.patches);
     return {
-      global: queueContrast(queries.embedding, keys.embedding, this.#globalKeys.keys, { tau, exclude }),
+      key: queueContrast(queries.embedding, keys.embedding, this.#globalKeys.keys, { tau, exclude }),
       dense: denseContrast(queries.dense, keys.dense, match, this.#denseKeys.keys, { tau, exclude }),
     };
   }
@@ -205,7 +205,7 @@ class DenseCl implements Method {
   /** The queues' chance level: all keys and the positive equally likely. */
   chance(): Readonly<Record<string, number>> {
     const chance = Math.log(this.#globalKeys.keys.size(0) + 1);
-    return { global: chance, dense: chance };
+    return { key: chance, dense: chance };
   }
 
   afterStep(memory: Readonly<Record<string, Tensor>>, { rows }: Pairs): void {
@@ -235,7 +235,7 @@ function trained({ encoder, head }: { encoder: Encoder; head: DenseHead }): Map<
   return new Map([...namedParameters(encoder), ...namedParameters(head, 'dense.')]);
 }
 
-function look({ encoder, head }: { encoder: Encoder; head: DenseHead }, images: Tensor, record: boolean): Looked {
+function look({ encoder, head }: { encoder: Encoder; head: DenseHead }, images: Tensor, record?: boolean): Looked {
   const { embedding, maps }: EncoderOutput = encoder.forward(images, { training: true, record });
   const map = maps.at(-1)!;
   const patches = ops.flatten(map, 2, 3);

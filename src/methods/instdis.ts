@@ -8,7 +8,7 @@ import { ops, type Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
-import type { Batch, Forward, Method, Pairs, Views, ViewSpec } from './method.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, ViewSpec, Views } from './method.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -65,7 +65,7 @@ class InstDis implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
     const count = pairs.ids.length;
     const { loss, estimate } = this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch);

@@ -54,6 +54,11 @@ export interface Forward {
   readonly memory: Readonly<Record<string, Tensor>>;
 }
 
+export interface RecordOptions {
+  /** Whether batch norm's running statistics move, as by default: of several passes over a batch only one may do so. */
+  readonly record?: boolean;
+}
+
 /**
  * What is particular to one way of pretraining. Split so that the loop owns backward, optimiser, precision, micro-batches,
  * logging and resume, once for all methods.
@@ -68,8 +73,7 @@ export interface Method {
   state(): ReadonlyMap<string, Tensor>;
   /** Augments on the device, without gradient. */
   views(batch: Batch): Views;
-  /** @param record whether batch norm's running statistics move: of several passes over a batch only one may do so */
-  forward(views: Views, options: { readonly record: boolean }): Forward;
+  forward(views: Views, options?: RecordOptions): Forward;
   /** Terms that compare the whole batch, by name. */
   loss?(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>>;
   /** Each term's value when nothing has been learned, for the monitors. @param pairs in the whole batch */

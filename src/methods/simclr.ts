@@ -3,13 +3,12 @@
  * NT-Xent over all 2N. It keeps our encoder and head: what differs is the loss and the augmentation.
  */
 import { z } from 'zod';
-import { recipes } from '../augment/recipes.js';
 import { ntXent } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
-import type { Batch, Forward, Method, Pairs, Term, Views, ViewSpec } from './method.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -29,7 +28,7 @@ export const simclr = defineMethod({
   schema,
   // τ ½ is what lightly and MONAI have; Chen et al. find 0.1 to 0.5 depending on batch and epochs.
   defaults: { name: 'simclr', views: 2, tau: 0.5, mask: 'none' },
-  elsewhere: { augment: recipes.simclr },
+  elsewhere: { augment: 'simclr' },
   create: (options, context) => new SimClr(options, context),
 });
 
@@ -61,7 +60,7 @@ class SimClr implements Method {
     return makeViews(batch, this.#specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
     const embeddings = this.#specs.map(({ modality, look }, index) => {
       return [`${modality}.${look}`, viewPart(embedding, index, pairs.ids.length)] as const;

@@ -5,7 +5,7 @@ import { crossEntropy } from '../losses/index.js';
 import { disposeModule, type Encoder, Linear, namedParameters, placeModule, stateDict } from '../nn/index.js';
 import { ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
-import type { Batch, Forward, Method, Views } from './method.js';
+import type { Batch, Forward, Method, RecordOptions, Views } from './method.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({ name: z.literal('supervised') });
@@ -58,7 +58,7 @@ class Supervised implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: { record: boolean }): Forward {
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
     const count = pairs.ids.length;
     const both = ops.cat([viewPart(embedding, 0, count), viewPart(embedding, 1, count)], 1);

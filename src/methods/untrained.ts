@@ -21,14 +21,13 @@ export const imagenet = defineMethod({
   schema: z.strictObject({ name: z.literal('imagenet') }),
   defaults: { name: 'imagenet' },
   elsewhere: { data: { normalize: 'imagenet' } },
-  create: (_, context) => {
-    if (!context.pretrained) {
-      throw new UsageError(
-        'method imagenet needs weights; give a safetensors file with torchvision’s names by --init-from, and the model.backbone and model.width it was made for',
-      );
-    }
-    return untrained('imagenet', context);
+  check: (_, { pretrained }) => {
+    if (pretrained) return;
+    throw new UsageError(
+      'method imagenet needs weights; give a safetensors file with torchvision’s names by --init-from, and the model.backbone and model.width it was made for',
+    );
   },
+  create: (_, context) => untrained('imagenet', context),
 });
 
 function untrained(name: string, context: MethodContext): Method {

@@ -49,6 +49,8 @@ export interface Backbone extends Module {
   readonly name: string;
   /** Channels of each map. */
   readonly channels: readonly number[];
+  /** Bytes of activations that a forward pass with graph keeps for one image of this side. */
+  savedBytes(size: number, elementBytes: number): number;
   /** @param images [B, 3, H, W], or [B, 1, H, W] for gray, which stands for three equal channels */
   forward(images: Tensor, options?: ForwardOptions): BackboneOutput;
 }
@@ -92,6 +94,15 @@ export class Vgg16 implements Backbone {
       this.#stages.push(made);
     }
     this.children = { features: { children: layers } };
+  }
+
+  savedBytes(size: number, elementBytes: number): number {
+    return this.#stages.reduce((bytes, layers, stage) => {
+      const map = this.channels[stage]! * (size / 2 ** stage) ** 2;
+      // Batch norm keeps its input, the ReLU (in place) its output; the max-pool its output and where that came from, in i64.
+      const kept = layers.reduce((count, { norm }) => count + (norm ? 2 : 1), 0);
+      return bytes + map * kept * elementBytes + (map / 4) * (elementBytes + 8);
+    }, 0);
   }
 
   forward(images: Tensor, { training = false, momentum, record }: ForwardOptions = {}): BackboneOutput {

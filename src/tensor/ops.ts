@@ -21,6 +21,7 @@ export const neg = op<[x: Tensor], Tensor>('aten::neg', 'Tensor');
 export const powScalar = op<[x: Tensor, exponent: number], Tensor>('aten::pow.Tensor_Scalar', 'Tensor', 'Scalar');
 export const sqrt = op<[x: Tensor], Tensor>('aten::sqrt', 'Tensor');
 export const exp = op<[x: Tensor], Tensor>('aten::exp', 'Tensor');
+export const logSigmoid = op<[x: Tensor], Tensor>('aten::log_sigmoid', 'Tensor');
 export const log = op<[x: Tensor], Tensor>('aten::log', 'Tensor');
 export const clampMin = op<[x: Tensor, low: number], Tensor>('aten::clamp_min', 'Tensor', 'Scalar');
 export const clamp = op<[x: Tensor, low: number, high: number], Tensor>('aten::clamp', 'Tensor', 'Scalar?', 'Scalar?');
@@ -41,6 +42,7 @@ export const finite = op<[x: Tensor], Tensor>('aten::isfinite', 'Tensor');
 export const all = op<[x: Tensor], Tensor>('aten::all', 'Tensor');
 export const amax = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amax', 'Tensor', 'int[1]', 'bool');
 export const amin = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amin', 'Tensor', 'int[1]', 'bool');
+export const argmax = op<[x: Tensor, dim: number, keepDim: boolean], Tensor>('aten::argmax', 'Tensor', 'int?', 'bool');
 
 // Linear algebra
 export const matmul = op<[a: Tensor, b: Tensor], Tensor>('aten::matmul', 'Tensor', 'Tensor');
@@ -75,6 +77,7 @@ export const cat = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::cat',
 export const stack = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::stack', 'Tensor[]', 'int');
 export const indexSelect = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::index_select', 'Tensor', 'int', 'Tensor');
 export const take = op<[x: Tensor, index: Tensor], Tensor>('aten::take', 'Tensor', 'Tensor');
+export const gather = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::gather', 'Tensor', 'int', 'Tensor');
 export const indexCopy_ = op<[x: Tensor, dim: number, index: Tensor, source: Tensor], Tensor>('aten::index_copy_', 'Tensor', 'int', 'Tensor', 'Tensor');
 export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::roll', 'Tensor', 'int[1]', 'int[1]');
 export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 'int[]');

@@ -32,9 +32,8 @@ export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded
 
 /** The pretraining method a config describes. @throws UsageError when it does not fit the data */
 export function buildMethod(config: Config, pairs: TrainingPairs, device: Device): Method {
-  const { data, augment, seed, model } = config;
+  const { data, augment, seed } = config;
   const definition = methodNamed(config.method.name)!;
-  checkMethod(config);
   const labels = pairs.samples.map(({ label }) => label);
   return definition.create(config.method, {
     modalities: pairOf(pairs.modalities),
@@ -45,7 +44,6 @@ export function buildMethod(config: Config, pairs: TrainingPairs, device: Device
     normalization: data.normalize,
     device,
     makeEncoder: (name) => buildEncoder(config, device, name),
-    pretrained: model.initFrom !== null,
     subjects: numbered(pairs.samples.map(({ subject }) => subject)),
     labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
@@ -57,9 +55,9 @@ function numbered(names: readonly string[]): number[] {
   return names.map((name) => numbers.get(name)!);
 }
 
-/** To be asked before anything is decoded. @throws UsageError when the method's settings do not fit the images' size */
-export function checkMethod({ data, method }: Pick<Config, 'data' | 'method'>): void {
-  methodNamed(method.name)!.check?.(method, { size: data.size });
+/** To be asked before anything is decoded. @throws UsageError when the method's settings do not fit the rest */
+export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
+  methodNamed(method.name)!.check?.(method, { size: data.size, pretrained: model.initFrom !== null });
 }
 
 /** @throws UsageError unless there are exactly two modalities */

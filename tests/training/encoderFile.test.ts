@@ -7,7 +7,7 @@ import { saveState } from '../../src/export/stateFile.js';
 import type { Encoder } from '../../src/nn/index.js';
 import { stateDict } from '../../src/nn/index.js';
 import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { buildEncoder, checkMaps, pairOf } from '../../src/training/build.js';
+import { buildEncoder, checkMethod, pairOf } from '../../src/training/build.js';
 import {
   numbers,
   pictures,
@@ -158,7 +158,7 @@ describe('what does not fit the data', () => {
     const at =
       (...set: string[]) =>
       () =>
-        checkMaps(tinyConfig(...set));
+        checkMethod(tinyConfig(...set));
     expect(at('method.maps=[4]', 'method.patches=[4,4]')).toThrow(
       /4×4 on map 4, which is 2×2 at data.size 32; use data.size 64 or more/,
     );
