@@ -44,7 +44,7 @@ export async function writeReport(run: string, options: ReportOptions): Promise<
   const { pictures, sheet } = await picturesOf(folder.runs[0], options);
   if (!(await canLetter())) {
     console.warn(
-      'no font is installed, so the PNGs show boxes for letters (the page and the SVGs are right): apt-get install fonts-dejavu-core',
+      'no font is installed, so the PNGs show boxes for letters (the page and the SVGs are right): apt-get install fontconfig-config',
     );
   }
 

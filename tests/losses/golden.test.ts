@@ -43,8 +43,11 @@ function check(reference: Case, inputs: Float64Array[], shapes: number[][], loss
       const scale = Math.max(...reference.gradients.flat().map(Math.abs));
       xs.forEach((x, i) => {
         const gradient = x.grad?.toArray() ?? new Float64Array(reference.gradients[i]!.length);
-        const error = relativeError(gradient, reference.gradients[i]!);
         const own = Math.max(...reference.gradients[i]!.map(Math.abs));
+        // Where the reference is zero, terms of the size 1/|x| cancel (the losses do not see the scale of x), and how well
+        // depends on LibTorch's version: 2.6 leaves 1.5e-5 at x = 1e-3 in f32, 1.13 nothing. So x·∂L/∂x is held against 0.
+        const compared = own === 0 ? Array.from(inputs[i]!, (x, j) => x * Number(gradient[j])) : gradient;
+        const error = relativeError(compared, reference.gradients[i]!);
         // A gradient that is rounding noise beside the case's others (batch of one) is held against those.
         expect(own < 1e-9 * scale ? (error * own) / scale : error).toBeLessThan(tolerances[dtype]);
       });
