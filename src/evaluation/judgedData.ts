@@ -33,7 +33,7 @@ export async function openJudgedData(
     root: cacheFolder,
     onWarning,
     onProgress: (done, total) => {
-      progress ??= new Progress(total, console);
+      progress ??= new Progress(total, console, { title: 'decoding' });
       progress.update(done);
     },
   }).finally(() => progress?.stop());

@@ -62,7 +62,7 @@ async function openCache({ data }: Config, dataset: Dataset, console: MessageCon
     root: data.cacheFolder ?? undefined,
     onWarning: (message) => console.warn(message),
     onProgress: (done, total) => {
-      progress ??= new Progress(total, console);
+      progress ??= new Progress(total, console, { title: 'decoding' });
       progress.update(done);
     },
   }).finally(() => progress?.stop());
