@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
@@ -10,11 +9,11 @@ import { loadSplits, makeSplits } from '../data/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
-import { Progress } from '../log/progress.js';
 import { Sgd } from '../optim/index.js';
 import { setThreads, tidy } from '../tensor/index.js';
 import { buildMethod, checkMaps, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
+import { openImages } from './imageCache.js';
 import { type LoopOutcome, train } from './loop.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
 import { resolveDevice, resolvePrecision } from './precision.js';
@@ -35,14 +34,8 @@ export interface PretrainOptions {
   readonly allowInexact?: boolean;
 }
 
-/** Opens the config's data and decodes it into the cache, with a progress bar. */
-export async function openImages(config: Config, console: MessageConsole) {
-  const dataset = await openData(config, console);
-  return { dataset, cache: await openCache(config, dataset, console) };
-}
-
-/** Opens the config's data. Labels only serve a monitor here, so ones that cannot be used are no error. */
-async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
+/** Opens the config's data and decodes nothing. Labels only serve a monitor here, so unusable ones are no error. */
+export async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
   if (data.path === null) {
     throw new UsageError(
       'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
@@ -52,20 +45,6 @@ async function openData({ data }: Config, console: MessageConsole): Promise<Data
   const { path, pathB, columns, positive } = data;
   const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
   return openDataset(spec, { onWarning, positive: 'optional' });
-}
-
-/** Decodes the data into the cache, with a progress bar. */
-async function openCache({ data }: Config, dataset: Dataset, console: MessageConsole): Promise<ImageCache> {
-  let progress: Progress | undefined;
-  return openImageCache(dataset, {
-    size: data.cacheSize ?? 2 * data.size,
-    root: data.cacheFolder ?? undefined,
-    onWarning: (message) => console.warn(message),
-    onProgress: (done, total) => {
-      progress ??= new Progress(total, console, { title: 'decoding' });
-      progress.update(done);
-    },
-  }).finally(() => progress?.stop());
 }
 
 /**
@@ -237,15 +216,19 @@ async function prepare(config: Config, console: MessageConsole) {
   const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
   if (trained.length < 2)
     throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
-  const cache = await openCache(config, dataset, console);
   const plan: BatchPlan = {
     indices: trained,
     batchSize: training.batchSize,
     dropLast: training.dropLast,
     seed,
   };
-  const totalSteps = training.steps ?? training.epochs * stepsPerEpoch(plan);
+  // Before anything is decoded, as the weights to start from may not fit.
   const method = buildMethod(config, dataset, device);
+  const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {
+    method.dispose();
+    throw error;
+  });
+  const totalSteps = training.steps ?? training.epochs * stepsPerEpoch(plan);
   const loader = new ImageLoader(cache, device);
   const { momentum, weightDecay, nesterov } = training;
   const optimizer = new Sgd(method.parameters(), { momentum, weightDecay, nesterov });

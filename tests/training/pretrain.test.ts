@@ -226,6 +226,34 @@ describe('a run that goes wrong', () => {
   });
 });
 
+describe('before anything is decoded', () => {
+  test('a cache smaller than the images shown, or weights that do not fit, are refused', async () => {
+    const { settings, out, folder } = await place();
+    const { console } = listener();
+    const refused = async (...set: string[]) => {
+      const error = await refusal(pretrain(settings(...set), { out: out('run'), console }));
+      expect([existsSync(join(folder, 'cache')), existsSync(out('run'))]).toEqual([false, false]);
+      return error;
+    };
+    const small = await refused('data.size=64', 'data.cacheSize=32');
+    expect(small).toBeInstanceOf(UsageError);
+    expect(small.message).toBe(
+      'data.cacheSize is 32, less than data.size 64: every image would be enlarged from fewer pixels; set data.cacheSize to 64 or more, or to null for 128',
+    );
+    const weights = await refused(`model.initFrom=${folder}/none.safetensors`);
+    expect(weights.message).toContain('none.safetensors');
+  });
+
+  test('an image that cannot be decoded leaves no tensors', async () => {
+    const { settings, out, folder } = await place();
+    writeFileSync(join(folder, 'data', 'images', 'b3.png'), 'no image');
+    const before = liveTensors();
+    const refused = await refusal(pretrain(settings(), { out: out('run'), console: listener().console }));
+    expect(refused.message).toContain('b3.png');
+    expect(liveTensors()).toBeLessThanOrEqual(before);
+  });
+});
+
 describe('folds', () => {
   test('training never touches the pairs held out; their pixels change nothing', async () => {
     const { folder, manifest, settings, out } = await place();
