@@ -11,6 +11,7 @@ import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
 import { Sgd } from '../optim/index.js';
 import { setThreads, tidy } from '../tensor/index.js';
+import { batchFault } from './batchFault.js';
 import { buildMethod, checkMaps, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
 import { openImages } from './imageCache.js';
@@ -222,6 +223,8 @@ async function prepare(config: Config, console: MessageConsole) {
     dropLast: training.dropLast,
     seed,
   };
+  const fault = batchFault(plan);
+  if (fault !== undefined) console.warn(fault);
   // Before anything is decoded, as the weights to start from may not fit.
   const method = buildMethod(config, dataset, device);
   const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {

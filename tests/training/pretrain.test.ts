@@ -9,7 +9,7 @@ import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { liveTensors } from '../../src/tensor/index.js';
-import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
+import { dryRun, pretrain, withoutFolders } from '../../src/training/pretrain.js';
 import {
   openRunFolder,
   pseudonym,
@@ -251,6 +251,30 @@ describe('before anything is decoded', () => {
     const refused = await refusal(pretrain(settings(), { out: out('run'), console: listener().console }));
     expect(refused.message).toContain('b3.png');
     expect(liveTensors()).toBeLessThanOrEqual(before);
+  });
+
+  test.each([
+    [
+      'dropLast',
+      /training\.dropLast would leave out the only batch, 12 pairs where training\.batchSize is 16/,
+    ],
+    ['single', /the last batch of each epoch is a single pair \(12 pairs, training\.batchSize 11\)/],
+    ['one', /training\.batchSize is 1: with no other pair/],
+    ['fine', undefined],
+  ])('batches that are hardly meant are told once: %s', async (name, warning) => {
+    const batches = {
+      dropLast: ['training.batchSize=16', 'training.dropLast=true'],
+      single: ['training.batchSize=11'],
+      one: ['training.batchSize=1'],
+      fine: ['training.batchSize=11', 'training.dropLast=true'],
+    }[name]!;
+    const { settings } = await place();
+    const { console, text } = listener();
+    await dryRun(settings(...batches), console);
+    const warnings = text()
+      .split('\n')
+      .filter((line) => line.startsWith('warning:'));
+    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)]);
   });
 });
 
