@@ -5,7 +5,7 @@ import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 
-/** What the command line says about the data; all of it is the run's own where left out. */
+/** What the command line says about the data; the run's own where left out. */
 export type JudgedDataSpec = Partial<DatasetSpec>;
 
 /**
@@ -32,7 +32,7 @@ function specOf(asked: JudgedDataSpec, { data }: Config): DatasetSpec {
   return {
     path,
     pathB: pathB ?? undefined,
-    columns: asked.columns ?? (own ? data.columns : {}),
+    columns: { ...(own ? data.columns : {}), ...asked.columns },
     positive: asked.positive ?? (own ? data.positive : null) ?? undefined,
   };
 }

@@ -10,6 +10,7 @@ import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { subjectKFold } from '../../src/data/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
+import { openJudgedData } from '../../src/evaluation/judgedData.js';
 import { planFolds } from '../../src/evaluation/outerFolds.js';
 import { withoutConstantColumns } from '../../src/evaluation/probe.js';
 import type { EvaluationResult } from '../../src/evaluation/result.js';
@@ -317,6 +318,20 @@ it('refuses data that nothing can be learned from, and says what is missing', as
     ),
     'class "1" has 1 subject',
   );
+});
+
+it('takes the columns of the run where it judges its data, and those asked for beside them', async () => {
+  const path = join(folder, 'images', 'renamed.csv');
+  const text = readFileSync(pairs.manifest, 'utf8');
+  writeFileSync(path, text.replace('id,subject,a,b,label', 'scan,subject,flair,t1,diagnosis'));
+  const names = { id: 'scan', a: 'flair', b: 't1' };
+  const config = resolveConfig({ flags: { 'data.path': path, 'data.columns': names } });
+  const { samples, positive } = await openJudgedData({ columns: { label: 'diagnosis' } }, config, quiet());
+  expect(samples.map(({ label }) => label)).toEqual(pairs.labels);
+  expect(positive).toBe('malignant');
+  // Other data have columns of their own.
+  const other = await openJudgedData({ path: pairs.manifest }, config, quiet());
+  expect(other.samples.map(({ id }) => id)).toEqual(pairs.ids);
 });
 
 it('tells a mistake that the samples show before it decodes an image', async () => {
