@@ -1,10 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigSources } from '../config/index.js';
+import { addDataOptions, type DataFlags } from './dataOptions.js';
 
 /** Flags of every command that takes a config. */
-export interface ConfigFlags {
-  data?: string;
-  dataB?: string;
+export interface ConfigFlags extends DataFlags {
   recipe?: string;
   method?: string;
   config?: string;
@@ -18,9 +17,7 @@ export interface ConfigFlags {
 }
 
 export function addConfigOptions(command: Command): Command {
-  return command
-    .option('--data <path>', 'manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]')
-    .option('--data-b <path>', 'second of two folders matched by file name')
+  return addDataOptions(command)
     .option('--recipe <name>', 'paper-us-swe, paper-fundus-ffa, authors or recommended')
     .option('--method <name>', 'anatomy, instdis, simclr, cmc, densecl, supervised, random or imagenet')
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
@@ -55,6 +52,7 @@ function foldValue(text: string): number | 'all' | 'none' {
 }
 
 export function configSources(flags: ConfigFlags): ConfigSources {
+  const columns = Object.entries(flags.column ?? {}).map(([role, name]) => [`data.columns.${role}`, name]);
   return {
     recipe: flags.recipe,
     file: flags.config,
@@ -62,6 +60,8 @@ export function configSources(flags: ConfigFlags): ConfigSources {
     flags: {
       'data.path': flags.data,
       'data.pathB': flags.dataB,
+      ...Object.fromEntries(columns),
+      'data.positive': flags.positive,
       'data.splits': flags.splits,
       'data.fold': flags.fold,
       'method.name': flags.method,

@@ -61,7 +61,7 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
   const trained = new Map<RunEncoder, Representations>();
   const untrained = new Map<number, Representations>();
   const pixels = thumbnails(cache, positions);
-  const progress = new Progress(plan.rounds.length, console);
+  const progress = new Progress(plan.rounds.length, console, { title: 'embedding' });
   try {
     for (const [done, { fold, train, encoder }] of plan.rounds.entries()) {
       if (!trained.has(encoder)) {

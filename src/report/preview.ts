@@ -6,8 +6,9 @@ import type { Raster, Sample } from '../data/sample.js';
 import type { MessageConsole } from '../log/console.js';
 import { Random, type Tensor, tidy } from '../tensor/index.js';
 import type { ViewSpec } from '../methods/index.js';
-import { buildMethod, pairOf } from '../training/build.js';
-import { openImages } from '../training/pretrain.js';
+import { buildMethod, checkMethod, pairOf } from '../training/build.js';
+import { openImages } from '../training/imageCache.js';
+import { openData } from '../training/pretrain.js';
 import { escapeText } from './markup.js';
 
 export interface Preview {
@@ -37,8 +38,10 @@ export interface PreviewOptions {
  * its first epoch.
  */
 export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
-  const { dataset, cache } = await openImages(config, console);
+  checkMethod(config);
+  const dataset = await openData(config, console);
   const modalities = pairOf(dataset.modalities);
+  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
   const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
   // The views ask nothing of the encoder, so the smallest is built; and they are shown before normalisation.
   const shown: Config = {

@@ -3,7 +3,8 @@
  * of the arguments it passes. tests/tensor/ops.test.ts holds every line against the schemas of the loaded LibTorch.
  */
 import type { Device, Dtype, MemoryFormat } from './native.js';
-import { op, type Tensor } from './tensor.js';
+import { op } from './operator.js';
+import type { Tensor } from './tensor.js';
 
 type Ints = readonly number[];
 type OptionalTensor = Tensor | null;

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
@@ -10,13 +9,14 @@ import { loadSplits, makeSplits } from '../data/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
-import { Progress } from '../log/progress.js';
 import { type Method, methodNamed } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
 import { setThreads, tidy } from '../tensor/index.js';
+import { batchFault } from './batchFault.js';
 import { buildMethod, checkMethod, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
 import { calibrate } from './embed.js';
+import { openImages } from './imageCache.js';
 import { type LoopOutcome, train } from './loop.js';
 import { resolveMicroBatch } from './microBatch.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
@@ -39,14 +39,8 @@ export interface PretrainOptions {
   readonly allowInexact?: boolean;
 }
 
-/** Opens the config's data and decodes it into the cache, with a progress bar. */
-export async function openImages(config: Config, console: MessageConsole) {
-  const dataset = await openData(config, console);
-  return { dataset, cache: await openCache(config, dataset, console) };
-}
-
-/** Opens the config's data. Labels only serve a monitor here, so ones that cannot be used are no error. */
-async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
+/** Opens the config's data and decodes nothing. Labels only serve a monitor here, so unusable ones are no error. */
+export async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
   if (data.path === null) {
     throw new UsageError(
       'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
@@ -56,20 +50,6 @@ async function openData({ data }: Config, console: MessageConsole): Promise<Data
   const { path, pathB, columns, positive } = data;
   const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
   return openDataset(spec, { onWarning, positive: 'optional' });
-}
-
-/** Decodes the data into the cache, with a progress bar. */
-async function openCache({ data }: Config, dataset: Dataset, console: MessageConsole): Promise<ImageCache> {
-  let progress: Progress | undefined;
-  return openImageCache(dataset, {
-    size: data.cacheSize ?? 2 * data.size,
-    root: data.cacheFolder ?? undefined,
-    onWarning: (message) => console.warn(message),
-    onProgress: (done, total) => {
-      progress ??= new Progress(total, console);
-      progress.update(done);
-    },
-  }).finally(() => progress?.stop());
 }
 
 /**
@@ -263,15 +243,21 @@ async function prepare(config: Config, console: MessageConsole) {
   const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
   if (trained.length < 2)
     throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
-  const cache = await openCache(config, dataset, console);
   const plan: BatchPlan = {
     indices: trained,
     batchSize: training.batchSize,
     dropLast: training.dropLast,
     seed,
   };
+  // Before anything is decoded, as the weights to start from may not fit.
   const samples = trained.map((position) => dataset.samples[position]!);
   const method = buildMethod(config, { ...dataset, samples }, device);
+  const fault = batchFault(plan, method.comparesBatch);
+  if (fault !== undefined) console.warn(fault);
+  const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {
+    method.dispose();
+    throw error;
+  });
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const loader = new ImageLoader(cache, device);

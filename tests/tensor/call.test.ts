@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ops, type Tensor, tensor } from '../../src/tensor/index.js';
-import { op } from '../../src/tensor/tensor.js';
+import { op } from '../../src/tensor/operator.js';
 import { thrown } from './thrown.js';
 
 // Deliberately loose: these tests hand over what TypeScript would refuse.

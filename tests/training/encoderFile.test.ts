@@ -80,6 +80,30 @@ describe('encoder files', () => {
     expect(numbers(stateDict(encoder).get('head.weight')!)).toEqual(head);
   });
 
+  test('a head of another shape is refused, or left out with a warning', () => {
+    const path = file();
+    const larger = tinyMethod(tinyConfig('seed=7', 'data.size=64')).encoderFor('a');
+    exportEncoder(path, larger);
+    const encoder = trained();
+    const initial = numbers(stateDict(encoder).get('head.weight')!);
+    const misfit = /head\.weight has shape \[500,512\], expected \[500,128\]/;
+    expect(() => importEncoder(path, encoder)).toThrow(misfit);
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const taken = importEncoder(path, encoder, { otherHead: 'leave out', onWarning });
+    expect(warnings).toEqual([expect.stringMatching(misfit)]);
+    expect(taken.filter((name) => !name.startsWith('features.'))).toEqual([]);
+    const [weight, bias] = ['features.0.weight', 'head.bias'] as const;
+    expect(numbers(stateDict(encoder).get(weight)!)).toEqual(numbers(stateDict(larger).get(weight)!));
+    expect(numbers(stateDict(encoder).get('head.weight')!)).toEqual(initial);
+    // The bias would fit, but belongs to the other head.
+    expect(numbers(stateDict(encoder).get(bias)!)).not.toEqual(numbers(stateDict(larger).get(bias)!));
+    // One that fits is taken, and nothing is said.
+    exportEncoder(path, encoder);
+    expect(importEncoder(path, trained(), { otherHead: 'leave out', onWarning })).toContain('head.weight');
+    expect(warnings).toHaveLength(1);
+  });
+
   test('half-precision files are widened', () => {
     const path = file();
     const encoder = trained();
