@@ -12,6 +12,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+// A child of `anatomy experiment` saves and ends when its parent is gone: left alone it would spoil the run that the next one resumes.
+if (process.connected) {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
+}
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -4,6 +4,7 @@ import { registerConfig } from './config.js';
 import { registerData } from './data.js';
 import { registerDoctor } from './doctor.js';
 import { registerEvaluate } from './evaluate.js';
+import { registerExperiment } from './experiment.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
 
@@ -18,6 +19,7 @@ export function anatomyProgram(): Command {
   for (const register of [
     registerPretrain,
     registerEvaluate,
+    registerExperiment,
     registerReport,
     registerData,
     registerConfig,

@@ -1,3 +1,12 @@
 export { augmentationRecipes, defaults, recipes } from './recipes.js';
-export { type ConfigSources, configDifferences, formatConfig, readConfig, resolveConfig } from './resolve.js';
+export {
+  type ConfigSources,
+  configDifferences,
+  formatConfig,
+  parseStrictly,
+  readConfig,
+  readYaml,
+  resolveConfig,
+  type Tree,
+} from './resolve.js';
 export { type Config, configSchema } from './schema.js';

@@ -8,43 +8,52 @@ import { nearest } from '../nearest.js';
 import { augmentationRecipes, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
 
-type Tree = { [key: string]: unknown };
+/** Settings in groups, as YAML holds them. */
+export type Tree = { [key: string]: unknown };
 
 export interface ConfigSources {
   /** A name from `recipes`. */
   recipe?: string;
   /** A YAML file with any part of a config. */
   file?: string;
+  /** Parts of a config as a file would hold them, later ones winning. */
+  layers?: readonly Tree[];
   /** `a.b=c` settings, later ones winning; values are YAML. */
   set?: readonly string[];
   /** Settings that have a flag of their own, stronger than all others. */
   flags?: Readonly<Record<string, unknown>>;
+  /** What messages call the config; default: the file. */
+  name?: string;
 }
 
 /**
- * Defaults, then what the method has otherwise, the recipe, the file, the settings and the flags, each overriding what came
- * before. A recipe's settings of another method than the one asked for are left out.
+ * Defaults, then what the method has otherwise, the recipe, the file, the layers, the settings and the flags, each overriding
+ * what came before. A recipe's settings of another method than the one asked for are left out.
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
-export function resolveConfig({ recipe, file, set = [], flags = {} }: ConfigSources): Config {
-  const fromFile = file === undefined ? {} : expandNames(readYaml(file));
+export function resolveConfig(sources: ConfigSources): Config {
+  const { recipe, file, layers = [], set = [], flags = {}, name = file } = sources;
+  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers].map(expandNames);
   const settings = [
     ...set.map(parseSetting),
     ...Object.entries(flags).filter(([, value]) => value !== undefined),
   ];
   const asked =
-    recipe ?? settings.findLast(([key]) => key === 'recipe')?.[1] ?? fromFile.recipe ?? defaults.recipe;
-  const method = definitionNamed(askedMethod(settings, fromFile));
+    recipe ??
+    settings.findLast(([key]) => key === 'recipe')?.[1] ??
+    trees.findLast((tree) => tree.recipe !== undefined)?.recipe ??
+    defaults.recipe;
+  const method = definitionNamed(askedMethod(settings, trees));
   const config = structuredClone(defaults) as unknown as Tree;
   config.method = structuredClone(method.defaults);
   merge(config, expandNames({ ...method.elsewhere }));
   const { method: ofRecipe, ...rest } = recipeNamed(asked);
   merge(config, rest);
   if (method.name === defaults.method.name) merge(config, { method: ofRecipe ?? {} });
-  merge(config, fromFile);
+  for (const tree of trees) merge(config, tree);
   for (const [key, value] of settings) assign(config, key as string, value);
   config.recipe = asked;
-  return validate(config, file);
+  return validate(config, name);
 }
 
 /** A complete config as YAML; what `readConfig` reads. */
@@ -57,8 +66,8 @@ export function readConfig(file: string): Config {
   return validate(readYaml(file), file);
 }
 
-/** The settings in which two configs differ, as `key: before → after`. */
-export function configDifferences(before: Config, after: Config): string[] {
+/** The settings in which two configs, or trees of any settings, differ, as `key: before → after`. */
+export function configDifferences(before: Readonly<Tree>, after: Readonly<Tree>): string[] {
   const left = flatten(before);
   const right = flatten(after);
   const keys = new Set([...left.keys(), ...right.keys()]);
@@ -86,12 +95,13 @@ function recipeNamed(name: unknown): Tree {
 }
 
 /** The last word on `method.name`. */
-function askedMethod(settings: readonly (readonly unknown[])[], fromFile: Tree): unknown {
+function askedMethod(settings: readonly (readonly unknown[])[], trees: readonly Tree[]): unknown {
   const nameIn = (method: unknown) => (isTree(method) ? method.name : method);
   const said = settings.findLast(
     ([key, value]) => key === 'method.name' || (key === 'method' && nameIn(value) !== undefined),
   );
-  return nameIn(said?.[1]) ?? nameIn(fromFile.method) ?? defaults.method.name;
+  const inTrees = trees.map(({ method }) => nameIn(method)).findLast((name) => name !== undefined);
+  return nameIn(said?.[1]) ?? inTrees ?? defaults.method.name;
 }
 
 function definitionNamed(name: unknown): MethodDefinition {
@@ -104,7 +114,8 @@ function definitionNamed(name: unknown): MethodDefinition {
   return definition;
 }
 
-function readYaml(file: string): Tree {
+/** Settings from a file. @throws UsageError when it cannot be read or holds something else */
+export function readYaml(file: string): Tree {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -177,36 +188,48 @@ function assign(config: Tree, path: string, value: unknown): void {
   merge(tree, keys.length === 0 ? expandNames({ [last]: value }) : { [last]: value });
 }
 
-function validate(value: unknown, file?: string): Config {
-  const result = configSchema.safeParse(value);
-  const where = file === undefined ? 'config' : file;
-  if (result.success) {
-    try {
-      checkAugmentation(result.data.augment);
-    } catch (error) {
-      throw new UsageError(`${where}: ${(error as Error).message.replace('augmentation: ', 'augment.')}`);
-    }
-    return result.data;
+function validate(value: unknown, where = 'config'): Config {
+  const config = parseStrictly(configSchema, value, where);
+  try {
+    checkAugmentation(config.augment);
+  } catch (error) {
+    throw new UsageError(`${where}: ${(error as Error).message.replace('augmentation: ', 'augment.')}`);
   }
-  const problems = result.error.issues.slice(0, 5).map((issue) => `${where}: ${describe(issue, value)}`);
+  return config;
+}
+
+/**
+ * What the schema makes of the value.
+ * @param where what messages call it
+ * @throws UsageError that names the keys, their values, what was expected and, for an unknown key, the nearest known one
+ */
+export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues
+    .slice(0, 5)
+    .map((issue) => `${where}: ${describe(issue, value, schema)}`);
   throw new UsageError(problems.join('\n'));
 }
 
-function describe(issue: z.core.$ZodIssue, value: unknown): string {
+function describe(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): string {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const full = issue.keys.map((key) => [...path, key].join('.'));
-    return `unknown key ${full.join(', ')}${keySuggestion(full[0]!)}`;
+    return `unknown key ${full.join(', ')}${keySuggestion(full[0]!, schema)}`;
   }
   const found = issue.path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key as string], value);
   const expected = issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '');
   return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}`;
 }
 
-/** Every key that the schema knows, groups and the alternatives of a union included. */
+/** Every key that the schema knows, groups and the alternatives of a union included; the items of a list are called 0. */
 function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Set<string> {
-  if (schema instanceof z.ZodNullable) return schemaKeys(schema.unwrap(), prefix, found);
+  if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
+    return schemaKeys(schema.unwrap(), prefix, found);
   if (prefix) found.add(prefix);
+  if (schema instanceof z.ZodArray && schema.element instanceof z.ZodObject)
+    schemaKeys(schema.element, `${prefix}.0`, found);
   if (schema instanceof z.ZodUnion) for (const option of schema.options) schemaKeys(option, prefix, found);
   if (schema instanceof z.ZodObject) {
     for (const [key, item] of Object.entries(schema.shape))
@@ -216,10 +239,10 @@ function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Se
 }
 
 /** The nearest key; where the group was left out or mistaken, the one that ends alike. */
-function keySuggestion(key: string): string {
-  const all = schemaKeys(configSchema);
-  if (all.has(key)) return '; it is a setting of another method';
-  const known = [...all];
+function keySuggestion(key: string, schema: z.ZodType): string {
+  const item = /\.\d+\./.exec(key)?.[0] ?? '.0.';
+  const known = [...schemaKeys(schema)].map((other) => other.replace('.0.', item));
+  if (known.includes(key)) return '; it is a setting of another method';
   const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1).toLowerCase();
   const near = suggestion(key, known);
   if (near !== '') return near;

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { csv } from '../csv.js';
 import { writeFileAtomic } from '../files.js';
 import { pseudonym } from '../training/runFolder.js';
 import type { EvaluationResult, Predictions } from './result.js';
@@ -59,10 +60,5 @@ function predictionsCsv(
     ...columns.map(({ of }) => String(of(i))),
   ]);
   const header = ['id', 'subject', 'fold', 'label', ...columns.map(({ title }) => title)];
-  return [header, ...lines].map((cells) => `${cells.map(quoted).join(',')}\n`).join('');
-}
-
-/** RFC 4180: quotes around what holds a comma, a quote or a line break. */
-function quoted(cell: string): string {
-  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  return csv([header, ...lines]);
 }

@@ -1,4 +1,5 @@
 /** An evaluation as Markdown tables that are also aligned for the terminal. */
+import { markdownTable } from '../markdownTable.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
 
 const PROTOCOLS: Readonly<Record<EvaluationResult['protocol'], string>> = {
@@ -56,7 +57,7 @@ function rowTable(
   rows: readonly (RowName & Pick<EvaluationRow, 'metrics'>)[],
   show: (summary: MetricSummary) => string,
 ): string {
-  return table(
+  return markdownTable(
     ['encoder', 'features', 'images', ...metrics.map((name) => metricTitle(name, data.classes))],
     rows.map((row) => [...rowCells(row, exposure.kind), ...metrics.map((name) => show(row.metrics[name]!))]),
   );
@@ -107,7 +108,7 @@ function minimumDetectable({ differences }: EvaluationResult): string {
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
   if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
-  return table(
+  return markdownTable(
     ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'detectable'],
     differences.map(({ row, against, value, low, high, pValue, minimumDetectable }) => {
       const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
@@ -124,12 +125,4 @@ function number(value: number): string {
 
 function signed(value: number): string {
   return value < 0 ? `−${number(-value)}` : `+${number(value)}`;
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const line = (row: readonly string[]) => `| ${row.map((cell, c) => cell.padEnd(widths[c]!)).join(' | ')} |`;
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
-  return [line(cells[0]!), rule, ...cells.slice(1).map(line)].join('\n');
 }

@@ -134,7 +134,7 @@ export function readRunConfig(root: string): Config {
  * Paths as seen from the run where both lie in one project, so that the run finds its data again; of others only the last part,
  * so that a run tells nobody where its owner keeps things.
  */
-function storable(config: Config, root: string): Config {
+export function storable(config: Config, root: string): Config {
   const { path, pathB, splits, cacheFolder: _ } = config.data;
   return {
     ...config,

@@ -1,0 +1,135 @@
+import type { Command } from 'commander';
+import type { TableFormat } from '../experiments/format.js';
+import { wholeNumber } from './configOptions.js';
+import { consoleOf } from './console.js';
+
+interface RunFlags {
+  out: string;
+  smoke?: boolean;
+  jobs?: number;
+  threads: number;
+  data?: string;
+  dataB?: string;
+  splits?: string;
+  overwrite?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+interface TableFlags {
+  format: TableFormat;
+  json?: boolean;
+}
+
+export function registerExperiment(program: Command): void {
+  const experiment = program
+    .command('experiment')
+    .description('One table from one command: pretrain every row, judge it by every probe.');
+  experiment
+    .command('run <file>')
+    .description(
+      'Run what is not finished of an experiment file, then print its table. The same command again goes on.',
+    )
+    .requiredOption('--out <folder>', 'cells, runs and logs of the experiment')
+    .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
+    .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber)
+    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber, 1)
+    .option('--data <path>', 'in place of the file’s: manifest (CSV), folder of images, or phantom:breast')
+    .option('--data-b <path>', 'second of two folders matched by file name')
+    .option(
+      '--splits <file>',
+      'folds made by anatomy data split (default: published with the data, or drawn)',
+    )
+    .option('--overwrite', 'run cells anew whose settings have changed')
+    .option('--dry-run', 'list the cells with their states; writes nothing')
+    .option('--json', 'print the table, or the list of --dry-run, as JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Each cell (one pretraining, one probe of it) is a process of its own and is kept when it is finished. Ctrl-C saves
+what is at work. Paths in the file are seen from the file, those on the command line from here.
+
+Examples:
+  $ anatomy experiment run experiments/methods.yaml --smoke --out runs/smoke
+  $ anatomy experiment run experiments/methods.yaml --data pairs.csv --out runs/methods --jobs 2
+See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
+    )
+    .action((file: string, flags: RunFlags) => run(program, file, flags));
+  experiment
+    .command('table <folder>')
+    .description('Print the table of an experiment from the cells that are finished.')
+    .option('--format <name>', 'markdown, csv or latex', 'markdown')
+    .option('--json', 'print the table as JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ anatomy experiment table runs/methods
+  $ anatomy experiment table runs/methods --format latex > table.tex
+See also: anatomy experiment run`,
+    )
+    .action((folder: string, flags: TableFlags) => printTable(folder, flags));
+}
+
+async function run(program: Command, file: string, flags: RunFlags): Promise<void> {
+  const [{ readExperiment }, { listCells, runExperiment }, { UsageError }, { availableParallelism }] =
+    await Promise.all([
+      import('../experiments/experimentFile.js'),
+      import('../experiments/run.js'),
+      import('../errors.js'),
+      import('node:os'),
+    ]);
+  const { out, threads, overwrite, json } = flags;
+  const jobs = flags.jobs ?? Math.max(1, Math.floor(availableParallelism() / threads));
+  for (const [name, value] of Object.entries({ jobs, threads })) {
+    if (value < 1) throw new UsageError(`--${name} is ${value}, expected a whole number from 1`);
+  }
+  const console = consoleOf(program);
+  const experiment = readExperiment(file, flags);
+  if (flags.dryRun) {
+    const cells = await listCells(experiment, out, console);
+    const lines = cells.flatMap(({ state, title, differences }) => [
+      `${state.padEnd(10)} ${title}\n`,
+      ...differences.map((difference) => `${' '.repeat(13)}${difference}\n`),
+    ]);
+    process.stdout.write(json ? `${JSON.stringify(cells)}\n` : lines.join(''));
+    return;
+  }
+  const { cells, done, failed, interrupted } = await runExperiment(experiment, {
+    out,
+    console,
+    jobs,
+    threads,
+    overwrite,
+  });
+  const { constants } = await import('node:os');
+  if (interrupted !== undefined) {
+    console.warn(`${interrupted}: ${done} of ${cells} cells are done; the same command goes on from there`);
+    process.exitCode = 128 + constants.signals[interrupted];
+    return;
+  }
+  await printTable(out, { format: 'markdown', json });
+  if (failed.length === 0) {
+    console.success(`${cells} cells are done: ${out}`);
+    return;
+  }
+  for (const { title, reason, log } of failed) console.error(`${title}: ${reason}; log: ${log}`);
+  const waiting = cells - done - failed.length;
+  console.error(
+    `${failed.length} of ${cells} cells failed${waiting > 0 ? `, ${waiting} wait for them` : ''}; the same command tries them again`,
+  );
+  process.exitCode = 1;
+}
+
+async function printTable(folder: string, { format, json }: TableFlags): Promise<void> {
+  const [{ experimentTable }, { formatTable, tableFormats }, { UsageError }] = await Promise.all([
+    import('../experiments/table.js'),
+    import('../experiments/format.js'),
+    import('../errors.js'),
+  ]);
+  if (!tableFormats.includes(format)) {
+    throw new UsageError(`--format is ${format}, expected one of ${tableFormats.join(', ')}`);
+  }
+  const table = experimentTable(folder);
+  process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
+}

@@ -1,0 +1,8 @@
+/** Lines of a CSV file as RFC 4180 has them: quotes around what holds a comma, a quote or a line break. */
+export function csv(lines: readonly (readonly string[])[]): string {
+  return lines.map((cells) => `${cells.map(quoted).join(',')}\n`).join('');
+}
+
+function quoted(cell: string): string {
+  return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+}

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+
+export interface ChildOptions {
+  /** File that what it says on stderr is appended to, after the command itself. */
+  readonly log: string;
+  /** LibTorch’s threads. */
+  readonly threads: number;
+  readonly onStart: (child: RunningChild) => void;
+}
+
+export interface RunningChild {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface EndedChild {
+  /** Exit code; 128 + number of the signal that killed it. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly seconds: number;
+}
+
+/**
+ * Runs this program with the given words. The child leads a process group of its own: a terminal's Ctrl-C reaches this process
+ * only, which passes it on once, for a second one would end the child before it has saved. It watches the channel (see
+ * `cli/main.ts`) and ends with us whatever ends us.
+ */
+export function runChild(
+  program: string,
+  words: readonly string[],
+  { log, threads, onStart }: ChildOptions,
+): Promise<EndedChild> {
+  mkdirSync(dirname(log), { recursive: true });
+  const file = openSync(log, 'a');
+  writeSync(file, `$ OMP_NUM_THREADS=${threads} node ${[program, ...words].map(quoted).join(' ')}\n`);
+  const began = performance.now();
+  const child = spawn(process.execPath, [program, ...words], {
+    stdio: ['ignore', 'pipe', file, 'ipc'],
+    env: { ...process.env, OMP_NUM_THREADS: `${threads}`, NO_COLOR: '1' },
+    detached: true,
+  });
+  closeSync(file);
+  if (child.pid !== undefined) onStart({ pid: child.pid, kill: (signal) => child.kill(signal) });
+  let stdout = '';
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      const seconds = (performance.now() - began) / 1000;
+      resolve({ code: code ?? 128 + constants.signals[signal!], stdout, seconds });
+    });
+  });
+}
+
+function quoted(word: string): string {
+  return /^[\w./:=,@+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,179 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { type ExperimentOverrides, readExperiment } from '../../src/experiments/experimentFile.js';
+import { temporaryFolder } from '../training/tiny.js';
+
+const BASE = `
+name: two
+data: { path: pairs.csv, columns: { a: flair }, positive: tumor }
+splits: folds.json
+common: { data: { size: 64 }, model: { width: 0.25 }, training: { steps: 600 } }
+rows:
+  - { name: Ours (paper), config: { recipe: paper-us-swe }, paper: { table: 1, row: Ours } }
+  - { name: L_C alone, method: anatomy, config: { method: { alpha: 0 } }, fold: all }
+`;
+const SMOKE = `
+smoke:
+  data: { path: 'phantom:breast,pairs=24,seed=0' }
+  evaluation: { replicates: 20 }
+  config: { training: { steps: 2 }, data: { size: 32 } }
+`;
+
+function stored(text: string): { folder: string; file: string } {
+  const folder = temporaryFolder('anatomy-experiment-');
+  const file = join(folder, 'two.yaml');
+  writeFileSync(file, text);
+  return { folder, file };
+}
+
+const read = (text: string, overrides?: ExperimentOverrides) => readExperiment(stored(text).file, overrides);
+
+function refusal(text: string, overrides?: ExperimentOverrides): string {
+  try {
+    read(text, overrides);
+  } catch (error) {
+    expect((error as Error).name).toBe('UsageError');
+    return (error as Error).message;
+  }
+  throw new Error('accepted');
+}
+
+describe('what a file says', () => {
+  test('rows override common, which overrides the recipe; paths are seen from the file', () => {
+    const { folder, file } = stored(`${BASE}seeds: [3, 5]\n`);
+    const experiment = readExperiment(file);
+    expect(experiment).toMatchObject({
+      name: 'two',
+      smoke: false,
+      data: { path: join(folder, 'pairs.csv'), columns: { a: 'flair' }, positive: 'tumor' },
+      splits: join(folder, 'folds.json'),
+      seeds: [3, 5],
+      protocols: ['logreg', 'linear'],
+      evaluation: { seed: 0, replicates: 2000 },
+    });
+    const [ours, consistency] = experiment.rows;
+    expect(ours).toMatchObject({
+      folder: 'ours-paper',
+      fold: 'none',
+      paper: { table: 1, data: 'US-SWE', metrics: { AUC: 90.11 } },
+    });
+    expect(ours!.configs.map(({ seed }) => seed)).toEqual([3, 5]);
+    expect(ours!.configs[0]).toMatchObject({
+      data: { path: join(folder, 'pairs.csv'), size: 64, columns: { a: 'flair' }, positive: 'tumor' },
+      method: { name: 'anatomy', alpha: 3 },
+      training: { steps: 600 },
+    });
+    expect(consistency).toMatchObject({
+      folder: 'l-c-alone',
+      fold: 'all',
+      configs: [{ method: { alpha: 0 } }, {}],
+    });
+  });
+
+  test('a row may name a recipe; common still wins over it', () => {
+    const { rows } = read(
+      BASE.replace('recipe: paper-us-swe', 'recipe: authors').replace('width: 0.25', 'width: 0.5'),
+    );
+    expect(rows[0]!.configs[0]).toMatchObject({
+      recipe: 'authors',
+      method: { distance: 'frobenius' },
+      model: { width: 0.5, headInput: 'map' },
+    });
+  });
+
+  test('--smoke overrides every row and takes the splits of other data away', () => {
+    const { data, splits, rows, evaluation, smoke } = read(BASE + SMOKE, { smoke: true });
+    expect({ smoke, splits, data }).toMatchObject({
+      smoke: true,
+      splits: undefined,
+      data: { path: 'phantom:breast,pairs=24,seed=0', columns: undefined },
+    });
+    expect(evaluation.replicates).toBe(20);
+    for (const { configs } of rows) {
+      expect(configs[0]).toMatchObject({ data: { size: 32, columns: {} }, training: { steps: 2 } });
+    }
+    expect(read(BASE + SMOKE).rows[0]!.configs[0]!.training.steps).toBe(600);
+  });
+
+  test('--data stands for the data, columns, positive class and splits of the file', () => {
+    const { data, splits } = read(BASE, { data: 'a', dataB: 'b' });
+    expect(data).toEqual({ path: join(process.cwd(), 'a'), pathB: join(process.cwd(), 'b') });
+    expect(splits).toBeUndefined();
+    expect(read(BASE, { data: 'phantom:breast', splits: 's.json' })).toMatchObject({
+      data: { path: 'phantom:breast' },
+      splits: 's.json',
+    });
+  });
+
+  test('the file of the paper’s Tables 1 and 2 resolves, also at its smoke size', () => {
+    const path = fileURLToPath(new URL('../../experiments/methods.yaml', import.meta.url));
+    const content = parse(readFileSync(path, 'utf8'));
+    const rows = content.rows.filter(({ method }: { method?: string }) => method === undefined);
+    const text = stringify({ ...content, rows });
+    expect(read(text).rows.map(({ paper }) => paper?.metrics.AUC)).toEqual([
+      90.11,
+      75.99,
+      87.89,
+      undefined,
+      undefined,
+    ]);
+    const smoke = read(text, { smoke: true });
+    for (const { configs } of smoke.rows) {
+      expect(configs[0]).toMatchObject({
+        data: { size: 64 },
+        model: { width: 0.25 },
+        training: { steps: 2, batchSize: 8 },
+      });
+    }
+  });
+});
+
+describe('errors name the file, the row, the key and what was expected', () => {
+  test.each([
+    ['seeds: [0]\nprotocol: [knn]', 'unknown key protocol; did you mean protocols?'],
+    ['seeds: [-1]', 'seeds.0 is -1: Too small'],
+    ['seeds: [1, 1]', 'seeds is [1,1]: expected each once'],
+    ['protocols: [logistic]', 'protocols.0 is "logistic": expected one of "logreg"|"linear"|"knn"'],
+    ['evaluation: { replicate: 3 }', 'unknown key evaluation.replicate; did you mean evaluation.replicates?'],
+    ['smoke: { confg: {} }', 'unknown key smoke.confg; did you mean smoke.config?'],
+  ])('%s', (more, expected) => {
+    const message = refusal(BASE + more);
+    expect(message).toContain('two.yaml: ');
+    expect(message).toContain(expected);
+  });
+
+  test.each([
+    ['fold: all', 'folds: all', 'unknown key rows.1.folds; did you mean rows.1.fold?'],
+    ['alpha: 0', 'alpa: 0', 'row L_C alone: unknown key method.alpa; did you mean method.alpha?'],
+    ['steps: 600', 'steps: x', 'row Ours (paper): training.steps is "x": expected number'],
+    [
+      'steps: 600',
+      'steps: 600 }, seed: { x: 1',
+      'row Ours (paper): seed is the experiment’s own; say it under seeds',
+    ],
+    ['size: 64', 'size: 64, fold: 1', 'data.fold is the experiment’s own; say it under rows.fold'],
+    ['recipe: paper-us-swe', 'recipe: autors', 'recipe is "autors", expected one of'],
+    ['row: Ours', 'row: ours', 'Table 1 has no row "ours", expected one of InstDis-US'],
+    ['row: Ours', 'row: ours', 'did you mean Ours?'],
+    [
+      'name: L_C alone',
+      'name: ours paper',
+      'rows Ours (paper) and ours paper would share the folder ours-paper',
+    ],
+    ['name: L_C alone', 'name: 我们', 'the name needs a letter'],
+    ['path: pairs.csv', 'path: null', 'names no data; name it with --data'],
+    ['path: pairs.csv, ', '', 'data.path is missing'],
+  ])('%s → %s', (from, to, expected) => {
+    expect(BASE).toContain(from);
+    expect(refusal(BASE.replace(from, to))).toContain(expected);
+  });
+
+  test('--smoke without a smoke size, --data-b without --data, a file that is not there', () => {
+    expect(refusal(BASE, { smoke: true })).toContain('has no smoke size');
+    expect(refusal(BASE, { dataB: 'b' })).toContain('--data-b is given without --data');
+    expect(() => readExperiment('/nowhere/x.yaml')).toThrow('/nowhere/x.yaml: cannot be read (ENOENT)');
+  });
+});
