@@ -129,7 +129,8 @@ export function estimateNormalizer(f: Tensor, bank: Tensor, negatives: Tensor, t
 
 /** Cosines over τ, [B, n]. All n, although NCE needs K + 1: one product is faster than gathering [B, K, d] vectors. */
 function toAllRows(f: Tensor, bank: Tensor, tau: number): Tensor {
-  return l2Normalize(f, 1).matmul(bank.detach().t()).div(tau);
+  const constant = bank.detach().to({ dtype: f.dtype }); // banks are f32, features may be f64
+  return l2Normalize(f, 1).matmul(constant.t()).div(tau);
 }
 
 /** K by image, a scalar or [B, 1]. */
