@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { denseContrast, denseCorrespondence, queueContrast } from '../../src/losses/index.js';
 import { ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { equalRows, i64, numbers, rows, unitRows } from './random.js';
+import { equalRows, i64, numbers, rows, unitRows } from './embeddings.js';
 
 describe('denseCorrespondence', () => {
   test('finds a permutation of the positions, whatever their scales', () =>

@@ -10,7 +10,7 @@ import {
   queueContrast,
 } from '../../src/losses/index.js';
 import { ops, type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
-import { bool, i64, numbers, rows, unitRows } from './random.js';
+import { bool, i64, numbers, rows, unitRows } from './embeddings.js';
 
 /** Every loss on the same four raw embeddings [4, 3], with a mask of 4 × its negatives. */
 const losses: Record<string, { columns: number; loss: (f: Tensor, exclude?: Tensor) => Tensor }> = {
@@ -91,6 +91,16 @@ describe.each(Object.entries(losses))('false negatives in %s', (name, { columns,
 });
 
 describe('excluding a negative', () => {
+  test('holds at any temperature: a finite stand-in for −∞ would not', () =>
+    tidy(() => {
+      const q = rows([2, 3], 1);
+      const away = q.neg(); // logits of −1/τ for the positives
+      const all = bool(Array(8).fill(1), [2, 4]);
+      expect(queueContrast(q, away, unitRows([4, 3], 2), { tau: 1e-6, exclude: all }).item()).toBe(0);
+      const among = bool(Array(4).fill(1), [2, 2]);
+      expect(infoNce(q, away, { tau: 1e-6, exclude: among }).item()).toBe(0);
+    }));
+
   test('is as if it were not there', () => {
     fc.assert(
       fc.property(

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bankNce, bankSoftmax, estimateNormalizer } from '../../src/losses/index.js';
 import { autocast, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { bool, equalRows, i64, numbers, oneHot, rows, unitRows } from './random.js';
+import { bool, equalRows, i64, numbers, oneHot, rows, unitRows } from './embeddings.js';
 
 /** All rows but each sample's own. */
 function allOthers(own: readonly number[], n: number): Tensor {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { infoNce, ntXent, ntXentChance } from '../../src/losses/index.js';
 import { autocast, ops, tensor, tidy } from '../../src/tensor/index.js';
-import { bool, equalRows, numbers, oneHot, rows } from './random.js';
+import { bool, equalRows, numbers, oneHot, rows } from './embeddings.js';
 
 describe('ntXent', () => {
   test('all embeddings equal: chance, ln(V·N − 1)', () =>

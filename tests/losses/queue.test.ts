@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { queueContrast } from '../../src/losses/index.js';
 import { autocast, l2Normalize, ops, type Tensor, tidy } from '../../src/tensor/index.js';
-import { equalRows, numbers, oneHot, rows, unitRows } from './random.js';
+import { equalRows, numbers, oneHot, rows, unitRows } from './embeddings.js';
 
 describe('queueContrast', () => {
   test('all embeddings equal: chance, ln(1 + Q); without keys 0', () =>
