@@ -14,7 +14,7 @@ import {
 } from '../tensor/index.js';
 import { checkExclude, excludeFrom } from './exclude.js';
 import { checkTau } from './options.js';
-import { checkQueue, type QueueContrastOptions } from './queue.js';
+import { checkQueue, type QueueContrastOptions, toQueue } from './queue.js';
 
 /**
  * For each query position the key position of highest cosine, without gradient.
@@ -64,7 +64,7 @@ export function denseContrast(
     const keys = l2Normalize(rawKeys!.detach(), 1);
     const matched = ops.gather(keys, 2, ops.expand(ops.unsqueeze(match, 1), [batch, dimension, positions]));
     const positive = ops.unsqueeze(query.mul(matched).sum([1]).div(tau), 2); // [B, P, 1]
-    const others = ops.transpose(query, 1, 2).matmul(negatives!.detach().t()).div(tau); // [B, P, Q]
+    const others = toQueue(ops.transpose(query, 1, 2), negatives!).div(tau); // [B, P, Q]
     const kept = excludeFrom(others, exclude && ops.unsqueeze(exclude, 1));
     return ops
       .logSumExp(ops.cat([positive, kept], 2), [2], true)

@@ -42,11 +42,11 @@ export function bankSoftmax(
   checkExclude('bankSoftmax', exclude, [f.size(0), bank.size(0)]);
   return inFullPrecision([f, bank], (raw, memory) => {
     const similarities = toAllRows(raw!, memory!, tau);
-    const positives = ops.gather(similarities, 1, ops.unsqueeze(rows, 1)).mean();
+    const positives = ops.gather(similarities, 1, ops.unsqueeze(rows, 1));
     return ops
-      .logSumExp(excludeFrom(similarities, exclude, rows), [1], false)
-      .mean()
-      .sub(positives);
+      .logSumExp(excludeFrom(similarities, exclude, rows), [1], true)
+      .sub(positives)
+      .mean();
   });
 }
 
@@ -127,9 +127,13 @@ export function estimateNormalizer(f: Tensor, bank: Tensor, negatives: Tensor, t
   return bank.size(0) * Math.exp(logSum - Math.log(f.size(0) * drawn));
 }
 
-/** Cosines over τ, [B, n]. All n, although NCE needs K + 1: one product is faster than gathering [B, K, d] vectors. */
+/**
+ * Cosines over τ, [B, n]. All n, although NCE needs K + 1: one product beats gathering [B, K, d] vectors until n is some twenty
+ * times K.
+ */
 function toAllRows(f: Tensor, bank: Tensor, tau: number): Tensor {
-  return l2Normalize(f, 1).matmul(bank.detach().t()).div(tau);
+  const constant = bank.detach().to({ dtype: f.dtype }); // banks are f32, features may be f64
+  return l2Normalize(f, 1).matmul(constant.t()).div(tau);
 }
 
 /** K by image, a scalar or [B, 1]. */

@@ -39,10 +39,8 @@ export function ntXent(views: readonly Tensor[], { tau = 0.5, exclude }: NtXentO
     const own = ops.diagonal(ops.reshape(logits, [count, samples, count, samples]), 0, 1, 3);
     const view = indices(count, z.device);
     const positives = ops.maskedFill(own, ops.unsqueeze(pairsEqual(view, view), 2), 0);
-    return ops
-      .logSumExp(all, [1], false)
-      .mean()
-      .sub(positives.sum().div(rows * (count - 1)));
+    const positive = ops.flatten(positives.sum([1]).div(count - 1), 0, 1); // [V·N], the mean over P(i)
+    return ops.logSumExp(all, [1], false).sub(positive).mean();
   });
 }
 
@@ -56,11 +54,6 @@ function betweenViews(exclude: Tensor, views: number): Tensor {
   const samples = exclude.size(0);
   const sample = indices(samples, exclude.device);
   const negatives = ops.maskedFill(exclude, pairsEqual(sample, sample), 0);
-  const tiled = ops.expand(ops.reshape(negatives, [1, samples, 1, samples]), [
-    views,
-    samples,
-    views,
-    samples,
-  ]);
-  return ops.reshape(tiled, [views * samples, views * samples]);
+  const rows = ops.cat(Array(views).fill(negatives), 0);
+  return ops.cat(Array(views).fill(rows), 1);
 }

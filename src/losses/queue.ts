@@ -34,12 +34,17 @@ export function queueContrast(
     const query = l2Normalize(rawQueries!, 1);
     const key = l2Normalize(rawKeys!.detach(), 1);
     const positive = query.mul(key).sum([1], true).div(tau); // [B, 1]
-    const others = excludeFrom(query.matmul(negatives!.detach().t()).div(tau), exclude); // [B, Q]
+    const others = excludeFrom(toQueue(query, negatives!).div(tau), exclude); // [B, Q]
     return ops
       .logSumExp(ops.cat([positive, others], 1), [1], true)
       .sub(positive)
       .mean();
   });
+}
+
+/** Cosines [..., Q] of unit queries [..., d]. The queue is a constant, and f32 where queries may be f64. */
+export function toQueue(queries: Tensor, queue: Tensor): Tensor {
+  return queries.matmul(queue.detach().to({ dtype: queries.dtype }).t());
 }
 
 /** @throws TensorError unless `queue` is [Q, dimension] */
