@@ -1,44 +1,27 @@
 // Our side of bench/trainingStep.mjs: the same protocol as reference.py, with the system's own method, step and optimiser.
 import { createInterface } from 'node:readline';
-import {
-  Encoder,
-  namedParameters,
-  noGrad,
-  ops,
-  Random,
-  Sgd,
-  setThreads,
-  tensor,
-  tidy,
-  vgg16,
-} from '../dist/index.js';
-import { Anatomy } from '../dist/methods/index.js';
+import { resolveConfig } from '../dist/config/index.js';
+import { Random, Sgd, setThreads, tensor, tidy } from '../dist/index.js';
 import { synchronize, toChannelsLast, torchVersion } from '../dist/tensor/index.js';
+import { buildMethod } from '../dist/training/build.js';
 import { trainingStep } from '../dist/training/step.js';
 
 function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
-  const encoder = new Encoder({ backbone: vgg16({ width, batchNorm: true }), size });
-  noGrad(() => {
-    for (const parameter of namedParameters(encoder).values()) {
-      const moved = parameter.to({ device });
-      ops.setData(parameter, parameter.shape.length === 4 ? toChannelsLast(moved) : moved);
-    }
-    for (const norm of Object.values(encoder.children.features.children)) {
-      for (const buffer of Object.values(norm.buffers ?? {})) ops.setData(buffer, buffer.to({ device }));
-    }
-  });
+  const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
+  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i) }));
+  const method = buildMethod(config, { modalities: ['a', 'b'], samples }, device);
   const random = new Random('bench');
   const channels = gray ? 1 : 3;
   const values = Float32Array.from({ length: 4 * pairs * channels * size * size }, () => random.uniform());
   const images = toChannelsLast(tensor(values, [4 * pairs, channels, size, size], { device }));
-  const method = new Anatomy({ encoder, modalities: ['a', 'b'], size, seed: 0 });
+  const batch = { images: {}, ids: samples.map(({ subject }) => subject), rows: samples.map((_, i) => i) };
   // Views are given, as on the other side: what is timed is the step without augmentation.
-  method.views = () => ({ images, pairs });
+  method.views = () => ({ images, specs: [], pairs: batch });
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   const precision = bf16 ? 'bf16' : 'fp32';
   const step = () => {
     const started = performance.now();
-    trainingStep({ method, optimizer, batch: {}, learningRate: 0.001, precision, device });
+    trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device });
     if (device !== 'cpu') synchronize();
     return (performance.now() - started) / 1000;
   };

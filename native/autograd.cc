@@ -112,7 +112,14 @@ Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
     compat::AutocastState previous = compat::autocastState(device);
     compat::AutocastState next = previous;
     next.enabled = !info[1].IsNull();
-    if (next.enabled) next.dtype = parseDtype(env, info[1].As<Napi::String>());
+    if (next.enabled) {
+      next.dtype = parseDtype(env, info[1].As<Napi::String>());
+      // LibTorch 2.x takes any dtype, and matrix products in integers would follow.
+      if (next.dtype != at::kBFloat16 && next.dtype != at::kHalf) {
+        throwTensorError(env, "argument",
+                         "autocast: dtype is " + info[1].As<Napi::String>().Utf8Value() + ", expected bf16 or f16");
+      }
+    }
     compat::setAutocastState(device, next);
     at::autocast::increment_nesting();
     Napi::Object token = Napi::Object::New(env);

@@ -1,22 +1,43 @@
 /**
- * anatomy-ssl as a library: tensors on LibTorch, the paper's losses, VGG16, and the metrics that judge it. The command line
- * (`anatomy`) is built on the same functions.
+ * anatomy-ssl as a library: tensors on LibTorch, the losses of the paper and of its competitors, VGG16, and the metrics that
+ * judge it. The command line (`anatomy`) is built on the same functions.
  *
  * @packageDocumentation
  */
+export {
+  drawNegatives,
+  KeyQueue,
+  type KeyQueueOptions,
+  MemoryBank,
+  type MemoryBankOptions,
+  momentumUpdate,
+  type NegativesOptions,
+} from './banks/index.js';
 export { AnatomyError, DataError, EngineMissingError, UsageError } from './errors.js';
 export {
   type AnatomyLossInputs,
   type AnatomyLossOptions,
   anatomyLoss,
+  type BankNceOptions,
+  type BankSoftmaxOptions,
+  bankNce,
+  bankSoftmax,
   type ConsistencyOptions,
   consistencyLoss,
   correlationMatrix,
+  denseContrast,
+  denseCorrespondence,
+  estimateNormalizer,
   type GlobalContrastiveOptions,
   globalContrastiveLoss,
   type InfoNceOptions,
   infoNce,
+  type NtXentOptions,
+  ntXent,
+  ntXentChance,
   type PairEmbeddings,
+  type QueueContrastOptions,
+  queueContrast,
 } from './losses/index.js';
 export {
   alignment,

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
@@ -10,13 +12,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   tensor: [],
   log: ['export'], // TensorBoard events share the protobuf encoder
   losses: ['tensor'],
+  banks: ['tensor'],
   nn: ['tensor'],
   optim: ['tensor'],
   metrics: ['tensor'],
   augment: ['tensor'],
   data: ['tensor'],
-  methods: ['tensor', 'nn', 'losses', 'augment'],
-  config: ['augment', 'optim'],
+  methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
+  config: ['augment', 'optim', 'methods'],
   export: ['tensor', 'nn'],
   training: [
     'tensor',
@@ -78,6 +81,14 @@ describe('the house', () => {
   test('only src/tensor/native.ts loads the addon', () => {
     const loaders = files(src).filter((file) => /createRequire|\.node'/.test(readFileSync(file, 'utf8')));
     expect(loaders.map((file) => relative(src, file))).toEqual(['tensor/native.ts']);
+  });
+
+  test('any file of src/tensor can be the first to load, in spite of their circle of imports', async () => {
+    const dist = new URL('../dist/tensor/', import.meta.url);
+    const names = readdirSync(join(src, 'tensor')).map((name) => name.replace(/\.ts$/, '.js'));
+    const load = (name: string) =>
+      promisify(execFile)(process.execPath, ['--eval', `import('${new URL(name, dist)}')`]);
+    await Promise.all(names.map(load));
   });
 
   test('the command line loads the engine only inside its commands', () => {

@@ -11,7 +11,7 @@ import { PIP_LINE, searchLibTorch, supported, whyNoLibTorch } from './libtorch.m
 const WITHOUT = {
   'libgloo-dev': 'one machine only',
   'libopenblas0-pthread': 'matrix products are several times slower',
-  'fonts-dejavu-core': 'pictures have boxes for letters',
+  'fontconfig-config': 'pictures have boxes for letters',
 };
 
 /** Packages without which nothing runs, and those without which it runs slowly or less well. */
@@ -28,12 +28,15 @@ export function missingPackages({
   const recommended = [
     !ownTorch && !gloo && 'libgloo-dev',
     !fastBlas && 'libopenblas0-pthread',
-    !fonts && 'fonts-dejavu-core',
+    !fonts && 'fontconfig-config',
   ].filter(Boolean);
   return { required, recommended };
 }
 
-/** Without any font the pictures of a report have boxes for letters. */
+/**
+ * Without any font the pictures of a report have boxes for letters. fontconfig-config brings one and the configuration
+ * without which fontconfig complains on stderr.
+ */
 function hasFonts() {
   return ['/usr/share/fonts', '/usr/local/share/fonts'].some(
     (folder) => existsSync(folder) && readdirSync(folder).length > 0,

@@ -1,38 +1,47 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigSources } from '../config/index.js';
+import { addDataOptions, type DataFlags } from './dataOptions.js';
 
 /** Flags of every command that takes a config. */
-export interface ConfigFlags {
-  data?: string;
-  dataB?: string;
+export interface ConfigFlags extends DataFlags {
   recipe?: string;
   method?: string;
   config?: string;
   set?: string[];
   seed?: number;
   steps?: number;
+  microBatch?: number | 'auto';
   splits?: string;
   initFrom?: string;
   fold?: number | 'all' | 'none';
 }
 
 export function addConfigOptions(command: Command): Command {
-  return command
-    .option('--data <path>', 'manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]')
-    .option('--data-b <path>', 'second of two folders matched by file name')
+  return addDataOptions(command)
     .option('--recipe <name>', 'paper-us-swe, paper-fundus-ffa, authors or recommended')
-    .option('--method <name>', 'pretraining method')
+    .option('--method <name>', 'anatomy, instdis, simclr, cmc, densecl, supervised, random or imagenet')
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
     .option('--init-from <file>', 'safetensors weights to start from: torchvision’s names or ours')
     .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber)
     .option('--steps <n>', 'end after so many steps', wholeNumber)
+    .option(
+      '--micro-batch <n>',
+      'pairs in one forward pass: the same loss in less memory; a number or auto',
+      microBatchValue,
+    )
     .option('--splits <file>', 'folds made by anatomy data split')
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
 }
 
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.');
+  return Number(text);
+}
+
+function microBatchValue(text: string): number | 'auto' {
+  if (text === 'auto') return text;
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a number of pairs or auto.');
   return Number(text);
 }
 
@@ -43,6 +52,7 @@ function foldValue(text: string): number | 'all' | 'none' {
 }
 
 export function configSources(flags: ConfigFlags): ConfigSources {
+  const columns = Object.entries(flags.column ?? {}).map(([role, name]) => [`data.columns.${role}`, name]);
   return {
     recipe: flags.recipe,
     file: flags.config,
@@ -50,10 +60,13 @@ export function configSources(flags: ConfigFlags): ConfigSources {
     flags: {
       'data.path': flags.data,
       'data.pathB': flags.dataB,
+      ...Object.fromEntries(columns),
+      'data.positive': flags.positive,
       'data.splits': flags.splits,
       'data.fold': flags.fold,
       'method.name': flags.method,
       'training.steps': flags.steps,
+      'training.microBatch': flags.microBatch,
       'model.initFrom': flags.initFrom,
       seed: flags.seed,
     },

@@ -1,21 +1,16 @@
 import type { Command } from 'commander';
-import { columnsOf } from './columns.js';
 import { addConfigOptions, type ConfigFlags, configSources, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
+import { addDataOptions, type DataFlags } from './dataOptions.js';
 
 export function registerData(program: Command): void {
   const data = program.command('data').description('Split and look at data.');
   registerPreview(program, data);
-  data
-    .command('split')
+  addDataOptions(data.command('split'))
     .description('Stratified k-fold by subject, seeded; writes the folds as JSON.')
-    .requiredOption('--data <path>', 'manifest (CSV), folder of images, or phantom:breast')
-    .option('--data-b <path>', 'second of two folders matched by file name')
     .requiredOption('--out <file>', 'the splits file')
     .option('--folds <k>', 'number of folds (default: 5, or as published with the data)', wholeNumber)
     .option('--seed <n>', 'seed', wholeNumber, 0)
-    .option('--column <role=name...>', 'column of the manifest for a role, such as a=flair')
-    .option('--positive <class>', 'the class that counts as positive')
     .option('--json', 'print the counts as JSON')
     .addHelpText(
       'after',
@@ -32,8 +27,14 @@ export function registerData(program: Command): void {
       );
       const console = consoleOf(program);
       if (existsSync(flags.out)) throw new UsageError(`${flags.out} exists; choose another --out`);
-      const columns = await columnsOf(flags.column ?? []);
-      const spec = { path: flags.data, pathB: flags.dataB, columns, positive: flags.positive };
+      if (flags.data === undefined)
+        throw new UsageError('data split: --data is missing; name what to split, such as --data pairs.csv');
+      const spec = {
+        path: flags.data,
+        pathB: flags.dataB,
+        columns: flags.column,
+        positive: flags.positive,
+      };
       const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
       const splits = makeSplits(dataset, { folds: flags.folds, seed: flags.seed });
       await saveSplits(splits, flags.out);
@@ -103,13 +104,9 @@ interface PreviewFlags extends ConfigFlags {
   overwrite?: boolean;
 }
 
-interface SplitFlags {
-  data: string;
-  dataB?: string;
+interface SplitFlags extends DataFlags {
   out: string;
   folds?: number;
   seed: number;
-  column?: string[];
-  positive?: string;
   json?: boolean;
 }

@@ -1,16 +1,12 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
-import { columnsOf } from './columns.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
+import { addDataOptions, type DataFlags } from './dataOptions.js';
 
-interface Flags {
+interface Flags extends DataFlags {
   run: string;
-  data?: string;
-  dataB?: string;
-  column?: string[];
-  positive?: string;
   splits?: string;
   folds?: number;
   features: EvaluateOptions['features'];
@@ -50,14 +46,8 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
   const command = evaluate
     .command(protocol)
     .description(description)
-    .requiredOption('--run <folder>', 'the --out folder of anatomy pretrain, also of --fold all')
-    .option('--data <path>', 'what to judge on (default: the data of the run)')
-    .option('--data-b <path>', 'second of two folders matched by file name')
-    .option(
-      '--column <role=name...>',
-      'column of the manifest for a role, such as label=diagnosis; b=null: no such modality',
-    )
-    .option('--positive <class>', 'the class that counts as positive, against all others')
+    .requiredOption('--run <folder>', 'the --out folder of anatomy pretrain, also of --fold all');
+  addDataOptions(command, 'what to judge on (default: the data of the run)')
     .option(
       '--splits <file>',
       'folds made by anatomy data split (default: those of the run or the data, else drawn)',
@@ -92,7 +82,7 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
   const data = {
     path: flags.data,
     pathB: flags.dataB,
-    columns: flags.column && (await columnsOf(flags.column)),
+    columns: flags.column,
     positive: flags.positive,
   };
   await checkFlags(flags);

@@ -2,14 +2,13 @@ import type { Command } from 'commander';
 import type { TableFormat } from '../experiments/format.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
+import { addDataOptions, type DataFlags } from './dataOptions.js';
 
-interface RunFlags {
+interface RunFlags extends DataFlags {
   out: string;
   smoke?: boolean;
   jobs?: number;
   threads: number;
-  data?: string;
-  dataB?: string;
   splits?: string;
   overwrite?: boolean;
   dryRun?: boolean;
@@ -25,7 +24,7 @@ export function registerExperiment(program: Command): void {
   const experiment = program
     .command('experiment')
     .description('One table from one command: pretrain every row, judge it by every probe.');
-  experiment
+  const runCommand = experiment
     .command('run <file>')
     .description(
       'Run what is not finished of an experiment file, then print its table. The same command again goes on.',
@@ -33,9 +32,11 @@ export function registerExperiment(program: Command): void {
     .requiredOption('--out <folder>', 'cells, runs and logs of the experiment')
     .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
     .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber)
-    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber, 1)
-    .option('--data <path>', 'in place of the file’s: manifest (CSV), folder of images, or phantom:breast')
-    .option('--data-b <path>', 'second of two folders matched by file name')
+    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber, 1);
+  addDataOptions(
+    runCommand,
+    'in place of the file’s: manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]',
+  )
     .option(
       '--splits <file>',
       'folds made by anatomy data split (default: published with the data, or drawn)',

@@ -1,41 +1,10 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { AnatomyError } from '../errors.js';
-import { packageVersion } from '../version.js';
-import { registerConfig } from './config.js';
-import { registerData } from './data.js';
-import { registerDoctor } from './doctor.js';
-import { registerEvaluate } from './evaluate.js';
-import { registerExperiment } from './experiment.js';
-import { registerPretrain } from './pretrain.js';
-import { registerReport } from './report.js';
+import { anatomyProgram } from './program.js';
 
 /** Exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
-const program = new Command('anatomy')
-  .description('Self-supervised pretraining on aligned pairs of medical images, and its judgement.')
-  .version(packageVersion())
-  .option('-q, --quiet', 'only warnings and errors on stderr')
-  .option('-v, --verbose', 'details, and stack traces of errors')
-  .showHelpAfterError('(see anatomy --help)')
-  .exitOverride();
-
-for (const register of [
-  registerPretrain,
-  registerEvaluate,
-  registerExperiment,
-  registerReport,
-  registerData,
-  registerConfig,
-  registerDoctor,
-]) {
-  register(program);
-}
-// Subcommands are made before exitOverride could be inherited.
-const overrideAll = (command: Command): void => {
-  command.exitOverride();
-  command.commands.forEach(overrideAll);
-};
-overrideAll(program);
+const program = anatomyProgram();
 
 // `anatomy … | head` closes our output early: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

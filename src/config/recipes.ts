@@ -3,6 +3,7 @@
  * leaves open and how each number was chosen stands in PAPER.md.
  */
 import { recipes as augmentations } from '../augment/recipes.js';
+import { anatomy } from '../methods/anatomy.js';
 import type { Config } from './schema.js';
 
 export type DeepPartial<T> = T extends readonly unknown[]
@@ -40,25 +41,13 @@ export const defaults: Config = {
     fold: 'none',
   },
   model: { backbone: 'vgg16_bn', width: 1, headInput: 'pool', embeddingSize: 500, initFrom: null },
-  method: {
-    name: 'anatomy',
-    alpha: 3,
-    consistencyWeight: 1,
-    tau: 0.07,
-    maps: [1, 2, 3, 4],
-    patches: [4, 4],
-    windows: 'floor',
-    normalize: 'patch',
-    distance: 'mse',
-    reduction: 'mean',
-    positive: 'once',
-    crossModal: 'both-directions',
-  },
+  method: anatomy.defaults,
   augment: augmentation('paper'),
   training: {
     epochs: 200,
     steps: null,
     batchSize: 128,
+    microBatch: null,
     dropLast: false,
     learningRate: 0.03,
     momentum: 0.9,

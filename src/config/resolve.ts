@@ -3,6 +3,7 @@ import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
+import { type MethodDefinition, methodNamed, methodNames } from '../methods/index.js';
 import { nearest } from '../nearest.js';
 import { augmentationRecipes, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
@@ -26,12 +27,13 @@ export interface ConfigSources {
 }
 
 /**
- * Defaults, then the recipe, the file, the layers, the settings and the flags, each overriding what came before.
+ * Defaults, then what the method has otherwise, the recipe, the file, the layers, the settings and the flags, each overriding
+ * what came before. A recipe's settings of another method than the one asked for are left out.
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
 export function resolveConfig(sources: ConfigSources): Config {
   const { recipe, file, layers = [], set = [], flags = {}, name = file } = sources;
-  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers];
+  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers].map(expandNames);
   const settings = [
     ...set.map(parseSetting),
     ...Object.entries(flags).filter(([, value]) => value !== undefined),
@@ -41,9 +43,14 @@ export function resolveConfig(sources: ConfigSources): Config {
     settings.findLast(([key]) => key === 'recipe')?.[1] ??
     trees.findLast((tree) => tree.recipe !== undefined)?.recipe ??
     defaults.recipe;
+  const method = definitionNamed(askedMethod(settings, trees));
   const config = structuredClone(defaults) as unknown as Tree;
-  merge(config, recipeNamed(asked));
-  for (const tree of trees) merge(config, expandAugment(tree));
+  config.method = structuredClone(method.defaults);
+  merge(config, expandNames({ ...method.elsewhere }));
+  const { method: ofRecipe, ...rest } = recipeNamed(asked);
+  merge(config, rest);
+  if (method.name === defaults.method.name) merge(config, { method: ofRecipe ?? {} });
+  for (const tree of trees) merge(config, tree);
   for (const [key, value] of settings) assign(config, key as string, value);
   config.recipe = asked;
   return validate(config, name);
@@ -87,6 +94,26 @@ function recipeNamed(name: unknown): Tree {
   return recipe as Tree;
 }
 
+/** The last word on `method.name`. */
+function askedMethod(settings: readonly (readonly unknown[])[], trees: readonly Tree[]): unknown {
+  const nameIn = (method: unknown) => (isTree(method) ? method.name : method);
+  const said = settings.findLast(
+    ([key, value]) => key === 'method.name' || (key === 'method' && nameIn(value) !== undefined),
+  );
+  const inTrees = trees.map(({ method }) => nameIn(method)).findLast((name) => name !== undefined);
+  return nameIn(said?.[1]) ?? inTrees ?? defaults.method.name;
+}
+
+function definitionNamed(name: unknown): MethodDefinition {
+  const definition = typeof name === 'string' ? methodNamed(name) : undefined;
+  if (definition === undefined) {
+    throw new UsageError(
+      `method is ${JSON.stringify(name)}, expected one of ${methodNames.join(', ')}${suggestion(String(name), methodNames)}`,
+    );
+  }
+  return definition;
+}
+
 /** Settings from a file. @throws UsageError when it cannot be read or holds something else */
 export function readYaml(file: string): Tree {
   let text: string;
@@ -119,8 +146,9 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `augment: simclr` stands for the augmentation of that name. */
-function expandAugment(tree: Tree): Tree {
+/** `method: simclr` and `augment: simclr` stand for the method and the augmentation of that name. */
+function expandNames(tree: Tree): Tree {
+  if (typeof tree.method === 'string') return expandNames({ ...tree, method: { name: tree.method } });
   if (typeof tree.augment !== 'string') return tree;
   const known = Object.keys(augmentationRecipes);
   if (!Object.hasOwn(augmentationRecipes, tree.augment)) {
@@ -157,7 +185,7 @@ function assign(config: Tree, path: string, value: unknown): void {
   // Another schedule shares no settings with the one before.
   if (path === 'training.schedule.kind' && tree.kind !== value)
     for (const key of Object.keys(tree)) delete tree[key];
-  merge(tree, expandAugment({ [last]: value }));
+  merge(tree, keys.length === 0 ? expandNames({ [last]: value }) : { [last]: value });
 }
 
 function validate(value: unknown, where = 'config'): Config {
@@ -213,9 +241,8 @@ function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Se
 /** The nearest key; where the group was left out or mistaken, the one that ends alike. */
 function keySuggestion(key: string, schema: z.ZodType): string {
   const item = /\.\d+\./.exec(key)?.[0] ?? '.0.';
-  const known = [...schemaKeys(schema)]
-    .map((other) => other.replace('.0.', item))
-    .filter((other) => other !== key);
+  const known = [...schemaKeys(schema)].map((other) => other.replace('.0.', item));
+  if (known.includes(key)) return '; it is a setting of another method';
   const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1).toLowerCase();
   const near = suggestion(key, known);
   if (near !== '') return near;

@@ -2,12 +2,12 @@
  * Every setting of a run with its documentation. A resolved config is complete: nothing is left to defaults.
  */
 import { z } from 'zod';
+import { methodSchema } from '../methods/index.js';
 
 /** Whole alternatives of several kinds: zod's own message would only say "Invalid input". */
 const expected = (what: string) => ({ error: `expected ${what}` });
 
 const range = z.tuple([z.number(), z.number()]);
-const grid = z.tuple([z.int().min(1), z.int().min(1)]);
 const probability = z.number().min(0).max(1);
 
 const data = z.strictObject({
@@ -57,32 +57,6 @@ const model = z.strictObject({
     .describe('Weights to start from: a safetensors file with torchvision’s names or ours.'),
 });
 
-const method = z
-  .strictObject({
-    name: z.enum(['anatomy']),
-    alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo.'),
-    consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12.'),
-    tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
-    maps: z
-      .array(z.int().min(0).max(4))
-      .min(1)
-      .refine((maps) => new Set(maps).size === maps.length, 'expected each map once')
-      .describe('Hierarchies Q, counted from 0; the paper’s are [1, 2, 3, 4].'),
-    patches: z
-      .union([grid, z.array(grid).min(1)], expected('[rows, columns] or one such pair for each map'))
-      .describe('Grid [N^h, N^w], or one for each map.'),
-    windows: z.enum(['floor', 'adaptive']),
-    normalize: z.enum(['patch', 'pixel']),
-    distance: z.enum(['mse', 'frobenius']),
-    reduction: z.enum(['mean', 'sum']),
-    positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
-    crossModal: z.enum(['both-directions', 'clean-and-augmented']),
-  })
-  .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
-    path: ['alpha'],
-    message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
-  });
-
 const augment = z.strictObject({
   crop: z.strictObject({ scale: range, ratio: range }).nullable(),
   flip: probability,
@@ -117,6 +91,12 @@ const training = z
     epochs: z.int().min(1),
     steps: z.int().min(1).nullable().describe('Ends the run after so many steps, whatever epochs says.'),
     batchSize: z.int().min(1).describe('Pairs a step.'),
+    microBatch: z
+      .union([z.int().min(1), z.literal('auto')], expected('a number of pairs or auto'))
+      .nullable()
+      .describe(
+        'Pairs in one forward pass; the loss is still over batchSize. Batch norm sees one micro-batch at a time. auto: as many as memory holds; null: all.',
+      ),
     dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
     learningRate: z.number().positive(),
     momentum: z.number().min(0).lt(1),
@@ -148,7 +128,7 @@ export const configSchema = z.strictObject({
   seed: z.int().min(0),
   data,
   model,
-  method,
+  method: methodSchema,
   augment,
   training,
   monitor,

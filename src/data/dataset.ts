@@ -131,7 +131,7 @@ function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {
 function refuseColumns({ columns }: DatasetSpec, what: string): void {
   if (columns === undefined || Object.keys(columns).length === 0) return;
   throw new UsageError(
-    `data.columns (${Object.keys(columns).join(', ')}) goes with a manifest, but --data names ${what}. Leave it out.`,
+    `--column (${Object.keys(columns).join(', ')}) goes with a manifest, but --data names ${what}. Leave it out.`,
   );
 }
 

@@ -28,12 +28,12 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
     if (classes.includes(asked)) return asked;
     if (classes.length === 0) {
       throw new DataError(
-        `data.positive is "${asked}", but the samples carry no labels. Add a label column or leave data.positive out.`,
+        `--positive is "${asked}", but the samples carry no labels. Add a label column or leave --positive out.`,
       );
     }
     const meant = nearest(asked, classes);
     throw new DataError(
-      `data.positive is "${asked}", but the classes are ${listed}.` +
+      `--positive is "${asked}", but the classes are ${listed}.` +
         (meant === undefined ? ' Name one of them.' : ` Did you mean "${meant}"?`),
     );
   }
@@ -42,6 +42,6 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
   if (candidates.length === 1) return candidates[0];
   throw new DataError(
     `Which of the two classes ${listed} is the positive one cannot be told from their names. ` +
-      `Name it: --set data.positive=${classes[1]}, or --positive ${classes[1]} in data split and evaluate.`,
+      `Name it: --positive ${classes[1]}.`,
   );
 }

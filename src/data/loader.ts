@@ -56,12 +56,15 @@ export function stepsPerEpoch({ indices, batchSize, dropLast }: BatchPlan): numb
   return Math.max(1, dropLast ? full : Math.ceil(indices.length / batchSize));
 }
 
-/** The samples of step `step`, counted from 0 over the whole run: a pure function, so that a resumed run needs no state. */
-export function batchAt(plan: BatchPlan, step: number): { epoch: number; indices: number[] } {
+/**
+ * The samples of step `step`, counted from 0 over the whole run: a pure function, so that a resumed run needs no state.
+ * `rows` are their positions in `plan.indices`, `indices` those in the data set.
+ */
+export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: number[]; indices: number[] } {
   const steps = stepsPerEpoch(plan);
   const epoch = Math.floor(step / steps);
   const order = new Random(plan.seed, 'order', epoch).permutation(plan.indices.length);
   const start = (step % steps) * plan.batchSize;
-  const chosen = order.subarray(start, Math.min(start + plan.batchSize, order.length));
-  return { epoch, indices: Array.from(chosen, (position) => plan.indices[position]!) };
+  const rows = Array.from(order.subarray(start, Math.min(start + plan.batchSize, order.length)));
+  return { epoch, rows, indices: rows.map((row) => plan.indices[row]!) };
 }

@@ -53,7 +53,7 @@ export async function readManifest(
   if (table.roles.subject === undefined) {
     onWarning?.(
       `${file}: no column "subject", so every sample counts as a patient of its own. ` +
-        'If patients have several samples, add the column or set data.columns.subject.',
+        'If patients have several samples, add the column or name it with --column subject=….',
     );
   }
   const samples = readSamples(records, table, file);
@@ -117,12 +117,12 @@ function layOut(header: readonly string[], columns: ManifestColumns, file: strin
     );
     if (lookalike === undefined) return undefined;
     throw new DataError(
-      `${file}:1: no column "${role}", but "${lookalike}" looks like it. Set data.columns.${role}=${lookalike}, ` +
-        `or data.columns.${role}=null if it is something else.`,
+      `${file}:1: no column "${role}", but "${lookalike}" looks like it. Say --column ${role}=${lookalike}, ` +
+        `or --column ${role}=null if it is something else.`,
     );
   };
   if (columns.id === null) {
-    throw new UsageError('data.columns.id is null, expected a column name: every sample needs an id.');
+    throw new UsageError('--column id=null: expected a column name, as every sample needs an id.');
   }
   const roles = {
     id: find('id'),
@@ -138,13 +138,13 @@ function layOut(header: readonly string[], columns: ManifestColumns, file: strin
     for (const [other, taken] of modalities) {
       if (taken !== index) continue;
       throw new UsageError(
-        `data.columns: the modalities "${other}" and "${modality}" both name the column "${header[index]}". Give each its own.`,
+        `--column: the modalities "${other}" and "${modality}" both name the column "${header[index]}". Give each its own.`,
       );
     }
     modalities.set(modality, index);
   }
   if (modalities.size === 0) {
-    throw new UsageError('data.columns sets every modality to null, expected at least one image column.');
+    throw new UsageError('--column sets every modality to null, expected at least one image column.');
   }
   const used = new Set([...Object.values(roles), ...modalities.values()]);
   const extra = new Map(
@@ -154,18 +154,16 @@ function layOut(header: readonly string[], columns: ManifestColumns, file: strin
 }
 
 function absentColumn(role: string, name: string, header: readonly string[], file: string): DataError {
-  const what = role === name ? `no column "${name}"` : `no column "${name}" (data.columns.${role})`;
+  const what = role === name ? `no column "${name}"` : `no column "${name}" (--column ${role}=${name})`;
   const meant = nearest(name, header);
   const listed = header.map((column) => `"${column}"`).join(', ');
-  let fix = `Set data.columns.${role} to the column that is meant`;
-  if (meant !== undefined) fix = `Did you mean "${meant}"? Set data.columns.${role}=${meant}`;
+  let fix = `Name the one that is meant with --column ${role}=…`;
+  if (meant !== undefined) fix = `Did you mean "${meant}"? Say --column ${role}=${meant}`;
   else if (header.length === 1 && /[;\t]/.test(name + header[0]))
     fix = 'Save the file with commas between the columns';
   const absent =
-    role === 'a' || role === 'b' ? `, or data.columns.${role}=null if there is no such modality` : '';
-  return new DataError(
-    `${file}:1: ${what}; the columns are ${listed}. ${fix}${absent} (in data split and evaluate: --column ${role}=…).`,
-  );
+    role === 'a' || role === 'b' ? `, or --column ${role}=null if there is no such modality` : '';
+  return new DataError(`${file}:1: ${what}; the columns are ${listed}. ${fix}${absent}.`);
 }
 
 function readSamples(records: readonly Row[], table: Table, file: string): Sample[] {

@@ -1,3 +1,4 @@
+import { bilinearTaps } from '../bilinearTaps.js';
 import type { Raster } from './sample.js';
 
 export interface ResizeOptions {
@@ -62,36 +63,4 @@ export function resizeValues(
     }
   }
   return resized;
-}
-
-/** The source pixels `first`, `first + 1`, … that one target pixel is the weighted mean of. */
-interface Taps {
-  readonly first: number;
-  readonly weights: Float64Array;
-}
-
-/** Weights along one side of `from` pixels resized to `to`: a triangle around each target pixel's centre. */
-function bilinearTaps(from: number, to: number, antialias: boolean): Taps[] {
-  const scale = from / to;
-  return Array.from({ length: to }, (_, target) => {
-    const centre = scale * (target + 0.5);
-    if (!antialias || scale <= 1) return twoTaps(centre - 0.5, from);
-    const first = Math.max(0, Math.trunc(centre - scale + 0.5));
-    const end = Math.min(from, Math.trunc(centre + scale + 0.5));
-    const weights = new Float64Array(end - first);
-    let total = 0;
-    for (let k = 0; k < weights.length; k += 1) {
-      weights[k] = Math.max(0, 1 - Math.abs((first + k + 0.5 - centre) / scale));
-      total += weights[k]!;
-    }
-    return { first, weights: weights.map((weight) => weight / total) };
-  });
-}
-
-/** Plain linear interpolation at `position` (0 = centre of the first pixel); beyond the edge the edge repeats. */
-function twoTaps(position: number, length: number): Taps {
-  const clamped = Math.min(Math.max(position, 0), length - 1);
-  const first = Math.floor(clamped);
-  const fraction = clamped - first;
-  return { first, weights: fraction === 0 ? Float64Array.of(1) : Float64Array.of(1 - fraction, fraction) };
 }

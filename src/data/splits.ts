@@ -159,7 +159,7 @@ function publishedFolds(samples: readonly Sample[], asked: number | undefined): 
   if (asked !== undefined && asked !== k) {
     throw new UsageError(
       `The data publishes ${k} folds, but ${asked} were asked for. Leave the number out, ` +
-        'or set data.columns.fold=null to draw new folds.',
+        'or say --column fold=null to draw new folds.',
     );
   }
   return k;

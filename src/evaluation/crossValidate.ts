@@ -44,7 +44,7 @@ export async function crossValidate(
       }),
     };
   });
-  const progress = new Progress(probes.length, console);
+  const progress = new Progress(probes.length, console, { title: 'probing' });
   let done = 0;
   const outcomes = await runProbes(probes, () => {
     done += 1;

@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
+import { openImages } from '../training/imageCache.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
 import { published } from '../training/runFolder.js';
 import { packageVersion } from '../version.js';
@@ -13,7 +14,7 @@ import { exposureOf, traceImages } from './exposure.js';
 import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
 import { DEFAULT_C_GRID } from './logisticProbe.js';
 import { notesOf } from './notes.js';
-import { type FoldPlan, planFolds } from './outerFolds.js';
+import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
 import type { Protocol } from './probe.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
@@ -72,15 +73,15 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const asked = options.precision ?? config.training.precision;
   // A run in fp16 on a GPU can be judged without one.
   const precision = resolvePrecision(asked === 'fp16' && device === 'cpu' ? 'auto' : asked, device);
-  const { dataset, cache } = await openJudgedData(options.data ?? {}, config, console, cacheFolder);
+  const dataset = await openJudgedData(options.data ?? {}, config, console);
   const task = labelledTask(dataset);
+  const foldOptions = { splits: options.splits, folds: options.folds, seed };
+  const planned = await planUndecoded(task, dataset, run, foldOptions);
+  checkProbe(options, planned === undefined ? task.ids.length - 1 : fewestTrained(planned));
+  const cache = await openImages(dataset, config, cacheFolder, console);
   const trace = await traceImages(run, dataset, cache, cacheFolder);
-  const plan = await planFolds(task, dataset, run, trace, {
-    splits: options.splits,
-    folds: options.folds,
-    seed,
-  });
-  const probe = probeSettings(options, plan);
+  const plan = planned ?? (await planFolds(task, dataset, run, trace, foldOptions));
+  const probe = checkProbe(options, fewestTrained(plan));
 
   const kinds = featureKinds(options.features);
   const sources = { task, cache, plan, kinds, modalities: dataset.modalities, device, precision };
@@ -167,16 +168,19 @@ interface ProbeSettings {
   readonly temperature: number;
 }
 
-function probeSettings(
-  { protocol, k = 20, temperature = 0.07 }: EvaluateOptions,
-  { rounds }: FoldPlan,
-): ProbeSettings {
-  const fewest = Math.min(...rounds.map(({ train }) => train.length));
-  if (protocol === 'knn' && !(Number.isInteger(k) && k >= 1 && k <= fewest)) {
-    throw new UsageError(`--k is ${k}, expected 1 to ${fewest}, the training samples of the smallest fold`);
+/** @param most samples that every fold may have to train on */
+function checkProbe({ protocol, k = 20, temperature = 0.07 }: EvaluateOptions, most: number): ProbeSettings {
+  if (protocol === 'knn' && !(Number.isInteger(k) && k >= 1 && k <= most)) {
+    throw new UsageError(
+      `--k is ${k}, expected 1 to ${most}: every fold must have so many samples to train on`,
+    );
   }
   if (!(temperature > 0)) throw new UsageError(`--temperature is ${temperature}, expected more than 0`);
   return { k, temperature };
+}
+
+function fewestTrained({ rounds }: FoldPlan): number {
+  return Math.min(...rounds.map(({ train }) => train.length));
 }
 
 function settingsOf(protocol: Protocol, { k, temperature }: ProbeSettings): Record<string, unknown> {

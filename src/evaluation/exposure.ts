@@ -4,8 +4,8 @@ import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import type { Dataset, ImageSource } from '../data/sample.js';
 import { AnatomyError } from '../errors.js';
+import { cacheSizeOf } from '../training/imageCache.js';
 import { published, readFolds, runPaths } from '../training/runFolder.js';
-import { cacheSizeOf } from './judgedData.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { Exposure } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
@@ -19,6 +19,11 @@ export interface ImageTrace {
   readonly inRun: readonly boolean[];
   /** By position: the fold that kept the sample out of pretraining, where the run has folds. */
   readonly keptOut: readonly (number | undefined)[];
+}
+
+/** What is known without a look at the images. */
+export function untraced({ samples }: Dataset): ImageTrace {
+  return { known: false, inRun: samples.map(() => false), keptOut: samples.map(() => undefined) };
 }
 
 /** Whether the encoder was pretrained on an image of the sample. */
@@ -45,9 +50,7 @@ export async function traceImages(
     return { known: true, inRun: samples.map(() => true), keptOut: samples.map(({ id }) => folds?.get(id)) };
   }
   const own = await openOwnData(config.data);
-  if (own === undefined) {
-    return { known: false, inRun: samples.map(() => false), keptOut: samples.map(() => undefined) };
-  }
+  if (own === undefined) return untraced(dataset);
   const ownId = new Map<string, string>();
   for (const { id, images } of own.samples) {
     for (const image of Object.values(images)) ownId.set(sourceOf(image), id);

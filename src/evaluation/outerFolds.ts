@@ -2,7 +2,7 @@ import type { Dataset } from '../data/sample.js';
 import { loadSplits, makeSplits } from '../data/splits.js';
 import { subjectKFold } from '../data/subjectKFold.js';
 import { DataError, UsageError } from '../errors.js';
-import type { ImageTrace } from './exposure.js';
+import { type ImageTrace, untraced } from './exposure.js';
 import type { JudgedFolds } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
 import type { Task } from './task.js';
@@ -68,6 +68,22 @@ export async function planFolds(
     throw new UsageError(`${run.root}: kept out fold ${known}, but the folds to judge are 0 to ${k - 1}`);
   }
   return { source, k, inner: INNER_FOLDS, seed: options.seed, rounds };
+}
+
+/**
+ * The same before any image is decoded, so that a mistake is told at once. Undefined for a run that kept a fold out: the
+ * digest of the images tells which sample was in it. Its splits file is checked all the same.
+ */
+export async function planUndecoded(
+  task: Task,
+  dataset: Dataset,
+  run: JudgedRun,
+  options: OuterFoldOptions,
+): Promise<FoldPlan | undefined> {
+  const trace = untraced(dataset);
+  if (run.encoders[0]!.fold === 'none') return planFolds(task, dataset, run, trace, options);
+  if (options.splits !== undefined) await chooseFolds(task, dataset, trace, options);
+  return undefined;
 }
 
 async function chooseFolds(

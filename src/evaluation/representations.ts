@@ -19,15 +19,23 @@ export function modalityKey(modalities: readonly string[]): string {
 export type Representations = ReadonlyMap<string, Features>;
 
 export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
-  readonly encoder: Encoder;
+  /** Asked once for each modality, in turn: the same network may come back with other weights. */
+  readonly encoderFor: (modality: string) => Encoder;
   readonly loader: ImageLoader;
   readonly modalities: readonly string[];
   readonly kinds: readonly Exclude<FeatureKind, 'pixels'>[];
 }
 
-/** All features of an encoder, from one pass over each modality's images. */
-export function represent({ modalities, kinds, ...options }: RepresentOptions): Representations {
-  const embedded = new Map(modalities.map((modality) => [modality, embed({ ...options, modality })]));
+/** All features of a run's encoders, from one pass over each modality's images. */
+export function represent({
+  modalities,
+  kinds,
+  encoderFor,
+  ...options
+}: RepresentOptions): Representations {
+  const embedded = new Map(
+    modalities.map((modality) => [modality, embed({ ...options, encoder: encoderFor(modality), modality })]),
+  );
   const found = new Map<string, Features>();
   for (const kind of kinds) {
     for (const set of modalitySets(modalities)) {

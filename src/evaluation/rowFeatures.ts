@@ -55,25 +55,28 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
   const network = untrainedEncoder(config, device);
   const random = untrainedEncoder(config, device);
   const common = { loader, size, normalization, precision, device };
-  const represented = (encoder: Encoder) =>
-    represent({ ...common, encoder, indices: positions, modalities, kinds });
+  const represented = (encoderFor: (modality: string) => Encoder) =>
+    represent({ ...common, encoderFor, indices: positions, modalities, kinds });
 
   const trained = new Map<RunEncoder, Representations>();
   const untrained = new Map<number, Representations>();
   const pixels = thumbnails(cache, positions);
-  const progress = new Progress(plan.rounds.length, console);
+  const progress = new Progress(plan.rounds.length, console, { title: 'embedding' });
   try {
     for (const [done, { fold, train, encoder }] of plan.rounds.entries()) {
       if (!trained.has(encoder)) {
-        loadWeights(encoder, network);
-        trained.set(encoder, represented(network));
+        const loaded = (modality: string): Encoder => {
+          loadWeights(encoder, network, modality);
+          return network;
+        };
+        trained.set(encoder, represented(loaded));
       }
       // Without batch norm there is nothing to calibrate, and all folds share one.
       const earlier = calibrated ? undefined : untrained.values().next().value;
       if (calibrated) {
         calibrate({ ...common, encoder: random, indices: train.map((i) => positions[i]!) }, modalities);
       }
-      untrained.set(fold, earlier ?? represented(random));
+      untrained.set(fold, earlier ?? represented(() => random));
       progress.update(done + 1);
       // Lets the terminal have its turn: a pass over the images is one synchronous call.
       await new Promise((resolve) => setImmediate(resolve));

@@ -3,11 +3,11 @@ import { basename, join, resolve } from 'node:path';
 import { type Config, configDifferences } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
-import { type Encoder, loadState } from '../nn/index.js';
+import { type Encoder, loadState, stateDict } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
 import { buildEncoder } from '../training/build.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../training/checkpoint.js';
-import { readRunConfig, runPaths } from '../training/runFolder.js';
+import { encoderPath, readRunConfig, runPaths } from '../training/runFolder.js';
 
 /** The weights of an encoder that a run has made, not yet loaded. */
 export interface RunEncoder {
@@ -77,15 +77,27 @@ function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
   );
 }
 
-/** Puts the trained weights into a network made by `untrainedEncoder`, over all that is there. */
-export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder): void {
+/**
+ * Puts the weights that were trained for a modality into a network made by `untrainedEncoder`, over all that is there. A
+ * modality that has no encoder of its own gets the first one's.
+ */
+export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): void {
   if (checkpoint === undefined) {
-    importEncoder(runPaths(root).encoder, network);
+    const own = encoderPath(root, modality);
+    importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
     return;
   }
   const { model, velocities } = readCheckpoint(checkpoint);
   try {
-    loadState(network, model);
+    // Beside the encoder a checkpoint may hold another modality's, banks and queues.
+    const prefix = `encoder.${modality}.`;
+    const separate = [...model.keys()].some((name) => name.startsWith(prefix));
+    const names = [...stateDict(network).keys()];
+    const own = names.flatMap((name) => {
+      const tensor = model.get(separate ? prefix + name : name);
+      return tensor === undefined ? [] : [[name, tensor] as const];
+    });
+    loadState(network, new Map(own));
   } finally {
     for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
   }

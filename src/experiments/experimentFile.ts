@@ -102,6 +102,8 @@ export interface ExperimentRow {
 export interface ExperimentOverrides {
   readonly data?: string;
   readonly dataB?: string;
+  readonly column?: DatasetSpec['columns'];
+  readonly positive?: string;
   readonly splits?: string;
   readonly smoke?: boolean;
 }
@@ -153,17 +155,19 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
 function dataOf(
   file: string,
   own: ExperimentFile['data'],
-  { data, dataB }: ExperimentOverrides,
+  { data, dataB, column, positive }: ExperimentOverrides,
 ): DatasetSpec {
   // Column names and the positive class of the file’s data have nothing to do with other data.
-  if (data !== undefined) return { path: placed('', data), pathB: dataB && placed('', dataB) };
+  if (data !== undefined) {
+    return { path: placed('', data), pathB: dataB && placed('', dataB), columns: column, positive };
+  }
   if (dataB !== undefined) throw new UsageError('--data-b is given without --data; name both folders');
   if (own.path === null) throw new UsageError(`${file}: names no data; name it with --data`);
   return {
     path: placed(dirname(file), own.path),
     pathB: own.pathB ? placed(dirname(file), own.pathB) : undefined,
-    columns: own.columns,
-    positive: own.positive ?? undefined,
+    columns: column === undefined ? own.columns : { ...own.columns, ...column },
+    positive: positive ?? own.positive ?? undefined,
   };
 }
 

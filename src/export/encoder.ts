@@ -12,18 +12,36 @@ export function exportEncoder(
   saveState(path, stateDict(encoder), { format: 'pt', ...metadata });
 }
 
+export interface ImportOptions {
+  /** What becomes of a head of another shape. Default `refuse`. */
+  otherHead?: 'refuse' | 'leave out';
+  /** Told when the head was left out. */
+  onWarning?: (message: string) => void;
+}
+
 /**
  * Starts an encoder from a file: our own, or torchvision's, whose `classifier.*` is left out. A head that is not in the
  * file keeps its initial weights.
  * @returns the names taken
  * @throws DataError when nothing in the file fits, or a shape does not
  */
-export function importEncoder(path: string, encoder: Encoder): string[] {
+export function importEncoder(
+  path: string,
+  encoder: Encoder,
+  { otherHead = 'refuse', onWarning }: ImportOptions = {},
+): string[] {
   const { state } = readState(path);
   try {
     const own = stateDict(encoder);
     const chosen = new Map<string, Tensor>();
     for (const [name, value] of state) if (!name.startsWith('classifier.')) chosen.set(name, value);
+    const misfit = otherHead === 'leave out' ? headMisfit(own, chosen) : undefined;
+    if (misfit !== undefined) {
+      for (const name of [...chosen.keys()].filter(isHead)) chosen.delete(name);
+      onWarning?.(
+        `${path}: its head does not fit (${misfit}) and is left out; the encoder keeps its initial head`,
+      );
+    }
     const backbone = [...own.keys()].filter((name) => name.startsWith('features.'));
     // Old torchvision files lack the counters of batch norm.
     const missing = backbone.filter((name) => !chosen.has(name) && !name.endsWith('num_batches_tracked'));
@@ -42,4 +60,20 @@ export function importEncoder(path: string, encoder: Encoder): string[] {
   } finally {
     for (const value of state.values()) value.dispose();
   }
+}
+
+const isHead = (name: string): boolean => name.startsWith('head.');
+
+/** Input size, head input and embedding size all change the head's shape; the backbone's depends on none of them. */
+function headMisfit(
+  own: ReadonlyMap<string, Tensor>,
+  found: ReadonlyMap<string, Tensor>,
+): string | undefined {
+  for (const [name, { shape }] of own) {
+    const other = found.get(name)?.shape;
+    if (isHead(name) && other !== undefined && other.join() !== shape.join()) {
+      return `${name} has shape [${other}], expected [${shape}]`;
+    }
+  }
+  return undefined;
 }

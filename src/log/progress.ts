@@ -12,6 +12,8 @@ export interface ProgressFields {
 }
 
 export interface ProgressOptions {
+  /** What is being done, in a word: the lines begin with it. Default `training`. */
+  title?: string;
   /** Steps done before, by a run that is resumed. */
   start?: number;
   /** Away from a terminal: the least seconds between two lines. */
@@ -25,6 +27,7 @@ export interface ProgressOptions {
  * the work fails, with `stop()`: until then a timer of the bar keeps the process alive.
  */
 export class Progress {
+  readonly #title: string;
   readonly #total: number;
   readonly #console: MessageConsole;
   readonly #everyMs: number;
@@ -38,7 +41,8 @@ export class Progress {
   #stopped = false;
 
   constructor(total: number, console: MessageConsole, options: ProgressOptions = {}) {
-    const { start = 0, everySeconds = 15, clock = Date.now } = options;
+    const { title = 'training', start = 0, everySeconds = 15, clock = Date.now } = options;
+    this.#title = title;
     this.#total = total;
     this.#console = console;
     this.#everyMs = everySeconds * 1000;
@@ -96,7 +100,7 @@ export class Progress {
   }
 
   #count(): string {
-    return `step ${this.#step()}/${this.#total}`;
+    return `${this.#title} ${this.#step()}/${this.#total}`;
   }
 
   /** The time left stands early: a narrow terminal cuts the line. */

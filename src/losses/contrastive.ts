@@ -2,12 +2,15 @@
  * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other modality,
  * among the batch.
  */
-import { inFullPrecision, l2Normalize, ops, Tensor, TensorError } from '../tensor/index.js';
-import { checkOneOf } from './options.js';
+import { inFullPrecision, l2Normalize, ops, type Tensor } from '../tensor/index.js';
+import { checkExclude, excludeFrom, indices } from './exclude.js';
+import { checkOneOf, checkRows, checkTau } from './options.js';
 
 export interface InfoNceOptions {
   /** Temperature τ. */
   tau?: number;
+  /** Bool [N, N]: candidates that are no negatives of an anchor, such as other slices of its subject. The positive stays. */
+  exclude?: Tensor;
   /**
    * How often the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in the authors'
    * code, which puts it before the full row (the loss is then at least ln 2).
@@ -23,7 +26,7 @@ export interface InfoNceOptions {
  * @returns a scalar; chance level ln N
  */
 export function infoNce(f: Tensor, g: Tensor, options: InfoNceOptions = {}): Tensor {
-  checkRows({ f, g });
+  checkRows('infoNce', { f, g });
   return inFullPrecision([f, g], (anchors, candidates) =>
     infoNceOfUnitRows(l2Normalize(anchors!, 1), l2Normalize(candidates!, 1), options),
   );
@@ -31,10 +34,13 @@ export function infoNce(f: Tensor, g: Tensor, options: InfoNceOptions = {}): Ten
 
 function infoNceOfUnitRows(f: Tensor, g: Tensor, options: InfoNceOptions): Tensor {
   checkOneOf('contrastive loss', options, { positive: ['once', 'twice'] });
-  const { tau = 0.07, positive = 'once' } = options;
-  if (!(tau > 0)) throw new TensorError(`infoNce: tau is ${tau}, expected a positive temperature`);
-  const logits = f.matmul(g.t()).div(tau); // [N, N] cosine similarities over τ
-  const positives = ops.diagonal(logits);
+  const { tau = 0.07, positive = 'once', exclude } = options;
+  checkTau('infoNce', tau);
+  const count = f.size(0);
+  checkExclude('contrastive loss', exclude, [count, count]);
+  const similarities = f.matmul(g.t()).div(tau); // [N, N] cosines over τ
+  const positives = ops.diagonal(similarities);
+  const logits = excludeFrom(similarities, exclude, indices(count, f.device));
   const row = positive === 'once' ? logits : ops.cat([ops.unsqueeze(positives, 1), logits], 1);
   return ops.logSumExp(row, [1], false).sub(positives).mean();
 }
@@ -62,7 +68,7 @@ export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalCont
   const { a, b, aHat, bHat } = views;
   checkOneOf('globalContrastiveLoss', options, { crossModal: ['both-directions', 'clean-and-augmented'] });
   const { crossModal = 'both-directions' } = options;
-  checkRows({ a, b, aHat, bHat });
+  checkRows('globalContrastiveLoss', { a, b, aHat, bHat });
   return inFullPrecision([a, b, aHat, bHat], (...raw) => {
     const [fA, fB, fAHat, fBHat] = raw.map((rows) => l2Normalize(rows, 1)) as [
       Tensor,
@@ -79,18 +85,4 @@ export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalCont
         : infoNceOfUnitRows(fAHat, fBHat, options);
     return augA.add(augB).add(aToB.add(back)); // Eqs. 8, 10, 11
   });
-}
-
-function checkRows(rows: Record<string, Tensor>): void {
-  const missing = Object.keys(rows).find((name) => !(rows[name] instanceof Tensor));
-  if (missing !== undefined)
-    throw new TensorError(`contrastive loss: ${missing} is missing, expected a tensor [N, d]`);
-  const [[, first]] = Object.entries(rows) as [[string, Tensor]];
-  for (const [name, { shape }] of Object.entries(rows)) {
-    if (shape.length !== 2 || shape[0] === 0 || shape.join() !== first.shape.join()) {
-      throw new TensorError(
-        `contrastive loss: ${name} is [${shape}], expected [N, d] as the other views, [${first.shape}]`,
-      );
-    }
-  }
 }

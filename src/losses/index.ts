@@ -12,3 +12,14 @@ export {
   infoNce,
   type PairEmbeddings,
 } from './contrastive.js';
+export { crossEntropy } from './crossEntropy.js';
+export { denseContrast, denseCorrespondence } from './dense.js';
+export {
+  type BankNceOptions,
+  type BankSoftmaxOptions,
+  bankNce,
+  bankSoftmax,
+  estimateNormalizer,
+} from './memory.js';
+export { type NtXentOptions, ntXent, ntXentChance } from './ntXent.js';
+export { type QueueContrastOptions, queueContrast } from './queue.js';

@@ -31,6 +31,8 @@ export interface EncoderOptions {
 /** A backbone with the paper's projection head (§3.1): flatten → linear → ReLU. */
 export class Encoder implements Module {
   readonly backbone: Backbone;
+  /** Length of `embedding`. */
+  readonly embeddingSize: number;
   readonly children: Readonly<Record<string, Module>>;
   readonly #head: Linear;
   readonly #headInput: HeadInput;
@@ -45,6 +47,7 @@ export class Encoder implements Module {
     const channels = backbone.channels.at(-1)!;
     const side = headInput === 'map' ? size / 16 : headInput === 'pool' ? Math.floor(size / 32) : 1;
     this.backbone = backbone;
+    this.embeddingSize = embeddingSize;
     this.#size = size;
     this.#headInput = headInput;
     this.#head = new Linear(channels * side * side, embeddingSize, new Random(seed, 'init', 'head'));

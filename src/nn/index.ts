@@ -1,6 +1,6 @@
 export { Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
 export { BatchNorm, Conv3x3, Linear } from './layers.js';
-export { disposeModule, loadState, type Module, namedParameters, stateDict } from './module.js';
+export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';
 export {
   type Backbone,
   type BackboneOutput,

@@ -45,10 +45,17 @@ export class BatchNorm implements Module {
     };
   }
 
-  /** @param momentum weight of this batch in the running statistics */
-  forward(x: Tensor, { training, momentum = 0.1 }: { training: boolean; momentum?: number }): Tensor {
+  /**
+   * @param momentum weight of this batch in the running statistics
+   * @param record false: in training mode the running statistics stay as they are
+   */
+  forward(
+    x: Tensor,
+    { training, momentum = 0.1, record = true }: { training: boolean; momentum?: number; record?: boolean },
+  ): Tensor {
     const { weight, bias } = this.parameters;
     const { running_mean, running_var, num_batches_tracked } = this.buffers;
+    if (training && !record) return ops.batchNorm(x, weight, bias, null, null, true, momentum, 1e-5, true);
     if (training) ops.addScalar_(num_batches_tracked, 1);
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, momentum, 1e-5, true);
   }

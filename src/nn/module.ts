@@ -1,4 +1,4 @@
-import { noGrad, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { type Device, noGrad, ops, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 
 /**
  * A part of a network: its own tensors and its parts, by the names they have in a state dict. Whether it trains is an
@@ -64,6 +64,20 @@ export function loadState(
   noGrad(() => {
     for (const [name, source] of state) ops.copy_(own.get(name) as Tensor, source);
   });
+}
+
+/** Moves a module to a device, convolutions' weights in channels-last memory, and lets its parameters train. */
+export function placeModule<M extends Module>(module: M, device: Device): M {
+  noGrad(() =>
+    tidy(() => {
+      for (const tensor of stateDict(module).values()) {
+        const moved = tensor.to({ device });
+        ops.setData(tensor, tensor.shape.length === 4 ? toChannelsLast(moved) : moved);
+      }
+      for (const parameter of namedParameters(module).values()) parameter.setRequiresGrad();
+    }),
+  );
+  return module;
 }
 
 /** Frees all tensors of a module. */

@@ -38,6 +38,8 @@ export interface BackboneOutput {
 export interface ForwardOptions {
   /** Batch norm uses the batch's statistics and records them. */
   training?: boolean;
+  /** False: it uses them and does not record them. */
+  record?: boolean;
   /** Weight of this batch in the running statistics; see BatchNorm. */
   momentum?: number;
 }
@@ -47,6 +49,8 @@ export interface Backbone extends Module {
   readonly name: string;
   /** Channels of each map. */
   readonly channels: readonly number[];
+  /** Bytes of activations that a forward pass with graph keeps for one image of this side. */
+  savedBytes(size: number, elementBytes: number): number;
   /** @param images [B, 3, H, W], or [B, 1, H, W] for gray, which stands for three equal channels */
   forward(images: Tensor, options?: ForwardOptions): BackboneOutput;
 }
@@ -92,7 +96,16 @@ export class Vgg16 implements Backbone {
     this.children = { features: { children: layers } };
   }
 
-  forward(images: Tensor, { training = false, momentum }: ForwardOptions = {}): BackboneOutput {
+  savedBytes(size: number, elementBytes: number): number {
+    return this.#stages.reduce((bytes, layers, stage) => {
+      const map = this.channels[stage]! * (size / 2 ** stage) ** 2;
+      // Batch norm keeps its input, the ReLU (in place) its output; the max-pool its output and where that came from, in i64.
+      const kept = layers.reduce((count, { norm }) => count + (norm ? 2 : 1), 0);
+      return bytes + map * kept * elementBytes + (map / 4) * (elementBytes + 8);
+    }, 0);
+  }
+
+  forward(images: Tensor, { training = false, momentum, record }: ForwardOptions = {}): BackboneOutput {
     const { shape } = images;
     if (shape.length !== 4 || (shape[1] !== 3 && shape[1] !== 1) || shape[2]! < 32 || shape[3]! < 32) {
       throw new TensorError(
@@ -104,7 +117,7 @@ export class Vgg16 implements Backbone {
     for (const stage of this.#stages) {
       for (const { conv, norm } of stage) {
         x = conv.forward(x);
-        if (norm) x = norm.forward(x, { training, momentum });
+        if (norm) x = norm.forward(x, { training, momentum, record });
         // In place: no gradient needs the values before the ReLU, and a pass over fresh memory is saved.
         x = ops.relu_(x);
       }

@@ -52,6 +52,38 @@ const termWords: Readonly<Record<string, TermWords>> = {
       'The dashed line is blind guessing, 4·ln N for N pairs in the batch; lower is better.',
     chance: 'guessing',
   },
+  instance: {
+    title: 'Instance discrimination',
+    unit: 'loss, nats',
+    reading: 'How hard it is to tell an image’s own row of the memory bank from all others; lower is better.',
+    chance: 'guessing',
+  },
+  contrast: {
+    title: 'Contrast between views',
+    unit: 'loss, nats',
+    reading: 'How hard it is to tell an image’s other view or its partner from the other candidates; lower is better.',
+    chance: 'guessing',
+  },
+  key: {
+    title: 'Contrast with remembered keys',
+    unit: 'loss, nats',
+    reading:
+      'How hard it is to tell a partner’s key from those in the queue. It may rise at first, while true keys take the place of random ones.',
+    chance: 'guessing',
+  },
+  dense: {
+    title: 'Dense contrast',
+    unit: 'loss, nats',
+    reading:
+      'How hard it is to tell the partner’s corresponding patch from the remembered ones. It may rise at first, as the queue fills.',
+    chance: 'guessing',
+  },
+  classification: {
+    title: 'Classification',
+    unit: 'cross-entropy, nats',
+    reading: 'How far the classifier is from the labels it is trained on; lower is better.',
+    chance: 'guessing',
+  },
 };
 
 function losses(lines: readonly JsonLine[], { weights }: CurveContext): (Figure | undefined)[] {
@@ -116,7 +148,7 @@ function knnAuc(lines: readonly JsonLine[]): Figure | undefined {
     id: 'knn-auc',
     title: 'Labels from neighbours, kNN AUC',
     reading:
-      'How well the labels of the nearest training images tell the classes apart, on pooled features; no label was used in training. ' +
+      'How well the labels of the nearest training images tell the classes apart, on pooled features. ' +
       'A quick look on few pairs: the probes below are the judgement. 0.5 is guessing, 1 is perfect.',
     label: 'area under the ROC curve',
     series: seriesBelow(lines, 'knnAuc'),

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { type Config, formatConfig } from '../config/index.js';
 import { formatDuration } from '../log/progress.js';
+import { methodNamed } from '../methods/index.js';
 import { packageVersion } from '../version.js';
 import type { EvaluationRecord } from './evaluationRecord.js';
 import type { Figure } from './figure.js';
@@ -129,6 +130,12 @@ function course(lines: RunRecord['lines'], term: string, name: string, compariso
   return [{ before, strong: brief(mean), after: `; ${comparison} ${brief(chance.value)}.` }];
 }
 
+function objective(method: RunRecord['config']['method']): string {
+  return method.name === 'anatomy'
+    ? `${method.consistencyWeight} · L_C + ${method.alpha} · L_Glo, τ ${method.tau}`
+    : methodNamed(method.name)!.summary;
+}
+
 function settings({ runs }: RunFolder): Markup {
   const [{ config, provenance, steps }] = runs;
   const { data, model, method, training } = config;
@@ -137,7 +144,7 @@ function settings({ runs }: RunFolder): Markup {
     ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
     ['Method and recipe', `${method.name}, ${config.recipe}`],
     ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
-    ['Objective', `${method.consistencyWeight} · L_C + ${method.alpha} · L_Glo, τ ${method.tau}`],
+    ['Objective', objective(method)],
     [
       'Budget',
       `${counted(steps.done)} of ${counted(steps.planned)} steps of ${training.batchSize} pairs, about ${brief(epochs)} epochs`,

@@ -5,14 +5,16 @@ import { ImageLoader } from '../data/loader.js';
 import type { Raster, Sample } from '../data/sample.js';
 import type { MessageConsole } from '../log/console.js';
 import { Random, type Tensor, tidy } from '../tensor/index.js';
-import { buildMethod, pairOf } from '../training/build.js';
-import { openImages } from '../training/pretrain.js';
+import type { ViewSpec } from '../methods/index.js';
+import { buildMethod, checkMethod, pairOf } from '../training/build.js';
+import { openImages } from '../training/imageCache.js';
+import { openData } from '../training/pretrain.js';
 import { escapeText } from './markup.js';
 
 export interface Preview {
   /** Name of the data, without a path. */
   readonly data: string;
-  /** Of the views, in the order in which the method makes them: A, B, Â, B̂, with the modality's own name where it has one. */
+  /** Of the views, in the order in which the method makes them: A, B, Â, B̂ for the paper's, with the modalities' own names. */
   readonly views: readonly string[];
   readonly pairs: readonly PreviewPair[];
   /** Side of all images. */
@@ -36,8 +38,10 @@ export interface PreviewOptions {
  * its first epoch.
  */
 export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
-  const { dataset, cache } = await openImages(config, console);
+  checkMethod(config);
+  const dataset = await openData(config, console);
   const modalities = pairOf(dataset.modalities);
+  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
   const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
   // The views ask nothing of the encoder, so the smallest is built; and they are shown before normalisation.
   const shown: Config = {
@@ -49,10 +53,14 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   const loader = new ImageLoader(cache);
   try {
     const ids = chosen.map((position) => cache.ids[position]!);
-    const images = tidy(() => rasters(method.views({ images: loader.images(chosen), ids, epoch: 0 }).images));
+    const rows = chosen.map((_, i) => i);
+    const { specs, images } = tidy(() => {
+      const views = method.views({ images: loader.images(chosen), ids, rows, epoch: 0 });
+      return { specs: views.specs, images: rasters(views.images) };
+    });
     return {
       data: dataset.name,
-      views: viewNames(modalities),
+      views: specs.map((spec) => viewName(spec, modalities)),
       size: config.data.size,
       pairs: chosen.map((position, i) => ({
         id: ids[i]!,
@@ -79,9 +87,12 @@ function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: 
   return turns.flat().slice(0, count);
 }
 
-function viewNames([a, b]: readonly [string, string]): string[] {
-  const [nameA, nameB] = [a === 'a' ? '' : `: ${a}`, b === 'b' ? '' : `: ${b}`];
-  return [`A${nameA}`, `B${nameB}`, `Â${nameA}`, `B̂${nameB}`];
+/** A or B, with a hat where it is augmented, a number from the second one on, and the modality's own name. */
+function viewName({ modality, look }: ViewSpec, modalities: readonly string[]): string {
+  const index = modalities.indexOf(modality);
+  const letter = (typeof look === 'number' ? ['Â', 'B̂'] : ['A', 'B'])[index]!;
+  const number = typeof look === 'number' && look > 0 ? ` ${look + 1}` : '';
+  return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}`;
 }
 
 /** @param views f32 [n, C, size, size] in 0..1 */

@@ -44,7 +44,7 @@ export async function writeReport(run: string, options: ReportOptions): Promise<
   const { pictures, sheet } = await picturesOf(folder.runs[0], options);
   if (!(await canLetter())) {
     console.warn(
-      'no font is installed, so the PNGs show boxes for letters (the page and the SVGs are right): apt-get install fonts-dejavu-core',
+      'no font is installed, so the PNGs show boxes for letters (the page and the SVGs are right): apt-get install fontconfig-config',
     );
   }
 
@@ -82,13 +82,24 @@ function checkTarget(out: string): void {
 }
 
 function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
-  const { consistencyWeight, alpha } = config.method;
   const figures = curves(lines, {
-    weights: { consistency: consistencyWeight, global: alpha },
+    weights: weightsOf(config.method),
     collapse: COLLAPSE,
     pairs: config.monitor.pairs,
   });
   return fold === undefined ? figures : figures.map((one) => ({ ...one, id: `fold-${fold}-${one.id}` }));
+}
+
+/** Factors of the terms in the objective, where a method has settings for them. */
+function weightsOf(method: RunRecord['config']['method']): Record<string, number> {
+  switch (method.name) {
+    case 'anatomy':
+      return { consistency: method.consistencyWeight, global: method.alpha };
+    case 'densecl':
+      return { key: 1 - method.lambda, dense: method.lambda };
+    default:
+      return {};
+  }
 }
 
 /** Pictures of phantoms always; of patients only when asked, as a report is made to be shared. */

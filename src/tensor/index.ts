@@ -1,5 +1,7 @@
 export { autocast } from './autocast.js';
+export { enableGrad, gradientsOf, noGrad } from './autograd.js';
 export { instructionSet, supportsBf16 } from './cpu.js';
+export { type TensorData, type TensorOptions, tensor } from './fromData.js';
 export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';
 export { type Device, type Dtype, type MemoryFormat, TensorError, type TensorErrorCode } from './native.js';
 export * as ops from './ops.js';
@@ -14,16 +16,5 @@ export {
   torchVersion,
   watchSignals,
 } from './runtime.js';
-export {
-  enableGrad,
-  gradientsOf,
-  keep,
-  liveTensors,
-  noGrad,
-  Tensor,
-  type TensorData,
-  type TensorOptions,
-  type TypedArray,
-  tensor,
-  tidy,
-} from './tensor.js';
+export { keep, liveTensors, tidy } from './scope.js';
+export { Tensor, type TypedArray } from './tensor.js';

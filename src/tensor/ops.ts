@@ -3,7 +3,8 @@
  * of the arguments it passes. tests/tensor/ops.test.ts holds every line against the schemas of the loaded LibTorch.
  */
 import type { Device, Dtype, MemoryFormat } from './native.js';
-import { op, type Tensor } from './tensor.js';
+import { op } from './operator.js';
+import type { Tensor } from './tensor.js';
 
 type Ints = readonly number[];
 type OptionalTensor = Tensor | null;
@@ -21,6 +22,7 @@ export const neg = op<[x: Tensor], Tensor>('aten::neg', 'Tensor');
 export const powScalar = op<[x: Tensor, exponent: number], Tensor>('aten::pow.Tensor_Scalar', 'Tensor', 'Scalar');
 export const sqrt = op<[x: Tensor], Tensor>('aten::sqrt', 'Tensor');
 export const exp = op<[x: Tensor], Tensor>('aten::exp', 'Tensor');
+export const logSigmoid = op<[x: Tensor], Tensor>('aten::log_sigmoid', 'Tensor');
 export const log = op<[x: Tensor], Tensor>('aten::log', 'Tensor');
 export const clampMin = op<[x: Tensor, low: number], Tensor>('aten::clamp_min', 'Tensor', 'Scalar');
 export const clamp = op<[x: Tensor, low: number, high: number], Tensor>('aten::clamp', 'Tensor', 'Scalar?', 'Scalar?');
@@ -41,6 +43,7 @@ export const finite = op<[x: Tensor], Tensor>('aten::isfinite', 'Tensor');
 export const all = op<[x: Tensor], Tensor>('aten::all', 'Tensor');
 export const amax = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amax', 'Tensor', 'int[1]', 'bool');
 export const amin = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amin', 'Tensor', 'int[1]', 'bool');
+export const argmax = op<[x: Tensor, dim: number, keepDim: boolean], Tensor>('aten::argmax', 'Tensor', 'int?', 'bool');
 
 // Linear algebra
 export const matmul = op<[a: Tensor, b: Tensor], Tensor>('aten::matmul', 'Tensor', 'Tensor');
@@ -51,7 +54,7 @@ export const diagonal = op<[x: Tensor, offset?: number, dim1?: number, dim2?: nu
 
 // Networks
 export const conv2d = op<[x: Tensor, weight: Tensor, bias: OptionalTensor, stride: Ints, padding: Ints], Tensor>('aten::conv2d', 'Tensor', 'Tensor', 'Tensor?', 'int[2]', 'int[2]');
-export const batchNorm = op<[x: Tensor, weight: Tensor, bias: Tensor, runningMean: Tensor, runningVar: Tensor, training: boolean, momentum: number, eps: number, cudnn: boolean], Tensor>('aten::batch_norm', 'Tensor', 'Tensor?', 'Tensor?', 'Tensor?', 'Tensor?', 'bool', 'float', 'float', 'bool');
+export const batchNorm = op<[x: Tensor, weight: Tensor, bias: Tensor, runningMean: OptionalTensor, runningVar: OptionalTensor, training: boolean, momentum: number, eps: number, cudnn: boolean], Tensor>('aten::batch_norm', 'Tensor', 'Tensor?', 'Tensor?', 'Tensor?', 'Tensor?', 'bool', 'float', 'float', 'bool');
 export const relu = op<[x: Tensor], Tensor>('aten::relu', 'Tensor');
 export const relu_ = op<[x: Tensor], Tensor>('aten::relu_', 'Tensor');
 export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]');
@@ -74,6 +77,8 @@ export const unsqueeze = op<[x: Tensor, dim: number], Tensor>('aten::unsqueeze',
 export const cat = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::cat', 'Tensor[]', 'int');
 export const stack = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::stack', 'Tensor[]', 'int');
 export const indexSelect = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::index_select', 'Tensor', 'int', 'Tensor');
+export const take = op<[x: Tensor, index: Tensor], Tensor>('aten::take', 'Tensor', 'Tensor');
+export const gather = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::gather', 'Tensor', 'int', 'Tensor');
 export const indexCopy_ = op<[x: Tensor, dim: number, index: Tensor, source: Tensor], Tensor>('aten::index_copy_', 'Tensor', 'int', 'Tensor', 'Tensor');
 export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::roll', 'Tensor', 'int[1]', 'int[1]');
 export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 'int[]');
@@ -82,6 +87,8 @@ export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 
 export const where = op<[condition: Tensor, a: Tensor, b: Tensor], Tensor>('aten::where.self', 'Tensor', 'Tensor', 'Tensor');
 export const equal = op<[a: Tensor, b: Tensor], boolean>('aten::equal', 'Tensor', 'Tensor');
 export const eqTensor = op<[a: Tensor, b: Tensor], Tensor>('aten::eq.Tensor', 'Tensor', 'Tensor');
+export const geScalar = op<[a: Tensor, b: number], Tensor>('aten::ge.Scalar', 'Tensor', 'Scalar');
+export const logicalAnd = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_and', 'Tensor', 'Tensor');
 export const maskedFill = op<[x: Tensor, mask: Tensor, value: number], Tensor>('aten::masked_fill.Scalar', 'Tensor', 'Tensor', 'Scalar');
 
 // Making and copying

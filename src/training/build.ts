@@ -2,52 +2,62 @@ import type { Config } from '../config/index.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
-import { Anatomy, type Method } from '../methods/index.js';
-import { Encoder, namedParameters, stateDict, vgg16 } from '../nn/index.js';
-import { type Device, noGrad, ops, tidy, toChannelsLast } from '../tensor/index.js';
+import { type Method, methodNamed } from '../methods/index.js';
+import { Encoder, placeModule, vgg16 } from '../nn/index.js';
+import { type Device, Random } from '../tensor/index.js';
 
-/** The encoder a config describes, with initial weights from its seed or from `model.initFrom`, on the device. */
-export function buildEncoder({ model, data, seed }: Config, device: Device): Encoder {
+/**
+ * The encoder a config describes, with initial weights from its seed or from `model.initFrom`, on the device.
+ * @param name of a second encoder, whose random weights are to differ from the first one's
+ */
+export function buildEncoder({ model, data, seed }: Config, device: Device, name?: string): Encoder {
   const { backbone, width, headInput, embeddingSize, initFrom } = model;
+  const own = name === undefined ? seed : new Random(seed, 'encoder', name).below(2 ** 31);
   const encoder = new Encoder({
-    backbone: vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed }),
+    backbone: vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed: own }),
     size: data.size,
     headInput,
     embeddingSize,
-    seed,
+    seed: own,
   });
   if (initFrom !== null) importEncoder(initFrom, encoder);
-  noGrad(() =>
-    tidy(() => {
-      for (const tensor of stateDict(encoder).values()) {
-        const moved = tensor.to({ device });
-        ops.setData(tensor, tensor.shape.length === 4 ? toChannelsLast(moved) : moved);
-      }
-      for (const parameter of namedParameters(encoder).values()) parameter.setRequiresGrad();
-    }),
-  );
-  return encoder;
+  return placeModule(encoder, device);
+}
+
+/** The pairs that a method is made for. */
+export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded'> {
+  /** In the order in which batches count them. */
+  readonly samples: readonly { readonly subject: string; readonly label?: string }[];
 }
 
 /** The pretraining method a config describes. @throws UsageError when it does not fit the data */
-export function buildMethod(
-  config: Config,
-  dataset: Pick<Dataset, 'modalities' | 'colourCoded'>,
-  device: Device,
-): Method {
-  const { data, method, augment, seed } = config;
-  checkMaps(config);
-  return new Anatomy({
-    ...method,
-    patches: method.patches as [number, number],
-    encoder: buildEncoder(config, device),
-    modalities: pairOf(dataset.modalities),
+export function buildMethod(config: Config, pairs: TrainingPairs, device: Device): Method {
+  const { data, augment, seed } = config;
+  const definition = methodNamed(config.method.name)!;
+  const labels = pairs.samples.map(({ label }) => label);
+  return definition.create(config.method, {
+    modalities: pairOf(pairs.modalities),
     size: data.size,
     seed,
     augmentation: augment,
-    colourCoded: data.colourCoded ?? dataset.colourCoded ?? [],
+    colourCoded: data.colourCoded ?? pairs.colourCoded ?? [],
     normalization: data.normalize,
+    device,
+    makeEncoder: (name) => buildEncoder(config, device, name),
+    subjects: numbered(pairs.samples.map(({ subject }) => subject)),
+    labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
+}
+
+/** Numbers from 0 in alphabetical order: the same names, the same numbers. */
+function numbered(names: readonly string[]): number[] {
+  const numbers = new Map([...new Set(names)].sort().map((name, i) => [name, i]));
+  return names.map((name) => numbers.get(name)!);
+}
+
+/** To be asked before anything is decoded. @throws UsageError when the method's settings do not fit the rest */
+export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
+  methodNamed(method.name)!.check?.(method, { size: data.size, pretrained: model.initFrom !== null });
 }
 
 /** @throws UsageError unless there are exactly two modalities */
@@ -59,29 +69,4 @@ export function pairOf(modalities: readonly string[]): [string, string] {
     );
   }
   return [a, b];
-}
-
-/**
- * To be asked before anything is decoded.
- * @throws UsageError when a grid is finer than its map, with the smallest size that works
- */
-export function checkMaps({ data, method }: Pick<Config, 'data' | 'method'>): void {
-  const { maps, patches } = method;
-  const perMap = Array.isArray(patches[0]);
-  if (perMap && patches.length !== maps.length) {
-    throw new UsageError(
-      `method.patches has ${patches.length} grids for ${maps.length} maps; give one, or one for each`,
-    );
-  }
-  maps.forEach((map, i) => {
-    const grid = (perMap ? patches[i] : patches) as [number, number];
-    const side = data.size / 2 ** map;
-    const finest = Math.max(...grid);
-    if (finest > side) {
-      const smallest = Math.max(32, Math.ceil((finest * 2 ** map) / 16) * 16);
-      throw new UsageError(
-        `method.patches is ${grid.join('×')} on map ${map}, which is ${side}×${side} at data.size ${data.size}; use data.size ${smallest} or more, or a coarser grid`,
-      );
-    }
-  });
 }

@@ -17,10 +17,19 @@ export interface Fingerprint {
   readonly threads: number;
   readonly device: string;
   readonly precision: string;
+  /** Pairs in one forward pass. */
+  readonly microBatch: number;
 }
 
-export function fingerprint(device: string, precision: string): Fingerprint {
-  return { torch: torchVersion(), instructionSet: instructionSet(), threads: threads(), device, precision };
+export function fingerprint(device: string, precision: string, microBatch: number): Fingerprint {
+  return {
+    torch: torchVersion(),
+    instructionSet: instructionSet(),
+    threads: threads(),
+    device,
+    precision,
+    microBatch,
+  };
 }
 
 export interface CheckpointInfo {

@@ -39,6 +39,8 @@ export interface LoopOptions {
   readonly warmupSteps: number;
   readonly precision: Precision;
   readonly device: Device;
+  /** Pairs in one forward pass. */
+  readonly microBatch: number;
   readonly fingerprint: Fingerprint;
   readonly allowInexact: boolean;
   readonly checkpointEvery: number;
@@ -111,7 +113,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       if (signal !== undefined) return { kind: 'interrupted', step, signal };
       if (step === totalSteps) return { kind: 'finished', step };
       const began = performance.now();
-      const { epoch, indices } = batchAt(plan, step);
+      const { epoch, rows, indices } = batchAt(plan, step);
       const learningRate = learningRateAt(step, options.schedule, {
         base: options.learningRate,
         totalSteps,
@@ -124,10 +126,11 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
         trainingStep({
           method,
           optimizer,
-          batch: { images: loader.images(indices), ids: indices.map((index) => ids[index]!), epoch },
+          batch: { images: loader.images(indices), ids: indices.map((index) => ids[index]!), rows, epoch },
           learningRate,
           precision,
           device,
+          microBatch: options.microBatch,
           scaler,
           inspect,
         }),
@@ -146,7 +149,8 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       const sound = !inspect || firstNonFinite(method.state()) === undefined;
       const looked = inspect ? { ...result.inspection, ...(sound ? options.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
-      const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...looked };
+      const fp16 = scaler && { lossScale: scaler.scale, skipped: Number(result.skipped) };
+      const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...fp16, ...looked };
       metrics.write({ step: done, ...line, pairsPerSecond });
       events.scalars(done, { ...line, pairsPerSecond });
       progress.update(done, {

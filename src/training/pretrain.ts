@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
@@ -10,16 +9,21 @@ import { loadSplits, makeSplits } from '../data/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
-import { Progress } from '../log/progress.js';
+import { type Method, methodNamed } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
 import { setThreads, tidy } from '../tensor/index.js';
-import { buildMethod, checkMaps, pairOf } from './build.js';
+import { batchFault } from './batchFault.js';
+import { buildMethod, checkMethod, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
+import { calibrate } from './embed.js';
+import { openImages } from './imageCache.js';
 import { type LoopOutcome, train } from './loop.js';
+import { resolveMicroBatch } from './microBatch.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
 import { resolveDevice, resolvePrecision } from './precision.js';
 import {
   checkRunFolder,
+  encoderPath,
   openRunFolder,
   published,
   runPaths,
@@ -35,14 +39,8 @@ export interface PretrainOptions {
   readonly allowInexact?: boolean;
 }
 
-/** Opens the config's data and decodes it into the cache, with a progress bar. */
-export async function openImages(config: Config, console: MessageConsole) {
-  const dataset = await openData(config, console);
-  return { dataset, cache: await openCache(config, dataset, console) };
-}
-
-/** Opens the config's data. Labels only serve a monitor here, so ones that cannot be used are no error. */
-async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
+/** Opens the config's data and decodes nothing. Labels only serve a monitor here, so unusable ones are no error. */
+export async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
   if (data.path === null) {
     throw new UsageError(
       'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
@@ -52,20 +50,6 @@ async function openData({ data }: Config, console: MessageConsole): Promise<Data
   const { path, pathB, columns, positive } = data;
   const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
   return openDataset(spec, { onWarning, positive: 'optional' });
-}
-
-/** Decodes the data into the cache, with a progress bar. */
-async function openCache({ data }: Config, dataset: Dataset, console: MessageConsole): Promise<ImageCache> {
-  let progress: Progress | undefined;
-  return openImageCache(dataset, {
-    size: data.cacheSize ?? 2 * data.size,
-    root: data.cacheFolder ?? undefined,
-    onWarning: (message) => console.warn(message),
-    onProgress: (done, total) => {
-      progress ??= new Progress(total, console);
-      progress.update(done);
-    },
-  }).finally(() => progress?.stop());
 }
 
 /**
@@ -123,6 +107,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       totalSteps,
       device,
       precision,
+      microBatch,
       folds,
       monitors,
     } = run;
@@ -133,12 +118,19 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       config,
       device,
       precision,
+      microBatch,
     });
     if (folds) writeFolds(out, folds, cache.dataHash);
     const batch = Math.min(config.training.batchSize, plan.indices.length);
+    const chunks = microBatch < batch ? ` (${microBatch} at a time)` : '';
     console.info(
-      `${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${batch}, ${precision} on ${device}`,
+      `${method.name}: ${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${batch}${chunks}, ${precision} on ${device}`,
     );
+    if (methodNamed(method.name)!.usesLabels && config.data.fold === 'none') {
+      console.warn(
+        `${method.name} learns from the labels of all pairs, so it cannot be judged on them; keep some out with --splits and --fold`,
+      );
+    }
     const collapsed = new Map<string, number>();
     const outcome = await train({
       method,
@@ -153,7 +145,8 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       warmupSteps: config.training.warmupSteps,
       precision,
       device,
-      fingerprint: fingerprint(device, precision),
+      microBatch,
+      fingerprint: fingerprint(device, precision, microBatch),
       allowInexact: options.allowInexact ?? false,
       checkpointEvery: config.training.checkpointEvery,
       keepCheckpoints: config.training.keepCheckpoints,
@@ -171,11 +164,24 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       paths,
       console,
     });
-    if (outcome.kind === 'finished') exportEncoder(paths.encoder, method.encoderFor(dataset.modalities[0]!));
+    if (outcome.kind === 'finished') {
+      // Random weights need statistics before they can be compared; those that were given bring theirs.
+      if (totalSteps === 0 && config.model.initFrom === null) run.calibrate();
+      exportEncoders(out, method, dataset.modalities);
+    }
     return outcome;
   } finally {
     run.dispose();
   }
+}
+
+/** The first modality's encoder last: it is what tells that a run is finished. */
+function exportEncoders(root: string, method: Method, modalities: readonly string[]): void {
+  const [first, ...others] = modalities.map((modality) => [modality, method.encoderFor(modality)] as const);
+  for (const [modality, encoder] of others) {
+    if (encoder !== first![1]) exportEncoder(encoderPath(root, modality), encoder);
+  }
+  exportEncoder(runPaths(root).encoder, first![1]);
 }
 
 /** Messages name files by paths; the log may be shared, so it tells the last part of each only. */
@@ -219,7 +225,7 @@ async function prepare(config: Config, console: MessageConsole) {
   if (training.threads !== null) setThreads(training.threads);
   const device = resolveDevice(training.device);
   const precision = resolvePrecision(training.precision, device);
-  checkMaps(config);
+  checkMethod(config);
   const dataset = await openData(config, console);
   const modalities = pairOf(dataset.modalities);
   if (data.splits !== null && data.fold === 'none') {
@@ -237,15 +243,23 @@ async function prepare(config: Config, console: MessageConsole) {
   const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
   if (trained.length < 2)
     throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
-  const cache = await openCache(config, dataset, console);
   const plan: BatchPlan = {
     indices: trained,
     batchSize: training.batchSize,
     dropLast: training.dropLast,
     seed,
   };
-  const totalSteps = training.steps ?? training.epochs * stepsPerEpoch(plan);
-  const method = buildMethod(config, dataset, device);
+  // Before anything is decoded, as the weights to start from may not fit.
+  const samples = trained.map((position) => dataset.samples[position]!);
+  const method = buildMethod(config, { ...dataset, samples }, device);
+  const fault = batchFault(plan, method.comparesBatch);
+  if (fault !== undefined) console.warn(fault);
+  const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {
+    method.dispose();
+    throw error;
+  });
+  const untrained = method.parameters().size === 0;
+  const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const loader = new ImageLoader(cache, device);
   const { momentum, weightDecay, nesterov } = training;
   const optimizer = new Sgd(method.parameters(), { momentum, weightDecay, nesterov });
@@ -270,6 +284,19 @@ async function prepare(config: Config, console: MessageConsole) {
     precision,
     device,
   };
+  const views = tidy(() => {
+    const images = loader.images([trained[0]!]);
+    return method.views({ images, ids: [cache.ids[trained[0]!]!], rows: [0], epoch: 0 }).specs.length;
+  });
+  const microBatch = resolveMicroBatch({
+    asked: training.microBatch,
+    batchSize: Math.min(training.batchSize, trained.length),
+    backbone: method.encoderFor(modalities[0]).backbone,
+    size: data.size,
+    views,
+    precision,
+    device,
+  });
   return {
     dataset,
     cache,
@@ -280,9 +307,14 @@ async function prepare(config: Config, console: MessageConsole) {
     totalSteps,
     device,
     precision,
+    microBatch,
     folds: folds && new Map(Object.entries(folds.folds)),
     foldCount: folds?.k ?? 1,
     monitors: () => monitor(monitorPlan, looking),
+    calibrate: () => {
+      const { encoderFor: _, modalities: __, ...options } = looking;
+      calibrate({ ...options, encoder: method.encoderFor(modalities[0]), indices: trained }, modalities);
+    },
     dispose: () => {
       optimizer.dispose();
       method.dispose();
@@ -311,26 +343,27 @@ export async function dryRun(config: Config, console: MessageConsole): Promise<D
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
   const run = await prepare({ ...config, data: { ...config.data, fold } }, console);
   try {
-    const { plan, method, optimizer, loader, cache, precision, device, totalSteps } = run;
+    const { plan, method, optimizer, loader, cache, precision, microBatch, device, totalSteps } = run;
     const encoders = config.data.fold === 'all' ? run.foldCount : 1;
     const step = (number: number): number => {
-      const { epoch, indices } = batchAt(plan, number);
+      const { epoch, rows, indices } = batchAt(plan, number);
       const began = performance.now();
       const ids = indices.map((index) => cache.ids[index]!);
       tidy(() =>
         trainingStep({
           method,
           optimizer,
-          batch: { images: loader.images(indices), ids, epoch },
+          batch: { images: loader.images(indices), ids, rows, epoch },
           learningRate: config.training.learningRate,
           precision,
           device,
+          microBatch,
         }),
       );
       return (performance.now() - began) / 1000;
     };
-    step(0);
-    const secondsPerStep = step(1);
+    if (totalSteps > 0) step(0);
+    const secondsPerStep = totalSteps > 0 ? step(1) : 0;
     return {
       pairs: plan.indices.length,
       encoders,

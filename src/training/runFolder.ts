@@ -37,6 +37,11 @@ export function runPaths(root: string): RunPaths {
   };
 }
 
+/** Final weights of a further modality that has an encoder of its own. */
+export function encoderPath(root: string, modality: string): string {
+  return join(root, `encoder-${modality}.safetensors`);
+}
+
 export type RunState = 'new' | 'unfinished' | 'finished';
 
 export interface OpenRunOptions {
@@ -170,6 +175,8 @@ export interface Provenance {
   readonly config: Config;
   readonly device: string;
   readonly precision: string;
+  /** Pairs in one forward pass. */
+  readonly microBatch: number;
 }
 
 /**
@@ -178,7 +185,7 @@ export interface Provenance {
  */
 export function writeProvenance(
   root: string,
-  { data, dataHash, pairs, config, device, precision }: Provenance,
+  { data, dataHash, pairs, config, device, precision, microBatch }: Provenance,
 ): void {
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -192,6 +199,7 @@ export function writeProvenance(
     cudaDevices: cudaDevices(),
     device,
     precision,
+    microBatch,
     seed: config.seed,
     recipe: config.recipe,
     data,

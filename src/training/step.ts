@@ -1,6 +1,7 @@
 import type { Batch, Forward, Method, Term } from '../methods/index.js';
 import type { Sgd } from '../optim/index.js';
-import { autocast, type Device, gradientsOf, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
+import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
+import { Inspection, type Pull } from './inspect.js';
 import { autocastDtype, type LossScaler, type Precision } from './precision.js';
 
 export interface StepOptions {
@@ -10,6 +11,8 @@ export interface StepOptions {
   learningRate: number;
   precision: Precision;
   device: Device;
+  /** Pairs in one forward pass; all of the batch where left out. */
+  microBatch?: number;
   /** Present for fp16. */
   scaler?: LossScaler;
   /** Also compare with chance and measure the terms' gradients: costs a backward pass for each term. */
@@ -23,59 +26,197 @@ export interface StepResult {
   readonly terms: Readonly<Record<string, number>>;
   /** False: nothing was updated, because the objective is not a finite number. */
   readonly finite: boolean;
+  /** True: fp16's gradients overflowed, and the optimiser's step was left out. */
+  readonly skipped: boolean;
   /** With `inspect`: `chance/TERM`, `gradientNorm/TERM/MAP`, `gradientRatio/MAP`. */
   readonly inspection: Readonly<Record<string, number>>;
 }
 
-/** One update: views, one forward over all of them, the objective, backward, optimiser. Leaves no tensor behind. */
-export function trainingStep({
-  method,
-  optimizer,
-  batch,
-  learningRate,
-  precision,
-  device,
-  scaler,
-  inspect = false,
-}: StepOptions): StepResult {
+/** The objective of a batch, with its gradients in the parameters where it is finite. */
+interface Pass {
+  readonly loss: number;
+  readonly terms: Readonly<Record<string, number>>;
+  readonly inspection: Readonly<Record<string, number>>;
+  readonly memory: Readonly<Record<string, Tensor>>;
+}
+
+/** One update: views, forward, the objective, backward, optimiser. Leaves no tensor behind. */
+export function trainingStep(options: StepOptions): StepResult {
+  const { method, optimizer, batch, learningRate, scaler, microBatch = batch.ids.length } = options;
   return tidy(() => {
-    // The graph holds what backward needs and frees it as it goes; a handle here would keep every activation to the end.
-    const { loss, values, inspection } = tidy(() => {
-      const views = method.views(batch);
-      const dtype = autocastDtype(precision);
-      const forward =
-        dtype === null ? method.forward(views) : autocast(dtype, () => method.forward(views), device);
-      const terms = { ...forward.perPair, ...method.loss(forward.embeddings) };
-      const loss = weightedSum(terms);
-      const values = Object.fromEntries(
-        Object.entries(terms).map(([name, { value }]) => [name, value.item()]),
-      );
-      const look = inspect && Number.isFinite(loss.item());
-      return { loss, values, inspection: look ? inspectTerms(method, forward, terms) : {} };
-    });
-    const total = loss.item();
-    if (!Number.isFinite(total)) return { loss: total, terms: values, finite: false, inspection };
     optimizer.zeroGrad();
-    if (scaler === undefined) {
-      loss.backward();
-      optimizer.step(learningRate);
-    } else {
-      loss.mul(scaler.scale).backward();
-      const finite = unscale(method, scaler.scale);
-      if (finite) optimizer.step(learningRate);
-      scaler.update(finite);
-    }
+    const whole = microBatch >= batch.ids.length;
+    const { loss, terms, inspection, memory } = whole ? inOnePass(options) : inChunks(options, microBatch);
+    const finite = Number.isFinite(loss);
+    const sound = finite && (scaler === undefined || unscale(method, scaler.scale));
+    if (sound) optimizer.step(learningRate);
     optimizer.zeroGrad();
-    method.afterStep();
-    return { loss: total, terms: values, finite: true, inspection };
+    if (!finite) return { loss, terms, finite, skipped: false, inspection: {} };
+    scaler?.update(sound);
+    method.afterStep?.(memory, batch);
+    return { loss, terms, finite, skipped: !sound, inspection };
   });
 }
 
+function inOnePass(options: StepOptions): Pass {
+  const { method, batch, scaler, inspect = false } = options;
+  // The graph holds what backward needs and frees it as it goes; a handle here would keep every activation to the end.
+  const { objective, ...pass } = tidy(() => {
+    const forward = forwardPass(options, batch, { record: true });
+    const compared = method.comparesBatch ? method.loss!(forward.embeddings, batch) : {};
+    const objective = weightedSum({ ...forward.perPair, ...compared });
+    const loss = objective.item();
+    const inspection = new Inspection(method, batch.ids.length);
+    if (inspect && Number.isFinite(loss)) {
+      inspection.add(forward, [...pulls(forward.perPair, 'perPair'), ...pulls(compared, 'batch')]);
+    }
+    const terms = { ...values(forward.perPair), ...values(compared) };
+    return { objective, loss, terms, inspection: inspection.values(), memory: forward.memory };
+  });
+  if (Number.isFinite(pass.loss)) scaled(objective, scaler).backward();
+  return pass;
+}
+
+/**
+ * The same objective in a fraction of the memory, by gradient caching (Gao et al. 2021): the embeddings of the whole batch
+ * without graph, the loss over them, then micro-batch by micro-batch again with graph, from the cached gradients. Terms that
+ * stand per pair just add up. Batch norm sees one micro-batch at a time, and records it in the second pass only.
+ */
+function inChunks(options: StepOptions, size: number): Pass {
+  const { method, batch, scaler, inspect = false } = options;
+  const pairs = batch.ids.length;
+  const chunks = Array.from({ length: Math.ceil(pairs / size) }, (_, i) => part(batch, i * size, size));
+  const cached: Cached = method.comparesBatch
+    ? cacheGradients(options, chunks)
+    : { loss: 0, terms: {}, gradients: [] };
+  const terms: Record<string, number> = { ...cached.terms };
+  let { loss } = cached;
+  const inspection = new Inspection(method, pairs);
+  const memories: Readonly<Record<string, Tensor>>[] = [];
+  for (const [i, chunk] of chunks.entries()) {
+    if (!Number.isFinite(loss)) break;
+    const share = chunk.ids.length / pairs;
+    const { objective, memory } = tidy(() => {
+      const forward = forwardPass(options, chunk, { record: true });
+      const own = Object.entries(forward.perPair).filter(([, { weight }]) => weight !== 0);
+      for (const [name, { value, weight }] of Object.entries(forward.perPair)) {
+        terms[name] = (terms[name] ?? 0) + share * value.item();
+        loss += weight * share * value.item();
+      }
+      const parts: Pull[] = [
+        ...own.map(([name, { value, weight }]) => {
+          return { name, kind: 'perPair' as const, value: value.mul(weight * share) };
+        }),
+        ...cached.gradients.map(({ name, of }) => {
+          return { name, kind: 'batch' as const, value: alongGradient(forward.embeddings, of[i]!) };
+        }),
+      ];
+      if (inspect && Number.isFinite(loss)) inspection.add(forward, parts, share);
+      return { objective: sumOf(parts.map(({ value }) => value)), memory: forward.memory };
+    });
+    if (Number.isFinite(loss)) scaled(objective, scaler).backward();
+    memories.push(memory);
+  }
+  const names = Object.keys(memories[0] ?? {});
+  const memory = names.map((name) => [name, ops.cat(memories.map((one) => one[name]!), 0)] as const);
+  return { loss, terms, inspection: inspection.values(), memory: Object.fromEntries(memory) };
+}
+
+interface Cached {
+  /** The weighted sum of the terms that compare the batch. */
+  readonly loss: number;
+  readonly terms: Readonly<Record<string, number>>;
+  /** For each trained term, of each micro-batch: its weighted gradient at each embedding. */
+  readonly gradients: readonly { readonly name: string; readonly of: readonly Readonly<Record<string, Tensor>>[] }[];
+}
+
+function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached {
+  const { method, batch } = options;
+  return tidy(() => {
+    const parts = noGrad(() =>
+      chunks.map((chunk) => tidy(() => forwardPass(options, chunk, { record: false }).embeddings)),
+    );
+    const names = Object.keys(parts[0]!);
+    const leaves = names.map((name) => {
+      const joined = ops.cat(parts.map((one) => one[name]!), 0);
+      // In f32, so that gradients do not underflow before the second pass scales them.
+      const wide = joined.dtype === 'f64' ? joined : joined.to({ dtype: 'f32' });
+      return [name, wide.setRequiresGrad()] as const;
+    });
+    const compared = method.loss!(Object.fromEntries(leaves), batch);
+    const gradients = pulls(compared, 'batch').map(({ name, value }) => {
+      for (const [, leaf] of leaves) leaf.grad = null;
+      value.backward(null, { retainGraph: true });
+      const of = chunks.map((chunk, i) => {
+        const start = i * chunks[0]!.ids.length;
+        const slices = leaves.flatMap(([leafName, leaf]) => {
+          const { grad } = leaf;
+          return grad === null ? [] : [[leafName, grad.narrow(0, start, chunk.ids.length)] as const];
+        });
+        return Object.fromEntries(slices);
+      });
+      return { name, of };
+    });
+    const terms = values(compared);
+    const loss = Object.entries(compared).reduce((sum, [name, { weight }]) => sum + weight * terms[name]!, 0);
+    return { loss, terms, gradients };
+  });
+}
+
+/** A scalar whose gradient at the embeddings is the given one. */
+function alongGradient(
+  embeddings: Readonly<Record<string, Tensor>>,
+  gradient: Readonly<Record<string, Tensor>>,
+): Tensor {
+  return sumOf(Object.entries(gradient).map(([name, g]) => embeddings[name]!.mul(g).sum()));
+}
+
+function part(batch: Batch, start: number, size: number): Batch {
+  const length = Math.min(size, batch.ids.length - start);
+  const images = Object.entries(batch.images).map(([modality, all]) => {
+    return [modality, all.narrow(0, start, length)] as const;
+  });
+  return {
+    images: Object.fromEntries(images),
+    ids: batch.ids.slice(start, start + length),
+    rows: batch.rows.slice(start, start + length),
+    epoch: batch.epoch,
+  };
+}
+
+function forwardPass(
+  { method, precision, device }: StepOptions,
+  batch: Batch,
+  options: { record: boolean },
+): Forward {
+  const views = method.views(batch);
+  const dtype = autocastDtype(precision);
+  return dtype === null
+    ? method.forward(views, options)
+    : autocast(dtype, () => method.forward(views, options), device);
+}
+
+/** The terms that are trained on, weighted. */
+function pulls(terms: Readonly<Record<string, Term>>, kind: Pull['kind']): Pull[] {
+  return Object.entries(terms)
+    .filter(([, { weight }]) => weight !== 0)
+    .map(([name, { value, weight }]) => ({ name, kind, value: weight === 1 ? value : value.mul(weight) }));
+}
+
 function weightedSum(terms: Readonly<Record<string, Term>>): Tensor {
-  const weighted = Object.values(terms)
-    .filter(({ weight }) => weight !== 0)
-    .map(({ value, weight }) => (weight === 1 ? value : value.mul(weight)));
-  return weighted.reduce((sum, term) => sum.add(term));
+  return sumOf(pulls(terms, 'batch').map(({ value }) => value));
+}
+
+function sumOf(values: readonly Tensor[]): Tensor {
+  return values.reduce((sum, value) => sum.add(value));
+}
+
+function values(terms: Readonly<Record<string, Term>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(terms).map(([name, { value }]) => [name, value.item()]));
+}
+
+function scaled(objective: Tensor, scaler: LossScaler | undefined): Tensor {
+  return scaler === undefined ? objective : objective.mul(scaler.scale);
 }
 
 /** Divides the gradients by the scale. @returns whether all are finite */
@@ -87,37 +228,4 @@ function unscale(method: Method, scale: number): boolean {
       return gradients.every((gradient) => Number.isFinite(gradient.sum().item()));
     }),
   );
-}
-
-/**
- * How hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per pair (L_C) to
- * those that compare the batch (L_Glo). Beside them what each term would be by chance.
- */
-function inspectTerms(
-  method: Method,
-  forward: Forward,
-  terms: Readonly<Record<string, Term>>,
-): Record<string, number> {
-  const found: Record<string, number> = {};
-  for (const [name, value] of Object.entries(method.chance(forward))) found[`chance/${name}`] = value;
-  const mapNames = Object.keys(forward.maps);
-  const squared: Record<'perPair' | 'batch', number[]> = {
-    perPair: mapNames.map(() => 0),
-    batch: mapNames.map(() => 0),
-  };
-  for (const [name, { value, weight }] of Object.entries(terms)) {
-    if (weight === 0) continue;
-    const gradients = gradientsOf([value], Object.values(forward.maps), { retainGraph: true });
-    gradients.forEach((gradient, i) => {
-      const norm =
-        gradient === null ? 0 : weight * ops.vectorNorm(gradient.to({ dtype: 'f32' }), 2, null, false).item();
-      found[`gradientNorm/${name}/${mapNames[i]}`] = norm;
-      squared[name in forward.perPair ? 'perPair' : 'batch'][i]! += norm * norm;
-    });
-  }
-  mapNames.forEach((name, i) => {
-    const [perPair, batch] = [squared.perPair[i]!, squared.batch[i]!];
-    if (perPair > 0 && batch > 0) found[`gradientRatio/${name}`] = Math.sqrt(perPair / batch);
-  });
-  return found;
 }

@@ -188,7 +188,7 @@ describe('precedence', () => {
 
   test('one resolution leaves the next alone', () => {
     const first = resolveConfig({ set: ['augment=simclr', 'training.steps=5'] }) as Config;
-    (first.method.maps as number[]).push(0);
+    (first.method as { maps: number[] }).maps.push(0);
     expect(resolveConfig({})).toMatchObject({ method: { maps: [1, 2, 3, 4] }, training: { steps: null } });
     expect(resolveConfig({}).augment.blur).toBeNull();
   });

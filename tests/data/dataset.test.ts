@@ -59,7 +59,7 @@ describe('openDataset', () => {
 
   it('takes the positive class asked for, and asks where it is open', async () => {
     const open = writeManifest('sides.csv', ['left', 'right']);
-    await expect(openDataset({ path: open })).rejects.toThrow('--set data.positive=right');
+    await expect(openDataset({ path: open })).rejects.toThrow('Name it: --positive right');
     expect((await openDataset({ path: open, positive: 'left' })).positive).toBe('left');
     await expect(openDataset({ path: open, positive: 'up' })).rejects.toThrow(DataError);
   });
@@ -87,7 +87,7 @@ describe('openDataset', () => {
     await expect(openDataset({ path: 'phantom:breast', columns: { a: 'x' } })).rejects.toThrow(UsageError);
     await expect(
       openDataset({ path: join(folder, 'A'), pathB: join(folder, 'B'), columns: { a: 'x' } }),
-    ).rejects.toThrow('data.columns (a) goes with a manifest');
+    ).rejects.toThrow('--column (a) goes with a manifest');
   });
 
   it('passes warnings on', async () => {

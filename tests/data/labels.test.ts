@@ -27,7 +27,7 @@ describe('positiveClass', () => {
     expect(positiveClass(labelled('0', '1'), '0')).toBe('0');
     expect(positiveClass(labelled('x', 'y', 'z'), 'z')).toBe('z');
     expect(() => positiveClass(labelled('none', 'tumor'), 'tumour')).toThrow(
-      'data.positive is "tumour", but the classes are "none", "tumor". Did you mean "tumor"?',
+      '--positive is "tumour", but the classes are "none", "tumor". Did you mean "tumor"?',
     );
     expect(() => positiveClass(labelled(undefined), 'tumor')).toThrow('carry no labels');
   });

@@ -64,7 +64,7 @@ describe('readManifest', () => {
     expect(one.samples[0]!.extra).toEqual({ t1: 'img/1b.png', t2: 'img/2a.png' });
     await expect(read(text, { ...names, b: 'flair' })).rejects.toThrow('both name the column "flair"');
     await expect(read(text, { ...names, a: null, b: null })).rejects.toThrow(UsageError);
-    await expect(read(text, { id: null })).rejects.toThrow('data.columns.id is null');
+    await expect(read(text, { id: null })).rejects.toThrow('--column id=null');
   });
 
   it('makes every id its own subject where there is no subject column, and says so', async () => {
@@ -79,19 +79,19 @@ describe('readManifest', () => {
     const row = '1,p1,img/1a.png,img/1b.png';
     for (const name of ['patient', 'Patient_ID', 'Subject', 'subject_id']) {
       await expect(read(`id,${name},a,b\n${row}\n`)).rejects.toThrow(
-        `${file}:1: no column "subject", but "${name}" looks like it. Set data.columns.subject=${name}`,
+        `${file}:1: no column "subject", but "${name}" looks like it. Say --column subject=${name}`,
       );
       expect((await read(`id,${name},a,b\n${row}\n`, { subject: null })).samples[0]!.subject).toBe('1');
     }
-    await expect(read(`id,subject,a,b,Label\n${row},x\n`)).rejects.toThrow('data.columns.label=Label');
+    await expect(read(`id,subject,a,b,Label\n${row},x\n`)).rejects.toThrow('--column label=Label');
   });
 
   it('names the nearest column for one that is absent', async () => {
     await expect(read('id,subject,a,B\n1,p,x,y\n')).rejects.toThrow(
-      `${file}:1: no column "b"; the columns are "id", "subject", "a", "B". Did you mean "B"? Set data.columns.b=B`,
+      `${file}:1: no column "b"; the columns are "id", "subject", "a", "B". Did you mean "B"? Say --column b=B`,
     );
     await expect(read(`${HEADER}\n${ROW1}\n`, { a: 'flair' })).rejects.toThrow(
-      'no column "flair" (data.columns.a)',
+      'no column "flair" (--column a=flair)',
     );
     await expect(read('id;subject;a;b\n1;p;x;y\n')).rejects.toThrow('commas between the columns');
     await expect(read('id,a,a,b\n1,x,y,z\n')).rejects.toThrow(`${file}:1: the column "a" occurs twice`);

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -10,6 +10,7 @@ import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { subjectKFold } from '../../src/data/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
+import { openJudgedData } from '../../src/evaluation/judgedData.js';
 import { planFolds } from '../../src/evaluation/outerFolds.js';
 import { withoutConstantColumns } from '../../src/evaluation/probe.js';
 import type { EvaluationResult } from '../../src/evaluation/result.js';
@@ -317,6 +318,51 @@ it('refuses data that nothing can be learned from, and says what is missing', as
     ),
     'class "1" has 1 subject',
   );
+});
+
+it('takes the columns of the run where it judges its data, and those asked for beside them', async () => {
+  const path = join(folder, 'images', 'renamed.csv');
+  const text = readFileSync(pairs.manifest, 'utf8');
+  writeFileSync(path, text.replace('id,subject,a,b,label', 'scan,subject,flair,t1,diagnosis'));
+  const names = { id: 'scan', a: 'flair', b: 't1' };
+  const config = resolveConfig({ flags: { 'data.path': path, 'data.columns': names } });
+  const { samples, positive } = await openJudgedData({ columns: { label: 'diagnosis' } }, config, quiet());
+  expect(samples.map(({ label }) => label)).toEqual(pairs.labels);
+  expect(positive).toBe('malignant');
+  // Other data have columns of their own.
+  const other = await openJudgedData({ path: pairs.manifest }, config, quiet());
+  expect(other.samples.map(({ id }) => id)).toEqual(pairs.ids);
+});
+
+it('tells a mistake that the samples show before it decodes an image', async () => {
+  const cacheFolder = join(folder, 'untouched');
+  const refused = async (message: string, options: Partial<EvaluateOptions>) => {
+    await expect(judge({ run: whole, cacheFolder, ...options })).rejects.toThrow(message);
+    expect(existsSync(cacheFolder)).toBe(false);
+  };
+  const path = writeManifest(
+    join(folder, 'images', 'unlabelled.csv'),
+    pairs,
+    pairs.ids.map(() => ''),
+  );
+  await refused('no sample has a label', { data: { path } });
+  await refused('--k is 19, expected 1 to 18:', { k: 19 });
+  await refused('--temperature is 0', { temperature: 0 });
+  await refused('18 subjects cannot fill 19 folds', { folds: 19 });
+  for (const run of [whole, inFolds]) {
+    await refused('--k is 36', { run, k: 36 });
+    await refused('no such file', { run, splits: join(folder, 'nowhere.json') });
+    await refused(`--folds asks for 3 folds, but ${splits} has 2`, { run, splits, folds: 3 });
+  }
+});
+
+it('refuses a run whose images were kept smaller than the network sees them', async () => {
+  const run = join(folder, 'enlarged');
+  cpSync(whole, run, { recursive: true });
+  const config = join(run, 'config.yaml');
+  const text = readFileSync(config, 'utf8');
+  writeFileSync(config, text.replace('\n  size: 32\n  cacheSize: null\n', '\n  size: 64\n  cacheSize: 32\n'));
+  await expect(judge({ run })).rejects.toThrow('data.cacheSize is 32, less than data.size 64');
 });
 
 it('leaves constant columns out of a probe', () => {

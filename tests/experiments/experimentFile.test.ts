@@ -1,8 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { parse, stringify } from 'yaml';
 import { type ExperimentOverrides, readExperiment } from '../../src/experiments/experimentFile.js';
 import { temporaryFolder } from '../training/tiny.js';
 
@@ -102,32 +101,34 @@ describe('what a file says', () => {
     const { data, splits } = read(BASE, { data: 'a', dataB: 'b' });
     expect(data).toEqual({ path: join(process.cwd(), 'a'), pathB: join(process.cwd(), 'b') });
     expect(splits).toBeUndefined();
+    expect(read(BASE, { column: { b: 't1' }, positive: '1' }).data).toMatchObject({
+      columns: { a: 'flair', b: 't1' },
+      positive: '1',
+    });
     expect(read(BASE, { data: 'phantom:breast', splits: 's.json' })).toMatchObject({
       data: { path: 'phantom:breast' },
       splits: 's.json',
     });
   });
 
-  test('the file of the paper’s Tables 1 and 2 resolves, also at its smoke size', () => {
-    const path = fileURLToPath(new URL('../../experiments/methods.yaml', import.meta.url));
-    const content = parse(readFileSync(path, 'utf8'));
-    const rows = content.rows.filter(({ method }: { method?: string }) => method === undefined);
-    const text = stringify({ ...content, rows });
-    expect(read(text).rows.map(({ paper }) => paper?.metrics.AUC)).toEqual([
-      90.11,
-      75.99,
-      87.89,
-      undefined,
-      undefined,
+  test('the file of the paper’s Tables 1 and 2 has their rows at one budget, also at its smoke size', () => {
+    const file = fileURLToPath(new URL('../../experiments/methods.yaml', import.meta.url));
+    const { rows } = readExperiment(file);
+    const printed = rows
+      .flatMap(({ paper }) => paper ?? [])
+      .map(({ table, metrics }) => [table, metrics.AUC]);
+    expect(printed).toEqual([
+      ...[81.77, 85.85, 88.27, 88.54, 86.77, 87.62, 90.11].map((auc) => [1, auc]),
+      ...[75.99, 87.89].map((auc) => [2, auc]),
     ]);
-    const smoke = read(text, { smoke: true });
-    for (const { configs } of smoke.rows) {
-      expect(configs[0]).toMatchObject({
-        data: { size: 64 },
-        model: { width: 0.25 },
-        training: { steps: 2, batchSize: 8 },
+    expect(rows.filter(({ fold }) => fold === 'all').map(({ name }) => name)).toEqual(['supervised']);
+    const budgets = (smoke: boolean) =>
+      readExperiment(file, { smoke }).rows.map(({ configs: [config] }) => {
+        const { data, model, training } = config!;
+        return [data.size, model.width, training.steps, training.batchSize];
       });
-    }
+    expect(new Set(budgets(false).map(String))).toEqual(new Set(['64,0.25,600,128']));
+    expect(new Set(budgets(true).map(String))).toEqual(new Set(['64,0.25,2,8']));
   });
 });
 

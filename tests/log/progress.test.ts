@@ -6,11 +6,18 @@ import { Capture } from './capture.js';
 
 const escapeCode = '\u001b';
 
-function started(isTTY: boolean, { quiet = false, columns = 200, start = 0, total = 100 } = {}) {
+interface StartOptions {
+  quiet?: boolean;
+  columns?: number;
+  title?: string;
+  start?: number;
+}
+
+function started(isTTY: boolean, { quiet = false, columns = 200, title, start = 0 }: StartOptions = {}) {
   const stream = new Capture(isTTY, columns);
   const time = { now: 0 };
   const console = new MessageConsole({ stream, quiet, color: false, environment: {} });
-  const progress = new Progress(total, console, { start, clock: () => time.now });
+  const progress = new Progress(100, console, { title, start, clock: () => time.now });
   return { stream, console, progress, time };
 }
 
@@ -26,10 +33,10 @@ describe('away from a terminal', () => {
     progress.update(41);
     const terms = 'loss 12.35 · global 4.1 · consistency 0.005123';
     expect(stream.text.split('\n')).toEqual([
-      `step 1/100 · ETA 1m 39s · ${terms}`,
-      `step 16/100 · ETA 1m 24s · ${terms}`,
-      `step 31/100 · ETA 1m 09s · ${terms}`,
-      `step 40/100 · ${terms} · took 40s`,
+      `training 1/100 · ETA 1m 39s · ${terms}`,
+      `training 16/100 · ETA 1m 24s · ${terms}`,
+      `training 31/100 · ETA 1m 09s · ${terms}`,
+      `training 40/100 · ${terms} · took 40s`,
       '',
     ]);
   });
@@ -43,20 +50,30 @@ describe('away from a terminal', () => {
       memoryBytes: 1.5 * 2 ** 30,
     };
     progress.update(1, fields);
-    expect(stream.text).toBe('step 1/100 · ETA 0s · loss NaN · lr 0.00003 · 123 pairs/s · 1.5 GiB\n');
+    expect(stream.text).toBe('training 1/100 · ETA 0s · loss NaN · lr 0.00003 · 123 pairs/s · 1.5 GiB\n');
   });
 
   it('estimates from the steps of this process when a run is resumed', () => {
     const { stream, progress, time } = started(false, { start: 90 });
     time.now = 2000;
     progress.update(92);
-    expect(stream.text).toBe('step 92/100 · ETA 8s\n');
+    expect(stream.text).toBe('training 92/100 · ETA 8s\n');
+  });
+
+  it.each([false, true])('begins with what is being done; on a terminal: %s', (isTTY) => {
+    const { stream, progress } = started(isTTY, { title: 'decoding' });
+    progress.update(3);
+    progress.stop();
+    const text = stripVTControlCharacters(stream.text);
+    expect(text).toContain('decoding 3/100 · ETA 0s');
+    expect(text).toContain('decoding 3/100 · took 0s\n');
+    expect(text).not.toContain('training');
   });
 
   it('says that no step was done', () => {
     const { stream, progress } = started(false);
     progress.stop();
-    expect(stream.text).toBe('step 0/100 · took 0s\n');
+    expect(stream.text).toBe('training 0/100 · took 0s\n');
   });
 });
 
@@ -68,9 +85,9 @@ describe('on a terminal', () => {
     console.info('checkpoint saved');
     progress.stop();
     const rows = screen(stream.text);
-    expect(rows).toEqual(['checkpoint saved', 'step 25/100 · loss 2 · took 1s', '']);
+    expect(rows).toEqual(['checkpoint saved', 'training 25/100 · loss 2 · took 1s', '']);
     expect(stripVTControlCharacters(stream.text)).toContain(
-      '[=====               ] step 25/100 · ETA 3s · loss 2',
+      '[=====               ] training 25/100 · ETA 3s · loss 2',
     );
   });
 

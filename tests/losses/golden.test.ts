@@ -1,15 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { type AnatomyLossOptions, anatomyLoss } from '../../src/losses/anatomy.js';
 import { type ConsistencyOptions, consistencyLoss } from '../../src/losses/consistency.js';
 import { globalContrastiveLoss, infoNce, type PairEmbeddings } from '../../src/losses/contrastive.js';
-import { type Dtype, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { relativeError, values } from '../golden/formula.js';
+import type { Tensor } from '../../src/tensor/index.js';
+import { values } from '../golden/formula.js';
+import { type Case, check } from './goldenCase.js';
 
-interface Case {
-  loss: number;
-  gradients: number[][];
-}
 type Grid = [number, number];
 interface Golden {
   consistency: (Case & {
@@ -28,29 +25,6 @@ interface Golden {
 }
 
 const golden: Golden = JSON.parse(readFileSync(new URL('../golden/losses.json', import.meta.url), 'utf8'));
-// f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, and τ = 0.07 multiplies errors of the cosines by 14.
-const tolerances = { f64: 1e-11, f32: 1e-5 } as const;
-
-function check(reference: Case, inputs: Float64Array[], shapes: number[][], loss: (xs: Tensor[]) => Tensor) {
-  for (const dtype of ['f64', 'f32'] as const satisfies Dtype[]) {
-    tidy(() => {
-      const xs = inputs.map((x, i) => tensor(x, shapes[i], { dtype, requiresGrad: true }));
-      const value = loss(xs);
-      expect(value.dtype).toBe(dtype);
-      expect(value.shape).toEqual([]);
-      value.backward();
-      expect(relativeError([value.item()], [reference.loss])).toBeLessThan(tolerances[dtype]);
-      const scale = Math.max(...reference.gradients.flat().map(Math.abs));
-      xs.forEach((x, i) => {
-        const gradient = x.grad?.toArray() ?? new Float64Array(reference.gradients[i]!.length);
-        const error = relativeError(gradient, reference.gradients[i]!);
-        const own = Math.max(...reference.gradients[i]!.map(Math.abs));
-        // A gradient that is rounding noise beside the case's others (batch of one) is held against those.
-        expect(own < 1e-9 * scale ? (error * own) / scale : error).toBeLessThan(tolerances[dtype]);
-      });
-    });
-  }
-}
 
 /** Sets rows [i, null, y, x] (null: all) of a [B, C, H, W] map to zero. */
 function zeroOut(x: Float64Array, shape: number[], rows: (number | null)[][]): Float64Array {
@@ -84,7 +58,7 @@ describe('losses against float64 PyTorch', () => {
       c.shape,
       c.zero.map((row) => [row]),
     );
-    check(c, [f, values(c.shape, 4)], [c.shape, c.shape], ([a, b]) => infoNce(a!, b!, c));
+    check(c, [f, values(c.shape, 4)], [c.shape, c.shape], ([a, b]) => infoNce(a!, b!, c), c.zero);
   });
 
   test.each(golden.global.map((c, i) => [i, c] as const))('globalContrastiveLoss %i', (_, c) => {

@@ -3,7 +3,7 @@ import { resample } from '../../src/augment/index.js';
 import { consistencyLoss, globalContrastiveLoss } from '../../src/losses/index.js';
 import { normalize } from '../../src/methods/index.js';
 import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { numbers, pictures, tinyBatch, tinyConfig, tinyMethod } from '../training/tiny.js';
+import { anatomySettings, numbers, pictures, tinyBatch, tinyConfig, tinyMethod } from '../training/tiny.js';
 
 /** View `v` of pair `i`. */
 const image = (images: Tensor, pairs: number, v: number, i: number) =>
@@ -13,8 +13,14 @@ describe('views', () => {
   test('come in the order A, B, Â, B̂; the first two are the resized images themselves', () => {
     tidy(() => {
       const batch = tinyBatch(3);
-      const { images, pairs } = tinyMethod().views(batch);
-      expect([pairs, images.shape, images.dtype]).toEqual([3, [12, 1, 32, 32], 'f32']);
+      const { images, pairs, specs } = tinyMethod().views(batch);
+      expect(specs.map(({ modality, look }) => `${modality} ${look}`)).toEqual([
+        'a whole',
+        'b whole',
+        'a 0',
+        'b 0',
+      ]);
+      expect([pairs.ids.length, images.shape, images.dtype]).toEqual([3, [12, 1, 32, 32], 'f32']);
       const [a, b] = [batch.images.a!, batch.images.b!].map((x) => numbers(resample(x, null, { size: 32 })));
       expect(numbers(images.narrow(0, 0, 3))).toEqual(a);
       expect(numbers(images.narrow(0, 3, 3))).toEqual(b);
@@ -37,6 +43,7 @@ describe('views', () => {
       const fewer = method.views({
         images: { a: chosen(batch.images.a!), b: chosen(batch.images.b!) },
         ids: order.map((i) => batch.ids[i]!),
+        rows: order,
         epoch: 0,
       }).images;
       for (let v = 0; v < 4; v += 1) {
@@ -155,7 +162,7 @@ describe('forward', () => {
       const { maps, embedding } = tinyMethod(config)
         .encoderFor('a')
         .forward(views.images, { training: true });
-      const options = { ...config.method, patches: [2, 2] as const };
+      const options = { ...anatomySettings(config), patches: [2, 2] as const, relationTau: undefined };
       const part = (x: Tensor, v: number) => x.narrow(0, 4 * v, 4);
       const consistency = consistencyLoss(
         [1, 2, 3].map((m) => part(maps[m]!, 0)),
@@ -167,7 +174,7 @@ describe('forward', () => {
         options,
       );
       const forward = method.forward(views);
-      const terms = { ...forward.perPair, ...method.loss(forward.embeddings) };
+      const terms = { ...forward.perPair, ...method.loss!(forward.embeddings, tinyBatch(4)) };
       expect(Object.keys(terms)).toEqual(['consistency', 'global']);
       expect(terms.consistency!.value.item()).toBe(consistency.item());
       expect(terms.global!.value.item()).toBe(global.item());
@@ -178,9 +185,10 @@ describe('forward', () => {
   test('L_C is a matter of A and B alone: their augmented views get no gradient of it', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('model.backbone=vgg16')); // batch norm would mix the views
-      const { images, pairs } = method.views(tinyBatch(3));
+      const views = method.views(tinyBatch(3));
+      const { images } = views;
       images.setRequiresGrad();
-      method.forward({ images, pairs }).perPair.consistency!.value.backward();
+      method.forward(views).perPair.consistency!.value.backward();
       const gradient = numbers(images.grad!);
       const perView = gradient.length / 4;
       const size = (v: number) => Math.max(...gradient.slice(v * perView, (v + 1) * perView).map(Math.abs));
@@ -196,7 +204,7 @@ describe('weights', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('method.alpha=0'));
       const forward = method.forward(method.views(tinyBatch(4)));
-      const { global } = method.loss(forward.embeddings);
+      const { global } = method.loss!(forward.embeddings, tinyBatch(4));
       expect(global!.weight).toBe(0);
       expect(global!.value.item()).toBeGreaterThan(0);
       expect(global!.value.requiresGrad).toBe(false);
@@ -222,8 +230,7 @@ describe('weights', () => {
 
   test('both 0 is refused', () => {
     const config = tinyConfig();
-    config.method.alpha = 0;
-    config.method.consistencyWeight = 0;
+    Object.assign(config.method, { alpha: 0, consistencyWeight: 0 });
     expect(() => tinyMethod(config)).toThrow(/both 0, so nothing would be trained/);
   });
 });
@@ -237,11 +244,11 @@ describe('chance', () => {
       ]) {
         const method = tinyMethod(tinyConfig(`method.positive=${positive}`));
         const forward = method.forward(method.views(tinyBatch(4)));
-        expect(method.chance(forward).global).toBeCloseTo(4 * Math.log(rows as number), 12);
+        expect(method.chance(forward, 4).global).toBeCloseTo(4 * Math.log(rows as number), 12);
         // It is the loss of embeddings that are all the same.
         const same = tensor(new Float32Array(4 * 6).fill(1), [4, 6]);
         const views = { a: same, b: same, aHat: same, bHat: same };
-        expect(method.loss(views).global!.value.item()).toBeCloseTo(method.chance(forward).global!, 5);
+        expect(method.loss!(views, tinyBatch(4)).global!.value.item()).toBeCloseTo(method.chance(forward, 4).global!, 5);
       }
     });
   });
@@ -259,13 +266,13 @@ describe('chance', () => {
           { patches: [2, 2] },
         ).item(),
       );
-      const { consistency } = method.chance(forward);
+      const { consistency } = method.chance(forward, 4);
       expect(consistency).toBeCloseTo(expected, 6);
       // Equal modalities: no distance, but by chance there would be one.
       const twin = { ...tinyBatch(4), images: { a: pictures(4, 1, 'a'), b: pictures(4, 1, 'a') } };
       const aligned = method.forward(method.views(twin));
       expect(aligned.perPair.consistency!.value.item()).toBe(0);
-      expect(method.chance(aligned).consistency).toBeGreaterThan(0.001);
+      expect(method.chance(aligned, 4).consistency).toBeGreaterThan(0.001);
     });
   });
 });

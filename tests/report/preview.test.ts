@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -84,6 +84,28 @@ test('the sheet has a row for each pair, its pixels enlarged whole, and letters 
     });
   });
   expect(at(info.width - 2, 40)).toBe(255);
+});
+
+test('what cannot be shown is told before an image is decoded', async () => {
+  const cacheFolder = join(folder, 'untouched');
+  const shownBy = (...set: string[]) =>
+    preview(
+      resolveConfig({
+        set: [
+          `data.path=${join(folder, 'manifest.csv')}`,
+          'data.size=64',
+          `data.cacheFolder=${cacheFolder}`,
+          ...set,
+        ],
+      }),
+      { console: new MessageConsole({ stream: new Capture(false) }) },
+    );
+  await expect(shownBy('data.cacheSize=32')).rejects.toThrow('data.cacheSize is 32, less than data.size 64');
+  const third = join(folder, 'three.csv');
+  writeFileSync(third, 'id,a,b,c\n1,images/a1.png,images/b1.png,images/a2.png\n');
+  await expect(shownBy(`data.path=${third}`, 'data.columns.c=c')).rejects.toThrow('3 modalities (a, b, c)');
+  await expect(shownBy('method.patches=[16,16]')).rejects.toThrow('16×16 on map');
+  expect(existsSync(cacheFolder)).toBe(false);
 });
 
 function mean(values: Uint8Array): number {

@@ -93,7 +93,12 @@ describe('autocast', () => {
 
   test('refuses devices and dtypes it does not know', () => {
     expect(thrown(() => autocast('bf16', () => 1, 'meta' as 'cpu'))).toMatchObject({ code: 'argument' });
-    expect(thrown(() => autocast('i64', () => 1))).toMatchObject({ name: 'TensorError' });
+    for (const dtype of ['i64', 'f32', 'f64'] as const) {
+      expect(thrown(() => autocast(dtype, () => 1))).toMatchObject({
+        code: 'argument',
+        message: `autocast: dtype is ${dtype}, expected bf16 or f16`,
+      });
+    }
     expect(product(makeWeight()).dtype).toBe('f32');
   });
 });

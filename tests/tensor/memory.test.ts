@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { keep, liveTensors, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { native } from '../../src/tensor/native.js';
-import { op } from '../../src/tensor/tensor.js';
+import { op } from '../../src/tensor/operator.js';
 
 describe('tidy', () => {
   test('frees all but the result', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { native } from '../../src/tensor/native.js';
+import { findOperator, type Operator, op } from '../../src/tensor/operator.js';
 import * as ops from '../../src/tensor/ops.js';
-import { findOperator, type Operator, op } from '../../src/tensor/tensor.js';
 import { thrown } from './thrown.js';
 
 interface Argument {

@@ -7,7 +7,7 @@ import {
   type TypedArray,
   tensor,
 } from '../../src/tensor/index.js';
-import { op } from '../../src/tensor/tensor.js';
+import { op } from '../../src/tensor/operator.js';
 import { thrown } from './thrown.js';
 
 describe('from arrays and back', () => {

@@ -140,11 +140,11 @@ test('only missing packages are asked for, and none for a LibTorch that brings i
   const nothing = { blas: null, gloo: false, fonts: false };
   expect(missingPackages({ torch: null, compiler: null, ...nothing })).toEqual({
     required: ['g++', 'libtorch-dev'],
-    recommended: ['libgloo-dev', 'libopenblas0-pthread', 'fonts-dejavu-core'],
+    recommended: ['libgloo-dev', 'libopenblas0-pthread', 'fontconfig-config'],
   });
   expect(missingPackages({ torch, compiler: '/usr/bin/c++', ...nothing })).toEqual({
     required: [],
-    recommended: ['fonts-dejavu-core'],
+    recommended: ['fontconfig-config'],
   });
   const debian = { ...torch!, systemBlas: true };
   const blas = '/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0';

@@ -7,7 +7,7 @@ import { saveState } from '../../src/export/stateFile.js';
 import type { Encoder } from '../../src/nn/index.js';
 import { stateDict } from '../../src/nn/index.js';
 import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { buildEncoder, checkMaps, pairOf } from '../../src/training/build.js';
+import { buildEncoder, checkMethod, pairOf } from '../../src/training/build.js';
 import {
   numbers,
   pictures,
@@ -78,6 +78,30 @@ describe('encoder files', () => {
     expect(taken.every((name) => name.startsWith('features.'))).toBe(true);
     expect(numbers(stateDict(encoder).get('features.0.weight')!)).toEqual(before.map((value) => value / 2));
     expect(numbers(stateDict(encoder).get('head.weight')!)).toEqual(head);
+  });
+
+  test('a head of another shape is refused, or left out with a warning', () => {
+    const path = file();
+    const larger = tinyMethod(tinyConfig('seed=7', 'data.size=64')).encoderFor('a');
+    exportEncoder(path, larger);
+    const encoder = trained();
+    const initial = numbers(stateDict(encoder).get('head.weight')!);
+    const misfit = /head\.weight has shape \[500,512\], expected \[500,128\]/;
+    expect(() => importEncoder(path, encoder)).toThrow(misfit);
+    const warnings: string[] = [];
+    const onWarning = (message: string) => warnings.push(message);
+    const taken = importEncoder(path, encoder, { otherHead: 'leave out', onWarning });
+    expect(warnings).toEqual([expect.stringMatching(misfit)]);
+    expect(taken.filter((name) => !name.startsWith('features.'))).toEqual([]);
+    const [weight, bias] = ['features.0.weight', 'head.bias'] as const;
+    expect(numbers(stateDict(encoder).get(weight)!)).toEqual(numbers(stateDict(larger).get(weight)!));
+    expect(numbers(stateDict(encoder).get('head.weight')!)).toEqual(initial);
+    // The bias would fit, but belongs to the other head.
+    expect(numbers(stateDict(encoder).get(bias)!)).not.toEqual(numbers(stateDict(larger).get(bias)!));
+    // One that fits is taken, and nothing is said.
+    exportEncoder(path, encoder);
+    expect(importEncoder(path, trained(), { otherHead: 'leave out', onWarning })).toContain('head.weight');
+    expect(warnings).toHaveLength(1);
   });
 
   test('half-precision files are widened', () => {
@@ -158,7 +182,7 @@ describe('what does not fit the data', () => {
     const at =
       (...set: string[]) =>
       () =>
-        checkMaps(tinyConfig(...set));
+        checkMethod(tinyConfig(...set));
     expect(at('method.maps=[4]', 'method.patches=[4,4]')).toThrow(
       /4×4 on map 4, which is 2×2 at data.size 32; use data.size 64 or more/,
     );

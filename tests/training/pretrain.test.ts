@@ -9,7 +9,7 @@ import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { liveTensors } from '../../src/tensor/index.js';
-import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
+import { dryRun, pretrain, withoutFolders } from '../../src/training/pretrain.js';
 import {
   openRunFolder,
   pseudonym,
@@ -223,6 +223,58 @@ describe('a run that goes wrong', () => {
     expect((await refusal(pretrain(tinyConfig(), { out: out('new'), console }))).message).toContain(
       'no data',
     );
+  });
+});
+
+describe('before anything is decoded', () => {
+  test('a cache smaller than the images shown, or weights that do not fit, are refused', async () => {
+    const { settings, out, folder } = await place();
+    const { console } = listener();
+    const refused = async (...set: string[]) => {
+      const error = await refusal(pretrain(settings(...set), { out: out('run'), console }));
+      expect([existsSync(join(folder, 'cache')), existsSync(out('run'))]).toEqual([false, false]);
+      return error;
+    };
+    const small = await refused('data.size=64', 'data.cacheSize=32');
+    expect(small).toBeInstanceOf(UsageError);
+    expect(small.message).toBe(
+      'data.cacheSize is 32, less than data.size 64: every image would be enlarged from fewer pixels; set data.cacheSize to 64 or more, or to null for 128',
+    );
+    const weights = await refused(`model.initFrom=${folder}/none.safetensors`);
+    expect(weights.message).toContain('none.safetensors');
+  });
+
+  test('an image that cannot be decoded leaves no tensors', async () => {
+    const { settings, out, folder } = await place();
+    writeFileSync(join(folder, 'data', 'images', 'b3.png'), 'no image');
+    const before = liveTensors();
+    const refused = await refusal(pretrain(settings(), { out: out('run'), console: listener().console }));
+    expect(refused.message).toContain('b3.png');
+    expect(liveTensors()).toBeLessThanOrEqual(before);
+  });
+
+  test.each([
+    [
+      'dropLast',
+      /training\.dropLast would leave out the only batch, 12 pairs where training\.batchSize is 16/,
+    ],
+    ['single', /the last batch of each epoch is a single pair \(12 pairs, training\.batchSize 11\)/],
+    ['one', /training\.batchSize is 1: with no other pair/],
+    ['fine', undefined],
+  ])('batches that are hardly meant are told once: %s', async (name, warning) => {
+    const batches = {
+      dropLast: ['training.batchSize=16', 'training.dropLast=true'],
+      single: ['training.batchSize=11'],
+      one: ['training.batchSize=1'],
+      fine: ['training.batchSize=11', 'training.dropLast=true'],
+    }[name]!;
+    const { settings } = await place();
+    const { console, text } = listener();
+    await dryRun(settings(...batches), console);
+    const warnings = text()
+      .split('\n')
+      .filter((line) => line.startsWith('warning:'));
+    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)]);
   });
 });
 

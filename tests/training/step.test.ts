@@ -150,7 +150,7 @@ describe('trainingStep', () => {
     tidy(() => {
       const forward = twin.forward(twin.views(tinyBatch(4)));
       const { consistency } = forward.perPair;
-      const { global } = twin.loss(forward.embeddings);
+      const { global } = twin.loss!(forward.embeddings, tinyBatch(4));
       const norms: Record<string, number> = {};
       for (const [name, { value, weight }] of Object.entries({
         consistency: consistency!,
@@ -168,7 +168,7 @@ describe('trainingStep', () => {
         expect(inspection[`gradientRatio/${map}`]! / ratio).toBeCloseTo(1, 5);
       }
       expect(inspection['chance/global']).toBeCloseTo(4 * Math.log(4), 12);
-      expect(inspection['chance/consistency']).toBe(twin.chance(forward).consistency);
+      expect(inspection['chance/consistency']).toBe(twin.chance(forward, 4).consistency);
     });
   });
 
@@ -207,7 +207,7 @@ describe('bf16', () => {
       expect(forward.maps.map3!.dtype).toBe('bf16');
       expect(forward.embeddings.a!.dtype).toBe('bf16');
       const { consistency } = forward.perPair;
-      const { global } = method.loss(forward.embeddings);
+      const { global } = method.loss!(forward.embeddings, tinyBatch(4));
       expect([consistency!.value.dtype, global!.value.dtype]).toEqual(['f32', 'f32']);
       const wide = Object.values(forward.maps).map((map) => map.to({ dtype: 'f32' }));
       const again = consistencyLoss(

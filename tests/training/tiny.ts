@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type Config, resolveConfig } from '../../src/config/index.js';
 import { MessageConsole } from '../../src/log/console.js';
-import type { Batch, Method } from '../../src/methods/index.js';
+import type { AnatomyOptions, Batch, Method } from '../../src/methods/index.js';
 import { Random, setThreads, type Tensor, tensor, threads } from '../../src/tensor/index.js';
 import { buildMethod } from '../../src/training/build.js';
 import { Capture } from '../log/capture.js';
@@ -79,9 +79,21 @@ export async function writePairs(
   return manifest;
 }
 
+/** Twelve pairs, two of each subject; every third is positive. */
+const tinySamples = Array.from({ length: 12 }, (_, pair) => ({
+  subject: `patient-${Math.floor(pair / 2)}`,
+  label: pair % 3 === 0 ? '1' : '0',
+}));
+
+/** The settings of the paper's method in a config that has it. */
+export function anatomySettings({ method }: Config): AnatomyOptions {
+  if (method.name !== 'anatomy') throw new Error(`method is ${method.name}`);
+  return method;
+}
+
 /** The method of a config with its initial weights; freed after the test. */
 export function tinyMethod(config: Config = tinyConfig(), colourCoded: string[] = []): Method {
-  const method = buildMethod(config, { modalities: ['a', 'b'], colourCoded }, 'cpu');
+  const method = buildMethod(config, { modalities: ['a', 'b'], colourCoded, samples: tinySamples }, 'cpu');
   onTestFinished(() => method.dispose());
   return method;
 }
@@ -113,6 +125,7 @@ export function tinyBatch(count = 4, channels: [a: number, b: number] = [1, 1], 
   return {
     images: { a: pictures(count, channels[0], 'a'), b: pictures(count, channels[1], 'b') },
     ids,
+    rows: ids.map((_, i) => i),
     epoch,
   };
 }

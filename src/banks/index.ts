@@ -1,0 +1,4 @@
+export { MemoryBank, type MemoryBankOptions } from './memoryBank.js';
+export { momentumUpdate } from './momentum.js';
+export { drawNegatives, type NegativesOptions } from './negatives.js';
+export { KeyQueue, type KeyQueueOptions } from './queue.js';

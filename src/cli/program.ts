@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { packageVersion } from '../version.js';
+import { registerConfig } from './config.js';
+import { registerData } from './data.js';
+import { registerDoctor } from './doctor.js';
+import { registerEvaluate } from './evaluate.js';
+import { registerExperiment } from './experiment.js';
+import { registerPretrain } from './pretrain.js';
+import { registerReport } from './report.js';
+
+/** The command line, not yet run: instead of ending the process, parsing throws a CommanderError. */
+export function anatomyProgram(): Command {
+  const program = new Command('anatomy')
+    .description('Self-supervised pretraining on aligned pairs of medical images, and its judgement.')
+    .version(packageVersion())
+    .option('-q, --quiet', 'only warnings and errors on stderr')
+    .option('-v, --verbose', 'details, and stack traces of errors')
+    .showHelpAfterError('(see anatomy --help)');
+  for (const register of [
+    registerPretrain,
+    registerEvaluate,
+    registerExperiment,
+    registerReport,
+    registerData,
+    registerConfig,
+    registerDoctor,
+  ]) {
+    register(program);
+  }
+  // Not inherited: subcommands are made before it could be.
+  const overrideAll = (command: Command): void => {
+    command.exitOverride();
+    command.commands.forEach(overrideAll);
+  };
+  overrideAll(program);
+  return program;
+}

@@ -1,0 +1,119 @@
+/** A memory bank with the loss against it, its false negatives and, for NCE, its normaliser: what InstDis and CMC share. */
+import { z } from 'zod';
+import { drawNegatives, MemoryBank } from '../banks/index.js';
+import { bankNce, bankSoftmax, estimateNormalizer } from '../losses/index.js';
+import { type Device, noGrad, ops, type Tensor, tensor } from '../tensor/index.js';
+import { sameNumber } from './falseNegatives.js';
+
+/** Settings of a method with banks. */
+export const bankSettings = {
+  loss: z
+    .enum(['auto', 'softmax', 'nce'])
+    .describe('Over the whole bank, or against drawn rows of it; auto: softmax below 50,000 rows.'),
+  negatives: z.int().min(1).describe('Rows that nce draws for each image, as far as there are as many.'),
+  bankMomentum: z.number().min(0).max(1).describe('Share of the old row when an image is seen again.'),
+  tau: z.number().positive().describe('Temperature τ.'),
+};
+
+/** lemniscate.pytorch and CMC alike. */
+export const bankDefaults = { loss: 'auto' as const, negatives: 4096, bankMomentum: 0.5, tau: 0.07 };
+
+/** From here on the softmax over all rows costs more than the network. */
+const MOST_FOR_SOFTMAX = 50_000;
+
+/** Z is an average of estimates over this share of the past, not the first batch's for ever (CMC, issue 23). */
+const NORMALIZER_MOMENTUM = 0.99;
+
+export interface BankContrastOptions extends z.infer<z.ZodObject<typeof bankSettings>> {
+  readonly name: string;
+  readonly rows: number;
+  readonly dimension: number;
+  /** Rows of one number are no negatives of each other. */
+  readonly numbers?: readonly number[];
+  readonly seed: number;
+  readonly device: Device;
+}
+
+export class BankContrast {
+  readonly #options: BankContrastOptions;
+  readonly #bank: MemoryBank;
+  /** f64 [2]: Z and the number of estimates in it. */
+  readonly #normalizer: Tensor | undefined;
+  readonly #numbers: Tensor | undefined;
+
+  constructor(options: BankContrastOptions) {
+    const { rows, dimension, bankMomentum, tau, loss, numbers, seed, name, device } = options;
+    this.#options = options;
+    this.#bank = new MemoryBank({ rows, dimension, momentum: bankMomentum, seed, name, device });
+    this.#numbers = numbers && tensor([...numbers], [rows], { dtype: 'i64', device });
+    if (loss === 'nce' || (loss === 'auto' && rows >= MOST_FOR_SOFTMAX)) {
+      // Of a bank of random directions: cosines are about N(0, 1/d), so the mean of exp(cosine/τ) is exp(1/(2dτ²)).
+      const first = rows * Math.exp(1 / (2 * dimension * tau ** 2));
+      this.#normalizer = tensor([first, 0], [2], { dtype: 'f64' });
+    }
+  }
+
+  /**
+   * @param f [B, d], raw
+   * @param rows each image's row of the bank
+   * @returns the loss and, with nce, an estimate of Z, one row an image
+   */
+  compare(f: Tensor, rows: readonly number[], epoch: number): { loss: Tensor; estimate?: Tensor } {
+    const { tau, seed, device, name } = this.#options;
+    const bank = this.#bank.vectors;
+    const index = tensor([...rows], [rows.length], { dtype: 'i64', device });
+    const own = this.#numbers && ops.indexSelect(this.#numbers, 0, index);
+    if (this.#normalizer === undefined) {
+      const exclude = own && sameNumber(own, this.#numbers!);
+      return { loss: bankSoftmax(f, bank, index, { tau, exclude }) };
+    }
+    const count = this.#drawn;
+    const drawn = drawNegatives({ rows: bank.size(0), own: rows, count, key: [seed, name, epoch] });
+    const flat = drawn.flatMap((each) => [...each]);
+    const negatives = tensor(flat, [rows.length, count], { dtype: 'i64', device });
+    const exclude = own && ops.eqTensor(ops.unsqueeze(own, 1), ops.take(this.#numbers!, negatives));
+    const normalizer = (this.#normalizer.toArray() as Float64Array)[0]!;
+    const estimate = estimateNormalizer(f, bank, negatives, tau);
+    return {
+      loss: bankNce(f, bank, index, negatives, { tau, normalizer, exclude }),
+      estimate: ops.full([rows.length], estimate, 'f64', null, 'cpu'),
+    };
+  }
+
+  get #drawn(): number {
+    return Math.min(this.#options.negatives, this.#options.rows - 1);
+  }
+
+  /** Of the loss when all rows are equally likely. */
+  get chance(): number {
+    const k = this.#drawn;
+    return this.#normalizer === undefined
+      ? Math.log(this.#options.rows)
+      : Math.log(1 + k) + k * Math.log(1 + 1 / k);
+  }
+
+  /** Stores new features, after they have been compared. */
+  remember(rows: readonly number[], features: Tensor, estimates?: Tensor): void {
+    this.#bank.update(rows, features);
+    if (this.#normalizer === undefined || estimates === undefined) return;
+    const [before, count] = this.#normalizer.toArray() as Float64Array;
+    // A plain average at first, so that the guess it starts from does not linger.
+    const momentum = Math.min(NORMALIZER_MOMENTUM, count! / (count! + 1));
+    const now = momentum * before! + (1 - momentum) * estimates.mean().item();
+    const next = tensor([now, count! + 1], [2], { dtype: 'f64' });
+    noGrad(() => ops.copy_(this.#normalizer!, next));
+  }
+
+  state(): ReadonlyMap<string, Tensor> {
+    const { name } = this.#options;
+    const own = new Map([[name, this.#bank.vectors]]);
+    if (this.#normalizer !== undefined) own.set(`${name}.normalizer`, this.#normalizer);
+    return own;
+  }
+
+  dispose(): void {
+    this.#bank.dispose();
+    this.#numbers?.dispose();
+    this.#normalizer?.dispose();
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * SimCLR (Chen et al. 2020) on pairs, as the paper's baseline does it: the augmented images of A and B are the two views, with
+ * NT-Xent over all 2N. It keeps our encoder and head: what differs is the loss and the augmentation.
+ */
+import { z } from 'zod';
+import { ntXent } from '../losses/index.js';
+import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
+import type { Tensor } from '../tensor/index.js';
+import { defineMethod, type MethodContext } from './definition.js';
+import { batchMask, subjectMask } from './falseNegatives.js';
+import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
+import { makeViews, viewPart } from './views.js';
+
+const schema = z.strictObject({
+  name: z.literal('simclr'),
+  views: z
+    .literal([2, 4])
+    .describe('2: one augmented image of each modality; 4: two of each, all four positives of each other.'),
+  tau: z.number().positive().describe('Temperature τ.'),
+  mask: subjectMask,
+});
+
+type SimClrOptions = z.infer<typeof schema>;
+
+export const simclr = defineMethod({
+  name: 'simclr',
+  summary: 'NT-Xent between augmented A and B (SimCLR, Chen et al. 2020)',
+  schema,
+  // τ ½ is what lightly and MONAI have; Chen et al. find 0.1 to 0.5 depending on batch and epochs.
+  defaults: { name: 'simclr', views: 2, tau: 0.5, mask: 'none' },
+  elsewhere: { augment: 'simclr' },
+  create: (options, context) => new SimClr(options, context),
+});
+
+class SimClr implements Method {
+  readonly name = 'simclr';
+  readonly comparesBatch = true;
+  readonly #options: SimClrOptions;
+  readonly #context: MethodContext;
+  readonly #encoder: Encoder;
+  readonly #specs: readonly ViewSpec[];
+
+  constructor(options: SimClrOptions, context: MethodContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#encoder = context.makeEncoder();
+    const looks = options.views === 2 ? [0] : [0, 1];
+    this.#specs = looks.flatMap((look) => context.modalities.map((modality) => ({ modality, look })));
+  }
+
+  parameters(): ReadonlyMap<string, Tensor> {
+    return namedParameters(this.#encoder);
+  }
+
+  state(): ReadonlyMap<string, Tensor> {
+    return stateDict(this.#encoder);
+  }
+
+  views(batch: Batch): Views {
+    return makeViews(batch, this.#specs, this.#context);
+  }
+
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
+    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const embeddings = this.#specs.map(({ modality, look }, index) => {
+      return [`${modality}.${look}`, viewPart(embedding, index, pairs.ids.length)] as const;
+    });
+    return {
+      embeddings: Object.fromEntries(embeddings),
+      perPair: {},
+      maps: { map4: maps[4]! },
+      memory: {},
+    };
+  }
+
+  loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
+    const { tau, mask } = this.#options;
+    const { subjects, device } = this.#context;
+    const exclude = batchMask(mask, rows, subjects, device);
+    return { contrast: { value: ntXent(Object.values(embeddings), { tau, exclude }), weight: 1 } };
+  }
+
+  /** All 2N − 1 (4N − 1) others equally likely. */
+  chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
+    return { contrast: Math.log(this.#options.views * pairs - 1) };
+  }
+
+  encoderFor(): Encoder {
+    return this.#encoder;
+  }
+
+  dispose(): void {
+    disposeModule(this.#encoder);
+  }
+}

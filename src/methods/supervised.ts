@@ -1,0 +1,87 @@
+/** The supervised upper row: a linear classifier on the embeddings of both modalities, trained with the encoder. */
+import { z } from 'zod';
+import { UsageError } from '../errors.js';
+import { crossEntropy } from '../losses/index.js';
+import { disposeModule, type Encoder, Linear, namedParameters, placeModule, stateDict } from '../nn/index.js';
+import { ops, Random, type Tensor, tensor } from '../tensor/index.js';
+import { defineMethod, type MethodContext } from './definition.js';
+import type { Batch, Forward, Method, RecordOptions, Views } from './method.js';
+import { makeViews, viewPart } from './views.js';
+
+const schema = z.strictObject({ name: z.literal('supervised') });
+
+export const supervised = defineMethod({
+  name: 'supervised',
+  summary: 'cross-entropy on the labels, for comparison; pretrain it with --fold all',
+  schema,
+  defaults: { name: 'supervised' },
+  usesLabels: true,
+  create: (_, context) => new Supervised(context),
+});
+
+class Supervised implements Method {
+  readonly name = 'supervised';
+  readonly comparesBatch = false;
+  readonly #context: MethodContext;
+  readonly #labels: readonly number[];
+  readonly #encoder: Encoder;
+  readonly #classifier: Linear;
+
+  /** @throws UsageError when pairs have no label or all the same */
+  constructor(context: MethodContext) {
+    const { labels, seed, device, makeEncoder } = context;
+    if (labels === undefined) {
+      throw new UsageError('method supervised needs a label for every pair; name the column with data.columns.label');
+    }
+    const classes = Math.max(...labels) + 1;
+    if (classes < 2) throw new UsageError('method supervised: all pairs have the same label, expected two classes');
+    this.#context = context;
+    this.#labels = labels;
+    this.#encoder = makeEncoder();
+    const random = new Random(seed, 'init', 'classifier');
+    this.#classifier = placeModule(new Linear(2 * this.#encoder.embeddingSize, classes, random), device);
+  }
+
+  parameters(): ReadonlyMap<string, Tensor> {
+    return new Map([
+      ...namedParameters(this.#encoder),
+      ...namedParameters(this.#classifier, 'classifier.'),
+    ]);
+  }
+
+  state(): ReadonlyMap<string, Tensor> {
+    return new Map([...stateDict(this.#encoder), ...stateDict(this.#classifier, 'classifier.')]);
+  }
+
+  views(batch: Batch): Views {
+    const specs = this.#context.modalities.map((modality) => ({ modality, look: 0 }));
+    return makeViews(batch, specs, this.#context);
+  }
+
+  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
+    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const count = pairs.ids.length;
+    const both = ops.cat([viewPart(embedding, 0, count), viewPart(embedding, 1, count)], 1);
+    const labels = pairs.rows.map((row) => this.#labels[row]!);
+    const target = tensor(labels, [count], { dtype: 'i64', device: this.#context.device });
+    return {
+      embeddings: {},
+      perPair: { classification: { value: crossEntropy(this.#classifier.forward(both), target), weight: 1 } },
+      maps: { map4: maps[4]! },
+      memory: {},
+    };
+  }
+
+  chance(): Readonly<Record<string, number>> {
+    return { classification: Math.log(this.#classifier.parameters.bias.size(0)) };
+  }
+
+  encoderFor(): Encoder {
+    return this.#encoder;
+  }
+
+  dispose(): void {
+    disposeModule(this.#encoder);
+    disposeModule(this.#classifier);
+  }
+}

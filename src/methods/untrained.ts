@@ -1,0 +1,54 @@
+/** Rows of a table that are not pretrained by us: random weights ("w/o pretrain"), and weights that came from elsewhere. */
+import { z } from 'zod';
+import { UsageError } from '../errors.js';
+import { disposeModule, type Encoder, stateDict } from '../nn/index.js';
+import { TensorError } from '../tensor/index.js';
+import { defineMethod, type MethodContext } from './definition.js';
+import type { Method } from './method.js';
+import { makeViews } from './views.js';
+
+export const random = defineMethod({
+  name: 'random',
+  summary: 'random weights with calibrated batch norm: the row "w/o pretrain"',
+  schema: z.strictObject({ name: z.literal('random') }),
+  defaults: { name: 'random' },
+  create: (_, context) => untrained('random', context),
+});
+
+export const imagenet = defineMethod({
+  name: 'imagenet',
+  summary: 'weights given with --init-from, such as torchvision’s of ImageNet, as they are',
+  schema: z.strictObject({ name: z.literal('imagenet') }),
+  defaults: { name: 'imagenet' },
+  elsewhere: { data: { normalize: 'imagenet' } },
+  check: (_, { pretrained }) => {
+    if (pretrained) return;
+    throw new UsageError(
+      'method imagenet needs weights; give a safetensors file with torchvision’s names by --init-from, and the model.backbone and model.width it was made for',
+    );
+  },
+  create: (_, context) => untrained('imagenet', context),
+});
+
+function untrained(name: string, context: MethodContext): Method {
+  const encoder: Encoder = context.makeEncoder();
+  const nothing = (): never => {
+    throw new TensorError(`${name}: there is nothing to train`);
+  };
+  return {
+    name,
+    comparesBatch: false,
+    parameters: () => new Map(),
+    state: () => stateDict(encoder),
+    views: (batch) =>
+      makeViews(
+        batch,
+        context.modalities.map((modality) => ({ modality, look: 'whole' })),
+        context,
+      ),
+    forward: nothing,
+    chance: nothing,
+    encoderFor: () => encoder,
+    dispose: () => disposeModule(encoder),
+  };
+}

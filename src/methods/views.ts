@@ -1,0 +1,61 @@
+import { type Augmentation, augmentBatch, drawAugmentation, resample } from '../augment/index.js';
+import { noGrad, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
+import type { Batch, Views, ViewSpec } from './method.js';
+import { joinViews, type Normalization, normalize } from './normalization.js';
+
+export interface ViewOptions {
+  /** Side of the views. */
+  readonly size: number;
+  readonly seed: number;
+  readonly augmentation: Augmentation;
+  /** Modalities whose colours are measurements; see `keepColours` of drawAugmentation. */
+  readonly colourCoded?: readonly string[];
+  readonly normalization?: Normalization;
+}
+
+/** The views of a batch, one after another, in the order of `specs`. */
+export function makeViews(batch: Batch, specs: readonly ViewSpec[], options: ViewOptions): Views {
+  const { normalization = 'none' } = options;
+  const { ids, rows, epoch } = batch;
+  const images = noGrad(() =>
+    tidy(() => {
+      const views = specs.map((spec) => viewOf(batch, spec, options));
+      return toChannelsLast(normalize(joinViews(views), normalization));
+    }),
+  );
+  return { images, specs, pairs: { ids, rows, epoch } };
+}
+
+function viewOf({ images, ids, epoch }: Batch, { modality, look }: ViewSpec, options: ViewOptions): Tensor {
+  const { size, seed, colourCoded = [] } = options;
+  const stored = images[modality];
+  if (stored === undefined) {
+    throw new TensorError(`the batch has ${Object.keys(images)}, expected modality ${modality}`);
+  }
+  if (look === 'whole') return resample(stored, null, { size });
+  const shared = look === 'shared-crop';
+  const augmentation = shared ? geometryAlone(options.augmentation) : options.augmentation;
+  const common = {
+    seed,
+    epoch,
+    modality,
+    view: shared ? ALIGNED : look,
+    source: stored.size(-1),
+    keepColours: colourCoded.includes(modality),
+  };
+  const draws = ids.map((id) => drawAugmentation(augmentation, { ...common, id }));
+  return augmentBatch(stored, draws, { size });
+}
+
+/** Tells the draws of aligned views apart from those of augmented ones. */
+const ALIGNED = -1;
+
+/** Crop and flip of the augmentation, the same for all modalities of a pair, and no change of intensity. */
+function geometryAlone({ crop, flip }: Augmentation): Augmentation {
+  return { crop, flip, jitter: null, grayscale: 0, blur: null, geometry: 'shared' };
+}
+
+/** Part `index` of a tensor that holds the views of a batch one after another, [V·B, …] → [B, …]. */
+export function viewPart(x: Tensor, index: number, pairs: number): Tensor {
+  return x.narrow(0, index * pairs, pairs);
+}

@@ -1,0 +1,57 @@
+import { type Handle, native, TensorError } from './native.js';
+import { Tensor } from './tensor.js';
+
+// Tensor has operators for methods, and operators make tensors: a circle of imports. It holds because loading needs
+// nothing of it but `op`, a function declaration.
+
+/** An operator of LibTorch as a typed function. */
+export type Operator<Args extends readonly unknown[], Result> = ((...args: Args) => Result) & {
+  readonly operator: string;
+  readonly argumentTypes: readonly string[];
+};
+
+/**
+ * Binds an operator of LibTorch's dispatcher, looked up at the first call.
+ * @param operator its name with overload, `aten::add.Tensor`
+ * @param argumentTypes the schema types of the arguments the line passes; a test holds them against the loaded LibTorch
+ * @throws TensorError (`operator`) when the loaded LibTorch lacks it
+ */
+export function op<Args extends readonly unknown[], Result>(
+  operator: string,
+  ...argumentTypes: readonly string[]
+): Operator<Args, Result> {
+  let id: number | undefined;
+  const invoke = (...args: Args): Result => {
+    const engine = native();
+    id ??= findOperator(operator);
+    const raw: unknown[] = new Array(args.length);
+    for (let i = 0; i < args.length; i += 1) raw[i] = unwrap(args[i]);
+    return wrap(engine.call(id, raw), args) as Result;
+  };
+  return Object.assign(invoke, { operator, argumentTypes });
+}
+
+/** @throws TensorError when the loaded LibTorch has no such operator */
+export function findOperator(operator: string): number {
+  const [name, overload = ''] = operator.split('.') as [string, string?];
+  const id = native().findOperator(name, overload);
+  if (id === null) {
+    throw new TensorError(`LibTorch ${native().torchVersion} has no operator ${operator}`, 'operator');
+  }
+  return id;
+}
+
+function unwrap(value: unknown): unknown {
+  if (value instanceof Tensor) return value.handle;
+  // Lists of numbers are the common case and need no walk; a `Tensor?[]` may begin with null.
+  if (Array.isArray(value) && typeof value[0] !== 'number') return value.map(unwrap);
+  return value;
+}
+
+function wrap(value: unknown, args: readonly unknown[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => wrap(item, args));
+  if (typeof value !== 'object' || value === null) return value;
+  // In-place operators (`add_`) give back their argument's handle: the caller keeps the one object it knows.
+  const given = args.find((arg) => arg instanceof Tensor && arg.handle === value);
+  return given ?? new Tensor(value as Handle);
+}

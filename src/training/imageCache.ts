@@ -1,0 +1,41 @@
+import type { Config } from '../config/index.js';
+import { type ImageCache, openImageCache } from '../data/cache.js';
+import type { Dataset } from '../data/sample.js';
+import { UsageError } from '../errors.js';
+import type { MessageConsole } from '../log/console.js';
+import { Progress } from '../log/progress.js';
+
+/**
+ * Side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
+ * `data.cacheSize` says otherwise.
+ * @throws UsageError when it is less than `data.size`
+ */
+export function cacheSizeOf({ data }: Pick<Config, 'data'>): number {
+  const size = data.cacheSize ?? 2 * data.size;
+  if (size >= data.size) return size;
+  throw new UsageError(
+    `data.cacheSize is ${size}, less than data.size ${data.size}: every image would be enlarged from fewer pixels; set data.cacheSize to ${data.size} or more, or to null for ${2 * data.size}`,
+  );
+}
+
+/**
+ * Opens the images at the config's size; what is not in the cache yet is decoded, with a progress bar.
+ * @param root folder of all caches; undefined: the user's cache folder
+ */
+export async function openImages(
+  dataset: Dataset,
+  config: Pick<Config, 'data'>,
+  root: string | undefined,
+  console: MessageConsole,
+): Promise<ImageCache> {
+  let progress: Progress | undefined;
+  return openImageCache(dataset, {
+    size: cacheSizeOf(config),
+    root,
+    onWarning: (message) => console.warn(message),
+    onProgress: (done, total) => {
+      progress ??= new Progress(total, console, { title: 'decoding' });
+      progress.update(done);
+    },
+  }).finally(() => progress?.stop());
+}

@@ -1,0 +1,66 @@
+import type { Forward, Method } from '../methods/index.js';
+import { gradientsOf, ops, type Tensor } from '../tensor/index.js';
+
+/** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
+export interface Pull {
+  readonly name: string;
+  /** Whether it stands per pair or compares the batch. */
+  readonly kind: 'perPair' | 'batch';
+  readonly value: Tensor;
+}
+
+/**
+ * How hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per pair (L_C) to
+ * those that compare the batch (L_Glo). Beside them what each term would be by chance. Micro-batches are added one by one.
+ */
+export class Inspection {
+  readonly #method: Method;
+  readonly #pairs: number;
+  readonly #chance = new Map<string, number>();
+  /** Squared norms by term, then by map. */
+  readonly #terms = new Map<string, Map<string, number>>();
+  readonly #kinds = new Map<string, Map<string, number>>();
+
+  /** @param pairs in the whole batch */
+  constructor(method: Method, pairs: number) {
+    this.#method = method;
+    this.#pairs = pairs;
+  }
+
+  /** @param share of the batch's pairs that this forward pass holds */
+  add(forward: Forward, pulls: readonly Pull[], share = 1): void {
+    for (const [name, value] of Object.entries(this.#method.chance(forward, this.#pairs))) {
+      this.#chance.set(name, (this.#chance.get(name) ?? 0) + share * value);
+    }
+    const maps = Object.entries(forward.maps);
+    const inputs = maps.map(([, map]) => map);
+    for (const { name, kind, value } of pulls) {
+      gradientsOf([value], inputs, { retainGraph: true }).forEach((gradient, i) => {
+        const norm =
+          gradient === null ? 0 : ops.vectorNorm(gradient.to({ dtype: 'f32' }), 2, null, false).item();
+        accumulate(this.#terms, name, maps[i]![0], norm ** 2);
+        accumulate(this.#kinds, kind, maps[i]![0], norm ** 2);
+      });
+    }
+  }
+
+  /** `chance/TERM`, `gradientNorm/TERM/MAP`, `gradientRatio/MAP`. */
+  values(): Record<string, number> {
+    const found: Record<string, number> = {};
+    for (const [name, value] of this.#chance) found[`chance/${name}`] = value;
+    for (const [name, maps] of this.#terms) {
+      for (const [map, squared] of maps) found[`gradientNorm/${name}/${map}`] = Math.sqrt(squared);
+    }
+    for (const [map, perPair] of this.#kinds.get('perPair') ?? []) {
+      const batch = this.#kinds.get('batch')?.get(map) ?? 0;
+      if (perPair > 0 && batch > 0) found[`gradientRatio/${map}`] = Math.sqrt(perPair / batch);
+    }
+    return found;
+  }
+}
+
+function accumulate(sums: Map<string, Map<string, number>>, key: string, map: string, value: number): void {
+  const of = sums.get(key) ?? new Map<string, number>();
+  of.set(map, (of.get(map) ?? 0) + value);
+  sums.set(key, of);
+}

@@ -1,0 +1,224 @@
+"""Golden values of the competing methods' losses and their gradients, in float64 PyTorch, written from the papers' formulas
+by loops over anchors and candidates. Run: /usr/bin/python3 tests/golden/contrast.py"""
+import json
+import math
+import os
+
+import torch
+
+from formula import values
+
+
+def unit(v):
+    return v / v.norm() if v.norm() > 0 else v / 1e-12
+
+
+def minus_log_share(positive, negatives):
+    """-log( exp(positive) / (exp(positive) + sum of exp(negatives)) )"""
+    total = positive.exp()
+    for s in negatives:
+        total = total + s.exp()
+    return -(positive.exp() / total).log()
+
+
+def average(terms):
+    return sum(terms) / len(terms)
+
+
+# --- Hu et al. 2022, Eqs. 7-11, with false negatives left out ---------------------------------------------------------
+def info_nce(f, g, tau, positive, exclude):
+    terms = []
+    for i in range(len(f)):
+        s = [torch.dot(unit(f[i]), unit(g[j])) / tau for j in range(len(g))]
+        others = [s[j] for j in range(len(g)) if j != i and not exclude[i][j]]
+        terms.append(minus_log_share(s[i], others + [s[i]] * (positive == "twice")))
+    return average(terms)
+
+
+def global_contrastive(a, b, a_hat, b_hat, tau, positive, exclude):
+    return sum(info_nce(f, g, tau, positive, exclude) for f, g in [(a, a_hat), (b, b_hat), (a, b), (b, a)])
+
+
+# --- Chen et al. 2020, Eq. 1; Khosla et al. 2020, Eq. 2 -----------------------------------------------------------------
+def nt_xent(views, tau, exclude):
+    anchors = [(v, i) for v in range(len(views)) for i in range(len(views[0]))]
+    terms = []
+    for v, i in anchors:
+        s = {(w, j): torch.dot(unit(views[v][i]), unit(views[w][j])) / tau for w, j in anchors if (w, j) != (v, i)}
+        candidates = [key for key in s if key[1] == i or not exclude[i][key[1]]]
+        denominator = sum(s[key].exp() for key in candidates)
+        positives = [key for key in s if key[1] == i]
+        terms.append(average([-(s[key].exp() / denominator).log() for key in positives]))
+    return average(terms)
+
+
+# --- Wu et al. 2018, Eqs. 2 and 3-7 ---------------------------------------------------------------------------------------
+def bank_softmax(f, bank, rows, tau, exclude):
+    terms = []
+    for b, row in enumerate(rows):
+        s = [torch.dot(v, unit(f[b])) / tau for v in bank]
+        terms.append(minus_log_share(s[row], [s[j] for j in range(len(bank)) if j != row and not exclude[b][j]]))
+    return average(terms)
+
+
+def bank_nce(f, bank, rows, negatives, tau, normalizer, exclude):
+    n, terms = len(bank), []
+    for b, row in enumerate(rows):
+        kept = [j for k, j in enumerate(negatives[b]) if not exclude[b][k]]
+        p = lambda j: (torch.dot(bank[j], unit(f[b])) / tau).exp() / normalizer
+        h = lambda j: p(j) / (p(j) + len(kept) / n)
+        terms.append(-h(row).log() - sum((1 - h(j)).log() for j in kept))
+    return average(terms)
+
+
+def normalizer_estimate(f, bank, negatives, tau):
+    drawn = [(torch.dot(bank[j], unit(f[b])) / tau).exp() for b, row in enumerate(negatives) for j in row]
+    return len(bank) * average(drawn)
+
+
+# --- He et al. 2020, Eq. 1; Wang et al. 2021, Eqs. 1 and 2 ---------------------------------------------------------------
+def queue_contrast(q, k, queue, tau, exclude):
+    terms = []
+    for b in range(len(q)):
+        negatives = [torch.dot(unit(q[b]), key) / tau for j, key in enumerate(queue) if not exclude[b][j]]
+        terms.append(minus_log_share(torch.dot(unit(q[b]), unit(k[b])) / tau, negatives))
+    return average(terms)
+
+
+def dense_correspondence(fq, fk):
+    match = []
+    for b in range(len(fq)):
+        row = []
+        for p in range(fq.shape[2]):
+            cosines = [torch.dot(unit(fq[b, :, p]), unit(fk[b, :, r])).item() for r in range(fk.shape[2])]
+            row.append(cosines.index(max(cosines)))
+        match.append(row)
+    return match
+
+
+def dense_contrast(q, k, match, queue, tau, exclude):
+    images = []
+    for b in range(len(q)):
+        keys = torch.stack([k[b, :, match[b][p]] for p in range(q.shape[2])])
+        images.append(queue_contrast(q[b].t(), keys, queue, tau, [exclude[b]] * q.shape[2]))
+    return average(images)
+
+
+# --- Cases; contrast.test.ts makes the same inputs -------------------------------------------------------------------------
+def rounded(x):
+    # 14 digits: a hundredth of the tolerance the tests hold (1e-11).
+    return float(f"{x:.14g}")
+
+
+def case(inputs, loss):
+    for x in inputs:
+        x.requires_grad_()
+    value = loss(*inputs)
+    gradients = [[0.0] * x.numel() for x in inputs]
+    if value.requires_grad:
+        value.backward()
+        gradients = [[rounded(v) for v in x.grad.flatten().tolist()] for x in inputs]
+    return {"loss": rounded(value.item()), "gradients": gradients}
+
+
+def unit_rows(shape, seed):
+    rows = values(shape, seed)
+    return rows / rows.norm(dim=1, keepdim=True)
+
+
+def mask(shape, share):
+    """True for a share of the entries and for the whole first row; None: nothing."""
+    if share is None:
+        return torch.zeros(shape, dtype=torch.bool).tolist()
+    excluded = values(shape, 99, 0.0, 1.0) < share
+    excluded[0] = True
+    return excluded.tolist()
+
+
+def zero_out(x, rows):
+    x = x.clone()
+    for row in rows:
+        x[row] = 0
+    return x
+
+
+SHARES = (None, 0.4)
+
+
+def main():
+    golden = {name: [] for name in ("infoNce", "global", "ntXent", "bankSoftmax", "bankNce", "queue", "dense")}
+    for n, d, tau, zero in [(1, 4, 0.07, []), (5, 3, 0.07, []), (4, 6, 0.5, [2])]:
+        for positive in ("once", "twice"):
+            inputs = [zero_out(values([n, d], 3), zero), values([n, d], 4)]
+            result = case(inputs, lambda *x: info_nce(*x, tau, positive, mask([n, n], 0.4)))
+            golden["infoNce"].append(dict(shape=[n, d], tau=tau, positive=positive, share=0.4, zero=zero, **result))
+    for n, d in [(1, 3), (6, 4)]:
+        result = case(
+            [values([n, d], 20 + view, -0.5, 1.0) for view in range(4)],
+            lambda *x: global_contrastive(*x, 0.07, "once", mask([n, n], 0.4)),
+        )
+        golden["global"].append(dict(shape=[n, d], share=0.4, **result))
+    for count, n, d, tau, zero in [(2, 1, 4, 0.5, []), (2, 5, 3, 0.1, []), (3, 1, 3, 0.5, []), (3, 4, 5, 0.2, [1]), (4, 3, 3, 0.07, [])]:
+        for share in SHARES:
+            inputs = [zero_out(values([n, d], 30), zero)] + [values([n, d], 30 + view) for view in range(1, count)]
+            result = case(inputs, lambda *x: nt_xent(x, tau, mask([n, n], share)))
+            golden["ntXent"].append(dict(views=count, shape=[n, d], tau=tau, share=share, zero=zero, **result))
+    for batch, n, d, tau, zero in [(1, 1, 3, 0.07, []), (1, 7, 3, 0.07, []), (4, 6, 5, 0.2, [3]), (5, 9, 4, 0.07, [])]:
+        bank, rows = unit_rows([n, d], 41), [(3 * b + 1) % n for b in range(batch)]
+        for share in SHARES:
+            result = case(
+                [zero_out(values([batch, d], 40), zero)],
+                lambda f: bank_softmax(f, bank, rows, tau, mask([batch, n], share)),
+            )
+            golden["bankSoftmax"].append(dict(batch=batch, rows=n, dimension=d, tau=tau, share=share, zero=zero, **result))
+    for batch, n, d, drawn, tau, normalizer, zero in [
+        (1, 5, 3, 4, 0.5, 11.0, []),
+        (4, 8, 5, 3, 0.2, 900.0, [3]),
+        (3, 6, 4, 5, 0.07, None, []),
+        (2, 4, 3, 0, 0.07, 5.0, []),
+    ]:
+        bank, rows = unit_rows([n, d], 41), [(3 * b + 1) % n for b in range(batch)]
+        negatives = [[(row + 1 + k) % n for k in range(drawn)] for row in rows]
+        f = zero_out(values([batch, d], 40), zero)
+        estimate = normalizer_estimate(f, bank, negatives, tau).item() if drawn > 0 else None
+        z = estimate if normalizer is None else normalizer
+        for share in SHARES:
+            result = case(
+                [f.detach().clone()], lambda x: bank_nce(x, bank, rows, negatives, tau, z, mask([batch, drawn], share))
+            )
+            golden["bankNce"].append(
+                dict(batch=batch, rows=n, dimension=d, drawn=drawn, tau=tau, normalizer=z, estimate=estimate, share=share, zero=zero, **result)
+            )
+    for batch, size, d, tau, zero in [(1, 0, 3, 0.2, []), (3, 0, 3, 0.2, []), (1, 4, 3, 0.2, []), (4, 7, 5, 0.07, [2]), (5, 3, 4, 0.2, [])]:
+        k, queue = values([batch, d], 51), unit_rows([size, d], 52)
+        for share in SHARES:
+            result = case(
+                [zero_out(values([batch, d], 50), zero)],
+                lambda q: queue_contrast(q, k, queue, tau, mask([batch, size], share)),
+            )
+            golden["queue"].append(dict(batch=batch, size=size, dimension=d, tau=tau, share=share, zero=zero, **result))
+    for batch, channels, d, positions, size, tau, zero in [
+        (1, 3, 2, 1, 3, 0.2, []),
+        (2, 4, 3, 6, 5, 0.2, []),
+        (3, 2, 4, 9, 0, 0.07, []),
+        (3, 5, 4, 4, 6, 0.07, [1]),
+    ]:
+        match = dense_correspondence(values([batch, channels, positions], 60), values([batch, channels, positions], 61))
+        k, queue = values([batch, d, positions], 63), unit_rows([size, d], 64)
+        for share in SHARES:
+            result = case(
+                [zero_out(values([batch, d, positions], 62), zero)],
+                lambda q: dense_contrast(q, k, match, queue, tau, mask([batch, size], share)),
+            )
+            golden["dense"].append(
+                dict(batch=batch, channels=channels, dimension=d, positions=positions, size=size, tau=tau, share=share, zero=zero, match=match, **result)
+            )
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "contrast.json")
+    with open(path, "w") as file:
+        json.dump(golden, file, separators=(",", ":"))
+        file.write("\n")
+    numbers = [c["loss"] for group in golden.values() for c in group]
+    assert all(math.isfinite(x) for x in numbers)
+
+
+main()

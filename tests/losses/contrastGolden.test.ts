@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  bankNce,
+  bankSoftmax,
+  denseContrast,
+  denseCorrespondence,
+  estimateNormalizer,
+  globalContrastiveLoss,
+  infoNce,
+  ntXent,
+  queueContrast,
+} from '../../src/losses/index.js';
+import { type Dtype, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { relativeError, values } from '../golden/formula.js';
+import { type Case, check } from './goldenCase.js';
+
+interface Masked extends Case {
+  /** Share of the entries that are excluded; null: no mask. */
+  share: number | null;
+}
+interface WithZeros extends Masked {
+  tau: number;
+  zero: number[];
+}
+interface Golden {
+  infoNce: (WithZeros & { shape: [number, number]; positive: 'once' | 'twice' })[];
+  global: (Masked & { shape: [number, number] })[];
+  ntXent: (WithZeros & { views: number; shape: [number, number] })[];
+  bankSoftmax: (WithZeros & { batch: number; rows: number; dimension: number })[];
+  bankNce: (WithZeros & {
+    batch: number;
+    rows: number;
+    dimension: number;
+    drawn: number;
+    normalizer: number;
+    estimate: number | null;
+  })[];
+  queue: (WithZeros & { batch: number; size: number; dimension: number })[];
+  dense: (WithZeros & {
+    batch: number;
+    channels: number;
+    dimension: number;
+    positions: number;
+    size: number;
+    match: number[][];
+  })[];
+}
+
+const golden: Golden = JSON.parse(readFileSync(new URL('../golden/contrast.json', import.meta.url), 'utf8'));
+
+// The inputs of contrast.py.
+function unitRows(shape: [number, number], seed: number): Float64Array {
+  const [rows, d] = shape;
+  const made = values(shape, seed);
+  for (let row = 0; row < rows; row += 1) {
+    const vector = made.subarray(row * d, (row + 1) * d);
+    const norm = Math.hypot(...vector);
+    vector.forEach((x, i) => {
+      vector[i] = x / norm;
+    });
+  }
+  return made;
+}
+
+function mask(shape: [number, number], share: number | null): { exclude?: Tensor } {
+  if (share === null) return {};
+  const excluded = Array.from(values(shape, 99, 0, 1), (x) => x < share).fill(true, 0, shape[1]);
+  return { exclude: tensor(excluded, shape, { dtype: 'bool' }) };
+}
+
+function zeroed(shape: readonly number[], seed: number, zero: readonly number[]): Float64Array {
+  const made = values(shape, seed);
+  const length = made.length / shape[0]!;
+  for (const row of zero) made.fill(0, row * length, (row + 1) * length);
+  return made;
+}
+
+const i64 = (data: number[], shape: number[]): Tensor => tensor(data, shape, { dtype: 'i64' });
+const ownRows = (batch: number, n: number): number[] =>
+  Array.from({ length: batch }, (_, b) => (3 * b + 1) % n);
+const negativesOf = (rows: number[], drawn: number, n: number): Tensor =>
+  i64(
+    rows.flatMap((row) => Array.from({ length: drawn }, (_, k) => (row + 1 + k) % n)),
+    [rows.length, drawn],
+  );
+const numbered = <T>(cases: T[]): [number, T][] => cases.map((c, i) => [i, c]);
+
+describe('losses of the competing methods against float64 PyTorch', () => {
+  test.each(numbered(golden.infoNce))('infoNce without false negatives %i', (_, { shape, zero, ...c }) => {
+    check(
+      c,
+      [zeroed(shape, 3, zero), values(shape, 4)],
+      [shape, shape],
+      ([f, g]) => infoNce(f!, g!, { ...c, ...mask([shape[0], shape[0]], c.share) }),
+      zero,
+    );
+  });
+
+  test.each(numbered(golden.global))('globalContrastiveLoss without false negatives %i', (_, c) => {
+    const views = [0, 1, 2, 3].map((view) => values(c.shape, 20 + view, -0.5, 1));
+    check(c, views, Array(4).fill(c.shape), ([a, b, aHat, bHat]) =>
+      globalContrastiveLoss(
+        { a: a!, b: b!, aHat: aHat!, bHat: bHat! },
+        mask([c.shape[0], c.shape[0]], c.share),
+      ),
+    );
+  });
+
+  test.each(numbered(golden.ntXent))('ntXent %i', (_, { shape, views, zero, ...c }) => {
+    const inputs = Array.from({ length: views }, (_, view) =>
+      zeroed(shape, 30 + view, view === 0 ? zero : []),
+    );
+    check(
+      c,
+      inputs,
+      Array(views).fill(shape),
+      (xs) => ntXent(xs, { tau: c.tau, ...mask([shape[0], shape[0]], c.share) }),
+      zero,
+    );
+  });
+
+  test.each(numbered(golden.bankSoftmax))(
+    'bankSoftmax %i',
+    (_, { batch, rows: n, dimension, zero, ...c }) => {
+      check(
+        c,
+        [zeroed([batch, dimension], 40, zero)],
+        [[batch, dimension]],
+        ([f]) => {
+          const bank = tensor(unitRows([n, dimension], 41), [n, dimension], { dtype: f!.dtype });
+          const rows = i64(ownRows(batch, n), [batch]);
+          return bankSoftmax(f!, bank, rows, { tau: c.tau, ...mask([batch, n], c.share) });
+        },
+        zero,
+      );
+    },
+  );
+
+  test.each(numbered(golden.bankNce))('bankNce %i', (_, { batch, rows: n, dimension, drawn, zero, ...c }) => {
+    const rows = ownRows(batch, n);
+    const bank = (dtype: Dtype) => tensor(unitRows([n, dimension], 41), [n, dimension], { dtype });
+    check(
+      c,
+      [zeroed([batch, dimension], 40, zero)],
+      [[batch, dimension]],
+      ([f]) =>
+        bankNce(f!, bank(f!.dtype), i64(rows, [batch]), negativesOf(rows, drawn, n), {
+          tau: c.tau,
+          normalizer: c.normalizer,
+          ...mask([batch, drawn], c.share),
+        }),
+      zero,
+    );
+    if (c.estimate === null) return;
+    tidy(() => {
+      const f = tensor(zeroed([batch, dimension], 40, zero), [batch, dimension]);
+      const estimate = estimateNormalizer(f, bank('f64'), negativesOf(rows, drawn, n), c.tau);
+      expect(relativeError([estimate], [c.estimate!])).toBeLessThan(1e-11);
+    });
+  });
+
+  test.each(numbered(golden.queue))('queueContrast %i', (_, { batch, size, dimension, zero, ...c }) => {
+    check(
+      c,
+      [zeroed([batch, dimension], 50, zero)],
+      [[batch, dimension]],
+      ([q]) => {
+        const k = tensor(values([batch, dimension], 51), [batch, dimension], { dtype: q!.dtype });
+        const queue = tensor(unitRows([size, dimension], 52), [size, dimension], { dtype: q!.dtype });
+        return queueContrast(q!, k, queue, { tau: c.tau, ...mask([batch, size], c.share) });
+      },
+      zero,
+    );
+  });
+
+  test.each(numbered(golden.dense))('denseCorrespondence, denseContrast %i', (_, c) => {
+    const { batch, channels, dimension, positions, size } = c;
+    const shape = [batch, dimension, positions];
+    check(
+      c,
+      [zeroed(shape, 62, c.zero)],
+      [shape],
+      ([q]) => {
+        const backbone = [60, 61].map((seed) => {
+          const grid = [batch, channels, positions];
+          return tensor(values(grid, seed), grid, { dtype: q!.dtype });
+        });
+        const match = denseCorrespondence(backbone[0]!, backbone[1]!);
+        expect(Array.from(match.toArray(), Number)).toEqual(c.match.flat());
+        const k = tensor(values(shape, 63), shape, { dtype: q!.dtype });
+        const queue = tensor(unitRows([size, dimension], 64), [size, dimension], { dtype: q!.dtype });
+        return denseContrast(q!, k, match, queue, { tau: c.tau, ...mask([batch, size], c.share) });
+      },
+      c.zero,
+    );
+  });
+});
