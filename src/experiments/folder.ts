@@ -123,7 +123,7 @@ function described({ k, dataset, source, seed }: Splits): string {
 
 function writeJson(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileAtomic(file, `${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
 }
 
 function readVersioned<T extends { version: 1 }>(file: string, remedy: string): T {

@@ -47,7 +47,7 @@ function markdown(table: ExperimentTable): string {
   const sections = [
     `# ${table.name} on ${table.data.name}`,
     table.description?.trim() ?? '',
-    aboutLines(table).join('\n'),
+    ...aboutLines(table),
     ...table.parts.flatMap((part) => {
       const { header, rows } = layOut(table, part);
       const shown = rows.map((cells) =>
@@ -82,10 +82,11 @@ function aboutLines(table: ExperimentTable): string[] {
     ...named(facts.precision, (value) => value),
     `seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`,
   ];
-  const exposures = facts.exposure.map(
-    ({ value, rows }) =>
-      `*${value}* (${EXPOSURES[value]}): ${facts.exposure.length === 1 ? 'all rows' : rows.join(', ')}`,
-  );
+  const exposures = facts.exposure.map(({ value, rows }, i) => {
+    const who =
+      i > 0 ? rows.join(', ') : facts.exposure.length === 1 ? 'all rows' : 'all rows but those that follow';
+    return `*${value}* (${EXPOSURES[value]}): ${who}`;
+  });
   const brackets =
     spread === 'seeds'
       ? 'Mean ± standard deviation over the seeds.'

@@ -288,8 +288,11 @@ function notesOf(results: readonly RowResults[], parts: readonly TablePart[]): s
   const said = byValue(judged, ({ found }) =>
     [...found.values()].flat().flatMap(({ result }) => result.notes),
   );
-  for (const { value, rows } of said)
-    notes.push(rows.length === judged.length ? value : `${value} (${rows.join(', ')})`);
+  for (const { value, rows } of said) {
+    const others = judged.map(({ row }) => row.name).filter((name) => !rows.includes(name));
+    const who = others.length < rows.length ? `all rows but ${others.join(', ')}` : rows.join(', ');
+    notes.push(others.length === 0 ? value : `${value} (${who})`);
+  }
   return notes;
 }
 

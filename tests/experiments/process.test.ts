@@ -189,4 +189,4 @@ test('other settings are refused with the difference, other folds and other fold
     2,
     expect.stringContaining('expected one of markdown, csv, latex'),
   ]);
-});
+}, 120_000);
