@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
+import { methodNamed } from '../methods/index.js';
 import { openImages } from '../training/imageCache.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
 import { published } from '../training/runFolder.js';
@@ -83,6 +84,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const plan = planned ?? (await planFolds(task, dataset, run, trace, foldOptions));
   const probe = checkProbe(options, fewestTrained(plan));
 
+  const exposure = exposureOf(plan, task, trace);
+  if (methodNamed(config.method.name)!.usesLabels && exposure.seenTestSamples > 0) {
+    throw new UsageError(
+      `${options.run}: ${config.method.name} learned from the labels of ${exposure.seenTestSamples} of the ${exposure.testSamples} test samples, so its numbers would mean nothing; pretrain it with --splits and --fold all`,
+    );
+  }
+
   const kinds = featureKinds(options.features);
   const sources = { task, cache, plan, kinds, modalities: dataset.modalities, device, precision };
   const features = await rowFeatures(sources, console);
@@ -110,7 +118,6 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     chosen: chosen.get(name.key),
     metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
   }));
-  const exposure = exposureOf(plan, task, trace);
   const withoutPatients = noPatients(shared);
   return {
     version: 1,
