@@ -39,7 +39,9 @@ else {
       { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
     );
     if (child.status !== 0) {
-      console.log(`| ×${setting.width} | ${setting.microBatch} | – | – | ended with ${child.signal ?? child.status} |`);
+      console.log(
+        `| ×${setting.width} | ${setting.microBatch} | – | – | ended with ${child.signal ?? child.status} |`,
+      );
       continue;
     }
     const { seconds, peakBytes, precision } = JSON.parse(child.stdout);
@@ -62,7 +64,10 @@ async function measure({ width, microBatch }) {
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   const random = new Random('bench');
   const image = () =>
-    tensor(Uint8Array.from({ length: pairs * size * size }, () => random.below(256)), [pairs, 1, size, size]);
+    tensor(
+      Uint8Array.from({ length: pairs * size * size }, () => random.below(256)),
+      [pairs, 1, size, size],
+    );
   const batch = {
     images: { a: image(), b: image() },
     ids: samples.map(({ subject }) => subject),

@@ -27,12 +27,7 @@ export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modali
 }
 
 /** All features of a run's encoders, from one pass over each modality's images. */
-export function represent({
-  modalities,
-  kinds,
-  encoderFor,
-  ...options
-}: RepresentOptions): Representations {
+export function represent({ modalities, kinds, encoderFor, ...options }: RepresentOptions): Representations {
   const embedded = new Map(
     modalities.map((modality) => [modality, embed({ ...options, encoder: encoderFor(modality), modality })]),
   );

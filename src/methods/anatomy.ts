@@ -157,8 +157,7 @@ export class Anatomy implements Method {
   /** Views in the order A, B, Â, B̂. One forward over all four decides what batch norm sees: it is part of the recipe. */
   views(batch: Batch): Views {
     const { modalities } = this.#context;
-    const look = (as: ViewSpec['look']): ViewSpec[] =>
-      modalities.map((modality) => ({ modality, look: as }));
+    const look = (as: ViewSpec['look']): ViewSpec[] => modalities.map((modality) => ({ modality, look: as }));
     return makeViews(batch, [...look(this.#options.alignedViews), ...look(0)], this.#context);
   }
 

@@ -58,7 +58,15 @@ class Cmc implements Method {
       candidates === 'batch'
         ? []
         : modalities.map((modality) => {
-            return new BankContrast({ ...settings, name: `bank.${modality}`, rows, dimension, numbers, seed, device });
+            return new BankContrast({
+              ...settings,
+              name: `bank.${modality}`,
+              rows,
+              dimension,
+              numbers,
+              seed,
+              device,
+            });
           });
   }
 

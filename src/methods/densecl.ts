@@ -34,7 +34,9 @@ const schema = z.strictObject({
     .describe('Keys remembered, never more than there are images; null: that many, up to 65,536.'),
   correspondence: z
     .enum(['features', 'grid'])
-    .describe('The key patch of a query patch: the most similar one, or, as pairs are aligned, that in the same place.'),
+    .describe(
+      'The key patch of a query patch: the most similar one, or, as pairs are aligned, that in the same place.',
+    ),
   denseSize: z.int().min(1).describe('Length of a patch’s embedding.'),
   mask: memoryMask,
 });
@@ -45,7 +47,8 @@ const LARGEST_QUEUE = 65_536;
 
 export const densecl = defineMethod({
   name: 'densecl',
-  summary: 'dense contrast of corresponding patches with momentum encoder and queues (DenseCL, Wang et al. 2021)',
+  summary:
+    'dense contrast of corresponding patches with momentum encoder and queues (DenseCL, Wang et al. 2021)',
   schema,
   // As the source but for the momentum: 0.999 remembers a thousand steps, more than a small set is trained for; 0.99 is what
   // MoCo's own demo on small images has. The mask: a queue as long as the data holds the query's own old keys.
@@ -154,12 +157,16 @@ class DenseCl implements Method {
     const keys = noGrad(() => look(this.#key, images, record));
     // A's queries meet B's keys, and the other way round.
     const swap = (x: Tensor): Tensor => ops.roll(x, [count], [0]);
-    const { key, dense } = this.#contrast(queries, {
-      embedding: swap(keys.embedding),
-      patches: swap(keys.patches),
-      dense: swap(keys.dense),
-      map: keys.map,
-    }, pairs);
+    const { key, dense } = this.#contrast(
+      queries,
+      {
+        embedding: swap(keys.embedding),
+        patches: swap(keys.patches),
+        dense: swap(keys.dense),
+        map: keys.map,
+      },
+      pairs,
+    );
     const pooled = l2Normalize(keys.dense, 1).mean([2]);
     const part = (x: Tensor, m: number): Tensor => x.narrow(0, m * count, count).detach();
     return {
@@ -196,7 +203,11 @@ class DenseCl implements Method {
     if (this.#numbers === undefined) return undefined;
     const { tags } = this.#globalKeys;
     const { device } = this.#context;
-    const own = ops.indexSelect(this.#numbers, 0, tensor([...rows, ...rows], [2 * rows.length], { dtype: 'i64', device }));
+    const own = ops.indexSelect(
+      this.#numbers,
+      0,
+      tensor([...rows, ...rows], [2 * rows.length], { dtype: 'i64', device }),
+    );
     // A queue's first keys are noise of no sample, tagged −1.
     const theirs = ops.indexSelect(this.#numbers, 0, ops.clampMin(tags, 0));
     return ops.logicalAnd(sameNumber(own, theirs), ops.geScalar(tags, 0));
@@ -235,7 +246,11 @@ function trained({ encoder, head }: { encoder: Encoder; head: DenseHead }): Map<
   return new Map([...namedParameters(encoder), ...namedParameters(head, 'dense.')]);
 }
 
-function look({ encoder, head }: { encoder: Encoder; head: DenseHead }, images: Tensor, record?: boolean): Looked {
+function look(
+  { encoder, head }: { encoder: Encoder; head: DenseHead },
+  images: Tensor,
+  record?: boolean,
+): Looked {
   const { embedding, maps }: EncoderOutput = encoder.forward(images, { training: true, record });
   const map = maps.at(-1)!;
   const patches = ops.flatten(map, 2, 3);

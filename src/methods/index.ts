@@ -1,5 +1,5 @@
 export { Anatomy, type AnatomyOptions } from './anatomy.js';
 export type { MethodContext, MethodDefinition } from './definition.js';
-export type { Batch, Forward, Method, Pairs, RecordOptions, Term, Views, ViewSpec } from './method.js';
+export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 export { joinViews, type Normalization, normalize } from './normalization.js';
 export { type MethodConfig, methodNamed, methodNames, methodSchema } from './registry.js';

@@ -9,16 +9,7 @@ import { simclr } from './simclr.js';
 import { supervised } from './supervised.js';
 import { imagenet, random } from './untrained.js';
 
-const definitions = [
-  anatomy,
-  instdis,
-  simclr,
-  cmc,
-  densecl,
-  supervised,
-  random,
-  imagenet,
-] as const;
+const definitions = [anatomy, instdis, simclr, cmc, densecl, supervised, random, imagenet] as const;
 
 type Schema = (typeof definitions)[number]['schema'];
 

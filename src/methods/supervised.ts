@@ -31,10 +31,13 @@ class Supervised implements Method {
   constructor(context: MethodContext) {
     const { labels, seed, device, makeEncoder } = context;
     if (labels === undefined) {
-      throw new UsageError('method supervised needs a label for every pair; name the column with data.columns.label');
+      throw new UsageError(
+        'method supervised needs a label for every pair; name the column with data.columns.label',
+      );
     }
     const classes = Math.max(...labels) + 1;
-    if (classes < 2) throw new UsageError('method supervised: all pairs have the same label, expected two classes');
+    if (classes < 2)
+      throw new UsageError('method supervised: all pairs have the same label, expected two classes');
     this.#context = context;
     this.#labels = labels;
     this.#encoder = makeEncoder();
@@ -43,10 +46,7 @@ class Supervised implements Method {
   }
 
   parameters(): ReadonlyMap<string, Tensor> {
-    return new Map([
-      ...namedParameters(this.#encoder),
-      ...namedParameters(this.#classifier, 'classifier.'),
-    ]);
+    return new Map([...namedParameters(this.#encoder), ...namedParameters(this.#classifier, 'classifier.')]);
   }
 
   state(): ReadonlyMap<string, Tensor> {

@@ -1,6 +1,6 @@
 import { type Augmentation, augmentBatch, drawAugmentation, resample } from '../augment/index.js';
 import { noGrad, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
-import type { Batch, Views, ViewSpec } from './method.js';
+import type { Batch, ViewSpec, Views } from './method.js';
 import { joinViews, type Normalization, normalize } from './normalization.js';
 
 export interface ViewOptions {

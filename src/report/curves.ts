@@ -61,7 +61,8 @@ const termWords: Readonly<Record<string, TermWords>> = {
   contrast: {
     title: 'Contrast between views',
     unit: 'loss, nats',
-    reading: 'How hard it is to tell an image’s other view or its partner from the other candidates; lower is better.',
+    reading:
+      'How hard it is to tell an image’s other view or its partner from the other candidates; lower is better.',
     chance: 'guessing',
   },
   key: {

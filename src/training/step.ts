@@ -118,7 +118,16 @@ function inChunks(options: StepOptions, size: number): Pass {
     memories.push(memory);
   }
   const names = Object.keys(memories[0] ?? {});
-  const memory = names.map((name) => [name, ops.cat(memories.map((one) => one[name]!), 0)] as const);
+  const memory = names.map(
+    (name) =>
+      [
+        name,
+        ops.cat(
+          memories.map((one) => one[name]!),
+          0,
+        ),
+      ] as const,
+  );
   return { loss, terms, inspection: inspection.values(), memory: Object.fromEntries(memory) };
 }
 
@@ -127,7 +136,10 @@ interface Cached {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
   /** For each trained term, of each micro-batch: its weighted gradient at each embedding. */
-  readonly gradients: readonly { readonly name: string; readonly of: readonly Readonly<Record<string, Tensor>>[] }[];
+  readonly gradients: readonly {
+    readonly name: string;
+    readonly of: readonly Readonly<Record<string, Tensor>>[];
+  }[];
 }
 
 function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached {
@@ -138,7 +150,10 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
     );
     const names = Object.keys(parts[0]!);
     const leaves = names.map((name) => {
-      const joined = ops.cat(parts.map((one) => one[name]!), 0);
+      const joined = ops.cat(
+        parts.map((one) => one[name]!),
+        0,
+      );
       // In f32, so that gradients do not underflow before the second pass scales them.
       const wide = joined.dtype === 'f64' ? joined : joined.to({ dtype: 'f32' });
       return [name, wide.setRequiresGrad()] as const;

@@ -248,7 +248,10 @@ describe('chance', () => {
         // It is the loss of embeddings that are all the same.
         const same = tensor(new Float32Array(4 * 6).fill(1), [4, 6]);
         const views = { a: same, b: same, aHat: same, bHat: same };
-        expect(method.loss!(views, tinyBatch(4)).global!.value.item()).toBeCloseTo(method.chance(forward, 4).global!, 5);
+        expect(method.loss!(views, tinyBatch(4)).global!.value.item()).toBeCloseTo(
+          method.chance(forward, 4).global!,
+          5,
+        );
       }
     });
   });

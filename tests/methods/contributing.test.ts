@@ -64,6 +64,8 @@ describe('a new method', () => {
   });
 
   test('a setting it does not have is refused', () => {
-    expect(() => pretrain('other', 'method.lamda=1')).toThrow(/unknown key method.lamda; did you mean method.lambda/);
+    expect(() => pretrain('other', 'method.lamda=1')).toThrow(
+      /unknown key method.lamda; did you mean method.lambda/,
+    );
   });
 });
