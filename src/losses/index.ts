@@ -12,3 +12,5 @@ export {
   infoNce,
   type PairEmbeddings,
 } from './contrastive.js';
+export type { PatchOptions } from './patches.js';
+export type { RelationOptions } from './relations.js';
