@@ -137,13 +137,14 @@ async function memory(precision, folder) {
 
 /** Runs in a process of its own: the real loop, with checkpoints and monitors; prints what it saw as JSON. */
 async function trainAndWatch(precision, folder) {
-  const [{ resolveConfig }, { openImages }, { buildMethod }, { train }, { monitor, planMonitors }] =
+  const [{ resolveConfig }, { openData }, { buildMethod }, { train }, { monitor, planMonitors }] =
     await Promise.all(
       ['config/index', 'training/pretrain', 'training/build', 'training/loop', 'training/monitors'].map(
         (name) => import(`../dist/${name}.js`),
       ),
     );
   const [
+    { openImages },
     { ImageLoader },
     { Sgd },
     { liveTensors, setThreads },
@@ -152,6 +153,7 @@ async function trainAndWatch(precision, folder) {
     { fingerprint },
   ] = await Promise.all(
     [
+      'training/imageCache',
       'data/loader',
       'optim/index',
       'tensor/index',
@@ -166,7 +168,8 @@ async function trainAndWatch(precision, folder) {
   const config = resolveConfig({ set: settings(folder, [`training.precision=${precision}`]) });
   const quiet = new MessageConsole({ quiet: true });
   setThreads(config.training.threads);
-  const { dataset, cache } = await openImages(config, quiet);
+  const dataset = await openData(config, quiet);
+  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, quiet);
   const method = buildMethod(config, dataset, 'cpu');
   const loader = new ImageLoader(cache, 'cpu');
   const all = dataset.samples.map((_, position) => position);

@@ -14,7 +14,7 @@ const data = z.strictObject({
   path: z.string().min(1).nullable().describe('Manifest, folder or phantom: what --data names.'),
   pathB: z.string().min(1).nullable().describe('Second of two folders matched by stem: --data-b.'),
   columns: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.string().nullable())
     .describe('Role → column name of the manifest, such as {a: flair}.'),
   positive: z
     .string()

@@ -6,24 +6,12 @@
  *   L_SD = 1/(N^h N^w)² Σ_ij (A_ij^{(M_A)} − A_ij^{(M_B)})²            (5)  per pair, averaged over the pairs of the batch
  *   L_C  = 1/|Q| Σ_{θ∈Q} L_SD^{(θ)}                                    (6)  over the maps given
  */
-import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { inFullPrecision, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkOneOf } from './options.js';
+import { type PatchOptions, patchEmbeddings } from './patches.js';
+import { checkRelation, correlation, type RelationOptions, relationLoss } from './relations.js';
 
-export interface ConsistencyOptions {
-  /** The grid [N^h, N^w] of every map, or one grid for each map. */
-  patches?: readonly [number, number] | readonly (readonly [number, number])[];
-  /**
-   * `floor`: windows of ⌊H/N^h⌋ × ⌊W/N^w⌋ from the top left, the remainder dropped (paper, §2.3). `adaptive`: windows
-   * [⌊iH/N⌋, ⌈(i+1)H/N⌉), which overlap where N does not divide H (the authors' code).
-   */
-  windows?: 'floor' | 'adaptive';
-  /**
-   * `patch`: the sum over the patch is normalised, Eq. 3. `pixel`: each pixel's vector is normalised, then averaged and not
-   * normalised again, so that A_ii < 1 tells how uniform patch i is (the authors' code).
-   */
-  normalize?: 'patch' | 'pixel';
-  /** `mse`: Eq. 5. `frobenius`: ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code). */
-  distance?: 'mse' | 'frobenius';
+export interface ConsistencyOptions extends PatchOptions, RelationOptions {
   /** Over the maps: `mean`, Eq. 6, or `sum` (the authors' code). */
   reduction?: 'mean' | 'sum';
 }
@@ -55,7 +43,7 @@ export function consistencyLoss(
       );
     }
     return inFullPrecision([mapA, mapB], (a, b) =>
-      distanceBetween(correlationMatrix(a!, layer, options), correlationMatrix(b!, layer, options), options),
+      relationLoss(patchEmbeddings(a!, layer, options), patchEmbeddings(b!, layer, options), layer, options),
     );
   });
 }
@@ -67,10 +55,14 @@ export function consistencyLoss(
 export function stackedConsistencyLoss(maps: readonly Tensor[], options: ConsistencyOptions = {}): Tensor {
   return overLayers(maps.length, options, (layer) =>
     inFullPrecision([maps[layer]!], (map) => {
-      const correlation = correlationMatrix(map!, layer, options);
-      const pairs = correlation.size(0) / 2;
-      const [a, b] = [correlation.narrow(0, 0, pairs), correlation.narrow(0, pairs, pairs)];
-      return distanceBetween(a, b, options);
+      const images = map!.size(0);
+      if (images % 2 !== 0) {
+        throw new TensorError(
+          `stackedConsistencyLoss: map ${layer} holds ${images} images, expected those of A and as many of B`,
+        );
+      }
+      const [sA, sB] = ops.split(patchEmbeddings(map!, layer, options), images / 2, 0);
+      return relationLoss(sA!, sB!, layer, options);
     }),
   );
 }
@@ -80,21 +72,14 @@ function overLayers(layers: number, options: ConsistencyOptions, loss: (layer: n
   checkOneOf('consistencyLoss', options, {
     windows: ['floor', 'adaptive'],
     normalize: ['patch', 'pixel'],
-    distance: ['mse', 'frobenius'],
     reduction: ['mean', 'sum'],
   });
+  checkRelation(options);
   if (layers === 0) throw new TensorError('consistencyLoss: no maps, expected at least one');
   const total = Array.from({ length: layers }, (_, layer) => loss(layer)).reduce((sum, term) =>
     sum.add(term),
   );
   return options.reduction === 'sum' ? total : total.div(layers);
-}
-
-/** Eq. 5, averaged over the pairs. */
-function distanceBetween(a: Tensor, b: Tensor, { distance = 'mse' }: ConsistencyOptions): Tensor {
-  return distance === 'mse'
-    ? a.sub(b).pow(2).mean()
-    : ops.pairwiseDistance(ops.flatten(a, 1, 2), ops.flatten(b, 1, 2), 2, 1e-6).mean();
 }
 
 /**
@@ -103,46 +88,6 @@ function distanceBetween(a: Tensor, b: Tensor, { distance = 'mse' }: Consistency
  * @param layer for error messages and for grids given per map
  * @returns [B, P, P] with P = N^h·N^w, patches in row-major order
  */
-export function correlationMatrix(map: Tensor, layer: number, options: ConsistencyOptions = {}): Tensor {
-  const s = patchEmbeddings(map, layer, options);
-  return ops.bmm(ops.transpose(s, 1, 2), s);
-}
-
-/** Eq. 3. @returns s: [B, C, P] */
-function patchEmbeddings(map: Tensor, layer: number, options: ConsistencyOptions): Tensor {
-  const { windows = 'floor', normalize = 'patch' } = options;
-  const [rows, columns] = gridOf(layer, options);
-  if (map.shape.length !== 4) {
-    throw new TensorError(`consistencyLoss: map ${layer} is [${map.shape}], expected [B, C, H, W]`);
-  }
-  const [, , height, width] = map.shape as [number, number, number, number];
-  if (rows > height || columns > width) {
-    throw new TensorError(
-      `consistencyLoss: a grid of ${rows}×${columns} patches is finer than map ${layer}, which is ${height}×${width}; use a coarser grid, larger images or an earlier map`,
-    );
-  }
-  const pixels = normalize === 'pixel' ? l2Normalize(map, 1) : map;
-  let patches: Tensor;
-  if (windows === 'adaptive') {
-    patches = ops.adaptiveAvgPool2d(pixels, [rows, columns]);
-  } else {
-    const window = [Math.floor(height / rows), Math.floor(width / columns)] as const;
-    const covered = ops.narrow(ops.narrow(pixels, 2, 0, window[0] * rows), 3, 0, window[1] * columns);
-    // Divisor 1 makes the average the sum of Eq. 3; normalised pixels are averaged.
-    patches = ops.avgPool2d(covered, window, window, [0, 0], false, true, normalize === 'patch' ? 1 : null);
-  }
-  const vectors = ops.flatten(patches, 2, 3);
-  return normalize === 'patch' ? l2Normalize(vectors, 1) : vectors;
-}
-
-function gridOf(layer: number, { patches = [4, 4] }: ConsistencyOptions): readonly [number, number] {
-  const grid = Array.isArray(patches[0]) ? patches[layer] : patches;
-  const valid =
-    Array.isArray(grid) && grid.length === 2 && grid.every((count) => Number.isInteger(count) && count >= 1);
-  if (!valid) {
-    throw new TensorError(
-      `consistencyLoss: patches is ${JSON.stringify(patches)}, expected [N^h, N^w] or one such grid for each map`,
-    );
-  }
-  return grid as unknown as readonly [number, number];
+export function correlationMatrix(map: Tensor, layer: number, options: PatchOptions = {}): Tensor {
+  return correlation(patchEmbeddings(map, layer, options));
 }

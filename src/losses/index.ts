@@ -22,4 +22,6 @@ export {
   estimateNormalizer,
 } from './memory.js';
 export { type NtXentOptions, ntXent, ntXentChance } from './ntXent.js';
+export type { PatchOptions } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
+export { checkRelation, type RelationOptions } from './relations.js';

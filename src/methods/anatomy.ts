@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import {
   type ConsistencyOptions,
+  checkRelation,
   consistencyLoss,
   globalContrastiveLoss,
   type PairEmbeddings,
@@ -90,7 +91,14 @@ export const anatomy = defineMethod({
     crossModal: 'both-directions',
     mask: 'none',
   },
-  check: checkGrids,
+  check: (options, run) => {
+    checkGrids(options, run);
+    try {
+      checkRelation(consistencyOptions(options));
+    } catch (error) {
+      throw new UsageError((error as Error).message.replace('consistencyLoss: ', 'method: '));
+    }
+  },
   create: (options, context) => new Anatomy(options, context),
 });
 
@@ -122,6 +130,19 @@ function gridsOf(patches: AnatomyOptions['patches'], maps: number): readonly Gri
     : (patches as readonly Grid[]);
 }
 
+function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
+  const { maps, patches, relation, relationTau, windows, normalize, distance, reduction } = options;
+  return {
+    patches: gridsOf(patches, maps.length),
+    relation,
+    relationTau: relationTau ?? undefined,
+    windows,
+    normalize,
+    distance,
+    reduction,
+  };
+}
+
 export class Anatomy implements Method {
   readonly name = 'anatomy';
   readonly comparesBatch = true;
@@ -135,13 +156,8 @@ export class Anatomy implements Method {
     if (options.alpha === 0 && options.consistencyWeight === 0) {
       throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
     }
-    const { maps, patches, relationTau, ...rest } = options;
     this.#options = options;
-    this.#consistency = {
-      ...rest,
-      patches: gridsOf(patches, maps.length),
-      relationTau: relationTau ?? undefined,
-    };
+    this.#consistency = consistencyOptions(options);
     this.#context = context;
     this.#encoder = context.makeEncoder();
   }

@@ -105,9 +105,8 @@ export class BankContrast {
   }
 
   state(): ReadonlyMap<string, Tensor> {
-    const { name } = this.#options;
-    const own = new Map([[name, this.#bank.vectors]]);
-    if (this.#normalizer !== undefined) own.set(`${name}.normalizer`, this.#normalizer);
+    const own = new Map(this.#bank.state());
+    if (this.#normalizer !== undefined) own.set(`${this.#options.name}.normalizer`, this.#normalizer);
     return own;
   }
 

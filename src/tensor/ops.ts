@@ -70,6 +70,7 @@ export const permute = op<[x: Tensor, dims: Ints], Tensor>('aten::permute', 'Ten
 export const transpose = op<[x: Tensor, dim0: number, dim1: number], Tensor>('aten::transpose.int', 'Tensor', 'int', 'int');
 export const t = op<[x: Tensor], Tensor>('aten::t', 'Tensor');
 export const narrow = op<[x: Tensor, dim: number, start: number, length: number], Tensor>('aten::narrow', 'Tensor', 'int', 'int', 'int');
+export const split = op<[x: Tensor, length: number, dim: number], Tensor[]>('aten::split.Tensor', 'Tensor', 'int', 'int');
 export const select = op<[x: Tensor, dim: number, index: number], Tensor>('aten::select.int', 'Tensor', 'int', 'int');
 export const expand = op<[x: Tensor, shape: Ints], Tensor>('aten::expand', 'Tensor', 'int[]');
 export const viewDtype = op<[x: Tensor, dtype: Dtype], Tensor>('aten::view.dtype', 'Tensor', 'ScalarType');

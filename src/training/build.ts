@@ -3,14 +3,19 @@ import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
-import { Encoder, placeModule, vgg16 } from '../nn/index.js';
+import { disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 
 /**
  * The encoder a config describes, with initial weights from its seed or from `model.initFrom`, on the device.
- * @param name of a second encoder, whose random weights are to differ from the first one's
+ * @param options.name of a second encoder, whose random weights are to differ from the first one's
+ * @param options.onWarning told of a head in `model.initFrom` that does not fit and is left out
  */
-export function buildEncoder({ model, data, seed }: Config, device: Device, name?: string): Encoder {
+export function buildEncoder(
+  { model, data, seed }: Config,
+  device: Device,
+  { name, onWarning }: { name?: string; onWarning?: (message: string) => void } = {},
+): Encoder {
   const { backbone, width, headInput, embeddingSize, initFrom } = model;
   const own = name === undefined ? seed : new Random(seed, 'encoder', name).below(2 ** 31);
   const encoder = new Encoder({
@@ -20,7 +25,12 @@ export function buildEncoder({ model, data, seed }: Config, device: Device, name
     embeddingSize,
     seed: own,
   });
-  if (initFrom !== null) importEncoder(initFrom, encoder);
+  try {
+    if (initFrom !== null) importEncoder(initFrom, encoder, { otherHead: 'leave out', onWarning });
+  } catch (error) {
+    disposeModule(encoder);
+    throw error;
+  }
   return placeModule(encoder, device);
 }
 
@@ -31,7 +41,12 @@ export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded
 }
 
 /** The pretraining method a config describes. @throws UsageError when it does not fit the data */
-export function buildMethod(config: Config, pairs: TrainingPairs, device: Device): Method {
+export function buildMethod(
+  config: Config,
+  pairs: TrainingPairs,
+  device: Device,
+  onWarning?: (message: string) => void,
+): Method {
   const { data, augment, seed } = config;
   const definition = methodNamed(config.method.name)!;
   const labels = pairs.samples.map(({ label }) => label);
@@ -43,7 +58,7 @@ export function buildMethod(config: Config, pairs: TrainingPairs, device: Device
     colourCoded: data.colourCoded ?? pairs.colourCoded ?? [],
     normalization: data.normalize,
     device,
-    makeEncoder: (name) => buildEncoder(config, device, name),
+    makeEncoder: (name) => buildEncoder(config, device, { name, onWarning }),
     subjects: numbered(pairs.samples.map(({ subject }) => subject)),
     labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
@@ -65,7 +80,7 @@ export function pairOf(modalities: readonly string[]): [string, string] {
   const [a, b] = modalities;
   if (a === undefined || b === undefined || modalities.length > 2) {
     throw new UsageError(
-      `the data has ${modalities.length} modalities (${modalities.join(', ')}), the method needs two; name them with data.columns`,
+      `the data has ${modalities.length} modalities (${modalities.join(', ')}), the method needs two; name them with --column`,
     );
   }
   return [a, b];

@@ -251,7 +251,7 @@ async function prepare(config: Config, console: MessageConsole) {
   };
   // Before anything is decoded, as the weights to start from may not fit.
   const samples = trained.map((position) => dataset.samples[position]!);
-  const method = buildMethod(config, { ...dataset, samples }, device);
+  const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
   const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {

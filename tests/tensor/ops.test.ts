@@ -24,10 +24,10 @@ function parseArguments(schema: string): Argument[] {
     .map((part) => part.trim())
     .filter((part) => part !== '' && part !== '*')
     .map((part) => ({
-      // LibTorch 2.x calls sizes SymInt; to us they are integers. `(a!)` tells aliasing, not type.
+      // LibTorch 2.x calls sizes SymInt; to us they are integers. `(a!)`, `(a -> *)` tell aliasing, not type.
       type: part
-        .split(' ')[0]!
         .replace(/\([^)]*\)/, '')
+        .split(' ')[0]!
         .replace('SymInt', 'int'),
       hasDefault: part.includes('='),
     }));
