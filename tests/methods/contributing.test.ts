@@ -19,7 +19,7 @@ const anatomy = (...args: string[]): string =>
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'anatomy-contributing-'));
-  for (const name of ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
+  for (const name of ['src', 'tools', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
     cpSync(join(project, name), join(copy, name), { recursive: true });
   }
   symlinkSync(join(project, 'node_modules'), join(copy, 'node_modules'));
@@ -33,7 +33,7 @@ beforeAll(() => {
     registry,
     before
       .replace("import { cmc } from './cmc.js';\n", (cmc) => line! + cmc)
-      .replace('  anatomy,\n', '  anatomy,\n  barlow,\n'),
+      .replace('[anatomy, ', '[anatomy, barlow, '),
   );
   execFileSync(
     process.execPath,
