@@ -5,23 +5,21 @@
 // Options: --width 0.25 --pairs 8 --steps 5 --threads 1 --relation correlation --grids 4,8,14,28,56,112 --sides 112,56,28,14
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ops, Random, setThreads, tensor, tidy } from '../dist/index.js';
 import { consistencyLoss, stackedConsistencyLoss } from '../dist/losses/index.js';
 import { formFor } from '../dist/losses/relations.js';
 import { torchVersion } from '../dist/tensor/index.js';
+import { parseOptions } from './options.mjs';
 
-const { values: given } = parseArgs({
-  options: {
-    width: { type: 'string', default: '0.25' },
-    pairs: { type: 'string', default: '8' },
-    steps: { type: 'string', default: '5' },
-    threads: { type: 'string', default: '1' },
-    relation: { type: 'string', default: 'correlation' },
-    grids: { type: 'string', default: '4,8,14,28,56,112' },
-    sides: { type: 'string', default: '112,56,28,14' },
-    cell: { type: 'string' }, // what one process measures, as JSON
-  },
+const given = parseOptions(import.meta.url, {
+  width: { type: 'string', default: '0.25' },
+  pairs: { type: 'string', default: '8' },
+  steps: { type: 'string', default: '5' },
+  threads: { type: 'string', default: '1' },
+  relation: { type: 'string', default: 'correlation' },
+  grids: { type: 'string', default: '4,8,14,28,56,112' },
+  sides: { type: 'string', default: '112,56,28,14' },
+  cell: { type: 'string' }, // what one process measures, as JSON
 });
 
 /** VGG16's maps at 224²: channels by side, at width 1. */

@@ -4,18 +4,16 @@
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseOptions } from './options.mjs';
 
-const { values: options } = parseArgs({
-  options: {
-    pairs: { type: 'string', default: '128' },
-    size: { type: 'string', default: '224' },
-    steps: { type: 'string', default: '1' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-    precision: { type: 'string', default: 'auto' },
-    only: { type: 'string' },
-    one: { type: 'string' },
-  },
+const options = parseOptions(import.meta.url, {
+  pairs: { type: 'string', default: '128' },
+  size: { type: 'string', default: '224' },
+  steps: { type: 'string', default: '1' },
+  threads: { type: 'string', default: String(availableParallelism()) },
+  precision: { type: 'string', default: 'auto' },
+  only: { type: 'string' },
+  one: { type: 'string' },
 });
 const [pairs, size, steps] = [options.pairs, options.size, options.steps].map(Number);
 // At full width the whole batch at once would need some 30 GB in bf16 and 60 in fp32.

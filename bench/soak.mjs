@@ -18,22 +18,20 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { parseOptions } from './options.mjs';
 
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const { values: flags } = parseArgs({
-  options: {
-    steps: { type: 'string', default: '2000' },
-    warmup: { type: 'string' },
-    kills: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '0' },
-    seconds: { type: 'string', default: 'Infinity' },
-    // Set by this program for a process of its own.
-    memory: { type: 'string' },
-    folder: { type: 'string' },
-  },
+const flags = parseOptions(import.meta.url, {
+  steps: { type: 'string', default: '2000' },
+  warmup: { type: 'string' },
+  kills: { type: 'string', default: '20' },
+  seed: { type: 'string', default: '0' },
+  seconds: { type: 'string', default: 'Infinity' },
+  // Set by this program for a process of its own.
+  memory: { type: 'string' },
+  folder: { type: 'string' },
 });
 const number = (name) => {
   const value = Number(flags[name]);

@@ -6,18 +6,16 @@ import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseOptions } from './options.mjs';
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '7' },
-    steps: { type: 'string', default: '3' },
-    threads: { type: 'string', default: String(availableParallelism()) },
-    device: { type: 'string', default: 'cpu' },
-    python: { type: 'string', default: '/usr/bin/python3' },
-    only: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
+const options = parseOptions(import.meta.url, {
+  rounds: { type: 'string', default: '7' },
+  steps: { type: 'string', default: '3' },
+  threads: { type: 'string', default: String(availableParallelism()) },
+  device: { type: 'string', default: 'cpu' },
+  python: { type: 'string', default: '/usr/bin/python3' },
+  only: { type: 'string' },
+  json: { type: 'boolean', default: false },
 });
 const { device } = options;
 const [rounds, steps, threads] = [options.rounds, options.steps, options.threads].map(Number);

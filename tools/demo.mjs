@@ -64,7 +64,7 @@ for (const [number, { title, command, done }] of steps.entries()) {
   console.error(
     code > 128
       ? '\nInterrupted; npm run demo goes on from here.'
-      : `\nThe command above ended with exit code ${code}. If ${run} is of another version: rm -r ${run}`,
+      : `\nThe command above ended with exit code ${code}. Mend what it says, or start anew: rm -r ${run}`,
   );
   process.exit(code);
 }
