@@ -42,6 +42,9 @@ struct Environment {
 // Shared with every handle, so that it outlives them all, in whatever order Node finalises at the end of a worker.
 const std::shared_ptr<Environment>& environmentOf(Napi::Env env);
 
+// Large CPU tensors get memory that is kept for the next ones of their size. Once for the process.
+void keepLargeBlocks();
+
 // Throws TypeScript's TensorError. `code` says what kind: libtorch, freed, foreign, argument.
 [[noreturn]] void throwTensorError(Napi::Env env, const char* code, const std::string& message);
 

@@ -64,6 +64,7 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
 // tuneAllocator() → whether this C library takes the settings. Memory freed by one training step stays with the process
 // for the next: otherwise every step faults in fresh pages (measured: 5 to 20 % of a step).
 Napi::Value tuneAllocator(const Napi::CallbackInfo& info) {
+  keepLargeBlocks();
 #ifdef __GLIBC__
   // M_ARENA_MAX 1: other threads' arenas would not keep theirs. M_TRIM_THRESHOLD −1 is "never".
   bool tuned = mallopt(M_MMAP_MAX, 0) == 1 && mallopt(M_TRIM_THRESHOLD, -1) == 1 &&

@@ -145,6 +145,15 @@ describe('loading', () => {
     expect(native().tuneAllocator()).toBe(true);
   });
 
+  test.runIf(process.platform === 'linux')('memory of large tensors is used again', async () => {
+    const { stdout } = await run(process.execPath, [script('memory')]);
+    const { sameSizes, growingSizes, whole } = JSON.parse(stdout);
+    expect(whole).toBe(true);
+    // 30 MiB are alive at once, 79 in the end: in the C library’s heap they came to 1,080.
+    expect(sameSizes).toBeLessThan(100);
+    expect(growingSizes).toBeLessThan(500);
+  });
+
   test('the number of threads can be set, to whole numbers only', () => {
     const before = threads();
     setThreads(1);
