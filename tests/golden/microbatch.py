@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from formula import values
 
-PAIRS, TAU, GLOBAL, PER_PAIR = 5, 0.3, 3.0, 0.7
+PAIRS, TAU, THERE, BACK, PER_PAIR = 5, 0.3, 3.0, 2.0, 0.7
 
 
 def network():
@@ -45,13 +45,13 @@ def run(size):
         per_pair = per_pair + (features[:count] - features[count:]).pow(2).mean() * count / PAIRS
         embeddings.append(head(features).split(count))
     f, g = (torch.cat([pair[view] for pair in embeddings]) for view in (0, 1))
-    contrast = info_nce(f, g) + info_nce(g, f)
-    loss = GLOBAL * contrast + PER_PAIR * per_pair
+    there, back = info_nce(f, g), info_nce(g, f)
+    loss = THERE * there + BACK * back + PER_PAIR * per_pair
     loss.backward()
     return {
         "microBatch": size,
         "loss": loss.item(),
-        "terms": {"contrast": contrast.item(), "perPair": per_pair.item()},
+        "terms": {"there": there.item(), "back": back.item(), "perPair": per_pair.item()},
         "gradients": {name: p.grad.flatten().tolist() for name, p in named},
         "buffers": {name: x.double().flatten().tolist() for name, x in layers.named_buffers()},
     }
