@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <ctime>
+#include <dlfcn.h>
 #include <mutex>
 #include <pthread.h>
 #include <unistd.h>
@@ -47,9 +48,13 @@ Napi::Value getThreads(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), at::get_num_threads());
 }
 
+// LibTorch knows nothing of OpenBLAS's own threads, whose number decides the last bits of a matrix product too.
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
-    at::set_num_threads(info[0].ToNumber().Int32Value());
+    int count = info[0].ToNumber().Int32Value();
+    at::set_num_threads(count);
+    auto setOfBlas = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
+    if (setOfBlas != nullptr) setOfBlas(count);
     return info.Env().Undefined();
   });
 }

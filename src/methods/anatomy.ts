@@ -209,9 +209,15 @@ export class Anatomy implements Method {
     };
   }
 
-  /** L_Glo: 4·ln N, or 4·ln(N + 1) with the positive counted twice. L_C: its value with B rolled on by one pair. */
+  /**
+   * L_Glo: 4·ln N, or 4·ln(N + 1) with the positive counted twice. L_C: its value with B rolled on by one pair; left out
+   * where there is only one.
+   */
   chance({ maps, embeddings }: Forward, pairs: number): Readonly<Record<string, number>> {
     const count = embeddings.a!.size(0);
+    const rows = this.#options.positive === 'twice' ? pairs + 1 : pairs;
+    const global = 4 * Math.log(rows);
+    if (count === 1) return { global };
     const shuffled = noGrad(() =>
       tidy(() => {
         const chosen = Object.values(maps);
@@ -220,8 +226,7 @@ export class Anatomy implements Method {
         return consistencyLoss(a, b, this.#consistency).item();
       }),
     );
-    const rows = this.#options.positive === 'twice' ? pairs + 1 : pairs;
-    return { consistency: shuffled, global: 4 * Math.log(rows) };
+    return { consistency: shuffled, global };
   }
 
   encoderFor(): Encoder {

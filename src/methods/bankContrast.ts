@@ -11,7 +11,7 @@ export const bankSettings = {
     .enum(['auto', 'softmax', 'nce'])
     .describe('Over the whole bank, or against drawn rows of it; auto: softmax below 50,000 rows.'),
   negatives: z.int().min(1).describe('Rows that nce draws for each image, as far as there are as many.'),
-  bankMomentum: z.number().min(0).max(1).describe('Share of the old row when an image is seen again.'),
+  bankMomentum: z.number().min(0).lt(1).describe('Share of the old row when an image is seen again.'),
   tau: z.number().positive().describe('Temperature τ.'),
 };
 

@@ -111,7 +111,7 @@ class Cmc implements Method {
     return { embeddings: {}, perPair, maps: shown, memory };
   }
 
-  /** One forward for both modalities where they share an encoder. @returns also the last map of all images */
+  /** One forward for both modalities where they share an encoder. @returns also the first encoder's last map */
   #embed(images: Tensor, count: number, record?: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
     const [first, second] = this.#encoders;
     const options = { training: true, record };

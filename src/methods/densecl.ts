@@ -16,7 +16,7 @@ import {
   placeModule,
   stateDict,
 } from '../nn/index.js';
-import { l2Normalize, noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
+import { noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask, sameNumber } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Views } from './method.js';
@@ -167,7 +167,7 @@ class DenseCl implements Method {
       },
       pairs,
     );
-    const pooled = l2Normalize(keys.dense, 1).mean([2]);
+    const pooled = keys.dense.mean([2]);
     const part = (x: Tensor, m: number): Tensor => x.narrow(0, m * count, count).detach();
     return {
       embeddings: {},

@@ -114,7 +114,8 @@ export function load(folder = buildFolder): Native {
   }
   module.initialize(TensorError);
   module.tuneAllocator();
-  // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's word.
-  if (process.env.OMP_NUM_THREADS === undefined) module.setThreads(usableCores());
+  // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's word; a worker's
+  // own environment reaches no library by itself.
+  module.setThreads(Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores());
   return module;
 }

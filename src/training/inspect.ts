@@ -16,7 +16,8 @@ export interface Pull {
 export class Inspection {
   readonly #method: Method;
   readonly #pairs: number;
-  readonly #chance = new Map<string, number>();
+  /** Sum over the micro-batches that have a value, and the share of the pairs in them. */
+  readonly #chance = new Map<string, { readonly sum: number; readonly share: number }>();
   /** Squared norms by term, then by map. */
   readonly #terms = new Map<string, Map<string, number>>();
   readonly #kinds = new Map<string, Map<string, number>>();
@@ -30,7 +31,8 @@ export class Inspection {
   /** @param share of the batch's pairs that this forward pass holds */
   add(forward: Forward, pulls: readonly Pull[], share = 1): void {
     for (const [name, value] of Object.entries(this.#method.chance(forward, this.#pairs))) {
-      this.#chance.set(name, (this.#chance.get(name) ?? 0) + share * value);
+      const before = this.#chance.get(name) ?? { sum: 0, share: 0 };
+      this.#chance.set(name, { sum: before.sum + share * value, share: before.share + share });
     }
     const maps = Object.entries(forward.maps);
     const inputs = maps.map(([, map]) => map);
@@ -47,7 +49,7 @@ export class Inspection {
   /** `chance/TERM`, `gradientNorm/TERM/MAP`, `gradientRatio/MAP`. */
   values(): Record<string, number> {
     const found: Record<string, number> = {};
-    for (const [name, value] of this.#chance) found[`chance/${name}`] = value;
+    for (const [name, { sum, share }] of this.#chance) found[`chance/${name}`] = sum / share;
     for (const [name, maps] of this.#terms) {
       for (const [map, squared] of maps) found[`gradientNorm/${name}/${map}`] = Math.sqrt(squared);
     }

@@ -87,12 +87,16 @@ async function foldsOf(config: Config, dataset: Dataset) {
 async function pretrainOne(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
   const { out, console } = options;
   const paths = runPaths(out);
-  if (checkRunFolder(out, config, options) === 'finished') {
+  const state = checkRunFolder(out, config, options);
+  if (state === 'finished') {
     console.success(`${out} is finished; --overwrite would start it anew`);
     const last = latestCheckpoint(paths.checkpoints, (text) => console.warn(text));
     return { kind: 'finished', step: last?.step ?? 0 };
   }
-  const run = await prepare(config, console);
+  // What `auto` chose when the run began: another choice now would change its numbers.
+  const goesOn = state === 'unfinished' && config.training.microBatch === 'auto' && !options.allowInexact;
+  const before = goesOn ? latestCheckpoint(paths.checkpoints, (text) => console.warn(text)) : undefined;
+  const run = await prepare(config, console, before?.fingerprint.microBatch);
   try {
     // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
     openRunFolder(out, config, options);
@@ -219,8 +223,11 @@ export function warnOfCollapse(
   }
 }
 
-/** Everything a run needs before its first step. */
-async function prepare(config: Config, console: MessageConsole) {
+/**
+ * Everything a run needs before its first step.
+ * @param automatic what `training.microBatch: auto` stands for, where that is settled
+ */
+async function prepare(config: Config, console: MessageConsole, automatic?: number) {
   const { data, training, seed } = config;
   if (training.threads !== null) setThreads(training.threads);
   const device = resolveDevice(training.device);
@@ -289,7 +296,7 @@ async function prepare(config: Config, console: MessageConsole) {
     return method.views({ images, ids: [cache.ids[trained[0]!]!], rows: [0], epoch: 0 }).specs.length;
   });
   const microBatch = resolveMicroBatch({
-    asked: training.microBatch,
+    asked: training.microBatch === 'auto' ? (automatic ?? 'auto') : training.microBatch,
     batchSize: Math.min(training.batchSize, trained.length),
     backbone: method.encoderFor(modalities[0]).backbone,
     size: data.size,

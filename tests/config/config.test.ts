@@ -194,6 +194,120 @@ describe('precedence', () => {
   });
 });
 
+describe('methods', () => {
+  const names = ['anatomy', 'instdis', 'simclr', 'cmc', 'densecl', 'supervised', 'random', 'imagenet'];
+
+  test.each(names)(
+    '%s by a flag, by --set, in full or by its name, in a file or by its name there',
+    (name) => {
+      const byFlag = resolveConfig({ flags: { 'method.name': name } });
+      expect(byFlag.method.name).toBe(name);
+      for (const other of [
+        { set: [`method.name=${name}`] },
+        { set: [`method=${name}`] },
+        { set: [`method={name: ${name}}`] },
+        { file: file(`method: ${name}\n`) },
+        { file: file(`method:\n  name: ${name}\n`) },
+      ]) {
+        expect(resolveConfig(other)).toEqual(byFlag);
+      }
+      expect(readConfig(file(formatConfig(byFlag)))).toEqual(byFlag);
+    },
+  );
+
+  test('come with their defaults, and only theirs', () => {
+    expect(resolveConfig({ set: ['method=simclr'] }).method).toEqual({
+      name: 'simclr',
+      views: 2,
+      tau: 0.5,
+      mask: 'none',
+    });
+    expect(resolveConfig({ set: ['method=random'] }).method).toEqual({ name: 'random' });
+    expect(resolveConfig({ set: ['method=cmc', 'method.tau=0.1'] }).method).toMatchObject({
+      encoders: 'separate',
+      candidates: 'banks',
+      bankMomentum: 0.5,
+      tau: 0.1,
+    });
+  });
+
+  test('the last word on the name wins: file < --set < flag', () => {
+    const path = file('method: simclr\n');
+    const of = (sources: Parameters<typeof resolveConfig>[0]) => resolveConfig(sources).method.name;
+    expect(of({ file: path, set: ['method=cmc'] })).toBe('cmc');
+    expect(of({ file: path, set: ['method=cmc', 'method=densecl'] })).toBe('densecl');
+    expect(of({ file: path, set: ['method=cmc'], flags: { 'method.name': 'random' } })).toBe('random');
+    expect(of({ file: path, flags: { 'method.name': undefined } })).toBe('simclr');
+    expect(of({ file: path, set: ['method={tau: 0.2}'] })).toBe('simclr');
+  });
+
+  test('what a method has otherwise outside itself: augmentation, geometry, normalisation', () => {
+    const plain = resolveConfig({});
+    const { method: _, ...simclr } = resolveConfig({ set: ['method=simclr'] });
+    expect(simclr).toEqual({ ...resolveConfig({ set: ['augment=simclr'] }), method: undefined });
+    const cmc = resolveConfig({ set: ['method=cmc'] });
+    expect(cmc.augment).toEqual({ ...plain.augment, geometry: 'shared' });
+    expect(cmc.data).toEqual(plain.data);
+    expect(resolveConfig({ set: ['method=imagenet'] }).data.normalize).toBe('imagenet');
+    for (const name of ['instdis', 'densecl', 'supervised', 'random']) {
+      expect(resolveConfig({ set: [`method=${name}`] })).toMatchObject({
+        augment: plain.augment,
+        data: { normalize: 'none' },
+      });
+    }
+  });
+
+  test('that is weaker than recipe, file and --set', () => {
+    const path = file('augment:\n  geometry: independent\n');
+    expect(resolveConfig({ file: path, set: ['method=cmc'] }).augment.geometry).toBe('independent');
+    expect(resolveConfig({ set: ['method=cmc', 'augment.geometry=independent'] }).augment.geometry).toBe(
+      'independent',
+    );
+    expect(resolveConfig({ set: ['method=simclr', 'augment.flip=0'] }).augment).toMatchObject({
+      flip: 0,
+      blur: { probability: 0.5 },
+    });
+    const authors = resolveConfig({ recipe: 'authors', set: ['method=simclr'] });
+    expect(authors.augment).toEqual(resolveConfig({ recipe: 'authors' }).augment);
+  });
+
+  test('with a recipe of the paper’s method take what it says of everything but the method', () => {
+    const config = resolveConfig({ recipe: 'authors', set: ['method=instdis'] });
+    expect(config).toMatchObject({
+      recipe: 'authors',
+      model: { width: 0.25, headInput: 'map' },
+      training: { momentum: 0, weightDecay: 0 },
+    });
+    expect(config.method).toEqual(resolveConfig({ set: ['method=instdis'] }).method);
+  });
+
+  test.each([
+    ['method=simclr|method.alpha=2', 'unknown key method.alpha; it is a setting of another method'],
+    ['method.queueSize=4', 'unknown key method.queueSize; it is a setting of another method'],
+    ['method=densecl|method.queueSise=4', 'unknown key method.queueSise; did you mean method.queueSize?'],
+    [
+      'method=simcrl',
+      'method is "simcrl", expected one of anatomy, instdis, simclr, cmc, densecl, supervised, random, imagenet; did you mean simclr?',
+    ],
+    ['method=3', 'method is 3, expected one of anatomy'],
+    ['method.name=constructor', 'method is "constructor", expected one of anatomy'],
+    ['method=simclr|method.views=3', 'method.views is 3: expected one of 2|4'],
+    ['method=cmc|method.bankMomentum=1', 'method.bankMomentum is 1: Too big: expected number to be <1'],
+    ['method=simclr|method.mask=sample', 'method.mask is "sample": expected one of "none"|"subject"'],
+    ['method=instdis|method.tau=0', 'method.tau is 0: Too small: expected number to be >0'],
+    ['method=densecl|method.lambda=2', 'method.lambda is 2: Too big'],
+  ])('%s', (set, expected) => {
+    expect(setting(...set.split('|'))).toContain(expected);
+  });
+
+  test('a file’s settings of another method than the one asked for are named, not lost', () => {
+    const path = file('method:\n  name: anatomy\n  alpha: 2\n');
+    expect(refusal({ file: path, flags: { 'method.name': 'simclr' } })).toContain(
+      'unknown key method.alpha; it is a setting of another method',
+    );
+  });
+});
+
 describe('errors name the key, its value and what was expected', () => {
   test.each([
     ['training.learningrate=1', 'unknown key training.learningrate; did you mean training.learningRate?'],

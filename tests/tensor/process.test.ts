@@ -162,6 +162,15 @@ describe('loading', () => {
     expect(threads()).toBe(before);
     for (const count of [0, 1.5, Number.NaN]) expect(() => setThreads(count)).toThrow(RangeError);
   });
+
+  test('it is the number of OpenBLAS’s threads too, whatever the environment says: the bits depend on them', async () => {
+    const products = ['1', '2'].map(async (OPENBLAS_NUM_THREADS) => {
+      const env = { ...process.env, OPENBLAS_NUM_THREADS };
+      return (await run(process.execPath, [script('threads')], { env })).stdout;
+    });
+    const [one, two] = await Promise.all(products);
+    expect(two).toBe(one);
+  });
 });
 
 function reportHeader(): object {

@@ -114,7 +114,8 @@ describe('trainingStep', () => {
 
   test('learns a few pairs by heart: the loss falls far below chance', () => {
     const plain = 'augment={crop: null, flip: 0, jitter: null}';
-    const { step } = trainer(tinyConfig(plain, 'training.learningRate=0.02'), { pairs: 6 });
+    // At ten times this rate the last bits decide where it is after 16 steps.
+    const { step } = trainer(tinyConfig(plain, 'training.learningRate=0.002'), { pairs: 6 });
     const first = step().terms.global!;
     let last = first;
     for (let i = 0; i < 15; i += 1) last = step().terms.global!;

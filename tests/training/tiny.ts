@@ -6,7 +6,7 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type Config, resolveConfig } from '../../src/config/index.js';
 import { MessageConsole } from '../../src/log/console.js';
 import type { AnatomyOptions, Batch, Method } from '../../src/methods/index.js';
-import { Random, setThreads, type Tensor, tensor, threads } from '../../src/tensor/index.js';
+import { ops, Random, setThreads, type Tensor, tensor, threads } from '../../src/tensor/index.js';
 import { buildMethod } from '../../src/training/build.js';
 import { Capture } from '../log/capture.js';
 
@@ -22,6 +22,48 @@ export const TINY = [
 
 export function tinyConfig(...set: string[]): Config {
   return resolveConfig({ set: [...TINY, ...set] });
+}
+
+/** The same for any method: the first setting names it. */
+export function methodConfig(...set: string[]): Config {
+  return resolveConfig({ set: [...TINY.filter((setting) => !setting.startsWith('method.')), ...set] });
+}
+
+/** Several settings of every method that trains, named by them; the paper's at its three maps. */
+export const METHODS: readonly (readonly [string, ...string[]])[] = [
+  ['method=anatomy', 'method.maps=[1,2,3]', 'method.patches=[2,2]'],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.alpha=0',
+    'method.distance=frobenius',
+  ],
+  [
+    'method=anatomy',
+    'method.maps=[2,3]',
+    'method.patches=[2,2]',
+    'method.consistencyWeight=0',
+    'method.mask=subject',
+    'method.crossModal=clean-and-augmented',
+    'method.positive=twice',
+  ],
+  ['method=instdis'],
+  ['method=instdis', 'method.images=b', 'method.loss=nce', 'method.mask=subject'],
+  ['method=simclr'],
+  ['method=simclr', 'method.views=4', 'method.mask=subject'],
+  ['method=cmc'],
+  ['method=cmc', 'method.loss=nce', 'method.negatives=5', 'method.mask=subject'],
+  ['method=cmc', 'method.encoders=shared', 'method.candidates=batch', 'method.mask=subject'],
+  ['method=densecl'],
+  ['method=densecl', 'method.correspondence=grid', 'method.mask=none', 'method.queueSize=9'],
+  ['method=supervised'],
+];
+
+/** Frees what a test has made when it ends. */
+export function freed<T extends { dispose(): void }>(made: T): T {
+  onTestFinished(() => made.dispose());
+  return made;
 }
 
 /** A folder that is gone after the test. */
@@ -128,6 +170,21 @@ export function tinyBatch(count = 4, channels: [a: number, b: number] = [1, 1], 
     rows: ids.map((_, i) => i),
     epoch,
   };
+}
+
+/** Chosen pairs of the twelve, the same whatever else is in the batch; freed after the test. */
+export function batchOf(
+  rows: readonly number[],
+  { epoch = 0, channels = [1, 1] as [number, number] } = {},
+): Batch {
+  const { images } = tinyBatch(12, channels);
+  const chosen = Object.entries(images).map(([modality, all]) => {
+    const index = tensor([...rows], [rows.length], { dtype: 'i64' });
+    const some = freed(ops.indexSelect(all, 0, index));
+    for (const tensor of [all, index]) tensor.dispose();
+    return [modality, some] as const;
+  });
+  return { images: Object.fromEntries(chosen), ids: rows.map((row) => `pair-${row}`), rows, epoch };
 }
 
 /** A console that keeps what it is told. */
