@@ -132,7 +132,7 @@ describe('instdis', () => {
     const config = methodConfig('method=instdis', `method.images=${images}`);
     const method = tinyMethod(config);
     expect(viewsOf(method)).toEqual(modalities.map((modality) => [modality, 0]));
-    expect(method.state().get('bank')!.shape).toEqual([modalities.length * PAIRS, 500]);
+    expect(method.state().get('bank.vectors')!.shape).toEqual([modalities.length * PAIRS, 500]);
     expect(method.encoderFor('b')).toBe(method.encoderFor('a'));
   });
 
@@ -230,7 +230,7 @@ describe('instdis', () => {
 });
 
 function bankedState(bank: MemoryBank, name: string): Record<string, Tensor> {
-  return { [name]: bank.vectors };
+  return { [`${name}.vectors`]: bank.vectors };
 }
 
 describe('traps of memory banks', () => {
@@ -253,7 +253,7 @@ describe('traps of memory banks', () => {
 
   test.each(methods)('it changes after scoring, and only in the rows of the batch, %s %s', (...set) => {
     const method = tinyMethod(methodConfig(...set.filter((setting) => setting !== undefined)));
-    const banks = [...method.state()].filter(([name]) => /^bank(\.[ab])?$/.test(name));
+    const banks = [...method.state()].filter(([name]) => /^bank(\.[ab])?\.vectors$/.test(name));
     expect(banks.length).toBeGreaterThan(0);
     const before = banks.map(([, bank]) => numbers(bank));
     tidy(() => void method.forward(method.views(batchOf([4, 1]))));
@@ -275,7 +275,7 @@ describe('traps of memory banks', () => {
       const { perPair, memory } = autocast('bf16', () => method.forward(views, { record: false }));
       const f = ops.cat([memory['feature.a']!, memory['feature.b']!], 0);
       expect([f.dtype, perPair.instance!.value.dtype]).toEqual(['bf16', 'f32']);
-      const bank = method.state().get('bank')!;
+      const bank = method.state().get('bank.vectors')!;
       const again = bankSoftmax(f.to({ dtype: 'f32' }), bank, i64(inBank([0, 1, 2], 2)), { tau: 0.07 });
       expect(perPair.instance!.value.item()).toBe(again.item());
     });

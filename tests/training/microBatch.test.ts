@@ -270,7 +270,7 @@ describe('precision', () => {
     const method = tinyMethod(methodConfig('method=cmc', 'method.encoders=shared'));
     const { optimizer, gradients } = noting(method);
     noGrad(() => void ops.fill_(method.parameters().get('features.0.bias')!, Number.NaN));
-    const bank = numbers(method.state().get('bank.a')!);
+    const bank = numbers(method.state().get('bank.a.vectors')!);
     const step = {
       method,
       optimizer,
@@ -282,7 +282,7 @@ describe('precision', () => {
     const result = trainingStep({ ...step, batch: batchOf(ROWS), inspect: true });
     expect(result).toMatchObject({ finite: false, loss: Number.NaN, inspection: {} });
     expect(gradients.size).toBe(0);
-    expect(numbers(method.state().get('bank.a')!)).toEqual(bank);
+    expect(numbers(method.state().get('bank.a.vectors')!)).toEqual(bank);
   });
 });
 

@@ -91,10 +91,10 @@ test('the checkpoint holds banks, normalisers, queues and the momentum encoder',
     return names.map((name) => name.slice('model.'.length)).sort();
   };
   expect(await held('method=cmc', 'method.loss=nce', 'training.microBatch=2')).toEqual([
-    'bank.a',
     'bank.a.normalizer',
-    'bank.b',
+    'bank.a.vectors',
     'bank.b.normalizer',
+    'bank.b.vectors',
   ]);
   expect(await held('method=densecl')).toEqual([
     'key.dense.0.bias',
