@@ -12,11 +12,11 @@ import {
   type PairEmbeddings,
   stackedConsistencyLoss,
 } from '../losses/index.js';
-import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
 import { defineMethod, type MethodContext, type RunFacts } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
+import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
@@ -143,44 +143,33 @@ function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
   };
 }
 
-export class Anatomy implements Method {
+export class Anatomy extends SharedEncoder implements Method {
   readonly name = 'anatomy';
   readonly comparesBatch = true;
   readonly #options: AnatomyOptions;
   readonly #consistency: ConsistencyOptions;
-  readonly #context: MethodContext;
-  readonly #encoder: Encoder;
 
   /** @throws TensorError when both weights are 0 */
   constructor(options: AnatomyOptions, context: MethodContext) {
     if (options.alpha === 0 && options.consistencyWeight === 0) {
       throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
     }
+    super(context);
     this.#options = options;
     this.#consistency = consistencyOptions(options);
-    this.#context = context;
-    this.#encoder = context.makeEncoder();
-  }
-
-  parameters(): ReadonlyMap<string, Tensor> {
-    return namedParameters(this.#encoder);
-  }
-
-  state(): ReadonlyMap<string, Tensor> {
-    return stateDict(this.#encoder);
   }
 
   /** Views in the order A, B, Â, B̂. One forward over all four decides what batch norm sees: it is part of the recipe. */
   views(batch: Batch): Views {
-    const { modalities } = this.#context;
+    const { modalities } = this.context;
     const look = (as: ViewSpec['look']): ViewSpec[] => modalities.map((modality) => ({ modality, look: as }));
-    return makeViews(batch, [...look(this.#options.alignedViews), ...look(0)], this.#context);
+    return makeViews(batch, [...look(this.#options.alignedViews), ...look(0)], this.context);
   }
 
   forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
     const { maps: hierarchies, consistencyWeight, consistencyViews } = this.#options;
     const count = pairs.ids.length;
-    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
     const chosen = hierarchies.map((index) => maps[index]!);
     const between = (first: number): Tensor =>
       stackedConsistencyLoss(
@@ -201,7 +190,7 @@ export class Anatomy implements Method {
 
   loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
     const { alpha, tau, positive, crossModal, mask } = this.#options;
-    const { subjects, device } = this.#context;
+    const { subjects, device } = this.context;
     const views = embeddings as unknown as PairEmbeddings;
     const exclude = batchMask(mask, rows, subjects, device);
     return {
@@ -227,14 +216,6 @@ export class Anatomy implements Method {
       }),
     );
     return { consistency: shuffled, global };
-  }
-
-  encoderFor(): Encoder {
-    return this.#encoder;
-  }
-
-  dispose(): void {
-    disposeModule(this.#encoder);
   }
 }
 

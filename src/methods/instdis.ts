@@ -3,12 +3,12 @@
  * baselines InstDis-A, InstDis-B and InstDis-All.
  */
 import { z } from 'zod';
-import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { ops, type Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, ViewSpec, Views } from './method.js';
+import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -26,47 +26,40 @@ export const instdis = defineMethod({
   create: (options, context) => new InstDis(options, context),
 });
 
-class InstDis implements Method {
+class InstDis extends SharedEncoder implements Method {
   readonly name = 'instdis';
   readonly comparesBatch = false;
-  readonly #context: MethodContext;
-  readonly #encoder: Encoder;
   readonly #modalities: readonly string[];
   /** Row m·n + i belongs to the image of modality m of pair i. */
   readonly #bank: BankContrast;
 
   constructor({ images, mask, ...settings }: z.infer<typeof schema>, context: MethodContext) {
     const { modalities, subjects, seed, device } = context;
-    this.#context = context;
-    this.#encoder = context.makeEncoder();
+    super(context);
     this.#modalities = images === 'all' ? modalities : [modalities[images === 'a' ? 0 : 1]];
     const numbers = mask === 'subject' ? subjects : subjects.map((_, row) => row);
     this.#bank = new BankContrast({
       ...settings,
       name: 'bank',
       rows: this.#modalities.length * subjects.length,
-      dimension: this.#encoder.embeddingSize,
+      dimension: this.encoder.embeddingSize,
       numbers: mask === 'none' ? undefined : this.#modalities.flatMap(() => numbers),
       seed,
       device,
     });
   }
 
-  parameters(): ReadonlyMap<string, Tensor> {
-    return namedParameters(this.#encoder);
-  }
-
-  state(): ReadonlyMap<string, Tensor> {
-    return new Map([...stateDict(this.#encoder), ...this.#bank.state()]);
+  override state(): ReadonlyMap<string, Tensor> {
+    return new Map([...super.state(), ...this.#bank.state()]);
   }
 
   views(batch: Batch): Views {
     const specs = this.#modalities.map((modality): ViewSpec => ({ modality, look: 0 }));
-    return makeViews(batch, specs, this.#context);
+    return makeViews(batch, specs, this.context);
   }
 
   forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
     const count = pairs.ids.length;
     const { loss, estimate } = this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch);
     const features = this.#modalities.map((modality, m) => {
@@ -82,7 +75,7 @@ class InstDis implements Method {
   }
 
   #rowsOf({ rows }: Pairs): number[] {
-    const pairs = this.#context.subjects.length;
+    const pairs = this.context.subjects.length;
     return this.#modalities.flatMap((_, m) => rows.map((row) => m * pairs + row));
   }
 
@@ -95,12 +88,8 @@ class InstDis implements Method {
     this.#bank.remember(this.#rowsOf(pairs), ops.cat(features, 0), estimate);
   }
 
-  encoderFor(): Encoder {
-    return this.#encoder;
-  }
-
-  dispose(): void {
-    disposeModule(this.#encoder);
+  override dispose(): void {
+    super.dispose();
     this.#bank.dispose();
   }
 }

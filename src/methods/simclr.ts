@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import { ntXent } from '../losses/index.js';
-import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
+import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -32,36 +32,25 @@ export const simclr = defineMethod({
   create: (options, context) => new SimClr(options, context),
 });
 
-class SimClr implements Method {
+class SimClr extends SharedEncoder implements Method {
   readonly name = 'simclr';
   readonly comparesBatch = true;
   readonly #options: SimClrOptions;
-  readonly #context: MethodContext;
-  readonly #encoder: Encoder;
   readonly #specs: readonly ViewSpec[];
 
   constructor(options: SimClrOptions, context: MethodContext) {
+    super(context);
     this.#options = options;
-    this.#context = context;
-    this.#encoder = context.makeEncoder();
     const looks = options.views === 2 ? [0] : [0, 1];
     this.#specs = looks.flatMap((look) => context.modalities.map((modality) => ({ modality, look })));
   }
 
-  parameters(): ReadonlyMap<string, Tensor> {
-    return namedParameters(this.#encoder);
-  }
-
-  state(): ReadonlyMap<string, Tensor> {
-    return stateDict(this.#encoder);
-  }
-
   views(batch: Batch): Views {
-    return makeViews(batch, this.#specs, this.#context);
+    return makeViews(batch, this.#specs, this.context);
   }
 
   forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
     const embeddings = this.#specs.map(({ modality, look }, index) => {
       return [`${modality}.${look}`, viewPart(embedding, index, pairs.ids.length)] as const;
     });
@@ -75,7 +64,7 @@ class SimClr implements Method {
 
   loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
     const { tau, mask } = this.#options;
-    const { subjects, device } = this.#context;
+    const { subjects, device } = this.context;
     const exclude = batchMask(mask, rows, subjects, device);
     return { contrast: { value: ntXent(Object.values(embeddings), { tau, exclude }), weight: 1 } };
   }
@@ -83,13 +72,5 @@ class SimClr implements Method {
   /** All 2N − 1 (4N − 1) others equally likely. */
   chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
     return { contrast: Math.log(this.#options.views * pairs - 1) };
-  }
-
-  encoderFor(): Encoder {
-    return this.#encoder;
-  }
-
-  dispose(): void {
-    disposeModule(this.#encoder);
   }
 }

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { crossEntropy } from '../losses/index.js';
-import { disposeModule, type Encoder, Linear, namedParameters, placeModule, stateDict } from '../nn/index.js';
+import { disposeModule, Linear, namedParameters, placeModule, stateDict } from '../nn/index.js';
 import { ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import type { Batch, Forward, Method, RecordOptions, Views } from './method.js';
+import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({ name: z.literal('supervised') });
@@ -19,51 +20,48 @@ export const supervised = defineMethod({
   create: (_, context) => new Supervised(context),
 });
 
-class Supervised implements Method {
+class Supervised extends SharedEncoder implements Method {
   readonly name = 'supervised';
   readonly comparesBatch = false;
-  readonly #context: MethodContext;
   readonly #labels: readonly number[];
-  readonly #encoder: Encoder;
   readonly #classifier: Linear;
 
   /** @throws UsageError when pairs have no label or all the same */
   constructor(context: MethodContext) {
-    const { labels, seed, device, makeEncoder } = context;
+    const { labels, seed, device } = context;
     if (labels === undefined) {
       throw new UsageError(
-        'method supervised needs a label for every pair; name the column with data.columns.label',
+        'method supervised needs a label for every pair; name its column with --column label=…',
       );
     }
     const classes = Math.max(...labels) + 1;
     if (classes < 2)
       throw new UsageError('method supervised: all pairs have the same label, expected two classes');
-    this.#context = context;
+    super(context);
     this.#labels = labels;
-    this.#encoder = makeEncoder();
     const random = new Random(seed, 'init', 'classifier');
-    this.#classifier = placeModule(new Linear(2 * this.#encoder.embeddingSize, classes, random), device);
+    this.#classifier = placeModule(new Linear(2 * this.encoder.embeddingSize, classes, random), device);
   }
 
-  parameters(): ReadonlyMap<string, Tensor> {
-    return new Map([...namedParameters(this.#encoder), ...namedParameters(this.#classifier, 'classifier.')]);
+  override parameters(): ReadonlyMap<string, Tensor> {
+    return new Map([...super.parameters(), ...namedParameters(this.#classifier, 'classifier.')]);
   }
 
-  state(): ReadonlyMap<string, Tensor> {
-    return new Map([...stateDict(this.#encoder), ...stateDict(this.#classifier, 'classifier.')]);
+  override state(): ReadonlyMap<string, Tensor> {
+    return new Map([...super.state(), ...stateDict(this.#classifier, 'classifier.')]);
   }
 
   views(batch: Batch): Views {
-    const specs = this.#context.modalities.map((modality) => ({ modality, look: 0 }));
-    return makeViews(batch, specs, this.#context);
+    const specs = this.context.modalities.map((modality) => ({ modality, look: 0 }));
+    return makeViews(batch, specs, this.context);
   }
 
   forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.#encoder.forward(images, { training: true, record });
+    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
     const count = pairs.ids.length;
     const both = ops.cat([viewPart(embedding, 0, count), viewPart(embedding, 1, count)], 1);
     const labels = pairs.rows.map((row) => this.#labels[row]!);
-    const target = tensor(labels, [count], { dtype: 'i64', device: this.#context.device });
+    const target = tensor(labels, [count], { dtype: 'i64', device: this.context.device });
     return {
       embeddings: {},
       perPair: { classification: { value: crossEntropy(this.#classifier.forward(both), target), weight: 1 } },
@@ -76,12 +74,8 @@ class Supervised implements Method {
     return { classification: Math.log(this.#classifier.parameters.bias.size(0)) };
   }
 
-  encoderFor(): Encoder {
-    return this.#encoder;
-  }
-
-  dispose(): void {
-    disposeModule(this.#encoder);
+  override dispose(): void {
+    super.dispose();
     disposeModule(this.#classifier);
   }
 }

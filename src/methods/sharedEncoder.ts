@@ -1,0 +1,30 @@
+import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
+import type { Tensor } from '../tensor/index.js';
+import type { MethodContext } from './definition.js';
+
+/** What a method with one encoder for both modalities has to say of it; a method with more to train or to keep adds that. */
+export abstract class SharedEncoder {
+  protected readonly context: MethodContext;
+  protected readonly encoder: Encoder;
+
+  constructor(context: MethodContext) {
+    this.context = context;
+    this.encoder = context.makeEncoder();
+  }
+
+  parameters(): ReadonlyMap<string, Tensor> {
+    return namedParameters(this.encoder);
+  }
+
+  state(): ReadonlyMap<string, Tensor> {
+    return stateDict(this.encoder);
+  }
+
+  encoderFor(): Encoder {
+    return this.encoder;
+  }
+
+  dispose(): void {
+    disposeModule(this.encoder);
+  }
+}
