@@ -656,7 +656,7 @@ describe('supervised', () => {
         { modalities: ['a', 'b'], samples: labels.map((label) => ({ subject: 's', label })) },
         'cpu',
       );
-    expect(() => build('0', undefined, '1')).toThrow(/needs a label for every pair.*data\.columns\.label/);
+    expect(() => build('0', undefined, '1')).toThrow(/needs a label for every pair.*--column label=/);
     expect(() => build('1', '1')).toThrow(/all pairs have the same label, expected two classes/);
     expect(
       freed(build('c', 'a', 'b'))
