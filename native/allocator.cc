@@ -1,5 +1,5 @@
 // Memory of large CPU tensors. What a training step frees the next one needs again in the same sizes, so blocks are kept,
-// by size, and on huge pages. The C library's heap would not do: it places small, longer-lived blocks between large ones, and
+// by size, the larger ones on huge pages. The C library's heap would not do: it places small, longer-lived blocks between large ones, and
 // its aligned allocation does not take a hole of exactly the size asked for, so three live tensors of 10 MB took 1.3 GB after
 // 60 rounds.
 #include "addon.h"
@@ -24,8 +24,10 @@ namespace anatomy {
 namespace {
 
 constexpr size_t hugePage = size_t{2} << 20;
-// Smaller ones are left to the C library: a page each would be wasted on them.
+// Smaller ones are left to the C library.
 constexpr size_t smallest = size_t{1} << 20;
+// From here on huge pages waste no more than the size classes do.
+constexpr size_t smallestHuge = size_t{16} << 20;
 // Idle blocks are kept as long as all blocks together stay below this share of the most that was ever in use, plus this.
 constexpr double slack = 1.5;
 constexpr size_t allowance = size_t{256} << 20;
@@ -38,21 +40,23 @@ class BlockCache : public c10::Allocator {
   c10::DataPtr allocate(size_t bytes) const { return const_cast<BlockCache*>(this)->allocate(bytes); }
   c10::DataPtr allocate(size_t bytes) {
     if (bytes < smallest) return small_->allocate(bytes);
+    TORCH_CHECK(bytes <= PTRDIFF_MAX, "not enough memory: tried to allocate ", bytes, " bytes");
     void* block = take(bytes);
     return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
   }
 
+  // Small tensors carry the C library's deleter; `release` hands their blocks, too, to where they came from.
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, std::size_t bytes) const { std::memcpy(to, from, bytes); }
 
   static BlockCache* instance;
 
  private:
-  // Eight sizes to each doubling, so that at most an eighth is wasted, and that untouched.
+  // Eight sizes to each doubling: at most an eighth is wasted.
   static size_t sizeClass(size_t bytes) {
-    size_t power = hugePage;
+    size_t power = smallest;
     while (power * 2 <= bytes) power *= 2;
-    const size_t grain = std::max(hugePage, power / 8);
+    const size_t grain = power / 8;
     return (bytes + grain - 1) / grain * grain;
   }
 
@@ -76,21 +80,29 @@ class BlockCache : public c10::Allocator {
   void* map(size_t size) {
     const auto limit = static_cast<size_t>(slack * static_cast<double>(std::max(mostUsed_, usedBytes_ + size))) + allowance;
     while (!idle_.empty() && usedBytes_ + idleBytes_ + size > limit) unmapLargest();
-    // A page more than needed, to begin at the start of a huge one.
-    void* mapped = ::mmap(nullptr, size + hugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapped == MAP_FAILED && !idle_.empty()) {
+    char* block = mapPages(size);
+    if (block == nullptr && !idle_.empty()) {
       while (!idle_.empty()) unmapLargest();
-      mapped = ::mmap(nullptr, size + hugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      block = mapPages(size);
     }
-    TORCH_CHECK(mapped != MAP_FAILED, "not enough memory: tried to allocate ", size, " bytes");
+    TORCH_CHECK(block != nullptr, "not enough memory: tried to allocate ", size, " bytes");
+    sizes_.emplace(block, size);
+    return block;
+  }
+
+  // Null where the system has none left.
+  static char* mapPages(size_t size) {
+    // A huge page more than needed, to begin at the start of one.
+    const size_t spare = size >= smallestHuge ? hugePage : 0;
+    void* mapped = ::mmap(nullptr, size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return nullptr;
     auto* start = static_cast<char*>(mapped);
-    const size_t past = reinterpret_cast<uintptr_t>(start) % hugePage;
-    char* block = past == 0 ? start : start + (hugePage - past);
+    if (spare == 0) return start;
+    char* block = start + (hugePage - reinterpret_cast<uintptr_t>(start) % hugePage) % hugePage;
     if (block > start) ::munmap(start, static_cast<size_t>(block - start));
-    char* end = start + size + hugePage;
+    char* end = start + size + spare;
     if (end > block + size) ::munmap(block + size, static_cast<size_t>(end - (block + size)));
     ::madvise(block, size, MADV_HUGEPAGE);
-    sizes_.emplace(block, size);
     return block;
   }
 

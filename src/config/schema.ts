@@ -95,7 +95,7 @@ const training = z
       .union([z.int().min(1), z.literal('auto')], expected('a number of pairs or auto'))
       .nullable()
       .describe(
-        'Pairs in one forward pass; the loss is still over batchSize. Batch norm sees one micro-batch at a time. auto: as many as memory holds; null: all.',
+        'Pairs in one forward pass; the loss is still over batchSize. Batch norm sees one micro-batch at a time. auto: as many as half of the memory holds, on a GPU at most 32; null: all.',
       ),
     dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
     learningRate: z.number().positive(),

@@ -14,6 +14,7 @@ export {
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
 export { denseContrast, denseCorrespondence } from './dense.js';
+export { pairsEqual } from './exclude.js';
 export {
   type BankNceOptions,
   type BankSoftmaxOptions,
@@ -24,4 +25,4 @@ export {
 export { type NtXentOptions, ntXent, ntXentChance } from './ntXent.js';
 export type { PatchOptions } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
-export { checkRelation, type RelationOptions } from './relations.js';
+export { checkPatchCount, checkRelation, type RelationOptions } from './relations.js';

@@ -105,16 +105,34 @@ export function relationLoss(
     );
   }
   const element = sA.dtype === 'f64' || relation === 'cka' ? 8 : 4;
-  const bytesPerPair = matrices[relation] * patches ** 2 * element;
-  if (bytesPerPair > limit) {
-    const fix = hasGramForm(options)
-      ? 'use form gram, which needs no such matrix'
-      : 'use a coarser grid, or relation correlation with distance mse or relation cka, which need no such matrix';
-    throw new TensorError(
-      `consistencyLoss: relation ${relation} of map ${layer} compares ${patches}×${patches} patches, which takes ${(bytesPerPair / 2 ** 30).toFixed(1)} GiB for each pair, more than the limit of ${limit / 2 ** 30} GiB; ${fix}`,
-    );
-  }
+  const bytesPerPair = checkedBytes(patches, options, { layer, element });
   return meanOverPairs(sA, sB, bytesPerPair, (a, b) => directLoss(a, b, options));
+}
+
+/** What the P×P matrices of a pair take. @throws TensorError when that is more than the limit */
+function checkedBytes(
+  patches: number,
+  options: RelationOptions,
+  { layer, element }: { layer: number; element: number },
+): number {
+  const { relation = 'correlation' } = options;
+  const bytes = matrices[relation] * patches ** 2 * element;
+  if (bytes <= limit) return bytes;
+  const fix = hasGramForm(options)
+    ? 'use form gram, which needs no such matrix'
+    : 'use a coarser grid, or relation correlation with distance mse or relation cka, which need no such matrix';
+  throw new TensorError(
+    `consistencyLoss: relation ${relation} of map ${layer} compares ${patches}×${patches} patches, which takes ${(bytes / 2 ** 30).toFixed(1)} GiB for each pair, more than the limit of ${limit / 2 ** 30} GiB; ${fix}`,
+  );
+}
+
+/**
+ * To be asked before anything is computed.
+ * @param layer what messages call the map
+ * @throws TensorError where a grid of so many patches would take more than 4 GiB for each pair, in f32
+ */
+export function checkPatchCount(patches: number, layer: number, options: RelationOptions): void {
+  if (!hasGramForm(options)) checkedBytes(patches, options, { layer, element: 4 });
 }
 
 /**

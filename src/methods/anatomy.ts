@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import {
   type ConsistencyOptions,
+  checkPatchCount,
   checkRelation,
   consistencyLoss,
   globalContrastiveLoss,
   type PairEmbeddings,
+  type RelationOptions,
   stackedConsistencyLoss,
 } from '../losses/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
@@ -92,12 +94,8 @@ export const anatomy = defineMethod({
     mask: 'none',
   },
   check: (options, run) => {
+    checkRelationSettings(options);
     checkGrids(options, run);
-    try {
-      checkRelation(consistencyOptions(options));
-    } catch (error) {
-      throw new UsageError((error as Error).message.replace('consistencyLoss: ', 'method: '));
-    }
   },
   create: (options, context) => new Anatomy(options, context),
 });
@@ -120,6 +118,20 @@ function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void
       );
     }
   });
+}
+
+/** @throws UsageError when they do not go together, or would take too much memory */
+function checkRelationSettings(options: AnatomyOptions): void {
+  const grids = gridsOf(options.patches, options.maps.length);
+  try {
+    checkRelation(consistencyOptions(options));
+    options.maps.forEach((map, i) => {
+      const [rows, columns] = grids[i] ?? [0, 0];
+      checkPatchCount(rows * columns, map, options as RelationOptions);
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message.replace('consistencyLoss: ', 'settings under method: '));
+  }
 }
 
 type Grid = readonly [number, number];

@@ -1,9 +1,8 @@
 /** A memory bank with the loss against it, its false negatives and, for NCE, its normaliser: what InstDis and CMC share. */
 import { z } from 'zod';
 import { drawNegatives, MemoryBank } from '../banks/index.js';
-import { bankNce, bankSoftmax, estimateNormalizer } from '../losses/index.js';
+import { bankNce, bankSoftmax, estimateNormalizer, pairsEqual } from '../losses/index.js';
 import { type Device, noGrad, ops, type Tensor, tensor } from '../tensor/index.js';
-import { sameNumber } from './falseNegatives.js';
 
 /** Settings of a method with banks. */
 export const bankSettings = {
@@ -12,7 +11,8 @@ export const bankSettings = {
     .describe('Over the whole bank, or against drawn rows of it; auto: softmax below 50,000 rows.'),
   negatives: z.int().min(1).describe('Rows that nce draws for each image, as far as there are as many.'),
   bankMomentum: z.number().min(0).lt(1).describe('Share of the old row when an image is seen again.'),
-  tau: z.number().positive().describe('Temperature τ.'),
+  // Far below, exp(1/τ) of the normaliser overflows.
+  tau: z.number().min(0.01).describe('Temperature τ.'),
 };
 
 /** lemniscate.pytorch and CMC alike. */
@@ -64,7 +64,7 @@ export class BankContrast {
     const index = tensor([...rows], [rows.length], { dtype: 'i64', device });
     const own = this.#numbers && ops.indexSelect(this.#numbers, 0, index);
     if (this.#normalizer === undefined) {
-      const exclude = own && sameNumber(own, this.#numbers!);
+      const exclude = own && pairsEqual(own, this.#numbers!);
       return { loss: bankSoftmax(f, bank, index, { tau, exclude }) };
     }
     const count = this.#drawn;

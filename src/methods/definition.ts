@@ -22,8 +22,8 @@ export interface MethodContext extends ViewOptions {
 export interface RunFacts {
   /** Side of the images. */
   readonly size: number;
-  /** Whether the encoder starts from given weights. */
-  readonly pretrained: boolean;
+  /** Whether the encoder starts from weights of a file. */
+  readonly givenWeights: boolean;
 }
 
 export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {

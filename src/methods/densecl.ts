@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { KeyQueue, momentumUpdate } from '../banks/index.js';
-import { denseContrast, denseCorrespondence, queueContrast } from '../losses/index.js';
+import { denseContrast, denseCorrespondence, pairsEqual, queueContrast } from '../losses/index.js';
 import {
   disposeModule,
   type Encoder,
@@ -18,9 +18,9 @@ import {
 } from '../nn/index.js';
 import { noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
-import { memoryMask, sameNumber } from './falseNegatives.js';
+import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Views } from './method.js';
-import { makeViews } from './views.js';
+import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
   name: z.literal('densecl'),
@@ -83,14 +83,18 @@ class DenseHead implements Module {
   }
 }
 
-/** What one of the two networks makes of all images. */
-interface Looked {
+/** What is compared of all images. */
+interface Compared {
   /** [2B, d] */
   readonly embedding: Tensor;
   /** Last map, [2B, C, P]. */
   readonly patches: Tensor;
   /** [2B, d, P] */
   readonly dense: Tensor;
+}
+
+/** What one of the two networks makes of them. */
+interface Looked extends Compared {
   readonly map: Tensor;
 }
 
@@ -155,20 +159,9 @@ class DenseCl implements Method {
     const count = pairs.ids.length;
     const queries = look(this.#query, images, record);
     const keys = noGrad(() => look(this.#key, images, record));
-    // A's queries meet B's keys, and the other way round.
-    const swap = (x: Tensor): Tensor => ops.roll(x, [count], [0]);
-    const { key, dense } = this.#contrast(
-      queries,
-      {
-        embedding: swap(keys.embedding),
-        patches: swap(keys.patches),
-        dense: swap(keys.dense),
-        map: keys.map,
-      },
-      pairs,
-    );
+    const { key, dense } = this.#contrast(queries, swapped(keys, count), pairs);
     const pooled = keys.dense.mean([2]);
-    const part = (x: Tensor, m: number): Tensor => x.narrow(0, m * count, count).detach();
+    const part = (x: Tensor, m: number): Tensor => viewPart(x, m, count).detach();
     return {
       embeddings: {},
       perPair: {
@@ -185,7 +178,7 @@ class DenseCl implements Method {
     };
   }
 
-  #contrast(queries: Looked, keys: Looked, pairs: Pairs): { key: Tensor; dense: Tensor } {
+  #contrast(queries: Compared, keys: Compared, pairs: Pairs): { key: Tensor; dense: Tensor } {
     const { tau, correspondence } = this.#options;
     const exclude = this.#excluded(pairs);
     const match =
@@ -210,7 +203,7 @@ class DenseCl implements Method {
     );
     // A queue's first keys are noise of no sample, tagged −1.
     const theirs = ops.indexSelect(this.#numbers, 0, ops.clampMin(tags, 0));
-    return ops.logicalAnd(sameNumber(own, theirs), ops.geScalar(tags, 0));
+    return ops.logicalAnd(pairsEqual(own, theirs), ops.geScalar(tags, 0));
   }
 
   /** The queues' chance level: all keys and the positive equally likely. */
@@ -255,6 +248,12 @@ function look(
   const map = maps.at(-1)!;
   const patches = ops.flatten(map, 2, 3);
   return { embedding, patches, dense: head.forward(patches), map };
+}
+
+/** A's queries meet B's keys, and the other way round. */
+function swapped({ embedding, patches, dense }: Compared, pairs: number): Compared {
+  const swap = (x: Tensor): Tensor => ops.roll(x, [pairs], [0]);
+  return { embedding: swap(embedding), patches: swap(patches), dense: swap(dense) };
 }
 
 /** Each position corresponds to itself, i64 [B, P]. */

@@ -1,6 +1,7 @@
 /** Two slices of one patient are no negatives of each other: masks for the contrastive losses. */
 import { z } from 'zod';
-import { type Device, ops, type Tensor, tensor } from '../tensor/index.js';
+import { pairsEqual } from '../losses/index.js';
+import { type Device, type Tensor, tensor } from '../tensor/index.js';
 
 /** Where all candidates are of the batch, in which no sample stands twice. */
 export const subjectMask = z
@@ -11,16 +12,6 @@ export const subjectMask = z
 export const memoryMask = z
   .enum(['none', 'sample', 'subject'])
   .describe('Which other entries are no negatives: none, those of the same pair, or of the same subject.');
-
-/**
- * Which candidates have the anchor's number.
- * @param anchors i64 [N]
- * @param candidates i64 [M]
- * @returns bool [N, M]
- */
-export function sameNumber(anchors: Tensor, candidates: Tensor): Tensor {
-  return ops.eqTensor(ops.unsqueeze(anchors, 1), ops.unsqueeze(candidates, 0));
-}
 
 /** The mask of a batch against itself, bool [B, B], or undefined where nothing is masked. */
 export function batchMask(
@@ -35,5 +26,5 @@ export function batchMask(
     [rows.length],
     { dtype: 'i64', device },
   );
-  return sameNumber(own, own);
+  return pairsEqual(own, own);
 }

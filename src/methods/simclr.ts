@@ -3,7 +3,7 @@
  * NT-Xent over all 2N. It keeps our encoder and head: what differs is the loss and the augmentation.
  */
 import { z } from 'zod';
-import { ntXent } from '../losses/index.js';
+import { ntXent, ntXentChance } from '../losses/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
@@ -71,6 +71,6 @@ class SimClr extends SharedEncoder implements Method {
 
   /** All 2N − 1 (4N − 1) others equally likely. */
   chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
-    return { contrast: Math.log(this.#options.views * pairs - 1) };
+    return { contrast: ntXentChance(this.#options.views, pairs) };
   }
 }

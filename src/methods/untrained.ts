@@ -12,6 +12,12 @@ export const random = defineMethod({
   summary: 'random weights with calibrated batch norm: the row "w/o pretrain"',
   schema: z.strictObject({ name: z.literal('random') }),
   defaults: { name: 'random' },
+  check: (_, { givenWeights }) => {
+    if (!givenWeights) return;
+    throw new UsageError(
+      'method random starts from the seed, and model.initFrom names weights; leave out --init-from, or use --method imagenet for weights as they are',
+    );
+  },
   create: (_, context) => untrained('random', context),
 });
 
@@ -21,8 +27,8 @@ export const imagenet = defineMethod({
   schema: z.strictObject({ name: z.literal('imagenet') }),
   defaults: { name: 'imagenet' },
   elsewhere: { data: { normalize: 'imagenet' } },
-  check: (_, { pretrained }) => {
-    if (pretrained) return;
+  check: (_, { givenWeights }) => {
+    if (givenWeights) return;
     throw new UsageError(
       'method imagenet needs weights; give a safetensors file with torchvision’s names by --init-from, and the model.backbone and model.width it was made for',
     );

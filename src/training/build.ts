@@ -72,7 +72,7 @@ function numbered(names: readonly string[]): number[] {
 
 /** To be asked before anything is decoded. @throws UsageError when the method's settings do not fit the rest */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
-  methodNamed(method.name)!.check?.(method, { size: data.size, pretrained: model.initFrom !== null });
+  methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
 }
 
 /** @throws UsageError unless there are exactly two modalities */

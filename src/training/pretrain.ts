@@ -218,7 +218,7 @@ export function warnOfCollapse(
     if (looks < 2) collapsed.set(name, value < COLLAPSE ? looks + 1 : 0);
     if (looks !== 1 || value >= COLLAPSE) continue;
     console.warn(
-      `the embeddings of ${name.split('/')[1]} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
+      `the embeddings of ${name.slice('featureDeviation/'.length)} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
     );
   }
 }

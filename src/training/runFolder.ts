@@ -37,9 +37,9 @@ export function runPaths(root: string): RunPaths {
   };
 }
 
-/** Final weights of a further modality that has an encoder of its own. */
+/** Final weights of a further modality that has an encoder of its own. Names of modalities may hold what files' may not. */
 export function encoderPath(root: string, modality: string): string {
-  return join(root, `encoder-${modality}.safetensors`);
+  return join(root, `encoder-${encodeURIComponent(modality)}.safetensors`);
 }
 
 export type RunState = 'new' | 'unfinished' | 'finished';

@@ -85,7 +85,7 @@ function inOnePass(options: StepOptions): Pass {
 function inChunks(options: StepOptions, size: number): Pass {
   const { method, batch, scaler, inspect = false } = options;
   const pairs = batch.ids.length;
-  const chunks = Array.from({ length: Math.ceil(pairs / size) }, (_, i) => part(batch, i * size, size));
+  const chunks = evenly(batch, Math.ceil(pairs / size));
   const cached: Cached = method.comparesBatch
     ? cacheGradients(options, chunks)
     : { loss: 0, terms: {}, gradients: [] };
@@ -162,8 +162,10 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
     const gradients = pulls(compared, 'batch').map(({ name, value }) => {
       for (const [, leaf] of leaves) leaf.grad = null;
       value.backward(null, { retainGraph: true });
-      const of = chunks.map((chunk, i) => {
-        const start = i * chunks[0]!.ids.length;
+      let end = 0;
+      const of = chunks.map((chunk) => {
+        const start = end;
+        end += chunk.ids.length;
         const slices = leaves.flatMap(([leafName, leaf]) => {
           const { grad } = leaf;
           return grad === null ? [] : [[leafName, grad.narrow(0, start, chunk.ids.length)] as const];
@@ -186,8 +188,19 @@ function alongGradient(
   return sumOf(Object.entries(gradient).map(([name, g]) => embeddings[name]!.mul(g).sum()));
 }
 
-function part(batch: Batch, start: number, size: number): Batch {
-  const length = Math.min(size, batch.ids.length - start);
+/** Micro-batches that differ by one pair at most: a short one would weigh as much in batch norm's running statistics. */
+function evenly(batch: Batch, count: number): Batch[] {
+  const pairs = batch.ids.length;
+  const longer = pairs % count;
+  let start = 0;
+  return Array.from({ length: count }, (_, i) => {
+    const length = Math.floor(pairs / count) + (i < longer ? 1 : 0);
+    start += length;
+    return part(batch, start - length, length);
+  });
+}
+
+function part(batch: Batch, start: number, length: number): Batch {
   const images = Object.entries(batch.images).map(([modality, all]) => {
     return [modality, all.narrow(0, start, length)] as const;
   });

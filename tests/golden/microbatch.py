@@ -39,7 +39,7 @@ def run(size):
     layers, head, named = network()
     a, b = values([PAIRS, 3, 6, 6], 1, 0.0, 1.0), values([PAIRS, 3, 6, 6], 2, 0.0, 1.0)
     embeddings, per_pair = [], 0
-    for chunk_a, chunk_b in zip(a.split(size), b.split(size)):
+    for chunk_a, chunk_b in zip(*(x.tensor_split(-(-len(x) // size)) for x in (a, b))):
         count = len(chunk_a)
         features = layers(torch.cat([chunk_a, chunk_b])).mean(dim=2)
         per_pair = per_pair + (features[:count] - features[count:]).pow(2).mean() * count / PAIRS

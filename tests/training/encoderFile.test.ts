@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../src/config/index.js';
 import { UsageError } from '../../src/errors.js';
 import { exportEncoder, importEncoder } from '../../src/export/encoder.js';
 import { readSafetensors, writeSafetensors } from '../../src/export/safetensors.js';
@@ -191,6 +192,33 @@ describe('what does not fit the data', () => {
     expect(at('method.maps=[1,4]', 'method.patches=[[8,8],[2,2]]')).not.toThrow();
     // The size named is the smallest: it works, and 32 less does not.
     expect(at('data.size=64', 'method.maps=[4]', 'method.patches=[4,4]')).not.toThrow();
+  });
+
+  test('relations are checked before anything is decoded', () => {
+    const at =
+      (...set: string[]) =>
+      () =>
+        checkMethod(tinyConfig(...set));
+    expect(at('method.relation=kl', 'method.distance=frobenius')).toThrow(
+      /^settings under method: distance frobenius goes with relation correlation or normed, not with kl/,
+    );
+    expect(at('method.relation=cka', 'method.relationTau=0.1')).toThrow(/relation cka has no temperature/);
+    // The map by its own number, not by its place in method.maps.
+    const fine = ['data.size=192', 'method.maps=[1]', 'method.patches=[96,96]'];
+    expect(at(...fine, 'method.relation=kl')).toThrow(
+      /of map 1 compares 9216×9216 patches.*5\.4 GiB.*coarser/,
+    );
+    expect(at(...fine)).not.toThrow();
+    expect(at(...fine, 'method.relation=cka')).not.toThrow();
+  });
+
+  test('random starts from the seed, imagenet from a file', () => {
+    const check = (method: string, initFrom: string | null) => () =>
+      checkMethod(resolveConfig({ set: [`method=${method}`, `model.initFrom=${initFrom}`] }));
+    expect(check('random', 'weights.safetensors')).toThrow(/leave out --init-from, or use --method imagenet/);
+    expect(check('random', null)).not.toThrow();
+    expect(check('imagenet', null)).toThrow(/needs weights; give a safetensors file/);
+    expect(check('imagenet', 'weights.safetensors')).not.toThrow();
   });
 
   test('the method needs two modalities', () => {

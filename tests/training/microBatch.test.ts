@@ -107,7 +107,7 @@ describe('without batch norm a step in micro-batches is the whole step', () => {
     expect(more.state).toEqual(exact.state);
   });
 
-  test('L_C’s chance level is that of the micro-batches with more than one pair', () => {
+  test('L_C’s chance level is the mean over the micro-batches, and left out where each is one pair', () => {
     const config = methodConfig(
       'method=anatomy',
       'method.maps=[2]',
@@ -116,10 +116,14 @@ describe('without batch norm a step in micro-batches is the whole step', () => {
     );
     const found = stepped(config, 3, { inspect: true }).inspection['chance/consistency']!;
     const method = tinyMethod(config);
-    const parts = [ROWS.slice(0, 3), ROWS.slice(3, 6)].map((rows) =>
-      tidy(() => method.chance(method.forward(method.views(batchOf(rows))), 7).consistency!),
+    // Seven pairs in three parts that are as even as can be.
+    const expected = [ROWS.slice(0, 3), ROWS.slice(3, 5), ROWS.slice(5, 7)].map((rows) =>
+      tidy(
+        () => (method.chance(method.forward(method.views(batchOf(rows))), 7).consistency! * rows.length) / 7,
+      ),
     );
-    expect(found).toBeCloseTo((parts[0]! + parts[1]!) / 2, 8);
+    expect(found).toBeCloseTo(expected[0]! + expected[1]! + expected[2]!, 8);
+    expect(stepped(config, 1, { inspect: true }).inspection).not.toHaveProperty(['chance/consistency']);
   });
 });
 
@@ -316,7 +320,7 @@ describe('how many pairs a micro-batch has', () => {
   const common = { batchSize: 128, backbone, size: 64, views: 4, precision: 'fp32', device: 'cpu' } as const;
   const perPair = 4 * backbone.savedBytes(64, 4);
   const auto = (fit: number, more = {}) =>
-    resolveMicroBatch({ ...common, asked: 'auto', available: 2 * fit * perPair, ...more });
+    resolveMicroBatch({ ...common, asked: 'auto', memory: 2 * fit * perPair, ...more });
 
   test('null: all; a number: that many, at most all', () => {
     expect(resolveMicroBatch({ ...common, asked: null })).toBe(128);
