@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { type Config, configDifferences } from '../config/index.js';
+import { type Config, configDifferences, readConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Encoder, loadState, stateDict } from '../nn/index.js';
@@ -68,7 +68,9 @@ function encoderOf(root: string, onWarning: (message: string) => void): RunEncod
 
 /** Folds pretrained by other recipes would be judged as one. */
 function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
-  const differences = configDifferences(first.config, other.config).filter(
+  // As they are stored: a path is told from its own run's folder, so what one fold calls its data the other calls so too.
+  const [before, after] = [first, other].map(({ root }) => readConfig(runPaths(root).config));
+  const differences = configDifferences(before!, after!).filter(
     (difference) => !difference.startsWith('data.fold:'),
   );
   if (differences.length === 0) return;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatConfig } from '../../src/config/index.js';
 import { evaluate } from '../../src/evaluation/evaluate.js';
 import { loadWeights, openRun, untrainedEncoder } from '../../src/evaluation/runEncoders.js';
 import { readState } from '../../src/export/stateFile.js';
@@ -121,4 +122,20 @@ test('one encoder serves both; momentum encoder and queues of the checkpoint are
   for (const one of [root, unfinished('shared')]) {
     for (const modality of ['a', 'b']) expect(loaded(one, modality)).toEqual(weights);
   }
+});
+
+test('folds that name their data by its last part alone, as of another project, are one run', () => {
+  const root = at('elsewhere');
+  const write = (fold: number, ...set: string[]) => {
+    const paths = runPaths(join(root, `fold-${fold}`));
+    mkdirSync(paths.root, { recursive: true });
+    const config = methodConfig('data.path=manifest.csv', `data.fold=${fold}`, ...set);
+    writeFileSync(paths.config, formatConfig(config));
+    writeFileSync(paths.encoder, '');
+  };
+  write(0);
+  write(1);
+  expect(openRun(root, () => {}).encoders.map(({ fold }) => fold)).toEqual([0, 1]);
+  write(1, 'seed=9');
+  expect(() => openRun(root, () => {})).toThrow(/pretrained with other settings.*\n {2}seed: 0 → 9$/s);
 });
