@@ -23,16 +23,7 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
     const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
     notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
   }
-  const { seenTestSamples, testSamples } = exposure;
-  if (exposure.kind === 'transductive') {
-    notes.push(
-      `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
-    );
-  } else if (exposure.kind === 'unknown') {
-    notes.push(
-      'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
-    );
-  }
+  notes.push(...exposureNotes(run, exposure));
   if (plan.rounds.length < plan.k) {
     const judged = plan.rounds.map(({ fold }) => fold).join(', ');
     notes.push(
@@ -51,4 +42,28 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
   }
   if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
   return notes;
+}
+
+function exposureNotes({ encoders }: JudgedRun, { kind, seenTestSamples, testSamples }: Exposure): string[] {
+  const { model } = encoders[0]!.config;
+  switch (kind) {
+    case 'transductive':
+      return [
+        `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
+      ];
+    case 'unknown':
+      return [
+        'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
+      ];
+    case 'untrained': {
+      if (model.initFrom !== null)
+        return ['Weights from elsewhere: what images they have seen is not known.'];
+      if (model.backbone !== 'vgg16_bn') return ['Not pretrained: random weights.'];
+      const on =
+        seenTestSamples === 0 ? 'the run’s images' : `${seenTestSamples} of the ${testSamples} test samples`;
+      return [`Not pretrained: random weights, batch norm calibrated on ${on}, without labels.`];
+    }
+    default:
+      return [];
+  }
 }

@@ -95,9 +95,9 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
     row.textContent!.replace(/\s+/g, ' '),
   );
   expect(cells).toHaveLength(4);
-  expect(cells[1]).toContain('Pretrainedpooled mapA + B');
+  expect(cells[1]).toContain('Encoder of the runpooled mapA + B');
   expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
-  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Pretraine', 'Pretraine', 'Untrained', 'Thumbnail']);
+  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Encoder o', 'Encoder o', 'Untrained', 'Thumbnail']);
   expect(differences!.textContent).toContain('+0.150+0.100 to +0.200');
   expect(differences!.textContent).toContain('0.070');
   expect(patients!.querySelector('caption')!.textContent).toContain('12 subjects');
@@ -106,6 +106,17 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   expect(summary[1]).toContain('higher than that of the same encoder untrained');
   expect(summary[2]).toContain('not shown to differ from that of a 12×12 thumbnail');
   expect(summary[2]).toContain('anything useful for this task is not shown');
+});
+
+test('weights that were not pretrained here are not said to have been', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });
+  const { document, summary } = await reportOf(run);
+  expect(document.querySelector('.tag')!.textContent).toBe('untrained');
+  expect(document.querySelector('#probe-logreg-title ~ p')!.textContent).toContain(
+    'Untrained: The encoder was not pretrained here',
+  );
+  expect(summary[0]).toMatch(/^AUC of the run’s encoder .*, untrained\.$/);
 });
 
 test('an unfinished run without evaluation says so; a failed one says why', async () => {
