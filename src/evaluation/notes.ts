@@ -1,4 +1,5 @@
 import type { Dataset } from '../data/sample.js';
+import { methodNamed } from '../methods/index.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { EvaluationRow, Exposure } from './result.js';
 import { metricNames } from './rowMetrics.js';
@@ -24,6 +25,10 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
     notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
   }
   notes.push(...exposureNotes(run, exposure));
+  if (methodNamed(run.encoders[0]!.config.method.name)!.usesLabels) {
+    const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
+    notes.push(`The encoder was pretrained on the labels of ${whose}.`);
+  }
   if (plan.rounds.length < plan.k) {
     const judged = plan.rounds.map(({ fold }) => fold).join(', ');
     notes.push(

@@ -29,6 +29,7 @@ export interface EvaluationResult {
 export interface JudgedRunSummary {
   /** Name of the run's folder, without a path. */
   readonly name: string;
+  readonly method: string;
   readonly recipe: string;
   readonly seed: number;
   readonly size: number;

@@ -90,7 +90,7 @@ ${
 function lead({ runs }: RunFolder): string {
   const [{ provenance, config, steps }] = runs;
   const encoders = runs.length > 1 ? `${runs.length} encoders, one a fold; ` : '';
-  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, recipe ${config.recipe}, ${counted(steps.done)} steps of ${config.training.batchSize} pairs, seed ${config.seed}`;
+  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${counted(steps.done)} steps of ${config.training.batchSize} pairs, seed ${config.seed}`;
 }
 
 function banner({ fold, finished, failure, steps }: RunRecord): Markup | string {

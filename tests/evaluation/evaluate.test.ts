@@ -188,6 +188,20 @@ describe('exposure', () => {
   });
 });
 
+it('names the method, and says where it learned from labels', async () => {
+  const own = await judge({ run: inFolds });
+  expect(formatEvaluation(own)).toContain('; encoder anatomy (recipe paper-us-swe), 32², seed 0; in-fold.');
+  expect(own.notes).toEqual([]);
+  const flags = { 'method.name': 'supervised', 'data.splits': splits, 'data.fold': 'all' };
+  const result = await judge({ run: await train(join(folder, 'supervised'), flags) });
+  expect(result.run).toMatchObject({ method: 'supervised', recipe: 'paper-us-swe' });
+  expect(formatEvaluation(result)).toContain('encoder supervised (recipe paper-us-swe)');
+  expect(result.notes).toEqual(['The encoder was pretrained on the labels of the training folds.']);
+  const other = await tinyPairs(join(folder, 'of another place'), 8);
+  const { notes } = await judge({ run: join(folder, 'supervised'), data: { path: other.manifest } });
+  expect(notes).toEqual(['The encoder was pretrained on the labels of its own data.']);
+});
+
 describe('numbers', () => {
   it('of the thumbnail row equal ridge on 12×12 pixels computed here', async () => {
     const result = await judge({ run: whole, splits });

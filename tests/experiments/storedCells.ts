@@ -112,6 +112,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     settings: {},
     run: {
       name: 'seed-0',
+      method: 'anatomy',
       recipe: 'paper-us-swe',
       seed,
       size: 64,

@@ -52,6 +52,7 @@ test('what comes from files is escaped, in text, attributes and figures', async 
   const { text, document, figures } = await reportOf(run);
   expect(text).not.toMatch(/<script>|<b>CPU|<i>malignant|"><b>run|<b>markup/);
   expect(document.querySelector('h1')!.textContent).toBe('Pretraining report: "><b>run');
+  expect(document.querySelector('.lead')!.textContent).toContain(', anatomy (recipe paper-us-swe), 40 steps');
   expect(document.querySelector('.lead')!.textContent).toContain('<script>alert(1)</script> & "pairs"');
   for (const file of figures.filter((name) => name.endsWith('.svg'))) {
     expect(readFileSync(file, 'utf8')).not.toContain('<b>');
