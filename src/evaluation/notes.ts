@@ -3,7 +3,7 @@ import { methodNamed } from '../methods/index.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { EvaluationRow, Exposure } from './result.js';
 import { metricNames } from './rowMetrics.js';
-import type { JudgedRun } from './runEncoders.js';
+import { type JudgedRun, separateModalities } from './runEncoders.js';
 import type { Task } from './task.js';
 
 export interface Noteworthy {
@@ -28,6 +28,13 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
   if (methodNamed(run.encoders[0]!.config.method.name)!.usesLabels) {
     const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
     notes.push(`The encoder was pretrained on the labels of ${whose}.`);
+  }
+  const { modalities } = dataset;
+  for (const own of separateModalities(run.encoders[0]!)) {
+    if (modalities.includes(own)) continue;
+    notes.push(
+      `The run’s encoder of ${own} has no images here: ${modalities.join(' and ')} went through that of its first modality.`,
+    );
   }
   if (plan.rounds.length < plan.k) {
     const judged = plan.rounds.map(({ fold }) => fold).join(', ');
