@@ -130,6 +130,24 @@ test('an unfinished run without evaluation says so; a failed one says why', asyn
   expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
 });
 
+test('a run that trains nothing has a report without curves, once it is finished', async () => {
+  for (const method of ['random', 'imagenet']) {
+    const run = storeRun(join(folder, method), { method, lines: [] });
+    storeEvaluation(run);
+    const { document, text, figures } = await reportOf(run);
+    expect(document.querySelector('.lead')!.textContent).toContain(`${method} (recipe`);
+    expect(document.querySelector('.lead')!.textContent).toContain(', nothing trained, seed 0');
+    expect(text).toContain('Nothing was trained, so there are no curves.');
+    expect(text).not.toMatch(/Optimiser|Budget|is not finished|NaN/);
+    expect(figures.map((file) => file.slice(file.lastIndexOf('/') + 1))).toEqual([
+      'probe-logreg.svg',
+      'probe-logreg.png',
+    ]);
+  }
+  const going = storeRun(join(folder, 'going'), { method: 'random', lines: [], finished: false });
+  await expect(reportOf(going)).rejects.toThrow(/has no metrics yet .*come to its end/);
+});
+
 test('a run of folds has the curves of each, under names of their own', async () => {
   const root = join(folder, 'folds');
   storeRun(join(root, 'fold-0'));
