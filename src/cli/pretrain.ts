@@ -37,15 +37,22 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       ]);
       const config = resolveConfig(configSources(flags));
       const console = consoleOf(program);
-      const { dryRun, pretrain } = await import('../training/pretrain.js');
+      const [{ dryRun, pretrain }, { methodNamed }] = await Promise.all([
+        import('../training/pretrain.js'),
+        import('../methods/index.js'),
+      ]);
+      const trains = methodNamed(config.method.name)!.trains ?? true;
       if (flags.dryRun) {
         const plan = await dryRun(config, console);
         const { formatDuration } = await import('../log/progress.js');
+        const cost = trains
+          ? `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all`
+          : `${config.method.name} trains nothing`;
         process.stdout.write(
           flags.json
             ? `${JSON.stringify(plan)}\n`
             : `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
-                `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
+                `${cost}; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
         );
         return;
       }
@@ -62,9 +69,9 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       if (flags.json) process.stdout.write(`${JSON.stringify({ run: flags.out, ...outcome })}\n`);
       switch (outcome.kind) {
         case 'finished':
-          console.success(`finished: ${flags.out}`);
+          console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);
           console.info(
-            `next: anatomy evaluate logreg --run ${flags.out} --data ${flags.data ?? '…'}; curves: tensorboard --logdir ${flags.out}`,
+            `next: anatomy evaluate logreg --run ${flags.out} --data ${flags.data ?? '…'}${trains ? `; curves: tensorboard --logdir ${flags.out}` : ''}`,
           );
           return;
         case 'interrupted':

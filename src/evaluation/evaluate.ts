@@ -126,6 +126,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     settings: { ...settingsOf(protocol, probe), thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
     run: {
       name: run.name,
+      method: config.method.name,
       recipe: config.recipe,
       seed: config.seed,
       size: config.data.size,

@@ -4,6 +4,7 @@ import { type ImageCache, openImageCache } from '../data/cache.js';
 import { openDataset } from '../data/dataset.js';
 import type { Dataset, ImageSource } from '../data/sample.js';
 import { AnatomyError } from '../errors.js';
+import { methodNamed } from '../methods/index.js';
 import { cacheSizeOf } from '../training/imageCache.js';
 import { published, readFolds, runPaths } from '../training/runFolder.js';
 import type { FoldPlan } from './outerFolds.js';
@@ -26,9 +27,14 @@ export function untraced({ samples }: Dataset): ImageTrace {
   return { known: false, inRun: samples.map(() => false), keptOut: samples.map(() => undefined) };
 }
 
-/** Whether the encoder was pretrained on an image of the sample. */
-function met({ inRun, keptOut }: ImageTrace, { fold }: RunEncoder, position: number): boolean {
+/** Whether the encoder met an image of the sample in its run. Given weights are taken as they are and meet none. */
+function met({ inRun, keptOut }: ImageTrace, { fold, config }: RunEncoder, position: number): boolean {
+  if (!trained(config) && config.model.initFrom !== null) return false;
   return inRun[position]! && (fold === 'none' || keptOut[position] !== fold);
+}
+
+function trained({ method }: RunEncoder['config']): boolean {
+  return methodNamed(method.name)!.trains ?? true;
 }
 
 /**
@@ -100,7 +106,9 @@ function sourceOf(image: ImageSource): string {
 export function exposureOf({ rounds }: FoldPlan, { positions }: Task, trace: ImageTrace): Exposure {
   const seen = rounds.flatMap(({ test, encoder }) => test.map((i) => met(trace, encoder, positions[i]!)));
   const seenTestSamples = seen.filter(Boolean).length;
-  return { kind: kindOf(trace, positions, seenTestSamples), seenTestSamples, testSamples: seen.length };
+  const { config } = rounds[0]!.encoder;
+  const kind = trained(config) ? kindOf(trace, positions, seenTestSamples) : 'untrained';
+  return { kind, seenTestSamples, testSamples: seen.length };
 }
 
 function kindOf({ known, inRun }: ImageTrace, positions: readonly number[], seen: number): Exposure['kind'] {

@@ -1,8 +1,9 @@
 import type { Dataset } from '../data/sample.js';
+import { methodNamed } from '../methods/index.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { EvaluationRow, Exposure } from './result.js';
 import { metricNames } from './rowMetrics.js';
-import type { JudgedRun } from './runEncoders.js';
+import { type JudgedRun, separateModalities } from './runEncoders.js';
 import type { Task } from './task.js';
 
 export interface Noteworthy {
@@ -23,14 +24,16 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
     const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
     notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
   }
-  const { seenTestSamples, testSamples } = exposure;
-  if (exposure.kind === 'transductive') {
+  notes.push(...exposureNotes(run, exposure));
+  if (methodNamed(run.encoders[0]!.config.method.name)!.usesLabels) {
+    const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
+    notes.push(`The encoder was pretrained on the labels of ${whose}.`);
+  }
+  const { modalities } = dataset;
+  for (const own of separateModalities(run.encoders[0]!)) {
+    if (modalities.includes(own)) continue;
     notes.push(
-      `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
-    );
-  } else if (exposure.kind === 'unknown') {
-    notes.push(
-      'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
+      `The run’s encoder of ${own} has no images here: ${modalities.join(' and ')} went through that of its first modality.`,
     );
   }
   if (plan.rounds.length < plan.k) {
@@ -51,4 +54,28 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
   }
   if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
   return notes;
+}
+
+function exposureNotes({ encoders }: JudgedRun, { kind, seenTestSamples, testSamples }: Exposure): string[] {
+  const { model } = encoders[0]!.config;
+  switch (kind) {
+    case 'transductive':
+      return [
+        `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
+      ];
+    case 'unknown':
+      return [
+        'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
+      ];
+    case 'untrained': {
+      if (model.initFrom !== null)
+        return ['Weights from elsewhere: what images they have seen is not known.'];
+      if (model.backbone !== 'vgg16_bn') return ['Not pretrained: random weights.'];
+      const on =
+        seenTestSamples === 0 ? 'the run’s images' : `${seenTestSamples} of the ${testSamples} test samples`;
+      return [`Not pretrained: random weights, batch norm calibrated on ${on}, without labels.`];
+    }
+    default:
+      return [];
+  }
 }

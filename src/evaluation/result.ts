@@ -29,6 +29,7 @@ export interface EvaluationResult {
 export interface JudgedRunSummary {
   /** Name of the run's folder, without a path. */
   readonly name: string;
+  readonly method: string;
   readonly recipe: string;
   readonly seed: number;
   readonly size: number;
@@ -67,10 +68,11 @@ export interface JudgedFolds {
 /**
  * Whether the encoder met the test images in its pretraining (without their labels): `transductive` when it met any,
  * `in-fold` when it was pretrained on the same data without them, `transfer` on other data, `unknown` when the run's own
- * data is not there to compare.
+ * data is not there to compare. `untrained` when the run has pretrained nothing: its weights are random or came from elsewhere,
+ * and seen are the test images that batch norm was calibrated on.
  */
 export interface Exposure {
-  readonly kind: 'transductive' | 'in-fold' | 'transfer' | 'unknown';
+  readonly kind: 'transductive' | 'in-fold' | 'transfer' | 'unknown' | 'untrained';
   readonly seenTestSamples: number;
   readonly testSamples: number;
 }

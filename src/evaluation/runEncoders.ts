@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import { type Config, configDifferences, readConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
+import { readSafetensors } from '../export/safetensors.js';
 import { type Encoder, loadState, stateDict } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
 import { buildEncoder } from '../training/build.js';
@@ -103,6 +104,15 @@ export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, 
   } finally {
     for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
   }
+}
+
+/** Modalities that have an encoder of their own, beside the first one's. */
+export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
+  const [names, pattern] =
+    checkpoint === undefined
+      ? [readdirSync(root), /^encoder-(.+)\.safetensors$/]
+      : [readSafetensors(checkpoint.file).tensors.keys(), /^model\.encoder\.(.+)\.features\.0\.weight$/];
+  return [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
 }
 
 /** The encoder as it was before pretraining, or would have been without `model.initFrom`: random, from the run's seed. */

@@ -40,7 +40,7 @@ function describeData({ data, folds, run, exposure }: EvaluationResult): string 
   ];
   return (
     `${data.samples} samples of ${data.subjects} subjects (${classes}); ${judged} by subject, ${source}; ` +
-    `encoder ${run.recipe}, ${run.size}², seed ${run.seed}; ${exposure.kind}.`
+    `encoder ${run.method} (recipe ${run.recipe}), ${run.size}², seed ${run.seed}; ${exposure.kind}.`
   );
 }
 

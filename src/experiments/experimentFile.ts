@@ -12,6 +12,8 @@ import {
 import type { DatasetSpec } from '../data/dataset.js';
 import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { UsageError } from '../errors.js';
+import { methodNamed } from '../methods/index.js';
+import { checkMethod } from '../training/build.js';
 import { type PaperNumbers, paperNumbers } from './paperNumbers.js';
 
 const settings = z.record(z.string(), z.unknown());
@@ -130,12 +132,16 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     const where = `${file}, row ${one.name}`;
     const layers = [content.common, methodOf(one), one.config, chosen?.config].map((layer) => layer ?? {});
     for (const layer of layers) refuseOwnSettings(layer, where);
+    const configs = seeds.map((seed) =>
+      resolveConfig({ layers, flags: { ...flagsOf(data), seed }, name: where }),
+    );
+    for (const config of configs) checkRow(one, config, where);
     return {
       name: one.name,
       folder: folderOf(one.name, where),
       fold: one.fold ?? 'none',
       paper: one.paper && paperNumbers(one.paper),
-      configs: seeds.map((seed) => resolveConfig({ layers, flags: { ...flagsOf(data), seed }, name: where })),
+      configs,
     };
   });
   refuseTwins(file, rows);
@@ -200,6 +206,33 @@ function refuseOwnSettings(layer: Tree, where: string): void {
     if (value !== undefined) {
       throw new UsageError(`${where}: ${key} is the experiment’s own; say it under ${own}, not in a config`);
     }
+  }
+}
+
+/** What a row's own cells would find hours later. */
+function checkRow(
+  { method, fold = 'none' }: ExperimentFile['rows'][number],
+  config: Config,
+  where: string,
+): void {
+  const { name } = config.method;
+  if (method !== undefined && method !== name) {
+    throw new UsageError(`${where}: method is ${method}, but its config makes it ${name}; name one of them`);
+  }
+  if (methodNamed(name)!.usesLabels && fold === 'none') {
+    throw new UsageError(
+      `${where}: ${name} learns from the labels, so it cannot be judged on what it has seen; add fold: all`,
+    );
+  }
+  if (config.training.microBatch === 'auto') {
+    throw new UsageError(
+      `${where}: training.microBatch is auto, which each cell would choose anew; give a number of pairs or null`,
+    );
+  }
+  try {
+    checkMethod(config);
+  } catch (error) {
+    throw new UsageError(`${where}: ${(error as Error).message}`);
   }
 }
 

@@ -31,6 +31,7 @@ const EXPOSURES: Readonly<Record<string, string>> = {
   'in-fold': 'each encoder pretrained without the images it is tested on',
   transfer: 'pretrained on other data',
   unknown: 'whether the tested images were seen in pretraining is not known',
+  untrained: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
 };
 
 const MISSING = '—';

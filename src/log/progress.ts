@@ -66,12 +66,13 @@ export class Progress {
     }
   }
 
-  /** Takes the bar away and leaves one line that says how far it came and how long that took. */
+  /** Takes the bar away and leaves one line that says how far it came and how long that took; of no steps it says nothing. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#bar?.stop();
     this.#console.setLiveLine(undefined);
+    if (this.#total === 0) return;
     const took = formatDuration((this.#clock() - this.#startedAt) / 1000);
     this.#console.info([this.#count(), ...describe(this.#fields), `took ${took}`].join(' · '));
   }

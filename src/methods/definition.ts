@@ -37,6 +37,8 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly elsewhere?: Readonly<Record<string, unknown>>;
   /** Whether it learns from the labels: then test samples must not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
+  /** False: its weights are taken as they are, and no image is learned from. */
+  readonly trains?: false;
   /** Asked before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
   check?(options: z.infer<Schema>, run: RunFacts): void;
   /** @throws UsageError when the settings do not fit the data */

@@ -12,6 +12,7 @@ export const random = defineMethod({
   summary: 'random weights with calibrated batch norm: the row "w/o pretrain"',
   schema: z.strictObject({ name: z.literal('random') }),
   defaults: { name: 'random' },
+  trains: false,
   check: (_, { givenWeights }) => {
     if (!givenWeights) return;
     throw new UsageError(
@@ -26,6 +27,7 @@ export const imagenet = defineMethod({
   summary: 'weights given with --init-from, such as torchvision’s of ImageNet, as they are',
   schema: z.strictObject({ name: z.literal('imagenet') }),
   defaults: { name: 'imagenet' },
+  trains: false,
   elsewhere: { data: { normalize: 'imagenet' } },
   check: (_, { givenWeights }) => {
     if (givenWeights) return;

@@ -1,4 +1,5 @@
 /** The figures of a run's `metrics.jsonl`, and how to read each. */
+import type { Config } from '../config/index.js';
 import type { JsonLine } from '../log/jsonLines.js';
 import type { Figure } from './figure.js';
 import { type LineChart, lineChart, type Reference } from './lineChart.js';
@@ -6,6 +7,7 @@ import { brief } from './numbers.js';
 import { type Series, seriesBelow, seriesOf } from './series.js';
 
 export interface CurveContext {
+  readonly method: Config['method'];
   /** α of Eq. 12 and the like, by term: the factor with which it enters the objective. */
   readonly weights: Readonly<Record<string, number>>;
   /** Deviation below which the embeddings count as collapsed. */
@@ -36,22 +38,6 @@ interface TermWords {
 }
 
 const termWords: Readonly<Record<string, TermWords>> = {
-  consistency: {
-    title: 'Anatomical consistency, L_C',
-    unit: 'L_C, squared difference of affinities',
-    reading:
-      'How much the layout of similar patches differs between the two modalities of a pair; 0 is no difference. ' +
-      'The dashed line is the same measure between images of different pairs: only a curve below it says that partners are more alike than strangers.',
-    chance: 'strangers',
-  },
-  global: {
-    title: 'Global contrast, L_Glo',
-    unit: 'L_Glo, nats',
-    reading:
-      'How hard it is to pick a pair’s own partner out of the batch, summed over four comparisons of views. ' +
-      'The dashed line is blind guessing, 4·ln N for N pairs in the batch; lower is better.',
-    chance: 'guessing',
-  },
   instance: {
     title: 'Instance discrimination',
     unit: 'loss, nats',
@@ -87,9 +73,69 @@ const termWords: Readonly<Record<string, TermWords>> = {
   },
 };
 
-function losses(lines: readonly JsonLine[], { weights }: CurveContext): (Figure | undefined)[] {
+type AnatomySettings = Extract<Config['method'], { name: 'anatomy' }>;
+
+/** What L_C measures, by what is compared between the patches. */
+function relationWords({ relation, distance }: AnatomySettings): Pick<TermWords, 'unit' | 'reading'> {
+  const difference = distance === 'mse' ? 'squared difference' : 'Frobenius distance';
+  switch (relation) {
+    case 'correlation':
+      return {
+        unit: `${difference} of affinities`,
+        reading:
+          'How much the layout of similar patches differs between the two modalities of a pair; 0 is no difference.',
+      };
+    case 'normed':
+      return {
+        unit: `${difference} of affinity shares`,
+        reading:
+          'How much it differs between the two modalities of a pair how each patch shares its affinity out among all patches; 0 is no difference.',
+      };
+    case 'kl':
+      return {
+        unit: 'symmetric KL divergence, nats',
+        reading:
+          'How far apart the two modalities of a pair are in how each patch shares its affinity out among all patches; 0 is no difference.',
+      };
+    case 'local-contrast':
+      return {
+        unit: 'InfoNCE of patches, nats',
+        reading:
+          'How hard it is to pick a patch’s counterpart out of all patches of the partner image; blind guessing has ln P for a map of P patches. Lower is better, but it does not reach 0.',
+      };
+    case 'cka':
+      return {
+        unit: '1 − CKA',
+        reading:
+          'How little the layouts of similar patches of the two modalities of a pair have in common, however strong the contrast between patches: 0 is the same layout, 1 nothing in common.',
+      };
+  }
+}
+
+function anatomyWords(method: AnatomySettings): Readonly<Record<string, TermWords>> {
+  const { unit, reading } = relationWords(method);
+  return {
+    consistency: {
+      title: 'Anatomical consistency, L_C',
+      unit: `L_C, ${unit}`,
+      reading: `${reading} The dashed line is the same measure between images of different pairs: only a curve below it says that partners are more alike than strangers.`,
+      chance: 'strangers',
+    },
+    global: {
+      title: 'Global contrast, L_Glo',
+      unit: 'L_Glo, nats',
+      reading:
+        'How hard it is to pick a pair’s own partner out of the batch, summed over four comparisons of views. ' +
+        `The dashed line is blind guessing, 4·${method.positive === 'twice' ? 'ln(N + 1)' : 'ln N'} for N pairs in the batch; lower is better.`,
+      chance: 'guessing',
+    },
+  };
+}
+
+function losses(lines: readonly JsonLine[], { method, weights }: CurveContext): (Figure | undefined)[] {
+  const known = method.name === 'anatomy' ? anatomyWords(method) : termWords;
   return seriesBelow(lines, 'chance').map(({ name: term, points: chance }) => {
-    const words = termWords[term] ?? { title: term, unit: term, reading: '', chance: 'chance' };
+    const words = known[term] ?? { title: term, unit: term, reading: '', chance: 'chance' };
     const weight = weights[term];
     const factor =
       weight === undefined

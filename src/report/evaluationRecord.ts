@@ -39,7 +39,7 @@ const schema = z.object({
   }),
   folds: z.object({ k: z.number(), judged: z.array(z.number()) }),
   exposure: z.object({
-    kind: z.enum(['transductive', 'in-fold', 'transfer', 'unknown']),
+    kind: z.enum(['transductive', 'in-fold', 'transfer', 'unknown', 'untrained']),
     seenTestSamples: z.number(),
     testSamples: z.number(),
   }),

@@ -90,7 +90,11 @@ ${
 function lead({ runs }: RunFolder): string {
   const [{ provenance, config, steps }] = runs;
   const encoders = runs.length > 1 ? `${runs.length} encoders, one a fold; ` : '';
-  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, recipe ${config.recipe}, ${counted(steps.done)} steps of ${config.training.batchSize} pairs, seed ${config.seed}`;
+  const budget =
+    steps.planned === 0
+      ? 'nothing trained'
+      : `${counted(steps.done)} steps of ${config.training.batchSize} pairs`;
+  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${budget}, seed ${config.seed}`;
 }
 
 function banner({ fold, finished, failure, steps }: RunRecord): Markup | string {
@@ -140,11 +144,7 @@ function settings({ runs }: RunFolder): Markup {
   const [{ config, provenance, steps }] = runs;
   const { data, model, method, training } = config;
   const epochs = (steps.done * training.batchSize) / provenance.pairs;
-  const rows: [string, string][] = [
-    ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
-    ['Method and recipe', `${method.name}, ${config.recipe}`],
-    ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
-    ['Objective', objective(method)],
+  const trained: [string, string][] = [
     [
       'Budget',
       `${counted(steps.done)} of ${counted(steps.planned)} steps of ${training.batchSize} pairs, about ${brief(epochs)} epochs`,
@@ -153,10 +153,17 @@ function settings({ runs }: RunFolder): Markup {
       'Optimiser',
       `SGD ${training.learningRate}, momentum ${training.momentum}, weight decay ${training.weightDecay}, ${training.schedule.kind}`,
     ],
+    ['Time in training steps', `about ${runs.map(timeOf).join(', ')}`],
+  ];
+  const rows: [string, string][] = [
+    ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
+    ['Method and recipe', `${method.name}, ${config.recipe}`],
+    ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
+    ['Objective', objective(method)],
+    ...(steps.planned === 0 ? [] : trained),
     ['Seed', String(config.seed)],
     ['Hardware', hardware(provenance)],
     ['Precision', provenance.precision],
-    ['Time in training steps', `about ${runs.map(timeOf).join(', ')}`],
     [
       'Software',
       `${provenance.tool}, LibTorch ${provenance.torch}, Node ${provenance.node}, ${provenance.platform}`,
@@ -204,6 +211,7 @@ function curveSections(
   runs: readonly RunRecord[],
   curves: readonly (readonly Figure[])[],
 ): Markup | readonly Markup[] {
+  if (runs[0]!.steps.planned === 0) return html`<p>Nothing was trained, so there are no curves.</p>`;
   const how = html`<p>Pale lines are the values as logged, strong lines their moving mean; points are looks at some of the pairs now and then. Dashed lines are what to compare with.</p>`;
   if (runs.length === 1) return html`${how}${curveGrid(curves[0]!)}`;
   return [

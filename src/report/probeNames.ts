@@ -8,7 +8,7 @@ const protocols: Readonly<Record<string, string>> = {
 };
 
 const sources: Readonly<Record<EvaluationRow['source'], string>> = {
-  run: 'Pretrained',
+  run: 'Encoder of the run',
   untrained: 'Untrained, calibrated',
   thumbnail: 'Thumbnail ridge, 12×12 pixels',
 };
@@ -34,7 +34,7 @@ export const metricName = (metric: string): string => metrics[metric] ?? metric;
 export const modalitiesName = (modalities: readonly string[]): string =>
   modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join(' + ');
 
-/** `Pretrained, pooled map, A + B` */
+/** `Encoder of the run, pooled map, A + B` */
 export function rowName(record: EvaluationRecord, key: string): string {
   const row = record.rows.find((one) => one.key === key);
   return row === undefined ? key : nameOf(row);
@@ -52,6 +52,8 @@ const exposures: Readonly<Record<EvaluationRecord['exposure']['kind'], string>> 
   transfer: 'The encoder was pretrained on other data.',
   unknown:
     'Whether the encoder was pretrained on the tested images is not known: the data of its run is not there.',
+  untrained:
+    'The encoder was not pretrained here: its weights are random, or came from elsewhere and were taken as they are.',
 };
 
 export const exposureMeaning = (kind: EvaluationRecord['exposure']['kind']): string => exposures[kind];

@@ -108,7 +108,7 @@ export function verdicts(record: EvaluationRecord): Verdict[] {
   if (primary === undefined || found === undefined) return [];
   const percent = percentOf(record);
   const own = {
-    before: `${metricName(metric)} of the pretrained encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
+    before: `${metricName(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
     strong: fixed(found.pooled),
     after: `, ${percent} interval ${interval(found.low, found.high)}, ${record.exposure.kind}.`,
   };

@@ -83,6 +83,7 @@ function checkTarget(out: string): void {
 
 function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
   const figures = curves(lines, {
+    method: config.method,
     weights: weightsOf(config.method),
     collapse: COLLAPSE,
     pairs: config.monitor.pairs,

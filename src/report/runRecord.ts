@@ -6,6 +6,7 @@ import type { Config } from '../config/index.js';
 import { stepsPerEpoch } from '../data/loader.js';
 import { DataError, UsageError } from '../errors.js';
 import { type JsonLine, readJsonLines } from '../log/jsonLines.js';
+import { methodNamed } from '../methods/index.js';
 import { readRunConfig, runPaths } from '../training/runFolder.js';
 
 const provenanceSchema = z.object({
@@ -32,7 +33,7 @@ export interface RunRecord {
   readonly root: string;
   readonly config: Config;
   readonly provenance: z.infer<typeof provenanceSchema>;
-  /** At least one. */
+  /** At least one, but for a method that trains nothing. */
   readonly lines: readonly JsonLine[];
   readonly steps: { readonly done: number; readonly planned: number };
   readonly finished: boolean;
@@ -73,21 +74,21 @@ function readRun(root: string): RunRecord {
   const paths = runPaths(root);
   const config = readRunConfig(root);
   const lines = existsSync(paths.metrics) ? readJsonLines(paths.metrics) : [];
-  const last = lines.at(-1);
-  if (last === undefined) {
+  const finished = existsSync(paths.encoder);
+  const trains = methodNamed(config.method.name)!.trains ?? true;
+  if (lines.length === 0 && (trains || !finished)) {
     throw new DataError(
-      `${root}: has no metrics yet (${basename(paths.metrics)} is ${existsSync(paths.metrics) ? 'empty' : 'missing'}); let anatomy pretrain take its first step`,
+      `${root}: has no metrics yet (${basename(paths.metrics)} is ${existsSync(paths.metrics) ? 'empty' : 'missing'}); let anatomy pretrain ${trains ? 'take its first step' : 'come to its end'}`,
     );
   }
   const provenance = readJson(paths.provenance, provenanceSchema);
   const failure = existsSync(paths.failure) ? readJson(paths.failure, failureSchema) : undefined;
-  const finished = existsSync(paths.encoder);
   return {
     root,
     config,
     provenance,
     lines,
-    steps: { done: last.step, planned: plannedSteps(config, provenance.pairs) },
+    steps: { done: lines.at(-1)?.step ?? 0, planned: trains ? plannedSteps(config, provenance.pairs) : 0 },
     finished,
     // A run that went on and came to its end has left its failure behind.
     failure: finished ? undefined : failure,

@@ -127,8 +127,9 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     if (folds) writeFolds(out, folds, cache.dataHash);
     const batch = Math.min(config.training.batchSize, plan.indices.length);
     const chunks = microBatch < batch ? ` (${microBatch} at a time)` : '';
+    const work = totalSteps === 0 ? 'nothing is trained' : `${totalSteps} steps of ${batch}${chunks}`;
     console.info(
-      `${method.name}: ${plan.indices.length} pairs of ${dataset.name}, ${totalSteps} steps of ${batch}${chunks}, ${precision} on ${device}`,
+      `${method.name}: ${plan.indices.length} pairs of ${dataset.name}, ${work}, ${precision} on ${device}`,
     );
     if (methodNamed(method.name)!.usesLabels && config.data.fold === 'none') {
       console.warn(

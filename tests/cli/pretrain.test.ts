@@ -248,6 +248,20 @@ describe('exit codes and streams', () => {
     expect(existsSync(join(folder, 'dry'))).toBe(false);
   });
 
+  test('a method that trains nothing says so, and of no curves', async () => {
+    const words = [
+      ...['pretrain', '--data', manifest, '--method', 'random'],
+      ...['--set', 'data.size=32', 'model.width=0.25', `data.cacheFolder=${folder}/cache`],
+    ];
+    const dry = await anatomy([...words, '--dry-run']);
+    expect(dry.stdout).toMatch(/\nrandom trains nothing; peak memory /);
+    const { code, stderr } = await anatomy([...words, '--out', 'random']);
+    expect(code).toBe(0);
+    expect(stderr).toContain('finished: random (random trains nothing)');
+    expect(stderr).toMatch(/next: anatomy evaluate logreg --run random --data \S+$/m);
+    expect(stderr).not.toMatch(/tensorboard|took/);
+  });
+
   test('a loss that is not finite is exit 1, told without a stack', async () => {
     const explode = 'training.schedule={kind: multistep, milestones: [4], gamma: 1e20, unit: step}';
     const ended = await anatomy([...pretrain('nan', explode), '--json']);

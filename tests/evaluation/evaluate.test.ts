@@ -51,14 +51,9 @@ function judge(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'run'>)
 }
 
 async function train(out: string, flags: Record<string, unknown>): Promise<string> {
+  const grids = 'method.name' in flags ? [] : ['method.patches=[2,2]', 'method.maps=[1,2,3]'];
   const config = resolveConfig({
-    set: [
-      'data.size=32',
-      'model.width=0.25',
-      'method.patches=[2,2]',
-      'method.maps=[1,2,3]',
-      'training.precision=fp32',
-    ],
+    set: ['data.size=32', 'model.width=0.25', ...grids, 'training.precision=fp32'],
     flags: {
       'data.path': pairs.manifest,
       'data.cacheFolder': join(folder, 'cache'),
@@ -175,6 +170,36 @@ describe('exposure', () => {
     expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24 });
     expect(result.folds.judged).toEqual([0, 1, 2]);
   });
+
+  it('is untrained for weights that are random or given: nothing was pretrained on the test images', async () => {
+    const random = await train(join(folder, 'random'), { 'method.name': 'random' });
+    const calibrated = await judge({ run: random });
+    expect(calibrated.exposure).toEqual({ kind: 'untrained', seenTestSamples: 36, testSamples: 36 });
+    expect(calibrated.notes).toEqual([
+      'Not pretrained: random weights, batch norm calibrated on 36 of the 36 test samples, without labels.',
+    ]);
+    const given = { 'method.name': 'imagenet', 'model.initFrom': join(random, 'encoder.safetensors') };
+    const imagenet = await judge({ run: await train(join(folder, 'imagenet'), given) });
+    expect(imagenet.exposure).toEqual({ kind: 'untrained', seenTestSamples: 0, testSamples: 36 });
+    expect(imagenet.notes).toEqual(['Weights from elsewhere: what images they have seen is not known.']);
+    for (const result of [calibrated, imagenet]) {
+      expect(formatEvaluation(result)).not.toMatch(/transductive|was pretrained/);
+    }
+  });
+});
+
+it('names the method, and says where it learned from labels', async () => {
+  const own = await judge({ run: inFolds });
+  expect(formatEvaluation(own)).toContain('; encoder anatomy (recipe paper-us-swe), 32², seed 0; in-fold.');
+  expect(own.notes).toEqual([]);
+  const flags = { 'method.name': 'supervised', 'data.splits': splits, 'data.fold': 'all' };
+  const result = await judge({ run: await train(join(folder, 'supervised'), flags) });
+  expect(result.run).toMatchObject({ method: 'supervised', recipe: 'paper-us-swe' });
+  expect(formatEvaluation(result)).toContain('encoder supervised (recipe paper-us-swe)');
+  expect(result.notes).toEqual(['The encoder was pretrained on the labels of the training folds.']);
+  const other = await tinyPairs(join(folder, 'of another place'), 8);
+  const { notes } = await judge({ run: join(folder, 'supervised'), data: { path: other.manifest } });
+  expect(notes).toEqual(['The encoder was pretrained on the labels of its own data.']);
 });
 
 describe('numbers', () => {

@@ -89,18 +89,37 @@ describe('two encoders', () => {
     }
   });
 
+  const evaluated = (run: string, columns?: Readonly<Record<string, string | null>>) =>
+    evaluate({
+      protocol: 'knn',
+      k: 3,
+      folds: 2,
+      features: 'pooled',
+      replicates: 20,
+      precision: 'fp32',
+      cacheFolder: at('cache'),
+      run,
+      data: { columns },
+    });
+
+  test('where B’s encoder finds no images it is said that A’s has served all', async () => {
+    const judged = { 'a, b': undefined, a: { b: null }, 'us, swe': { a: null, b: null, us: 'a', swe: 'b' } };
+    for (const run of [at('separate'), unfinished('separate')]) {
+      const said = await Promise.all(Object.values(judged).map((columns) => evaluated(run, columns)));
+      const found = said.map(({ notes }) => notes.filter((note) => note.includes('encoder of b')));
+      expect(found).toEqual([
+        [],
+        ['The run’s encoder of b has no images here: a went through that of its first modality.'],
+        ['The run’s encoder of b has no images here: us and swe went through that of its first modality.'],
+      ]);
+    }
+    const shared = await evaluated(at('shared'), judged.a);
+    expect(shared.notes.join()).not.toContain('first modality');
+  });
+
   test('the table’s rows of B come from B’s encoder', async () => {
     const judge = async (run: string) => {
-      const result = await evaluate({
-        protocol: 'knn',
-        k: 3,
-        folds: 2,
-        features: 'pooled',
-        replicates: 20,
-        precision: 'fp32',
-        cacheFolder: at('cache'),
-        run,
-      });
+      const result = await evaluated(run);
       return (row: string) => result.predictions.probabilities[`run/pooled/${row}`]!;
     };
     const right = await judge(at('separate'));

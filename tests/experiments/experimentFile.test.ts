@@ -18,7 +18,7 @@ const SMOKE = `
 smoke:
   data: { path: 'phantom:breast,pairs=24,seed=0' }
   evaluation: { replicates: 20 }
-  config: { training: { steps: 2 }, data: { size: 32 } }
+  config: { training: { steps: 2 }, data: { size: 32 }, method: { patches: [2, 2] } }
 `;
 
 function stored(text: string): { folder: string; file: string } {
@@ -164,6 +164,24 @@ describe('errors name the file, the row, the key and what was expected', () => {
       'name: ours paper',
       'rows Ours (paper) and ours paper would share the folder ours-paper',
     ],
+    ['method: anatomy', 'method: simclr', 'row L_C alone: unknown key method.alpha'],
+    [
+      'method: anatomy, config: { method: { alpha: 0 } }',
+      'method: simclr, config: { method: cmc }',
+      'row L_C alone: method is simclr, but its config makes it cmc; name one of them',
+    ],
+    [
+      'name: Ours (paper)',
+      'name: Ours (paper), method: supervised',
+      'row Ours (paper): supervised learns from the labels, so it cannot be judged on what it has seen; add fold: all',
+    ],
+    [
+      'steps: 600',
+      'steps: 600, microBatch: auto',
+      'row Ours (paper): training.microBatch is auto, which each cell would choose anew; give a number',
+    ],
+    ['alpha: 0', 'patches: [9, 9]', 'row L_C alone: method.patches is 9×9 on map 3, which is 8×8'],
+    ['method: anatomy, config: { method: { alpha: 0 } }', 'method: imagenet', 'imagenet needs weights'],
     ['name: L_C alone', 'name: 我们', 'the name needs a letter'],
     ['path: pairs.csv', 'path: null', 'names no data; name it with --data'],
     ['path: pairs.csv, ', '', 'data.path is missing'],

@@ -34,7 +34,7 @@ export interface StoredEvaluation {
   /** AUC of pooled A+B; others lie below by formulas that a test can repeat. */
   auc: number;
   untrained?: number;
-  exposure?: 'transductive' | 'in-fold';
+  exposure?: 'transductive' | 'in-fold' | 'untrained';
   steps?: number;
   notes?: string[];
   dataHash?: string;
@@ -112,6 +112,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     settings: {},
     run: {
       name: 'seed-0',
+      method: 'anatomy',
       recipe: 'paper-us-swe',
       seed,
       size: 64,

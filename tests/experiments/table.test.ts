@@ -103,6 +103,14 @@ describe('one seed', () => {
     expect(text).toContain('- Mind. (authors)');
   });
 
+  test('a row that was not pretrained is not said to have been', () => {
+    const root = twoOfThree();
+    storeCells(root, 'authors', { auc: 0.7, exposure: 'untrained' });
+    const text = markdown(root);
+    expect(line(text, 'authors')[1]).toBe('untrained');
+    expect(text).toContain('*untrained* (not pretrained here: ');
+  });
+
   test('notes of all rows stand once; other data is no comparison', () => {
     const root = temporaryFolder('anatomy-table-');
     storeExperiment(root, { smoke: true });

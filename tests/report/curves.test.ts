@@ -1,11 +1,17 @@
 import { parseHTML } from 'linkedom';
 import sharp from 'sharp';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../src/config/index.js';
 import { type CurveContext, curves } from '../../src/report/curves.js';
 import { standaloneSvg, svgToPng } from '../../src/report/figure.js';
 import { loggedLines } from './storedRun.js';
 
-const context: CurveContext = { weights: { consistency: 1, global: 3 }, collapse: 0.01, pairs: 256 };
+const context: CurveContext = {
+  method: resolveConfig({}).method,
+  weights: { consistency: 1, global: 3 },
+  collapse: 0.01,
+  pairs: 256,
+};
 const lines = loggedLines(60);
 const figures = curves(lines, context);
 const figure = (id: string) => figures.find((one) => one.id === id)!;
@@ -102,6 +108,33 @@ test('every figure says in words what it shows, and has axes with names', () => 
     expect(svg).not.toMatch(/NaN|undefined/);
   }
   expect(figure('retrieval').alt).toContain('a→b goes from 0 at step 1 to 98.3 at step 60');
+});
+
+describe('the words for a loss are those of its settings', () => {
+  const reading = (id: string, ...set: string[]) => {
+    const { method } = resolveConfig({ set });
+    const { svg, reading } = curves(lines, { ...context, method }).find((one) => one.id === id)!;
+    return `${parse(svg).querySelector('svg')!.textContent} ${reading}`;
+  };
+
+  test.each([
+    ['correlation', 'L_C, squared difference of affinities', '0 is no difference'],
+    ['normed', 'L_C, squared difference of affinity shares', '0 is no difference'],
+    ['kl', 'L_C, symmetric KL divergence, nats', '0 is no difference'],
+    ['local-contrast', 'L_C, InfoNCE of patches, nats', 'it does not reach 0'],
+    ['cka', 'L_C, 1 − CKA', '0 is the same layout, 1 nothing in common'],
+  ])('L_C of relation %s', (relation, unit, zero) => {
+    const words = reading('loss-consistency', `method.relation=${relation}`);
+    expect(words).toContain(unit);
+    expect(words).toContain(zero);
+  });
+
+  test('L_C as a Frobenius distance; guessing of L_Glo with the positive once and twice', () => {
+    const frobenius = reading('loss-consistency', 'method.distance=frobenius');
+    expect(frobenius).toContain('L_C, Frobenius distance of affinities');
+    expect(reading('loss-global', 'method.positive=once')).toContain('4·ln N for');
+    expect(reading('loss-global', 'method.positive=twice')).toContain('4·ln(N + 1) for');
+  });
 });
 
 test('a run of one step has figures too, and without labels there is no kNN', () => {

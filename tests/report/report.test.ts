@@ -52,6 +52,7 @@ test('what comes from files is escaped, in text, attributes and figures', async 
   const { text, document, figures } = await reportOf(run);
   expect(text).not.toMatch(/<script>|<b>CPU|<i>malignant|"><b>run|<b>markup/);
   expect(document.querySelector('h1')!.textContent).toBe('Pretraining report: "><b>run');
+  expect(document.querySelector('.lead')!.textContent).toContain(', anatomy (recipe paper-us-swe), 40 steps');
   expect(document.querySelector('.lead')!.textContent).toContain('<script>alert(1)</script> & "pairs"');
   for (const file of figures.filter((name) => name.endsWith('.svg'))) {
     expect(readFileSync(file, 'utf8')).not.toContain('<b>');
@@ -95,9 +96,9 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
     row.textContent!.replace(/\s+/g, ' '),
   );
   expect(cells).toHaveLength(4);
-  expect(cells[1]).toContain('Pretrainedpooled mapA + B');
+  expect(cells[1]).toContain('Encoder of the runpooled mapA + B');
   expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
-  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Pretraine', 'Pretraine', 'Untrained', 'Thumbnail']);
+  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Encoder o', 'Encoder o', 'Untrained', 'Thumbnail']);
   expect(differences!.textContent).toContain('+0.150+0.100 to +0.200');
   expect(differences!.textContent).toContain('0.070');
   expect(patients!.querySelector('caption')!.textContent).toContain('12 subjects');
@@ -108,6 +109,17 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   expect(summary[2]).toContain('anything useful for this task is not shown');
 });
 
+test('weights that were not pretrained here are not said to have been', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });
+  const { document, summary } = await reportOf(run);
+  expect(document.querySelector('.tag')!.textContent).toBe('untrained');
+  expect(document.querySelector('#probe-logreg-title ~ p')!.textContent).toContain(
+    'Untrained: The encoder was not pretrained here',
+  );
+  expect(summary[0]).toMatch(/^AUC of the run’s encoder .*, untrained\.$/);
+});
+
 test('an unfinished run without evaluation says so; a failed one says why', async () => {
   const run = storeRun(join(folder, 'run'), { steps: 1000, finished: false });
   const { document, text } = await reportOf(run);
@@ -116,6 +128,24 @@ test('an unfinished run without evaluation says so; a failed one says why', asyn
   writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
   const failed = await reportOf(run);
   expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
+});
+
+test('a run that trains nothing has a report without curves, once it is finished', async () => {
+  for (const method of ['random', 'imagenet']) {
+    const run = storeRun(join(folder, method), { method, lines: [] });
+    storeEvaluation(run);
+    const { document, text, figures } = await reportOf(run);
+    expect(document.querySelector('.lead')!.textContent).toContain(`${method} (recipe`);
+    expect(document.querySelector('.lead')!.textContent).toContain(', nothing trained, seed 0');
+    expect(text).toContain('Nothing was trained, so there are no curves.');
+    expect(text).not.toMatch(/Optimiser|Budget|is not finished|NaN/);
+    expect(figures.map((file) => file.slice(file.lastIndexOf('/') + 1))).toEqual([
+      'probe-logreg.svg',
+      'probe-logreg.png',
+    ]);
+  }
+  const going = storeRun(join(folder, 'going'), { method: 'random', lines: [], finished: false });
+  await expect(reportOf(going)).rejects.toThrow(/has no metrics yet .*come to its end/);
 });
 
 test('a run of folds has the curves of each, under names of their own', async () => {

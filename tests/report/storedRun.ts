@@ -37,6 +37,8 @@ export function loggedLines(steps: number): JsonLine[] {
 }
 
 export interface StoredRun {
+  /** Default: the paper's, at three maps. */
+  method?: string;
   data?: string;
   /** Steps planned. */
   steps?: number;
@@ -48,6 +50,7 @@ export interface StoredRun {
 export function storeRun(
   root: string,
   {
+    method,
     data = '../secret/place/pairs.csv',
     steps = 40,
     lines = loggedLines(40),
@@ -58,8 +61,7 @@ export function storeRun(
   const set = [
     'data.size=32',
     'model.width=0.25',
-    'method.maps=[1,2,3]',
-    'method.patches=[2,2]',
+    ...(method === undefined ? ['method.maps=[1,2,3]', 'method.patches=[2,2]'] : [`method=${method}`]),
     'training.batchSize=8',
   ];
   const config = resolveConfig({ set, flags: { 'data.path': data, 'training.steps': steps } });
