@@ -294,7 +294,7 @@ describe('methods', () => {
     ['method=simclr|method.views=3', 'method.views is 3: expected one of 2|4'],
     ['method=cmc|method.bankMomentum=1', 'method.bankMomentum is 1: Too big: expected number to be <1'],
     ['method=simclr|method.mask=sample', 'method.mask is "sample": expected one of "none"|"subject"'],
-    ['method=instdis|method.tau=0', 'method.tau is 0: Too small: expected number to be >0'],
+    ['method=instdis|method.tau=0', 'method.tau is 0: Too small: expected number to be >=0.01'],
     ['method=densecl|method.lambda=2', 'method.lambda is 2: Too big'],
   ])('%s', (set, expected) => {
     expect(setting(...set.split('|'))).toContain(expected);
