@@ -46,7 +46,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'log',
     'training',
   ],
-  experiments: ['data', 'config', 'log', 'training', 'evaluation', 'report'],
+  experiments: ['methods', 'data', 'config', 'log', 'training', 'evaluation', 'report'],
 };
 
 function files(folder: string): string[] {
