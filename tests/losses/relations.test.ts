@@ -65,7 +65,8 @@ function zeroOut(x: Float64Array, shape: number[], rows: (number | null)[][]): F
 
 function check(c: Golden, sides: readonly [number, number], form: ConsistencyOptions['form']) {
   // f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, times 1/τ = 14 at most.
-  const tolerances: Partial<Record<Dtype, number>> = { f64: 1e-11, f32: 1e-5 };
+  // In f32 a softmax at temperature 1 leaves differences of cosines as small ones of probabilities: 1.0e-5 on LibTorch 2.6.
+  const tolerances: Partial<Record<Dtype, number>> = { f64: 1e-11, f32: 2e-5 };
   for (const [dtype, tolerance] of Object.entries(tolerances) as [Dtype, number][]) {
     tidy(() => {
       const maps = sides.flatMap((offset, side) =>

@@ -75,8 +75,10 @@ function expectClose(actual: Values, expected: Values, tolerance: number): void 
 const named = METHODS.map((set) => [set.join(' ').replaceAll('method.', ''), set] as const);
 
 describe('without batch norm a step in micro-batches is the whole step', () => {
-  // In f32 the order of the sums is another: the gradients, of up to 7·4 images and 32² places, agree to some 1e-5 of
-  // the largest.
+  // In f32 the order of the sums is another, and where two places of a max-pool are equal but for that, another one wins: on
+  // LibTorch 1.13 the gradients agree to 2e-5 of the largest, on 2.6, whose kernels differ with the size of the batch, to
+  // 5e-3. A share of a micro-batch that is wrong is an error of 1/7 and more; that the arithmetic is exact is shown in f64.
+  const tolerance = 1e-2;
   test.each(named)('%s', (_, set) => {
     const config = methodConfig(...set, 'model.backbone=vgg16');
     const whole = stepped(config, 7, { inspect: true });
@@ -87,12 +89,12 @@ describe('without batch norm a step in micro-batches is the whole step', () => {
       for (const [name, value] of Object.entries(parts.terms)) {
         expect(relativeError([value], [whole.terms[name]!]), name).toBeLessThan(1e-5);
       }
-      expectClose(parts.gradients, whole.gradients, 5e-5);
+      expectClose(parts.gradients, whole.gradients, tolerance);
       // Weights, momentum encoders, banks, queues and normalisers, row by row.
-      expectClose(parts.state, whole.state, 5e-5);
+      expectClose(parts.state, whole.state, tolerance);
       const { 'chance/consistency': __, ...looked } = parts.inspection;
       for (const [name, value] of Object.entries(looked)) {
-        expect(relativeError([value], [whole.inspection[name]!]), name).toBeLessThan(5e-5);
+        expect(relativeError([value], [whole.inspection[name]!]), name).toBeLessThan(tolerance);
       }
       // One pair alone has no other to be confused with.
       const all = Object.keys(whole.inspection).filter((name) => size > 1 || name !== 'chance/consistency');
