@@ -77,8 +77,8 @@ const named = METHODS.map((set) => [set.join(' ').replaceAll('method.', ''), set
 describe('without batch norm a step in micro-batches is the whole step', () => {
   // In f32 the order of the sums is another, and where two places of a max-pool are equal but for that, another one wins: on
   // LibTorch 1.13 the gradients agree to 2e-5 of the largest, on 2.6, whose kernels differ with the size of the batch, to
-  // 5e-3. A share of a micro-batch that is wrong is an error of 1/7 and more; that the arithmetic is exact is shown in f64.
-  const tolerance = 1e-2;
+  // 1.4e-2. A share of a micro-batch that is wrong is an error of 1/7 and more; that the arithmetic is exact is shown in f64.
+  const tolerance = 2e-2;
   test.each(named)('%s', (_, set) => {
     const config = methodConfig(...set, 'model.backbone=vgg16');
     const whole = stepped(config, 7, { inspect: true });
