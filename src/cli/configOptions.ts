@@ -34,6 +34,13 @@ export function addConfigOptions(command: Command): Command {
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
 }
 
+/** For commands that open data and train nothing: the data's flags, and any setting under `data`. */
+export function addDataConfigOptions(command: Command): Command {
+  return addDataOptions(command)
+    .option('--config <file>', 'YAML with any settings, of which those under data count')
+    .option('--set <key=value...>', 'one setting of the data, such as data.size=128; may be repeated');
+}
+
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.');
   return Number(text);
@@ -62,6 +69,8 @@ export function configSources(flags: ConfigFlags): ConfigSources {
       'data.pathB': flags.dataB,
       ...Object.fromEntries(columns),
       'data.positive': flags.positive,
+      'data.classes': flags.classes,
+      'data.drop': flags.drop,
       'data.splits': flags.splits,
       'data.fold': flags.fold,
       'method.name': flags.method,

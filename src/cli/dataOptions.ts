@@ -6,12 +6,14 @@ export interface DataFlags {
   dataB?: string;
   column?: Record<string, string | null>;
   positive?: string;
+  classes?: string[];
+  drop?: string;
 }
 
 /** @param data what `--data` names here */
 export function addDataOptions(
   command: Command,
-  data = 'manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]',
+  data = 'manifest (CSV), folder of images, known data set, pack, or phantom:breast[,pairs=400,seed=0]',
 ): Command {
   return command
     .option('--data <path>', data)
@@ -21,7 +23,9 @@ export function addDataOptions(
       'column of the manifest for a role, such as a=flair label=diagnosis; label=null: no such column',
       addColumn,
     )
-    .option('--positive <class>', 'the class that counts as positive, against all others');
+    .option('--positive <class>', 'the class that counts as positive, against all others')
+    .option('--classes <name...>', 'only samples of these classes, such as benign malignant normal')
+    .option('--drop <file>', 'samples to leave out, as anatomy data check --drop-list writes them');
 }
 
 function addColumn(pair: string, columns: Record<string, string | null> = {}) {

@@ -84,6 +84,8 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
     pathB: flags.dataB,
     columns: flags.column,
     positive: flags.positive,
+    classes: flags.classes,
+    drop: flags.drop,
   };
   await checkFlags(flags);
   const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }, { join }] =

@@ -10,6 +10,48 @@ const expected = (what: string) => ({ error: `expected ${what}` });
 const range = z.tuple([z.number(), z.number()]);
 const probability = z.number().min(0).max(1);
 
+const crop = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('box'),
+    left: z.int().min(0),
+    top: z.int().min(0),
+    width: z.int().min(1),
+    height: z.int().min(1),
+  }),
+  z.strictObject({ kind: z.literal('ultrasound-region') }),
+  z.strictObject({ kind: z.literal('colour-box'), of: z.string(), margin: z.int() }),
+]);
+
+const percent = z.number().min(0).max(100);
+const increasing = { error: 'expected low below high' };
+const intensity = z.discriminatedUnion('kind', [
+  z
+    .strictObject({ kind: z.literal('window'), low: z.number(), high: z.number() })
+    .refine(({ low, high }) => low < high, increasing),
+  z.strictObject({ kind: z.literal('file-window') }),
+  z
+    .strictObject({ kind: z.literal('percentile'), low: percent, high: percent })
+    .refine(({ low, high }) => low < high, increasing),
+  z.strictObject({ kind: z.literal('minmax') }),
+]);
+
+const preprocessing = z.strictObject({
+  crop: crop.nullish(),
+  intensity: intensity.nullish(),
+});
+
+const volumes = z.strictObject({
+  axis: z
+    .union([z.literal([0, 1, 2]), z.enum(['axial', 'coronal', 'sagittal'])])
+    .describe('The slices’ normal: a stored axis, or a plane found by the file’s orientation.'),
+  from: z.int().min(0).nullable().describe('First slice; null: 0.'),
+  to: z.int().min(0).nullable().describe('Last slice; null: the last one.'),
+  step: z.int().min(1),
+  content: probability.describe(
+    'Slices whose share of pixels above the volume’s darkest value is below this are left out.',
+  ),
+});
+
 const data = z.strictObject({
   path: z.string().min(1).nullable().describe('Manifest, folder or phantom: what --data names.'),
   pathB: z.string().min(1).nullable().describe('Second of two folders matched by stem: --data-b.'),
@@ -20,6 +62,27 @@ const data = z.strictObject({
     .string()
     .nullable()
     .describe('The class that counts as positive, where its name does not tell.'),
+  classes: z
+    .array(z.string().min(1))
+    .min(1)
+    .nullable()
+    .describe('Only samples of these classes; null: all, or what a known data set’s users take.'),
+  drop: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe('List of samples to leave out, as `data check --drop-list` writes it.'),
+  preprocess: z
+    .record(z.string(), preprocessing)
+    .describe('Modality → crop and intensity mapping to 8 bits, such as {a: {intensity: {kind: minmax}}}.'),
+  volumes: volumes.describe('Which slices of NIfTI volumes become samples.'),
+  shuffleBuffer: z
+    .int()
+    .min(1)
+    .nullable()
+    .describe(
+      'Pairs held in memory while tar shards are streamed, drawn from in random order; null: all are decoded into the cache first.',
+    ),
   size: z.int().min(32).multipleOf(16).describe('Side of the images the network sees, in pixels.'),
   cacheSize: z.int().min(32).nullable().describe('Side of the cached images; null: twice data.size.'),
   cacheFolder: z

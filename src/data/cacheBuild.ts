@@ -4,7 +4,8 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../errors.js';
 import { CACHE_FORMAT, describeImage } from './cacheKey.js';
-import { readImage, readImageSize } from './formats/image.js';
+import { readImageSize } from './formats/image.js';
+import { readSampleImage } from './images.js';
 import { mapOrdered } from './mapOrdered.js';
 import { PlaneFile } from './planeFile.js';
 import { problemsError } from './problems.js';
@@ -112,7 +113,7 @@ async function writeImages(
   const problems: string[] = [];
   let done = 0;
   for await (const { image, modality, problem } of mapOrdered(images(dataset), ahead, (item) =>
-    square(item, size),
+    square(dataset, item, size),
   )) {
     signal?.throwIfAborted();
     if (problem !== undefined) problems.push(problem);
@@ -143,14 +144,12 @@ function* images({ samples, modalities }: Dataset): Generator<ImageName> {
 }
 
 /** Squashed to a square whatever its shape, as the authors do: all modalities of a pair keep one geometry. */
-async function square({ sample, modality }: ImageName, size: number): Promise<Squared> {
-  const source = sample.images[modality]!;
-  if (source.kind === 'generated') {
-    await nextTurn(); // drawing is synchronous: let signals and timers in between
-    return { modality, image: resize(source.render(size), size, size) };
-  }
+async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
+  // Drawing is synchronous: let signals and timers in between.
+  if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
-    return { modality, image: resize(await readImage(source.path), size, size) };
+    const image = await readSampleImage(dataset, sample, modality, size);
+    return { modality, image: resize(image, size, size) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     return { modality, problem: `${describeImage(sample, modality)}: ${error.message}` };

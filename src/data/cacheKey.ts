@@ -7,7 +7,7 @@ import { problemsError } from './problems.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /** Raise when the layout of the cache or the pixels that the same sources give change. */
-export const CACHE_FORMAT = 1;
+export const CACHE_FORMAT = 2;
 
 /**
  * The name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
@@ -18,7 +18,8 @@ export const CACHE_FORMAT = 1;
  */
 export async function cacheKey(dataset: Dataset, size: number): Promise<string> {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([CACHE_FORMAT, DECODER_VERSION, size, dataset.modalities]));
+  const { modalities, preprocess = {} } = dataset;
+  hash.update(JSON.stringify([CACHE_FORMAT, DECODER_VERSION, size, modalities, preprocess]));
   const problems: string[] = [];
   const entries = mapOrdered(dataset.samples, 16, async (sample) =>
     Promise.all(dataset.modalities.map((modality) => sourceKey(sample, modality))),
@@ -51,7 +52,8 @@ async function sourceKey(sample: Sample, modality: string): Promise<string | { p
   if (source.kind === 'generated') return `generated\n${source.key}`;
   try {
     const { size, mtimeNs, ctimeNs, ino } = await stat(source.path, { bigint: true });
-    return ['file', path.resolve(source.path), size, mtimeNs, ctimeNs, ino].join('\n');
+    const { kind, path: file, ...part } = source;
+    return [kind, path.resolve(file), JSON.stringify(part), size, mtimeNs, ctimeNs, ino].join('\n');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { problem: `${name}: ${code === 'ENOENT' ? `no file ${source.path}` : message}` };

@@ -6,6 +6,8 @@ import { readFolders } from './folders.js';
 import { positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
+import { PHANTOM_FAMILIES } from './phantoms/families.js';
+import type { Preprocessing } from './preprocess.js';
 import type { Dataset } from './sample.js';
 
 /** How data is named on every command line and in every config. */
@@ -18,6 +20,23 @@ export interface DatasetSpec {
   readonly columns?: ManifestColumns;
   /** The class that counts as positive, where its name does not tell. */
   readonly positive?: string;
+  /** Only samples of these classes; absent: all, or what a known data set's users take. */
+  readonly classes?: readonly string[];
+  /** File that lists samples to leave out, as `data check --drop-list` writes it. */
+  readonly drop?: string;
+  readonly preprocess?: Readonly<Record<string, Preprocessing>>;
+  readonly volumes?: VolumeOptions;
+}
+
+/** Which slices of a volume become samples. */
+export interface VolumeOptions {
+  /** The slices' normal: a stored axis, or a plane found by the file's orientation. */
+  readonly axis: 0 | 1 | 2 | 'axial' | 'coronal' | 'sagittal';
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly step: number;
+  /** Slices whose share of pixels above the volume's darkest value is below this are left out. */
+  readonly content: number;
 }
 
 export interface OpenDatasetOptions {
@@ -25,21 +44,21 @@ export interface OpenDatasetOptions {
   onWarning?: (message: string) => void;
   /** `optional`: where the positive class cannot be told, warn and leave it open instead of refusing. */
   positive?: 'required' | 'optional';
+  /**
+   * Told of each sample that cannot be used, which is then left out; without it, the first kind of fault ends in a DataError.
+   * For the audit, which reports them all.
+   */
+  onFault?: (fault: DataFault) => void;
 }
 
-/** Phantom families by name; a new one is a file in `phantoms/` and a line here. */
-const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Dataset>>> = {
-  breast: async (options) => {
-    const { breastPhantom } = await import('./phantoms/breast.js');
-    const settings = {
-      pairs: options.integer('pairs') ?? 400,
-      seed: options.integer('seed') ?? 0,
-      overlay: options.boolean('overlay'),
-      difficulty: options.number('difficulty'),
-    };
-    return () => breastPhantom(settings);
-  },
-};
+/** A sample, or what should have been one, that the data names but does not hold. */
+export interface DataFault {
+  readonly kind: 'missing-mate' | 'missing-file' | 'bad-row';
+  /** The sample's id, or the stem of the file that stands alone. */
+  readonly id: string;
+  /** What is wrong, naming the place. */
+  readonly message: string;
+}
 
 /**
  * Opens what `--data` names. Nothing is decoded yet; that every file is there is checked.

@@ -1,3 +1,5 @@
+import type { Preprocessing } from './preprocess.js';
+
 /** One subject's aligned images of the same anatomy, one file a modality; `a` and `b` are the default modality names. */
 export interface Sample {
   /** Unique in its dataset. */
@@ -15,13 +17,46 @@ export interface Sample {
   readonly origin?: string;
 }
 
-/** Where an image comes from: a file, or pixels made on the spot (phantoms). */
-export type ImageSource = FileSource | GeneratedSource;
+/** Where an image comes from: a file, a file within an archive, pixels in a pack, or pixels made on the spot (phantoms). */
+export type ImageSource = FileSource | MemberSource | PackedSource | GeneratedSource;
 
 export interface FileSource {
   readonly kind: 'file';
   /** Absolute path. Never written into anything that may be shared. */
   readonly path: string;
+  /** Which of the images in the file; absent: the file holds one. */
+  readonly part?: ImagePart;
+}
+
+/** One of several images in a file. */
+export type ImagePart =
+  /** Half of a side-by-side composite. */
+  | { readonly kind: 'half'; readonly side: 'left' | 'right' }
+  /** Frame of a multi-frame DICOM file, counted from 0. */
+  | { readonly kind: 'frame'; readonly index: number }
+  /** Slice of a volume across one of its stored axes, both counted from 0. */
+  | { readonly kind: 'slice'; readonly axis: 0 | 1 | 2; readonly index: number };
+
+/** An image file inside an uncompressed tar archive. */
+export interface MemberSource {
+  readonly kind: 'member';
+  /** Absolute path of the archive. */
+  readonly path: string;
+  /** The member's bytes within the archive. */
+  readonly offset: number;
+  readonly length: number;
+  /** The member's name, for messages. */
+  readonly name: string;
+}
+
+/** Decoded pixels inside a pack: uint8 `[channels, side, side]`, planar. */
+export interface PackedSource {
+  readonly kind: 'packed';
+  /** Absolute path of the pack. */
+  readonly path: string;
+  readonly offset: number;
+  readonly side: number;
+  readonly channels: 1 | 3;
 }
 
 export interface GeneratedSource {
@@ -50,4 +85,21 @@ export interface Dataset {
   readonly positive?: string;
   /** Modalities whose colours are measurements, such as stiffness: they keep them through every augmentation. */
   readonly colourCoded?: readonly string[];
+  /** How the pixels of each modality become 8-bit images; absent: as `Preprocessing` says for nothing asked. */
+  readonly preprocess?: Readonly<Record<string, Preprocessing>>;
+  /** Modalities that no scanner made: computed from another one or drawn. Said wherever they are shown or judged. */
+  readonly simulated?: readonly string[];
+  /** What the publication of a known data set says of it, to stand beside what is found. */
+  readonly published?: Publication;
+}
+
+export interface Publication {
+  /** The data set as its authors call it. */
+  readonly name: string;
+  /** Samples of each class in the publication, by the names that the samples carry. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Subjects in the publication, where it says. */
+  readonly subjects?: number;
+  /** What a user should know before using it: no patient ids, known duplicates, licence. */
+  readonly notes: readonly string[];
 }

@@ -5,6 +5,7 @@ import { openDataset } from '../data/dataset.js';
 import type { Dataset, ImageSource } from '../data/sample.js';
 import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
+import { datasetSpec } from '../training/datasetSpec.js';
 import { cacheSizeOf } from '../training/imageCache.js';
 import { published, readFolds, runPaths } from '../training/runFolder.js';
 import type { FoldPlan } from './outerFolds.js';
@@ -55,7 +56,7 @@ export async function traceImages(
     const folds = readFolds(root, cache.ids, cache.dataHash);
     return { known: true, inRun: samples.map(() => true), keptOut: samples.map(({ id }) => folds?.get(id)) };
   }
-  const own = await openOwnData(config.data);
+  const own = await openOwnData(config);
   if (own === undefined) return untraced(dataset);
   const ownId = new Map<string, string>();
   for (const { id, images } of own.samples) {
@@ -86,11 +87,10 @@ function storedDataHash(root: string): string | undefined {
   return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
 }
 
-async function openOwnData(data: RunEncoder['config']['data']): Promise<Dataset | undefined> {
-  if (data.path === null) return undefined;
-  const { path, pathB, columns, positive } = data;
+async function openOwnData(config: RunEncoder['config']): Promise<Dataset | undefined> {
+  if (config.data.path === null) return undefined;
   try {
-    return await openDataset({ path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined });
+    return await openDataset(datasetSpec(config));
   } catch (error) {
     // Moved or deleted since the run: not an error of this evaluation, but nothing to compare with either.
     if (error instanceof AnatomyError) return undefined;
@@ -99,7 +99,8 @@ async function openOwnData(data: RunEncoder['config']['data']): Promise<Dataset 
 }
 
 function sourceOf(image: ImageSource): string {
-  return image.kind === 'file' ? `file ${realpathSync(image.path)}` : `generated ${image.key}`;
+  if (image.kind === 'generated') return `generated ${image.key}`;
+  return JSON.stringify({ ...image, path: realpathSync(image.path) });
 }
 
 /** Counts the test samples that the encoder judged on them had met. */

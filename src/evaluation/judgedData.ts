@@ -4,6 +4,7 @@ import { type DatasetSpec, openDataset } from '../data/dataset.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
+import { datasetSpec } from '../training/datasetSpec.js';
 
 /** What the command line says about the data; the run's own where left out. */
 export type JudgedDataSpec = Partial<DatasetSpec>;
@@ -20,21 +21,18 @@ export async function openJudgedData(
   return openDataset(specOf(asked, config), { onWarning: (message) => console.warn(message) });
 }
 
-function specOf(asked: JudgedDataSpec, { data }: Config): DatasetSpec {
-  const path = asked.path ?? data.path;
-  if (path === null) {
+function specOf(asked: JudgedDataSpec, config: Config): DatasetSpec {
+  const { data } = config;
+  if ((asked.path ?? data.path) === null) {
     throw new UsageError(
       'the run does not name its data; name it with --data: a manifest, two folders or phantom:…',
     );
   }
   const own = asked.path === undefined || samePlace(asked.path, data.path);
-  const pathB = asked.pathB ?? (own ? data.pathB : null);
-  return {
-    path,
-    pathB: pathB ?? undefined,
-    columns: { ...(own ? data.columns : {}), ...asked.columns },
-    positive: asked.positive ?? (own ? data.positive : null) ?? undefined,
-  };
+  const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
+  if (!own) return { ...given, path: asked.path! };
+  const base = datasetSpec(config);
+  return { ...base, ...given, columns: { ...base.columns, ...asked.columns } };
 }
 
 function samePlace(a: string, b: string | null): boolean {

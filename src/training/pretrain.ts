@@ -15,6 +15,7 @@ import { setThreads, tidy } from '../tensor/index.js';
 import { batchFault } from './batchFault.js';
 import { buildMethod, checkMethod, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
+import { datasetSpec } from './datasetSpec.js';
 import { calibrate } from './embed.js';
 import { openImages } from './imageCache.js';
 import { type LoopOutcome, train } from './loop.js';
@@ -40,16 +41,9 @@ export interface PretrainOptions {
 }
 
 /** Opens the config's data and decodes nothing. Labels only serve a monitor here, so unusable ones are no error. */
-export async function openData({ data }: Config, console: MessageConsole): Promise<Dataset> {
-  if (data.path === null) {
-    throw new UsageError(
-      'no data; name it with --data: a manifest, two folders (--data A --data-b B) or phantom:breast',
-    );
-  }
+export async function openData(config: Config, console: MessageConsole): Promise<Dataset> {
   const onWarning = (message: string) => console.warn(message);
-  const { path, pathB, columns, positive } = data;
-  const spec = { path, pathB: pathB ?? undefined, columns, positive: positive ?? undefined };
-  return openDataset(spec, { onWarning, positive: 'optional' });
+  return openDataset(datasetSpec(config), { onWarning, positive: 'optional' });
 }
 
 /**

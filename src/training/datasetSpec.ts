@@ -1,0 +1,23 @@
+import type { Config } from '../config/index.js';
+import type { DatasetSpec } from '../data/dataset.js';
+import { UsageError } from '../errors.js';
+
+/** What a config says about which data to open and how. @throws UsageError when it names none */
+export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
+  const { path, pathB, columns, positive, classes, drop, preprocess, volumes } = data;
+  if (path === null) {
+    throw new UsageError(
+      'no data; name it with --data: a manifest, two folders (--data A --data-b B), a known data set’s folder, a pack or phantom:breast',
+    );
+  }
+  return {
+    path,
+    pathB: pathB ?? undefined,
+    columns,
+    positive: positive ?? undefined,
+    classes: classes ?? undefined,
+    drop: drop ?? undefined,
+    preprocess,
+    volumes,
+  };
+}
