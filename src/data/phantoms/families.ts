@@ -10,7 +10,9 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         pairs: options.integer('pairs') ?? 400,
         seed: options.integer('seed') ?? 0,
         overlay: options.boolean('overlay'),
+        gray: options.boolean('gray'),
         difficulty: options.number('difficulty'),
+        misalignment: options.number('misalignment'),
       };
       return () => breastPhantom(settings);
     },
