@@ -20,8 +20,12 @@ import {
   noiseField,
 } from '../../../src/data/phantoms/noise.js';
 import { speckleEnvelope } from '../../../src/data/phantoms/speckle.js';
+import { resize } from '../../../src/data/resize.js';
 import type { GeneratedSource, Raster, Sample } from '../../../src/data/sample.js';
 import { UsageError } from '../../../src/errors.js';
+import { ridgeBaseline } from '../../../src/evaluation/ridge.js';
+import { type Features, featureRows, joinColumns, takeRows } from '../../../src/metrics/features.js';
+import { rocAuc } from '../../../src/metrics/rocAuc.js';
 import { Random } from '../../../src/tensor/random.js';
 
 function mean(values: ArrayLike<number>): number {
@@ -532,6 +536,74 @@ describe('a pair', () => {
     }
     expect(contrasts.filter((contrast) => contrast > 0).length).toBeGreaterThan(34);
     expect(mean(stiff)).toBeGreaterThan(mean(soft) + 50);
+  });
+});
+
+describe('the label', () => {
+  /** AUC of ridge regression over five folds, λ chosen within each. */
+  function ridgeAuc(features: Features, labels: readonly number[]): number {
+    const rows = labels.map((_, i) => i);
+    const scores = new Float64Array(labels.length);
+    for (let fold = 0; fold < 5; fold += 1) {
+      const [train, test] = [rows.filter((i) => i % 5 !== fold), rows.filter((i) => i % 5 === fold)];
+      const { scores: judged } = ridgeBaseline(
+        takeRows(features, train),
+        train.map((i) => labels[i]!),
+        takeRows(features, test),
+        train.map((_, k) => k % 5),
+        { grid: [0.01, 0.1, 1] },
+      );
+      for (const [k, i] of test.entries()) scores[i] = judged[k]!;
+    }
+    return rocAuc(scores, labels);
+  }
+  const table = (rows: readonly number[][]) =>
+    featureRows(Float64Array.from(rows.flat()), rows.length, rows[0]!.length);
+
+  test('is told by the findings of each image, best by both together', () => {
+    const labels = cases.map((c) => (c.label === 'malignant' ? 1 : 0));
+    const bmode = table(
+      cases.map(({ lesion, signs: { stiffRim, ...signs } }) => [
+        lesion.radius,
+        ...Object.values(signs).map(Number),
+      ]),
+    );
+    const elastogram = table(
+      cases.map(({ stiffness, signs }) => [
+        Math.log(stiffness.lesion),
+        Number(signs.stiffRim),
+        stiffness.growth,
+        stiffness.heterogeneity,
+        Number(stiffness.silentCyst),
+      ]),
+    );
+    const [a, b] = [ridgeAuc(bmode, labels), ridgeAuc(elastogram, labels)];
+    const both = ridgeAuc(joinColumns([bmode, elastogram]), labels);
+    expect(a).toBeGreaterThan(0.82);
+    expect(a).toBeLessThan(0.9);
+    expect(b).toBeGreaterThan(a);
+    expect(both).toBeGreaterThan(b + 0.02);
+    expect(both).toBeLessThan(0.97);
+  });
+
+  test('is not told by how bright which part of the image is: 12 × 12 thumbnails', () => {
+    const { samples } = breastPhantom({ pairs: 320, seed: 0 });
+    const labels = samples.map((sample) => (sample.label === 'malignant' ? 1 : 0));
+    const thumbnails = (modality: 'a' | 'b') =>
+      table(
+        samples.map((sample) => {
+          const { data, channels } = resize(render(sample, modality, 36), 12, 12);
+          const luma = (at: number) =>
+            channels === 1
+              ? data[at]!
+              : 0.299 * data[3 * at]! + 0.587 * data[3 * at + 1]! + 0.114 * data[3 * at + 2]!;
+          return Array.from({ length: 144 }, (_, at) => luma(at) / 255);
+        }),
+      );
+    const [a, b] = [thumbnails('a'), thumbnails('b')];
+    const aucs = [a, b, joinColumns([a, b])].map((features) => ridgeAuc(features, labels));
+    expect(aucs[0]).toBeGreaterThan(0.55);
+    expect(Math.max(...aucs)).toBeLessThan(0.8);
   });
 });
 
