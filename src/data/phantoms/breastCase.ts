@@ -98,7 +98,7 @@ export interface Stiffness {
 
 /** The elastography settings and artefacts; independent of the label. */
 export interface Elastogram {
-  /** Top of the colour scale, kPa. */
+  /** Top of the colour scale, kPa: 100 to 300, evenly in its logarithm. */
   readonly scaleKpa: number;
   readonly box: { left: number; right: number; top: number; bottom: number };
   /** Of the colours over the B-mode image. */

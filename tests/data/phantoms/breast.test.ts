@@ -194,6 +194,18 @@ describe('the population', () => {
     expect(Math.abs(mean(silent) - 0.7)).toBeLessThan(3.5 * Math.sqrt((0.7 * 0.3) / silent.length));
   });
 
+  test('a stiff rim exceeds a softer core; heterogeneity follows the class', () => {
+    const rimmed = cases.filter((c) => c.signs.stiffRim).map((c) => c.stiffness);
+    const logRims = rimmed.map(({ rim }) => Math.log(rim));
+    expect(Math.abs(mean(logRims) - Math.log(1.45))).toBeLessThan((3.5 * 0.25) / Math.sqrt(rimmed.length));
+    expect(Math.abs(Math.sqrt(variance(logRims)) - 0.25)).toBeLessThan(0.03);
+    for (const { core } of rimmed) expect(core).toBeGreaterThanOrEqual(0.5);
+    for (const { core } of rimmed) expect(core).toBeLessThan(1);
+    const heterogeneity = (group: typeof cases) => mean(group.map((c) => c.stiffness.heterogeneity));
+    expect(Math.abs(heterogeneity(malignant) - 0.35)).toBeLessThan(0.05);
+    expect(Math.abs(heterogeneity(benign) - 0.12)).toBeLessThan(0.03);
+  });
+
   test('difficulty brings the classes together', () => {
     const gap = (difficulty: number) => {
       const drawn = Array.from({ length: 600 }, (_, index) => sampleCase({ seed: 1, index, difficulty }));
