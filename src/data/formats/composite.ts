@@ -1,4 +1,4 @@
-import type { Pixels, Values } from './pixels.js';
+import type { Pixels } from './pixels.js';
 
 /**
  * Interleaved samples 0 … `top` with 1 to 4 channels (2 and 4: the last is alpha) → gray or RGB, alpha composited onto
@@ -12,7 +12,8 @@ export function composite(
   const colours = channels < 3 ? 1 : 3;
   if (channels === colours) return { channels: colours, data: samples };
   const count = samples.length / channels;
-  const data: Values = new (samples.constructor as new (length: number) => typeof samples)(count * colours);
+  const data =
+    samples instanceof Uint8Array ? new Uint8Array(count * colours) : new Uint16Array(count * colours);
   for (let pixel = 0; pixel < count; pixel += 1) {
     const opacity = samples[pixel * channels + colours]! / top;
     for (let c = 0; c < colours; c += 1) {

@@ -81,7 +81,12 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixe
       throw unreadable(name, error);
     });
   const { width, height, channels } = decoded.info;
-  const [samples, white] = readAs.depth === 'ushort' ? [words(decoded.data), 65535] : [decoded.data, 255];
+  const { buffer, byteOffset, byteLength } = decoded.data;
+  // Copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's byte order.
+  const copy = buffer.slice(byteOffset, byteOffset + byteLength);
+  const wide = readAs.depth === 'ushort';
+  const samples = wide ? new Uint16Array(copy) : new Uint8Array(copy);
+  const white = wide ? 65535 : 255;
   return { width, height, ...composite(samples, channels, white), fullScale: [0, white] };
 }
 
@@ -106,9 +111,4 @@ function unreadable(name: string, error: unknown): DataError {
     `${name}: cannot be decoded as PNG, JPEG, TIFF or WebP (${reason}). The file is damaged, truncated or of another format: ` +
       'copy it again or leave it out.',
   );
-}
-
-/** 16-bit samples in the machine's byte order; copied, as a pooled Buffer need not start at an even address. */
-function words(data: Buffer): Uint16Array {
-  return new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
 }

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { DataError } from '../../errors.js';
 import type { FileSource, ImagePart, MemberSource } from '../sample.js';
 import { bmpSize, decodeBmp, isBmp } from './bmp.js';
-import { type DicomFile, isDicomHead, parseDicom } from './dicom/dataSet.js';
-import { decodeDicom, readDicomHeader } from './dicom/dicom.js';
+import type { DicomFile } from './dicom/dataSet.js';
+import type { DicomHeader } from './dicom/dicom.js';
+import { isDicomHead } from './dicom/preamble.js';
 import { readBytes, readHead, readRange, sourceName } from './fileBytes.js';
 import { decodeImage, imageSize, sharpVersion } from './image.js';
 import { isNiftiHead, NIFTI_HEAD } from './nifti.js';
@@ -11,7 +12,7 @@ import { cropPixels, type Pixels } from './pixels.js';
 import { RecentFiles } from './recentFiles.js';
 import { readSlice, readVolumeHeader, sliceSize } from './volume.js';
 
-export { type DicomHeader, readDicomHeader } from './dicom/dicom.js';
+export type { DicomHeader } from './dicom/dicom.js';
 export type { Box, Pixels } from './pixels.js';
 export { type Axis, type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
 
@@ -36,6 +37,9 @@ export function imageExtension(file: string): string | undefined {
   return ending === undefined ? undefined : file.slice(-ending.length);
 }
 
+/** Loaded with the first DICOM file. */
+const dicom = () => import('./dicom/dicom.js');
+
 type Format = 'dicom' | 'nifti' | 'bmp' | 'other';
 
 /** By content; `head` is a file's first `NIFTI_HEAD` bytes. What is left over is for sharp to recognise. */
@@ -56,6 +60,15 @@ export async function isNifti(path: string): Promise<boolean> {
 }
 
 /**
+ * Reads what a DICOM file says of its images, patient and study.
+ *
+ * @throws DataError if the file is no DICOM or holds no image
+ */
+export async function readDicomHeader(path: string): Promise<DicomHeader> {
+  return (await dicom()).readDicomHeader(path);
+}
+
+/**
  * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. Of a
  * composite the named half, of a multi-frame file the named frame.
  *
@@ -64,7 +77,10 @@ export async function isNifti(path: string): Promise<boolean> {
 export async function readPixels(source: FileSource | MemberSource): Promise<Pixels> {
   const part = source.kind === 'file' ? source.part : undefined;
   if (part?.kind === 'slice') return readSlice(source.path, part.axis, part.index);
-  if (part?.kind === 'frame') return decodeDicom(await multiFrameFiles.get(source.path), part.index);
+  if (part?.kind === 'frame') {
+    const file = await multiFrameFiles.get(source.path);
+    return (await dicom()).decodeDicom(file, part.index);
+  }
   const pixels = await decode(await readBytes(source), source);
   return part?.kind === 'half' ? cropPixels(pixels, halfOf(pixels, part, sourceName(source))) : pixels;
 }
@@ -78,7 +94,7 @@ const multiFrameFiles = new RecentFiles<DicomFile>(
         `${path}: is no DICOM file, and only those have frames. Name the image without a frame.`,
       );
     }
-    return { content: parseDicom(bytes, path), bytes: bytes.length };
+    return { content: (await dicom()).parseDicom(bytes, path), bytes: bytes.length };
   },
   { files: 4, bytes: 2 ** 29 },
 );
@@ -86,7 +102,10 @@ const multiFrameFiles = new RecentFiles<DicomFile>(
 async function decode(bytes: Buffer, source: FileSource | MemberSource): Promise<Pixels> {
   const name = sourceName(source);
   const format = formatOf(bytes.subarray(0, NIFTI_HEAD));
-  if (format === 'dicom') return decodeDicom(parseDicom(bytes, name), undefined);
+  if (format === 'dicom') {
+    const { decodeDicom, parseDicom } = await dicom();
+    return decodeDicom(parseDicom(bytes, name), undefined);
+  }
   if (format === 'bmp') return decodeBmp(bytes, name);
   if (format === 'other') return decodeImage(bytes, name);
   if (source.kind === 'member') {
@@ -140,16 +159,13 @@ async function wholeSize(source: FileSource | MemberSource): Promise<{ width: nu
   );
   const format = formatOf(head);
   if (format === 'nifti') return sliceSize(source.path, 2);
+  if (format === 'bmp') return bmpSize(head, name);
   if (format === 'dicom' && source.kind === 'file') {
     const { rows, columns } = await readDicomHeader(source.path);
     return { width: columns, height: rows };
   }
-  if (format === 'bmp') return bmpSize(head, name);
   const bytes = await readBytes(source);
-  if (format === 'dicom') {
-    const { width, height } = await decodeDicom(parseDicom(bytes, name), undefined);
-    return { width, height };
-  }
+  if (format === 'dicom') return (await dicom()).dicomSize(bytes, name);
   return imageSize(bytes, name);
 }
 

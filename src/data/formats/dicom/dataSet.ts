@@ -1,25 +1,18 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { DataError } from '../../../errors.js';
+import { bareSyntax, hasPreamble, IMPLICIT, PREAMBLE } from './preamble.js';
 import { TAGS } from './tags.js';
 import { transferSyntaxName } from './transferSyntax.js';
 
 /** Deflate never shrinks more. */
 const MOST_DEFLATE_GAIN = 1032;
-const PREAMBLE = 128;
-const IMPLICIT = '1.2.840.10008.1.2';
-const EXPLICIT = '1.2.840.10008.1.2.1';
 
 /** The attributes of a DICOM file that every reader here needs. */
 export interface DicomFile {
   readonly dataSet: DataSet;
   readonly syntax: string;
   readonly name: string;
-}
-
-/** Whether a file's first bytes are DICOM's: a preamble and DICM, or a data set without them that begins as images do. */
-export function isDicomHead(head: Buffer): boolean {
-  return hasPreamble(head) || bareSyntax(head) !== undefined;
 }
 
 /**
@@ -67,24 +60,6 @@ export function refuse(
   fix: string,
 ): never {
   throw new DataError(`${name}: ${problem} (transfer syntax ${transferSyntaxName(syntax)}). ${fix}`);
-}
-
-function hasPreamble(bytes: Buffer): boolean {
-  return bytes.toString('latin1', PREAMBLE, PREAMBLE + 4) === 'DICM';
-}
-
-/**
- * How a data set without a preamble is written, or `meta` where it begins with the group of the preamble's header; undefined
- * if the bytes do not begin like a data set of an image, which is with group 0008.
- */
-function bareSyntax(bytes: Buffer): string | undefined {
-  if (bytes.length < 16) return undefined;
-  const [group, element] = [bytes.readUInt16LE(0), bytes.readUInt16LE(2)];
-  const explicit = /^[A-Z]{2}$/.test(bytes.toString('latin1', 4, 6));
-  if (group === 2 && element <= 0x10 && explicit) return 'meta';
-  if (group !== 8 || element > 0x70) return undefined;
-  if (explicit) return EXPLICIT;
-  return bytes.readUInt32LE(4) <= 64 ? IMPLICIT : undefined;
 }
 
 /** What dicom-parser asks for: the same bytes with all that follows `position` inflated. */

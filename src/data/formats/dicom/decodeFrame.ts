@@ -88,10 +88,12 @@ function rawFrame(file: DicomFile, element: Element, frame: number, layout: Pixe
     refuse(file, `YBR_FULL_422 with a width of ${width} and ${bits} bits`, 'Convert the file to RGB.');
   }
   const length = (shared ? 2 * pixels : pixels * samples) * (bits / 8);
-  if (length * layout.frames > element.length) {
+  // Of what the file says and what it holds the less.
+  const there = Math.min(element.length, file.dataSet.byteArray.length - element.dataOffset);
+  if (length * layout.frames > there) {
     refuse(
       file,
-      `the pixel data is ${element.length} bytes long, but ${layout.frames} × ${width}×${height} pixels of ` +
+      `the pixel data is ${there} bytes long, but ${layout.frames} × ${width}×${height} pixels of ` +
         `${samples} × ${bits} bits need ${length * layout.frames}`,
       'The file is truncated or damaged: copy it again.',
     );

@@ -1,9 +1,9 @@
-import { DataError } from '../../../errors.js';
+import { AnatomyError, DataError } from '../../../errors.js';
 import { readBytes, readHead } from '../fileBytes.js';
 import type { Box, Pixels } from '../pixels.js';
 import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
-import { decodeFrame, type PixelLayout } from './decodeFrame.js';
+import { type DecodedFrame, decodeFrame, type PixelLayout } from './decodeFrame.js';
 import { TAGS } from './tags.js';
 import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
@@ -11,6 +11,8 @@ import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 const HEAD = 2 ** 18;
 /** A compressed image may claim any size; more than 8192² is refused before memory is taken. */
 const MOST_PIXELS = 2 ** 26;
+
+export { parseDicom } from './dataSet.js';
 
 /** What is read of a DICOM file without its pixels. */
 export interface DicomHeader {
@@ -33,18 +35,33 @@ export interface DicomHeader {
  */
 export async function readDicomHeader(path: string): Promise<DicomHeader> {
   const file = await headerOf(path);
-  const { width, height, frames } = layoutOf(file);
-  const { stored } = bitsOf(file);
-  const { dataSet } = file;
-  return {
-    rows: height,
-    columns: width,
-    frames,
-    bits: stored,
-    modality: dataSet.string(TAGS.modality),
-    patientId: dataSet.string(TAGS.patientId),
-    studyId: dataSet.string(TAGS.studyId),
-  };
+  return orDamaged(path, () => {
+    const { width, height, frames } = layoutOf(file);
+    return {
+      rows: height,
+      columns: width,
+      frames,
+      bits: bitsOf(file).stored,
+      modality: file.dataSet.string(TAGS.modality),
+      patientId: file.dataSet.string(TAGS.patientId),
+      studyId: file.dataSet.string(TAGS.studyId),
+    };
+  });
+}
+
+/** Width and height from the header. */
+export async function dicomSize(bytes: Buffer, name: string): Promise<{ width: number; height: number }> {
+  const file = parseDicom(bytes, name, TAGS.pixelData);
+  return orDamaged(name, () => layoutOf(file));
+}
+
+/** Parser and decoders throw errors, strings and numbers at what they do not understand: all of them mean a damaged file. */
+async function orDamaged<Result>(name: string, read: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await read();
+  } catch (error) {
+    throw error instanceof AnatomyError ? error : damaged(name, reasonOf(error));
+  }
 }
 
 async function headerOf(path: string): Promise<DicomFile> {
@@ -67,45 +84,54 @@ async function headerOf(path: string): Promise<DicomFile> {
  * @throws DataError if the file is truncated or damaged, or of a kind that is not read
  */
 export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
-  const { dataSet, name } = file;
-  const layout = layoutOf(file);
-  const bits = bitsOf(file);
-  if (frame === undefined && layout.frames > 1) {
+  return orDamaged(file.name, async () => {
+    const layout = layoutOf(file);
+    const bits = bitsOf(file);
+    const index = chooseFrame(file, layout, frame);
+    const element = file.dataSet.elements[TAGS.pixelData];
+    if (element === undefined)
+      return refuse(file, 'holds no pixel data', 'Only images are read: leave it out.');
+    const decoded = await decodeFrame(file, element, index, layout);
+    const { width, height } = layout;
+    return { width, height, regions: regionsOf(file, layout), ...meaning(file, index, decoded, bits) };
+  });
+}
+
+function chooseFrame(file: DicomFile, { frames }: PixelLayout, frame: number | undefined): number {
+  if (frame === undefined && frames > 1) {
     refuse(
       file,
-      `holds ${layout.frames} frames, expected one image`,
+      `holds ${frames} frames, expected one image`,
       'Name one of them, counted from 0, or save it as a file of its own.',
     );
   }
   const index = frame ?? 0;
-  if (!Number.isInteger(index) || index < 0 || index >= layout.frames) {
-    throw new DataError(`${name}: has no frame ${index}; it has ${layout.frames}, counted from 0.`);
+  if (Number.isInteger(index) && index >= 0 && index < frames) return index;
+  throw new DataError(`${file.name}: has no frame ${index}; it has ${frames}, counted from 0.`);
+}
+
+/** Samples → gray values with what the file says of them, or RGB. */
+function meaning(
+  { dataSet }: DicomFile,
+  frame: number,
+  { samples, photometric }: DecodedFrame,
+  bits: StoredBits,
+): Omit<Pixels, 'width' | 'height'> {
+  const values = unpackBits(samples, bits);
+  if (photometric.startsWith('MONOCHROME')) {
+    const inverted = photometric === 'MONOCHROME1';
+    return { channels: 1, ...meaningOf(dataSet, frame, values, bits), inverted };
   }
-  const element = dataSet.elements[TAGS.pixelData];
-  if (element === undefined) refuse(file, 'holds no pixel data', 'Only images are read: leave it out.');
-  const { samples, photometric } = await decodeFrame(file, element, index, layout);
-  const { width, height } = layout;
-  try {
-    const values = unpackBits(samples, bits);
-    if (layout.samples === 1) {
-      if (photometric === 'PALETTE COLOR') {
-        if (dataSet.elements[TAGS.segmentedPalette] !== undefined)
-          throw new Error('the palette is segmented');
-        const { data, white } = fromPalette(dataSet, values);
-        return { width, height, channels: 3, data, fullScale: [0, white] };
-      }
-      const inverted = photometric === 'MONOCHROME1';
-      const regions = regionsOf(file, layout);
-      return { width, height, channels: 1, ...meaningOf(dataSet, index, values, bits), inverted, regions };
-    }
-    if (photometric === 'YBR_ICT' || photometric === 'YBR_RCT')
-      throw new Error(`${photometric} outside JPEG 2000`);
-    const rgb = photometric === 'RGB' ? values : fromYbr(values as Uint8Array);
-    const fullScale = [0, 2 ** bits.stored - 1] as const;
-    return { width, height, channels: 3, data: rgb, fullScale, regions: regionsOf(file, layout) };
-  } catch (error) {
-    throw damaged(name, reasonOf(error));
+  if (photometric === 'PALETTE COLOR') {
+    if (dataSet.elements[TAGS.segmentedPalette] !== undefined) throw new Error('the palette is segmented');
+    const { data, white } = fromPalette(dataSet, values);
+    return { channels: 3, data, fullScale: [0, white] };
   }
+  if (photometric === 'YBR_ICT' || photometric === 'YBR_RCT') {
+    throw new Error(`${photometric} outside JPEG 2000`);
+  }
+  const data = photometric === 'RGB' ? values : fromYbr(values as Uint8Array);
+  return { channels: 3, data, fullScale: [0, 2 ** bits.stored - 1] };
 }
 
 /** @throws DataError if the header is not one of an image that is read */
