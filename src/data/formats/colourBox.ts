@@ -8,7 +8,7 @@ const LEAST_AREA = 0.01;
 const STRIP = 3.5;
 /** Parts cut off by voids belong to the box if they have this share of its coloured pixels … */
 const LEAST_PART = 0.02;
-/** … and are no farther away than this share of its shorter side. */
+/** … and are no farther away than this share of its longer side. */
 const FARTHEST_PART = 0.15;
 
 /**
@@ -73,7 +73,7 @@ function encloses(outer: Part, inner: Part): boolean {
 function isNear(a: Part, b: Part): boolean {
   const across = Math.max(a.left - b.right, b.left - a.right, 0);
   const down = Math.max(a.top - b.bottom, b.top - a.bottom, 0);
-  return Math.max(across, down) <= FARTHEST_PART * Math.min(...sides(a));
+  return Math.max(across, down) <= FARTHEST_PART * Math.max(...sides(a));
 }
 
 function union(a: Part, b: Part): Part {
