@@ -1,4 +1,6 @@
-import { readImage } from './formats/image.js';
+import { decodeImage, readImage } from './formats/image.js';
+import { memberName, readMember } from './member.js';
+import { readPackedImage } from './pack.js';
 import type { Dataset, Raster, Sample } from './sample.js';
 
 /**
@@ -16,5 +18,6 @@ export async function readSampleImage(
   const source = sample.images[modality]!;
   if (source.kind === 'generated') return source.render(size);
   if (source.kind === 'file') return readImage(source.path);
-  throw new Error(`no reader yet for ${source.kind}`);
+  if (source.kind === 'packed') return readPackedImage(source);
+  return decodeImage(await readMember(source), memberName(source));
 }

@@ -10,7 +10,7 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
  * or to race) and must not depend on a build having been made.
  */
 export function compileData(folder: string): void {
-  const sources = ['src', 'src/data', 'src/data/formats'].flatMap((directory) =>
+  const sources = ['src', 'src/data', 'src/data/formats', 'src/export'].flatMap((directory) =>
     readdirSync(join(repository, directory))
       .filter((name) => name.endsWith('.ts'))
       .map((name) => `${directory}/${name}`),

@@ -38,7 +38,12 @@ export async function readImage(path: string): Promise<Raster> {
 
 /** Width and height in pixels as stored, before EXIF orientation, from the header alone. */
 export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
-  const { width, height } = await readHeader(await readBytes(path), path);
+  return imageSize(await readBytes(path), path);
+}
+
+/** The same for the bytes of a file. */
+export async function imageSize(bytes: Uint8Array, name: string): Promise<{ width: number; height: number }> {
+  const { width, height } = await readHeader(bytes, name);
   return { width, height };
 }
 
