@@ -102,21 +102,28 @@ interface Group {
   readonly members: ReadonlyMap<string, TarMember>;
 }
 
-function* groups(file: string): Generator<Group> {
+/** @param toRead what follows the first dot in the names of files whose contents are wanted */
+function* groups(file: string, toRead: ReadonlySet<string>): Generator<Group> {
   let current: { key: string; members: Map<string, TarMember> } | undefined;
-  for (const member of listTar(file)) {
-    const { dir, base } = path.posix.parse(member.name);
-    const dot = base.indexOf('.');
-    if (dot < 1) continue; // no extension, or a hidden file
-    const key = path.posix.join(dir, base.slice(0, dot));
+  for (const member of listTar(file, (name) => toRead.has(keyAndExtension(name).extension))) {
+    const { key, extension } = keyAndExtension(member.name);
+    if (extension === '') continue;
     if (current !== undefined && current.key !== key) {
       yield current;
       current = undefined;
     }
     current ??= { key, members: new Map() };
-    current.members.set(base.slice(dot + 1), member);
+    current.members.set(extension, member);
   }
   if (current !== undefined) yield current;
+}
+
+/** `x/000017.a.png` → `x/000017` and `a.png`; no extension where there is none, and for hidden files. */
+function keyAndExtension(name: string): { key: string; extension: string } {
+  const { dir, base } = path.posix.parse(name);
+  const dot = base.indexOf('.');
+  if (dot < 1) return { key: name, extension: '' };
+  return { key: path.posix.join(dir, base.slice(0, dot)), extension: base.slice(dot + 1) };
 }
 
 function sourceOf(file: string, { name, offset, length }: TarMember): MemberSource {
@@ -132,9 +139,9 @@ async function ownShards(description: ShardsDescription, files: readonly string[
     const { size } = statSync(file);
     if (size !== expected.bytes) throw damaged(`it has ${size} bytes, expected ${expected.bytes}`);
     const hash = createHash('sha256');
-    const found: Sample[] = [];
-    for (const { key, members } of groups(file)) {
-      const json = members.get('json')?.read();
+    const found: { json: Buffer; images: Sample['images']; origin: string }[] = [];
+    for (const { key, members } of groups(file, new Set(['json']))) {
+      const json = members.get('json')?.content;
       if (json === undefined) throw damaged(`${key}.json is missing`);
       hash.update(json);
       const images = Object.entries(description.extensions).map(([modality, extension]) => {
@@ -142,18 +149,14 @@ async function ownShards(description: ShardsDescription, files: readonly string[
         if (member === undefined) throw damaged(`${key}.${extension} is missing`);
         return [modality, sourceOf(file, member)] as const;
       });
-      found.push({
-        // The digest below says whether this text is what was written.
-        ...(parseJson(json) as Omit<Sample, 'images'>),
-        images: Object.fromEntries(images),
-        origin: `${file}: ${key}`,
-      });
+      found.push({ json, images: Object.fromEntries(images), origin: `${file}: ${key}` });
     }
+    // Before the text is taken for what was written.
     if (hash.digest('hex') !== expected.samplesSha256 || found.length !== expected.samples) {
       throw damaged(`its samples do not match the digest in ${SHARDS_FILE}`);
     }
-    for (const { images, origin, ...sample } of found) {
-      samples.push({ ...portableSample.parse(sample), images, origin });
+    for (const { json, images, origin } of found) {
+      samples.push({ ...portableSample.parse(parseJson(json)), images, origin });
     }
     await nextTurn();
   }
@@ -176,12 +179,14 @@ async function otherShards(
   const modalities = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
     (name) => !ROLES.includes(name) && columns[name] !== null,
   );
+  const named = ROLES.flatMap((role) => columns[role] ?? []);
+  const toRead = new Set(['json', 'cls', ...named]);
   const samples: Sample[] = [];
   const problems: string[] = [];
   const origins = new Map<string, string>();
   let seen: readonly string[] | undefined;
   for (const file of files) {
-    for (const { key, members } of groups(file)) {
+    for (const { key, members } of groups(file, toRead)) {
       const origin = `${file}: ${key}`;
       seen ??= [...members.keys()];
       const read = fieldReader(members, columns);
@@ -233,7 +238,8 @@ const ROLES: readonly string[] = ['id', 'subject', 'label', 'fold'];
 
 /** Reads roles from a sample's json, or from a file of its own such as `cls`. */
 function fieldReader(members: Group['members'], columns: ManifestColumns) {
-  const parsed = members.has('json') ? parseJson(members.get('json')!.read()) : undefined;
+  const written = members.get('json')?.content;
+  const parsed = written === undefined ? undefined : parseJson(written);
   const json: Readonly<Record<string, unknown>> =
     typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
   const used = new Set<string>();
@@ -260,7 +266,7 @@ function scalar(value: unknown): string | undefined {
 }
 
 function textOf(member: TarMember | undefined): string | undefined {
-  return member?.read().toString('utf8').trim() || undefined;
+  return member?.content?.toString('utf8').trim() || undefined;
 }
 
 /** The file that ends in `name`, or in `name` and an image's ending. */

@@ -7,8 +7,8 @@ export interface TarMember {
   /** Of its content within the archive. */
   readonly offset: number;
   readonly length: number;
-  /** Reads its content; only while the archive is being listed. */
-  readonly read: () => Buffer;
+  /** Where it was asked for. */
+  readonly content?: Buffer;
 }
 
 const BLOCK = 512;
@@ -25,9 +25,13 @@ const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[]
  * Lists the files in a tar archive (POSIX ustar and pax, GNU's long names) by its headers alone: contents are passed over,
  * so a large archive is listed as quickly as the disk finds its headers. Folders, links and devices are left out.
  *
+ * @param toRead tells by the name whose content is wanted too
  * @throws DataError naming the archive and the byte where it is truncated, damaged or not a tar
  */
-export function* listTar(path: string): Generator<TarMember> {
+export function* listTar(
+  path: string,
+  toRead: (name: string) => boolean = () => false,
+): Generator<TarMember> {
   const file = openArchive(path);
   try {
     const { size } = fstatSync(file);
@@ -64,7 +68,9 @@ export function* listTar(path: string): Generator<TarMember> {
       else if (type === 'L') next = { ...next, name: textUpToZero(read(offset, length)) };
       else if (type !== 'g' && type !== 'K') {
         const name = next.name ?? nameField(header);
-        if (isFile) yield { name, offset, length, read: () => read(offset, length) };
+        if (isFile) {
+          yield { name, offset, length, content: toRead(name) ? read(offset, length) : undefined };
+        }
         next = {};
       }
       position = offset + Math.ceil(length / BLOCK) * BLOCK;
