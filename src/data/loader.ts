@@ -117,7 +117,7 @@ export function heldAt(plan: BatchPlan, step: number): number[] {
     const rows = read.subarray(0, count).filter((row) => turn[row]! >= first && turn[row]! < last);
     return Array.from(rows, (row) => indices[row]!);
   };
-  const beyond = readBy - indices.length;
+  const beyond = readBy - last;
   return [...held(epoch, readBy, first), ...(beyond > 0 ? held(epoch + 1, beyond, 0) : [])];
 }
 
