@@ -87,7 +87,7 @@ export async function syncFolder(folder: string): Promise<void> {
  * One side length for all: as asked, but not above the shorter side of the largest image, as more pixels would hold
  * nothing new. Smaller images beside larger ones are enlarged. Generated images have any size, so they never limit it.
  */
-async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
+export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
   for (const { sample, modality } of images(dataset)) {
     if (sample.images[modality]!.kind === 'generated') return requested;

@@ -23,8 +23,9 @@ export async function cacheKey(dataset: Dataset, size: number): Promise<string> 
   const decoder = decodes ? await decoderVersion() : '';
   hash.update(JSON.stringify([CACHE_FORMAT, decoder, size, modalities, preprocess]));
   const problems: string[] = [];
+  const states = new Map<string, Promise<string>>();
   const entries = mapOrdered(dataset.samples, 16, async (sample) =>
-    Promise.all(dataset.modalities.map((modality) => sourceKey(sample, modality))),
+    Promise.all(dataset.modalities.map((modality) => sourceKey(sample, modality, states))),
   );
   let index = 0;
   for await (const keys of entries) {
@@ -52,17 +53,28 @@ export function describeImage(sample: Sample, modality: string): string {
   return `${sample.origin === undefined ? '' : `${sample.origin}: `}"${sample.id}" (${modality})`;
 }
 
-async function sourceKey(sample: Sample, modality: string): Promise<string | { problem: string }> {
+async function sourceKey(
+  sample: Sample,
+  modality: string,
+  states: Map<string, Promise<string>>,
+): Promise<string | { problem: string }> {
   const source: ImageSource | undefined = sample.images[modality];
   const name = describeImage(sample, modality);
   if (source === undefined) return { problem: `${name}: the sample has no such modality` };
   if (source.kind === 'generated') return `generated\n${source.key}`;
   try {
-    const { size, mtimeNs, ctimeNs, ino } = await stat(source.path, { bigint: true });
     const { kind, path: file, ...part } = source;
-    return [kind, path.resolve(file), JSON.stringify(part), size, mtimeNs, ctimeNs, ino].join('\n');
+    // A pack or a shard holds many images: it is asked once.
+    const state = states.get(file) ?? fileState(file);
+    states.set(file, state);
+    return [kind, path.resolve(file), JSON.stringify(part), await state].join('\n');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return { problem: `${name}: ${code === 'ENOENT' ? `no file ${source.path}` : message}` };
   }
+}
+
+async function fileState(file: string): Promise<string> {
+  const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
+  return [size, mtimeNs, ctimeNs, ino].join('\n');
 }

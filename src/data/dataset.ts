@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
@@ -5,14 +6,19 @@ import { nearest } from '../nearest.js';
 import { readFolders } from './folders.js';
 import { positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
+import { openPack, PACK_EXTENSION } from './pack.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
 import { PHANTOM_FAMILIES } from './phantoms/families.js';
 import type { Preprocessing } from './preprocess.js';
 import type { Dataset } from './sample.js';
+import { isShards, openShards } from './shards.js';
 
 /** How data is named on every command line and in every config. */
 export interface DatasetSpec {
-  /** A manifest (.csv), a folder that holds `manifest.csv`, a folder of images (with `pathB`), or `phantom:…`. */
+  /**
+   * A manifest (.csv), a folder that holds `manifest.csv`, a folder of images (with `pathB`), a pack (.safetensors), tar shards
+   * or their folder, or `phantom:…`.
+   */
   readonly path: string;
   /** The second of two folders matched by file name. */
   readonly pathB?: string;
@@ -87,13 +93,22 @@ async function open(spec: DatasetSpec, onWarning: OpenDatasetOptions['onWarning'
     refuseColumns(spec, 'a phantom');
     return openPhantom(place);
   }
+  const isManifest = existsSync(path.join(place, 'manifest.csv'));
+  if (pathB === undefined && !isManifest && isShards(place)) {
+    return openShards(place, { columns: spec.columns, onWarning });
+  }
   const found = await stat(place).catch(() => undefined);
   if (found === undefined) throw await notFound(place);
   if (!found.isDirectory()) {
+    if (path.extname(place) === PACK_EXTENSION) {
+      refuseSecondFolder(spec, 'a pack');
+      refuseColumns(spec, 'a pack');
+      return openPack(place);
+    }
     if (path.extname(place).toLowerCase() !== '.csv') {
       throw new DataError(
         `${place}: is neither a folder nor a manifest. Expected a .csv file, a folder with manifest.csv, ` +
-          'two folders (--data A --data-b B) or phantom:breast,pairs=400,seed=0.',
+          'two folders (--data A --data-b B), a pack (.safetensors), shards (.tar) or phantom:breast,pairs=400,seed=0.',
       );
     }
     refuseSecondFolder(spec, 'a manifest');

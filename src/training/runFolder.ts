@@ -1,9 +1,9 @@
 /** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
-import { createHash, createHmac } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
+import { pseudonym, published } from '../data/pseudonym.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
@@ -212,20 +212,6 @@ export function writeProvenance(
   const past = same || Object.keys(before).length === 0 ? earlier : [...earlier, before];
   const all = past.length > 0 ? { ...provenance, earlier: past } : provenance;
   writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
-}
-
-/** What is told of a data hash: the hash itself is the key of the pseudonyms, so only its own hash is. */
-export function published(dataHash: string): string {
-  return createHash('sha256').update(`published ${dataHash}`).digest('hex');
-}
-
-/**
- * A name for a subject or sample that says nothing about it and that only who holds the data can link back: a keyed hash,
- * the key being the hash of the data.
- */
-export function pseudonym(kind: 'subject' | 'sample', id: string, dataHash: string): string {
-  const hash = createHmac('sha256', dataHash).update(`${kind} ${id}`).digest('hex').slice(0, 12);
-  return `${kind === 'subject' ? 'S' : 'P'}-${hash}`;
 }
 
 /** Which pair was kept out in which fold, by pseudonym. */
