@@ -14,7 +14,7 @@ const melanin: Colour = [0.42, 0.9, 1.08];
 const venousBlood: Colour = [0.42, 1.15, 0.65];
 const arterialBlood: Colour = [0.16, 0.8, 0.5];
 const bleeding: Colour = [0.6, 1.6, 1.35];
-const betweenChoroidVessels: Colour = [0.75, 0.95, 0.85];
+const betweenChoroidVessels: Colour = [0.6, 0.8, 0.75];
 const choroidBlood: Colour = [0.12, 0.42, 0.5];
 /** What replaces the fundus's own colour. */
 const sclera: Colour = [0.97, 0.87, 0.64];
@@ -36,31 +36,27 @@ export function drawPhotograph(
   difficulty: number,
 ): Uint8Array<ArrayBuffer> {
   const { size, pixel } = tissue;
-  const planes = reflectance(fundus, tissue);
   const { camera } = fundus;
   const sigma = camera.blur / pixel;
-  const out = new Uint8Array(3 * size * size);
+  const planes = reflectance(fundus, tissue).map((plane) => gaussianBlur(plane, size, size, sigma, sigma));
   const light = illumination(camera.brightest, camera.falloff, size, pixel);
   const aperture = drawAperture(size, pixel);
   const middle = fieldOfView / 2;
-  const flareFrom = {
-    x: middle + 1.05 * apertureRadius * Math.cos(camera.flare.angle),
-    y: middle + 1.05 * apertureRadius * Math.sin(camera.flare.angle),
-  };
-  for (const [c, plane] of planes.entries()) {
-    const blurred = gaussianBlur(plane, size, size, sigma, sigma);
-    for (let at = 0; at < plane.length; at += 1) {
-      const x = ((at % size) + 0.5) * pixel;
-      const y = (Math.floor(at / size) + 0.5) * pixel;
-      const edge = Math.hypot(x - middle, y - middle) / apertureRadius;
-      const veil = camera.veil * clamp(0.25 + 0.9 * edge ** 3, 0, 1);
-      const flare =
-        camera.flare.strength * Math.exp(-(((x - flareFrom.x) ** 2 + (y - flareFrom.y) ** 2) / 1.4));
-      const value =
-        camera.gain[c]! *
-        (light[at]! * (blurred[at]! * (1 - veil) + mediaVeil[c]! * veil) + flare * strayLight[c]!);
-      const seen = value + 0.012 * difficulty * random.normal();
-      out[3 * at + c] = Math.round(255 * clamp(seen, 0, 1) * aperture[at]!);
+  const flareX = middle + 1.05 * apertureRadius * Math.cos(camera.flare.angle);
+  const flareY = middle + 1.05 * apertureRadius * Math.sin(camera.flare.angle);
+  const noise = 0.012 * difficulty;
+  const out = new Uint8Array(3 * size * size);
+  for (let at = 0; at < light.length; at += 1) {
+    const x = ((at % size) + 0.5) * pixel;
+    const y = (Math.floor(at / size) + 0.5) * pixel;
+    const fromMiddle = Math.sqrt((x - middle) ** 2 + (y - middle) ** 2) / apertureRadius;
+    const veil = camera.veil * clamp(0.25 + 0.9 * fromMiddle ** 3, 0, 1);
+    const flare = camera.flare.strength * Math.exp(-((x - flareX) ** 2 + (y - flareY) ** 2) / 1.4);
+    for (let c = 0; c < 3; c += 1) {
+      const passed =
+        light[at]! * (planes[c]![at]! * (1 - veil) + mediaVeil[c]! * veil) + flare * strayLight[c]!;
+      const seen = clamp(camera.gain[c]! * passed + noise * random.normal(), 0, 1);
+      out[3 * at + c] = Math.round(255 * seen * aperture[at]!);
     }
   }
   return out;

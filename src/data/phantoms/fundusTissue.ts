@@ -73,7 +73,7 @@ export function drawFundus(fundus: FundusCase, seed: number, index: number, size
       pixel,
       { share: 0.3 },
     ),
-    choroid: drawStrokes(growChoroid(stream('choroid'), eye), size, pixel, { softness: 0.08 }),
+    choroid: drawStrokes(growChoroid(stream('choroid'), eye), size, pixel, { softness: 0.13 }),
     grain,
     broad,
     melanin: Float32Array.from(

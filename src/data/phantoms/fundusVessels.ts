@@ -175,11 +175,11 @@ class Growth {
     const distance = this.#distance;
     switch (course) {
       case 'arcade': {
-        // Steeply up from the disc, around the fovea (u = L (v/h)³), then flat; outwards again where it strays within.
+        // Steeply up from the disc, around the fovea (u = L (v/h)²·⁵), then flat; outwards again where it strays within.
         const out = Math.max(0.05, half * v) / this.#arcade[half];
-        const slope = (3 * distance * out ** 2) / this.#arcade[half];
+        const slope = (2.5 * distance * out ** 1.5) / this.#arcade[half];
         const angle = Math.atan2(1, slope) - 0.45 * clamp((u - 0.7 * distance) / distance, 0, 1.2);
-        return half * (angle + 0.25 * clamp(u - distance * out ** 3, -1, 1));
+        return half * (angle + 0.25 * clamp(u - distance * out ** 2.5, -1, 1));
       }
       case 'macular': {
         const inwards = Math.atan2(-v, distance - u);
