@@ -36,12 +36,15 @@ export function simulateAngiogram(photograph: Raster, ...key: readonly (string |
   const { red, green, aperture } = channelsOf(photograph);
   const smooth = (image: Float32Array, sigma: number) => gaussianBlur(image, width, height, sigma, sigma);
   const flat = overLocalMean(green, aperture, illuminationScale * side, smooth);
-  const vessels = vesselness(flat, aperture, width, height);
+  const flatRed = overLocalMean(red, aperture, illuminationScale * side, smooth);
+  // Retinal vessels are dark and redder than what is around them; the choroid's are only redder, what is between them only dark.
+  const absorbing = flat.map((value, at) => Math.max(value, value / Math.max(0.2, flatRed[at]!)));
+  const vessels = vesselness(absorbing, aperture, width, height);
   const pale = paleness(red, green, aperture);
-  const choroid = bandOf(overLocalMean(red, aperture, illuminationScale * side, smooth), side, smooth);
+  const choroid = bandOf(flatRed, side, smooth);
   const fovea = findFovea({ flat, vessels, pale, aperture, width, height }, smooth);
   const random = new Random(...key, 'simulated angiography', simulatedAngiographyVersion);
-  const shade = smooth(aperture, 0.12 * side);
+  const shade = smooth(aperture, 0.05 * side);
   const out = new Uint8Array(width * height);
   const reach = (foveaScale * side) ** 2;
   for (let at = 0; at < out.length; at += 1) {
@@ -109,6 +112,8 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
     const sigma = scale * unit;
     const image = gaussianBlur(flat, width, height, sigma, sigma);
     const strength = new Float32Array(flat.length);
+    const directionX = new Float32Array(flat.length);
+    const directionY = new Float32Array(flat.length);
     for (let i = 1; i < height - 1; i += 1) {
       for (let j = 1; j < width - 1; j += 1) {
         const at = i * width + j;
@@ -116,28 +121,63 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
         const centre = image[at]!;
         const xx = image[at - 1]! - 2 * centre + image[at + 1]!;
         const yy = image[at - width]! - 2 * centre + image[at + width]!;
-        const xy =
-          (image[at - width - 1]! -
-            image[at - width + 1]! -
-            image[at + width - 1]! +
-            image[at + width + 1]!) /
-          4;
+        const diagonals =
+          image[at - width - 1]! - image[at - width + 1]! - image[at + width - 1]! + image[at + width + 1]!;
+        const xy = diagonals / 4;
         const root = Math.sqrt(((xx - yy) / 2) ** 2 + xy * xy);
         const across = (xx + yy) / 2 + root; // the larger curvature: positive across a dark line
-        const along = (xx + yy) / 2 - root;
         if (across <= 0) continue;
-        const blob = along / across;
+        const blob = ((xx + yy) / 2 - root) / across;
         strength[at] = sigma * sigma * across * Math.exp(-2 * blob * blob);
+        // The direction along the line: the eigenvector of the smaller curvature.
+        const angle = 0.5 * Math.atan2(2 * xy, xx - yy);
+        directionX[at] = -Math.sin(angle);
+        directionY[at] = Math.cos(angle);
       }
     }
-    // What counts as a vessel is relative to the image's own contrast.
-    const half = Math.max(0.006, quantile(strength, 0.93));
+    const lines = alongLines({ strength, directionX, directionY, width, height }, 5 * unit);
+    // What counts as a vessel is relative to the image's own contrast, and where lines crowd to theirs: that is the choroid.
+    const half = Math.max(0.006, quantile(lines, 0.95));
+    const crowded = gaussianBlur(lines, width, height, 16 * unit, 16 * unit);
     for (let at = 0; at < out.length; at += 1) {
-      const value = 1 - Math.exp(-0.7 * (strength[at]! / half) ** 2);
+      const value = 1 - Math.exp(-0.7 * (lines[at]! / Math.max(half, 3.2 * crowded[at]!)) ** 3);
       if (value > out[at]!) out[at] = value;
     }
   }
   return gaussianBlur(out, width, height, 0.5 * unit, 0.5 * unit);
+}
+
+interface Ridges {
+  readonly strength: Float32Array;
+  readonly directionX: Float32Array;
+  readonly directionY: Float32Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Strength averaged along its own direction, where what is met runs the same way: lines stay, specks fade. */
+function alongLines(
+  { strength, directionX, directionY, width, height }: Ridges,
+  reach: number,
+): Float32Array {
+  const steps = 4;
+  const out = new Float32Array(strength.length);
+  for (let at = 0; at < out.length; at += 1) {
+    if (strength[at] === 0) continue;
+    const [ux, uy] = [directionX[at]!, directionY[at]!];
+    const [x, y] = [at % width, Math.floor(at / width)];
+    let sum = strength[at]!;
+    for (let k = -steps; k <= steps; k += 1) {
+      const u = Math.round(x + (k * reach * ux) / steps);
+      const v = Math.round(y + (k * reach * uy) / steps);
+      if (k === 0 || u < 0 || v < 0 || u >= width || v >= height) continue;
+      const met = v * width + u;
+      const alignment = (ux * directionX[met]! + uy * directionY[met]!) ** 2;
+      sum += strength[met]! * alignment * alignment;
+    }
+    out[at] = sum / (2 * steps + 1);
+  }
+  return out;
 }
 
 /** 0 … 1: as bright and pale as sclera or the disc's cup, relative to the photograph's own fundus. */
@@ -157,7 +197,7 @@ function paleness(red: Float32Array, green: Float32Array, aperture: Float32Array
 function bandOf(image: Float32Array, side: number, smooth: Smooth): Float32Array {
   const fine = smooth(image, side / 300);
   const coarse = smooth(image, side / 40);
-  return fine.map((value, at) => Math.max(-0.5, Math.min(1, 5 * (value - coarse[at]!))));
+  return fine.map((value, at) => Math.max(-0.5, Math.min(1, 2.5 * (value - coarse[at]!))));
 }
 
 interface Found {
