@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import { registerDataPhantom } from './dataPhantom.js';
 import { registerDataPreview } from './dataPreview.js';
 import { registerDataSplit } from './dataSplit.js';
 
 export function registerData(program: Command): void {
   const data = program.command('data').description('Check, split, pack and look at data.');
-  for (const register of [registerDataPreview, registerDataSplit]) register(program, data);
+  for (const register of [registerDataPhantom, registerDataPreview, registerDataSplit])
+    register(program, data);
 }

@@ -53,7 +53,7 @@ export interface FundusPhantomOptions {
   pairs: number;
   seed: number;
   task?: FundusTask;
-  /** Conditions that take part; absent: the task's. */
+  /** Conditions that take part, the one sought as often as in the task, the others alike; absent: the task's shares. */
   classes?: readonly string[];
   /** 1 overlaps the conditions as in the table of signs; larger is harder. */
   difficulty?: number;
@@ -117,19 +117,10 @@ export interface FundusPair {
 }
 
 /** Of vessels 1 is an artery and 2 a vein; of the disc 1 is its rim and 2 its cup; of each lesion 1 is inside. */
-export interface FundusMasks {
-  readonly vessels: Uint8Array;
-  readonly disc: Uint8Array;
-  readonly crescent: Uint8Array;
-  readonly drusen: Uint8Array;
-  readonly atrophy: Uint8Array;
-  readonly diffuse: Uint8Array;
-  readonly membrane: Uint8Array;
-  readonly blood: Uint8Array;
-  readonly exudate: Uint8Array;
-  readonly clumps: Uint8Array;
-  readonly cracks: Uint8Array;
-}
+export type FundusMasks = Readonly<
+  Record<'vessels' | 'disc' | 'crescent' | 'diffuse' | 'atrophy' | 'drusen' | 'membrane', Uint8Array> &
+    Record<'blood' | 'exudate' | 'clumps' | 'cracks', Uint8Array>
+>;
 
 /** Pair `index` with everything known about it. It is the same for any number of pairs; only its noise depends on `size`. */
 export function generateFundusPair(options: FundusPairOptions): FundusPair {
@@ -220,7 +211,6 @@ function check({
   return { seed, task, difficulty, misalignment, shares: sharesOf(task, classes) };
 }
 
-/** The task's shares, or those of the classes named: the task's own where it has them, else as for the rarest. */
 function sharesOf(task: FundusTask, classes: readonly string[] | undefined): ConditionShares {
   const { shares, condition } = tasks[task];
   if (classes === undefined) return shares;
