@@ -6,7 +6,6 @@ import { csv } from '../csv.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
 import { CARD_FILE, type DatasetCard } from './datasetCard.js';
-import { mapOrdered } from './mapOrdered.js';
 import type { Raster, Sample } from './sample.js';
 
 /** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs a modality, and `masks/`. */
@@ -81,16 +80,13 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows: Map<string, string>[] = [];
-  // Drawing is synchronous, encoding is not: a few samples at once keep both busy.
-  const written = mapOrdered(samples.entries(), 4, async ([index, sample]) => {
+  // One after the other, so that nothing is still being written when an interruption takes the folder away.
+  for (const [index, sample] of samples.entries()) {
     signal?.throwIfAborted();
-    return writeSample(folder, modalities, sample, await draw(sample, index));
-  });
-  for await (const row of written) {
-    signal?.throwIfAborted();
-    rows.push(row);
+    rows.push(await writeSample(folder, modalities, sample, await draw(sample, index)));
     onProgress?.(rows.length);
   }
+  signal?.throwIfAborted();
   const header = [...new Set(rows.flatMap((row) => [...row.keys()]))];
   const lines = rows.map((row) => header.map((column) => row.get(column) ?? ''));
   writeFileAtomic(path.join(folder, 'manifest.csv'), csv([header, ...lines]));

@@ -75,10 +75,18 @@ async function photographsIn(folder: string): Promise<Sample[]> {
   const names = (await readdir(folder)).filter(
     (name) => !name.startsWith('.') && IMAGE_EXTENSIONS.has(path.extname(name).toLowerCase()),
   );
-  return names.sort().map((name) => ({
-    // With its ending: two files may differ in nothing else.
-    id: name,
-    subject: name,
-    images: { a: { kind: 'file', path: path.resolve(folder, name) } },
-  }));
+  const samples = new Map<string, Sample>();
+  for (const name of names.sort()) {
+    const id = path.parse(name).name;
+    if (samples.has(id))
+      throw new DataError(
+        `${folder}: two files are called ${id}. Keep one file a name, or write a manifest.`,
+      );
+    samples.set(id, {
+      id,
+      subject: id,
+      images: { a: { kind: 'file', path: path.resolve(folder, name) } },
+    });
+  }
+  return [...samples.values()];
 }

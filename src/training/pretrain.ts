@@ -111,6 +111,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     } = run;
     writeProvenance(out, {
       data: dataset.name,
+      simulated: dataset.simulated,
       dataHash: cache.dataHash,
       pairs: plan.indices.length,
       config,
