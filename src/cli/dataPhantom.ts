@@ -51,7 +51,7 @@ See also: anatomy data preview`,
       const progress = new Progress(samples.length, console, { title: 'drawing' });
       const interruption = new AbortController();
       const interrupt = (signal: NodeJS.Signals) => interruption.abort(signal);
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
       try {
         await writeDatasetFolder(flags.out, dataset, {
           overwrite: flags.overwrite,

@@ -80,7 +80,7 @@ function channelsOf({ width, height, channels, data }: Raster): Channels {
     sigma,
     sigma,
   );
-  return { red, green, aperture: brightness.map((value) => (value > 0.07 ? 1 : 0)) };
+  return { red, green, aperture: brightness.map((value) => (value > 0.045 ? 1 : 0)) };
 }
 
 type Smooth = (image: Float32Array, sigma: number) => Float32Array;
@@ -140,7 +140,7 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
     const half = Math.max(0.006, quantile(lines, 0.95));
     const crowded = gaussianBlur(lines, width, height, 16 * unit, 16 * unit);
     for (let at = 0; at < out.length; at += 1) {
-      const value = 1 - Math.exp(-0.7 * (lines[at]! / Math.max(half, 3.2 * crowded[at]!)) ** 3);
+      const value = 1 - Math.exp(-0.7 * (lines[at]! / Math.max(half, 4.2 * crowded[at]!)) ** 3);
       if (value > out[at]!) out[at] = value;
     }
   }

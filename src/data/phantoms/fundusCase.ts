@@ -29,11 +29,11 @@ export const apertureRadius = 6.35;
 /** P(sign | condition), in the order of `fundusConditions`. */
 export const fundusSignRates = {
   /** Atrophy beside the disc on its temporal side. */
-  crescent: [0.25, 0.25, 0.7, 0.8],
+  crescent: [0.3, 0.3, 0.7, 0.8],
   /** Oval disc, its long axis turned. */
   tiltedDisc: [0.08, 0.08, 0.35, 0.5],
   /** Ill-defined yellowish pallor of the posterior pole. */
-  diffuseAtrophy: [0.06, 0.06, 0.2, 0.6],
+  diffuseAtrophy: [0.08, 0.08, 0.22, 0.57],
   /** Well-defined gray-white patches. */
   patchyAtrophy: [0.005, 0.005, 0.03, 0.3],
   /** Thin yellowish lines: breaks of Bruch's membrane. */

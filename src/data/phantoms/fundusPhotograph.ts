@@ -78,7 +78,7 @@ function reflectance({ eye }: FundusCase, tissue: FundusTissue): Float32Array[] 
     const pillars =
       shown *
       (1 - tissue.choroid[at]!) *
-      clamp(tissue.fromFovea[at]! / 1.5, 0.35, 1) *
+      clamp(tissue.fromFovea[at]! / 1.5, 0.7, 1) *
       clamp(1 + 0.5 * tissue.broad[at]!, 0.2, 1.6);
     const spots = Math.min(1, tissue.clumps[at]!);
     for (let c = 0; c < 3; c += 1) {

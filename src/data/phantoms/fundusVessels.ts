@@ -36,6 +36,8 @@ export const murrayExponent = 2.7;
 const trunkWidth: Readonly<Record<VesselKind, number>> = { artery: 0.095, vein: 0.13 };
 /** Vessels below this width are capillaries, which are not drawn one by one. */
 const thinnest = 0.018;
+/** No wide vessel runs through the macula. */
+const widestMacular = 0.06;
 const step = 0.12;
 /** Mean distance between two bifurcations, mm. */
 const bifurcationSpacing = 0.9;
@@ -215,13 +217,15 @@ class Growth {
     if (small >= thinnest && ![0.15, 0.3, 0.45].every((ahead) => this.#isFree(child, heading, 0, ahead))) {
       return false;
     }
+    const course = this.#courseOfChild(tip, heading);
+    if (course === 'macular' && small > widestMacular) return false;
     this.#bifurcations.push({ parent, large, small, largeAngle, smallAngle });
     tip.width = large;
     tip.heading -= side * largeAngle;
     if (small < thinnest) return true;
     this.#plant({
       ...child,
-      course: this.#courseOfChild(tip, heading),
+      course,
       reach: Math.min(tip.reach, small * random.uniform(30, 80)),
     });
     return true;
@@ -241,12 +245,12 @@ class Growth {
     return inwards ? 'macular' : 'peripheral';
   }
 
-  /** Whether a step in this direction keeps clear of its own kind; near its origin a vessel may touch its parent. */
+  /** Whether a step in this direction keeps clear of its own kind; at its origin a vessel touches its parent. */
   #isFree({ u, v, width, branch, parent }: Tip, heading: number, grown: number, ahead = 0.17): boolean {
     const place = { u: u + ahead * Math.cos(heading), v: v + ahead * Math.sin(heading) };
     // On the disc the trunks stand close.
     const clearance = Math.hypot(u, v) < 1.1 ? 0.08 : 0.1 + 1.2 * width;
-    return this.#occupied.isFree(place, clearance, branch, grown < 0.6 ? parent : -1);
+    return this.#occupied.isFree(place, clearance, branch, grown === 0 ? parent : -1);
   }
 
   #toFrame(dx: number, dy: number): { u: number; v: number } {
