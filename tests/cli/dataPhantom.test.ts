@@ -15,19 +15,17 @@ interface Ended {
   stderr: string;
 }
 
-/** @param onError told of what stands on stderr so far, and given the means to interrupt */
-function anatomy(
-  args: readonly string[],
-  onError?: (text: string, interrupt: () => void) => void,
-): Promise<Ended> {
+/** @param interruptAt text on stderr at which Ctrl-C is pressed, once */
+function anatomy(args: readonly string[], interruptAt?: string): Promise<Ended> {
   const child = spawn(process.execPath, [main, 'data', 'phantom', ...args], { cwd: root });
-  let [stdout, stderr] = ['', ''];
+  let [stdout, stderr, interrupted] = ['', '', false];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
   });
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
-    onError?.(stderr, () => child.kill('SIGINT'));
+    if (interruptAt === undefined || interrupted || !stderr.includes(interruptAt)) return;
+    interrupted = child.kill('SIGINT');
   });
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
@@ -71,12 +69,8 @@ test('writes what is asked for, says so as JSON, and refuses what makes no sense
 });
 
 test('leaves nothing when interrupted', async () => {
-  const { code, stderr } = await anatomy(
-    ['phantom:fundus,pairs=2000', '--size', '64', '--out', 'cut/eyes'],
-    (text, interrupt) => {
-      if (text.includes('1/2000')) interrupt();
-    },
-  );
+  const args = ['phantom:fundus,pairs=2000', '--size', '64', '--out', 'cut/eyes'];
+  const { code, stderr } = await anatomy(args, ' 1/2000');
   expect(stderr).toContain('interrupted; nothing was written to cut/eyes');
   expect(code).toBe(130);
   expect(readdirSync(path.join(root, 'cut'))).toEqual([]);
