@@ -28,7 +28,7 @@ export function addDataOptions(
     .option('--drop <file>', 'samples to leave out, as anatomy data check --drop-list writes them');
 }
 
-function addColumn(pair: string, columns: Record<string, string | null> = {}) {
+export function addColumn(pair: string, columns: Record<string, string | null> = {}) {
   const [role, name] = pair.split(/=(.*)/s);
   if (!role || !name) throw new InvalidArgumentError('Expected role=name, such as label=diagnosis.');
   return { ...columns, [role]: name === 'null' ? null : name };

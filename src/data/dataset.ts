@@ -3,12 +3,13 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { readDatasetCard } from './datasetCard.js';
 import { readFolders } from './folders.js';
 import { positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
 import { openPack, PACK_EXTENSION } from './pack.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
-import { PHANTOM_FAMILIES } from './phantoms/families.js';
+import { PHANTOM_FAMILIES, type Phantom } from './phantoms/families.js';
 import type { Preprocessing } from './preprocess.js';
 import type { Dataset } from './sample.js';
 import { isShards, openShards } from './shards.js';
@@ -91,7 +92,7 @@ async function open(spec: DatasetSpec, onWarning: OpenDatasetOptions['onWarning'
   if (place.startsWith(PHANTOM_PREFIX)) {
     refuseSecondFolder(spec, 'a phantom');
     refuseColumns(spec, 'a phantom');
-    return openPhantom(place);
+    return (await openPhantom(place)).dataset;
   }
   const isManifest = existsSync(path.join(place, 'manifest.csv'));
   if (pathB === undefined && !isManifest && isShards(place)) {
@@ -136,10 +137,16 @@ async function openManifest(
   const stem = path.parse(file).name;
   // "manifest" tells nothing; the folder it stands in does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  return { name, ...(await readManifest(file, { columns, onWarning })) };
+  const manifest = await readManifest(file, { columns, onWarning });
+  return { name, ...manifest, ...(await readDatasetCard(path.dirname(file), manifest.modalities)) };
 }
 
-async function openPhantom(name: string): Promise<Dataset> {
+/**
+ * Opens what a phantom's name stands for; nothing is drawn yet.
+ *
+ * @throws UsageError if there is no such phantom or option
+ */
+export async function openPhantom(name: string): Promise<Phantom> {
   const parsed = parsePhantomName(name);
   const families = Object.keys(PHANTOM_FAMILIES);
   if (!Object.hasOwn(PHANTOM_FAMILIES, parsed.family)) {
@@ -152,7 +159,8 @@ async function openPhantom(name: string): Promise<Dataset> {
   const options = new PhantomOptions(parsed);
   const make = await PHANTOM_FAMILIES[parsed.family]!(options);
   options.refuseUnknown();
-  return make();
+  const phantom = make();
+  return { ...phantom, dataset: { ...phantom.dataset, simulated: phantom.dataset.modalities } };
 }
 
 function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {

@@ -170,6 +170,8 @@ function fromStored(path: string | null, root: string): string | null {
 export interface Provenance {
   /** Name of the data, without a path. */
   readonly data: string;
+  /** Modalities that no scanner made. */
+  readonly simulated?: readonly string[];
   readonly dataHash: string;
   readonly pairs: number;
   readonly config: Config;
@@ -185,7 +187,7 @@ export interface Provenance {
  */
 export function writeProvenance(
   root: string,
-  { data, dataHash, pairs, config, device, precision, microBatch }: Provenance,
+  { data, simulated, dataHash, pairs, config, device, precision, microBatch }: Provenance,
 ): void {
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -203,6 +205,7 @@ export function writeProvenance(
     seed: config.seed,
     recipe: config.recipe,
     data,
+    simulated,
     pairs,
     dataHash: published(dataHash),
   };
