@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TAGS } from '../../../src/data/formats/dicom/tags.js';
 import { isDicom, readDicomHeader, readImageSize, readPixels } from '../../../src/data/formats/index.js';
 import { mapPixels } from '../../../src/data/preprocess.js';
 import { DataError } from '../../../src/errors.js';
@@ -129,6 +130,19 @@ describe('DICOM headers', () => {
       });
     }
     expect(await isDicom(join(folder, 'expected.json'))).toBe(false);
+  });
+
+  it('names no attribute outside the one table, and in it no names, dates or free text', () => {
+    const src = fileURLToPath(new URL('../../../src/data/formats/', import.meta.url));
+    const naming = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && /'x[0-9a-f]{8}'/.test(readFileSync(join(src, file), 'utf8')))
+      .map((file) => file.replaceAll('\\', '/'));
+    expect(naming).toEqual(['dicom/tags.ts']);
+    // Of the group of the patient (0010) only the ID; of the identifying group 0008 only the modality.
+    const personal = Object.values(TAGS)
+      .flat()
+      .filter((tag) => /^x00(08|10)/.test(tag));
+    expect(personal).toEqual(['x00080060', 'x00100020']);
   });
 
   it('reads headers longer than most', async () => {

@@ -127,6 +127,8 @@ function interleave(planes: Samples): Samples {
 async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLayout): Promise<Samples> {
   const decoded = await codec.decode(bytes);
   const { width, height, samples: count } = layout;
+  // OpenJPEG only says what is wrong on stderr.
+  if (decoded.samples.length === 0) throw new Error('the decoder gave up');
   compareShape({ ...decoded, components: { length: decoded.components } }, layout);
   if (decoded.samples.length !== width * height * count) {
     throw new Error(`the decoder gave ${decoded.samples.length} samples, expected ${width * height * count}`);
