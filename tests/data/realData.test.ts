@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +43,31 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
       expect(Object.values(cache.modalities).map(({ channels }) => channels)).toEqual([1, 1]);
     } finally {
       rmSync(root, { recursive: true });
+    }
+  });
+
+  it('iChallenge-PM, BUSI and lgg-mri images are what their folders say', async () => {
+    const folders: [folder: string, size: readonly [number, number] | undefined, channels: 1 | 3][] = [
+      ['iChallenge-PM/PALM-Training400/PALM-Training400', [224, 224], 3],
+      ['Dataset_BUSI_with_GT/benign', undefined, 1],
+      ['Dataset_BUSI_with_GT/malignant', undefined, 1],
+      ['Dataset_BUSI_with_GT/normal', undefined, 1],
+      ['lgg-mri/flair', [256, 256], 1],
+      ['lgg-mri/t1c', [256, 256], 1],
+      ['lgg-mri/mask', [256, 256], 1],
+    ];
+    for (const [folder, size, channels] of folders) {
+      const files = readdirSync(join(data, folder)).sort();
+      expect(files.length).toBeGreaterThan(100);
+      for (const file of [files[0]!, files[Math.floor(files.length / 2)]!, files.at(-1)!]) {
+        const image = await read(join(folder, file));
+        expect(image.channels, file).toBe(channels);
+        expect(image.data).toHaveLength(image.width * image.height * channels);
+        if (size !== undefined) expect([image.width, image.height], file).toEqual(size);
+        if (folder.includes('mask') || file.includes('_mask')) {
+          for (const value of new Set(image.data)) expect([0, 255], file).toContain(value);
+        }
+      }
     }
   });
 

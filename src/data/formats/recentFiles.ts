@@ -8,6 +8,9 @@ interface Entry<Content> {
   bytes: number;
 }
 
+/** Nothing asked for so long: all is forgotten, so that a training run does not hold on to the volumes it began with. */
+const IDLE_SECONDS = 20;
+
 /**
  * The latest few files that were decoded, so that the slices or frames of one, asked for in turn, decode it once. A file
  * that has changed is decoded again.
@@ -16,6 +19,7 @@ export class RecentFiles<Content> {
   readonly #entries = new Map<string, Entry<Content>>();
   readonly #decode: (path: string) => Promise<{ content: Content; bytes: number }>;
   readonly #most: { readonly files: number; readonly bytes: number };
+  #idle?: NodeJS.Timeout;
 
   /** @param most kept of both; the latest file is kept however large it is */
   constructor(
@@ -34,6 +38,8 @@ export class RecentFiles<Content> {
     if (entry?.version !== version) entry = this.#start(path, version);
     this.#entries.set(path, entry);
     this.#forgetOldest();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#entries.clear(), 1000 * IDLE_SECONDS).unref();
     return entry.content;
   }
 

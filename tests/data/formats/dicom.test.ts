@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TAGS } from '../../../src/data/formats/dicom/tags.js';
 import { isDicom, readDicomHeader, readImageSize, readPixels } from '../../../src/data/formats/index.js';
 import { mapPixels } from '../../../src/data/preprocess.js';
 import { DataError } from '../../../src/errors.js';
@@ -131,6 +132,19 @@ describe('DICOM headers', () => {
     expect(await isDicom(join(folder, 'expected.json'))).toBe(false);
   });
 
+  it('names no attribute outside the one table, and in it no names, dates or free text', () => {
+    const src = fileURLToPath(new URL('../../../src/data/formats/', import.meta.url));
+    const naming = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts') && /'x[0-9a-f]{8}'/.test(readFileSync(join(src, file), 'utf8')))
+      .map((file) => file.replaceAll('\\', '/'));
+    expect(naming).toEqual(['dicom/tags.ts']);
+    // Of the group of the patient (0010) only the ID; of the identifying group 0008 only the modality.
+    const personal = Object.values(TAGS)
+      .flat()
+      .filter((tag) => /^x00(08|10)/.test(tag));
+    expect(personal).toEqual(['x00080060', 'x00100020']);
+  });
+
   it('reads headers longer than most', async () => {
     // A private element of 300,000 bytes before the pixel data.
     const long = changed('explicit-gray8', (bytes) => {
@@ -180,6 +194,18 @@ describe('DICOM that is refused', () => {
     for (const name of Object.keys(golden.cases).filter((file) => !file.includes('#'))) {
       const path = changed(name, (bytes) => bytes.subarray(0, Math.floor(bytes.length * 0.85)));
       await expect(readPixels({ kind: 'file', path }), name).rejects.toThrow(DataError);
+    }
+  });
+
+  it('names a compressed image that ends early within a whole file', async () => {
+    for (const name of ['jpeg-gray8', 'jpeg-lossless-gray8', 'jpeg-ls-gray8', 'jpeg2000-gray8']) {
+      const path = changed(name, (bytes) => {
+        const end = bytes.lastIndexOf(Buffer.from([0xff, 0xd9])) + 2;
+        return bytes.fill(0, end - 40, end);
+      });
+      await expect(readPixels({ kind: 'file', path }), name).rejects.toThrow(
+        'frame 0 cannot be decoded: the compressed image ends early',
+      );
     }
   });
 });

@@ -40,11 +40,13 @@ export function parseDicom(bytes: Buffer, name: string, untilTag?: string): Dico
   }
 }
 
-/** What went wrong, of the errors and strings that parsers and codecs throw. */
+/** What went wrong, in the words of parsers that throw errors or strings. C++ throws addresses, which say nothing. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error) return error.message;
+  if (typeof error === 'number') return 'the decoder gave up';
+  // dicom-parser wraps a string with what it had read until then.
   const { exception } = (error ?? {}) as { exception?: unknown };
-  return String(exception ?? error).replace(/^dicomParser\.\w+: /, '');
+  return String(exception ?? error).replace(/^dicomParser\.[\w.]+: /, '');
 }
 
 export function damaged(name: string, reason: string): DataError {

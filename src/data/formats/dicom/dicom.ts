@@ -52,7 +52,8 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
 /** Width and height from the header. */
 export async function dicomSize(bytes: Buffer, name: string): Promise<{ width: number; height: number }> {
   const file = parseDicom(bytes, name, TAGS.pixelData);
-  return orDamaged(name, () => layoutOf(file));
+  const { width, height } = await orDamaged(name, () => layoutOf(file));
+  return { width, height };
 }
 
 /** Parser and decoders throw errors, strings and numbers at what they do not understand: all of them mean a damaged file. */
