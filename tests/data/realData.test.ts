@@ -5,11 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
-import { readImage } from '../../src/data/formats/image.js';
+import { readSampleImage } from '../../src/data/images.js';
 import { makeSplits } from '../../src/data/splits.js';
 
 const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
 const absent = !existsSync(data);
+
+function read(file: string) {
+  const a = { kind: 'file', path: join(data, file) } as const;
+  return readSampleImage({}, { id: file, subject: file, images: { a } }, 'a', 224);
+}
 
 describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
   it('lgg-mri core: 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
@@ -42,9 +47,9 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
   });
 
   it('BUSI originals: gray saved as RGB and a mask saved as RGBA come out gray', async () => {
-    const scan = await readImage(join(data, 'busi-originals/benign/benign (54).png'));
+    const scan = await read('busi-originals/benign/benign (54).png');
     expect(scan).toMatchObject({ width: 616, height: 468, channels: 1 });
-    const mask = await readImage(join(data, 'busi-originals/benign/benign (54)_mask_1.png'));
+    const mask = await read('busi-originals/benign/benign (54)_mask_1.png');
     expect(mask.channels).toBe(1);
     expect(new Set(mask.data)).toEqual(new Set([0, 255]));
   });
