@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -10,8 +10,8 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
  * or to race) and must not depend on a build having been made.
  */
 export function compileData(folder: string): void {
-  const sources = ['src', 'src/data', 'src/data/formats'].flatMap((directory) =>
-    readdirSync(join(repository, directory))
+  const sources = ['src', 'src/data'].flatMap((directory) =>
+    readdirSync(join(repository, directory), { recursive: directory !== 'src', encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => `${directory}/${name}`),
   );
@@ -27,6 +27,6 @@ export function compileData(folder: string): void {
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, outputText);
   }
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  copyFileSync(join(repository, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
 }
