@@ -4,14 +4,12 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../errors.js';
 import { CACHE_FORMAT, describeImage } from './cacheKey.js';
-import { imageSize, readImageSize } from './formats/image.js';
-import { readSampleImage } from './images.js';
+import { imageSizeBound, readSampleImage } from './images.js';
 import { mapOrdered } from './mapOrdered.js';
-import { memberName, readMember } from './member.js';
 import { PlaneFile } from './planeFile.js';
 import { problemsError } from './problems.js';
 import { resize } from './resize.js';
-import type { Dataset, GeneratedSource, ImageSource, Raster, Sample } from './sample.js';
+import type { Dataset, Raster, Sample } from './sample.js';
 
 export const INDEX_FILE = 'index.json';
 
@@ -92,22 +90,13 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
   for (const { sample, modality } of images(dataset)) {
-    const source = sample.images[modality]!;
-    if (source.kind === 'generated') return requested;
+    if (sample.images[modality]!.kind === 'generated') return requested;
     // An unreadable file is reported, with all others, when it is decoded.
-    const found = await readSourceSize(source).catch(() => undefined);
+    const found = await imageSizeBound(dataset, sample, modality).catch(() => undefined);
     if (found !== undefined) largest = Math.max(largest, Math.min(found.width, found.height));
     if (largest >= requested) return requested;
   }
   return largest === 0 ? requested : largest;
-}
-
-async function readSourceSize(
-  source: Exclude<ImageSource, GeneratedSource>,
-): Promise<{ width: number; height: number }> {
-  if (source.kind === 'packed') return { width: source.side, height: source.side };
-  if (source.kind === 'member') return imageSize(await readMember(source), memberName(source));
-  return readImageSize(source.path);
 }
 
 async function writeImages(

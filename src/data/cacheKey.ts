@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DECODER_VERSION } from './formats/image.js';
+import { decoderVersion } from './formats/index.js';
 import { mapOrdered } from './mapOrdered.js';
 import { problemsError } from './problems.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /** Raise when the layout of the cache or the pixels that the same sources give change. */
-export const CACHE_FORMAT = 2;
+export const CACHE_FORMAT = 3;
 
 /**
  * The name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
@@ -19,7 +19,9 @@ export const CACHE_FORMAT = 2;
 export async function cacheKey(dataset: Dataset, size: number): Promise<string> {
   const hash = createHash('sha256');
   const { modalities, preprocess = {} } = dataset;
-  hash.update(JSON.stringify([CACHE_FORMAT, DECODER_VERSION, size, modalities, preprocess]));
+  const decodes = dataset.samples.some((sample) => Object.values(sample.images).some(isDecoded));
+  const decoder = decodes ? await decoderVersion() : '';
+  hash.update(JSON.stringify([CACHE_FORMAT, decoder, size, modalities, preprocess]));
   const problems: string[] = [];
   const states = new Map<string, Promise<string>>();
   const entries = mapOrdered(dataset.samples, 16, async (sample) =>
@@ -39,6 +41,11 @@ export async function cacheKey(dataset: Dataset, size: number): Promise<string> 
     );
   }
   return hash.digest('hex').slice(0, 32);
+}
+
+/** Whether an image comes through a decoder, whose version then matters; phantoms and packs do not. */
+function isDecoded({ kind }: ImageSource): boolean {
+  return kind === 'file' || kind === 'member';
 }
 
 /** How messages name one image: where the data names it, the sample and the modality. */

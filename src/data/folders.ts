@@ -1,7 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../errors.js';
-import { IMAGE_EXTENSIONS } from './formats/image.js';
+import { IMAGE_EXTENSIONS, imageExtension } from './formats/index.js';
 import { problemsError } from './problems.js';
 import type { Sample } from './sample.js';
 
@@ -54,8 +54,9 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
   const files = new Map<string, string>();
   const twice: string[] = [];
   for (const name of entries.map((entry) => (entry.isDirectory() ? '' : entry.name)).sort()) {
-    const { name: stem, ext } = path.parse(name);
-    if (name === '' || name.startsWith('.') || !IMAGE_EXTENSIONS.has(ext.toLowerCase())) continue;
+    const ending = imageExtension(name);
+    if (name.startsWith('.') || ending === undefined) continue;
+    const stem = name.slice(0, -ending.length);
     const other = files.get(stem);
     if (other === undefined) files.set(stem, name);
     else twice.push(`${path.join(folder, stem)}: ${other} and ${name}`);
@@ -74,7 +75,7 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
         ? ` It has the sub-folders ${folders.slice(0, 5).join(', ')}: name one of them.`
         : '';
     throw new DataError(
-      `${folder}: holds no images, expected files ending in ${[...IMAGE_EXTENSIONS].join(', ')}.${hint}`,
+      `${folder}: holds no images, expected files ending in ${IMAGE_EXTENSIONS.join(', ')}.${hint}`,
     );
   }
   return files;

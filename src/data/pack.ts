@@ -8,11 +8,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
 import { readSafetensorsHeader } from '../export/safetensors.js';
-import { readByteRange } from './byteRange.js';
 import type { ImageCache } from './cache.js';
 import { dataHash } from './dataHash.js';
 import { fromPortable, portableDataset, portableSample } from './portable.js';
-import type { Dataset, PackedSource, Raster, Sample } from './sample.js';
+import type { Dataset, PackedSource, Sample } from './sample.js';
 
 export const PACK_EXTENSION = '.safetensors';
 export const PACK_VERSION = 1;
@@ -95,18 +94,6 @@ function readPack(file: string): PackFile {
     begins[name] = found.begin;
   }
   return { manifest, begins };
-}
-
-/** The image in a pack. @throws DataError if the file has become shorter */
-export async function readPackedImage({ path: file, offset, side, channels }: PackedSource): Promise<Raster> {
-  const pixels = side ** 2;
-  const planar = await readByteRange({ path: file, offset }, channels * pixels, 'an image');
-  if (channels === 1) return { width: side, height: side, channels, data: planar };
-  const data = new Uint8Array(planar.length);
-  for (let pixel = 0; pixel < pixels; pixel += 1) {
-    for (let c = 0; c < channels; c += 1) data[pixel * channels + c] = planar[c * pixels + pixel]!;
-  }
-  return { width: side, height: side, channels, data };
 }
 
 /** Checks the pixels of every pack that images of `dataset` lie in. @throws DataError where they do not match their digest */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
-import { IMAGE_EXTENSIONS } from './formats/image.js';
+import { IMAGE_EXTENSIONS } from './formats/index.js';
 import type { ManifestColumns } from './manifest.js';
 import { fromPortable, portableSample } from './portable.js';
 import { problemsError } from './problems.js';
@@ -271,5 +271,5 @@ function textOf(member: TarMember | undefined): string | undefined {
 
 /** The file that ends in `name`, or in `name` and an image's ending. */
 function imageOf(members: Group['members'], name: string): TarMember | undefined {
-  return members.get(name) ?? [...IMAGE_EXTENSIONS].map((ending) => members.get(name + ending)).find(Boolean);
+  return members.get(name) ?? IMAGE_EXTENSIONS.map((ending) => members.get(name + ending)).find(Boolean);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -10,10 +10,11 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
  * or to race) and must not depend on a build having been made.
  */
 export function compileData(folder: string): void {
-  const sources = ['src', 'src/data', 'src/data/formats', 'src/export'].flatMap((directory) =>
-    readdirSync(join(repository, directory))
-      .filter((name) => name.endsWith('.ts'))
-      .map((name) => `${directory}/${name}`),
+  const sources = ['src', 'src/data', 'src/data/formats', 'src/data/formats/dicom', 'src/export'].flatMap(
+    (directory) =>
+      readdirSync(join(repository, directory))
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => `${directory}/${name}`),
   );
   for (const source of sources) {
     const { outputText } = ts.transpileModule(readFileSync(join(repository, source), 'utf8'), {
@@ -27,6 +28,6 @@ export function compileData(folder: string): void {
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, outputText);
   }
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  copyFileSync(join(repository, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
 }

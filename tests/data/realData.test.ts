@@ -1,15 +1,20 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
-import { readImage } from '../../src/data/formats/image.js';
+import { readSampleImage } from '../../src/data/images.js';
 import { makeSplits } from '../../src/data/splits.js';
 
 const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
 const absent = !existsSync(data);
+
+function read(file: string) {
+  const a = { kind: 'file', path: join(data, file) } as const;
+  return readSampleImage({}, { id: file, subject: file, images: { a } }, 'a', 224);
+}
 
 describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
   it('lgg-mri core: 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
@@ -41,10 +46,35 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     }
   });
 
+  it('iChallenge-PM, BUSI and lgg-mri images are what their folders say', async () => {
+    const folders: [folder: string, size: readonly [number, number] | undefined, channels: 1 | 3][] = [
+      ['iChallenge-PM/PALM-Training400/PALM-Training400', [224, 224], 3],
+      ['Dataset_BUSI_with_GT/benign', undefined, 1],
+      ['Dataset_BUSI_with_GT/malignant', undefined, 1],
+      ['Dataset_BUSI_with_GT/normal', undefined, 1],
+      ['lgg-mri/flair', [256, 256], 1],
+      ['lgg-mri/t1c', [256, 256], 1],
+      ['lgg-mri/mask', [256, 256], 1],
+    ];
+    for (const [folder, size, channels] of folders) {
+      const files = readdirSync(join(data, folder)).sort();
+      expect(files.length).toBeGreaterThan(100);
+      for (const file of [files[0]!, files[Math.floor(files.length / 2)]!, files.at(-1)!]) {
+        const image = await read(join(folder, file));
+        expect(image.channels, file).toBe(channels);
+        expect(image.data).toHaveLength(image.width * image.height * channels);
+        if (size !== undefined) expect([image.width, image.height], file).toEqual(size);
+        if (folder.includes('mask') || file.includes('_mask')) {
+          for (const value of new Set(image.data)) expect([0, 255], file).toContain(value);
+        }
+      }
+    }
+  });
+
   it('BUSI originals: gray saved as RGB and a mask saved as RGBA come out gray', async () => {
-    const scan = await readImage(join(data, 'busi-originals/benign/benign (54).png'));
+    const scan = await read('busi-originals/benign/benign (54).png');
     expect(scan).toMatchObject({ width: 616, height: 468, channels: 1 });
-    const mask = await readImage(join(data, 'busi-originals/benign/benign (54)_mask_1.png'));
+    const mask = await read('busi-originals/benign/benign (54)_mask_1.png');
     expect(mask.channels).toBe(1);
     expect(new Set(mask.data)).toEqual(new Set([0, 255]));
   });
