@@ -106,6 +106,7 @@ function makeDecoder(setting: DecodeSetting): Decoder {
   return { decode: (sample) => decoder.decode(sample), close: () => undefined };
 }
 
+/** The thread keeps the process alive only while something is asked of it: whoever fails meanwhile need not know of it. */
 class ThreadDecoder implements Decoder {
   readonly #worker: Worker;
   readonly #waiting = new Map<
@@ -113,25 +114,30 @@ class ThreadDecoder implements Decoder {
     { resolve: (images: PlanarImages) => void; reject: (error: Error) => void }
   >();
   #tickets = 0;
+  #broken: Error | undefined;
 
   constructor(setting: DecodeSetting) {
     this.#worker = new Worker(workerFile, { workerData: setting });
     this.#worker.on('message', (answer: DecodeAnswer) => {
       const { resolve, reject } = this.#waiting.get(answer.ticket)!;
       this.#waiting.delete(answer.ticket);
+      if (this.#waiting.size === 0) this.#worker.unref();
       if ('images' in answer) resolve(answer.images);
       else reject(answer.isData ? new DataError(answer.message) : new Error(answer.message));
     });
     this.#worker.on('error', (error) => {
+      this.#broken = error;
       for (const { reject } of this.#waiting.values()) reject(error);
     });
   }
 
   decode(sample: DecodedSample): Promise<PlanarImages> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
     return new Promise((resolve, reject) => {
       const request: DecodeRequest = { ticket: this.#tickets, sample };
       this.#waiting.set(this.#tickets, { resolve, reject });
       this.#tickets += 1;
+      this.#worker.ref();
       this.#worker.postMessage(request);
     });
   }

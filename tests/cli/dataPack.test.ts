@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +19,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 type Child = ReturnType<typeof spawn>;
 
-async function anatomy(args: readonly string[], react: (child: Child, stderr: string) => void = () => {}) {
-  const child = spawn(process.execPath, [main, ...args], {
+async function anatomy(
+  args: readonly string[],
+  react: (child: Child, stderr: string) => void = () => {},
+  node: readonly string[] = [],
+) {
+  const child = spawn(process.execPath, [...node, main, ...args], {
     cwd: folder,
     env: {
       ...process.env,
@@ -44,7 +48,7 @@ async function anatomy(args: readonly string[], react: (child: Child, stderr: st
 
 const STEPS = 9;
 const pretrain = (out: string, data: string, ...more: string[]) => [
-  ...['pretrain', '--data', data, '--out', out, '--steps', `${STEPS}`, '--set', 'data.size=32'],
+  ...['pretrain', '--data', data, '--out', out, '--set', 'data.size=32', `training.steps=${STEPS}`],
   ...['model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]', 'training.batchSize=4'],
   ...['training.checkpointEvery=3', 'monitor.every=5', 'monitor.pairs=4', ...more],
 ];
@@ -88,6 +92,32 @@ test('a streamed run killed with -9 and resumed ends on the bits of one that nev
   expect((await anatomy(run('killed'))).stderr).toMatch(/resuming after step \d+ of 9/);
   expect(result('killed')).toEqual(result('alone'));
   expect(existsSync(join(folder, 'xdg'))).toBe(false);
+});
+
+/** As on a machine where the package sharp cannot be loaded. */
+const withoutSharp = () => {
+  const [hook, block] = [join(folder, 'hook.mjs'), join(folder, 'block.mjs')];
+  writeFileSync(
+    hook,
+    'export const resolve = (name, context, next) => { if (name === "sharp") throw new Error("no sharp here"); return next(name, context); };',
+  );
+  writeFileSync(
+    block,
+    `import { register } from 'node:module'; register(${JSON.stringify(`file://${hook}`)});`,
+  );
+  return ['--import', block];
+};
+
+test('a pack is made of a phantom and trained on without sharp, straight from its file', async () => {
+  const pack = ['data', 'pack', '--data', DATA, '--size', '40', '--out', 'pairs.safetensors', '--json'];
+  const made = await anatomy(pack, undefined, withoutSharp());
+  expect([made.code, made.stdout]).toEqual([0, '{"out":"pairs.safetensors","samples":24,"size":40}\n']);
+  const run = pretrain('packed', 'pairs.safetensors', 'training.steps=2');
+  const trained = await anatomy(run, undefined, withoutSharp());
+  expect(trained.stderr).toContain('finished: packed');
+  expect(existsSync(join(folder, 'xdg'))).toBe(false);
+  const streamed = await anatomy(pretrain('no', 'shards', 'data.shuffleBuffer=9'), undefined, withoutSharp());
+  expect([streamed.code, streamed.stderr]).toEqual([1, expect.stringContaining('no sharp here')]);
 });
 
 test.each([
