@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { registerDataCheck } from './dataCheck.js';
 import { registerDataPreview } from './dataPreview.js';
 import { registerDataSplit } from './dataSplit.js';
 
 export function registerData(program: Command): void {
   const data = program.command('data').description('Check, split, pack and look at data.');
-  for (const register of [registerDataPreview, registerDataSplit]) register(program, data);
+  for (const register of [registerDataCheck, registerDataPreview, registerDataSplit]) register(program, data);
 }

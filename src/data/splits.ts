@@ -60,15 +60,20 @@ export async function saveSplits(splits: Splits, file: string): Promise<void> {
  * @throws DataError if it is malformed, names other samples, or has a subject on two sides
  */
 export async function loadSplits(file: string, samples: readonly Sample[]): Promise<Splits> {
+  const splits = await readSplits(file);
+  checkSplits(splits, samples, file);
+  return splits;
+}
+
+/** Reads a splits file as it is, whatever samples it is of. @throws DataError if it is malformed */
+export async function readSplits(file: string): Promise<Splits> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
     throw new DataError(
       `${file}: the splits cannot be read: ${reason}. Make them with anatomy data split --out ${file}.`,
     );
   });
-  const splits = parseSplits(text, file);
-  checkSplits(splits, samples, file);
-  return splits;
+  return parseSplits(text, file);
 }
 
 function parseSplits(text: string, file: string): Splits {
