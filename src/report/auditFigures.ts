@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { AuditReport } from '../data/audit/audit.js';
 import { type Figure, renderPlot } from './figure.js';
-import { fixed } from './numbers.js';
+import { fixed, signed } from './numbers.js';
 
 const COLOUR = '#0f7bbf';
 const WIDTH = 460;
@@ -61,7 +61,7 @@ function advantageFigure({ suitability }: AuditReport): Figure[] {
       x: {
         label: 'distance to the mate, against strangers',
         percent: true,
-        tickFormat: '+',
+        tickFormat: (percent: number) => `${signed(percent, 0)} %`,
         labelArrow: 'none',
         labelAnchor: 'center',
       },

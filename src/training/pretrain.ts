@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
+import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
@@ -119,6 +120,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       microBatch,
     });
     if (folds) writeFolds(out, folds, cache.dataHash);
+    for (const line of quickWarnings(await quickAudit(dataset, cache))) console.warn(line);
     const batch = Math.min(config.training.batchSize, plan.indices.length);
     const chunks = microBatch < batch ? ` (${microBatch} at a time)` : '';
     const work = totalSteps === 0 ? 'nothing is trained' : `${totalSteps} steps of ${batch}${chunks}`;

@@ -6,7 +6,7 @@ import { groupDuplicates } from './duplicates.js';
 import { countBySeverity, type Finding, type Severity } from './finding.js';
 import { imageFindings, sizeOf } from './imageFindings.js';
 import type { ImageTable } from './imageTable.js';
-import { pairFindings } from './pairFindings.js';
+import { findSwapped, pairFindings } from './pairFindings.js';
 import { judgeSuitability, type Suitability } from './relations.js';
 import { median } from './robust.js';
 import { type Scan, type ScanOptions, scan } from './scan.js';
@@ -84,10 +84,12 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
   const foldOf = (position: number) =>
     folds === undefined ? samples[position]!.fold : folds[samples[position]!.id];
   const suitability = judgeSuitability(scanned.related, seed);
+  const swapped = findSwapped(scanned);
+  const same = scanned.pairs.flatMap((table) => [...table.same.keys()].filter((i) => table.same[i] !== 0));
   const findings = [
     ...faultFindings(faults),
-    ...imageFindings(scanned),
-    ...(await pairFindings(scanned)),
+    ...imageFindings(scanned, new Set([...swapped.flat(), ...same])),
+    ...(await pairFindings(scanned, swapped)),
     ...duplicateFindings(dataset, groups, foldOf),
     ...setFindings(dataset, foldOf),
     ...suitabilityFindings(suitability),

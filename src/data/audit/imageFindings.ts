@@ -8,15 +8,25 @@ const SMALLEST_SIDE = 32;
 /** Share of images that must have one size before others are called unusual. */
 const COMMON = 0.9;
 /** Robust standard deviations from the middle beyond which a brightness, contrast or colour is unusual. */
-const FAR = 8;
+const FAR = 6;
 /** Spreads below these, in gray levels, are taken for these: a uniform data set must not make a small step look far. */
 const LEAST_SPREAD = 4;
 /** Fewer images than this have no usual look. */
 const ENOUGH = 20;
 
-/** What is wrong with single images. */
-export function imageFindings(scan: Scan): Finding[] {
-  return [...unreadable(scan), ...blank(scan), ...tiny(scan), ...unusualSize(scan), ...unusualLook(scan)];
+/**
+ * What is wrong with single images.
+ *
+ * @param explained positions of samples whose images look unlike the others for a reason that is told already
+ */
+export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+  return [
+    ...unreadable(scan),
+    ...blank(scan),
+    ...tiny(scan),
+    ...unusualSize(scan, explained),
+    ...unusualLook(scan, explained),
+  ];
 }
 
 function unreadable({ dataset, unreadable }: Scan): Finding[] {
@@ -81,8 +91,8 @@ function tiny(scan: Scan): Finding[] {
   });
 }
 
-function unusualSize(scan: Scan): Finding[] {
-  const usual = scan.images.map((table) => commonest(table, sizeOf));
+function unusualSize(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+  const usual = scan.images.map(commonestSize);
   return finding({
     code: 'unusual-size',
     severity: 'warning',
@@ -92,8 +102,8 @@ function unusualSize(scan: Scan): Finding[] {
     fix: 'Check where they come from and whether their mates cover the same region.',
     items: each(scan, (table, position, modality, index) => {
       const common = usual[index];
-      if (common === undefined || !table.isReadable(position) || sizeOf(table, position) === common)
-        return [];
+      if (common === undefined || explained.has(position) || !table.hasContent(position)) return [];
+      if (sizeOf(table, position) === common) return [];
       const detail = `${sizeOf(table, position)}; ${percent(COMMON)} or more are ${common}`;
       return [{ ids: [idOf(scan, position)], modality, detail }];
     }),
@@ -105,16 +115,13 @@ export function sizeOf({ width, height, channels }: ImageTable, position: number
   return `${width[position]} × ${height[position]} ${channels[position] === 1 ? 'gray' : 'colour'}`;
 }
 
-function commonest(
-  table: ImageTable,
-  nameOf: (table: ImageTable, position: number) => string,
-): string | undefined {
+function commonestSize(table: ImageTable): string | undefined {
   const counts = new Map<string, number>();
   let total = 0;
   for (let position = 0; position < table.channels.length; position += 1) {
     if (!table.hasContent(position)) continue;
-    const name = nameOf(table, position);
-    counts.set(name, (counts.get(name) ?? 0) + 1);
+    const size = sizeOf(table, position);
+    counts.set(size, (counts.get(size) ?? 0) + 1);
     total += 1;
   }
   return [...counts].find(([, count]) => total >= ENOUGH && count >= COMMON * total)?.[0];
@@ -126,7 +133,7 @@ const LOOKS = [
   ['colour', 'colour'],
 ] as const;
 
-function unusualLook(scan: Scan): Finding[] {
+function unusualLook(scan: Scan, explained: ReadonlySet<number>): Finding[] {
   const usual = scan.images.map((table) => {
     const positions = [...table.channels.keys()].filter((position) => table.hasContent(position));
     return LOOKS.map(([measure]) => centreAndSpread(positions.map((position) => table[measure][position]!)));
@@ -138,7 +145,8 @@ function unusualLook(scan: Scan): Finding[] {
     explanation: `More than ${FAR} robust standard deviations from the middle of their modality: often another export, window or an inverted image.`,
     fix: 'Look at them beside the others; export them again or leave them out.',
     items: each(scan, (table, position, modality, index) => {
-      if (!table.hasContent(position) || table.channels.length < ENOUGH) return [];
+      if (explained.has(position) || !table.hasContent(position)) return [];
+      if (table.channels.length < ENOUGH) return [];
       return LOOKS.flatMap(([measure, name], i) => {
         const { centre, spread } = usual[index]![i]!;
         const value = table[measure][position]!;

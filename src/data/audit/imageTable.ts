@@ -39,6 +39,10 @@ export class ImageTable {
     this.prints.set(position, picture, near);
   }
 
+  sizeAt(position: number): { width: number; height: number } {
+    return { width: this.width[position]!, height: this.height[position]! };
+  }
+
   isReadable(position: number): boolean {
     return this.channels[position]! > 0;
   }

@@ -2,22 +2,29 @@ import { readImageSize } from '../formats/image.js';
 import type { Dataset } from '../sample.js';
 import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
+import { sameShape } from './pairTable.js';
 import { median } from './robust.js';
 import type { Scan } from './scan.js';
 import { swappedPairs } from './swapped.js';
 
-/** Shapes of mates may differ by this share before they cannot lie on one pixel grid. */
-const SHAPE_TOLERANCE = 0.02;
 /** Pairs needed before a shift that all of them share is believed. */
 const ENOUGH = 20;
 
+/** Positions of pairs that seem swapped, for each modality after the first. */
+export type Swapped = readonly (readonly number[])[];
+
+export function findSwapped({ images }: Scan): Swapped {
+  const [first, ...others] = images;
+  return others.map((table) => swappedPairs(first!, table) ?? []);
+}
+
 /** What is wrong between the images of a pair. */
-export async function pairFindings(scan: Scan): Promise<Finding[]> {
+export async function pairFindings(scan: Scan, swapped: Swapped): Promise<Finding[]> {
   return [
     ...shapes(scan),
     ...(await oddComposites(scan.dataset)),
     ...sameImage(scan),
-    ...swapped(scan),
+    ...swappedMates(scan, swapped),
     ...misaligned(scan),
     ...commonShift(scan),
   ];
@@ -28,9 +35,7 @@ function shapes({ dataset, images }: Scan): Finding[] {
   const items = others.flatMap((table, i) =>
     dataset.samples.flatMap(({ id }, position) => {
       if (!first!.isReadable(position) || !table.isReadable(position)) return [];
-      const shape = first!.width[position]! / first!.height[position]!;
-      const other = table.width[position]! / table.height[position]!;
-      if (Math.abs(Math.log(shape / other)) <= SHAPE_TOLERANCE) return [];
+      if (sameShape(first!.sizeAt(position), table.sizeAt(position))) return [];
       const detail = `${dataset.modalities[0]} is ${sizeOf(first!, position)}, ${dataset.modalities[i + 1]} is ${sizeOf(table, position)}`;
       return [{ ids: [id], detail }];
     }),
@@ -102,22 +107,22 @@ function sameImage({ dataset, images, pairs }: Scan): Finding[] {
   });
 }
 
-function swapped({ dataset, images }: Scan): Finding[] {
-  const [first, ...others] = images;
-  return others.flatMap((table, i) => {
+function swappedMates({ dataset }: Scan, swapped: Swapped): Finding[] {
+  const items = swapped.flatMap((positions, i) => {
     const [a, b] = [dataset.modalities[0]!, dataset.modalities[i + 1]!];
-    return finding({
-      code: 'swapped',
-      severity: 'error',
-      title: 'Pairs whose two images seem to be swapped',
-      explanation:
-        'Brightness, contrast, colour and texture of each image are those of the other modality; all other pairs can be told apart.',
-      fix: 'Exchange the two files (or halves) of these pairs.',
-      items: (swappedPairs(first!, table) ?? []).map((position) => ({
-        ids: [dataset.samples[position]!.id],
-        detail: `${a} looks like ${b} and ${b} like ${a}`,
-      })),
-    });
+    return positions.map((position) => ({
+      ids: [dataset.samples[position]!.id],
+      detail: `${a} looks like ${b} and ${b} like ${a}`,
+    }));
+  });
+  return finding({
+    code: 'swapped',
+    severity: 'error',
+    title: 'Pairs whose two images seem to be swapped',
+    explanation:
+      'Brightness, contrast, colour and texture of each image are those of the other modality, and nearly all other pairs can be told apart.',
+    fix: 'Exchange the two files (or halves) of these pairs.',
+    items,
   });
 }
 

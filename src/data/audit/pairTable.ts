@@ -8,6 +8,18 @@ const CLEAR_GAIN = 1.08;
 const LEAST_GAIN = 0.01;
 /** Shifts below this share of the side are left to chance and rounding. */
 const NOTABLE = 0.012;
+/** Shapes of mates may differ by this share before they cannot lie on one pixel grid. */
+const SHAPE_TOLERANCE = 0.02;
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Whether width and height are in the same proportion. */
+export function sameShape(a: Size, b: Size): boolean {
+  return Math.abs(Math.log((a.width * b.height) / (a.height * b.width))) <= SHAPE_TOLERANCE;
+}
 
 /** What is kept of each pair of one modality with the first one while a data set passes by. */
 export class PairTable {
@@ -30,7 +42,7 @@ export class PairTable {
   set(position: number, a: Picture, b: Picture, measure: boolean): void {
     const correlated = correlation(a.gray, b.gray);
     this.same[position] = correlated >= SAME ? 1 : correlated <= -SAME ? -1 : 0;
-    if (!measure) return;
+    if (!measure || this.same[position] !== 0 || !sameShape(a, b)) return;
     const { x, y, here, best } = findShift(a.gray, b.gray);
     this.x[position] = x * b.width;
     this.y[position] = y * b.height;

@@ -88,7 +88,8 @@ function moments(histogram: Uint32Array, count: number): { mean: number; deviati
   return { mean, deviation: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
 }
 
-function flatShare(histogram: Uint32Array, count: number): number {
+/** Largest share of `count` pixels within five neighbouring gray levels. */
+export function flatShare(histogram: Uint32Array, count: number): number {
   let most = 0;
   let inWindow = 0;
   for (let level = 0; level < 256; level += 1) {
