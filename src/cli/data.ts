@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerDataCheck } from './dataCheck.js';
 import { registerDataPack } from './dataPack.js';
 import { registerDataPhantom } from './dataPhantom.js';
 import { registerDataPreview } from './dataPreview.js';
@@ -6,6 +7,12 @@ import { registerDataSplit } from './dataSplit.js';
 
 export function registerData(program: Command): void {
   const data = program.command('data').description('Check, split, pack and look at data.');
-  for (const register of [registerDataPreview, registerDataSplit, registerDataPack, registerDataPhantom])
+  for (const register of [
+    registerDataCheck,
+    registerDataSplit,
+    registerDataPreview,
+    registerDataPack,
+    registerDataPhantom,
+  ])
     register(program, data);
 }

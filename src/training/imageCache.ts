@@ -77,10 +77,10 @@ export async function openLoader(
   config: Pick<Config, 'data'>,
   device: Device,
   console: MessageConsole,
-): Promise<{ loader: Loader; dataHash: string }> {
+): Promise<{ loader: Loader; dataHash: string; cache?: ImageCache }> {
   if (config.data.shuffleBuffer === null) {
     const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
-    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash };
+    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, cache };
   }
   const size = await chooseSize(dataset, cacheSizeOf(config));
   return { loader: new StreamLoader(dataset, size, device), dataHash: await streamHash(dataset, size) };

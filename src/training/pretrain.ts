@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
+import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, heldAt, stepsPerEpoch } from '../data/loader.js';
 import { published } from '../data/pseudonym.js';
@@ -259,10 +260,14 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
   const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
-  const { loader, dataHash } = await openLoader(dataset, config, device, console).catch((error) => {
+  const { loader, dataHash, cache } = await openLoader(dataset, config, device, console).catch((error) => {
     method.dispose();
     throw error;
   });
+  if (cache !== undefined) {
+    const found = await quickAudit(dataset, cache, data.cacheFolder ?? undefined);
+    for (const line of quickWarnings(found)) console.warn(line);
+  }
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const { momentum, weightDecay, nesterov } = training;

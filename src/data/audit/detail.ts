@@ -2,6 +2,7 @@ import { Random } from '../../tensor/random.js';
 import { gaussianBlur } from '../phantoms/noise.js';
 import { resizeValues } from '../resize.js';
 import { WORKING_SIDE } from './picture.js';
+import { centreAndSpread } from './robust.js';
 
 /** Side of the square that a picture's detail is kept at. */
 const SIDE = 24;
@@ -77,9 +78,8 @@ export class DetailTable {
       }
       if (drawn.length >= ENOUGH) break;
     }
-    const centre = median(drawn);
-    const deviation = 1.4826 * median(drawn.map((z) => Math.abs(z - centre)));
-    return Math.min(0.99, Math.max(0.65, Math.tanh(centre + DEVIATIONS * deviation)));
+    const { centre, spread } = centreAndSpread(drawn);
+    return Math.min(0.99, Math.max(0.65, Math.tanh(centre + DEVIATIONS * spread)));
   }
 
   /**
@@ -132,11 +132,6 @@ export class DetailTable {
     }
     this.#scales[index] = squares > 0 ? 1 / Math.sqrt(squares) : 0;
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
 const FREQUENCIES = 12;

@@ -56,11 +56,12 @@ export class PrintTable {
     this.details = new DetailTable(count);
   }
 
-  set(position: number, { digest, gray, flatShare }: Picture): void {
+  /** @param near without it, only exact copies of this image can be found */
+  set(position: number, { digest, gray, flatShare }: Picture, near = true): void {
     if (flatShare >= BLANK_SHARE) return;
     this.#digests.set(digest, position * DIGEST_BYTES);
     this.#used[position] = 1;
-    this.details.set(position, gray);
+    if (near) this.details.set(position, gray);
   }
 
   get count(): number {

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
-import { bilinearTaps } from '../../bilinearTaps.js';
+import { resizeValues } from '../resize.js';
 import type { Raster } from '../sample.js';
 
 /** Side of the gray square that every image is brought to for whatever looks at its content. */
 export const WORKING_SIDE = 128;
-/** Side of the square of detail that near-duplicates are compared by. */
-export const DETAIL_SIDE = 24;
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 16;
 
@@ -23,6 +21,8 @@ export interface Picture {
   readonly flatShare: number;
   /** Mean distance of a pixel's colour from gray, 0 … 255. */
   readonly colour: number;
+  /** Mean step between neighbouring pixels of `gray`, as a share of its deviation: fine texture is high, smooth maps are low. */
+  readonly texture: number;
   /** The gray image squashed to `WORKING_SIDE`², row-major. */
   readonly gray: Float32Array;
 }
@@ -37,17 +37,30 @@ export function describePicture(image: Raster): Picture {
   const digest = createHash('sha256').update(`${width}x${height}x${channels}:`).update(data).digest();
   const { gray, colour } = toGray(image);
   const histogram = new Uint32Array(256);
-  for (const level of gray) histogram[level]! += 1;
+  for (let i = 0; i < gray.length; i += 1) histogram[gray[i]!]! += 1;
+  const { mean, deviation } = moments(histogram, gray.length);
+  const size = { width, height, channels: 1 };
+  const squashed = Float32Array.from(resizeValues(gray, size, WORKING_SIDE, WORKING_SIDE));
   return {
     width,
     height,
     channels,
     digest: digest.subarray(0, DIGEST_BYTES),
-    ...moments(histogram, gray.length),
+    mean,
+    deviation,
     flatShare: flatShare(histogram, gray.length),
     colour,
-    gray: squash(gray, width, height, WORKING_SIDE),
+    texture: deviation > 0 ? meanStep(squashed) / deviation : 0,
+    gray: squashed,
   };
+}
+
+function meanStep(gray: Float32Array): number {
+  let sum = 0;
+  for (let i = 1; i < gray.length; i += 1) {
+    if (i % WORKING_SIDE > 0) sum += Math.abs(gray[i]! - gray[i - 1]!);
+  }
+  return sum / (WORKING_SIDE * (WORKING_SIDE - 1));
 }
 
 /** Luma by ITU-R BT.601. */
@@ -56,7 +69,9 @@ function toGray({ channels, data }: Raster): { gray: Uint8Array; colour: number 
   const gray = new Uint8Array(data.length / 3);
   let distance = 0;
   for (let i = 0; i < gray.length; i += 1) {
-    const [r, g, b] = [data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!];
+    const r = data[3 * i]!;
+    const g = data[3 * i + 1]!;
+    const b = data[3 * i + 2]!;
     gray[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
     distance += Math.max(r, g, b) - Math.min(r, g, b);
   }
@@ -73,7 +88,8 @@ function moments(histogram: Uint32Array, count: number): { mean: number; deviati
   return { mean, deviation: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
 }
 
-function flatShare(histogram: Uint32Array, count: number): number {
+/** Largest share of `count` pixels within five neighbouring gray levels. */
+export function flatShare(histogram: Uint32Array, count: number): number {
   let most = 0;
   let inWindow = 0;
   for (let level = 0; level < 256; level += 1) {
@@ -81,42 +97,4 @@ function flatShare(histogram: Uint32Array, count: number): number {
     most = Math.max(most, inWindow);
   }
   return most / count;
-}
-
-/** Bilinear with antialiasing, both directions to `side`. `resize` rounds and checks; this is the inner loop of 100,000 pairs. */
-export function squash(values: ArrayLike<number>, width: number, height: number, side: number): Float32Array {
-  const across = tapsOf(width, side);
-  const narrowed = new Float32Array(height * side);
-  for (let y = 0; y < height; y += 1) {
-    const row = y * width;
-    for (let x = 0; x < side; x += 1) {
-      const { first, weights } = across[x]!;
-      let sum = 0;
-      for (let k = 0; k < weights.length; k += 1) sum += weights[k]! * values[row + first + k]!;
-      narrowed[y * side + x] = sum;
-    }
-  }
-  const squashed = new Float32Array(side * side);
-  tapsOf(height, side).forEach(({ first, weights }, y) => {
-    for (let k = 0; k < weights.length; k += 1) {
-      const weight = weights[k]!;
-      const from = (first + k) * side;
-      for (let x = 0; x < side; x += 1) squashed[y * side + x]! += weight * narrowed[from + x]!;
-    }
-  });
-  return squashed;
-}
-
-const remembered = new Map<string, ReturnType<typeof bilinearTaps>>();
-
-/** Most images of a data set have one of a few sizes. */
-function tapsOf(from: number, to: number): ReturnType<typeof bilinearTaps> {
-  const key = `${from}/${to}`;
-  let taps = remembered.get(key);
-  if (taps === undefined) {
-    if (remembered.size >= 64) remembered.clear();
-    taps = bilinearTaps(from, to, true);
-    remembered.set(key, taps);
-  }
-  return taps;
 }

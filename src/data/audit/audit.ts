@@ -1,0 +1,193 @@
+import type { DataFault } from '../dataset.js';
+import type { DroppedSample } from '../dropList.js';
+import type { Dataset, Publication } from '../sample.js';
+import { duplicateFindings } from './duplicateFindings.js';
+import { groupDuplicates } from './duplicates.js';
+import { countBySeverity, type Finding, type Severity } from './finding.js';
+import { imageFindings, sizeOf } from './imageFindings.js';
+import type { ImageTable } from './imageTable.js';
+import { findSwapped, pairFindings } from './pairFindings.js';
+import { judgeSuitability, type Suitability } from './relations.js';
+import { median } from './robust.js';
+import { type Scan, type ScanOptions, scan } from './scan.js';
+import {
+  classCounts,
+  faultFindings,
+  premise,
+  setFindings,
+  subjectCount,
+  suitabilityFindings,
+} from './setFindings.js';
+
+export interface AuditOptions extends ScanOptions {
+  /** What opening the data told of. */
+  readonly faults?: readonly DataFault[];
+  /** The fold of each sample by id; absent: as the data publishes them. */
+  readonly folds?: Readonly<Record<string, number>>;
+}
+
+/** All that was found, in plain values: the content of `--json`. */
+export interface AuditReport {
+  readonly version: 1;
+  readonly data: string;
+  readonly quick: boolean;
+  readonly samples: number;
+  readonly subjects: number;
+  readonly classes: Readonly<Record<string, number>>;
+  readonly published?: Publication;
+  readonly modalities: readonly ModalitySummary[];
+  readonly alignment: readonly AlignmentSummary[];
+  readonly suitability?: Suitability & { readonly premise: ReturnType<typeof premise> };
+  readonly counts: Readonly<Record<Severity, number>>;
+  /** Errors first. */
+  readonly findings: readonly Finding[];
+  /** Digest of ids and pixels: the key of pseudonyms. */
+  readonly contentHash: string;
+}
+
+export interface ModalitySummary {
+  readonly name: string;
+  readonly simulated: boolean;
+  readonly readable: number;
+  /** How many images have which size, `640 × 480 gray`; the most frequent first. */
+  readonly sizes: Readonly<Record<string, number>>;
+  /** Percentiles 5, 50 and 95 over the images, of gray levels 0 … 255. */
+  readonly brightness: readonly number[];
+  readonly contrast: readonly number[];
+}
+
+/** Shifts of one modality against the first, in pixels of its images. */
+export interface AlignmentSummary {
+  readonly modality: string;
+  readonly measured: number;
+  readonly medianX: number;
+  readonly medianY: number;
+  /** Percentiles 50, 95 and 99 of the distance. */
+  readonly distance: readonly number[];
+  /** Of each measured pair, [x, y], for a picture. */
+  readonly shifts: readonly (readonly [number, number])[];
+}
+
+/** Points of a picture; more would not be seen. */
+const MOST_POINTS = 2000;
+const MOST_SIZES = 20;
+
+/** Looks at every image of a data set once and tells what is wrong with it. */
+export async function auditDataset(dataset: Dataset, options: AuditOptions = {}): Promise<AuditReport> {
+  const { faults = [], folds, quick = false, seed = 0, signal } = options;
+  const scanned = await scan(dataset, options);
+  const { samples, modalities } = dataset;
+  const groups = [];
+  for (const [i, modality] of modalities.entries()) {
+    groups.push(...(await groupDuplicates(dataset, modality, scanned.images[i]!.prints, signal)));
+  }
+  const foldOf = (position: number) =>
+    folds === undefined ? samples[position]!.fold : folds[samples[position]!.id];
+  const suitability = judgeSuitability(scanned.related, seed);
+  const swapped = findSwapped(scanned);
+  const same = scanned.pairs.flatMap((table) => [...table.same.keys()].filter((i) => table.same[i] !== 0));
+  const findings = [
+    ...faultFindings(faults),
+    ...imageFindings(scanned, new Set([...swapped.flat(), ...same])),
+    ...(await pairFindings(scanned, swapped)),
+    ...duplicateFindings(dataset, groups, foldOf),
+    ...setFindings(dataset, foldOf),
+    ...suitabilityFindings(suitability),
+  ];
+  const order: readonly Severity[] = ['error', 'warning', 'info'];
+  return {
+    version: 1,
+    data: dataset.name,
+    quick,
+    samples: samples.length,
+    subjects: subjectCount(dataset),
+    classes: Object.fromEntries(classCounts(dataset)),
+    ...(dataset.published === undefined ? {} : { published: dataset.published }),
+    modalities: modalities.map((name, i) => summarise(name, dataset, scanned.images[i]!)),
+    alignment: quick ? [] : modalities.slice(1).flatMap((name, i) => alignment(name, scanned, i)),
+    ...(suitability === undefined ? {} : { suitability: { ...suitability, premise: premise(suitability) } }),
+    counts: countBySeverity(findings),
+    findings: order.flatMap((severity) => findings.filter((one) => one.severity === severity)),
+    contentHash: scanned.contentHash,
+  };
+}
+
+/** Findings whose samples should all go, and those of whose samples one may stay. */
+const ALL_GO: ReadonlySet<string> = new Set([
+  'unreadable',
+  'blank',
+  'shape-mismatch',
+  'same-image',
+  'swapped',
+  'exact-duplicates-across-classes',
+  'near-duplicates-across-classes',
+]);
+const ONE_STAYS: ReadonlySet<string> = new Set(['exact-duplicates']);
+
+/** The samples to leave out, each once, with the first reason found. */
+export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): DroppedSample[] {
+  const reasons = new Map<string, string>();
+  for (const { code, items } of findings) {
+    if (!ALL_GO.has(code) && !ONE_STAYS.has(code)) continue;
+    for (const { ids, modality } of items) {
+      for (const id of ONE_STAYS.has(code) ? ids.slice(1) : ids) {
+        if (!reasons.has(id)) reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
+      }
+    }
+  }
+  return [...reasons].map(([id, reason]) => ({ id, reason }));
+}
+
+function summarise(name: string, { simulated = [] }: Dataset, table: ImageTable): ModalitySummary {
+  const readable = [...table.channels.keys()].filter((position) => table.isReadable(position));
+  const sizes = new Map<string, number>();
+  for (const position of readable) {
+    const size = sizeOf(table, position);
+    sizes.set(size, (sizes.get(size) ?? 0) + 1);
+  }
+  const most = [...sizes].sort(([, a], [, b]) => b - a).slice(0, MOST_SIZES);
+  const spread = (values: Float32Array) =>
+    percentiles(
+      readable.map((position) => values[position]!),
+      [0.05, 0.5, 0.95],
+    );
+  return {
+    name,
+    simulated: simulated.includes(name),
+    readable: readable.length,
+    sizes: Object.fromEntries(most),
+    brightness: spread(table.mean),
+    contrast: spread(table.deviation),
+  };
+}
+
+function alignment(modality: string, { pairs }: Scan, index: number): AlignmentSummary[] {
+  const { x, y } = pairs[index]!;
+  const measured = [...x.keys()].filter((position) => !Number.isNaN(x[position]!));
+  if (measured.length === 0) return [];
+  const shifts = measured.map((position) => [rounded(x[position]!), rounded(y[position]!)] as const);
+  const every = Math.ceil(shifts.length / MOST_POINTS);
+  return [
+    {
+      modality,
+      measured: measured.length,
+      medianX: rounded(median(shifts.map(([across]) => across))),
+      medianY: rounded(median(shifts.map(([, down]) => down))),
+      distance: percentiles(
+        shifts.map(([across, down]) => Math.hypot(across, down)),
+        [0.5, 0.95, 0.99],
+      ),
+      shifts: shifts.filter((_, i) => i % every === 0),
+    },
+  ];
+}
+
+function percentiles(values: readonly number[], shares: readonly number[]): number[] {
+  if (values.length === 0) return [];
+  const sorted = Float64Array.from(values).sort();
+  return shares.map((share) => rounded(sorted[Math.round(share * (sorted.length - 1))]!));
+}
+
+function rounded(value: number): number {
+  return Math.round(100 * value) / 100 + 0; // no −0 in the JSON
+}

@@ -1,0 +1,113 @@
+import type { Dataset } from '../sample.js';
+import type { DuplicateGroup } from './duplicates.js';
+import { type Finding, type FindingItem, finding } from './finding.js';
+
+/** The fold of each position; undefined where the data is in none. */
+export type FoldOf = (position: number) => number | undefined;
+
+interface Copies {
+  readonly kind: DuplicateGroup['kind'];
+  readonly members: readonly number[];
+  readonly modalities: readonly string[];
+}
+
+/** Duplicates by how much harm they do: copies within a subject are to be expected, copies under two labels cannot both be right. */
+export function duplicateFindings(
+  { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,
+  groups: readonly DuplicateGroup[],
+  foldOf: FoldOf,
+): Finding[] {
+  const several = (members: readonly number[], of: (position: number) => unknown) =>
+    new Set(members.map(of).filter((value) => value !== undefined)).size > 1;
+  const acrossSubjects = ({ members }: Copies) => several(members, (position) => samples[position]!.subject);
+  const acrossClasses = ({ members }: Copies) => several(members, (position) => samples[position]!.label);
+  const acrossFolds = ({ members }: Copies) => several(members, foldOf);
+  const item = ({ members, modalities: shared, kind }: Copies): FindingItem => {
+    const labels = [...new Set(members.flatMap((position) => samples[position]!.label ?? []))];
+    const folds = [...new Set(members.flatMap((position) => foldOf(position) ?? []))].sort((a, b) => a - b);
+    const lone = kind === 'exact' && shared.length < modalities.length;
+    return {
+      ids: members.map((position) => samples[position]!.id),
+      modality: shared.join(', '),
+      detail: [
+        `${members.length} samples`,
+        ...(labels.length > 1 ? [`classes ${labels.join(', ')}`] : []),
+        ...(folds.length > 1 ? [`folds ${folds.join(', ')}`] : []),
+        ...(lone ? ['their other images differ, so at most one has its right mate'] : []),
+      ].join('; '),
+      value: members.length,
+    };
+  };
+  const all = merged(groups);
+  const exact = all.filter(({ kind }) => kind === 'exact');
+  const near = all.filter(({ kind }) => kind === 'near');
+  const contradicting = near.filter((copies) => acrossClasses(copies) && acrossSubjects(copies));
+  return [
+    ...finding({
+      code: 'exact-duplicates-across-classes',
+      severity: 'error',
+      title: 'The same image under different classes',
+      explanation: 'Equal to the pixel, so at most one of the labels can be right.',
+      fix: 'Ask which label is right; until then leave all of them out.',
+      items: exact.filter(acrossClasses).map(item),
+    }),
+    ...finding({
+      code: 'near-duplicates-across-classes',
+      severity: 'error',
+      title: 'Nearly the same image under different classes',
+      explanation:
+        'The same picture, cropped, annotated or saved again, counts for one class here and for another there.',
+      fix: 'Look at them and ask which label is right; until then leave all of them out.',
+      items: contradicting.map(item),
+    }),
+    ...finding({
+      code: 'duplicates-across-folds',
+      severity: 'error',
+      title: 'Duplicates on both sides of a split',
+      explanation: 'A test image that is also trained on makes the judgement too good.',
+      fix: 'Put duplicates into one fold: anatomy data split makes such folds anew.',
+      items: all.filter(acrossFolds).map(item),
+    }),
+    ...finding({
+      code: 'exact-duplicates',
+      severity: 'warning',
+      title: 'The same image more than once',
+      explanation: 'Copies count double in training, and across a split they leak.',
+      fix: 'Keep one of each, or keep all of them in one fold.',
+      items: exact.filter((copies) => !acrossClasses(copies)).map(item),
+    }),
+    ...finding({
+      code: 'near-duplicates-across-subjects',
+      severity: 'warning',
+      title: 'Nearly the same image in different subjects',
+      explanation:
+        'Probably one patient under several names: folds by subject would have the same picture on both sides.',
+      fix: 'Give them one subject, or keep them in one fold.',
+      items: near.filter((copies) => acrossSubjects(copies) && !acrossClasses(copies)).map(item),
+    }),
+    ...finding({
+      code: 'near-duplicates-within-subject',
+      severity: 'info',
+      title: 'Nearly the same image more than once in a subject',
+      explanation:
+        'Neighbouring slices or frames, as is to be expected; folds by subject keep them together.',
+      fix: 'Nothing. Within a batch such pairs are false negatives, which the method can leave out by subject.',
+      items: near.filter((copies) => !acrossSubjects(copies)).map(item),
+    }),
+  ];
+}
+
+/** Groups of the same samples in several modalities are one. */
+function merged(groups: readonly DuplicateGroup[]): Copies[] {
+  const copies = new Map<
+    string,
+    { kind: DuplicateGroup['kind']; members: readonly number[]; modalities: string[] }
+  >();
+  for (const { kind, members, modality } of groups) {
+    const key = `${kind} ${members.join(' ')}`;
+    const known = copies.get(key);
+    if (known === undefined) copies.set(key, { kind, members, modalities: [modality] });
+    else known.modalities.push(modality);
+  }
+  return [...copies.values()];
+}

@@ -1,0 +1,177 @@
+import { type Finding, finding } from './finding.js';
+import type { ImageTable } from './imageTable.js';
+import { centreAndSpread } from './robust.js';
+import type { Scan } from './scan.js';
+
+/** A side below this leaves the network almost nothing to see. */
+const SMALLEST_SIDE = 32;
+/** Share of images that must have one size before others are called unusual. */
+const COMMON = 0.9;
+/** Robust standard deviations from the middle beyond which a brightness, contrast or colour is unusual. */
+const FAR = 6;
+/** Spreads below these, in gray levels, are taken for these: a uniform data set must not make a small step look far. */
+const LEAST_SPREAD = 4;
+/** Fewer images than this have no usual look. */
+const ENOUGH = 20;
+
+/**
+ * What is wrong with single images.
+ *
+ * @param explained positions of samples whose images look unlike the others for a reason that is told already
+ */
+export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+  return [
+    ...unreadable(scan),
+    ...blank(scan),
+    ...tiny(scan),
+    ...unusualSize(scan, explained),
+    ...unusualLook(scan, explained),
+  ];
+}
+
+function unreadable({ dataset, unreadable }: Scan): Finding[] {
+  return finding({
+    code: 'unreadable',
+    severity: 'error',
+    title: 'Images that cannot be read',
+    explanation: 'Damaged, truncated or foreign files stop every run at this sample.',
+    fix: 'Copy the files again from where they came from, or leave the samples out.',
+    items: unreadable.map(({ position, modality, problem }) => ({
+      ids: [dataset.samples[position]!.id],
+      modality,
+      // The decoder begins with the file's name.
+      detail: problem.replace(/^.*?: /s, ''),
+      place: problem,
+    })),
+  });
+}
+
+function blank(scan: Scan): Finding[] {
+  return finding({
+    code: 'blank',
+    severity: 'error',
+    title: 'Blank images',
+    explanation:
+      'At least 95 % of the pixels lie within five neighbouring gray levels, so there is no anatomy to learn from; a blank mate teaches that anything goes with nothing.',
+    fix: 'Look at the scans these come from; leave the samples out if there is nothing in them.',
+    items: each(scan, (table, position, modality) =>
+      table.isBlank(position)
+        ? [
+            {
+              ids: [idOf(scan, position)],
+              modality,
+              detail: `${percent(table.flatShare[position]!)} of the pixels at one level, mean ${table.mean[position]!.toFixed(1)}`,
+              value: table.flatShare[position]!,
+            },
+          ]
+        : [],
+    ),
+  });
+}
+
+function tiny(scan: Scan): Finding[] {
+  return finding({
+    code: 'tiny',
+    severity: 'warning',
+    title: 'Very small images',
+    explanation: `A side of less than ${SMALLEST_SIDE} pixels is enlarged many times before an encoder sees it.`,
+    fix: 'Check whether these are previews, and use the full images.',
+    items: each(scan, ({ width, height, channels }, position, modality) =>
+      channels[position]! > 0 && Math.min(width[position]!, height[position]!) < SMALLEST_SIDE
+        ? [
+            {
+              ids: [idOf(scan, position)],
+              modality,
+              detail: `${width[position]} × ${height[position]} pixels`,
+              value: Math.min(width[position]!, height[position]!),
+            },
+          ]
+        : [],
+    ),
+  });
+}
+
+function unusualSize(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+  const usual = scan.images.map(commonestSize);
+  return finding({
+    code: 'unusual-size',
+    severity: 'warning',
+    title: 'Images of an unusual size or number of colours',
+    explanation:
+      'Nearly all images of this modality are alike in size and colours; these are not, so they may be cropped, scaled or from another source.',
+    fix: 'Check where they come from and whether their mates cover the same region.',
+    items: each(scan, (table, position, modality, index) => {
+      const common = usual[index];
+      if (common === undefined || explained.has(position) || !table.hasContent(position)) return [];
+      if (sizeOf(table, position) === common) return [];
+      const detail = `${sizeOf(table, position)}; ${percent(COMMON)} or more are ${common}`;
+      return [{ ids: [idOf(scan, position)], modality, detail }];
+    }),
+  });
+}
+
+/** `640 × 480 gray` */
+export function sizeOf({ width, height, channels }: ImageTable, position: number): string {
+  return `${width[position]} × ${height[position]} ${channels[position] === 1 ? 'gray' : 'colour'}`;
+}
+
+function commonestSize(table: ImageTable): string | undefined {
+  const counts = new Map<string, number>();
+  let total = 0;
+  for (let position = 0; position < table.channels.length; position += 1) {
+    if (!table.hasContent(position)) continue;
+    const size = sizeOf(table, position);
+    counts.set(size, (counts.get(size) ?? 0) + 1);
+    total += 1;
+  }
+  return [...counts].find(([, count]) => total >= ENOUGH && count >= COMMON * total)?.[0];
+}
+
+const LOOKS = [
+  ['mean', 'brightness'],
+  ['deviation', 'contrast'],
+  ['colour', 'colour'],
+] as const;
+
+function unusualLook(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+  const usual = scan.images.map((table) => {
+    const positions = [...table.channels.keys()].filter((position) => table.hasContent(position));
+    return LOOKS.map(([measure]) => centreAndSpread(positions.map((position) => table[measure][position]!)));
+  });
+  return finding({
+    code: 'unusual-intensity',
+    severity: 'warning',
+    title: 'Images of an unusual brightness, contrast or colour',
+    explanation: `More than ${FAR} robust standard deviations from the middle of their modality: often another export, window or an inverted image.`,
+    fix: 'Look at them beside the others; export them again or leave them out.',
+    items: each(scan, (table, position, modality, index) => {
+      if (explained.has(position) || !table.hasContent(position)) return [];
+      if (table.channels.length < ENOUGH) return [];
+      return LOOKS.flatMap(([measure, name], i) => {
+        const { centre, spread } = usual[index]![i]!;
+        const value = table[measure][position]!;
+        const distance = Math.abs(value - centre) / Math.max(spread, LEAST_SPREAD);
+        if (distance <= FAR) return [];
+        const detail = `${name} ${value.toFixed(0)}, usually about ${centre.toFixed(0)}`;
+        return [{ ids: [idOf(scan, position)], modality, detail, value: distance }];
+      });
+    }),
+  });
+}
+
+function each<Item>(
+  { dataset, images }: Scan,
+  look: (table: ImageTable, position: number, modality: string, index: number) => Item[],
+): Item[] {
+  return dataset.samples.flatMap((_, position) =>
+    dataset.modalities.flatMap((modality, index) => look(images[index]!, position, modality, index)),
+  );
+}
+
+function idOf({ dataset }: Scan, position: number): string {
+  return dataset.samples[position]!.id;
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}

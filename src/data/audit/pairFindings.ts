@@ -1,0 +1,179 @@
+import { readImageSize } from '../formats/index.js';
+import type { Dataset } from '../sample.js';
+import { type Finding, finding } from './finding.js';
+import { sizeOf } from './imageFindings.js';
+import { sameShape } from './pairTable.js';
+import { median } from './robust.js';
+import type { Scan } from './scan.js';
+import { swappedPairs } from './swapped.js';
+
+/** Pairs needed before a shift that all of them share is believed. */
+const ENOUGH = 20;
+
+/** Positions of pairs that seem swapped, for each modality after the first. */
+export type Swapped = readonly (readonly number[])[];
+
+export function findSwapped({ images }: Scan): Swapped {
+  const [first, ...others] = images;
+  return others.map((table) => swappedPairs(first!, table) ?? []);
+}
+
+/** What is wrong between the images of a pair. */
+export async function pairFindings(scan: Scan, swapped: Swapped): Promise<Finding[]> {
+  return [
+    ...shapes(scan),
+    ...(await oddComposites(scan.dataset)),
+    ...sameImage(scan),
+    ...swappedMates(scan, swapped),
+    ...misaligned(scan),
+    ...commonShift(scan),
+  ];
+}
+
+function shapes({ dataset, images }: Scan): Finding[] {
+  const [first, ...others] = images;
+  const items = others.flatMap((table, i) =>
+    dataset.samples.flatMap(({ id }, position) => {
+      if (!first!.isReadable(position) || !table.isReadable(position)) return [];
+      if (sameShape(first!.sizeAt(position), table.sizeAt(position))) return [];
+      const detail = `${dataset.modalities[0]} is ${sizeOf(first!, position)}, ${dataset.modalities[i + 1]} is ${sizeOf(table, position)}`;
+      return [{ ids: [id], detail }];
+    }),
+  );
+  return finding({
+    code: 'shape-mismatch',
+    severity: 'error',
+    title: 'Mates of different shape',
+    explanation:
+      'Width and height of the two images are in another proportion, so they cannot show the same region pixel by pixel.',
+    fix: 'Crop both to the same region, or leave the pairs out.',
+    items,
+  });
+}
+
+async function oddComposites({ samples }: Dataset): Promise<Finding[]> {
+  const items: Finding['items'][number][] = [];
+  for (const { id, images } of samples) {
+    const halves = Object.values(images).flatMap((source) =>
+      source.kind === 'file' && source.part?.kind === 'half' ? [source.path] : [],
+    );
+    for (const path of new Set(halves)) {
+      // An unreadable file is reported as such.
+      const size = await readImageSize({ kind: 'file', path }).catch(() => undefined);
+      if (size === undefined || size.width % 2 === 0) continue;
+      items.push({
+        ids: [id],
+        detail: `${size.width} pixels wide, so its halves are not of whole pixels`,
+        value: size.width,
+      });
+    }
+  }
+  return finding({
+    code: 'odd-composite',
+    severity: 'warning',
+    title: 'Side-by-side composites of odd width',
+    explanation:
+      'Such an image cannot be cut into two equal halves: it has lost or gained a column, and one half may be shifted against the other.',
+    fix: 'Export the two views as images of their own, or check that the cut lies between them.',
+    items,
+  });
+}
+
+function sameImage({ dataset, images, pairs }: Scan): Finding[] {
+  const [first, ...others] = images;
+  const { modalities, simulated = [] } = dataset;
+  const items = others.flatMap((table, i) =>
+    dataset.samples.flatMap(({ id }, position) => {
+      const same = pairs[i]!.same[position]!;
+      const names = `${modalities[0]} and ${modalities[i + 1]}`;
+      if (same === 0) return [];
+      const equal = first!.prints.digest(position) === table.prints.digest(position);
+      const how = equal
+        ? 'are equal to the pixel'
+        : same > 0
+          ? 'show the same gray values'
+          : 'are negatives of each other';
+      return [{ ids: [id], detail: `${names} ${how}` }];
+    }),
+  );
+  return finding({
+    code: 'same-image',
+    severity: modalities.slice(1).some((name) => simulated.includes(name)) ? 'warning' : 'error',
+    title: 'Pairs whose two modalities are the same image',
+    explanation:
+      'There is nothing to learn from a mate that is the image itself: probably one file was saved twice.',
+    fix: 'Find the right second image, or leave the pairs out.',
+    items,
+  });
+}
+
+function swappedMates({ dataset }: Scan, swapped: Swapped): Finding[] {
+  const items = swapped.flatMap((positions, i) => {
+    const [a, b] = [dataset.modalities[0]!, dataset.modalities[i + 1]!];
+    return positions.map((position) => ({
+      ids: [dataset.samples[position]!.id],
+      detail: `${a} looks like ${b} and ${b} like ${a}`,
+    }));
+  });
+  return finding({
+    code: 'swapped',
+    severity: 'error',
+    title: 'Pairs whose two images seem to be swapped',
+    explanation:
+      'Brightness, contrast, colour and texture of each image are those of the other modality, and nearly all other pairs can be told apart.',
+    fix: 'Exchange the two files (or halves) of these pairs.',
+    items,
+  });
+}
+
+function misaligned({ dataset, images, pairs }: Scan): Finding[] {
+  const items = pairs.flatMap(({ x, y, shifted }, i) =>
+    dataset.samples.flatMap(({ id }, position) => {
+      if (shifted[position] === 0) return [];
+      const table = images[i + 1]!;
+      const distance = Math.hypot(x[position]!, y[position]!);
+      const detail = `${dataset.modalities[i + 1]} lies ${offset(x[position]!, y[position]!)} of ${dataset.modalities[0]} (in an image of ${sizeOf(table, position)})`;
+      return [{ ids: [id], modality: dataset.modalities[i + 1]!, detail, value: distance }];
+    }),
+  );
+  return finding({
+    code: 'misaligned',
+    severity: 'warning',
+    title: 'Misaligned pairs',
+    explanation:
+      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both.',
+    fix: 'Register these pairs again, or leave them out.',
+    items: items.sort((one, other) => other.value - one.value),
+  });
+}
+
+/** `12 px to the right and 3 px below` */
+function offset(x: number, y: number): string {
+  const parts = [
+    ...(Math.round(x) === 0 ? [] : [`${Math.abs(Math.round(x))} px to the ${x > 0 ? 'right' : 'left'}`]),
+    ...(Math.round(y) === 0 ? [] : [`${Math.abs(Math.round(y))} px ${y > 0 ? 'below' : 'above'}`]),
+  ];
+  return parts.join(' and ');
+}
+
+/** A shift that pairs share is a fault of the export, even if each is too small to stand out. */
+function commonShift({ dataset, images, pairs }: Scan): Finding[] {
+  return pairs.flatMap((table, i) => {
+    const measured = [...table.x.keys()].filter((position) => !Number.isNaN(table.x[position]!));
+    if (measured.length < ENOUGH) return [];
+    const x = median(measured.map((position) => table.x[position]!));
+    const y = median(measured.map((position) => table.y[position]!));
+    const side = median(measured.map((position) => images[i + 1]!.width[position]!));
+    // A pixel of the working size is the least that is measured; two are more than a rounding.
+    if (Math.hypot(x, y) < (1.5 * side) / 128) return [];
+    const modality = dataset.modalities[i + 1]!;
+    return finding({
+      code: 'common-shift',
+      severity: 'warning',
+      title: 'All pairs are shifted alike',
+      explanation: `The median pair has ${modality} ${offset(x, y)} of ${dataset.modalities[0]}: a margin, a crop or a cut between two halves that is off.`,
+      fix: 'Correct it for all pairs at once, where they are exported or cropped.',
+      items: [{ ids: [], modality, detail: offset(x, y), value: Math.hypot(x, y) }],
+    });
+  });
+}

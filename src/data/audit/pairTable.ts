@@ -1,0 +1,67 @@
+import type { Picture } from './picture.js';
+import { findShift } from './shift.js';
+
+/** From this correlation of their gray values on, two mates are one image (or its negative), saved twice. */
+const SAME = 0.995;
+/** Mutual information must gain this share, and this many nats, before a shift counts: calibrated on aligned pairs. */
+const CLEAR_GAIN = 1.08;
+const LEAST_GAIN = 0.01;
+/** Shifts below this share of the side are left to chance and rounding. */
+const NOTABLE = 0.012;
+/** Shapes of mates may differ by this share before they cannot lie on one pixel grid. */
+const SHAPE_TOLERANCE = 0.02;
+
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Whether width and height are in the same proportion. */
+export function sameShape(a: Size, b: Size): boolean {
+  return Math.abs(Math.log((a.width * b.height) / (a.height * b.width))) <= SHAPE_TOLERANCE;
+}
+
+/** What is kept of each pair of one modality with the first one while a data set passes by. */
+export class PairTable {
+  /** Shift against the first modality in pixels of this one's image; NaN where it was not measured. */
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** 1 where the shift is large enough and clear. */
+  readonly shifted: Uint8Array;
+  /** 1 or −1 where the mates are the same image or its negative. */
+  readonly same: Int8Array;
+
+  constructor(count: number) {
+    this.x = new Float32Array(count).fill(Number.NaN);
+    this.y = new Float32Array(count).fill(Number.NaN);
+    this.shifted = new Uint8Array(count);
+    this.same = new Int8Array(count);
+  }
+
+  /** @param measure also the shift, which takes a millisecond or two */
+  set(position: number, a: Picture, b: Picture, measure: boolean): void {
+    const correlated = correlation(a.gray, b.gray);
+    this.same[position] = correlated >= SAME ? 1 : correlated <= -SAME ? -1 : 0;
+    if (!measure || this.same[position] !== 0 || !sameShape(a, b)) return;
+    const { x, y, here, best } = findShift(a.gray, b.gray);
+    this.x[position] = x * b.width;
+    this.y[position] = y * b.height;
+    const clear = best >= CLEAR_GAIN * here && best - here >= LEAST_GAIN;
+    this.shifted[position] = Number(clear && Math.hypot(x, y) >= NOTABLE);
+  }
+}
+
+function correlation(a: Float32Array, b: Float32Array): number {
+  let [sumA, sumB, squaresA, squaresB, products] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < a.length; i += 1) {
+    const [left, right] = [a[i]!, b[i]!];
+    sumA += left;
+    sumB += right;
+    squaresA += left * left;
+    squaresB += right * right;
+    products += left * right;
+  }
+  const covariance = products - (sumA * sumB) / a.length;
+  const spread = Math.sqrt((squaresA - sumA ** 2 / a.length) * (squaresB - sumB ** 2 / a.length));
+  return spread > 0 ? covariance / spread : 0;
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AnatomyError } from '../../errors.js';
+import { isSystemError, writeFileAtomic } from '../../files.js';
+import type { ImageCache } from '../cache.js';
+import { defaultCacheRoot } from '../cacheFolders.js';
+import type { Dataset } from '../sample.js';
+import { BLANK_SHARE, flatShare } from './picture.js';
+
+/** What the decoded images themselves give away, in numbers of samples. */
+export interface QuickAudit {
+  /** Samples with a blank image. */
+  readonly blank: number;
+  /** Samples with an image that an earlier one of the same modality has, to the pixel. */
+  readonly duplicates: number;
+  /** Of these, samples under another class than the earlier one. */
+  readonly contradictions: number;
+  /** Samples whose modalities are the same image. */
+  readonly same: number;
+}
+
+/**
+ * Looks through the cached images for what spoils a run. Nothing is decoded, and what was found is kept in the folder of all
+ * caches, by `cache.dataHash`: the next time it costs nothing.
+ *
+ * @param root folder of all caches
+ */
+export async function quickAudit(
+  dataset: Dataset,
+  cache: ImageCache,
+  root = defaultCacheRoot(),
+): Promise<QuickAudit> {
+  const file = path.join(root, 'audits', `${cache.dataHash}.json`);
+  if (existsSync(file)) {
+    try {
+      return JSON.parse(readFileSync(file, 'utf8')) as QuickAudit;
+    } catch {
+      // Damaged by hand: looked at again and written anew.
+    }
+  }
+  const found = await lookThrough(dataset, cache);
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileAtomic(file, `${JSON.stringify(found)}\n`);
+  } catch (error) {
+    // A cache that may only be read is looked through each time.
+    if (!(error instanceof AnatomyError) && !isSystemError(error)) throw error;
+  }
+  return found;
+}
+
+/** What to tell before a run, a line each; none if nothing was found. */
+export function quickWarnings({ blank, duplicates, contradictions, same }: QuickAudit): string[] {
+  const of = (count: number, one: string, many: string) =>
+    count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  const lines = [
+    ...of(blank, 'sample has a blank image', 'samples have a blank image'),
+    ...of(
+      duplicates,
+      'sample repeats an image of another, to the pixel',
+      'samples repeat an image of another, to the pixel',
+    ),
+    ...of(contradictions, 'of these has another class', 'of these have another class'),
+    ...of(same, 'sample has one image for both modalities', 'samples have one image for both modalities'),
+  ];
+  return lines.map((line) => `${line}; anatomy data check tells which`);
+}
+
+async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<QuickAudit> {
+  const spoiled = {
+    blank: new Set<number>(),
+    duplicates: new Set<number>(),
+    contradictions: new Set<number>(),
+    same: new Set<number>(),
+  };
+  const firstDigests: string[] = [];
+  for (const [index, { file, offset, channels }] of Object.values(cache.modalities).entries()) {
+    const firsts = new Map<string, number>();
+    const image = new Uint8Array(channels * cache.size ** 2);
+    const handle = await open(file, 'r');
+    try {
+      for (let position = 0; position < cache.count; position += 1) {
+        // The file is in memory already, so reading hardly waits: let signals in between.
+        if (position % 64 === 0) await nextTurn();
+        await handle.read(image, 0, image.length, offset + position * image.length);
+        if (isBlank(image, channels)) {
+          spoiled.blank.add(position);
+          continue;
+        }
+        const digest = createHash('sha1').update(image).digest('base64');
+        if (index === 0) firstDigests[position] = digest;
+        else if (firstDigests[position] === digest) spoiled.same.add(position);
+        const first = firsts.get(digest);
+        if (first === undefined) firsts.set(digest, position);
+        else {
+          spoiled.duplicates.add(position);
+          const labels = new Set([first, position].flatMap((one) => samples[one]!.label ?? []));
+          if (labels.size > 1) spoiled.contradictions.add(position);
+        }
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  const { blank, duplicates, contradictions, same } = spoiled;
+  return {
+    blank: blank.size,
+    duplicates: duplicates.size,
+    contradictions: contradictions.size,
+    same: same.size,
+  };
+}
+
+/** @param image planar */
+function isBlank(image: Uint8Array, channels: number): boolean {
+  const length = image.length / channels;
+  for (let channel = 0; channel < channels; channel += 1) {
+    const histogram = new Uint32Array(256);
+    for (let i = channel * length; i < (channel + 1) * length; i += 1) histogram[image[i]!]! += 1;
+    if (flatShare(histogram, length) < BLANK_SHARE) return false;
+  }
+  return true;
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { Random } from '../../tensor/random.js';
+import type { Dataset } from '../sample.js';
+import { ImageTable } from './imageTable.js';
+import { PairTable } from './pairTable.js';
+import { isReadable, readPictures } from './readPictures.js';
+import { patchRelations, type RelatedPair } from './relations.js';
+
+/** Pairs whose patch relations are kept. */
+const RELATED_PAIRS = 300;
+
+/** What one pass over the images of a data set leaves: about 650 bytes an image, whatever their size. */
+export interface Scan {
+  readonly dataset: Dataset;
+  /** One a modality. */
+  readonly images: readonly ImageTable[];
+  /** One for each modality after the first, against the first. */
+  readonly pairs: readonly PairTable[];
+  readonly unreadable: readonly UnreadableImage[];
+  /** Patch relations of some pairs of the first two modalities. */
+  readonly related: readonly RelatedPair[];
+  /** Digest of all ids and pixels. */
+  readonly contentHash: string;
+}
+
+export interface UnreadableImage {
+  readonly position: number;
+  readonly modality: string;
+  readonly problem: string;
+}
+
+export interface ScanOptions {
+  /** Leave out what takes long: near-duplicates, shifts and patch relations. */
+  readonly quick?: boolean;
+  readonly seed?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Decodes every image of a data set once. */
+export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise<Scan> {
+  const { quick = false, seed = 0, onProgress, signal } = options;
+  const { samples, modalities } = dataset;
+  const images = modalities.map(() => new ImageTable(samples.length));
+  const pairs = modalities.slice(1).map(() => new PairTable(samples.length));
+  const unreadable: UnreadableImage[] = [];
+  const related: RelatedPair[] = [];
+  const sampled = quick ? new Set<number>() : someOf(samples.length, seed);
+  const content = createHash('sha256');
+  for await (const { position, pictures } of readPictures(dataset, signal)) {
+    signal?.throwIfAborted();
+    const { id, subject } = samples[position]!;
+    content.update(JSON.stringify([id, subject]));
+    for (const [i, picture] of pictures.entries()) {
+      if (isReadable(picture)) {
+        images[i]!.set(position, picture, !quick);
+        content.update(picture.digest);
+      } else unreadable.push({ position, modality: modalities[i]!, problem: picture.problem });
+    }
+    const [first, ...others] = pictures.map((picture, i) =>
+      isReadable(picture) && images[i]!.hasContent(position) ? picture : undefined,
+    );
+    for (const [i, other] of others.entries()) {
+      if (first !== undefined && other !== undefined) pairs[i]!.set(position, first, other, !quick);
+    }
+    if (sampled.has(position) && first !== undefined && others[0] !== undefined) {
+      related.push({ subject, a: patchRelations(first.gray), b: patchRelations(others[0].gray) });
+    }
+    onProgress?.(position + 1, samples.length);
+  }
+  return { dataset, images, pairs, unreadable, related, contentHash: content.digest('hex') };
+}
+
+function someOf(count: number, seed: number): Set<number> {
+  return new Set(new Random(seed, 'related pairs').permutation(count).subarray(0, RELATED_PAIRS));
+}

@@ -1,0 +1,72 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { quickAudit, quickWarnings } from '../../../src/data/audit/quickAudit.js';
+import { openImageCache } from '../../../src/data/cache.js';
+import type { Dataset } from '../../../src/data/sample.js';
+import { drawnDataset, raster, spots } from './drawnPairs.js';
+
+let root: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'quick-audit-'));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const black = raster(32, 32, (x) => x % 2);
+const picture = (key: string) => spots(key, 32);
+
+function labelled(dataset: Dataset, labels: readonly (string | undefined)[]): Dataset {
+  return {
+    ...dataset,
+    samples: dataset.samples.map((sample, i) => {
+      const images = Object.fromEntries(
+        Object.entries(sample.images).map(([name, source]) => [
+          name,
+          { ...source, key: `${dataset.name}/${i}/${name}` },
+        ]),
+      ) as typeof sample.images;
+      return { ...sample, images, ...(labels[i] === undefined ? {} : { label: labels[i] }) };
+    }),
+  };
+}
+
+const dataset = labelled(
+  drawnDataset([
+    { images: { a: picture('1'), b: picture('2') } },
+    { images: { a: picture('1'), b: picture('3') } },
+    { images: { a: picture('4'), b: picture('2') } },
+    { images: { a: picture('5'), b: picture('5') } },
+    { images: { a: picture('6'), b: black } },
+    { images: { a: black, b: picture('7') } },
+    { images: { a: picture('8'), b: picture('9') } },
+  ]),
+  ['benign', 'malignant', 'benign'],
+);
+
+it('finds blank, repeated, contradicting and equal images in the cache', async () => {
+  const cache = await openImageCache(dataset, { size: 32, root });
+  const found = await quickAudit(dataset, cache, root);
+  expect(found).toEqual({ blank: 2, duplicates: 2, contradictions: 1, same: 1 });
+  expect(quickWarnings(found)).toEqual([
+    '2 samples have a blank image; anatomy data check tells which',
+    '2 samples repeat an image of another, to the pixel; anatomy data check tells which',
+    '1 of these has another class; anatomy data check tells which',
+    '1 sample has one image for both modalities; anatomy data check tells which',
+  ]);
+});
+
+it('keeps what it found in the folder of all caches, and looks again when that is damaged', async () => {
+  const cache = await openImageCache(dataset, { size: 32, root });
+  const first = await quickAudit(dataset, cache, root);
+  const file = join(root, 'audits', `${cache.dataHash}.json`);
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(first);
+  writeFileSync(file, JSON.stringify({ ...first, blank: 99 }));
+  expect((await quickAudit(dataset, cache, root)).blank).toBe(99);
+  writeFileSync(file, '{');
+  expect(await quickAudit(dataset, cache, root)).toEqual(first);
+});
+
+it('says nothing where nothing is wrong', () => {
+  expect(quickWarnings({ blank: 0, duplicates: 0, contradictions: 0, same: 0 })).toEqual([]);
+});
