@@ -13,7 +13,7 @@ export interface DataFlags {
 /** @param data what `--data` names here */
 export function addDataOptions(
   command: Command,
-  data = 'manifest (CSV), folder of images, known data set, pack, or phantom:breast[,pairs=400,seed=0]',
+  data = 'manifest (CSV), folder of images, known data set, pack, tar shards, or phantom:breast[,pairs=400,seed=0]',
 ): Command {
   return command
     .option('--data <path>', data)
