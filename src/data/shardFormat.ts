@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { portableDataset } from './portable.js';
 
 /** The description beside the shards; written last, so its absence tells that they are unfinished or another program's. */
-export const SHARDS_FILE = 'dataset.json';
+export const SHARDS_FILE = 'shards.json';
 
 /**
  * Shards after WebDataset's convention: tar archives in which the files of a sample stand together and share a name up to the

@@ -112,6 +112,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     } = run;
     writeProvenance(out, {
       data: dataset.name,
+      simulated: dataset.simulated,
       dataHash,
       pairs: plan.indices.length,
       config,

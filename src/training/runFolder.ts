@@ -117,7 +117,7 @@ export function readRunConfig(root: string): Config {
     );
   }
   const read = readConfig(config);
-  const { path, pathB, splits } = read.data;
+  const { path, pathB, drop, splits } = read.data;
   return {
     ...read,
     model: { ...read.model, initFrom: fromStored(read.model.initFrom, root) },
@@ -125,6 +125,7 @@ export function readRunConfig(root: string): Config {
       ...read.data,
       path: fromStored(path, root),
       pathB: fromStored(pathB, root),
+      drop: fromStored(drop, root),
       splits: fromStored(splits, root),
     },
   };
@@ -135,13 +136,14 @@ export function readRunConfig(root: string): Config {
  * so that a run tells nobody where its owner keeps things.
  */
 export function storable(config: Config, root: string): Config {
-  const { path, pathB, splits, cacheFolder: _ } = config.data;
+  const { path, pathB, drop, splits, cacheFolder: _ } = config.data;
   return {
     ...config,
     data: {
       ...config.data,
       path: toStored(path, root),
       pathB: toStored(pathB, root),
+      drop: toStored(drop, root),
       splits: toStored(splits, root),
       cacheFolder: null,
     },
@@ -170,6 +172,8 @@ function fromStored(path: string | null, root: string): string | null {
 export interface Provenance {
   /** Name of the data, without a path. */
   readonly data: string;
+  /** Modalities that no scanner made. */
+  readonly simulated?: readonly string[];
   readonly dataHash: string;
   readonly pairs: number;
   readonly config: Config;
@@ -185,7 +189,7 @@ export interface Provenance {
  */
 export function writeProvenance(
   root: string,
-  { data, dataHash, pairs, config, device, precision, microBatch }: Provenance,
+  { data, simulated, dataHash, pairs, config, device, precision, microBatch }: Provenance,
 ): void {
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -203,6 +207,7 @@ export function writeProvenance(
     seed: config.seed,
     recipe: config.recipe,
     data,
+    simulated,
     pairs,
     dataHash: published(dataHash),
   };

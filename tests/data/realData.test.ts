@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { findDuplicates } from '../../src/data/audit/duplicates.js';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { readSampleImage } from '../../src/data/images.js';
+import type { Dataset, FileSource } from '../../src/data/sample.js';
 import { makeSplits } from '../../src/data/splits.js';
 
 const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
@@ -68,6 +70,44 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
           for (const value of new Set(image.data)) expect([0, 255], file).toContain(value);
         }
       }
+    }
+  });
+
+  it('BUSI: 647 images of two classes, 780 of three; no mask is among them', async () => {
+    const path = join(data, 'Dataset_BUSI_with_GT');
+    const two = await openDataset({ path });
+    expect(two).toMatchObject({ name: 'BUSI', modalities: ['a'], positive: 'malignant' });
+    const three = await openDataset({ path, classes: ['benign', 'malignant', 'normal'] });
+    const counts = ({ samples }: Dataset) =>
+      ['benign', 'malignant', 'normal'].map((name) => samples.filter(({ label }) => label === name).length);
+    expect([counts(two), counts(three)]).toEqual([
+      [437, 210, 0],
+      [437, 210, 133],
+    ]);
+    expect(three.published!.counts).toEqual({ benign: 437, malignant: 210, normal: 133 });
+    const files = three.samples.map(({ images }) => (images.a as FileSource).path);
+    expect(files.filter((file) => file.includes('_mask'))).toEqual([]);
+    expect(new Set(files).size).toBe(780);
+  });
+
+  it('iChallenge-PM: 213 of 400 with pathologic myopia, by the outer or the inner folder', async () => {
+    const path = join(data, 'iChallenge-PM');
+    const outer = await openDataset({ path });
+    expect(outer).toMatchObject({ name: 'iChallenge-PM', positive: 'PM' });
+    const letters = outer.samples.map(({ extra, label }) => `${extra!.letter} ${label}`);
+    const count = (letter: string) => letters.filter((one) => one === letter).length;
+    expect(['P PM', 'H non-PM', 'N non-PM'].map(count)).toEqual([213, 26, 161]);
+    const inner = await openDataset({ path: join(path, 'PALM-Training400/PALM-Training400') });
+    expect(inner.samples).toEqual(outer.samples);
+  });
+
+  it('iChallenge-PM: the exact duplicates share a fold', async () => {
+    const dataset = await openDataset({ path: join(data, 'iChallenge-PM') });
+    const duplicates = await findDuplicates(dataset);
+    for (let seed = 0; seed < 3; seed += 1) {
+      const { folds, groups } = makeSplits(dataset, { seed, duplicates });
+      expect(folds.P0014).toBe(folds.P0072);
+      expect(groups.P0014).toBe(groups.P0072);
     }
   });
 

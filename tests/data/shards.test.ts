@@ -37,7 +37,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const words = ({ samples }: Dataset) =>
   samples.map(({ id, subject, label, fold }) => ({ id, subject, label, fold }));
-const files = ['dataset.json', 'tiny-000000.tar', 'tiny-000001.tar', 'tiny-000002.tar'];
+const files = ['shards.json', 'tiny-000000.tar', 'tiny-000001.tar', 'tiny-000002.tar'];
 
 describe('our own shards', () => {
   test('are what tar and Python list, and hold the samples and their very pixels', async () => {

@@ -289,6 +289,15 @@ for option, name in (("+cr", "rgb"), ("+s4", "ybr-full"), ("+s2", "ybr-full-422"
     image = Image.open(io.BytesIO(frame))
     decoded = np.asarray(image.convert("RGB")) if name != "rgb" else decompressed("jpeg-rgb", "dcmdjpeg")
     expect(f"jpeg-{name}", decoded, tolerance=2)
+# RGB without a word of it in the image: only the DICOM header says that it is not YCbCr.
+frame = next(pydicom.encaps.generate_pixel_data_frame(pydicom.dcmread(OUT / "jpeg-rgb.dcm").PixelData))
+adobe, start, scan = frame.index(b"\xff\xee"), frame.index(b"\xff\xc0"), frame.index(b"\xff\xda")
+silent = bytearray(frame)
+for c in range(3):
+    silent[start + 10 + 3 * c] = silent[scan + 5 + 2 * c] = c + 1
+del silent[adobe : adobe + 2 + int.from_bytes(frame[adobe + 2 : adobe + 4], "big")]
+encapsulated("jpeg-rgb-unnamed", dataset(RGB, 8, 8), [bytes(silent)], "1.2.840.10008.1.2.4.50")
+expect("jpeg-rgb-unnamed", decompressed("jpeg-rgb", "dcmdjpeg"), tolerance=2)
 run("dcmcjpeg", "+un", "+ee", "+bt", plain("source", sources["gray12"][0]), OUT / "refused-jpeg12.dcm")
 for source, deviation in (("gray8", 2), ("gray12", 5), ("rgb", 3)):
     run("dcmcjpls", "+un", "+en", "+md", deviation, plain("source", sources[source][0]),

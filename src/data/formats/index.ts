@@ -89,7 +89,7 @@ export async function readPixels(source: FileSource | MemberSource): Promise<Pix
 const multiFrameFiles = new RecentFiles<DicomFile>(
   async (path) => {
     const bytes = await readBytes({ kind: 'file', path });
-    if (formatOf(bytes) !== 'dicom') {
+    if (formatOf(bytes.subarray(0, NIFTI_HEAD)) !== 'dicom') {
       throw new DataError(
         `${path}: is no DICOM file, and only those have frames. Name the image without a frame.`,
       );

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { DataError } from '../../errors.js';
-import type { Values } from './pixels.js';
+import type { Values, ValuesConstructor } from './pixels.js';
 
 /** Bytes of a file's beginning that surely hold its header, gzipped or not. */
 export const NIFTI_HEAD = 4096;
@@ -31,33 +31,45 @@ interface VoxelType {
   readonly bytes: number;
   readonly get: (view: DataView, at: number, littleEndian: boolean) => number;
   /** What holds the values if they are not scaled. */
-  readonly values: new (
-    length: number,
-  ) => Values;
+  readonly values: ValuesConstructor;
 }
+
+type Get = VoxelType['get'];
+const int64: Get = (view, at, little) => Number(view.getBigInt64(at, little));
+const uint64: Get = (view, at, little) => Number(view.getBigUint64(at, little));
 
 /** By NIfTI's datatype code. */
 const VOXEL_TYPES: Readonly<Record<number, VoxelType>> = {
   2: { name: 'uint8', bytes: 1, get: (view, at) => view.getUint8(at), values: Uint8Array },
-  4: { name: 'int16', bytes: 2, get: (view, at, le) => view.getInt16(at, le), values: Int16Array },
-  8: { name: 'int32', bytes: 4, get: (view, at, le) => view.getInt32(at, le), values: Int32Array },
-  16: { name: 'float32', bytes: 4, get: (view, at, le) => view.getFloat32(at, le), values: Float32Array },
-  64: { name: 'float64', bytes: 8, get: (view, at, le) => view.getFloat64(at, le), values: Float32Array },
+  4: { name: 'int16', bytes: 2, get: (view, at, little) => view.getInt16(at, little), values: Int16Array },
+  8: { name: 'int32', bytes: 4, get: (view, at, little) => view.getInt32(at, little), values: Int32Array },
+  16: {
+    name: 'float32',
+    bytes: 4,
+    get: (view, at, little) => view.getFloat32(at, little),
+    values: Float32Array,
+  },
+  64: {
+    name: 'float64',
+    bytes: 8,
+    get: (view, at, little) => view.getFloat64(at, little),
+    values: Float32Array,
+  },
   256: { name: 'int8', bytes: 1, get: (view, at) => view.getInt8(at), values: Int16Array },
-  512: { name: 'uint16', bytes: 2, get: (view, at, le) => view.getUint16(at, le), values: Uint16Array },
-  768: { name: 'uint32', bytes: 4, get: (view, at, le) => view.getUint32(at, le), values: Float32Array },
-  1024: {
-    name: 'int64',
-    bytes: 8,
-    get: (view, at, le) => Number(view.getBigInt64(at, le)),
+  512: {
+    name: 'uint16',
+    bytes: 2,
+    get: (view, at, little) => view.getUint16(at, little),
+    values: Uint16Array,
+  },
+  768: {
+    name: 'uint32',
+    bytes: 4,
+    get: (view, at, little) => view.getUint32(at, little),
     values: Float32Array,
   },
-  1280: {
-    name: 'uint64',
-    bytes: 8,
-    get: (view, at, le) => Number(view.getBigUint64(at, le)),
-    values: Float32Array,
-  },
+  1024: { name: 'int64', bytes: 8, get: int64, values: Float32Array },
+  1280: { name: 'uint64', bytes: 8, get: uint64, values: Float32Array },
 };
 
 /** Whether a file's first `NIFTI_HEAD` bytes are those of a NIfTI file. */

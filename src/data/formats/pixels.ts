@@ -21,6 +21,8 @@ export interface Pixels {
 /** At most 16-bit samples are kept as integers; what is rescaled is kept as floats, rounded to their 24 bits. */
 export type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array;
 
+export type ValuesConstructor = new (length: number) => Values;
+
 export type FileWindow =
   /** Linear between `low` and `high`, clipped outside. */
   | { readonly kind: 'linear'; readonly low: number; readonly high: number }
@@ -43,7 +45,7 @@ export function cropPixels(pixels: Pixels, box: Box): Pixels {
   if (width === pixels.width && height === pixels.height) return pixels;
   const { channels } = pixels;
   const rowLength = width * channels;
-  const data = new (pixels.data.constructor as new (length: number) => Values)(rowLength * height);
+  const data = emptyLike(pixels.data, rowLength * height);
   for (let y = 0; y < height; y += 1) {
     const from = ((top + y) * pixels.width + left) * channels;
     data.set(pixels.data.subarray(from, from + rowLength), y * rowLength);
@@ -52,6 +54,11 @@ export function cropPixels(pixels: Pixels, box: Box): Pixels {
     ?.filter((region) => contains(box, region))
     .map((region) => ({ ...region, left: region.left - left, top: region.top - top }));
   return { ...pixels, width, height, data, regions };
+}
+
+/** Zeros of the same type. */
+export function emptyLike(values: Values, length: number): Values {
+  return new (values.constructor as ValuesConstructor)(length);
 }
 
 /** Whether `inner` lies wholly inside `outer`. */

@@ -2,7 +2,7 @@ import { DataError } from '../../errors.js';
 import { Distribution } from './distribution.js';
 import { readBytes, readHead } from './fileBytes.js';
 import { NIFTI_HEAD, type NiftiHeader, readNiftiHeader, readVoxels } from './nifti.js';
-import type { Pixels, Values } from './pixels.js';
+import { emptyLike, type Pixels, type Values } from './pixels.js';
 import { RecentFiles } from './recentFiles.js';
 
 /** A stored axis of a volume. */
@@ -117,11 +117,13 @@ export async function readSlice(path: string, axis: Axis, index: number): Promis
     index * stride[axis]!,
   );
   const [width, height] = [dims[x.stored], dims[y.stored]];
-  const data = new (values.constructor as new (length: number) => Values)(width * height);
+  const data = emptyLike(values, width * height);
   for (let row = 0; row < height; row += 1) {
     let from = first + row * stepY;
-    for (let column = 0; column < width; column += 1, from += stepX)
+    for (let column = 0; column < width; column += 1) {
       data[row * width + column] = values[from]!;
+      from += stepX;
+    }
   }
   return { width, height, channels: 1, data, population: distribution };
 }

@@ -196,4 +196,16 @@ describe('DICOM that is refused', () => {
       await expect(readPixels({ kind: 'file', path }), name).rejects.toThrow(DataError);
     }
   });
+
+  it('names a compressed image that ends early within a whole file', async () => {
+    for (const name of ['jpeg-gray8', 'jpeg-lossless-gray8', 'jpeg-ls-gray8', 'jpeg2000-gray8']) {
+      const path = changed(name, (bytes) => {
+        const end = bytes.lastIndexOf(Buffer.from([0xff, 0xd9])) + 2;
+        return bytes.fill(0, end - 40, end);
+      });
+      await expect(readPixels({ kind: 'file', path }), name).rejects.toThrow(
+        'frame 0 cannot be decoded: the compressed image ends early',
+      );
+    }
+  });
 });

@@ -103,7 +103,7 @@ describe('damaged files give a DataError or an image of the declared size', () =
     await fuzz(
       dicom.map((name) => readFileSync(join(golden, 'dicom', name))),
       frame,
-      500,
+      350,
     );
   });
 

@@ -1,11 +1,10 @@
 import type { Element } from 'dicom-parser';
-import { DataError } from '../../../errors.js';
 import { type DicomFile, reasonOf, refuse } from './dataSet.js';
 import { compressedFrame, endsImage } from './frame.js';
 import { readJpegFrame } from './jpegHeader.js';
 import { decodeJpegLossless } from './jpegLossless.js';
 import { decodeRle, type FrameShape, type Samples } from './rle.js';
-import { transferSyntax } from './transferSyntax.js';
+import { type Compression, transferSyntax } from './transferSyntax.js';
 import { jpeg8, jpeg2000, jpegLs, type WasmCodec } from './wasmCodec.js';
 
 export interface DecodedFrame {
@@ -34,7 +33,7 @@ export async function decodeFrame(
   frame: number,
   layout: PixelLayout,
 ): Promise<DecodedFrame> {
-  const { pixels } = transferSyntax(file.syntax);
+  const { pixels, bigEndian = false } = transferSyntax(file.syntax);
   if (pixels === undefined) {
     refuse(
       file,
@@ -50,27 +49,12 @@ export async function decodeFrame(
       'The file is damaged: copy it again.',
     );
   }
-  if (pixels === 'raw') return rawFrame(file, element, frame, layout);
+  if (pixels === 'raw') return rawFrame(file, element, frame, layout, bigEndian);
   const bytes = compressedFrame(file, element, frame, layout.frames);
   try {
-    if (pixels === 'rle') return { samples: decodeRle(bytes, layout), photometric: layout.photometric };
-    // The DICOM header has been checked against the file; decoders allocate by what the image itself says.
-    compareShape(pixels === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
-    if (!endsImage(bytes)) throw new Error('the compressed image ends early');
-    if (pixels === 'jpeg-lossless') {
-      const samples = decodeJpegLossless(bytes);
-      return { samples, photometric: layout.photometric };
-    }
-    if (pixels === 'jpeg') return await decodeLossyJpeg(bytes, layout);
-    if (pixels === 'jpeg-ls') {
-      return { samples: await decodeByWasm(jpegLs, bytes, layout), photometric: layout.photometric };
-    }
-    const samples = await decodeByWasm(jpeg2000, bytes, layout);
-    // The reversible and irreversible colour transforms are part of JPEG 2000 and undone by its decoder.
-    const transformed = layout.photometric === 'YBR_RCT' || layout.photometric === 'YBR_ICT';
-    return { samples, photometric: transformed ? 'RGB' : layout.photometric };
+    const samples = await decompress(bytes, pixels, layout);
+    return { samples, photometric: decodedPhotometric(pixels, layout) };
   } catch (error) {
-    if (error instanceof DataError) throw error;
     return refuse(
       file,
       `frame ${frame} cannot be decoded: ${reasonOf(error)}`,
@@ -79,7 +63,38 @@ export async function decodeFrame(
   }
 }
 
-function rawFrame(file: DicomFile, element: Element, frame: number, layout: PixelLayout): DecodedFrame {
+/** @throws whatever a decoder throws */
+async function decompress(
+  bytes: Uint8Array,
+  compression: Compression,
+  layout: PixelLayout,
+): Promise<Samples> {
+  if (compression === 'rle') return decodeRle(bytes, layout);
+  // Decoders allocate by what the image itself says.
+  compareShape(compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
+  if (!endsImage(bytes)) throw new Error('the compressed image ends early');
+  if (compression === 'jpeg-lossless') return decodeJpegLossless(bytes);
+  if (compression === 'jpeg-ls') return decodeByWasm(jpegLs, bytes, layout);
+  if (compression === 'jpeg-2000') return decodeByWasm(jpeg2000, bytes, layout);
+  return decodeByWasm(jpeg8, prepareJpeg(bytes, layout), layout);
+}
+
+/** What the samples are when the decoder is done. */
+function decodedPhotometric(compression: Compression, { photometric, samples }: PixelLayout): string {
+  // libjpeg turns YCbCr into RGB.
+  if (compression === 'jpeg' && samples === 3) return 'RGB';
+  // These transforms are part of JPEG 2000 itself.
+  if (compression === 'jpeg-2000' && /^YBR_(RCT|ICT)$/.test(photometric)) return 'RGB';
+  return photometric;
+}
+
+function rawFrame(
+  file: DicomFile,
+  element: Element,
+  frame: number,
+  layout: PixelLayout,
+  bigEndian: boolean,
+): DecodedFrame {
   const { width, height, samples, bits, planar, photometric } = layout;
   const pixels = width * height;
   // Two pixels side by side share their Cb and Cr.
@@ -100,7 +115,6 @@ function rawFrame(file: DicomFile, element: Element, frame: number, layout: Pixe
   }
   const start = element.dataOffset + frame * length;
   const bytes = Uint8Array.from(file.dataSet.byteArray.subarray(start, start + length));
-  const bigEndian = file.syntax === '1.2.840.10008.1.2.2';
   const words = bits === 16 || element.vr === 'OW';
   if (bigEndian && words && bytes.length % 2 === 0) Buffer.from(bytes.buffer).swap16();
   const stored = bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
@@ -137,18 +151,16 @@ async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLa
 }
 
 /**
- * JPEG with 8 bits. What does not say of itself whether it is RGB or YCbCr is taken for what the DICOM header says; the
- * decoder is told by an Adobe segment.
+ * A lossy JPEG image for the decoder, which takes 8 bits only. What does not say of itself whether it is RGB or YCbCr is
+ * what the DICOM header says; the decoder is told so by an Adobe segment.
  */
-async function decodeLossyJpeg(bytes: Uint8Array, layout: PixelLayout): Promise<DecodedFrame> {
+function prepareJpeg(bytes: Uint8Array, layout: PixelLayout): Uint8Array {
   const { process, precision, namesColours } = readJpegFrame(bytes);
   if (precision !== 8 || process > 0xc2) {
     throw new Error(`JPEG process ${process.toString(16)} with ${precision} bits, expected 8 bits`);
   }
   const told = layout.photometric === 'RGB' && layout.samples === 3 && !namesColours;
-  const image = told ? Buffer.concat([bytes.subarray(0, 2), ADOBE_RGB, bytes.subarray(2)]) : bytes;
-  const samples = await decodeByWasm(jpeg8, image, layout);
-  return { samples, photometric: layout.samples === 3 ? 'RGB' : layout.photometric };
+  return told ? Buffer.concat([bytes.subarray(0, 2), ADOBE_RGB, bytes.subarray(2)]) : bytes;
 }
 
 /** Adobe's APP14 segment with colour transform 0: none. */

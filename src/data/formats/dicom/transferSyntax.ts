@@ -1,15 +1,18 @@
+export type Compression = 'rle' | 'jpeg' | 'jpeg-lossless' | 'jpeg-ls' | 'jpeg-2000';
+
 /** How the pixels of a transfer syntax are stored, with the name that the standard gives it. */
 export interface TransferSyntax {
   readonly name: string;
   /** Absent: no decoder here. */
-  readonly pixels?: 'raw' | 'rle' | 'jpeg' | 'jpeg-lossless' | 'jpeg-ls' | 'jpeg-2000';
+  readonly pixels?: 'raw' | Compression;
+  readonly bigEndian?: boolean;
 }
 
 const TRANSFER_SYNTAXES: Readonly<Record<string, TransferSyntax>> = {
   '1.2.840.10008.1.2': { name: 'Implicit VR Little Endian', pixels: 'raw' },
   '1.2.840.10008.1.2.1': { name: 'Explicit VR Little Endian', pixels: 'raw' },
   '1.2.840.10008.1.2.1.99': { name: 'Deflated Explicit VR Little Endian', pixels: 'raw' },
-  '1.2.840.10008.1.2.2': { name: 'Explicit VR Big Endian', pixels: 'raw' },
+  '1.2.840.10008.1.2.2': { name: 'Explicit VR Big Endian', pixels: 'raw', bigEndian: true },
   '1.2.840.10008.1.2.5': { name: 'RLE Lossless', pixels: 'rle' },
   '1.2.840.10008.1.2.4.50': { name: 'JPEG Baseline', pixels: 'jpeg' },
   '1.2.840.10008.1.2.4.51': { name: 'JPEG Extended', pixels: 'jpeg' },
