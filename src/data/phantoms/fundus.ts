@@ -136,7 +136,11 @@ export function generateFundusPair(options: FundusPairOptions): FundusPair {
 }
 
 function masksOf({ tissue, fundus }: Scene): FundusMasks {
-  const within = (map: Float32Array, least = 0.5) => Uint8Array.from(map, (value) => (value > least ? 1 : 0));
+  const within = (map: Float32Array, least = 0.5) => {
+    const mask = new Uint8Array(map.length);
+    for (let at = 0; at < map.length; at += 1) mask[at] = map[at]! > least ? 1 : 0;
+    return mask;
+  };
   return {
     vessels: Uint8Array.from(tissue.artery, (artery, at) => {
       const vein = tissue.vein[at]!;
