@@ -155,7 +155,7 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
     }
     const lines = alongLines({ strength, directionX, directionY, width, height }, 5 * unit);
     // What counts as a vessel is relative to the image's own contrast, and where lines crowd to theirs: that is the choroid.
-    const half = Math.max(0.006, quantile(lines, 0.95));
+    const half = Math.max(0.01, quantile(lines, 0.95));
     const crowded = blur(lines, width, height, 16 * unit);
     for (let at = 0; at < out.length; at += 1) {
       const value = 1 - Math.exp(-0.7 * (lines[at]! / Math.max(half, 4.2 * crowded[at]!)) ** 3);
