@@ -25,6 +25,7 @@ export function registerDataPhantom(program: Command, data: Command): void {
       'with --from: column of the manifest for a role, such as a=fundus',
       addColumn,
     )
+    .option('--positive <class>', 'with --from: the class that counts as positive, against all others')
     .option('--seed <n>', 'with --from: seed of the noise (default: 0)', wholeNumber)
     .option('--overwrite', 'replace a data set that this command wrote')
     .option('--json', 'print what was written as JSON')
@@ -78,6 +79,7 @@ interface PhantomFlags {
   size?: number;
   from?: string;
   column?: Record<string, string | null>;
+  positive?: string;
   seed?: number;
   overwrite?: boolean;
   json?: boolean;
@@ -85,7 +87,7 @@ interface PhantomFlags {
 
 async function whatToWrite(
   name: string | undefined,
-  { from, size, column, seed }: PhantomFlags,
+  { from, size, column, positive, seed }: PhantomFlags,
   onWarning: (message: string) => void,
 ): Promise<DatasetToWrite> {
   const { UsageError } = await import('../errors.js');
@@ -95,16 +97,16 @@ async function whatToWrite(
     if (name !== undefined)
       throw new UsageError(`data phantom: both ${name} and --from ${from} are given; leave one of them out`);
     const { openPhotographs, simulatedPairs } = await import('../data/simulatedPairs.js');
-    const photographs = await openPhotographs({ path: from, columns: column }, onWarning);
+    const photographs = await openPhotographs({ path: from, columns: column, positive }, onWarning);
     return simulatedPairs(photographs, { size: size ?? 512, seed: seed ?? 0 });
   }
   if (name === undefined)
     throw new UsageError(
       'data phantom: name a phantom, such as phantom:fundus,pairs=50, or photographs with --from',
     );
-  if (column !== undefined || seed !== undefined)
+  if (column !== undefined || positive !== undefined || seed !== undefined)
     throw new UsageError(
-      'data phantom: --column and --seed go with --from; a phantom has its seed in its name, as in phantom:fundus,seed=1',
+      'data phantom: --column, --positive and --seed go with --from; a phantom has its seed in its name, as in phantom:fundus,seed=1',
     );
   const [{ openPhantom }, { phantomToWrite }] = await Promise.all([
     import('../data/dataset.js'),

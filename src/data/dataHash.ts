@@ -26,7 +26,7 @@ export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<
 
 /**
  * The same of streamed data, which is never decoded as a whole: ids, subjects, labels, size, preprocessing and, for each
- * image, the digest of what it was made from, as our own shards tell it. Other programs' shards tell none: there it is the
+ * image, what our own shards tell of the digest of what it was made from. Other programs' shards tell none: there it is the
  * file's name and length in its shard, and the shard's length and time of change.
  */
 export async function streamHash(dataset: Dataset, size: number): Promise<string> {

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
@@ -104,11 +103,9 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
     refuseColumns(spec, 'a phantom');
     return { dataset: (await openPhantom(place)).dataset };
   }
-  const isManifest = existsSync(path.join(place, 'manifest.csv'));
-  if (pathB === undefined && !isManifest && isShards(place)) {
-    return { dataset: await openShards(place, { columns: spec.columns, onWarning: options.onWarning }) };
-  }
   const found = await stat(place).catch(() => undefined);
+  const shards = async () => ({ dataset: await openShards(place, { ...options, columns: spec.columns }) });
+  if (found?.isDirectory() !== true && pathB === undefined && isShards(place)) return shards();
   if (found === undefined) throw await notFound(place);
   if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
     throw await notFound(pathB);
@@ -129,6 +126,8 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   }
   const known = await openKnownDataset(place, options);
   if (known !== undefined) return { ...known, dataset: withoutFolds(known.dataset, spec) };
+  // Not before: a known data set may still lie beside the archive that it came in.
+  if (isShards(place)) return shards();
   throw new DataError(
     `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
       'the pairs with --data-b, or write a manifest with the columns id,subject,a,b,label. ' +

@@ -6,7 +6,7 @@ import { AnatomyError } from '../errors.js';
 import { makeTemporary, sweep } from './cacheFolders.js';
 import { pseudonymous, published } from './pseudonym.js';
 import type { Dataset, Sample } from './sample.js';
-import { identityHash, sourceDigests } from './sourceDigest.js';
+import { identityHash, sourceDigests, toldDigest } from './sourceDigest.js';
 
 export interface PortableOptions {
   /** Replace ids and subjects by keyed hashes and leave further columns out. */
@@ -67,7 +67,9 @@ export async function makePortable(
     }),
     samples: named.map(({ id, subject, label, fold, extra }, i) => ({
       ...{ id, subject, label, fold, extra },
-      sourceDigests: digests[i]!,
+      sourceDigests: Object.fromEntries(
+        Object.entries(digests[i]!).map(([modality, digest]) => [modality, toldDigest(digest)]),
+      ),
     })),
   };
 }

@@ -13,7 +13,7 @@ export interface Sample {
   readonly fold?: number;
   /** Further columns of the manifest, kept as they are. */
   readonly extra?: Readonly<Record<string, string>>;
-  /** Of a pack or shards: `sourceDigest` of what each image was made from, by which it is recognised elsewhere. */
+  /** Of a pack or shards: the told half of `sourceDigests`, by which each image is recognised elsewhere. */
   readonly sourceDigests?: Readonly<Record<string, string>>;
   /** Where the data names this sample, `manifest.csv:12`, for messages only. */
   readonly origin?: string;

@@ -1,5 +1,6 @@
 import { Random } from '../tensor/random.js';
 import { gaussianBlur } from './phantoms/noise.js';
+import { resizeValues } from './resize.js';
 import type { Raster } from './sample.js';
 
 /**
@@ -34,7 +35,7 @@ export function simulateAngiogram(photograph: Raster, ...key: readonly (string |
   const { width, height } = photograph;
   const side = Math.min(width, height);
   const { red, green, aperture } = channelsOf(photograph);
-  const smooth = (image: Float32Array, sigma: number) => gaussianBlur(image, width, height, sigma, sigma);
+  const smooth: Smooth = (image, sigma) => blur(image, width, height, sigma);
   const flat = overLocalMean(green, aperture, illuminationScale * side, smooth);
   const flatRed = overLocalMean(red, aperture, illuminationScale * side, smooth);
   // Retinal vessels are dark and redder than what is around them; the choroid's are only redder, what is between them only dark.
@@ -84,6 +85,23 @@ function channelsOf({ width, height, channels, data }: Raster): Channels {
 }
 
 type Smooth = (image: Float32Array, sigma: number) => Float32Array;
+
+/** Gaussian; a broad one is made on a smaller image, where it costs little. */
+function blur(image: Float32Array, width: number, height: number, sigma: number): Float32Array {
+  const factor = Math.floor(sigma / 4);
+  if (factor < 2) return gaussianBlur(image, width, height, sigma, sigma);
+  const small = { width: Math.ceil(width / factor), height: Math.ceil(height / factor), channels: 1 };
+  const full = { width, height, channels: 1 };
+  const shrunken = Float32Array.from(resizeValues(image, full, small.width, small.height));
+  const blurred = gaussianBlur(
+    shrunken,
+    small.width,
+    small.height,
+    (sigma * small.width) / width,
+    (sigma * small.height) / height,
+  );
+  return Float32Array.from(resizeValues(blurred, small, width, height));
+}
 
 /** Image over its Gaussian-weighted mean within the aperture; 1 outside. */
 function overLocalMean(
@@ -137,8 +155,8 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
     }
     const lines = alongLines({ strength, directionX, directionY, width, height }, 5 * unit);
     // What counts as a vessel is relative to the image's own contrast, and where lines crowd to theirs: that is the choroid.
-    const half = Math.max(0.006, quantile(lines, 0.95));
-    const crowded = gaussianBlur(lines, width, height, 16 * unit, 16 * unit);
+    const half = Math.max(0.01, quantile(lines, 0.95));
+    const crowded = blur(lines, width, height, 16 * unit);
     for (let at = 0; at < out.length; at += 1) {
       const value = 1 - Math.exp(-0.7 * (lines[at]! / Math.max(half, 4.2 * crowded[at]!)) ** 3);
       if (value > out[at]!) out[at] = value;

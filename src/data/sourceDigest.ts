@@ -5,8 +5,8 @@ import { mapOrdered } from './mapOrdered.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /**
- * What the images of samples are made from, by modality: 128 bits of the SHA-256 of each source. It is of the content, so
- * that a pack, shards and a copy of the files elsewhere are recognised as the same images.
+ * What the images of samples are made from, by modality: the SHA-256 of each source's content, so that a pack, shards and a
+ * copy of the files elsewhere are recognised as the same images. Of a pack's and shards' images only the told half is known.
  *
  * @throws DataError if a file cannot be read
  */
@@ -32,16 +32,24 @@ export async function* sourceDigests(
 async function sourceDigest(source: ImageSource, ofFile: (path: string) => Promise<string>): Promise<string> {
   switch (source.kind) {
     case 'generated':
-      return shortHash(`generated ${source.key}`);
+      return digestText(`generated ${source.key}`);
     case 'file': {
       const digest = await ofFile(source.path);
-      return source.part === undefined ? digest : shortHash(`${digest} ${JSON.stringify(source.part)}`);
+      return source.part === undefined ? digest : digestText(`${digest} ${JSON.stringify(source.part)}`);
     }
     case 'member':
       return digestBytes(source.path, source.offset, source.length);
     case 'packed':
       return digestBytes(source.path, source.offset, source.channels * source.side ** 2);
   }
+}
+
+/**
+ * The half of a digest that packs and shards tell. The whole one is part of the key of their pseudonyms, which therefore
+ * cannot be found by guessing ids: that takes the files.
+ */
+export function toldDigest(digest: string): string {
+  return digest.slice(0, 32);
 }
 
 /** Digest of all that decides what the samples are: names, labels and the content of the images. */
@@ -67,9 +75,9 @@ async function digestBytes(path: string, offset = 0, length = Number.POSITIVE_IN
       `${path}: cannot be read: ${(error as Error).message}. Check the path and its permissions.`,
     );
   }
-  return hash.digest('hex').slice(0, 32);
+  return hash.digest('hex');
 }
 
-function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+function digestText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

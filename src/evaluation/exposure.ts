@@ -5,7 +5,7 @@ import { streamHash } from '../data/dataHash.js';
 import { openDataset } from '../data/dataset.js';
 import { published } from '../data/pseudonym.js';
 import type { Dataset, ImageSource, Sample } from '../data/sample.js';
-import { sourceDigests } from '../data/sourceDigest.js';
+import { sourceDigests, toldDigest } from '../data/sourceDigest.js';
 import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
@@ -94,7 +94,7 @@ async function dataHashOf(
 async function imageNames(samples: readonly Sample[], byContent: boolean): Promise<string[][]> {
   if (!byContent) return samples.map(({ images }) => Object.values(images).map(sourceOf));
   const names: string[][] = [];
-  for await (const digests of sourceDigests(samples)) names.push(Object.values(digests));
+  for await (const digests of sourceDigests(samples)) names.push(Object.values(digests).map(toldDigest));
   return names;
 }
 

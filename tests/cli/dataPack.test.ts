@@ -12,8 +12,22 @@ const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const DATA = 'phantom:breast,pairs=24,seed=0';
 let folder: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'anatomy-pack-'));
+  const packed = await anatomy([
+    'data',
+    'pack',
+    '--data',
+    DATA,
+    '--size',
+    '40',
+    '--shards',
+    'shards',
+    '--shard-size',
+    '7',
+    '--json',
+  ]);
+  expect(packed.stdout).toBe('{"shards":"shards","samples":24,"files":4}\n');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -63,20 +77,6 @@ function result(out: string) {
 }
 
 test('a streamed run killed with -9 and resumed ends on the bits of one that never was, and caches nothing', async () => {
-  const packed = await anatomy([
-    'data',
-    'pack',
-    '--data',
-    DATA,
-    '--size',
-    '40',
-    '--shards',
-    'shards',
-    '--shard-size',
-    '7',
-    '--json',
-  ]);
-  expect(packed.stdout).toBe('{"shards":"shards","samples":24,"files":4}\n');
   const run = (out: string) => pretrain(out, 'shards', 'data.shuffleBuffer=9');
   expect((await anatomy(run('alone'))).stderr).toContain('finished: alone');
   // The sixth step is the last of the first epoch: the buffer runs empty and fills anew around it.

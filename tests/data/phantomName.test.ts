@@ -54,6 +54,10 @@ describe('PhantomOptions', () => {
     expect(options('pairs=400').integer('pairs')).toBe(400);
     expect(options('difficulty=.5').number('difficulty')).toBe(0.5);
     expect(options('overlay=false').boolean('overlay')).toBe(false);
+    expect(options('task=amd').word('task', ['pm', 'amd'])).toBe('amd');
+    expect(options('classes=normal+amd').words('classes')).toEqual(['normal', 'amd']);
+    expect(options('pairs=1').word('task', ['pm', 'amd'])).toBeUndefined();
+    expect(options('pairs=1').words('classes')).toBeUndefined();
     expect(options('pairs=1').integer('seed')).toBeUndefined();
     expect(options('pairs=1').boolean('toString')).toBeUndefined();
   });
@@ -66,6 +70,7 @@ describe('PhantomOptions', () => {
     expect(() => options('overlay=yes').boolean('overlay')).toThrow(
       'overlay is "yes", expected true or false',
     );
+    expect(() => options('task=dr').word('task', ['pm', 'amd'])).toThrow('task is "dr", expected pm or amd');
   });
 
   it('refuses options that nothing asked for, naming the nearest', () => {

@@ -57,7 +57,7 @@ export interface FundusPhantomOptions {
   classes?: readonly string[];
   /** 1 overlaps the conditions as in the table of signs; larger is harder. */
   difficulty?: number;
-  /** Root mean square displacement of `b`, in pixels of a 224-pixel image. */
+  /** Root mean square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
   misalignment?: number;
 }
 
@@ -136,7 +136,11 @@ export function generateFundusPair(options: FundusPairOptions): FundusPair {
 }
 
 function masksOf({ tissue, fundus }: Scene): FundusMasks {
-  const within = (map: Float32Array, least = 0.5) => Uint8Array.from(map, (value) => (value > least ? 1 : 0));
+  const within = (map: Float32Array, least = 0.5) => {
+    const mask = new Uint8Array(map.length);
+    for (let at = 0; at < map.length; at += 1) mask[at] = map[at]! > least ? 1 : 0;
+    return mask;
+  };
   return {
     vessels: Uint8Array.from(tissue.artery, (artery, at) => {
       const vein = tissue.vein[at]!;
@@ -205,7 +209,7 @@ function check({
 }: Omit<FundusPhantomOptions, 'pairs'>): Settings {
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   requireNumber('difficulty', difficulty, 0.25, 4, '1 is as in the table of signs');
-  requireNumber('misalignment', misalignment, 0, 16, 'in pixels of a 224-pixel image');
+  requireNumber('misalignment', misalignment, 0, 4, 'in pixels of a 224-pixel image');
   if (!Object.hasOwn(tasks, task))
     throw new UsageError(`fundus phantom: task is "${task}", expected ${fundusTasks.join(' or ')}`);
   return { seed, task, difficulty, misalignment, shares: sharesOf(task, classes) };

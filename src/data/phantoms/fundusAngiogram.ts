@@ -11,7 +11,7 @@ import { gaussianBlur } from './noise.js';
  */
 export function drawAngiogram(
   random: Random,
-  { eye, angiography }: FundusCase,
+  { eye, signs, angiography }: FundusCase,
   tissue: FundusTissue,
   difficulty: number,
 ): Uint8Array<ArrayBuffer> {
@@ -25,7 +25,8 @@ export function drawAngiogram(
   const leaked = gaussianBlur(tissue.membrane, size, size, spread, spread);
   const rim = edgeOf(tissue.atrophy, 0.14, size, pixel);
   const shown = smoothstep(0.2, 0.85, eye.tessellation);
-  const geographic = eye.tessellation < 0.6 ? 1 : 0;
+  // Geographic atrophy is bright from the start; myopic atrophy has lost its choriocapillaris and stains late.
+  const geographic = signs.geographicAtrophy ? 1 : 0;
   const out = new Float32Array(size * size);
   for (let at = 0; at < out.length; at += 1) {
     const r = tissue.fromFovea[at]!;

@@ -35,13 +35,13 @@ export const fundusSignRates = {
   /** Ill-defined yellowish pallor of the posterior pole. */
   diffuseAtrophy: [0.08, 0.08, 0.22, 0.57],
   /** Well-defined gray-white patches. */
-  patchyAtrophy: [0.005, 0.005, 0.03, 0.3],
+  patchyAtrophy: [0, 0, 0.03, 0.3],
   /** Thin yellowish lines: breaks of Bruch's membrane. */
   lacquerCracks: [0, 0, 0.05, 0.25],
   /** Pigmented scar of a myopic neovascularisation. */
   fuchsSpot: [0, 0, 0.01, 0.1],
   /** Choroidal neovascularisation, which leaks. */
-  neovascularisation: [0.005, 0.35, 0.01, 0.12],
+  neovascularisation: [0, 0.35, 0.01, 0.12],
   /** Haemorrhage where vessels have not grown: it says little. */
   haemorrhage: [0.03, 0.06, 0.04, 0.06],
   /** A few drusen below 63 µm: AREDS category 1. */
@@ -57,7 +57,7 @@ export type FundusSign = keyof typeof fundusSignRates;
 export type FundusSigns = Readonly<Record<FundusSign, boolean>>;
 const signNames = Object.keys(fundusSignRates) as FundusSign[];
 
-/** Means of the tessellation, 0 … 1, and of the crescent's width over the disc's radius; and the share of rings. */
+/** Means of the tessellation, 0 … 1, and of the crescent's width over the disc's radius, by condition. */
 const tessellationMeans = [0.3, 0.28, 0.48, 0.56] as const;
 const crescentMeans = [0.35, 0.35, 0.6, 0.8] as const;
 /** Share of the variance of each sign's threshold that all signs of an eye have in common. */

@@ -33,10 +33,7 @@ export interface Patch extends Point {
   readonly outline: LesionOutline;
 }
 
-export function sampleLesions(
-  random: Random,
-  { condition, signs, severity, eye }: FundusCase,
-): FundusLesions {
+export function sampleLesions(random: Random, { signs, severity, eye }: FundusCase): FundusLesions {
   const { fovea, disc } = eye;
   const extent = Math.exp(0.2 * clamp(severity, -2, 2));
   const near = (spread: number): Point => ({
@@ -97,8 +94,6 @@ export function sampleLesions(
     })),
     ...many(signs.fuchsSpot, 1, 1, () => ({ ...near(0.25), radius: random.uniform(0.2, 0.4), strength: 1 })),
   ];
-  // Pathologic pallor spreads from the disc over the macula; that of other eyes stays smaller.
-  const wide = condition === 'pathologic-myopia' ? 1 : 0.75;
   const lean = random.uniform(0.1, 0.75);
   return {
     drusen,
@@ -111,7 +106,7 @@ export function sampleLesions(
     diffuse: {
       x: disc.x + lean * (fovea.x - disc.x),
       y: disc.y + lean * (fovea.y - disc.y),
-      radius: wide * extent * random.uniform(1.6, 2.8),
+      radius: extent * random.uniform(1.6, 2.8),
       strength: signs.diffuseAtrophy ? random.uniform(0.35, 0.9) : 0,
     },
     occult: random.chance(0.4),
@@ -135,7 +130,7 @@ function roughOutline(random: Random, roughness: number): LesionOutline {
   // k = 1 would only shift the patch.
   const harmonics = Array.from({ length: 10 }, (_, i) => ({
     k: i + 2,
-    amplitude: (roughness / (i + 1) ** 0.9) * random.normal(),
+    amplitude: (roughness / (i + 1) ** 1.3) * random.normal(),
     phase: random.uniform(0, 2 * Math.PI),
   }));
   return { harmonics, spicules: [] };

@@ -197,6 +197,20 @@ describe('DICOM that is refused', () => {
     }
   });
 
+  it('goes on with the next file after one that a decoder stumbled over', async () => {
+    for (const name of ['jpeg-gray8', 'jpeg-ls-gray8', 'jpeg2000-gray8']) {
+      for (let round = 0; round < 3; round += 1) {
+        // All but the headers and the last marker of the image.
+        const path = changed(name, (bytes) => {
+          const end = bytes.lastIndexOf(Buffer.from([0xff, 0xd9]));
+          return bytes.fill(0xff, end - 150, end);
+        });
+        await expect(readPixels({ kind: 'file', path }), name).rejects.toThrow('cannot be decoded');
+        expect((await read(name)).data).toHaveLength(golden.width * golden.height);
+      }
+    }
+  });
+
   it('names a compressed image that ends early within a whole file', async () => {
     for (const name of ['jpeg-gray8', 'jpeg-lossless-gray8', 'jpeg-ls-gray8', 'jpeg2000-gray8']) {
       const path = changed(name, (bytes) => {

@@ -36,9 +36,9 @@ export class WasmCodec {
 
   /** @throws whatever the decoder throws, also numbers */
   async decode(bytes: Uint8Array): Promise<Decoded> {
-    this.#loaded ??= this.#load();
-    const Decoder = await this.#loaded;
     try {
+      this.#loaded ??= this.#load();
+      const Decoder = await this.#loaded;
       const decoder = new Decoder();
       try {
         decoder.getEncodedBuffer(bytes.length).set(bytes);
@@ -60,19 +60,20 @@ export class WasmCodec {
   }
 }
 
-const silent = { print: () => undefined, printErr: () => undefined };
+/** Emscripten builds the module into the object it is given, so each load needs its own. */
+const silent = () => ({ print: () => undefined, printErr: () => undefined });
 
 export const jpegLs = new WasmCodec(async () => {
   const { default: load } = await import('@cornerstonejs/codec-charls/decodewasmjs');
-  return (await load(silent)).JpegLSDecoder;
+  return (await load(silent())).JpegLSDecoder;
 });
 
 export const jpeg2000 = new WasmCodec(async () => {
   const { default: load } = await import('@cornerstonejs/codec-openjpeg/decodewasmjs');
-  return (await load(silent)).J2KDecoder;
+  return (await load(silent())).J2KDecoder;
 });
 
 export const jpeg8 = new WasmCodec(async () => {
   const { default: load } = await import('@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs');
-  return (await load(silent)).JPEGDecoder;
+  return (await load(silent())).JPEGDecoder;
 });
