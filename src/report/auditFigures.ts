@@ -22,7 +22,7 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
     }
     const spots = [...counts.values()];
     const far = Math.max(5, ...spots.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])) * 1.1;
-    const title = `Where ${modality} would share most with its mate`;
+    const title = `Shifts of ${modality} against its mate`;
     const alt = `${title}: distance ${fixed(distance[0]!, 0)} pixels in the median, ${fixed(distance[2]!, 0)} in 99 % of the pairs.`;
     const svg = renderPlot(
       {
@@ -31,7 +31,7 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
         marginLeft: 48,
         marginBottom: 40,
         x: { domain: [-far, far], label: 'to the right, pixels', labelArrow: 'none' },
-        y: { domain: [far, -far], label: 'below, pixels', labelArrow: 'none' },
+        y: { domain: [far, -far], label: 'down, pixels', labelArrow: 'none' },
         r: { range: [2, 14], domain: [0, shifts.length], type: 'sqrt' },
         marks: [
           Plot.ruleX([0], { strokeOpacity: 0.25 }),
@@ -42,7 +42,7 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
       alt,
     );
     const reading =
-      'Each dot is a shift, its area the number of pairs that share most information there. Aligned data has nearly all of it in the middle.';
+      'Each dot is a shift at which pairs share most information, its area their number. Aligned data has nearly all of it in the middle.';
     return { id: `shift-${modality}`, title, alt, reading, svg };
   });
 }

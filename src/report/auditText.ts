@@ -66,7 +66,7 @@ export function factsOf(report: AuditReport): [string, string][] {
       `${report.data}: ${counted(samples)} ${unit} of ${counted(subjects)} ${subjects === 1 ? 'subject' : 'subjects'}${publishedSamples(report)}`,
     ],
     ...classFacts(report),
-    ...modalities.map((one): [string, string] => [one.name, modalityFact(one)]),
+    ...modalities.map((one): [string, string] => [`images ${one.name}`, modalityFact(one)]),
     ...alignment.map((one): [string, string] => ['alignment', alignmentFact(one)]),
     ...(suitability === undefined ? [] : [['premise', suitabilityFact(suitability)] as [string, string]]),
     ...(quick
@@ -78,6 +78,7 @@ export function factsOf(report: AuditReport): [string, string][] {
 function publishedSamples({ published }: AuditReport): string {
   if (published === undefined) return '';
   const total = Object.values(published.counts).reduce((sum, count) => sum + count, 0);
+  if (total === 0) return '';
   const of = published.subjects === undefined ? '' : ` of ${counted(published.subjects)} subjects`;
   return ` (${published.name} as published: ${counted(total)}${of})`;
 }

@@ -132,7 +132,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
       if (shifted[position] === 0) return [];
       const table = images[i + 1]!;
       const distance = Math.hypot(x[position]!, y[position]!);
-      const detail = `${dataset.modalities[i + 1]} lies ${offset(x[position]!, y[position]!)} of ${dataset.modalities[0]} (in an image of ${sizeOf(table, position)})`;
+      const detail = `${dataset.modalities[i + 1]} is shifted ${offset(x[position]!, y[position]!)} against ${dataset.modalities[0]}, in an image of ${sizeOf(table, position)}`;
       return [{ ids: [id], modality: dataset.modalities[i + 1]!, detail, value: distance }];
     }),
   );
@@ -147,13 +147,13 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
   });
 }
 
-/** `12 px to the right and 3 px below` */
+/** `12 px to the right, 3 px down` */
 function offset(x: number, y: number): string {
   const parts = [
     ...(Math.round(x) === 0 ? [] : [`${Math.abs(Math.round(x))} px to the ${x > 0 ? 'right' : 'left'}`]),
-    ...(Math.round(y) === 0 ? [] : [`${Math.abs(Math.round(y))} px ${y > 0 ? 'below' : 'above'}`]),
+    ...(Math.round(y) === 0 ? [] : [`${Math.abs(Math.round(y))} px ${y > 0 ? 'down' : 'up'}`]),
   ];
-  return parts.join(' and ');
+  return parts.join(', ');
 }
 
 /** A shift that pairs share is a fault of the export, even if each is too small to stand out. */
@@ -171,7 +171,7 @@ function commonShift({ dataset, images, pairs }: Scan): Finding[] {
       code: 'common-shift',
       severity: 'warning',
       title: 'All pairs are shifted alike',
-      explanation: `The median pair has ${modality} ${offset(x, y)} of ${dataset.modalities[0]}: a margin, a crop or a cut between two halves that is off.`,
+      explanation: `In the median pair ${modality} is shifted ${offset(x, y)} against ${dataset.modalities[0]}: by a margin, a crop or a cut between two halves that is off.`,
       fix: 'Correct it for all pairs at once, where they are exported or cropped.',
       items: [{ ids: [], modality, detail: offset(x, y), value: Math.hypot(x, y) }],
     });

@@ -5,6 +5,8 @@ const GRID = 8;
 const PATCHES = GRID * GRID;
 const PATCH = WORKING_SIDE / GRID;
 const RESAMPLES = 1000;
+/** Fewer pairs than this leave the answer to chance. */
+const ENOUGH = 20;
 
 /**
  * Cosine similarities between all pairs of the 8 × 8 patches of an image, as the method has them between patches of features
@@ -54,8 +56,9 @@ export interface Suitability {
   readonly advantages: readonly number[];
 }
 
-/** Compares every pair's `b` with those of all other subjects; undefined where there is only one subject. */
+/** Compares every pair's `b` with those of all other subjects; undefined of too few pairs or of one subject. */
 export function judgeSuitability(pairs: readonly RelatedPair[], seed: number): Suitability | undefined {
+  if (pairs.length < ENOUGH) return undefined;
   const judged = pairs.flatMap(({ subject, a, b }) => {
     const own = consistency(a, b);
     let [sum, nearer, count] = [0, 0, 0];

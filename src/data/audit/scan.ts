@@ -63,8 +63,9 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     for (const [i, other] of others.entries()) {
       if (first !== undefined && other !== undefined) pairs[i]!.set(position, first, other, !quick);
     }
-    if (sampled.has(position) && first !== undefined && others[0] !== undefined) {
-      related.push({ subject, a: patchRelations(first.gray), b: patchRelations(others[0].gray) });
+    const mate = pairs[0]?.same[position] === 0 ? others[0] : undefined;
+    if (sampled.has(position) && first !== undefined && mate !== undefined) {
+      related.push({ subject, a: patchRelations(first.gray), b: patchRelations(mate.gray) });
     }
     onProgress?.(position + 1, samples.length);
   }

@@ -131,7 +131,7 @@ function balance({ samples }: Dataset): Finding[] {
 }
 
 function publication(dataset: Dataset): Finding[] {
-  const { published, samples } = dataset;
+  const { published } = dataset;
   if (published === undefined) return [];
   const found = classCounts(dataset);
   const differing = [...found].filter(
@@ -148,7 +148,7 @@ function publication(dataset: Dataset): Finding[] {
       detail: `${label}: ${count} here, ${published.counts[label]} published`,
       value: count,
     })),
-  }).filter(() => samples.length > 0);
+  });
 }
 
 function lonely(dataset: Dataset): Finding[] {
@@ -167,8 +167,8 @@ function lonely(dataset: Dataset): Finding[] {
 
 /** In words what the comparison of mates with strangers says about the method's premise. */
 export function premise({ low, nearer }: Suitability): 'holds' | 'weak' | 'absent' {
-  if (low <= 0.5) return 'absent';
-  return nearer >= 0.65 ? 'holds' : 'weak';
+  if (low > 0.5 && nearer >= 0.65) return 'holds';
+  return low <= 0.5 && nearer < 0.6 ? 'absent' : 'weak';
 }
 
 export function suitabilityFindings(suitability: Suitability | undefined): Finding[] {

@@ -44,7 +44,7 @@ describe('auditDataset on a study with one of each defect', () => {
 
   it('measures the shift in pixels', () => {
     expect(found(report, 'misaligned')!.items[0]).toMatchObject({ modality: 'b', value: Math.hypot(8, 5) });
-    expect(found(report, 'misaligned')!.items[0]!.detail).toContain('8 px to the right and 5 px above');
+    expect(found(report, 'misaligned')!.items[0]!.detail).toContain('8 px to the right, 5 px up');
   });
 
   it('tells places only apart from details, as these may be shared', () => {
