@@ -88,6 +88,14 @@ print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('0000
     await expect(openDataset({ path: join(shards, 'tiny-{1..000003}.tar') })).rejects.toThrow(/one width/);
   });
 
+  test('a manifest counts before archives that lie beside it', async () => {
+    const place = join(temporaryFolder(), 'tiny');
+    cpSync(join(folder, 'tiny'), place, { recursive: true });
+    copyFileSync(join(shards, files[1]!), join(place, 'original.tar'));
+    const { samples } = await openDataset({ path: place });
+    expect([samples.length, samples[0]!.images.a!.kind]).toEqual([7, 'file']);
+  });
+
   test('an interruption, and a folder of something else, leave all as it was', async () => {
     const place = temporaryFolder();
     const abort = new AbortController();
