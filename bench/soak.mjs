@@ -212,8 +212,8 @@ async function trainAndWatch(precision, folder) {
     checkpointEvery: 100,
     keepCheckpoints: 2,
     inspectEvery: every,
-    monitor: () => {
-      const found = monitor(looked, { ...watch, normalization: 'none', precision, device: 'cpu' });
+    monitor: async () => {
+      const found = await monitor(looked, { ...watch, normalization: 'none', precision, device: 'cpu' });
       // The garbage collector's finalizers would hide tensors that nobody released, so it runs at few looks, after the count.
       tensors.push(liveTensors());
       if (tensors.length % 4 === 0) {

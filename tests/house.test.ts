@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   optim: ['tensor'],
   metrics: ['tensor'],
   augment: ['tensor'],
-  data: ['tensor'],
+  data: ['tensor', 'export'], // packs are safetensors files
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
   config: ['augment', 'optim', 'methods'],
   export: ['tensor', 'nn'],

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { WHAT_DATA_IS } from '../data/dataNames.js';
 
 /** Flags of every command that opens data. */
 export interface DataFlags {
@@ -11,16 +12,13 @@ export interface DataFlags {
 }
 
 /** @param data what `--data` names here */
-export function addDataOptions(
-  command: Command,
-  data = 'manifest (CSV), folder of images, known data set, pack, or phantom:breast[,pairs=400,seed=0]',
-): Command {
+export function addDataOptions(command: Command, data: string = WHAT_DATA_IS): Command {
   return command
     .option('--data <path>', data)
-    .option('--data-b <path>', 'second of two folders matched by file name')
+    .option('--data-b <path>', 'second of two folders matched by file name, or of two volumes')
     .option(
       '--column <role=name...>',
-      'column of the manifest for a role, such as a=flair label=diagnosis; label=null: no such column',
+      'column of the manifest for a role, such as a=flair label=diagnosis; label=null: no such column; fold=null: without published folds',
       addColumn,
     )
     .option('--positive <class>', 'the class that counts as positive, against all others')
@@ -28,7 +26,7 @@ export function addDataOptions(
     .option('--drop <file>', 'samples to leave out, as anatomy data check --drop-list writes them');
 }
 
-function addColumn(pair: string, columns: Record<string, string | null> = {}) {
+export function addColumn(pair: string, columns: Record<string, string | null> = {}) {
   const [role, name] = pair.split(/=(.*)/s);
   if (!role || !name) throw new InvalidArgumentError('Expected role=name, such as label=diagnosis.');
   return { ...columns, [role]: name === 'null' ? null : name };

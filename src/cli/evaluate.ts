@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
-import { wholeNumber } from './configOptions.js';
+import { configSources, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 
 interface Flags extends DataFlags {
   run: string;
+  dataConfig?: string;
   splits?: string;
   folds?: number;
   features: EvaluateOptions['features'];
@@ -49,6 +50,10 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
     .requiredOption('--run <folder>', 'the --out folder of anatomy pretrain, also of --fold all');
   addDataOptions(command, 'what to judge on (default: the data of the run)')
     .option(
+      '--data-config <file>',
+      'YAML whose settings under data say what to judge on and how it is read, in place of those of the run',
+    )
+    .option(
       '--splits <file>',
       'folds made by anatomy data split (default: those of the run or the data, else drawn)',
     )
@@ -79,15 +84,8 @@ See also: anatomy pretrain --fold all, anatomy data split`,
 }
 
 async function judge(program: Command, protocol: Protocol, flags: Flags): Promise<void> {
-  const data = {
-    path: flags.data,
-    pathB: flags.dataB,
-    columns: flags.column,
-    positive: flags.positive,
-    classes: flags.classes,
-    drop: flags.drop,
-  };
   await checkFlags(flags);
+  const data = await askedData(flags);
   const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }, { join }] =
     await Promise.all([
       import('../evaluation/evaluate.js'),
@@ -101,6 +99,18 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
   const saved = saveEvaluation(out ?? join(flags.run, 'evaluation'), result, { keepIds });
   process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
   console.success(`${saved.json} and ${saved.predictions}`);
+}
+
+/** What the flags say about the data; a file says all there is to say. */
+async function askedData(flags: Flags): Promise<EvaluateOptions['data']> {
+  const { data, dataB, column, positive, classes, drop, dataConfig } = flags;
+  if (dataConfig === undefined) return { path: data, pathB: dataB, columns: column, positive, classes, drop };
+  const [{ resolveConfig }, { datasetSpec }] = await Promise.all([
+    import('../config/index.js'),
+    import('../training/datasetSpec.js'),
+  ]);
+  const sources = configSources({ data, dataB, column, positive, classes, drop, config: dataConfig });
+  return { ...datasetSpec(resolveConfig(sources)), complete: true };
 }
 
 async function checkFlags(flags: Flags): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { TableFormat } from '../experiments/format.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
@@ -33,10 +34,7 @@ export function registerExperiment(program: Command): void {
     .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
     .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber)
     .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber, 1);
-  addDataOptions(
-    runCommand,
-    'in place of the file’s: manifest (CSV), folder of images, or phantom:breast[,pairs=400,seed=0]',
-  )
+  addDataOptions(runCommand, `in place of the file’s: ${WHAT_DATA_IS}`)
     .option(
       '--splits <file>',
       'folds made by anatomy data split (default: published with the data, or drawn)',

@@ -56,8 +56,8 @@ export function resolveConfig(sources: ConfigSources): Config {
   return validate(config, name);
 }
 
-/** A complete config as YAML; what `readConfig` reads. */
-export function formatConfig(config: Config): string {
+/** A config as YAML; a complete one is what `readConfig` reads. */
+export function formatConfig(config: Readonly<Tree>): string {
   return stringify(config, { lineWidth: 0 });
 }
 

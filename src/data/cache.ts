@@ -7,6 +7,8 @@ import { AnatomyError, DataError } from '../errors.js';
 import { buildCache, type CacheIndex, INDEX_FILE, syncFolder } from './cacheBuild.js';
 import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from './cacheFolders.js';
 import { CACHE_FORMAT, cacheKey } from './cacheKey.js';
+import { dataHash } from './dataHash.js';
+import { openPackedImages, verifyPacks } from './pack.js';
 import type { Dataset } from './sample.js';
 
 /** Every image of a data set at one size, decoded: bytes on disk, ready to be mapped. */
@@ -23,8 +25,10 @@ export interface ImageCache {
 }
 
 export interface CachedModality {
-  /** Absolute path of a file of exactly N·C·S·S bytes: uint8 `[N, C, S, S]`. */
+  /** Absolute path of the file that holds them. */
   readonly file: string;
+  /** Where in it the N·C·S·S bytes begin: uint8 `[N, C, S, S]`. */
+  readonly offset: number;
   /** 1 if every image of the modality is gray, else 3. */
   readonly channels: 1 | 3;
 }
@@ -46,6 +50,8 @@ export interface ImageCacheOptions {
  * decoded now and kept. Images are squashed to squares of one size: the size asked for, or the shorter side of the
  * largest image if that is less.
  *
+ * A pack that is no larger than asked for is not copied: its own file is what is mapped.
+ *
  * Safe against crashes and against other processes: a cache is built in a folder of its own and appears by one rename;
  * of two processes that build the same cache, the later one uses the earlier one's.
  *
@@ -58,6 +64,8 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   }
   if (dataset.samples.length === 0)
     throw new DataError(`${dataset.name}: has no samples, expected at least one.`);
+  const packed = await openPackedImages(dataset, size);
+  if (packed !== undefined) return packed;
   const key = await cacheKey(dataset, size);
   const parent = path.join(path.resolve(root), 'images');
   const folder = path.join(parent, key);
@@ -85,7 +93,13 @@ async function buildAndPublish(
   key: string,
   { size, onProgress, signal }: ImageCacheOptions,
 ): Promise<CacheIndex | undefined> {
-  const temporary = await makeTemporary(folder);
+  await verifyPacks(dataset);
+  const temporary = await makeTemporary(folder).catch((error: Error) => {
+    throw new AnatomyError(
+      `The image cache cannot be written to ${path.dirname(folder)}: ${error.message}. ` +
+        'Make the folder writable, or set XDG_CACHE_HOME to one that is.',
+    );
+  });
   try {
     const index = await buildCache(dataset, size, temporary, { onProgress, signal });
     if ((await cacheKey(dataset, size)) !== key) {
@@ -169,16 +183,11 @@ function describe(index: CacheIndex, folder: string, dataset: Dataset): ImageCac
     ids: index.ids,
     count: index.ids.length,
     modalities: Object.fromEntries(
-      index.modalities.map(({ name, file, channels }) => [name, { file: path.join(folder, file), channels }]),
+      index.modalities.map(({ name, file, channels }) => [
+        name,
+        { file: path.join(folder, file), offset: 0, channels },
+      ]),
     ),
     dataHash: dataHash(index, dataset),
   };
-}
-
-/** Computed on opening and not stored, as labels may be corrected while the images stay the same. */
-function dataHash(index: CacheIndex, { samples }: Dataset): string {
-  const hash = createHash('sha256');
-  hash.update(JSON.stringify([index.size, index.modalities.map((m) => [m.name, m.channels, m.sha256])]));
-  for (const { id, subject, label } of samples) hash.update(JSON.stringify([id, subject, label ?? null]));
-  return hash.digest('hex');
 }

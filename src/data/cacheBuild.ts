@@ -4,8 +4,7 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../errors.js';
 import { CACHE_FORMAT, describeImage } from './cacheKey.js';
-import { readImageSize } from './formats/image.js';
-import { readSampleImage } from './images.js';
+import { imageSizeBound, readSampleImage } from './images.js';
 import { mapOrdered } from './mapOrdered.js';
 import { PlaneFile } from './planeFile.js';
 import { problemsError } from './problems.js';
@@ -88,13 +87,12 @@ export async function syncFolder(folder: string): Promise<void> {
  * One side length for all: as asked, but not above the shorter side of the largest image, as more pixels would hold
  * nothing new. Smaller images beside larger ones are enlarged. Generated images have any size, so they never limit it.
  */
-async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
+export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
   for (const { sample, modality } of images(dataset)) {
-    const source = sample.images[modality]!;
-    if (source.kind === 'generated') return requested;
+    if (sample.images[modality]!.kind === 'generated') return requested;
     // An unreadable file is reported, with all others, when it is decoded.
-    const found = await readImageSize(source.path).catch(() => undefined);
+    const found = await imageSizeBound(dataset, sample, modality).catch(() => undefined);
     if (found !== undefined) largest = Math.max(largest, Math.min(found.width, found.height));
     if (largest >= requested) return requested;
   }

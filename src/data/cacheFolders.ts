@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import path from 'node:path';
-import { AnatomyError } from '../errors.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TEMPORARY = /\.tmp-(.+)-(\d+)-[0-9a-f]{12}$/;
@@ -18,12 +17,7 @@ export function defaultCacheRoot(): string {
 /** A new, empty folder beside `folder` that carries the name of this process. */
 export async function makeTemporary(folder: string): Promise<string> {
   const temporary = temporaryName(folder);
-  await mkdir(temporary, { recursive: true }).catch((error: Error) => {
-    throw new AnatomyError(
-      `The image cache cannot be written to ${path.dirname(folder)}: ${error.message}. ` +
-        'Make the folder writable, or set XDG_CACHE_HOME to one that is.',
-    );
-  });
+  await mkdir(temporary, { recursive: true });
   return temporary;
 }
 

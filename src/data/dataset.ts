@@ -1,20 +1,35 @@
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { chosenSamples } from './chosenSamples.js';
+import { WHAT_DATA_IS } from './dataNames.js';
+import { readDatasetCard } from './datasetCard.js';
+import { openKnownDataset } from './datasets/index.js';
+import { withDicomSubjects } from './dicomSubjects.js';
+import { readDropList } from './dropList.js';
+import { fileKind, stemOf } from './fileKind.js';
 import { readFolders } from './folders.js';
-import { positiveClass } from './labels.js';
+import { classNames, positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
+import { openPack, PACK_EXTENSION } from './pack.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
-import { PHANTOM_FAMILIES } from './phantoms/families.js';
+import { PHANTOM_FAMILIES, type Phantom } from './phantoms/families.js';
 import type { Preprocessing } from './preprocess.js';
-import type { Dataset } from './sample.js';
+import type { FaultOptions } from './problems.js';
+import type { Dataset, Sample } from './sample.js';
+import { isShards, openShards } from './shards.js';
+import { expandVolumes } from './volumes.js';
 
 /** How data is named on every command line and in every config. */
 export interface DatasetSpec {
-  /** A manifest (.csv), a folder that holds `manifest.csv`, a folder of images (with `pathB`), or `phantom:…`. */
+  /**
+   * What `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or volumes, a pack, tar shards,
+   * `phantom:…`.
+   */
   readonly path: string;
-  /** The second of two folders matched by file name. */
+  /** The second of two folders matched by file name, or of two volumes. */
   readonly pathB?: string;
   /** Role → column name in the manifest; see `ManifestColumns`. */
   readonly columns?: ManifestColumns;
@@ -65,66 +80,158 @@ export interface DataFault {
  *
  * @throws DataError if the data is missing or inconsistent, UsageError if the name itself is wrong
  */
-export async function openDataset(
-  spec: DatasetSpec,
-  { onWarning, positive = 'required' }: OpenDatasetOptions = {},
-): Promise<Dataset> {
-  const dataset = await open(spec, onWarning);
-  if (spec.positive === undefined && dataset.positive !== undefined) return dataset;
-  try {
-    return { ...dataset, positive: positiveClass(dataset.samples, spec.positive) };
-  } catch (error) {
-    if (positive === 'required' || spec.positive !== undefined || !(error instanceof DataError)) throw error;
-    onWarning?.(`${error.message} Until then no monitor looks at the labels.`);
-    return dataset;
-  }
+export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const dropList = spec.drop === undefined ? undefined : await readDropList(spec.drop);
+  const { dataset, classes } = await open(spec, { ...options, dropList });
+  const { onWarning } = options;
+  const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
+  const preprocess = checkedPreprocessing(dataset, spec.preprocess);
+  return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
 }
 
-async function open(spec: DatasetSpec, onWarning: OpenDatasetOptions['onWarning']): Promise<Dataset> {
+interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning'>, FaultOptions {}
+
+interface Opened {
+  readonly dataset: Dataset;
+  /** The classes to take where none are asked for. */
+  readonly classes?: readonly string[];
+}
+
+async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const { path: place, pathB } = spec;
   if (place.startsWith(PHANTOM_PREFIX)) {
     refuseSecondFolder(spec, 'a phantom');
     refuseColumns(spec, 'a phantom');
-    return openPhantom(place);
+    return { dataset: (await openPhantom(place)).dataset };
+  }
+  const isManifest = existsSync(path.join(place, 'manifest.csv'));
+  if (pathB === undefined && !isManifest && isShards(place)) {
+    return { dataset: await openShards(place, { columns: spec.columns, onWarning: options.onWarning }) };
   }
   const found = await stat(place).catch(() => undefined);
   if (found === undefined) throw await notFound(place);
-  if (!found.isDirectory()) {
-    if (path.extname(place).toLowerCase() !== '.csv') {
-      throw new DataError(
-        `${place}: is neither a folder nor a manifest. Expected a .csv file, a folder with manifest.csv, ` +
-          'two folders (--data A --data-b B) or phantom:breast,pairs=400,seed=0.',
-      );
-    }
-    refuseSecondFolder(spec, 'a manifest');
-    return openManifest(place, spec, onWarning);
-  }
+  if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
+    throw await notFound(pathB);
+  if (!found.isDirectory()) return { dataset: await openFile(spec, options) };
   if (pathB !== undefined) {
     refuseColumns(spec, 'two folders');
-    if ((await stat(pathB).catch(() => undefined)) === undefined) throw await notFound(pathB);
-    const name = `${path.basename(path.resolve(place))}+${path.basename(path.resolve(pathB))}`;
-    return { name, modalities: ['a', 'b'], samples: await readFolders(place, pathB) };
+    const samples = await withDicomSubjects(await readFolders(place, pathB, options), options);
+    return {
+      dataset: {
+        name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
+        ...(await withSlices(samples, ['a', 'b'], spec, options)),
+      },
+    };
   }
-  const inside = path.join(place, 'manifest.csv');
-  if ((await stat(inside).catch(() => undefined)) !== undefined) return openManifest(inside, spec, onWarning);
+  const manifest = path.join(place, 'manifest.csv');
+  if ((await stat(manifest).catch(() => undefined)) !== undefined) {
+    return { dataset: await openManifest(manifest, spec, options) };
+  }
+  const known = await openKnownDataset(place, options);
+  if (known !== undefined) return { ...known, dataset: withoutFolds(known.dataset, spec) };
   throw new DataError(
-    `${place}: is a folder without manifest.csv. Name the second folder of the pairs with --data-b, ` +
-      'or write a manifest with the columns id,subject,a,b,label.',
+    `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
+      'the pairs with --data-b, or write a manifest with the columns id,subject,a,b,label. ' +
+      `Data is ${WHAT_DATA_IS}.`,
   );
 }
 
-async function openManifest(
-  file: string,
-  { columns }: DatasetSpec,
-  onWarning: OpenDatasetOptions['onWarning'],
-): Promise<Dataset> {
+async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const { path: place, pathB } = spec;
+  if (path.extname(place).toLowerCase() === '.csv') {
+    refuseSecondFolder(spec, 'a manifest');
+    return openManifest(place, spec, options);
+  }
+  if (path.extname(place) === PACK_EXTENSION) {
+    refuseSecondFolder(spec, 'a pack');
+    refuseColumns(spec, 'a pack');
+    return openPack(place);
+  }
+  const files = pathB === undefined ? [place] : [place, pathB];
+  for (const file of files) {
+    const isFile = (await stat(file)).isFile();
+    if (isFile && (await fileKind(file)) !== 'image') continue;
+    const what = isFile
+      ? 'neither a folder nor a manifest nor a volume'
+      : 'a folder, but --data names a file';
+    throw new DataError(`${file}: is ${what}. Data is ${WHAT_DATA_IS}.`);
+  }
+  refuseColumns(spec, 'a volume');
+  const modalities = ['a', 'b'].slice(0, files.length);
+  const images = files.map((file, i) => [modalities[i], { kind: 'file', path: path.resolve(file) }]);
+  const id = stemOf(place);
+  const volume: Sample = { id, subject: id, images: Object.fromEntries(images) };
+  return { name: files.map(stemOf).join('+'), ...(await withSlices([volume], modalities, spec, options)) };
+}
+
+async function withSlices(
+  samples: readonly Sample[],
+  modalities: readonly string[],
+  { volumes }: DatasetSpec,
+  options: OpenOptions,
+): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
+  return { modalities, samples: await expandVolumes(samples, volumes, options) };
+}
+
+function withPositive(
+  dataset: Dataset,
+  { positive: asked }: DatasetSpec,
+  { onWarning, positive = 'required' }: OpenDatasetOptions,
+): Dataset {
+  const { positive: own, ...rest } = dataset;
+  if (asked === undefined && own !== undefined && classNames(dataset.samples).includes(own)) return dataset;
+  try {
+    return { ...rest, positive: positiveClass(dataset.samples, asked) };
+  } catch (error) {
+    if (positive === 'required' || asked !== undefined || !(error instanceof DataError)) throw error;
+    onWarning?.(`${error.message} Until then no monitor looks at the labels.`);
+    return rest;
+  }
+}
+
+/** What the data set needs, and what is asked for instead. @throws UsageError if it is asked for no modality of the data */
+function checkedPreprocessing(
+  { modalities, preprocess }: Dataset,
+  asked: DatasetSpec['preprocess'] = {},
+): Dataset['preprocess'] {
+  for (const [modality, { crop }] of Object.entries(asked)) {
+    const setting = `data.preprocess.${modality}`;
+    refuseUnknown(modalities, modality, setting);
+    if (crop?.kind === 'colour-box') refuseUnknown(modalities, crop.of, `${setting}.crop.of`);
+  }
+  return Object.keys(asked).length === 0 ? preprocess : { ...preprocess, ...asked };
+}
+
+function refuseUnknown(modalities: readonly string[], modality: string, setting: string): void {
+  if (modalities.includes(modality)) return;
+  throw new UsageError(
+    `${setting}: the data has no modality "${modality}", expected one of ${modalities.join(', ')}.`,
+  );
+}
+
+/** A known data set has no columns, but its folds can be done without like those of a manifest: `--column fold=null`. */
+function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec): Dataset {
+  const { fold, ...others } = columns;
+  refuseColumns({ ...spec, columns: fold === null ? others : columns }, dataset.name);
+  if (fold !== null) return dataset;
+  return { ...dataset, samples: dataset.samples.map(({ fold: _, ...sample }) => sample) };
+}
+
+async function openManifest(file: string, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const stem = path.parse(file).name;
   // "manifest" tells nothing; the folder it stands in does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  return { name, ...(await readManifest(file, { columns, onWarning })) };
+  const { samples, modalities } = await readManifest(file, { ...options, columns: spec.columns });
+  const card = await readDatasetCard(path.dirname(file), modalities);
+  return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }
 
-async function openPhantom(name: string): Promise<Dataset> {
+/**
+ * Opens what a phantom's name stands for; nothing is drawn yet.
+ *
+ * @throws UsageError if there is no such phantom or option
+ */
+export async function openPhantom(name: string): Promise<Phantom> {
   const parsed = parsePhantomName(name);
   const families = Object.keys(PHANTOM_FAMILIES);
   if (!Object.hasOwn(PHANTOM_FAMILIES, parsed.family)) {
@@ -137,7 +244,8 @@ async function openPhantom(name: string): Promise<Dataset> {
   const options = new PhantomOptions(parsed);
   const make = await PHANTOM_FAMILIES[parsed.family]!(options);
   options.refuseUnknown();
-  return make();
+  const phantom = make();
+  return { ...phantom, dataset: { ...phantom.dataset, simulated: phantom.dataset.modalities } };
 }
 
 function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {
@@ -161,7 +269,7 @@ async function notFound(place: string): Promise<DataError> {
     missing = path.dirname(missing);
   const folder = path.dirname(missing);
   const meant = nearest(path.basename(missing), await readdir(folder).catch(() => []));
-  let hint = ` Data is a manifest (.csv), a folder with manifest.csv, two folders (--data A --data-b B) or phantom:breast,pairs=400,seed=0.`;
+  let hint = ` Data is ${WHAT_DATA_IS}.`;
   if (meant !== undefined) hint = ` Did you mean ${path.join(folder, meant)}?`;
   return new DataError(
     `${place}: no such file or folder (there is nothing named "${path.basename(missing)}" in ${folder}).${hint}`,

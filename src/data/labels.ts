@@ -45,3 +45,30 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
       `Name it: --positive ${classes[1]}.`,
   );
 }
+
+/**
+ * The samples of the classes asked for.
+ *
+ * @param samples all of the data set
+ * @throws DataError if a class does not occur
+ */
+export function samplesOfClasses<Labelled extends Pick<Sample, 'label'>>(
+  samples: readonly Labelled[],
+  asked: readonly string[],
+): readonly Labelled[] {
+  const classes = classNames(samples);
+  for (const name of asked) {
+    if (classes.includes(name)) continue;
+    if (classes.length === 0) {
+      throw new DataError(
+        `--classes names "${name}", but the samples carry no labels. Add a label column or leave --classes out.`,
+      );
+    }
+    const meant = nearest(name, classes);
+    throw new DataError(
+      `--classes names "${name}", but the classes are ${classes.map((one) => `"${one}"`).join(', ')}.` +
+        (meant === undefined ? ' Name some of them.' : ` Did you mean "${meant}"?`),
+    );
+  }
+  return samples.filter(({ label }) => label !== undefined && asked.includes(label));
+}

@@ -1,10 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { CsvError, parse } from 'csv-parse/sync';
 import { DataError, UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
+import { type CsvRow, readCsvRows } from './csvRows.js';
 import { mapOrdered } from './mapOrdered.js';
-import { problemsError } from './problems.js';
+import { type FaultOptions, type FaultySample, problemsError, tellFaults } from './problems.js';
 import type { FileSource, Sample } from './sample.js';
 
 /**
@@ -13,7 +13,7 @@ import type { FileSource, Sample } from './sample.js';
  */
 export type ManifestColumns = Readonly<Record<string, string | null>>;
 
-export interface ManifestOptions {
+export interface ManifestOptions extends FaultOptions {
   columns?: ManifestColumns;
   /** Told what was assumed where the manifest leaves something out. */
   onWarning?: (message: string) => void;
@@ -37,12 +37,9 @@ const SUBJECT_LIKE = /^(subject|patient|case)([ _-]?(id|no|nr|number))?$/i;
  *
  * @throws DataError naming file and line: absent column, repeated id, missing image, bad fold, ragged or empty file
  */
-export async function readManifest(
-  file: string,
-  { columns = {}, onWarning }: ManifestOptions = {},
-): Promise<Manifest> {
-  const rows = parseCsv(await readText(file), file);
-  const [header, ...records] = rows;
+export async function readManifest(file: string, options: ManifestOptions = {}): Promise<Manifest> {
+  const { columns = {}, onWarning } = options;
+  const [header, ...records] = await readCsvRows(file, 'the manifest');
   if (header === undefined) {
     throw new DataError(`${file}: is empty, expected a header line such as id,subject,a,b,label.`);
   }
@@ -56,37 +53,9 @@ export async function readManifest(
         'If patients have several samples, add the column or name it with --column subject=….',
     );
   }
-  const samples = readSamples(records, table, file);
-  await refuseMissingFiles(samples, file);
+  const rows = readSamples(records, table, file, options);
+  const samples = await samplesWithFiles(rows, file, options);
   return { modalities: [...table.modalities.keys()], samples };
-}
-
-interface Row {
-  readonly line: number;
-  readonly cells: readonly string[];
-}
-
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
-    throw new DataError(`${file}: the manifest cannot be read: ${reason}. Check the path.`);
-  });
-}
-
-function parseCsv(text: string, file: string): Row[] {
-  try {
-    const rows = parse(text, { bom: true, info: true, skip_empty_lines: true, trim: true }) as unknown as {
-      info: { lines: number };
-      record: string[];
-    }[];
-    return rows.map(({ info, record }) => ({ line: info.lines, cells: record }));
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    throw new DataError(
-      `${file}:${String(error.lines ?? 1)}: is not valid CSV: ${error.message}. ` +
-        'Every line needs as many commas as the header; put cells that hold commas or quotes in double quotes.',
-    );
-  }
 }
 
 interface Table {
@@ -166,14 +135,21 @@ function absentColumn(role: string, name: string, header: readonly string[], fil
   return new DataError(`${file}:1: ${what}; the columns are ${listed}. ${fix}${absent}.`);
 }
 
-function readSamples(records: readonly Row[], table: Table, file: string): Sample[] {
-  const problems: string[] = [];
+/** The samples of the rows without a fault. */
+function readSamples(
+  records: readonly CsvRow[],
+  table: Table,
+  file: string,
+  options: FaultOptions,
+): Sample[] {
+  const faulty: FaultySample[] = [];
   const lineOf = new Map<string, number>();
-  const cell = (row: Row, index: number | undefined): string | undefined =>
+  const cell = (row: CsvRow, index: number | undefined): string | undefined =>
     index === undefined ? undefined : row.cells[index] || undefined;
   const column = (index: number | undefined): string => `"${index === undefined ? '' : table.header[index]}"`;
 
-  const samples = records.map((row): Sample => {
+  const samples = records.flatMap((row): Sample[] => {
+    const problems: string[] = [];
     const complain = (problem: string) => problems.push(`${file}:${row.line}: ${problem}`);
     const id = cell(row, table.roles.id) ?? '';
     const earlier = lineOf.get(id);
@@ -197,51 +173,58 @@ function readSamples(records: readonly Row[], table: Table, file: string): Sampl
     if (table.roles.fold !== undefined && !/^\d{1,6}$/.test(fold ?? '')) {
       complain(`"${id}" has fold "${fold ?? ''}", expected a whole number from 0`);
     }
-    return {
-      id,
-      subject: subject ?? '',
-      images,
-      ...(label === undefined ? {} : { label }),
-      ...(fold === undefined ? {} : { fold: Number(fold) }),
-      ...(table.extra.size === 0
-        ? {}
-        : {
-            extra: Object.fromEntries(
-              [...table.extra].map(([name, index]) => [name, row.cells[index] ?? '']),
-            ),
-          }),
-      origin: `${file}:${row.line}`,
-    };
+    if (problems.length > 0) {
+      faulty.push({ kind: 'bad-row', id, problems });
+      return [];
+    }
+    const extra = [...table.extra].map(([name, index]) => [name, row.cells[index] ?? '']);
+    return [
+      {
+        id,
+        subject: subject!,
+        images,
+        ...(label === undefined ? {} : { label }),
+        ...(fold === undefined ? {} : { fold: Number(fold) }),
+        ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }),
+        origin: `${file}:${row.line}`,
+      },
+    ];
   });
-  if (problems.length > 0) {
-    throw problemsError(
+  tellFaults(faulty, options, (problems) =>
+    problemsError(
       `The manifest has ${problems.length} ${problems.length === 1 ? 'fault' : 'faults'}`,
       problems,
       'Correct these lines, or leave them out.',
-    );
-  }
+    ),
+  );
   return samples;
 }
 
-async function refuseMissingFiles(samples: readonly Sample[], file: string): Promise<void> {
-  const problems: string[] = [];
-  const checked = mapOrdered(samples, 16, async (sample) => {
-    const missing: string[] = [];
-    for (const [modality, source] of Object.entries(sample.images)) {
+/** The samples whose files are all there. */
+async function samplesWithFiles(
+  samples: readonly Sample[],
+  file: string,
+  options: FaultOptions,
+): Promise<readonly Sample[]> {
+  const faulty: FaultySample[] = [];
+  const checked = mapOrdered(samples, 16, async ({ id, images, origin }) => {
+    const problems: string[] = [];
+    for (const [modality, source] of Object.entries(images)) {
       if (source.kind !== 'file') continue;
       const found = await stat(source.path).catch(() => undefined);
-      if (found === undefined)
-        missing.push(`${sample.origin}: "${sample.id}": no file ${source.path} (${modality})`);
-      else if (!found.isFile())
-        missing.push(`${sample.origin}: "${sample.id}": not a file: ${source.path} (${modality})`);
+      if (found === undefined) problems.push(`${origin}: "${id}": no file ${source.path} (${modality})`);
+      else if (!found.isFile()) problems.push(`${origin}: "${id}": not a file: ${source.path} (${modality})`);
     }
-    return missing;
+    return { kind: 'missing-file', id, problems } as const;
   });
-  for await (const missing of checked) problems.push(...missing);
-  if (problems.length === 0) return;
-  throw problemsError(
-    `${problems.length} of the images named in ${file} ${problems.length === 1 ? 'is' : 'are'} missing`,
-    problems,
-    `Paths are relative to ${path.dirname(path.resolve(file))}. Correct the paths, add the files or leave the lines out.`,
+  for await (const sample of checked) if (sample.problems.length > 0) faulty.push(sample);
+  tellFaults(faulty, options, (problems) =>
+    problemsError(
+      `${problems.length} of the images named in ${file} ${problems.length === 1 ? 'is' : 'are'} missing`,
+      problems,
+      `Paths are relative to ${path.dirname(path.resolve(file))}. Correct the paths, add the files or leave the lines out.`,
+    ),
   );
+  const without = new Set(faulty.map(({ id }) => id));
+  return samples.filter(({ id }) => !without.has(id));
 }

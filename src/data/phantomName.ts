@@ -63,6 +63,20 @@ export class PhantomOptions {
     throw this.#bad(key, value, 'true or false');
   }
 
+  /** One of the words allowed; undefined if not given. */
+  word<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    const value = this.#take(key);
+    if (value === undefined) return undefined;
+    const found = allowed.find((word) => word === value);
+    if (found !== undefined) return found;
+    throw this.#bad(key, value, allowed.join(' or '));
+  }
+
+  /** Words joined by +; undefined if not given. */
+  words(key: string): readonly string[] | undefined {
+    return this.#take(key)?.split('+');
+  }
+
   /** @throws UsageError on an option that none of the calls above read */
   refuseUnknown(): void {
     for (const key of Object.keys(this.#written)) {

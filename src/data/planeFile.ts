@@ -80,7 +80,7 @@ export class PlaneFile {
 }
 
 /** Interleaved → planar with the given number of channels; gray is repeated. */
-function planes({ data, channels, width, height }: Raster, wanted: 1 | 3): Buffer {
+export function planes({ data, channels, width, height }: Raster, wanted: 1 | 3): Buffer<ArrayBuffer> {
   const pixels = width * height;
   const planar = Buffer.alloc(pixels * wanted);
   for (let c = 0; c < wanted; c += 1) {

@@ -1,4 +1,6 @@
 import { DataError } from '../errors.js';
+import type { DataFault } from './dataset.js';
+import type { DropList } from './dropList.js';
 
 /** How many problems a message lists before it only counts them. */
 const LISTED = 10;
@@ -14,4 +16,33 @@ export function problemsError(headline: string, problems: readonly string[], fix
   const lines = problems.slice(0, LISTED).map((problem) => `  ${problem}`);
   if (problems.length > LISTED) lines.push(`  … and ${problems.length - LISTED} more`);
   return new DataError(`${headline}:\n${lines.join('\n')}\n${fix}`);
+}
+
+/** All that is wrong with one sample, a line each. */
+export interface FaultySample extends Pick<DataFault, 'kind' | 'id'> {
+  readonly problems: readonly string[];
+}
+
+/** How a reader goes on where a sample cannot be used. */
+export interface FaultOptions {
+  /** Told of each such sample, which is then left out; without it, they end in one DataError. */
+  readonly onFault?: (fault: DataFault) => void;
+  /** Of samples that are to be left out anyway, nobody is told. */
+  readonly dropList?: DropList;
+}
+
+/**
+ * Tells of the faulty samples, so that the caller can go on without them.
+ *
+ * @param error the error for all problems together, thrown where nobody listens
+ */
+export function tellFaults(
+  faulty: readonly FaultySample[],
+  { onFault, dropList }: FaultOptions,
+  error: (problems: readonly string[]) => DataError,
+): void {
+  const told = faulty.filter(({ id }) => !dropList?.drops(id));
+  if (told.length === 0) return;
+  if (onFault === undefined) throw error(told.flatMap(({ problems }) => problems));
+  for (const { problems, ...fault } of told) onFault({ ...fault, message: problems.join('; ') });
 }

@@ -13,6 +13,8 @@ export interface Sample {
   readonly fold?: number;
   /** Further columns of the manifest, kept as they are. */
   readonly extra?: Readonly<Record<string, string>>;
+  /** Of a pack or shards: `sourceDigest` of what each image was made from, by which it is recognised elsewhere. */
+  readonly sourceDigests?: Readonly<Record<string, string>>;
   /** Where the data names this sample, `manifest.csv:12`, for messages only. */
   readonly origin?: string;
 }
@@ -96,8 +98,10 @@ export interface Dataset {
 export interface Publication {
   /** The data set as its authors call it. */
   readonly name: string;
-  /** Samples of each class in the publication, by the names that the samples carry. */
+  /** Samples of each class in the publication, by the names that the samples carry; empty where it does not say. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Samples in the publication, where it does not say how many of each class. */
+  readonly samples?: number;
   /** Subjects in the publication, where it says. */
   readonly subjects?: number;
   /** What a user should know before using it: no patient ids, known duplicates, licence. */

@@ -2,12 +2,12 @@
  * The judgement of a run: what a simple probe reads from its frozen features, beside the same from the untrained encoder and
  * from thumbnails.
  */
+import { published } from '../data/pseudonym.js';
 import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { openImages } from '../training/imageCache.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
-import { published } from '../training/runFolder.js';
 import { packageVersion } from '../version.js';
 import { crossValidate } from './crossValidate.js';
 import { differences } from './differences.js';

@@ -1,13 +1,16 @@
 /** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { type ImageCache, openImageCache } from '../data/cache.js';
+import { streamHash } from '../data/dataHash.js';
 import { openDataset } from '../data/dataset.js';
-import type { Dataset, ImageSource } from '../data/sample.js';
+import { published } from '../data/pseudonym.js';
+import type { Dataset, ImageSource, Sample } from '../data/sample.js';
+import { sourceDigests } from '../data/sourceDigest.js';
 import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
 import { cacheSizeOf } from '../training/imageCache.js';
-import { published, readFolds, runPaths } from '../training/runFolder.js';
+import { readFolds, runPaths } from '../training/runFolder.js';
 import type { FoldPlan } from './outerFolds.js';
 import type { Exposure } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
@@ -40,7 +43,7 @@ function trained({ method }: RunEncoder['config']): boolean {
 
 /**
  * Compares the judged data with the run's own: the same data by its digest, wherever it lies now; other data image by
- * image, by the files or phantoms they come from.
+ * image, by the files or phantoms they come from, and by what is in these files where one of the two is a pack or shards.
  *
  * @throws UsageError when the run has folds and its data has changed since, so that nobody knows who was in which
  */
@@ -52,32 +55,47 @@ export async function traceImages(
 ): Promise<ImageTrace> {
   const { root, config } = encoders[0]!;
   const { samples } = dataset;
-  if (storedDataHash(root) === published(cache.dataHash)) {
-    const folds = readFolds(root, cache.ids, cache.dataHash);
+  const dataHash = await dataHashOf(dataset, cache, config);
+  if (storedDataHash(root) === published(dataHash)) {
+    const folds = readFolds(root, cache.ids, dataHash);
     return { known: true, inRun: samples.map(() => true), keptOut: samples.map(({ id }) => folds?.get(id)) };
   }
   const own = await openOwnData(config);
   if (own === undefined) return untraced(dataset);
+  const byContent = [...own.samples, ...samples].some(({ sourceDigests: known }) => known !== undefined);
+  const ownNames = await imageNames(own.samples, byContent);
+  const names = await imageNames(samples, byContent);
   const ownId = new Map<string, string>();
-  for (const { id, images } of own.samples) {
-    for (const image of Object.values(images)) ownId.set(sourceOf(image), id);
-  }
-  const idInRun = samples.map(({ images }) =>
-    Object.values(images)
-      .map((image) => ownId.get(sourceOf(image)))
-      .find((id) => id !== undefined),
-  );
+  for (const [i, { id }] of own.samples.entries()) for (const name of ownNames[i]!) ownId.set(name, id);
+  const idInRun = names.map((images) => images.map((name) => ownId.get(name)).find((id) => id !== undefined));
   const inRun = idInRun.map((id) => id !== undefined);
   let folds: ReadonlyMap<string, number> | undefined;
   if (inRun.includes(true) && existsSync(runPaths(root).folds)) {
     const ownCache = await openImageCache(own, { size: cacheSizeOf(config), root: cacheFolder });
-    folds = readFolds(root, ownCache.ids, ownCache.dataHash);
+    folds = readFolds(root, ownCache.ids, await dataHashOf(own, ownCache, config));
   }
   return {
     known: true,
     inRun,
     keptOut: idInRun.map((id) => (id === undefined ? undefined : folds?.get(id))),
   };
+}
+
+/** The digest of data as a run of this config takes it. */
+async function dataHashOf(
+  dataset: Dataset,
+  cache: ImageCache,
+  { data }: RunEncoder['config'],
+): Promise<string> {
+  return data.shuffleBuffer === null ? cache.dataHash : streamHash(dataset, cache.size);
+}
+
+/** Names for the images of each sample, equal where the images are the same. */
+async function imageNames(samples: readonly Sample[], byContent: boolean): Promise<string[][]> {
+  if (!byContent) return samples.map(({ images }) => Object.values(images).map(sourceOf));
+  const names: string[][] = [];
+  for await (const digests of sourceDigests(samples)) names.push(Object.values(digests));
+  return names;
 }
 
 /** The digest of the run's data as its provenance tells it, undefined where there is none. */

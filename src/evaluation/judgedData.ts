@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Config } from '../config/index.js';
+import { WHAT_DATA_IS } from '../data/dataNames.js';
 import { type DatasetSpec, openDataset } from '../data/dataset.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
@@ -7,7 +8,10 @@ import type { MessageConsole } from '../log/console.js';
 import { datasetSpec } from '../training/datasetSpec.js';
 
 /** What the command line says about the data; the run's own where left out. */
-export type JudgedDataSpec = Partial<DatasetSpec>;
+export interface JudgedDataSpec extends Partial<DatasetSpec> {
+  /** Nothing is left out: nothing is the run's own, even where the data is. */
+  readonly complete?: boolean;
+}
 
 /**
  * Opens the data to judge on; nothing is decoded yet. Columns and the positive class are the run's only where the data
@@ -21,14 +25,12 @@ export async function openJudgedData(
   return openDataset(specOf(asked, config), { onWarning: (message) => console.warn(message) });
 }
 
-function specOf(asked: JudgedDataSpec, config: Config): DatasetSpec {
+function specOf({ complete, ...asked }: JudgedDataSpec, config: Config): DatasetSpec {
   const { data } = config;
   if ((asked.path ?? data.path) === null) {
-    throw new UsageError(
-      'the run does not name its data; name it with --data: a manifest, two folders or phantom:…',
-    );
+    throw new UsageError(`the run does not name its data; name it with --data: ${WHAT_DATA_IS}`);
   }
-  const own = asked.path === undefined || samePlace(asked.path, data.path);
+  const own = !complete && (asked.path === undefined || samePlace(asked.path, data.path));
   const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
   if (!own) return { ...given, path: asked.path! };
   const base = datasetSpec(config);

@@ -29,7 +29,14 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
     const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
     notes.push(`The encoder was pretrained on the labels of ${whose}.`);
   }
-  const { modalities } = dataset;
+  const { modalities, simulated = [] } = dataset;
+  if (simulated.length > 0) {
+    const which =
+      simulated.length === modalities.length
+        ? 'All images are'
+        : `The images of ${simulated.join(' and ')} are`;
+    notes.push(`${which} simulated: no scanner made them.`);
+  }
   for (const own of separateModalities(run.encoders[0]!)) {
     if (modalities.includes(own)) continue;
     notes.push(

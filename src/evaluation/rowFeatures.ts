@@ -69,14 +69,14 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
           loadWeights(encoder, network, modality);
           return network;
         };
-        trained.set(encoder, represented(loaded));
+        trained.set(encoder, await represented(loaded));
       }
       // Without batch norm there is nothing to calibrate, and all folds share one.
       const earlier = calibrated ? undefined : untrained.values().next().value;
       if (calibrated) {
-        calibrate({ ...common, encoder: random, indices: train.map((i) => positions[i]!) }, modalities);
+        await calibrate({ ...common, encoder: random, indices: train.map((i) => positions[i]!) }, modalities);
       }
-      untrained.set(fold, earlier ?? represented(() => random));
+      untrained.set(fold, earlier ?? (await represented(() => random)));
       progress.update(done + 1);
       // Lets the terminal have its turn: a pass over the images is one synchronous call.
       await new Promise((resolve) => setImmediate(resolve));

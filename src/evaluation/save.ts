@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { csv } from '../csv.js';
+import { pseudonym } from '../data/pseudonym.js';
 import { writeFileAtomic } from '../files.js';
-import { pseudonym } from '../training/runFolder.js';
 import type { EvaluationResult, Predictions } from './result.js';
 
 /** The result as JSON, without the predictions; an undefined value is null. */

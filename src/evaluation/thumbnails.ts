@@ -21,7 +21,11 @@ export function thumbnails(cache: ImageCache, positions: readonly number[]): Rep
   );
 }
 
-function shrunken({ file, channels }: CachedModality, size: number, positions: readonly number[]): Features {
+function shrunken(
+  { file, offset, channels }: CachedModality,
+  size: number,
+  positions: readonly number[],
+): Features {
   const columns = THUMBNAIL ** 2;
   const data = new Float32Array(positions.length * columns);
   const plane = size * size;
@@ -29,7 +33,7 @@ function shrunken({ file, channels }: CachedModality, size: number, positions: r
   const handle = openSync(file, 'r');
   try {
     for (const [row, position] of positions.entries()) {
-      readSync(handle, image, 0, image.length, position * image.length);
+      readSync(handle, image, 0, image.length, offset + position * image.length);
       const gray = channels === 1 ? image : luma(image, plane);
       const source = { width: size, height: size, channels: 1 };
       const small = resizeValues(gray, source, THUMBNAIL, THUMBNAIL);

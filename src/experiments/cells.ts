@@ -127,13 +127,13 @@ export function commandOf(cell: Cell, root: string, overwrite: boolean): string[
     const words = ['pretrain', '--config', paths.config(cell.id), '--out', run, '--json'];
     return overwrite ? [...words, '--overwrite'] : words;
   }
-  const { path, pathB, columns = {}, positive } = cell.data;
-  const pairs = Object.entries(columns).map(([role, name]) => `${role}=${name}`);
   return [
-    ...['evaluate', cell.protocol, '--run', run, '--data', path],
-    ...(pathB === undefined ? [] : ['--data-b', pathB]),
-    ...(pairs.length === 0 ? [] : ['--column', ...pairs]),
-    ...(positive === undefined ? [] : ['--positive', positive]),
+    ...['evaluate', cell.protocol, '--run', run, '--data-config', paths.config(cell.id)],
     ...['--splits', paths.splits, '--seed', `${cell.seed}`, '--replicates', `${cell.replicates}`, '--json'],
   ];
+}
+
+/** The settings that a cell's command reads from a file. */
+export function settingsOf(cell: Cell): Tree {
+  return cell.kind === 'pretrain' ? cell.config : { data: cell.data };
 }

@@ -14,14 +14,26 @@ import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { UsageError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
 import { checkMethod } from '../training/build.js';
+import { datasetSpec } from '../training/datasetSpec.js';
 import { type PaperNumbers, paperNumbers } from './paperNumbers.js';
 
 const settings = z.record(z.string(), z.unknown());
 
-/** The keys of the config’s `data` that name the data; relative paths are seen from the file. */
+/** The keys of the config’s `data` that say what is read; relative paths are seen from the file. */
 const data = configSchema.shape.data
-  .pick({ path: true, pathB: true, columns: true, positive: true })
-  .partial({ pathB: true, columns: true, positive: true });
+  .pick({
+    path: true,
+    pathB: true,
+    columns: true,
+    positive: true,
+    classes: true,
+    drop: true,
+    preprocess: true,
+    volumes: true,
+  })
+  .extend({ volumes: configSchema.shape.data.shape.volumes.partial() })
+  .partial()
+  .required({ path: true });
 
 const evaluation = z.strictObject({
   folds: z.int().min(2).optional().describe('Folds to draw; default: 5, or as published with the data.'),
@@ -106,6 +118,8 @@ export interface ExperimentOverrides {
   readonly dataB?: string;
   readonly column?: DatasetSpec['columns'];
   readonly positive?: string;
+  readonly classes?: readonly string[];
+  readonly drop?: string;
   readonly splits?: string;
   readonly smoke?: boolean;
 }
@@ -133,7 +147,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     const layers = [content.common, methodOf(one), one.config, chosen?.config].map((layer) => layer ?? {});
     for (const layer of layers) refuseOwnSettings(layer, where);
     const configs = seeds.map((seed) =>
-      resolveConfig({ layers, flags: { ...flagsOf(data), seed }, name: where }),
+      resolveConfig({ layers, flags: { ...settingsOf(data), seed }, name: where }),
     );
     for (const config of configs) checkRow(one, config, where);
     return {
@@ -149,7 +163,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     name: content.name,
     description: content.description,
     smoke,
-    data,
+    data: datasetSpec(rows[0]!.configs[0]!),
     splits: overrides.splits ?? (ownSplits && resolve(dirname(file), ownSplits)),
     rows,
     seeds,
@@ -158,31 +172,42 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   };
 }
 
+type DataSettings = z.infer<typeof data>;
+
 function dataOf(
   file: string,
-  own: ExperimentFile['data'],
-  { data, dataB, column, positive }: ExperimentOverrides,
-): DatasetSpec {
-  // Column names and the positive class of the file’s data have nothing to do with other data.
+  own: DataSettings,
+  { data, dataB, column, positive, classes, drop }: ExperimentOverrides,
+): DataSettings {
+  const given = defined({ positive, classes: classes && [...classes], drop: drop && placed('', drop) });
+  // What the file says of its own data, columns and classes say, has nothing to do with other data.
   if (data !== undefined) {
-    return { path: placed('', data), pathB: dataB && placed('', dataB), columns: column, positive };
+    return { path: placed('', data), pathB: dataB && placed('', dataB), columns: { ...column }, ...given };
   }
   if (dataB !== undefined) throw new UsageError('--data-b is given without --data; name both folders');
   if (own.path === null) throw new UsageError(`${file}: names no data; name it with --data`);
+  const folder = dirname(file);
   return {
-    path: placed(dirname(file), own.path),
-    pathB: own.pathB ? placed(dirname(file), own.pathB) : undefined,
-    columns: column === undefined ? own.columns : { ...own.columns, ...column },
-    positive: positive ?? own.positive ?? undefined,
+    ...own,
+    path: placed(folder, own.path),
+    pathB: own.pathB && placed(folder, own.pathB),
+    drop: own.drop && placed(folder, own.drop),
+    columns: { ...own.columns, ...column },
+    ...given,
   };
+}
+
+function defined<Settings extends object>(settings: Settings): Partial<Settings> {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<Settings>;
 }
 
 function placed(folder: string, path: string): string {
   return path.startsWith(PHANTOM_PREFIX) ? path : resolve(folder, path);
 }
 
-function flagsOf({ path, pathB, columns, positive }: DatasetSpec): Record<string, unknown> {
-  return { 'data.path': path, 'data.pathB': pathB, 'data.columns': columns, 'data.positive': positive };
+function settingsOf(data: DataSettings): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [`data.${key}`, value]));
 }
 
 function methodOf({ method }: ExperimentFile['rows'][number]): Tree {
@@ -192,10 +217,7 @@ function methodOf({ method }: ExperimentFile['rows'][number]): Tree {
 /** Where the experiment says what a config would otherwise say. */
 const OWN: Readonly<Record<string, string>> = {
   seed: 'seeds',
-  'data.path': 'data.path',
-  'data.pathB': 'data.pathB',
-  'data.columns': 'data.columns',
-  'data.positive': 'data.positive',
+  ...Object.fromEntries(Object.keys(data.shape).map((key) => [`data.${key}`, `data.${key}`])),
   'data.splits': 'splits',
   'data.fold': 'rows.fold',
 };

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Tree } from '../config/index.js';
-import type { Splits } from '../data/splits.js';
+import { parseSplits, type Splits } from '../data/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { EvaluationResult } from '../evaluation/result.js';
 import { writeFileAtomic } from '../files.js';
@@ -110,7 +110,7 @@ export function writeDescription(root: string, description: ExperimentDescriptio
 export function checkSplits(root: string, wanted: Splits): void {
   const { splits: file } = experimentPaths(root);
   if (!existsSync(file)) return;
-  const stored = JSON.parse(readFileSync(file, 'utf8')) as Splits;
+  const stored = parseSplits(readFileSync(file, 'utf8'), file);
   if (JSON.stringify(stored) === JSON.stringify(wanted)) return;
   throw new UsageError(
     `${root} holds an experiment in other folds (${described(stored)}; now asked for ${described(wanted)}); choose another --out`,

@@ -11,7 +11,7 @@ import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { formatDuration } from '../log/progress.js';
 import { runPaths } from '../training/runFolder.js';
-import { type Cell, type CellState, cellsOf, commandOf, stateOf } from './cells.js';
+import { type Cell, type CellState, cellsOf, commandOf, settingsOf, stateOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
 import type { Experiment } from './experimentFile.js';
 import {
@@ -203,7 +203,7 @@ class Work {
   /** @returns why it failed, if it did */
   async #attempt(cell: Cell, log: string): Promise<string | undefined> {
     const { out, threads, lease, console } = this.#options;
-    if (cell.kind === 'pretrain') writeConfig(out, cell.id, formatConfig(cell.config));
+    writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
     let child: RunningChild | undefined;
     const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {
       log,

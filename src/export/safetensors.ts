@@ -53,6 +53,26 @@ export function writeSafetensors(
   entries: ReadonlyMap<string, Readonly<SafetensorsEntry>>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
+  for (const [name, { dtype, shape, data }] of entries) {
+    const expected = byteCount(dtype, shape);
+    if (data.byteLength === expected) continue;
+    throw new DataError(
+      `cannot write ${path}, tensor ${JSON.stringify(name)}: ${dtype} [${shape}] takes ${expected ?? 'an impossible number of'} bytes, got ${data.byteLength}`,
+    );
+  }
+  const { head, names } = safetensorsHead(path, entries, metadata);
+  writeFileAtomic(path, [head, ...names.map((name) => entries.get(name)!.data)]);
+}
+
+/**
+ * What comes before the tensors' bytes, and the order in which these follow: for whoever writes them without holding them all.
+ * @throws DataError if the header would be larger than readers take
+ */
+export function safetensorsHead(
+  path: string,
+  entries: ReadonlyMap<string, Readonly<Pick<SafetensorsEntry, 'dtype' | 'shape'>>>,
+  metadata: Readonly<Record<string, string>> = {},
+): { head: Buffer; names: string[] } {
   const sorted = [...entries].sort(
     ([nameA, a], [nameB, b]) =>
       dtypes.indexOf(a.dtype) - dtypes.indexOf(b.dtype) ||
@@ -68,24 +88,29 @@ export function writeSafetensors(
     fields.push(`"${metadataKey}":{${texts.join(',')}}`);
   }
   let offset = 0;
-  for (const [name, { dtype, shape, data }] of sorted) {
+  for (const [name, { dtype, shape }] of sorted) {
     if (name === metadataKey)
       throw new DataError(`cannot write ${path}: no tensor may be called ${metadataKey}`);
-    const expected = byteCount(dtype, shape);
-    if (data.byteLength !== expected) {
+    const bytes = byteCount(dtype, shape);
+    if (bytes === undefined) {
       throw new DataError(
-        `cannot write ${path}, tensor ${JSON.stringify(name)}: ${dtype} [${shape}] takes ${expected ?? 'an impossible number of'} bytes, got ${data.byteLength}`,
+        `cannot write ${path}, tensor ${JSON.stringify(name)}: ${dtype} [${shape}] is impossible`,
       );
     }
-    const end = offset + data.byteLength;
+    const end = offset + bytes;
     fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, end] })}`);
     offset = end;
   }
   const json = Buffer.from(`{${fields.join(',')}}`, 'utf8');
   const head = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  if (head.length - 8 > largestHeader) {
+    throw new DataError(
+      `cannot write ${path}: names and metadata take ${head.length - 8} bytes, a safetensors header at most ${largestHeader}`,
+    );
+  }
   head.writeBigUInt64LE(BigInt(head.length - 8), 0);
   json.copy(head, 8);
-  writeFileAtomic(path, [head, ...sorted.map(([, { data }]) => data)]);
+  return { head, names: sorted.map(([name]) => name) };
 }
 
 /** Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got. */

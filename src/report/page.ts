@@ -157,6 +157,9 @@ function settings({ runs }: RunFolder): Markup {
   ];
   const rows: [string, string][] = [
     ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
+    ...(provenance.simulated?.length
+      ? [['Simulated images', provenance.simulated.join(', ')] as [string, string]]
+      : []),
     ['Method and recipe', `${method.name}, ${config.recipe}`],
     ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
     ['Objective', objective(method)],

@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import type { Config } from '../config/index.js';
 import { ImageLoader } from '../data/loader.js';
-import type { Raster, Sample } from '../data/sample.js';
+import type { Dataset, Raster, Sample } from '../data/sample.js';
 import type { MessageConsole } from '../log/console.js';
 import type { ViewSpec } from '../methods/index.js';
 import { Random, type Tensor, tidy } from '../tensor/index.js';
@@ -60,7 +60,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
     });
     return {
       data: dataset.name,
-      views: specs.map((spec) => viewName(spec, modalities)),
+      views: specs.map((spec) => viewName(spec, dataset, modalities)),
       size: config.data.size,
       pairs: chosen.map((position, i) => ({
         id: ids[i]!,
@@ -88,11 +88,17 @@ function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: 
 }
 
 /** A or B, with a hat where it is augmented, a number from the second one on, and the modality's own name. */
-function viewName({ modality, look }: ViewSpec, modalities: readonly string[]): string {
+function viewName(
+  { modality, look }: ViewSpec,
+  { simulated = [], modalities: all }: Dataset,
+  modalities: readonly string[],
+): string {
   const index = modalities.indexOf(modality);
   const letter = (typeof look === 'number' ? ['Â', 'B̂'] : ['A', 'B'])[index]!;
   const number = typeof look === 'number' && look > 0 ? ` ${look + 1}` : '';
-  return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}`;
+  // Where all are simulated, as in phantoms, the name of the data says it.
+  const drawn = simulated.includes(modality) && simulated.length < all.length ? ' (simulated)' : '';
+  return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}${drawn}`;
 }
 
 /** @param views f32 [n, C, size, size] in 0..1 */

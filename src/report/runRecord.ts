@@ -21,6 +21,7 @@ const provenanceSchema = z.object({
   device: z.string(),
   precision: z.string(),
   data: z.string(),
+  simulated: z.array(z.string()).optional(),
   pairs: z.number(),
   dataHash: z.string(),
 });

@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.js';
+import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { DatasetSpec } from '../data/dataset.js';
 import { UsageError } from '../errors.js';
 
@@ -6,9 +7,7 @@ import { UsageError } from '../errors.js';
 export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
   const { path, pathB, columns, positive, classes, drop, preprocess, volumes } = data;
   if (path === null) {
-    throw new UsageError(
-      'no data; name it with --data: a manifest, two folders (--data A --data-b B), a known data set’s folder, a pack or phantom:breast',
-    );
+    throw new UsageError(`no data; name it with --data: ${WHAT_DATA_IS}`);
   }
   return {
     path,

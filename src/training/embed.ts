@@ -1,5 +1,5 @@
 import { resample } from '../augment/index.js';
-import type { ImageLoader } from '../data/loader.js';
+import type { Loader } from '../data/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
 import type { Encoder, EncoderOutput } from '../nn/index.js';
 import { autocast, type Device, noGrad, tidy, toChannelsLast } from '../tensor/index.js';
@@ -16,7 +16,7 @@ export interface Embeddings {
 
 export interface EmbedOptions {
   encoder: Encoder;
-  loader: ImageLoader;
+  loader: Loader;
   modality: string;
   /** Positions of the samples in the data set. */
   indices: readonly number[];
@@ -28,8 +28,8 @@ export interface EmbedOptions {
 }
 
 /** Embeds un-augmented images without gradient, in evaluation mode. */
-export function embed({ modality, ...options }: EmbedOptions): Embeddings {
-  const chunks = forwardAll(options, [modality], { training: false }, ({ embedding, features }) => ({
+export async function embed({ modality, ...options }: EmbedOptions): Promise<Embeddings> {
+  const chunks = await forwardAll(options, [modality], { training: false }, ({ embedding, features }) => ({
     embedding: embedding.to({ dtype: 'f32' }).toArray() as Float32Array,
     features: features.to({ dtype: 'f32' }).toArray() as Float32Array,
   }));
@@ -45,28 +45,32 @@ export function embed({ modality, ...options }: EmbedOptions): Embeddings {
  * before it can be compared fairly (the same random weights probe at 0.56 or 0.75 AUC without and with it). As in training, a
  * batch holds all modalities of its pairs.
  */
-export function calibrate(options: Omit<EmbedOptions, 'modality'>, modalities: readonly string[]): void {
+export async function calibrate(
+  options: Omit<EmbedOptions, 'modality'>,
+  modalities: readonly string[],
+): Promise<void> {
   let seen = 0;
   // A batch's share of all pairs so far makes the exponential average a plain one.
   const momentum = (pairs: number): number => {
     seen += pairs;
     return pairs / seen;
   };
-  forwardAll(options, modalities, { training: true, momentum }, () => undefined);
+  await forwardAll(options, modalities, { training: true, momentum }, () => undefined);
 }
 
 /** Forward passes over batches of un-augmented images, all given modalities of a pair in one batch. */
-function forwardAll<T>(
+async function forwardAll<T>(
   options: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],
   { training, momentum }: { training: boolean; momentum?: (pairs: number) => number },
   read: (output: EncoderOutput) => T,
-): T[] {
+): Promise<T[]> {
   const { encoder, loader, indices, size, normalization, precision, device, batchSize = 64 } = options;
   const dtype = autocastDtype(precision);
   const results: T[] = [];
   for (let start = 0; start < indices.length; start += batchSize) {
     const chosen = indices.slice(start, start + batchSize);
+    await loader.prepare(chosen);
     const forward = () =>
       noGrad(() =>
         tidy(() => {

@@ -1,9 +1,16 @@
 import type { Config } from '../config/index.js';
+import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { type ImageCache, openImageCache } from '../data/cache.js';
+import { chooseSize } from '../data/cacheBuild.js';
+import { streamHash } from '../data/dataHash.js';
+import { ImageLoader, type Loader } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
+import { StreamLoader } from '../data/streamLoader.js';
+import type { Stream } from '../data/streamOrder.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
+import type { Device } from '../tensor/index.js';
 
 /**
  * Side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
@@ -38,4 +45,52 @@ export async function openImages(
       progress.update(done);
     },
   }).finally(() => progress?.stop());
+}
+
+/**
+ * How the samples at `trained` are streamed; undefined where they are decoded into the cache first.
+ * @throws UsageError when `data.shuffleBuffer` is set and the data is no shards
+ */
+export function streamOf(
+  { name, samples }: Dataset,
+  trained: readonly number[],
+  { data }: Pick<Config, 'data'>,
+): Stream | undefined {
+  if (data.shuffleBuffer === null) return undefined;
+  const numbers = new Map<string, number>();
+  const shards = trained.map((position) => {
+    const source = Object.values(samples[position]!.images)[0]!;
+    if (source.kind !== 'member') {
+      throw new UsageError(
+        `data.shuffleBuffer is ${data.shuffleBuffer}, but ${name} is no tar shards, and only these are streamed; make some with anatomy data pack --shards, or set it to null`,
+      );
+    }
+    const number = numbers.get(source.path) ?? numbers.size;
+    numbers.set(source.path, number);
+    return number;
+  });
+  return { shards, buffer: data.shuffleBuffer };
+}
+
+/**
+ * The images to train on, from the cache or streamed, the digest of what the data is, and what a quick look through the cache
+ * found wrong, a line each.
+ */
+export async function openLoader(
+  dataset: Dataset,
+  config: Pick<Config, 'data'>,
+  device: Device,
+  console: MessageConsole,
+): Promise<{ loader: Loader; dataHash: string; faults: string[] }> {
+  if (config.data.shuffleBuffer === null) {
+    const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
+    const faults = quickWarnings(await quickAudit(dataset, cache));
+    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, faults };
+  }
+  const size = await chooseSize(dataset, cacheSizeOf(config));
+  return {
+    loader: new StreamLoader(dataset, size, device),
+    dataHash: await streamHash(dataset, size),
+    faults: [],
+  };
 }

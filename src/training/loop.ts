@@ -1,7 +1,7 @@
 /** THE training loop: steps, logs, monitors, checkpoints, signals. Knows no method, no data set and no file but the run's. */
 
 import { rmSync } from 'node:fs';
-import { type BatchPlan, batchAt, type ImageLoader, stepsPerEpoch } from '../data/loader.js';
+import { type BatchPlan, batchAt, heldAt, type Loader, stepsPerEpoch } from '../data/loader.js';
 import { DataError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
@@ -28,7 +28,7 @@ import { type StepResult, trainingStep } from './step.js';
 export interface LoopOptions {
   readonly method: Method;
   readonly optimizer: Sgd;
-  readonly loader: ImageLoader;
+  readonly loader: Loader;
   readonly plan: BatchPlan;
   /** Sample ids by position in the data set. */
   readonly ids: readonly string[];
@@ -47,7 +47,7 @@ export interface LoopOptions {
   readonly keepCheckpoints: number;
   readonly inspectEvery: number;
   /** Looks at the embeddings; its values are logged. */
-  readonly monitor: () => Record<string, number>;
+  readonly monitor: () => Promise<Record<string, number>>;
   readonly paths: RunPaths;
   readonly console: MessageConsole;
 }
@@ -114,6 +114,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       if (step === totalSteps) return { kind: 'finished', step };
       const began = performance.now();
       const { epoch, rows, indices } = batchAt(plan, step);
+      await loader.prepare(indices, heldAt(plan, step));
       const learningRate = learningRateAt(step, options.schedule, {
         base: options.learningRate,
         totalSteps,
@@ -147,7 +148,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       const seconds = (performance.now() - began) / 1000;
       // Weights that the step has broken have nothing to show; the next step stops the run.
       const sound = !inspect || firstNonFinite(method.state()) === undefined;
-      const looked = inspect ? { ...result.inspection, ...(sound ? options.monitor() : {}) } : {};
+      const looked = inspect ? { ...result.inspection, ...(sound ? await options.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
       const fp16 = scaler && { lossScale: scaler.scale, skipped: Number(result.skipped) };
       const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...fp16, ...looked };

@@ -79,13 +79,18 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
  * `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed), `retrieval/A-to-B` and back on the
  * embeddings; `knnAuc/M` and of both on the pooled features.
  */
-export function monitor(
+export async function monitor(
   plan: MonitorPlan,
   { encoderFor, modalities, ...options }: MonitorEmbedding,
-): Record<string, number> {
-  const look = (indices: readonly number[]) =>
-    modalities.map((modality) => embed({ ...options, encoder: encoderFor(modality), modality, indices }));
-  const queries = look(plan.queries);
+): Promise<Record<string, number>> {
+  const look = async (indices: readonly number[]) => {
+    const embedded: Embeddings[] = [];
+    for (const modality of modalities) {
+      embedded.push(await embed({ ...options, encoder: encoderFor(modality), modality, indices }));
+    }
+    return embedded;
+  };
+  const queries = await look(plan.queries);
   const [a, b] = queries.map(({ embedding, rows }) =>
     featureRows(embedding, rows, embedding.length / rows),
   ) as [Features, Features];
@@ -104,17 +109,17 @@ export function monitor(
     [`retrieval/${nameA}-to-${nameB}`]: aToB,
     [`retrieval/${nameB}-to-${nameA}`]: bToA,
   };
-  return { ...found, ...knn(plan, queries, look, modalities) };
+  return { ...found, ...(await knn(plan, queries, look, modalities)) };
 }
 
-function knn(
+async function knn(
   { queries, references, labels, neighbours }: MonitorPlan,
   embedded: readonly Embeddings[],
-  look: (indices: readonly number[]) => Embeddings[],
+  look: (indices: readonly number[]) => Promise<Embeddings[]>,
   modalities: readonly [string, string],
-): Record<string, number> {
+): Promise<Record<string, number>> {
   if (labels === undefined || references.length === 0) return {};
-  const voters = look(references);
+  const voters = await look(references);
   const classOf = (positions: readonly number[]) => positions.map((position) => labels[position]!);
   const auc = (train: Features, test: Features): number => {
     const probabilities = neighbourProbabilities(train, classOf(references), test, {

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { openDataset } from '../data/dataset.js';
-import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../data/loader.js';
+import { type BatchPlan, batchAt, heldAt, stepsPerEpoch } from '../data/loader.js';
+import { published } from '../data/pseudonym.js';
 import type { Dataset } from '../data/sample.js';
 import { loadSplits, makeSplits } from '../data/splits.js';
 import { DataError, UsageError } from '../errors.js';
@@ -18,7 +18,7 @@ import { buildMethod, checkMethod, pairOf } from './build.js';
 import { fingerprint, latestCheckpoint } from './checkpoint.js';
 import { datasetSpec } from './datasetSpec.js';
 import { calibrate } from './embed.js';
-import { openImages } from './imageCache.js';
+import { openLoader, streamOf } from './imageCache.js';
 import { type LoopOutcome, train } from './loop.js';
 import { resolveMicroBatch } from './microBatch.js';
 import { COLLAPSE, monitor, planMonitors } from './monitors.js';
@@ -27,7 +27,6 @@ import {
   checkRunFolder,
   encoderPath,
   openRunFolder,
-  published,
   runPaths,
   writeFolds,
   writeProvenance,
@@ -99,7 +98,8 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     const {
       plan,
       dataset,
-      cache,
+      ids,
+      dataHash,
       method,
       optimizer,
       loader,
@@ -112,15 +112,16 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     } = run;
     writeProvenance(out, {
       data: dataset.name,
-      dataHash: cache.dataHash,
+      simulated: dataset.simulated,
+      dataHash,
       pairs: plan.indices.length,
       config,
       device,
       precision,
       microBatch,
     });
-    if (folds) writeFolds(out, folds, cache.dataHash);
-    for (const line of quickWarnings(await quickAudit(dataset, cache))) console.warn(line);
+    if (folds) writeFolds(out, folds, dataHash);
+    for (const line of run.faults) console.warn(line);
     const batch = Math.min(config.training.batchSize, plan.indices.length);
     const chunks = microBatch < batch ? ` (${microBatch} at a time)` : '';
     const work = totalSteps === 0 ? 'nothing is trained' : `${totalSteps} steps of ${batch}${chunks}`;
@@ -138,8 +139,8 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       optimizer,
       loader,
       plan,
-      ids: cache.ids,
-      dataHash: published(cache.dataHash),
+      ids,
+      dataHash: published(dataHash),
       totalSteps,
       learningRate: config.training.learningRate,
       schedule: config.training.schedule,
@@ -152,8 +153,8 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       checkpointEvery: config.training.checkpointEvery,
       keepCheckpoints: config.training.keepCheckpoints,
       inspectEvery: config.monitor.every,
-      monitor: () => {
-        const found = monitors();
+      monitor: async () => {
+        const found = await monitors();
         warnOfCollapse(found, collapsed, console);
         if (found.nonFinite !== undefined) {
           console.warn(
@@ -167,7 +168,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     });
     if (outcome.kind === 'finished') {
       // Random weights need statistics before they can be compared; those that were given bring theirs.
-      if (totalSteps === 0 && config.model.initFrom === null) run.calibrate();
+      if (totalSteps === 0 && config.model.initFrom === null) await run.calibrate();
       exportEncoders(out, method, dataset.modalities);
     }
     return outcome;
@@ -252,19 +253,19 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
     batchSize: training.batchSize,
     dropLast: training.dropLast,
     seed,
+    stream: streamOf(dataset, trained, config),
   };
   // Before anything is decoded, as the weights to start from may not fit.
   const samples = trained.map((position) => dataset.samples[position]!);
   const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
-  const cache = await openImages(dataset, config, data.cacheFolder ?? undefined, console).catch((error) => {
+  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console).catch((error) => {
     method.dispose();
     throw error;
   });
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
-  const loader = new ImageLoader(cache, device);
   const { momentum, weightDecay, nesterov } = training;
   const optimizer = new Sgd(method.parameters(), { momentum, weightDecay, nesterov });
   const labelled =
@@ -288,9 +289,11 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
     precision,
     device,
   };
+  const ids = dataset.samples.map(({ id }) => id);
+  await loader.prepare([trained[0]!]);
   const views = tidy(() => {
     const images = loader.images([trained[0]!]);
-    return method.views({ images, ids: [cache.ids[trained[0]!]!], rows: [0], epoch: 0 }).specs.length;
+    return method.views({ images, ids: [ids[trained[0]!]!], rows: [0], epoch: 0 }).specs.length;
   });
   const microBatch = resolveMicroBatch({
     asked: training.microBatch === 'auto' ? (automatic ?? 'auto') : training.microBatch,
@@ -303,7 +306,9 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
   });
   return {
     dataset,
-    cache,
+    ids,
+    dataHash,
+    faults,
     plan,
     method,
     loader,
@@ -315,9 +320,12 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
     folds: folds && new Map(Object.entries(folds.folds)),
     foldCount: folds?.k ?? 1,
     monitors: () => monitor(monitorPlan, looking),
-    calibrate: () => {
+    calibrate: async () => {
       const { encoderFor: _, modalities: __, ...options } = looking;
-      calibrate({ ...options, encoder: method.encoderFor(modalities[0]), indices: trained }, modalities);
+      await calibrate(
+        { ...options, encoder: method.encoderFor(modalities[0]), indices: trained },
+        modalities,
+      );
     },
     dispose: () => {
       optimizer.dispose();
@@ -347,12 +355,13 @@ export async function dryRun(config: Config, console: MessageConsole): Promise<D
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
   const run = await prepare({ ...config, data: { ...config.data, fold } }, console);
   try {
-    const { plan, method, optimizer, loader, cache, precision, microBatch, device, totalSteps } = run;
+    const { plan, method, optimizer, loader, precision, microBatch, device, totalSteps } = run;
     const encoders = config.data.fold === 'all' ? run.foldCount : 1;
-    const step = (number: number): number => {
+    const step = async (number: number): Promise<number> => {
       const { epoch, rows, indices } = batchAt(plan, number);
+      await loader.prepare(indices, heldAt(plan, number));
       const began = performance.now();
-      const ids = indices.map((index) => cache.ids[index]!);
+      const ids = indices.map((index) => run.ids[index]!);
       tidy(() =>
         trainingStep({
           method,
@@ -366,8 +375,8 @@ export async function dryRun(config: Config, console: MessageConsole): Promise<D
       );
       return (performance.now() - began) / 1000;
     };
-    if (totalSteps > 0) step(0);
-    const secondsPerStep = totalSteps > 0 ? step(1) : 0;
+    if (totalSteps > 0) await step(0);
+    const secondsPerStep = totalSteps > 0 ? await step(1) : 0;
     return {
       pairs: plan.indices.length,
       encoders,

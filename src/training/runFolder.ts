@@ -1,9 +1,9 @@
 /** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
-import { createHash, createHmac } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
+import { pseudonym, published } from '../data/pseudonym.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
@@ -117,7 +117,7 @@ export function readRunConfig(root: string): Config {
     );
   }
   const read = readConfig(config);
-  const { path, pathB, splits } = read.data;
+  const { path, pathB, drop, splits } = read.data;
   return {
     ...read,
     model: { ...read.model, initFrom: fromStored(read.model.initFrom, root) },
@@ -125,6 +125,7 @@ export function readRunConfig(root: string): Config {
       ...read.data,
       path: fromStored(path, root),
       pathB: fromStored(pathB, root),
+      drop: fromStored(drop, root),
       splits: fromStored(splits, root),
     },
   };
@@ -135,13 +136,14 @@ export function readRunConfig(root: string): Config {
  * so that a run tells nobody where its owner keeps things.
  */
 export function storable(config: Config, root: string): Config {
-  const { path, pathB, splits, cacheFolder: _ } = config.data;
+  const { path, pathB, drop, splits, cacheFolder: _ } = config.data;
   return {
     ...config,
     data: {
       ...config.data,
       path: toStored(path, root),
       pathB: toStored(pathB, root),
+      drop: toStored(drop, root),
       splits: toStored(splits, root),
       cacheFolder: null,
     },
@@ -170,6 +172,8 @@ function fromStored(path: string | null, root: string): string | null {
 export interface Provenance {
   /** Name of the data, without a path. */
   readonly data: string;
+  /** Modalities that no scanner made. */
+  readonly simulated?: readonly string[];
   readonly dataHash: string;
   readonly pairs: number;
   readonly config: Config;
@@ -185,7 +189,7 @@ export interface Provenance {
  */
 export function writeProvenance(
   root: string,
-  { data, dataHash, pairs, config, device, precision, microBatch }: Provenance,
+  { data, simulated, dataHash, pairs, config, device, precision, microBatch }: Provenance,
 ): void {
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -203,6 +207,7 @@ export function writeProvenance(
     seed: config.seed,
     recipe: config.recipe,
     data,
+    simulated,
     pairs,
     dataHash: published(dataHash),
   };
@@ -212,20 +217,6 @@ export function writeProvenance(
   const past = same || Object.keys(before).length === 0 ? earlier : [...earlier, before];
   const all = past.length > 0 ? { ...provenance, earlier: past } : provenance;
   writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
-}
-
-/** What is told of a data hash: the hash itself is the key of the pseudonyms, so only its own hash is. */
-export function published(dataHash: string): string {
-  return createHash('sha256').update(`published ${dataHash}`).digest('hex');
-}
-
-/**
- * A name for a subject or sample that says nothing about it and that only who holds the data can link back: a keyed hash,
- * the key being the hash of the data.
- */
-export function pseudonym(kind: 'subject' | 'sample', id: string, dataHash: string): string {
-  const hash = createHmac('sha256', dataHash).update(`${kind} ${id}`).digest('hex').slice(0, 12);
-  return `${kind === 'subject' ? 'S' : 'P'}-${hash}`;
 }
 
 /** Which pair was kept out in which fold, by pseudonym. */

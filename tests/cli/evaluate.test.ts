@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,6 +76,24 @@ it('prints tables, or with --json the JSON that it also wrote and nothing else',
   expect(stdout).toBe(written);
   expect(stdout).not.toContain(folder);
   expect(stdout).not.toContain('patient ');
+});
+
+it('takes what to judge on, and how it is read, from --data-config', () => {
+  const file = join(folder, 'other.yaml');
+  const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '5', '--json'];
+  const judge = (text: string) => {
+    writeFileSync(file, text);
+    return anatomy(...words, '--data-config', file, '--out', join(folder, 'other'));
+  };
+  const { stdout } = judge(
+    `data: { path: ${pairs.manifest}, preprocess: { a: { intensity: { kind: minmax } } } }`,
+  );
+  const { data } = JSON.parse(stdout) as EvaluationResult;
+  const own = JSON.parse(readFileSync(join(run, 'evaluation', 'knn.json'), 'utf8')) as EvaluationResult;
+  expect(data.samples).toBe(own.data.samples);
+  // Other intensities are other images.
+  expect(data.dataHash).not.toBe(own.data.dataHash);
+  expect(judge('data: { size: 32 }').stderr).toContain('no data; name it with --data');
 });
 
 it('exits with 2 for a wrong command and with 3 for data it cannot judge on', () => {

@@ -7,7 +7,6 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { openImageCache } from '../../src/data/cache.js';
 import type { Dataset } from '../../src/data/sample.js';
-import { compileData } from './compiledData.js';
 import { GRAY, png } from './handmadeImages.js';
 
 const COUNT = 40;
@@ -18,7 +17,7 @@ let dataset: Dataset;
 /** Opens the cache of argv's data set, says `at N` after each image, and waits at image `pauseAt` for a line of input. */
 const CHILD = `
 import { readSync, writeSync } from 'node:fs';
-import { openImageCache } from './src/data/cache.js';
+import { openImageCache } from '${new URL('../../dist/data/cache.js', import.meta.url).href}';
 const { dataset, root, pauseAt } = JSON.parse(process.argv[2]);
 const pause = () => readSync(0, Buffer.alloc(1));
 const onProgress = (done) => { writeSync(1, 'at ' + done + '\\n'); if (done === pauseAt) pause(); };
@@ -28,8 +27,7 @@ writeSync(1, 'cache ' + JSON.stringify(cache) + '\\n');
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cache-processes-'));
-  compileData(folder);
-  writeFileSync(join(folder, 'child.js'), CHILD);
+  writeFileSync(join(folder, 'child.mjs'), CHILD);
   mkdirSync(join(folder, 'images'));
   const samples = Array.from({ length: COUNT }, (_, i) => {
     const path = join(folder, 'images', `${i}.png`);
@@ -53,7 +51,7 @@ beforeEach(() => {
 
 function start(pauseAt: number): { child: ChildProcess; said: (line: string) => Promise<string> } {
   const task = JSON.stringify({ dataset, root, pauseAt });
-  const child = spawn(process.execPath, ['child.js', task], {
+  const child = spawn(process.execPath, ['child.mjs', task], {
     cwd: folder,
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/data/dataset.js';
+import { type DatasetSpec, openDataset } from '../../src/data/dataset.js';
 import { DataError, UsageError } from '../../src/errors.js';
 
 let folder: string;
@@ -88,6 +88,71 @@ describe('openDataset', () => {
     await expect(
       openDataset({ path: join(folder, 'A'), pathB: join(folder, 'B'), columns: { a: 'x' } }),
     ).rejects.toThrow('--column (a) goes with a manifest');
+  });
+
+  it('takes the classes asked for, of what the drop list leaves', async () => {
+    const path = join(folder, 'four.csv');
+    const row = (id: number, label: string) => `${id},p${id},A/1.png,B/1.png,${label}`;
+    writeFileSync(
+      path,
+      ['id,subject,a,b,label', row(1, 'x'), row(2, 'y'), row(3, 'z'), row(4, 'x'), row(5, '')].join('\n'),
+    );
+    const drop = join(folder, 'drop.csv');
+    writeFileSync(drop, 'id,reason\n4,twice\n9,gone\n');
+    const warnings: string[] = [];
+    const ids = async (spec: Partial<DatasetSpec>) => {
+      const { samples } = await openDataset(
+        { path, positive: 'x', ...spec },
+        { onWarning: (w) => warnings.push(w) },
+      );
+      return samples.map(({ id }) => id).join('');
+    };
+    expect(await ids({ classes: ['z', 'x'] })).toBe('134');
+    expect(warnings).toEqual([]);
+    expect(await ids({ classes: ['x', 'z'], drop })).toBe('13');
+    expect(await ids({ drop })).toBe('1235');
+    expect(warnings).toEqual(Array(2).fill(expect.stringContaining('1 of its 2 samples is not in the data')));
+    await expect(ids({ classes: ['w'] })).rejects.toThrow(
+      '--classes names "w", but the classes are "x", "y", "z"',
+    );
+    await expect(openDataset({ path, classes: ['y', 'z'], positive: 'x' })).rejects.toThrow(
+      '--positive is "x"',
+    );
+  });
+
+  it('asks nothing of samples that are left out anyway', async () => {
+    const path = writeManifest('core.csv');
+    const drop = join(folder, 'drop.csv');
+    writeFileSync(drop, 'id,reason\n2,gone\n3,alone\n');
+    rmSync(join(folder, 'B', '2.png'));
+    writeFileSync(join(folder, 'A', '3.png'), '');
+    const warnings: string[] = [];
+    const spec = { path: join(folder, 'A'), pathB: join(folder, 'B') };
+    await expect(openDataset(spec)).rejects.toThrow('2 images have no mate');
+    const { samples } = await openDataset({ ...spec, drop }, { onWarning: (w) => warnings.push(w) });
+    expect(samples.map(({ id }) => id)).toEqual(['1']);
+    expect(warnings).toEqual([]);
+    await expect(openDataset({ path })).rejects.toThrow('1 of the images');
+    expect((await openDataset({ path, drop })).samples).toHaveLength(1);
+  });
+
+  it('hands the preprocessing on, of modalities that the data has', async () => {
+    const path = writeManifest('core.csv');
+    const preprocess = { b: { crop: { kind: 'colour-box', of: 'b', margin: 2 } } } as const;
+    expect((await openDataset({ path, preprocess })).preprocess).toEqual(preprocess);
+    expect(await openDataset({ path, preprocess: {} })).not.toHaveProperty('preprocess');
+    const odd = { b: { crop: { kind: 'colour-box', of: 'c', margin: 2 } }, swe: {} } as const;
+    await expect(openDataset({ path, preprocess: { b: odd.b } })).rejects.toThrow(
+      'data.preprocess.b.crop.of: the data has no modality "c", expected one of a, b',
+    );
+    await expect(openDataset({ path, preprocess: odd })).rejects.toThrow(UsageError);
+  });
+
+  it('refuses a folder beside a volume', async () => {
+    writeFileSync(join(folder, 'v.nii'), '');
+    await expect(openDataset({ path: join(folder, 'v.nii'), pathB: join(folder, 'B') })).rejects.toThrow(
+      `${join(folder, 'B')}: is a folder, but --data names a file`,
+    );
   });
 
   it('passes warnings on', async () => {

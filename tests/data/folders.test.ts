@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DataFault } from '../../src/data/dataset.js';
 import { readFolders } from '../../src/data/folders.js';
 import { DataError } from '../../src/errors.js';
 
@@ -47,6 +48,22 @@ describe('readFolders', () => {
     expect(error.message).toContain('2 images have no mate');
     expect(error.message).toContain(`${join(a, '1.png')}: no mate in ${b}`);
     expect(error.message).toContain(`${join(b, '3.jpg')}: no mate in ${a}`);
+  });
+
+  it('leaves them out and tells so, where somebody listens', async () => {
+    fill({ A: ['1.png', '2.png'], B: ['2.png', '3.jpg'] });
+    const faults: DataFault[] = [];
+    const samples = await readFolders(a, b, { onFault: (fault) => faults.push(fault) });
+    expect(samples.map(({ id }) => id)).toEqual(['2']);
+    expect(faults).toEqual([
+      { kind: 'missing-mate', id: '1', message: `${join(a, '1.png')}: no mate in ${b}` },
+      { kind: 'missing-mate', id: '3', message: `${join(b, '3.jpg')}: no mate in ${a}` },
+    ]);
+  });
+
+  it('matches scan.nii.gz, scan.bmp and scan.DCM by "scan"', async () => {
+    fill({ A: ['1.nii.gz', '2.DCM', '3.bmp'], B: ['1.nii', '2.png', '3.NII.GZ'] });
+    expect((await readFolders(a, b)).map(({ id }) => id)).toEqual(['1', '2', '3']);
   });
 
   it('refuses two images of one name, a folder without images, an absent one, and the same one twice', async () => {

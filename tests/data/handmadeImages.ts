@@ -95,3 +95,35 @@ export function words(...values: number[]): Buffer {
   for (const [i, value] of values.entries()) bytes.writeUInt16LE(value, i * 2);
   return bytes;
 }
+
+interface BmpShape {
+  width: number;
+  /** Negative: stored from the top. */
+  height: number;
+  bits: number;
+  compression?: number;
+  /** Blue, green, red, 0. */
+  palette?: readonly (readonly number[])[];
+  /** Of red, green, blue and alpha: a longer header. */
+  masks?: readonly number[];
+}
+
+/** A Windows bitmap; `pixels` as they are stored, rows padded to four bytes. */
+export function bmp(
+  { width, height, bits, compression = 0, palette = [], masks = [] }: BmpShape,
+  pixels: readonly number[],
+): Buffer {
+  const headerLength = masks.length === 0 ? 40 : 56;
+  const header = Buffer.alloc(14 + headerLength);
+  header.write('BM');
+  header.writeUInt32LE(header.length + 4 * palette.length, 10);
+  header.writeUInt32LE(headerLength, 14);
+  header.writeInt32LE(width, 18);
+  header.writeInt32LE(height, 22);
+  header.writeUInt16LE(1, 26);
+  header.writeUInt16LE(bits, 28);
+  header.writeUInt32LE(masks.length === 0 ? compression : 3, 30);
+  header.writeUInt32LE(palette.length, 46);
+  for (const [i, mask] of masks.entries()) header.writeUInt32LE(mask, 54 + 4 * i);
+  return Buffer.concat([header, Buffer.from(palette.flat()), Buffer.from(pixels)]);
+}

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DataFault } from '../../src/data/dataset.js';
 import { type ManifestColumns, readManifest } from '../../src/data/manifest.js';
 import { DataError, UsageError } from '../../src/errors.js';
 
@@ -132,5 +133,28 @@ describe('readManifest', () => {
     await expect(read(`${HEADER}\n`)).rejects.toThrow('has a header but no samples');
     await expect(read('')).rejects.toThrow('is empty');
     await expect(readManifest(join(folder, 'none.csv'))).rejects.toThrow('no such file');
+  });
+
+  it('tells of each sample that cannot be used and goes on without them, where somebody listens', async () => {
+    const rows = [
+      ...[ROW1, ',p,img/1a.png,img/1b.png,x,0', '1,p9,img/1a.png,img/1b.png,x,0', '3,,img/1a.png,,x,z'],
+      ...['4,p4,img/no.png,img/no.png,x,0', ROW2],
+    ];
+    writeFileSync(file, [HEADER, ...rows].join('\n'));
+    await expect(readManifest(file)).rejects.toThrow('The manifest has 5 faults');
+    const faults: DataFault[] = [];
+    const { samples } = await readManifest(file, { onFault: (fault) => faults.push(fault) });
+    expect(samples.map(({ id }) => id)).toEqual(['1', '2']);
+    expect(faults.map(({ kind, id }) => [kind, id])).toEqual([
+      ['bad-row', ''],
+      ['bad-row', '1'],
+      ['bad-row', '3'],
+      ['missing-file', '4'],
+    ]);
+    expect(faults[2]!.message).toBe(
+      `${file}:5: "3" has no subject (column "subject" is empty); ${file}:5: "3" has no image in column "b"; ` +
+        `${file}:5: "3" has fold "z", expected a whole number from 0`,
+    );
+    expect(faults[3]!.message).toContain(`no file ${join(folder, 'img/no.png')} (a)`);
   });
 });

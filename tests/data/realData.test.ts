@@ -1,15 +1,22 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { findDuplicates } from '../../src/data/audit/duplicates.js';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
-import { readImage } from '../../src/data/formats/image.js';
+import { readSampleImage } from '../../src/data/images.js';
+import type { Dataset, FileSource } from '../../src/data/sample.js';
 import { makeSplits } from '../../src/data/splits.js';
 
 const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
 const absent = !existsSync(data);
+
+function read(file: string) {
+  const a = { kind: 'file', path: join(data, file) } as const;
+  return readSampleImage({}, { id: file, subject: file, images: { a } }, 'a', 224);
+}
 
 describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
   it('lgg-mri core: 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
@@ -41,10 +48,73 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     }
   });
 
+  it('iChallenge-PM, BUSI and lgg-mri images are what their folders say', async () => {
+    const folders: [folder: string, size: readonly [number, number] | undefined, channels: 1 | 3][] = [
+      ['iChallenge-PM/PALM-Training400/PALM-Training400', [224, 224], 3],
+      ['Dataset_BUSI_with_GT/benign', undefined, 1],
+      ['Dataset_BUSI_with_GT/malignant', undefined, 1],
+      ['Dataset_BUSI_with_GT/normal', undefined, 1],
+      ['lgg-mri/flair', [256, 256], 1],
+      ['lgg-mri/t1c', [256, 256], 1],
+      ['lgg-mri/mask', [256, 256], 1],
+    ];
+    for (const [folder, size, channels] of folders) {
+      const files = readdirSync(join(data, folder)).sort();
+      expect(files.length).toBeGreaterThan(100);
+      for (const file of [files[0]!, files[Math.floor(files.length / 2)]!, files.at(-1)!]) {
+        const image = await read(join(folder, file));
+        expect(image.channels, file).toBe(channels);
+        expect(image.data).toHaveLength(image.width * image.height * channels);
+        if (size !== undefined) expect([image.width, image.height], file).toEqual(size);
+        if (folder.includes('mask') || file.includes('_mask')) {
+          for (const value of new Set(image.data)) expect([0, 255], file).toContain(value);
+        }
+      }
+    }
+  });
+
+  it('BUSI: 647 images of two classes, 780 of three; no mask is among them', async () => {
+    const path = join(data, 'Dataset_BUSI_with_GT');
+    const two = await openDataset({ path });
+    expect(two).toMatchObject({ name: 'BUSI', modalities: ['a'], positive: 'malignant' });
+    const three = await openDataset({ path, classes: ['benign', 'malignant', 'normal'] });
+    const counts = ({ samples }: Dataset) =>
+      ['benign', 'malignant', 'normal'].map((name) => samples.filter(({ label }) => label === name).length);
+    expect([counts(two), counts(three)]).toEqual([
+      [437, 210, 0],
+      [437, 210, 133],
+    ]);
+    expect(three.published!.counts).toEqual({ benign: 437, malignant: 210, normal: 133 });
+    const files = three.samples.map(({ images }) => (images.a as FileSource).path);
+    expect(files.filter((file) => file.includes('_mask'))).toEqual([]);
+    expect(new Set(files).size).toBe(780);
+  });
+
+  it('iChallenge-PM: 213 of 400 with pathologic myopia, by the outer or the inner folder', async () => {
+    const path = join(data, 'iChallenge-PM');
+    const outer = await openDataset({ path });
+    expect(outer).toMatchObject({ name: 'iChallenge-PM', positive: 'PM' });
+    const letters = outer.samples.map(({ extra, label }) => `${extra!.letter} ${label}`);
+    const count = (letter: string) => letters.filter((one) => one === letter).length;
+    expect(['P PM', 'H non-PM', 'N non-PM'].map(count)).toEqual([213, 26, 161]);
+    const inner = await openDataset({ path: join(path, 'PALM-Training400/PALM-Training400') });
+    expect(inner.samples).toEqual(outer.samples);
+  });
+
+  it('iChallenge-PM: the exact duplicates share a fold', async () => {
+    const dataset = await openDataset({ path: join(data, 'iChallenge-PM') });
+    const duplicates = await findDuplicates(dataset);
+    for (let seed = 0; seed < 3; seed += 1) {
+      const { folds, groups } = makeSplits(dataset, { seed, duplicates });
+      expect(folds.P0014).toBe(folds.P0072);
+      expect(groups.P0014).toBe(groups.P0072);
+    }
+  });
+
   it('BUSI originals: gray saved as RGB and a mask saved as RGBA come out gray', async () => {
-    const scan = await readImage(join(data, 'busi-originals/benign/benign (54).png'));
+    const scan = await read('busi-originals/benign/benign (54).png');
     expect(scan).toMatchObject({ width: 616, height: 468, channels: 1 });
-    const mask = await readImage(join(data, 'busi-originals/benign/benign (54)_mask_1.png'));
+    const mask = await read('busi-originals/benign/benign (54)_mask_1.png');
     expect(mask.channels).toBe(1);
     expect(new Set(mask.data)).toEqual(new Set([0, 255]));
   });

@@ -88,7 +88,7 @@ describe('what a file says', () => {
     expect({ smoke, splits, data }).toMatchObject({
       smoke: true,
       splits: undefined,
-      data: { path: 'phantom:breast,pairs=24,seed=0', columns: undefined },
+      data: { path: 'phantom:breast,pairs=24,seed=0', columns: {} },
     });
     expect(evaluation.replicates).toBe(20);
     for (const { configs } of rows) {
@@ -99,7 +99,12 @@ describe('what a file says', () => {
 
   test('--data stands for the data, columns, positive class and splits of the file', () => {
     const { data, splits } = read(BASE, { data: 'a', dataB: 'b' });
-    expect(data).toEqual({ path: join(process.cwd(), 'a'), pathB: join(process.cwd(), 'b') });
+    expect(data).toMatchObject({
+      path: join(process.cwd(), 'a'),
+      pathB: join(process.cwd(), 'b'),
+      columns: {},
+      positive: undefined,
+    });
     expect(splits).toBeUndefined();
     expect(read(BASE, { column: { b: 't1' }, positive: '1' }).data).toMatchObject({
       columns: { a: 'flair', b: 't1' },
@@ -108,6 +113,33 @@ describe('what a file says', () => {
     expect(read(BASE, { data: 'phantom:breast', splits: 's.json' })).toMatchObject({
       data: { path: 'phantom:breast' },
       splits: 's.json',
+    });
+  });
+
+  test('what is read, and how, is the data’s: classes, lists, slices, intensities', () => {
+    const more = `positive: tumor, classes: [none, tumor], drop: lists/drop.csv, volumes: { step: 2 },
+        preprocess: { a: { intensity: { kind: minmax } } }`;
+    const { folder, file } = stored(BASE.replace('positive: tumor', more));
+    const { data, rows } = readExperiment(file);
+    const expected = {
+      classes: ['none', 'tumor'],
+      drop: join(folder, 'lists/drop.csv'),
+      volumes: { axis: 'axial', from: null, to: null, step: 2, content: 0 },
+      preprocess: { a: { intensity: { kind: 'minmax' } } },
+    };
+    expect(data).toMatchObject(expected);
+    expect(rows[1]!.configs[0]!.data).toMatchObject(expected);
+    expect(readExperiment(file, { classes: ['tumor'], drop: 'd.csv' }).data).toMatchObject({
+      classes: ['tumor'],
+      drop: join(process.cwd(), 'd.csv'),
+      volumes: { step: 2 },
+    });
+    const other = readExperiment(file, { data: 'phantom:breast' }).data;
+    expect(other).toMatchObject({
+      classes: undefined,
+      drop: undefined,
+      preprocess: {},
+      volumes: { step: 1 },
     });
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { resample } from '../../src/augment/index.js';
-import type { ImageLoader } from '../../src/data/loader.js';
+import type { Loader } from '../../src/data/loader.js';
 import { stateDict } from '../../src/nn/index.js';
 import { noGrad, ops, tidy } from '../../src/tensor/index.js';
 import { calibrate, embed } from '../../src/training/embed.js';
@@ -12,6 +12,7 @@ const indices = [0, 1, 2, 3];
 /** Four pairs; like the real one it makes fresh tensors at every call. */
 const loader = {
   modalities: ['a', 'b'],
+  prepare: async () => {},
   images: (chosen: readonly number[]) =>
     Object.fromEntries(
       ['a', 'b'].map((modality) => [
@@ -22,18 +23,18 @@ const loader = {
         ),
       ]),
     ),
-} as unknown as ImageLoader;
+} as unknown as Loader;
 const common = { loader, size, normalization: 'none', precision: 'fp32', device: 'cpu' } as const;
 
 describe('calibrate', () => {
-  test('sees both modalities of a pair in one batch, as training does, and averages over batches', () => {
+  test('sees both modalities of a pair in one batch, as training does, and averages over batches', async () => {
     const [whole, parts] = [tinyMethod(), tinyMethod()];
     const statistics = (method: typeof whole) =>
       numbers(stateDict(method.encoderFor('a')).get('features.1.running_mean')!);
     const run = (method: typeof whole, batchSize: number) =>
       calibrate({ ...common, encoder: method.encoderFor('a'), indices, batchSize }, ['a', 'b']);
-    run(whole, 4);
-    run(parts, 2);
+    await run(whole, 4);
+    await run(parts, 2);
     // The first layer's mean is the mean over all images however they are batched; its variance needs them together.
     statistics(parts).forEach((value, i) => void expect(value).toBeCloseTo(statistics(whole)[i]!, 5));
     const expected = tinyMethod();
@@ -56,7 +57,7 @@ describe('calibrate', () => {
 });
 
 describe('monitor', () => {
-  test('an encoder whose values are not finite is reported, not a reason to fall', () => {
+  test('an encoder whose values are not finite is reported, not a reason to fall', async () => {
     const method = tinyMethod();
     const plan = { queries: indices, references: indices, labels: [0, 1, 0, 1], neighbours: 2 };
     const look = () =>
@@ -65,11 +66,13 @@ describe('monitor', () => {
         encoderFor: (modality) => method.encoderFor(modality),
         modalities: ['a', 'b'],
       });
-    expect(Object.keys(look())).toContain('knnAuc/both');
+    expect(Object.keys(await look())).toContain('knnAuc/both');
     noGrad(() => ops.fill_(stateDict(method.encoderFor('a')).get('head.bias')!, Number.POSITIVE_INFINITY));
-    const { nonFinite, ...rest } = look();
+    const { nonFinite, ...rest } = await look();
     expect(nonFinite).toBe(2 * 4 * 500);
     expect(rest).toEqual({});
-    expect(embed({ ...common, encoder: method.encoderFor('a'), modality: 'a', indices }).rows).toBe(4);
+    expect((await embed({ ...common, encoder: method.encoderFor('a'), modality: 'a', indices })).rows).toBe(
+      4,
+    );
   });
 });

@@ -5,18 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
+import { pseudonym } from '../../src/data/pseudonym.js';
 import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { liveTensors } from '../../src/tensor/index.js';
 import { dryRun, pretrain, withoutFolders } from '../../src/training/pretrain.js';
-import {
-  openRunFolder,
-  pseudonym,
-  readFolds,
-  readRunConfig,
-  runPaths,
-} from '../../src/training/runFolder.js';
+import { openRunFolder, readFolds, readRunConfig, runPaths } from '../../src/training/runFolder.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
 
 withOneThread();

@@ -1,23 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import sharp, { type Metadata } from 'sharp';
-import { DataError } from '../../errors.js';
-import type { Raster } from '../sample.js';
+import type { Metadata } from 'sharp';
+import { AnatomyError, DataError } from '../../errors.js';
+import { composite } from './composite.js';
+import type { Pixels } from './pixels.js';
 
-/** The formats that `decodeImage` takes, by the content of the file and not by its name. */
+/** What sharp may read, by the content of the file and not by its name. */
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff', 'webp']);
-
-/** File-name endings, lower case, that a folder of images is searched for. */
-export const IMAGE_EXTENSIONS: ReadonlySet<string> = new Set([
-  '.png',
-  '.jpg',
-  '.jpeg',
-  '.tif',
-  '.tiff',
-  '.webp',
-]);
-
-/** Changes when decoded pixels may change: part of every cache key. */
-export const DECODER_VERSION = `sharp-${sharp.versions.sharp}/vips-${sharp.versions.vips}`;
 
 /**
  * How each colour space is read. Naming the space keeps sharp from converting 16 bits to 8 by itself, which is off by one
@@ -31,32 +18,42 @@ const READ_AS: Readonly<Record<string, { space: string; alphaSpace: string; dept
   rgb16: { space: 'rgb16', alphaSpace: 'rgb16', depth: 'ushort' },
 };
 
-/** Reads and decodes one image file; see `decodeImage`. */
-export async function readImage(path: string): Promise<Raster> {
-  return decodeImage(await readBytes(path), path);
+/** Loaded with the first image that needs it: phantoms, packs, DICOM and NIfTI work on machines without it. */
+async function loadSharp() {
+  try {
+    return (await import('sharp')).default;
+  } catch (error) {
+    throw new AnatomyError(
+      `PNG, JPEG, TIFF and WebP are read by the package sharp, which cannot be loaded here (${(error as Error).message.split('\n')[0]}). ` +
+        'Run npm install on this machine, or carry the data over as one file made by data pack.',
+    );
+  }
+}
+
+/** Changes when decoded pixels may change. */
+export async function sharpVersion(): Promise<string> {
+  const { versions } = await loadSharp();
+  return `sharp-${versions.sharp}/vips-${versions.vips}`;
 }
 
 /** Width and height in pixels as stored, before EXIF orientation, from the header alone. */
-export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
-  const { width, height } = await readHeader(await readBytes(path), path);
+export async function imageSize(bytes: Uint8Array, name: string): Promise<{ width: number; height: number }> {
+  const { width, height } = await readHeader(bytes, name);
   return { width, height };
 }
 
 /**
- * Decodes PNG, JPEG, TIFF or WebP, 8 or 16 bit, gray, colour, palette or CMYK, into 8-bit gray or RGB.
+ * Decodes PNG, JPEG, TIFF or WebP, 8 or 16 bit, gray, colour, palette or CMYK, into gray or RGB of the same depth.
  *
  * - EXIF orientation is applied.
- * - 16 bit maps linearly from the full range, 0 … 65535 → 0 … 255: the same for every image, so intensities stay
- *   comparable between images. (An image that uses 12 of its 16 bits comes out dark.)
  * - Alpha is composited onto black and dropped: pixels under full transparency may hold anything, and black is the
  *   background of medical images.
  * - Embedded colour profiles are ignored, as the numbers are measurements, not colours; only CMYK is converted by its own.
- * - A colour image with R = G = B everywhere comes back with one channel.
  *
  * @param name the file, for messages
  * @throws DataError if the bytes are truncated, damaged, of another format, or hold several pages or float samples
  */
-export async function decodeImage(bytes: Uint8Array, name: string): Promise<Raster> {
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixels> {
   const header = await readHeader(bytes, name);
   const readAs = READ_AS[header.space];
   const wholeNumbers = header.depth === 'uchar' || header.depth === 'ushort';
@@ -71,6 +68,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Rast
       `${name}: holds ${header.pages} pages or frames, expected one image a file. Save the one that is meant as a file of its own.`,
     );
   }
+  const sharp = await loadSharp();
   const decoded = await sharp(bytes, {
     autoOrient: true,
     failOn: 'warning',
@@ -83,21 +81,19 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Rast
       throw unreadable(name, error);
     });
   const { width, height, channels } = decoded.info;
-  const samples = readAs.depth === 'ushort' ? words(decoded.data) : decoded.data;
-  return { width, height, ...compose(samples, channels, readAs.depth === 'ushort' ? 65535 : 255) };
-}
-
-async function readBytes(path: string): Promise<Buffer> {
-  // Bytes and not the path go to sharp: libvips reads options out of file names with brackets, and caches by name.
-  return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
-    throw new DataError(`${path}: cannot be read: ${reason}. Check the path and its permissions.`);
-  });
+  const { buffer, byteOffset, byteLength } = decoded.data;
+  // Copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's byte order.
+  const copy = buffer.slice(byteOffset, byteOffset + byteLength);
+  const wide = readAs.depth === 'ushort';
+  const samples = wide ? new Uint16Array(copy) : new Uint8Array(copy);
+  const white = wide ? 65535 : 255;
+  return { width, height, ...composite(samples, channels, white), fullScale: [0, white] };
 }
 
 async function readHeader(bytes: Uint8Array, name: string): Promise<Metadata> {
   if (bytes.length === 0)
     throw new DataError(`${name}: is empty (0 bytes), expected an image. Copy it again.`);
+  const sharp = await loadSharp();
   const header = await sharp(bytes, { failOn: 'warning' })
     .metadata()
     .catch((error: unknown) => {
@@ -115,38 +111,4 @@ function unreadable(name: string, error: unknown): DataError {
     `${name}: cannot be decoded as PNG, JPEG, TIFF or WebP (${reason}). The file is damaged, truncated or of another format: ` +
       'copy it again or leave it out.',
   );
-}
-
-/** 16-bit samples in the machine's byte order; copied, as a pooled Buffer need not start at an even address. */
-function words(data: Buffer): Uint16Array {
-  return new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
-}
-
-/**
- * Interleaved samples 0 … `top` with 1 to 4 channels (2 and 4: the last is alpha) → 8 bit, alpha composited onto
- * black, one channel if all three are equal.
- */
-function compose(
-  samples: Uint8Array | Uint16Array,
-  channels: number,
-  top: number,
-): Pick<Raster, 'channels' | 'data'> {
-  const colours = channels < 3 ? 1 : 3;
-  const hasAlpha = channels > colours;
-  const pixels = samples.length / channels;
-  const data = new Uint8Array(pixels * colours);
-  let gray = true;
-  for (let pixel = 0; pixel < pixels; pixel += 1) {
-    const from = pixel * channels;
-    const opacity = hasAlpha ? samples[from + colours]! / top : 1;
-    for (let c = 0; c < colours; c += 1) {
-      data[pixel * colours + c] = Math.round((samples[from + c]! * opacity * 255) / top);
-    }
-    if (colours === 3 && gray) {
-      const to = pixel * 3;
-      gray = data[to] === data[to + 1] && data[to] === data[to + 2];
-    }
-  }
-  if (colours === 1 || !gray) return { channels: colours, data };
-  return { channels: 1, data: Uint8Array.from({ length: pixels }, (_, pixel) => data[pixel * 3]!) };
 }

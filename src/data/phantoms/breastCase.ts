@@ -29,18 +29,36 @@ export interface View {
   readonly tgcDbPerMm: number;
   /** Transmit focus, mm. */
   readonly focus: number;
+  /** Envelopes averaged by spatial compounding; 1 is none. */
+  readonly looks: 1 | 3;
 }
 
 export interface Layers {
+  /** The screen shows the patient's right on its left: the lateral side of the left breast is on the right. */
+  readonly laterality: 'left' | 'right';
   /** Thickness of skin, subcutaneous fat, gland, retromammary fat, pectoral muscle and intercostal muscle, mm. */
   readonly thickness: readonly number[];
   /** Standard deviation of each interface, mm. */
   readonly waviness: number;
   /** Of the interfaces below the skin, from the probe's tilt, rad. */
   readonly tilt: number;
+  /** What the gland gains in thickness from the medial to the lateral edge of the view, mm. */
+  readonly wedge: number;
   /** Amount of fat scattered in the gland, 0 … 1. */
   readonly fatIslands: number;
+  readonly ducts: readonly Duct[];
   readonly ribs: readonly { x: number; halfWidth: number }[];
+}
+
+/** A milk duct: runs along the gland. */
+export interface Duct {
+  /** Mean depth, 0 at the gland's upper and 1 at its lower interface. */
+  readonly depth: number;
+  /** Where it begins and ends, mm. */
+  readonly from: number;
+  readonly to: number;
+  /** mm */
+  readonly calibre: number;
 }
 
 export interface Lesion {
@@ -80,6 +98,8 @@ export interface Stiffness {
 
 /** The elastography settings and artefacts; independent of the label. */
 export interface Elastogram {
+  /** Top of the colour scale, kPa: 100 to 300, evenly in its logarithm. */
+  readonly scaleKpa: number;
   readonly box: { left: number; right: number; top: number; bottom: number };
   /** Of the colours over the B-mode image. */
   readonly opacity: number;
@@ -137,6 +157,7 @@ function sampleView(random: Random): View {
     gamma: random.uniform(0.9, 1.1),
     tgcDbPerMm: random.normal(-0.15, 0.08),
     focus: random.uniform(15, 25),
+    looks: random.chance(0.5) ? 3 : 1,
   };
 }
 
@@ -149,16 +170,32 @@ function sampleLayers(random: Random, { fieldOfView }: View): Layers {
     random.uniform(6, 10),
     random.uniform(4, 7),
   ];
+  const laterality = random.chance(0.5) ? 'left' : 'right';
   const firstRib = random.uniform(-0.1, 0.4) * fieldOfView;
-  const ribs = [0, 1].map((i) => ({
-    x: firstRib + i * random.uniform(19, 26),
-    halfWidth: random.uniform(4.5, 6.5),
-  }));
+  const ribs = [0, 1].map((i) => {
+    const fromMedial = firstRib + i * random.uniform(19, 26);
+    return {
+      x: laterality === 'left' ? fromMedial : fieldOfView - fromMedial,
+      halfWidth: random.uniform(4.5, 6.5),
+    };
+  });
+  const ducts = Array.from({ length: random.below(5) }, () => {
+    const from = random.uniform(-0.2, 0.8) * fieldOfView;
+    return {
+      depth: random.uniform(0.2, 0.8),
+      from,
+      to: from + random.uniform(8, 25),
+      calibre: random.uniform(0.5, 1.1),
+    };
+  });
   return {
+    laterality,
     thickness,
     waviness: random.uniform(0.3, 1.5),
     tilt: random.normal(0, 0.06),
+    wedge: random.uniform(0, 4),
     fatIslands: random.uniform(),
+    ducts,
     ribs: random.chance(0.2) ? ribs : [],
   };
 }
@@ -255,7 +292,10 @@ function sampleStiffness(
 }
 
 function sampleElastogram(random: Random, { fieldOfView }: View, lesion: Lesion): Elastogram {
-  const centre = lesion.x + random.normal(0, 2);
+  // Mostly the operator centres the box on the lesion, sometimes not.
+  const near = random.normal(0, 2);
+  const far = random.uniform(4, 8) * (random.chance(0.5) ? 1 : -1);
+  const centre = lesion.x + (random.chance(0.2) ? far : near);
   const halfWidth = random.uniform(12, 15);
   const box = {
     left: Math.max(0.5, centre - halfWidth),
@@ -269,6 +309,7 @@ function sampleElastogram(random: Random, { fieldOfView }: View, lesion: Lesion)
   const firstStripe = box.left + random.uniform(2, 7);
   const stripes = [0, 1, 2].map((i) => firstStripe + 8 * i).filter((x) => x < box.right);
   return {
+    scaleKpa: 100 * 3 ** random.uniform(),
     box,
     opacity: random.uniform(0.5, 0.6),
     resolution: random.uniform(1, 2),

@@ -1,5 +1,5 @@
 import type { Random } from '../../tensor/random.js';
-import { type BreastCase, frequency, type Lesion, stream } from './breastCase.js';
+import { type BreastCase, type Duct, frequency, type Lesion, stream } from './breastCase.js';
 import { outlineRadii } from './lesionOutline.js';
 import { drawCurve, drawField, gaussianBlur, noiseCurve, noiseField } from './noise.js';
 
@@ -40,6 +40,9 @@ export function drawTissue(breast: BreastCase, seed: number, index: number, size
   const curves = breast.layers.thickness.map(() =>
     noiseCurve(random, { length: fieldOfView, spacing: 11, octaves: 3, gain: 0.45 }),
   );
+  const courses = breast.layers.ducts.map(() =>
+    noiseCurve(random, { length: fieldOfView, spacing: 6, octaves: 2 }),
+  );
   const lobules = new FatLobules(random, fieldOfView);
 
   const texture = drawField(strands, size, pixel);
@@ -48,6 +51,9 @@ export function drawTissue(breast: BreastCase, seed: number, index: number, size
     curves.map((curve) => drawCurve(curve, size, pixel)),
   );
   const background = drawLayers(breast, pixel, interfaces, texture, drawField(islands, size, pixel), lobules);
+  for (const [k, duct] of breast.layers.ducts.entries()) {
+    addDuct(duct, drawCurve(courses[k]!, size, pixel), interfaces, pixel, background);
+  }
   const distance = drawDistance(breast.lesion, size, pixel);
   addLesion(breast, distance, texture, background.echo);
   const shadow = drawShadow(breast, distance, interfaces, size, pixel);
@@ -59,12 +65,13 @@ function drawInterfaces({ layers, view }: BreastCase, curves: readonly Float32Ar
   const size = curves[0]!.length;
   const pixel = view.fieldOfView / size;
   const interfaces: Float32Array[] = [];
+  const wedge = (layers.laterality === 'left' ? 1 : -1) * (layers.wedge / view.fieldOfView);
   let base = 0;
   for (const [k, thickness] of layers.thickness.entries()) {
     base += thickness;
     // The skin lies flat against the probe; what is below it follows the tilt. Fasciae and pleura are smoother than fat.
     const waviness = layers.waviness * (k === skin ? 0.05 : k < retromammary ? 1 : 0.6);
-    const slope = k === skin ? 0 : Math.tan(layers.tilt);
+    const slope = k === skin ? 0 : Math.tan(layers.tilt) + (k < gland ? 0 : wedge);
     const above = interfaces[k - 1];
     const depth = new Float32Array(size);
     for (let j = 0; j < size; j += 1) {
@@ -126,7 +133,7 @@ function drawLayers(
         const depth = y - edges[k - 1]!;
         // Muscle fibres: fine bright lines along the fascia, broken up by the texture.
         const fibre = Math.sin((2 * Math.PI * depth) / 1.1 + 1.6 * islands[at]! + 0.03 * x);
-        db = -8 + 2.5 * fibre + 1.2 * grain;
+        db = -6 + 2.5 * fibre + 1.2 * grain;
       } else {
         const depth = y - edges[5];
         // The pleura, then lung: reverberations that fade.
@@ -149,6 +156,32 @@ function drawLayers(
     }
   }
   return { layer, echo };
+}
+
+/** Ducts meander by this standard deviation, mm. */
+const ductMeander = 0.8;
+
+/** A dark band along the gland, as wide as the duct, that fades at both ends. */
+function addDuct(
+  { depth, from, to, calibre }: Duct,
+  course: Float32Array,
+  interfaces: readonly Float32Array[],
+  pixel: number,
+  { layer, echo }: { layer: Uint8Array; echo: Float32Array },
+): void {
+  const size = course.length;
+  for (let j = 0; j < size; j += 1) {
+    const x = (j + 0.5) * pixel;
+    const db = -12 * smoothstep(from, from + 3, x) * smoothstep(to, to - 3, x);
+    if (db === 0) continue;
+    const [top, bottom] = [interfaces[fat]![j]!, interfaces[gland]![j]!];
+    const centre = top + depth * (bottom - top) + ductMeander * course[j]!;
+    const [first, last] = [centre - 1.5 * calibre, centre + 1.5 * calibre];
+    for (let i = Math.max(0, Math.floor(first / pixel)); i < Math.min(size, last / pixel); i += 1) {
+      const at = i * size + j;
+      if (layer[at] === gland) echo[at]! += line((i + 0.5) * pixel - centre, db, 0.5 * calibre);
+    }
+  }
 }
 
 /** Depth of a rib's near side; a rib lies within the intercostal layer, under the pectoral muscle. */

@@ -1,17 +1,58 @@
 import type { PhantomOptions } from '../phantomName.js';
-import type { Dataset } from '../sample.js';
+import type { Dataset, Raster } from '../sample.js';
+
+/** A synthetic study: its data set, and what only its maker knows. */
+export interface Phantom {
+  readonly dataset: Dataset;
+  /** Of the pixels: raised whenever one changes. */
+  readonly version: number;
+  /** Pair `index`, as the data set has it, with all there is to know of it. */
+  readonly pair: (index: number, size: number) => PhantomPair;
+}
+
+export interface PhantomPair {
+  readonly a: Raster;
+  readonly b: Raster;
+  /** Label maps, row-major, one byte a pixel. */
+  readonly masks: Readonly<Record<string, Uint8Array>>;
+  readonly params: object;
+}
 
 /** Phantom families by name; a new one is a file beside this one and a line here. */
-export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Dataset>>> =
+export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Phantom>>> =
   {
     breast: async (options) => {
-      const { breastPhantom } = await import('./breast.js');
+      const { breastPhantom, generatePair, phantomVersion } = await import('./breast.js');
       const settings = {
         pairs: options.integer('pairs') ?? 400,
         seed: options.integer('seed') ?? 0,
         overlay: options.boolean('overlay'),
+        gray: options.boolean('gray'),
         difficulty: options.number('difficulty'),
+        misalignment: options.number('misalignment'),
       };
-      return () => breastPhantom(settings);
+      return () => ({
+        dataset: breastPhantom(settings),
+        version: phantomVersion,
+        pair: (index, size) => generatePair({ ...settings, index, size }),
+      });
+    },
+    fundus: async (options) => {
+      const { fundusPhantom, fundusPhantomVersion, fundusTasks, generateFundusPair } = await import(
+        './fundus.js'
+      );
+      const settings = {
+        pairs: options.integer('pairs') ?? 400,
+        seed: options.integer('seed') ?? 0,
+        task: options.word('task', fundusTasks),
+        classes: options.words('classes'),
+        difficulty: options.number('difficulty'),
+        misalignment: options.number('misalignment'),
+      };
+      return () => ({
+        dataset: fundusPhantom(settings),
+        version: fundusPhantomVersion,
+        pair: (index, size) => generateFundusPair({ ...settings, index, size }),
+      });
     },
   };

@@ -5,7 +5,8 @@ import { gaussianKernel } from './noise.js';
  * Ultrasound speckle without simulating waves: complex circular Gaussian scatterers, blurred by a Gaussian point spread in
  * the complex baseband, which equals convolving the radio-frequency signal and demodulating it. The envelope of fully
  * developed speckle is Rayleigh: mean / std = 1.91 (PMC4916161). Where fewer than about ten scatterers share a resolution
- * cell the envelope is K-distributed and coarser, as in fat (about 1.5).
+ * cell the envelope is K-distributed and coarser, as in fat (about 1.5). Spatial compounding averages the envelopes of looks
+ * from several directions, whose speckle is independent: √looks times the ratio.
  */
 export interface SpeckleOptions {
   /** Mean squared echo of each pixel, 1 for the gland; size × size. */
@@ -15,6 +16,8 @@ export interface SpeckleOptions {
   pixel: number;
   /** Transmit focus, mm: laterally the point spread is narrowest there. */
   focus: number;
+  /** Envelopes averaged, 1 without compounding. */
+  looks?: number;
   /** Pixels with few scatterers: non-zero there. */
   sparse?: Uint8Array;
   /** Single bright reflectors, mm; `db` is the peak over the gland's root-mean-square envelope. */
@@ -28,54 +31,70 @@ const axialSigma = 0.095;
 /** Scatterers per mm² where they are sparse. */
 const sparseDensity = 15;
 
+/** Quantiles of the magnitude of a complex normal of unit power, √(−ln u): a table is several times faster than a logarithm. */
+const magnitudeBits = 14;
+const magnitudes = Float64Array.from({ length: 1 << magnitudeBits }, (_, i) =>
+  Math.sqrt(-Math.log((i + 0.5) / (1 << magnitudeBits))),
+);
 const phaseSteps = 4096;
 const cosines = Float64Array.from({ length: phaseSteps }, (_, i) => Math.cos((2 * Math.PI * i) / phaseSteps));
 const sines = Float64Array.from({ length: phaseSteps }, (_, i) => Math.sin((2 * Math.PI * i) / phaseSteps));
 
-/** Squared envelope on a grid of size columns and `axialOversampling`·size rows; its mean is the pixel's strength. */
-export function specklePower(random: Random, options: SpeckleOptions): Float32Array {
-  const { strength, size, pixel, focus, sparse, reflectors = [] } = options;
+/** The envelope on a grid of size columns and `axialOversampling`·size rows; of one look, its mean square is the strength. */
+export function speckleEnvelope(random: Random, options: SpeckleOptions): Float32Array {
+  const { looks = 1, size, pixel, focus } = options;
+  const spread = {
+    axial: unitEnergy(gaussianKernel((axialSigma / pixel) * axialOversampling)),
+    lateral: Array.from({ length: size }, (_, i) =>
+      unitEnergy(gaussianKernel(lateralSigma((i + 0.5) * pixel, focus) / pixel)),
+    ),
+  };
+  const envelope = lookEnvelope(random, spread, options);
+  for (let look = 1; look < looks; look += 1) {
+    const next = lookEnvelope(random, spread, options);
+    for (let at = 0; at < envelope.length; at += 1) envelope[at]! += next[at]!;
+  }
+  return looks === 1 ? envelope : envelope.map((sum) => sum / looks);
+}
+
+/** The Gaussian point spread's two factors, axial in samples of the finer grid, lateral in one kernel for each row of pixels. */
+interface PointSpread {
+  readonly axial: Float64Array;
+  readonly lateral: readonly Float64Array[];
+}
+
+function lookEnvelope(random: Random, spread: PointSpread, options: SpeckleOptions): Float32Array {
+  const { strength, size, pixel, sparse, reflectors = [] } = options;
   const rows = axialOversampling * size;
   const real = new Float32Array(rows * size);
   const imaginary = new Float32Array(rows * size);
   const kept = Math.min(1, (sparseDensity * pixel * pixel) / axialOversampling);
-  const keptBelow = kept * 4096;
-  for (let at = 0; at < strength.length; at += 1) {
-    const power = strength[at]!;
-    const thin = sparse !== undefined && sparse[at] !== 0;
-    const row = axialOversampling * Math.floor(at / size);
-    for (let a = 0; a < axialOversampling; a += 1) {
-      // −strength · ln u is the squared magnitude of a complex normal; one further number gives its phase and whether it is kept.
-      const u = (random.uint32() + 0.5) / 4294967296;
+  for (let i = 0, to = 0; i < rows; i += 1) {
+    const row = size * Math.floor(i / axialOversampling);
+    for (let at = row; at < row + size; at += 1, to += 1) {
+      const thin = sparse !== undefined && sparse[at] !== 0;
+      if (thin && random.uint32() >= kept * 2 ** 32) continue;
       const bits = random.uint32();
-      if (thin && bits >>> 20 >= keptBelow) continue;
-      const magnitude = Math.sqrt(-(thin ? power / kept : power) * Math.log(u));
-      const to = (row + a) * size + (at % size);
+      const amplitude = Math.sqrt(thin ? strength[at]! / kept : strength[at]!);
+      const magnitude = amplitude * magnitudes[bits >>> (32 - magnitudeBits)]!;
       real[to] = magnitude * cosines[bits & (phaseSteps - 1)]!;
       imaginary[to] = magnitude * sines[bits & (phaseSteps - 1)]!;
     }
   }
-
-  const axial = unitEnergy(gaussianKernel((axialSigma / pixel) * axialOversampling));
-  const lateral = (depth: number) => unitEnergy(gaussianKernel(lateralSigma(depth, focus) / pixel));
   for (const { x, y, db } of reflectors) {
     const j = Math.floor(x / pixel);
     const i = Math.floor((y / pixel) * axialOversampling);
     if (i < 0 || j < 0 || i >= rows || j >= size) continue;
-    const sideways = lateral(y);
-    const peak = axial[(axial.length - 1) / 2]! * sideways[(sideways.length - 1) / 2]!;
+    const peak = centre(spread.axial) * centre(spread.lateral[Math.floor(i / axialOversampling)]!);
     real[i * size + j] = 10 ** (db / 20) / peak;
   }
 
-  const kernels = Array.from({ length: rows }, (_, i) => lateral(((i + 0.5) / axialOversampling) * pixel));
-  blurAcross(real, size, kernels);
-  blurAcross(imaginary, size, kernels);
-  const blurredReal = blurDown(real, size, axial);
-  const blurredImaginary = blurDown(imaginary, size, axial);
-  for (let at = 0; at < real.length; at += 1) {
-    real[at] = blurredReal[at]! ** 2 + blurredImaginary[at]! ** 2;
-  }
-  return real;
+  blurAcross(real, imaginary, size, spread.lateral);
+  return detect(real, imaginary, size, spread.axial);
+}
+
+function centre(kernel: Float64Array): number {
+  return kernel[(kernel.length - 1) / 2]!;
 }
 
 /** Lateral standard deviation of the point spread, mm, growing away from the focus. */
@@ -89,36 +108,59 @@ function unitEnergy(kernel: Float64Array): Float64Array {
   return kernel.map((w) => w / energy);
 }
 
-/** In place, one kernel a row; scatterers outside the image are taken from the other side, which keeps the statistics. */
-function blurAcross(image: Float32Array, width: number, kernels: readonly Float64Array[]): void {
-  for (const [i, kernel] of kernels.entries()) {
+/** In place, one kernel a row of pixels; scatterers outside come from the image's other side, which keeps the statistics. */
+function blurAcross(
+  real: Float32Array,
+  imaginary: Float32Array,
+  width: number,
+  kernels: readonly Float64Array[],
+): void {
+  const widest = Math.max(...kernels.map((kernel) => kernel.length));
+  const [re, im] = [new Float64Array(width + widest), new Float64Array(width + widest)];
+  for (let row = 0; row < real.length; row += width) {
+    const kernel = kernels[Math.floor(row / (axialOversampling * width))]!;
     const radius = (kernel.length - 1) / 2;
-    const padded = new Float64Array(width + 2 * radius);
-    const row = image.subarray(i * width, (i + 1) * width);
-    padded.set(row, radius);
-    padded.set(row.subarray(width - radius), 0);
-    padded.set(row.subarray(0, radius), width + radius);
     for (let j = 0; j < width; j += 1) {
-      let sum = 0;
-      for (let k = 0; k < kernel.length; k += 1) sum += kernel[k]! * padded[j + k]!;
-      row[j] = sum;
+      re[radius + j] = real[row + j]!;
+      im[radius + j] = imaginary[row + j]!;
+    }
+    for (const padded of [re, im]) {
+      padded.copyWithin(0, width, width + radius);
+      padded.copyWithin(radius + width, radius, 2 * radius);
+    }
+    for (let j = 0; j < width; j += 1) {
+      let [sumRe, sumIm] = [0, 0];
+      for (let k = 0; k < kernel.length; k += 1) {
+        sumRe += kernel[k]! * re[j + k]!;
+        sumIm += kernel[k]! * im[j + k]!;
+      }
+      real[row + j] = sumRe;
+      imaginary[row + j] = sumIm;
     }
   }
 }
 
-/** Rows outside the image count as silent. */
-function blurDown(image: Float32Array, width: number, kernel: Float64Array): Float32Array {
+/** The axial factor of the point spread, then the magnitude. Rows outside the image count as silent. */
+function detect(
+  real: Float32Array,
+  imaginary: Float32Array,
+  width: number,
+  kernel: Float64Array,
+): Float32Array {
   const radius = (kernel.length - 1) / 2;
-  const height = image.length / width;
-  const out = new Float32Array(image.length);
+  const height = real.length / width;
+  const envelope = new Float32Array(real.length);
   for (let i = 0; i < height; i += 1) {
     const first = Math.max(0, radius - i);
     const last = Math.min(kernel.length - 1, height - 1 - i + radius);
-    for (let k = first; k <= last; k += 1) {
-      const weight = kernel[k]!;
-      const from = (i + k - radius) * width;
-      for (let j = 0, to = i * width; j < width; j += 1, to += 1) out[to]! += weight * image[from + j]!;
+    for (let j = 0; j < width; j += 1) {
+      let [re, im] = [0, 0];
+      for (let k = first, from = (i + first - radius) * width + j; k <= last; k += 1, from += width) {
+        re += kernel[k]! * real[from]!;
+        im += kernel[k]! * imaginary[from]!;
+      }
+      envelope[i * width + j] = Math.sqrt(re * re + im * im);
     }
   }
-  return out;
+  return envelope;
 }

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeImage, readImage, readImageSize } from '../../../src/data/formats/image.js';
+import { decodeImage } from '../../../src/data/formats/image.js';
+import { readImageSize, readPixels } from '../../../src/data/formats/index.js';
+import { mapPixels } from '../../../src/data/preprocess.js';
 import { DataError } from '../../../src/errors.js';
 import { GRAY, GRAY_ALPHA, PALETTE, png, RGB, RGB_ALPHA, tiff, words } from '../handmadeImages.js';
 
@@ -13,8 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** What becomes of a file when nothing is asked. */
+async function mapped(bytes: Uint8Array) {
+  return mapPixels(await decodeImage(bytes, 'test'), {}, { name: 'test', modality: 'a' });
+}
+
 async function decoded(bytes: Uint8Array) {
-  const { width, height, channels, data } = await decodeImage(bytes, 'test');
+  const { width, height, channels, data } = await mapped(bytes);
   return { size: [width, height], channels, data: [...data] };
 }
 
@@ -130,7 +137,7 @@ describe('decodeImage: formats', () => {
     const flat = sharp({
       create: { width: 16, height: 16, channels: 3, background: { r: 200, g: 100, b: 50 } },
     });
-    const jpeg = await decodeImage(await flat.jpeg({ quality: 100 }).toBuffer(), 'test');
+    const jpeg = await mapped(await flat.jpeg({ quality: 100 }).toBuffer());
     expect(Math.abs(jpeg.data[0]! - 200)).toBeLessThan(3);
     expect(await decoded(await flat.clone().grayscale().jpeg().toBuffer())).toMatchObject({ channels: 1 });
   });
@@ -140,7 +147,7 @@ describe('decodeImage: formats', () => {
     const flat = sharp({ create: { width: 16, height: 16, channels: 3, background } });
     const cmyk = await flat.toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
     expect((await sharp(cmyk).metadata()).space).toBe('cmyk');
-    const { channels, data } = await decodeImage(cmyk, 'test');
+    const { channels, data } = await mapped(cmyk);
     expect(channels).toBe(3);
     for (const [c, value] of [180, 120, 90].entries()) expect(Math.abs(data[c]! - value)).toBeLessThan(12);
   });
@@ -191,18 +198,18 @@ describe('decodeImage: what it refuses', () => {
   });
 });
 
-describe('readImage', () => {
+describe('readPixels', () => {
   it('takes names with brackets and spaces, and sees a file that was replaced', async () => {
     const path = join(folder, 'scan [page=2] (1).png');
     writeFileSync(path, png(2, 8, GRAY, [[1, 2]]));
-    expect([...(await readImage(path)).data]).toEqual([1, 2]);
+    expect([...(await readPixels({ kind: 'file', path })).data]).toEqual([1, 2]);
     writeFileSync(path, png(2, 8, GRAY, [[3, 4]]));
-    expect([...(await readImage(path)).data]).toEqual([3, 4]);
-    expect(await readImageSize(path)).toEqual({ width: 2, height: 1 });
+    expect([...(await readPixels({ kind: 'file', path })).data]).toEqual([3, 4]);
+    expect(await readImageSize({ kind: 'file', path })).toEqual({ width: 2, height: 1 });
   });
 
   it('names a missing file', async () => {
-    await expect(readImage(join(folder, 'none.png'))).rejects.toThrow(
+    await expect(readPixels({ kind: 'file', path: join(folder, 'none.png') })).rejects.toThrow(
       `${join(folder, 'none.png')}: cannot be read: no such file`,
     );
   });

@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises';
+import { CsvError, parse } from 'csv-parse/sync';
+import { DataError } from '../errors.js';
+
+export interface CsvRow {
+  /** Counted from 1, for messages. */
+  readonly line: number;
+  readonly cells: readonly string[];
+}
+
+/**
+ * The lines of a CSV file, the header included; cells are trimmed, empty lines left out.
+ *
+ * @param what the file, for messages: `the manifest`
+ * @throws DataError if it cannot be read, or is not CSV with as many cells in each line
+ */
+export async function readCsvRows(file: string, what: string): Promise<CsvRow[]> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
+    throw new DataError(`${file}: ${what} cannot be read: ${reason}. Check the path.`);
+  });
+  try {
+    const rows = parse(text, { bom: true, info: true, skip_empty_lines: true, trim: true }) as unknown as {
+      info: { lines: number };
+      record: string[];
+    }[];
+    return rows.map(({ info, record }) => ({ line: info.lines, cells: record }));
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new DataError(
+      `${file}:${String(error.lines ?? 1)}: is not valid CSV: ${error.message}. ` +
+        'Every line needs as many commas as the header; put cells that hold commas or quotes in double quotes.',
+    );
+  }
+}

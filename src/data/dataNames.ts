@@ -1,0 +1,10 @@
+/**
+ * What `--data` may name, for help and errors. Written out here, free of imports, as `--help` must not wait for the code
+ * that opens it.
+ */
+export const KNOWN_DATASETS = ['US-SWE', 'Fundus-FFA', 'BUSI', 'iChallenge-PM', 'iChallenge-AMD'];
+
+export const WHAT_DATA_IS =
+  'a manifest (.csv), a folder with manifest.csv, two folders of images or two volumes (--data A --data-b B), ' +
+  `a known data set’s folder (${KNOWN_DATASETS.join(', ')}), a pack (.safetensors), tar shards (name-{000000..000009}.tar or their folder), ' +
+  'or phantom:breast[,pairs=400,seed=0]`;

@@ -1,0 +1,47 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** What lies in a folder: names in code-unit order, hidden ones left out. */
+export interface Folder {
+  readonly path: string;
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly folders: readonly Folder[];
+}
+
+/** Levels below the folder named: archives are often unpacked into a folder of their name, twice at worst. */
+const LEVELS = 3;
+
+/** A known data set has a dozen folders; what has far more, a home directory say, is not searched to its end. */
+const MOST_FOLDERS = 200;
+
+/** Lists a folder and what is below it, level by level; folders that cannot be read count as empty. */
+export async function readFolderTree(root: string): Promise<Folder> {
+  let left = MOST_FOLDERS;
+  const read = async (folder: string, levels: number): Promise<Folder> => {
+    const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    const files: string[] = [];
+    const folders: string[] = [];
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      const place = path.join(folder, entry.name);
+      const isFolder =
+        entry.isDirectory() ||
+        (entry.isSymbolicLink() && ((await stat(place).catch(() => undefined))?.isDirectory() ?? false));
+      (isFolder ? folders : files).push(entry.name);
+    }
+    const below: Folder[] = [];
+    for (const name of folders.sort()) {
+      if (levels === 0 || left === 0) break;
+      left -= 1;
+      below.push(await read(path.join(folder, name), levels - 1));
+    }
+    return { path: folder, name: path.basename(folder), files: files.sort(), folders: below };
+  };
+  return read(path.resolve(root), LEVELS);
+}
+
+/** The folder directly inside, whatever the case of its name. */
+export function inside({ folders }: Folder, name: string): Folder | undefined {
+  return folders.find((folder) => folder.name.toLowerCase() === name.toLowerCase());
+}

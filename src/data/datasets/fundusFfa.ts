@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError } from '../../errors.js';
+import { stemOf } from '../fileKind.js';
+import { imagesByStem, matchStems } from '../folders.js';
+import { type FaultySample, problemsError, tellFaults } from '../problems.js';
+import type { Dataset, Sample } from '../sample.js';
+import { type Folder, inside } from './folderTree.js';
+import { PM_CLASSES } from './ichallengePm.js';
+import type { KnownContext, KnownDataset } from './known.js';
+
+const FUNDUS = 'resized_image_320';
+const FFA = 'resized_image_syn';
+const ORDER = 'random_list.txt';
+const FOLDS = 5;
+
+/** The two tasks: which of them it is, the first letters of the names tell. */
+const TASKS = [
+  { positive: 'AMD', own: /^A/i, classes: { A: 'AMD', N: 'non-AMD' }, counts: { AMD: 89, 'non-AMD': 311 } },
+  { positive: 'PM', own: /^[PH]/i, classes: PM_CLASSES, counts: { PM: 213, 'non-PM': 187 } },
+] as const;
+
+/**
+ * Fundus photographs with angiographies (FFA) that a CycleGAN made of them, as Li et al. (TMI 2020) published them for AMD
+ * (`Training400`) and PM (`PAML`): `resized_image_320/A0001.jpg` and `resized_image_syn/A0001.png`.
+ */
+export const fundusFfa: KnownDataset = {
+  name: 'Fundus-FFA',
+
+  recognise: (folder) => [FUNDUS, FFA].some((name) => inside(folder, name) !== undefined),
+
+  async open(folder, context) {
+    const [fundus, ffa] = [FUNDUS, FFA].map((name) => {
+      const part = inside(folder, name);
+      if (part !== undefined) return [part.path, imagesByStem(part.path, part.files)] as const;
+      throw new DataError(
+        `${folder.path}: looks like Fundus-FFA, but has no folder "${name}", expected ${FUNDUS} and ${FFA}. ` +
+          'Copy it again, or name two folders (--data A --data-b B).',
+      );
+    });
+    const pairs = matchStems(fundus!, ffa!, context);
+    const task = taskOf(
+      pairs.map(({ stem }) => stem),
+      folder,
+    );
+    const faulty: FaultySample[] = [];
+    const samples = pairs.flatMap(({ stem, images }): Sample[] => {
+      const letter = stem[0]!.toUpperCase();
+      const label = (task.classes as Readonly<Record<string, string>>)[letter];
+      if (label !== undefined) return [{ id: stem, subject: stem, images, label, extra: { letter } }];
+      const problem = `${images.a.path}: begins with neither ${Object.keys(task.classes).join(' nor ')}`;
+      faulty.push({ kind: 'bad-row', id: stem, problems: [problem] });
+      return [];
+    });
+    tellFaults(faulty, context, (problems) =>
+      problemsError(
+        `${problems.length} names tell no class`,
+        problems,
+        'Rename these files, or write a manifest.',
+      ),
+    );
+    return {
+      name: `Fundus-FFA-${task.positive}`,
+      modalities: ['a', 'b'],
+      samples: await inPublishedFolds(samples, folder, context),
+      positive: task.positive,
+      simulated: ['b'],
+      published: {
+        name: `Fundus-FFA, ${task.positive} (Li et al. 2020)`,
+        counts: task.counts,
+        notes: [
+          'The angiographies (b) were computed from the photographs (a) by a CycleGAN; no camera took them.',
+          'The CycleGAN may have been fitted to photographs of the test folds.',
+          `Folds are published as the order in ${ORDER}: its fifths of ⌊n/5⌋ images, what is left over in the last one ` +
+            '(the authors train on it in every round and never test it).',
+          ...(task.positive === 'AMD' ? ['The authors leave A0012 out; it is kept, in the last fold.'] : []),
+        ],
+      },
+    };
+  },
+};
+
+function taskOf(stems: readonly string[], folder: Folder): (typeof TASKS)[number] {
+  const present = TASKS.filter(({ own }) => stems.some((stem) => own.test(stem)));
+  if (present.length === 1) return present[0]!;
+  throw new DataError(
+    `${folder.path}: looks like Fundus-FFA, but holds images of ${present.length === 0 ? 'no task' : 'both tasks'}, ` +
+      'expected either A….jpg beside N….jpg (AMD) or P….jpg beside H….jpg and N….jpg (PM). Copy it again, or write a manifest.',
+  );
+}
+
+/** With their folds, where the list that gives them is there. */
+async function inPublishedFolds(
+  samples: readonly Sample[],
+  folder: Folder,
+  context: KnownContext,
+): Promise<Dataset['samples']> {
+  if (!folder.files.includes(ORDER)) return samples;
+  const file = path.join(folder.path, ORDER);
+  const listed = (await readFile(file, 'utf8')).split(/\s+/).filter(Boolean).map(stemOf);
+  const known = new Set(samples.map(({ id }) => id));
+  const faulty = listed
+    .filter((id) => !known.has(id))
+    .map((id) => ({
+      kind: 'missing-file' as const,
+      id,
+      problems: [`${file}: "${id}": no pair of this name`],
+    }));
+  tellFaults(faulty, context, (problems) =>
+    problemsError(
+      `${problems.length} of the names in ${file} have no images`,
+      problems,
+      'Add the files, or remove the names.',
+    ),
+  );
+  // Left out before the fifths are counted, as the authors do.
+  const order = listed.filter((id) => id !== 'A0012');
+  const size = Math.max(1, Math.floor(order.length / FOLDS));
+  const positions = new Map(order.map((id, i) => [id, i]));
+  const foldOf = (id: string) => Math.min(FOLDS - 1, Math.floor((positions.get(id) ?? order.length) / size));
+  const left = samples.filter(({ id }) => !positions.has(id) && id !== 'A0012').length;
+  if (left > 0)
+    context.onWarning?.(
+      `${file}: does not name ${left} of the ${samples.length} pairs; they go into the last fold.`,
+    );
+  return samples.map((sample) => ({ ...sample, fold: foldOf(sample.id) }));
+}

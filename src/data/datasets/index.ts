@@ -1,0 +1,61 @@
+import path from 'node:path';
+import { DataError } from '../../errors.js';
+import type { Dataset } from '../sample.js';
+import { busi } from './busi.js';
+import { composite } from './composite.js';
+import { type Folder, readFolderTree } from './folderTree.js';
+import { fundusFfa } from './fundusFfa.js';
+import { ichallengeAmd } from './ichallengeAmd.js';
+import { ichallengePm } from './ichallengePm.js';
+import type { KnownContext, KnownDataset } from './known.js';
+
+export const knownDatasets: readonly KnownDataset[] = [
+  composite,
+  fundusFfa,
+  busi,
+  ichallengePm,
+  ichallengeAmd,
+];
+
+/**
+ * Opens the known data set that the folder is, or holds a few levels down; undefined where there is none.
+ *
+ * @returns the data set with all its classes, and the classes to take where none are asked for
+ * @throws DataError if the folder holds several, or one that lacks a part
+ */
+export async function openKnownDataset(
+  place: string,
+  context: KnownContext,
+): Promise<{ dataset: Dataset; classes?: readonly string[] } | undefined> {
+  const found = findKnown(await readFolderTree(place));
+  const [first, ...others] = found;
+  if (first === undefined) return undefined;
+  if (others.length > 0) {
+    const listed = found.map(
+      ({ known, folder }) => `${known.name} in ${path.relative(place, folder.path) || '.'}`,
+    );
+    throw new DataError(
+      `${place}: holds several known data sets: ${listed.join(', ')}. Name one of these folders.`,
+    );
+  }
+  const dataset = await first.known.open(first.folder, context);
+  tellWhatIsMissing(dataset, context);
+  return { dataset, classes: first.known.classes };
+}
+
+/** Not below a folder that is recognised: parts of one data set may look like another one. */
+function findKnown(folder: Folder): { known: KnownDataset; folder: Folder }[] {
+  const here = knownDatasets.filter((known) => known.recognise(folder)).map((known) => ({ known, folder }));
+  return here.length > 0 ? here : folder.folders.flatMap(findKnown);
+}
+
+function tellWhatIsMissing({ name, samples, published }: Dataset, { onWarning }: KnownContext): void {
+  onWarning?.(
+    `${name}: the files name no patients, so every sample counts as a patient of its own. ` +
+      'anatomy data split keeps duplicates together.',
+  );
+  if (published === undefined) return;
+  const inAll = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);
+  if (samples.length === inAll) return;
+  onWarning?.(`${name}: ${samples.length} samples found, ${inAll} are published. Is a part missing?`);
+}

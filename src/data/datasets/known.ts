@@ -1,0 +1,36 @@
+import path from 'node:path';
+import { stemOf } from '../fileKind.js';
+import { imagesByStem } from '../folders.js';
+import { imageExtension } from '../formats/index.js';
+import type { FaultOptions } from '../problems.js';
+import type { Dataset, FileSource } from '../sample.js';
+import type { Folder } from './folderTree.js';
+
+/** A published data set that is recognised by the folder it is published as. */
+export interface KnownDataset {
+  /** As messages call it. */
+  readonly name: string;
+  /** The classes taken where none are asked for; absent: all. */
+  readonly classes?: readonly string[];
+  /** Whether the folder itself is laid out as this data set, be it complete or not. */
+  recognise(folder: Folder): boolean;
+  /** @throws DataError if a part of the data set is missing */
+  open(folder: Folder, context: KnownContext): Promise<Dataset>;
+}
+
+export interface KnownContext extends FaultOptions {
+  readonly onWarning?: (message: string) => void;
+}
+
+/** The names of the images directly in a folder, without their endings; unlike `imagesIn` it never refuses. */
+export function stemsIn({ files }: Folder): string[] {
+  return files.filter((file) => imageExtension(file) !== undefined).map(stemOf);
+}
+
+/** The images directly in a folder, in the order of their names. */
+export function imagesIn(folder: Folder): { stem: string; source: FileSource }[] {
+  return [...imagesByStem(folder.path, folder.files)].map(([stem, file]) => ({
+    stem,
+    source: { kind: 'file', path: path.join(folder.path, file) },
+  }));
+}

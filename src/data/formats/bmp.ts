@@ -1,0 +1,104 @@
+import { DataError } from '../../errors.js';
+import { composite } from './composite.js';
+import type { Pixels } from './pixels.js';
+
+/** Bits a pixel that are read. */
+const DEPTHS: readonly number[] = [1, 4, 8, 24, 32];
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  /** Rows are stored from the top; usually they are stored from the bottom. */
+  readonly topDown: boolean;
+  readonly bits: number;
+  readonly pixelsAt: number;
+  readonly paletteAt: number;
+  readonly colours: number;
+  readonly alpha: boolean;
+}
+
+export function isBmp(head: Uint8Array): boolean {
+  return (
+    head.length >= 30 && head[0] === 0x42 && head[1] === 0x4d && [40, 52, 56, 108, 124].includes(head[14]!)
+  );
+}
+
+/** Width and height from the header. */
+export function bmpSize(bytes: Buffer, name: string): { width: number; height: number } {
+  const { width, height } = readHeader(bytes, name);
+  return { width, height };
+}
+
+/**
+ * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. (libvips reads none, and the
+ * small packages that do leave the palette out.) Alpha, where the header names it, is composited onto black.
+ *
+ * @throws DataError if the file is truncated, compressed or of another depth
+ */
+export function decodeBmp(bytes: Buffer, name: string): Pixels {
+  const { width, height, topDown, bits, pixelsAt, paletteAt, colours, alpha } = readHeader(bytes, name);
+  const rowBytes = Math.ceil((width * bits) / 32) * 4;
+  if (pixelsAt + rowBytes * height > bytes.length) {
+    throw new DataError(
+      `${name}: is ${bytes.length} bytes long, but ${width}×${height} pixels of ${bits} bits need ` +
+        `${pixelsAt + rowBytes * height}. The BMP file is truncated or damaged: copy it again.`,
+    );
+  }
+  const channels = alpha ? 4 : 3;
+  const samples = new Uint8Array(width * height * channels);
+  for (let y = 0; y < height; y += 1) {
+    const row = pixelsAt + (topDown ? y : height - 1 - y) * rowBytes;
+    for (let x = 0; x < width; x += 1) {
+      let at = row + (x * bits) / 8;
+      if (bits <= 8) {
+        const inByte = (bytes[Math.floor(at)]! >> (8 - bits - ((x * bits) % 8))) & ((1 << bits) - 1);
+        if (inByte >= colours) {
+          throw new DataError(
+            `${name}: a pixel has colour ${inByte} of a palette of ${colours}. The BMP file is damaged: copy it again.`,
+          );
+        }
+        at = paletteAt + inByte * 4;
+      }
+      const to = (y * width + x) * channels;
+      samples[to] = bytes[at + 2]!;
+      samples[to + 1] = bytes[at + 1]!;
+      samples[to + 2] = bytes[at]!;
+      if (alpha) samples[to + 3] = bytes[at + 3]!;
+    }
+  }
+  return { width, height, ...composite(samples, channels, 255), fullScale: [0, 255] };
+}
+
+function readHeader(bytes: Buffer, name: string): Header {
+  if (bytes.length < 54) throw new DataError(`${name}: the BMP file ends in its header. Copy it again.`);
+  const headerLength = bytes.readUInt32LE(14);
+  const [width, storedHeight] = [bytes.readInt32LE(18), bytes.readInt32LE(22)];
+  const [bits, compression] = [bytes.readUInt16LE(28), bytes.readUInt32LE(30)];
+  // Bit fields are how 32-bit bitmaps say that the fourth byte is alpha; only the usual order of bytes is read.
+  const bitFields = compression === 3 && bits === 32 && bytes.length >= 70;
+  const usualOrder =
+    bitFields && [0xff0000, 0xff00, 0xff].every((mask, c) => bytes.readUInt32LE(54 + 4 * c) === mask);
+  if (!DEPTHS.includes(bits) || !(compression === 0 || usualOrder)) {
+    throw new DataError(
+      `${name}: is a BMP of ${bits} bits a pixel with compression ${compression}, expected 1, 4, 8, 24 or 32 bits, ` +
+        'uncompressed. Convert it to PNG.',
+    );
+  }
+  if (width < 1 || storedHeight === 0) {
+    throw new DataError(`${name}: the BMP header says ${width}×${storedHeight} pixels. Copy the file again.`);
+  }
+  const paletteAt = 14 + headerLength;
+  const pixelsAt = bytes.readUInt32LE(10);
+  // The palette ends where the pixels begin at the latest.
+  const room = Math.floor((Math.min(pixelsAt, bytes.length) - paletteAt) / 4);
+  return {
+    width,
+    height: Math.abs(storedHeight),
+    topDown: storedHeight < 0,
+    bits,
+    pixelsAt,
+    paletteAt,
+    colours: Math.min(bytes.readUInt32LE(46) || 2 ** bits, room),
+    alpha: usualOrder && headerLength >= 56 && bytes.readUInt32LE(66) === 0xff000000,
+  };
+}

@@ -1,0 +1,74 @@
+import { inflateRawSync } from 'node:zlib';
+import dicomParser, { type DataSet } from 'dicom-parser';
+import { DataError } from '../../../errors.js';
+import { bareSyntax, hasPreamble, IMPLICIT, PREAMBLE } from './preamble.js';
+import { TAGS } from './tags.js';
+import { transferSyntaxName } from './transferSyntax.js';
+
+/** Deflate never shrinks more. */
+const MOST_DEFLATE_GAIN = 1032;
+
+/** The attributes of a DICOM file that every reader here needs. */
+export interface DicomFile {
+  readonly dataSet: DataSet;
+  readonly syntax: string;
+  readonly name: string;
+}
+
+/**
+ * Takes a DICOM file apart, with or without the preamble that standard files begin with.
+ *
+ * @param untilTag stop there, for headers
+ * @throws DataError if the bytes are no DICOM, or truncated
+ */
+export function parseDicom(bytes: Buffer, name: string, untilTag?: string): DicomFile {
+  const bare = hasPreamble(bytes) ? undefined : bareSyntax(bytes);
+  const withMeta =
+    bare === 'meta' ? Buffer.concat([Buffer.alloc(PREAMBLE), Buffer.from('DICM'), bytes]) : bytes;
+  const syntaxOfBare = bare === 'meta' ? undefined : bare;
+  try {
+    const dataSet = dicomParser.parseDicom(withMeta, {
+      untilTag,
+      TransferSyntaxUID: syntaxOfBare,
+      inflater: inflateAfter,
+    });
+    const syntax = dataSet.string(TAGS.transferSyntax) ?? syntaxOfBare ?? IMPLICIT;
+    return { dataSet, syntax, name };
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw damaged(name, reasonOf(error));
+  }
+}
+
+/** What went wrong, in the words of parsers that throw errors or strings. C++ throws addresses, which say nothing. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  if (typeof error === 'number') return 'the decoder gave up';
+  // dicom-parser wraps a string with what it had read until then.
+  const { exception } = (error ?? {}) as { exception?: unknown };
+  return String(exception ?? error).replace(/^dicomParser\.[\w.]+: /, '');
+}
+
+export function damaged(name: string, reason: string): DataError {
+  return new DataError(
+    `${name}: cannot be read as DICOM (${reason}). The file is truncated or damaged: copy it again or leave it out.`,
+  );
+}
+
+/** Throws a DataError about this file that names its transfer syntax. */
+export function refuse(
+  { name, syntax }: Pick<DicomFile, 'name' | 'syntax'>,
+  problem: string,
+  fix: string,
+): never {
+  throw new DataError(`${name}: ${problem} (transfer syntax ${transferSyntaxName(syntax)}). ${fix}`);
+}
+
+/** What dicom-parser asks for: the same bytes with all that follows `position` inflated. */
+function inflateAfter(bytes: Uint8Array, position: number): Uint8Array {
+  const deflated = bytes.subarray(position);
+  const inflated = inflateRawSync(deflated, {
+    maxOutputLength: Math.min(MOST_DEFLATE_GAIN * deflated.length + 1024, 2 ** 31),
+  });
+  return Buffer.concat([bytes.subarray(0, position), inflated]);
+}

@@ -1,0 +1,191 @@
+import type { Element } from 'dicom-parser';
+import { type DicomFile, reasonOf, refuse } from './dataSet.js';
+import { compressedFrame, endsImage } from './frame.js';
+import { readJpegFrame } from './jpegHeader.js';
+import { decodeJpegLossless } from './jpegLossless.js';
+import { decodeRle, type FrameShape, type Samples } from './rle.js';
+import { type Compression, transferSyntax } from './transferSyntax.js';
+import { jpeg8, jpeg2000, jpegLs, type WasmCodec } from './wasmCodec.js';
+
+export interface DecodedFrame {
+  /** Interleaved. */
+  readonly samples: Samples;
+  /** What the samples of a colour image are; a decoder may have turned YCbCr into RGB. */
+  readonly photometric: string;
+}
+
+/** What a frame is, and how its bytes lie. */
+export interface PixelLayout extends FrameShape {
+  readonly frames: number;
+  /** Colours plane by plane. */
+  readonly planar: boolean;
+  readonly photometric: string;
+}
+
+/**
+ * The samples of one frame as they are stored, decompressed.
+ *
+ * @throws DataError if they are truncated or damaged, or of a transfer syntax that is not read
+ */
+export async function decodeFrame(
+  file: DicomFile,
+  element: Element,
+  frame: number,
+  layout: PixelLayout,
+): Promise<DecodedFrame> {
+  const { pixels, bigEndian = false } = transferSyntax(file.syntax);
+  if (pixels === undefined) {
+    refuse(
+      file,
+      'the compression of the pixels is not read here',
+      'Convert the file, for instance with gdcmconv --raw or dcmdjpeg.',
+    );
+  }
+  const compressed = element.fragments !== undefined;
+  if (compressed !== (pixels !== 'raw')) {
+    refuse(
+      file,
+      `the pixel data is ${compressed ? '' : 'not '}compressed`,
+      'The file is damaged: copy it again.',
+    );
+  }
+  if (pixels === 'raw') return rawFrame(file, element, frame, layout, bigEndian);
+  const bytes = compressedFrame(file, element, frame, layout.frames);
+  try {
+    const samples = await decompress(bytes, pixels, layout);
+    return { samples, photometric: decodedPhotometric(pixels, layout) };
+  } catch (error) {
+    return refuse(
+      file,
+      `frame ${frame} cannot be decoded: ${reasonOf(error)}`,
+      'The file is truncated or damaged: copy it again or leave it out.',
+    );
+  }
+}
+
+/** @throws whatever a decoder throws */
+async function decompress(
+  bytes: Uint8Array,
+  compression: Compression,
+  layout: PixelLayout,
+): Promise<Samples> {
+  if (compression === 'rle') return decodeRle(bytes, layout);
+  // Decoders allocate by what the image itself says.
+  compareShape(compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
+  if (!endsImage(bytes)) throw new Error('the compressed image ends early');
+  if (compression === 'jpeg-lossless') return decodeJpegLossless(bytes);
+  if (compression === 'jpeg-ls') return decodeByWasm(jpegLs, bytes, layout);
+  if (compression === 'jpeg-2000') return decodeByWasm(jpeg2000, bytes, layout);
+  return decodeByWasm(jpeg8, prepareJpeg(bytes, layout), layout);
+}
+
+/** What the samples are when the decoder is done. */
+function decodedPhotometric(compression: Compression, { photometric, samples }: PixelLayout): string {
+  // libjpeg turns YCbCr into RGB.
+  if (compression === 'jpeg' && samples === 3) return 'RGB';
+  // These transforms are part of JPEG 2000 itself.
+  if (compression === 'jpeg-2000' && /^YBR_(RCT|ICT)$/.test(photometric)) return 'RGB';
+  return photometric;
+}
+
+function rawFrame(
+  file: DicomFile,
+  element: Element,
+  frame: number,
+  layout: PixelLayout,
+  bigEndian: boolean,
+): DecodedFrame {
+  const { width, height, samples, bits, planar, photometric } = layout;
+  const pixels = width * height;
+  // Two pixels side by side share their Cb and Cr.
+  const shared = photometric === 'YBR_FULL_422';
+  if (shared && (width % 2 !== 0 || bits !== 8)) {
+    refuse(file, `YBR_FULL_422 with a width of ${width} and ${bits} bits`, 'Convert the file to RGB.');
+  }
+  const length = (shared ? 2 * pixels : pixels * samples) * (bits / 8);
+  // Of what the file says and what it holds the less.
+  const there = Math.min(element.length, file.dataSet.byteArray.length - element.dataOffset);
+  if (length * layout.frames > there) {
+    refuse(
+      file,
+      `the pixel data is ${there} bytes long, but ${layout.frames} × ${width}×${height} pixels of ` +
+        `${samples} × ${bits} bits need ${length * layout.frames}`,
+      'The file is truncated or damaged: copy it again.',
+    );
+  }
+  const start = element.dataOffset + frame * length;
+  const bytes = Uint8Array.from(file.dataSet.byteArray.subarray(start, start + length));
+  const words = bits === 16 || element.vr === 'OW';
+  if (bigEndian && words && bytes.length % 2 === 0) Buffer.from(bytes.buffer).swap16();
+  const stored = bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
+  if (shared) return { samples: spreadColours(bytes), photometric: 'YBR_FULL' };
+  return { samples: planar && samples === 3 ? interleave(stored) : stored, photometric };
+}
+
+/** Y Y Cb Cr → Y Cb Cr, Y Cb Cr. */
+function spreadColours(bytes: Uint8Array): Uint8Array {
+  const spread = new Uint8Array((bytes.length / 2) * 3);
+  for (let pair = 0; pair < bytes.length / 4; pair += 1) {
+    const [first, second, blue, red] = bytes.subarray(4 * pair, 4 * pair + 4);
+    spread.set([first!, blue!, red!, second!, blue!, red!], 6 * pair);
+  }
+  return spread;
+}
+
+/** Three planes → colours side by side. */
+function interleave(planes: Samples): Samples {
+  const pixels = planes.length / 3;
+  return planes.map((_, i) => planes[(i % 3) * pixels + Math.floor(i / 3)]!);
+}
+
+async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLayout): Promise<Samples> {
+  const decoded = await codec.decode(bytes);
+  const { width, height, samples: count } = layout;
+  // OpenJPEG only says what is wrong on stderr.
+  if (decoded.samples.length === 0) throw new Error('the decoder gave up');
+  compareShape({ ...decoded, components: { length: decoded.components } }, layout);
+  if (decoded.samples.length !== width * height * count) {
+    throw new Error(`the decoder gave ${decoded.samples.length} samples, expected ${width * height * count}`);
+  }
+  return decoded.planar && count === 3 ? interleave(decoded.samples) : decoded.samples;
+}
+
+/**
+ * A lossy JPEG image for the decoder, which takes 8 bits only. What does not say of itself whether it is RGB or YCbCr is
+ * what the DICOM header says; the decoder is told so by an Adobe segment.
+ */
+function prepareJpeg(bytes: Uint8Array, layout: PixelLayout): Uint8Array {
+  const { process, precision, namesColours } = readJpegFrame(bytes);
+  if (precision !== 8 || process > 0xc2) {
+    throw new Error(`JPEG process ${process.toString(16)} with ${precision} bits, expected 8 bits`);
+  }
+  const told = layout.photometric === 'RGB' && layout.samples === 3 && !namesColours;
+  return told ? Buffer.concat([bytes.subarray(0, 2), ADOBE_RGB, bytes.subarray(2)]) : bytes;
+}
+
+/** Adobe's APP14 segment with colour transform 0: none. */
+const ADOBE_RGB = Buffer.from([0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0]);
+
+function compareShape(
+  found: { width: number; height: number; components: { length: number } },
+  { width, height, samples }: PixelLayout,
+): void {
+  if (found.width === width && found.height === height && found.components.length === samples) return;
+  throw new Error(
+    `the compressed image has ${found.width}×${found.height} pixels of ${found.components.length} samples, the DICOM header ` +
+      `says ${width}×${height} of ${samples}`,
+  );
+}
+
+/** From the SIZ segment, which is the first of a JPEG 2000 codestream; it may stand in the boxes of a JP2 file. */
+function readJpeg2000Shape(bytes: Uint8Array) {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const at = buffer.indexOf(Buffer.from([0xff, 0x4f, 0xff, 0x51]));
+  if (at < 0 || buffer.length < at + 42) throw new Error('no JPEG 2000 codestream');
+  const number = (offset: number) => buffer.readUInt32BE(at + offset);
+  return {
+    width: number(8) - number(16),
+    height: number(12) - number(20),
+    components: { length: buffer.readUInt16BE(at + 40) },
+  };
+}

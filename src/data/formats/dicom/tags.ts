@@ -1,0 +1,50 @@
+/**
+ * The only attributes that are ever read from a DICOM file: what pixels mean, and what tells patients and studies apart.
+ * No names, no dates, no free text.
+ */
+export const TAGS = {
+  transferSyntax: 'x00020010',
+
+  modality: 'x00080060',
+  patientId: 'x00100020',
+  studyId: 'x0020000d',
+
+  samplesPerPixel: 'x00280002',
+  photometric: 'x00280004',
+  planar: 'x00280006',
+  frames: 'x00280008',
+  rows: 'x00280010',
+  columns: 'x00280011',
+  bitsAllocated: 'x00280100',
+  bitsStored: 'x00280101',
+  highBit: 'x00280102',
+  signed: 'x00280103',
+
+  rescaleIntercept: 'x00281052',
+  rescaleSlope: 'x00281053',
+  modalityTable: 'x00283000',
+  windowCentre: 'x00281050',
+  windowWidth: 'x00281051',
+  windowFunction: 'x00281056',
+  voiTable: 'x00283010',
+  tableDescriptor: 'x00283002',
+  tableData: 'x00283006',
+  /** Red, green, blue. */
+  paletteDescriptors: ['x00281101', 'x00281102', 'x00281103'],
+  palettes: ['x00281201', 'x00281202', 'x00281203'],
+  segmentedPalette: 'x00281221',
+
+  /** Functional groups of enhanced multi-frame objects, with the macros that hold rescale and window. */
+  sharedGroups: 'x52009229',
+  frameGroups: 'x52009230',
+  pixelValueTransformation: 'x00289145',
+  frameVoi: 'x00289132',
+
+  regions: 'x00186011',
+  regionFormat: 'x00186012',
+  regionType: 'x00186014',
+  /** Left, top, right, bottom. */
+  regionEdges: ['x00186018', 'x0018601a', 'x0018601c', 'x0018601e'],
+
+  pixelData: 'x7fe00010',
+} as const;

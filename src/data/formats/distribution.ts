@@ -1,0 +1,41 @@
+import type { Values } from './pixels.js';
+
+/** What is asked of many values at once. Answers are kept, as all slices of a volume ask the same. */
+export class Distribution {
+  readonly #values: Values;
+  #extremes?: readonly [number, number];
+  readonly #percentiles = new Map<number, number>();
+
+  constructor(values: Values) {
+    this.#values = values;
+  }
+
+  /** The least and the largest value. */
+  extremes(): readonly [low: number, high: number] {
+    if (this.#extremes === undefined) {
+      let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+      for (const value of this.#values) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      }
+      this.#extremes = [low, high];
+    }
+    return this.#extremes;
+  }
+
+  /**
+   * Percentiles 0 … 100, in the order asked, with linear interpolation between neighbours in rank: of n sorted values x,
+   * percentile p is x at the rank p/100 · (n − 1), counted from 0. The default of numpy.percentile.
+   */
+  percentiles(...asked: number[]): number[] {
+    if (asked.some((p) => !this.#percentiles.has(p))) {
+      const sorted = this.#values.slice().sort();
+      for (const p of asked) {
+        const rank = (p / 100) * (sorted.length - 1);
+        const [below, above] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!];
+        this.#percentiles.set(p, below + (above - below) * (rank - Math.floor(rank)));
+      }
+    }
+    return asked.map((p) => this.#percentiles.get(p)!);
+  }
+}

@@ -1,0 +1,56 @@
+import { open, readFile } from 'node:fs/promises';
+import { DataError } from '../../errors.js';
+import type { FileSource, MemberSource } from '../sample.js';
+
+/** All bytes of a file, or of a member of an archive. */
+export async function readBytes(source: FileSource | MemberSource): Promise<Buffer> {
+  if (source.kind === 'file') return readFile(source.path).catch(unreadable(source.path));
+  const { path, offset, length } = source;
+  const bytes = await readRange(path, offset, length);
+  if (bytes.length < length) {
+    throw new DataError(
+      `${sourceName(source)}: the archive ends ${length - bytes.length} bytes before the member does. It is truncated or ` +
+        'was changed since it was listed: copy it again.',
+    );
+  }
+  return bytes;
+}
+
+/** The first bytes of a file; fewer than `length` only where the file ends. */
+export async function readHead(path: string, length: number): Promise<Buffer> {
+  return readRange(path, 0, length);
+}
+
+/** How messages name a source. */
+export function sourceName(source: FileSource | MemberSource): string {
+  return source.kind === 'file' ? source.path : `${source.path}: ${source.name}`;
+}
+
+/** Allocates no more than the file holds, whatever length is asked for. */
+export async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
+  try {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
+      let filled = 0;
+      while (filled < bytes.length) {
+        const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, offset + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return bytes.subarray(0, filled);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    return unreadable(path)(error as NodeJS.ErrnoException);
+  }
+}
+
+export function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
+    throw new DataError(`${path}: cannot be read: ${reason}. Check the path and its permissions.`);
+  };
+}

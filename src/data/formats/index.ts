@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs';
+import { DataError } from '../../errors.js';
+import type { FileSource, ImagePart, MemberSource } from '../sample.js';
+import { bmpSize, decodeBmp, isBmp } from './bmp.js';
+import type { DicomFile } from './dicom/dataSet.js';
+import type { DicomHeader } from './dicom/dicom.js';
+import { isDicomHead } from './dicom/preamble.js';
+import { readBytes, readHead, readRange, sourceName } from './fileBytes.js';
+import { decodeImage, imageSize, sharpVersion } from './image.js';
+import { isNiftiHead, NIFTI_HEAD } from './nifti.js';
+import { cropPixels, type Pixels } from './pixels.js';
+import { RecentFiles } from './recentFiles.js';
+import { readSlice, readVolumeHeader, sliceSize } from './volume.js';
+
+export type { DicomHeader } from './dicom/dicom.js';
+export type { Box, Pixels } from './pixels.js';
+export { type Axis, type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
+
+/** File-name endings, lower case, that a folder of images is searched for; what a file is, its content tells. */
+export const IMAGE_EXTENSIONS: readonly string[] = [
+  '.png',
+  '.jpg',
+  '.jpeg',
+  '.tif',
+  '.tiff',
+  '.webp',
+  '.bmp',
+  '.dcm',
+  '.dicom',
+  '.nii',
+  '.nii.gz',
+];
+
+/** `IMAGE_EXTENSIONS`' ending of a file's name, as it is written there; undefined: the name is not that of an image. */
+export function imageExtension(file: string): string | undefined {
+  const ending = IMAGE_EXTENSIONS.find((extension) => file.toLowerCase().endsWith(extension));
+  return ending === undefined ? undefined : file.slice(-ending.length);
+}
+
+/** Loaded with the first DICOM file. */
+const dicom = () => import('./dicom/dicom.js');
+
+type Format = 'dicom' | 'nifti' | 'bmp' | 'other';
+
+/** By content; `head` is a file's first `NIFTI_HEAD` bytes. What is left over is for sharp to recognise. */
+function formatOf(head: Buffer): Format {
+  if (isNiftiHead(head)) return 'nifti';
+  if (isDicomHead(head)) return 'dicom';
+  return isBmp(head) ? 'bmp' : 'other';
+}
+
+/** Whether a file is DICOM, by its first bytes: such files often have no ending in their names. */
+export async function isDicom(path: string): Promise<boolean> {
+  return formatOf(await readHead(path, NIFTI_HEAD)) === 'dicom';
+}
+
+/** Whether a file is a NIfTI volume, gzipped or not, by its first bytes. */
+export async function isNifti(path: string): Promise<boolean> {
+  return formatOf(await readHead(path, NIFTI_HEAD)) === 'nifti';
+}
+
+/**
+ * Reads what a DICOM file says of its images, patient and study.
+ *
+ * @throws DataError if the file is no DICOM or holds no image
+ */
+export async function readDicomHeader(path: string): Promise<DicomHeader> {
+  return (await dicom()).readDicomHeader(path);
+}
+
+/**
+ * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. Of a
+ * composite the named half, of a multi-frame file the named frame.
+ *
+ * @throws DataError if it cannot be read
+ */
+export async function readPixels(source: FileSource | MemberSource): Promise<Pixels> {
+  const part = source.kind === 'file' ? source.part : undefined;
+  if (part?.kind === 'slice') return readSlice(source.path, part.axis, part.index);
+  if (part?.kind === 'frame') {
+    const file = await multiFrameFiles.get(source.path);
+    return (await dicom()).decodeDicom(file, part.index);
+  }
+  const pixels = await decode(await readBytes(source), source);
+  return part?.kind === 'half' ? cropPixels(pixels, halfOf(pixels, part, sourceName(source))) : pixels;
+}
+
+/** A cine loop is taken apart once, not once for each of its frames. */
+const multiFrameFiles = new RecentFiles<DicomFile>(
+  async (path) => {
+    const bytes = await readBytes({ kind: 'file', path });
+    if (formatOf(bytes.subarray(0, NIFTI_HEAD)) !== 'dicom') {
+      throw new DataError(
+        `${path}: is no DICOM file, and only those have frames. Name the image without a frame.`,
+      );
+    }
+    return { content: (await dicom()).parseDicom(bytes, path), bytes: bytes.length };
+  },
+  { files: 4, bytes: 2 ** 29 },
+);
+
+async function decode(bytes: Buffer, source: FileSource | MemberSource): Promise<Pixels> {
+  const name = sourceName(source);
+  const format = formatOf(bytes.subarray(0, NIFTI_HEAD));
+  if (format === 'dicom') {
+    const { decodeDicom, parseDicom } = await dicom();
+    return decodeDicom(parseDicom(bytes, name), undefined);
+  }
+  if (format === 'bmp') return decodeBmp(bytes, name);
+  if (format === 'other') return decodeImage(bytes, name);
+  if (source.kind === 'member') {
+    throw new DataError(`${name}: is a NIfTI volume, expected an image. Take the volume out of the archive.`);
+  }
+  const { dims } = await readVolumeHeader(name);
+  if (dims[2] > 1) {
+    throw new DataError(
+      `${name}: is a volume of ${dims.join('×')} voxels, expected an image. Which of its slices become samples is said ` +
+        'by --set data.volumes.axis=axial and what stands beside it.',
+    );
+  }
+  return readSlice(name, 2, 0);
+}
+
+/** Exact halves: the two images of a composite must keep one pixel grid. */
+function halfOf(
+  { width, height }: { width: number; height: number },
+  { side }: Extract<ImagePart, { kind: 'half' }>,
+  name: string,
+) {
+  if (width % 2 !== 0) {
+    throw new DataError(
+      `${name}: is ${width} pixels wide, so it has no two equal halves. Cut the composite into two files of one size.`,
+    );
+  }
+  return { left: side === 'left' ? 0 : width / 2, top: 0, width: width / 2, height };
+}
+
+/**
+ * Width and height in pixels, from headers alone, of what `readPixels` gives; EXIF orientation may still swap them.
+ *
+ * @throws DataError if there is no readable header
+ */
+export async function readImageSize(
+  source: FileSource | MemberSource,
+): Promise<{ width: number; height: number }> {
+  const part = source.kind === 'file' ? source.part : undefined;
+  if (part?.kind === 'slice') return sliceSize(source.path, part.axis);
+  const size = await wholeSize(source);
+  return part?.kind === 'half' ? { ...size, width: size.width / 2 } : size;
+}
+
+async function wholeSize(source: FileSource | MemberSource): Promise<{ width: number; height: number }> {
+  const name = sourceName(source);
+  const from = source.kind === 'member' ? source.offset : 0;
+  const head = await readRange(
+    source.path,
+    from,
+    Math.min(NIFTI_HEAD, source.kind === 'member' ? source.length : NIFTI_HEAD),
+  );
+  const format = formatOf(head);
+  if (format === 'nifti') return sliceSize(source.path, 2);
+  if (format === 'bmp') return bmpSize(head, name);
+  if (format === 'dicom' && source.kind === 'file') {
+    const { rows, columns } = await readDicomHeader(source.path);
+    return { width: columns, height: rows };
+  }
+  const bytes = await readBytes(source);
+  if (format === 'dicom') return (await dicom()).dicomSize(bytes, name);
+  return imageSize(bytes, name);
+}
+
+/** Changes when the pixels decoded from the same file may change: part of the cache's keys. */
+export async function decoderVersion(): Promise<string> {
+  const { dependencies } = JSON.parse(
+    readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),
+  );
+  const codecs = Object.keys(dependencies).filter((name) => name.startsWith('@cornerstonejs/'));
+  const sharp = await sharpVersion().catch(() => 'without sharp');
+  return [sharp, ...codecs.map((name) => `${name}-${dependencies[name]}`)].join('/');
+}

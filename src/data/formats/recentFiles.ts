@@ -1,0 +1,70 @@
+import { stat } from 'node:fs/promises';
+import { unreadable } from './fileBytes.js';
+
+interface Entry<Content> {
+  /** Length and times of the file as it was read. */
+  readonly version: string;
+  readonly content: Promise<Content>;
+  bytes: number;
+}
+
+/** Nothing asked for so long: all is forgotten, so that a training run does not hold on to the volumes it began with. */
+const IDLE_SECONDS = 20;
+
+/**
+ * The latest few files that were decoded, so that the slices or frames of one, asked for in turn, decode it once. A file
+ * that has changed is decoded again.
+ */
+export class RecentFiles<Content> {
+  readonly #entries = new Map<string, Entry<Content>>();
+  readonly #decode: (path: string) => Promise<{ content: Content; bytes: number }>;
+  readonly #most: { readonly files: number; readonly bytes: number };
+  #idle?: NodeJS.Timeout;
+
+  /** @param most kept of both; the latest file is kept however large it is */
+  constructor(
+    decode: (path: string) => Promise<{ content: Content; bytes: number }>,
+    most: { files: number; bytes: number },
+  ) {
+    this.#decode = decode;
+    this.#most = most;
+  }
+
+  async get(path: string): Promise<Content> {
+    const { size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch(unreadable(path));
+    const version = `${size} ${mtimeNs} ${ctimeNs}`;
+    let entry = this.#entries.get(path);
+    this.#entries.delete(path);
+    if (entry?.version !== version) entry = this.#start(path, version);
+    this.#entries.set(path, entry);
+    this.#forgetOldest();
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => this.#entries.clear(), 1000 * IDLE_SECONDS).unref();
+    return entry.content;
+  }
+
+  #start(path: string, version: string): Entry<Content> {
+    const decoded = this.#decode(path);
+    const entry: Entry<Content> = { version, content: decoded.then(({ content }) => content), bytes: 0 };
+    decoded.then(
+      ({ bytes }) => {
+        entry.bytes = bytes;
+        this.#forgetOldest();
+      },
+      // A file that cannot be read may be there the next time.
+      () => this.#entries.get(path) === entry && this.#entries.delete(path),
+    );
+    return entry;
+  }
+
+  #forgetOldest(): void {
+    let bytes = 0;
+    for (const entry of this.#entries.values()) bytes += entry.bytes;
+    for (const [path, entry] of this.#entries) {
+      const tooMany = this.#entries.size > this.#most.files || bytes > this.#most.bytes;
+      if (!tooMany || this.#entries.size === 1) return;
+      this.#entries.delete(path);
+      bytes -= entry.bytes;
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { DataError } from '../errors.js';
+import { mapOrdered } from './mapOrdered.js';
+import type { Dataset, ImageSource, Sample } from './sample.js';
+
+/**
+ * What the images of samples are made from, by modality: 128 bits of the SHA-256 of each source. It is of the content, so
+ * that a pack, shards and a copy of the files elsewhere are recognised as the same images.
+ *
+ * @throws DataError if a file cannot be read
+ */
+export async function* sourceDigests(
+  samples: readonly Sample[],
+): AsyncGenerator<Readonly<Record<string, string>>> {
+  /** A volume holds many slices: it is read once. */
+  const files = new Map<string, Promise<string>>();
+  const ofFile = (path: string): Promise<string> => {
+    const known = files.get(path) ?? digestBytes(path);
+    files.set(path, known);
+    return known;
+  };
+  yield* mapOrdered(samples, 8, async ({ images, sourceDigests: known }) => {
+    if (known !== undefined) return known;
+    const entries = Object.entries(images).map(
+      async ([modality, source]) => [modality, await sourceDigest(source, ofFile)] as const,
+    );
+    return Object.fromEntries(await Promise.all(entries));
+  });
+}
+
+async function sourceDigest(source: ImageSource, ofFile: (path: string) => Promise<string>): Promise<string> {
+  switch (source.kind) {
+    case 'generated':
+      return shortHash(`generated ${source.key}`);
+    case 'file': {
+      const digest = await ofFile(source.path);
+      return source.part === undefined ? digest : shortHash(`${digest} ${JSON.stringify(source.part)}`);
+    }
+    case 'member':
+      return digestBytes(source.path, source.offset, source.length);
+    case 'packed':
+      return digestBytes(source.path, source.offset, source.channels * source.side ** 2);
+  }
+}
+
+/** Digest of all that decides what the samples are: names, labels and the content of the images. */
+export function identityHash(
+  { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,
+  digests: readonly Readonly<Record<string, string>>[],
+): string {
+  const hash = createHash('sha256').update(JSON.stringify(modalities));
+  for (const [i, { id, subject, label }] of samples.entries()) {
+    const images = modalities.map((modality) => digests[i]![modality]);
+    hash.update(JSON.stringify([id, subject, label ?? null, images]));
+  }
+  return hash.digest('hex');
+}
+
+async function digestBytes(path: string, offset = 0, length = Number.POSITIVE_INFINITY): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    const range = { start: offset, end: offset + length - 1, highWaterMark: 1 << 20 };
+    for await (const chunk of createReadStream(path, range)) hash.update(chunk as Buffer);
+  } catch (error) {
+    throw new DataError(
+      `${path}: cannot be read: ${(error as Error).message}. Check the path and its permissions.`,
+    );
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

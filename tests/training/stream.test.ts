@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openImageCache } from '../../src/data/cache.js';
+import { openDataset } from '../../src/data/dataset.js';
+import { writePack } from '../../src/data/packWrite.js';
+import { writeShards } from '../../src/data/shardsWrite.js';
+import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { traceImages } from '../../src/evaluation/exposure.js';
+import { openRun } from '../../src/evaluation/runEncoders.js';
+import { readJsonLines } from '../../src/log/jsonLines.js';
+import { dryRun, pretrain } from '../../src/training/pretrain.js';
+import { runPaths } from '../../src/training/runFolder.js';
+import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
+
+withOneThread();
+
+const STEPS = 7;
+let folder: string;
+
+/** Eighteen pairs, two of each subject, as files, shards, pack and pack under pseudonyms. */
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'anatomy-stream-'));
+  const original = await openDataset({ path: await writePairs(folder, { pairs: 18 }) });
+  await writeShards(original, join(folder, 'shards'), { shardSize: 5 });
+  await writePack(original, join(folder, 'pack.safetensors'), { size: 36 });
+  await writePack(original, join(folder, 'hidden.safetensors'), { size: 40, pseudonyms: true });
+  await saveSplits(makeSplits(original, { folds: 3 }), join(folder, 'splits.json'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const config = (data: string, ...set: string[]) =>
+  tinyConfig(
+    `data.path=${join(folder, data)}`,
+    `data.cacheFolder=${join(folder, 'cache')}`,
+    'training.batchSize=4',
+    `training.steps=${STEPS}`,
+    'training.checkpointEvery=1',
+    'training.keepCheckpoints=10',
+    'monitor.every=3',
+    'monitor.pairs=4',
+    ...set,
+  );
+const streaming = (...set: string[]) => config('shards', 'data.shuffleBuffer=6', ...set);
+
+function outcome(out: string) {
+  const { encoder, metrics } = runPaths(out);
+  return {
+    encoder: createHash('sha256').update(readFileSync(encoder)).digest('hex'),
+    metrics: readJsonLines(metrics).map(({ pairsPerSecond: _, ...line }) => line),
+  };
+}
+
+test('a streamed run resumed at any step ends on the same bits, and caches nothing', async () => {
+  const { console } = listener();
+  const out = join(temporaryFolder(), 'run');
+  expect(await pretrain(streaming(), { out, console })).toEqual({ kind: 'finished', step: STEPS });
+  const alone = outcome(out);
+  expect(existsSync(join(folder, 'cache'))).toBe(false);
+  const { checkpoints, encoder } = runPaths(out);
+  // The fifth step is the last of the first epoch.
+  for (let step = STEPS - 1; step > 0; step -= 3) {
+    rmSync(encoder);
+    for (const name of readdirSync(checkpoints))
+      if (Number(/\d+/.exec(name)![0]) > step) rmSync(join(checkpoints, name));
+    await pretrain(streaming(), { out, console });
+    expect(outcome(out)).toEqual(alone);
+  }
+});
+
+/** Which samples of this data the run has met, and which of its folds kept them out. */
+async function trace(out: string, data: string) {
+  const dataset = await openDataset({ path: data });
+  const root = join(folder, 'judged');
+  const cache = await openImageCache(dataset, { size: 64, root });
+  const found = await traceImages(
+    openRun(out, () => {}),
+    dataset,
+    cache,
+    root,
+  );
+  return { ...found, met: found.inRun.filter(Boolean).length };
+}
+
+test('the folds of a streamed run are known wherever the same images lie and whatever they are called', async () => {
+  const { console } = listener();
+  const out = join(folder, 'folds');
+  const splits = join(folder, 'splits.json');
+  await pretrain(streaming(`data.splits=${splits}`, 'data.fold=all', 'training.steps=1'), { out, console });
+  const folds = Object.values(JSON.parse(readFileSync(splits, 'utf8')).folds);
+  for (const data of ['shards', 'manifest.csv', 'hidden.safetensors']) {
+    const { met, keptOut } = await trace(out, join(folder, data));
+    expect([data, met, keptOut]).toEqual([data, 18, folds]);
+  }
+});
+
+test('a run on a pack knows the images it saw in the files, and the other way round', async () => {
+  const { console } = listener();
+  for (const [trained, other] of [
+    ['hidden.safetensors', 'manifest.csv'],
+    ['manifest.csv', 'hidden.safetensors'],
+  ] as const) {
+    const out = join(folder, `run-${trained}`);
+    await pretrain(config(trained, 'training.steps=1'), { out, console });
+    expect(await trace(out, join(folder, other))).toMatchObject({ known: true, met: 18 });
+  }
+  const strangers = await writePairs(temporaryFolder(), { pairs: 6, salt: () => 1 });
+  const run = join(folder, 'run-hidden.safetensors');
+  expect(await trace(run, strangers)).toMatchObject({ known: true, met: 0 });
+});
+
+test('only shards are streamed; a dry run streams too', async () => {
+  const { console } = listener();
+  await expect(
+    pretrain(config('manifest.csv', 'data.shuffleBuffer=6'), { out: join(folder, 'no'), console }),
+  ).rejects.toThrow(/data\.shuffleBuffer is 6, but .* is no tar shards/);
+  expect((await dryRun(streaming(), console)).stepsPerEpoch).toBe(5);
+});
