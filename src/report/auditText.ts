@@ -77,8 +77,7 @@ export function factsOf(report: AuditReport): [string, string][] {
 
 function publishedSamples({ published }: AuditReport): string {
   if (published === undefined) return '';
-  const total = Object.values(published.counts).reduce((sum, count) => sum + count, 0);
-  if (total === 0) return '';
+  const total = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);
   const of = published.subjects === undefined ? '' : ` of ${counted(published.subjects)} subjects`;
   return ` (${published.name} as published: ${counted(total)}${of})`;
 }

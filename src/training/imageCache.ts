@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.js';
+import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { type ImageCache, openImageCache } from '../data/cache.js';
 import { chooseSize } from '../data/cacheBuild.js';
 import { streamHash } from '../data/dataHash.js';
@@ -71,17 +72,25 @@ export function streamOf(
   return { shards, buffer: data.shuffleBuffer };
 }
 
-/** The images to train on, from the cache or streamed, and the digest of what the data is. */
+/**
+ * The images to train on, from the cache or streamed, the digest of what the data is, and what a quick look through the cache
+ * found wrong, a line each.
+ */
 export async function openLoader(
   dataset: Dataset,
   config: Pick<Config, 'data'>,
   device: Device,
   console: MessageConsole,
-): Promise<{ loader: Loader; dataHash: string; cache?: ImageCache }> {
+): Promise<{ loader: Loader; dataHash: string; faults: string[] }> {
   if (config.data.shuffleBuffer === null) {
     const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
-    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, cache };
+    const faults = quickWarnings(await quickAudit(dataset, cache, config.data.cacheFolder ?? undefined));
+    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, faults };
   }
   const size = await chooseSize(dataset, cacheSizeOf(config));
-  return { loader: new StreamLoader(dataset, size, device), dataHash: await streamHash(dataset, size) };
+  return {
+    loader: new StreamLoader(dataset, size, device),
+    dataHash: await streamHash(dataset, size),
+    faults: [],
+  };
 }

@@ -2,7 +2,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
-import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, batchAt, heldAt, stepsPerEpoch } from '../data/loader.js';
 import { published } from '../data/pseudonym.js';
@@ -122,6 +121,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
       microBatch,
     });
     if (folds) writeFolds(out, folds, dataHash);
+    for (const line of run.faults) console.warn(line);
     const batch = Math.min(config.training.batchSize, plan.indices.length);
     const chunks = microBatch < batch ? ` (${microBatch} at a time)` : '';
     const work = totalSteps === 0 ? 'nothing is trained' : `${totalSteps} steps of ${batch}${chunks}`;
@@ -260,14 +260,10 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
   const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
-  const { loader, dataHash, cache } = await openLoader(dataset, config, device, console).catch((error) => {
+  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console).catch((error) => {
     method.dispose();
     throw error;
   });
-  if (cache !== undefined) {
-    const found = await quickAudit(dataset, cache, data.cacheFolder ?? undefined);
-    for (const line of quickWarnings(found)) console.warn(line);
-  }
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const { momentum, weightDecay, nesterov } = training;
@@ -312,6 +308,7 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
     dataset,
     ids,
     dataHash,
+    faults,
     plan,
     method,
     loader,

@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,6 +86,18 @@ it('finds a subject on two sides of the given folds', () => {
   expect(status).toBe(3);
   const codes = JSON.parse(stdout).findings.map(({ code }: { code: string }) => code);
   expect(codes).toContain('duplicates-across-folds');
+});
+
+it('names the images of two folders that have no mate', () => {
+  const [a, b] = ['A', 'B'].map((name) => join(folder, name)) as [string, string];
+  for (const side of [a, b]) mkdirSync(side);
+  for (const i of [0, 1, 2]) copyFileSync(join(folder, `${i}-a.png`), join(a, `${i}.png`));
+  for (const i of [0, 1]) copyFileSync(join(folder, `${i}-b.png`), join(b, `${i}.png`));
+  const { status, stdout } = check(a, '--data-b', b);
+  expect(stdout).toContain(
+    'error: Images without a mate (1)\n  2: the other modality has no image of this name',
+  );
+  expect(status).toBe(3);
 });
 
 it('refuses data named twice and a report that is no page', () => {

@@ -6,7 +6,7 @@ import { groupDuplicates } from './duplicates.js';
 import { countBySeverity, type Finding, type Severity } from './finding.js';
 import { imageFindings, sizeOf } from './imageFindings.js';
 import type { ImageTable } from './imageTable.js';
-import { findSwapped, pairFindings } from './pairFindings.js';
+import { findOddComposites, findSwapped, pairFindings } from './pairFindings.js';
 import { judgeSuitability, type Suitability } from './relations.js';
 import { median } from './robust.js';
 import { type Scan, type ScanOptions, scan } from './scan.js';
@@ -85,11 +85,12 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
     folds === undefined ? samples[position]!.fold : folds[samples[position]!.id];
   const suitability = judgeSuitability(scanned.related, seed);
   const swapped = findSwapped(scanned);
+  const composites = await findOddComposites(scanned);
   const same = scanned.pairs.flatMap((table) => [...table.same.keys()].filter((i) => table.same[i] !== 0));
   const findings = [
     ...faultFindings(faults),
-    ...imageFindings(scanned, new Set([...swapped.flat(), ...same])),
-    ...(await pairFindings(scanned, swapped)),
+    ...imageFindings(scanned, new Set([...swapped.flat(), ...same, ...composites.keys()])),
+    ...pairFindings(scanned, swapped, composites),
     ...duplicateFindings(dataset, groups, foldOf),
     ...setFindings(dataset, foldOf),
     ...suitabilityFindings(suitability),
@@ -115,6 +116,7 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
 /** Findings whose samples should all go, and those of whose samples one may stay. */
 const ALL_GO: ReadonlySet<string> = new Set([
   'unreadable',
+  'odd-composite',
   'blank',
   'shape-mismatch',
   'same-image',

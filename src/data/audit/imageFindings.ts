@@ -17,11 +17,11 @@ const ENOUGH = 20;
 /**
  * What is wrong with single images.
  *
- * @param explained positions of samples whose images look unlike the others for a reason that is told already
+ * @param explained positions of samples whose images are unreadable or unlike the others for a reason that is told elsewhere
  */
 export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Finding[] {
   return [
-    ...unreadable(scan),
+    ...unreadable(scan, explained),
     ...blank(scan),
     ...tiny(scan),
     ...unusualSize(scan, explained),
@@ -29,14 +29,15 @@ export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Findi
   ];
 }
 
-function unreadable({ dataset, unreadable }: Scan): Finding[] {
+function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number>): Finding[] {
+  const others = unreadable.filter(({ position }) => !explained.has(position));
   return finding({
     code: 'unreadable',
     severity: 'error',
     title: 'Images that cannot be read',
     explanation: 'Damaged, truncated or foreign files stop every run at this sample.',
     fix: 'Copy the files again from where they came from, or leave the samples out.',
-    items: unreadable.map(({ position, modality, problem }) => ({
+    items: others.map(({ position, modality, problem }) => ({
       ids: [dataset.samples[position]!.id],
       modality,
       // The decoder begins with the file's name.

@@ -1,5 +1,4 @@
 import { readImageSize } from '../formats/index.js';
-import type { Dataset } from '../sample.js';
 import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
 import { sameShape } from './pairTable.js';
@@ -19,10 +18,10 @@ export function findSwapped({ images }: Scan): Swapped {
 }
 
 /** What is wrong between the images of a pair. */
-export async function pairFindings(scan: Scan, swapped: Swapped): Promise<Finding[]> {
+export function pairFindings(scan: Scan, swapped: Swapped, composites: OddComposites): Finding[] {
   return [
     ...shapes(scan),
-    ...(await oddComposites(scan.dataset)),
+    ...oddComposites(scan, composites),
     ...sameImage(scan),
     ...swappedMates(scan, swapped),
     ...misaligned(scan),
@@ -51,26 +50,30 @@ function shapes({ dataset, images }: Scan): Finding[] {
   });
 }
 
-async function oddComposites({ samples }: Dataset): Promise<Finding[]> {
-  const items: Finding['items'][number][] = [];
-  for (const { id, images } of samples) {
-    const halves = Object.values(images).flatMap((source) =>
-      source.kind === 'file' && source.part?.kind === 'half' ? [source.path] : [],
-    );
-    for (const path of new Set(halves)) {
-      // An unreadable file is reported as such.
-      const size = await readImageSize({ kind: 'file', path }).catch(() => undefined);
-      if (size === undefined || size.width % 2 === 0) continue;
-      items.push({
-        ids: [id],
-        detail: `${size.width} pixels wide, so its halves are not of whole pixels`,
-        value: size.width,
-      });
-    }
+/** Widths in pixels, by position, of the composites that cannot be cut into equal halves. */
+export type OddComposites = ReadonlyMap<number, number>;
+
+/** Those among the unreadable images. */
+export async function findOddComposites({ dataset, unreadable }: Scan): Promise<OddComposites> {
+  const widths = new Map<number, number>();
+  for (const { position, modality } of unreadable) {
+    const source = dataset.samples[position]!.images[modality];
+    if (source?.kind !== 'file' || source.part?.kind !== 'half') continue;
+    const size = await readImageSize({ kind: 'file', path: source.path }).catch(() => undefined);
+    if (size !== undefined && size.width % 2 !== 0) widths.set(position, size.width);
   }
+  return widths;
+}
+
+function oddComposites({ dataset }: Scan, widths: OddComposites): Finding[] {
+  const items = [...widths].map(([position, width]) => ({
+    ids: [dataset.samples[position]!.id],
+    detail: `${width} pixels wide`,
+    value: width,
+  }));
   return finding({
     code: 'odd-composite',
-    severity: 'warning',
+    severity: 'error',
     title: 'Side-by-side composites of odd width',
     explanation:
       'Such an image cannot be cut into two equal halves: it has lost or gained a column, and one half may be shifted against the other.',

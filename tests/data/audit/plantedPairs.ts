@@ -76,7 +76,7 @@ export const PLANTED = {
   swapped: ['swapped'],
   misaligned: ['shifted'],
   'unusual-size': ['cut', 'small'],
-  'unusual-intensity': ['dark'],
+  'unusual-intensity': ['windowed'],
   tiny: ['small'],
   'exact-duplicates': ['copied', 'copy'],
   'exact-duplicates-across-classes': ['disputed', 'disputing'],
@@ -113,8 +113,8 @@ export async function writePlanted(folder: string): Promise<string> {
   [swapped.a, swapped.b] = [swapped.b, swapped.a];
   const shifted = plant('shifted');
   shifted.b = moved(shifted.b, 8, -5);
-  const dark = plant('dark');
-  dark.a = redrawn(dark.a, (x, y, c, at) => 0.02 * at(x, y, c) + ((x * y) % 11));
+  const windowed = plant('windowed');
+  windowed.a = redrawn(windowed.a, (x, y, c, at) => (at(x, y, c) > 80 ? 255 : 0));
   const small = plant('small');
   small.a = redrawn(small.a, (x, y, c, at) => at(5 * x, 5 * y, c), { width: 25, height: 25 });
   small.b = redrawn(small.b, (x, y, c, at) => at(5 * x, 5 * y, c), { width: 25, height: 25 });
