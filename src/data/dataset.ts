@@ -244,7 +244,8 @@ export async function openPhantom(name: string): Promise<Phantom> {
   const make = await PHANTOM_FAMILIES[parsed.family]!(options);
   options.refuseUnknown();
   const phantom = make();
-  return { ...phantom, dataset: { ...phantom.dataset, simulated: phantom.dataset.modalities } };
+  const { dataset, version } = phantom;
+  return { ...phantom, dataset: { ...dataset, simulated: dataset.modalities, generatorVersion: version } };
 }
 
 function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {

@@ -30,19 +30,20 @@ export type DatasetCard = z.infer<typeof cardSchema>;
 export async function readDatasetCard(
   folder: string,
   modalities: readonly string[],
-): Promise<Partial<Pick<Dataset, 'name' | 'simulated' | 'colourCoded' | 'positive'>>> {
+): Promise<Partial<Pick<Dataset, 'name' | 'simulated' | 'generatorVersion' | 'colourCoded' | 'positive'>>> {
   const file = path.join(folder, CARD_FILE);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new DataError(`${file}: cannot be read: ${error.message}. Check its permissions.`);
   });
   if (text === undefined) return {};
-  const { name, positive, simulated, colourCoded } = parse(text, file);
+  const { name, positive, simulated, colourCoded, version } = parse(text, file);
   const present = (names: readonly string[] | undefined) => names?.filter((one) => modalities.includes(one));
   return {
     name,
     ...(positive === undefined ? {} : { positive }),
     ...(simulated === undefined ? {} : { simulated: present(simulated) }),
+    ...(version === undefined ? {} : { generatorVersion: version }),
     ...(colourCoded === undefined ? {} : { colourCoded: present(colourCoded) }),
   };
 }

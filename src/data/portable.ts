@@ -33,6 +33,7 @@ export const portableDataset = z.object({
   positive: z.string().optional(),
   colourCoded: z.array(z.string()).optional(),
   simulated: z.array(z.string()).optional(),
+  generatorVersion: z.number().optional(),
   preprocess: z.record(z.string(), z.unknown()).optional(),
   published: z
     .object({
@@ -59,10 +60,11 @@ export async function makePortable(
   }
   const hash = identityHash(dataset, digests);
   const named = pseudonyms ? pseudonymous(dataset.samples, hash) : dataset.samples;
-  const { name, modalities, positive, colourCoded, simulated, preprocess, published: publication } = dataset;
+  const { name, modalities, positive, colourCoded, simulated, generatorVersion, preprocess } = dataset;
   return {
     common: portableDataset.parse({
-      ...{ name, modalities, positive, colourCoded, simulated, preprocess, published: publication },
+      ...{ name, modalities, positive, colourCoded, simulated, generatorVersion, preprocess },
+      published: dataset.published,
       sourceHash: published(hash),
     }),
     samples: named.map(({ id, subject, label, fold, extra }, i) => ({
@@ -75,12 +77,11 @@ export async function makePortable(
 }
 
 /** The opened data set that a pack's or shards' own words describe. */
-export function fromPortable(
-  { name, modalities, positive, colourCoded, simulated, published: publication }: PortableDataset,
-  samples: readonly Sample[],
-): Dataset {
-  return { name, modalities, samples, positive, colourCoded, simulated, published: publication };
+export function fromPortable(common: PortableDataset, samples: readonly Sample[]): Dataset {
+  return { ...described.parse(common), samples };
 }
+
+const described = portableDataset.omit({ preprocess: true, sourceHash: true });
 
 /** Runs `work` in a new folder beside `target`, which is gone afterwards whatever happens. */
 export async function besideTarget<T>(target: string, work: (folder: string) => Promise<T>): Promise<T> {

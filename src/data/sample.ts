@@ -91,6 +91,8 @@ export interface Dataset {
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   /** Modalities that no scanner made: computed from another one or drawn. Said wherever they are shown or judged. */
   readonly simulated?: readonly string[];
+  /** Version of what drew or simulated the images. */
+  readonly generatorVersion?: number;
   /** What the publication of a known data set says of it, to stand beside what is found. */
   readonly published?: Publication;
 }

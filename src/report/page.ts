@@ -158,7 +158,7 @@ function settings({ runs }: RunFolder): Markup {
   const rows: [string, string][] = [
     ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
     ...(provenance.simulated?.length
-      ? [['Simulated images', provenance.simulated.join(', ')] as [string, string]]
+      ? [['Simulated images', simulatedImages(provenance)] as [string, string]]
       : []),
     ['Method and recipe', `${method.name}, ${config.recipe}`],
     ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
@@ -176,6 +176,11 @@ function settings({ runs }: RunFolder): Markup {
     ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
 `,
   )}</dl>`;
+}
+
+function simulatedImages({ simulated = [], generatorVersion }: RunRecord['provenance']): string {
+  const version = generatorVersion === undefined ? '' : `, version ${generatorVersion}`;
+  return `${simulated.join(', ')}${version}`;
 }
 
 function hardware({ cpu, cores, threads, memoryBytes, device }: RunRecord['provenance']): string {

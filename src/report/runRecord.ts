@@ -22,6 +22,7 @@ const provenanceSchema = z.object({
   precision: z.string(),
   data: z.string(),
   simulated: z.array(z.string()).optional(),
+  generatorVersion: z.number().optional(),
   pairs: z.number(),
   dataHash: z.string(),
 });

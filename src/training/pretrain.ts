@@ -113,6 +113,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
     writeProvenance(out, {
       data: dataset.name,
       simulated: dataset.simulated,
+      generatorVersion: dataset.generatorVersion,
       dataHash,
       pairs: plan.indices.length,
       config,

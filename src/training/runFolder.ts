@@ -174,6 +174,8 @@ export interface Provenance {
   readonly data: string;
   /** Modalities that no scanner made. */
   readonly simulated?: readonly string[];
+  /** Version of what drew or simulated them. */
+  readonly generatorVersion?: number;
   readonly dataHash: string;
   readonly pairs: number;
   readonly config: Config;
@@ -189,7 +191,7 @@ export interface Provenance {
  */
 export function writeProvenance(
   root: string,
-  { data, simulated, dataHash, pairs, config, device, precision, microBatch }: Provenance,
+  { data, simulated, generatorVersion, dataHash, pairs, config, device, precision, microBatch }: Provenance,
 ): void {
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -208,6 +210,7 @@ export function writeProvenance(
     recipe: config.recipe,
     data,
     simulated,
+    generatorVersion,
     pairs,
     dataHash: published(dataHash),
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type DatasetSpec, openDataset } from '../../src/data/dataset.js';
+import { phantomVersion } from '../../src/data/phantoms/breast.js';
 import { DataError, UsageError } from '../../src/errors.js';
 
 let folder: string;
@@ -46,6 +47,7 @@ describe('openDataset', () => {
     expect(dataset.name).toBe('phantom:breast');
     expect(dataset.samples).toHaveLength(12);
     expect(dataset.positive).toBe('malignant');
+    expect(dataset).toMatchObject({ simulated: ['a', 'b'], generatorVersion: phantomVersion });
     const one = await openDataset({ path: 'phantom:breast,pairs=1' });
     expect(one.samples).toHaveLength(1);
   });

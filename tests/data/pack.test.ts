@@ -47,6 +47,14 @@ const words = ({ samples }: Dataset) =>
   samples.map(({ id, subject, label, fold, extra }) => ({ id, subject, label, fold, extra }));
 
 describe('a pack', () => {
+  test('says what is simulated, and by which version', async () => {
+    const phantom = await openDataset({ path: 'phantom:breast,pairs=2' });
+    const drawn = join(folder, 'drawn.safetensors');
+    await writePack(phantom, drawn, { size: 32 });
+    const { modalities, positive, colourCoded, simulated, generatorVersion } = phantom;
+    expect(openPack(drawn)).toMatchObject({ modalities, positive, colourCoded, simulated, generatorVersion });
+  });
+
   test('holds the samples’ words and, without a copy, the pixels that the cache would hold', async () => {
     const root = temporaryFolder();
     const packed = await openDataset({ path: file });
