@@ -48,7 +48,7 @@ const words = ({ samples }: Dataset) =>
 
 describe('a pack', () => {
   test('says what is simulated, and by which version', async () => {
-    const phantom = await openDataset({ path: 'phantom:breast,pairs=2' });
+    const phantom = await openDataset({ path: 'phantom:breast,pairs=8' });
     const drawn = join(folder, 'drawn.safetensors');
     await writePack(phantom, drawn, { size: 32 });
     const { modalities, positive, colourCoded, simulated, generatorVersion } = phantom;
