@@ -220,7 +220,9 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const stem = path.parse(file).name;
   // "manifest" tells nothing; the folder it stands in does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  const { samples, modalities } = await readManifest(file, { ...options, columns: spec.columns });
+  const manifest = await readManifest(file, { ...options, columns: spec.columns });
+  const { modalities, namesSubjects } = manifest;
+  const samples = namesSubjects ? manifest.samples : await withDicomSubjects(manifest.samples, options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }

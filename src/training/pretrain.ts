@@ -260,10 +260,12 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
   const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
-  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console).catch((error) => {
-    method.dispose();
-    throw error;
-  });
+  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console, foldAt).catch(
+    (error) => {
+      method.dispose();
+      throw error;
+    },
+  );
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const { momentum, weightDecay, nesterov } = training;
