@@ -159,14 +159,21 @@ function expandNames(tree: Tree): Tree {
   return { ...tree, augment: structuredClone(augmentationRecipes[tree.augment]) };
 }
 
-// A union's alternatives share no keys, so its value is replaced, never merged.
-const REPLACED_WHOLE = new Set(['schedule', 'columns']);
+// Roles of one manifest mean nothing in another.
+const REPLACED_WHOLE = new Set(['columns']);
 
 function merge(into: Tree, from: Tree): void {
   for (const [key, value] of Object.entries(from)) {
-    if (isTree(value) && isTree(into[key]) && !REPLACED_WHOLE.has(key)) merge(into[key], value);
+    const old = into[key];
+    const merged = isTree(value) && isTree(old) && !REPLACED_WHOLE.has(key) && !isOtherKind(old, value.kind);
+    if (merged) merge(old, value);
     else into[key] = structuredClone(value);
   }
+}
+
+/** Whether a group of settings is of another kind than asked: the kinds of a schedule, crop or intensity share no settings. */
+function isOtherKind({ kind }: Tree, asked: unknown): boolean {
+  return kind !== undefined && asked !== undefined && kind !== asked;
 }
 
 function assign(config: Tree, path: string, value: unknown): void {
@@ -182,9 +189,7 @@ function assign(config: Tree, path: string, value: unknown): void {
     }
     tree = tree[key] as Tree;
   }
-  // Another schedule shares no settings with the one before.
-  if (path === 'training.schedule.kind' && tree.kind !== value)
-    for (const key of Object.keys(tree)) delete tree[key];
+  if (last === 'kind' && isOtherKind(tree, value)) for (const key of Object.keys(tree)) delete tree[key];
   merge(tree, keys.length === 0 ? expandNames({ [last]: value }) : { [last]: value });
 }
 
@@ -219,7 +224,9 @@ function describe(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): s
     return `unknown key ${full.join(', ')}${keySuggestion(full[0]!, schema)}`;
   }
   const found = issue.path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key as string], value);
-  const expected = issue.message.replace(/^Invalid input: /, '').replace(/^Invalid option: /, '');
+  const expected = issue.message
+    .replace(/^Invalid (input|option): /, '')
+    .replace(/^Invalid discriminator value. E/, 'e');
   return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}`;
 }
 

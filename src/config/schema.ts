@@ -42,7 +42,10 @@ const preprocessing = z.strictObject({
 
 const volumes = z.strictObject({
   axis: z
-    .union([z.literal([0, 1, 2]), z.enum(['axial', 'coronal', 'sagittal'])])
+    .union(
+      [z.literal([0, 1, 2]), z.enum(['axial', 'coronal', 'sagittal'])],
+      expected('0, 1, 2, axial, coronal or sagittal'),
+    )
     .describe('The slices’ normal: a stored axis, or a plane found by the file’s orientation.'),
   from: z.int().min(0).nullable().describe('First slice; null: 0.'),
   to: z.int().min(0).nullable().describe('Last slice; null: the last one.'),

@@ -7,4 +7,4 @@ export const KNOWN_DATASETS = ['US-SWE', 'Fundus-FFA', 'BUSI', 'iChallenge-PM', 
 export const WHAT_DATA_IS =
   'a manifest (.csv), a folder with manifest.csv, two folders of images or two volumes (--data A --data-b B), ' +
   `a known data set’s folder (${KNOWN_DATASETS.join(', ')}), a pack (.safetensors), ` +
-  'tar shards (name-{000000..000009}.tar or their folder), or phantom:breast[,pairs=400,seed=0]';
+  'tar shards (name-{000000..000009}.tar or their folder), or a phantom (phantom:breast or phantom:fundus, as in phantom:fundus,pairs=400,seed=0)';

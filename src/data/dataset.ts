@@ -84,7 +84,7 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const { dataset, classes } = await open(spec, { ...options, dropList });
   const { onWarning } = options;
   const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
-  const preprocess = checkedPreprocessing(dataset, spec.preprocess);
+  const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
   return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
 }
 
@@ -192,13 +192,23 @@ function withPositive(
 function checkedPreprocessing(
   { modalities, preprocess }: Dataset,
   asked: DatasetSpec['preprocess'] = {},
+  onWarning: OpenDatasetOptions['onWarning'],
 ): Dataset['preprocess'] {
   for (const [modality, { crop }] of Object.entries(asked)) {
     const setting = `data.preprocess.${modality}`;
     refuseUnknown(modalities, modality, setting);
     if (crop?.kind === 'colour-box') refuseUnknown(modalities, crop.of, `${setting}.crop.of`);
   }
-  return Object.keys(asked).length === 0 ? preprocess : { ...preprocess, ...asked };
+  if (Object.keys(asked).length === 0) return preprocess;
+  const all = { ...preprocess, ...asked };
+  const crops = new Set(modalities.map((modality) => JSON.stringify(all[modality]?.crop ?? null)));
+  if (crops.size > 1) {
+    onWarning?.(
+      `data.preprocess crops ${modalities.join(' and ')} differently. Their pixels only correspond if the same region is left ` +
+        'of both: anatomy data check tells.',
+    );
+  }
+  return all;
 }
 
 function refuseUnknown(modalities: readonly string[], modality: string, setting: string): void {
@@ -220,7 +230,9 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const stem = path.parse(file).name;
   // "manifest" tells nothing; the folder it stands in does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  const { samples, modalities } = await readManifest(file, { ...options, columns: spec.columns });
+  const manifest = await readManifest(file, { ...options, columns: spec.columns });
+  const { modalities, namesSubjects } = manifest;
+  const samples = namesSubjects ? manifest.samples : await withDicomSubjects(manifest.samples, options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }

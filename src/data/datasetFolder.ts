@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
 import { csv } from '../csv.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
 import { CARD_FILE, type DatasetCard } from './datasetCard.js';
+import { encodePng } from './encodePng.js';
+import { besideTarget } from './portable.js';
 import type { Raster, Sample } from './sample.js';
 
 /** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs a modality, and `masks/`. */
@@ -59,14 +60,12 @@ export async function writeDatasetFolder(
 ): Promise<void> {
   await checkOutFolder(out, overwrite);
   try {
-    await mkdir(path.dirname(path.resolve(out)), { recursive: true });
-    const temporary = await mkdtemp(`${path.resolve(out)}.tmp-`);
-    try {
-      await fill(temporary, dataset, onProgress, signal);
-      await replace(out, temporary);
-    } finally {
-      await rm(temporary, { recursive: true, force: true });
-    }
+    await besideTarget(out, async (folder) => {
+      const complete = path.join(folder, 'complete');
+      await mkdir(complete);
+      await fill(complete, dataset, onProgress, signal);
+      await replace(out, complete);
+    });
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw new AnatomyError(`cannot write ${out}: ${error.message}`, { cause: error });
@@ -122,13 +121,9 @@ async function writeSample(
 /** Columns that mean something to a manifest's reader. */
 const taken = new Set(['label', 'fold']);
 
-async function writePng(file: string, { width, height, channels, data }: Raster): Promise<void> {
+async function writePng(file: string, image: Raster): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const png = await sharp(data, { raw: { width, height, channels } })
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .png()
-    .toBuffer();
-  await writeFile(file, png);
+  await writeFile(file, await encodePng(image));
 }
 
 async function replace(out: string, complete: string): Promise<void> {

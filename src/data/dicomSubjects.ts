@@ -11,7 +11,8 @@ export interface DicomSubjectOptions extends FaultOptions {
 }
 
 /**
- * Samples of DICOM files with the patient of their headers as subject, else the study; others as they are.
+ * Samples of DICOM files with the patient of their headers as subject, else the study; others as they are. A file that names
+ * only its study is of the patient that another file of this study names.
  *
  * @throws DataError listing headers that cannot be read and samples whose images are of different patients
  */
@@ -20,13 +21,33 @@ export async function withDicomSubjects(
   options: DicomSubjectOptions = {},
 ): Promise<readonly Sample[]> {
   const faulty: FaultySample[] = [];
+  const read: { sample: Sample; headers: readonly Header[] }[] = [];
+  const patientOf = new Map<string, string>();
+  const all = mapOrdered(samples, 16, async (sample) => ({ sample, ...(await headersOf(sample)) }));
+  for await (const { sample, headers, problem } of all) {
+    if (problem !== undefined) faulty.push({ kind: 'bad-row', id: sample.id, problems: [problem] });
+    else read.push({ sample, headers });
+    for (const { patient, study } of headers) if (patient && study) patientOf.set(study, patient);
+  }
   const named: Sample[] = [];
   let nobody = 0;
-  const all = mapOrdered(samples, 16, async (sample) => ({ sample, ...(await subjectsOf(sample)) }));
-  for await (const { sample, isDicom, subjects, problem } of all) {
-    if (problem !== undefined) faulty.push({ kind: 'bad-row', id: sample.id, problems: [problem] });
-    else named.push({ ...sample, subject: subjects[0] ?? sample.subject });
-    if (isDicom && subjects.length === 0 && problem === undefined) nobody += 1;
+  for (const { sample, headers } of read) {
+    const patients = distinct(headers.map(({ patient, study }) => patient || patientOf.get(study ?? '')));
+    const studies = distinct(headers.map(({ study }) => study));
+    const subjects = patients.length > 0 ? patients : studies;
+    if (subjects.length > 1) {
+      // Patients are not named: messages end up in logs.
+      const files = headers.map(({ path }) => path).join(' and ');
+      const what = patients.length > 1 ? 'patients' : 'studies, and name no patient';
+      faulty.push({
+        kind: 'bad-row',
+        id: sample.id,
+        problems: [`"${sample.id}": ${files} are of different ${what}`],
+      });
+      continue;
+    }
+    if (headers.length > 0 && subjects.length === 0) nobody += 1;
+    named.push({ ...sample, subject: subjects[0] ?? sample.subject });
   }
   tellFaults(faulty, options, (problems) =>
     problemsError(
@@ -44,26 +65,29 @@ export async function withDicomSubjects(
   return named;
 }
 
-/** Each patient, or study, that the headers of a sample name; `problem`: why they do not tell whose it is. */
-async function subjectsOf({
-  id,
-  images,
-}: Sample): Promise<{ isDicom: boolean; subjects: readonly string[]; problem?: string }> {
-  const files: string[] = [];
-  const subjects = new Set<string>();
+/** Whose image a DICOM file holds, as far as it says. */
+interface Header {
+  readonly path: string;
+  readonly patient?: string;
+  readonly study?: string;
+}
+
+/** What the DICOM files of a sample say; `problem`: why one of them cannot be read. */
+async function headersOf({ images }: Sample): Promise<{ headers: readonly Header[]; problem?: string }> {
+  const headers: Header[] = [];
   try {
     for (const image of Object.values(images)) {
       if (image.kind !== 'file' || (await fileKind(image.path)) !== 'dicom') continue;
-      files.push(image.path);
-      const { patientId, studyId } = await readDicomHeader(image.path);
-      const subject = patientId || studyId;
-      if (subject) subjects.add(subject);
+      const { patientId: patient, studyId: study } = await readDicomHeader(image.path);
+      headers.push({ path: image.path, patient, study });
     }
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    return { isDicom: true, subjects: [], problem: error.message };
+    return { headers: [], problem: error.message };
   }
-  // Patients are not named: messages end up in logs.
-  const problem = `"${id}": ${files.join(' and ')} are of different patients`;
-  return { isDicom: files.length > 0, subjects: [...subjects], ...(subjects.size > 1 ? { problem } : {}) };
+  return { headers };
+}
+
+function distinct(names: readonly (string | undefined)[]): string[] {
+  return [...new Set(names)].filter((name) => name !== undefined && name !== '') as string[];
 }

@@ -22,6 +22,8 @@ export interface ManifestOptions extends FaultOptions {
 export interface Manifest {
   readonly modalities: readonly string[];
   readonly samples: readonly Sample[];
+  /** Whether a column names the subjects; else each sample is one of its own. */
+  readonly namesSubjects: boolean;
 }
 
 const ROLES = ['id', 'subject', 'label', 'fold'] as const;
@@ -47,15 +49,16 @@ export async function readManifest(file: string, options: ManifestOptions = {}):
   if (records.length === 0) {
     throw new DataError(`${file}: has a header but no samples. Add one line a sample below it.`);
   }
-  if (table.roles.subject === undefined) {
+  const namesSubjects = table.roles.subject !== undefined;
+  if (!namesSubjects) {
     onWarning?.(
-      `${file}: no column "subject", so every sample counts as a patient of its own. ` +
+      `${file}: no column "subject", so every sample counts as a patient of its own unless it is a DICOM file that names one. ` +
         'If patients have several samples, add the column or name it with --column subject=….',
     );
   }
   const rows = readSamples(records, table, file, options);
   const samples = await samplesWithFiles(rows, file, options);
-  return { modalities: [...table.modalities.keys()], samples };
+  return { modalities: [...table.modalities.keys()], samples, namesSubjects };
 }
 
 interface Table {

@@ -4,7 +4,7 @@ import { DataError } from '../errors.js';
 import { describeImage } from './cacheKey.js';
 import { type DatasetSpec, openDataset } from './dataset.js';
 import type { DatasetToWrite } from './datasetFolder.js';
-import { imageExtension } from './formats/index.js';
+import { imagesByStem } from './folders.js';
 import { readSampleImage } from './images.js';
 import { resize } from './resize.js';
 import type { Dataset, Raster, Sample } from './sample.js';
@@ -72,21 +72,9 @@ export async function openPhotographs(
 
 /** Every image directly in a folder is a sample and a subject of its own. */
 async function photographsIn(folder: string): Promise<Sample[]> {
-  const names = (await readdir(folder)).filter(
-    (name) => !name.startsWith('.') && imageExtension(name) !== undefined,
-  );
-  const samples = new Map<string, Sample>();
-  for (const name of names.sort()) {
-    const id = path.parse(name).name;
-    if (samples.has(id))
-      throw new DataError(
-        `${folder}: two files are called ${id}. Keep one file a name, or write a manifest.`,
-      );
-    samples.set(id, {
-      id,
-      subject: id,
-      images: { a: { kind: 'file', path: path.resolve(folder, name) } },
-    });
-  }
-  return [...samples.values()];
+  return [...imagesByStem(folder, await readdir(folder))].map(([stem, file]) => ({
+    id: stem,
+    subject: stem,
+    images: { a: { kind: 'file', path: path.resolve(folder, file) } },
+  }));
 }

@@ -2,6 +2,7 @@
  * The judgement of a run: what a simple probe reads from its frozen features, beside the same from the untrained encoder and
  * from thumbnails.
  */
+import { quickAudit, repeatsAcrossFolds } from '../data/audit/quickAudit.js';
 import { published } from '../data/pseudonym.js';
 import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
@@ -119,6 +120,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
   }));
   const withoutPatients = noPatients(shared);
+  // What no round tests is trained on in all of them.
+  const foldAt = new Map(task.positions.map((position, i) => [position, foldOf.get(i) ?? -1]));
+  const repeated = repeatsAcrossFolds(await quickAudit(dataset, cache, cacheFolder), (at) => foldAt.get(at));
   return {
     version: 1,
     tool: `anatomy-ssl ${packageVersion()}`,
@@ -155,7 +159,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     differences: new Set(shared.subjects).size < 2 ? [] : differences(names, judgedOf, bootstrap),
     patients:
       withoutPatients === undefined ? patientResults(names, judgedOf, judgedFolds, bootstrap) : undefined,
-    notes: notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients }),
+    notes: notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients, repeated }),
     predictions: {
       dataHash: cache.dataHash,
       ids: tested.map((i) => task.ids[i]!),

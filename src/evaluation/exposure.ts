@@ -116,9 +116,10 @@ async function openOwnData(config: RunEncoder['config']): Promise<Dataset | unde
   }
 }
 
+/** Any part of a file stands for all of it: other slices of a volume show the same patient. */
 function sourceOf(image: ImageSource): string {
   if (image.kind === 'generated') return `generated ${image.key}`;
-  return JSON.stringify({ ...image, path: realpathSync(image.path) });
+  return JSON.stringify({ ...image, path: realpathSync(image.path), part: undefined });
 }
 
 /** Counts the test samples that the encoder judged on them had met. */

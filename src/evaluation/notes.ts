@@ -14,10 +14,21 @@ export interface Noteworthy {
   readonly rows: readonly EvaluationRow[];
   readonly exposure: Exposure;
   readonly withoutPatients: string | undefined;
+  /** Samples that repeat an image of another fold, to the pixel. */
+  readonly repeated: number;
 }
 
 /** What a reader must know to read the numbers rightly, a sentence each. */
-export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients }: Noteworthy): string[] {
+export function notesOf({
+  run,
+  dataset,
+  task,
+  plan,
+  rows,
+  exposure,
+  withoutPatients,
+  repeated,
+}: Noteworthy): string[] {
   const notes: string[] = [];
   for (const { fold, checkpoint } of run.encoders) {
     if (checkpoint === undefined) continue;
@@ -41,6 +52,12 @@ export function notesOf({ run, dataset, task, plan, rows, exposure, withoutPatie
     if (modalities.includes(own)) continue;
     notes.push(
       `The run’s encoder of ${own} has no images here: ${modalities.join(' and ')} went through that of its first modality.`,
+    );
+  }
+  if (repeated > 0) {
+    notes.push(
+      `${repeated} ${repeated === 1 ? 'sample repeats' : 'samples repeat'} an image of another fold, to the pixel: the probes ` +
+        'have seen test images. anatomy data split keeps duplicates together.',
     );
   }
   if (plan.rounds.length < plan.k) {

@@ -1,4 +1,4 @@
-/** What `anatomy data check` says, for a terminal and for the page alike. */
+/** What `anatomy data check` says; the facts and names also stand on the page. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../data/audit/finding.js';
 import { counted, fixed } from './numbers.js';
@@ -28,6 +28,7 @@ export function verdict({ counts }: Pick<AuditReport, 'counts'>): string {
   return parts.length === 0 ? 'nothing found' : parts.join(', ');
 }
 
+/** For the owner's terminal: it names places of files, which the page never does. */
 export function auditText(report: AuditReport): string {
   const facts = factsOf(report);
   const width = Math.max(...facts.map(([name]) => name.length));
@@ -43,7 +44,7 @@ export function auditText(report: AuditReport): string {
 function findingLines({ severity, title, explanation, fix, items, count }: Finding): string[] {
   const shown = items
     .slice(0, SHOWN)
-    .map((item) => `  ${[placeOf(item), item.detail].filter(Boolean).join(': ')}`);
+    .map((item) => `  ${[placeOf(item), item.place ?? item.detail].filter(Boolean).join(': ')}`);
   const more = count > SHOWN ? [`  … and ${counted(count - SHOWN)} more`] : [];
   const number = items.some(({ ids }) => ids.length > 0) ? ` (${counted(count)})` : '';
   const advice = severity === 'info' ? [] : [`  ${explanation}`, `  → ${fix}`];

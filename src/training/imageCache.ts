@@ -75,16 +75,19 @@ export function streamOf(
 /**
  * The images to train on, from the cache or streamed, the digest of what the data is, and what a quick look through the cache
  * found wrong, a line each.
+ * @param foldAt fold of the sample at a position; undefined: of none
  */
 export async function openLoader(
   dataset: Dataset,
   config: Pick<Config, 'data'>,
   device: Device,
   console: MessageConsole,
+  foldAt: (position: number) => number | undefined,
 ): Promise<{ loader: Loader; dataHash: string; faults: string[] }> {
   if (config.data.shuffleBuffer === null) {
     const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
-    const faults = quickWarnings(await quickAudit(dataset, cache, config.data.cacheFolder ?? undefined));
+    const audit = await quickAudit(dataset, cache, config.data.cacheFolder ?? undefined);
+    const faults = quickWarnings(audit, foldAt);
     return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, faults };
   }
   const size = await chooseSize(dataset, cacheSizeOf(config));

@@ -2,7 +2,6 @@
 
 import { rmSync } from 'node:fs';
 import { type BatchPlan, batchAt, heldAt, type Loader, stepsPerEpoch } from '../data/loader.js';
-import { DataError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';
@@ -175,16 +174,11 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
 
 /** @returns steps done before */
 function resume(options: LoopOptions, scaler: LossScaler | undefined): number {
-  const { method, optimizer, paths, console, dataHash, fingerprint, allowInexact } = options;
+  const { method, optimizer, paths, console, fingerprint, allowInexact } = options;
   const checkpoint: Checkpoint | undefined = latestCheckpoint(paths.checkpoints, (text) =>
     console.warn(text),
   );
   if (checkpoint === undefined) return 0;
-  if (checkpoint.dataHash !== dataHash) {
-    throw new DataError(
-      `${paths.root}: the data has changed since step ${checkpoint.step} of this run; give the data it began with, choose another --out, or --overwrite it`,
-    );
-  }
   if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint);
   const { model, velocities } = readCheckpoint(checkpoint);
   loadModule({ buffers: Object.fromEntries(method.state()) }, model);

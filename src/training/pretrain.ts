@@ -94,6 +94,7 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
   try {
     // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
     openRunFolder(out, config, options);
+    refuseOtherData(out, run.dataHash);
     console.teeTo(paths.log, { redact: redactor(config, out) });
     const {
       plan,
@@ -178,6 +179,15 @@ async function pretrainOne(config: Config, options: PretrainOptions): Promise<Lo
   }
 }
 
+/** Before anything of the run is written: what its folder says must stay true of what it was trained on. */
+function refuseOtherData(root: string, dataHash: string): void {
+  const checkpoint = latestCheckpoint(runPaths(root).checkpoints, () => {});
+  if (checkpoint === undefined || checkpoint.dataHash === published(dataHash)) return;
+  throw new DataError(
+    `${root}: the data has changed since step ${checkpoint.step} of this run; give the data it began with, choose another --out, or --overwrite it`,
+  );
+}
+
 /** The first modality's encoder last: it is what tells that a run is finished. */
 function exportEncoders(root: string, method: Method, modalities: readonly string[]): void {
   const [first, ...others] = modalities.map((modality) => [modality, method.encoderFor(modality)] as const);
@@ -189,11 +199,12 @@ function exportEncoders(root: string, method: Method, modalities: readonly strin
 
 /** Messages name files by paths; the log may be shared, so it tells the last part of each only. */
 function redactor({ data, model }: Config, out: string): (text: string) => string {
-  const named = [data.path, data.pathB, data.splits, model.initFrom, out].filter((path) =>
-    path?.includes('/'),
+  const { path, pathB, drop, splits, cacheFolder } = data;
+  const named = [path, pathB, drop, splits, cacheFolder, model.initFrom, out].filter((file) =>
+    file?.includes('/'),
   );
   return (text) =>
-    withoutFolders(named.reduce<string>((shown, path) => shown.replaceAll(path!, basename(path!)), text));
+    withoutFolders(named.reduce<string>((shown, file) => shown.replaceAll(file!, basename(file!)), text));
 }
 
 /** Strips the folders off paths that look like such. */
@@ -261,10 +272,12 @@ async function prepare(config: Config, console: MessageConsole, automatic?: numb
   const method = buildMethod(config, { ...dataset, samples }, device, (message) => console.warn(message));
   const fault = batchFault(plan, method.comparesBatch);
   if (fault !== undefined) console.warn(fault);
-  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console).catch((error) => {
-    method.dispose();
-    throw error;
-  });
+  const { loader, dataHash, faults } = await openLoader(dataset, config, device, console, foldAt).catch(
+    (error) => {
+      method.dispose();
+      throw error;
+    },
+  );
   const untrained = method.parameters().size === 0;
   const totalSteps = untrained ? 0 : (training.steps ?? training.epochs * stepsPerEpoch(plan));
   const { momentum, weightDecay, nesterov } = training;

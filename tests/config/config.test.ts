@@ -148,6 +148,35 @@ describe('precedence', () => {
     });
   });
 
+  test('an intensity or a crop of another kind replaces the one before, of the same kind it is changed', () => {
+    const path = file(
+      'data:\n  preprocess: {a: {intensity: {kind: window, low: 0, high: 9}, crop: {kind: ultrasound-region}}}\n',
+    );
+    const preprocess = (sources: Parameters<typeof resolveConfig>[0]) =>
+      resolveConfig({ file: path, ...sources }).data.preprocess.a;
+    const crop = { kind: 'ultrasound-region' };
+    const percentile = { kind: 'percentile', low: 1, high: 99 };
+    expect(
+      preprocess({ layers: [{ data: { preprocess: { a: { intensity: { kind: 'minmax' } } } } }] }),
+    ).toEqual({ intensity: { kind: 'minmax' }, crop });
+    expect(preprocess({ set: ['data.preprocess.a.intensity={kind: percentile, low: 1, high: 99}'] })).toEqual(
+      {
+        intensity: percentile,
+        crop,
+      },
+    );
+    expect(preprocess({ set: ['data.preprocess.a.intensity.kind=minmax'] })).toEqual({
+      intensity: { kind: 'minmax' },
+      crop,
+    });
+    expect(preprocess({ set: ['data.preprocess.a.intensity.high=5'] })).toMatchObject({
+      intensity: { kind: 'window', low: 0, high: 5 },
+    });
+    expect(
+      preprocess({ set: ['data.preprocess.a.crop={kind: box, left: 1, top: 2, width: 3, height: 4}'] })?.crop,
+    ).toEqual({ kind: 'box', left: 1, top: 2, width: 3, height: 4 });
+  });
+
   test('a schedule is replaced whole, by a file as by --set', () => {
     const path = file('training:\n  schedule: {kind: multistep, milestones: [3], gamma: 0.1, unit: epoch}\n');
     expect(resolveConfig({ file: path }).training.schedule).toEqual({
@@ -325,7 +354,7 @@ describe('errors name the key, its value and what was expected', () => {
     ['training.batchSize=0', 'training.batchSize is 0: Too small: expected number to be >=1'],
     ['training.steps=1.5', 'training.steps is 1.5: expected int'],
     ['training.schedule={kind: multistep}', 'training.schedule.gamma is missing: expected number'],
-    ['training.schedule.kind=linear', `"linear": Invalid discriminator value. Expected 'constant'`],
+    ['training.schedule.kind=linear', `"linear": expected 'constant'`],
     ['augment.crop.scale=[0.9,0.5]', 'augment.crop.scale is [0.9, 0.5]'],
     ['seed', '--set seed: expected key=value, such as --set training.steps=600'],
     ['=3', '--set =3: expected key=value'],

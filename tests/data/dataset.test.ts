@@ -138,6 +138,19 @@ describe('openDataset', () => {
     expect((await openDataset({ path, drop })).samples).toHaveLength(1);
   });
 
+  it('says when two modalities are not cropped alike', async () => {
+    const path = 'phantom:breast,pairs=2';
+    const box = { crop: { kind: 'box', left: 0, top: 0, width: 8, height: 8 } } as const;
+    const warningsOf = async (preprocess: DatasetSpec['preprocess']) => {
+      const warnings: string[] = [];
+      await openDataset({ path, preprocess }, { onWarning: (warning) => warnings.push(warning) });
+      return warnings;
+    };
+    expect(await warningsOf({ a: box })).toEqual([expect.stringContaining('crops a and b differently')]);
+    expect(await warningsOf({ a: box, b: { ...box, intensity: { kind: 'minmax' } } })).toEqual([]);
+    expect(await warningsOf({ a: { crop: null }, b: {} })).toEqual([]);
+  });
+
   it('hands the preprocessing on, of modalities that the data has', async () => {
     const path = writeManifest('core.csv');
     const preprocess = { b: { crop: { kind: 'colour-box', of: 'b', margin: 2 } } } as const;

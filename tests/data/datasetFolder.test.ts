@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -70,6 +70,7 @@ describe('writing a data set', () => {
     await expect(writeDatasetFolder(out, again)).rejects.toThrow(/exists; choose another --out/);
     await writeDatasetFolder(out, again, { overwrite: true });
     expect((await openDataset({ path: out })).samples.length).toBe(1);
+    expect(statSync(out).mode & 0o777, 'as open to others as any new folder').toBe(0o777 & ~process.umask());
     const foreign = path.join(root, 'foreign');
     mkdirSync(foreign);
     writeFileSync(path.join(foreign, 'thesis.tex'), 'x');

@@ -192,6 +192,35 @@ describe('folders of DICOM', () => {
     expect(warnings).toEqual([expect.stringContaining('1 of 4 samples: the DICOM headers name neither')]);
   });
 
+  it('a study is of the patient that any of its files names', async () => {
+    write({
+      'A/1.dcm': dicom({ patientId: 'ann', studyId: '1.2.3' }),
+      'B/1.dcm': dicom({ studyId: '1.2.9' }),
+      'A/2.dcm': dicom({ studyId: '1.2.3' }),
+      'B/2.dcm': dicom({ studyId: '1.2.3' }),
+    });
+    const { samples, faults } = await open(spec());
+    expect(faults).toEqual([]);
+    expect(samples.map(({ subject }) => subject)).toEqual(['ann', 'ann']);
+  });
+
+  it('of a manifest that names no subjects take the patient, of one that does nothing', async () => {
+    write({ 'A/1.dcm': dicom({ patientId: 'ann' }), 'A/2.dcm': dicom({ patientId: 'ann' }) });
+    write({
+      'bare.csv': 'id,a\n1,A/1.dcm\n2,A/2.dcm\n',
+      'full.csv': 'id,subject,a\n1,s1,A/1.dcm\n2,s2,A/2.dcm\n',
+    });
+    const subjects = async (file: string) =>
+      (await open({ path: place(file), columns: { b: null } })).samples.map(({ subject }) => subject);
+    expect(await subjects('bare.csv')).toEqual(['ann', 'ann']);
+    expect(await subjects('full.csv')).toEqual(['s1', 's2']);
+  });
+
+  it('refuse a pair of two studies where no patient is named', async () => {
+    write({ 'A/1.dcm': dicom({ studyId: '1.2.3' }), 'B/1.dcm': dicom({ studyId: '1.2.4' }) });
+    await expect(openDataset(spec())).rejects.toThrow('are of different studies, and name no patient');
+  });
+
   it('refuse a pair of two patients', async () => {
     write({ 'A/1.dcm': dicom({ patientId: 'ann' }), 'B/1.dcm': dicom({ patientId: 'bob' }) });
     await expect(openDataset(spec())).rejects.toThrow(

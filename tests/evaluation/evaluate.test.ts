@@ -188,6 +188,19 @@ describe('exposure', () => {
   });
 });
 
+it('says when an image is repeated in another fold', async () => {
+  const path = join(folder, 'images', 'repeated.csv');
+  writeFileSync(path, `${readFileSync(pairs.manifest, 'utf8')}again,stranger,x0-a.png,x0-b.png,benign\n`);
+  const notesIn = async (fold: (ofFirst: number) => number) => {
+    const made = makeSplits(await openDataset({ path }), { folds: FOLDS });
+    const file = join(folder, 'repeated.json');
+    await saveSplits({ ...made, folds: { ...made.folds, again: fold(made.folds.x0!) } }, file);
+    return (await judge({ run: whole, data: { path }, splits: file })).notes.join();
+  };
+  expect(await notesIn((first) => 1 - first)).toContain('1 sample repeats an image of another fold');
+  expect(await notesIn((first) => first)).not.toContain('repeat');
+});
+
 it('names the method, and says where it learned from labels', async () => {
   const own = await judge({ run: inFolds });
   expect(formatEvaluation(own)).toContain('; encoder anatomy (recipe paper-us-swe), 32², seed 0; in-fold.');

@@ -77,11 +77,20 @@ describe('the page', () => {
 
 it('the summary names the first places of each finding and counts the rest', () => {
   const text = auditText(report);
-  expect(text).toContain('error: Images that cannot be read (3)\n  truncated (a): cannot be decoded');
+  expect(text).toMatch(
+    /error: Images that cannot be read \(3\)\n {2}truncated \(a\): .*truncated-a\.png: cannot be decoded/,
+  );
   expect(text).toContain('disputed = disputing (a, b): 2 samples; classes benign, malignant');
   expect(text).toMatch(/\n8 errors, \d+ warnings, \d+ notes\n$/);
   const published = { name: 'Study', counts: { benign: 40, malignant: 20 }, subjects: 50, notes: [] };
   const beside = auditText({ ...report, published });
   expect(beside).toContain('(Study as published: 60 of 50 subjects)');
   expect(beside).toMatch(/benign \d+ \(published 40\)/);
+});
+
+it('the summary tells what is wrong with a sample where the data names it', async () => {
+  const faults = [{ kind: 'bad-row', id: 'row', message: 'pairs.csv:5: "row" has no subject' }] as const;
+  const images = { a: spots('1', 40) };
+  const text = auditText(await auditDataset(drawnDataset([{ images }]), { faults }));
+  expect(text).toContain('row: pairs.csv:5: "row" has no subject\n');
 });

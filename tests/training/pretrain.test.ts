@@ -128,9 +128,11 @@ describe('a run', () => {
     );
     unfinish(run);
     await writePairs(join(folder, 'data'), { pairs: 12, salt: (pair) => Number(pair === 11) });
+    const told = readFileSync(runPaths(run).provenance, 'utf8');
     const changed = await refusal(pretrain(settings(), { out: run, console, allowInexact: true }));
     expect(changed).toBeInstanceOf(DataError);
     expect(changed.message).toContain('the data has changed since step 4 of this run');
+    expect(readFileSync(runPaths(run).provenance, 'utf8')).toBe(told);
   });
 
   test('from another LibTorch or thread count is refused, and continued with --allow-inexact', async () => {

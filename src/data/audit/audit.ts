@@ -115,6 +115,9 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
 
 /** Findings whose samples should all go, and those of whose samples one may stay. */
 const ALL_GO: ReadonlySet<string> = new Set([
+  'missing-mate',
+  'missing-file',
+  'bad-row',
   'unreadable',
   'odd-composite',
   'blank',
@@ -133,7 +136,9 @@ export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): Drop
     if (!ALL_GO.has(code) && !ONE_STAYS.has(code)) continue;
     for (const { ids, modality } of items) {
       for (const id of ONE_STAYS.has(code) ? ids.slice(1) : ids) {
-        if (!reasons.has(id)) reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
+        // A row may lack even its id.
+        if (id !== '' && !reasons.has(id))
+          reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
       }
     }
   }

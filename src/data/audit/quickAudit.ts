@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
 import { isSystemError, writeFileAtomic } from '../../files.js';
 import type { ImageCache } from '../cache.js';
@@ -10,17 +11,21 @@ import { defaultCacheRoot } from '../cacheFolders.js';
 import type { Dataset } from '../sample.js';
 import { BLANK_SHARE, flatShare } from './picture.js';
 
-/** What the decoded images themselves give away, in numbers of samples. */
-export interface QuickAudit {
+const count = z.int().min(0);
+
+const quickAuditSchema = z.object({
   /** Samples with a blank image. */
-  readonly blank: number;
-  /** Samples with an image that an earlier one of the same modality has, to the pixel. */
-  readonly duplicates: number;
+  blank: count,
+  /** Positions of each sample with an image that an earlier one of the same modality has, to the pixel, and of the earlier one. */
+  repeats: z.array(z.tuple([count, count])),
   /** Of these, samples under another class than the earlier one. */
-  readonly contradictions: number;
+  contradictions: count,
   /** Samples whose modalities are the same image. */
-  readonly same: number;
-}
+  same: count,
+});
+
+/** What the decoded images themselves give away; numbers are of samples. */
+export type QuickAudit = Readonly<z.infer<typeof quickAuditSchema>>;
 
 /**
  * Looks through the cached images for what spoils a run. Nothing is decoded, and what was found is kept in the folder of all
@@ -36,9 +41,9 @@ export async function quickAudit(
   const file = path.join(root, 'audits', `${cache.dataHash}.json`);
   if (existsSync(file)) {
     try {
-      return JSON.parse(readFileSync(file, 'utf8')) as QuickAudit;
+      return quickAuditSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     } catch {
-      // Damaged by hand: looked at again and written anew.
+      // Damaged, or of another version: looked at again and written anew.
     }
   }
   const found = await lookThrough(dataset, cache);
@@ -52,8 +57,34 @@ export async function quickAudit(
   return found;
 }
 
-/** What to tell before a run, a line each; none if nothing was found. */
-export function quickWarnings({ blank, duplicates, contradictions, same }: QuickAudit): string[] {
+/**
+ * How many samples repeat an image of another fold, to the pixel.
+ *
+ * @param foldAt fold of the sample at a position; undefined: of none
+ */
+export function repeatsAcrossFolds(
+  { repeats }: QuickAudit,
+  foldAt: (position: number) => number | undefined,
+): number {
+  const torn = repeats.filter(([later, earlier]) => {
+    const folds = [foldAt(later), foldAt(earlier)];
+    return !folds.includes(undefined) && folds[0] !== folds[1];
+  });
+  return new Set(torn.map(([later]) => later)).size;
+}
+
+/**
+ * What to tell before a run, a line each; none if nothing was found.
+ *
+ * @param foldAt fold of the sample at a position; undefined: of none
+ */
+export function quickWarnings(
+  audit: QuickAudit,
+  foldAt: (position: number) => number | undefined = () => undefined,
+): string[] {
+  const { blank, repeats, contradictions, same } = audit;
+  const duplicates = new Set(repeats.map(([later]) => later)).size;
+  const torn = repeatsAcrossFolds(audit, foldAt);
   const of = (count: number, one: string, many: string) =>
     count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
   const lines = [
@@ -66,16 +97,21 @@ export function quickWarnings({ blank, duplicates, contradictions, same }: Quick
     ...of(contradictions, 'of these has another class', 'of these have another class'),
     ...of(same, 'sample has one image for both modalities', 'samples have one image for both modalities'),
   ];
-  return lines.map((line) => `${line}; anatomy data check tells which`);
+  const told = lines.map((line) => `${line}; anatomy data check tells which`);
+  if (torn > 0)
+    told.push(
+      `${torn} of the repeated images ${torn === 1 ? 'lies' : 'lie'} in another fold than the first, so test images are seen in training; anatomy data split keeps them together`,
+    );
+  return told;
 }
 
 async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<QuickAudit> {
   const spoiled = {
     blank: new Set<number>(),
-    duplicates: new Set<number>(),
     contradictions: new Set<number>(),
     same: new Set<number>(),
   };
+  const repeats = new Map<string, [later: number, earlier: number]>();
   const firstDigests: string[] = [];
   for (const [index, { file, offset, channels }] of Object.values(cache.modalities).entries()) {
     const firsts = new Map<string, number>();
@@ -96,7 +132,7 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
         const first = firsts.get(digest);
         if (first === undefined) firsts.set(digest, position);
         else {
-          spoiled.duplicates.add(position);
+          repeats.set(`${position} ${first}`, [position, first]);
           const labels = new Set([first, position].flatMap((one) => samples[one]!.label ?? []));
           if (labels.size > 1) spoiled.contradictions.add(position);
         }
@@ -105,10 +141,10 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
       await handle.close();
     }
   }
-  const { blank, duplicates, contradictions, same } = spoiled;
+  const { blank, contradictions, same } = spoiled;
   return {
     blank: blank.size,
-    duplicates: duplicates.size,
+    repeats: [...repeats.values()],
     contradictions: contradictions.size,
     same: same.size,
   };

@@ -207,12 +207,18 @@ describe('auditDataset', () => {
         { kind: 'missing-mate', id: 'lonely', message: '/data/a/lonely.png: no mate in /data/b' },
         { kind: 'missing-file', id: 'gone', message: 'pairs.csv:4: "gone": no file /data/gone.png (a)' },
         { kind: 'bad-row', id: 'row', message: 'pairs.csv:5: "row" has no subject' },
+        { kind: 'bad-row', id: '', message: 'pairs.csv:6: the id (column "id") is empty' },
       ],
     });
     expect(['missing-mate', 'missing-file', 'bad-row'].map((code) => idsOf(report, code))).toEqual([
       ['lonely'],
       ['gone'],
-      ['row'],
+      ['row', ''],
+    ]);
+    expect(samplesToDrop(report)).toEqual([
+      { id: 'lonely', reason: 'missing-mate' },
+      { id: 'gone', reason: 'missing-file' },
+      { id: 'row', reason: 'bad-row' },
     ]);
     expect(report.counts.error).toBe(3);
   });

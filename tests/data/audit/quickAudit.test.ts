@@ -47,7 +47,15 @@ const dataset = labelled(
 it('finds blank, repeated, contradicting and equal images in the cache', async () => {
   const cache = await openImageCache(dataset, { size: 32, root });
   const found = await quickAudit(dataset, cache, root);
-  expect(found).toEqual({ blank: 2, duplicates: 2, contradictions: 1, same: 1 });
+  expect(found).toEqual({
+    blank: 2,
+    repeats: [
+      [1, 0],
+      [2, 0],
+    ],
+    contradictions: 1,
+    same: 1,
+  });
   expect(quickWarnings(found)).toEqual([
     '2 samples have a blank image; anatomy data check tells which',
     '2 samples repeat an image of another, to the pixel; anatomy data check tells which',
@@ -63,10 +71,31 @@ it('keeps what it found in the folder of all caches, and looks again when that i
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(first);
   writeFileSync(file, JSON.stringify({ ...first, blank: 99 }));
   expect((await quickAudit(dataset, cache, root)).blank).toBe(99);
+  writeFileSync(file, JSON.stringify({ blank: 0, duplicates: 0, contradictions: 0, same: 0 }));
+  expect(await quickAudit(dataset, cache, root)).toEqual(first);
   writeFileSync(file, '{');
   expect(await quickAudit(dataset, cache, root)).toEqual(first);
 });
 
 it('says nothing where nothing is wrong', () => {
-  expect(quickWarnings({ blank: 0, duplicates: 0, contradictions: 0, same: 0 })).toEqual([]);
+  expect(quickWarnings({ blank: 0, repeats: [], contradictions: 0, same: 0 })).toEqual([]);
+});
+
+it('tells of repeated images in different folds, and of those only', () => {
+  const audit = {
+    blank: 0,
+    repeats: [
+      [1, 0],
+      [2, 0],
+      [5, 4],
+      [7, 6],
+    ] as [number, number][],
+    contradictions: 0,
+    same: 0,
+  };
+  const foldAt = (position: number) => [0, 0, 1, 1, 2, 3, undefined, 1][position];
+  expect(quickWarnings(audit, foldAt).slice(1)).toEqual([
+    '2 of the repeated images lie in another fold than the first, so test images are seen in training; anatomy data split keeps them together',
+  ]);
+  expect(quickWarnings(audit)).toHaveLength(1);
 });
