@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import sharp from 'sharp';
 import { csv } from '../csv.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
+import { replaceFolder } from './cacheFolders.js';
 import { CARD_FILE, type DatasetCard } from './datasetCard.js';
+import { encodePng } from './encodePng.js';
 import type { Raster, Sample } from './sample.js';
 
 /** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs a modality, and `masks/`. */
@@ -63,7 +64,7 @@ export async function writeDatasetFolder(
     const temporary = await mkdtemp(`${path.resolve(out)}.tmp-`);
     try {
       await fill(temporary, dataset, onProgress, signal);
-      await replace(out, temporary);
+      await replaceFolder(out, temporary);
     } finally {
       await rm(temporary, { recursive: true, force: true });
     }
@@ -122,19 +123,7 @@ async function writeSample(
 /** Columns that mean something to a manifest's reader. */
 const taken = new Set(['label', 'fold']);
 
-async function writePng(file: string, { width, height, channels, data }: Raster): Promise<void> {
+async function writePng(file: string, image: Raster): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
-  const png = await sharp(data, { raw: { width, height, channels } })
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .png()
-    .toBuffer();
-  await writeFile(file, png);
-}
-
-async function replace(out: string, complete: string): Promise<void> {
-  if (!existsSync(out)) return rename(complete, out);
-  const old = await mkdtemp(`${path.resolve(out)}.old-`);
-  await rename(out, path.join(old, 'replaced'));
-  await rename(complete, out);
-  await rm(old, { recursive: true, force: true });
+  await writeFile(file, await encodePng(image));
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
 import { isSystemError, writeFileAtomic } from '../../files.js';
 import type { ImageCache } from '../cache.js';
@@ -11,16 +12,17 @@ import type { Dataset } from '../sample.js';
 import { BLANK_SHARE, flatShare } from './picture.js';
 
 /** What the decoded images themselves give away, in numbers of samples. */
-export interface QuickAudit {
+const quickAuditSchema = z.object({
   /** Samples with a blank image. */
-  readonly blank: number;
+  blank: z.int(),
   /** Samples with an image that an earlier one of the same modality has, to the pixel. */
-  readonly duplicates: number;
+  duplicates: z.int(),
   /** Of these, samples under another class than the earlier one. */
-  readonly contradictions: number;
+  contradictions: z.int(),
   /** Samples whose modalities are the same image. */
-  readonly same: number;
-}
+  same: z.int(),
+});
+export type QuickAudit = z.infer<typeof quickAuditSchema>;
 
 /**
  * Looks through the cached images for what spoils a run. Nothing is decoded, and what was found is kept in the folder of all
@@ -36,7 +38,7 @@ export async function quickAudit(
   const file = path.join(root, 'audits', `${cache.dataHash}.json`);
   if (existsSync(file)) {
     try {
-      return JSON.parse(readFileSync(file, 'utf8')) as QuickAudit;
+      return quickAuditSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     } catch {
       // Damaged by hand: looked at again and written anew.
     }
