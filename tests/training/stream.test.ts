@@ -17,12 +17,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { writePack } from '../../src/data/packWrite.js';
+import type { MemberSource } from '../../src/data/sample.js';
 import { writeShards } from '../../src/data/shardsWrite.js';
 import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { DataError } from '../../src/errors.js';
 import { traceImages } from '../../src/evaluation/exposure.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
-import { dryRun, pretrain } from '../../src/training/pretrain.js';
+import { liveTensors } from '../../src/tensor/index.js';
+import { dryRun } from '../../src/training/dryRun.js';
+import { pretrain } from '../../src/training/pretrain.js';
 import { runPaths } from '../../src/training/runFolder.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
 
@@ -128,6 +132,22 @@ test('only shards are streamed; a dry run streams too', async () => {
     pretrain(config('manifest.csv', 'data.shuffleBuffer=6'), { out: join(folder, 'no'), console }),
   ).rejects.toThrow(/data\.shuffleBuffer is 6, but .* is no tar shards/);
   expect((await dryRun(streaming(), console)).stepsPerEpoch).toBe(5);
+});
+
+test('a first image that cannot be decoded ends the run and leaves no tensors', async () => {
+  const broken = join(temporaryFolder(), 'broken');
+  cpSync(join(folder, 'shards'), broken, { recursive: true });
+  const { samples } = await openDataset({ path: broken });
+  const first = samples[0]!.images.a as MemberSource;
+  const bytes = readFileSync(first.path);
+  writeFileSync(first.path, bytes.fill(0, first.offset, first.offset + first.length));
+  const before = liveTensors();
+  const run = pretrain(streaming(`data.path=${broken}`), {
+    out: `${broken}-run`,
+    console: listener().console,
+  });
+  await expect(run).rejects.toThrow(DataError);
+  expect(liveTensors()).toBeLessThanOrEqual(before);
 });
 
 test('images are known again in copies, in other programs’ shards and whatever their classes are called', async () => {
