@@ -37,7 +37,8 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       ]);
       const config = resolveConfig(configSources(flags));
       const console = consoleOf(program);
-      const [{ dryRun, pretrain }, { methodNamed }] = await Promise.all([
+      const [{ dryRun }, { pretrain }, { methodNamed }] = await Promise.all([
+        import('../training/dryRun.js'),
         import('../training/pretrain.js'),
         import('../methods/index.js'),
       ]);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import path from 'node:path';
 
@@ -31,6 +32,15 @@ export async function publish(temporary: string, folder: string): Promise<boolea
     if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Gives a finished folder the name of one that may be there: the old one goes only when the new one is in its place. */
+export async function replaceFolder(folder: string, complete: string): Promise<void> {
+  if (!existsSync(folder)) return rename(complete, folder);
+  const old = await mkdtemp(`${path.resolve(folder)}.old-`);
+  await rename(folder, path.join(old, 'replaced'));
+  await rename(complete, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 /**

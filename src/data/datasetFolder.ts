@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { csv } from '../csv.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
+import { replaceFolder } from './cacheFolders.js';
 import { CARD_FILE, type DatasetCard } from './datasetCard.js';
 import { encodePng } from './encodePng.js';
 import { besideTarget } from './portable.js';
@@ -64,7 +65,7 @@ export async function writeDatasetFolder(
       const complete = path.join(folder, 'complete');
       await mkdir(complete);
       await fill(complete, dataset, onProgress, signal);
-      await replace(out, complete);
+      await replaceFolder(out, complete);
     });
   } catch (error) {
     if (!isSystemError(error)) throw error;
@@ -124,12 +125,4 @@ const taken = new Set(['label', 'fold']);
 async function writePng(file: string, image: Raster): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, await encodePng(image));
-}
-
-async function replace(out: string, complete: string): Promise<void> {
-  if (!existsSync(out)) return rename(complete, out);
-  const old = await mkdtemp(`${path.resolve(out)}.old-`);
-  await rename(out, path.join(old, 'replaced'));
-  await rename(complete, out);
-  await rm(old, { recursive: true, force: true });
 }

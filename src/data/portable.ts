@@ -39,6 +39,7 @@ export const portableDataset = z.object({
     .object({
       name: z.string(),
       counts: z.record(z.string(), z.number()),
+      samples: z.number().optional(),
       subjects: z.number().optional(),
       notes: z.array(z.string()),
     })

@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
-import { open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { DataError, UsageError } from '../errors.js';
 import { chooseSize, syncFolder } from './cacheBuild.js';
+import { replaceFolder } from './cacheFolders.js';
 import { describeImage } from './cacheKey.js';
 import { encodePng } from './encodePng.js';
 import { readSampleImage } from './images.js';
@@ -61,8 +62,7 @@ export async function writeShards(
       flush: true,
     });
     await syncFolder(folder);
-    if (overwrite) await rm(target, { recursive: true, force: true });
-    await rename(folder, target);
+    await replaceFolder(target, folder);
     await syncFolder(path.dirname(path.resolve(target)));
     return description;
   });
@@ -181,9 +181,15 @@ class Shard {
   }
 
   async add(name: string, bytes: Buffer): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+    const entered = new Promise<void>((resolve, reject) => {
       const header = { name, size: bytes.length, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 };
-      this.#pack.entry(header, bytes, (error) => (error == null ? resolve() : reject(error)));
+      const entry = this.#pack.entry(header, bytes, (error) => (error == null ? resolve() : reject(error)));
+      entry.on('error', reject);
+    });
+    await entered.catch(async (error: unknown) => {
+      // Where the disk refused, that is the reason, and not what the entry makes of it.
+      await this.#written;
+      throw error;
     });
   }
 

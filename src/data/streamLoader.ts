@@ -118,6 +118,7 @@ class ThreadDecoder implements Decoder {
 
   constructor(setting: DecodeSetting) {
     this.#worker = new Worker(workerFile, { workerData: setting });
+    this.#worker.unref();
     this.#worker.on('message', (answer: DecodeAnswer) => {
       const { resolve, reject } = this.#waiting.get(answer.ticket)!;
       this.#waiting.delete(answer.ticket);
@@ -125,10 +126,13 @@ class ThreadDecoder implements Decoder {
       if ('images' in answer) resolve(answer.images);
       else reject(answer.isData ? new DataError(answer.message) : new Error(answer.message));
     });
-    this.#worker.on('error', (error) => {
-      this.#broken = error;
-      for (const { reject } of this.#waiting.values()) reject(error);
-    });
+    const fail = (error: Error) => {
+      this.#broken ??= error;
+      for (const { reject } of this.#waiting.values()) reject(this.#broken);
+      this.#waiting.clear();
+    };
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', () => fail(new Error('the thread that decodes images has ended')));
   }
 
   decode(sample: DecodedSample): Promise<PlanarImages> {

@@ -1,10 +1,10 @@
 /** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type ImageCache, openImageCache } from '../data/cache.js';
 import { streamHash } from '../data/dataHash.js';
 import { openDataset } from '../data/dataset.js';
 import { published } from '../data/pseudonym.js';
-import type { Dataset, ImageSource, Sample } from '../data/sample.js';
+import type { Dataset, Sample } from '../data/sample.js';
 import { sourceDigests, toldDigest } from '../data/sourceDigest.js';
 import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
@@ -43,7 +43,8 @@ function trained({ method }: RunEncoder['config']): boolean {
 
 /**
  * Compares the judged data with the run's own: the same data by its digest, wherever it lies now; other data image by
- * image, by the files or phantoms they come from, and by what is in these files where one of the two is a pack or shards.
+ * image, by the content of what they are made from, so that copies, packs and shards are recognised. An image that was
+ * saved anew in other bytes is not.
  *
  * @throws UsageError when the run has folds and its data has changed since, so that nobody knows who was in which
  */
@@ -62,9 +63,12 @@ export async function traceImages(
   }
   const own = await openOwnData(config);
   if (own === undefined) return untraced(dataset);
-  const byContent = [...own.samples, ...samples].some(({ sourceDigests: known }) => known !== undefined);
-  const ownNames = await imageNames(own.samples, byContent);
-  const names = await imageNames(samples, byContent);
+  const ownNames = await imageNames(own.samples).catch((error: unknown) => {
+    if (error instanceof AnatomyError) return undefined;
+    throw error;
+  });
+  if (ownNames === undefined) return untraced(dataset);
+  const names = await imageNames(samples);
   const ownId = new Map<string, string>();
   for (const [i, { id }] of own.samples.entries()) for (const name of ownNames[i]!) ownId.set(name, id);
   const idInRun = names.map((images) => images.map((name) => ownId.get(name)).find((id) => id !== undefined));
@@ -91,8 +95,7 @@ async function dataHashOf(
 }
 
 /** Names for the images of each sample, equal where the images are the same. */
-async function imageNames(samples: readonly Sample[], byContent: boolean): Promise<string[][]> {
-  if (!byContent) return samples.map(({ images }) => Object.values(images).map(sourceOf));
+async function imageNames(samples: readonly Sample[]): Promise<string[][]> {
   const names: string[][] = [];
   for await (const digests of sourceDigests(samples)) names.push(Object.values(digests).map(toldDigest));
   return names;
@@ -108,18 +111,13 @@ function storedDataHash(root: string): string | undefined {
 async function openOwnData(config: RunEncoder['config']): Promise<Dataset | undefined> {
   if (config.data.path === null) return undefined;
   try {
-    return await openDataset(datasetSpec(config));
+    // As pretraining opened it: which class is positive is nothing to it.
+    return await openDataset(datasetSpec(config), { positive: 'optional' });
   } catch (error) {
     // Moved or deleted since the run: not an error of this evaluation, but nothing to compare with either.
     if (error instanceof AnatomyError) return undefined;
     throw error;
   }
-}
-
-/** Any part of a file stands for all of it: other slices of a volume show the same patient. */
-function sourceOf(image: ImageSource): string {
-  if (image.kind === 'generated') return `generated ${image.key}`;
-  return JSON.stringify({ ...image, path: realpathSync(image.path), part: undefined });
 }
 
 /** Counts the test samples that the encoder judged on them had met. */

@@ -60,7 +60,7 @@ function placeOf({ ids, modality }: FindingItem): string {
 /** What the data is, name and value. */
 export function factsOf(report: AuditReport): [string, string][] {
   const { modalities, samples, subjects, alignment, suitability, quick } = report;
-  const unit = modalities.length > 1 ? 'pairs' : 'images';
+  const unit = `${modalities.length > 1 ? 'pair' : 'image'}${samples === 1 ? '' : 's'}`;
   return [
     [
       'data',
@@ -104,7 +104,7 @@ function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummar
 
 function alignmentFact({ modality, medianX, medianY, distance, measured }: AlignmentSummary): string {
   const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
-  return `${modality}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} pairs`;
+  return `${modality}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
 }
 
 const PREMISE = {

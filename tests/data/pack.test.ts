@@ -91,6 +91,13 @@ describe('a pack', () => {
     }
   });
 
+  test('keeps what the publication says', async () => {
+    const published = { name: 'Study', counts: {}, samples: 300, subjects: 7, notes: ['A note.'] };
+    const file = join(temporaryFolder(), 'published.safetensors');
+    await writePack({ ...original, published }, file, { size: 8 });
+    expect(openPack(file).published).toEqual(published);
+  });
+
   test('of some of its samples, or to be preprocessed further, it goes through the cache', async () => {
     const root = temporaryFolder();
     const packed = openPack(file);

@@ -165,7 +165,7 @@ describe('exposure', () => {
   });
 
   it('is transfer on other images', async () => {
-    const other = await tinyPairs(join(folder, 'other'), 12);
+    const other = await tinyPairs(join(folder, 'other'), 12, 8);
     const result = await judge({ run: inFolds, data: { path: other.manifest }, folds: 3 });
     expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24 });
     expect(result.folds.judged).toEqual([0, 1, 2]);
@@ -210,7 +210,7 @@ it('names the method, and says where it learned from labels', async () => {
   expect(result.run).toMatchObject({ method: 'supervised', recipe: 'paper-us-swe' });
   expect(formatEvaluation(result)).toContain('encoder supervised (recipe paper-us-swe)');
   expect(result.notes).toEqual(['The encoder was pretrained on the labels of the training folds.']);
-  const other = await tinyPairs(join(folder, 'of another place'), 8);
+  const other = await tinyPairs(join(folder, 'of another place'), 8, 9);
   const { notes } = await judge({ run: join(folder, 'supervised'), data: { path: other.manifest } });
   expect(notes).toEqual(['The encoder was pretrained on the labels of its own data.']);
 });

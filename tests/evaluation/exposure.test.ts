@@ -17,10 +17,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 it('a run has met the volume whose other slices are judged, and no other volume', async () => {
-  for (const name of ['seen', 'new']) {
+  for (const [i, name] of ['seen', 'new'].entries()) {
     writeFileSync(
       join(folder, `${name}.nii`),
-      nifti([32, 32, 4], (x, y, z) => x + y * z),
+      nifti([32, 32, 4], (x, y, z) => x + y * z + i),
     );
     writeFileSync(join(folder, `${name}.csv`), `id,subject,a\n${name},${name},${name}.nii\n`);
   }

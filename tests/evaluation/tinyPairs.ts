@@ -16,13 +16,16 @@ export interface TinyPairs {
   readonly b: readonly Uint8Array[];
 }
 
-/** 18 subjects with two 32² samples each, A gray and B in colour; malignant ones are brighter in the middle, with noise. */
-export async function tinyPairs(folder: string, subjectCount = 18): Promise<TinyPairs> {
+/**
+ * 18 subjects with two 32² samples each, A gray and B in colour; malignant ones are brighter in the middle, with noise;
+ * another seed draws other images.
+ */
+export async function tinyPairs(folder: string, subjectCount = 18, seed = 7): Promise<TinyPairs> {
   mkdirSync(folder, { recursive: true });
   const samples = Array.from({ length: 2 * subjectCount }, (_, i) => {
     const subject = `patient ${Math.floor(i / 2)}`;
     const malignant = Math.floor(i / 2) % 2 === 1;
-    const random = new Random(7, 'tiny', i);
+    const random = new Random(seed, 'tiny', i);
     const shift = random.normal(malignant ? 25 : 0, 25);
     const draw = (channels: number) =>
       Uint8Array.from({ length: SIDE * SIDE * channels }, (_, at) => {

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
@@ -10,7 +19,8 @@ import { makeSplits, saveSplits } from '../../src/data/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { liveTensors } from '../../src/tensor/index.js';
-import { dryRun, pretrain, withoutFolders } from '../../src/training/pretrain.js';
+import { dryRun } from '../../src/training/dryRun.js';
+import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
 import { openRunFolder, readFolds, readRunConfig, runPaths } from '../../src/training/runFolder.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
 
@@ -295,12 +305,14 @@ describe('folds', () => {
 
   test('all: an encoder for each fold, the same that --fold k alone gives', async () => {
     const { folder, manifest, settings, out } = await place('training.steps=2');
-    const { console } = listener();
+    const { console, text } = listener();
     const dataset = await openDataset({ path: manifest });
     const splits = makeSplits(dataset, { folds: 2 });
     const file = join(folder, 'splits.json');
     await saveSplits(splits, file);
+    copyFileSync(join(folder, 'data', 'images', 'b0.png'), join(folder, 'data', 'images', 'b1.png'));
     await pretrain(settings(`data.splits=${file}`, 'data.fold=all'), { out: out('all'), console });
+    expect(text().match(/1 sample repeats an image/g)).toHaveLength(1);
     await pretrain(settings(`data.splits=${file}`, 'data.fold=1'), { out: out('one'), console });
     const encoder = (name: string) => hash(runPaths(out(name)).encoder);
     expect(encoder('all/fold-1')).toBe(encoder('one'));

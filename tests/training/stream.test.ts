@@ -1,17 +1,32 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openImageCache } from '../../src/data/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { writePack } from '../../src/data/packWrite.js';
+import type { MemberSource } from '../../src/data/sample.js';
 import { writeShards } from '../../src/data/shardsWrite.js';
 import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { DataError } from '../../src/errors.js';
 import { traceImages } from '../../src/evaluation/exposure.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
-import { dryRun, pretrain } from '../../src/training/pretrain.js';
+import { liveTensors } from '../../src/tensor/index.js';
+import { dryRun } from '../../src/training/dryRun.js';
+import { pretrain } from '../../src/training/pretrain.js';
 import { runPaths } from '../../src/training/runFolder.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
 
@@ -117,4 +132,48 @@ test('only shards are streamed; a dry run streams too', async () => {
     pretrain(config('manifest.csv', 'data.shuffleBuffer=6'), { out: join(folder, 'no'), console }),
   ).rejects.toThrow(/data\.shuffleBuffer is 6, but .* is no tar shards/);
   expect((await dryRun(streaming(), console)).stepsPerEpoch).toBe(5);
+});
+
+test('a first image that cannot be decoded ends the run and leaves no tensors', async () => {
+  const broken = join(temporaryFolder(), 'broken');
+  cpSync(join(folder, 'shards'), broken, { recursive: true });
+  const { samples } = await openDataset({ path: broken });
+  const first = samples[0]!.images.a as MemberSource;
+  const bytes = readFileSync(first.path);
+  writeFileSync(first.path, bytes.fill(0, first.offset, first.offset + first.length));
+  const before = liveTensors();
+  const run = pretrain(streaming(`data.path=${broken}`), {
+    out: `${broken}-run`,
+    console: listener().console,
+  });
+  await expect(run).rejects.toThrow(DataError);
+  expect(liveTensors()).toBeLessThanOrEqual(before);
+});
+
+test('images are known again in copies, in other programs’ shards and whatever their classes are called', async () => {
+  const { console } = listener();
+  const lines = readFileSync(join(folder, 'manifest.csv'), 'utf8').trim().split('\n');
+  const manifest = join(folder, 'named.csv');
+  // Which of the two is positive cannot be told, and need not be.
+  writeFileSync(manifest, lines.map((line) => line.replace(/,([01])$/, ',class $1')).join('\n'));
+  const out = join(folder, 'run-named');
+  await pretrain(config('named.csv', 'training.steps=1'), { out, console });
+
+  const members = join(folder, 'members');
+  mkdirSync(members);
+  for (let pair = 0; pair < 18; pair += 1) {
+    for (const modality of ['a', 'b'])
+      copyFileSync(
+        join(folder, 'images', `${modality}${pair}.png`),
+        join(members, `${pair}.${modality}.png`),
+      );
+  }
+  execFileSync('tar', ['--sort=name', '-cf', join(folder, 'other.tar'), '-C', members, '.']);
+  const copy = temporaryFolder();
+  cpSync(join(folder, 'images'), join(copy, 'images'), { recursive: true });
+  writeFileSync(join(copy, 'part.csv'), lines.slice(0, 8).join('\n'));
+  expect(await trace(out, join(folder, 'other.tar'))).toMatchObject({ known: true, met: 18 });
+  expect(await trace(out, join(copy, 'part.csv'))).toMatchObject({ known: true, met: 7 });
+  rmSync(join(folder, 'images', 'a3.png'));
+  expect(await trace(out, join(copy, 'part.csv'))).toMatchObject({ known: false, met: 0 });
 });

@@ -1,3 +1,4 @@
+import type { Sample } from '../sample.js';
 import { type Finding, finding } from './finding.js';
 import type { ImageTable } from './imageTable.js';
 import { centreAndSpread } from './robust.js';
@@ -40,11 +41,19 @@ function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number
     items: others.map(({ position, modality, problem }) => ({
       ids: [dataset.samples[position]!.id],
       modality,
-      // The decoder begins with the file's name.
-      detail: problem.replace(/^.*?: /s, ''),
+      detail: withoutPlace(problem, dataset.samples[position]!.images),
       place: problem,
     })),
   });
+}
+
+/** A reader's message begins with the file that it is about, which may name a patient. */
+function withoutPlace(problem: string, images: Sample['images']): string {
+  const places = Object.values(images).flatMap((source) => {
+    if (source.kind === 'generated') return [];
+    return source.kind === 'member' ? [`${source.path}: ${source.name}`, source.path] : [source.path];
+  });
+  return places.reduce((text, place) => text.replaceAll(place, ''), problem).replace(/^: /, '');
 }
 
 function blank(scan: Scan): Finding[] {

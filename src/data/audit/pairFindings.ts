@@ -145,7 +145,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
     title: 'Misaligned pairs',
     explanation:
       'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both.',
-    fix: 'Register these pairs again, or leave them out.',
+    fix: 'Look whether the two belong together: mates exchanged between samples also look best at some shift. If they do, register them again; else leave them out.',
     items: items.sort((one, other) => other.value - one.value),
   });
 }
@@ -168,7 +168,7 @@ function commonShift({ dataset, images, pairs }: Scan): Finding[] {
     const y = median(measured.map((position) => table.y[position]!));
     const side = median(measured.map((position) => images[i + 1]!.width[position]!));
     // A pixel of the working size is the least that is measured; two are more than a rounding.
-    if (Math.hypot(x, y) < (1.5 * side) / 128) return [];
+    if (Math.hypot(x, y) < Math.max(1, (1.5 * side) / 128)) return [];
     const modality = dataset.modalities[i + 1]!;
     return finding({
       code: 'common-shift',

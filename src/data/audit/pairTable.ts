@@ -6,7 +6,7 @@ const SAME = 0.995;
 /** Mutual information must gain this share, and this many nats, before a shift counts: calibrated on aligned pairs. */
 const CLEAR_GAIN = 1.08;
 const LEAST_GAIN = 0.01;
-/** Shifts below this share of the side are left to chance and rounding. */
+/** Shifts below this share of the side, and below one pixel, are left to chance and rounding. */
 const NOTABLE = 0.012;
 /** Shapes of mates may differ by this share before they cannot lie on one pixel grid. */
 const SHAPE_TOLERANCE = 0.02;
@@ -47,7 +47,8 @@ export class PairTable {
     this.x[position] = x * b.width;
     this.y[position] = y * b.height;
     const clear = best >= CLEAR_GAIN * here && best - here >= LEAST_GAIN;
-    this.shifted[position] = Number(clear && Math.hypot(x, y) >= NOTABLE);
+    const pixels = Math.hypot(this.x[position]!, this.y[position]!);
+    this.shifted[position] = Number(clear && Math.hypot(x, y) >= NOTABLE && pixels >= 1);
   }
 }
 

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuditReport, auditDataset, samplesToDrop } from '../../../src/data/audit/audit.js';
+import { PairTable } from '../../../src/data/audit/pairTable.js';
+import { describePicture, WORKING_SIDE } from '../../../src/data/audit/picture.js';
 import { openDataset } from '../../../src/data/dataset.js';
 import type { Dataset, Raster } from '../../../src/data/sample.js';
 import { GRAY, png } from '../handmadeImages.js';
@@ -199,6 +201,30 @@ describe('auditDataset', () => {
     };
     const report = await auditDataset(dataset);
     expect(found(report, 'odd-composite')!.items).toMatchObject([{ ids: ['odd.png'], value: 81 }]);
+  });
+
+  it('tells nothing of a folder’s name, whatever it is', async () => {
+    const place = join(folder, 'Patient: Smith, Jane');
+    mkdirSync(place);
+    writeFileSync(join(place, 'a.png'), '');
+    writeFileSync(join(place, 'b.png'), 'no image');
+    writeFileSync(join(place, 'pairs.csv'), 'id,subject,a,b\n1,1,a.png,b.png\n');
+    const report = await auditDataset(await openDataset({ path: join(place, 'pairs.csv') }));
+    const { items } = found(report, 'unreadable')!;
+    expect(items.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(/^is empty/),
+      expect.stringMatching(/^cannot be decoded/),
+    ]);
+  });
+
+  it('calls no pair shifted by less than a pixel of its images', () => {
+    const picture = describePicture(spots('small', WORKING_SIDE));
+    const shifted = describePicture(moved(spots('small', WORKING_SIDE), 2, 0));
+    const table = new PairTable(2);
+    table.set(0, picture, shifted, true);
+    const size = { width: 24, height: 24 };
+    table.set(1, { ...picture, ...size }, { ...shifted, ...size }, true);
+    expect([...table.shifted]).toEqual([1, 0]);
   });
 
   it('reports what opening the data found', async () => {

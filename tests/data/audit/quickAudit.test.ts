@@ -71,10 +71,15 @@ it('keeps what it found in the folder of all caches, and looks again when that i
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(first);
   writeFileSync(file, JSON.stringify({ ...first, blank: 99 }));
   expect((await quickAudit(dataset, cache, root)).blank).toBe(99);
-  writeFileSync(file, JSON.stringify({ blank: 0, duplicates: 0, contradictions: 0, same: 0 }));
-  expect(await quickAudit(dataset, cache, root)).toEqual(first);
-  writeFileSync(file, '{');
-  expect(await quickAudit(dataset, cache, root)).toEqual(first);
+  for (const damaged of [
+    '{',
+    'null',
+    '{"blank":1}',
+    '{"blank":0,"duplicates":0,"contradictions":0,"same":0}',
+  ]) {
+    writeFileSync(file, damaged);
+    expect(await quickAudit(dataset, cache, root)).toEqual(first);
+  }
 });
 
 it('says nothing where nothing is wrong', () => {

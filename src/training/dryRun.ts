@@ -1,0 +1,65 @@
+/** What a run would take. */
+import type { Config } from '../config/index.js';
+import { batchAt, heldAt, stepsPerEpoch } from '../data/loader.js';
+import type { MessageConsole } from '../log/console.js';
+import { tidy } from '../tensor/index.js';
+import { prepare } from './prepare.js';
+import { trainingStep } from './step.js';
+
+export interface DryRun {
+  readonly pairs: number;
+  /** Encoders to train: one, or one a fold. */
+  readonly encoders: number;
+  /** Of each encoder. */
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly secondsPerStep: number;
+  readonly secondsInAll: number;
+  /** The process's largest resident size so far. */
+  readonly peakMemoryBytes: number;
+  readonly precision: string;
+  readonly device: string;
+}
+
+/** Two real steps on real data, the second one timed; nothing is written but the image cache. */
+export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
+  const fold = config.data.fold === 'all' ? 0 : config.data.fold;
+  const run = await prepare({ ...config, data: { ...config.data, fold } }, console, console);
+  try {
+    const { plan, method, optimizer, loader, precision, microBatch, device, totalSteps } = run;
+    const encoders = config.data.fold === 'all' ? run.foldCount : 1;
+    const step = async (number: number): Promise<number> => {
+      const { epoch, rows, indices } = batchAt(plan, number);
+      await loader.prepare(indices, heldAt(plan, number));
+      const began = performance.now();
+      const ids = indices.map((index) => run.ids[index]!);
+      tidy(() =>
+        trainingStep({
+          method,
+          optimizer,
+          batch: { images: loader.images(indices), ids, rows, epoch },
+          learningRate: config.training.learningRate,
+          precision,
+          device,
+          microBatch,
+        }),
+      );
+      return (performance.now() - began) / 1000;
+    };
+    if (totalSteps > 0) await step(0);
+    const secondsPerStep = totalSteps > 0 ? await step(1) : 0;
+    return {
+      pairs: plan.indices.length,
+      encoders,
+      steps: totalSteps,
+      stepsPerEpoch: stepsPerEpoch(plan),
+      secondsPerStep,
+      secondsInAll: secondsPerStep * totalSteps * encoders,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      precision,
+      device,
+    };
+  } finally {
+    run.dispose();
+  }
+}
