@@ -56,7 +56,7 @@ async function check(program: Command, dataset: string | undefined, flags: Check
     import('../training/datasetSpec.js'),
     import('../data/dataset.js'),
     import('../data/audit/audit.js'),
-    import('../data/splits.js'),
+    import('../data/splits/splits.js'),
     import('../data/dropList.js'),
     import('../files.js'),
     import('../log/progress.js'),

@@ -78,11 +78,11 @@ Examples:
       try {
         let written: object;
         if (out === undefined) {
-          const { writeShards } = await import('../data/shardsWrite.js');
+          const { writeShards } = await import('../data/shards/shardsWrite.js');
           const description = await writeShards(dataset, shards!, { ...options, size, shardSize });
           written = { shards, samples: description.count, files: description.shards.length };
         } else {
-          const { writePack } = await import('../data/packWrite.js');
+          const { writePack } = await import('../data/pack/packWrite.js');
           written = {
             out,
             samples: dataset.samples.length,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Dataset, Sample } from '../data/sample.js';
-import type { Splits } from '../data/splits.js';
+import type { Splits } from '../data/splits/splits.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 import { addDataConfigOptions, type ConfigFlags, configSources, wholeNumber } from './configOptions.js';
@@ -53,7 +53,7 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
   ] = await Promise.all([
     import('../config/index.js'),
     import('../data/dataset.js'),
-    import('../data/splits.js'),
+    import('../data/splits/splits.js'),
     import('../training/datasetSpec.js'),
     import('node:fs'),
     import('../errors.js'),

@@ -8,7 +8,7 @@ import { nativeState } from '../../tools/buildNative.mjs';
 import { type BuildState, typeScriptState } from '../../tools/buildTypeScript.mjs';
 import { compilerCommand, findProgram } from '../../tools/command.mjs';
 import { type LibTorch, type LibTorchSearch, searchLibTorch } from '../../tools/libtorch.mjs';
-import { defaultCacheRoot } from '../data/cacheFolders.js';
+import { defaultCacheRoot } from '../data/cache/cacheFolders.js';
 import { supportsBf16, usableCores } from '../tensor/cpu.js';
 import type { NativeBuild } from '../tensor/native.js';
 

@@ -6,20 +6,20 @@ import { chosenSamples } from './chosenSamples.js';
 import { WHAT_DATA_IS } from './dataNames.js';
 import { readDatasetCard } from './datasetCard.js';
 import { openKnownDataset } from './datasets/index.js';
-import { withDicomSubjects } from './dicomSubjects.js';
 import { readDropList } from './dropList.js';
-import { fileKind, stemOf } from './fileKind.js';
 import { readFolders } from './folders.js';
 import { classNames, positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
-import { openPack, PACK_EXTENSION } from './pack.js';
+import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
 import { PHANTOM_FAMILIES, type Phantom } from './phantoms/families.js';
 import type { Preprocessing } from './preprocess.js';
 import type { FaultOptions } from './problems.js';
 import type { Dataset, Sample } from './sample.js';
-import { isShards, openShards } from './shards.js';
-import { expandVolumes } from './volumes.js';
+import { isShards, openShards } from './shards/shards.js';
+import { withDicomSubjects } from './volumes/dicomSubjects.js';
+import { fileKind, stemOf } from './volumes/fileKind.js';
+import { expandVolumes } from './volumes/volumes.js';
 
 /** How data is named on every command line and in every config. */
 export interface DatasetSpec {

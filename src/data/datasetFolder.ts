@@ -4,10 +4,10 @@ import path from 'node:path';
 import { csv } from '../csv.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
-import { replaceFolder } from './cacheFolders.js';
+import { replaceFolder } from './cache/cacheFolders.js';
 import { CARD_FILE, type DatasetCard } from './datasetCard.js';
 import { encodePng } from './encodePng.js';
-import { besideTarget } from './portable.js';
+import { besideTarget } from './pack/portable.js';
 import type { Raster, Sample } from './sample.js';
 
 /** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs a modality, and `masks/`. */

@@ -1,10 +1,10 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../errors.js';
-import { stemOf } from './fileKind.js';
 import { IMAGE_EXTENSIONS, imageExtension } from './formats/index.js';
 import { type FaultOptions, problemsError, tellFaults } from './problems.js';
 import type { FileSource, Sample } from './sample.js';
+import { stemOf } from './volumes/fileKind.js';
 
 /**
  * Pairs of two folders, `a` and `b`, matched by file name without its ending, in the order of the names. Every pair is a

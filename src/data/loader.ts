@@ -1,6 +1,6 @@
 import { type Device, keep, noGrad, ops, Random, type Tensor, tensor, tidy } from '../tensor/index.js';
-import type { ImageCache } from './cache.js';
-import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
+import type { ImageCache } from './cache/cache.js';
+import { type Stream, type StreamOrder, streamOrder } from './shards/streamOrder.js';
 
 /** Gives the images of samples as tensors. */
 export interface Loader {

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../errors.js';
-import { describeImage } from './cacheKey.js';
+import { describeImage } from './cache/cacheKey.js';
 import { type DatasetSpec, openDataset } from './dataset.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 import { imagesByStem } from './folders.js';

@@ -1,7 +1,7 @@
 /** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
 import { existsSync, readFileSync } from 'node:fs';
-import { type ImageCache, openImageCache } from '../data/cache.js';
-import { streamHash } from '../data/dataHash.js';
+import { type ImageCache, openImageCache } from '../data/cache/cache.js';
+import { streamHash } from '../data/cache/dataHash.js';
 import { openDataset } from '../data/dataset.js';
 import { published } from '../data/pseudonym.js';
 import type { Dataset, Sample } from '../data/sample.js';

@@ -1,6 +1,6 @@
 import type { Dataset } from '../data/sample.js';
-import { loadSplits, makeSplits } from '../data/splits.js';
-import { subjectKFold } from '../data/subjectKFold.js';
+import { loadSplits, makeSplits } from '../data/splits/splits.js';
+import { subjectKFold } from '../data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../errors.js';
 import { type ImageTrace, untraced } from './exposure.js';
 import type { JudgedFolds } from './result.js';

@@ -1,4 +1,4 @@
-import type { ImageCache } from '../data/cache.js';
+import type { ImageCache } from '../data/cache/cache.js';
 import { ImageLoader } from '../data/loader.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';

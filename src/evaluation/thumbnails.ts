@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import type { CachedModality, ImageCache } from '../data/cache.js';
+import type { CachedModality, ImageCache } from '../data/cache/cache.js';
 import { resizeValues } from '../data/resize.js';
 import { type Features, featureRows, joinColumns } from '../metrics/features.js';
 import { modalityKey, modalitySets, type Representations } from './representations.js';

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Tree } from '../config/index.js';
-import { parseSplits, type Splits } from '../data/splits.js';
+import { parseSplits, type Splits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { EvaluationResult } from '../evaluation/result.js';
 import { writeFileAtomic } from '../files.js';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { formatConfig, type Tree } from '../config/index.js';
 import { openDataset } from '../data/dataset.js';
 import type { Dataset } from '../data/sample.js';
-import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits.js';
+import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits/splits.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';

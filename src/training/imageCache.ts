@@ -1,12 +1,12 @@
 import type { Config } from '../config/index.js';
 import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
-import { type ImageCache, openImageCache } from '../data/cache.js';
-import { chooseSize } from '../data/cacheBuild.js';
-import { streamHash } from '../data/dataHash.js';
+import { type ImageCache, openImageCache } from '../data/cache/cache.js';
+import { chooseSize } from '../data/cache/cacheBuild.js';
+import { streamHash } from '../data/cache/dataHash.js';
 import { ImageLoader, type Loader } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
-import { StreamLoader } from '../data/streamLoader.js';
-import type { Stream } from '../data/streamOrder.js';
+import { StreamLoader } from '../data/shards/streamLoader.js';
+import type { Stream } from '../data/shards/streamOrder.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';

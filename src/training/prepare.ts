@@ -3,7 +3,7 @@ import type { Config } from '../config/index.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
-import { loadSplits, makeSplits } from '../data/splits.js';
+import { loadSplits, makeSplits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Sgd } from '../optim/index.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { anatomyProgram } from '../../src/cli/program.js';
-import type { Splits } from '../../src/data/splits.js';
+import type { Splits } from '../../src/data/splits/splits.js';
 import { Random } from '../../src/tensor/random.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { findDuplicates } from '../../src/data/audit/duplicates.js';
-import { openImageCache } from '../../src/data/cache.js';
+import { openImageCache } from '../../src/data/cache/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { readSampleImage } from '../../src/data/images.js';
 import type { Dataset, FileSource } from '../../src/data/sample.js';
-import { makeSplits } from '../../src/data/splits.js';
+import { makeSplits } from '../../src/data/splits/splits.js';
 
 const data = fileURLToPath(new URL('../../../shared/data', import.meta.url));
 const absent = !existsSync(data);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/index.js';
-import { openImageCache } from '../../src/data/cache.js';
+import { openImageCache } from '../../src/data/cache/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { traceImages } from '../../src/evaluation/exposure.js';
 import type { RunEncoder } from '../../src/evaluation/runEncoders.js';

@@ -12,10 +12,10 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
-import { openImageCache } from '../../src/data/cache.js';
+import { openImageCache } from '../../src/data/cache/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { pseudonym } from '../../src/data/pseudonym.js';
-import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { liveTensors } from '../../src/tensor/index.js';

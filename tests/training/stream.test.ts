@@ -14,12 +14,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openImageCache } from '../../src/data/cache.js';
+import { openImageCache } from '../../src/data/cache/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
-import { writePack } from '../../src/data/packWrite.js';
+import { writePack } from '../../src/data/pack/packWrite.js';
 import type { MemberSource } from '../../src/data/sample.js';
-import { writeShards } from '../../src/data/shardsWrite.js';
-import { makeSplits, saveSplits } from '../../src/data/splits.js';
+import { writeShards } from '../../src/data/shards/shardsWrite.js';
+import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError } from '../../src/errors.js';
 import { traceImages } from '../../src/evaluation/exposure.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';

@@ -6,8 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
 import { isSystemError, writeFileAtomic } from '../../files.js';
-import type { ImageCache } from '../cache.js';
-import { defaultCacheRoot } from '../cacheFolders.js';
+import type { ImageCache } from '../cache/cache.js';
+import { defaultCacheRoot } from '../cache/cacheFolders.js';
 import type { Dataset } from '../sample.js';
 import { BLANK_SHARE, flatShare } from './picture.js';
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KNOWN_DATASETS, WHAT_DATA_IS } from '../../../src/data/dataNames.js';
 import { type DataFault, type DatasetSpec, openDataset } from '../../../src/data/dataset.js';
 import { knownDatasets } from '../../../src/data/datasets/index.js';
-import { makeSplits } from '../../../src/data/splits.js';
+import { makeSplits } from '../../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../../src/errors.js';
 import { LAYOUTS, layOut, numbered } from './layouts.js';
 

@@ -1,0 +1,155 @@
+import { open, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DataError } from '../../errors.js';
+import { imageSizeBound, readSampleImage } from '../images.js';
+import { mapOrdered } from '../mapOrdered.js';
+import { problemsError } from '../problems.js';
+import { resize } from '../resize.js';
+import type { Dataset, Raster, Sample } from '../sample.js';
+import { CACHE_FORMAT, describeImage } from './cacheKey.js';
+import { PlaneFile } from './planeFile.js';
+
+export const INDEX_FILE = 'index.json';
+
+/** What `index.json` says of the files beside it. */
+export interface CacheIndex {
+  readonly format: number;
+  /** Side S of every image in pixels. */
+  readonly size: number;
+  readonly ids: readonly string[];
+  readonly modalities: readonly {
+    readonly name: string;
+    /** Relative to the folder; bytes `[N, C, S, S]`. */
+    readonly file: string;
+    readonly channels: 1 | 3;
+    readonly bytes: number;
+    readonly sha256: string;
+  }[];
+}
+
+export interface BuildOptions {
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Decodes every image of `dataset`, resizes it to one square size and writes the cache's files into `folder`, which
+ * must be empty. Holds a few images in memory at a time.
+ *
+ * @throws DataError listing every image that cannot be decoded
+ */
+export async function buildCache(
+  dataset: Dataset,
+  requestedSize: number,
+  folder: string,
+  { onProgress, signal }: BuildOptions,
+): Promise<CacheIndex> {
+  const size = await chooseSize(dataset, requestedSize);
+  const files = new Map<string, PlaneFile>();
+  try {
+    for (const [i, modality] of dataset.modalities.entries()) {
+      // The number keeps names apart that a file system takes for the same, such as A and a.
+      const file = path.join(folder, `${i}-${encodeURIComponent(modality)}.u8`);
+      files.set(modality, await PlaneFile.create(file, size));
+    }
+    await writeImages(dataset, size, files, { onProgress, signal });
+    const modalities: CacheIndex['modalities'][number][] = [];
+    for (const [i, modality] of dataset.modalities.entries()) {
+      const summary = await files.get(modality)!.finish();
+      files.delete(modality);
+      modalities.push({ name: modality, file: `${i}-${encodeURIComponent(modality)}.u8`, ...summary });
+    }
+    const index = { format: CACHE_FORMAT, size, ids: dataset.samples.map(({ id }) => id), modalities };
+    await writeFile(path.join(folder, INDEX_FILE), `${JSON.stringify(index)}\n`, { flush: true });
+    await syncFolder(folder);
+    return index;
+  } finally {
+    for (const file of files.values()) await file.abandon();
+  }
+}
+
+/** Makes renames and new names in a folder survive a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some network file systems cannot sync a folder; the digests tell if something was lost.
+    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * One side length for all: as asked, but not above the shorter side of the largest image, as more pixels would hold
+ * nothing new. Smaller images beside larger ones are enlarged. Generated images have any size, so they never limit it.
+ */
+export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
+  let largest = 0;
+  for (const { sample, modality } of images(dataset)) {
+    if (sample.images[modality]!.kind === 'generated') return requested;
+    // An unreadable file is reported, with all others, when it is decoded.
+    const found = await imageSizeBound(dataset, sample, modality).catch(() => undefined);
+    if (found !== undefined) largest = Math.max(largest, Math.min(found.width, found.height));
+    if (largest >= requested) return requested;
+  }
+  return largest === 0 ? requested : largest;
+}
+
+async function writeImages(
+  dataset: Dataset,
+  size: number,
+  files: ReadonlyMap<string, PlaneFile>,
+  { onProgress, signal }: BuildOptions,
+): Promise<void> {
+  const total = dataset.samples.length * dataset.modalities.length;
+  // Decoding runs on libuv's threads, resizing on this one: a few images ahead keep both busy.
+  const ahead = Math.min(8, availableParallelism() + 1);
+  const problems: string[] = [];
+  let done = 0;
+  for await (const { image, modality, problem } of mapOrdered(images(dataset), ahead, (item) =>
+    square(dataset, item, size),
+  )) {
+    signal?.throwIfAborted();
+    if (problem !== undefined) problems.push(problem);
+    else if (problems.length === 0) await files.get(modality)!.append(image);
+    done += 1;
+    onProgress?.(done, total);
+  }
+  if (problems.length === 0) return;
+  throw problemsError(
+    `${problems.length} of ${total} images of ${dataset.name} cannot be read`,
+    problems,
+    'Repair or copy these files again, or leave their samples out.',
+  );
+}
+
+interface ImageName {
+  readonly sample: Sample;
+  readonly modality: string;
+}
+
+type Squared =
+  | { readonly modality: string; readonly image: Raster; readonly problem?: undefined }
+  | { readonly modality: string; readonly image?: undefined; readonly problem: string };
+
+/** All modalities of a sample in turn, so that a generated pair can be drawn once. */
+function* images({ samples, modalities }: Dataset): Generator<ImageName> {
+  for (const sample of samples) for (const modality of modalities) yield { sample, modality };
+}
+
+/** Squashed to a square whatever its shape, as the authors do: all modalities of a pair keep one geometry. */
+async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
+  // Drawing is synchronous: let signals and timers in between.
+  if (sample.images[modality]!.kind === 'generated') await nextTurn();
+  try {
+    const image = await readSampleImage(dataset, sample, modality, size);
+    return { modality, image: resize(image, size, size) };
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { modality, problem: `${describeImage(sample, modality)}: ${error.message}` };
+  }
+}

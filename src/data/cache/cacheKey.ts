@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { decoderVersion } from '../formats/index.js';
+import { mapOrdered } from '../mapOrdered.js';
+import { problemsError } from '../problems.js';
+import type { Dataset, ImageSource, Sample } from '../sample.js';
+
+/** Raise when the layout of the cache or the pixels that the same sources give change. */
+export const CACHE_FORMAT = 3;
+
+/**
+ * The name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
+ * the modalities, the ids in order and, for each image, what tells whether its pixels may have changed. For a file that
+ * is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but nothing restores the ctime.
+ *
+ * @throws DataError listing the samples that lack a modality and the files that are missing
+ */
+export async function cacheKey(dataset: Dataset, size: number): Promise<string> {
+  const hash = createHash('sha256');
+  const { modalities, preprocess = {} } = dataset;
+  const decodes = dataset.samples.some((sample) => Object.values(sample.images).some(isDecoded));
+  const decoder = decodes ? await decoderVersion() : '';
+  hash.update(JSON.stringify([CACHE_FORMAT, decoder, size, modalities, preprocess]));
+  const problems: string[] = [];
+  const states = new Map<string, Promise<string>>();
+  const entries = mapOrdered(dataset.samples, 16, async (sample) =>
+    Promise.all(dataset.modalities.map((modality) => sourceKey(sample, modality, states))),
+  );
+  let index = 0;
+  for await (const keys of entries) {
+    for (const key of keys) if (typeof key === 'object') problems.push(key.problem);
+    hash.update(JSON.stringify([dataset.samples[index]!.id, keys]));
+    index += 1;
+  }
+  if (problems.length > 0) {
+    throw problemsError(
+      `${problems.length} ${problems.length === 1 ? 'image is' : 'images are'} missing from ${dataset.name}`,
+      problems,
+      'Add the files, or leave these samples out.',
+    );
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Whether an image comes through a decoder, whose version then matters; phantoms and packs do not. */
+function isDecoded({ kind }: ImageSource): boolean {
+  return kind === 'file' || kind === 'member';
+}
+
+/** How messages name one image: where the data names it, the sample and the modality. */
+export function describeImage(sample: Sample, modality: string): string {
+  return `${sample.origin === undefined ? '' : `${sample.origin}: `}"${sample.id}" (${modality})`;
+}
+
+async function sourceKey(
+  sample: Sample,
+  modality: string,
+  states: Map<string, Promise<string>>,
+): Promise<string | { problem: string }> {
+  const source: ImageSource | undefined = sample.images[modality];
+  const name = describeImage(sample, modality);
+  if (source === undefined) return { problem: `${name}: the sample has no such modality` };
+  if (source.kind === 'generated') return `generated\n${source.key}`;
+  try {
+    const { kind, path: file, ...part } = source;
+    // A pack or a shard holds many images: it is asked once.
+    const state = states.get(file) ?? fileState(file);
+    states.set(file, state);
+    return [kind, path.resolve(file), JSON.stringify(part), await state].join('\n');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { problem: `${name}: ${code === 'ENOENT' ? `no file ${source.path}` : message}` };
+  }
+}
+
+async function fileState(file: string): Promise<string> {
+  const { size, mtimeNs, ctimeNs, ino } = await stat(file, { bigint: true });
+  return [size, mtimeNs, ctimeNs, ino].join('\n');
+}

@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import type { Dataset, Sample } from '../sample.js';
+
+/** Decoded images as far as they decide what the data is. */
+export interface DecodedImages {
+  readonly size: number;
+  readonly modalities: readonly {
+    readonly name: string;
+    readonly channels: 1 | 3;
+    /** Of all images of the modality, one after the other. */
+    readonly sha256: string;
+  }[];
+}
+
+/**
+ * Digest of what the data is (ids, subjects, labels, pixels), wherever it lies. Computed on opening and not stored, as
+ * labels may be corrected while the images stay the same.
+ */
+export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<Dataset, 'samples'>): string {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([size, modalities.map((m) => [m.name, m.channels, m.sha256])]));
+  for (const { id, subject, label } of samples) hash.update(JSON.stringify([id, subject, label ?? null]));
+  return hash.digest('hex');
+}
+
+/**
+ * The same of streamed data, which is never decoded as a whole: ids, subjects, labels, size, preprocessing and, for each
+ * image, what our own shards tell of the digest of what it was made from. Other programs' shards tell none: there it is the
+ * file's name and length in its shard, and the shard's length and time of change.
+ */
+export async function streamHash(dataset: Dataset, size: number): Promise<string> {
+  const { modalities, preprocess = {}, samples } = dataset;
+  const hash = createHash('sha256').update(JSON.stringify([size, modalities, preprocess]));
+  const shards = new Map<string, readonly number[]>();
+  for (const sample of samples) {
+    const images: unknown[] = [];
+    for (const modality of modalities) {
+      images.push(sample.sourceDigests?.[modality] ?? (await placeOf(sample, modality, shards)));
+    }
+    const { id, subject, label } = sample;
+    hash.update(JSON.stringify([id, subject, label ?? null, images]));
+  }
+  return hash.digest('hex');
+}
+
+async function placeOf({ images }: Sample, modality: string, shards: Map<string, readonly number[]>) {
+  const source = images[modality]!;
+  if (source.kind !== 'member') return source;
+  let state = shards.get(source.path);
+  if (state === undefined) {
+    const { size, mtimeMs } = await stat(source.path);
+    state = [size, mtimeMs];
+    shards.set(source.path, state);
+  }
+  return [source.name, source.length, ...state];
+}

@@ -1,0 +1,108 @@
+/** What packs and shards say of a data set and its samples beside the pixels. */
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { AnatomyError } from '../../errors.js';
+import { makeTemporary, sweep } from '../cache/cacheFolders.js';
+import { pseudonymous, published } from '../pseudonym.js';
+import type { Dataset, Sample } from '../sample.js';
+import { identityHash, sourceDigests, toldDigest } from '../sourceDigest.js';
+
+export interface PortableOptions {
+  /** Replace ids and subjects by keyed hashes and leave further columns out. */
+  pseudonyms?: boolean;
+  /** Called after each image. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+export const portableSample = z.strictObject({
+  id: z.string(),
+  subject: z.string(),
+  label: z.string().optional(),
+  fold: z.int().min(0).optional(),
+  extra: z.record(z.string(), z.string()).optional(),
+  sourceDigests: z.record(z.string(), z.string()),
+});
+export type PortableSample = z.infer<typeof portableSample>;
+
+/** What is common to all samples. `preprocess` tells what was done to the pixels, and is not to be done again. */
+export const portableDataset = z.object({
+  name: z.string(),
+  modalities: z.array(z.string()).min(1),
+  positive: z.string().optional(),
+  colourCoded: z.array(z.string()).optional(),
+  simulated: z.array(z.string()).optional(),
+  generatorVersion: z.number().optional(),
+  preprocess: z.record(z.string(), z.unknown()).optional(),
+  published: z
+    .object({
+      name: z.string(),
+      counts: z.record(z.string(), z.number()),
+      samples: z.number().optional(),
+      subjects: z.number().optional(),
+      notes: z.array(z.string()),
+    })
+    .optional(),
+  /** Hash of the hash of names, labels and images that it was made from. */
+  sourceHash: z.string(),
+});
+export type PortableDataset = z.infer<typeof portableDataset>;
+
+/** The data set as it is to travel: digests known, names replaced where asked. */
+export async function makePortable(
+  dataset: Dataset,
+  { pseudonyms = false, signal }: PortableOptions,
+): Promise<{ common: PortableDataset; samples: PortableSample[] }> {
+  const digests: Readonly<Record<string, string>>[] = [];
+  for await (const found of sourceDigests(dataset.samples)) {
+    signal?.throwIfAborted();
+    digests.push(found);
+  }
+  const hash = identityHash(dataset, digests);
+  const named = pseudonyms ? pseudonymous(dataset.samples, hash) : dataset.samples;
+  const { name, modalities, positive, colourCoded, simulated, generatorVersion, preprocess } = dataset;
+  return {
+    common: portableDataset.parse({
+      ...{ name, modalities, positive, colourCoded, simulated, generatorVersion, preprocess },
+      published: dataset.published,
+      sourceHash: published(hash),
+    }),
+    samples: named.map(({ id, subject, label, fold, extra }, i) => ({
+      ...{ id, subject, label, fold, extra },
+      sourceDigests: Object.fromEntries(
+        Object.entries(digests[i]!).map(([modality, digest]) => [modality, toldDigest(digest)]),
+      ),
+    })),
+  };
+}
+
+/** The opened data set that a pack's or shards' own words describe. */
+export function fromPortable(common: PortableDataset, samples: readonly Sample[]): Dataset {
+  return { ...described.parse(common), samples };
+}
+
+const described = portableDataset.omit({ preprocess: true, sourceHash: true });
+
+/** Runs `work` in a new folder beside `target`, which is gone afterwards whatever happens. */
+export async function besideTarget<T>(target: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const full = path.resolve(target);
+  let folder: string;
+  try {
+    await mkdir(path.dirname(full), { recursive: true });
+    await sweep(path.dirname(full));
+    folder = await makeTemporary(full);
+  } catch (error) {
+    throw new AnatomyError(`cannot write ${target}: ${(error as Error).message}`);
+  }
+  try {
+    return await work(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    throw new AnatomyError(
+      `${target} does not fit on its disk: nothing was written. Free some space, or choose a smaller --size.`,
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

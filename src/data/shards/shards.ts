@@ -1,0 +1,275 @@
+/** Opens tar shards: those of `data pack --shards`, and other programs' after WebDataset's convention. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
+import { DataError, UsageError } from '../../errors.js';
+import { IMAGE_EXTENSIONS } from '../formats/index.js';
+import type { ManifestColumns } from '../manifest.js';
+import { fromPortable, portableSample } from '../pack/portable.js';
+import { problemsError } from '../problems.js';
+import type { Dataset, MemberSource, Sample } from '../sample.js';
+import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
+import { listTar, type TarMember } from './tar.js';
+
+export interface ShardsReadOptions {
+  /** Role → key of a sample's json or, for a modality, what follows the first dot of its files' names. */
+  columns?: ManifestColumns;
+  /** Told what was assumed where the shards leave something out. */
+  onWarning?: (message: string) => void;
+}
+
+/** Whether a place names shards: an archive, several by `name-{000000..000009}.tar`, or a folder that holds some. */
+export function isShards(place: string): boolean {
+  if (/\.(tar|tgz)(\.\w+)?$/i.test(place)) return true;
+  if (existsSync(path.join(place, SHARDS_FILE))) return true;
+  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true && archives(place).length > 0;
+}
+
+function archives(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => /\.(tar|tgz)(\.\w+)?$/i.test(name))
+    .sort();
+}
+
+/**
+ * The samples of shards, in the order in which they are stored; nothing is decoded.
+ *
+ * @throws DataError naming the shard and the byte if one is missing, truncated, compressed or damaged
+ */
+export async function openShards(place: string, options: ShardsReadOptions = {}): Promise<Dataset> {
+  const isFolder = statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  const folder = isFolder ? place : path.dirname(place);
+  const description = readDescription(folder);
+  const all = description?.shards.map(({ file }) => file);
+  const names = isFolder ? (all ?? archives(folder)) : expandBraces(path.basename(place));
+  const files = names.map((name) => path.join(folder, name));
+  const missing = files.filter((file) => !existsSync(file));
+  if (missing.length > 0) {
+    throw problemsError(
+      `${missing.length} of the ${files.length} shards of ${place} are missing`,
+      missing,
+      'Copy them again, or name those that are there: name-{000000..000009}.tar.',
+    );
+  }
+  if (description !== undefined && names.every((name) => all!.includes(name))) {
+    if (Object.keys(options.columns ?? {}).length > 0) {
+      throw new UsageError(
+        `--column goes with other programs’ shards, but ${SHARDS_FILE} says what these hold. Leave it out.`,
+      );
+    }
+    return ownShards(description, files);
+  }
+  return otherShards(place, files, options);
+}
+
+function readDescription(folder: string): ShardsDescription | undefined {
+  const file = path.join(folder, SHARDS_FILE);
+  if (!existsSync(file)) return undefined;
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new DataError(`${file}: is damaged: ${(error as Error).message}. Copy or make the shards again.`);
+  }
+  const parsed = shardsDescription.safeParse(content);
+  if (parsed.success) return parsed.data;
+  throw new DataError(
+    `${file}: does not describe shards of version 1 (${z.prettifyError(parsed.error)}). ` +
+      'Use the anatomy-ssl that made them, or make them again.',
+  );
+}
+
+/** `name-{000000..000009}.tar` → its ten names; a name without braces stands for itself. */
+function expandBraces(name: string): string[] {
+  const [, before, from, to, after] = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/.exec(name) ?? [];
+  if (from === undefined || to === undefined) return [name];
+  if (from.length !== to.length || Number(to) < Number(from)) {
+    throw new UsageError(
+      `${name}: the range is {${from}..${to}}, expected two numbers of one width, such as {000000..000009}`,
+    );
+  }
+  return Array.from(
+    { length: Number(to) - Number(from) + 1 },
+    (_, i) => `${before}${String(Number(from) + i).padStart(from.length, '0')}${after}`,
+  );
+}
+
+/** The files of one sample, which stand together: name up to the first dot → what follows it → file. */
+interface Group {
+  readonly key: string;
+  readonly members: ReadonlyMap<string, TarMember>;
+}
+
+/** @param toRead what follows the first dot in the names of files whose contents are wanted */
+function* groups(file: string, toRead: ReadonlySet<string>): Generator<Group> {
+  let current: { key: string; members: Map<string, TarMember> } | undefined;
+  for (const member of listTar(file, (name) => toRead.has(keyAndExtension(name).extension))) {
+    const { key, extension } = keyAndExtension(member.name);
+    if (extension === '') continue;
+    if (current !== undefined && current.key !== key) {
+      yield current;
+      current = undefined;
+    }
+    current ??= { key, members: new Map() };
+    current.members.set(extension, member);
+  }
+  if (current !== undefined) yield current;
+}
+
+/** `x/000017.a.png` → `x/000017` and `a.png`; no extension where there is none, and for hidden files. */
+function keyAndExtension(name: string): { key: string; extension: string } {
+  const { dir, base } = path.posix.parse(name);
+  const dot = base.indexOf('.');
+  if (dot < 1) return { key: name, extension: '' };
+  return { key: path.posix.join(dir, base.slice(0, dot)), extension: base.slice(dot + 1) };
+}
+
+function sourceOf(file: string, { name, offset, length }: TarMember): MemberSource {
+  return { kind: 'member', path: path.resolve(file), offset, length, name };
+}
+
+async function ownShards(description: ShardsDescription, files: readonly string[]): Promise<Dataset> {
+  const samples: Sample[] = [];
+  for (const file of files) {
+    const expected = description.shards.find((shard) => shard.file === path.basename(file))!;
+    const damaged = (problem: string) =>
+      new DataError(`${file}: the shard is damaged: ${problem}. Copy or make it again.`);
+    const { size } = statSync(file);
+    if (size !== expected.bytes) throw damaged(`it has ${size} bytes, expected ${expected.bytes}`);
+    const hash = createHash('sha256');
+    const found: { json: Buffer; images: Sample['images']; origin: string }[] = [];
+    for (const { key, members } of groups(file, new Set(['json']))) {
+      const json = members.get('json')?.content;
+      if (json === undefined) throw damaged(`${key}.json is missing`);
+      hash.update(json);
+      const images = Object.entries(description.extensions).map(([modality, extension]) => {
+        const member = members.get(extension);
+        if (member === undefined) throw damaged(`${key}.${extension} is missing`);
+        return [modality, sourceOf(file, member)] as const;
+      });
+      found.push({ json, images: Object.fromEntries(images), origin: `${file}: ${key}` });
+    }
+    // Before the text is taken for what was written.
+    if (hash.digest('hex') !== expected.samplesSha256 || found.length !== expected.samples) {
+      throw damaged(`its samples do not match the digest in ${SHARDS_FILE}`);
+    }
+    for (const { json, images, origin } of found) {
+      samples.push({ ...portableSample.parse(parseJson(json)), images, origin });
+    }
+    await nextTurn();
+  }
+  return fromPortable(description, samples);
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+async function otherShards(
+  place: string,
+  files: readonly string[],
+  { columns = {}, onWarning }: ShardsReadOptions,
+): Promise<Dataset> {
+  const modalities = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
+    (name) => !ROLES.includes(name) && columns[name] !== null,
+  );
+  const named = ROLES.flatMap((role) => columns[role] ?? []);
+  const toRead = new Set(['json', 'cls', ...named]);
+  const samples: Sample[] = [];
+  const problems: string[] = [];
+  const origins = new Map<string, string>();
+  let seen: readonly string[] | undefined;
+  for (const file of files) {
+    for (const { key, members } of groups(file, toRead)) {
+      const origin = `${file}: ${key}`;
+      seen ??= [...members.keys()];
+      const read = fieldReader(members, columns);
+      const id = read('id') ?? key;
+      const earlier = origins.get(id);
+      if (earlier !== undefined) problems.push(`${origin}: the id "${id}" is already that of ${earlier}`);
+      origins.set(id, origin);
+      const images: Record<string, MemberSource> = {};
+      for (const modality of modalities) {
+        const member = imageOf(members, columns[modality] ?? modality);
+        if (member === undefined) {
+          problems.push(`${origin}: has no image for "${modality}" among ${[...members.keys()].join(', ')}`);
+        } else images[modality] = sourceOf(file, member);
+      }
+      const fold = read('fold');
+      if (fold !== undefined && !/^\d{1,6}$/.test(fold))
+        problems.push(`${origin}: the fold is "${fold}", expected a whole number from 0`);
+      samples.push({
+        id,
+        subject: read('subject') ?? id,
+        label: read('label') ?? (columns.label === null ? undefined : textOf(members.get('cls'))),
+        fold: fold === undefined ? undefined : Number(fold),
+        extra: read.rest(),
+        images,
+        origin,
+      });
+    }
+    await nextTurn();
+  }
+  if (samples.length === 0) throw new DataError(`${place}: the shards hold no samples.`);
+  if (problems.length > 0) {
+    throw problemsError(
+      `${place}: the shards have ${problems.length} ${problems.length === 1 ? 'fault' : 'faults'}`,
+      problems,
+      `Files of the first sample end in ${seen!.join(', ')}; say which are the modalities with --column, such as a=${seen![0]}.`,
+    );
+  }
+  if (samples.every(({ id, subject }) => id === subject)) {
+    onWarning?.(
+      `${place}: the shards name no subjects, so every sample counts as a patient of its own. ` +
+        'If patients have several samples, name the key of their json with --column subject=….',
+    );
+  }
+  const name = path.basename(path.resolve(place)).replace(/[-_]?(\{.*\}|\d+)?\.tar$/, '');
+  return { name, modalities, samples };
+}
+
+const ROLES: readonly string[] = ['id', 'subject', 'label', 'fold'];
+
+/** Reads roles from a sample's json, or from a file of its own such as `cls`. */
+function fieldReader(members: Group['members'], columns: ManifestColumns) {
+  const written = members.get('json')?.content;
+  const parsed = written === undefined ? undefined : parseJson(written);
+  const json: Readonly<Record<string, unknown>> =
+    typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  const used = new Set<string>();
+  const read = (role: string): string | undefined => {
+    if (columns[role] === null) return undefined;
+    const name = columns[role] ?? role;
+    used.add(name);
+    return scalar(json[name]) ?? (columns[role] === undefined ? undefined : textOf(members.get(name)));
+  };
+  read.rest = (): Record<string, string> | undefined => {
+    const rest = Object.entries(json)
+      .filter(([name]) => !used.has(name))
+      .flatMap(([name, value]) => {
+        const text = scalar(value);
+        return text === undefined ? [] : [[name, text] as const];
+      });
+    return rest.length === 0 ? undefined : Object.fromEntries(rest);
+  };
+  return read;
+}
+
+function scalar(value: unknown): string | undefined {
+  return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined;
+}
+
+function textOf(member: TarMember | undefined): string | undefined {
+  return member?.content?.toString('utf8').trim() || undefined;
+}
+
+/** The file that ends in `name`, or in `name` and an image's ending. */
+function imageOf(members: Group['members'], name: string): TarMember | undefined {
+  return members.get(name) ?? IMAGE_EXTENSIONS.map((ending) => members.get(name + ending)).find(Boolean);
+}

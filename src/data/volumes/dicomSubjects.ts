@@ -1,0 +1,93 @@
+import { DataError } from '../../errors.js';
+import { readDicomHeader } from '../formats/index.js';
+import { mapOrdered } from '../mapOrdered.js';
+import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../problems.js';
+import type { Sample } from '../sample.js';
+import { fileKind } from './fileKind.js';
+
+export interface DicomSubjectOptions extends FaultOptions {
+  /** Told how many files name nobody. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/**
+ * Samples of DICOM files with the patient of their headers as subject, else the study; others as they are. A file that names
+ * only its study is of the patient that another file of this study names.
+ *
+ * @throws DataError listing headers that cannot be read and samples whose images are of different patients
+ */
+export async function withDicomSubjects(
+  samples: readonly Sample[],
+  options: DicomSubjectOptions = {},
+): Promise<readonly Sample[]> {
+  const faulty: FaultySample[] = [];
+  const read: { sample: Sample; headers: readonly Header[] }[] = [];
+  const patientOf = new Map<string, string>();
+  const all = mapOrdered(samples, 16, async (sample) => ({ sample, ...(await headersOf(sample)) }));
+  for await (const { sample, headers, problem } of all) {
+    if (problem !== undefined) faulty.push({ kind: 'bad-row', id: sample.id, problems: [problem] });
+    else read.push({ sample, headers });
+    for (const { patient, study } of headers) if (patient && study) patientOf.set(study, patient);
+  }
+  const named: Sample[] = [];
+  let nobody = 0;
+  for (const { sample, headers } of read) {
+    const patients = distinct(headers.map(({ patient, study }) => patient || patientOf.get(study ?? '')));
+    const studies = distinct(headers.map(({ study }) => study));
+    const subjects = patients.length > 0 ? patients : studies;
+    if (subjects.length > 1) {
+      // Patients are not named: messages end up in logs.
+      const files = headers.map(({ path }) => path).join(' and ');
+      const what = patients.length > 1 ? 'patients' : 'studies, and name no patient';
+      faulty.push({
+        kind: 'bad-row',
+        id: sample.id,
+        problems: [`"${sample.id}": ${files} are of different ${what}`],
+      });
+      continue;
+    }
+    if (headers.length > 0 && subjects.length === 0) nobody += 1;
+    named.push({ ...sample, subject: subjects[0] ?? sample.subject });
+  }
+  tellFaults(faulty, options, (problems) =>
+    problemsError(
+      `${problems.length} DICOM ${problems.length === 1 ? 'sample' : 'samples'} without a clear patient`,
+      problems,
+      'Correct or remove these files, or write a manifest with a subject column.',
+    ),
+  );
+  if (nobody > 0) {
+    options.onWarning?.(
+      `${nobody} of ${samples.length} samples: the DICOM headers name neither patient nor study, so each counts as a patient ` +
+        'of its own. If patients have several samples, write a manifest with a subject column.',
+    );
+  }
+  return named;
+}
+
+/** Whose image a DICOM file holds, as far as it says. */
+interface Header {
+  readonly path: string;
+  readonly patient?: string;
+  readonly study?: string;
+}
+
+/** What the DICOM files of a sample say; `problem`: why one of them cannot be read. */
+async function headersOf({ images }: Sample): Promise<{ headers: readonly Header[]; problem?: string }> {
+  const headers: Header[] = [];
+  try {
+    for (const image of Object.values(images)) {
+      if (image.kind !== 'file' || (await fileKind(image.path)) !== 'dicom') continue;
+      const { patientId: patient, studyId: study } = await readDicomHeader(image.path);
+      headers.push({ path: image.path, patient, study });
+    }
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { headers: [], problem: error.message };
+  }
+  return { headers };
+}
+
+function distinct(names: readonly (string | undefined)[]): string[] {
+  return [...new Set(names)].filter((name) => name !== undefined && name !== '') as string[];
+}

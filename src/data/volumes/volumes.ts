@@ -1,0 +1,160 @@
+import { DataError, UsageError } from '../../errors.js';
+import type { VolumeOptions } from '../dataset.js';
+import { readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
+import { mapOrdered } from '../mapOrdered.js';
+import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../problems.js';
+import type { FileSource, ImagePart, Sample } from '../sample.js';
+import { fileKind } from './fileKind.js';
+
+const ALL_SLICES: VolumeOptions = { axis: 'axial', from: null, to: null, step: 1, content: 0 };
+
+/** Headers read at a time, and volumes counted. */
+const AT_ONCE = 4;
+
+/**
+ * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample a slice or frame, which keep
+ * subject, label, fold and all else: `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second and third stored
+ * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are.
+ *
+ * @throws DataError listing the samples whose modalities are not on one grid, or of which no slice is left; UsageError if
+ *   the slices asked for cannot be
+ */
+export async function expandVolumes(
+  samples: readonly Sample[],
+  volumes: VolumeOptions = ALL_SLICES,
+  options: FaultOptions = {},
+): Promise<readonly Sample[]> {
+  if (volumes.from !== null && volumes.to !== null && volumes.from > volumes.to) {
+    throw new UsageError(
+      `data.volumes.from is ${volumes.from} and data.volumes.to is ${volumes.to}: there is no slice from the one to the other.`,
+    );
+  }
+  const expanded: Sample[] = [];
+  const faulty: FaultySample[] = [];
+  const all = mapOrdered(samples, AT_ONCE, async (sample) => {
+    try {
+      return await expand(sample, volumes);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      return { kind: 'bad-row', id: sample.id, problems: [error.message] } as const;
+    }
+  });
+  for await (const result of all) {
+    if ('problems' in result) faulty.push(result);
+    else expanded.push(...result);
+  }
+  tellFaults(faulty, options, (problems) =>
+    problemsError(
+      `${problems.length} ${problems.length === 1 ? 'sample' : 'samples'} cannot be taken apart into slices`,
+      problems,
+      'Correct these samples, or leave them out.',
+    ),
+  );
+  return expanded;
+}
+
+/** What one modality's file holds. */
+interface Stack {
+  readonly modality: string;
+  readonly source: FileSource;
+  /** For messages, and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`. */
+  readonly shape: string;
+  readonly frames?: number;
+  readonly volume?: Awaited<ReturnType<typeof readVolumeHeader>>;
+}
+
+async function expand(sample: Sample, volumes: VolumeOptions): Promise<readonly Sample[]> {
+  const files = Object.entries(sample.images).filter(
+    (entry): entry is [string, FileSource] => entry[1].kind === 'file' && entry[1].part === undefined,
+  );
+  const stacks = await Promise.all(files.map(([modality, source]) => readStack(modality, source)));
+  const [first, ...others] = stacks;
+  if (first === undefined) return [sample];
+  for (const other of others) refuseOtherGrid(sample, first, other);
+  const { frames, volume } = first;
+  if (volume !== undefined) return slicesOf(sample, stacks, volume, volumes);
+  if (frames === undefined) return [sample];
+  return Array.from({ length: frames }, (_, index) =>
+    partOf(sample, `frame=${index}`, { kind: 'frame', index }),
+  );
+}
+
+async function readStack(modality: string, source: FileSource): Promise<Stack> {
+  const { path } = source;
+  const kind = await fileKind(path);
+  if (kind === 'volume') {
+    const volume = await readVolumeHeader(path);
+    return { modality, source, shape: `${volume.dims.join('×')} voxels`, volume };
+  }
+  if (kind === 'dicom') {
+    const { frames, rows, columns } = await readDicomHeader(path);
+    if (frames > 1)
+      return { modality, source, shape: `${frames} frames of ${columns}×${rows} pixels`, frames };
+  }
+  return { modality, source, shape: 'one image' };
+}
+
+function refuseOtherGrid({ id }: Sample, a: Stack, b: Stack): void {
+  const apart = a.volume && b.volume && a.shape === b.shape ? voxelsApart(a.volume, b.volume) : 0;
+  if (a.shape === b.shape && apart <= MOST_VOXELS_APART) return;
+  const where = apart > 0 ? `, and their voxels lie up to ${apart.toPrecision(2)} voxels apart` : '';
+  throw new DataError(
+    `"${id}": ${a.modality} and ${b.modality} are not co-registered: ${a.source.path} has ${a.shape}, ` +
+      `${b.source.path} ${b.shape}${where}. Bring them onto one grid first.`,
+  );
+}
+
+/** A tenth of a voxel: headers written by different programs differ in the last digits. */
+const MOST_VOXELS_APART = 0.1;
+
+type Volume = NonNullable<Stack['volume']>;
+
+/** How far apart two grids of the same size place a voxel, at most, in edges of the first one's smallest edge. */
+function voxelsApart({ dims, affine: a }: Volume, { affine: b }: Volume): number {
+  if (a === undefined || b === undefined) return 0;
+  const length = (vector: readonly number[]) => Math.hypot(...vector);
+  // The difference of two affine maps is affine, so it is greatest at a corner.
+  const corners = Array.from({ length: 8 }, (_, corner) =>
+    dims.map((size, axis) => ((corner >> axis) & 1) * (size - 1)),
+  );
+  const apart = corners.map((corner) =>
+    length(
+      [0, 1, 2].map((row) =>
+        [...corner, 1].reduce((sum, at, i) => sum + (a[row]![i]! - b[row]![i]!) * at, 0),
+      ),
+    ),
+  );
+  const edge = Math.min(...[0, 1, 2].map((axis) => length([0, 1, 2].map((row) => a[row]![axis]!))));
+  return Math.max(...apart) / edge;
+}
+
+async function slicesOf(
+  sample: Sample,
+  stacks: readonly Stack[],
+  { dims, axisOf }: Volume,
+  { axis: asked, from, to, step, content }: VolumeOptions,
+): Promise<readonly Sample[]> {
+  const axis = typeof asked === 'number' ? asked : axisOf(asked);
+  const shares =
+    content > 0 ? await Promise.all(stacks.map(({ source }) => volumeContent(source.path, axis))) : [];
+  const slices: Sample[] = [];
+  // Volumes differ in length: where one ends before `to`, so do its slices.
+  for (let index = from ?? 0; index <= Math.min(to ?? Infinity, dims[axis] - 1); index += step) {
+    if (shares.some((share) => share[index]! < content)) continue;
+    const name = `${'xyz'[axis]}=${String(index).padStart(3, '0')}`;
+    slices.push(partOf(sample, name, { kind: 'slice', axis, index }));
+  }
+  if (slices.length > 0) return slices;
+  throw new DataError(
+    `"${sample.id}": none of the ${dims[axis]} slices is left: data.volumes asks for slices ${from ?? 0} to ` +
+      `${to ?? 'the last'}, content ${content} or more. Widen these settings, or leave the sample out.`,
+  );
+}
+
+function partOf(sample: Sample, name: string, part: ImagePart): Sample {
+  const images = Object.entries(sample.images).map(([modality, source]) => [
+    modality,
+    source.kind === 'file' ? { ...source, part } : source,
+  ]);
+  return { ...sample, id: `${sample.id}/${name}`, images: Object.fromEntries(images) };
+}
