@@ -137,7 +137,7 @@ async function memory(precision, folder) {
 async function trainAndWatch(precision, folder) {
   const [{ resolveConfig }, { openData }, { buildMethod }, { train }, { monitor, planMonitors }] =
     await Promise.all(
-      ['config/index', 'training/pretrain', 'training/build', 'training/loop', 'training/monitors'].map(
+      ['config/index', 'training/prepare', 'training/build', 'training/loop', 'training/monitors'].map(
         (name) => import(`../dist/${name}.js`),
       ),
     );

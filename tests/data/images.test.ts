@@ -142,9 +142,9 @@ describe('without sharp', () => {
     const script = `
       import { register } from 'node:module';
       register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}));
-      const { cacheKey } = await import('${new URL('cacheKey.js', dist)}');
+      const { cacheKey } = await import('${new URL('cache/cacheKey.js', dist)}');
       const { openDataset } = await import('${new URL('dataset.js', dist)}');
-      await import('${new URL('cache.js', dist)}');
+      await import('${new URL('cache/cache.js', dist)}');
       const { readSampleImage } = await import('${new URL('images.js', dist)}');
       const read = (a) => readSampleImage({}, { id: 'x', subject: 'x', images: { a } }, 'a', 16);
       const file = (path) => read({ kind: 'file', path });

@@ -47,7 +47,8 @@ test('shows pairs of all classes with the four views, and leaves no tensor behin
     }
     expect(images[2]!.data).not.toEqual(images[0]!.data);
   }
-  expect(leaked).toBe(0);
+  // Below 0 where the collector took what another file of this worker had left.
+  expect(leaked).toBeLessThanOrEqual(0);
 });
 
 test('A is the image on disk, made smaller', async () => {

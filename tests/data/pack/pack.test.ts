@@ -13,6 +13,7 @@ import { writePack } from '../../../src/data/pack/packWrite.js';
 import type { Dataset } from '../../../src/data/sample.js';
 import { DataError } from '../../../src/errors.js';
 import { writeSafetensors } from '../../../src/export/safetensors.js';
+import { tidy } from '../../../src/tensor/index.js';
 import { numbers, temporaryFolder, writePairs } from '../../training/tiny.js';
 
 let folder: string;
@@ -36,8 +37,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function pixels(cache: ImageCache): Record<string, number[]> {
   const loader = new ImageLoader(cache);
   try {
-    const images = loader.images(Array.from({ length: cache.count }, (_, i) => i));
-    return Object.fromEntries(Object.entries(images).map(([name, tensor]) => [name, numbers(tensor)]));
+    return tidy(() => {
+      const images = loader.images(Array.from({ length: cache.count }, (_, i) => i));
+      return Object.fromEntries(Object.entries(images).map(([name, tensor]) => [name, numbers(tensor)]));
+    });
   } finally {
     loader.dispose();
   }
