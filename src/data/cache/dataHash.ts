@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import type { Dataset, Sample } from '../sample.js';
+import type { Dataset, ImageSource } from '../sample.js';
 
 /** Decoded images as far as they decide what the data is. */
 export interface DecodedImages {
@@ -26,7 +26,7 @@ export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<
 
 /**
  * The same of streamed data, which is never decoded as a whole: ids, subjects, labels, size, preprocessing and, for each
- * image, what our own shards tell of the digest of what it was made from. Other programs' shards tell none: there it is the
+ * image, what our own shards tell of the digest of what it was made from, and its length. Other programs' shards tell none: there it is the
  * file's name and length in its shard, and the shard's length and time of change.
  */
 export async function streamHash(dataset: Dataset, size: number): Promise<string> {
@@ -36,7 +36,11 @@ export async function streamHash(dataset: Dataset, size: number): Promise<string
   for (const sample of samples) {
     const images: unknown[] = [];
     for (const modality of modalities) {
-      images.push(sample.sourceDigests?.[modality] ?? (await placeOf(sample, modality, shards)));
+      const source = sample.images[modality]!;
+      const digest = sample.sourceDigests?.[modality];
+      // The digest is of what a shard was made from; its length tells shards of another size or crop apart.
+      const length = source.kind === 'member' ? source.length : undefined;
+      images.push(digest === undefined ? await placeOf(source, shards) : [digest, length]);
     }
     const { id, subject, label } = sample;
     hash.update(JSON.stringify([id, subject, label ?? null, images]));
@@ -44,8 +48,7 @@ export async function streamHash(dataset: Dataset, size: number): Promise<string
   return hash.digest('hex');
 }
 
-async function placeOf({ images }: Sample, modality: string, shards: Map<string, readonly number[]>) {
-  const source = images[modality]!;
+async function placeOf(source: ImageSource, shards: Map<string, readonly number[]>) {
   if (source.kind !== 'member') return source;
   let state = shards.get(source.path);
   if (state === undefined) {

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { streamHash } from '../../../src/data/cache/dataHash.js';
 import { openDataset } from '../../../src/data/dataset.js';
 import { readSampleImage } from '../../../src/data/images.js';
 import type { Dataset } from '../../../src/data/sample.js';
@@ -72,7 +73,11 @@ print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('0000
     for (const name of files)
       expect(readFileSync(join(again, name))).toEqual(readFileSync(join(shards, name)));
     await expect(writeShards(original, again, { shardSize: 3 })).rejects.toThrow(/again exists/);
+    const hash = async () => streamHash(await openShards(again), 32);
+    const whole = await hash();
+    expect(whole).toBe(await streamHash(await openShards(shards), 32));
     await writeShards(original, again, { shardSize: 10, size: 16, overwrite: true });
+    expect(await hash()).not.toBe(whole);
     expect(readdirSync(again)).toHaveLength(2);
     const opened = await openShards(again);
     expect((await readSampleImage(opened, opened.samples[6]!, 'b', 0)).width).toBe(16);
