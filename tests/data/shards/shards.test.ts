@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -23,6 +24,9 @@ import { writeShards } from '../../../src/data/shards/shardsWrite.js';
 import { DataError } from '../../../src/errors.js';
 import { temporaryFolder, writePairs } from '../../training/tiny.js';
 
+/** On a bare system there is none, and nothing else needs it. */
+const PYTHON = '/usr/bin/python3';
+
 let folder: string;
 let original: Dataset;
 let shards: string;
@@ -41,20 +45,22 @@ const words = ({ samples }: Dataset) =>
 const files = ['shards.json', 'tiny-000000.tar', 'tiny-000001.tar', 'tiny-000002.tar'];
 
 describe('our own shards', () => {
-  test('are what tar and Python list, and hold the samples and their very pixels', async () => {
-    expect(readdirSync(shards).sort()).toEqual(files);
-    const listed = execFileSync('tar', ['tf', join(shards, files[3]!)], { encoding: 'utf8' });
-    expect(listed).toBe('000006.a.png\n000006.b.png\n000006.json\n');
+  test.skipIf(!existsSync(PYTHON))('are what Python lists', () => {
     const python = `
 import json, sys, tarfile
 archive = tarfile.open(sys.argv[1])
 print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('000003.json'))['id']]))`;
-    const found = execFileSync('/usr/bin/python3', ['-c', python, join(shards, files[2]!)], {
+    const found = execFileSync(PYTHON, ['-c', python, join(shards, files[2]!)], {
       encoding: 'utf8',
     });
     const names = [3, 4, 5].flatMap((i) => ['a.png', 'b.png', 'json'].map((ending) => `00000${i}.${ending}`));
     expect(JSON.parse(found)).toEqual([names, 'pair-3']);
+  });
 
+  test('are what tar lists, and hold the samples and their very pixels', async () => {
+    expect(readdirSync(shards).sort()).toEqual(files);
+    const listed = execFileSync('tar', ['tf', join(shards, files[3]!)], { encoding: 'utf8' });
+    expect(listed).toBe('000006.a.png\n000006.b.png\n000006.json\n');
     const opened = await openDataset({ path: shards });
     expect(words(opened)).toEqual(words(original));
     expect([opened.name, opened.positive]).toEqual(['tiny', '1']);
