@@ -1,9 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { quickAudit, quickWarnings } from '../../../src/data/audit/quickAudit.js';
 import { openImageCache } from '../../../src/data/cache/cache.js';
+import { openPack } from '../../../src/data/pack/pack.js';
+import { writePack } from '../../../src/data/pack/packWrite.js';
 import type { Dataset } from '../../../src/data/sample.js';
 import { drawnDataset, raster, spots } from './drawnPairs.js';
 
@@ -62,6 +64,17 @@ it('finds blank, repeated, contradicting and equal images in the cache', async (
     '1 of these has another class; anatomy data check tells which',
     '1 sample has one image for both modalities; anatomy data check tells which',
   ]);
+});
+
+it('finds the same in a pack, where all modalities lie in one file', async () => {
+  const folder = join(root, 'packed');
+  mkdirSync(folder);
+  const file = join(folder, 'pairs.safetensors');
+  await writePack(dataset, file, { size: 32 });
+  const packed = openPack(file);
+  const cache = await openImageCache(packed, { size: 32, root: folder });
+  const cached = await openImageCache(dataset, { size: 32, root });
+  expect(await quickAudit(packed, cache, folder)).toEqual(await quickAudit(dataset, cached, root));
 });
 
 it('keeps what it found in the folder of all caches, and looks again when that is damaged', async () => {
