@@ -139,10 +139,7 @@ export class Results {
     };
   }
 
-  #chosen(
-    found: readonly [Found, ...Found[]],
-    repeat: Repeat,
-  ): [Measurement] | undefined {
+  #chosen(found: readonly [Found, ...Found[]], repeat: Repeat): [Measurement] | undefined {
     const alternatives = found.flatMap((one): Alternative[] => {
       const validation = this.#validation(one, repeat);
       const predictions = this.#predicted(one.id, one.cell);

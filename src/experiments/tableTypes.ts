@@ -7,7 +7,8 @@ import type { ExperimentDescription } from './description.js';
 import type { ProtocolName } from './protocols.js';
 import type { Comparison, Mark } from './significance.js';
 
-export interface ExperimentTable extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
+export interface ExperimentTable
+  extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
   /** Of the samples that are set aside. */
   readonly confirmation?: ConfirmationRecord;
   /** The measured metric: AUC, or macro AUC of more than two classes; undefined before the first evaluation. */
