@@ -26,6 +26,8 @@ export interface Calibration {
 export interface CalibrationFigureOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   /** Name of the positive class. */
   readonly positive: string;
   readonly percent: number;
@@ -43,7 +45,7 @@ const BARS = 20;
 /** A reliability diagram over a histogram of the probabilities; undefined without predictions. */
 export function calibrationFigure(
   { bins, probabilities, slope, intercept }: Calibration,
-  { id, title, positive, percent }: CalibrationFigureOptions,
+  { id, title, of, positive, percent }: CalibrationFigureOptions,
 ): Figure | undefined {
   const shown = bins.filter(({ count }) => count > 0);
   if (shown.length === 0) return undefined;
@@ -52,7 +54,7 @@ export function calibrationFigure(
       `${counted(count)} images at ${fixed(predicted, 2)} predicted, ${fixed(observed, 2)} observed`,
   );
   const fitted = `slope ${fixed(slope, 2)}, intercept ${fixed(intercept, 2)}`;
-  const alt = `${title}: ${fitted}. ${said.join('; ')}.`;
+  const alt = `${title}, ${of}: ${fitted}. ${said.join('; ')}.`;
   const heights = histogram(probabilities);
   const most = Math.max(...heights.map(({ count }) => count), 1);
   // The histogram stands below 0, in the same plot.

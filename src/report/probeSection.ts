@@ -1,6 +1,12 @@
 /** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
-import type { EvaluationRecord, EvaluationRow, MetricRecord } from './evaluationRecord.js';
-import { html, type Markup } from './markup.js';
+import {
+  type EvaluationRecord,
+  type EvaluationRow,
+  type MetricRecord,
+  primaryRow,
+  type StoredEvaluation,
+} from './evaluationRecord.js';
+import { type Content, html, type Markup } from './markup.js';
 import { counted, fixed, interval, signed, signedInterval } from './numbers.js';
 import {
   exposureMeaning,
@@ -15,15 +21,16 @@ import {
 /** Metrics in a table: the first ones of the evaluation, as more do not fit a page. */
 const COLUMNS = 5;
 
-export function probeSection(record: EvaluationRecord, figure: Markup | undefined): Markup {
-  const { protocol, exposure, data, folds, patients = [], notes } = record;
+export function probeSection({ record, name }: StoredEvaluation, figures: Content): Markup {
+  const { exposure, data, folds, patients = [], notes } = record;
   const classes = data.classes.map((name, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${name}`);
-  return html`<section aria-labelledby="probe-${protocol}-title">
-<h3 id="probe-${protocol}-title">${protocolName(protocol)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
+  return html`<section aria-labelledby="probe-${name}-title">
+<h3 id="probe-${name}-title">${protocolName(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
 <p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${capital(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
-${figure}
-${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation over the folds. ${furtherMetrics(record)}`)}
+${figures}
+${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation over the folds. ${furtherMetrics(record, name)}`)}
 ${differenceTable(record)}
+${paperStyleTable(record)}
 ${patients.map(({ aggregation, subjects, rows }) =>
   metricTable(
     record,
@@ -42,9 +49,9 @@ function checkpointWords({ run }: EvaluationRecord): string {
   return `; the encoder is a checkpoint${at} of an unfinished run`;
 }
 
-function furtherMetrics({ metrics, protocol }: EvaluationRecord): string {
+function furtherMetrics({ metrics }: EvaluationRecord, name: string): string {
   const further = metrics.slice(COLUMNS).map(metricName);
-  return further.length === 0 ? '' : ` ${capital(further.join(', '))} are in evaluation/${protocol}.json.`;
+  return further.length === 0 ? '' : ` ${capital(further.join(', '))} are in evaluation/${name}.json.`;
 }
 
 function percentOf({ bootstrap }: EvaluationRecord): string {
@@ -53,7 +60,7 @@ function percentOf({ bootstrap }: EvaluationRecord): string {
 
 function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], caption: string): Markup {
   const metrics = record.metrics.slice(0, COLUMNS);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: metrics">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
 <table class="numbers">
 <caption>${caption}</caption>
 <thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
@@ -78,7 +85,7 @@ function metricCell(metric: MetricRecord | undefined): Markup {
 function differenceTable(record: EvaluationRecord): Markup | string {
   const { differences } = record;
   if (differences.length === 0) return '';
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: differences">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: differences">
 <table class="numbers">
 <caption>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.</caption>
 <thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th><th scope="col" class="number">Detectable</th></tr></thead>
@@ -87,6 +94,27 @@ ${differences.map(
   (
     one,
   ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${fixed(one.pValue)}</td><td class="number">${fixed(one.minimumDetectable)}</td></tr>
+`,
+)}</tbody>
+</table>
+</div>`;
+}
+
+/** Numbers that the test labels chose, beside the honest ones and never instead of them. */
+function paperStyleTable({ rows, metrics }: EvaluationRecord): Markup | string {
+  const chosen = rows.flatMap((row) => (row.paperStyle === undefined ? [] : [{ row, ...row.paperStyle }]));
+  if (chosen.length === 0) return '';
+  const names = metrics
+    .filter((name) => chosen.some((one) => one.metrics[name] !== undefined))
+    .slice(0, COLUMNS);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers of the best test epoch">
+<table class="numbers">
+<caption>Only to be set beside the paper’s: ${chosen[0]!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.</caption>
+<thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${names.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
+<tbody>
+${chosen.map(
+  ({ row, metrics: found }) =>
+    html`<tr class="${row.source}"><th scope="row">${sourceName(row.source)}</th><td>${featuresName(row.features)}</td><td>${modalitiesName(row.modalities)}</td>${names.map((name) => html`<td class="number">${fixed(found[name]?.mean ?? null)}</td>`)}</tr>
 `,
 )}</tbody>
 </table>
@@ -137,15 +165,6 @@ function beyondThumbnail(higher: boolean, lower: boolean): string {
   return lower
     ? ' For this task it has learned nothing useful.'
     : ' That it has learned anything useful for this task is not shown.';
-}
-
-/** Pooled features of all modalities: chosen beforehand, not for its number. */
-function primaryRow({ rows }: EvaluationRecord): EvaluationRow | undefined {
-  const own = rows.filter(({ source, features }) => source === 'run' && features === 'pooled');
-  return own.reduce<EvaluationRow | undefined>(
-    (most, row) => (most === undefined || row.modalities.length > most.modalities.length ? row : most),
-    undefined,
-  );
 }
 
 function capital(words: string): string {

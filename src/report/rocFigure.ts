@@ -19,6 +19,8 @@ export interface RocCurve {
 export interface RocFigureOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
 }
 
@@ -33,7 +35,7 @@ const DASHES = ['', '7 3', '2 3', '9 3 2 3', '1 2'];
 /** ROC curves, the first in its band; undefined where none of the rows has both classes. */
 export function rocFigure(
   curves: readonly RocCurve[],
-  { id, title, bootstrap }: RocFigureOptions,
+  { id, title, of, bootstrap }: RocFigureOptions,
 ): Figure | undefined {
   const options = { ...bootstrap, replicates: Math.min(bootstrap.replicates, MOST_REPLICATES), at: RATES };
   const drawn = curves.flatMap((curve, i) => {
@@ -47,7 +49,7 @@ export function rocFigure(
   if (drawn.length === 0) return undefined;
   const percent = Math.round(100 * bootstrap.confidence);
   const said = drawn.map(({ name, auc }) => `${name} ${fixed(auc.value)} (${interval(auc.low, auc.high)})`);
-  const alt = `${title}. Area under the curve with its ${percent} % interval: ${said.join('; ')}.`;
+  const alt = `${title}, ${of}. Area under the curve with its ${percent} % interval: ${said.join('; ')}.`;
   const top = MARGIN.top + LEGEND_LINE * drawn.length;
   const svg = renderPlot(
     {
