@@ -9,6 +9,13 @@ export interface ShownFailure extends Failure {
   readonly pictures: readonly ShownPicture[];
 }
 
+export interface PageFailures {
+  readonly found: Failures;
+  readonly shown: readonly ShownFailure[];
+  /** Why there are no images. */
+  readonly withheld?: string;
+}
+
 const PSEUDONYM = /^[SP]-[0-9a-f]{12}$/;
 
 /** Names fit for a page that is passed on: a file of predictions may hold ids as the data have them. */
@@ -24,11 +31,8 @@ export function withoutIdentities(worst: readonly Failure[]): Failure[] {
   }));
 }
 
-export function failureSection(
-  { row, wrong, samples }: Failures,
-  shown: readonly ShownFailure[],
-  withheld: string | undefined,
-): Markup {
+export function failureSection({ found, shown, withheld }: PageFailures): Markup {
+  const { row, wrong, samples } = found;
   const features = `${featuresName(row.features)}, ${modalitiesName(row.modalities)}`;
   const intro = html`<p>${counted(wrong)} of ${counted(samples)} test images were given a wrong class (${features}). ${
     wrong === 0

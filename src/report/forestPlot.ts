@@ -30,7 +30,7 @@ export interface ForestPlotOptions {
 
 const WIDTH = 400;
 /** Above its bar each row has a line for its name and its numbers, or one for each where they do not fit in one. */
-const ONE_LINE = { height: 36, name: -7, numbers: -7, bar: 9 };
+const ONE_LINE = { height: 38, name: -8, numbers: -8, bar: 9 };
 const TWO_LINES = { height: 50, name: -15, numbers: 0, bar: 15 };
 /** Letters that fit in a line. */
 const LINE = 58;

@@ -6,11 +6,10 @@ import { methodNamed } from '../methods/index.js';
 import { packageVersion } from '../version.js';
 import { auditSection } from './auditSection.js';
 import type { EvaluationRecord, StoredEvaluation } from './evaluationRecord.js';
-import { failureSection, type ShownFailure } from './failureSection.js';
+import { failureSection, type PageFailures } from './failureSection.js';
 import type { Figure } from './figure.js';
 import { figureGrid } from './figureMarkup.js';
 import { glossary } from './glossary.js';
-import type { Failures } from './judgement.js';
 import { html, type Markup, trusted } from './markup.js';
 import { brief, counted } from './numbers.js';
 import { probeSection, type Verdict, verdicts } from './probeSection.js';
@@ -33,13 +32,6 @@ export interface PageContent {
 export interface JudgedContent {
   readonly evaluation: StoredEvaluation;
   readonly figures: readonly Figure[];
-}
-
-export interface PageFailures {
-  readonly found: Failures;
-  readonly shown: readonly ShownFailure[];
-  /** Why there are no images. */
-  readonly withheld?: string;
 }
 
 /** The preview, or why the page has none. */
@@ -84,7 +76,7 @@ ${
   failures === undefined
     ? ''
     : html`<h2>Where it is most wrong</h2>
-${failureSection(failures.found, failures.shown, failures.withheld)}`
+${failureSection(failures)}`
 }
 <h2>Words</h2>
 ${glossary()}

@@ -41,6 +41,7 @@ figcaption { color: var(--soft); font-size: 14px; line-height: 1.45; margin-top:
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
 table { border-collapse: collapse; font-size: 14.5px; }
 table.numbers { width: 100%; }
+caption > span { display: inline-block; position: sticky; left: 0; max-width: min(74ch, calc(100vw - 48px)); }
 caption { text-align: left; color: var(--soft); font-size: 14px; padding-bottom: 8px; }
 th, td { text-align: left; vertical-align: top; padding: 7px 14px 7px 0; font-weight: 400; }
 thead th { color: var(--soft); border-bottom: 1px solid var(--soft); font-size: 13px; vertical-align: bottom; white-space: nowrap; }
@@ -65,6 +66,12 @@ th.number, td.number { padding-right: 0; padding-left: 14px; }
 .pairs thead th { border: 0; }
 .pairs th, .pairs td { padding-top: 4px; padding-bottom: 4px; padding-right: 8px; }
 .pairs img { display: block; width: 160px; height: 160px; image-rendering: pixelated; border-radius: 3px; }
+.contents { display: flex; flex-wrap: wrap; gap: 4px 18px; list-style: none; padding: 0; margin: 24px 0 0; font-size: 14.5px; max-width: none; }
+a { color: var(--accent); }
+table.study th[scope=row] { min-width: 130px; font-weight: 600; }
+table.study tr:not(.run) th[scope=row] { font-weight: 400; }
+.best { text-decoration: underline; text-underline-offset: 3px; }
+.second { font-style: italic; text-decoration: underline dotted; text-underline-offset: 3px; }
 details { margin: 14px 0; }
 summary { cursor: pointer; font-weight: 600; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px; overflow-x: auto; font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
@@ -97,5 +104,6 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   .number small { font-size: 7pt; }
   .pairs img { width: 24mm; height: 24mm; }
   pre { white-space: pre-wrap; }
+  nav { display: none; }
 }
 `;

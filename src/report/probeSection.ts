@@ -62,7 +62,7 @@ function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], c
   const metrics = record.metrics.slice(0, COLUMNS);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
 <table class="numbers">
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
@@ -87,7 +87,7 @@ function differenceTable(record: EvaluationRecord): Markup | string {
   if (differences.length === 0) return '';
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: differences">
 <table class="numbers">
-<caption>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.</caption>
+<caption><span>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.</span></caption>
 <thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th><th scope="col" class="number">Detectable</th></tr></thead>
 <tbody>
 ${differences.map(
@@ -109,7 +109,7 @@ function paperStyleTable({ rows, metrics }: EvaluationRecord): Markup | string {
     .slice(0, COLUMNS);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers of the best test epoch">
 <table class="numbers">
-<caption>Only to be set beside the paper’s: ${chosen[0]!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.</caption>
+<caption><span>Only to be set beside the paper’s: ${chosen[0]!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.</span></caption>
 <thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${names.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
 <tbody>
 ${chosen.map(

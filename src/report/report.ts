@@ -1,7 +1,17 @@
-/** `anatomy report`: the page of a run. */
+/** `anatomy report`: the page of a run, or of several side by side. */
+import { UsageError } from '../errors.js';
 import type { ReportFiles } from './reportFolder.js';
 import { type ReportOptions, writeRunReport } from './runReport.js';
+import { studyOfRuns } from './runsStudy.js';
+import { writeStudy } from './studyReport.js';
 
-export function writeReport(path: string, options: ReportOptions): Promise<ReportFiles> {
-  return writeRunReport(path, options);
+/** @throws UsageError where there is no run or no place for the report, DataError when a file of a run cannot be read */
+export async function writeReport(runs: readonly string[], options: ReportOptions): Promise<ReportFiles> {
+  const [first, ...others] = runs;
+  if (first === undefined) throw new UsageError('report: no run is named, expected at least one');
+  if (others.length === 0) return writeRunReport(first, options);
+  if (options.out === undefined) {
+    throw new UsageError(`report: ${runs.length} runs have no folder in common; name one with --out`);
+  }
+  return writeStudy(options.out, await studyOfRuns(runs, options), options.console);
 }

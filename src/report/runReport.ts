@@ -1,22 +1,20 @@
 /** The figures and the page of a run. */
 import { join } from 'node:path';
-import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { AnatomyError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { COLLAPSE } from '../training/monitors.js';
 import { curves } from './curves.js';
 import { readEvaluations, type StoredEvaluation } from './evaluationRecord.js';
-import { withoutIdentities } from './failureSection.js';
 import type { Figure } from './figure.js';
 import { intervalChart } from './intervalChart.js';
-import { failuresOf, judgementFigures } from './judgement.js';
-import { inShort, type PageFailures, type PagePictures, page } from './page.js';
+import { judgementFigures } from './judgement.js';
+import { inShort, type PagePictures, page } from './page.js';
 import { contactSheet, preview, rasterPng, tileSide } from './preview.js';
 import { protocolName } from './probeNames.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from './reportFolder.js';
-import { openRunData, type RunData, type Unavailable } from './runData.js';
-import { type RunRecord, readRunFolder } from './runRecord.js';
-import { thumbnails } from './thumbnails.js';
+import { openRunData } from './runData.js';
+import { isPhantom, type RunRecord, readRunFolder } from './runRecord.js';
+import { failuresShown } from './shownFailures.js';
 
 export interface ReportOptions {
   readonly out?: string;
@@ -24,9 +22,6 @@ export interface ReportOptions {
   readonly withImages?: boolean;
   readonly console: MessageConsole;
 }
-
-/** Errors that a report shows. */
-const SHOWN = 12;
 
 /**
  * Writes the report of a run, finished or not, judged or not yet.
@@ -44,7 +39,7 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const [first] = folder.runs;
   const { pictures, sheet } = await picturesOf(first, options);
   const data = await openRunData(first, console);
-  const failures = await failuresShown(first, evaluations[0], data, options);
+  const failures = await failuresShown(first, evaluations[0], data, options.withImages);
   const html = page({ folder, curves: drawn, judged, pictures, data, failures });
   const files = await writeReportFolder(
     out,
@@ -88,43 +83,6 @@ function weightsOf(method: RunRecord['config']['method']): Record<string, number
     default:
       return {};
   }
-}
-
-function isPhantom({ config }: RunRecord): boolean {
-  return config.data.path?.startsWith(PHANTOM_PREFIX) ?? false;
-}
-
-/** The errors of the primary evaluation; their images only of phantoms or when asked. */
-async function failuresShown(
-  run: RunRecord,
-  evaluation: StoredEvaluation | undefined,
-  data: RunData | Unavailable,
-  { withImages = false }: ReportOptions,
-): Promise<PageFailures | undefined> {
-  const found = evaluation && failuresOf(evaluation.record, evaluation.predictions, SHOWN);
-  if (found === undefined) return undefined;
-  const named = withoutIdentities(found.worst);
-  const without = named.map((one) => ({ ...one, pictures: [] }));
-  if (!isPhantom(run) && !withImages) {
-    return {
-      found,
-      shown: without,
-      withheld:
-        'Samples have pseudonyms, and their images are left out, as this page may be shared; --with-images shows them.',
-    };
-  }
-  if ('reason' in data || data.published !== evaluation!.record.data.dataHash) {
-    return { found, shown: without, withheld: 'Their images could not be opened when this report was made.' };
-  }
-  const shown = [];
-  for (const [i, { id }] of found.worst.entries()) {
-    const sample = data.sampleOf(id);
-    shown.push({
-      ...named[i]!,
-      pictures: sample === undefined ? [] : await thumbnails(data.dataset, sample),
-    });
-  }
-  return { found, shown };
 }
 
 /** Pictures of phantoms always; of patients only when asked, as a report is made to be shared. */
