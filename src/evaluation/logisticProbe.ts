@@ -23,6 +23,8 @@ export interface ChosenC {
   readonly C: number;
   /** Held-out log-loss a sample, for each C of the grid. */
   readonly logLoss: readonly number[];
+  /** Held-out probabilities [n, classes] at the chosen C: what is known of this probe without a test label. */
+  readonly heldOut: Float64Array;
 }
 
 export interface LogisticProbe {
@@ -82,6 +84,7 @@ export function chooseC(
   }
   if (grid.length === 0) throw new RangeError('chooseC: the grid of C is empty');
   const loss = new Float64Array(grid.length);
+  const predicted = grid.map(() => new Float64Array(features.rows * classes));
   for (const { fit, judge } of innerFolds(folds)) {
     const own = takeRows(features, fit);
     const standardizer = fitStandardizer(own);
@@ -95,6 +98,7 @@ export function chooseC(
     for (const [g, model] of models.entries()) {
       const probabilities = predictProbabilities(model, heldOut);
       for (const [row, i] of judge.entries()) {
+        predicted[g]!.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
         // The smallest positive double bounds the loss of a certain but wrong prediction.
         loss[g]! -= Math.log(Math.max(Number.MIN_VALUE, probabilities[row * classes + labels[i]!]!));
       }
@@ -106,5 +110,5 @@ export function chooseC(
     const better = logLoss[g]! < logLoss[best]!;
     if (better || (logLoss[g] === logLoss[best] && grid[g]! < grid[best]!)) best = g;
   }
-  return { C: grid[best]!, logLoss };
+  return { C: grid[best]!, logLoss, heldOut: predicted[best]! };
 }

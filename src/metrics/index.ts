@@ -5,4 +5,5 @@ export * from './bootstrap.js';
 export * from './classification.js';
 export * from './features.js';
 export * from './neighbours.js';
+export * from './rankCorrelation.js';
 export * from './rocAuc.js';
