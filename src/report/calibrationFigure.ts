@@ -17,7 +17,7 @@ export interface CalibrationBin {
 export interface Calibration {
   readonly bins: readonly CalibrationBin[];
   /** All predicted probabilities of the positive class. */
-  readonly probabilities: readonly number[];
+  readonly probabilities: ArrayLike<number>;
   /** Of a logistic regression of the label on the logit of the probability; 1 and 0 are ideal. NaN where undefined. */
   readonly slope: number;
   readonly intercept: number;
@@ -131,9 +131,9 @@ export function calibrationFigure(
   return { id, title, alt, reading, svg };
 }
 
-function histogram(probabilities: readonly number[]): { from: number; to: number; count: number }[] {
+function histogram(probabilities: ArrayLike<number>): { from: number; to: number; count: number }[] {
   const counts = new Array<number>(BARS).fill(0);
-  for (const probability of probabilities) {
+  for (const probability of Array.from(probabilities)) {
     counts[Math.min(BARS - 1, Math.floor(probability * BARS))]! += 1;
   }
   return counts.map((count, i) => ({ from: i / BARS, to: (i + 1) / BARS, count }));

@@ -10,6 +10,9 @@ const value = z.number().nullable();
 
 const metric = z.object({
   mean: value,
+  /** Of an older version there is no interval of the mean. */
+  meanLow: value.optional(),
+  meanHigh: value.optional(),
   std: value,
   pooled: value,
   low: value,
@@ -64,6 +67,8 @@ const schema = z.object({
       high: value,
       pValue: value,
       minimumDetectable: value,
+      holm: value.optional(),
+      deLong: z.object({ value, low: value, high: value, pValue: value }).optional(),
     }),
   ),
   patients: z

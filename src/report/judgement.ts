@@ -2,6 +2,8 @@
 import { bootstrapInterval } from '../metrics/bootstrap.js';
 import { predictedClasses } from '../metrics/classification.js';
 import { classColumn, weightedRocAuc } from '../metrics/rocAuc.js';
+import { calibrationFigure } from './calibrationFigure.js';
+import { calibrationOf } from './calibrationOf.js';
 import { confusionFigure } from './confusionFigure.js';
 import { baselinesOf, type EvaluationRecord, type EvaluationRow, primaryRow } from './evaluationRecord.js';
 import type { Figure } from './figure.js';
@@ -19,7 +21,7 @@ export interface JudgementOptions {
   readonly own?: string;
 }
 
-/** ROC curves and errors of the primary row; none where its predictions are not there. */
+/** ROC curves, calibration and errors of the primary row; none where its predictions are not there. */
 export function judgementFigures(
   record: EvaluationRecord,
   predictions: StoredPredictions | undefined,
@@ -35,6 +37,15 @@ export function judgementFigures(
   const { labels, classes } = predictions;
   return [
     rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, bootstrap: record.bootstrap }),
+    predictions.classes.length === 2
+      ? calibrationFigure(calibrationOf(classColumn(probabilities, 2, 1), predictions, record.bootstrap), {
+          id: `calibration-${id}`,
+          title: 'Calibration',
+          of: name,
+          positive: predictions.classes[1]!,
+          percent: Math.round(100 * record.bootstrap.confidence),
+        })
+      : undefined,
     confusionFigure(
       { probabilities, labels, classes },
       { id: `confusion-${id}`, title: 'Right and wrong', of: name },

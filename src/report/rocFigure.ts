@@ -1,8 +1,9 @@
 import * as Plot from '@observablehq/plot';
+import { rocCurve } from '../metrics/curves.js';
 import { type Figure, renderPlot } from './figure.js';
 import { fixed, interval } from './numbers.js';
 import { PALETTE } from './palette.js';
-import { rocBand, rocPoints } from './rocBand.js';
+import { rocBand } from './rocBand.js';
 
 export interface RocCurve {
   readonly name: string;
@@ -39,7 +40,7 @@ export function rocFigure(
 ): Figure | undefined {
   const options = { ...bootstrap, replicates: Math.min(bootstrap.replicates, MOST_REPLICATES), at: RATES };
   const drawn = curves.flatMap((curve, i) => {
-    const points = rocPoints(curve.scores, curve.positive);
+    const points = rocCurve(curve.scores, curve.positive);
     if (points.length === 0) return [];
     // One band: several cover each other.
     const band = i === 0 ? rocBand(curve.scores, curve.positive, curve.subjects, options) : [];
@@ -97,7 +98,7 @@ export function rocFigure(
         ...[...drawn].reverse().map(({ points, colour, dash, name }) =>
           Plot.line(points, {
             x: 'falsePositiveRate',
-            y: 'sensitivity',
+            y: 'truePositiveRate',
             stroke: colour,
             strokeWidth: 2,
             strokeDasharray: dash,
