@@ -2,7 +2,6 @@
 import type { Failure, Failures } from './judgement.js';
 import { html, type Markup } from './markup.js';
 import { counted, fixed } from './numbers.js';
-import { featuresName, modalitiesName } from './probeNames.js';
 import type { ShownPicture } from './thumbnails.js';
 
 export interface ShownFailure extends Failure {
@@ -32,8 +31,7 @@ export function withoutIdentities(worst: readonly Failure[]): Failure[] {
 }
 
 export function failureSection({ found, shown, withheld }: PageFailures): Markup {
-  const { row, wrong, samples } = found;
-  const features = `${featuresName(row.features)}, ${modalitiesName(row.modalities)}`;
+  const { features, wrong, samples } = found;
   const intro = html`<p>${counted(wrong)} of ${counted(samples)} test images were given a wrong class (${features}). ${
     wrong === 0
       ? ''

@@ -9,41 +9,56 @@ import { baselinesOf, type EvaluationRecord, type EvaluationRow, primaryRow } fr
 import type { Figure } from './figure.js';
 import { PALETTE, SOURCE_COLOURS } from './palette.js';
 import type { StoredPredictions } from './predictions.js';
-import { sourceName } from './probeNames.js';
+import { featuresName, modalitiesName, sourceName } from './probeNames.js';
 import { type RocCurve, rocFigure } from './rocFigure.js';
+
+export type Bootstrap = EvaluationRecord['bootstrap'];
+
+/** The samples that several rows were judged on. */
+export type JudgedSamples = Pick<StoredPredictions, 'labels' | 'subjects' | 'classes'>;
+
+/** What a row says of them. */
+export interface JudgedScores {
+  /** In the legend. */
+  readonly name: string;
+  readonly source: EvaluationRow['source'];
+  /** [n, classes] row-major */
+  readonly probabilities: Float64Array;
+  /** Area under the curve with its interval, as in the tables. */
+  readonly auc: { readonly value: number | null; readonly low: number | null; readonly high: number | null };
+}
 
 export interface JudgementOptions {
   /** Begins the ids of the figures. */
   readonly id: string;
   /** What they are of: `Ours, logistic regression`. */
   readonly name: string;
-  /** Of the run’s row in legends. Default: the encoder of the run. */
-  readonly own?: string;
 }
 
-/** ROC curves, calibration and errors of the primary row; none where its predictions are not there. */
-export function judgementFigures(
-  record: EvaluationRecord,
-  predictions: StoredPredictions | undefined,
-  { id, name, own = sourceName('run') }: JudgementOptions,
+/** ROC curves beside those of the baselines, calibration and errors of a row. */
+export function scoreFigures(
+  samples: JudgedSamples,
+  own: JudgedScores,
+  baselines: readonly JudgedScores[],
+  bootstrap: Bootstrap,
+  { id, name }: JudgementOptions,
 ): Figure[] {
-  const row = primaryRow(record);
-  const probabilities = row && predictions?.probabilities.get(row.key);
-  if (row === undefined || predictions === undefined || probabilities === undefined) return [];
-  const curves =
-    predictions.classes.length === 2
-      ? [row, ...baselinesOf(record, row)].flatMap((one) => curveOf(one, record, predictions, own))
-      : classCurves(record, predictions, probabilities);
-  const { labels, classes } = predictions;
+  const { labels, classes } = samples;
+  const { probabilities } = own;
+  const two = classes.length === 2;
+  const curves = two
+    ? [own, ...baselines].map((one) => curveOf(one, samples))
+    : classCurves(samples, probabilities, bootstrap);
+  const percent = Math.round(100 * bootstrap.confidence);
   return [
-    rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, bootstrap: record.bootstrap }),
-    predictions.classes.length === 2
-      ? calibrationFigure(calibrationOf(classColumn(probabilities, 2, 1), predictions, record.bootstrap), {
+    rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, bootstrap }),
+    two
+      ? calibrationFigure(calibrationOf(classColumn(probabilities, 2, 1), samples, bootstrap), {
           id: `calibration-${id}`,
           title: 'Calibration',
           of: name,
-          positive: predictions.classes[1]!,
-          percent: Math.round(100 * record.bootstrap.confidence),
+          positive: classes[1]!,
+          percent,
         })
       : undefined,
     confusionFigure(
@@ -53,32 +68,54 @@ export function judgementFigures(
   ].filter((figure) => figure !== undefined);
 }
 
-function curveOf(
-  row: EvaluationRow,
+/** The same of an evaluation’s primary row; none where its predictions are not there. */
+export function judgementFigures(
   record: EvaluationRecord,
-  { probabilities, labels, subjects }: StoredPredictions,
-  own: string,
-): RocCurve[] {
-  const scores = probabilities.get(row.key);
-  if (scores === undefined) return [];
-  const { pooled = null, low = null, high = null } = row.metrics[record.metrics[0]!] ?? {};
-  return [
-    {
-      name: row.source === 'run' ? own : row.source === 'untrained' ? 'Untrained' : 'Thumbnail',
-      scores: classColumn(scores, 2, 1),
-      positive: labels.map((label) => label === 1),
-      subjects,
-      auc: { value: pooled, low, high },
-      colour: SOURCE_COLOURS[row.source],
-    },
-  ];
+  predictions: StoredPredictions | undefined,
+  options: JudgementOptions & { readonly own?: string },
+): Figure[] {
+  const row = primaryRow(record);
+  if (row === undefined || predictions === undefined) return [];
+  const scoresOf = (one: EvaluationRow): JudgedScores[] => {
+    const probabilities = predictions.probabilities.get(one.key);
+    if (probabilities === undefined) return [];
+    const { pooled = null, low = null, high = null } = one.metrics[record.metrics[0]!] ?? {};
+    const name = one.source === 'run' ? (options.own ?? sourceName('run')) : BASELINES[one.source];
+    return [{ name, source: one.source, probabilities, auc: { value: pooled, low, high } }];
+  };
+  const [own] = scoresOf(row);
+  if (own === undefined) return [];
+  return scoreFigures(
+    predictions,
+    own,
+    baselinesOf(record, row).flatMap(scoresOf),
+    record.bootstrap,
+    options,
+  );
+}
+
+/** In legends. */
+export const BASELINES = { untrained: 'Untrained', thumbnail: 'Thumbnail' } as const;
+
+function curveOf(
+  { name, source, probabilities, auc }: JudgedScores,
+  { labels, subjects }: JudgedSamples,
+): RocCurve {
+  return {
+    name,
+    scores: classColumn(probabilities, 2, 1),
+    positive: labels.map((label) => label === 1),
+    subjects,
+    auc,
+    colour: SOURCE_COLOURS[source],
+  };
 }
 
 /** Of more than two classes, each against the rest. */
 function classCurves(
-  { bootstrap }: EvaluationRecord,
-  { labels, subjects, classes }: StoredPredictions,
+  { labels, subjects, classes }: JudgedSamples,
   probabilities: Float64Array,
+  bootstrap: Bootstrap,
 ): RocCurve[] {
   return classes.map((name, c) => {
     const scores = classColumn(probabilities, classes.length, c);
@@ -105,23 +142,20 @@ export interface Failure {
 }
 
 export interface Failures {
-  readonly row: EvaluationRow;
+  /** Of the row: `pooled map, A + B`. */
+  readonly features: string;
   readonly wrong: number;
   readonly samples: number;
   /** The most confident ones, those first that the probe was surest of. */
   readonly worst: readonly Failure[];
 }
 
-/** The errors of the primary row; undefined where its predictions are not there. */
-export function failuresOf(
-  record: EvaluationRecord,
-  predictions: StoredPredictions | undefined,
+/** @param probabilities [n, classes] */
+export function failuresAmong(
+  { labels, classes, ids, subjects, folds }: Omit<StoredPredictions, 'probabilities'>,
+  probabilities: Float64Array,
   count: number,
-): Failures | undefined {
-  const row = primaryRow(record);
-  const probabilities = row && predictions?.probabilities.get(row.key);
-  if (row === undefined || predictions === undefined || probabilities === undefined) return undefined;
-  const { labels, classes, ids, subjects, folds } = predictions;
+): Omit<Failures, 'features'> {
   const predicted = predictedClasses(probabilities, labels.length, { classes: classes.length });
   const wrong = labels.flatMap((label, i) => {
     const called = predicted[i]!;
@@ -138,5 +172,18 @@ export function failuresOf(
     ];
   });
   const worst = [...wrong].sort((a, b) => b.probability - a.probability).slice(0, count);
-  return { row, wrong: wrong.length, samples: labels.length, worst };
+  return { wrong: wrong.length, samples: labels.length, worst };
+}
+
+/** The errors of an evaluation’s primary row; undefined where its predictions are not there. */
+export function failuresOf(
+  record: EvaluationRecord,
+  predictions: StoredPredictions | undefined,
+  count: number,
+): Failures | undefined {
+  const row = primaryRow(record);
+  const probabilities = row && predictions?.probabilities.get(row.key);
+  if (row === undefined || predictions === undefined || probabilities === undefined) return undefined;
+  const features = `${featuresName(row.features)}, ${modalitiesName(row.modalities)}`;
+  return { features, ...failuresAmong(predictions, probabilities, count) };
 }

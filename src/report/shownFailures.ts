@@ -1,26 +1,43 @@
-/** Which errors of a run a page shows, and with what. */
+/** Which errors of a run a page shows, and with what: images only of phantoms or when asked. */
 import type { StoredEvaluation } from './evaluationRecord.js';
 import { type PageFailures, withoutIdentities } from './failureSection.js';
-import { failuresOf } from './judgement.js';
+import { type Failures, failuresOf } from './judgement.js';
 import type { RunData, Unavailable } from './runData.js';
 import { isPhantom, type RunRecord } from './runRecord.js';
 import { thumbnails } from './thumbnails.js';
 
 /** Errors that a report shows. */
-const SHOWN = 12;
+export const SHOWN_FAILURES = 12;
 
-/** The errors of the primary evaluation; their images only of phantoms or when asked. */
+/** The errors of an evaluation of a run; undefined where its predictions are not there. */
 export async function failuresShown(
   run: RunRecord,
   evaluation: StoredEvaluation | undefined,
   data: RunData | Unavailable,
   withImages = false,
 ): Promise<PageFailures | undefined> {
-  const found = evaluation && failuresOf(evaluation.record, evaluation.predictions, SHOWN);
+  if (evaluation === undefined) return undefined;
+  const { record, predictions } = evaluation;
+  const found = failuresOf(record, predictions, SHOWN_FAILURES);
   if (found === undefined) return undefined;
+  return withPictures(found, { data, dataHash: record.data.dataHash, show: isPhantom(run) || withImages });
+}
+
+export interface PictureSource {
+  readonly data: RunData | Unavailable;
+  /** Of the data that was judged on. */
+  readonly dataHash?: string;
+  /** Whether images may be shown. */
+  readonly show: boolean;
+}
+
+export async function withPictures(
+  found: Failures,
+  { data, dataHash, show }: PictureSource,
+): Promise<PageFailures> {
   const named = withoutIdentities(found.worst);
   const without = named.map((one) => ({ ...one, pictures: [] }));
-  if (!isPhantom(run) && !withImages) {
+  if (!show) {
     return {
       found,
       shown: without,
@@ -28,7 +45,7 @@ export async function failuresShown(
         'Samples have pseudonyms, and their images are left out, as this page may be shared; --with-images shows them.',
     };
   }
-  if ('reason' in data || data.published !== evaluation!.record.data.dataHash) {
+  if ('reason' in data || data.published !== dataHash) {
     return { found, shown: without, withheld: 'Their images could not be opened when this report was made.' };
   }
   const shown = [];
