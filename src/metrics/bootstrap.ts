@@ -42,8 +42,18 @@ export function bootstrapInterval(
   subjects: ArrayLike<string | number>,
   options: BootstrapOptions = {},
 ): BootstrapInterval {
-  const replicates = bootstrapReplicates(metric, subjects, options);
-  return intervalOfReplicates(metric(new Float64Array(subjects.length).fill(1)), replicates, options);
+  return bootstrapIntervals([metric], subjects, options)[0]!;
+}
+
+/** {@link bootstrapInterval} of several metrics of the same samples, by the same draws: each equals its own. */
+export function bootstrapIntervals(
+  metrics: readonly ResampledMetric[],
+  subjects: ArrayLike<string | number>,
+  options: BootstrapOptions = {},
+): BootstrapInterval[] {
+  const replicates = replicated(metrics, subjects, options);
+  const ones = new Float64Array(subjects.length).fill(1);
+  return metrics.map((metric, m) => intervalOfReplicates(metric(ones), replicates[m]!, options));
 }
 
 /**
@@ -148,16 +158,21 @@ export function meanOverFolds(
   folds: ArrayLike<number>,
   metricOf: (samples: Uint32Array) => ResampledMetric,
 ): ResampledMetric {
-  const members = [...new Set(Array.from(folds))].map((fold) => {
-    const samples = Uint32Array.from(Array.from(folds, (_, i) => i).filter((i) => folds[i] === fold));
-    return { samples, metric: metricOf(samples) };
-  });
+  const all = Array.from(folds, (_, i) => i);
+  return meanOf(
+    [...new Set(Array.from(folds))].map((fold) => {
+      const samples = Uint32Array.from(all.filter((i) => folds[i] === fold));
+      return onSamples(samples, metricOf(samples));
+    }),
+  );
+}
+
+/** A metric of some of the samples as one of all: the weights of the others are left aside. */
+export function onSamples(samples: Uint32Array, metric: ResampledMetric): ResampledMetric {
+  const own = new Float64Array(samples.length);
   return (weights) => {
-    let sum = 0;
-    for (const { samples, metric } of members) {
-      sum += metric(Float64Array.from(samples, (sample) => weights[sample]!));
-    }
-    return sum / members.length;
+    for (let i = 0; i < samples.length; i += 1) own[i] = weights[samples[i]!]!;
+    return metric(own);
   };
 }
 
@@ -168,8 +183,17 @@ export function meanOverFolds(
 export function bootstrapReplicates(
   metric: ResampledMetric,
   subjects: ArrayLike<string | number>,
-  { replicates = 2000, seed = 0 }: BootstrapOptions = {},
+  options: BootstrapOptions = {},
 ): Float64Array {
+  return replicated([metric], subjects, options)[0]!;
+}
+
+/** The replicates of several metrics by the same draws. */
+function replicated(
+  metrics: readonly ResampledMetric[],
+  subjects: ArrayLike<string | number>,
+  { replicates = 2000, seed = 0 }: BootstrapOptions,
+): Float64Array[] {
   if (!(Number.isInteger(replicates) && replicates >= 1)) {
     throw new RangeError(`bootstrap: replicates is ${replicates}, expected a whole number from 1`);
   }
@@ -182,12 +206,12 @@ export function bootstrapReplicates(
   const random = new Random(seed, 'bootstrap');
   const drawn = new Float64Array(clusters);
   const weights = new Float64Array(subjects.length);
-  const values = new Float64Array(replicates);
+  const values = metrics.map(() => new Float64Array(replicates));
   for (let r = 0; r < replicates; r += 1) {
     drawn.fill(0);
     for (let draw = 0; draw < clusters; draw += 1) drawn[random.below(clusters)]! += 1;
     for (let i = 0; i < weights.length; i += 1) weights[i] = drawn[cluster[i]!]!;
-    values[r] = metric(weights);
+    for (let m = 0; m < metrics.length; m += 1) values[m]![r] = metrics[m]!(weights);
   }
   return values;
 }

@@ -17,7 +17,7 @@ export interface CalibrationBin {
 export interface Calibration {
   readonly bins: readonly CalibrationBin[];
   /** All predicted probabilities of the positive class. */
-  readonly probabilities: readonly number[];
+  readonly probabilities: ArrayLike<number>;
   /** Of a logistic regression of the label on the logit of the probability; 1 and 0 are ideal. NaN where undefined. */
   readonly slope: number;
   readonly intercept: number;
@@ -26,6 +26,8 @@ export interface Calibration {
 export interface CalibrationFigureOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   /** Name of the positive class. */
   readonly positive: string;
   readonly percent: number;
@@ -43,7 +45,7 @@ const BARS = 20;
 /** A reliability diagram over a histogram of the probabilities; undefined without predictions. */
 export function calibrationFigure(
   { bins, probabilities, slope, intercept }: Calibration,
-  { id, title, positive, percent }: CalibrationFigureOptions,
+  { id, title, of, positive, percent }: CalibrationFigureOptions,
 ): Figure | undefined {
   const shown = bins.filter(({ count }) => count > 0);
   if (shown.length === 0) return undefined;
@@ -52,7 +54,7 @@ export function calibrationFigure(
       `${counted(count)} images at ${fixed(predicted, 2)} predicted, ${fixed(observed, 2)} observed`,
   );
   const fitted = `slope ${fixed(slope, 2)}, intercept ${fixed(intercept, 2)}`;
-  const alt = `${title}: ${fitted}. ${said.join('; ')}.`;
+  const alt = `${title}, ${of}: ${fitted}. ${said.join('; ')}.`;
   const heights = histogram(probabilities);
   const most = Math.max(...heights.map(({ count }) => count), 1);
   // The histogram stands below 0, in the same plot.
@@ -129,9 +131,9 @@ export function calibrationFigure(
   return { id, title, alt, reading, svg };
 }
 
-function histogram(probabilities: readonly number[]): { from: number; to: number; count: number }[] {
+function histogram(probabilities: ArrayLike<number>): { from: number; to: number; count: number }[] {
   const counts = new Array<number>(BARS).fill(0);
-  for (const probability of probabilities) {
+  for (const probability of Array.from(probabilities)) {
     counts[Math.min(BARS - 1, Math.floor(probability * BARS))]! += 1;
   }
   return counts.map((count, i) => ({ from: i / BARS, to: (i + 1) / BARS, count }));

@@ -15,6 +15,8 @@ export interface ConfusionData {
 export interface ConfusionFigureOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
 }
 
 const THRESHOLD = 0.5;
@@ -24,7 +26,7 @@ const MARGIN = { top: 44, right: 12, bottom: 8, left: 116 };
 /** Counts of true against predicted classes; undefined without samples. */
 export function confusionFigure(
   { probabilities, labels, classes }: ConfusionData,
-  { id, title }: ConfusionFigureOptions,
+  { id, title, of }: ConfusionFigureOptions,
 ): Figure | undefined {
   const n = labels.length;
   if (n === 0) return undefined;
@@ -50,7 +52,7 @@ export function confusionFigure(
   const said = cells.map(
     (cell) => `${cell.names[0]} called ${cell.names[1]}: ${counted(cell.count)} (${percent(cell.share)})`,
   );
-  const alt = `${title}, ${rule}. ${said.join('; ')}.`;
+  const alt = `${title}, ${of}, ${rule}. ${said.join('; ')}.`;
   const names = new Map(classes.map((name, i) => [`${i}`, shorten(name)]));
   const side = Math.min(96, (WIDTH - MARGIN.left - MARGIN.right) / count);
   const big = side > 60;

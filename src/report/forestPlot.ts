@@ -17,6 +17,8 @@ export interface ForestRow {
 export interface ForestPlotOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   readonly reading: string;
   /** Of the horizontal axis. */
   readonly label: string;
@@ -28,15 +30,15 @@ export interface ForestPlotOptions {
 
 const WIDTH = 400;
 /** Above its bar each row has a line for its name and its numbers, or one for each where they do not fit in one. */
-const ONE_LINE = { height: 36, name: -7, numbers: -7, bar: 9 };
+const ONE_LINE = { height: 38, name: -8, numbers: -8, bar: 9 };
 const TWO_LINES = { height: 50, name: -15, numbers: 0, bar: 15 };
 /** Letters that fit in a line. */
-const LINE = 52;
+const LINE = 58;
 const MARGIN = { top: 22, right: 16, bottom: 40, left: 16 };
 
 /** A point in its interval for each row, top down; undefined without rows. */
 export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOptions): Figure | undefined {
-  const { id, title, reading, label, reference, differences = false } = options;
+  const { id, title, of, reading, label, reference, differences = false } = options;
   const drawn = rows
     .filter(({ value }) => Number.isFinite(value))
     .map((row, i) => ({ ...row, key: `${i}`, colour: row.colour ?? PALETTE[0] }));
@@ -47,7 +49,7 @@ export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOption
       ? ''
       : ` (${differences ? signedInterval(low, high) : interval(low, high)})`;
   const said = drawn.map((row) => `${row.name} ${number(row.value)}${ends(row)}`);
-  const alt = `${title}. ${said.join('; ')}.`;
+  const alt = `${title}, ${of}. ${said.join('; ')}.`;
   const fits = drawn.every((row) => row.name.length * 1.12 + (number(row.value) + ends(row)).length < LINE);
   const layout = fits ? ONE_LINE : TWO_LINES;
   const levels = reference === undefined ? [] : [reference.level];

@@ -22,6 +22,8 @@ export interface LabelCurve {
 export interface LabelEfficiencyOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   readonly label: string;
   /** What is in the interval. */
   readonly intervals: string;
@@ -35,7 +37,7 @@ const SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'cross'] as const;
 /** The metric over the share of labels, a curve a method; undefined where no curve has two points. */
 export function labelEfficiencyFigure(
   curves: readonly LabelCurve[],
-  { id, title, label, intervals }: LabelEfficiencyOptions,
+  { id, title, of, label, intervals }: LabelEfficiencyOptions,
 ): Figure | undefined {
   const drawn = curves
     .map(({ name, points }, i) => ({
@@ -52,7 +54,7 @@ export function labelEfficiencyFigure(
     ({ name, points }) =>
       `${name}: ${points.map(({ fraction, value, low, high }) => `${share(fraction)} of the labels ${fixed(value)} (${interval(low, high)})`).join(', ')}`,
   );
-  const alt = `${title}. ${said.join('; ')}.`;
+  const alt = `${title}, ${of}. ${said.join('; ')}.`;
   const fractions = [...new Set(drawn.flatMap(({ points }) => points.map(({ fraction }) => fraction)))].sort(
     (a, b) => a - b,
   );

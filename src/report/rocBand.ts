@@ -1,38 +1,10 @@
-/** ROC curves with their uncertainty, from test predictions. */
+/** How sure a ROC curve is. */
 import { bootstrapInterval, type ResampledMetric } from '../metrics/bootstrap.js';
-
-export interface RocPoint {
-  readonly falsePositiveRate: number;
-  readonly sensitivity: number;
-}
 
 export interface RocBandPoint {
   readonly falsePositiveRate: number;
   readonly low: number;
   readonly high: number;
-}
-
-/**
- * The empirical ROC curve, from (0, 0) to (1, 1): one corner for each distinct score, so that ties make a slope.
- *
- * @param scores [n], higher means more positive
- * @param positive [n], whether the sample has the class in question
- * @returns no points where one class is missing: there is no curve
- */
-export function rocPoints(scores: ArrayLike<number>, positive: readonly boolean[]): RocPoint[] {
-  const positives = positive.filter(Boolean).length;
-  const negatives = positive.length - positives;
-  if (positives === 0 || negatives === 0) return [];
-  const order = descending(scores);
-  const points: RocPoint[] = [{ falsePositiveRate: 0, sensitivity: 0 }];
-  let [hits, alarms] = [0, 0];
-  order.forEach((sample, at) => {
-    if (positive[sample]) hits += 1;
-    else alarms += 1;
-    if (at + 1 < order.length && scores[order[at + 1]!] === scores[sample]) return;
-    points.push({ falsePositiveRate: alarms / negatives, sensitivity: hits / positives });
-  });
-  return points;
 }
 
 export interface RocBandOptions {

@@ -1,8 +1,9 @@
 import * as Plot from '@observablehq/plot';
+import { rocCurve } from '../metrics/curves.js';
 import { type Figure, renderPlot } from './figure.js';
 import { fixed, interval } from './numbers.js';
 import { PALETTE } from './palette.js';
-import { rocBand, rocPoints } from './rocBand.js';
+import { rocBand } from './rocBand.js';
 
 export interface RocCurve {
   readonly name: string;
@@ -19,6 +20,8 @@ export interface RocCurve {
 export interface RocFigureOptions {
   readonly id: string;
   readonly title: string;
+  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  readonly of: string;
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
 }
 
@@ -33,11 +36,11 @@ const DASHES = ['', '7 3', '2 3', '9 3 2 3', '1 2'];
 /** ROC curves, the first in its band; undefined where none of the rows has both classes. */
 export function rocFigure(
   curves: readonly RocCurve[],
-  { id, title, bootstrap }: RocFigureOptions,
+  { id, title, of, bootstrap }: RocFigureOptions,
 ): Figure | undefined {
   const options = { ...bootstrap, replicates: Math.min(bootstrap.replicates, MOST_REPLICATES), at: RATES };
   const drawn = curves.flatMap((curve, i) => {
-    const points = rocPoints(curve.scores, curve.positive);
+    const points = rocCurve(curve.scores, curve.positive);
     if (points.length === 0) return [];
     // One band: several cover each other.
     const band = i === 0 ? rocBand(curve.scores, curve.positive, curve.subjects, options) : [];
@@ -47,7 +50,7 @@ export function rocFigure(
   if (drawn.length === 0) return undefined;
   const percent = Math.round(100 * bootstrap.confidence);
   const said = drawn.map(({ name, auc }) => `${name} ${fixed(auc.value)} (${interval(auc.low, auc.high)})`);
-  const alt = `${title}. Area under the curve with its ${percent} % interval: ${said.join('; ')}.`;
+  const alt = `${title}, ${of}. Area under the curve with its ${percent} % interval: ${said.join('; ')}.`;
   const top = MARGIN.top + LEGEND_LINE * drawn.length;
   const svg = renderPlot(
     {
@@ -95,7 +98,7 @@ export function rocFigure(
         ...[...drawn].reverse().map(({ points, colour, dash, name }) =>
           Plot.line(points, {
             x: 'falsePositiveRate',
-            y: 'sensitivity',
+            y: 'truePositiveRate',
             stroke: colour,
             strokeWidth: 2,
             strokeDasharray: dash,

@@ -88,6 +88,8 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
         const value = values[source] - STEP * (2 - i) - (features === 'head' ? STEP / 10 : 0);
         const metric = {
           mean: value,
+          meanLow: value - 0.06,
+          meanHigh: value + 0.05,
           std: 0.03,
           folds: [value],
           skipped: 0,
@@ -128,6 +130,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
             high: value + 0.03,
             standardError: 0.015,
             pValue: 0.02,
+            holm: 0.04,
             minimumDetectable: other.source === 'thumbnail' ? 0.059 : 0.042,
           };
         }),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { resampledSpearman, spearman } from '../../src/metrics/rankCorrelation.js';
+import { metricsGolden } from '../golden/metrics.js';
 
 const pairs = fc.array(fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 })), {
   minLength: 3,
@@ -8,6 +9,10 @@ const pairs = fc.array(fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ mi
 });
 
 describe('spearman', () => {
+  it('equals scipy, with few ties and with many', () => {
+    for (const { x, y, rho } of metricsGolden.ranks) expect(spearman(x, y)).toBeCloseTo(rho, 12);
+  });
+
   it('is 1 − 6 Σd² / (n(n² − 1)) without ties', () => {
     // Ranks 1 2 3 4 5 against 2 1 4 3 5: Σd² = 4.
     expect(spearman([10, 20, 30, 40, 50], [0.2, 0.1, 0.4, 0.3, 9])).toBeCloseTo(1 - (6 * 4) / (5 * 24), 15);

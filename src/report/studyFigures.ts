@@ -1,0 +1,121 @@
+/** The figures of a study that are made from its tables and from the curves of its runs. */
+import type { JsonLine } from '../log/jsonLines.js';
+import type { Figure } from './figure.js';
+import { type ForestRow, forestPlot } from './forestPlot.js';
+import { lineChart } from './lineChart.js';
+import { brief } from './numbers.js';
+import { PALETTE, SOURCE_COLOURS } from './palette.js';
+import { metricName, modalitiesName } from './probeNames.js';
+import { seriesOf } from './series.js';
+import type { StudyFamily, StudyTable } from './study.js';
+
+/** Values of all rows on the widest images, and their differences to the untrained encoder and the thumbnail. */
+export function overviewFigures(table: StudyTable, id: string): Figure[] {
+  const widest = table.images.at(-1);
+  if (widest === undefined) return [];
+  const images = modalitiesName(widest.split('+'));
+  const of = `${table.title}, ${images}`;
+  const values = table.rows.flatMap((row): ForestRow[] => {
+    const { value, low = null, high = null } = row.values[widest] ?? {};
+    if (value === undefined || value === null) return [];
+    const baseline = row.source !== 'run';
+    return [{ name: row.name, value, low, high, colour: SOURCE_COLOURS[row.source], baseline }];
+  });
+  const differences = (['untrained', 'thumbnail'] as const).map((other) => {
+    const rows = table.rows.flatMap((row): ForestRow[] => {
+      const found = row.against[other];
+      if (found === undefined || found.value === null) return [];
+      return [{ name: row.name, value: found.value, low: found.low, high: found.high }];
+    });
+    const against = other === 'untrained' ? 'the same encoder untrained' : 'a 12×12 thumbnail';
+    return forestPlot(rows, {
+      id: `${id}-against-${other}`,
+      title: `${table.metric} above ${against}`,
+      of,
+      label: `difference in ${table.metric}`,
+      reference: { level: 0, name: 'no difference' },
+      differences: true,
+      reading: `What each method adds to ${against}, on the same patients. A bar across the dashed line shows no difference; one left of it, that the method is worse.`,
+    });
+  });
+  return [
+    forestPlot(values, {
+      id: `${id}-values`,
+      title: `${table.metric} of all methods`,
+      of,
+      label: table.metric,
+      reference: table.metric === metricName('auc') ? { level: 0.5, name: 'guessing' } : undefined,
+      reading: `${table.title}, ${images}. Dots are methods, diamonds what they must beat; bars are intervals over patients. Overlapping bars do not settle which is better; paired differences do.`,
+    }),
+    ...differences,
+  ].filter((figure) => figure !== undefined);
+}
+
+export function familyFigure({ title, comparisons }: StudyFamily, id: string): Figure | undefined {
+  const rows = comparisons.flatMap(({ name, value, low, high }) =>
+    value === null ? [] : [{ name, value, low, high }],
+  );
+  return forestPlot(rows, {
+    id,
+    title,
+    of: 'paired differences on the same patients',
+    label: 'difference',
+    reference: { level: 0, name: 'no difference' },
+    differences: true,
+    reading:
+      'The differences that the study was made to measure, each with its interval over patients. A bar across the dashed line shows no difference.',
+  });
+}
+
+export interface Course {
+  readonly name: string;
+  readonly lines: readonly JsonLine[];
+}
+
+const TERMS: Readonly<Record<string, string>> = {
+  consistency: 'Anatomical consistency, L_C',
+  global: 'Global contrast, L_Glo',
+  instance: 'Instance discrimination',
+  contrast: 'Contrast between views',
+  key: 'Contrast with remembered keys',
+  dense: 'Dense contrast',
+  classification: 'Classification',
+};
+
+/** Each logged loss of all runs that have it, as many to a figure as there are colours. */
+export function courseFigures(courses: readonly Course[]): Figure[] {
+  const terms = new Set(
+    courses.flatMap(({ lines }) =>
+      lines.flatMap((line) => Object.keys(line)).flatMap((key) => /^chance\/(.+)$/.exec(key)?.[1] ?? []),
+    ),
+  );
+  return [...terms].flatMap((term) => {
+    const all = courses
+      .map(({ name, lines }) => ({ ...seriesOf(lines, term, name), lines }))
+      .filter(({ points }) => points.length > 0);
+    const sets = Math.ceil(all.length / PALETTE.length);
+    return Array.from({ length: sets }, (_, set) => {
+      const series = all.slice(set * PALETTE.length, (set + 1) * PALETTE.length);
+      const chance = seriesOf(series[0]!.lines, `chance/${term}`).points.at(-1);
+      const part = sets === 1 ? '' : `, ${set + 1} of ${sets}`;
+      const title = `${TERMS[term] ?? term}${part}`;
+      const said = series.map(
+        ({ name, points }) => `${name} from ${brief(points[0]!.value)} to ${brief(points.at(-1)!.value)}`,
+      );
+      const alt = `${title}, over the steps. ${said.join('; ')}${chance === undefined ? '' : `; chance ${brief(chance.value)}`}.`;
+      const svg = lineChart({
+        series: series.map(({ name, points }) => ({ name: shorten(name), points })),
+        references: chance === undefined ? [] : [{ name: 'chance', level: chance.value }],
+        label: 'loss',
+        alt,
+      });
+      const reading =
+        'Lower is better. Runs that do not train this loss, only watch it, are shown too. Dashed is chance, as the first run measured it last.';
+      return { id: `course-${term}${set === 0 ? '' : `-${set + 1}`}`, title, alt, reading, svg };
+    });
+  });
+}
+
+function shorten(name: string): string {
+  return name.length > 14 ? `${name.slice(0, 13)}…` : name;
+}
