@@ -41,6 +41,7 @@ const schema = z.object({
   run: z.object({ name: z.string(), method: z.string() }),
   data: z.object({
     name: z.string(),
+    dataHash: z.string(),
     pairs: z.number(),
     subjects: z.number(),
     modalities: z.tuple([z.string(), z.string()]),
