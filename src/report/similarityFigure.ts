@@ -151,6 +151,7 @@ function draw({ rows, example, names, images, alt }: Drawing): string {
         );
   // On the image the anchor is framed as the first row's grid has it.
   const onImages = frames.slice(0, columns.length).map((frame) => ({ ...frame, row: IMAGES }));
+  const framed = images === undefined ? frames : [...frames, ...onImages];
   const values = cells.map(({ value }) => value);
   const domain: [number, number] = [Math.min(...values), 1];
   const box = { fx: 'column', fy: 'row', x1: 'x1', x2: 'x2', y1: 'y1', y2: 'y2', inset: 0 } as const;
@@ -174,24 +175,17 @@ function draw({ rows, example, names, images, alt }: Drawing): string {
       marks: [
         Plot.image(pictures, { fx: 'column', fy: 'row', x: 'x', y: 'y', src: 'source', width: PANEL - 5 }),
         Plot.rect(cells, { ...box, fill: 'value', shapeRendering: 'crispEdges' }),
-        Plot.rect([...frames, ...(images === undefined ? [] : onImages)], {
-          ...box,
-          stroke: '#000000',
-          strokeWidth: 3,
-        }),
-        Plot.rect([...frames, ...(images === undefined ? [] : onImages)], {
-          ...box,
-          stroke: '#ffffff',
-          strokeWidth: 1.3,
-        }),
+        // Black under white: seen on any colour of the scale.
+        Plot.rect(framed, { ...box, stroke: '#000000', strokeWidth: 3 }),
+        Plot.rect(framed, { ...box, stroke: '#ffffff', strokeWidth: 1.3 }),
       ],
     },
     alt,
   );
-  return svg.replace(
-    /<\/svg>$/,
-    `${legend(domain, { left: left + 34, top: height - MARGIN.bottom + 12 })}</svg>`,
-  );
+  // Hundreds of cells with 15 digits each would be most of a page.
+  const short = svg.replace(/\d+\.\d{3,}/g, (digits) => String(Number(Number(digits).toFixed(2))));
+  const scale = legend(domain, { left: left + 34, top: height - MARGIN.bottom + 12 });
+  return short.replace(/<\/svg>$/, `${scale}</svg>`);
 }
 
 function cellOf(i: number, grid: number, value: number, column: string, row: string): Cell {
