@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Dataset, Sample } from '../data/sample.js';
+import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
 import type { Splits } from '../data/splits/splits.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
@@ -13,6 +14,7 @@ interface SplitFlags extends ConfigFlags {
   out: string;
   folds?: number;
   seed: number;
+  setAside?: number;
   duplicates: (typeof DUPLICATES)[number];
   json?: boolean;
 }
@@ -26,6 +28,11 @@ export function registerDataSplit(program: Command, data: Command): void {
     .option('--folds <k>', 'number of folds (default: 5, or as published with the data)', wholeNumber)
     .option('--seed <n>', 'seed', wholeNumber, 0)
     .option(
+      '--set-aside <n>',
+      'keep about n subjects, stratified, out of all folds and all pretraining, for one last anatomy evaluate --set-aside',
+      wholeNumber,
+    )
+    .option(
       '--duplicates <kind>',
       'which duplicates share a fold: near (exact ones included), exact, or ignore: none is looked for',
       'near',
@@ -36,6 +43,7 @@ export function registerDataSplit(program: Command, data: Command): void {
       `
 Examples:
   $ anatomy data split --data pairs.csv --folds 5 --seed 0 --out splits.json
+  $ anatomy data split --data pairs.csv --set-aside 20 --out splits.json
   $ anatomy data split --data Dataset_BUSI_with_GT --drop drop.csv --out splits.json
 See also: anatomy data check, anatomy pretrain --splits`,
     )
@@ -58,7 +66,7 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
     import('node:fs'),
     import('../errors.js'),
   ]);
-  const { out, folds, seed, duplicates: kind, json } = flags;
+  const { out, folds, seed, setAside, duplicates: kind, json } = flags;
   if (existsSync(out)) throw new UsageError(`${out} exists; choose another --out`);
   if (!DUPLICATES.includes(kind)) {
     throw new UsageError(`--duplicates is ${kind}, expected one of ${DUPLICATES.join(', ')}`);
@@ -67,7 +75,7 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
   const spec = datasetSpec(resolveConfig(configSources(flags)));
   const dataset = await openDataset(spec, { onWarning });
   const duplicates = await duplicatesIn(dataset, kind, console);
-  const splits = makeSplits(dataset, { folds, seed, duplicates, onWarning });
+  const splits = makeSplits(dataset, { folds, seed, setAside, duplicates, onWarning });
   await saveSplits(splits, out);
   warnOfLargestUnit(dataset, splits, console);
   const counts = countsOf(dataset, splits);
@@ -112,8 +120,9 @@ function warnOfLargestUnit(
   console: MessageConsole,
 ): void {
   const groupOf = new Map(Object.entries(groups));
-  const sizes = new Map<string, { name: string; size: number; fold: number }>();
+  const sizes = new Map<string, { name: string; size: number; fold: Fold }>();
   for (const { id, subject } of samples) {
+    if (folds[id] === SET_ASIDE) continue; // as large as was asked for
     const group = groupOf.get(id);
     const name = group === undefined ? `the subject "${subject}"` : `the group "${group}"`;
     sizes.set(name, { name, size: (sizes.get(name)?.size ?? 0) + 1, fold: folds[id]! });
@@ -128,7 +137,7 @@ function warnOfLargestUnit(
 }
 
 interface FoldCount {
-  fold: number;
+  fold: Fold;
   pairs: number;
   subjects: number;
   classes: Record<string, number>;
@@ -136,7 +145,9 @@ interface FoldCount {
 
 function countsOf({ samples }: Dataset, { folds, k }: Splits): FoldCount[] {
   const names = [...new Set(samples.map(labelOf))].sort();
-  return Array.from({ length: k }, (_, fold) => {
+  const numbered = Array.from({ length: k }, (_, fold) => fold);
+  const present: Fold[] = Object.values(folds).includes(SET_ASIDE) ? [...numbered, SET_ASIDE] : numbered;
+  return present.map((fold) => {
     const members = samples.filter(({ id }) => folds[id] === fold);
     const classes = Object.fromEntries(
       names.map((name) => [name, members.filter((sample) => labelOf(sample) === name).length]),
@@ -162,7 +173,7 @@ function tiedCounts({ groups }: Splits): TiedCount {
 
 function describeFold({ fold, pairs, subjects, classes }: FoldCount): string {
   const detail = Object.entries(classes).map(([name, count]) => `${name} ${count}`);
-  return `fold ${fold}: ${pairs} pairs of ${subjects} subjects (${detail.join(', ')})\n`;
+  return `${fold === SET_ASIDE ? 'set aside' : `fold ${fold}`}: ${pairs} pairs of ${subjects} subjects (${detail.join(', ')})\n`;
 }
 
 function describeTies({ groups, samples }: TiedCount, kind: SplitFlags['duplicates']): string {

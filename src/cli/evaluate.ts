@@ -12,6 +12,9 @@ interface Flags extends DataFlags {
   splits?: string;
   folds?: number;
   features: EvaluateOptions['features'];
+  images?: string[];
+  labelFraction?: number;
+  setAside?: boolean;
   k?: number;
   temperature?: number;
   seed: number;
@@ -60,7 +63,17 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       'folds made by anatomy data split (default: those of the run or the data, else drawn)',
     )
     .option('--folds <k>', 'number of folds to draw (default: 5)', wholeNumber)
-    .option('--features <kind>', 'pooled (average of the last map), head (its embedding) or both', 'both');
+    .option('--features <kind>', 'pooled (average of the last map), head (its embedding) or both', 'both')
+    .option('--images <sets...>', 'modalities to judge, alone or side by side, such as a a+b (default: all)')
+    .option(
+      '--label-fraction <share>',
+      'learn from this share of each class’s training labels, such as 0.01 (default: 1, all)',
+      Number,
+    )
+    .option(
+      '--set-aside',
+      'judge what anatomy data split --set-aside kept apart, by what is learned from the rest',
+    );
   if (protocol === 'knn') {
     command
       .option('--k <n>', 'neighbours that vote', wholeNumber, 20)
@@ -80,6 +93,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
 Examples:
   $ anatomy evaluate ${protocol} --run runs/first --data pairs.csv
   $ anatomy evaluate ${protocol} --run runs/folds --features pooled --json > ${protocol}.json
+  $ anatomy evaluate ${protocol} --run runs/first --data Dataset_BUSI_with_GT --out runs/first/busi
 See also: anatomy pretrain --fold all, anatomy data split`,
     )
     .action((flags: Flags) => judge(program, protocol, flags));

@@ -52,12 +52,14 @@ export async function crossValidate(
   }).finally(() => progress.stop());
   const predictions = new Map(names.map(({ key }) => [key, new Float64Array(task.ids.length * classes)]));
   const chosen = new Map<string, number[]>();
+  const validation = new Map<string, number[]>();
   for (const [p, { name, round }] of planned.entries()) {
-    const { probabilities, chosen: choice } = outcomes[p]!;
+    const { probabilities, chosen: choice, validation: heldOut } = outcomes[p]!;
     for (const [row, i] of round.test.entries()) {
       predictions.get(name.key)!.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
     }
     if (choice !== undefined) chosen.set(name.key, [...(chosen.get(name.key) ?? []), choice]);
+    if (heldOut !== undefined) validation.set(name.key, [...(validation.get(name.key) ?? []), heldOut]);
   }
-  return { predictions, chosen };
+  return { predictions, chosen, validation };
 }

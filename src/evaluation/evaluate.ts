@@ -19,6 +19,7 @@ import { notesOf } from './notes.js';
 import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
 import type { Protocol } from './probe.js';
+import { askedSets } from './representations.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
 import { DEFAULT_RIDGE_GRID } from './ridge.js';
 import { rowFeatures, rowNames } from './rowFeatures.js';
@@ -38,6 +39,12 @@ export interface EvaluateOptions {
   /** Number of folds to draw. Default 5. */
   readonly folds?: number;
   readonly features?: 'head' | 'pooled' | 'both';
+  /** Sets of modalities to judge, such as `['a', 'a+b']`; each alone and all together where left out. */
+  readonly images?: readonly string[];
+  /** Share of each class's training labels that probes learn from, above 0; default 1, all. */
+  readonly labelFraction?: number;
+  /** Judge the samples that the splits set aside, once, by what is learned from all others. */
+  readonly setAside?: boolean;
   /** Of kNN. */
   readonly k?: number;
   readonly temperature?: number;
@@ -65,6 +72,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const {
     protocol,
     seed = 0,
+    labelFraction = 1,
+    setAside = false,
     replicates = 2000,
     cacheFolder,
     console = new MessageConsole({ quiet: true }),
@@ -77,7 +86,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const precision = resolvePrecision(asked === 'fp16' && device === 'cpu' ? 'auto' : asked, device);
   const dataset = await openJudgedData(options.data ?? {}, config, console);
   const task = labelledTask(dataset);
-  const foldOptions = { splits: options.splits, folds: options.folds, seed };
+  const sets = askedSets(dataset.modalities, options.images);
+  if (!(labelFraction > 0 && labelFraction <= 1)) {
+    throw new UsageError(
+      `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
+    );
+  }
+  const foldOptions = { splits: options.splits, folds: options.folds, seed, labelFraction, setAside };
   const planned = await planUndecoded(task, dataset, run, foldOptions);
   checkProbe(options, planned === undefined ? task.ids.length - 1 : fewestTrained(planned));
   const cache = await openImages(dataset, config, cacheFolder, console);
@@ -93,11 +108,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   }
 
   const kinds = featureKinds(options.features);
-  const sources = { task, cache, plan, kinds, modalities: dataset.modalities, device, precision };
+  const sources = { task, cache, plan, kinds, modalities: dataset.modalities, sets, device, precision };
   const features = await rowFeatures(sources, console);
-  const names = rowNames(kinds, dataset.modalities);
-  const validation = { task, plan, protocol, seed, ...probe };
-  const { predictions, chosen } = await crossValidate(names, features, validation, console);
+  const names = rowNames(kinds, sets);
+  const crossValidation = { task, plan, protocol, seed, ...probe };
+  const { predictions, chosen, validation } = await crossValidate(names, features, crossValidation, console);
 
   const tested = plan.rounds.flatMap(({ test }) => test).sort((a, b) => a - b);
   const foldOf = new Map(plan.rounds.flatMap(({ fold, test }) => test.map((i) => [i, fold] as const)));
@@ -117,6 +132,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     ...name,
     columns: features(plan.rounds[0]!, name).columns,
     chosen: chosen.get(name.key),
+    validation: validation.get(name.key),
     metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
   }));
   const withoutPatients = noPatients(shared);
@@ -152,6 +168,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
       samplesPerClass: task.classes.map((_, c) => shared.labels.filter((label) => label === c).length),
     },
     folds: { source: plan.source, k: plan.k, judged: judgedFolds, inner: plan.inner, seed },
+    setAside,
+    labels: {
+      fraction: labelFraction,
+      samples: plan.rounds.map(({ train }) => train.length),
+      subjects: plan.rounds.map(({ train }) => new Set(train.map((i) => task.subjects[i])).size),
+    },
     exposure,
     bootstrap,
     metrics: metricNames(shared.classes),

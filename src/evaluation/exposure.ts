@@ -6,6 +6,7 @@ import { openDataset } from '../data/dataset.js';
 import { published } from '../data/pseudonym.js';
 import type { Dataset, Sample } from '../data/sample.js';
 import { sourceDigests, toldDigest } from '../data/sourceDigest.js';
+import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
 import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
@@ -22,8 +23,8 @@ export interface ImageTrace {
   readonly known: boolean;
   /** By position in the judged data: whether the run's data has an image of the sample. */
   readonly inRun: readonly boolean[];
-  /** By position: the fold that kept the sample out of pretraining, where the run has folds. */
-  readonly keptOut: readonly (number | undefined)[];
+  /** By position: the fold that kept the sample out of pretraining, or that it was set aside, where the run tells. */
+  readonly keptOut: readonly (Fold | undefined)[];
 }
 
 /** What is known without a look at the images. */
@@ -34,6 +35,7 @@ export function untraced({ samples }: Dataset): ImageTrace {
 /** Whether the encoder met an image of the sample in its run. Given weights are taken as they are and meet none. */
 function met({ inRun, keptOut }: ImageTrace, { fold, config }: RunEncoder, position: number): boolean {
   if (!trained(config) && config.model.initFrom !== null) return false;
+  if (keptOut[position] === SET_ASIDE) return false;
   return inRun[position]! && (fold === 'none' || keptOut[position] !== fold);
 }
 
@@ -73,7 +75,7 @@ export async function traceImages(
   for (const [i, { id }] of own.samples.entries()) for (const name of ownNames[i]!) ownId.set(name, id);
   const idInRun = names.map((images) => images.map((name) => ownId.get(name)).find((id) => id !== undefined));
   const inRun = idInRun.map((id) => id !== undefined);
-  let folds: ReadonlyMap<string, number> | undefined;
+  let folds: ReadonlyMap<string, Fold> | undefined;
   if (inRun.includes(true) && existsSync(runPaths(root).folds)) {
     const ownCache = await openImageCache(own, { size: cacheSizeOf(config), root: cacheFolder });
     folds = readFolds(root, ownCache.ids, await dataHashOf(own, ownCache, config));

@@ -1,8 +1,12 @@
+import { existsSync } from 'node:fs';
 import type { Dataset } from '../data/sample.js';
+import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits } from '../data/splits/splits.js';
 import { subjectKFold } from '../data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../errors.js';
+import { runPaths } from '../training/runFolder.js';
 import { type ImageTrace, untraced } from './exposure.js';
+import { labelledShare } from './labelledShare.js';
 import type { JudgedFolds } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
 import type { Task } from './task.js';
@@ -10,6 +14,9 @@ import type { Task } from './task.js';
 /** One round of the cross-validation; numbers are samples of the task. */
 export interface OuterFold {
   readonly fold: number;
+  /** All samples that may be trained on, labelled for the probe or not. */
+  readonly pool: readonly number[];
+  /** Those of them whose labels the probe uses. */
   readonly train: readonly number[];
   readonly test: readonly number[];
   /** Inner fold of each training sample, by subject. */
@@ -23,6 +30,10 @@ export interface OuterFoldOptions {
   readonly splits?: string;
   readonly folds?: number;
   readonly seed: number;
+  /** Share of the training labels that probes use. */
+  readonly labelFraction: number;
+  /** Judge the samples that were set aside, by what is learned from all others. */
+  readonly setAside: boolean;
 }
 
 export interface FoldPlan extends Omit<JudgedFolds, 'judged'> {
@@ -37,7 +48,8 @@ const INNER_FOLDS = 5;
  * those the run was pretrained in, else those published with the data, else drawn by subject.
  *
  * Where the run has seen the data, an encoder is judged on the fold that was kept from it, and folds without an encoder
- * are left out. On data that the run has not seen any of its encoders will do, and they take turns.
+ * are left out. On data that the run has not seen any of its encoders will do, and they take turns. Samples that are set
+ * aside are in no round, or in the only one.
  *
  * @throws UsageError when the folds asked for are not the run's, DataError when a round has too little to train on
  */
@@ -53,26 +65,52 @@ export async function planFolds(
   const byNumber = encoders[0]!.fold !== 'none' && trace.inRun.includes(true) && source !== 'generated';
   const encoderOf = (fold: number): RunEncoder | undefined =>
     byNumber ? encoders.find((encoder) => encoder.fold === fold) : encoders[fold % encoders.length];
+  const samplesOf = (wanted: (fold: Fold) => boolean) => foldOf.flatMap((own, i) => (wanted(own) ? [i] : []));
+  const roundOf = (fold: number, test: number[], pool: number[], encoder: RunEncoder): OuterFold => {
+    const train = labelledShare(task, pool, options.labelFraction, { seed: options.seed, fold });
+    return { fold, pool, train, test, inner: innerFoldsOf(task, train, fold, options.seed), encoder };
+  };
+  const common = { inner: INNER_FOLDS, seed: options.seed };
+  if (options.setAside) {
+    const test = samplesOf((fold) => fold === SET_ASIDE);
+    const pool = samplesOf((fold) => fold !== SET_ASIDE);
+    const encoder = setAsideEncoder(run, test);
+    return { source: 'set-aside', k: 1, ...common, rounds: [roundOf(0, test, pool, encoder)] };
+  }
   const rounds: OuterFold[] = [];
   for (let fold = 0; fold < k; fold += 1) {
-    const test = foldOf.flatMap((own, i) => (own === fold ? [i] : []));
-    const train = foldOf.flatMap((own, i) => (own === fold ? [] : [i]));
+    const test = samplesOf((own) => own === fold);
     const encoder = encoderOf(fold);
     // All samples of a fold may be without a label.
     if (encoder === undefined || test.length === 0) continue;
-    const inner = innerFoldsOf(task, train, fold, options.seed);
-    rounds.push({ fold, train, test, inner, encoder });
+    const pool = samplesOf((own) => own !== fold && own !== SET_ASIDE);
+    rounds.push(roundOf(fold, test, pool, encoder));
   }
   if (rounds.length === 0) {
     const known = encoders.map(({ fold }) => fold).join(', ');
     throw new UsageError(`${run.root}: kept out fold ${known}, but the folds to judge are 0 to ${k - 1}`);
   }
-  return { source, k, inner: INNER_FOLDS, seed: options.seed, rounds };
+  return { source, k, ...common, rounds };
+}
+
+/** The one encoder of the run. @throws UsageError when nothing is set aside, or the run has an encoder a fold */
+function setAsideEncoder({ root, encoders }: JudgedRun, test: readonly number[]): RunEncoder {
+  if (test.length === 0) {
+    throw new UsageError(
+      '--set-aside: no labelled sample is set aside; make splits with anatomy data split --set-aside N, pretrain with them, and give --splits',
+    );
+  }
+  if (encoders.length > 1) {
+    throw new UsageError(
+      `--set-aside: ${root} has ${encoders.length} encoders, one a fold, expected one; pretrain with --splits and --fold none`,
+    );
+  }
+  return encoders[0]!;
 }
 
 /**
- * The same before any image is decoded, so that a mistake is told at once. Undefined for a run that kept a fold out: the
- * digest of the images tells which sample was in it. Its splits file is checked all the same.
+ * The same before any image is decoded, so that a mistake is told at once. Undefined for a run that kept samples out: the
+ * digest of the images tells which. Its splits file is checked all the same.
  */
 export async function planUndecoded(
   task: Task,
@@ -81,7 +119,9 @@ export async function planUndecoded(
   options: OuterFoldOptions,
 ): Promise<FoldPlan | undefined> {
   const trace = untraced(dataset);
-  if (run.encoders[0]!.fold === 'none') return planFolds(task, dataset, run, trace, options);
+  const { root, fold } = run.encoders[0]!;
+  const keptNoneOut = fold === 'none' && !existsSync(runPaths(root).folds);
+  if (keptNoneOut) return planFolds(task, dataset, run, trace, options);
   if (options.splits !== undefined) await chooseFolds(task, dataset, trace, options);
   return undefined;
 }
@@ -91,22 +131,34 @@ async function chooseFolds(
   dataset: Dataset,
   { keptOut }: ImageTrace,
   { splits: file, folds: asked, seed }: OuterFoldOptions,
-): Promise<{ source: JudgedFolds['source']; k: number; foldOf: number[] }> {
+): Promise<{ source: JudgedFolds['source']; k: number; foldOf: Fold[] }> {
   const ofRun = positions.map((position) => keptOut[position]);
-  const runFolds = keptOut.reduce<number>((most, fold) => Math.max(most, (fold ?? -1) + 1), 0);
+  const runFolds = keptOut.reduce<number>(
+    (most, fold) => (typeof fold === 'number' ? Math.max(most, fold + 1) : most),
+    0,
+  );
   if (file !== undefined) {
     const { folds, k } = await loadSplits(file, dataset.samples);
     refuseOther(asked, k, file);
     if (runFolds > 0) refuseOther(runFolds, k, file, 'the run was pretrained in');
-    return { source: 'file', k, foldOf: ids.map((id) => folds[id]!) };
+    const foldOf = ids.map((id) => folds[id]!);
+    const opened = foldOf.filter((fold, i) => ofRun[i] === SET_ASIDE && fold !== SET_ASIDE).length;
+    if (opened > 0) {
+      throw new UsageError(
+        `${file}: has ${opened} samples in folds that were set aside when the run was pretrained; give the splits it was pretrained with, or leave --splits out`,
+      );
+    }
+    return { source: 'file', k, foldOf };
   }
   if (ofRun.every((fold) => fold !== undefined)) {
     refuseOther(asked, runFolds, 'the run');
     return { source: 'run', k: runFolds, foldOf: ofRun };
   }
-  const samples = positions.map((position) => dataset.samples[position]!);
+  const samples = positions.flatMap((position, i) =>
+    ofRun[i] === SET_ASIDE ? [] : [dataset.samples[position]!],
+  );
   const { source, k, folds } = makeSplits({ ...dataset, samples }, { folds: asked, seed });
-  return { source, k, foldOf: ids.map((id) => folds[id]!) };
+  return { source, k, foldOf: ids.map((id) => folds[id] ?? SET_ASIDE) };
 }
 
 function refuseOther(asked: number | undefined, k: number, where: string, who = '--folds asks for'): void {

@@ -1,5 +1,6 @@
 import { type Features, featureRows } from '../metrics/features.js';
 import { neighbourProbabilities } from '../metrics/neighbours.js';
+import { classColumn, macroRocAuc, rocAuc } from '../metrics/rocAuc.js';
 import { linearProbe } from './linearProbe.js';
 import { logisticProbe } from './logisticProbe.js';
 import { ridgeBaseline } from './ridge.js';
@@ -27,6 +28,8 @@ export interface ProbeOutcome {
   readonly probabilities: Float64Array;
   /** C or λ, where the probe chose one. */
   readonly chosen?: number;
+  /** AUC, or macro AUC, of the held-out predictions that C was chosen by. */
+  readonly validation?: number;
 }
 
 export function runProbe(job: ProbeJob): ProbeOutcome {
@@ -35,7 +38,11 @@ export function runProbe(job: ProbeJob): ProbeOutcome {
     case 'logreg': {
       const [train, test] = withoutConstantColumns(job.train, job.test);
       const { probabilities, chosen } = logisticProbe(train, labels, test, inner, { classes });
-      return { probabilities, chosen: chosen?.C };
+      return {
+        probabilities,
+        chosen: chosen?.C,
+        validation: validationAuc(chosen?.heldOut, labels, classes),
+      };
     }
     case 'linear':
       return { probabilities: linearProbe(job.train, labels, job.test, { classes, seed }).probabilities };
@@ -46,6 +53,11 @@ export function runProbe(job: ProbeJob): ProbeOutcome {
     case 'ridge':
       return ridgeProbe(job);
   }
+}
+
+function validationAuc(heldOut: Float64Array | undefined, labels: Uint32Array, classes: number) {
+  if (heldOut === undefined) return undefined;
+  return classes === 2 ? rocAuc(classColumn(heldOut, 2, 1), labels) : macroRocAuc(heldOut, labels, classes);
 }
 
 /**

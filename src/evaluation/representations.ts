@@ -1,4 +1,5 @@
 import type { Loader } from '../data/loader.js';
+import { UsageError } from '../errors.js';
 import { type Features, featureRows, joinColumns } from '../metrics/features.js';
 import type { Encoder } from '../nn/index.js';
 import { type Embeddings, type EmbedOptions, embed } from '../training/embed.js';
@@ -8,6 +9,20 @@ import type { FeatureKind } from './result.js';
 export function modalitySets(modalities: readonly string[]): string[][] {
   const alone = modalities.map((modality) => [modality]);
   return modalities.length === 1 ? alone : [...alone, [...modalities]];
+}
+
+/**
+ * Those of the sets that are asked for, such as `['a', 'a+b']`; all where nothing is.
+ * @throws UsageError naming the sets that there are
+ */
+export function askedSets(modalities: readonly string[], asked?: readonly string[]): string[][] {
+  const all = modalitySets(modalities);
+  const known = all.map(modalityKey);
+  const unknown = asked?.find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new UsageError(`--images has ${unknown}, expected one or more of ${known.join(', ')}`);
+  }
+  return asked === undefined ? all : all.filter((set) => asked.includes(modalityKey(set)));
 }
 
 /** `a+b`, in keys and file names. */
@@ -22,24 +37,25 @@ export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modali
   /** Asked once for each modality, in turn: the same network may come back with other weights. */
   readonly encoderFor: (modality: string) => Encoder;
   readonly loader: Loader;
-  readonly modalities: readonly string[];
+  /** Sets of modalities side by side. */
+  readonly sets: readonly (readonly string[])[];
   readonly kinds: readonly Exclude<FeatureKind, 'pixels'>[];
 }
 
 /** All features of a run's encoders, from one pass over each modality's images. */
 export async function represent({
-  modalities,
+  sets,
   kinds,
   encoderFor,
   ...options
 }: RepresentOptions): Promise<Representations> {
   const embedded = new Map<string, Embeddings>();
-  for (const modality of modalities) {
+  for (const modality of new Set(sets.flat())) {
     embedded.set(modality, await embed({ ...options, encoder: encoderFor(modality), modality }));
   }
   const found = new Map<string, Features>();
   for (const kind of kinds) {
-    for (const set of modalitySets(modalities)) {
+    for (const set of sets) {
       const parts = set.map((modality) => {
         const { features, embedding, rows } = embedded.get(modality)!;
         const data = kind === 'pooled' ? features : embedding;

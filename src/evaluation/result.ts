@@ -10,6 +10,10 @@ export interface EvaluationResult {
   readonly run: JudgedRunSummary;
   readonly data: JudgedData;
   readonly folds: JudgedFolds;
+  /** Whether the samples that were set aside are judged; they are the only fold then. */
+  readonly setAside: boolean;
+  /** What the probes learned from. */
+  readonly labels: UsedLabels;
   readonly exposure: Exposure;
   /** Settings of the bootstrap over subjects that all intervals come from. */
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
@@ -57,12 +61,20 @@ export interface JudgedData {
 }
 
 export interface JudgedFolds {
-  readonly source: 'run' | 'file' | 'published' | 'generated';
+  readonly source: 'run' | 'file' | 'published' | 'generated' | 'set-aside';
   readonly k: number;
   /** Fold numbers judged: all, or those that the run has an encoder for. */
   readonly judged: readonly number[];
   readonly inner: number;
   readonly seed: number;
+}
+
+export interface UsedLabels {
+  /** Share of the training labels of each class. */
+  readonly fraction: number;
+  /** Training samples and their subjects, one number a judged fold. */
+  readonly samples: readonly number[];
+  readonly subjects: readonly number[];
 }
 
 /**
@@ -94,6 +106,11 @@ export interface EvaluationRow extends RowName {
   readonly columns: number;
   /** The C or λ that the inner cross-validation chose in each judged fold. */
   readonly chosen?: readonly number[];
+  /**
+   * AUC (macro AUC) of the inner cross-validation at the chosen C, one a judged fold: what a choice between encoders may be based
+   * on, as it knows no test label. Of `logreg` only.
+   */
+  readonly validation?: readonly number[];
   readonly metrics: Readonly<Record<string, MetricSummary>>;
 }
 

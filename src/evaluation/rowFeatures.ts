@@ -8,16 +8,19 @@ import type { Device } from '../tensor/index.js';
 import { calibrate } from '../training/embed.js';
 import type { Precision } from '../training/precision.js';
 import type { FoldPlan, OuterFold } from './outerFolds.js';
-import { modalityKey, modalitySets, type Representations, represent } from './representations.js';
+import { modalityKey, type Representations, represent } from './representations.js';
 import type { FeatureKind, RowName, RowSource } from './result.js';
 import { loadWeights, type RunEncoder, untrainedEncoder } from './runEncoders.js';
 import type { Task } from './task.js';
 import { thumbnails } from './thumbnails.js';
 
-/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every set of modalities. */
-export function rowNames(kinds: readonly ('pooled' | 'head')[], modalities: readonly string[]): RowName[] {
+/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every given set of modalities. */
+export function rowNames(
+  kinds: readonly ('pooled' | 'head')[],
+  sets: readonly (readonly string[])[],
+): RowName[] {
   const named = (source: RowSource, features: FeatureKind): RowName[] =>
-    modalitySets(modalities).map((set) => ({
+    sets.map((set) => ({
       key: `${source}/${features}/${modalityKey(set)}`,
       source,
       features,
@@ -38,14 +41,17 @@ export interface FeatureSources {
   readonly cache: ImageCache;
   readonly plan: FoldPlan;
   readonly kinds: readonly ('pooled' | 'head')[];
+  /** Of the data. */
   readonly modalities: readonly string[];
+  /** Those that are judged side by side. */
+  readonly sets: readonly (readonly string[])[];
   readonly device: Device;
   readonly precision: Precision;
 }
 
 /** Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images. */
 export async function rowFeatures(sources: FeatureSources, console: MessageConsole): Promise<FeaturesOf> {
-  const { task, cache, plan, kinds, modalities, device, precision } = sources;
+  const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;
   const { positions } = task;
   // One for all folds: they differ in their weights only.
   const { config } = plan.rounds[0]!.encoder;
@@ -56,14 +62,14 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
   const random = untrainedEncoder(config, device);
   const common = { loader, size, normalization, precision, device };
   const represented = (encoderFor: (modality: string) => Encoder) =>
-    represent({ ...common, encoderFor, indices: positions, modalities, kinds });
+    represent({ ...common, encoderFor, indices: positions, sets, kinds });
 
   const trained = new Map<RunEncoder, Representations>();
   const untrained = new Map<number, Representations>();
   const pixels = thumbnails(cache, positions);
   const progress = new Progress(plan.rounds.length, console, { title: 'embedding' });
   try {
-    for (const [done, { fold, train, encoder }] of plan.rounds.entries()) {
+    for (const [done, { fold, pool, encoder }] of plan.rounds.entries()) {
       if (!trained.has(encoder)) {
         const loaded = (modality: string): Encoder => {
           loadWeights(encoder, network, modality);
@@ -74,7 +80,7 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
       // Without batch norm there is nothing to calibrate, and all folds share one.
       const earlier = calibrated ? undefined : untrained.values().next().value;
       if (calibrated) {
-        await calibrate({ ...common, encoder: random, indices: train.map((i) => positions[i]!) }, modalities);
+        await calibrate({ ...common, encoder: random, indices: pool.map((i) => positions[i]!) }, modalities);
       }
       untrained.set(fold, earlier ?? (await represented(() => random)));
       progress.update(done + 1);

@@ -15,9 +15,19 @@ export interface SaveOptions {
   readonly keepIds?: boolean;
 }
 
+/** What the files of an evaluation are called: `logreg`, `logreg-labels-0.1`, `logreg-set-aside`. */
+export function evaluationName({ protocol, labels, setAside }: EvaluationResult): string {
+  const parts = [
+    protocol,
+    ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
+    ...(setAside ? ['set-aside'] : []),
+  ];
+  return parts.join('-');
+}
+
 /**
- * Writes `<protocol>-predictions.csv`, then `<protocol>.json`, each whole or not at all, over those of an earlier
- * evaluation by the same protocol.
+ * Writes `<name>-predictions.csv`, then `<name>.json`, each whole or not at all, over those of an earlier evaluation of the same
+ * name.
  *
  * @returns the paths of both
  */
@@ -27,8 +37,8 @@ export function saveEvaluation(
   { keepIds = false }: SaveOptions = {},
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });
-  const json = join(folder, `${result.protocol}.json`);
-  const predictions = join(folder, `${result.protocol}-predictions.csv`);
+  const json = join(folder, `${evaluationName(result)}.json`);
+  const predictions = join(folder, `${evaluationName(result)}-predictions.csv`);
   writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
   writeFileAtomic(json, `${evaluationJson(result)}\n`);
   return { json, predictions };

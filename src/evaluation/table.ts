@@ -31,17 +31,34 @@ export function formatEvaluation(result: EvaluationResult): string {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-function describeData({ data, folds, run, exposure }: EvaluationResult): string {
+const FOLD_SOURCES = { run: 'of the run', file: 'from a file', published: 'published', generated: 'drawn' };
+
+function describeData({ data, folds, labels, run, exposure }: EvaluationResult): string {
   const classes = data.classes.map((name, c) => `${name} ${data.samplesPerClass[c]}`).join(', ');
-  const judged =
+  const numbered =
     folds.judged.length === folds.k ? `${folds.k} folds` : `fold ${folds.judged.join(', ')} of ${folds.k}`;
-  const source = { run: 'of the run', file: 'from a file', published: 'published', generated: 'drawn' }[
-    folds.source
-  ];
+  const judged =
+    folds.source === 'set-aside'
+      ? 'set aside until now, judged by what is learned from all others'
+      : `${numbered} by subject, ${FOLD_SOURCES[folds.source]}`;
+  const learned =
+    labels.fraction < 1
+      ? `; ${percent(labels.fraction)} of the labels: ${range(labels.samples)} samples of ${range(labels.subjects)} subjects to learn from`
+      : '';
   return (
-    `${data.samples} samples of ${data.subjects} subjects (${classes}); ${judged} by subject, ${source}; ` +
+    `${data.samples} samples of ${data.subjects} subjects (${classes}); ${judged}${learned}; ` +
     `encoder ${run.method} (recipe ${run.recipe}), ${run.size}², seed ${run.seed}; ${exposure.kind}.`
   );
+}
+
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}
+
+/** `112` or `110 to 113` */
+function range(numbers: readonly number[]): string {
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  return least === most ? `${least}` : `${least} to ${most}`;
 }
 
 function overFolds({ mean, std }: MetricSummary): string {

@@ -7,6 +7,7 @@ import { ImageLoader, type Loader } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
 import { StreamLoader } from '../data/shards/streamLoader.js';
 import type { Stream } from '../data/shards/streamOrder.js';
+import type { FoldOf } from '../data/splits/fold.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
@@ -75,14 +76,13 @@ export function streamOf(
 /**
  * The images to train on, from the cache or streamed, the digest of what the data is, and what a quick look through the cache
  * found wrong, a line each.
- * @param foldAt fold of the sample at a position; undefined: of none
  */
 export async function openLoader(
   dataset: Dataset,
   config: Pick<Config, 'data'>,
   device: Device,
   console: MessageConsole,
-  foldAt: (position: number) => number | undefined,
+  foldAt: FoldOf,
 ): Promise<{ loader: Loader; dataHash: string; faults: string[] }> {
   if (config.data.shuffleBuffer === null) {
     const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);

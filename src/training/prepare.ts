@@ -3,6 +3,7 @@ import type { Config } from '../config/index.js';
 import { openDataset } from '../data/dataset.js';
 import { type BatchPlan, stepsPerEpoch } from '../data/loader.js';
 import type { Dataset } from '../data/sample.js';
+import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
@@ -51,17 +52,19 @@ export async function prepare(
   checkMethod(config);
   const dataset = await openData(config, aboutData);
   const modalities = pairOf(dataset.modalities);
-  if (data.splits !== null && data.fold === 'none') {
+  const given = data.fold === 'none' && data.splits === null ? undefined : await foldsOf(config, dataset);
+  const setAside = given !== undefined && Object.values(given.folds).includes(SET_ASIDE);
+  if (data.splits !== null && data.fold === 'none' && !setAside) {
     console.warn('--splits is given but --fold is none: nothing is held out; say --fold 0, 1, … or all');
   }
-  const folds = data.fold === 'none' ? undefined : await foldsOf(config, dataset);
+  const folds = data.fold === 'none' && !setAside ? undefined : given;
   const positions = dataset.samples.map((_, position) => position);
-  const foldAt = (position: number) => folds?.folds[dataset.samples[position]!.id];
+  const foldAt = (position: number): Fold | undefined => folds?.folds[dataset.samples[position]!.id];
   if (folds !== undefined && typeof data.fold === 'number' && data.fold >= folds.k) {
     throw new UsageError(`data.fold is ${data.fold}, expected 0 to ${folds.k - 1}`);
   }
   const trained = positions.filter(
-    (position) => foldAt(position) === undefined || foldAt(position) !== data.fold,
+    (position) => foldAt(position) !== SET_ASIDE && (folds === undefined || foldAt(position) !== data.fold),
   );
   const heldOut = positions.filter((position) => folds !== undefined && foldAt(position) === data.fold);
   if (trained.length < 2)

@@ -4,6 +4,7 @@ import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
 import { pseudonym, published } from '../data/pseudonym.js';
+import type { Fold } from '../data/splits/fold.js';
 import { UsageError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
@@ -222,8 +223,8 @@ export function writeProvenance(
   writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
 }
 
-/** Which pair was kept out in which fold, by pseudonym. */
-export function writeFolds(root: string, folds: ReadonlyMap<string, number>, dataHash: string): void {
+/** Which pair was kept out in which fold or set aside, by pseudonym. */
+export function writeFolds(root: string, folds: ReadonlyMap<string, Fold>, dataHash: string): void {
   const entries = [...folds].map(([id, fold]) => [pseudonym('sample', id, dataHash), fold] as const).sort();
   writeFileAtomic(runPaths(root).folds, `${JSON.stringify(Object.fromEntries(entries))}\n`);
 }
@@ -233,11 +234,11 @@ export function readFolds(
   root: string,
   ids: readonly string[],
   dataHash: string,
-): Map<string, number> | undefined {
+): Map<string, Fold> | undefined {
   const file = runPaths(root).folds;
   if (!existsSync(file)) return undefined;
-  const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>;
-  const folds = new Map<string, number>();
+  const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Fold>;
+  const folds = new Map<string, Fold>();
   for (const id of ids) {
     const fold = stored[pseudonym('sample', id, dataHash)];
     if (fold === undefined) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/index.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { resizeValues } from '../../src/data/resize.js';
+import { type Fold, SET_ASIDE } from '../../src/data/splits/fold.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { subjectKFold } from '../../src/data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
@@ -16,7 +17,7 @@ import { withoutConstantColumns } from '../../src/evaluation/probe.js';
 import type { EvaluationResult } from '../../src/evaluation/result.js';
 import { ridgeBaseline } from '../../src/evaluation/ridge.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';
-import { evaluationJson, saveEvaluation } from '../../src/evaluation/save.js';
+import { evaluationJson, evaluationName, saveEvaluation } from '../../src/evaluation/save.js';
 import { formatEvaluation } from '../../src/evaluation/table.js';
 import { labelledTask } from '../../src/evaluation/task.js';
 import { MessageConsole } from '../../src/log/console.js';
@@ -95,7 +96,12 @@ describe('folds', () => {
     const task = labelledTask(dataset);
     const run = openRun(whole, () => {});
     const trace = { known: true, inRun: task.ids.map(() => true), keptOut: task.ids.map(() => undefined) };
-    const { rounds } = await planFolds(task, dataset, run, trace, { folds: 4, seed: 1 });
+    const { rounds } = await planFolds(task, dataset, run, trace, {
+      folds: 4,
+      seed: 1,
+      labelFraction: 1,
+      setAside: false,
+    });
     expect(rounds.flatMap(({ test }) => test).sort((a, b) => a - b)).toEqual([...task.ids.keys()]);
     for (const { train: own, test, inner } of rounds) {
       const trained = new Set(own.map((i) => task.subjects[i]));
@@ -141,6 +147,113 @@ describe('folds', () => {
   it('of another number than the run’s are refused', async () => {
     await expect(judge({ run: inFolds, folds: 4 })).rejects.toThrow(UsageError);
   });
+});
+
+describe('samples that are set aside', () => {
+  let apart: string;
+  let run: string;
+  let aside: readonly string[];
+
+  beforeAll(async () => {
+    apart = join(folder, 'apart.json');
+    const made = makeSplits(await openDataset({ path: pairs.manifest }), {
+      folds: FOLDS,
+      seed: 4,
+      setAside: 4,
+    });
+    await saveSplits(made, apart);
+    aside = pairs.ids.filter((id) => made.folds[id] === SET_ASIDE);
+    run = await train(join(folder, 'apart'), { 'data.splits': apart });
+  });
+
+  it('are in no fold, learned from by nothing, and not seen in pretraining', async () => {
+    const { pairs: trained } = JSON.parse(readFileSync(join(run, 'provenance.json'), 'utf8'));
+    expect(trained).toBe(36 - aside.length);
+    const result = await judge({ run });
+    expect(result.folds).toMatchObject({ source: 'run', k: FOLDS, judged: [0, 1] });
+    expect(result.predictions.ids).toEqual(pairs.ids.filter((id) => !aside.includes(id)));
+    expect(result.labels.samples.reduce((sum, n) => sum + n, 0)).toBe(36 - aside.length);
+    expect(result.exposure.kind).toBe('transductive');
+  });
+
+  it('are judged when asked, in-fold, by what is learned from all others', async () => {
+    const result = await judge({ run, setAside: true, splits: apart });
+    expect(result.predictions.ids).toEqual(aside);
+    expect(result.setAside).toBe(true);
+    expect(result.folds).toMatchObject({ source: 'set-aside', k: 1, judged: [0] });
+    expect(result.labels.samples).toEqual([36 - aside.length]);
+    expect(result.exposure).toEqual({ kind: 'in-fold', seenTestSamples: 0, testSamples: aside.length });
+    expect(formatEvaluation(result)).toContain('set aside until now');
+    expect(evaluationName(result)).toBe('knn-set-aside');
+    // A run that saw them says so.
+    const seen = await judge({ run: whole, setAside: true, splits: apart });
+    expect(seen.exposure).toMatchObject({ kind: 'transductive', seenTestSamples: aside.length });
+  });
+
+  it('stay apart from drawn folds and from folds of a file that forgets them', async () => {
+    await tinyPairs(join(folder, 'stranger'), 2, 9);
+    const other = writeManifest(join(folder, 'images', 'more.csv'), pairs, pairs.labels);
+    writeFileSync(
+      other,
+      `${readFileSync(other, 'utf8')}new,stranger,../stranger/x0-a.png,../stranger/x0-b.png,benign\n`,
+    );
+    const drawn = await judge({ run, data: { path: other } });
+    expect(drawn.folds.source).toBe('generated');
+    expect(drawn.predictions.ids.filter((id) => aside.includes(id))).toEqual([]);
+    await expect(judge({ run, splits })).rejects.toThrow(/samples in folds that were set aside/);
+  });
+
+  it('must be there, and need one encoder', async () => {
+    await expect(judge({ run: whole, setAside: true, splits })).rejects.toThrow(
+      /no labelled sample is set aside/,
+    );
+    const folds = await train(join(folder, 'apart-folds'), { 'data.splits': apart, 'data.fold': 'all' });
+    await expect(judge({ run: folds, setAside: true })).rejects.toThrow(
+      /2 encoders, one a fold, expected one/,
+    );
+  });
+});
+
+describe('few labels', () => {
+  it('are a share of each class, and features do not depend on it', async () => {
+    const all = await judge({ run: whole, protocol: 'logreg' });
+    const few = await judge({ run: whole, protocol: 'logreg', labelFraction: 0.25 });
+    expect(all.labels.samples).toEqual([18, 18]);
+    expect(few.labels).toMatchObject({ fraction: 0.25, samples: [5, 5] });
+    expect(evaluationName(few)).toBe('logreg-labels-0.25');
+    expect(formatEvaluation(few)).toContain('25 % of the labels: 5 samples of');
+    expect(few.predictions.ids).toEqual(all.predictions.ids);
+  });
+
+  it('are refused where the share makes no sense', async () => {
+    for (const labelFraction of [0, 1.5, Number.NaN]) {
+      await expect(judge({ run: whole, labelFraction })).rejects.toThrow(/--label-fraction is .*at most 1/);
+    }
+  });
+});
+
+it('judges the sets of modalities that are asked for, alike', async () => {
+  const all = await judge({ run: whole });
+  const asked = await judge({ run: whole, images: ['a+b'] });
+  expect(asked.rows.map(({ key }) => key)).toEqual([
+    'run/pooled/a+b',
+    'untrained/pooled/a+b',
+    'thumbnail/pixels/a+b',
+  ]);
+  for (const { key } of asked.rows) {
+    expect(asked.predictions.probabilities[key]).toEqual(all.predictions.probabilities[key]);
+  }
+  await expect(judge({ run: whole, images: ['b+a'] })).rejects.toThrow(
+    /--images has b\+a, expected .* a, b, a\+b/,
+  );
+});
+
+it('tells what the inner folds say of a probe, without the test labels', async () => {
+  const { rows } = await judge({ run: whole, protocol: 'logreg' });
+  const own = rows.find(({ key }) => key === 'run/pooled/a+b')!;
+  expect(own.validation).toHaveLength(FOLDS);
+  for (const value of own.validation!) expect(value).toBeGreaterThanOrEqual(0);
+  expect(rows.find(({ source }) => source === 'thumbnail')!.validation).toBeUndefined();
 });
 
 describe('exposure', () => {
@@ -191,14 +304,16 @@ describe('exposure', () => {
 it('says when an image is repeated in another fold', async () => {
   const path = join(folder, 'images', 'repeated.csv');
   writeFileSync(path, `${readFileSync(pairs.manifest, 'utf8')}again,stranger,x0-a.png,x0-b.png,benign\n`);
-  const notesIn = async (fold: (ofFirst: number) => number) => {
+  const notesIn = async (fold: (ofFirst: Fold) => number) => {
     const made = makeSplits(await openDataset({ path }), { folds: FOLDS });
     const file = join(folder, 'repeated.json');
     await saveSplits({ ...made, folds: { ...made.folds, again: fold(made.folds.x0!) } }, file);
     return (await judge({ run: whole, data: { path }, splits: file })).notes.join();
   };
-  expect(await notesIn((first) => 1 - first)).toContain('1 sample repeats an image of another fold');
-  expect(await notesIn((first) => first)).not.toContain('repeat');
+  expect(await notesIn((first) => (first === 0 ? 1 : 0))).toContain(
+    '1 sample repeats an image of another fold',
+  );
+  expect(await notesIn((first) => (first === 0 ? 0 : 1))).not.toContain('repeat');
 });
 
 it('names the method, and says where it learned from labels', async () => {

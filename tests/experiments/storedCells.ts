@@ -130,6 +130,8 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
       samplesPerClass: [913, 953],
     },
     folds: { source: 'file', k: 5, judged: [0, 1, 2, 3, 4], inner: 5, seed: 0 },
+    setAside: false,
+    labels: { fraction: 1, samples: [1493, 1493, 1493, 1493, 1492], subjects: [64, 64, 64, 64, 64] },
     exposure: { kind: exposure, seenTestSamples: exposure === 'in-fold' ? 0 : 1866, testSamples: 1866 },
     bootstrap: { replicates: 2000, confidence: 0.95, seed: 0 },
     metrics: ['auc'],

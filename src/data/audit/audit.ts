@@ -1,6 +1,7 @@
 import type { DataFault } from '../dataset.js';
 import type { DroppedSample } from '../dropList.js';
 import type { Dataset, Publication } from '../sample.js';
+import type { Fold } from '../splits/fold.js';
 import { duplicateFindings } from './duplicateFindings.js';
 import { groupDuplicates } from './duplicates.js';
 import { countBySeverity, type Finding, type Severity } from './finding.js';
@@ -23,7 +24,7 @@ export interface AuditOptions extends ScanOptions {
   /** What opening the data told of. */
   readonly faults?: readonly DataFault[];
   /** The fold of each sample by id; absent: as the data publishes them. */
-  readonly folds?: Readonly<Record<string, number>>;
+  readonly folds?: Readonly<Record<string, Fold>>;
 }
 
 /** All that was found, in plain values: the content of `--json`. */

@@ -1,9 +1,7 @@
 import type { Dataset } from '../sample.js';
+import { type FoldOf, foldNames } from '../splits/fold.js';
 import type { DuplicateGroup } from './duplicates.js';
 import { type Finding, type FindingItem, finding } from './finding.js';
-
-/** The fold of each position; undefined where the data is in none. */
-export type FoldOf = (position: number) => number | undefined;
 
 interface Copies {
   readonly kind: DuplicateGroup['kind'];
@@ -24,7 +22,7 @@ export function duplicateFindings(
   const acrossFolds = ({ members }: Copies) => several(members, foldOf);
   const item = ({ members, modalities: shared, kind }: Copies): FindingItem => {
     const labels = [...new Set(members.flatMap((position) => samples[position]!.label ?? []))];
-    const folds = [...new Set(members.flatMap((position) => foldOf(position) ?? []))].sort((a, b) => a - b);
+    const folds = new Set(members.flatMap((position) => foldOf(position) ?? []));
     const lone = kind === 'exact' && shared.length < modalities.length;
     return {
       ids: members.map((position) => samples[position]!.id),
@@ -32,7 +30,7 @@ export function duplicateFindings(
       detail: [
         `${members.length} samples`,
         ...(labels.length > 1 ? [`classes ${labels.join(', ')}`] : []),
-        ...(folds.length > 1 ? [`folds ${folds.join(', ')}`] : []),
+        ...(folds.size > 1 ? [`folds ${foldNames(folds)}`] : []),
         ...(lone ? ['their other images differ, so at most one has its right mate'] : []),
       ].join('; '),
       value: members.length,

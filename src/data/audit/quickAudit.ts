@@ -9,6 +9,7 @@ import { isSystemError, writeFileAtomic } from '../../files.js';
 import type { ImageCache } from '../cache/cache.js';
 import { defaultCacheRoot } from '../cache/cacheFolders.js';
 import type { Dataset } from '../sample.js';
+import type { FoldOf } from '../splits/fold.js';
 import { BLANK_SHARE, flatShare } from './picture.js';
 
 const count = z.int().min(0);
@@ -59,13 +60,8 @@ export async function quickAudit(
 
 /**
  * How many samples repeat an image of another fold, to the pixel.
- *
- * @param foldAt fold of the sample at a position; undefined: of none
  */
-export function repeatsAcrossFolds(
-  { repeats }: QuickAudit,
-  foldAt: (position: number) => number | undefined,
-): number {
+export function repeatsAcrossFolds({ repeats }: QuickAudit, foldAt: FoldOf): number {
   const torn = repeats.filter(([later, earlier]) => {
     const folds = [foldAt(later), foldAt(earlier)];
     return !folds.includes(undefined) && folds[0] !== folds[1];
@@ -75,13 +71,8 @@ export function repeatsAcrossFolds(
 
 /**
  * What to tell before a run, a line each; none if nothing was found.
- *
- * @param foldAt fold of the sample at a position; undefined: of none
  */
-export function quickWarnings(
-  audit: QuickAudit,
-  foldAt: (position: number) => number | undefined = () => undefined,
-): string[] {
+export function quickWarnings(audit: QuickAudit, foldAt: FoldOf = () => undefined): string[] {
   const { blank, repeats, contradictions, same } = audit;
   const duplicates = new Set(repeats.map(([later]) => later)).size;
   const torn = repeatsAcrossFolds(audit, foldAt);

@@ -1,6 +1,6 @@
 import type { DataFault } from '../dataset.js';
 import type { Dataset } from '../sample.js';
-import type { FoldOf } from './duplicateFindings.js';
+import { type Fold, type FoldOf, foldNames } from '../splits/fold.js';
 import { type Finding, finding } from './finding.js';
 import type { Suitability } from './relations.js';
 
@@ -59,7 +59,7 @@ export function subjectCount({ samples }: Pick<Dataset, 'samples'>): number {
 }
 
 function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
-  const foldsOf = new Map<string, Map<number, string[]>>();
+  const foldsOf = new Map<string, Map<Fold, string[]>>();
   const without: string[] = [];
   for (const [position, { id, subject }] of samples.entries()) {
     const fold = foldOf(position);
@@ -67,7 +67,7 @@ function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
       without.push(id);
       continue;
     }
-    const folds = foldsOf.get(subject) ?? new Map<number, string[]>();
+    const folds = foldsOf.get(subject) ?? new Map<Fold, string[]>();
     foldsOf.set(subject, folds);
     folds.set(fold, [...(folds.get(fold) ?? []), id]);
   }
@@ -81,7 +81,7 @@ function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
       fix: 'Make folds by subject: anatomy data split --out splits.json.',
       items: torn.map((folds) => ({
         ids: [...folds.values()].flat(),
-        detail: `one subject in folds ${[...folds.keys()].sort((a, b) => a - b).join(', ')}`,
+        detail: `one subject in folds ${foldNames(folds.keys())}`,
         value: folds.size,
       })),
     }),

@@ -6,10 +6,11 @@ import { writeFileAtomic } from '../../files.js';
 import type { DuplicateGroup } from '../audit/duplicates.js';
 import { problemsError } from '../problems.js';
 import type { Dataset, Sample } from '../sample.js';
-import { subjectKFold } from './subjectKFold.js';
+import { type Fold, SET_ASIDE } from './fold.js';
+import { type Splittable, subjectKFold } from './subjectKFold.js';
 import { tiedSubjects } from './tiedSubjects.js';
 
-const SPLITS_VERSION = 2;
+const SPLITS_VERSION = 3;
 
 const splitsSchema = z.object({
   version: z.literal(SPLITS_VERSION),
@@ -17,18 +18,20 @@ const splitsSchema = z.object({
   k: z.int().min(2),
   source: z.enum(['generated', 'published']),
   dataset: z.string(),
-  folds: z.record(z.string(), z.int().nonnegative()),
+  folds: z.record(z.string(), z.union([z.int().nonnegative(), z.literal(SET_ASIDE)])),
   /** The group of each sample whose subject is tied to others by duplicates: it stays in one fold, like a subject. */
   groups: z.record(z.string(), z.string()),
 });
 
-/** Which fold, 0 … k−1, every sample of a data set is tested in; also the content of a splits file. */
+/** Which fold, 0 … k−1, every sample of a data set is tested in, or that it is set aside; also the content of a splits file. */
 export type Splits = Readonly<z.infer<typeof splitsSchema>>;
 
 export interface SplitOptions {
   /** Number of folds; default 5, or as many as the data publishes. */
   folds?: number;
   seed?: number;
+  /** About how many subjects to set aside, stratified, before the folds are drawn; default none. */
+  setAside?: number;
   /** Groups of samples that show one picture: their subjects share a fold. */
   duplicates?: readonly DuplicateGroup[];
   /** Told of near duplicates that published folds tear apart. */
@@ -43,7 +46,7 @@ export interface SplitOptions {
  */
 export function makeSplits(
   { name, samples }: Dataset,
-  { folds, seed = 0, duplicates = [], onWarning }: SplitOptions = {},
+  { folds, seed = 0, setAside, duplicates = [], onWarning }: SplitOptions = {},
 ): Splits {
   const published = samples.some(({ fold }) => fold !== undefined);
   const k = published ? publishedFolds(samples, folds) : (folds ?? 5);
@@ -52,7 +55,12 @@ export function makeSplits(
     published ? duplicatesInOneFold(samples, duplicates, onWarning) : duplicates,
   );
   const units = samples.map(({ subject, label }) => ({ subject: ties.get(subject) ?? subject, label }));
-  const assigned = published ? samples.map(({ fold }) => fold!) : subjectKFold(units, { folds: k, seed });
+  const aside = setAside === undefined ? samples.map(() => false) : drawSetAside(units, setAside, seed);
+  const open = units.flatMap((unit, i) => (aside[i] ? [] : [unit]));
+  const drawn = published ? [] : subjectKFold(open, { folds: k, seed });
+  const assigned = aside.map(
+    (kept, i): Fold => (kept ? SET_ASIDE : published ? samples[i]!.fold! : drawn.shift()!),
+  );
   const splits: Splits = {
     version: SPLITS_VERSION,
     seed,
@@ -64,6 +72,30 @@ export function makeSplits(
   };
   checkSplits(splits, samples, `${name}: the folds`);
   return splits;
+}
+
+/**
+ * Whether each sample is set aside: one of so many equal parts of all subjects that it has about `count` of them. Drawn before
+ * and apart from the folds, so that it is the same however many of those there are.
+ */
+function drawSetAside(units: readonly Splittable[], count: number, seed: number): boolean[] {
+  const subjects = new Set(units.map(({ subject }) => subject)).size;
+  const most = Math.floor(subjects / 2);
+  if (!(Number.isInteger(count) && count >= 1 && count <= most)) {
+    throw new UsageError(
+      `--set-aside is ${count}, expected 1 to ${most}: at most half of the ${subjects} subjects, as the others are learned from`,
+    );
+  }
+  const parts = subjectKFold(units, { folds: Math.round(subjects / count), seed });
+  const members = new Map<number, Set<string>>();
+  for (const [i, part] of parts.entries()) {
+    members.set(part, (members.get(part) ?? new Set()).add(units[i]!.subject));
+  }
+  const byNearness = [...members].sort(
+    ([a, s], [b, t]) => Math.abs(s.size - count) - Math.abs(t.size - count) || a - b,
+  );
+  const [chosen] = byNearness[0]!;
+  return parts.map((part) => part === chosen);
 }
 
 /** `duplicates-1`, … for each sample of a tied subject, in the order of the samples. */
@@ -155,11 +187,12 @@ export function parseSplits(text: string, file: string): Splits {
   );
 }
 
-/** Version 1 knew no groups. */
+/** Version 1 knew no groups, version 2 set nothing aside. */
 function upgraded(content: unknown): unknown {
-  const isFirst =
-    typeof content === 'object' && content !== null && 'version' in content && content.version === 1;
-  return isFirst ? { ...content, version: SPLITS_VERSION, groups: {} } : content;
+  if (typeof content !== 'object' || content === null || !('version' in content)) return content;
+  const { version } = content;
+  if (version !== 1 && version !== 2) return content;
+  return { ...content, ...(version === 1 ? { groups: {} } : {}), version: SPLITS_VERSION };
 }
 
 /**
@@ -182,7 +215,7 @@ export function checkSplits(splits: Splits, samples: readonly Sample[], name: st
   if (missing.length > 0) {
     throw problemsError(`${name}: samples of the data without a fold (${missing.length})`, missing, remake);
   }
-  const outside = Object.entries(folds).filter(([, fold]) => fold >= k);
+  const outside = Object.entries(folds).filter(([, fold]) => fold !== SET_ASIDE && fold >= k);
   if (outside.length > 0) {
     const listed = outside.map(([id, fold]) => `${quote(id)} is in fold ${fold}`);
     throw problemsError(`${name}: folds out of the range 0 to ${k - 1}`, listed, remake);
@@ -219,7 +252,7 @@ function refuseTorn(
   samples: readonly { readonly id: string; readonly unit: string }[],
   { headline, unit: what, fix }: { headline: string; unit: string; fix: string },
 ): void {
-  const foldOf = new Map<string, number>();
+  const foldOf = new Map<string, Fold>();
   const torn = new Map<string, string>();
   for (const { id, unit } of samples) {
     const first = foldOf.get(unit) ?? folds[id]!;

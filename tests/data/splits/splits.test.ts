@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Dataset, Sample } from '../../../src/data/sample.js';
-import { loadSplits, makeSplits, saveSplits } from '../../../src/data/splits/splits.js';
+import { SET_ASIDE } from '../../../src/data/splits/fold.js';
+import { loadSplits, makeSplits, type Splits, saveSplits } from '../../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../../src/errors.js';
 
 let folder: string;
@@ -26,7 +27,7 @@ function dataset(folds?: (index: number) => number | undefined): Dataset {
 describe('makeSplits', () => {
   it('draws folds by subject', () => {
     const splits = makeSplits(dataset(), { folds: 4, seed: 7 });
-    expect(splits).toMatchObject({ version: 2, seed: 7, k: 4, source: 'generated', dataset: 'toy' });
+    expect(splits).toMatchObject({ version: 3, seed: 7, k: 4, source: 'generated', dataset: 'toy' });
     expect(Object.keys(splits.folds)).toHaveLength(24);
     for (let i = 0; i < 24; i += 2) expect(splits.folds[`s${i}`]).toBe(splits.folds[`s${i + 1}`]);
     expect(makeSplits(dataset()).k).toBe(5);
@@ -52,6 +53,58 @@ describe('makeSplits', () => {
     expect(() => makeSplits(dataset((i) => (i > 3 ? 0 : undefined)))).toThrow(
       'Samples without a fold, while others have one (4 of 24)',
     );
+  });
+});
+
+describe('samples that are set aside', () => {
+  const asideOf = ({ folds }: Splits) => Object.keys(folds).filter((id) => folds[id] === SET_ASIDE);
+
+  it('are of so many subjects, whole, stratified, and the same whatever the folds', () => {
+    const splits = makeSplits(dataset(), { folds: 3, seed: 2, setAside: 4 });
+    const aside = asideOf(splits);
+    expect(aside).toHaveLength(8);
+    const numbers = aside.map((id) => Number(id.slice(1)));
+    expect(new Set(numbers.map((i) => i >> 1)).size).toBe(4);
+    expect(numbers.filter((i) => i % 2 === 1)).toHaveLength(4);
+    expect(asideOf(makeSplits(dataset(), { folds: 5, seed: 2, setAside: 4 }))).toEqual(aside);
+    expect(asideOf(makeSplits(dataset(), { folds: 3, seed: 3, setAside: 4 }))).not.toEqual(aside);
+    // The folds are those of the others alone.
+    const { name, modalities, samples } = dataset();
+    const rest = { name, modalities, samples: samples.filter(({ id }) => !aside.includes(id)) };
+    expect(makeSplits(rest, { folds: 3, seed: 2 }).folds).toEqual(
+      Object.fromEntries(rest.samples.map(({ id }) => [id, splits.folds[id]])),
+    );
+  });
+
+  it('leave published folds as they are', () => {
+    const published = dataset((i) => (i >> 1) % 3);
+    const splits = makeSplits(published, { setAside: 3 });
+    const rest = published.samples.filter(({ id }) => splits.folds[id] !== SET_ASIDE);
+    expect(rest).toHaveLength(18);
+    for (const { id, fold } of rest) expect(splits.folds[id]).toBe(fold);
+  });
+
+  it('take duplicates with them', () => {
+    const group = { kind: 'exact' as const, modality: 'a', members: [0, 8, 16] };
+    for (const seed of [0, 1, 2, 3, 4, 5]) {
+      const { folds } = makeSplits(dataset(), { folds: 2, seed, setAside: 4, duplicates: [group] });
+      expect(new Set([folds.s0, folds.s8, folds.s16]).size).toBe(1);
+    }
+  });
+
+  it('are at most half, and a subject is not half set aside', async () => {
+    expect(() => makeSplits(dataset(), { setAside: 7 })).toThrow('--set-aside is 7, expected 1 to 6');
+    expect(() => makeSplits(dataset(), { setAside: 0 })).toThrow('--set-aside is 0, expected 1 to 6');
+    const splits = makeSplits(dataset(), { folds: 3, setAside: 4 });
+    await saveSplits(splits, file);
+    expect(await loadSplits(file, dataset().samples)).toEqual(splits);
+    const [first] = asideOf(splits);
+    writeFileSync(file, JSON.stringify({ ...splits, folds: { ...splits.folds, [first!]: 0 } }));
+    await expect(loadSplits(file, dataset().samples)).rejects.toThrow(
+      /subjects on two sides \(1\).*set-aside/s,
+    );
+    writeFileSync(file, JSON.stringify({ ...splits, folds: { ...splits.folds, [first!]: 'apart' } }));
+    await expect(loadSplits(file, dataset().samples)).rejects.toThrow(/not a splits file of version 3/);
   });
 });
 
@@ -111,7 +164,7 @@ describe('saveSplits and loadSplits', () => {
     expect(loaded).toEqual(splits);
     expect(Object.keys(loaded.folds).sort()).toEqual([...ids].sort());
     await saveSplits(makeSplits(dataset()), file);
-    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 2, k: 5, dataset: 'toy' });
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ version: 3, k: 5, dataset: 'toy' });
   });
 
   const tampered = async (
@@ -148,7 +201,7 @@ describe('saveSplits and loadSplits', () => {
       writeFileSync(file, JSON.stringify({ ...splits, ...content }));
       return loadSplits(file, dataset().samples);
     };
-    const other = (splits.folds.s2! + 1) % 3;
+    const other = splits.folds.s2 === 0 ? 1 : 0;
     await expect(change({ folds: { ...splits.folds, s2: other, s3: other } })).rejects.toThrow(
       /groups of duplicates on two sides \(1\).*"duplicates-1" is in folds/s,
     );
@@ -157,11 +210,14 @@ describe('saveSplits and loadSplits', () => {
     );
   });
 
-  it('version 1, without groups, is still read', async () => {
-    const { groups: _, ...first } = makeSplits(dataset(), { folds: 3 });
-    await saveSplits(makeSplits(dataset(), { folds: 3 }), file);
+  it('version 1, without groups, and version 2 are still read', async () => {
+    const now = makeSplits(dataset(), { folds: 3 });
+    const { groups: _, ...first } = now;
+    await saveSplits(now, file);
     writeFileSync(file, JSON.stringify({ ...first, version: 1 }));
-    expect(await loadSplits(file, dataset().samples)).toEqual({ ...first, version: 2, groups: {} });
+    expect(await loadSplits(file, dataset().samples)).toEqual(now);
+    writeFileSync(file, JSON.stringify({ ...now, version: 2 }));
+    expect(await loadSplits(file, dataset().samples)).toEqual(now);
     writeFileSync(file, JSON.stringify({ ...first, version: 2 }));
     await expect(loadSplits(file, dataset().samples)).rejects.toThrow('groups');
   });
@@ -173,7 +229,7 @@ describe('saveSplits and loadSplits', () => {
     await expect(tampered((content) => Object.assign(content, { k: 4 }))).rejects.toThrow(
       'no sample is in fold 3',
     );
-    await expect(tampered((content) => Object.assign(content, { version: 3 }))).rejects.toThrow('version');
+    await expect(tampered((content) => Object.assign(content, { version: 4 }))).rejects.toThrow('version');
     await expect(tampered(({ folds }) => Object.assign(folds, { s2: -1 }))).rejects.toThrow('folds.s2');
     writeFileSync(file, '{');
     await expect(loadSplits(file, [])).rejects.toThrow(`${file}: is not JSON`);
