@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   evaluation: [
     'tensor',
     'nn',
+    'losses',
     'metrics',
     'augment',
     'data',
