@@ -8,7 +8,7 @@ import {
   differenceOfReplicates,
   intervalOfReplicates,
 } from '../metrics/bootstrap.js';
-import { classificationMetrics } from '../metrics/classification.js';
+import { classificationMetrics } from '../metrics/metricSet.js';
 import type { Choice } from './compose.js';
 
 /** What one seed, or one draw of the labels, found. */

@@ -134,6 +134,7 @@ export class Results {
           subjects: predictions.subjects,
           folds: predictions.folds,
           classes: predictions.classes.length,
+          probabilistic: row.source !== 'thumbnail',
         },
       },
     };

@@ -6,12 +6,13 @@ import type { DescribedSet, ExperimentDescription } from './description.js';
 import { factsOf, notesOf, type RowFound } from './facts.js';
 import { familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
-import { evaluationId, pretrainingId, readCell, readDescription } from './folder.js';
+import { pretrainingId, readCell, readDescription } from './folder.js';
+import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
 import { type ExperimentProtocol, judgesLabels } from './protocols.js';
 import { Results } from './results.js';
 import { Part } from './tablePart.js';
-import type { ExperimentTable, PairsFound, TablePart } from './tableTypes.js';
+import type { ExperimentTable, TablePart } from './tableTypes.js';
 
 export interface TableOptions {
   /** The table of the samples that are set aside, and nothing else. */
@@ -194,23 +195,4 @@ function unchosenNotes(all: readonly Results[]): string[] {
       `${where}: nothing could be chosen for ${[...unchosen].join(', ')}, as evaluations or their predictions lack the inner cross-validation (of an older version); anatomy experiment run makes them anew where the encoders are.`,
     ];
   });
-}
-
-function pairsOf(root: string, told: ExperimentDescription): { found: PairsFound[]; missing: string[] } {
-  const found: PairsFound[] = [];
-  const missing: string[] = [];
-  for (const set of [undefined, ...told.judge]) {
-    for (const { protocol, slug, name } of (set ?? told).protocols) {
-      if (protocol !== 'pairs') continue;
-      for (const row of told.rows.flatMap(({ candidates }) => candidates)) {
-        for (const seed of told.seeds) {
-          const cell = readCell(root, evaluationId(row.folder, seed, { set: set?.slug, protocol: slug }));
-          if (cell?.kind === 'pairs')
-            found.push({ row: row.name, seed, set: set?.name, result: cell.result });
-          else missing.push(`${row.name}, seed ${seed}: ${set === undefined ? '' : `${set.name}, `}${name}`);
-        }
-      }
-    }
-  }
-  return { found, missing };
 }
