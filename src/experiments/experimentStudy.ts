@@ -1,0 +1,137 @@
+/** An experiment's folder as the study that its report shows. experiment.json and cells/ are enough; what is not there is said. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/index.js';
+import type { MessageConsole } from '../log/console.js';
+import { methodNamed } from '../methods/index.js';
+import { openRunData, type RunData, type Unavailable } from '../report/runData.js';
+import { isPhantom, type RunRecord, readRunFolder } from '../report/runRecord.js';
+import type { NamedFact, Study } from '../report/study.js';
+import { courseFigures, familyFigure, overviewFigures } from '../report/studyFigures.js';
+import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../report/studyWords.js';
+import { aboutLines, choiceLines, closingLines, detectable } from './captions.js';
+import type { ExperimentDescription } from './description.js';
+import { runCourses } from './experimentCourses.js';
+import { judgedRows } from './experimentJudgement.js';
+import { studyFamily, studyTable } from './experimentTables.js';
+import { type FinishedPretraining, pretrainingId, readCell, readDescription } from './folder.js';
+import { labelCurves } from './labelCurves.js';
+import { experimentTable } from './table.js';
+import type { ExperimentTable } from './tableTypes.js';
+
+export interface ExperimentStudyOptions {
+  readonly withImages?: boolean;
+  readonly console: MessageConsole;
+}
+
+/** @throws UsageError where there is no experiment, DataError naming a cell that is damaged */
+export async function studyOfExperiment(
+  root: string,
+  { withImages = false, console }: ExperimentStudyOptions,
+): Promise<Study> {
+  const told = readDescription(root);
+  const table = experimentTable(root);
+  const confirmed =
+    table.confirmation === undefined && told.setAside !== undefined ? confirmatory(root) : undefined;
+  const tables = [...(confirmed === undefined ? [] : [confirmed]), table];
+  const studyTables = tables.flatMap((one) => one.parts.map((part) => studyTable(one, part)));
+  const families = tables.flatMap((one) => (one.family === undefined ? [] : [studyFamily(one, one.family)]));
+  const pretrainings = pretrainingsOf(root, told);
+  const run = firstRun(root, pretrainings);
+  const data: RunData | Unavailable =
+    run === undefined
+      ? { reason: 'The runs are not in this folder, so nothing is said of their data here.' }
+      : await openRunData(run, console);
+  const show = withImages || (run !== undefined && isPhantom(run));
+  const { judged, failures } = await judgedRows(root, told, table, { data, show });
+  const shown = studyTables.filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
+  return {
+    title: `${told.name} on ${told.data.name}`,
+    lead: told.description?.trim() ?? 'An experiment: every method by the same judge, in the same folds.',
+    banners: bannersOf(table),
+    inShort: studyVerdicts(shown, families),
+    about: aboutLines(table).map(plain),
+    facts: methodFacts(told, pretrainings),
+    data,
+    curves: courseFigures(runCourses(root, told)),
+    overview: [
+      ...families.flatMap((family, i) => familyFigure(family, `family-${i + 1}`) ?? []),
+      ...(shown[0] === undefined ? [] : overviewFigures(shown[0], 'methods')),
+      ...labelCurves(told, table),
+    ],
+    tables: shown,
+    families,
+    mechanism: { groups: [] },
+    judged,
+    failures,
+    notes: [
+      ...closingLines({ ...table, paperNotes: [] }),
+      ...table.parts.flatMap((part) => [detectable(part), ...choiceLines(part)]),
+    ]
+      .filter((line) => line !== '')
+      .map(plain),
+    paperNotes: table.paperNotes,
+    provenance: provenanceFacts(
+      pretrainings.map(({ cell, seed }) => ({ ...(cell.provenance as ToldProvenance), seed })),
+    ),
+  };
+}
+
+/** What was set aside, once it has been judged. */
+function confirmatory(root: string): ExperimentTable | undefined {
+  return existsSync(join(root, 'cells', 'confirmation.json'))
+    ? experimentTable(root, { confirm: true })
+    : undefined;
+}
+
+interface Pretraining {
+  readonly row: string;
+  readonly seed: number;
+  readonly cell: FinishedPretraining;
+}
+
+/** Of the first fold where there are several. */
+function pretrainingsOf(root: string, { rows, seeds }: ExperimentDescription): Pretraining[] {
+  return rows.flatMap(({ candidates }) =>
+    candidates.flatMap(({ name, folder }) =>
+      seeds.flatMap((seed) => {
+        const cell =
+          readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
+        return cell?.kind === 'pretrain' ? [{ row: name, seed, cell }] : [];
+      }),
+    ),
+  );
+}
+
+function firstRun(root: string, pretrainings: readonly Pretraining[]): RunRecord | undefined {
+  const there = pretrainings.find(({ cell }) => existsSync(join(root, cell.run, 'config.yaml')));
+  return there && readRunFolder(join(root, there.cell.run)).runs[0];
+}
+
+function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {
+  return [
+    ...(smoke ? ['A smoke run: far too small to mean anything.'] : []),
+    ...(missing.length > 0
+      ? [
+          `${missing.length} of ${expected} evaluations are missing, so tables and comparisons are not complete; the same experiment run command goes on with them.`,
+        ]
+      : []),
+  ];
+}
+
+function methodFacts({ rows }: ExperimentDescription, pretrainings: readonly Pretraining[]): NamedFact[] {
+  return rows.map(({ name, candidates }) => {
+    const own = pretrainings.filter(({ row }) => candidates.some((candidate) => candidate.name === row));
+    const [first] = own;
+    if (first === undefined) return [name, 'not pretrained yet'];
+    const { method } = first.cell.settings as unknown as Config;
+    const summary = methodNamed(method.name)?.summary ?? method.name;
+    const tuned = candidates.length > 1 ? `; tuned, ${candidates.length} candidates` : '';
+    return [name, `${summary}${tuned}`];
+  });
+}
+
+/** Without the marks of Markdown. */
+function plain(text: string): string {
+  return text.replace(/\*+/g, '');
+}
