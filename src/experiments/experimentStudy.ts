@@ -1,7 +1,7 @@
 /** An experiment's folder as the study that its report shows. experiment.json and cells/ are enough; what is not there is said. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config/index.js';
+import { type Config, readConfig } from '../config/index.js';
 import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { openRunData, type RunData, type Unavailable } from '../report/runData.js';
@@ -9,12 +9,19 @@ import { isPhantom, type RunRecord, readRunFolder } from '../report/runRecord.js
 import type { NamedFact, Study } from '../report/study.js';
 import { courseFigures, familyFigure, overviewFigures } from '../report/studyFigures.js';
 import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../report/studyWords.js';
+import { runPaths } from '../training/runFolder.js';
 import { aboutLines, choiceLines, closingLines, detectable } from './captions.js';
 import type { ExperimentDescription } from './description.js';
 import { runCourses } from './experimentCourses.js';
 import { judgedRows } from './experimentJudgement.js';
 import { studyFamily, studyTable } from './experimentTables.js';
-import { type FinishedPretraining, pretrainingId, readCell, readDescription } from './folder.js';
+import {
+  experimentPaths,
+  type FinishedPretraining,
+  pretrainingId,
+  readCell,
+  readDescription,
+} from './folder.js';
 import { labelCurves } from './labelCurves.js';
 import { experimentTable } from './table.js';
 import type { ExperimentTable } from './tableTypes.js';
@@ -85,6 +92,7 @@ function confirmatory(root: string): ExperimentTable | undefined {
 }
 
 interface Pretraining {
+  readonly id: string;
   readonly row: string;
   readonly seed: number;
   readonly cell: FinishedPretraining;
@@ -95,17 +103,25 @@ function pretrainingsOf(root: string, { rows, seeds }: ExperimentDescription): P
   return rows.flatMap(({ candidates }) =>
     candidates.flatMap(({ name, folder }) =>
       seeds.flatMap((seed) => {
-        const cell =
-          readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
-        return cell?.kind === 'pretrain' ? [{ row: name, seed, cell }] : [];
+        for (const id of [pretrainingId(folder, seed), pretrainingId(folder, seed, 0)]) {
+          const cell = readCell(root, id);
+          if (cell?.kind === 'pretrain') return [{ id, row: name, seed, cell }];
+        }
+        return [];
       }),
     ),
   );
 }
 
+/** A run that is there; its data where the experiment has them, as a run need not say where that is. */
 function firstRun(root: string, pretrainings: readonly Pretraining[]): RunRecord | undefined {
-  const there = pretrainings.find(({ cell }) => existsSync(join(root, cell.run, 'config.yaml')));
-  return there && readRunFolder(join(root, there.cell.run)).runs[0];
+  const there = pretrainings.find(({ cell }) => existsSync(runPaths(join(root, cell.run)).config));
+  if (there === undefined) return undefined;
+  const run = readRunFolder(join(root, there.cell.run)).runs[0];
+  const file = experimentPaths(root).config(there.id);
+  if (!existsSync(file)) return run;
+  const { path, pathB, drop } = readConfig(file).data;
+  return { ...run, config: { ...run.config, data: { ...run.config.data, path, pathB, drop } } };
 }
 
 function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {
@@ -119,16 +135,21 @@ function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {
   ];
 }
 
+/** What each row is, rows of the same method together. */
 function methodFacts({ rows }: ExperimentDescription, pretrainings: readonly Pretraining[]): NamedFact[] {
-  return rows.map(({ name, candidates }) => {
-    const own = pretrainings.filter(({ row }) => candidates.some((candidate) => candidate.name === row));
-    const [first] = own;
-    if (first === undefined) return [name, 'not pretrained yet'];
-    const { method } = first.cell.settings as unknown as Config;
-    const summary = methodNamed(method.name)?.summary ?? method.name;
+  const bySummary = new Map<string, string[]>();
+  for (const { name, candidates } of rows) {
+    const own = pretrainings.find(({ row }) => candidates.some((candidate) => candidate.name === row));
     const tuned = candidates.length > 1 ? `; tuned, ${candidates.length} candidates` : '';
-    return [name, `${summary}${tuned}`];
-  });
+    const summary = own === undefined ? 'not pretrained yet' : `${summaryOf(own.cell)}${tuned}`;
+    bySummary.set(summary, [...(bySummary.get(summary) ?? []), name]);
+  }
+  return [...bySummary].map(([summary, names]) => [names.join(', '), summary] as const);
+}
+
+function summaryOf({ settings }: FinishedPretraining): string {
+  const { method } = settings as unknown as Config;
+  return methodNamed(method.name)?.summary ?? method.name;
 }
 
 /** Without the marks of Markdown. */

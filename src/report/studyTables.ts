@@ -7,13 +7,18 @@ import type { Beside, ClaimsTable, StudyDifference, StudyFamily, StudyTable, Stu
 const BASELINES = ['untrained', 'thumbnail'] as const;
 
 export function studyTable(table: StudyTable): Markup {
-  const { title, metric, caption, images, rows } = table;
+  const { title, metric, caption, images } = table;
+  const rows = table.rows.filter(({ values }) => Object.keys(values).length > 0);
+  const without = table.rows.filter((row) => !rows.includes(row)).map(({ name }) => name);
+  const exposures = new Set(rows.flatMap(({ exposure }) => exposure ?? []));
+  const tag = (exposure: string | undefined) =>
+    exposure === undefined ? '' : html` <span class="tag ${exposure}">${exposure}</span>`;
   const widest = images.at(-1);
   const compared = BASELINES.filter((other) => rows.some(({ against }) => against[other] !== undefined));
   const wide = widest === undefined ? '' : `, ${imagesName(widest)}`;
   const detectable = compared[0];
   return html`<section>
-<h3>${title}</h3>
+<h3>${title}${exposures.size === 1 ? tag([...exposures][0]) : ''}</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
@@ -21,11 +26,12 @@ export function studyTable(table: StudyTable): Markup {
 <tbody>
 ${rows.map(
   (row, i) =>
-    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${row.exposure === undefined ? '' : html` <span class="tag ${row.exposure}">${row.exposure}</span>`}</th>${images.map((image) => valueCell(row.values[image]))}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
+    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${exposures.size > 1 ? tag(row.exposure) : ''}</th>${images.map((image) => valueCell(row.values[image]))}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
 `,
 )}</tbody>
 </table>
 </div>
+${without.length === 0 ? '' : html`<p class="notes">No result yet: ${without.join(', ')}.</p>`}
 ${besideTable(table)}
 </section>`;
 }
