@@ -33,39 +33,38 @@ export function fitLogistic(
   C: number,
   options: LogisticOptions = {},
 ): LogisticModel {
-  return fitLogisticPath(features, labels, [C], options)[0]!;
+  return logisticPath(features, labels, 1, options)(C);
 }
 
 /**
- * Fits a whole grid of C on the same features, each starting from the solution of the next smaller C. Models come in the
- * order of `grid`.
+ * Fits one C after the other on the same features, each starting from the solution of the last: cheap for increasing C.
+ *
+ * @param fits how many there will be, about
  */
-export function fitLogisticPath(
+export function logisticPath(
   features: Features,
   labels: ArrayLike<number>,
-  grid: readonly number[],
+  fits: number,
   { classes = 2, tolerance = 1e-6, maxIterations = 2000 }: LogisticOptions = {},
-): LogisticModel[] {
+): (C: number) => LogisticModel {
   const x = { ...features, data: Float64Array.from(features.data) };
-  const space = worthRotating(x, grid.length) ? rowSpace(x) : undefined;
+  const space = worthRotating(x, fits) ? rowSpace(x) : undefined;
   const worked = space?.coordinates ?? x;
   const outputs = classes === 2 ? 1 : classes;
   let start: Float64Array = new Float64Array(outputs * (worked.columns + 1));
-  const models = new Map<number, LogisticModel>();
-  for (const C of [...grid].sort((a, b) => a - b)) {
+  return (C) => {
     const objective = logisticObjective(worked, labels, C, classes);
     const minimum = minimize(objective, start, { tolerance, maxIterations });
     start = minimum.x;
-    models.set(C, {
+    return {
       classes,
       weights: originalWeights(start, outputs, worked.columns, space?.back),
       bias: start.slice(outputs * worked.columns),
       C,
       iterations: minimum.iterations,
       converged: minimum.converged,
-    });
-  }
-  return grid.map((C) => models.get(C)!);
+    };
+  };
 }
 
 /**

@@ -115,6 +115,16 @@ export interface EvaluationRow extends RowName {
    */
   readonly validation?: readonly number[];
   readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** Of a probe that has epochs. `metrics` are of the last epoch. */
+  readonly paperStyle?: PaperStyle;
+}
+
+/** The numbers of the epoch whose test metrics add up to the most, chosen by the test labels; see `bestTestEpoch`. */
+export interface PaperStyle {
+  readonly label: string;
+  /** Chosen in each judged fold, counted from 1. */
+  readonly epochs: readonly number[];
+  readonly metrics: Readonly<Record<string, { readonly mean: number; readonly folds: readonly number[] }>>;
 }
 
 /**

@@ -98,7 +98,9 @@ export function closingLines(table: ExperimentTable): string[] {
     ...(missing.length === 0
       ? []
       : [`${missing.length} of ${expected} evaluations are missing (${MISSING}): ${listed}.`]),
-    ...judge.flatMap(({ name, absent }) => (absent === undefined ? [] : [`${name} is not judged here: ${absent}`])),
+    ...judge.flatMap(({ name, absent }) =>
+      absent === undefined ? [] : [`${name} is not judged here: ${absent}`],
+    ),
     ...(family === undefined || family.missing.length === 0
       ? []
       : [
@@ -126,15 +128,15 @@ export function choiceLines({ rows, images }: TablePart): string[] {
   return rows.flatMap((row) =>
     Object.entries(row.choices?.[widest] ?? {}).map(([seed, choices]) => {
       const each = choices.map(
-        ({ fold, candidate, features }) => `fold ${fold} ${shortened(candidate, row)} ${features}`,
+        ({ fold, candidate, features }) => `fold ${fold}: ${shortened(candidate, row)}${features}`,
       );
-      return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join(', ')}.`;
+      return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
     }),
   );
 }
 
 function shortened(candidate: string, { name }: TableRow): string {
-  return candidate.startsWith(`${name} `) ? candidate.slice(name.length + 1) : '';
+  return candidate.startsWith(`${name} `) ? `${candidate.slice(name.length + 1)}, ` : '';
 }
 
 export function familyTitle({ family }: ExperimentTable): string {

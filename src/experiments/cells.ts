@@ -56,10 +56,7 @@ export function cellsOf(experiment: Experiment, root: string, options: CellOptio
         const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
         const pretrainings = pretrainingsOf(one);
         const needs = pretrainings.map(({ id }) => id);
-        return [
-          ...pretrainings,
-          ...judgedIn(experiment).flatMap((set) => evaluationsOf(one, set, needs)),
-        ];
+        return [...pretrainings, ...judgedIn(experiment).flatMap((set) => evaluationsOf(one, set, needs))];
       }),
     ),
   );

@@ -60,7 +60,7 @@ export function compose(
   }
   return {
     ids,
-    judged: { probabilities, labels, subjects, folds: foldOf, classes: classes.length },
+    judged: { probabilities, labels, subjects, folds: foldOf, classes: classes.length, probabilistic: true },
     choices: chosen.map(({ candidate, features, validation }, at) => ({
       fold: folds[at]!,
       candidate,

@@ -52,7 +52,8 @@ export interface DescribedRow {
 }
 
 /** Version 1 knew neither candidates nor further data nor settings of protocols. */
-interface FirstDescription extends Pick<ExperimentDescription, 'name' | 'description' | 'smoke' | 'data' | 'seeds'> {
+interface FirstDescription
+  extends Pick<ExperimentDescription, 'name' | 'description' | 'smoke' | 'data' | 'seeds'> {
   readonly version: 1;
   readonly protocols: readonly ProtocolName[];
   readonly rows: readonly { name: string; folder: string; paper?: PaperReference }[];

@@ -8,7 +8,7 @@ import {
   differenceOfReplicates,
   intervalOfReplicates,
 } from '../metrics/bootstrap.js';
-import { classificationMetrics } from '../metrics/classification.js';
+import { classificationMetrics } from '../metrics/metricSet.js';
 import type { Choice } from './compose.js';
 
 /** What one seed, or one draw of the labels, found. */
@@ -83,7 +83,8 @@ export class Entry {
   minus(other: Entry, metric: string): BootstrapDifference | undefined {
     const [own, others] = [this.value(metric), other.value(metric)];
     if (own === null || others === null || !this.isResampled || !other.isResampled) return undefined;
-    if (!sameSamples(this.measurements[0]!.predicted!.ids, other.measurements[0]!.predicted!.ids)) return undefined;
+    if (!sameSamples(this.measurements[0]!.predicted!.ids, other.measurements[0]!.predicted!.ids))
+      return undefined;
     const replicates = other.#drawn();
     const differences = this.#drawn().map((value, r) => value - replicates[r]!);
     return differenceOfReplicates(own - others, differences, this.#bootstrap);

@@ -65,7 +65,9 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   }
   if (setAside !== undefined) refuseFolded(file, rows, setAside === true ? compare : setAside);
   if (setAside === true && compare === undefined) {
-    throw new UsageError(`${file}: setAside is true, but there is no compare to repeat; name reference and against`);
+    throw new UsageError(
+      `${file}: setAside is true, but there is no compare to repeat; name reference and against`,
+    );
   }
   return {
     name: content.name,
@@ -128,5 +130,10 @@ function checkFamily(
   if (against.includes(reference)) {
     throw new UsageError(`${where}.against names ${reference}, which is the reference; leave it out`);
   }
-  if (protocol !== undefined) check('protocol', protocol, protocols.map(({ name }) => name));
+  if (protocol !== undefined)
+    check(
+      'protocol',
+      protocol,
+      protocols.map(({ name }) => name),
+    );
 }

@@ -2,9 +2,9 @@
 import type { DescribedRow } from './description.js';
 import type { Entry } from './entries.js';
 import type { ComparisonFamily } from './fileSchema.js';
+import type { Results } from './results.js';
 import { comparisons } from './significance.js';
 import type { Part } from './tablePart.js';
-import type { Results } from './results.js';
 import type { TableFamily, TablePart } from './tableTypes.js';
 
 export interface FamilyPart {
@@ -34,7 +34,10 @@ export function familyOf(
   if (shown === undefined || first === undefined) return undefined;
   const named = against.map((name): readonly [string, Entry | undefined] => {
     if (name === 'untrained' || name === 'thumbnail') return [name, part.entry(first, name, shown)];
-    const row = name === 'best' ? bestOther(part, rows, reference, shown, metric) : rows.find((one) => one.name === name);
+    const row =
+      name === 'best'
+        ? bestOther(part, rows, reference, shown, metric)
+        : rows.find((one) => one.name === name);
     return [row?.name ?? name, row && part.entry(row, 'run', shown)];
   });
   // The best of the others may be named already.

@@ -1,10 +1,12 @@
 /** An experiment's table as Markdown, CSV or LaTeX. */
 import { csv } from '../csv.js';
 import { markdownTable } from '../markdownTable.js';
+import { formatClaims } from '../report/claimsTable.js';
 import { aboutLines, choiceLines, closingLines, detectable, familyTitle } from './captions.js';
 import { csvLines } from './csvLines.js';
 import { latex } from './latex.js';
 import { besidePaper, familyLayout, type Layout, layOut, title } from './layout.js';
+import { namedPairs } from './pairs.js';
 import type { ExperimentTable } from './tableTypes.js';
 
 export const tableFormats = ['markdown', 'csv', 'latex'] as const;
@@ -38,6 +40,7 @@ function markdown(table: ExperimentTable): string {
         ...(paper === undefined ? [] : ['Beside the paper:', shown(paper)]),
       ];
     }),
+    ...namedPairs(table).map(({ results }) => formatClaims(results).trim()),
     closingLines(table)
       .map((line) => `- ${line}`)
       .join('\n'),

@@ -16,7 +16,9 @@ export function latex(table: ExperimentTable): string {
       const own = [`${title(table, part)}.`, detectable(part), ...choiceLines(part), ...about, ...closing];
       return [
         float(layOut(part), own),
-        ...(paper === undefined ? [] : [float(paper, [`${title(table, part)}, beside the paper.`, ...closing])]),
+        ...(paper === undefined
+          ? []
+          : [float(paper, [`${title(table, part)}, beside the paper.`, ...closing])]),
       ];
     }),
   ];
@@ -25,7 +27,8 @@ export function latex(table: ExperimentTable): string {
 
 function float({ header, rows }: Layout, caption: readonly string[]): string {
   // A bracket at the beginning of a line would be taken for the space that \\\\ may leave.
-  const line = (cells: readonly string[]) => `${cells[0]!.startsWith('[') ? '{}' : ''}${cells.join(' & ')} \\\\`;
+  const line = (cells: readonly string[]) =>
+    `${cells[0]!.startsWith('[') ? '{}' : ''}${cells.join(' & ')} \\\\`;
   const shown = rows.map((cells) =>
     line(
       cells.map(({ value, rest = '', mark }) => {

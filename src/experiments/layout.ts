@@ -144,7 +144,10 @@ function differenceCells(difference: TableDifference | undefined): Cell[] {
   return [{ value: signed(value), rest: spreadOf(difference, signed) }, { value: fixed(minimumDetectable) }];
 }
 
-function spreadOf({ low, high, deviation }: TableValue, shown: (value: number) => string): string | undefined {
+function spreadOf(
+  { low, high, deviation }: TableValue,
+  shown: (value: number) => string,
+): string | undefined {
   const parts = [
     ...(deviation === null ? [] : [` ± ${fixed(deviation)}`]),
     ...(low === null || high === null ? [] : [` [${shown(low)}, ${shown(high)}]`]),

@@ -37,7 +37,8 @@ const ablation = {
   metrics: ['AUC', 'accuracy', 'precision'],
 } as const;
 
-const F1 = 'F1 is that of the positive class: Fundus-FFA DenseCL (82.94, 58.69) is impossible as a macro average.';
+const F1 =
+  'F1 is that of the positive class: Fundus-FFA DenseCL (82.94, 58.69) is impossible as a macro average.';
 const EPOCH =
   'The authors’ snapshot reports the epoch with the best test metrics, and the paper gives no intervals; a step of one standard error of AUC on US-SWE is about 1.2 points.';
 const COPY = 'InstDis-All has AUC 88.27 on US-SWE under both protocols: possibly a slip of copying.';

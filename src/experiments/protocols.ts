@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Tree } from '../config/index.js';
 import { UsageError } from '../errors.js';
+import { nearest } from '../nearest.js';
 import { folderOf } from './folderName.js';
 
 export const PROTOCOLS = ['logreg', 'linear', 'knn', 'finetune', 'pairs'] as const;
@@ -20,6 +21,7 @@ export const protocolSchema = z.strictObject({
   temperature: z.number().positive().optional().describe('Of knn.'),
   labelFraction: z.number().positive().max(1).optional().describe('Of the training labels.'),
   draws: z.int().min(1).optional().describe('So many draws of the labels; default 1.'),
+  pairs: z.int().min(2).optional().describe('Of pairs: so many at most.'),
 });
 
 type ProtocolEntry = z.infer<typeof protocolSchema>;
@@ -44,6 +46,13 @@ const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
   classWeights: ['linear', 'finetune'],
   k: ['knn'],
   temperature: ['knn'],
+  pairs: ['pairs'],
+};
+
+/** Of `anatomy evaluate`, so that a misspelt one is not found hours later. */
+const PRESETS: Partial<Record<ProtocolName, readonly string[]>> = {
+  linear: ['hu', 'moco', 'simclr', 'cmc', 'solo'],
+  finetune: ['hu', 'simclr', 'layer-decay'],
 };
 
 const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {
@@ -56,6 +65,7 @@ const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {
   k: '--k',
   temperature: '--temperature',
   labelFraction: '--label-fraction',
+  pairs: '--pairs',
 };
 
 /** A list of protocols as the file has it, names made objects of. */
@@ -102,6 +112,14 @@ function protocolOf({ protocol, name, draws, ...rest }: ProtocolEntry, where: st
         `${where}: protocol ${protocol} has no ${key}, which is of ${known.join(', ')}; leave it out`,
       );
     }
+  }
+  const presets = PRESETS[protocol] ?? [];
+  if (rest.preset !== undefined && !presets.includes(rest.preset)) {
+    const meant = nearest(rest.preset, presets);
+    throw new UsageError(
+      `${where}: protocol ${protocol} has no preset "${rest.preset}", expected one of ${presets.join(', ')}` +
+        (meant === undefined ? '' : `; did you mean ${meant}?`),
+    );
   }
   if (draws !== undefined && rest.labelFraction === undefined) {
     throw new UsageError(

@@ -134,15 +134,13 @@ export class Results {
           subjects: predictions.subjects,
           folds: predictions.folds,
           classes: predictions.classes.length,
+          probabilistic: row.source !== 'thumbnail',
         },
       },
     };
   }
 
-  #chosen(
-    found: readonly [Found, ...Found[]],
-    repeat: Repeat,
-  ): [Measurement] | undefined {
+  #chosen(found: readonly [Found, ...Found[]], repeat: Repeat): [Measurement] | undefined {
     const alternatives = found.flatMap((one): Alternative[] => {
       const validation = this.#validation(one, repeat);
       const predictions = this.#predicted(one.id, one.cell);

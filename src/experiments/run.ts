@@ -97,7 +97,9 @@ async function judgeSetAside(
   const ready = cells.map((cell) => ({ ...cell, needs: [] }));
   const { looks } = recordLook(out, cells, against, new Date());
   if (looks.length > 1) {
-    console.warn(`what is set aside was first judged ${looks[0].at}; the table says that this is look ${looks.length}`);
+    console.warn(
+      `what is set aside was first judged ${looks[0].at}; the table says that this is look ${looks.length}`,
+    );
   }
   const outcome = await new Work(ready, states, options).all();
   return { cells: cells.length, ...outcome, confirmed: outcome.done === cells.length };
@@ -198,7 +200,9 @@ function describe(
       const found = others.find(({ set }) => set.slug === slug);
       return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found.dataset) };
     }),
-    folds: Object.fromEntries([own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)])),
+    folds: Object.fromEntries(
+      [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
+    ),
     compare: experiment.compare,
     setAside: experiment.setAside,
   };

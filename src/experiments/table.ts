@@ -1,16 +1,18 @@
 /** The table of an experiment, from the cells that are finished. */
+
+import { UsageError } from '../errors.js';
 import { readConfirmation } from './confirmation.js';
 import type { DescribedSet, ExperimentDescription } from './description.js';
 import { factsOf, notesOf, type RowFound } from './facts.js';
 import { familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
-import { evaluationId, pretrainingId, readCell, readDescription } from './folder.js';
-import { paperBlock, type PaperGroup, pretrainedOn } from './paperNumbers.js';
+import { pretrainingId, readCell, readDescription } from './folder.js';
+import { pairsOf } from './pairs.js';
+import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
 import { type ExperimentProtocol, judgesLabels } from './protocols.js';
 import { Results } from './results.js';
 import { Part } from './tablePart.js';
-import type { ExperimentTable, PairsFound, TablePart } from './tableTypes.js';
-import { UsageError } from '../errors.js';
+import type { ExperimentTable, TablePart } from './tableTypes.js';
 
 export interface TableOptions {
   /** The table of the samples that are set aside, and nothing else. */
@@ -28,7 +30,9 @@ function setAsideTable(root: string, told: ExperimentDescription): ExperimentTab
   const { setAside: family } = told;
   const confirmation = readConfirmation(root);
   if (family === undefined) {
-    throw new UsageError(`${root}: the experiment file says nothing of setAside, so there is nothing to confirm`);
+    throw new UsageError(
+      `${root}: the experiment file says nothing of setAside, so there is nothing to confirm`,
+    );
   }
   if (confirmation === undefined) {
     throw new UsageError(
@@ -38,7 +42,12 @@ function setAsideTable(root: string, told: ExperimentDescription): ExperimentTab
   const { against } = confirmation.looks.at(-1)!;
   const rows = told.rows.filter(({ name }) => [family.reference, ...against].includes(name));
   const protocols = [familyProtocol(told, family)];
-  const table = tableOf(root, { ...told, rows, protocols, judge: [] }, { ...family, against: [...against] }, true);
+  const table = tableOf(
+    root,
+    { ...told, rows, protocols, judge: [] },
+    { ...family, against: [...against] },
+    true,
+  );
   return { ...table, confirmation };
 }
 
@@ -72,7 +81,12 @@ function tableOf(
   );
   const found = rows.map((row): RowFound => {
     const judged = all.filter(({ set }) => set === undefined).flatMap((results) => results.found(row));
-    return { row, judged, all: all.flatMap((results) => results.found(row)), steps: stepsOf(root, told, row) };
+    return {
+      row,
+      judged,
+      all: all.flatMap((results) => results.found(row)),
+      steps: stepsOf(root, told, row),
+    };
   });
   const first = found.flatMap(({ judged }) => judged)[0]?.result;
   const bootstrap = first?.bootstrap;
@@ -88,7 +102,13 @@ function tableOf(
   const tables = parts.map(({ part }) => part.table());
   const compared =
     family &&
-    familyOf(family, familyProtocol(told, family).name, rows, metric, parts.filter(({ results }) => results.set === undefined));
+    familyOf(
+      family,
+      familyProtocol(told, family).name,
+      rows,
+      metric,
+      parts.filter(({ results }) => results.set === undefined),
+    );
   const pairs = pairsOf(root, told);
   const missing = [
     ...all.flatMap((results) => rows.flatMap((row) => results.missing(row))),
@@ -116,7 +136,8 @@ function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['
   return row.candidates.flatMap(({ folder }) =>
     seeds.flatMap((seed) => {
       // Those of the first fold: all folds are trained alike.
-      const cell = readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
+      const cell =
+        readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
       return cell?.kind === 'pretrain' ? [cell.steps] : [];
     }),
   );
@@ -146,7 +167,8 @@ function paperOf(
 ): Omit<PaperGroup, 'table'> | undefined {
   if (protocol === 'knn' || (set !== undefined && set.paper === undefined)) return undefined;
   // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
-  const pretrained = set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';
+  const pretrained =
+    set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';
   const kind = protocol === 'finetune' ? 'finetuning' : 'linear classification';
   return { pretrained, transfer: set?.paper, protocol: kind };
 }
@@ -173,22 +195,4 @@ function unchosenNotes(all: readonly Results[]): string[] {
       `${where}: nothing could be chosen for ${[...unchosen].join(', ')}, as evaluations or their predictions lack the inner cross-validation (of an older version); anatomy experiment run makes them anew where the encoders are.`,
     ];
   });
-}
-
-function pairsOf(root: string, told: ExperimentDescription): { found: PairsFound[]; missing: string[] } {
-  const found: PairsFound[] = [];
-  const missing: string[] = [];
-  for (const set of [undefined, ...told.judge]) {
-    for (const { protocol, slug, name } of (set ?? told).protocols) {
-      if (protocol !== 'pairs') continue;
-      for (const row of told.rows.flatMap(({ candidates }) => candidates)) {
-        for (const seed of told.seeds) {
-          const cell = readCell(root, evaluationId(row.folder, seed, { set: set?.slug, protocol: slug }));
-          if (cell?.kind === 'pairs') found.push({ row: row.name, seed, set: set?.name, result: cell.result });
-          else missing.push(`${row.name}, seed ${seed}: ${set === undefined ? '' : `${set.name}, `}${name}`);
-        }
-      }
-    }
-  }
-  return { found, missing };
 }

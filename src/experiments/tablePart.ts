@@ -66,7 +66,9 @@ export class Part {
       features,
       images,
       rows: [
-        ...rows.map((row) => this.#row(row, images, new Map(images.map((image, i) => [image, marks[i]!.marks])))),
+        ...rows.map((row) =>
+          this.#row(row, images, new Map(images.map((image, i) => [image, marks[i]!.marks]))),
+        ),
         ...(judged === undefined
           ? []
           : [
@@ -88,14 +90,16 @@ export class Part {
     const byImages = <T>(of: (entry: Entry, image: string) => T) =>
       Object.fromEntries(measured.map((image) => [image, of(this.entry(row, 'run', image), image)]));
     const found = results.found(row);
-    const tuned = measured.some((image) => this.entry(row, 'run', image).measurements[0]!.choices !== undefined);
+    const tuned = measured.some(
+      (image) => this.entry(row, 'run', image).measurements[0]!.choices !== undefined,
+    );
     const style = this.#paperStyle(row, measured);
     return {
       name: row.name,
       source: 'run',
       exposure: found[0]?.result.exposure.kind,
       paper: this.#paper(row),
-      values: byImages((entry) => valueOf(entry, metric)),
+      values: byImages((entry) => tableValue(entry, metric)),
       metrics: byImages(metricsOf),
       against: {
         untrained: this.#against(row, 'untrained', measured),
@@ -133,7 +137,7 @@ export class Part {
     return {
       name,
       source,
-      values: Object.fromEntries(own.map(([image, entry]) => [image, valueOf(entry, metric)])),
+      values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry, metric)])),
       metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
       against: { untrained: {}, thumbnail: {} },
       marks: {},
@@ -150,7 +154,10 @@ export class Part {
     return Object.fromEntries(
       images.flatMap((image): [string, TableDifference][] => {
         const [own, others] = [this.entry(row, 'run', image), this.entry(row, other, image)];
-        const stored = features === 'chosen' || row.candidates.length > 1 ? [] : cells.flatMap((cell) => storedDifference(cell, other, features, image) ?? []);
+        const stored =
+          features === 'chosen' || row.candidates.length > 1
+            ? []
+            : cells.flatMap((cell) => storedDifference(cell, other, features, image) ?? []);
         const [first] = stored;
         if (first !== undefined && stored.length === 1) {
           const { value, low, high, minimumDetectable } = first;
@@ -212,7 +219,7 @@ export class Part {
   }
 }
 
-function valueOf(entry: Entry, metric: string): TableValue {
+function tableValue(entry: Entry, metric: string): TableValue {
   const [only, ...others] = entry.measurements;
   const stored = others.length === 0 ? only?.interval : undefined;
   const interval = stored ?? entry.interval(metric);

@@ -1,13 +1,14 @@
 /** What `experiment table` tells: numbers, what was run to get them, and what they mean. */
-import type { Tree } from '../config/index.js';
 import type { Exposure } from '../evaluation/result.js';
+import type { PairsRecord } from '../report/pairsRecord.js';
 import type { Choice } from './compose.js';
 import type { ConfirmationRecord } from './confirmation.js';
 import type { ExperimentDescription } from './description.js';
 import type { ProtocolName } from './protocols.js';
 import type { Comparison, Mark } from './significance.js';
 
-export interface ExperimentTable extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
+export interface ExperimentTable
+  extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
   /** Of the samples that are set aside. */
   readonly confirmation?: ConfirmationRecord;
   /** The measured metric: AUC, or macro AUC of more than two classes; undefined before the first evaluation. */
@@ -108,8 +109,9 @@ export interface TableFamily {
 }
 
 export interface PairsFound {
+  /** Of a tuned row its candidate. */
   readonly row: string;
   readonly seed: number;
   readonly set?: string;
-  readonly result: Tree;
+  readonly record: PairsRecord;
 }

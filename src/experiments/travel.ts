@@ -28,7 +28,8 @@ export function packFinished(cells: readonly Cell[], root: string): void {
   const paths = experimentPaths(root);
   for (const cell of cells) {
     const file = cell.kind === 'pretrain' ? paths.curves(cell.id) : paths.predictions(cell.id);
-    if (cell.kind !== 'pairs' && readCell(root, cell.id) !== undefined && !existsSync(file)) packCell(cell, root);
+    if (cell.kind !== 'pairs' && readCell(root, cell.id) !== undefined && !existsSync(file))
+      packCell(cell, root);
   }
 }
 
@@ -36,7 +37,8 @@ export function packFinished(cells: readonly Cell[], root: string): void {
 function predictionsIn(folder: string, protocol: string): string | undefined {
   if (!existsSync(folder)) return undefined;
   const own = readdirSync(folder).filter((name) => name.endsWith('-predictions.csv'));
-  const name = own.find((one) => one === `${protocol}-predictions.csv`) ?? (own.length === 1 ? own[0] : undefined);
+  const name =
+    own.find((one) => one === `${protocol}-predictions.csv`) ?? (own.length === 1 ? own[0] : undefined);
   return name === undefined ? undefined : join(folder, name);
 }
 

@@ -90,6 +90,26 @@ describe('chooseC', () => {
     expect(ofSignal.C).toBeGreaterThanOrEqual(1e-2);
   });
 
+  it('leaves the grid when the loss has risen twice, with the choice of the whole grid', () => {
+    const { features, labels } = cohort(120, 60, 3, 8);
+    const folds = labels.map((_, i) => i % 5);
+    const grid = [10, 1e-4, 1e-3, 1e-2, 1e-1, 1];
+    const { C, logLoss, heldOut } = chooseC(features, labels, folds, { grid });
+    const alone = grid.map((c) => chooseC(features, labels, folds, { grid: [c] }));
+    const all = alone.map(({ logLoss: [loss] }) => loss!);
+    const best = all.indexOf(Math.min(...all));
+    expect(C).toBe(grid[best]);
+    expect(C).toBeLessThan(0.1); // so that two larger values end the walk before the last
+    expect(logLoss[0]).toBeNaN();
+    for (const [g, loss] of logLoss.entries()) {
+      if (!Number.isNaN(loss)) expect(Math.abs(loss - all[g]!)).toBeLessThan(1e-3);
+    }
+    // What is held out is predicted by fits that have not seen it: as by the chosen C alone.
+    expect(relativeError(heldOut, alone[best]!.heldOut)).toBeLessThan(1e-2);
+    const loss = labels.reduce((sum, label, i) => sum - Math.log(heldOut[2 * i + label]!), 0) / 120;
+    expect(loss).toBeCloseTo(logLoss[best]!, 12);
+  });
+
   it('takes the smaller of equally good C, whatever the order of the grid', () => {
     const constant = featureRows(new Float32Array(12 * 2).fill(1), 12, 2);
     const labels = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
@@ -101,7 +121,9 @@ describe('chooseC', () => {
     const { features } = cohort(12, 2, 1, 4);
     const labels = [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     const folds = labels.map((label) => (label === 1 ? 0 : 1));
-    for (const loss of chooseC(features, labels, folds).logLoss) expect(Number.isFinite(loss)).toBe(true);
+    const tried = chooseC(features, labels, folds).logLoss.filter((loss) => !Number.isNaN(loss));
+    expect(tried.length).toBeGreaterThan(1);
+    for (const loss of tried) expect(Number.isFinite(loss)).toBe(true);
   });
 
   it('has a finite loss where a prediction is certain and wrong', () => {
