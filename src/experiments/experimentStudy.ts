@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { type Config, readConfig } from '../config/index.js';
 import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
+import { mechanismOf } from '../report/mechanism.js';
 import { openRunData, type RunData, type Unavailable } from '../report/runData.js';
 import { isPhantom, type RunRecord, readRunFolder } from '../report/runRecord.js';
 import type { NamedFact, Study } from '../report/study.js';
-import { courseFigures, familyFigure, overviewFigures } from '../report/studyFigures.js';
+import { familyFigure, overviewFigures, studyCurves } from '../report/studyFigures.js';
 import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../report/studyWords.js';
 import { runPaths } from '../training/runFolder.js';
 import { aboutLines, choiceLines, closingLines, detectable } from './captions.js';
@@ -23,6 +24,7 @@ import {
   readDescription,
 } from './folder.js';
 import { labelCurves } from './labelCurves.js';
+import { namedPairs } from './pairs.js';
 import { experimentTable } from './table.js';
 import type { ExperimentTable } from './tableTypes.js';
 
@@ -51,6 +53,10 @@ export async function studyOfExperiment(
       : await openRunData(run, console);
   const show = withImages || (run !== undefined && isPhantom(run));
   const { judged, failures } = await judgedRows(root, told, table, { data, show });
+  const mechanisms = [];
+  for (const { set, results } of namedPairs(table)) {
+    mechanisms.push(await mechanismOf(results, { run, data, show, console }, set));
+  }
   const shown = studyTables.filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
   return {
     title: `${told.name} on ${told.data.name}`,
@@ -60,7 +66,7 @@ export async function studyOfExperiment(
     about: aboutLines(table).map(plain),
     facts: methodFacts(told, pretrainings),
     data,
-    curves: courseFigures(runCourses(root, told)),
+    curves: studyCurves(runCourses(root, told)),
     overview: [
       ...families.flatMap((family, i) => familyFigure(family, `family-${i + 1}`) ?? []),
       ...(shown[0] === undefined ? [] : overviewFigures(shown[0], 'methods')),
@@ -68,7 +74,10 @@ export async function studyOfExperiment(
     ],
     tables: shown,
     families,
-    mechanism: { groups: [] },
+    mechanism: {
+      tables: mechanisms.flatMap((one) => one.tables),
+      groups: mechanisms.flatMap((one) => one.groups),
+    },
     judged,
     failures,
     notes: [

@@ -3,6 +3,7 @@ import type { JsonLine } from '../log/jsonLines.js';
 import type { Figure } from './figure.js';
 import { type ForestRow, forestPlot } from './forestPlot.js';
 import { lineChart } from './lineChart.js';
+import { lossFigures } from './lossFigure.js';
 import { brief } from './numbers.js';
 import { PALETTE, SOURCE_COLOURS } from './palette.js';
 import { metricName, modalitiesName } from './probeNames.js';
@@ -82,11 +83,23 @@ const TERMS: Readonly<Record<string, string>> = {
   classification: 'Classification',
 };
 
+/** Figure 3, both losses of the paper, and what else the runs log. */
+export function studyCurves(courses: readonly Course[]): Figure[] {
+  const figures = courseFigures(courses);
+  const paper = lossFigures(courses);
+  const withPaper = courses.filter(({ lines }) => termsOf(lines).some((term) => PAPER.includes(term)));
+  // Figure 3 has a colour for each run as long as there are enough.
+  if (withPaper.length > PALETTE.length) return figures;
+  return [...paper, ...figures.filter(({ id }) => !PAPER.some((term) => id.endsWith(`-${term}`)))];
+}
+
+const PAPER: readonly string[] = ['consistency', 'global'];
+
 /**
  * Each logged loss of the runs that have it, as many to a figure as there are colours. Losses of one name whose chance levels
  * differ are not the same measure, and stand apart.
  */
-export function courseFigures(courses: readonly Course[]): Figure[] {
+function courseFigures(courses: readonly Course[]): Figure[] {
   const groups = new Map<string, Logged[]>();
   for (const { name, lines } of courses) {
     for (const term of termsOf(lines)) {

@@ -2,7 +2,7 @@
 import { html, type Markup } from './markup.js';
 import { fixed, interval, signed, signedInterval } from './numbers.js';
 import { metricName, modalitiesName } from './probeNames.js';
-import type { Beside, ClaimsTable, StudyDifference, StudyFamily, StudyTable, StudyValue } from './study.js';
+import type { Beside, StudyDifference, StudyFamily, StudyTable, StudyValue, TextTable } from './study.js';
 
 const BASELINES = ['untrained', 'thumbnail'] as const;
 
@@ -108,16 +108,18 @@ ${missing.length === 0 ? '' : html`<p class="notes">Not compared yet: ${missing.
 </section>`;
 }
 
-export function claimsTable({ caption, header, rows }: ClaimsTable): Markup {
-  const [first, ...others] = header;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Claims">
+/** Its first two columns are words, the others numbers. */
+export function textTable({ title, caption, header, rows }: TextTable): Markup {
+  const number = (i: number) => (i > 1 ? 'number' : '');
+  return html`<h3>${title}</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
-<thead><tr><th scope="col">${first}</th>${others.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+<thead><tr>${header.map((name, i) => html`<th scope="col" class="${number(i)}">${name}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
   ([name, ...cells]) =>
-    html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td class="number">${cell}</td>`)}</tr>
+    html`<tr><th scope="row">${name}</th>${cells.map((cell, i) => html`<td class="${number(i + 1)}">${cell}</td>`)}</tr>
 `,
 )}</tbody>
 </table>
