@@ -2,3 +2,4 @@ export { contactSheet, type Preview, type PreviewPair, preview } from './preview
 export { writeReport } from './report.js';
 export type { ReportFiles } from './reportFolder.js';
 export type { ReportOptions } from './runReport.js';
+export { writeStudy } from './studyReport.js';

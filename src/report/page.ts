@@ -11,12 +11,14 @@ import type { Figure } from './figure.js';
 import { figureGrid } from './figureMarkup.js';
 import { glossary } from './glossary.js';
 import { html, type Markup, trusted } from './markup.js';
+import { mechanismSection } from './mechanismSection.js';
 import { brief, counted } from './numbers.js';
 import { probeSection, type Verdict, verdicts } from './probeSection.js';
 import type { RunData, Unavailable } from './runData.js';
 import type { RunFolder, RunRecord } from './runRecord.js';
 import { seriesOf } from './series.js';
 import { shell } from './shell.js';
+import type { StudyMechanism } from './study.js';
 
 export interface PageContent {
   readonly folder: RunFolder;
@@ -25,6 +27,7 @@ export interface PageContent {
   readonly judged: readonly JudgedContent[];
   readonly pictures: PagePictures;
   readonly data: RunData | Unavailable;
+  readonly mechanism: StudyMechanism;
   /** Of the primary evaluation, where it left its predictions. */
   readonly failures?: PageFailures;
 }
@@ -47,7 +50,7 @@ export interface PicturedPair {
 }
 
 export function page(content: PageContent): string {
-  const { folder, curves, judged, pictures, data, failures } = content;
+  const { folder, curves, judged, pictures, data, mechanism, failures } = content;
   const [first] = folder.runs;
   const records = judged.map(({ evaluation }) => evaluation.record);
   return shell({
@@ -78,6 +81,8 @@ ${
     : html`<h2>Where it is most wrong</h2>
 ${failureSection(failures)}`
 }
+<h2>What pairs say without labels</h2>
+${mechanismSection(mechanism)}
 <h2>Words</h2>
 ${glossary()}
 <h2>To repeat it</h2>

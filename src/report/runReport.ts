@@ -8,7 +8,9 @@ import { readEvaluations, type StoredEvaluation } from './evaluationRecord.js';
 import type { Figure } from './figure.js';
 import { intervalChart } from './intervalChart.js';
 import { judgementFigures } from './judgement.js';
+import { mechanismOf } from './mechanism.js';
 import { inShort, type PagePictures, page } from './page.js';
+import { readPairs } from './pairsRecord.js';
 import { contactSheet, preview, rasterPng, tileSide } from './preview.js';
 import { protocolName } from './probeNames.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from './reportFolder.js';
@@ -40,12 +42,20 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const { pictures, sheet } = await picturesOf(first, options);
   const data = await openRunData(first, console);
   const failures = await failuresShown(first, evaluations[0], data, options.withImages);
-  const html = page({ folder, curves: drawn, judged, pictures, data, failures });
+  const record = readPairs(run);
+  const named = record === undefined ? [] : [{ name: 'Run', record }];
+  const show = isPhantom(first) || (options.withImages ?? false);
+  const mechanism = await mechanismOf(named, { run: first, data, show, console });
+  const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,
     {
       html,
-      figures: [...drawn.flat(), ...judged.flatMap(({ figures }) => figures)],
+      figures: [
+        ...drawn.flat(),
+        ...judged.flatMap(({ figures }) => figures),
+        ...mechanism.groups.flatMap(({ figures }) => figures),
+      ],
       pictures: sheet === undefined ? {} : { 'preview.png': sheet },
     },
     console,

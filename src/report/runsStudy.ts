@@ -11,13 +11,15 @@ import {
   type StoredEvaluation,
 } from './evaluationRecord.js';
 import { judgementFigures } from './judgement.js';
+import { mechanismOf } from './mechanism.js';
 import { counted } from './numbers.js';
+import { readPairs } from './pairsRecord.js';
 import { featuresName, metricName, protocolName, sourceName } from './probeNames.js';
 import { openRunData } from './runData.js';
-import { type RunFolder, readRunFolder } from './runRecord.js';
+import { isPhantom, type RunFolder, readRunFolder } from './runRecord.js';
 import { failuresShown } from './shownFailures.js';
 import type { Study, StudyRow, StudyTable } from './study.js';
-import { courseFigures, overviewFigures } from './studyFigures.js';
+import { overviewFigures, studyCurves } from './studyFigures.js';
 import { provenanceFacts, studyVerdicts } from './studyWords.js';
 
 interface Member {
@@ -38,7 +40,7 @@ const LISTED = 2;
 /** @throws UsageError where one is no run or named twice, DataError where a file of one cannot be read */
 export async function studyOfRuns(
   paths: readonly string[],
-  { withImages, console }: RunsStudyOptions,
+  { withImages = false, console }: RunsStudyOptions,
 ): Promise<Study> {
   const names = distinctNames(paths);
   const members = paths.map(
@@ -51,6 +53,10 @@ export async function studyOfRuns(
   const tables = tablesOf(members);
   const first = members[0]!.folder.runs[0];
   const data = await openRunData(first, console);
+  const pairs = paths.flatMap((path, i) => {
+    const record = readPairs(path);
+    return record === undefined ? [] : [{ name: names[i]!, record }];
+  });
   const failures = [];
   for (const { name, folder, evaluations } of members.slice(0, LISTED)) {
     const shown = await failuresShown(folder.runs[0], evaluations[0], data, withImages);
@@ -71,11 +77,11 @@ export async function studyOfRuns(
     about: [],
     facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
     data,
-    curves: courseFigures(members.map(({ name, folder }) => ({ name, lines: folder.runs[0].lines }))),
+    curves: studyCurves(members.map(({ name, folder }) => ({ name, lines: folder.runs[0].lines }))),
     overview: tables[0] === undefined ? [] : overviewFigures(tables[0], 'study'),
     tables,
     families: [],
-    mechanism: { groups: [] },
+    mechanism: await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
     judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
       if (primary === undefined) return [];
       const about = { id: `${i + 1}`, name: `${name}, ${protocolName(primary.record)}`, own: name };

@@ -43,13 +43,18 @@ export interface RowFailures {
 }
 
 export interface StudyMechanism {
-  /** Sets of figures, each with what it is about. */
-  readonly groups: readonly { readonly title: string; readonly figures: readonly Figure[] }[];
-  readonly claims?: ClaimsTable;
+  readonly tables: readonly TextTable[];
+  readonly groups: readonly FigureGroup[];
 }
 
-/** Rows of text that are a table already. */
-export interface ClaimsTable {
+export interface FigureGroup {
+  readonly title: string;
+  readonly figures: readonly Figure[];
+}
+
+/** A table whose cells are text already. */
+export interface TextTable {
+  readonly title: string;
   readonly caption: string;
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];

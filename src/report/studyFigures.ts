@@ -3,10 +3,11 @@ import type { JsonLine } from '../log/jsonLines.js';
 import type { Figure } from './figure.js';
 import { type ForestRow, forestPlot } from './forestPlot.js';
 import { lineChart } from './lineChart.js';
+import { lossFigures } from './lossFigure.js';
 import { brief } from './numbers.js';
 import { PALETTE, SOURCE_COLOURS } from './palette.js';
 import { metricName, modalitiesName } from './probeNames.js';
-import { seriesOf } from './series.js';
+import { type Series, seriesOf } from './series.js';
 import type { StudyFamily, StudyTable } from './study.js';
 
 /** Values of all rows on the widest images, and their differences to the untrained encoder and the thumbnail. */
@@ -82,38 +83,70 @@ const TERMS: Readonly<Record<string, string>> = {
   classification: 'Classification',
 };
 
-/** Each logged loss of all runs that have it, as many to a figure as there are colours. */
-export function courseFigures(courses: readonly Course[]): Figure[] {
-  const terms = new Set(
-    courses.flatMap(({ lines }) =>
-      lines.flatMap((line) => Object.keys(line)).flatMap((key) => /^chance\/(.+)$/.exec(key)?.[1] ?? []),
+/** Figure 3, both losses of the paper, and what else the runs log. */
+export function studyCurves(courses: readonly Course[]): Figure[] {
+  const figures = courseFigures(courses);
+  const paper = lossFigures(courses);
+  const withPaper = courses.filter(({ lines }) => termsOf(lines).some((term) => PAPER.includes(term)));
+  // Figure 3 has a colour for each run as long as there are enough.
+  if (withPaper.length > PALETTE.length) return figures;
+  return [...paper, ...figures.filter(({ id }) => !PAPER.some((term) => id.endsWith(`-${term}`)))];
+}
+
+const PAPER: readonly string[] = ['consistency', 'global'];
+
+/**
+ * Each logged loss of the runs that have it, as many to a figure as there are colours. Losses of one name whose chance levels
+ * differ are not the same measure, and stand apart.
+ */
+function courseFigures(courses: readonly Course[]): Figure[] {
+  const groups = new Map<string, Logged[]>();
+  for (const { name, lines } of courses) {
+    for (const term of termsOf(lines)) {
+      const series = seriesOf(lines, term, name);
+      const chance = seriesOf(lines, `chance/${term}`).points.at(-1)?.value;
+      if (series.points.length === 0) continue;
+      // That of L_C is measured, and so a little different in each run.
+      const key = term === 'consistency' || chance === undefined ? term : `${term} ${brief(chance)}`;
+      groups.set(key, [...(groups.get(key) ?? []), { term, series, chance }]);
+    }
+  }
+  const sets = [...groups.values()].flatMap((all) =>
+    Array.from({ length: Math.ceil(all.length / PALETTE.length) }, (_, set) =>
+      all.slice(set * PALETTE.length, (set + 1) * PALETTE.length),
     ),
   );
-  return [...terms].flatMap((term) => {
-    const all = courses
-      .map(({ name, lines }) => ({ ...seriesOf(lines, term, name), lines }))
-      .filter(({ points }) => points.length > 0);
-    const sets = Math.ceil(all.length / PALETTE.length);
-    return Array.from({ length: sets }, (_, set) => {
-      const series = all.slice(set * PALETTE.length, (set + 1) * PALETTE.length);
-      const chance = seriesOf(series[0]!.lines, `chance/${term}`).points.at(-1);
-      const part = sets === 1 ? '' : `, ${set + 1} of ${sets}`;
-      const title = `${TERMS[term] ?? term}${part}`;
-      const said = series.map(
-        ({ name, points }) => `${name} from ${brief(points[0]!.value)} to ${brief(points.at(-1)!.value)}`,
-      );
-      const alt = `${title}, over the steps. ${said.join('; ')}${chance === undefined ? '' : `; chance ${brief(chance.value)}`}.`;
-      const svg = lineChart({
-        series: series.map(({ name, points }) => ({ name: shorten(name), points })),
-        references: chance === undefined ? [] : [{ name: 'chance', level: chance.value }],
-        label: 'loss',
-        alt,
-      });
-      const reading =
-        'Lower is better. Runs that do not train this loss, only watch it, are shown too. Dashed is chance, as the first run measured it last.';
-      return { id: `course-${term}${set === 0 ? '' : `-${set + 1}`}`, title, alt, reading, svg };
-    });
+  return sets.map((set, i) => courseFigure(set, `course-${i + 1}-${set[0]!.term}`));
+}
+
+interface Logged {
+  readonly term: string;
+  readonly series: Series;
+  readonly chance: number | undefined;
+}
+
+function termsOf(lines: readonly JsonLine[]): string[] {
+  const keys = new Set(lines.flatMap((line) => Object.keys(line)));
+  return [...keys].flatMap((key) => /^chance\/(.+)$/.exec(key)?.[1] ?? []);
+}
+
+function courseFigure(logged: readonly Logged[], id: string): Figure {
+  const { term, chance } = logged[0]!;
+  const title = TERMS[term] ?? term;
+  const said = logged.map(
+    ({ series: { name, points } }) =>
+      `${name} from ${brief(points[0]!.value)} to ${brief(points.at(-1)!.value)}`,
+  );
+  const alt = `${title}, over the steps. ${said.join('; ')}${chance === undefined ? '' : `; chance ${brief(chance)}`}.`;
+  const svg = lineChart({
+    series: logged.map(({ series: { name, points } }) => ({ name: shorten(name), points })),
+    references: chance === undefined ? [] : [{ name: 'chance', level: chance }],
+    label: 'loss',
+    alt,
   });
+  const reading =
+    'Lower is better. Runs that only watch this loss, without training it, are shown too. Dashed is chance, as the first of these runs measured it last.';
+  return { id, title, alt, reading, svg };
 }
 
 function shorten(name: string): string {

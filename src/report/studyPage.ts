@@ -5,9 +5,10 @@ import { failureSection } from './failureSection.js';
 import { figureGrid } from './figureMarkup.js';
 import { glossary } from './glossary.js';
 import { type Content, html, type Markup } from './markup.js';
+import { mechanismSection } from './mechanismSection.js';
 import { shell } from './shell.js';
 import type { NamedFact, Study } from './study.js';
-import { claimsTable, familyTable, studyTable } from './studyTables.js';
+import { familyTable, studyTable } from './studyTables.js';
 
 export function studyPage(study: Study): string {
   const sections: readonly (readonly [id: string, title: string, content: Content])[] = [
@@ -16,7 +17,7 @@ export function studyPage(study: Study): string {
     ['data', 'A look at the data', auditSection(study.data)],
     ['results', 'Results', resultSection(study)],
     ['curves', 'Training', curveSection(study)],
-    ['mechanism', 'What pairs say without labels', mechanismSection(study)],
+    ['mechanism', 'What pairs say without labels', mechanismSection(study.mechanism)],
     ['judged', 'Right and wrong, closer', judgedSection(study)],
     ['failures', 'Where it is most wrong', failuresSection(study)],
     ['paper', 'The paper’s numbers', paperSection(study)],
@@ -61,17 +62,6 @@ function curveSection({ curves }: Study): Content {
   return [
     html`<p>How each loss went while training: strong lines are moving means of the pale ones. Dashed is what guessing, or strangers in place of partners, would have.</p>`,
     figureGrid(curves),
-  ];
-}
-
-function mechanismSection({ mechanism }: Study): Content {
-  const { groups, claims } = mechanism;
-  if (groups.length === 0 && claims === undefined) {
-    return html`<p>Not measured yet: <code>anatomy evaluate pairs --run RUN</code> measures whether partners are near in the features and whether their patches agree.</p>`;
-  }
-  return [
-    claims === undefined ? '' : claimsTable(claims),
-    ...groups.map(({ title, figures }) => html`<h3>${title}</h3>${figureGrid(figures)}`),
   ];
 }
 

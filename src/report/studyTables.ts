@@ -2,18 +2,23 @@
 import { html, type Markup } from './markup.js';
 import { fixed, interval, signed, signedInterval } from './numbers.js';
 import { metricName, modalitiesName } from './probeNames.js';
-import type { Beside, ClaimsTable, StudyDifference, StudyFamily, StudyTable, StudyValue } from './study.js';
+import type { Beside, StudyDifference, StudyFamily, StudyTable, StudyValue, TextTable } from './study.js';
 
 const BASELINES = ['untrained', 'thumbnail'] as const;
 
 export function studyTable(table: StudyTable): Markup {
-  const { title, metric, caption, images, rows } = table;
+  const { title, metric, caption, images } = table;
+  const rows = table.rows.filter(({ values }) => Object.keys(values).length > 0);
+  const without = table.rows.filter((row) => !rows.includes(row)).map(({ name }) => name);
+  const exposures = new Set(rows.flatMap(({ exposure }) => exposure ?? []));
+  const tag = (exposure: string | undefined) =>
+    exposure === undefined ? '' : html` <span class="tag ${exposure}">${exposure}</span>`;
   const widest = images.at(-1);
   const compared = BASELINES.filter((other) => rows.some(({ against }) => against[other] !== undefined));
   const wide = widest === undefined ? '' : `, ${imagesName(widest)}`;
   const detectable = compared[0];
   return html`<section>
-<h3>${title}</h3>
+<h3>${title}${exposures.size === 1 ? tag([...exposures][0]) : ''}</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
@@ -21,11 +26,12 @@ export function studyTable(table: StudyTable): Markup {
 <tbody>
 ${rows.map(
   (row, i) =>
-    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${row.exposure === undefined ? '' : html` <span class="tag ${row.exposure}">${row.exposure}</span>`}</th>${images.map((image) => valueCell(row.values[image]))}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
+    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${exposures.size > 1 ? tag(row.exposure) : ''}</th>${images.map((image) => valueCell(row.values[image]))}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
 `,
 )}</tbody>
 </table>
 </div>
+${without.length === 0 ? '' : html`<p class="notes">No result yet: ${without.join(', ')}.</p>`}
 ${besideTable(table)}
 </section>`;
 }
@@ -102,16 +108,18 @@ ${missing.length === 0 ? '' : html`<p class="notes">Not compared yet: ${missing.
 </section>`;
 }
 
-export function claimsTable({ caption, header, rows }: ClaimsTable): Markup {
-  const [first, ...others] = header;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Claims">
+/** Its first two columns are words, the others numbers. */
+export function textTable({ title, caption, header, rows }: TextTable): Markup {
+  const number = (i: number) => (i > 1 ? 'number' : '');
+  return html`<h3>${title}</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
-<thead><tr><th scope="col">${first}</th>${others.map((name) => html`<th scope="col" class="number">${name}</th>`)}</tr></thead>
+<thead><tr>${header.map((name, i) => html`<th scope="col" class="${number(i)}">${name}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
   ([name, ...cells]) =>
-    html`<tr><th scope="row">${name}</th>${cells.map((cell) => html`<td class="number">${cell}</td>`)}</tr>
+    html`<tr><th scope="row">${name}</th>${cells.map((cell, i) => html`<td class="${number(i + 1)}">${cell}</td>`)}</tr>
 `,
 )}</tbody>
 </table>
