@@ -77,6 +77,24 @@ const settings = (folder, more) => [
   ...more,
 ];
 
+/** A whole experiment: a tuned row, a plain one, and draws of the labels. */
+const GRID = `
+name: grid
+data: { path: 'phantom:breast,pairs=24,seed=0' }
+common:
+  data: { size: 32 }
+  model: { width: 0.25 }
+  method: { maps: [1, 2, 3], patches: [2, 2] }
+  training: { steps: 6, batchSize: 8, checkpointEvery: 2, precision: fp32 }
+  monitor: { pairs: 8, neighbours: 3, every: 3 }
+protocols: [logreg, { protocol: logreg, labelFraction: 0.5, draws: 2 }]
+evaluation: { replicates: 50, folds: 2 }
+rows:
+  - { name: tuned, variants: [{ name: 1 }, { name: 2, config: { training: { learningRate: 0.1 } } }] }
+  - { name: plain, config: { method: { consistencyWeight: 0 } } }
+compare: { reference: tuned, against: [plain] }
+`;
+
 if (flags.memory !== undefined) await trainAndWatch(flags.memory, flags.folder);
 else await soak();
 
@@ -319,23 +337,6 @@ function fingerprintOf(folder) {
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Kills of experiments
-
-const GRID = `
-name: grid
-data: { path: 'phantom:breast,pairs=24,seed=0' }
-common:
-  data: { size: 32 }
-  model: { width: 0.25 }
-  method: { maps: [1, 2, 3], patches: [2, 2] }
-  training: { steps: 6, batchSize: 8, checkpointEvery: 2, precision: fp32 }
-  monitor: { pairs: 8, neighbours: 3, every: 3 }
-protocols: [logreg, { protocol: logreg, labelFraction: 0.5, draws: 2 }]
-evaluation: { replicates: 50, folds: 2 }
-rows:
-  - { name: tuned, variants: [{ name: 1 }, { name: 2, config: { training: { learningRate: 0.1 } } }] }
-  - { name: plain, config: { method: { consistencyWeight: 0 } } }
-compare: { reference: tuned, against: [plain] }
-`;
 
 /** Each kill comes at a random moment of what the whole takes, so that early, middle and late cells are hit. */
 async function killingGrids(folder) {
