@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   evaluation: [
     'tensor',
     'nn',
+    'losses',
     'metrics',
     'augment',
     'data',
@@ -46,7 +47,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'log',
     'training',
   ],
-  experiments: ['methods', 'data', 'config', 'log', 'training', 'evaluation', 'report'],
+  experiments: ['methods', 'metrics', 'data', 'config', 'log', 'training', 'evaluation', 'report'],
 };
 
 function files(folder: string): string[] {

@@ -4,6 +4,7 @@ import type { Protocol } from '../evaluation/probe.js';
 import { configSources, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
+import { addPairs } from './evaluatePairs.js';
 
 interface Flags extends DataFlags {
   run: string;
@@ -44,6 +45,7 @@ export function registerEvaluate(program: Command): void {
     'hu-linear, the authors’ probe: a linear layer trained by SGD on raw features.',
   );
   addProtocol(program, evaluate, 'knn', 'k nearest neighbours by cosine, votes weighted by similarity.');
+  addPairs(program, evaluate);
 }
 
 function addProtocol(program: Command, evaluate: Command, protocol: Protocol, description: string): void {
@@ -116,7 +118,9 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
 }
 
 /** What the flags say about the data; a file says all there is to say. */
-async function askedData(flags: Flags): Promise<EvaluateOptions['data']> {
+export async function askedData(
+  flags: DataFlags & Pick<Flags, 'dataConfig'>,
+): Promise<EvaluateOptions['data']> {
   const { data, dataB, column, positive, classes, drop, dataConfig } = flags;
   if (dataConfig === undefined) return { path: data, pathB: dataB, columns: column, positive, classes, drop };
   const [{ resolveConfig }, { datasetSpec }] = await Promise.all([

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { TableFormat } from '../experiments/format.js';
 import { wholeNumber } from './configOptions.js';
@@ -11,6 +11,8 @@ interface RunFlags extends DataFlags {
   jobs?: number;
   threads: number;
   splits?: string;
+  judge?: Record<string, string>;
+  confirm?: boolean;
   overwrite?: boolean;
   dryRun?: boolean;
   json?: boolean;
@@ -18,13 +20,14 @@ interface RunFlags extends DataFlags {
 
 interface TableFlags {
   format: TableFormat;
+  confirm?: boolean;
   json?: boolean;
 }
 
 export function registerExperiment(program: Command): void {
   const experiment = program
     .command('experiment')
-    .description('One table from one command: pretrain every row, judge it by every probe.');
+    .description('One table from one command: pretrain every row, judge it by every protocol.');
   const runCommand = experiment
     .command('run <file>')
     .description(
@@ -39,18 +42,22 @@ export function registerExperiment(program: Command): void {
       '--splits <file>',
       'folds made by anatomy data split (default: published with the data, or drawn)',
     )
+    .option('--judge <name=path...>', 'where further data lie that the file judges on', addPlace)
+    .option('--confirm', 'when all else is finished, judge what the splits set aside, once')
     .option('--overwrite', 'run cells anew whose settings have changed')
     .option('--dry-run', 'list the cells with their states; writes nothing')
     .option('--json', 'print the table, or the list of --dry-run, as JSON on stdout')
     .addHelpText(
       'after',
       `
-Each cell (one pretraining, one probe of it) is a process of its own and is kept when it is finished. Ctrl-C saves
-what is at work. Paths in the file are seen from the file, those on the command line from here.
+Each cell (one pretraining, one evaluation of it) is a process of its own and is kept when it is finished. Ctrl-C saves
+what is at work. Paths in the file are seen from the file, those on the command line from here. experiment.json and
+cells/ are enough for tables and figures, and, copied to another machine, count as done there.
 
 Examples:
-  $ anatomy experiment run experiments/methods.yaml --smoke --out runs/smoke
-  $ anatomy experiment run experiments/methods.yaml --data pairs.csv --out runs/methods --jobs 2
+  $ anatomy experiment run experiments/table1.yaml --smoke --out runs/smoke
+  $ anatomy experiment run experiments/table2.yaml --data pairs.csv --out runs/table2 --jobs 2
+  $ anatomy experiment run experiments/table1.yaml --data MM_Ultrasound --judge BUSI=Dataset_BUSI_with_GT --out runs/table1
 See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
     )
     .action((file: string, flags: RunFlags) => run(program, file, flags));
@@ -58,13 +65,14 @@ See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
     .command('table <folder>')
     .description('Print the table of an experiment from the cells that are finished.')
     .option('--format <name>', 'markdown, csv or latex', 'markdown')
+    .option('--confirm', 'the table of what was set aside, and nothing else')
     .option('--json', 'print the table as JSON on stdout')
     .addHelpText(
       'after',
       `
 Examples:
-  $ anatomy experiment table runs/methods
-  $ anatomy experiment table runs/methods --format latex > table.tex
+  $ anatomy experiment table runs/table2
+  $ anatomy experiment table runs/table2 --format latex > table.tex
 See also: anatomy experiment run`,
     )
     .action((folder: string, flags: TableFlags) => printTable(folder, flags));
@@ -87,19 +95,23 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
   const experiment = readExperiment(file, flags);
   if (flags.dryRun) {
     const cells = await listCells(experiment, out, console);
-    const lines = cells.flatMap(({ state, title, differences }) => [
-      `${state.padEnd(10)} ${title}\n`,
+    const lines = cells.flatMap(({ state, title, differences, again }) => [
+      `${state.padEnd(10)} ${title}${again === undefined ? '' : ` (again: ${again})`}\n`,
       ...differences.map((difference) => `${' '.repeat(13)}${difference}\n`),
     ]);
-    process.stdout.write(json ? `${JSON.stringify(cells)}\n` : lines.join(''));
+    const absent = experiment.judge.flatMap(({ name, absent: why }) =>
+      why === undefined ? [] : [`${'no data'.padEnd(10)} ${name}: ${why}\n`],
+    );
+    process.stdout.write(json ? `${JSON.stringify(cells)}\n` : [...lines, ...absent].join(''));
     return;
   }
-  const { cells, done, failed, interrupted } = await runExperiment(experiment, {
+  const { cells, done, failed, interrupted, confirmed } = await runExperiment(experiment, {
     out,
     console,
     jobs,
     threads,
     overwrite,
+    confirm: flags.confirm,
   });
   const { constants } = await import('node:os');
   if (interrupted !== undefined) {
@@ -107,7 +119,11 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     process.exitCode = 128 + constants.signals[interrupted];
     return;
   }
-  await printTable(out, { format: 'markdown', json });
+  await printTable(out, { format: 'markdown', json, confirm: confirmed });
+  if (confirmed === false) {
+    console.error('what is set aside was not judged, as not all cells are done; the same command goes on');
+    process.exitCode = 1;
+  }
   if (failed.length === 0) {
     console.success(`${cells} cells are done: ${out}`);
     return;
@@ -120,7 +136,14 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
   process.exitCode = 1;
 }
 
-async function printTable(folder: string, { format, json }: TableFlags): Promise<void> {
+function addPlace(pair: string, places: Record<string, string> = {}) {
+  const [name, path] = pair.split(/=(.*)/s);
+  if (!name || !path)
+    throw new InvalidArgumentError('Expected name=path, such as BUSI=Dataset_BUSI_with_GT.');
+  return { ...places, [name]: path };
+}
+
+async function printTable(folder: string, { format, json, confirm }: TableFlags): Promise<void> {
   const [{ experimentTable }, { formatTable, tableFormats }, { UsageError }] = await Promise.all([
     import('../experiments/table.js'),
     import('../experiments/format.js'),
@@ -129,6 +152,6 @@ async function printTable(folder: string, { format, json }: TableFlags): Promise
   if (!tableFormats.includes(format)) {
     throw new UsageError(`--format is ${format}, expected one of ${tableFormats.join(', ')}`);
   }
-  const table = experimentTable(folder);
+  const table = experimentTable(folder, { confirm });
   process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
 
@@ -9,26 +11,32 @@ interface Flags {
 
 export function registerReport(program: Command): void {
   program
-    .command('report <run>')
-    .description('Write a page with the curves, a preview of the data and the probe tables of a run.')
-    .option('--out <folder>', 'where to write index.html and figures/ (default: RUN/report)')
+    .command('report <paths...>')
+    .description('Write a page about a run, about several side by side, or about an experiment.')
+    .option('--out <folder>', 'where to write index.html and figures/ (default, of one path: PATH/report)')
     .option('--with-images', 'show pairs although they are no phantoms; mind whom you share the page with')
     .option('--json', 'print the written files as JSON on stdout')
     .addHelpText(
       'after',
       `
-The page needs no network and no JavaScript; it may be sent as one file.
+The page needs no network and no JavaScript; it may be sent as one file, and prints well. Of an experiment, experiment.json
+and cells/ are enough.
 
 Examples:
   $ anatomy report runs/first
-  $ anatomy report runs/first --out /tmp/report
-See also: anatomy evaluate, anatomy data preview`,
+  $ anatomy report runs/first runs/second --out /tmp/report
+  $ anatomy report runs/methods
+See also: anatomy evaluate, anatomy experiment, anatomy data preview`,
     )
-    .action(async (run: string, flags: Flags) => {
-      const { writeReport } = await import('../report/index.js');
+    .action(async (paths: string[], flags: Flags) => {
       const console = consoleOf(program);
       const { out, withImages } = flags;
-      const files = await writeReport(run, { out, withImages, console });
+      const options = { out, withImages, console };
+      const experiments = paths.filter((path) => existsSync(join(path, 'experiment.json')));
+      const files =
+        experiments.length === 0
+          ? await (await import('../report/index.js')).writeReport(paths, options)
+          : await (await import('../experiments/report.js')).writeExperimentReport(paths, options);
       for (const sentence of files.summary) console.info(`- ${sentence}`);
       console.success(`report with ${files.figures.length} figures`);
       process.stdout.write(flags.json ? `${JSON.stringify(files)}\n` : `${files.page}\n`);

@@ -1,11 +1,13 @@
 import { type BootstrapOptions, bootstrapDifference } from '../metrics/bootstrap.js';
+import { holm } from '../metrics/holm.js';
+import { clusteredAucDifference } from './aucDifference.js';
 import { modalityKey } from './representations.js';
 import type { RowDifference, RowName } from './result.js';
 import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
 
 /**
  * Each row of the run against the untrained encoder's same features and the thumbnail of the same images, by AUC. Rows are
- * judged on the same samples, so both sides see the same draws of subjects.
+ * judged on the same samples, so both sides see the same draws of subjects. All of them are one family to Holm.
  */
 export function differences(
   rows: readonly RowName[],
@@ -13,22 +15,31 @@ export function differences(
   options: BootstrapOptions,
 ): RowDifference[] {
   const ofRun = rows.filter(({ source }) => source === 'run');
-  return ofRun.flatMap((row) => {
+  const found = ofRun.flatMap((row) => {
     const same = rows.filter(
       ({ source, features, modalities }) =>
         modalityKey(modalities) === modalityKey(row.modalities) &&
         (source === 'thumbnail' || (source === 'untrained' && features === row.features)),
     );
-    return same.map((against) => {
-      const first = judgedOf(row.key);
-      const second = judgedOf(against.key);
-      const { undefinedReplicates: _, ...found } = bootstrapDifference(
-        resampledAuc(first),
-        resampledAuc(second),
-        first.subjects,
-        options,
-      );
-      return { row: row.key, against: against.key, metric: metricNames(first.classes)[0]!, ...found };
-    });
+    return same.map((against) => difference(row.key, against.key, judgedOf, options));
   });
+  const adjusted = holm(found.map(({ pValue }) => pValue));
+  return found.map((one, i) => ({ ...one, holm: adjusted[i]! }));
+}
+
+function difference(
+  row: string,
+  against: string,
+  judgedOf: (key: string) => Judged,
+  options: BootstrapOptions,
+): Omit<RowDifference, 'holm'> {
+  const [first, second] = [judgedOf(row), judgedOf(against)];
+  const { undefinedReplicates: _, ...found } = bootstrapDifference(
+    resampledAuc(first),
+    resampledAuc(second),
+    first.subjects,
+    options,
+  );
+  const deLong = clusteredAucDifference([first], [second], options);
+  return { row, against, metric: metricNames(first.classes)[0]!, ...found, deLong };
 }

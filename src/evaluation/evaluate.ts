@@ -125,7 +125,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const probabilities = Object.fromEntries(
     names.map(({ key }) => [key, rowsOf(predictions.get(key)!, tested, shared.classes)]),
   );
-  const judgedOf = (key: string): Judged => ({ ...shared, probabilities: probabilities[key]! });
+  const linear = new Set(names.flatMap(({ key, source }) => (source === 'thumbnail' ? [key] : [])));
+  const judgedOf = (key: string): Judged => ({
+    ...shared,
+    probabilities: probabilities[key]!,
+    probabilistic: !linear.has(key),
+  });
   const judgedFolds = plan.rounds.map(({ fold }) => fold);
   const bootstrap = { replicates, confidence: CONFIDENCE, seed };
   const rows: EvaluationRow[] = names.map((name) => ({

@@ -12,7 +12,7 @@ import { methodNamed } from '../methods/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
 import { cacheSizeOf } from '../training/imageCache.js';
 import { readFolds, runPaths } from '../training/runFolder.js';
-import type { FoldPlan } from './outerFolds.js';
+import type { OuterFold } from './outerFolds.js';
 import type { Exposure } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
 import type { Task } from './task.js';
@@ -123,7 +123,11 @@ async function openOwnData(config: RunEncoder['config']): Promise<Dataset | unde
 }
 
 /** Counts the test samples that the encoder judged on them had met. */
-export function exposureOf({ rounds }: FoldPlan, { positions }: Task, trace: ImageTrace): Exposure {
+export function exposureOf(
+  { rounds }: { readonly rounds: readonly Pick<OuterFold, 'test' | 'encoder'>[] },
+  { positions }: Pick<Task, 'positions'>,
+  trace: ImageTrace,
+): Exposure {
   const seen = rounds.flatMap(({ test, encoder }) => test.map((i) => met(trace, encoder, positions[i]!)));
   const seenTestSamples = seen.filter(Boolean).length;
   const { config } = rounds[0]!.encoder;

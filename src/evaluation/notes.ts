@@ -80,7 +80,10 @@ export function notesOf({
   return notes;
 }
 
-function exposureNotes({ encoders }: JudgedRun, { kind, seenTestSamples, testSamples }: Exposure): string[] {
+export function exposureNotes(
+  { encoders }: JudgedRun,
+  { kind, seenTestSamples, testSamples }: Exposure,
+): string[] {
   const { model } = encoders[0]!.config;
   switch (kind) {
     case 'transductive':

@@ -9,7 +9,8 @@ export type Aggregation = 'mean' | 'max';
  *
  * @param judged two classes
  */
-export function patientLevel({ probabilities, labels, subjects, folds }: Judged, how: Aggregation): Judged {
+export function patientLevel(judged: Judged, how: Aggregation): Judged {
+  const { probabilities, labels, subjects, folds, probabilistic } = judged;
   const positive = classColumn(probabilities, 2, 1);
   const merged = aggregateBySubject(positive, labels, subjects, how);
   const foldOf = new Map(subjects.map((subject, i) => [subject, folds[i]!]));
@@ -19,6 +20,7 @@ export function patientLevel({ probabilities, labels, subjects, folds }: Judged,
     subjects: merged.subjects,
     folds: merged.subjects.map((subject) => foldOf.get(subject)!),
     classes: 2,
+    probabilistic,
   };
 }
 
@@ -27,7 +29,7 @@ export function noPatients({
   labels,
   subjects,
   classes,
-}: Omit<Judged, 'probabilities' | 'folds'>): string | undefined {
+}: Pick<Judged, 'labels' | 'subjects' | 'classes'>): string | undefined {
   const positives = new Set(subjects.filter((_, i) => labels[i] === 1));
   const all = new Set(subjects);
   if (all.size === subjects.length) return 'every subject has one sample, so samples are patients';

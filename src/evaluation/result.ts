@@ -17,7 +17,10 @@ export interface EvaluationResult {
   readonly exposure: Exposure;
   /** Settings of the bootstrap over subjects that all intervals come from. */
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
-  /** Metric names in the order of the tables. */
+  /**
+   * All metric names, the one that rows are compared by first; tables may show fewer. What needs a decision calls class 1 where
+   * its probability is above ½, of more classes the most probable one: no threshold is chosen on test data.
+   */
   readonly metrics: readonly string[];
   readonly rows: readonly EvaluationRow[];
   /** Each row of the run against the untrained encoder and the thumbnail on the same images. */
@@ -112,17 +115,32 @@ export interface EvaluationRow extends RowName {
    */
   readonly validation?: readonly number[];
   readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** Of a probe that has epochs. `metrics` are of the last epoch. */
+  readonly paperStyle?: PaperStyle;
 }
 
+/** The numbers of the epoch whose test metrics add up to the most, chosen by the test labels; see `bestTestEpoch`. */
+export interface PaperStyle {
+  readonly label: string;
+  /** Chosen in each judged fold, counted from 1. */
+  readonly epochs: readonly number[];
+  readonly metrics: Readonly<Record<string, { readonly mean: number; readonly folds: readonly number[] }>>;
+}
+
+/**
+ * A metric in two ways: `mean`, of each fold's own value, and `pooled`, of the test predictions of all folds together. Both
+ * intervals are percentile intervals of the bootstrap over subjects.
+ */
 export interface MetricSummary {
   /** Over the folds in which the metric is defined. */
   readonly mean: number;
+  readonly meanLow: number;
+  readonly meanHigh: number;
   /** Sample standard deviation over those folds. */
   readonly std: number;
   /** In the order of `folds.judged`. */
   readonly folds: readonly number[];
   readonly skipped: number;
-  /** Of the test predictions of all folds together, with its percentile interval. */
   readonly pooled: number;
   readonly low: number;
   readonly high: number;
@@ -139,7 +157,16 @@ export interface RowDifference {
   readonly high: number;
   readonly standardError: number;
   readonly pValue: number;
+  /** `pValue` after Holm; the family is all differences of this evaluation. */
+  readonly holm: number;
   readonly minimumDetectable: number;
+  /** The same difference by DeLong’s test for clustered samples (Obuchowski 1997); absent where there are more than two classes. */
+  readonly deLong?: {
+    readonly value: number;
+    readonly low: number;
+    readonly high: number;
+    readonly pValue: number;
+  };
 }
 
 export interface PatientResult {

@@ -1,24 +1,18 @@
 import { spread } from '../metrics/aggregate.js';
 import {
+  type BootstrapInterval,
   type BootstrapOptions,
-  bootstrapInterval,
+  bootstrapIntervals,
+  meanOf,
+  onSamples,
   type ResampledMetric,
-  resampledConfusion,
 } from '../metrics/bootstrap.js';
-import {
-  accuracy,
-  type Confusion,
-  classificationMetrics,
-  f1,
-  macro,
-  positiveColumn,
-  precision,
-  predictedClasses,
-  recall,
-  specificity,
-} from '../metrics/classification.js';
+import { positiveColumn } from '../metrics/classification.js';
+import { metricNames, resampledMetrics } from '../metrics/metricSet.js';
 import { weightedMacroRocAuc, weightedRocAuc } from '../metrics/rocAuc.js';
 import type { MetricSummary } from './result.js';
+
+export { metricNames };
 
 /** Test predictions of one row, with what they are judged by. Entry i of each list is one sample, or one subject. */
 export interface Judged {
@@ -28,70 +22,85 @@ export interface Judged {
   readonly subjects: readonly string[];
   readonly folds: readonly number[];
   readonly classes: number;
-}
-
-const TABLE_METRICS: Readonly<Record<string, (table: Confusion) => number>> = {
-  accuracy,
-  f1: (table) => f1(table),
-  precision: (table) => precision(table),
-  recall: (table) => recall(table),
-  specificity: (table) => specificity(table),
-  macroF1: (table) => macro(table, f1),
-  macroPrecision: (table) => macro(table, precision),
-  macroRecall: (table) => macro(table, recall),
-};
-
-/** Metric names in the order of the tables; the first is what rows are compared by. */
-export function metricNames(classes: number): string[] {
-  if (classes > 2) return ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'];
-  return ['auc', ...Object.keys(TABLE_METRICS)];
+  /** False for the linear estimates of the thumbnail's ridge: what asks for probabilities is undefined for them. */
+  readonly probabilistic: boolean;
 }
 
 /** The area under the ROC curve, one versus rest where there are more than two classes, for resampling. */
-export function resampledAuc({ probabilities, labels, classes }: Judged): ResampledMetric {
+export function resampledAuc({
+  probabilities,
+  labels,
+  classes,
+}: Pick<Judged, 'probabilities' | 'labels' | 'classes'>): ResampledMetric {
   return classes > 2
     ? weightedMacroRocAuc(probabilities, labels, classes)
     : weightedRocAuc(positiveColumn(probabilities, labels.length), labels);
 }
 
 /**
- * Every metric in each fold, as mean ± std over the folds, and on the predictions of all folds together with the interval
- * of a bootstrap over subjects. The two differ: scores of different folds come from different probes, which the pooled
- * value ranks together.
+ * Every metric in each fold, as mean ± std over the folds, and on the predictions of all folds together (`pooled`), both with
+ * the interval of a bootstrap over subjects. The two differ: scores of different folds come from different probes, which the
+ * pooled value ranks together.
  */
 export function summarizeRow(
   judged: Judged,
   rounds: readonly number[],
   bootstrap: BootstrapOptions,
 ): Record<string, MetricSummary> {
-  const { probabilities, labels, subjects, folds, classes } = judged;
-  const perFold = rounds.map((fold) => {
-    const members = folds.flatMap((own, i) => (own === fold ? [i] : []));
-    return classificationMetrics(
-      Float64Array.from(members.flatMap((i) => [...probabilities.subarray(i * classes, (i + 1) * classes)])),
-      members.map((i) => labels[i]!),
-      { classes },
-    );
+  const { labels, subjects, folds, classes } = judged;
+  const all = Array.from(labels.keys());
+  const pooled = metricsOf(judged, all);
+  const inFolds = rounds.map((fold) => {
+    const samples = Uint32Array.from(all.filter((i) => folds[i] === fold));
+    return { samples, metrics: metricsOf(judged, samples) };
   });
-  const predicted = predictedClasses(probabilities, labels.length, { classes });
-  const resampled = (name: string): ResampledMetric =>
-    name === 'auc' || name === 'macroAuc'
-      ? resampledAuc(judged)
-      : resampledConfusion(predicted, labels, classes, TABLE_METRICS[name]!);
+  const names = metricNames(classes);
+  const values = names.map((name) =>
+    inFolds.map(({ samples, metrics }) => metrics[name]!(new Float64Array(samples.length).fill(1))),
+  );
+  const means = names.map((name, m) =>
+    meanOf(
+      inFolds
+        .filter((_, f) => !Number.isNaN(values[m]![f]))
+        .map(({ samples, metrics }) => onSamples(samples, metrics[name]!)),
+    ),
+  );
+  const intervals = intervalsOf([...names.map((name) => pooled[name]!), ...means], subjects, bootstrap);
   return Object.fromEntries(
-    metricNames(classes).map((name) => {
-      const values = perFold.map((metrics) => metrics[name]!);
-      const { mean, std, skipped } = spread(values);
-      return [name, { mean, std, folds: values, skipped, ...interval(resampled(name), subjects, bootstrap) }];
+    names.map((name, m) => {
+      const { mean, std, skipped } = spread(values[m]!);
+      const { value, low, high, standardError } = intervals[m]!;
+      const { low: meanLow, high: meanHigh } = intervals[names.length + m]!;
+      const overFolds = { mean, meanLow, meanHigh, std, folds: values[m]!, skipped };
+      return [name, { ...overFolds, pooled: value, low, high, standardError }];
     }),
   );
 }
 
-function interval(metric: ResampledMetric, subjects: readonly string[], options: BootstrapOptions) {
-  if (new Set(subjects).size < 2) {
-    const pooled = metric(new Float64Array(subjects.length).fill(1));
-    return { pooled, low: Number.NaN, high: Number.NaN, standardError: Number.NaN };
-  }
-  const { value, low, high, standardError } = bootstrapInterval(metric, subjects, options);
-  return { pooled: value, low, high, standardError };
+function metricsOf(judged: Judged, samples: ArrayLike<number>): Record<string, ResampledMetric> {
+  const { probabilities, labels, classes, probabilistic } = judged;
+  const rows = Float64Array.from({ length: samples.length * classes }, (_, at) => {
+    const sample = samples[Math.floor(at / classes)]!;
+    return probabilities[sample * classes + (at % classes)]!;
+  });
+  return resampledMetrics(
+    rows,
+    Array.from(samples, (i) => labels[i]!),
+    { classes, probabilistic },
+  );
+}
+
+function intervalsOf(
+  metrics: readonly ResampledMetric[],
+  subjects: readonly string[],
+  options: BootstrapOptions,
+): Omit<BootstrapInterval, 'undefinedReplicates'>[] {
+  if (new Set(subjects).size >= 2) return bootstrapIntervals(metrics, subjects, options);
+  const once = new Float64Array(subjects.length).fill(1);
+  return metrics.map((metric) => ({
+    value: metric(once),
+    low: Number.NaN,
+    high: Number.NaN,
+    standardError: Number.NaN,
+  }));
 }

@@ -1,11 +1,13 @@
 /** The cells of an experiment: each pretraining and each evaluation, the unit that is run, resumed and kept. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, configDifferences, readConfig, type Tree } from '../config/index.js';
+import type { Config, Tree } from '../config/index.js';
 import type { DatasetSpec } from '../data/dataset.js';
-import { runPaths, storable } from '../training/runFolder.js';
-import type { Experiment, ExperimentProtocol, ExperimentRow } from './experimentFile.js';
-import { evaluationId, experimentPaths, pretrainingId, readCell } from './folder.js';
+import { storable } from '../training/runFolder.js';
+import type { EvaluationSettings, JudgedSet } from './experimentData.js';
+import type { Experiment } from './experimentFile.js';
+import type { Candidate, ExperimentRow } from './experimentRows.js';
+import { type EvaluationName, evaluationId, experimentPaths, pretrainingId } from './folder.js';
+import { type ExperimentProtocol, flagsOf, storedProtocol } from './protocols.js';
 
 interface CellBase {
   /** Names its files: `cells/ID.json`, `logs/ID.log`. */
@@ -25,98 +27,155 @@ export interface PretrainingCell extends CellBase {
 }
 
 export interface EvaluationCell extends CellBase {
-  readonly kind: 'evaluate';
+  readonly kind: 'evaluate' | 'pairs';
   readonly protocol: ExperimentProtocol;
+  readonly set?: string;
   readonly data: DatasetSpec;
-  readonly seed: number;
-  readonly replicates: number;
+  /** Chosen between by what its inner folds say. */
+  readonly tuned: boolean;
+  /** Where its files go, seen from the experiment’s folder. */
+  readonly results: string;
+  /** Flags of the command that stand in no file. */
+  readonly flags: readonly string[];
 }
 
 export type Cell = PretrainingCell | EvaluationCell;
 
-/**
- * Row by row, seed by seed: the pretraining, one or one a fold, then the probes of it.
- * @param k number of folds
- */
-export function cellsOf(experiment: Experiment, root: string, k: number): Cell[] {
+export interface CellOptions {
+  /** Number of folds. */
+  readonly k: number;
+  /** Whether samples are set aside, which no pretraining may see. */
+  readonly setAside: boolean;
+}
+
+/** Row by row, candidate by candidate, seed by seed: the pretraining, one or one a fold, then the evaluations of it. */
+export function cellsOf(experiment: Experiment, root: string, options: CellOptions): Cell[] {
   return experiment.rows.flatMap((row) =>
-    experiment.seeds.flatMap((seed, i) => {
-      const pretrainings = pretrainingsOf(row, seed, row.configs[i]!, root, k);
-      const needs = pretrainings.map(({ id }) => id);
-      const run = runOf(row, seed);
-      const { protocols, evaluation, data } = experiment;
-      const pretraining = storable(inFold(row.configs[i]!, row.fold, root), join(root, run));
-      const evaluations = protocols.map(
-        (protocol): EvaluationCell => ({
-          kind: 'evaluate',
-          id: evaluationId(row.folder, seed, protocol),
-          title: `${row.name}, seed ${seed}: ${protocol}`,
-          needs,
-          run,
-          settings: { pretraining, evaluation: { protocol, ...evaluation } },
-          protocol,
-          data,
-          seed: evaluation.seed,
-          replicates: evaluation.replicates,
-        }),
-      );
-      return [...pretrainings, ...evaluations];
-    }),
+    row.candidates.flatMap((candidate) =>
+      experiment.seeds.flatMap((seed, i) => {
+        const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
+        const pretrainings = pretrainingsOf(one);
+        const needs = pretrainings.map(({ id }) => id);
+        return [...pretrainings, ...judgedIn(experiment).flatMap((set) => evaluationsOf(one, set, needs))];
+      }),
+    ),
   );
 }
 
-function pretrainingsOf(
-  row: ExperimentRow,
-  seed: number,
-  config: Config,
+/** The cells that judge the samples set aside, of the rows by these names. */
+export function setAsideCells(
+  experiment: Experiment,
   root: string,
-  k: number,
-): PretrainingCell[] {
+  options: CellOptions,
+  { rows, protocol }: { rows: readonly string[]; protocol: ExperimentProtocol },
+): EvaluationCell[] {
+  const own = { ...judgedIn(experiment)[0]!, protocols: [protocol] };
+  return experiment.rows
+    .filter(({ name }) => rows.includes(name))
+    .flatMap((row) =>
+      row.candidates.flatMap((candidate) =>
+        experiment.seeds.flatMap((seed, i) => {
+          const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
+          const needs = pretrainingsOf(one).map(({ id }) => id);
+          return evaluationsOf(one, own, needs, true);
+        }),
+      ),
+    );
+}
+
+interface Pretraining extends CellOptions {
+  readonly row: ExperimentRow;
+  readonly candidate: Candidate;
+  readonly seed: number;
+  readonly config: Config;
+  readonly root: string;
+}
+
+type PresentSet = JudgedSet & { readonly data: DatasetSpec };
+
+/** The data of pretraining, then further data that is there. */
+function judgedIn({ name, data, protocols, evaluation, judge }: Experiment): PresentSet[] {
+  const present = judge.filter((set): set is PresentSet => set.data !== undefined);
+  return [{ name, data, protocols, evaluation }, ...present];
+}
+
+function pretrainingsOf({ row, candidate, seed, config, root, k, setAside }: Pretraining): PretrainingCell[] {
+  const own = runOf(row, candidate, seed);
   const make = (fold: number | 'none'): PretrainingCell => {
     const number = fold === 'none' ? undefined : fold;
-    const run = number === undefined ? runOf(row, seed) : `${runOf(row, seed)}/fold-${number}`;
-    const own = inFold(config, fold, root);
+    const run = number === undefined ? own : `${own}/fold-${number}`;
+    const inside = inFold(config, fold, root, setAside);
     return {
       kind: 'pretrain',
-      id: pretrainingId(row.folder, seed, number),
-      title: `${row.name}, seed ${seed}: pretrain${number === undefined ? '' : ` fold ${number}`}`,
+      id: pretrainingId(candidate.folder, seed, number),
+      title: `${candidate.name}, seed ${seed}: pretrain${number === undefined ? '' : ` fold ${number}`}`,
       needs: [],
       run,
-      settings: storable(own, join(root, run)),
-      config: own,
+      settings: storable(inside, join(root, run)),
+      config: inside,
     };
   };
   return row.fold === 'none' ? [make('none')] : Array.from({ length: k }, (_, fold) => make(fold));
 }
 
-function runOf({ folder, fold }: ExperimentRow, seed: number): string {
+function evaluationsOf(
+  { row, candidate, seed, config, root, setAside: withSplits }: Pretraining,
+  { name, slug: set, data, protocols, evaluation }: PresentSet,
+  needs: readonly string[],
+  setAside = false,
+): EvaluationCell[] {
+  const run = runOf(row, candidate, seed);
+  const pretraining = storable(inFold(config, row.fold, root, withSplits), join(root, run));
+  return protocols.flatMap((protocol) =>
+    Array.from({ length: protocol.draws }, (_, i): EvaluationCell => {
+      const draw = protocol.draws > 1 ? i : undefined;
+      const called: EvaluationName = { set, protocol: protocol.slug, draw, setAside };
+      const id = evaluationId(candidate.folder, seed, called);
+      const own: EvaluationSettings = { ...evaluation, seed: evaluation.seed + i };
+      const what = id.slice(id.lastIndexOf('/') + 1);
+      // A plain protocol's files lie where `anatomy evaluate` puts them, and so does what older experiments left.
+      const plain = what === protocol.protocol && set === undefined;
+      return {
+        kind: protocol.protocol === 'pairs' ? 'pairs' : 'evaluate',
+        id,
+        title: [
+          `${candidate.name}, seed ${seed}: ${set === undefined ? '' : `${name}, `}${protocol.name}`,
+          ...(draw === undefined ? [] : [`draw ${draw}`]),
+          ...(setAside ? ['set aside'] : []),
+        ].join(', '),
+        needs,
+        run,
+        settings: {
+          pretraining,
+          evaluation: {
+            ...storedProtocol(protocol),
+            ...own,
+            ...(set === undefined ? {} : { data }),
+            ...(setAside ? { setAside } : {}),
+          },
+        },
+        protocol,
+        set,
+        data,
+        tuned: row.candidates.length > 1,
+        results: `${run}/evaluation${plain ? '' : `/${set === undefined ? '' : `${set}-`}${what}`}`,
+        flags: [
+          ...flagsOf(protocol),
+          ...['--seed', `${own.seed}`, '--replicates', `${own.replicates}`],
+          ...(setAside ? ['--set-aside'] : []),
+        ],
+      };
+    }),
+  );
+}
+
+function runOf({ fold }: ExperimentRow, { folder }: Candidate, seed: number): string {
   return `runs/${folder}/seed-${seed}${fold === 'all' ? '-folds' : ''}`;
 }
 
-function inFold(config: Config, fold: Config['data']['fold'], root: string): Config {
-  const splits = fold === 'none' ? null : experimentPaths(root).splits;
+function inFold(config: Config, fold: Config['data']['fold'], root: string, setAside: boolean): Config {
+  const splits = fold === 'none' && !setAside ? null : experimentPaths(root).splits();
   return { ...config, data: { ...config.data, fold, splits } };
-}
-
-export interface CellState {
-  /** `changed`: there are results of other settings. */
-  readonly state: 'done' | 'unfinished' | 'to do' | 'changed';
-  /** Of a changed cell, as `key: before → after`. */
-  readonly differences: readonly string[];
-}
-
-/** Where a cell stands, by what is in the folder. */
-export function stateOf(cell: Cell, root: string): CellState {
-  const stored = readCell(root, cell.id);
-  if (stored !== undefined) return compared(stored.settings, cell.settings, 'done');
-  const { config } = runPaths(join(root, cell.run));
-  if (cell.kind === 'evaluate' || !existsSync(config)) return { state: 'to do', differences: [] };
-  return compared(readConfig(config), cell.settings, 'unfinished');
-}
-
-function compared(before: Tree, now: Tree, state: 'done' | 'unfinished'): CellState {
-  const differences = configDifferences(before, now);
-  return { state: differences.length === 0 ? state : 'changed', differences };
 }
 
 /** What the program is told to do for a cell. */
@@ -128,8 +187,8 @@ export function commandOf(cell: Cell, root: string, overwrite: boolean): string[
     return overwrite ? [...words, '--overwrite'] : words;
   }
   return [
-    ...['evaluate', cell.protocol, '--run', run, '--data-config', paths.config(cell.id)],
-    ...['--splits', paths.splits, '--seed', `${cell.seed}`, '--replicates', `${cell.replicates}`, '--json'],
+    ...['evaluate', cell.protocol.protocol, '--run', run, '--data-config', paths.config(cell.id)],
+    ...['--splits', paths.splits(cell.set), ...cell.flags, '--out', join(root, cell.results), '--json'],
   ];
 }
 

@@ -1,4 +1,5 @@
 /** The folder of an experiment: what it is made of, and what its finished cells left. */
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Tree } from '../config/index.js';
@@ -6,39 +7,30 @@ import { parseSplits, type Splits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { EvaluationResult } from '../evaluation/result.js';
 import { writeFileAtomic } from '../files.js';
-import type { ExperimentProtocol } from './experimentFile.js';
-import type { PaperNumbers } from './paperNumbers.js';
+import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
 
-/** `cells/` and `runs/` say nothing of where the data lie or who is in them; `configs/`, `logs/` and `splits.json` do. */
+/**
+ * `experiment.json` and `cells/` are enough for every table; they and `runs/` say nothing of where the data lie or who is in
+ * them, which `configs/`, `logs/` and the splits do.
+ */
 export const experimentPaths = (root: string) => ({
   root,
   /** What `experiment table` needs to know of the experiment file. */
   description: join(root, 'experiment.json'),
-  /** The folds that every row is judged in, by sample id. */
-  splits: join(root, 'splits.json'),
+  /** The folds that every row is judged in, by sample id; of further data with its name. */
+  splits: (set?: string) => join(root, set === undefined ? 'splits.json' : `splits-${set}.json`),
   /** The processes at work. */
   running: join(root, 'running.json'),
+  /** When the samples that are set aside were first judged. */
+  confirmation: join(root, 'cells', 'confirmation.json'),
   cell: (id: string) => join(root, 'cells', `${id}.json`),
+  /** Test predictions of an evaluation. */
+  predictions: (id: string) => join(root, 'cells', `${id}.csv`),
+  /** Thinned metrics of a pretraining. */
+  curves: (id: string) => join(root, 'cells', `${id}.jsonl`),
   config: (id: string) => join(root, 'configs', `${id}.yaml`),
   log: (id: string) => join(root, 'logs', `${id}.log`),
 });
-
-export interface ExperimentDescription {
-  readonly version: 1;
-  readonly name: string;
-  readonly description?: string;
-  readonly smoke: boolean;
-  readonly data: { readonly name: string; readonly pairs: number; readonly subjects: number };
-  readonly seeds: readonly number[];
-  readonly protocols: readonly ExperimentProtocol[];
-  readonly rows: readonly DescribedRow[];
-}
-
-export interface DescribedRow {
-  readonly name: string;
-  readonly folder: string;
-  readonly paper?: PaperNumbers;
-}
 
 interface FinishedCell {
   readonly version: 1;
@@ -69,10 +61,29 @@ export interface FinishedEvaluation extends FinishedCell {
   readonly result: StoredResult;
 }
 
-export type StoredCell = FinishedPretraining | FinishedEvaluation;
+/** What `anatomy evaluate pairs --json` prints. */
+export interface FinishedPairs extends FinishedCell {
+  readonly kind: 'pairs';
+  readonly result: Tree;
+}
 
-export const evaluationId = (row: string, seed: number, protocol: string) =>
-  `${row}/seed-${seed}/${protocol}`;
+export type StoredCell = FinishedPretraining | FinishedEvaluation | FinishedPairs;
+
+export interface EvaluationName {
+  /** Slug of further data; undefined: the data that is pretrained on. */
+  readonly set?: string;
+  /** Slug of the protocol. */
+  readonly protocol: string;
+  /** Where there are several draws of the labels. */
+  readonly draw?: number;
+  readonly setAside?: boolean;
+}
+
+/** @param row folder of the row, of a tuned one that of its candidate */
+export function evaluationId(row: string, seed: number, { set, protocol, draw, setAside }: EvaluationName) {
+  const name = `${protocol}${draw === undefined ? '' : `-draw-${draw}`}${setAside ? '-set-aside' : ''}`;
+  return `${row}/seed-${seed}/${set === undefined ? '' : `${set}/`}${name}`;
+}
 
 export const pretrainingId = (row: string, seed: number, fold?: number) =>
   `${row}/seed-${seed}/pretrain${fold === undefined ? '' : `-fold-${fold}`}`;
@@ -81,58 +92,78 @@ export const pretrainingId = (row: string, seed: number, fold?: number) =>
 export function readCell(root: string, id: string): StoredCell | undefined {
   const file = experimentPaths(root).cell(id);
   if (!existsSync(file)) return undefined;
-  return readVersioned<StoredCell>(file, 'delete it and the cell is run again');
+  const cell = readJson(file) as StoredCell | undefined;
+  if (cell?.version === 1) return cell;
+  throw damaged(file, 'delete it and the cell is run again');
 }
 
 export function writeCell(root: string, id: string, cell: StoredCell): void {
   writeJson(experimentPaths(root).cell(id), cell);
 }
 
-/** @throws UsageError where there is no experiment */
+/** @throws UsageError where there is no experiment, DataError when its file is damaged */
 export function readDescription(root: string): ExperimentDescription {
-  const { description } = experimentPaths(root);
-  if (!existsSync(description)) {
+  const { description: file } = experimentPaths(root);
+  if (!existsSync(file)) {
     throw new UsageError(
       `${root}: no experiment here (no experiment.json); expected the --out folder of anatomy experiment run`,
     );
   }
-  return readVersioned(description, 'run the experiment again');
+  const description = upgradedDescription(readJson(file));
+  if (description !== undefined) return description;
+  throw damaged(file, 'run the experiment again: finished cells stay');
 }
 
 export function writeDescription(root: string, description: ExperimentDescription): void {
   writeJson(experimentPaths(root).description, description);
 }
 
+/** Tells folds apart where only their digest has travelled. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
 /**
  * The folds stay what they were: all rows are judged in the same ones.
+ * @param set slug of further data
  * @throws UsageError when the folder has others
  */
-export function checkSplits(root: string, wanted: Splits): void {
-  const { splits: file } = experimentPaths(root);
-  if (!existsSync(file)) return;
-  const stored = parseSplits(readFileSync(file, 'utf8'), file);
-  if (JSON.stringify(stored) === JSON.stringify(wanted)) return;
+export function checkFolds(root: string, wanted: Splits, set?: string): void {
+  const known = knownFolds(root, set);
+  if (known === undefined || known.digest === digestOf(wanted.folds)) return;
   throw new UsageError(
-    `${root} holds an experiment in other folds (${described(stored)}; now asked for ${described(wanted)}); choose another --out`,
+    `${root} holds an experiment in other folds (${known.name}; now asked for ${describedFolds(wanted).name}); choose another --out`,
   );
 }
 
-function described({ k, dataset, source, seed }: Splits): string {
-  return `${k} of ${dataset}, ${source === 'published' ? 'published' : `drawn with seed ${seed}`}`;
+export function describedFolds({ k, dataset, source, seed, folds }: Splits): DescribedFolds {
+  const how = source === 'published' ? 'published' : `drawn with seed ${seed}`;
+  return { name: `${k} of ${dataset}, ${how}`, digest: digestOf(folds) };
 }
 
-function writeJson(file: string, value: unknown): void {
+function knownFolds(root: string, set: string | undefined): DescribedFolds | undefined {
+  const { description, splits } = experimentPaths(root);
+  const told = existsSync(description) ? readDescription(root).folds[set ?? ''] : undefined;
+  const file = splits(set);
+  if (told !== undefined || !existsSync(file)) return told;
+  return describedFolds(parseSplits(readFileSync(file, 'utf8'), file));
+}
+
+export function writeJson(file: string, value: unknown): void {
   mkdirSync(dirname(file), { recursive: true });
   writeFileAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
 }
 
-function readVersioned<T extends { version: 1 }>(file: string, remedy: string): T {
-  let value: T | undefined;
+/** Undefined where it is no JSON. */
+export function readJson(file: string): unknown {
   try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as T;
+    return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
   }
-  if (value?.version === 1) return value;
-  throw new DataError(`${file}: is not of this version, or damaged; ${remedy}`);
+}
+
+export function damaged(file: string, remedy: string): DataError {
+  return new DataError(`${file}: is not of this version, or damaged; ${remedy}`);
 }

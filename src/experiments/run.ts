@@ -1,51 +1,35 @@
 /** Runs an experiment: every cell a process of this program, so many at once, each kept when it is finished. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { formatConfig, type Tree } from '../config/index.js';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { openDataset } from '../data/dataset.js';
 import type { Dataset } from '../data/sample.js';
+import { SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits/splits.js';
 import { UsageError } from '../errors.js';
-import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
-import { formatDuration } from '../log/progress.js';
-import { runPaths } from '../training/runFolder.js';
-import { type Cell, type CellState, cellsOf, commandOf, settingsOf, stateOf } from './cells.js';
-import { type RunningChild, runChild } from './child.js';
+import { type Cell, cellsOf, setAsideCells } from './cells.js';
+import { recordLook } from './confirmation.js';
+import type { DescribedData, ExperimentDescription } from './description.js';
+import type { JudgedSet } from './experimentData.js';
 import type { Experiment } from './experimentFile.js';
-import {
-  checkSplits,
-  experimentPaths,
-  readCell,
-  type StoredResult,
-  writeCell,
-  writeDescription,
-} from './folder.js';
-import { type Lease, takeLease } from './lease.js';
-import { schedule } from './schedule.js';
+import { checkFolds, describedFolds, experimentPaths, writeDescription } from './folder.js';
+import { takeLease } from './lease.js';
+import { type CellState, statesOf } from './states.js';
+import { bestRow, familyProtocol } from './table.js';
+import { packFinished } from './travel.js';
+import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
-export interface RunExperimentOptions {
-  readonly out: string;
-  readonly console: MessageConsole;
-  /** Processes at once. */
-  readonly jobs: number;
-  /** LibTorch’s threads in each. */
-  readonly threads: number;
+export interface RunExperimentOptions extends Omit<WorkOptions, 'lease'> {
   /** Run cells anew whose settings have changed. */
   readonly overwrite?: boolean;
+  /** Judge what is set aside, once all else is finished. */
+  readonly confirm?: boolean;
 }
 
-export interface ExperimentOutcome {
+export interface ExperimentOutcome extends WorkOutcome {
   readonly cells: number;
-  /** Finished cells, those of earlier runs included. */
-  readonly done: number;
-  readonly failed: readonly { readonly title: string; readonly reason: string; readonly log: string }[];
-  readonly interrupted?: NodeJS.Signals;
+  /** Whether what is set aside was judged; undefined where that was not asked for. */
+  readonly confirmed?: boolean;
 }
-
-/** The program as it was built. */
-const PROGRAM = fileURLToPath(new URL('../cli/main.js', import.meta.url));
 
 /** Each cell with its state, in the order in which they would be run; writes nothing. */
 export async function listCells(
@@ -53,13 +37,11 @@ export async function listCells(
   out: string,
   console: MessageConsole,
 ): Promise<(CellState & Pick<Cell, 'id' | 'title'>)[]> {
-  const { splits } = await openFolds(experiment, console);
-  checkSplits(out, splits);
-  return cellsOf(experiment, out, splits.k).map((cell) => ({
-    id: cell.id,
-    title: cell.title,
-    ...stateOf(cell, out),
-  }));
+  const { own, others } = await openAll(experiment, console);
+  for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
+  const cells = cellsOf(experiment, out, optionsOf(own.splits));
+  const states = statesOf(cells, out);
+  return cells.map(({ id, title }) => ({ id, title, ...states.get(id)! }));
 }
 
 /**
@@ -68,35 +50,104 @@ export async function listCells(
  */
 export async function runExperiment(
   experiment: Experiment,
-  { out, console, jobs, threads, overwrite = false }: RunExperimentOptions,
+  { overwrite = false, confirm = false, ...options }: RunExperimentOptions,
 ): Promise<ExperimentOutcome> {
-  const { dataset, splits } = await openFolds(experiment, console);
+  const { out, console } = options;
+  const { own, others } = await openAll(experiment, console);
+  if (confirm) checkConfirmable(experiment, own.splits);
   checkFolder(out);
-  checkSplits(out, splits);
+  for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
   mkdirSync(out, { recursive: true });
   const lease = await takeLease(out, console);
   try {
-    const cells = cellsOf(experiment, out, splits.k);
-    const states = new Map(cells.map((cell) => [cell.id, stateOf(cell, out)]));
-    const changed = cells.filter(({ id }) => states.get(id)!.state === 'changed');
-    if (!overwrite) refuseChanged(out, changed, states);
-    for (const { id } of changed) rmSync(experimentPaths(out).cell(id), { force: true });
-    await saveSplits(splits, experimentPaths(out).splits);
-    describe(experiment, dataset, out);
-    const work = new Work(cells, states, { out, console, jobs, threads, lease });
-    return await work.all();
+    const cells = cellsOf(experiment, out, optionsOf(own.splits));
+    const states = refusedOrDropped(cells, out, overwrite);
+    for (const { splits, set } of [own, ...others]) {
+      await saveSplits(splits, experimentPaths(out).splits(set?.slug));
+    }
+    writeDescription(out, describe(experiment, own, others));
+    for (const { name, absent } of experiment.judge) {
+      if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
+    }
+    packFinished(cells, out);
+    const outcome = await new Work(cells, states, { ...options, lease }).all();
+    if (!confirm) return { cells: cells.length, ...outcome };
+    if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };
+    const judged = await judgeSetAside(experiment, own.splits, { ...options, overwrite, lease });
+    return { ...judged, cells: cells.length + judged.cells, done: outcome.done + judged.done };
   } finally {
     lease.release();
   }
 }
 
-/** The data and the folds in which every row is judged. */
-async function openFolds({ data, splits: file, evaluation }: Experiment, console: MessageConsole) {
-  const dataset = await openDataset(data, { onWarning: (message) => console.warn(message) });
-  const { folds, seed } = evaluation;
-  const splits: Splits =
-    file === undefined ? makeSplits(dataset, { folds, seed }) : await loadSplits(file, dataset.samples);
-  return { dataset, splits };
+/** By what the finished table says, so that nothing of it hangs on what is set aside. */
+async function judgeSetAside(
+  experiment: Experiment,
+  splits: Splits,
+  { overwrite, ...options }: WorkOptions & { readonly overwrite: boolean },
+): Promise<ExperimentOutcome> {
+  const { out, console } = options;
+  const family = experiment.setAside!;
+  const against = [...new Set(family.against.map((name) => (name === 'best' ? bestRow(out, family) : name)))];
+  const protocol = familyProtocol(experiment, family);
+  const rows = [family.reference, ...against];
+  const cells = setAsideCells(experiment, out, optionsOf(splits), { rows, protocol });
+  // Where only the cells travelled, the encoders are pretrained again for this.
+  const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
+    cells.some(({ needs }) => needs.includes(id)),
+  );
+  const all = [...encoders, ...cells];
+  const states = refusedOrDropped(all, out, overwrite);
+  const { looks } = recordLook(out, cells, against, new Date());
+  if (looks.length > 1) {
+    console.warn(
+      `what is set aside was first judged ${looks[0].at}; the table says that this is look ${looks.length}`,
+    );
+  }
+  const outcome = await new Work(all, states, options).all();
+  const confirmed = outcome.done === all.length;
+  return { ...outcome, cells: cells.length, done: outcome.done - encoders.length, confirmed };
+}
+
+function checkConfirmable({ setAside }: Experiment, splits: Splits): void {
+  if (setAside === undefined) {
+    throw new UsageError(
+      '--confirm: the experiment file does not say what to compare on the samples set aside; add "setAside: { reference, against }"',
+    );
+  }
+  if (optionsOf(splits).setAside) return;
+  throw new UsageError(
+    '--confirm: nothing is set aside; make splits with anatomy data split --set-aside N and give them with --splits before the first run',
+  );
+}
+
+interface OpenSet {
+  readonly dataset: Dataset;
+  readonly splits: Splits;
+  readonly set?: JudgedSet;
+}
+
+/** The data and the folds in which every row is judged, then those of further data that is there. */
+async function openAll({ data, splits, evaluation, judge }: Experiment, console: MessageConsole) {
+  const onWarning = (message: string) => console.warn(message);
+  const open = async (set: Pick<JudgedSet, 'data' | 'splits' | 'evaluation'>): Promise<OpenSet> => {
+    const dataset = await openDataset(set.data!, { onWarning });
+    const { folds, seed } = set.evaluation;
+    const file = set.splits;
+    return {
+      dataset,
+      splits:
+        file === undefined ? makeSplits(dataset, { folds, seed }) : await loadSplits(file, dataset.samples),
+    };
+  };
+  const own = await open({ data, splits, evaluation });
+  const others: (OpenSet & { readonly set: JudgedSet })[] = [];
+  for (const set of judge) if (set.data !== undefined) others.push({ ...(await open(set)), set });
+  return { own, others };
+}
+
+function optionsOf({ k, folds }: Splits): { k: number; setAside: boolean } {
+  return { k, setAside: Object.values(folds).includes(SET_ASIDE) };
 }
 
 function checkFolder(out: string): void {
@@ -107,182 +158,60 @@ function checkFolder(out: string): void {
   throw new UsageError(`${out} exists and holds no experiment; choose another --out`);
 }
 
-function refuseChanged(out: string, changed: readonly Cell[], states: ReadonlyMap<string, CellState>): void {
-  if (changed.length === 0) return;
-  const lines = changed.map(({ id, title }) => `${title}\n    ${states.get(id)!.differences.join('\n    ')}`);
-  throw new UsageError(
-    `${out} holds cells of other settings; choose another --out, or run these anew with --overwrite:\n  ${lines.join('\n  ')}`,
-  );
+/** Where the cells stand; results of other settings are refused, or deleted when they may be overwritten. */
+function refusedOrDropped(
+  cells: readonly Cell[],
+  out: string,
+  overwrite: boolean,
+): ReadonlyMap<string, CellState> {
+  const states = statesOf(cells, out);
+  const changed = cells.filter(({ id }) => states.get(id)!.state === 'changed');
+  if (!overwrite && changed.length > 0) {
+    const lines = changed.map(
+      ({ id, title }) => `${title}\n    ${states.get(id)!.differences.join('\n    ')}`,
+    );
+    throw new UsageError(
+      `${out} holds cells of other settings; choose another --out, or run these anew with --overwrite:\n  ${lines.join('\n  ')}`,
+    );
+  }
+  const { cell, predictions, curves } = experimentPaths(out);
+  for (const { id } of changed) {
+    for (const file of [cell(id), predictions(id), curves(id)]) rmSync(file, { force: true });
+  }
+  return states;
 }
 
-function describe({ rows, ...experiment }: Experiment, { name, samples }: Dataset, out: string): void {
-  writeDescription(out, {
-    version: 1,
+function describe(
+  { data: _, splits: __, evaluation: ___, ...experiment }: Experiment,
+  own: OpenSet,
+  others: readonly (OpenSet & { readonly set: JudgedSet })[],
+): ExperimentDescription {
+  return {
+    version: 2,
     name: experiment.name,
     description: experiment.description,
     smoke: experiment.smoke,
-    data: { name, pairs: samples.length, subjects: new Set(samples.map(({ subject }) => subject)).size },
+    data: describedData(own.dataset),
     seeds: experiment.seeds,
     protocols: experiment.protocols,
-    rows: rows.map(({ name, folder, paper }) => ({ name, folder, paper })),
-  });
-}
-
-interface WorkOptions extends Pick<RunExperimentOptions, 'out' | 'console' | 'jobs' | 'threads'> {
-  readonly lease: Lease;
-}
-
-/** One go at the cells that are not finished. */
-class Work {
-  readonly #cells: readonly Cell[];
-  readonly #states: ReadonlyMap<string, CellState>;
-  readonly #options: WorkOptions;
-  readonly #done: Set<string>;
-  /** What finished cells took, by kind of cell. */
-  readonly #seconds = new Map<string, number[]>();
-  readonly #failed: ExperimentOutcome['failed'][number][] = [];
-  readonly #children = new Set<RunningChild>();
-  readonly #stop = new AbortController();
-  #interrupted: NodeJS.Signals | undefined;
-
-  constructor(cells: readonly Cell[], states: ReadonlyMap<string, CellState>, options: WorkOptions) {
-    this.#cells = cells;
-    this.#states = states;
-    this.#options = options;
-    const done = cells.filter(({ id }) => states.get(id)!.state === 'done');
-    this.#done = new Set(done.map(({ id }) => id));
-    for (const cell of done) this.#took(cell, readCell(options.out, cell.id)!.seconds);
-  }
-
-  async all(): Promise<ExperimentOutcome> {
-    const { console, jobs, threads, out } = this.#options;
-    const cells = this.#cells;
-    const left = cells.filter(({ id }) => !this.#done.has(id));
-    console.info(
-      `${cells.length} cells, ${this.#done.size} done before; ${jobs} at once, ${threads} thread${threads === 1 ? '' : 's'} each; ${out}`,
-    );
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-    for (const signal of signals) process.on(signal, this.#interrupt);
-    try {
-      const execute = (cell: Cell) => this.#run(cell);
-      await schedule(left, { jobs, done: this.#done, execute, signal: this.#stop.signal });
-    } finally {
-      for (const signal of signals) process.off(signal, this.#interrupt);
-    }
-    return {
-      cells: cells.length,
-      done: this.#done.size,
-      failed: this.#failed,
-      interrupted: this.#interrupted,
-    };
-  }
-
-  /** Children save at the first signal and end at once at the second. */
-  #interrupt = (signal: NodeJS.Signals): void => {
-    if (this.#interrupted === undefined && this.#children.size > 0) {
-      this.#options.console.warn(
-        `${signal}: ${this.#children.size} cells at work are saved first; again ends them at once`,
-      );
-    }
-    this.#interrupted ??= signal;
-    this.#stop.abort();
-    for (const child of this.#children) child.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
+    rows: experiment.rows.map(({ name, folder, paper, candidates }) => ({
+      name,
+      folder,
+      paper,
+      candidates: candidates.map((candidate) => ({ name: candidate.name, folder: candidate.folder })),
+    })),
+    judge: experiment.judge.map(({ name, slug, protocols, paper, absent }) => {
+      const found = others.find(({ set }) => set.slug === slug);
+      return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found.dataset) };
+    }),
+    folds: Object.fromEntries(
+      [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
+    ),
+    compare: experiment.compare,
+    setAside: experiment.setAside,
   };
-
-  /** @returns whether the cell is finished */
-  async #run(cell: Cell): Promise<boolean> {
-    const { out, console } = this.#options;
-    const log = experimentPaths(out).log(cell.id);
-    const reason = await this.#attempt(cell, log).catch((error: Error) => error.message);
-    if (reason === undefined || this.#interrupted !== undefined) return reason === undefined;
-    this.#failed.push({ title: cell.title, reason, log });
-    console.error(`${cell.title}: ${reason}; log: ${log}`);
-    return false;
-  }
-
-  /** @returns why it failed, if it did */
-  async #attempt(cell: Cell, log: string): Promise<string | undefined> {
-    const { out, threads, lease, console } = this.#options;
-    writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
-    let child: RunningChild | undefined;
-    const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {
-      log,
-      threads,
-      onStart: (started) => {
-        child = started;
-        this.#children.add(started);
-        lease.add(started.pid);
-      },
-    });
-    if (child !== undefined) {
-      this.#children.delete(child);
-      lease.remove(child.pid);
-    }
-    if (code !== 0) return reasonOf(log, code);
-    finish(cell, out, { stdout, seconds, threads });
-    this.#done.add(cell.id);
-    this.#took(cell, seconds);
-    const count = `${this.#done.size}/${this.#cells.length}`;
-    const eta = formatDuration(this.#secondsLeft());
-    console.info(`${count} · ${cell.title} · ${formatDuration(seconds)} · ETA ${eta}`);
-    return undefined;
-  }
-
-  #command(cell: Cell): string[] {
-    const { out } = this.#options;
-    const overwrite =
-      this.#states.get(cell.id)!.state === 'changed' && existsSync(runPaths(join(out, cell.run)).config);
-    return commandOf(cell, out, overwrite);
-  }
-
-  #took(cell: Cell, seconds: number): void {
-    const kind = kindOf(cell);
-    this.#seconds.set(kind, [...(this.#seconds.get(kind) ?? []), seconds]);
-  }
-
-  /** NaN while cells of some kind are left and none has been finished. */
-  #secondsLeft(): number {
-    const left = this.#cells.filter(({ id }) => !this.#done.has(id));
-    const each = left.map((cell) => {
-      const known = this.#seconds.get(kindOf(cell)) ?? [];
-      return known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
-    });
-    return each.reduce((sum, seconds) => sum + seconds, 0) / this.#options.jobs;
-  }
 }
 
-function kindOf(cell: Cell): string {
-  return cell.kind === 'pretrain' ? cell.kind : cell.protocol;
-}
-
-function writeConfig(out: string, id: string, text: string): void {
-  const file = experimentPaths(out).config(id);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileAtomic(file, text);
-}
-
-function finish(
-  cell: Cell,
-  out: string,
-  { stdout, seconds, threads }: { stdout: string; seconds: number; threads: number },
-): void {
-  const common = { version: 1, settings: cell.settings, seconds, threads, run: cell.run } as const;
-  if (cell.kind === 'pretrain') {
-    const { step } = JSON.parse(stdout) as { step: number };
-    const { provenance } = runPaths(join(out, cell.run));
-    const stored = JSON.parse(readFileSync(provenance, 'utf8')) as Tree;
-    writeCell(out, cell.id, { ...common, kind: 'pretrain', steps: step, provenance: stored });
-    return;
-  }
-  const { patients: _, ...result } = JSON.parse(stdout) as StoredResult & { patients?: unknown };
-  const predictions = `${cell.run}/evaluation/${cell.protocol}-predictions.csv`;
-  writeCell(out, cell.id, { ...common, kind: 'evaluate', predictions, result });
-}
-
-/** The error that the program told, else how it ended. */
-function reasonOf(log: string, code: number): string {
-  const text = readFileSync(log, 'utf8');
-  const own = text.slice(text.lastIndexOf('\n$ OMP_NUM_THREADS=') + 1);
-  const told = /^error: (.*)$/m.exec(own)?.[1];
-  return told === undefined ? `ended with exit code ${code}` : `exit ${code}: ${told}`;
+function describedData({ name, samples }: Dataset): DescribedData {
+  return { name, pairs: samples.length, subjects: new Set(samples.map(({ subject }) => subject)).size };
 }

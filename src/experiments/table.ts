@@ -1,315 +1,201 @@
 /** The table of an experiment, from the cells that are finished. */
-import type { Config } from '../config/index.js';
-import type { EvaluationRow, Exposure, RowDifference } from '../evaluation/result.js';
-import type { ExperimentProtocol } from './experimentFile.js';
-import {
-  type DescribedRow,
-  type ExperimentDescription,
-  evaluationId,
-  type FinishedEvaluation,
-  pretrainingId,
-  readCell,
-  readDescription,
-} from './folder.js';
-import type { PaperNumbers } from './paperNumbers.js';
 
-export interface ExperimentTable extends Omit<ExperimentDescription, 'rows'> {
-  /** The measured metric: AUC, or macro AUC of more than two classes; undefined before the first evaluation. */
-  readonly metric?: string;
-  /** What stands in the brackets: of one seed its interval over subjects, of several their spread. */
-  readonly spread: 'interval' | 'seeds';
-  /** Settings of the interval. */
-  readonly bootstrap?: { readonly replicates: number; readonly confidence: number };
-  /** Number of folds. */
-  readonly folds?: number;
-  /** What was not the same in all rows stands by value with the rows that have it. */
-  readonly facts: Readonly<
-    Record<'exposure' | 'steps' | 'batchSize' | 'size' | 'width' | 'precision', readonly Fact[]>
-  >;
-  readonly parts: readonly TablePart[];
-  /** Evaluations that are not there yet. */
-  readonly missing: readonly string[];
-  readonly notes: readonly string[];
-}
+import { UsageError } from '../errors.js';
+import { readConfirmation } from './confirmation.js';
+import type { DescribedSet, ExperimentDescription } from './description.js';
+import { factsOf, notesOf, type RowFound } from './facts.js';
+import { familyOf } from './family.js';
+import type { ComparisonFamily } from './fileSchema.js';
+import { pretrainingId, readCell, readDescription } from './folder.js';
+import { pairsOf } from './pairs.js';
+import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
+import { type ExperimentProtocol, judgesLabels } from './protocols.js';
+import { Results } from './results.js';
+import { Part } from './tablePart.js';
+import type { ExperimentTable, TablePart } from './tableTypes.js';
 
-export interface Fact {
-  readonly value: string;
-  readonly rows: readonly string[];
-}
-
-/** The results of one probe on features of one kind. */
-export interface TablePart {
-  readonly protocol: ExperimentProtocol;
-  readonly features: 'pooled' | 'head';
-  /** Columns: modalities side by side, as `a+b`. */
-  readonly images: readonly string[];
-  readonly rows: readonly TableRow[];
-}
-
-export interface TableRow {
-  readonly name: string;
-  readonly source: 'run' | 'untrained' | 'thumbnail';
-  readonly exposure?: Exposure['kind'];
-  readonly paper?: PaperNumbers;
-  /** By images; absent while there is no result. */
-  readonly values: Readonly<Record<string, TableValue>>;
-  /** Against the untrained encoder and the thumbnail, by images. */
-  readonly against: Readonly<Record<'untrained' | 'thumbnail', Readonly<Record<string, TableDifference>>>>;
-}
-
-/** Of one seed, or the mean over several; a number that is undefined is null. */
-export interface TableValue {
-  readonly value: number | null;
-  /** Ends of the interval, of one seed. */
-  readonly low: number | null;
-  readonly high: number | null;
-  /** Sample standard deviation over several seeds. */
-  readonly deviation: number | null;
-  readonly seeds: number;
-}
-
-export interface TableDifference extends TableValue {
-  /** Of several seeds the mean. */
-  readonly minimumDetectable: number | null;
-}
-
-interface RowResults {
-  readonly row: DescribedRow;
-  /** Finished evaluations by protocol, in the order of the seeds. */
-  readonly found: ReadonlyMap<ExperimentProtocol, readonly FinishedEvaluation[]>;
-  readonly steps: readonly number[];
+export interface TableOptions {
+  /** The table of the samples that are set aside, and nothing else. */
+  readonly confirm?: boolean;
 }
 
 /** @throws UsageError where there is no experiment, DataError when a cell is damaged */
-export function experimentTable(root: string): ExperimentTable {
-  const { rows, ...description } = readDescription(root);
-  const { seeds, protocols } = description;
-  const missing: string[] = [];
-  const results = rows.map((row): RowResults => {
-    const evaluations = (protocol: ExperimentProtocol) =>
-      seeds.flatMap((seed) => {
-        const cell = readCell(root, evaluationId(row.folder, seed, protocol));
-        if (cell?.kind === 'evaluate') return [cell];
-        missing.push(`${row.name}, seed ${seed}: ${protocol}`);
-        return [];
-      });
-    const steps = seeds.flatMap((seed) => {
-      // Those of the first fold: all folds are trained alike.
-      const cell =
-        readCell(root, pretrainingId(row.folder, seed)) ?? readCell(root, pretrainingId(row.folder, seed, 0));
-      return cell?.kind === 'pretrain' ? [cell.steps] : [];
-    });
-    return { row, found: new Map(protocols.map((protocol) => [protocol, evaluations(protocol)])), steps };
-  });
-  const first = results.flatMap(({ found }) => [...found.values()].flat())[0]?.result;
-  const parts = protocols.flatMap((protocol) =>
-    (['pooled', 'head'] as const).map((features) => partOf(results, protocol, features, seeds.length > 1)),
+export function experimentTable(root: string, { confirm = false }: TableOptions = {}): ExperimentTable {
+  const told = readDescription(root);
+  return confirm ? setAsideTable(root, told) : tableOf(root, told, told.compare, false);
+}
+
+/** The rows that are compared on what is set aside, by their one protocol. */
+function setAsideTable(root: string, told: ExperimentDescription): ExperimentTable {
+  const { setAside: family } = told;
+  const confirmation = readConfirmation(root);
+  if (family === undefined) {
+    throw new UsageError(
+      `${root}: the experiment file says nothing of setAside, so there is nothing to confirm`,
+    );
+  }
+  if (confirmation === undefined) {
+    throw new UsageError(
+      `${root}: what is set aside has not been judged; anatomy experiment run … --confirm judges it, once`,
+    );
+  }
+  const { against } = confirmation.looks.at(-1)!;
+  const rows = told.rows.filter(({ name }) => [family.reference, ...against].includes(name));
+  const protocols = [familyProtocol(told, family)];
+  const table = tableOf(
+    root,
+    { ...told, rows, protocols, judge: [] },
+    { ...family, against: [...against] },
+    true,
   );
+  return { ...table, confirmation };
+}
+
+/** The row that the development table has on top, but for the reference. @throws UsageError when there is none */
+export function bestRow(root: string, family: ComparisonFamily): string {
+  const told = readDescription(root);
+  const against = ['best'];
+  const found = tableOf(root, told, { ...family, against }, false).family?.comparisons[0];
+  if (found !== undefined) return found.against;
+  throw new UsageError(`${root}: no row but ${family.reference} has a value, so none of them is the best`);
+}
+
+export function familyProtocol(
+  { protocols }: Pick<ExperimentDescription, 'protocols'>,
+  { protocol }: ComparisonFamily,
+): ExperimentProtocol {
+  return protocols.find(({ name }) => name === protocol) ?? protocols.find(judgesLabels) ?? protocols[0]!;
+}
+
+function tableOf(
+  root: string,
+  told: ExperimentDescription,
+  family: ComparisonFamily | undefined,
+  setAside: boolean,
+): ExperimentTable {
+  const { rows, folds: _, compare: __, setAside: ___, ...description } = told;
+  const all = [undefined, ...told.judge].flatMap((set) => {
+    const own = (set ?? told).protocols
+      .filter(judgesLabels)
+      .map((protocol) => new Results({ root, description: told, set, protocol, setAside }));
+    // What is not there misses no evaluation; what was judged on another machine counts.
+    const judged = own.some((results) => rows.some((row) => results.found(row).length > 0));
+    return set?.absent === undefined || judged ? own : [];
+  });
+  const found = rows.map((row): RowFound => {
+    const judged = all.filter(({ set }) => set === undefined).flatMap((results) => results.found(row));
+    return {
+      row,
+      judged,
+      all: all.flatMap((results) => results.found(row)),
+      steps: stepsOf(root, told, row),
+    };
+  });
+  const first = found.flatMap(({ judged }) => judged)[0]?.result;
+  const bootstrap = first?.bootstrap;
+  const metric = first?.metrics[0] ?? 'auc';
+  const parts = all.flatMap((results) =>
+    kindsOf(told, results.protocol, family).map((features) => {
+      const paper = paperOf(told, results.set, results.protocol);
+      const own = rows.flatMap((row) => results.found(row))[0]?.result.metrics[0] ?? metric;
+      const part = new Part({ rows, results, features, metric: own, bootstrap: { ...bootstrap }, paper });
+      return { results, features, part };
+    }),
+  );
+  const tables = parts.map(({ part }) => part.table());
+  const compared =
+    family &&
+    familyOf(
+      family,
+      familyProtocol(told, family).name,
+      rows,
+      metric,
+      parts.filter(({ results }) => results.set === undefined),
+    );
+  const pairs = pairsOf(root, told);
+  const missing = [
+    ...all.flatMap((results) => rows.flatMap((row) => results.missing(row))),
+    ...(setAside ? [] : pairs.missing),
+  ];
   return {
     ...description,
     metric: first?.metrics[0],
-    spread: seeds.length > 1 ? 'seeds' : 'interval',
-    bootstrap: first?.bootstrap,
+    bootstrap,
     folds: first?.folds.k,
-    facts: factsOf(results),
-    parts,
+    facts: factsOf(found),
+    parts: tables,
+    family: compared,
+    pairs: setAside ? [] : pairs.found,
     missing,
-    notes: notesOf(results, parts),
+    expected:
+      all.reduce((sum, results) => sum + rows.reduce((of, row) => of + results.expected(row), 0), 0) +
+      (setAside ? 0 : pairs.found.length + pairs.missing.length),
+    notes: [...unchosenNotes(all), ...notesOf(found, tables)],
+    paperNotes: paperNotesOf(told, all, tables),
   };
 }
 
-function factsOf(results: readonly RowResults[]): ExperimentTable['facts'] {
-  const fact = (valuesOf: (result: RowResults) => readonly (string | number)[]) => byValue(results, valuesOf);
-  const judged = ({ found }: RowResults) => [...found.values()].flat();
-  const setting = (of: (config: Config) => number) =>
-    fact((result) => judged(result).map(({ settings }) => of(settings.pretraining as Config)));
-  return {
-    exposure: fact((result) => judged(result).map(({ result: { exposure } }) => exposure.kind)),
-    steps: fact(({ steps }) => steps),
-    batchSize: setting(({ training }) => training.batchSize),
-    size: setting(({ data }) => data.size),
-    width: setting(({ model }) => model.width),
-    precision: fact((result) => judged(result).map(({ result: { run } }) => run.precision)),
-  };
-}
-
-/** Values with the names of the rows that have them, those of most rows first. */
-function byValue(
-  results: readonly RowResults[],
-  valuesOf: (result: RowResults) => readonly (string | number)[],
-): Fact[] {
-  const rows = new Map<string, string[]>();
-  for (const result of results) {
-    for (const value of new Set(valuesOf(result).map(String)))
-      rows.set(value, [...(rows.get(value) ?? []), result.row.name]);
-  }
-  return [...rows]
-    .map(([value, names]) => ({ value, rows: names }))
-    .sort((a, b) => b.rows.length - a.rows.length);
-}
-
-function partOf(
-  results: readonly RowResults[],
-  protocol: ExperimentProtocol,
-  features: 'pooled' | 'head',
-  severalSeeds: boolean,
-): TablePart {
-  const of = ({ found }: RowResults) => found.get(protocol)!;
-  const judged = results.find((result) => of(result).length > 0);
-  const names = judged === undefined ? [] : of(judged)[0]!.result.rows;
-  const images = names
-    .filter(({ source, features: kind }) => source === 'run' && kind === features)
-    .map(imagesOf);
-  const rows = results.map((result): TableRow => {
-    const cells = of(result);
-    const { name, paper } = result.row;
-    return {
-      name,
-      source: 'run',
-      exposure: cells[0]?.result.exposure.kind,
-      paper,
-      values: valuesOf(cells, 'run', features, severalSeeds),
-      against: {
-        untrained: differencesOf(cells, 'untrained', features, severalSeeds),
-        thumbnail: differencesOf(cells, 'thumbnail', features, severalSeeds),
-      },
-    };
-  });
-  if (judged === undefined) return { protocol, features, images, rows };
-  const baseline = (source: 'untrained' | 'thumbnail', name: string): TableRow => ({
-    name,
-    source,
-    // A thumbnail has no seed.
-    values: valuesOf(
-      source === 'thumbnail' ? of(judged).slice(0, 1) : of(judged),
-      source,
-      source === 'thumbnail' ? 'pixels' : features,
-      severalSeeds && source !== 'thumbnail',
-    ),
-    against: { untrained: {}, thumbnail: {} },
-  });
-  return {
-    protocol,
-    features,
-    images,
-    rows: [
-      ...rows,
-      baseline('untrained', 'untrained, calibrated'),
-      baseline('thumbnail', 'thumbnail ridge, 12×12'),
-    ],
-  };
-}
-
-function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): string {
-  return modalities.join('+');
-}
-
-function valuesOf(
-  cells: readonly FinishedEvaluation[],
-  source: EvaluationRow['source'],
-  features: EvaluationRow['features'],
-  severalSeeds: boolean,
-): TableRow['values'] {
-  const bySeed = cells.map(({ result }) =>
-    result.rows
-      .filter((row) => row.source === source && row.features === features)
-      .map((row) => {
-        const { pooled, low, high } = row.metrics[result.metrics[0]!]!;
-        return [imagesOf(row), { value: pooled, low, high }] as const;
-      }),
+function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['row']): number[] {
+  return row.candidates.flatMap(({ folder }) =>
+    seeds.flatMap((seed) => {
+      // Those of the first fold: all folds are trained alike.
+      const cell =
+        readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
+      return cell?.kind === 'pretrain' ? [cell.steps] : [];
+    }),
   );
-  return summarized(bySeed, (found) => summary(found, severalSeeds));
 }
 
-function differencesOf(
-  cells: readonly FinishedEvaluation[],
-  against: 'untrained' | 'thumbnail',
-  features: 'pooled' | 'head',
-  severalSeeds: boolean,
-): Readonly<Record<string, TableDifference>> {
-  const bySeed = cells.map(({ result }) => {
-    const rows = new Map(result.rows.map((row) => [row.key, row]));
-    return result.differences
-      .filter(({ row, against: other }) => {
-        return rows.get(row)!.features === features && rows.get(other)!.source === against;
-      })
-      .map((difference) => [imagesOf(rows.get(difference.row)!), difference] as const);
+/** Kinds of features that a protocol was, or will be, judged on; the chosen ones first where rows are tuned. */
+function kindsOf(
+  { rows, compare, setAside }: ExperimentDescription,
+  { protocol, settings: { features, preset } }: ExperimentProtocol,
+  family: ComparisonFamily | undefined,
+): TablePart['features'][] {
+  // As `anatomy evaluate` has it where nothing is said.
+  const headOnly = protocol === 'finetune' && (preset === undefined || preset === 'hu');
+  const asked = features ?? (protocol !== 'finetune' ? 'both' : headOnly ? 'head' : 'pooled');
+  if (asked !== 'both') return [asked];
+  const chosen =
+    rows.some(({ candidates }) => candidates.length > 1) ||
+    [compare, setAside, family].some((one) => one?.features === 'chosen');
+  return chosen ? ['chosen', 'pooled', 'head'] : ['pooled', 'head'];
+}
+
+/** Which of the paper’s columns a part stands beside. */
+function paperOf(
+  { data }: ExperimentDescription,
+  set: DescribedSet | undefined,
+  { protocol }: ExperimentProtocol,
+): Omit<PaperGroup, 'table'> | undefined {
+  if (protocol === 'knn' || (set !== undefined && set.paper === undefined)) return undefined;
+  // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
+  const pretrained =
+    set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';
+  const kind = protocol === 'finetune' ? 'finetuning' : 'linear classification';
+  return { pretrained, transfer: set?.paper, protocol: kind };
+}
+
+function paperNotesOf(
+  told: ExperimentDescription,
+  all: readonly Results[],
+  tables: readonly TablePart[],
+): string[] {
+  const shown = new Set(tables.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper?.table ?? [])));
+  const notes = all.flatMap(({ set, protocol }) => {
+    const group = paperOf(told, set, protocol);
+    if (group === undefined) return [];
+    return [...shown].flatMap((table) => paperBlock({ ...group, table })?.notes ?? []);
   });
-  return summarized(bySeed, (found: readonly RowDifference[]) => ({
-    ...summary(found, severalSeeds),
-    minimumDetectable: mean(found.map(({ minimumDetectable }) => minimumDetectable)),
-  }));
+  return [...new Set(notes)];
 }
 
-/** By images, from the same of each seed. */
-function summarized<T, S>(
-  bySeed: readonly (readonly (readonly [string, T])[])[],
-  summarize: (found: readonly T[]) => S,
-): Record<string, S> {
-  const found = new Map<string, T[]>();
-  for (const [images, value] of bySeed.flat()) found.set(images, [...(found.get(images) ?? []), value]);
-  return Object.fromEntries([...found].map(([images, values]) => [images, summarize(values)]));
-}
-
-function summary(
-  found: readonly { readonly value: number; readonly low: number; readonly high: number }[],
-  severalSeeds: boolean,
-): TableValue {
-  if (!severalSeeds) {
-    const { value, low, high } = found[0]!;
-    return { value, low, high, deviation: null, seeds: 1 };
-  }
-  const values = found.map(({ value }) => value);
-  return { value: mean(values), low: null, high: null, deviation: deviationOf(values), seeds: values.length };
-}
-
-/** Null when a number is undefined, as JSON has it. */
-function mean(values: readonly (number | null)[]): number | null {
-  if (values.some((value) => value === null || !Number.isFinite(value))) return null;
-  return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function deviationOf(values: readonly number[]): number | null {
-  const center = mean(values);
-  if (center === null || values.length < 2) return null;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1));
-}
-
-/** Largest difference that is none: runs of the same encoder in other processes. */
-const SAME = 5e-4;
-
-function notesOf(results: readonly RowResults[], parts: readonly TablePart[]): string[] {
-  const notes = otherUntrained(results, parts);
-  const all = results.flatMap(({ found }) => [...found.values()].flat());
-  if (new Set(all.map(({ result }) => result.data.dataHash)).size > 1) {
-    notes.push('The rows were judged on different versions of the data; run them anew in another folder.');
-  }
-  const judged = results.filter(({ found }) => [...found.values()].some((cells) => cells.length > 0));
-  const said = byValue(judged, ({ found }) =>
-    [...found.values()].flat().flatMap(({ result }) => result.notes),
-  );
-  for (const { value, rows } of said) {
-    const others = judged.map(({ row }) => row.name).filter((name) => !rows.includes(name));
-    const who = others.length < rows.length ? `all rows but ${others.join(', ')}` : rows.join(', ');
-    notes.push(others.length === 0 ? value : `${value} (${who})`);
-  }
-  return notes;
-}
-
-/** Rows whose own untrained encoder is another than the one shown: another head, another normalisation. */
-function otherUntrained(results: readonly RowResults[], parts: readonly TablePart[]): string[] {
-  return parts.flatMap(({ protocol, features, images, rows }) => {
-    const widest = images.at(-1);
-    const shown = rows.find(({ source }) => source === 'untrained')?.values[widest ?? '']?.value;
-    if (widest === undefined || typeof shown !== 'number') return [];
-    const others = results.flatMap(({ row, found }) => {
-      const cells = found.get(protocol)!;
-      const own = valuesOf(cells, 'untrained', features, cells.length > 1)[widest]?.value;
-      return typeof own === 'number' && Math.abs(own - shown) > SAME ? [`${row.name} ${own.toFixed(3)}`] : [];
-    });
-    if (others.length === 0) return [];
+function unchosenNotes(all: readonly Results[]): string[] {
+  return all.flatMap(({ unchosen, protocol, set }) => {
+    if (unchosen.size === 0) return [];
+    const where = set === undefined ? protocol.name : `${set.name}, ${protocol.name}`;
     return [
-      `${protocol}, ${features}: differences are to each row’s own untrained encoder, which is another for ${others.join(', ')} (${widest}).`,
+      `${where}: nothing could be chosen for ${[...unchosen].join(', ')}, as the inner cross-validation of logreg on the same data, or predictions, are not here (older versions kept none); anatomy experiment run makes them anew where the encoders are.`,
     ];
   });
 }

@@ -23,6 +23,12 @@ export {
   estimateNormalizer,
 } from './memory.js';
 export { type NtXentOptions, ntXent, ntXentChance } from './ntXent.js';
-export type { PatchOptions } from './patches.js';
+export { type PatchOptions, patchEmbeddings } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
-export { checkPatchCount, checkRelation, type RelationOptions } from './relations.js';
+export {
+  checkPatchCount,
+  checkRelation,
+  correlation,
+  type RelationOptions,
+  relationLoss,
+} from './relations.js';

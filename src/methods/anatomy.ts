@@ -142,7 +142,8 @@ function gridsOf(patches: AnatomyOptions['patches'], maps: number): readonly Gri
     : (patches as readonly Grid[]);
 }
 
-function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
+/** The settings of L_C, as the loss wants them: one grid for each of `maps`. */
+export function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
   const { maps, patches, relation, relationTau, windows, normalize, distance, reduction } = options;
   return {
     patches: gridsOf(patches, maps.length),

@@ -1,5 +1,6 @@
-export { Anatomy, type AnatomyOptions } from './anatomy.js';
+export { Anatomy, type AnatomyOptions, anatomy, consistencyOptions } from './anatomy.js';
 export type { MethodContext, MethodDefinition } from './definition.js';
 export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 export { joinViews, type Normalization, normalize } from './normalization.js';
 export { type MethodConfig, methodNamed, methodNames, methodSchema } from './registry.js';
+export { makeViews, type ViewOptions } from './views.js';

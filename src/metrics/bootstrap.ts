@@ -42,7 +42,18 @@ export function bootstrapInterval(
   subjects: ArrayLike<string | number>,
   options: BootstrapOptions = {},
 ): BootstrapInterval {
-  return summarise(metric, subjects, replicated(metric, subjects, options), options);
+  return bootstrapIntervals([metric], subjects, options)[0]!;
+}
+
+/** {@link bootstrapInterval} of several metrics of the same samples, by the same draws: each equals its own. */
+export function bootstrapIntervals(
+  metrics: readonly ResampledMetric[],
+  subjects: ArrayLike<string | number>,
+  options: BootstrapOptions = {},
+): BootstrapInterval[] {
+  const replicates = replicated(metrics, subjects, options);
+  const ones = new Float64Array(subjects.length).fill(1);
+  return metrics.map((metric, m) => intervalOfReplicates(metric(ones), replicates[m]!, options));
 }
 
 /**
@@ -59,18 +70,33 @@ export function bootstrapDifference(
   options: BootstrapOptions = {},
 ): BootstrapDifference {
   const difference: ResampledMetric = (weights) => first(weights) - second(weights);
-  const replicates = replicated(difference, subjects, options);
-  const interval = summarise(difference, subjects, replicates, options);
+  const whole = difference(new Float64Array(subjects.length).fill(1));
+  return differenceOfReplicates(whole, bootstrapReplicates(difference, subjects, options), options);
+}
+
+/**
+ * What {@link bootstrapDifference} tells, of differences that were found draw by draw.
+ *
+ * @param value the difference on the data as they are
+ * @param replicates the difference in each draw, such as of two results of {@link bootstrapReplicates}
+ */
+export function differenceOfReplicates(
+  value: number,
+  replicates: Float64Array,
+  options: Pick<BootstrapOptions, 'confidence'> = {},
+): BootstrapDifference {
+  const interval = intervalOfReplicates(value, replicates, options);
   let notAbove = 1;
   let notBelow = 1;
-  for (const d of replicates.defined) {
+  for (const d of replicates) {
     if (d <= 0) notAbove += 1;
     if (d >= 0) notBelow += 1;
   }
-  const p = (2 * Math.min(notAbove, notBelow)) / (replicates.defined.length + 1);
+  const defined = replicates.length - interval.undefinedReplicates;
+  const p = (2 * Math.min(notAbove, notBelow)) / (defined + 1);
   return {
     ...interval,
-    pValue: replicates.defined.length > 0 ? Math.min(1, p) : Number.NaN,
+    pValue: defined > 0 ? Math.min(1, p) : Number.NaN,
     minimumDetectable: minimumDetectableDifference(interval.standardError),
   };
 }
@@ -81,6 +107,28 @@ export function bootstrapDifference(
  */
 export function minimumDetectableDifference(standardError: number): number {
   return (1.959963984540054 + 0.8416212335729143) * standardError;
+}
+
+/** The mean of one value a sample, e.g. of what each pair retrieved; NaN when a drawn value is NaN or none is drawn. */
+export function resampledMean(values: ArrayLike<number>): ResampledMetric {
+  return (weights) => {
+    let sum = 0;
+    let total = 0;
+    for (let i = 0; i < weights.length; i += 1) {
+      if (weights[i] === 0) continue; // 0 · NaN would be NaN though the sample was not drawn
+      sum += weights[i]! * values[i]!;
+      total += weights[i]!;
+    }
+    return sum / total;
+  };
+}
+
+/**
+ * Mean of several metrics of the same draws, e.g. of one method pretrained at three seeds: one interval and one p for
+ * them all. NaN where any is.
+ */
+export function meanOf(metrics: readonly ResampledMetric[]): ResampledMetric {
+  return (weights) => metrics.reduce((sum, metric) => sum + metric(weights), 0) / metrics.length;
 }
 
 /** A metric of the confusion table under resampling, e.g. `resampledConfusion(predicted, labels, 2, f1)`. */
@@ -110,30 +158,42 @@ export function meanOverFolds(
   folds: ArrayLike<number>,
   metricOf: (samples: Uint32Array) => ResampledMetric,
 ): ResampledMetric {
-  const members = [...new Set(Array.from(folds))].map((fold) => {
-    const samples = Uint32Array.from(Array.from(folds, (_, i) => i).filter((i) => folds[i] === fold));
-    return { samples, metric: metricOf(samples) };
-  });
+  const all = Array.from(folds, (_, i) => i);
+  return meanOf(
+    [...new Set(Array.from(folds))].map((fold) => {
+      const samples = Uint32Array.from(all.filter((i) => folds[i] === fold));
+      return onSamples(samples, metricOf(samples));
+    }),
+  );
+}
+
+/** A metric of some of the samples as one of all: the weights of the others are left aside. */
+export function onSamples(samples: Uint32Array, metric: ResampledMetric): ResampledMetric {
+  const own = new Float64Array(samples.length);
   return (weights) => {
-    let sum = 0;
-    for (const { samples, metric } of members) {
-      sum += metric(Float64Array.from(samples, (sample) => weights[sample]!));
-    }
-    return sum / members.length;
+    for (let i = 0; i < samples.length; i += 1) own[i] = weights[samples[i]!]!;
+    return metric(own);
   };
 }
 
-interface Replicates {
-  /** Defined values in ascending order. */
-  readonly defined: Float64Array;
-  readonly undefinedReplicates: number;
-}
-
-function replicated(
+/**
+ * The metric in each draw of subjects, in the order of the draws, NaN where it is undefined. Metrics of the same subjects, seed
+ * and number of replicates see the same draws, so that their differences are paired.
+ */
+export function bootstrapReplicates(
   metric: ResampledMetric,
   subjects: ArrayLike<string | number>,
+  options: BootstrapOptions = {},
+): Float64Array {
+  return replicated([metric], subjects, options)[0]!;
+}
+
+/** The replicates of several metrics by the same draws. */
+function replicated(
+  metrics: readonly ResampledMetric[],
+  subjects: ArrayLike<string | number>,
   { replicates = 2000, seed = 0 }: BootstrapOptions,
-): Replicates {
+): Float64Array[] {
   if (!(Number.isInteger(replicates) && replicates >= 1)) {
     throw new RangeError(`bootstrap: replicates is ${replicates}, expected a whole number from 1`);
   }
@@ -146,32 +206,32 @@ function replicated(
   const random = new Random(seed, 'bootstrap');
   const drawn = new Float64Array(clusters);
   const weights = new Float64Array(subjects.length);
-  const values = new Float64Array(replicates);
+  const values = metrics.map(() => new Float64Array(replicates));
   for (let r = 0; r < replicates; r += 1) {
     drawn.fill(0);
     for (let draw = 0; draw < clusters; draw += 1) drawn[random.below(clusters)]! += 1;
     for (let i = 0; i < weights.length; i += 1) weights[i] = drawn[cluster[i]!]!;
-    values[r] = metric(weights);
+    for (let m = 0; m < metrics.length; m += 1) values[m]![r] = metrics[m]!(weights);
   }
-  const defined = values.filter((value) => !Number.isNaN(value)).sort();
-  return { defined, undefinedReplicates: replicates - defined.length };
+  return values;
 }
 
-function summarise(
-  metric: ResampledMetric,
-  subjects: ArrayLike<string | number>,
-  { defined, undefinedReplicates }: Replicates,
-  { confidence = 0.95 }: BootstrapOptions,
+/** Percentile interval of a metric whose replicates are known. */
+export function intervalOfReplicates(
+  value: number,
+  replicates: Float64Array,
+  { confidence = 0.95 }: Pick<BootstrapOptions, 'confidence'> = {},
 ): BootstrapInterval {
   if (!(confidence > 0 && confidence < 1)) {
     throw new RangeError(`bootstrap: confidence is ${confidence}, expected a share between 0 and 1`);
   }
+  const defined = replicates.filter((replicate) => !Number.isNaN(replicate)).sort();
   return {
-    value: metric(new Float64Array(subjects.length).fill(1)),
+    value,
     low: quantile(defined, (1 - confidence) / 2),
     high: quantile(defined, (1 + confidence) / 2),
     standardError: standardDeviation(defined),
-    undefinedReplicates,
+    undefinedReplicates: replicates.length - defined.length,
   };
 }
 

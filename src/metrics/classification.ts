@@ -1,5 +1,5 @@
 import { requireLabels } from './labels.js';
-import { classColumn, macroRocAuc, rocAuc } from './rocAuc.js';
+import { classColumn } from './rocAuc.js';
 
 /** How often a sample of class `label` was called `predicted`: counts[label · classes + predicted]. */
 export interface Confusion {
@@ -33,7 +33,7 @@ export function precision(table: Confusion, positive = 1): number {
   return tp + fp > 0 ? tp / (tp + fp) : 0;
 }
 
-/** TP / (TP + FN), also called sensitivity. NaN without samples of the class: there is nothing to recall. */
+/** Sensitivity, TP / (TP + FN). NaN without samples of the class: there is nothing to recall. */
 export function recall(table: Confusion, positive = 1): number {
   const { tp, fn } = outcomes(table, positive);
   return tp / (tp + fn);
@@ -68,6 +68,25 @@ export function macro(table: Confusion, metric: (table: Confusion, positive: num
   return sum / present;
 }
 
+/**
+ * Cohen's kappa (1960): agreement beyond what the margins give by chance, (p_o − p_e) / (1 − p_e). 1 is perfect, 0 chance. NaN
+ * without samples, and where labels and predictions are all of one class: then chance is perfect.
+ */
+export function kappa(table: Confusion): number {
+  const { classes, counts } = table;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  let chance = 0;
+  for (let c = 0; c < classes; c += 1) {
+    let [ofClass, called] = [0, 0];
+    for (let other = 0; other < classes; other += 1) {
+      ofClass += counts[c * classes + other]!;
+      called += counts[other * classes + c]!;
+    }
+    chance += (ofClass / total) * (called / total);
+  }
+  return (accuracy(table) - chance) / (1 - chance);
+}
+
 export interface PredictionOptions {
   /** Number of classes; class 1 is the positive one of two. */
   readonly classes?: number;
@@ -98,47 +117,6 @@ export function predictedClasses(
     }
     return best;
   });
-}
-
-/**
- * Everything a table of results shows, by name. Two classes: `auc`, `accuracy`, `precision`, `recall`, `specificity`,
- * `f1` (all of class 1) and `macroPrecision`, `macroRecall`, `macroF1`. More classes: `macroAuc` (one versus rest),
- * `accuracy` and the three macro values. An undefined value is NaN; each function here says when.
- *
- * @param probabilities [n, classes], or for two classes [n] of the positive class
- * @param labels [n], class numbers from 0
- * @throws RangeError when the lengths do not fit or a label is out of range
- */
-export function classificationMetrics(
-  probabilities: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  { classes = 2, threshold = 0.5 }: PredictionOptions = {},
-): Record<string, number> {
-  const n = labels.length;
-  const onlyPositive = classes === 2 && probabilities.length === n;
-  if (!onlyPositive && probabilities.length !== n * classes) {
-    throw new RangeError(
-      `metrics: ${probabilities.length} probabilities do not fit ${n} labels of ${classes} classes`,
-    );
-  }
-  const table = confusion(predictedClasses(probabilities, n, { classes, threshold }), labels, classes);
-  const overall = { accuracy: accuracy(table) };
-  const averaged = {
-    macroPrecision: macro(table, precision),
-    macroRecall: macro(table, recall),
-    macroF1: macro(table, f1),
-  };
-  if (classes !== 2)
-    return { macroAuc: macroRocAuc(probabilities, labels, classes), ...overall, ...averaged };
-  return {
-    auc: rocAuc(positiveColumn(probabilities, n), labels),
-    ...overall,
-    precision: precision(table),
-    recall: recall(table),
-    specificity: specificity(table),
-    f1: f1(table),
-    ...averaged,
-  };
 }
 
 /** Scores of class 1 [n], from [n] or [n, 2]. */

@@ -1,5 +1,4 @@
-/** Binary ground truth: 1 or true is the positive class, 0 or false the negative one. */
-export type BinaryLabels = ArrayLike<number | boolean>;
+import { type BinaryLabels, ranking } from './ranking.js';
 
 /**
  * Area under the ROC curve: the chance that a positive scores above a negative, ties counting half (Mann–Whitney U with
@@ -26,16 +25,8 @@ export function weightedRocAuc(
   scores: ArrayLike<number>,
   labels: BinaryLabels,
 ): (weights?: Float64Array) => number {
-  const n = scores.length;
-  if (labels.length !== n) throw new RangeError(`AUC: ${n} scores but ${labels.length} labels`);
-  const positive = Uint8Array.from({ length: n }, (_, i) => binaryLabel(labels[i]!, i));
-  for (let i = 0; i < n; i += 1) {
-    if (Number.isNaN(scores[i]!)) throw new RangeError(`AUC: score ${i} is NaN; expected a number`);
-  }
-  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
-  const endsTie = Uint8Array.from(order, (sample, at) =>
-    at + 1 === n || scores[order[at + 1]!]! !== scores[sample]! ? 1 : 0,
-  );
+  const { order, endsTie, positive } = ranking(scores, labels, 'AUC');
+  const n = order.length;
   const ones = new Float64Array(n).fill(1);
 
   return (weights = ones) => {
@@ -81,13 +72,23 @@ export function weightedMacroRocAuc(
   labels: ArrayLike<number>,
   classes: number,
 ): (weights?: Float64Array) => number {
-  const areas = Array.from({ length: classes }, (_, c) =>
-    weightedRocAuc(
+  return oneVersusRest(weightedRocAuc, probabilities, labels, classes);
+}
+
+/** Unweighted mean over the classes of a metric of one class's scores against all others. */
+export function oneVersusRest(
+  metric: (scores: ArrayLike<number>, labels: BinaryLabels) => (weights?: Float64Array) => number,
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): (weights?: Float64Array) => number {
+  const ofClass = Array.from({ length: classes }, (_, c) =>
+    metric(
       classColumn(probabilities, classes, c),
       Uint8Array.from({ length: labels.length }, (_, i) => (labels[i] === c ? 1 : 0)),
     ),
   );
-  return (weights) => areas.reduce((sum, area) => sum + area(weights), 0) / classes;
+  return (weights) => ofClass.reduce((sum, value) => sum + value(weights), 0) / classes;
 }
 
 /** One class's probabilities [n] out of row-major [n, classes]. */
@@ -96,10 +97,4 @@ export function classColumn(probabilities: ArrayLike<number>, classes: number, c
     { length: probabilities.length / classes },
     (_, i) => probabilities[i * classes + column]!,
   );
-}
-
-function binaryLabel(label: number | boolean, at: number): number {
-  const value = Number(label);
-  if (value !== 0 && value !== 1) throw new RangeError(`AUC: label ${at} is ${label}; expected 0 or 1`);
-  return value;
 }

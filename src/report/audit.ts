@@ -1,14 +1,12 @@
 /** `anatomy data check --report`: the page of an audit, with thumbnails of what was found. */
-import sharp from 'sharp';
 import type { AuditReport } from '../data/audit/audit.js';
 import type { Finding, FindingItem } from '../data/audit/finding.js';
-import { readSampleImage } from '../data/images.js';
 import { pseudonym } from '../data/pseudonym.js';
-import type { Dataset, Sample } from '../data/sample.js';
-import { DataError } from '../errors.js';
+import type { Dataset } from '../data/sample.js';
 import { auditFigures } from './auditFigures.js';
-import { auditPage, type ShownItem, type ShownPicture } from './auditPage.js';
+import { auditPage, type ShownItem } from './auditPage.js';
 import { NAMED } from './auditText.js';
+import { thumbnails } from './thumbnails.js';
 
 export interface AuditPageOptions {
   /** Name samples as the data does, instead of by pseudonyms. */
@@ -19,8 +17,6 @@ export interface AuditPageOptions {
 
 /** Items of a finding that the page shows. */
 const SHOWN = 24;
-/** Side of a thumbnail in pixels. */
-const SIDE = 192;
 
 /**
  * The page as HTML. It is made for the owner of the data, so it shows what was found; of ids it tells only keyed hashes,
@@ -88,22 +84,4 @@ function privacy({
     ? 'This page shows images of the data: if they are of patients, it is for those who may see these. --no-images makes one without.'
     : 'This page shows no images.';
   return `${pictures} ${ids}`;
-}
-
-async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
-  return Promise.all(
-    dataset.modalities.map(async (modality) => {
-      try {
-        const { data, width, height, channels } = await readSampleImage(dataset, sample, modality, SIDE);
-        const jpeg = await sharp(data, { raw: { width, height, channels } })
-          .resize(SIDE, SIDE, { fit: 'inside', withoutEnlargement: true })
-          .jpeg({ quality: 80 })
-          .toBuffer();
-        return { modality, jpeg };
-      } catch (error) {
-        if (!(error instanceof DataError)) throw error;
-        return { modality };
-      }
-    }),
-  );
 }

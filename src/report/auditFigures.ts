@@ -4,8 +4,8 @@ import { type Figure, renderPlot } from './figure.js';
 import { fixed, signed } from './numbers.js';
 
 const COLOUR = '#0f7bbf';
-const WIDTH = 460;
-const HEIGHT = 300;
+const WIDTH = 420;
+const HEIGHT = 290;
 
 /** The shifts found and how far mates are nearer than strangers, where they were measured. */
 export function auditFigures(report: AuditReport): Figure[] {

@@ -7,6 +7,7 @@ import type { Figure } from './figure.js';
 import { html, type Markup, trusted } from './markup.js';
 import { counted } from './numbers.js';
 import { pageStyle } from './pageStyle.js';
+import type { ShownPicture } from './thumbnails.js';
 
 export interface AuditPageContent {
   readonly report: AuditReport;
@@ -29,12 +30,6 @@ export interface ShownItem {
   /** Samples of this item that are not shown. */
   readonly more: number;
   readonly detail: string;
-}
-
-export interface ShownPicture {
-  readonly modality: string;
-  /** A JPEG file; undefined where it cannot be read or is not to be shown. */
-  readonly jpeg?: Uint8Array;
 }
 
 export const AUDIT_GENERATOR = 'anatomy-ssl data check';

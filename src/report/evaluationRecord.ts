@@ -1,14 +1,18 @@
 /** What an evaluation left in a run, read back: the part of `evaluation/PROTOCOL.json` that a report shows. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors.js';
+import { readPredictions, type StoredPredictions } from './predictions.js';
 
 /** JSON has no NaN: a value that is undefined is null. */
 const value = z.number().nullable();
 
 const metric = z.object({
   mean: value,
+  /** Of an older version there is no interval of the mean. */
+  meanLow: value.optional(),
+  meanHigh: value.optional(),
   std: value,
   pooled: value,
   low: value,
@@ -22,11 +26,17 @@ const row = z.object({
   modalities: z.array(z.string()),
   columns: z.number().optional(),
   metrics: z.record(z.string(), metric),
+  paperStyle: z
+    .object({ label: z.string(), metrics: z.record(z.string(), z.object({ mean: value })) })
+    .optional(),
 });
 
 const schema = z.object({
   version: z.literal(1),
   protocol: z.string(),
+  preset: z.string().optional(),
+  labels: z.object({ fraction: z.number(), samples: z.unknown() }).optional(),
+  setAside: z.boolean().optional(),
   run: z.object({
     encoders: z.array(z.object({ weights: z.string(), step: z.number().optional() })),
   }),
@@ -36,6 +46,7 @@ const schema = z.object({
     subjects: z.number(),
     classes: z.array(z.string()),
     samplesPerClass: z.array(z.number()),
+    dataHash: z.string().optional(),
   }),
   folds: z.object({ k: z.number(), judged: z.array(z.number()) }),
   exposure: z.object({
@@ -43,7 +54,7 @@ const schema = z.object({
     seenTestSamples: z.number(),
     testSamples: z.number(),
   }),
-  bootstrap: z.object({ replicates: z.number(), confidence: z.number() }),
+  bootstrap: z.object({ replicates: z.number(), confidence: z.number(), seed: z.number().default(0) }),
   metrics: z.array(z.string()),
   rows: z.array(row),
   differences: z.array(
@@ -56,6 +67,8 @@ const schema = z.object({
       high: value,
       pValue: value,
       minimumDetectable: value,
+      holm: value.optional(),
+      deLong: z.object({ value, low: value, high: value, pValue: value }).optional(),
     }),
   ),
   patients: z
@@ -75,19 +88,38 @@ export type EvaluationRecord = z.infer<typeof schema>;
 export type EvaluationRow = EvaluationRecord['rows'][number];
 export type MetricRecord = z.infer<typeof metric>;
 
-/** The primary probe first. */
-const ORDER = ['logreg', 'linear', 'knn'];
+/** An evaluation as it lies in a folder. */
+export interface StoredEvaluation {
+  readonly record: EvaluationRecord;
+  /** Name of its file without `.json`: `logreg`, `linear-moco`. */
+  readonly name: string;
+  /** Undefined where the file is not there. */
+  readonly predictions?: StoredPredictions;
+}
 
-/** All evaluations of a run. @throws DataError naming the file that is not one */
-export function readEvaluations(root: string): EvaluationRecord[] {
+/** The primary probe first. */
+const ORDER = ['logreg', 'linear', 'finetune', 'knn'];
+
+/** What judges pairs without labels, and so is no evaluation of this kind. */
+const PAIRS = 'pairs.json';
+
+/** All evaluations of a run that judge by labels. @throws DataError naming the file that is not one */
+export function readEvaluations(root: string): StoredEvaluation[] {
   const folder = join(root, 'evaluation');
   if (!existsSync(folder)) return [];
-  const rank = ({ protocol }: EvaluationRecord) =>
-    ORDER.includes(protocol) ? ORDER.indexOf(protocol) : ORDER.length;
+  const rank = ({ record }: StoredEvaluation) => {
+    const known = ORDER.indexOf(record.protocol);
+    return known < 0 ? ORDER.length : known;
+  };
   return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
+    .filter((name) => name.endsWith('.json') && name !== PAIRS)
     .sort()
-    .map((name) => parse(join(folder, name)))
+    .map((file) => {
+      const record = parse(join(folder, file));
+      const name = basename(file, '.json');
+      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record.data.classes);
+      return { record, name, predictions };
+    })
     .sort((a, b) => rank(a) - rank(b));
 }
 
@@ -98,10 +130,41 @@ function parse(file: string): EvaluationRecord {
   } catch (error) {
     throw new DataError(`${file}: is not JSON (${(error as Error).message}); run anatomy evaluate again`);
   }
+  return parseEvaluation(content, file);
+}
+
+/** @param where the file, for messages; @throws DataError when it is no evaluation of this version */
+export function parseEvaluation(content: unknown, where: string): EvaluationRecord {
   const result = schema.safeParse(content);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new DataError(
-    `${file}: is no evaluation of this version (${issue!.path.join('.')}: ${issue!.message}); run anatomy evaluate again`,
+    `${where}: is no evaluation of this version (${issue!.path.join('.')}: ${issue!.message}); run anatomy evaluate again`,
+  );
+}
+
+/**
+ * The row that stands for the run: pooled features of all modalities, or what comes nearest. Chosen beforehand, not for its
+ * number.
+ */
+export function primaryRow({ rows }: EvaluationRecord): EvaluationRow | undefined {
+  const own = rows.filter(({ source }) => source === 'run');
+  const pooled = own.filter(({ features }) => features === 'pooled');
+  return (pooled.length > 0 ? pooled : own).reduce<EvaluationRow | undefined>(
+    (most, row) => (most === undefined || row.modalities.length > most.modalities.length ? row : most),
+    undefined,
+  );
+}
+
+/** The untrained encoder's and the thumbnail's rows that a row is compared with. */
+export function baselinesOf(
+  { rows }: EvaluationRecord,
+  { features, modalities }: EvaluationRow,
+): EvaluationRow[] {
+  const images = modalities.join('+');
+  return rows.filter(
+    (row) =>
+      row.modalities.join('+') === images &&
+      (row.source === 'thumbnail' || (row.source === 'untrained' && row.features === features)),
   );
 }

@@ -1,2 +1,5 @@
 export { contactSheet, type Preview, type PreviewPair, preview } from './preview.js';
-export { type ReportFiles, type ReportOptions, writeReport } from './report.js';
+export { writeReport } from './report.js';
+export type { ReportFiles } from './reportFolder.js';
+export type { ReportOptions } from './runReport.js';
+export { writeStudy } from './studyReport.js';

@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { renderPlot } from './figure.js';
+import { PALETTE } from './palette.js';
 import { type Point, type Series, smoothed } from './series.js';
 
 /** A level to compare with, dashed: chance, a limit. Either one value or a curve of its own. */
@@ -20,10 +21,8 @@ export interface LineChart {
   readonly smooth?: boolean;
 }
 
-// Okabe and Ito's, told apart with any colour vision, and dark and light enough for both kinds of background.
-const COLOURS = ['#0f7bbf', '#d55e00', '#009e73', '#b5589b', '#8c6d1f'];
-const WIDTH = 460;
-const HEIGHT = 250;
+const WIDTH = 420;
+const HEIGHT = 240;
 const MARGIN = { top: 28, right: 92, bottom: 38, left: 52 };
 /** Least distance of the names at the curves' ends, pixels. */
 const LINE_HEIGHT = 13;
@@ -66,7 +65,7 @@ export function lineChart(chart: LineChart): string {
     names.push({ text: name, value: points.at(-1)!.value, colour: 'currentColor' });
   }
   series.forEach((one, i) => {
-    const stroke = COLOURS[i % COLOURS.length]!;
+    const stroke = PALETTE[i % PALETTE.length]!;
     const smooth = smoothing ? smoothed(one) : undefined;
     const raw = { ...axes, stroke, ariaDescription: `${one.name}, as logged` };
     if (smooth === undefined) {

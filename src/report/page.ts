@@ -1,26 +1,40 @@
-/** The report as one HTML page that carries all it shows: no script, nothing from elsewhere, everything escaped. */
+/** The report of a run: what was run on what, how it went, what its features are good for, and where it is wrong. */
 import { basename } from 'node:path';
 import { type Config, formatConfig } from '../config/index.js';
 import { formatDuration } from '../log/progress.js';
 import { methodNamed } from '../methods/index.js';
 import { packageVersion } from '../version.js';
-import type { EvaluationRecord } from './evaluationRecord.js';
+import { auditSection } from './auditSection.js';
+import type { EvaluationRecord, StoredEvaluation } from './evaluationRecord.js';
+import { failureSection, type PageFailures } from './failureSection.js';
 import type { Figure } from './figure.js';
+import { figureGrid } from './figureMarkup.js';
+import { glossary } from './glossary.js';
 import { html, type Markup, trusted } from './markup.js';
+import { mechanismSection } from './mechanismSection.js';
 import { brief, counted } from './numbers.js';
-import { pageStyle } from './pageStyle.js';
 import { probeSection, type Verdict, verdicts } from './probeSection.js';
+import type { RunData, Unavailable } from './runData.js';
 import type { RunFolder, RunRecord } from './runRecord.js';
 import { seriesOf } from './series.js';
+import { shell } from './shell.js';
+import type { StudyMechanism } from './study.js';
 
 export interface PageContent {
   readonly folder: RunFolder;
   /** For each run its curves. */
   readonly curves: readonly (readonly Figure[])[];
-  readonly evaluations: readonly EvaluationRecord[];
-  /** For each evaluation its picture, where it has one. */
-  readonly intervals: readonly (Figure | undefined)[];
+  readonly judged: readonly JudgedContent[];
   readonly pictures: PagePictures;
+  readonly data: RunData | Unavailable;
+  readonly mechanism: StudyMechanism;
+  /** Of the primary evaluation, where it left its predictions. */
+  readonly failures?: PageFailures;
+}
+
+export interface JudgedContent {
+  readonly evaluation: StoredEvaluation;
+  readonly figures: readonly Figure[];
 }
 
 /** The preview, or why the page has none. */
@@ -35,56 +49,48 @@ export interface PicturedPair {
   readonly images: readonly Uint8Array[];
 }
 
-export const GENERATOR = 'anatomy-ssl report';
-
 export function page(content: PageContent): string {
-  const { folder, curves, evaluations, intervals, pictures } = content;
+  const { folder, curves, judged, pictures, data, mechanism, failures } = content;
   const [first] = folder.runs;
-  const title = `Pretraining report: ${folder.name}`;
-  const text = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="${GENERATOR}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${title}</title>
-<style>${trusted(pageStyle)}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">${lead(folder)}</p>
-${folder.runs.map(banner)}
-</header>
-<main>
-<h2>In short</h2>
-<ul>${inShort(first, evaluations).map(
-    ({ before, strong, after }) => html`<li>${before}<b>${strong}</b>${after}</li>
+  const records = judged.map(({ evaluation }) => evaluation.record);
+  return shell({
+    title: `Pretraining report: ${folder.name}`,
+    lead: lead(folder),
+    head: folder.runs.map(banner),
+    main: html`<h2>In short</h2>
+<ul>${inShort(first, records).map(
+      ({ before, strong, after }) => html`<li>${before}<b>${strong}</b>${after}</li>
 `,
-  )}</ul>
+    )}</ul>
 <h2>What was run</h2>
 ${settings(folder)}
 <h2>The pairs and their views</h2>
+${auditSection(data)}
 ${pictureSection(pictures)}
 <h2>Training</h2>
 ${curveSections(folder.runs, curves)}
 <h2>Probes: what the features are good for</h2>
 ${
-  evaluations.length === 0
+  judged.length === 0
     ? html`<p>No evaluation yet. <code>anatomy evaluate logreg --run RUN --data DATA</code> makes one, and the next report shows it.</p>`
-    : evaluations.map((record, i) => probeSection(record, pictureOf(intervals[i])))
+    : judged.map(({ evaluation, figures }) => probeSection(evaluation, figureGrid(figures)))
 }
+${
+  failures === undefined
+    ? ''
+    : html`<h2>Where it is most wrong</h2>
+${failureSection(failures)}`
+}
+<h2>What pairs say without labels</h2>
+${mechanismSection(mechanism)}
+<h2>Words</h2>
+${glossary()}
 <h2>To repeat it</h2>
 <p>All settings, as the run stored them. Folders are left out; the hash below names the data.</p>
 <details><summary>config.yaml</summary><pre>${formatConfig(withoutFolders(first.config))}</pre></details>
-<p>Data hash <code>${first.provenance.dataHash}</code></p>
-</main>
-<footer>Made by anatomy-ssl ${packageVersion()} from the files of the run. Self-supervised pretraining after Anatomy-Aware Self-Supervised Learning for Aligned Multi-Modal Medical Data (BMVC 2022). For research; not a medical device.</footer>
-</body>
-</html>
-`;
-  return text.toString();
+<p>Data hash <code>${first.provenance.dataHash}</code></p>`,
+    footer: html`Made by anatomy-ssl ${packageVersion()} from the files of the run. Self-supervised pretraining after Anatomy-Aware Self-Supervised Learning for Aligned Multi-Modal Medical Data (BMVC 2022). For research; not a medical device.`,
+  });
 }
 
 function lead({ runs }: RunFolder): string {
@@ -221,31 +227,14 @@ function curveSections(
 ): Markup | readonly Markup[] {
   if (runs[0]!.steps.planned === 0) return html`<p>Nothing was trained, so there are no curves.</p>`;
   const how = html`<p>Pale lines are the values as logged, strong lines their moving mean; points are looks at some of the pairs now and then. Dashed lines are what to compare with.</p>`;
-  if (runs.length === 1) return html`${how}${curveGrid(curves[0]!)}`;
+  if (runs.length === 1) return html`${how}${figureGrid(curves[0]!)}`;
   return [
     how,
     ...runs.map(
       ({ fold, steps }, i) =>
-        html`<details${i === 0 ? trusted(' open') : ''}><summary>Fold ${fold} kept out, ${counted(steps.done)} steps</summary>${curveGrid(curves[i]!)}</details>`,
+        html`<details${i === 0 ? trusted(' open') : ''}><summary>Fold ${fold} kept out, ${counted(steps.done)} steps</summary>${figureGrid(curves[i]!)}</details>`,
     ),
   ];
-}
-
-function curveGrid(figures: readonly Figure[]): Markup {
-  return html`<div class="curves">${figures.map(
-    ({
-      title,
-      svg,
-      reading,
-    }) => html`<figure><h4>${title}</h4>${trusted(svg)}<figcaption>${reading}</figcaption></figure>
-`,
-  )}</div>`;
-}
-
-function pictureOf(figure: Figure | undefined): Markup | undefined {
-  if (figure === undefined) return undefined;
-  const { svg, title, reading } = figure;
-  return html`<figure><h4>${title}</h4>${trusted(svg)}<figcaption>${reading}</figcaption></figure>`;
 }
 
 /** A report may be shared: it does not tell where its owner keeps things. */

@@ -1,9 +1,11 @@
 /** What the names in an evaluation mean to a reader. */
 import type { EvaluationRecord, EvaluationRow } from './evaluationRecord.js';
+import { brief } from './numbers.js';
 
 const protocols: Readonly<Record<string, string>> = {
   logreg: 'Logistic regression on frozen features (primary probe)',
-  linear: 'Linear probe by SGD, as the authors do it (hu-linear)',
+  linear: 'Linear probe by SGD',
+  finetune: 'Finetuning of the whole encoder',
   knn: 'Nearest neighbours',
 };
 
@@ -27,7 +29,27 @@ const metrics: Readonly<Record<string, string>> = {
   macroRecall: 'macro recall',
 };
 
-export const protocolName = (protocol: string): string => protocols[protocol] ?? protocol;
+const presets: Readonly<Record<string, string>> = { hu: 'as the authors do it (hu)' };
+
+/** `Linear probe by SGD, preset moco, 10 % of the labels` */
+export function protocolName({
+  protocol,
+  preset,
+  labels,
+  setAside,
+}: Pick<EvaluationRecord, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
+  // Earlier versions had one preset and did not name it.
+  const named = preset ?? (protocol === 'linear' ? 'hu' : undefined);
+  return [
+    protocols[protocol] ?? protocol,
+    ...(named === undefined ? [] : [presets[named] ?? `preset ${named}`]),
+    ...(labels === undefined || labels.fraction === 1
+      ? []
+      : [`${brief(100 * labels.fraction)} % of the labels`]),
+    ...(setAside === true ? ['on the samples set aside'] : []),
+  ].join(', ');
+}
+
 export const sourceName = (source: EvaluationRow['source']): string => sources[source];
 export const featuresName = (kind: string): string => features[kind] ?? kind;
 export const metricName = (metric: string): string => metrics[metric] ?? metric;
@@ -43,6 +65,18 @@ export function rowName(record: EvaluationRecord, key: string): string {
 export function nameOf({ source, features: kind, modalities }: EvaluationRow): string {
   const parts = [sourceName(source), ...(source === 'thumbnail' ? [] : [featuresName(kind)])];
   return [...parts, modalitiesName(modalities)].join(', ');
+}
+
+const shortSources: Readonly<Record<EvaluationRow['source'], string>> = {
+  run: 'Run',
+  untrained: 'Untrained',
+  thumbnail: 'Thumbnail',
+};
+
+/** `Run: head, A + B`, for figures. */
+export function shortNameOf({ source, features: kind, modalities }: EvaluationRow): string {
+  const what = [...(source === 'thumbnail' ? [] : [featuresName(kind)]), modalitiesName(modalities)];
+  return `${shortSources[source]}: ${what.join(', ')}`;
 }
 
 const exposures: Readonly<Record<EvaluationRecord['exposure']['kind'], string>> = {

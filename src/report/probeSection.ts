@@ -1,29 +1,46 @@
 /** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
-import type { EvaluationRecord, EvaluationRow, MetricRecord } from './evaluationRecord.js';
-import { html, type Markup } from './markup.js';
+import {
+  type EvaluationRecord,
+  type EvaluationRow,
+  type MetricRecord,
+  primaryRow,
+  type StoredEvaluation,
+} from './evaluationRecord.js';
+import { type Content, html, type Markup } from './markup.js';
 import { counted, fixed, interval, signed, signedInterval } from './numbers.js';
 import {
   exposureMeaning,
   featuresName,
   metricName,
   modalitiesName,
+  nameOf,
   protocolName,
   rowName,
   sourceName,
 } from './probeNames.js';
 
-/** Metrics in a table: the first ones of the evaluation, as more do not fit a page. */
-const COLUMNS = 5;
+/** Metrics in a table, as more do not fit a page: of two classes, and of more. */
+const COLUMNS = {
+  two: ['auc', 'accuracy', 'f1', 'precision', 'recall'],
+  more: ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'],
+};
 
-export function probeSection(record: EvaluationRecord, figure: Markup | undefined): Markup {
-  const { protocol, exposure, data, folds, patients = [], notes } = record;
+function columnsOf({ data, metrics }: EvaluationRecord): string[] {
+  const columns = data.classes.length === 2 ? COLUMNS.two : COLUMNS.more;
+  return columns.filter((name) => metrics.includes(name));
+}
+
+export function probeSection({ record, name }: StoredEvaluation, figures: Content): Markup {
+  const { exposure, data, folds, patients = [], notes } = record;
   const classes = data.classes.map((name, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${name}`);
-  return html`<section aria-labelledby="probe-${protocol}-title">
-<h3 id="probe-${protocol}-title">${protocolName(protocol)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
+  return html`<section aria-labelledby="probe-${name}-title">
+<h3 id="probe-${name}-title">${protocolName(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
 <p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${capital(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
-${figure}
-${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation over the folds. ${furtherMetrics(record)}`)}
+${figures}
+${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation of the folds’ own values.`)}
+${allMetrics({ record, name })}
 ${differenceTable(record)}
+${paperStyleTable(record)}
 ${patients.map(({ aggregation, subjects, rows }) =>
   metricTable(
     record,
@@ -42,20 +59,15 @@ function checkpointWords({ run }: EvaluationRecord): string {
   return `; the encoder is a checkpoint${at} of an unfinished run`;
 }
 
-function furtherMetrics({ metrics, protocol }: EvaluationRecord): string {
-  const further = metrics.slice(COLUMNS).map(metricName);
-  return further.length === 0 ? '' : ` ${capital(further.join(', '))} are in evaluation/${protocol}.json.`;
-}
-
 function percentOf({ bootstrap }: EvaluationRecord): string {
   return `${Math.round(100 * bootstrap.confidence)} %`;
 }
 
 function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], caption: string): Markup {
-  const metrics = record.metrics.slice(0, COLUMNS);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: metrics">
+  const metrics = columnsOf(record);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
 <table class="numbers">
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
@@ -75,18 +87,67 @@ function metricCell(metric: MetricRecord | undefined): Markup {
   return html`<td class="number"><b>${fixed(pooled)}</b><br><small>${interval(low, high)}</small><br><small>${fixed(mean)} ± ${fixed(std)}</small></td>`;
 }
 
+/** What the first table has no room for, of the row that stands for the run. */
+function allMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'name'>): Markup | string {
+  const row = primaryRow(record);
+  const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
+  if (row === undefined || further.length === 0) return '';
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: further metrics">
+<table class="numbers">
+<caption><span>Further metrics of ${nameOf(row)}; those of all rows are in evaluation/${name}.json. Classes are called at a probability of 0.5, or the most probable one of more than two.</span></caption>
+<thead><tr><th scope="col">Metric</th><th scope="col" class="number">All together</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">Mean of folds</th><th scope="col" class="number">${percentOf(record)} interval</th></tr></thead>
+<tbody>
+${[record.metrics[0]!, ...further].map((metric) => {
+  const {
+    pooled = null,
+    low = null,
+    high = null,
+    mean = null,
+    meanLow = null,
+    meanHigh = null,
+  } = row.metrics[metric] ?? {};
+  return html`<tr><th scope="row">${metricName(metric)}</th><td class="number"><b>${fixed(pooled)}</b></td><td class="number">${interval(low, high)}</td><td class="number">${fixed(mean)}</td><td class="number">${interval(meanLow, meanHigh)}</td></tr>
+`;
+})}</tbody>
+</table>
+</div>`;
+}
+
 function differenceTable(record: EvaluationRecord): Markup | string {
   const { differences } = record;
   if (differences.length === 0) return '';
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record.protocol)}: differences">
+  const withHolm = differences.some(({ holm }) => holm !== undefined);
+  const withDeLong = differences.some(({ deLong }) => deLong !== undefined);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: differences">
 <table class="numbers">
-<caption>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.</caption>
-<thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th><th scope="col" class="number">Detectable</th></tr></thead>
+<caption><span>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.${withHolm ? ' Holm’s correction is over all rows of this table.' : ''}${withDeLong ? ' DeLong’s test is the one for clustered samples.' : ''}</span></caption>
+<thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th>${withHolm ? html`<th scope="col" class="number">p, Holm</th>` : ''}${withDeLong ? html`<th scope="col" class="number">p, DeLong</th>` : ''}<th scope="col" class="number">Detectable</th></tr></thead>
 <tbody>
 ${differences.map(
   (
     one,
-  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${fixed(one.pValue)}</td><td class="number">${fixed(one.minimumDetectable)}</td></tr>
+  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${fixed(one.pValue)}</td>${withHolm ? html`<td class="number">${fixed(one.holm ?? null)}</td>` : ''}${withDeLong ? html`<td class="number">${fixed(one.deLong?.pValue ?? null)}</td>` : ''}<td class="number">${fixed(one.minimumDetectable)}</td></tr>
+`,
+)}</tbody>
+</table>
+</div>`;
+}
+
+/** Numbers that the test labels chose, beside the honest ones and never instead of them. */
+function paperStyleTable(record: EvaluationRecord): Markup | string {
+  const chosen = record.rows.flatMap((row) =>
+    row.paperStyle === undefined ? [] : [{ row, ...row.paperStyle }],
+  );
+  if (chosen.length === 0) return '';
+  const names = columnsOf(record).filter((name) => chosen.some((one) => one.metrics[name] !== undefined));
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers of the best test epoch">
+<table class="numbers">
+<caption><span>Only to be set beside the paper’s: ${chosen[0]!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.</span></caption>
+<thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${names.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
+<tbody>
+${chosen.map(
+  ({ row, metrics: found }) =>
+    html`<tr class="${row.source}"><th scope="row">${sourceName(row.source)}</th><td>${featuresName(row.features)}</td><td>${modalitiesName(row.modalities)}</td>${names.map((name) => html`<td class="number">${fixed(found[name]?.mean ?? null)}</td>`)}</tr>
 `,
 )}</tbody>
 </table>
@@ -137,15 +198,6 @@ function beyondThumbnail(higher: boolean, lower: boolean): string {
   return lower
     ? ' For this task it has learned nothing useful.'
     : ' That it has learned anything useful for this task is not shown.';
-}
-
-/** Pooled features of all modalities: chosen beforehand, not for its number. */
-function primaryRow({ rows }: EvaluationRecord): EvaluationRow | undefined {
-  const own = rows.filter(({ source, features }) => source === 'run' && features === 'pooled');
-  return own.reduce<EvaluationRow | undefined>(
-    (most, row) => (most === undefined || row.modalities.length > most.modalities.length ? row : most),
-    undefined,
-  );
 }
 
 function capital(words: string): string {

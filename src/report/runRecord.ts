@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/index.js';
 import { stepsPerEpoch } from '../data/loader.js';
+import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { DataError, UsageError } from '../errors.js';
 import { type JsonLine, readJsonLines } from '../log/jsonLines.js';
 import { methodNamed } from '../methods/index.js';
@@ -66,10 +67,15 @@ export function readRunFolder(root: string): RunFolder {
   const [first, ...others] = folds.map((fold) => ({ ...readRun(join(root, `fold-${fold}`)), fold }));
   if (first === undefined) {
     throw new UsageError(
-      `${root}: no run here (neither config.yaml nor fold-0/config.yaml); expected the --out folder of anatomy pretrain`,
+      `${root}: no run here (neither config.yaml nor fold-0/config.yaml); expected the --out folder of anatomy pretrain, or one of anatomy experiment run by itself`,
     );
   }
   return { name, runs: [first, ...others] };
+}
+
+/** Whether all its images are drawn, so that they may be shown to anybody. */
+export function isPhantom({ config }: Pick<RunRecord, 'config'>): boolean {
+  return config.data.path?.startsWith(PHANTOM_PREFIX) ?? false;
 }
 
 function readRun(root: string): RunRecord {

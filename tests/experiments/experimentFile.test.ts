@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type ExperimentOverrides, readExperiment } from '../../src/experiments/experimentFile.js';
+import type { ExperimentOverrides } from '../../src/experiments/experimentData.js';
+import { type Experiment, readExperiment } from '../../src/experiments/experimentFile.js';
+import { flagsOf } from '../../src/experiments/protocols.js';
 import { temporaryFolder } from '../training/tiny.js';
 
 const BASE = `
@@ -30,6 +31,9 @@ function stored(text: string): { folder: string; file: string } {
 
 const read = (text: string, overrides?: ExperimentOverrides) => readExperiment(stored(text).file, overrides);
 
+/** Config of a row's first candidate at the first seed. */
+const configOf = ({ rows }: Pick<Experiment, 'rows'>, row: number) => rows[row]!.candidates[0].configs[0]!;
+
 function refusal(text: string, overrides?: ExperimentOverrides): string {
   try {
     read(text, overrides);
@@ -50,17 +54,21 @@ describe('what a file says', () => {
       data: { path: join(folder, 'pairs.csv'), columns: { a: 'flair' }, positive: 'tumor' },
       splits: join(folder, 'folds.json'),
       seeds: [3, 5],
-      protocols: ['logreg', 'linear'],
+      protocols: [
+        { protocol: 'logreg', slug: 'logreg', settings: {}, draws: 1 },
+        { protocol: 'linear', slug: 'linear' },
+      ],
       evaluation: { seed: 0, replicates: 2000 },
     });
     const [ours, consistency] = experiment.rows;
     expect(ours).toMatchObject({
       folder: 'ours-paper',
       fold: 'none',
-      paper: { table: 1, data: 'US-SWE', metrics: { AUC: 90.11 } },
+      paper: { table: 1, row: 'Ours' },
+      candidates: [{ name: 'Ours (paper)', folder: 'ours-paper' }],
     });
-    expect(ours!.configs.map(({ seed }) => seed)).toEqual([3, 5]);
-    expect(ours!.configs[0]).toMatchObject({
+    expect(ours!.candidates[0].configs.map(({ seed }) => seed)).toEqual([3, 5]);
+    expect(configOf(experiment, 0)).toMatchObject({
       data: { path: join(folder, 'pairs.csv'), size: 64, columns: { a: 'flair' }, positive: 'tumor' },
       method: { name: 'anatomy', alpha: 3 },
       training: { steps: 600 },
@@ -68,15 +76,15 @@ describe('what a file says', () => {
     expect(consistency).toMatchObject({
       folder: 'l-c-alone',
       fold: 'all',
-      configs: [{ method: { alpha: 0 } }, {}],
+      candidates: [{ configs: [{ method: { alpha: 0 } }, {}] }],
     });
   });
 
   test('a row may name a recipe; common still wins over it', () => {
-    const { rows } = read(
+    const experiment = read(
       BASE.replace('recipe: paper-us-swe', 'recipe: authors').replace('width: 0.25', 'width: 0.5'),
     );
-    expect(rows[0]!.configs[0]).toMatchObject({
+    expect(configOf(experiment, 0)).toMatchObject({
       recipe: 'authors',
       method: { distance: 'frobenius' },
       model: { width: 0.5, headInput: 'map' },
@@ -91,10 +99,13 @@ describe('what a file says', () => {
       data: { path: 'phantom:breast,pairs=24,seed=0', columns: {} },
     });
     expect(evaluation.replicates).toBe(20);
-    for (const { configs } of rows) {
-      expect(configs[0]).toMatchObject({ data: { size: 32, columns: {} }, training: { steps: 2 } });
+    for (const row of rows.keys()) {
+      expect(configOf({ rows }, row)).toMatchObject({
+        data: { size: 32, columns: {} },
+        training: { steps: 2 },
+      });
     }
-    expect(read(BASE + SMOKE).rows[0]!.configs[0]!.training.steps).toBe(600);
+    expect(configOf(read(BASE + SMOKE), 0).training.steps).toBe(600);
   });
 
   test('--data stands for the data, columns, positive class and splits of the file', () => {
@@ -120,7 +131,8 @@ describe('what a file says', () => {
     const more = `positive: tumor, classes: [none, tumor], drop: lists/drop.csv, volumes: { step: 2 },
         preprocess: { a: { intensity: { kind: minmax } } }`;
     const { folder, file } = stored(BASE.replace('positive: tumor', more));
-    const { data, rows } = readExperiment(file);
+    const experiment = readExperiment(file);
+    const { data } = experiment;
     const expected = {
       classes: ['none', 'tumor'],
       drop: join(folder, 'lists/drop.csv'),
@@ -128,7 +140,7 @@ describe('what a file says', () => {
       preprocess: { a: { intensity: { kind: 'minmax' } } },
     };
     expect(data).toMatchObject(expected);
-    expect(rows[1]!.configs[0]!.data).toMatchObject(expected);
+    expect(configOf(experiment, 1).data).toMatchObject(expected);
     expect(readExperiment(file, { classes: ['tumor'], drop: 'd.csv' }).data).toMatchObject({
       classes: ['tumor'],
       drop: join(process.cwd(), 'd.csv'),
@@ -142,25 +154,75 @@ describe('what a file says', () => {
       volumes: { step: 1 },
     });
   });
+});
 
-  test('the file of the paper’s Tables 1 and 2 has their rows at one budget, also at its smoke size', () => {
-    const file = fileURLToPath(new URL('../../experiments/methods.yaml', import.meta.url));
-    const { rows } = readExperiment(file);
-    const printed = rows
-      .flatMap(({ paper }) => paper ?? [])
-      .map(({ table, metrics }) => [table, metrics.AUC]);
-    expect(printed).toEqual([
-      ...[81.77, 85.85, 88.27, 88.54, 86.77, 87.62, 90.11].map((auc) => [1, auc]),
-      ...[75.99, 87.89].map((auc) => [2, auc]),
+describe('protocols, further data, candidates', () => {
+  test('a protocol with settings has a name of its own; a plain one keeps its', () => {
+    const { protocols } = read(`${BASE}
+protocols:
+  - logreg
+  - { protocol: linear, preset: moco }
+  - { protocol: logreg, labelFraction: 0.1, draws: 3 }
+  - { protocol: finetune, name: Few epochs, epochs: 3, batchNorm: train, images: [a, a+b] }
+`);
+    expect(protocols.map(({ name, slug, draws }) => [name, slug, draws])).toEqual([
+      ['logreg', 'logreg', 1],
+      ['linear moco', 'linear-moco', 1],
+      ['logreg labels 0.1', 'logreg-labels-0-1', 3],
+      ['Few epochs', 'few-epochs', 1],
     ]);
-    expect(rows.filter(({ fold }) => fold === 'all').map(({ name }) => name)).toEqual(['supervised']);
-    const budgets = (smoke: boolean) =>
-      readExperiment(file, { smoke }).rows.map(({ configs: [config] }) => {
-        const { data, model, training } = config!;
-        return [data.size, model.width, training.steps, training.batchSize];
-      });
-    expect(new Set(budgets(false).map(String))).toEqual(new Set(['64,0.25,600,128']));
-    expect(new Set(budgets(true).map(String))).toEqual(new Set(['64,0.25,2,8']));
+    expect(protocols.map(flagsOf)).toEqual([
+      [],
+      ['--preset', 'moco'],
+      ['--label-fraction', '0.1'],
+      ['--epochs', '3', '--batch-norm', 'train', '--images', 'a', 'a+b'],
+    ]);
+  });
+
+  test('candidates are named by row and variant; --smoke takes the first of them', () => {
+    const text = (BASE + SMOKE)
+      .replace('fold: all', 'variants: [{ name: 1 }, { name: 2, config: { training: { steps: 7 } } }]')
+      .replace('replicates: 20 }', 'replicates: 20 }\n  variants: 1');
+    const [ours, tuned] = read(text).rows;
+    expect(ours!.candidates.map(({ folder }) => folder)).toEqual(['ours-paper']);
+    expect(tuned!.candidates.map(({ name, folder }) => [name, folder])).toEqual([
+      ['L_C alone 1', 'l-c-alone-1'],
+      ['L_C alone 2', 'l-c-alone-2'],
+    ]);
+    expect(tuned!.candidates.map(({ configs }) => configs[0]!.training.steps)).toEqual([600, 7]);
+    expect(tuned!.candidates.map(({ configs }) => configs[0]!.method)).toMatchObject([
+      { alpha: 0 },
+      { alpha: 0 },
+    ]);
+    expect(read(text, { smoke: true }).rows[1]!.candidates).toHaveLength(1);
+  });
+
+  test('further data: placed by the file, by --judge, or absent with how to get it', () => {
+    const text = `${BASE}
+judge:
+  - { name: BUSI, data: { path: busi }, obtain: Ask its authors., protocols: [knn], evaluation: { folds: 3 }, paper: BUSI }
+  - { name: More phantoms, data: { path: 'phantom:breast,pairs=20' } }
+`;
+    const { folder, file } = stored(text);
+    expect(readExperiment(file).judge).toMatchObject([
+      {
+        slug: 'busi',
+        absent:
+          'it is not where the experiment looks for it; give its place with --judge BUSI=PATH. Ask its authors.',
+      },
+      { slug: 'more-phantoms', data: { path: 'phantom:breast,pairs=20' }, evaluation: { seed: 0 } },
+    ]);
+    const [absent, phantoms] = readExperiment(file).judge;
+    expect([absent!.data, phantoms!.absent]).toEqual([undefined, undefined]);
+    expect(phantoms!.protocols.map(({ slug }) => slug)).toEqual(['logreg', 'linear']);
+    mkdirSync(join(folder, 'busi'));
+    expect(readExperiment(file).judge[0]).toMatchObject({
+      data: { path: join(folder, 'busi') },
+      protocols: [{ slug: 'knn' }],
+      evaluation: { folds: 3, seed: 0, replicates: 2000 },
+      paper: 'BUSI',
+    });
+    expect(readExperiment(file, { judge: { BUSI: folder } }).judge[0]!.data!.path).toBe(folder);
   });
 });
 
@@ -169,7 +231,53 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ['seeds: [0]\nprotocol: [knn]', 'unknown key protocol; did you mean protocols?'],
     ['seeds: [-1]', 'seeds.0 is -1: Too small'],
     ['seeds: [1, 1]', 'seeds is [1,1]: expected each once'],
-    ['protocols: [logistic]', 'protocols.0 is "logistic": expected one of "logreg"|"linear"|"knn"'],
+    ['protocols: [logistic]', 'protocols.0.protocol is "logistic": expected one of "logreg"|"linear"|"knn"'],
+    ['protocols: [{ protocol: knn, neighbours: 3 }]', 'unknown key protocols.0.neighbours'],
+    [
+      'protocols: [{ protocol: logreg, preset: moco }]',
+      'protocol logreg has no preset, which is of linear, finetune; leave it out',
+    ],
+    [
+      'protocols: [{ protocol: pairs, features: head }]',
+      'protocol pairs has no features, which is of logreg,',
+    ],
+    [
+      'protocols: [{ protocol: linear, preset: moko }]',
+      'no preset "moko", expected one of hu, moco, simclr, cmc, solo; did you mean moco?',
+    ],
+    [
+      'protocols: [{ protocol: logreg, draws: 3 }]',
+      'draws 3 without labelFraction; what is drawn are labels, so name their share',
+    ],
+    ['protocols: [{ protocol: logreg, labelFraction: 0 }]', 'protocols.0.labelFraction is 0: Too small'],
+    [
+      'protocols: [{ protocol: linear, epochs: 5 }, { protocol: linear, epochs: 9 }]',
+      'protocols linear and linear would share the name linear; give one of them another name',
+    ],
+    ['judge: [{ name: BUSI, dta: {} }]', 'unknown key judge.0.dta; did you mean judge.0.data?'],
+    ['judge: [{ name: BUSI }, { name: busi }]', 'judged data busi is named twice; rename one'],
+    [
+      'compare: { reference: ours, against: [L_C alone] }',
+      'compare.reference is "ours", expected one of Ours (paper), L_C alone',
+    ],
+    [
+      'compare: { reference: L_C alone, against: [L_Glo alone] }',
+      'compare.against is "L_Glo alone", expected one of Ours (paper), L_C alone, untrained, thumbnail, best; did you mean L_C alone?',
+    ],
+    [
+      'compare: { reference: L_C alone, against: [L_C alone] }',
+      'compare.against names L_C alone, which is the reference; leave it out',
+    ],
+    [
+      'compare: { reference: L_C alone, against: [untrained], protocol: knn }',
+      'compare.protocol is "knn", expected one of logreg, linear',
+    ],
+    ['setAside: true', 'setAside is true, but there is no compare to repeat; name reference and against'],
+    ['setAside: yes', 'setAside is "yes": expected true or { reference, against }'],
+    [
+      'setAside: { reference: L_C alone, against: [untrained] }',
+      'setAside compares L_C alone, which is pretrained once a fold (fold: all)',
+    ],
     ['evaluation: { replicate: 3 }', 'unknown key evaluation.replicate; did you mean evaluation.replicates?'],
     ['smoke: { confg: {} }', 'unknown key smoke.confg; did you mean smoke.config?'],
   ])('%s', (more, expected) => {
@@ -189,7 +297,22 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ],
     ['size: 64', 'size: 64, fold: 1', 'data.fold is the experiment’s own; say it under rows.fold'],
     ['recipe: paper-us-swe', 'recipe: autors', 'recipe is "autors", expected one of'],
-    ['row: Ours', 'row: ours', 'Table 1 has no row "ours", expected one of InstDis-US'],
+    [
+      'row: Ours',
+      'row: ours',
+      'row Ours (paper): the paper’s Table 1 has no row "ours", expected one of InstDis-US',
+    ],
+    ['fold: all', 'variants: []', 'rows.1.variants is []: Too small'],
+    [
+      'fold: all',
+      'variants: [{ name: 1, config: { method: { alpa: 1 } } }]',
+      'row L_C alone 1: unknown key method.alpa; did you mean method.alpha?',
+    ],
+    [
+      'fold: all',
+      'variants: [{ name: a }, { name: A }]',
+      'rows L_C alone a and L_C alone A would share the folder l-c-alone-a',
+    ],
     ['row: Ours', 'row: ours', 'did you mean Ours?'],
     [
       'name: L_C alone',
@@ -220,6 +343,28 @@ describe('errors name the file, the row, the key and what was expected', () => {
   ])('%s → %s', (from, to, expected) => {
     expect(BASE).toContain(from);
     expect(refusal(BASE.replace(from, to))).toContain(expected);
+  });
+
+  test('candidates without the protocol that they are chosen between by', () => {
+    const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
+    expect(refusal(`${tuned}protocols: [linear, { protocol: logreg, labelFraction: 0.5 }]`)).toContain(
+      'row L_C alone has variants, which are chosen between by logreg; add it to the protocols',
+    );
+    expect(refusal(`${tuned}judge: [{ name: BUSI, protocols: [knn] }]`)).toContain(
+      'add it to the protocols of BUSI',
+    );
+    expect(read(`${tuned}protocols: [pairs]`).protocols).toHaveLength(1);
+  });
+
+  test('--judge of data that the file does not judge on, and of a path that is not there', () => {
+    expect(refusal(BASE, { judge: { BUSI: 'x' } })).toContain(
+      '--judge names BUSI, expected nothing, as the experiment judges no further data',
+    );
+    const judged = `${BASE}judge: [{ name: BUSI }]\n`;
+    expect(refusal(judged, { judge: { busi: 'x' } })).toContain('--judge names busi, expected one of BUSI');
+    expect(refusal(judged, { judge: { BUSI: '/nowhere/busi' } })).toContain(
+      '--judge BUSI=/nowhere/busi: no such file or folder',
+    );
   });
 
   test('--smoke without a smoke size, --data-b without --data, a file that is not there', () => {

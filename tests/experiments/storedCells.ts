@@ -1,27 +1,42 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { resolveConfig, type Tree } from '../../src/config/index.js';
+import { csv } from '../../src/csv.js';
+import type { ExperimentDescription } from '../../src/experiments/description.js';
 import {
-  type ExperimentDescription,
+  type EvaluationName,
   evaluationId,
+  experimentPaths,
   pretrainingId,
   type StoredResult,
   writeCell,
   writeDescription,
 } from '../../src/experiments/folder.js';
-import { paperNumbers } from '../../src/experiments/paperNumbers.js';
+import { type ExperimentProtocol, experimentProtocols } from '../../src/experiments/protocols.js';
+
+export const protocols = (...names: ('logreg' | 'linear')[]): ExperimentProtocol[] =>
+  experimentProtocols(
+    names.map((protocol) => ({ protocol })),
+    'test',
+  );
+
+const row = (name: string, folder: string) => ({ name, folder, candidates: [{ name, folder }] });
 
 export const description: ExperimentDescription = {
-  version: 1,
+  version: 2,
   name: 'methods',
   description: 'Two rows & a missing one.',
   smoke: false,
   data: { name: 'pairs', pairs: 1866, subjects: 80 },
   seeds: [0],
-  protocols: ['logreg'],
+  protocols: protocols('logreg'),
   rows: [
-    { name: 'Ours', folder: 'ours', paper: paperNumbers({ table: 1, row: 'Ours' }) },
-    { name: 'L_C alone', folder: 'l-c-alone', paper: paperNumbers({ table: 2, row: 'Consistency' }) },
-    { name: 'authors', folder: 'authors' },
+    { ...row('Ours', 'ours'), paper: { table: 1, row: 'Ours' } },
+    { ...row('L_C alone', 'l-c-alone'), paper: { table: 2, row: 'Consistency' } },
+    row('authors', 'authors'),
   ],
+  judge: [],
+  folds: {},
 };
 
 export function storeExperiment(root: string, different: Partial<ExperimentDescription> = {}): void {
@@ -38,7 +53,20 @@ export interface StoredEvaluation {
   steps?: number;
   notes?: string[];
   dataHash?: string;
+  /** Of a protocol with settings. */
+  slug?: string;
+  /** Of the cell, but for its protocol. */
+  name?: Omit<EvaluationName, 'protocol'>;
+  /** AUC of the inner cross-validation of pooled and head features, one a fold. */
+  validation?: { pooled: number[]; head: number[] };
+  /** Test predictions of every row by source, or by source and features; else none are stored. */
+  predictions?: Readonly<Record<string, readonly number[]>>;
 }
+
+/** Judged samples of stored predictions, two of each subject. */
+export const SAMPLES = 40;
+export const LABELS = Array.from({ length: SAMPLES }, (_, i) => ((i >> 1) % 2 === 0 ? 'none' : 'tumor'));
+export const FOLDS = Array.from({ length: SAMPLES }, (_, i) => (i < SAMPLES / 2 ? 0 : 1));
 
 const IMAGES = [['a'], ['b'], ['a', 'b']];
 /** B lies below A+B by this, A by twice, the head by a tenth of it more. */
@@ -47,7 +75,15 @@ const STEP = 0.02;
 /** A finished pretraining and a finished evaluation of it, as a run of the experiment leaves them. */
 export function storeCells(root: string, row: string, options: StoredEvaluation): void {
   const { seed = 0, protocol = 'logreg', auc, untrained = 0.7, exposure = 'transductive' } = options;
-  const { steps = 600, notes = [], dataHash = 'abc' } = options;
+  const {
+    steps = 600,
+    notes = [],
+    dataHash = 'abc',
+    name,
+    validation,
+    predictions,
+    slug = protocol,
+  } = options;
   const config = resolveConfig({
     set: ['data.size=64', 'model.width=0.25', 'data.path=phantom:breast', `training.steps=${steps}`],
     flags: { seed },
@@ -62,6 +98,8 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
         const value = values[source] - STEP * (2 - i) - (features === 'head' ? STEP / 10 : 0);
         const metric = {
           mean: value,
+          meanLow: value - 0.06,
+          meanHigh: value + 0.05,
           std: 0.03,
           folds: [value],
           skipped: 0,
@@ -76,7 +114,8 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
           features,
           modalities,
           columns: 128,
-          metrics: { auc: metric },
+          ...(validation === undefined || features === 'pixels' ? {} : { validation: validation[features] }),
+          metrics: { auc: metric, accuracy: { ...metric, pooled: value - 0.1 } },
         };
       }),
     ),
@@ -101,6 +140,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
             high: value + 0.03,
             standardError: 0.015,
             pValue: 0.02,
+            holm: 0.04,
             minimumDetectable: other.source === 'thumbnail' ? 0.059 : 0.042,
           };
         }),
@@ -129,9 +169,12 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
       classes: ['none', 'tumor'],
       samplesPerClass: [913, 953],
     },
-    folds: { source: 'file', k: 5, judged: [0, 1, 2, 3, 4], inner: 5, seed: 0 },
-    setAside: false,
-    labels: { fraction: 1, samples: [1493, 1493, 1493, 1493, 1492], subjects: [64, 64, 64, 64, 64] },
+    folds:
+      predictions === undefined
+        ? { source: 'file', k: 5, judged: [0, 1, 2, 3, 4], inner: 5, seed: 0 }
+        : { source: 'file', k: 2, judged: [0, 1], inner: 5, seed: 0 },
+    setAside: name?.setAside ?? false,
+    labels: { fraction: 1, samples: [1492], subjects: [64] },
     exposure: { kind: exposure, seenTestSamples: exposure === 'in-fold' ? 0 : 1866, testSamples: 1866 },
     bootstrap: { replicates: 2000, confidence: 0.95, seed: 0 },
     metrics: ['auc'],
@@ -139,11 +182,23 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     differences,
     notes,
   };
-  writeCell(root, evaluationId(row, seed, protocol), {
+  const id = evaluationId(row, seed, { ...name, protocol: slug });
+  if (predictions !== undefined) {
+    const file = experimentPaths(root).predictions(id);
+    mkdirSync(dirname(file), { recursive: true });
+    const of = (key: string, source: string) =>
+      predictions[key.split('/').slice(0, 2).join('/')] ?? predictions[source]!;
+    const lines = LABELS.map((label, i) => [
+      ...[`P-${i}`, `S-${i >> 1}`, String(FOLDS[i]), label],
+      ...rows.map(({ key, source }) => String(of(key, source)[i])),
+    ]);
+    writeFileSync(file, csv([['id', 'subject', 'fold', 'label', ...rows.map(({ key }) => key)], ...lines]));
+  }
+  writeCell(root, id, {
     ...common,
     kind: 'evaluate',
     settings: { pretraining: settings },
-    predictions: `runs/${row}/seed-${seed}/evaluation/${protocol}-predictions.csv`,
+    predictions: `cells/${id}.csv`,
     result,
   });
 }

@@ -5,7 +5,7 @@ import { evaluationId, experimentPaths } from '../../src/experiments/folder.js';
 import { formatTable } from '../../src/experiments/format.js';
 import { experimentTable } from '../../src/experiments/table.js';
 import { temporaryFolder } from '../training/tiny.js';
-import { description, storeCells, storeExperiment } from './storedCells.js';
+import { description, protocols, storeCells, storeExperiment } from './storedCells.js';
 
 function twoOfThree(): string {
   const root = temporaryFolder('anatomy-table-');
@@ -29,21 +29,36 @@ describe('one seed', () => {
     const text = markdown(twoOfThree());
     expect(line(text, 'row')).toEqual([
       ...['row', 'exposure', 'A', 'B', 'A+B'],
-      ...['A+B − untrained', 'detectable', 'A+B − thumbnail', 'detectable', 'paper'],
+      ...['A+B − untrained', 'detectable', 'A+B − thumbnail', 'detectable'],
     ]);
     expect(line(text, 'Ours')).toEqual([
       ...['Ours', 'transductive'],
       ...['**0.741** [0.691, 0.781]', '**0.761** [0.711, 0.801]', '**0.781** [0.731, 0.821]'],
       ...['+0.081 [+0.051, +0.111]', '0.042', '−0.029 [−0.059, +0.001]', '0.059'],
-      '0.901 (Table 1, US-SWE)',
     ]);
     expect(line(text, 'L_C alone')[4]).toBe('*0.760* [0.710, 0.800]');
-    expect(line(text, 'L_C alone').at(-1)).toBe('0.760 (Table 2, US-SWE)');
+    // Our own metrics beside the paper’s of its table; ours have no F1 and no precision here.
+    expect(line(text, 'row', 1)).toEqual([
+      ...['row', 'paper', 'AUC', 'paper', 'difference', 'accuracy', 'paper', 'difference'],
+      ...['F1', 'paper', 'difference', 'precision', 'paper', 'difference'],
+    ]);
+    expect(line(text, 'Ours', 1)).toEqual([
+      ...['Ours', 'Table 1, Ours, US-SWE', '0.781', '0.901', '−0.120'],
+      ...['0.681', '0.824', '−0.143', '–', '0.785', '–', '–', '', ''],
+    ]);
+    expect(line(text, 'L_C alone', 1)).toEqual([
+      ...['L_C alone', 'Table 2, Consistency, US-SWE', '0.760', '0.760', '+0.000'],
+      ...['0.660', '0.542', '+0.118', '–', '', '', '–', '0.498', '–'],
+    ]);
+    expect(text).toContain(
+      '- About the paper’s numbers: Tables 2 and 3 print precision where Table 1 prints F1.',
+    );
+    expect(text).not.toContain('BUSI');
     // Once each, unmarked although the thumbnail beats all rows.
     expect(line(text, 'thumbnail ridge, 12×12')[4]).toBe('0.810 [0.760, 0.850]');
     expect(line(text, 'untrained, calibrated')[4]).toBe('0.700 [0.650, 0.740]');
     expect(text.match(/thumbnail ridge/g)).toHaveLength(2);
-    expect(line(text, 'Ours', 1)[4]).toBe('**0.779** [0.729, 0.819]');
+    expect(line(text, 'Ours', 2)[4]).toBe('**0.779** [0.729, 0.819]');
   });
 
   test('the header says what was run, on what, and who had seen it', () => {
@@ -57,7 +72,7 @@ describe('one seed', () => {
     );
     expect(text).toContain('the 95 % interval over subjects (2,000 bootstraps), of one seed');
     expect(text).toContain(
-      'The paper’s numbers are on US-SWE, by its linear probe, at 200 epochs; ours are on pairs.',
+      'The paper’s numbers are on US-SWE, by its linear classification, at 200 epochs (2,000 on Fundus-FFA); ours are on pairs.',
     );
     expect(text).toContain('Minimum detectable difference to the untrained encoder, A+B: 0.042 (');
     expect(text).not.toContain('smoke');
@@ -66,14 +81,14 @@ describe('one seed', () => {
   test('what is missing is a dash and is counted', () => {
     const root = twoOfThree();
     const text = markdown(root);
-    expect(line(text, 'authors')).toEqual(['authors', '—', '—', '—', '—', '—', '—', '—', '—', '']);
+    expect(line(text, 'authors')).toEqual(['authors', '—', '—', '—', '—', '—', '—', '—', '—']);
     expect(text).toContain('- 1 of 3 evaluations are missing (—): authors, seed 0: logreg.');
     expect(experimentTable(root).missing).toEqual(['authors, seed 0: logreg']);
   });
 
   test('nothing finished yet: every row is there, empty', () => {
     const root = temporaryFolder('anatomy-table-');
-    storeExperiment(root, { protocols: ['logreg', 'linear'] });
+    storeExperiment(root, { protocols: protocols('logreg', 'linear') });
     const text = markdown(root);
     expect(text).toContain('6 of 6 evaluations are missing');
     expect(line(text, 'Ours')).toContain('—');
@@ -132,7 +147,8 @@ test('several seeds: mean ± deviation, said which', () => {
   storeCells(root, 'authors', { seed: 1, auc: 0.77 });
   const text = markdown(root);
   expect(line(text, 'Ours').slice(4, 7)).toEqual(['**0.780** ± 0.020', '+0.080 ± 0.000', '0.042']);
-  expect(line(text, 'authors')[4]).toBe('*0.770*');
+  // One seed of three keeps the interval that its evaluation gave.
+  expect(line(text, 'authors')[4]).toBe('*0.770* [0.720, 0.810]');
   expect(line(text, 'untrained, calibrated')[4]).toBe('0.700 ± 0.020');
   // A thumbnail has no seed: its interval stays.
   expect(line(text, 'thumbnail ridge, 12×12')[4]).toBe('0.810 [0.760, 0.850]');
@@ -176,20 +192,20 @@ describe('other forms', () => {
 
   test('LaTeX: escaped, best and second best marked', () => {
     const text = formatTable(experimentTable(twoOfThree()), 'latex');
-    expect(text.match(/\\begin\{table\}/g)).toHaveLength(2);
+    expect(text.match(/\\begin\{table\}/g)).toHaveLength(4);
     expect(text).toContain('L\\_C alone & transductive & \\underline{0.720}');
     expect(text).toContain('\\textbf{0.781} [0.731, 0.821] & +0.081 [+0.051, +0.111] & 0.042 & $-$0.029');
     expect(text).toContain('95 \\% interval');
     expect(text).not.toMatch(/[−±×²—’]|\*\*|(?<!\\)[%_#]/);
     const rows = text.split('\n').filter((one) => one.endsWith('\\\\'));
-    expect(new Set(rows.map((row) => row.split(' & ').length))).toEqual(new Set([10]));
+    expect(new Set(rows.map((row) => row.split(' & ').length))).toEqual(new Set([9, 14]));
   });
 });
 
 describe('errors', () => {
   test('no experiment, a damaged cell', () => {
     const root = twoOfThree();
-    const cell = experimentPaths(root).cell(evaluationId('ours', 0, 'logreg'));
+    const cell = experimentPaths(root).cell(evaluationId('ours', 0, { protocol: 'logreg' }));
     writeFileSync(cell, '{"version": 1, ');
     expect(() => experimentTable(root)).toThrow(`${cell}: is not of this version, or damaged; delete it`);
     rmSync(experimentPaths(root).description);

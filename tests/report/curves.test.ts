@@ -149,7 +149,7 @@ test('as files they are SVG of their own and PNG that is not blank', async () =>
   expect(svg).toMatch(/^<\?xml/);
   expect(svg).toContain('<title>a &lt; b</title>');
   const png = sharp(await svgToPng(svg));
-  expect(await png.metadata()).toMatchObject({ format: 'png', width: 920, height: 500 });
+  expect(await png.metadata()).toMatchObject({ format: 'png', width: 840, height: 480 });
   const { channels } = await png.stats();
   expect(channels[0]!.max).toBe(255);
   expect(channels[0]!.min).toBeLessThan(60);

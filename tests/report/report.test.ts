@@ -27,7 +27,7 @@ const screen = () => new Capture(false);
 const console = (stream = screen()) => new MessageConsole({ stream });
 
 async function reportOf(run: string, options: { out?: string; withImages?: boolean } = {}) {
-  const files = await writeReport(run, { ...options, console: console() });
+  const files = await writeReport([run], { ...options, console: console() });
   const text = readFileSync(files.page, 'utf8');
   return { ...files, text, document: parseHTML(text).document };
 }

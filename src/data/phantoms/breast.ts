@@ -112,11 +112,20 @@ export function generatePair({ seed, index, size, ...appearance }: PairOptions):
     b: renderElastogram(scene),
     label: scene.breast.label,
     masks: {
-      lesion: Uint8Array.from(scene.tissue.distance, (d) => (d < 0 ? 1 : 0)),
+      lesion: lesionOf(scene),
       layers: scene.tissue.layer,
     },
     params: scene.breast,
   };
+}
+
+/** The mask `lesion` of `generatePair` alone: no image is drawn. @throws UsageError on an option out of its range */
+export function breastLesion({ seed, index, size, ...appearance }: PairOptions): Uint8Array {
+  return lesionOf(drawScene({ seed, index, size, ...completeAppearance(appearance) }));
+}
+
+function lesionOf({ tissue }: Scene): Uint8Array {
+  return Uint8Array.from(tissue.distance, (d) => (d < 0 ? 1 : 0));
 }
 
 /** A case drawn at one size, with what its two images need to know. */

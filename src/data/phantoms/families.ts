@@ -8,6 +8,8 @@ export interface Phantom {
   readonly version: number;
   /** Pair `index`, as the data set has it, with all there is to know of it. */
   readonly pair: (index: number, size: number) => PhantomPair;
+  /** Where the disease of pair `index` is: 1 inside, row-major, one byte a pixel of the square of side `size`. */
+  readonly lesion: (index: number, size: number) => Uint8Array;
 }
 
 export interface PhantomPair {
@@ -22,7 +24,7 @@ export interface PhantomPair {
 export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Phantom>>> =
   {
     breast: async (options) => {
-      const { breastPhantom, generatePair, phantomVersion } = await import('./breast.js');
+      const { breastLesion, breastPhantom, generatePair, phantomVersion } = await import('./breast.js');
       const settings = {
         pairs: options.integer('pairs') ?? 400,
         seed: options.integer('seed') ?? 0,
@@ -35,12 +37,12 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         dataset: breastPhantom(settings),
         version: phantomVersion,
         pair: (index, size) => generatePair({ ...settings, index, size }),
+        lesion: (index, size) => breastLesion({ ...settings, index, size }),
       });
     },
     fundus: async (options) => {
-      const { fundusPhantom, fundusPhantomVersion, fundusTasks, generateFundusPair } = await import(
-        './fundus.js'
-      );
+      const { fundusLesion, fundusPhantom, fundusPhantomVersion, fundusTasks, generateFundusPair } =
+        await import('./fundus.js');
       const settings = {
         pairs: options.integer('pairs') ?? 400,
         seed: options.integer('seed') ?? 0,
@@ -53,6 +55,7 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         dataset: fundusPhantom(settings),
         version: fundusPhantomVersion,
         pair: (index, size) => generateFundusPair({ ...settings, index, size }),
+        lesion: (index, size) => fundusLesion({ ...settings, index, size }),
       });
     },
   };

@@ -161,6 +161,24 @@ function masksOf({ tissue, fundus }: Scene): FundusMasks {
   };
 }
 
+const lesions = [
+  'crescent',
+  'diffuse',
+  'atrophy',
+  'drusen',
+  'membrane',
+  'blood',
+  'exudate',
+  'clumps',
+  'cracks',
+] as const satisfies (keyof FundusMasks)[];
+
+/** 1 inside any lesion of `generateFundusPair`'s masks, whatever its kind; vessels and disc are anatomy. No image is drawn. */
+export function fundusLesion(options: FundusPairOptions): Uint8Array {
+  const masks = masksOf(drawScene({ ...check(options), index: options.index, size: options.size }));
+  return Uint8Array.from(masks.disc, (_, at) => (lesions.some((kind) => masks[kind][at] === 1) ? 1 : 0));
+}
+
 function labelOf(task: FundusTask, condition: FundusCondition): string {
   const { condition: sought, positive, negative } = tasks[task];
   return condition === sought ? positive : negative;

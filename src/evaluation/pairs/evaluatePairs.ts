@@ -1,0 +1,284 @@
+/**
+ * The paper's mechanism, measured on pairs without labels: what the two losses are on them (Fig. 3), how near mates are (Fig. 4),
+ * whether patches are alike in the same way in both modalities (Fig. 5), and whether they were before any training (Fig. 1b).
+ */
+import type { ImageCache } from '../../data/cache/cache.js';
+import { ImageLoader } from '../../data/loader.js';
+import { published } from '../../data/pseudonym.js';
+import type { Dataset } from '../../data/sample.js';
+import { MessageConsole } from '../../log/console.js';
+import { Progress } from '../../log/progress.js';
+import { unitRows } from '../../metrics/features.js';
+import type { Encoder } from '../../nn/index.js';
+import { calibrate } from '../../training/embed.js';
+import { openImages } from '../../training/imageCache.js';
+import type { Precision } from '../../training/precision.js';
+import { packageVersion } from '../../version.js';
+import { exposureOf, traceImages } from '../exposure.js';
+import { type JudgedDataSpec, openJudgedData } from '../judgedData.js';
+import {
+  type JudgedRun,
+  loadWeights,
+  openRun,
+  separateModalities,
+  untrainedEncoder,
+} from '../runEncoders.js';
+import { type Forwarding, forwardingOf, runSummary } from '../runSummary.js';
+import { thumbnails } from '../thumbnails.js';
+import { fixedBatches } from './batches.js';
+import { type Batch, measureEncoder, type PairFeatures } from './encoderMeasures.js';
+import { chooseAnchors, chooseExamples, intensities, similarityMaps } from './examples.js';
+import { type Masks, readMasks } from './masks.js';
+import { PairTally } from './measures.js';
+import { pairNotes } from './notes.js';
+import { PairEncoder } from './pairEncoder.js';
+import { measurePixels } from './pixelMeasures.js';
+import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js';
+import { projectionSettings, projectPairs } from './projection.js';
+import type { Example, PairSource, PairsResult, Projection } from './result.js';
+import { type Ruler, rulerOf } from './ruler.js';
+import { strangersOf } from './strangers.js';
+
+export interface EvaluatePairsOptions {
+  /** A run's folder, or that of `pretrain --fold all`. */
+  readonly run: string;
+  /** What to measure on; the run's own data where left out. */
+  readonly data?: JudgedDataSpec;
+  /** A splits file: what it sets aside is not touched. */
+  readonly splits?: string;
+  /** Folder of `ID.png`, not 0 where the lesion is. Phantoms know theirs. */
+  readonly masks?: string;
+  /** Pairs to measure at most; default: all. */
+  readonly pairs?: number;
+  readonly seed?: number;
+  /** Draws of the bootstrap over subjects. */
+  readonly replicates?: number;
+  readonly device?: string;
+  /** Precision of the forward pass; default: that of the run's training. */
+  readonly precision?: 'auto' | Precision;
+  readonly console?: MessageConsole;
+  /** Folder for decoded images. */
+  readonly cacheFolder?: string;
+}
+
+const CONFIDENCE = 0.95;
+
+type EncoderSource = Exclude<PairSource, 'pixels'>;
+const encoderSources: readonly EncoderSource[] = ['run', 'untrained'];
+
+/**
+ * Measures the claims. Writes nothing; see `savePairs`. The same options give the same numbers, for the same LibTorch, threads
+ * and precision.
+ *
+ * @throws UsageError when there is no run or the options do not fit it, DataError when the data has no pairs to compare or the masks
+ * cannot be read
+ */
+export async function evaluatePairs(options: EvaluatePairsOptions): Promise<PairsResult> {
+  const { seed = 0, replicates = 2000, cacheFolder, console = new MessageConsole({ quiet: true }) } = options;
+  const run = openRun(options.run, (message) => console.warn(message));
+  const { config } = run.encoders[0]!;
+  const forwarding = forwardingOf(run, options);
+  const dataset = await openJudgedData(options.data ?? {}, config, console);
+  const modalities = checkPairs(dataset);
+  const cache = await openImages(dataset, config, cacheFolder, console);
+  const trace = await traceImages(run, dataset, cache, cacheFolder);
+  const plan = await planPairs(dataset, run, trace, { splits: options.splits, pairs: options.pairs, seed });
+  const { positions } = plan;
+  const masks = await readMasks(positions, {
+    dataset,
+    path: options.data?.path ?? config.data.path!,
+    folder: options.masks,
+    size: cache.size,
+  });
+  const exposure = exposureOf(
+    { rounds: plan.rounds.map(({ positions: test, encoder }) => ({ test, encoder })) },
+    { positions: dataset.samples.map((_, position) => position) },
+    trace,
+  );
+  const ruler = rulerOf(config);
+  const subjects = positions.map((position) => dataset.samples[position]!.subject);
+  const tally = new PairTally(subjects);
+  const measuring = { run, dataset, modalities, cache, plan, masks, forwarding, ruler, seed, tally };
+  const { projections, examples } = await measureAll(measuring, console);
+  const bootstrap = { replicates, confidence: CONFIDENCE, seed };
+  const measures = tally.measures(bootstrap);
+  return {
+    version: 1,
+    tool: `anatomy-ssl ${packageVersion()}`,
+    protocol: 'pairs',
+    run: runSummary(run, forwarding),
+    data: {
+      name: dataset.name,
+      dataHash: published(cache.dataHash),
+      pairs: positions.length,
+      subjects: new Set(subjects).size,
+      modalities,
+      chosen: plan.chosen,
+      setAside: plan.setAside,
+      withLesion: masks.lesion.size,
+    },
+    exposure,
+    settings: {
+      maps: ruler.maps,
+      consistency: ruler.consistency,
+      global: { ...ruler.global, negatives: 'other subjects' },
+      augmentation: ruler.augmentation,
+      batches: [
+        ...new Set(
+          plan.rounds.flatMap((round) => fixedBatches(round.positions, seed).map((one) => one.length)),
+        ),
+      ],
+      pixelSide: cache.size,
+      projection: projectionSettings,
+      seed,
+    },
+    bootstrap,
+    measures,
+    projections,
+    examples,
+    notes: pairNotes({ run, dataset, plan, exposure, masks, measures }),
+  };
+}
+
+interface Measuring {
+  readonly run: JudgedRun;
+  readonly dataset: Dataset;
+  readonly modalities: readonly [string, string];
+  readonly cache: ImageCache;
+  readonly plan: PairPlan;
+  readonly masks: Masks;
+  readonly forwarding: Forwarding;
+  readonly ruler: Ruler;
+  readonly seed: number;
+  readonly tally: PairTally;
+}
+
+async function measureAll(
+  measuring: Measuring,
+  console: MessageConsole,
+): Promise<{ projections: Projection[]; examples: Example[] }> {
+  const { dataset, modalities, cache, plan, masks, forwarding, ruler, seed, tally } = measuring;
+  const { size, normalize: normalization } = plan.rounds[0]!.encoder.config.data;
+  const colourCoded = plan.rounds[0]!.encoder.config.data.colourCoded ?? dataset.colourCoded ?? [];
+  const loader = new ImageLoader(cache, forwarding.device);
+  const common = { loader, size, normalization, ...forwarding };
+  const subjects = dataset.samples.map(({ subject }) => subject);
+  const examples = await anchoredExamples(
+    chooseExamples(plan.positions, subjects, masks.lesion, seed),
+    measuring,
+    loader,
+  );
+  const projections: Projection[] = [];
+  const progress = new Progress(plan.rounds.length * 3, console, { title: 'measuring' });
+  let done = 0;
+  try {
+    for (const [r, round] of plan.rounds.entries()) {
+      const batches = batchesOf(round, measuring);
+      await measurePixels(batches, {
+        loader,
+        modalities,
+        thumbnails: thumbnails(
+          cache,
+          batches.flatMap(({ positions }) => positions),
+        ),
+        tally,
+      });
+      progress.update(++done);
+      for (const source of encoderSources) {
+        const encoders = await encodersOf(source, round, measuring, common);
+        const encoder = new PairEncoder(encoders, { ...common, modalities, ids: cache.ids });
+        try {
+          const features = await measureEncoder(batches, {
+            source,
+            encoder,
+            size,
+            ruler,
+            colourCoded,
+            modalities,
+            seed,
+            tally,
+          });
+          // Embeddings of two encoders have no axis in common: the picture is of the first one's pairs.
+          if (r === 0) projections.push(...projectionsOf(source, features, seed));
+          for (const { position, anchors } of examples) {
+            if (!round.positions.includes(position)) continue;
+            const maps = await similarityMaps(encoder, source, position, anchors, size);
+            for (const [i, anchor] of anchors.entries()) anchor.maps.push(...maps[i]!);
+          }
+        } finally {
+          encoder.dispose();
+        }
+        progress.update(++done);
+      }
+    }
+  } finally {
+    progress.stop();
+    loader.dispose();
+  }
+  return { projections, examples };
+}
+
+function batchesOf({ positions }: PairRound, { dataset, plan, masks, seed }: Measuring): Batch[] {
+  const pairAt = new Map(plan.positions.map((position, pair) => [position, pair]));
+  return fixedBatches(positions, seed).map((batch, number) => {
+    const subjects = batch.map((position) => dataset.samples[position]!.subject);
+    return {
+      positions: batch,
+      subjects,
+      pairs: batch.map((position) => pairAt.get(position)!),
+      strangers: strangersOf(subjects, seed, 'pairs', number),
+      masks: batch.map((position) => masks.lesion.get(position)),
+    };
+  });
+}
+
+/** One network for both modalities unless the run trained two. */
+async function encodersOf(
+  source: EncoderSource,
+  { encoder, calibration }: PairRound,
+  { modalities }: Measuring,
+  common: Omit<Parameters<typeof calibrate>[0], 'encoder' | 'indices'>,
+): Promise<[Encoder, Encoder]> {
+  const { config } = encoder;
+  const network = untrainedEncoder(config, common.device);
+  if (source === 'untrained') {
+    if (config.model.backbone === 'vgg16_bn') {
+      await calibrate({ ...common, encoder: network, indices: calibration }, modalities);
+    }
+    return [network, network];
+  }
+  const [a, b] = modalities;
+  loadWeights(encoder, network, a);
+  if (separateModalities(encoder).length === 0) return [network, network];
+  const second = untrainedEncoder(config, common.device);
+  loadWeights(encoder, second, b);
+  return [network, second];
+}
+
+function projectionsOf(source: EncoderSource, { head: [a, b] }: PairFeatures, seed: number): Projection[] {
+  return projectPairs(unitRows(a), unitRows(b), seed).map((projection) => ({ source, ...projection }));
+}
+
+type GrowingExample = Omit<Example, 'anchors'> & {
+  readonly anchors: (Omit<Example['anchors'][number], 'maps'> & {
+    readonly maps: Example['anchors'][number]['maps'][number][];
+  })[];
+};
+
+async function anchoredExamples(
+  positions: readonly number[],
+  { modalities: [a], masks, cache }: Measuring,
+  loader: ImageLoader,
+): Promise<GrowingExample[]> {
+  const examples: GrowingExample[] = [];
+  for (const position of positions) {
+    const mask = masks.lesion.get(position);
+    const anchors = chooseAnchors(await intensities(loader, a, position), cache.size, mask);
+    examples.push({
+      position,
+      lesion: mask !== undefined,
+      anchors: anchors.map((anchor) => ({ ...anchor, maps: [] })),
+    });
+  }
+  return examples;
+}

@@ -1,0 +1,122 @@
+import type { Loader } from '../../data/loader.js';
+import { tidy } from '../../tensor/index.js';
+import { Random } from '../../tensor/random.js';
+import { AGREEMENT_MAPS, patchSimilarities } from './encoderMeasures.js';
+import type { PairEncoder } from './pairEncoder.js';
+import type { ExampleAnchor, SimilarityMap } from './result.js';
+import { mapSide } from './ruler.js';
+import { type LesionMask, patchSpans, zonesOf } from './zones.js';
+
+const EXAMPLES = 3;
+/** Patches a side, where a map has as many pixels: the last map's own resolution at 224². */
+const FINEST = 14;
+
+/** Pairs of different subjects, drawn by the seed, those with a known lesion first. */
+export function chooseExamples(
+  positions: readonly number[],
+  subjects: readonly string[],
+  lesions: ReadonlyMap<number, LesionMask>,
+  seed: number,
+): number[] {
+  const order = Array.from(
+    new Random(seed, 'examples').permutation(positions.length),
+    (at) => positions[at]!,
+  );
+  const byLesion = [...order.filter((at) => lesions.has(at)), ...order.filter((at) => !lesions.has(at))];
+  const seen = new Set<string>();
+  const chosen = byLesion.filter((position) => {
+    const isNew = !seen.has(subjects[position]!);
+    seen.add(subjects[position]!);
+    return isNew;
+  });
+  return chosen.slice(0, EXAMPLES);
+}
+
+export type Anchor = Omit<ExampleAnchor, 'maps'>;
+
+/**
+ * Two anchors: with a lesion, the patch of A with the largest variance of intensity in it or around it, and the one elsewhere;
+ * without, the central patch, and the one of largest variance elsewhere.
+ *
+ * @param gray intensities of A, [side, side]
+ */
+export function chooseAnchors(
+  gray: ArrayLike<number>,
+  side: number,
+  mask: LesionMask | undefined,
+): [Anchor, Anchor] {
+  const grid = Math.min(FINEST, side);
+  const spans = patchSpans(side, grid);
+  const zones = mask === undefined ? undefined : zonesOf(mask, spans);
+  const variances = spans.flatMap((rows) => spans.map((columns) => varianceOf(gray, side, rows, columns)));
+  const largest = (allowed: (patch: number) => boolean): number | undefined =>
+    variances.reduce<number | undefined>(
+      (best, variance, patch) =>
+        allowed(patch) && (best === undefined || variance > variances[best]!) ? patch : best,
+      undefined,
+    );
+  const centre = Math.floor(grid / 2) * grid + Math.floor(grid / 2);
+  const near = zones === undefined ? undefined : largest((patch) => zones[patch] !== 'rest');
+  const first = near ?? centre;
+  const second =
+    largest((patch) => (zones === undefined ? patch !== first : zones[patch] === 'rest')) ?? centre;
+  const at = (patch: number, rule: Anchor['rule']): Anchor => {
+    const middle = ([start, end]: readonly [number, number]) => (start + end) / 2;
+    return { x: middle(spans[patch % grid]!), y: middle(spans[Math.floor(patch / grid)]!), rule };
+  };
+  return [at(first, near === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
+}
+
+function varianceOf(
+  gray: ArrayLike<number>,
+  side: number,
+  rows: readonly [number, number],
+  columns: readonly [number, number],
+): number {
+  const values: number[] = [];
+  for (let y = Math.round(rows[0] * side); y < Math.round(rows[1] * side); y += 1) {
+    for (let x = Math.round(columns[0] * side); x < Math.round(columns[1] * side); x += 1) {
+      values.push(gray[y * side + x]!);
+    }
+  }
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+}
+
+/** Intensities of modality A of one pair at its cached size: the mean of the channels. */
+export async function intensities(loader: Loader, modality: string, position: number): Promise<Float32Array> {
+  await loader.prepare([position]);
+  return tidy(() =>
+    loader.images([position])[modality]!.to({ dtype: 'f32' }).mean([0, 1]).toArray(),
+  ) as Float32Array;
+}
+
+/** How alike all patches are to each anchor, on every map of one encoder. */
+export async function similarityMaps(
+  encoder: PairEncoder,
+  source: SimilarityMap['source'],
+  position: number,
+  anchors: readonly Anchor[],
+  size: number,
+): Promise<SimilarityMap[][]> {
+  const [all] = await encoder.whole([position], (a, b) =>
+    AGREEMENT_MAPS.map((map) => {
+      const grid = Math.min(FINEST, mapSide(size, map));
+      // All of the map is shown: where the grid does not divide it, patches overlap.
+      const similarities = [a, b].map(({ maps }) =>
+        patchSimilarities(maps[map]!, grid, { windows: 'adaptive' }),
+      );
+      return { map, grid, a: similarities[0]!, b: similarities[1]! };
+    }),
+  );
+  return anchors.map(({ x, y }) =>
+    all!.map(({ map, grid, a, b }) => {
+      const anchor = Math.floor(y * grid) * grid + Math.floor(x * grid);
+      const row = (similarities: Float32Array) =>
+        Array.from(similarities.subarray(anchor * grid ** 2, (anchor + 1) * grid ** 2), (value) =>
+          Number(value.toFixed(3)),
+        );
+      return { source, map, grid, anchor, a: row(a), b: row(b) };
+    }),
+  );
+}

@@ -1,0 +1,72 @@
+import type { Dataset } from '../../data/sample.js';
+import { exposureNotes } from '../notes.js';
+import type { Exposure } from '../result.js';
+import { type JudgedRun, separateModalities } from '../runEncoders.js';
+import type { Masks } from './masks.js';
+import type { PairPlan } from './plan.js';
+import type { PairMeasure } from './result.js';
+
+export interface PairNotes {
+  readonly run: JudgedRun;
+  readonly dataset: Dataset;
+  readonly plan: PairPlan;
+  readonly exposure: Exposure;
+  readonly masks: Masks;
+  readonly measures: readonly PairMeasure[];
+}
+
+/** What a reader must know to read the numbers rightly, a sentence each. */
+export function pairNotes({ run, dataset, plan, exposure, masks, measures }: PairNotes): string[] {
+  const notes: string[] = [];
+  const { encoders } = run;
+  const pairs = plan.positions.length;
+  for (const { fold, checkpoint } of encoders) {
+    if (checkpoint === undefined) continue;
+    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
+    notes.push(`${which} is unfinished: measured as it was after step ${checkpoint.step}.`);
+  }
+  notes.push(...exposureNotes(run, exposure));
+  if (encoders.length > 1 && plan.chosen === 'all') {
+    notes.push('The run has an encoder a fold, and none has seen these pairs: the first one measured all.');
+  }
+  if (plan.setAside > 0) notes.push(`${plan.setAside} pairs are set aside: they were not touched.`);
+  const { modalities, simulated = [] } = dataset;
+  if (simulated.length > 0) {
+    const which =
+      simulated.length === modalities.length
+        ? 'All images are'
+        : `The images of ${simulated.join(' and ')} are`;
+    notes.push(`${which} simulated: no scanner made them.`);
+  }
+  if (separateModalities(encoders[0]!).length > 0) {
+    notes.push(
+      'A and B have an encoder each: nothing asks their maps and embeddings to have the same axes, so what compares both in one space (distance, retrieval, L_Glo) rests on the loss alone.',
+    );
+  }
+  notes.push(
+    'Encoders are in evaluation mode (batch norm with its running statistics), so L_C and L_Glo differ a little from those logged in training.',
+  );
+  if (masks.lesion.size === 0) {
+    notes.push('No lesion is known, so nothing is told inside and around one; give masks with --masks.');
+  } else {
+    const missing = masks.missing === 0 ? '' : ` (${masks.missing} have no mask file)`;
+    notes.push(
+      `${masks.lesion.size} of ${pairs} pairs have a known lesion${missing}; zones are told for these alone.`,
+    );
+  }
+  for (const { key, pairs: defined, value, low } of measures) {
+    if (Number.isNaN(value))
+      notes.push(`${key} is undefined: no pair has such patches, or none has an order of them.`);
+    else if (Number.isNaN(low))
+      notes.push(`${key} has no interval: its ${defined} pairs are of one subject.`);
+  }
+  const part = measures.filter(
+    ({ zone = 'all', pairs: defined }) => zone === 'all' && defined > 0 && defined < pairs,
+  );
+  for (const { key, pairs: defined } of part) {
+    notes.push(
+      `${key} is told for ${defined} of ${pairs} pairs: the others have patches that are all alike, or no stranger.`,
+    );
+  }
+  return notes;
+}

@@ -1,0 +1,106 @@
+import type { Dataset } from '../../data/sample.js';
+import { loadSplits } from '../../data/splits/splits.js';
+import { DataError, UsageError } from '../../errors.js';
+import { Random } from '../../tensor/random.js';
+import type { ImageTrace } from '../exposure.js';
+import type { JudgedRun, RunEncoder } from '../runEncoders.js';
+import type { PairsData } from './result.js';
+
+/** Pairs that one encoder measures; numbers are positions in the data. */
+export interface PairRound {
+  readonly encoder: RunEncoder;
+  readonly positions: readonly number[];
+  /** What the untrained encoder's batch norm is calibrated on. */
+  readonly calibration: readonly number[];
+}
+
+export interface PairPlan extends Pick<PairsData, 'chosen' | 'setAside'> {
+  readonly rounds: readonly PairRound[];
+  /** All positions measured, ascending: pair i of the result. */
+  readonly positions: readonly number[];
+}
+
+export interface PairPlanOptions {
+  /** A splits file: what it sets aside is not touched. */
+  readonly splits?: string;
+  /** Pairs to measure at most, drawn by the seed. */
+  readonly pairs?: number;
+  readonly seed: number;
+}
+
+/** @throws DataError where the data has no pairs, or pairs of one subject only */
+export function checkPairs({ name, modalities, samples }: Dataset): [string, string] {
+  const [a, b] = modalities;
+  if (a === undefined || b === undefined) {
+    throw new DataError(
+      `${name}: has one modality (${modalities.join()}), and pairs of two are needed: the claims are about what two images of ` +
+        'the same anatomy have in common. Name data with pairs by --data.',
+    );
+  }
+  if (modalities.length > 2) {
+    throw new UsageError(
+      `${name}: has ${modalities.length} modalities (${modalities.join(', ')}), expected two; name them with --column`,
+    );
+  }
+  if (new Set(samples.map(({ subject }) => subject)).size < 2) {
+    throw new DataError(
+      `${name}: all ${samples.length} pairs are of one subject, expected at least 2: chance is told by images of others. ` +
+        'Name the column that tells patients apart with --column subject=….',
+    );
+  }
+  return [a, b];
+}
+
+/**
+ * Which pairs are measured, and by which encoder: where the run kept folds out, each fold by the encoder that did not see it;
+ * else all by the one there is. Samples that are set aside are in no round.
+ *
+ * @throws UsageError where nothing is left to measure
+ */
+export async function planPairs(
+  { samples, name }: Dataset,
+  { root, encoders }: JudgedRun,
+  { inRun, keptOut }: ImageTrace,
+  { splits, pairs, seed }: PairPlanOptions,
+): Promise<PairPlan> {
+  const folds = splits === undefined ? undefined : (await loadSplits(splits, samples)).folds;
+  const all = samples.map((_, position) => position);
+  const isOpen = (position: number) =>
+    [folds?.[samples[position]!.id], keptOut[position]].every(
+      (fold) => fold === undefined || typeof fold === 'number',
+    );
+  const open = all.filter(isOpen);
+  const heldOut = encoders[0]!.fold !== 'none' && inRun.includes(true);
+  // Data that no encoder has seen is measured by one of them: features of two encoders cannot be compared.
+  const own = heldOut
+    ? encoders.map((encoder) => ({
+        encoder,
+        positions: open.filter((position) => keptOut[position] === encoder.fold),
+      }))
+    : [{ encoder: encoders[0]!, positions: open }];
+  const candidates = own.flatMap(({ positions }) => positions);
+  if (candidates.length === 0) {
+    throw new UsageError(
+      `${root}: there is no pair of ${name} that an encoder of the run kept out and that is not set aside; give the --data and --splits of its pretraining`,
+    );
+  }
+  const chosen = new Set(drawn(candidates, pairs, seed));
+  const rounds = own.flatMap(({ encoder, positions }) => {
+    const measured = positions.filter((position) => chosen.has(position));
+    const test = new Set(positions);
+    const calibration = heldOut ? open.filter((position) => !test.has(position)) : positions;
+    return measured.length === 0 ? [] : [{ encoder, positions: measured, calibration }];
+  });
+  return {
+    rounds,
+    positions: rounds.flatMap(({ positions }) => positions).sort((a, b) => a - b),
+    chosen: heldOut ? 'held-out' : 'all',
+    setAside: all.length - open.length,
+  };
+}
+
+function drawn(positions: readonly number[], count: number | undefined, seed: number): readonly number[] {
+  if (count === undefined || count >= positions.length) return positions;
+  const order = new Random(seed, 'pairs', 'chosen').permutation(positions.length);
+  return Array.from(order.subarray(0, count), (at) => positions[at]!);
+}

@@ -1,0 +1,146 @@
+/** The words around a table: what was run, how to read it, what is missing. */
+import { counted, fixed } from '../report/numbers.js';
+import { MISSING, shownImages } from './layout.js';
+import type { ExperimentTable, Fact, TablePart, TableRow } from './tableTypes.js';
+
+const EXPOSURES: Readonly<Record<string, string>> = {
+  transductive: 'pretrained on the very images it is tested on, never on their labels',
+  'in-fold': 'each encoder pretrained without the images it is tested on',
+  transfer: 'pretrained on other data',
+  unknown: 'whether the tested images were seen in pretraining is not known',
+  untrained: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
+};
+
+/** What was run and how to read it. */
+export function aboutLines(table: ExperimentTable): string[] {
+  const { data, facts, seeds, folds, confirmation } = table;
+  const ran = [
+    `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects`,
+    ...(folds === undefined || confirmation !== undefined ? [] : [`${folds} folds by subject`]),
+    ...named(facts.steps, (value) => `${value} steps`),
+    ...named(facts.batchSize, (value) => `batches of ${value}`),
+    ...named(facts.size, (value) => `${value}²`),
+    ...named(facts.width, (value) => `width ${value}`),
+    ...named(facts.precision, (value) => value),
+    `seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`,
+  ];
+  const exposures = facts.exposure.map(({ value, rows }, i) => {
+    const who =
+      i > 0 ? rows.join(', ') : facts.exposure.length === 1 ? 'all rows' : 'all rows but those that follow';
+    return `*${value}* (${EXPOSURES[value]}): ${who}`;
+  });
+  const papers = paperSettings(table);
+  return [
+    ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
+    ...confirmationLines(table),
+    `${ran.join('; ')}.`,
+    ...(exposures.length === 0 ? [] : [`${exposures.join('; ')}.`]),
+    [bracketLine(table), markLine(table)].filter((line) => line !== '').join(' '),
+    ...(papers === undefined
+      ? []
+      : [
+          `The paper’s numbers are on ${papers.data}, by its ${papers.protocol}, at 200 epochs (2,000 on Fundus-FFA); ours are on ${data.name}.`,
+        ]),
+  ];
+}
+
+function confirmationLines({ confirmation }: ExperimentTable): string[] {
+  if (confirmation === undefined) return [];
+  const [first, ...later] = confirmation.looks;
+  return [
+    `**Confirmatory: the samples that were set aside**, judged by what was learned from all others. First judged ${first.at} (settings ${first.digest.slice(0, 12)}).`,
+    ...later.map(
+      ({ at, digest, changes }) =>
+        `**Judged again ${at} with other settings** (${digest.slice(0, 12)}), so that it confirms less: ${changes.slice(0, 6).join('; ')}${changes.length > 6 ? '; …' : ''}.`,
+    ),
+  ];
+}
+
+function bracketLine({ bootstrap, seeds }: ExperimentTable): string {
+  if (bootstrap === undefined) return '';
+  const { confidence, replicates } = bootstrap;
+  const interval = `In brackets the ${100 * confidence} % interval over subjects (${counted(replicates)} bootstraps)`;
+  return seeds.length === 1
+    ? `${interval}, of one seed.`
+    : `Mean ± standard deviation over the seeds. ${interval}, of that mean: each draw is the same for all rows and seeds.`;
+}
+
+function markLine({ parts }: ExperimentTable): string {
+  const tested = parts.every((part) => part.tested);
+  const rule = 'Of the rows above the baselines **best** is the highest value of a column';
+  return tested
+    ? `${rule} and all that are not significantly below it (paired over subjects, two-sided 5 %, Holm over the rows compared with it), *second best* the same among the others.`
+    : `${rule}, *second best* the next, whether or not they can be told apart: not all predictions are here to test it.`;
+}
+
+/** The value of most rows; those of others with their names. */
+function named([most, ...others]: readonly Fact[], text: (value: string) => string): string[] {
+  if (most === undefined) return [];
+  const exceptions = others.map(({ value, rows }) => `${rows.join(', ')}: ${value}`);
+  return [text(most.value) + (exceptions.length === 0 ? '' : ` (${exceptions.join('; ')})`)];
+}
+
+function paperSettings({ parts }: ExperimentTable): { data: string; protocol: string } | undefined {
+  const papers = parts.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
+  if (papers.length === 0) return undefined;
+  const distinct = (values: string[]) => [...new Set(values)].join(' and ');
+  return {
+    data: distinct(papers.map(({ data }) => data)),
+    protocol: distinct(papers.map(({ protocol }) => protocol)),
+  };
+}
+
+/** What is missing, and what must be known. */
+export function closingLines(table: ExperimentTable): string[] {
+  const { missing, expected, notes, judge, paperNotes, family } = table;
+  const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
+  return [
+    ...(missing.length === 0
+      ? []
+      : [`${missing.length} of ${expected} evaluations are missing (${MISSING}): ${listed}.`]),
+    ...judge.flatMap(({ name, absent }) =>
+      absent === undefined ? [] : [`${name} is not judged here: ${absent}`],
+    ),
+    ...(family === undefined || family.missing.length === 0
+      ? []
+      : [
+          `${family.reference} could not be compared with ${family.missing.join(', ')}: an evaluation, or its predictions, are not here.`,
+        ]),
+    ...notes,
+    ...paperNotes.map((note) => `About the paper’s numbers: ${note}`),
+  ];
+}
+
+export function detectable({ rows, images }: TablePart): string {
+  const widest = images.at(-1);
+  const found = rows.flatMap(({ against }) => against.untrained[widest ?? '']?.minimumDetectable ?? []);
+  if (widest === undefined || found.length === 0) return '';
+  const [low, high] = [fixed(Math.min(...found)), fixed(Math.max(...found))];
+  return (
+    `Minimum detectable difference to the untrained encoder, ${shownImages(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
+    '(two-sided 5 %, power 80 %, paired over subjects). Smaller differences rank nothing.'
+  );
+}
+
+/** What was chosen for tuned rows on all modalities side by side. */
+export function choiceLines({ rows, images }: TablePart): string[] {
+  const widest = images.at(-1) ?? '';
+  return rows.flatMap((row) =>
+    Object.entries(row.choices?.[widest] ?? {}).map(([seed, choices]) => {
+      const each = choices.map(
+        ({ fold, candidate, features }) => `fold ${fold}: ${shortened(candidate, row)}${features}`,
+      );
+      return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
+    }),
+  );
+}
+
+function shortened(candidate: string, { name }: TableRow): string {
+  return candidate.startsWith(`${name} `) ? `${candidate.slice(name.length + 1)}, ` : '';
+}
+
+export function familyTitle({ family }: ExperimentTable): string {
+  if (family === undefined) return '';
+  const { reference, protocol, features, images } = family;
+  return `Primary comparisons of ${reference}: ${protocol}, ${features} features, ${shownImages(images)}`;
+}

@@ -1,0 +1,63 @@
+/** The comparisons that an experiment was made for. */
+import type { DescribedRow } from './description.js';
+import type { Entry } from './entries.js';
+import type { ComparisonFamily } from './fileSchema.js';
+import type { Results } from './results.js';
+import { comparisons } from './significance.js';
+import type { Part } from './tablePart.js';
+import type { TableFamily, TablePart } from './tableTypes.js';
+
+export interface FamilyPart {
+  readonly results: Results;
+  readonly features: TablePart['features'];
+  readonly part: Part;
+}
+
+/**
+ * @param protocol name of the family’s
+ * @param parts of the data that is pretrained on
+ * @returns undefined while nothing is judged by that protocol
+ */
+export function familyOf(
+  { reference, against, features, images }: ComparisonFamily,
+  protocol: string,
+  rows: readonly DescribedRow[],
+  metric: string,
+  parts: readonly FamilyPart[],
+): TableFamily | undefined {
+  const own = parts.filter(({ results }) => results.protocol.name === protocol);
+  const found = own.find((part) => part.features === features) ?? own[0];
+  if (found === undefined) return undefined;
+  const { part } = found;
+  const shown = images ?? part.images.at(-1);
+  const first = rows.find(({ name }) => name === reference);
+  if (shown === undefined || first === undefined) return undefined;
+  const named = against.map((name): readonly [string, Entry | undefined] => {
+    if (name === 'untrained' || name === 'thumbnail') return [name, part.entry(first, name, shown)];
+    const row =
+      name === 'best'
+        ? bestOther(part, rows, reference, shown, metric)
+        : rows.find((one) => one.name === name);
+    return [row?.name ?? name, row && part.entry(row, 'run', shown)];
+  });
+  // The best of the others may be named already.
+  const present = [...new Map(named)].filter((one): one is [string, Entry] => one[1] !== undefined);
+  const compared = comparisons(part.entry(first, 'run', shown), present, metric);
+  const missing = [...new Map(named).keys()].filter((name) => !compared.some((one) => one.against === name));
+  return { reference, protocol, features: found.features, images: shown, comparisons: compared, missing };
+}
+
+/** The row with the highest value but the reference. */
+export function bestOther(
+  part: Part,
+  rows: readonly DescribedRow[],
+  reference: string,
+  images: string,
+  metric: string,
+): DescribedRow | undefined {
+  const ranked = rows.flatMap((row) => {
+    const value = row.name === reference ? null : part.entry(row, 'run', images).value(metric);
+    return value === null ? [] : [{ row, value }];
+  });
+  return ranked.sort((a, b) => b.value - a.value)[0]?.row;
+}

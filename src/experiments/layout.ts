@@ -1,0 +1,156 @@
+/** A part of a table as lines of cells, for Markdown and LaTeX alike, and the words around it. */
+import { fixed, signed } from '../report/numbers.js';
+import type { Mark } from './significance.js';
+import type { ExperimentTable, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
+
+export const MISSING = '—';
+
+export interface Cell {
+  /** What is marked where this is the best or second best value of its column. */
+  readonly value: string;
+  /** Interval or spread. */
+  readonly rest?: string;
+  readonly mark?: Mark;
+}
+
+export interface Layout {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+const PROTOCOLS: Readonly<Record<string, string>> = {
+  logreg: 'logistic regression (primary probe)',
+  linear: 'hu-linear (SGD on raw features)',
+  knn: 'k nearest neighbours',
+};
+
+const FEATURES: Readonly<Record<TablePart['features'], string>> = {
+  chosen: 'features chosen by inner folds',
+  pooled: 'pooled features',
+  head: 'head features',
+};
+
+const METRICS: Readonly<Record<string, string>> = { auc: 'AUC', macroAuc: 'macro AUC' };
+
+/** The paper’s metric → ours. */
+const BESIDE: Readonly<Record<string, string>> = { accuracy: 'accuracy', F1: 'f1', precision: 'precision' };
+
+export function title({ metric = 'auc' }: Pick<ExperimentTable, 'metric'>, part: TablePart): string {
+  const { set, name, features } = part;
+  return `${METRICS[metric] ?? metric}, ${set === undefined ? '' : `${set}, `}${PROTOCOLS[name] ?? name}, ${FEATURES[features]}`;
+}
+
+/** `a+b` → `A+B`; longer names stay. */
+export function shownImages(images: string): string {
+  return images
+    .split('+')
+    .map((name) => (name.length === 1 ? name.toUpperCase() : name))
+    .join('+');
+}
+
+/** AUC on all images, and against the baselines. */
+export function layOut({ images, rows }: TablePart): Layout {
+  const widest = images.at(-1) ?? '';
+  const header = [
+    'row',
+    'exposure',
+    ...images.map(shownImages),
+    ...['untrained', 'thumbnail'].flatMap((other) => [`${shownImages(widest)} − ${other}`, 'detectable']),
+  ];
+  const lines = rows.map((row): Cell[] => {
+    const baseline = row.source !== 'run';
+    return [
+      { value: row.name },
+      { value: row.exposure ?? (baseline ? '' : MISSING) },
+      ...images.map((image) => ({ ...valueCell(row.values[image]), mark: row.marks[image] })),
+      ...(['untrained', 'thumbnail'] as const).flatMap((other) =>
+        baseline ? [{ value: '' }, { value: '' }] : differenceCells(row.against[other][widest]),
+      ),
+    ];
+  });
+  return { header, rows: lines };
+}
+
+/** Ours, the paper’s and the difference for the metrics of its tables; undefined where no row has any. */
+export function besidePaper({ images, rows }: TablePart): Layout | undefined {
+  const widest = images.at(-1) ?? '';
+  const own = rows.filter(({ paper }) => paper !== undefined);
+  if (own.length === 0) return undefined;
+  const metrics = [...new Set(own.flatMap(({ paper }) => Object.keys(paper!.metrics)))];
+  const withStyle = own.some(({ paperStyle }) => paperStyle?.[widest] !== undefined);
+  const header = [
+    'row',
+    'paper',
+    ...metrics.flatMap((metric) => [metric, 'paper', 'difference']),
+    ...(withStyle ? ['AUC at the best test epoch (optimistic)'] : []),
+  ];
+  const lines = own.map((row): Cell[] => {
+    const paper = row.paper!;
+    return [
+      { value: row.name },
+      { value: `Table ${paper.table}, ${paper.row}, ${paper.data}` },
+      ...metrics.flatMap((metric) => {
+        const ours = ourNumber(row, metric, widest);
+        const printed = paper.metrics[metric];
+        if (printed === undefined) return [{ value: shownNumber(ours) }, { value: '' }, { value: '' }];
+        const difference = ours === undefined || ours === null ? ours : ours - printed / 100;
+        return [
+          { value: shownNumber(ours) },
+          { value: fixed(printed / 100) },
+          { value: difference === undefined ? MISSING : signed(difference) },
+        ];
+      }),
+      ...(withStyle ? [{ value: shownNumber(styleAuc(row, widest)) }] : []),
+    ];
+  });
+  return { header, rows: lines };
+}
+
+/** The comparisons that the experiment was made for; undefined where there are none yet. */
+export function familyLayout({ family }: ExperimentTable): Layout | undefined {
+  if (family === undefined || family.comparisons.length === 0) return undefined;
+  const header = [`${family.reference} −`, 'difference', 'p', 'p (Holm)', 'detectable'];
+  const rows = family.comparisons.map(({ against, value, low, high, pValue, holm, minimumDetectable }) => [
+    { value: against },
+    { value: signed(value), rest: ` [${signed(low)}, ${signed(high)}]` },
+    ...[pValue, holm, minimumDetectable].map((number) => ({ value: fixed(number) })),
+  ]);
+  return { header, rows };
+}
+
+function ourNumber({ values, metrics }: TableRow, metric: string, images: string): number | null | undefined {
+  if (metric === 'AUC') return values[images]?.value;
+  return metrics[images]?.[BESIDE[metric]!];
+}
+
+function styleAuc({ paperStyle }: TableRow, images: string): number | null | undefined {
+  const style = paperStyle?.[images];
+  return style?.auc ?? style?.macroAuc;
+}
+
+/** Undefined: there is no result; null: its number is undefined. */
+function shownNumber(value: number | null | undefined): string {
+  return value === undefined ? MISSING : fixed(value);
+}
+
+function valueCell(value: TableValue | undefined): Cell {
+  if (value === undefined) return { value: MISSING };
+  return { value: fixed(value.value), rest: spreadOf(value, fixed) };
+}
+
+function differenceCells(difference: TableDifference | undefined): Cell[] {
+  if (difference === undefined) return [{ value: MISSING }, { value: MISSING }];
+  const { value, minimumDetectable } = difference;
+  return [{ value: signed(value), rest: spreadOf(difference, signed) }, { value: fixed(minimumDetectable) }];
+}
+
+function spreadOf(
+  { low, high, deviation }: TableValue,
+  shown: (value: number) => string,
+): string | undefined {
+  const parts = [
+    ...(deviation === null ? [] : [` ± ${fixed(deviation)}`]),
+    ...(low === null || high === null ? [] : [` [${shown(low)}, ${shown(high)}]`]),
+  ];
+  return parts.length === 0 ? undefined : parts.join('');
+}

@@ -1,0 +1,196 @@
+/** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
+import { join } from 'node:path';
+import type { EvaluationRow } from '../evaluation/result.js';
+import { readPredictions, type StoredPredictions } from '../report/predictions.js';
+import { type Alternative, columnOf, compose } from './compose.js';
+import type { DescribedRow, DescribedSet, ExperimentDescription } from './description.js';
+import { type Measurement, pooledMetrics } from './entries.js';
+import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from './folder.js';
+import type { ExperimentProtocol } from './protocols.js';
+
+export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
+
+export interface ResultsOf {
+  readonly root: string;
+  readonly description: ExperimentDescription;
+  /** Further data; undefined: the data that is pretrained on. */
+  readonly set?: DescribedSet;
+  readonly protocol: ExperimentProtocol;
+  readonly setAside: boolean;
+}
+
+/** One seed, and one draw of the labels where there are several. */
+interface Repeat {
+  readonly seed: number;
+  readonly draw?: number;
+}
+
+interface FoundCell {
+  readonly id: string;
+  readonly cell: FinishedEvaluation;
+}
+
+export function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): string {
+  return modalities.join('+');
+}
+
+export class Results {
+  readonly #of: ResultsOf;
+  readonly #repeats: readonly Repeat[];
+  readonly #cells = new Map<string, FinishedEvaluation | undefined>();
+  readonly #predictions = new Map<string, StoredPredictions | undefined>();
+  /** Rows that cannot be chosen for want of a validation. */
+  readonly unchosen = new Set<string>();
+
+  constructor(of: ResultsOf) {
+    this.#of = of;
+    const { draws } = of.protocol;
+    this.#repeats = of.description.seeds.flatMap((seed): Repeat[] =>
+      draws === 1 ? [{ seed }] : Array.from({ length: draws }, (_, draw) => ({ seed, draw })),
+    );
+  }
+
+  get protocol(): ExperimentProtocol {
+    return this.#of.protocol;
+  }
+
+  get set(): DescribedSet | undefined {
+    return this.#of.set;
+  }
+
+  /** Evaluations that a row should have. */
+  expected({ candidates }: DescribedRow): number {
+    return candidates.length * this.#repeats.length;
+  }
+
+  /** Titles of evaluations that are not there. */
+  missing({ candidates }: DescribedRow): string[] {
+    const { set, protocol, setAside } = this.#of;
+    return candidates.flatMap(({ name, folder }) =>
+      this.#repeats.flatMap((repeat) => {
+        if (this.#find(folder, repeat) !== undefined) return [];
+        const what = [
+          `${name}, seed ${repeat.seed}: ${set === undefined ? '' : `${set.name}, `}${protocol.name}`,
+          ...(repeat.draw === undefined ? [] : [`draw ${repeat.draw}`]),
+          ...(setAside ? ['set aside'] : []),
+        ];
+        return [what.join(', ')];
+      }),
+    );
+  }
+
+  /** All finished evaluations of a row. */
+  found(row: DescribedRow): FinishedEvaluation[] {
+    return row.candidates.flatMap(({ folder }) =>
+      this.#repeats.flatMap((repeat) => this.#find(folder, repeat)?.cell ?? []),
+    );
+  }
+
+  /** What a row measured, a seed each; seeds that are not finished are left out. */
+  measure(
+    row: DescribedRow,
+    source: EvaluationRow['source'],
+    features: TableFeatures,
+    images: string,
+  ): Measurement[] {
+    // The baselines of all candidates are alike, but for their heads.
+    const candidates = source === 'run' ? row.candidates : row.candidates.slice(0, 1);
+    return this.#repeats.flatMap((repeat) => {
+      const cells = candidates.flatMap(({ name, folder }) => {
+        const found = this.#find(folder, repeat);
+        return found === undefined ? [] : [{ name, folder, ...found }];
+      });
+      // Chosen is among all candidates or not at all.
+      if (cells.length < candidates.length) return [];
+      const alternatives = cells.flatMap((found) =>
+        found.cell.result.rows
+          .filter((one) => one.source === source && imagesOf(one) === images)
+          .filter((one) => features === 'chosen' || one.features === features)
+          .map((one) => ({ ...found, row: one })),
+      );
+      const [first, ...others] = alternatives;
+      if (first === undefined) return [];
+      if (others.length === 0) return [this.#stored(first, first.row, repeat)];
+      const chosen = this.#chosen([first, ...others], repeat);
+      if (chosen === undefined) this.unchosen.add(row.name);
+      return chosen ?? [];
+    });
+  }
+
+  /** As the evaluation gave it. */
+  #stored({ id, cell }: FoundCell, row: EvaluationRow, { seed }: Repeat): Measurement {
+    const { metrics } = row;
+    const predictions = this.#predicted(id, cell);
+    const first = metrics[cell.result.metrics[0]!]!;
+    return {
+      seed,
+      metrics: Object.fromEntries(Object.entries(metrics).map(([name, { pooled }]) => [name, pooled])),
+      interval: { low: first.low, high: first.high },
+      predicted: predictions && {
+        ids: predictions.ids,
+        judged: {
+          probabilities: columnOf(predictions, row.key),
+          labels: predictions.labels,
+          subjects: predictions.subjects,
+          folds: predictions.folds,
+          classes: predictions.classes.length,
+          probabilistic: row.source !== 'thumbnail',
+        },
+      },
+    };
+  }
+
+  #chosen(found: readonly [Found, ...Found[]], repeat: Repeat): [Measurement] | undefined {
+    const alternatives = found.flatMap((one): Alternative[] => {
+      const validation = this.#validation(one, repeat);
+      const predictions = this.#predicted(one.id, one.cell);
+      if (validation === undefined || predictions === undefined) return [];
+      return [{ candidate: one.name, features: one.row.features, key: one.row.key, validation, predictions }];
+    });
+    if (alternatives.length < found.length) return undefined;
+    const { judged: folds } = found[0].cell.result.folds;
+    const { ids, judged, choices } = compose(alternatives as [Alternative, ...Alternative[]], folds);
+    return [{ seed: repeat.seed, metrics: pooledMetrics(judged), predicted: { ids, judged }, choices }];
+  }
+
+  /** Of this evaluation, else of the same encoder’s logistic regression on the same data. */
+  #validation({ folder, row }: Found, { seed }: Repeat): readonly (number | null)[] | undefined {
+    if (row.validation !== undefined) return row.validation;
+    const { root, set, setAside } = this.#of;
+    const id = evaluationId(folder, seed, { set: set?.slug, protocol: 'logreg', setAside });
+    const rows = this.#read(root, id)?.result.rows ?? [];
+    return rows.find(({ key }) => key === row.key)?.validation;
+  }
+
+  #find(folder: string, { seed, draw }: Repeat): FoundCell | undefined {
+    const { root, set, protocol, setAside } = this.#of;
+    const id = evaluationId(folder, seed, { set: set?.slug, protocol: protocol.slug, draw, setAside });
+    const cell = this.#read(root, id);
+    return cell && { id, cell };
+  }
+
+  #read(root: string, id: string): FinishedEvaluation | undefined {
+    if (!this.#cells.has(id)) {
+      const cell = readCell(root, id);
+      this.#cells.set(id, cell?.kind === 'evaluate' ? cell : undefined);
+    }
+    return this.#cells.get(id);
+  }
+
+  #predicted(id: string, { result, predictions }: FinishedEvaluation): StoredPredictions | undefined {
+    if (!this.#predictions.has(id)) {
+      const { root } = this.#of;
+      const { classes } = result.data;
+      const own = readPredictions(experimentPaths(root).predictions(id), classes);
+      // Before cells travelled they lay with the run only.
+      this.#predictions.set(id, own ?? readPredictions(join(root, predictions), classes));
+    }
+    return this.#predictions.get(id);
+  }
+}
+
+interface Found extends FoundCell {
+  readonly name: string;
+  readonly folder: string;
+  readonly row: EvaluationRow;
+}

@@ -1,0 +1,71 @@
+/** What can be told apart: the marks of a table’s columns, and families of comparisons. */
+import { holm } from '../metrics/holm.js';
+import type { Entry } from './entries.js';
+
+export type Mark = 'best' | 'second';
+
+/** A difference below this chance, after Holm, is called one. */
+export const SIGNIFICANCE = 0.05;
+
+export interface Marks {
+  /** By row; rows without a mark are left out. */
+  readonly marks: ReadonlyMap<string, Mark>;
+  /** Whether rows share a mark by a test; else by value alone, as there are no predictions to resample. */
+  readonly tested: boolean;
+}
+
+/**
+ * Best is the row with the highest value, and every row that is not significantly below it (paired bootstrap over subjects, Holm
+ * over the rows compared with it); second best the same among the others.
+ */
+export function marksOf(entries: ReadonlyMap<string, Entry>, metric: string): Marks {
+  const ranked = [...entries]
+    .flatMap(([name, entry]) => {
+      const value = entry.value(metric);
+      return value === null ? [] : [{ name, entry, value }];
+    })
+    .sort((a, b) => b.value - a.value);
+  const marks = new Map<string, Mark>();
+  let tested = true;
+  let left = ranked;
+  for (const mark of ['best', 'second'] as const) {
+    const [top, ...others] = left;
+    if (top === undefined) break;
+    const pValues = others.map(({ entry }) => top.entry.minus(entry, metric)?.pValue);
+    if (pValues.some((p) => p === undefined)) tested = false;
+    const adjusted = tested ? holm(pValues as number[]) : [];
+    const equals = others.filter((_, i) => tested && !(adjusted[i]! < SIGNIFICANCE));
+    for (const { name } of [top, ...equals]) marks.set(name, mark);
+    left = others.filter((other) => !equals.includes(other));
+  }
+  return { marks, tested };
+}
+
+export interface Comparison {
+  /** Reference less this. */
+  readonly against: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly pValue: number;
+  /** `pValue` after Holm over the family. */
+  readonly holm: number;
+  readonly minimumDetectable: number;
+}
+
+/** Those that can be compared; the family that Holm corrects for is all of them. */
+export function comparisons(
+  reference: Entry,
+  others: readonly (readonly [string, Entry])[],
+  metric: string,
+): Comparison[] {
+  const found = others.flatMap(([against, entry]) => {
+    const difference = reference.minus(entry, metric);
+    return difference === undefined ? [] : [{ against, difference }];
+  });
+  const adjusted = holm(found.map(({ difference }) => difference.pValue));
+  return found.map(({ against, difference }, i) => {
+    const { value, low, high, pValue, minimumDetectable } = difference;
+    return { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };
+  });
+}

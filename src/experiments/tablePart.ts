@@ -1,0 +1,257 @@
+/** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
+import type { EvaluationRow } from '../evaluation/result.js';
+import type { BootstrapOptions } from '../metrics/bootstrap.js';
+import type { DescribedRow } from './description.js';
+import { Entry, mean } from './entries.js';
+import type { FinishedEvaluation } from './folder.js';
+import { type PaperGroup, paperBlock, printedNumbers } from './paperNumbers.js';
+import { imagesOf, type Results } from './results.js';
+import { type Mark, marksOf } from './significance.js';
+import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
+
+export interface PartOptions {
+  readonly rows: readonly DescribedRow[];
+  readonly results: Results;
+  readonly features: TablePart['features'];
+  readonly metric: string;
+  readonly bootstrap: BootstrapOptions;
+  /** The paper’s numbers to stand beside, but for the table, which a row names. */
+  readonly paper?: Omit<PaperGroup, 'table'>;
+}
+
+const SHOWN = ['accuracy', 'f1', 'precision'];
+
+/** A part, and the entry of each row on each images, for comparisons. */
+export class Part {
+  readonly #options: PartOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: PartOptions) {
+    this.#options = options;
+  }
+
+  entry(row: DescribedRow, source: EvaluationRow['source'], images: string): Entry {
+    const { results, features, bootstrap } = this.#options;
+    const key = `${row.folder} ${source} ${images}`;
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const kind = source === 'thumbnail' ? 'pixels' : features;
+    const made = new Entry(results.measure(row, source, kind, images), bootstrap);
+    this.#entries.set(key, made);
+    return made;
+  }
+
+  /** Modality sets that rows were judged on, in their order. */
+  get images(): string[] {
+    const { rows, results, features } = this.#options;
+    const first = rows.flatMap((row) => results.found(row))[0]?.result.rows ?? [];
+    const own = first.filter(
+      ({ source, features: kind }) => source === 'run' && (features === 'chosen' || kind === features),
+    );
+    return [...new Set(own.map(imagesOf))];
+  }
+
+  table(): TablePart {
+    const { rows, results, features, metric } = this.#options;
+    const { images } = this;
+    const marks = images.map((image) => {
+      const entries = new Map(rows.map(({ name }, i) => [name, this.entry(rows[i]!, 'run', image)]));
+      return marksOf(entries, metric);
+    });
+    const judged = rows.find((row) => results.found(row).length > 0);
+    return {
+      set: results.set?.name,
+      protocol: results.protocol.protocol,
+      name: results.protocol.name,
+      features,
+      images,
+      rows: [
+        ...rows.map((row) =>
+          this.#row(row, images, new Map(images.map((image, i) => [image, marks[i]!.marks]))),
+        ),
+        ...(judged === undefined
+          ? []
+          : [
+              this.#baseline(judged, 'untrained', 'untrained, calibrated', images),
+              this.#baseline(judged, 'thumbnail', 'thumbnail ridge, 12×12', images),
+            ]),
+      ],
+      tested: marks.every(({ tested }) => tested),
+    };
+  }
+
+  #row(
+    row: DescribedRow,
+    images: readonly string[],
+    marks: ReadonlyMap<string, ReadonlyMap<string, Mark>>,
+  ): TableRow {
+    const { results, metric } = this.#options;
+    const measured = images.filter((image) => this.entry(row, 'run', image).measurements.length > 0);
+    const byImages = <T>(of: (entry: Entry, image: string) => T) =>
+      Object.fromEntries(measured.map((image) => [image, of(this.entry(row, 'run', image), image)]));
+    const found = results.found(row);
+    const tuned = measured.some(
+      (image) => this.entry(row, 'run', image).measurements[0]!.choices !== undefined,
+    );
+    const style = this.#paperStyle(row, measured);
+    return {
+      name: row.name,
+      source: 'run',
+      exposure: found[0]?.result.exposure.kind,
+      paper: this.#paper(row),
+      values: byImages((entry) => tableValue(entry, metric)),
+      metrics: byImages(metricsOf),
+      against: {
+        untrained: this.#against(row, 'untrained', measured),
+        thumbnail: this.#against(row, 'thumbnail', measured),
+      },
+      marks: Object.fromEntries(
+        measured.flatMap((image) => {
+          const mark = marks.get(image)?.get(row.name);
+          return mark === undefined ? [] : [[image, mark]];
+        }),
+      ),
+      choices: tuned
+        ? byImages((entry) =>
+            Object.fromEntries(entry.measurements.map(({ seed, choices = [] }) => [String(seed), choices])),
+          )
+        : undefined,
+      paperStyle: style,
+    };
+  }
+
+  #baseline(
+    row: DescribedRow,
+    source: 'untrained' | 'thumbnail',
+    name: string,
+    images: readonly string[],
+  ): TableRow {
+    const { metric, bootstrap } = this.#options;
+    const own = images.flatMap((image) => {
+      const { measurements } = this.entry(row, source, image);
+      if (measurements.length === 0) return [];
+      // A thumbnail has no seed.
+      const entry = new Entry(source === 'thumbnail' ? measurements.slice(0, 1) : measurements, bootstrap);
+      return [[image, entry] as const];
+    });
+    return {
+      name,
+      source,
+      values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry, metric)])),
+      metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
+      against: { untrained: {}, thumbnail: {} },
+      marks: {},
+    };
+  }
+
+  #against(
+    row: DescribedRow,
+    other: 'untrained' | 'thumbnail',
+    images: readonly string[],
+  ): Record<string, TableDifference> {
+    const { results, features, metric } = this.#options;
+    const cells = results.found(row);
+    return Object.fromEntries(
+      images.flatMap((image): [string, TableDifference][] => {
+        const [own, others] = [this.entry(row, 'run', image), this.entry(row, other, image)];
+        const stored =
+          features === 'chosen' || row.candidates.length > 1
+            ? []
+            : cells.flatMap((cell) => storedDifference(cell, other, features, image) ?? []);
+        const [first] = stored;
+        if (first !== undefined && stored.length === 1) {
+          const { value, low, high, minimumDetectable } = first;
+          return [[image, { value, low, high, deviation: null, seeds: 1, minimumDetectable }]];
+        }
+        const each = own.measurements.map(({ metrics }, i) => {
+          const [a, b] = [metrics[metric], others.measurements[i]?.metrics[metric]];
+          return typeof a === 'number' && typeof b === 'number' ? a - b : null;
+        });
+        const value = mean(each);
+        if (value === null) return [];
+        const found = own.minus(others, metric);
+        return [
+          [
+            image,
+            {
+              value,
+              low: found?.low ?? null,
+              high: found?.high ?? null,
+              deviation: deviationOf(each),
+              seeds: each.length,
+              minimumDetectable:
+                found?.minimumDetectable ?? mean(stored.map(({ minimumDetectable }) => minimumDetectable)),
+            },
+          ],
+        ];
+      }),
+    );
+  }
+
+  #paper({ paper }: DescribedRow): PaperBeside | undefined {
+    const { paper: group } = this.#options;
+    if (paper === undefined || group === undefined) return undefined;
+    const block = paperBlock({ ...group, table: paper.table });
+    const metrics = block && printedNumbers(block, paper.row);
+    return metrics && { ...paper, data: block.data, protocol: block.protocol, metrics };
+  }
+
+  /** Of probes with epochs: the numbers of the epoch that the test data chose. */
+  #paperStyle(row: DescribedRow, images: readonly string[]): TableRow['paperStyle'] {
+    const { results, features } = this.#options;
+    if (features === 'chosen' || row.candidates.length > 1) return undefined;
+    const own = images.flatMap((image) => {
+      const styles = results.found(row).flatMap(({ result }) => {
+        const found = result.rows.find(
+          (one) => one.source === 'run' && one.features === features && imagesOf(one) === image,
+        );
+        return found?.paperStyle ?? [];
+      });
+      const [first] = styles;
+      if (first === undefined) return [];
+      const means = Object.keys(first.metrics).map((name) => [
+        name,
+        mean(styles.map(({ metrics }) => metrics[name]?.mean ?? null)),
+      ]);
+      return [[image, Object.fromEntries(means) as Record<string, number | null>] as const];
+    });
+    return own.length === 0 ? undefined : Object.fromEntries(own);
+  }
+}
+
+function tableValue(entry: Entry, metric: string): TableValue {
+  const [only, ...others] = entry.measurements;
+  const stored = others.length === 0 ? only?.interval : undefined;
+  const interval = stored ?? entry.interval(metric);
+  return {
+    value: entry.value(metric),
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+    deviation: entry.deviation(metric),
+    seeds: entry.measurements.length,
+  };
+}
+
+function metricsOf(entry: Entry): Record<string, number | null> {
+  return Object.fromEntries(SHOWN.map((name) => [name, entry.value(name)]));
+}
+
+function storedDifference(
+  { result }: FinishedEvaluation,
+  other: 'untrained' | 'thumbnail',
+  features: string,
+  images: string,
+) {
+  const rows = new Map(result.rows.map((row) => [row.key, row]));
+  return result.differences.find(({ row, against }) => {
+    const own = rows.get(row)!;
+    return own.features === features && imagesOf(own) === images && rows.get(against)!.source === other;
+  });
+}
+
+function deviationOf(values: readonly (number | null)[]): number | null {
+  const center = mean(values);
+  if (center === null || values.length < 2) return null;
+  const squares = (values as number[]).reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}

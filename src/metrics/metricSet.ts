@@ -1,0 +1,163 @@
+/** Everything a table of results shows about a classifier's predictions, by name. */
+import { weightedAveragePrecision } from './averagePrecision.js';
+import { type ResampledMetric, resampledConfusion } from './bootstrap.js';
+import { weightedBrier, weightedMulticlassBrier } from './brier.js';
+import { weightedCalibrationError } from './calibration.js';
+import {
+  accuracy,
+  type Confusion,
+  f1,
+  kappa,
+  macro,
+  type PredictionOptions,
+  positiveColumn,
+  precision,
+  predictedClasses,
+  recall,
+  specificity,
+} from './classification.js';
+import { weightedCalibrationIntercept, weightedCalibrationSlope } from './recalibration.js';
+import { oneVersusRest, weightedMacroRocAuc, weightedRocAuc } from './rocAuc.js';
+
+export interface MetricOptions extends PredictionOptions {
+  /**
+   * False for scores that are no probabilities, such as the linear estimates of a ridge regression: what asks for
+   * probabilities is then undefined, even where all scores happen to lie in 0 … 1.
+   */
+  readonly probabilistic?: boolean;
+}
+
+const OF_CLASS_ONE: Readonly<Record<string, (table: Confusion) => number>> = {
+  f1: (table) => f1(table),
+  precision: (table) => precision(table),
+  recall: (table) => recall(table),
+  specificity: (table) => specificity(table),
+};
+
+const OF_ALL_CLASSES: Readonly<Record<string, (table: Confusion) => number>> = {
+  accuracy,
+  macroRecall: (table) => macro(table, recall),
+  macroF1: (table) => macro(table, f1),
+  macroPrecision: (table) => macro(table, precision),
+  kappa,
+};
+
+const OF_TWO_CLASSES = { ...OF_CLASS_ONE, ...OF_ALL_CLASSES };
+
+/** Names in the order in which they are told; the first is what methods are compared by. */
+export function metricNames(classes: number): string[] {
+  if (classes === 2) {
+    return [
+      'auc',
+      'averagePrecision',
+      'accuracy',
+      'macroRecall',
+      'f1',
+      'precision',
+      'recall',
+      'specificity',
+      'macroF1',
+      'macroPrecision',
+      'kappa',
+      'brier',
+      'calibrationError',
+      'calibrationSlope',
+      'calibrationIntercept',
+    ];
+  }
+  return ['macroAuc', 'macroAveragePrecision', ...Object.keys(OF_ALL_CLASSES), 'brier', 'calibrationError'];
+}
+
+/**
+ * Every metric of {@link metricNames}. Two classes: `auc`, `averagePrecision`; of class 1 at the threshold, ½ unless said otherwise:
+ * `f1`, `precision`, `recall` (sensitivity), `specificity`; `accuracy`, `kappa` (Cohen's) and the unweighted means over both
+ * classes `macroRecall` (balanced accuracy), `macroF1`, `macroPrecision`; of the probabilities of class 1 `brier`,
+ * `calibrationError` (10 bins of equal width), `calibrationSlope` and `calibrationIntercept`. More classes, the most probable one
+ * being called: `macroAuc` and `macroAveragePrecision` (one versus rest), `accuracy`, `kappa`, the three macro values, `brier`
+ * (sum over classes) and `calibrationError` (of the confidence). An undefined value is NaN; each function here says when.
+ *
+ * @param probabilities [n, classes], or for two classes [n] of the positive class
+ * @param labels [n], class numbers from 0
+ * @throws RangeError when the lengths do not fit, a label is out of range or a value is NaN
+ */
+export function classificationMetrics(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  options: MetricOptions = {},
+): Record<string, number> {
+  const once = new Float64Array(labels.length).fill(1);
+  const metrics = resampledMetrics(probabilities, labels, options);
+  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric(once)]));
+}
+
+/** {@link classificationMetrics} for the bootstrap: sample i counts `weights[i]` times. */
+export function resampledMetrics(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  { classes = 2, threshold = 0.5, probabilistic = true }: MetricOptions = {},
+): Record<string, ResampledMetric> {
+  const n = labels.length;
+  if (probabilities.length !== n * classes && !(classes === 2 && probabilities.length === n)) {
+    throw new RangeError(
+      `metrics: ${probabilities.length} probabilities do not fit ${n} labels of ${classes} classes`,
+    );
+  }
+  for (let i = 0; i < probabilities.length; i += 1) {
+    if (!Number.isNaN(probabilities[i]!)) continue;
+    const row = Math.floor((i * n) / probabilities.length);
+    throw new RangeError(`metrics: a probability of row ${row} is NaN; expected a number`);
+  }
+  const predicted = predictedClasses(probabilities, n, { classes, threshold });
+  const tables = classes === 2 ? OF_TWO_CLASSES : OF_ALL_CLASSES;
+  const found: Record<string, ResampledMetric> = Object.fromEntries(
+    Object.entries(tables).map(([name, metric]) => [
+      name,
+      resampledConfusion(predicted, labels, classes, metric),
+    ]),
+  );
+  const ranked = classes === 2 ? ofTwo(probabilities, labels) : ofMore(probabilities, labels, classes);
+  const scored = probabilistic ? ranked.ofProbabilities : undefined;
+  return Object.fromEntries(
+    metricNames(classes).map((name) => [
+      name,
+      found[name] ?? ranked.ofScores[name] ?? scored?.[name]?.() ?? (() => Number.NaN),
+    ]),
+  );
+}
+
+interface Scored {
+  readonly ofScores: Readonly<Record<string, ResampledMetric>>;
+  readonly ofProbabilities: Readonly<Record<string, () => ResampledMetric>>;
+}
+
+function ofTwo(probabilities: ArrayLike<number>, labels: ArrayLike<number>): Scored {
+  const positive = positiveColumn(probabilities, labels.length);
+  return {
+    ofScores: {
+      auc: weightedRocAuc(positive, labels),
+      averagePrecision: weightedAveragePrecision(positive, labels),
+    },
+    ofProbabilities: {
+      brier: () => weightedBrier(positive, labels),
+      calibrationError: () => weightedCalibrationError(positive, labels),
+      calibrationSlope: () => weightedCalibrationSlope(positive, labels),
+      calibrationIntercept: () => weightedCalibrationIntercept(positive, labels),
+    },
+  };
+}
+
+function ofMore(probabilities: ArrayLike<number>, labels: ArrayLike<number>, classes: number): Scored {
+  const called = predictedClasses(probabilities, labels.length, { classes });
+  const confidence = Float64Array.from(called, (c, i) => probabilities[i * classes + c]!);
+  const right = Uint8Array.from(called, (c, i) => (labels[i] === c ? 1 : 0));
+  return {
+    ofScores: {
+      macroAuc: weightedMacroRocAuc(probabilities, labels, classes),
+      macroAveragePrecision: oneVersusRest(weightedAveragePrecision, probabilities, labels, classes),
+    },
+    ofProbabilities: {
+      brier: () => weightedMulticlassBrier(probabilities, labels, classes),
+      calibrationError: () => weightedCalibrationError(confidence, right),
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** Binary ground truth: 1 or true is the positive class, 0 or false the negative one. */
+export type BinaryLabels = ArrayLike<number | boolean>;
+
+/** Scored samples in ascending order of their scores: what every curve and every rank statistic walks along. */
+export interface Ranking {
+  /** [n] sample numbers. */
+  readonly order: Uint32Array;
+  /** [n], by place in the order: 1 where the next sample has a higher score, or there is none. */
+  readonly endsTie: Uint8Array;
+  /** [n], by sample. */
+  readonly positive: Uint8Array;
+}
+
+/**
+ * @param scores [n], finite or infinite
+ * @param labels [n], 0/1 or booleans
+ * @param metric named in errors
+ * @throws RangeError when lengths differ, a label is neither 0 nor 1, or a score is NaN
+ */
+export function ranking(scores: ArrayLike<number>, labels: BinaryLabels, metric: string): Ranking {
+  const n = scores.length;
+  if (labels.length !== n) throw new RangeError(`${metric}: ${n} scores but ${labels.length} labels`);
+  const positive = Uint8Array.from({ length: n }, (_, i) => binaryLabel(labels[i]!, i, metric));
+  for (let i = 0; i < n; i += 1) {
+    if (Number.isNaN(scores[i]!)) throw new RangeError(`${metric}: score ${i} is NaN; expected a number`);
+  }
+  const order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => scores[a]! - scores[b]!);
+  const endsTie = Uint8Array.from(order, (sample, at) =>
+    at + 1 === n || scores[order[at + 1]!]! !== scores[sample]! ? 1 : 0,
+  );
+  return { order, endsTie, positive };
+}
+
+function binaryLabel(label: number | boolean, at: number, metric: string): number {
+  const value = Number(label);
+  if (value !== 0 && value !== 1) {
+    throw new RangeError(`${metric}: label ${at} is ${label}; expected 0 or 1`);
+  }
+  return value;
+}

@@ -1,0 +1,63 @@
+/** The terms of a report in a sentence each, for a reader who is no engineer. */
+import { html, type Markup } from './markup.js';
+
+const TERMS: readonly (readonly [term: string, meaning: string])[] = [
+  [
+    'Pair, A and B',
+    'Two images of the same place in the same patient by two techniques, on the same pixel grid.',
+  ],
+  [
+    'Pretraining without labels',
+    'The network learns from pairs alone what images have in common; no diagnosis is shown to it.',
+  ],
+  ['Encoder, features', 'The trained network, and the list of numbers into which it turns an image.'],
+  [
+    'Probe',
+    'A simple classifier that predicts the diagnosis from the features alone, and so measures what they hold.',
+  ],
+  ['Finetuning', 'The whole encoder is trained on with labels, not only a classifier on top of it.'],
+  [
+    'Fold, cross-validation',
+    'Patients are divided into groups; each is tested once with what was learned from the others.',
+  ],
+  [
+    'Transductive',
+    'The encoder has seen the test images in pretraining, without their labels; on new patients it may do worse.',
+  ],
+  [
+    'Untrained, thumbnail',
+    'What must be beaten: the same network with random weights, and a linear model on the image shrunk to 12×12 pixels.',
+  ],
+  [
+    'AUC',
+    'The chance that of a positive and a negative image the positive one gets the higher score: 0.5 is guessing, 1 is perfect.',
+  ],
+  ['Sensitivity, recall', 'The share of positives that are found.'],
+  ['Specificity', 'The share of negatives that are left in peace.'],
+  ['Precision', 'The share of those called positive that are.'],
+  ['F1', 'One number from precision and recall, their harmonic mean.'],
+  [
+    'Calibration',
+    'Whether of all images called 30 % likely positive, 30 % are; a slope of 1 and an intercept of 0 are ideal.',
+  ],
+  [
+    '95 % interval',
+    'Where the value would lie in 95 of 100 studies like this one, found by drawing the patients anew many times.',
+  ],
+  [
+    'p, Holm',
+    'How often a difference this large would come by chance alone; Holm’s correction makes up for several questions asked at once.',
+  ],
+  [
+    'Detectable difference',
+    'The smallest true difference that a study of this size would find in four of five tries; smaller ones rank nothing.',
+  ],
+  ['Seed', 'The number from which all chance is drawn: another seed is another run of the same study.'],
+];
+
+export function glossary(): Markup {
+  return html`<dl class="glossary">${TERMS.map(
+    ([term, meaning]) => html`<div><dt>${term}</dt><dd>${meaning}</dd></div>
+`,
+  )}</dl>`;
+}

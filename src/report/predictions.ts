@@ -1,0 +1,86 @@
+/** The test predictions that an evaluation left beside its JSON, read back. */
+import { existsSync, readFileSync } from 'node:fs';
+import { CsvError, parse } from 'csv-parse/sync';
+import { DataError } from '../errors.js';
+
+/** Entry i of each list is one sample; samples of all judged folds together. */
+export interface StoredPredictions {
+  readonly ids: readonly string[];
+  readonly subjects: readonly string[];
+  readonly folds: readonly number[];
+  /** Class numbers. */
+  readonly labels: readonly number[];
+  /** Class names by class number. */
+  readonly classes: readonly string[];
+  /** By row key, [n, classes] row-major. Of two classes only the second is stored: the first is the rest to 1. */
+  readonly probabilities: ReadonlyMap<string, Float64Array>;
+}
+
+const HEAD = ['id', 'subject', 'fold', 'label'];
+
+/**
+ * @param classes names by class number, as in the evaluation
+ * @returns undefined where there is no such file: predictions may stay at home while the numbers travel
+ * @throws DataError naming file and line of what is wrong
+ */
+export function readPredictions(file: string, classes: readonly string[]): StoredPredictions | undefined {
+  if (!existsSync(file)) return undefined;
+  const [head = [], ...lines] = linesOf(file);
+  const wrong = (what: string): never => {
+    throw new DataError(`${file}: ${what}; run anatomy evaluate again`);
+  };
+  if (HEAD.some((name, i) => head[i] !== name)) {
+    wrong(`begins with the columns "${head.slice(0, 4).join(',')}", expected "${HEAD.join(',')}"`);
+  }
+  const labels = lines.map((cells, i) => {
+    const label = classes.indexOf(cells[3]!);
+    return label >= 0
+      ? label
+      : wrong(`line ${i + 2}: label "${cells[3]}" is none of the classes ${classes.join(', ')}`);
+  });
+  const column = (at: number) =>
+    lines.map((cells, i) => {
+      const value = cells[at] === '' ? Number.NaN : Number(cells[at]);
+      return Number.isFinite(value)
+        ? value
+        : wrong(`line ${i + 2}, column "${head[at]}": "${cells[at]}" is no number`);
+    });
+  const names = head.slice(HEAD.length);
+  const probabilities = new Map<string, Float64Array>();
+  if (classes.length === 2) {
+    names.forEach((key, i) => {
+      probabilities.set(
+        key,
+        Float64Array.from(column(HEAD.length + i).flatMap((positive) => [1 - positive, positive])),
+      );
+    });
+  } else {
+    const last = `:${classes.at(-1)}`;
+    for (const key of names
+      .filter((name) => name.endsWith(last))
+      .map((name) => name.slice(0, -last.length))) {
+      const columns = classes.map((name) => {
+        const at = head.indexOf(`${key}:${name}`);
+        return at >= 0 ? column(at) : wrong(`has no column "${key}:${name}"`);
+      });
+      probabilities.set(key, Float64Array.from(lines.flatMap((_, i) => columns.map((values) => values[i]!))));
+    }
+  }
+  return {
+    ids: lines.map((cells) => cells[0]!),
+    subjects: lines.map((cells) => cells[1]!),
+    folds: lines.map((cells) => Number(cells[2])),
+    labels,
+    classes,
+    probabilities,
+  };
+}
+
+function linesOf(file: string): string[][] {
+  try {
+    return parse(readFileSync(file, 'utf8'), { skip_empty_lines: true });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    throw new DataError(`${file}: is not valid CSV (${error.message}); run anatomy evaluate again`);
+  }
+}

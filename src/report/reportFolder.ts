@@ -1,0 +1,63 @@
+/** Where a report goes: `index.html` and `figures/`, over an older report but over nothing else. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../errors.js';
+import { writeFileAtomic } from '../files.js';
+import type { MessageConsole } from '../log/console.js';
+import { canLetter, type Figure, standaloneSvg, svgToPng } from './figure.js';
+import { GENERATOR } from './shell.js';
+
+export interface ReportFiles {
+  readonly page: string;
+  readonly figures: readonly string[];
+  /** What came out, a sentence each. */
+  readonly summary: readonly string[];
+}
+
+/** A folder of something else is left alone. @throws UsageError */
+export function checkTarget(out: string): void {
+  if (!existsSync(out) || readdirSync(out).length === 0) return;
+  const file = join(out, 'index.html');
+  if (existsSync(file) && readFileSync(file, 'utf8').includes(`content="${GENERATOR}"`)) return;
+  // Interrupted before its page was written, a report leaves its figures.
+  if (readdirSync(out).every((name) => name === 'figures' || /^\..*\.tmp$/.test(name))) return;
+  throw new UsageError(`${out} holds files but no report; choose another --out`);
+}
+
+export interface ReportContent {
+  readonly html: string;
+  readonly figures: readonly Figure[];
+  /** Further pictures by file name. */
+  readonly pictures?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Writes each figure as SVG and PNG, then the page. @returns the paths */
+export async function writeReportFolder(
+  out: string,
+  { html, figures, pictures = {} }: ReportContent,
+  console: MessageConsole,
+): Promise<Omit<ReportFiles, 'summary'>> {
+  if (!(await canLetter())) {
+    console.warn(
+      'no font is installed, so the PNGs show boxes for letters (the page and the SVGs are right): apt-get install fontconfig-config',
+    );
+  }
+  const folder = join(out, 'figures');
+  // What an earlier report showed may not be shown any more.
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const written: string[] = [];
+  const write = (name: string, data: string | Uint8Array): void => {
+    writeFileAtomic(join(folder, name), data);
+    written.push(join(folder, name));
+  };
+  for (const figure of figures) {
+    const svg = standaloneSvg(figure);
+    write(`${figure.id}.svg`, svg);
+    write(`${figure.id}.png`, await svgToPng(svg));
+  }
+  for (const [name, data] of Object.entries(pictures)) write(name, data);
+  const page = join(out, 'index.html');
+  writeFileAtomic(page, html);
+  return { page, figures: written };
+}

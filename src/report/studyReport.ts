@@ -1,0 +1,18 @@
+import type { MessageConsole } from '../log/console.js';
+import { checkTarget, type ReportFiles, writeReportFolder } from './reportFolder.js';
+import type { Study } from './study.js';
+import { studyPage } from './studyPage.js';
+
+/** Writes the page of a study and its figures. @throws UsageError when the folder holds something else */
+export async function writeStudy(out: string, study: Study, console: MessageConsole): Promise<ReportFiles> {
+  checkTarget(out);
+  const { curves, overview, mechanism, judged } = study;
+  const figures = [
+    ...overview,
+    ...curves,
+    ...mechanism.groups.flatMap((group) => group.figures),
+    ...judged.flatMap((one) => one.figures),
+  ];
+  const files = await writeReportFolder(out, { html: studyPage(study), figures }, console);
+  return { ...files, summary: study.inShort.map(({ before, strong, after }) => before + strong + after) };
+}

@@ -1,0 +1,95 @@
+/** What came out of a study, in words, and what it takes to repeat it. */
+import { fixed, interval, signed, signedInterval } from './numbers.js';
+import { modalitiesName } from './probeNames.js';
+import type { Verdict } from './probeSection.js';
+import type { NamedFact, StudyDifference, StudyFamily, StudyTable } from './study.js';
+
+/** Rows that are told one by one. */
+const TOLD = 6;
+
+/** The comparisons that the study was made for; without such the rows of its first table against the untrained encoder. */
+export function studyVerdicts(tables: readonly StudyTable[], families: readonly StudyFamily[]): Verdict[] {
+  const [table] = tables;
+  const widest = table?.images.at(-1);
+  if (table === undefined || widest === undefined) {
+    return [{ before: 'Nothing has been judged on labels yet.', strong: '', after: '' }];
+  }
+  const images = modalitiesName(widest.split('+'));
+  const rows = table.rows.flatMap((row) => {
+    const found = row.values[widest];
+    return found === undefined || found.value === null ? [] : [{ ...row, ...found, value: found.value }];
+  });
+  const own = rows.filter(({ source }) => source === 'run');
+  const [best] = [...own].sort((a, b) => b.value - a.value);
+  const highest =
+    best === undefined
+      ? []
+      : [
+          {
+            before: `The highest ${table.metric} (${table.title}, ${images}) has ${best.name}: `,
+            strong: fixed(best.value),
+            after: `${best.low === null ? '' : ` (${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
+          },
+        ];
+  const compared = families.flatMap(({ comparisons }) =>
+    comparisons.map((one) =>
+      verdict(one.name, one, one.holm === null ? '' : `, p ${fixed(one.holm)} after Holm`),
+    ),
+  );
+  if (compared.length > 0) return [...highest, ...compared];
+  const against = own.flatMap(({ name, against: { untrained } }) =>
+    untrained === undefined ? [] : [verdict(`${name} against the same encoder untrained`, untrained, '')],
+  );
+  return [...highest, ...against.slice(0, TOLD)];
+}
+
+function verdict(name: string, { value, low, high, minimumDetectable }: StudyDifference, p: string): Verdict {
+  const found =
+    low !== null && low > 0 ? 'higher' : high !== null && high < 0 ? 'lower' : 'not shown to differ';
+  const small =
+    minimumDetectable === null
+      ? ''
+      : `; differences below ${fixed(minimumDetectable)} would mostly be missed`;
+  return {
+    before: `${name}: `,
+    strong: found,
+    after: `, difference ${signed(value)} (${signedInterval(low, high)})${p}${small}.`,
+  };
+}
+
+export interface ToldProvenance {
+  readonly tool?: string;
+  readonly node?: string;
+  readonly torch?: string;
+  readonly platform?: string;
+  readonly cpu?: string;
+  readonly cores?: number;
+  readonly threads?: number;
+  readonly device?: string;
+  readonly precision?: string;
+  readonly data?: string;
+  readonly dataHash?: string;
+  readonly seed?: number;
+}
+
+/** Each value once, however many runs have it. */
+export function provenanceFacts(all: readonly ToldProvenance[]): NamedFact[] {
+  const values = (of: (one: ToldProvenance) => string | undefined) =>
+    [...new Set(all.flatMap((one) => of(one) ?? []))].join('; ');
+  const hardware = ({ device, cpu, cores, threads }: ToldProvenance) =>
+    device === undefined
+      ? undefined
+      : `${device}; ${cpu ?? 'unknown CPU'}, ${cores ?? '?'} cores, ${threads ?? '?'} ${threads === 1 ? 'thread' : 'threads'}`;
+  const facts: NamedFact[] = [
+    ['Software', values(({ tool }) => tool)],
+    ['LibTorch', values(({ torch }) => torch)],
+    ['Node', values(({ node }) => node)],
+    ['System', values(({ platform }) => platform)],
+    ['Hardware', values(hardware)],
+    ['Precision', values(({ precision }) => precision)],
+    ['Seeds', values(({ seed }) => (seed === undefined ? undefined : String(seed)))],
+    ['Data', values(({ data }) => data)],
+    ['Data hash', values(({ dataHash }) => dataHash)],
+  ];
+  return facts.filter(([, value]) => value !== '');
+}
