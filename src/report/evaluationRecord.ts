@@ -84,14 +84,11 @@ export function readEvaluations(root: string): EvaluationRecord[] {
   if (!existsSync(folder)) return [];
   const rank = ({ protocol }: EvaluationRecord) =>
     ORDER.includes(protocol) ? ORDER.indexOf(protocol) : ORDER.length;
-  return (
-    readdirSync(folder)
-      // Claims on pairs are no probe: they have a form of their own.
-      .filter((name) => name.endsWith('.json') && name !== 'pairs.json')
-      .sort()
-      .map((name) => parse(join(folder, name)))
-      .sort((a, b) => rank(a) - rank(b))
-  );
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .map((name) => parse(join(folder, name)))
+    .sort((a, b) => rank(a) - rank(b));
 }
 
 function parse(file: string): EvaluationRecord {
