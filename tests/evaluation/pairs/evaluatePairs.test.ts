@@ -40,14 +40,9 @@ function measure(options: Partial<EvaluatePairsOptions> = {}): Promise<PairsResu
 }
 
 async function train(out: string, flags: Record<string, unknown>): Promise<string> {
+  const grids = 'method.name' in flags ? [] : ['method.patches=[2,2]', 'method.maps=[1,2,3]'];
   const config = resolveConfig({
-    set: [
-      'data.size=32',
-      'model.width=0.25',
-      'method.patches=[2,2]',
-      'method.maps=[1,2,3]',
-      'training.precision=fp32',
-    ],
+    set: ['data.size=32', 'model.width=0.25', ...grids, 'training.precision=fp32'],
     flags: {
       'data.path': pairs.manifest,
       'data.cacheFolder': join(folder, 'cache'),
@@ -227,6 +222,20 @@ describe('with a held-out fold', () => {
     expect(transfer.exposure.kind).toBe('transfer');
     expect(transfer.data.chosen).toBe('all');
     expect(transfer.notes.join(' ')).toContain('the first one measured all');
+  });
+});
+
+describe('another method', () => {
+  it('is measured by the paper’s losses on the maps that fit, each modality by its own encoder', async () => {
+    const cmc = await train(join(folder, 'cmc'), { 'method.name': 'cmc' });
+    const measured = await measure({ run: cmc });
+    expect(measured.settings).toMatchObject({ maps: [1, 2, 3], global: { tau: 0.07 } });
+    expect(measured.notes.join(' ')).toContain('A and B have an encoder each');
+    // Images that are equal come out differently, as A and B go through different weights; untrained through the same.
+    const same = manifest('same-cmc.csv', (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,x${i}-a.png,benign`);
+    const twice = await measure({ run: cmc, data: { path: same, positive: 'benign' } });
+    expect(measureOf(twice, 'distance/run/head').value).toBeGreaterThan(0.01);
+    expect(measureOf(twice, 'distance/untrained/head').value).toBeLessThan(1e-6);
   });
 });
 
