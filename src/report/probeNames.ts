@@ -20,11 +20,19 @@ const metrics: Readonly<Record<string, string>> = {
   accuracy: 'Accuracy',
   f1: 'F1',
   precision: 'Precision',
-  recall: 'Recall',
+  recall: 'Sensitivity (recall)',
+  specificity: 'Specificity',
+  averagePrecision: 'average precision',
   macroAuc: 'Macro AUC',
+  macroAveragePrecision: 'macro average precision',
   macroF1: 'macro F1',
   macroPrecision: 'macro precision',
-  macroRecall: 'macro recall',
+  macroRecall: 'balanced accuracy (macro recall)',
+  kappa: 'Cohen’s kappa',
+  brier: 'Brier score',
+  calibrationError: 'expected calibration error',
+  calibrationSlope: 'calibration slope',
+  calibrationIntercept: 'calibration intercept',
 };
 
 export const protocolName = (protocol: string): string => protocols[protocol] ?? protocol;
