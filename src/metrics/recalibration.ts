@@ -104,12 +104,14 @@ function newton(
   weights: Float64Array,
   freeSlope: boolean,
   start: Line,
-): Line {
+): Line | undefined {
   const farthest = logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
   let line = start;
   for (let iteration = 0; iteration < 100; iteration += 1) {
     const { g0, g1, h00, h01, h11 } = derivatives(logits, positive, weights, line);
     const determinant = h00 * h11 - h01 * h01;
+    // Logits that are equal but for rounding have no slope.
+    if (freeSlope && !(determinant > 1e-12 * h00 * h11)) return undefined;
     let da = freeSlope ? (h11 * g0 - h01 * g1) / determinant : g0 / h00;
     let db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
     const reach = () => Math.abs(da) + Math.abs(db) * farthest;
@@ -122,9 +124,9 @@ function newton(
     }
     line = moved(line, da, db);
     // The error squares with each step: what is left now is near 1e-10.
-    if (reach() < 1e-5) break;
+    if (reach() < 1e-5) return line;
   }
-  return line;
+  return undefined;
 }
 
 function moved({ intercept, slope }: Line, da: number, db: number): Line {
