@@ -114,6 +114,8 @@ function newton(
     if (freeSlope && !(determinant > 1e-12 * h00 * h11)) return undefined;
     let da = freeSlope ? (h11 * g0 - h01 * g1) / determinant : g0 / h00;
     let db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
+    // So far out that the curvature is lost in rounding.
+    if (!Number.isFinite(da) || !Number.isFinite(db)) return undefined;
     const reach = () => Math.abs(da) + Math.abs(db) * farthest;
     if (reach() > 1) {
       const value = logLikelihood(logits, positive, weights, line);
