@@ -97,6 +97,7 @@ describe('summarizeRow', () => {
     for (const name of ['brier', 'calibrationError', 'calibrationSlope', 'calibrationIntercept']) {
       expect(found[name]!.pooled, name).toBeNaN();
       expect(found[name]!.low, name).toBeNaN();
+      expect(found[name]!.standardError, name).toBeNaN();
       expect(summary[name]!.pooled, name).not.toBeNaN();
     }
     expect(found.auc).toEqual(summary.auc);
