@@ -1,4 +1,4 @@
-import { clusteredDifference } from '../metrics/areaTests.js';
+import { clusteredTest } from '../metrics/areaTests.js';
 import { areaComponents, combineAreas } from '../metrics/deLong.js';
 import { classColumn } from '../metrics/rocAuc.js';
 import type { RowDifference } from './result.js';
@@ -23,6 +23,6 @@ export function clusteredAucDifference(
       return [sign / list.length, components] as const;
     });
   const difference = combineAreas([...weighted(1, first), ...weighted(-1, second)]);
-  const { value, low, high, pValue } = clusteredDifference(difference, subjects, options);
+  const { value, low, high, pValue } = clusteredTest(difference, subjects, options);
   return { value, low, high, pValue };
 }

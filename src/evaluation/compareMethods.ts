@@ -36,7 +36,7 @@ export interface MethodComparison extends Omit<RowDifference, 'row' | 'against' 
  * @throws UsageError without predictions, DataError when the seeds were judged on different samples
  */
 export function methodInterval(method: ComparedMethod, options: BootstrapOptions = {}): BootstrapInterval {
-  const [{ seeds }] = aligned([method]) as [ComparedMethod];
+  const [{ seeds }] = aligned([method], method) as [ComparedMethod];
   return bootstrapInterval(meanOf(seeds.map(resampledAuc)), seeds[0]!.subjects, options);
 }
 
@@ -55,15 +55,16 @@ export function compareMethods(
   options: BootstrapOptions = {},
 ): MethodComparison[] {
   const names = methods.map(({ name }) => name);
+  const chosen = methods.find(({ name }) => name === reference);
   if (new Set(names).size < names.length) {
     throw new UsageError(`methods ${names.join(', ')}: a name occurs twice; give each its own`);
   }
-  if (!names.includes(reference) || methods.length < 2) {
+  if (chosen === undefined || methods.length < 2) {
     throw new UsageError(
       `reference ${reference}: expected one of at least two methods (there are: ${names.join(', ')})`,
     );
   }
-  const same = aligned(methods);
+  const same = aligned(methods, chosen);
   const against = same.find(({ name }) => name === reference)!;
   const { subjects } = against.seeds[0]!;
   const areaOf = ({ seeds }: ComparedMethod) => meanOf(seeds.map(resampledAuc));
@@ -83,13 +84,13 @@ export function compareMethods(
   return found.map((one, i) => ({ ...one, holm: adjusted[i]! }));
 }
 
-/** All predictions in the order of the first. */
-function aligned(methods: readonly ComparedMethod[]): ComparedMethod[] {
+/** All predictions in the order of the reference's, which decides the draws. */
+function aligned(methods: readonly ComparedMethod[], reference: ComparedMethod): ComparedMethod[] {
   const empty = methods.find(({ seeds }) => seeds.length === 0);
   if (empty !== undefined) {
     throw new UsageError(`${empty.name}: no predictions; expected those of at least one seed`);
   }
-  const first = methods[0]!.seeds[0]!;
+  const first = reference.seeds[0]!;
   return methods.map(({ name, seeds }) => ({
     name,
     seeds: seeds.map((seed) => inOrderOf(first, seed, name)),
@@ -100,8 +101,8 @@ function inOrderOf(first: SeedPredictions, other: SeedPredictions, name: string)
   const { ids, classes } = first;
   if (other.classes !== classes || other.ids.length !== ids.length) {
     throw new DataError(
-      `${name}: ${other.ids.length} samples of ${other.classes} classes, expected ${ids.length} of ${classes} as the first ` +
-        'method has; judge all methods on the same data and folds',
+      `${name}: ${other.ids.length} samples of ${other.classes} classes, expected ${ids.length} of ${classes} as the ` +
+        'reference has; judge all methods on the same data and folds',
     );
   }
   const placeOf = new Map(other.ids.map((id, i) => [id, i]));
@@ -114,7 +115,7 @@ function inOrderOf(first: SeedPredictions, other: SeedPredictions, name: string)
     if (same) return place;
     const what = place === undefined ? 'has no prediction' : 'has another label or subject';
     throw new DataError(
-      `${name}: sample ${id} ${what}, expected the samples of the first method; judge all methods on the same data and folds`,
+      `${name}: sample ${id} ${what}, expected the samples of the reference; judge all methods on the same data and folds`,
     );
   });
   return {

@@ -8,6 +8,9 @@ const PROTOCOLS: Readonly<Record<EvaluationResult['protocol'], string>> = {
   knn: 'k nearest neighbours',
 };
 
+/** Metrics that fit beside a row's name; the others are in the JSON. */
+const COLUMNS = 6;
+
 export function formatEvaluation(result: EvaluationResult): string {
   const { exposure, bootstrap, patients = [], notes } = result;
   const replicates = bootstrap.replicates.toLocaleString('en');
@@ -15,12 +18,13 @@ export function formatEvaluation(result: EvaluationResult): string {
   const sections = [
     `## ${result.run.name} on ${result.data.name}: ${PROTOCOLS[result.protocol]}${mark}`,
     describeData(result),
-    `### Mean ± standard deviation over folds${mark}`,
+    `### \`mean\`: each fold by itself, mean ± standard deviation over folds [95 % interval of the mean]${mark}`,
     rowTable(result, result.rows, overFolds),
-    `### All folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
+    `### \`pooled\`: all folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
     rowTable(result, result.rows, together),
+    furtherMetrics(result),
     minimumDetectable(result),
-    `### Differences of AUC, paired over subjects${mark}`,
+    differenceTitle(result, mark),
     differenceTable(result),
     ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
       `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive${mark}`,
@@ -61,8 +65,9 @@ function range(numbers: readonly number[]): string {
   return least === most ? `${least}` : `${least} to ${most}`;
 }
 
-function overFolds({ mean, std }: MetricSummary): string {
-  return Number.isNaN(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
+function overFolds({ mean, std, meanLow, meanHigh }: MetricSummary, first: boolean): string {
+  const value = Number.isNaN(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
+  return first && !Number.isNaN(meanLow) ? `${value} [${number(meanLow)}, ${number(meanHigh)}]` : value;
 }
 
 function together({ pooled, low, high }: MetricSummary): string {
@@ -72,12 +77,25 @@ function together({ pooled, low, high }: MetricSummary): string {
 function rowTable(
   { metrics, data, exposure }: EvaluationResult,
   rows: readonly (RowName & Pick<EvaluationRow, 'metrics'>)[],
-  show: (summary: MetricSummary) => string,
+  show: (summary: MetricSummary, first: boolean) => string,
 ): string {
+  const shown = metrics.slice(0, COLUMNS);
   return markdownTable(
-    ['encoder', 'features', 'images', ...metrics.map((name) => metricTitle(name, data.classes))],
-    rows.map((row) => [...rowCells(row, exposure.kind), ...metrics.map((name) => show(row.metrics[name]!))]),
+    ['encoder', 'features', 'images', ...shown.map((name) => metricTitle(name, data.classes))],
+    rows.map((row) => [
+      ...rowCells(row, exposure.kind),
+      ...shown.map((name, i) => show(row.metrics[name]!, i === 0)),
+    ]),
   );
+}
+
+function furtherMetrics({ metrics, data }: EvaluationResult): string {
+  const further = metrics.slice(COLUMNS).map((name) => metricTitle(name, data.classes));
+  const rule =
+    data.classes.length === 2 ? `${data.classes[1]} is called above ½` : 'the most probable class is called';
+  return further.length === 0
+    ? ''
+    : `Where a decision is needed, ${rule}. In the JSON too: ${further.join(', ')}.`;
 }
 
 function rowCells({ source, features, modalities }: RowName, exposure: string): string[] {
@@ -102,11 +120,18 @@ function metricTitle(name: string, classes: readonly string[]): string {
     accuracy: 'accuracy',
     f1: `F1 (${positive})`,
     precision: `precision (${positive})`,
-    recall: `recall (${positive})`,
+    recall: `sensitivity = recall (${positive})`,
     specificity: 'specificity',
+    averagePrecision: `average precision (${positive})`,
+    macroAveragePrecision: 'macro average precision',
     macroF1: 'macro F1',
     macroPrecision: 'macro precision',
-    macroRecall: 'macro recall',
+    macroRecall: 'balanced accuracy = macro recall',
+    kappa: 'Cohen’s kappa',
+    brier: classes.length === 2 ? 'Brier score' : 'Brier score (sum over classes)',
+    calibrationError: 'expected calibration error (10 bins)',
+    calibrationSlope: 'calibration slope',
+    calibrationIntercept: 'calibration intercept',
   };
   return titles[name] ?? name;
 }
@@ -122,16 +147,23 @@ function minimumDetectable({ differences }: EvaluationResult): string {
   );
 }
 
+/** Names the family that p-values are adjusted in. */
+function differenceTitle({ differences }: EvaluationResult, mark: string): string {
+  if (differences.length === 0) return '';
+  return `### Differences of pooled AUC, paired over subjects; Holm over all ${differences.length} of them${mark}`;
+}
+
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
   if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
   return markdownTable(
-    ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'detectable'],
-    differences.map(({ row, against, value, low, high, pValue, minimumDetectable }) => {
+    ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'p, Holm', 'p, DeLong', 'detectable'],
+    differences.map(({ row, against, value, low, high, pValue, holm, deLong, minimumDetectable }) => {
       const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
       const other = rowCells(named.get(against)!, exposure.kind)[0]!;
       const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
-      return [features!, shown!, other, interval, pValue.toFixed(3), number(minimumDetectable)];
+      const tests = [pValue, holm, deLong?.pValue ?? Number.NaN].map(number);
+      return [features!, shown!, other, interval, ...tests, number(minimumDetectable)];
     }),
   );
 }

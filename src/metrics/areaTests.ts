@@ -76,11 +76,26 @@ export function clusteredArea(
   return estimate(area.area, clusteredCovariance(area, area, subjects), options);
 }
 
-/**
- * Test of a difference of areas, `combineAreas` of two or more, where subjects have several samples. The normal
- * approximation wants some twenty subjects of each class; with fewer its intervals are too narrow.
- */
+/** {@link deLongDifference} where subjects have several samples. */
 export function clusteredDifference(
+  first: ArrayLike<number>,
+  second: ArrayLike<number>,
+  labels: BinaryLabels,
+  subjects: ArrayLike<string | number>,
+  options: ConfidenceOptions = {},
+): AreaDifference {
+  return clusteredTest(
+    subtract(areaComponents(first, labels), areaComponents(second, labels)),
+    subjects,
+    options,
+  );
+}
+
+/**
+ * Test of any difference of areas, as `combineAreas` makes it, where subjects have several samples. The normal approximation
+ * wants some twenty subjects of each class; with fewer its intervals are too narrow.
+ */
+export function clusteredTest(
   difference: AreaComponents,
   subjects: ArrayLike<string | number>,
   options: ConfidenceOptions = {},

@@ -255,7 +255,9 @@ function quantile(sorted: Float64Array, q: number): number {
   return below + (at - Math.floor(at)) * (sorted[Math.ceil(at)]! - below);
 }
 
+/** NaN of fewer than two values. */
 function standardDeviation(values: Float64Array): number {
+  if (values.length < 2) return Number.NaN;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
   return Math.sqrt(squares / (values.length - 1));

@@ -44,28 +44,38 @@ const OF_ALL_CLASSES: Readonly<Record<string, (table: Confusion) => number>> = {
 
 const OF_TWO_CLASSES = { ...OF_CLASS_ONE, ...OF_ALL_CLASSES };
 
-/** Names in the order in which they are told; the first is what methods are compared by. */
+/** Names in the order in which they are told: what methods are compared by first, then what a narrow table shows. */
 export function metricNames(classes: number): string[] {
-  if (classes === 2) {
+  if (classes > 2) {
     return [
-      'auc',
-      'averagePrecision',
+      'macroAuc',
       'accuracy',
-      'macroRecall',
-      'f1',
-      'precision',
-      'recall',
-      'specificity',
       'macroF1',
       'macroPrecision',
+      'macroRecall',
+      'macroAveragePrecision',
       'kappa',
       'brier',
       'calibrationError',
-      'calibrationSlope',
-      'calibrationIntercept',
     ];
   }
-  return ['macroAuc', 'macroAveragePrecision', ...Object.keys(OF_ALL_CLASSES), 'brier', 'calibrationError'];
+  return [
+    'auc',
+    'accuracy',
+    'f1',
+    'precision',
+    'recall',
+    'specificity',
+    'averagePrecision',
+    'macroRecall',
+    'macroF1',
+    'macroPrecision',
+    'kappa',
+    'brier',
+    'calibrationError',
+    'calibrationSlope',
+    'calibrationIntercept',
+  ];
 }
 
 /**

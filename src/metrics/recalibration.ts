@@ -94,78 +94,85 @@ function exists(
   return !freeSlope || (high[0]! > low[1]! && high[1]! > low[0]!);
 }
 
-/** Newton's method on the concave mean log-likelihood; a step that would lower it is halved, so any start leads to the top. */
+/**
+ * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for sure,
+ * as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
+ */
 function newton(
   logits: Float64Array,
   positive: Uint8Array,
   weights: Float64Array,
   freeSlope: boolean,
   start: Line,
-): Line {
+): Line | undefined {
+  const farthest = logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
   let line = start;
-  let at = likelihood(logits, positive, weights, line);
-  for (let step = 0; step < 100; step += 1) {
-    const { g0, g1, h00, h01, h11 } = at;
+  for (let iteration = 0; iteration < 100; iteration += 1) {
+    const { g0, g1, h00, h01, h11 } = derivatives(logits, positive, weights, line);
     const determinant = h00 * h11 - h01 * h01;
-    const da = freeSlope ? (h11 * g0 - h01 * g1) / determinant : g0 / h00;
-    const db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
-    if (!(Math.hypot(da, db) > 1e-10 * (1 + Math.hypot(line.intercept, line.slope)))) break;
-    let share = 1;
-    let next: Likelihood;
-    let tried: Line;
-    do {
-      tried = { intercept: line.intercept + share * da, slope: line.slope + share * db };
-      next = likelihood(logits, positive, weights, tried);
-      share /= 2;
-      // Near the top rounding decides, and Newton's step is good as it is.
-    } while (!(next.value >= at.value - 1e-13 * Math.abs(at.value)) && share > 1e-18);
-    line = tried;
-    at = next;
+    // Logits that are equal but for rounding have no slope.
+    if (freeSlope && !(determinant > 1e-12 * h00 * h11)) return undefined;
+    let da = freeSlope ? (h11 * g0 - h01 * g1) / determinant : g0 / h00;
+    let db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
+    // So far out that the curvature is lost in rounding.
+    if (!Number.isFinite(da) || !Number.isFinite(db)) return undefined;
+    const reach = () => Math.abs(da) + Math.abs(db) * farthest;
+    if (reach() > 1) {
+      const value = logLikelihood(logits, positive, weights, line);
+      while (reach() > 1 && !(logLikelihood(logits, positive, weights, moved(line, da, db)) >= value)) {
+        da /= 2;
+        db /= 2;
+      }
+    }
+    line = moved(line, da, db);
+    // The error squares with each step: what is left now is near 1e-10.
+    if (reach() < 1e-5) return line;
   }
-  return line;
+  return undefined;
 }
 
-/** The mean log-likelihood with its gradient by a and b and its negative Hessian. */
-interface Likelihood {
-  readonly value: number;
-  readonly g0: number;
-  readonly g1: number;
-  readonly h00: number;
-  readonly h01: number;
-  readonly h11: number;
+function moved({ intercept, slope }: Line, da: number, db: number): Line {
+  return { intercept: intercept + da, slope: slope + db };
 }
 
-function likelihood(
+/** Gradient of the log-likelihood by a and b, and its negative Hessian. */
+function derivatives(
   logits: Float64Array,
   positive: Uint8Array,
   weights: Float64Array,
   { intercept, slope }: Line,
-): Likelihood {
-  let [value, g0, g1, h00, h01, h11, total] = [0, 0, 0, 0, 0, 0, 0];
+) {
+  let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
   for (let i = 0; i < logits.length; i += 1) {
     const weight = weights[i]!;
     if (weight === 0) continue;
     const x = logits[i]!;
     const z = intercept + slope * x;
-    // Of the less likely class, so that neither overflows nor cancels.
+    // The odds of the less likely class neither overflow nor cancel.
     const e = Math.exp(-Math.abs(z));
-    const p = z >= 0 ? 1 / (1 + e) : e / (1 + e);
-    const residual = weight * (positive[i]! - p);
-    const curvature = (weight * e) / (1 + e) ** 2;
-    value += weight * ((positive[i] === 1 ? Math.min(0, z) : -Math.max(0, z)) - Math.log1p(e));
-    total += weight;
+    const share = 1 / (1 + e);
+    const residual = weight * (positive[i]! - (z >= 0 ? share : e * share));
+    const curvature = weight * e * share * share;
     g0 += residual;
     g1 += residual * x;
     h00 += curvature;
     h01 += curvature * x;
     h11 += curvature * x * x;
   }
-  return {
-    value: value / total,
-    g0: g0 / total,
-    g1: g1 / total,
-    h00: h00 / total,
-    h01: h01 / total,
-    h11: h11 / total,
-  };
+  return { g0, g1, h00, h01, h11 };
+}
+
+function logLikelihood(
+  logits: Float64Array,
+  positive: Uint8Array,
+  weights: Float64Array,
+  { intercept, slope }: Line,
+): number {
+  let sum = 0;
+  for (let i = 0; i < logits.length; i += 1) {
+    const z = intercept + slope * logits[i]!;
+    const certain = positive[i] === 1 ? Math.min(0, z) : -Math.max(0, z);
+    sum += weights[i]! * (certain - Math.log1p(Math.exp(-Math.abs(z))));
+  }
+  return sum;
 }

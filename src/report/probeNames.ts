@@ -22,11 +22,19 @@ const metrics: Readonly<Record<string, string>> = {
   accuracy: 'Accuracy',
   f1: 'F1',
   precision: 'Precision',
-  recall: 'Recall',
+  recall: 'Sensitivity (recall)',
+  specificity: 'Specificity',
+  averagePrecision: 'average precision',
   macroAuc: 'Macro AUC',
+  macroAveragePrecision: 'macro average precision',
   macroF1: 'macro F1',
   macroPrecision: 'macro precision',
-  macroRecall: 'macro recall',
+  macroRecall: 'balanced accuracy (macro recall)',
+  kappa: 'Cohen’s kappa',
+  brier: 'Brier score',
+  calibrationError: 'expected calibration error',
+  calibrationSlope: 'calibration slope',
+  calibrationIntercept: 'calibration intercept',
 };
 
 const presets: Readonly<Record<string, string>> = { hu: 'as the authors do it (hu)' };

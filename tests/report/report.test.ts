@@ -91,7 +91,16 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   const { document, summary } = await reportOf(run);
   const [metrics, differences, patients] = [...document.querySelectorAll('table.numbers')];
   const heads = [...metrics!.querySelectorAll('thead th')].map((head) => head.textContent);
-  expect(heads).toEqual(['Encoder', 'Features', 'Modality', 'AUC', 'Accuracy', 'F1', 'Precision', 'Recall']);
+  expect(heads).toEqual([
+    'Encoder',
+    'Features',
+    'Modality',
+    'AUC',
+    'Accuracy',
+    'F1',
+    'Precision',
+    'Sensitivity (recall)',
+  ]);
   const cells = [...metrics!.querySelectorAll('tbody tr')].map((row) =>
     row.textContent!.replace(/\s+/g, ' '),
   );
