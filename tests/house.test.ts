@@ -37,6 +37,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   evaluation: [
     'tensor',
     'nn',
+    'losses',
+    'optim',
     'metrics',
     'augment',
     'data',

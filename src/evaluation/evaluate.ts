@@ -10,24 +10,25 @@ import { methodNamed } from '../methods/index.js';
 import { openImages } from '../training/imageCache.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
 import { packageVersion } from '../version.js';
-import { crossValidate } from './crossValidate.js';
 import { differences } from './differences.js';
 import { exposureOf, traceImages } from './exposure.js';
+import { judge } from './judge.js';
 import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
-import { DEFAULT_C_GRID } from './logisticProbe.js';
 import { notesOf } from './notes.js';
 import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
 import type { Protocol } from './probe.js';
+import { modalitySets } from './representations.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
 import { DEFAULT_RIDGE_GRID } from './ridge.js';
-import { rowFeatures, rowNames } from './rowFeatures.js';
+import { rowNames } from './rowFeatures.js';
 import { type Judged, metricNames, summarizeRow } from './rowMetrics.js';
 import { openRun } from './runEncoders.js';
 import { labelledTask } from './task.js';
 import { THUMBNAIL } from './thumbnails.js';
+import { type TrainedProbe, type TrainingOptions, trainedProbe } from './trainedProbe.js';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends TrainingOptions {
   /** A run's folder, or that of `pretrain --fold all`. */
   readonly run: string;
   readonly protocol: Protocol;
@@ -37,6 +38,7 @@ export interface EvaluateOptions {
   readonly splits?: string;
   /** Number of folds to draw. Default 5. */
   readonly folds?: number;
+  /** Default: both; of finetuning, what the preset reads. */
   readonly features?: 'head' | 'pooled' | 'both';
   /** Of kNN. */
   readonly k?: number;
@@ -69,12 +71,18 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     cacheFolder,
     console = new MessageConsole({ quiet: true }),
   } = options;
+  const trained = trainedProbe(protocol, options);
   const run = openRun(options.run, (message) => console.warn(message));
   const { config } = run.encoders[0]!;
   const device = resolveDevice(options.device ?? 'auto');
   const asked = options.precision ?? config.training.precision;
   // A run in fp16 on a GPU can be judged without one.
   const precision = resolvePrecision(asked === 'fp16' && device === 'cpu' ? 'auto' : asked, device);
+  if (protocol === 'finetune' && precision === 'fp16') {
+    throw new UsageError(
+      'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
+    );
+  }
   const dataset = await openJudgedData(options.data ?? {}, config, console);
   const task = labelledTask(dataset);
   const foldOptions = { splits: options.splits, folds: options.folds, seed };
@@ -92,12 +100,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     );
   }
 
-  const kinds = featureKinds(options.features);
-  const sources = { task, cache, plan, kinds, modalities: dataset.modalities, device, precision };
-  const features = await rowFeatures(sources, console);
-  const names = rowNames(kinds, dataset.modalities);
-  const validation = { task, plan, protocol, seed, ...probe };
-  const { predictions, chosen } = await crossValidate(names, features, validation, console);
+  const { modalities } = dataset;
+  const kinds = featureKinds(options.features, trained);
+  // Finetuning is dear: all modalities together are what it is for.
+  const sets = protocol === 'finetune' ? [modalities] : modalitySets(modalities);
+  const names = rowNames(kinds, sets);
+  const sources = { task, cache, plan, kinds, modalities, device, precision };
+  const judgement = await judge(names, { ...sources, protocol, trained, seed, ...probe }, console);
 
   const tested = plan.rounds.flatMap(({ test }) => test).sort((a, b) => a - b);
   const foldOf = new Map(plan.rounds.flatMap(({ fold, test }) => test.map((i) => [i, fold] as const)));
@@ -108,16 +117,17 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     classes: task.classes.length,
   };
   const probabilities = Object.fromEntries(
-    names.map(({ key }) => [key, rowsOf(predictions.get(key)!, tested, shared.classes)]),
+    names.map(({ key }) => [key, rowsOf(judgement.rows.get(key)!.predictions, tested, shared.classes)]),
   );
   const judgedOf = (key: string): Judged => ({ ...shared, probabilities: probabilities[key]! });
   const judgedFolds = plan.rounds.map(({ fold }) => fold);
   const bootstrap = { replicates, confidence: CONFIDENCE, seed };
   const rows: EvaluationRow[] = names.map((name) => ({
     ...name,
-    columns: features(plan.rounds[0]!, name).columns,
-    chosen: chosen.get(name.key),
+    columns: judgement.rows.get(name.key)!.columns,
+    chosen: judgement.rows.get(name.key)!.chosen,
     metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
+    paperStyle: judgement.rows.get(name.key)!.paperStyle,
   }));
   const withoutPatients = noPatients(shared);
   // What no round tests is trained on in all of them.
@@ -127,7 +137,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     version: 1,
     tool: `anatomy-ssl ${packageVersion()}`,
     protocol,
-    settings: { ...settingsOf(protocol, probe), thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
+    preset: trained?.preset.name,
+    settings: { ...judgement.settings, thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
     run: {
       name: run.name,
       method: config.method.name,
@@ -147,7 +158,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
       dataHash: published(cache.dataHash),
       samples: tested.length,
       subjects: new Set(shared.subjects).size,
-      modalities: dataset.modalities,
+      modalities,
       classes: task.classes,
       samplesPerClass: task.classes.map((_, c) => shared.labels.filter((label) => label === c).length),
     },
@@ -171,7 +182,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   };
 }
 
-function featureKinds(asked: EvaluateOptions['features'] = 'both'): ('pooled' | 'head')[] {
+function featureKinds(
+  features: EvaluateOptions['features'],
+  trained: TrainedProbe | undefined,
+): ('pooled' | 'head')[] {
+  const asked = features ?? trained?.finetune?.features ?? 'both';
   return asked === 'both' ? ['pooled', 'head'] : [asked];
 }
 
@@ -193,17 +208,6 @@ function checkProbe({ protocol, k = 20, temperature = 0.07 }: EvaluateOptions, m
 
 function fewestTrained({ rounds }: FoldPlan): number {
   return Math.min(...rounds.map(({ train }) => train.length));
-}
-
-function settingsOf(protocol: Protocol, { k, temperature }: ProbeSettings): Record<string, unknown> {
-  switch (protocol) {
-    case 'logreg':
-      return { standardize: 'training fold', grid: DEFAULT_C_GRID, chosenBy: 'log-loss of the inner folds' };
-    case 'linear':
-      return { recipe: 'hu-linear', standardize: 'none', epochs: 50, batchSize: 128, learningRate: 0.03 };
-    case 'knn':
-      return { k, temperature, similarity: 'cosine' };
-  }
 }
 
 function rowsOf(all: Float64Array, rows: readonly number[], columns: number): Float64Array {

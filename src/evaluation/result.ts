@@ -5,6 +5,8 @@ export interface EvaluationResult {
   readonly version: 1;
   readonly tool: string;
   readonly protocol: Protocol;
+  /** Of a probe that is trained by gradient descent; see `presets.ts`. */
+  readonly preset?: string;
   /** Settings of the protocol: grids, epochs, k, … */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly run: JudgedRunSummary;
@@ -95,6 +97,16 @@ export interface EvaluationRow extends RowName {
   /** The C or λ that the inner cross-validation chose in each judged fold. */
   readonly chosen?: readonly number[];
   readonly metrics: Readonly<Record<string, MetricSummary>>;
+  /** Of a probe that has epochs. `metrics` are of the last epoch. */
+  readonly paperStyle?: PaperStyle;
+}
+
+/** The numbers of the epoch whose test metrics add up to the most, chosen by the test labels; see `bestTestEpoch`. */
+export interface PaperStyle {
+  readonly label: string;
+  /** Chosen in each judged fold, counted from 1. */
+  readonly epochs: readonly number[];
+  readonly metrics: Readonly<Record<string, { readonly mean: number; readonly folds: readonly number[] }>>;
 }
 
 export interface MetricSummary {

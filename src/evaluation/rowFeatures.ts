@@ -8,16 +8,19 @@ import type { Device } from '../tensor/index.js';
 import { calibrate } from '../training/embed.js';
 import type { Precision } from '../training/precision.js';
 import type { FoldPlan, OuterFold } from './outerFolds.js';
-import { modalityKey, modalitySets, type Representations, represent } from './representations.js';
+import { modalityKey, type Representations, represent } from './representations.js';
 import type { FeatureKind, RowName, RowSource } from './result.js';
 import { loadWeights, type RunEncoder, untrainedEncoder } from './runEncoders.js';
 import type { Task } from './task.js';
 import { thumbnails } from './thumbnails.js';
 
-/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every set of modalities. */
-export function rowNames(kinds: readonly ('pooled' | 'head')[], modalities: readonly string[]): RowName[] {
+/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every one of the sets of modalities. */
+export function rowNames(
+  kinds: readonly ('pooled' | 'head')[],
+  sets: readonly (readonly string[])[],
+): RowName[] {
   const named = (source: RowSource, features: FeatureKind): RowName[] =>
-    modalitySets(modalities).map((set) => ({
+    sets.map((set) => ({
       key: `${source}/${features}/${modalityKey(set)}`,
       source,
       features,
@@ -41,6 +44,12 @@ export interface FeatureSources {
   readonly modalities: readonly string[];
   readonly device: Device;
   readonly precision: Precision;
+}
+
+/** The thumbnails alone: no encoder is run. */
+export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' | 'task'>): FeaturesOf {
+  const pixels = thumbnails(cache, task.positions);
+  return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
 }
 
 /** Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images. */

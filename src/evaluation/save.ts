@@ -15,9 +15,15 @@ export interface SaveOptions {
   readonly keepIds?: boolean;
 }
 
+/** What an evaluation's files are called: the protocol, with its preset where that is not the protocol's default. */
+export function evaluationName({ protocol, preset }: Pick<EvaluationResult, 'protocol' | 'preset'>): string {
+  const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
+  return byDefault ? protocol : `${protocol}-${preset}`;
+}
+
 /**
- * Writes `<protocol>-predictions.csv`, then `<protocol>.json`, each whole or not at all, over those of an earlier
- * evaluation by the same protocol.
+ * Writes `NAME-predictions.csv`, then `NAME.json`, each whole or not at all, over those of an earlier evaluation of the same
+ * name.
  *
  * @returns the paths of both
  */
@@ -27,8 +33,9 @@ export function saveEvaluation(
   { keepIds = false }: SaveOptions = {},
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });
-  const json = join(folder, `${result.protocol}.json`);
-  const predictions = join(folder, `${result.protocol}-predictions.csv`);
+  const name = evaluationName(result);
+  const json = join(folder, `${name}.json`);
+  const predictions = join(folder, `${name}-predictions.csv`);
   writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
   writeFileAtomic(json, `${evaluationJson(result)}\n`);
   return { json, predictions };

@@ -2,21 +2,31 @@
 import { markdownTable } from '../markdownTable.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
 
-const PROTOCOLS: Readonly<Record<EvaluationResult['protocol'], string>> = {
-  logreg: 'logistic regression',
-  linear: 'hu-linear (SGD on raw features)',
-  knn: 'k nearest neighbours',
-};
+function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
+  switch (protocol) {
+    case 'logreg':
+      return 'logistic regression';
+    case 'linear':
+      return preset === undefined || preset === 'hu'
+        ? 'hu-linear (SGD on raw features)'
+        : `${preset}-linear (linear layer on augmented images)`;
+    case 'knn':
+      return 'k nearest neighbours';
+    case 'finetune':
+      return `finetuning, preset ${preset} (batch norm ${settings.batchNorm === 'frozen' ? 'frozen' : 'trained'})`;
+  }
+}
 
 export function formatEvaluation(result: EvaluationResult): string {
   const { exposure, bootstrap, patients = [], notes } = result;
   const replicates = bootstrap.replicates.toLocaleString('en');
   const mark = exposure.kind === 'transductive' ? ', *transductive*' : '';
   const sections = [
-    `## ${result.run.name} on ${result.data.name}: ${PROTOCOLS[result.protocol]}${mark}`,
+    `## ${result.run.name} on ${result.data.name}: ${protocolTitle(result)}${mark}`,
     describeData(result),
     `### Mean ± standard deviation over folds${mark}`,
     rowTable(result, result.rows, overFolds),
+    paperStyleTable(result),
     `### All folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
     rowTable(result, result.rows, together),
     minimumDetectable(result),
@@ -61,6 +71,24 @@ function rowTable(
     ['encoder', 'features', 'images', ...metrics.map((name) => metricTitle(name, data.classes))],
     rows.map((row) => [...rowCells(row, exposure.kind), ...metrics.map((name) => show(row.metrics[name]!))]),
   );
+}
+
+/** Apart from the tables that count: nobody should take a number for one of theirs. */
+function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
+  const styled = rows.flatMap((row) =>
+    row.paperStyle === undefined ? [] : [{ row, style: row.paperStyle }],
+  );
+  if (styled.length === 0) return '';
+  const names = Object.keys(styled[0]!.style.metrics);
+  const table = markdownTable(
+    ['encoder', 'features', 'images', ...names.map((name) => metricTitle(name, data.classes)), 'epochs'],
+    styled.map(({ row, style }) => [
+      ...rowCells(row, exposure.kind),
+      ...names.map((name) => number(style.metrics[name]!.mean)),
+      style.epochs.join(', '),
+    ]),
+  );
+  return `Not a result (${styled[0]!.style.label}); the table above is of the last epoch:\n\n${table}`;
 }
 
 function rowCells({ source, features, modalities }: RowName, exposure: string): string[] {

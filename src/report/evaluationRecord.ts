@@ -22,11 +22,20 @@ const row = z.object({
   modalities: z.array(z.string()),
   columns: z.number().optional(),
   metrics: z.record(z.string(), metric),
+  /** Best-test-epoch numbers of a probe that has epochs. */
+  paperStyle: z
+    .object({
+      label: z.string(),
+      epochs: z.array(z.number()),
+      metrics: z.record(z.string(), z.object({ mean: value, folds: z.array(value) })),
+    })
+    .optional(),
 });
 
 const schema = z.object({
   version: z.literal(1),
   protocol: z.string(),
+  preset: z.string().optional(),
   run: z.object({
     encoders: z.array(z.object({ weights: z.string(), step: z.number().optional() })),
   }),
@@ -76,7 +85,7 @@ export type EvaluationRow = EvaluationRecord['rows'][number];
 export type MetricRecord = z.infer<typeof metric>;
 
 /** The primary probe first. */
-const ORDER = ['logreg', 'linear', 'knn'];
+const ORDER = ['logreg', 'linear', 'finetune', 'knn'];
 
 /** All evaluations of a run. @throws DataError naming the file that is not one */
 export function readEvaluations(root: string): EvaluationRecord[] {
