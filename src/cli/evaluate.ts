@@ -74,6 +74,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
     command
       .option('--preset <name>', `published recipe: ${presets}`, 'hu')
       .option('--epochs <n>', 'in place of the preset’s; its milestones move in proportion', wholeNumber)
+      .option('--learning-rate <rate>', 'in place of the preset’s', Number)
       .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
   }
   if (protocol === 'finetune') {

@@ -1,6 +1,16 @@
+import { crossEntropy } from '../losses/index.js';
 import type { Features } from '../metrics/features.js';
 import { Linear, placeModule } from '../nn/index.js';
-import { type Device, noGrad, ops, type Random, tensor, tidy } from '../tensor/index.js';
+import {
+  type Device,
+  inFullPrecision,
+  noGrad,
+  ops,
+  type Random,
+  type Tensor,
+  tensor,
+  tidy,
+} from '../tensor/index.js';
 import { predictProbabilities } from './linearClassifier.js';
 
 export interface ClassifierOptions {
@@ -28,6 +38,21 @@ export function newClassifier(
     );
   }
   return placeModule(layer, device);
+}
+
+/**
+ * The loss of the layer on features side by side, in full precision.
+ * @param parts [B, columns] each
+ * @param classes i64 [B]
+ * @param weights one a class
+ */
+export function classificationLoss(
+  layer: Linear,
+  parts: readonly Tensor[],
+  classes: Tensor,
+  weights?: readonly number[],
+): Tensor {
+  return inFullPrecision(parts, (...own) => crossEntropy(layer.forward(ops.cat(own, 1)), classes, weights));
 }
 
 /** Class probabilities [n, classes], in double precision. */

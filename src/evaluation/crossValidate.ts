@@ -32,6 +32,8 @@ export interface RowOutcome {
   readonly chosen?: readonly number[];
   /** Of a probe that has epochs: the probabilities after each epoch of each round. */
   readonly byEpoch?: readonly (readonly Float64Array[])[];
+  /** Why the row has no value: where its training diverged. Its probabilities are NaN. */
+  readonly diverged?: string;
 }
 
 /** Fits every row's probe on its frozen features in every round. @returns outcomes by row key */

@@ -80,7 +80,7 @@ export function disposeGroups(groups: readonly EncoderGroup[]): void {
   for (const { encoder } of groups) disposeModule(encoder);
 }
 
-/** Features by kind and modality, `pooled/a`: of a batch as tensors [B, d] in f32, of many samples as arrays. */
+/** Features by kind and modality, `pooled/a`: of a batch as tensors [B, d], of many samples as arrays. */
 export type FeaturesBy<T> = ReadonlyMap<string, T>;
 
 export interface BatchFeaturesOptions {
@@ -109,17 +109,29 @@ export function batchFeatures(
       own.map((modality) => ({ modality, look })),
       viewOptions,
     );
-    const forward = () => encoder.forward(images, { training });
-    const { features, embedding } = dtype === null ? forward() : autocast(dtype, forward, device);
-    for (const kind of kinds) {
-      const all = kind === 'pooled' ? features : embedding;
-      const wide = all.dtype === 'f64' ? all : all.to({ dtype: 'f32' });
-      for (const [view, modality] of own.entries()) {
-        found.set(`${kind}/${modality}`, viewPart(wide, view, batch.ids.length));
-      }
-    }
+    const forward = () => viewFeatures(encoder, images, { used: own, kinds, training });
+    const features = dtype === null ? forward() : autocast(dtype, forward, device);
+    for (const [name, part] of features) found.set(name, part);
   }
   return found;
+}
+
+/** @param images views of the used modalities one after another, [V·B, C, size, size] */
+export function viewFeatures(
+  encoder: Encoder,
+  images: Tensor,
+  { used, kinds, training }: Omit<BatchFeaturesOptions, 'augmented'>,
+): FeaturesBy<Tensor> {
+  const { features, embedding } = encoder.forward(images, { training });
+  const count = images.size(0) / used.length;
+  return new Map(
+    kinds.flatMap((kind) =>
+      used.map((modality, view) => {
+        const all = kind === 'pooled' ? features : embedding;
+        return [`${kind}/${modality}`, viewPart(all, view, count)] as const;
+      }),
+    ),
+  );
 }
 
 /** The same of whole images in evaluation mode, without graph. @param indices positions in the data */

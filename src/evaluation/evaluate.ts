@@ -22,7 +22,7 @@ import { modalitySets } from './representations.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
 import { DEFAULT_RIDGE_GRID } from './ridge.js';
 import { rowNames } from './rowFeatures.js';
-import { type Judged, metricNames, summarizeRow } from './rowMetrics.js';
+import { type Judged, metricNames, summarizeRow, undefinedSummary } from './rowMetrics.js';
 import { openRun } from './runEncoders.js';
 import { labelledTask } from './task.js';
 import { THUMBNAIL } from './thumbnails.js';
@@ -122,13 +122,19 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const judgedOf = (key: string): Judged => ({ ...shared, probabilities: probabilities[key]! });
   const judgedFolds = plan.rounds.map(({ fold }) => fold);
   const bootstrap = { replicates, confidence: CONFIDENCE, seed };
-  const rows: EvaluationRow[] = names.map((name) => ({
-    ...name,
-    columns: judgement.rows.get(name.key)!.columns,
-    chosen: judgement.rows.get(name.key)!.chosen,
-    metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
-    paperStyle: judgement.rows.get(name.key)!.paperStyle,
-  }));
+  const rows: EvaluationRow[] = names.map((name) => {
+    const { columns, chosen, paperStyle, diverged } = judgement.rows.get(name.key)!;
+    const metrics =
+      diverged === undefined
+        ? summarizeRow(judgedOf(name.key), judgedFolds, bootstrap)
+        : undefinedSummary(shared.classes, judgedFolds);
+    return { ...name, columns, chosen, metrics, paperStyle };
+  });
+  const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
+  const notes = names.flatMap(({ key }) => {
+    const { diverged } = judgement.rows.get(key)!;
+    return diverged === undefined ? [] : [`${key} has no value. ${diverged}.`];
+  });
   const withoutPatients = noPatients(shared);
   // What no round tests is trained on in all of them.
   const foldAt = new Map(task.positions.map((position, i) => [position, foldOf.get(i) ?? -1]));
@@ -167,10 +173,10 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     bootstrap,
     metrics: metricNames(shared.classes),
     rows,
-    differences: new Set(shared.subjects).size < 2 ? [] : differences(names, judgedOf, bootstrap),
+    differences: new Set(shared.subjects).size < 2 ? [] : differences(valued, judgedOf, bootstrap),
     patients:
-      withoutPatients === undefined ? patientResults(names, judgedOf, judgedFolds, bootstrap) : undefined,
-    notes: notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients, repeated }),
+      withoutPatients === undefined ? patientResults(valued, judgedOf, judgedFolds, bootstrap) : undefined,
+    notes: [...notes, ...notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients, repeated })],
     predictions: {
       dataHash: cache.dataHash,
       ids: tested.map((i) => task.ids[i]!),

@@ -25,6 +25,8 @@ export interface RowJudgement {
   readonly predictions: Float64Array;
   readonly chosen?: readonly number[];
   readonly paperStyle?: PaperStyle;
+  /** Why the row has no value; its predictions are NaN. */
+  readonly diverged?: string;
 }
 
 export interface Judgement {
@@ -44,7 +46,7 @@ export async function judge(
   const outcomes = await outcomesOf(names, options, console);
   const classes = task.classes.length;
   const rows = names.map(({ key }) => {
-    const { columns, probabilities, chosen, byEpoch } = outcomes.get(key)!;
+    const { columns, probabilities, chosen, byEpoch, diverged } = outcomes.get(key)!;
     const predictions = new Float64Array(task.ids.length * classes);
     for (const [r, { test }] of plan.rounds.entries()) {
       for (const [row, i] of test.entries()) {
@@ -53,7 +55,7 @@ export async function judge(
     }
     const labels = plan.rounds.map(({ test }) => test.map((i) => task.labels[i]!));
     const paperStyle = byEpoch && bestTestEpoch(byEpoch, labels, classes);
-    return [key, { columns, predictions, chosen, paperStyle }] as const;
+    return [key, { columns, predictions, chosen, paperStyle, diverged }] as const;
   });
   return { rows: new Map(rows), settings: settingsOf(options) };
 }

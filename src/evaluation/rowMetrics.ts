@@ -87,6 +87,15 @@ export function summarizeRow(
   );
 }
 
+/** Of a row without predictions: every value undefined. */
+export function undefinedSummary(classes: number, rounds: readonly number[]): Record<string, MetricSummary> {
+  const nothing = { mean: NaN, std: NaN, pooled: NaN, low: NaN, high: NaN, standardError: NaN };
+  const folds = rounds.map(() => Number.NaN);
+  return Object.fromEntries(
+    metricNames(classes).map((name) => [name, { ...nothing, folds, skipped: rounds.length }]),
+  );
+}
+
 function interval(metric: ResampledMetric, subjects: readonly string[], options: BootstrapOptions) {
   if (new Set(subjects).size < 2) {
     const pooled = metric(new Float64Array(subjects.length).fill(1));

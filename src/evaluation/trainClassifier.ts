@@ -6,6 +6,9 @@ import { type Device, type Tensor, tensor, tidy } from '../tensor/index.js';
 import type { TrainingPreset } from './presets.js';
 import { trainingPlan } from './trainedProbe.js';
 
+/** The loss became infinite or NaN: nothing that comes after means anything. */
+export class DivergedError extends AnatomyError {}
+
 /** The labelled samples of a fold. */
 export interface LabelledSamples {
   /** Positions in the data. */
@@ -23,6 +26,8 @@ export interface Optimizer {
 
 export interface ClassifierTraining {
   readonly preset: TrainingPreset;
+  /** What is trained, for messages. */
+  readonly name: string;
   readonly samples: LabelledSamples;
   readonly loader: Loader;
   readonly device: Device;
@@ -38,10 +43,10 @@ export interface ClassifierTraining {
  * Trains by the preset, epoch by epoch; a batch is a pure function of seed and step. Between two steps other work of the
  * process has its turn.
  *
- * @throws AnatomyError when the loss is not a finite number
+ * @throws DivergedError when the loss is not a finite number
  */
 export async function trainClassifier(training: ClassifierTraining): Promise<void> {
-  const { preset, samples, loader, device, seed, optimizer, objective, afterEpoch, onStep } = training;
+  const { preset, name, samples, loader, device, seed, optimizer, objective, afterEpoch, onStep } = training;
   const plan = trainingPlan(preset, samples.positions.length);
   const { batchSize, learningRate, stepsPerEpoch, totalSteps, warmupSteps } = plan;
   const batches = { indices: samples.positions, batchSize, dropLast: preset.dropLast, seed };
@@ -68,8 +73,8 @@ export async function trainClassifier(training: ClassifierTraining): Promise<voi
       return value;
     });
     if (!Number.isFinite(loss)) {
-      throw new AnatomyError(
-        `preset ${preset.name}: the loss is ${loss} at step ${step + 1} of ${totalSteps} with a learning rate of ${rate}, expected a finite number; choose a preset with a lower rate`,
+      throw new DivergedError(
+        `${name}: the loss is ${loss} at step ${step + 1} of ${totalSteps} (preset ${preset.name}, learning rate ${rate}), expected a finite number: training has diverged. Lower --learning-rate, choose another --preset or, in finetuning, --batch-norm train`,
       );
     }
     onStep();

@@ -12,6 +12,8 @@ export interface TrainingOptions {
   readonly preset?: string;
   /** In place of the preset's; its milestones and warm-up move in proportion. */
   readonly epochs?: number;
+  /** In place of the preset's, as printed: before it is made proportional to the batch, where the preset does so. */
+  readonly learningRate?: number;
   /** Of `finetune`; default: the preset's. */
   readonly batchNorm?: FinetunePreset['batchNorm'];
   /** `balanced`: each class by n / (classes · samples of the class), as scikit-learn. Default `none`. */
@@ -19,10 +21,9 @@ export interface TrainingOptions {
 }
 
 export interface TrainedProbe {
-  /** With the epochs that were asked for. */
+  /** With the epochs and the rate that were asked for. */
   readonly preset: TrainingPreset;
-  /** Epochs of the preset as published. */
-  readonly publishedEpochs: number;
+  readonly published: TrainingPreset;
   readonly classWeights: ClassWeights;
   /** What finetuning adds. */
   readonly finetune?: Pick<FinetunePreset, 'batchNorm' | 'features'>;
@@ -34,23 +35,26 @@ export interface TrainedProbe {
  */
 export function trainedProbe(protocol: Protocol, options: TrainingOptions): TrainedProbe | undefined {
   refuseForeign(protocol, options);
-  const { preset: name = 'hu', epochs, batchNorm, classWeights = 'none' } = options;
+  const { preset: name = 'hu', epochs, learningRate, batchNorm, classWeights = 'none' } = options;
   if (epochs !== undefined && !(Number.isInteger(epochs) && epochs >= 1)) {
     throw new UsageError(`--epochs is ${epochs}, expected a whole number from 1`);
+  }
+  if (learningRate !== undefined && !(learningRate > 0 && learningRate < Number.POSITIVE_INFINITY)) {
+    throw new UsageError(`--learning-rate is ${learningRate}, expected a number above 0`);
   }
   expectOneOf('class-weights', classWeights, ['none', 'balanced']);
   switch (protocol) {
     case 'linear': {
       const preset = presetNamed(LINEAR_PRESETS, name, protocol);
-      return { preset: withEpochs(preset, epochs), publishedEpochs: preset.epochs, classWeights };
+      return { preset: changed(preset, options), published: preset, classWeights };
     }
     case 'finetune': {
-      const { batchNorm: published, features, ...preset } = presetNamed(FINETUNE_PRESETS, name, protocol);
-      const mode = batchNorm ?? published;
+      const { batchNorm: ofPreset, features, ...preset } = presetNamed(FINETUNE_PRESETS, name, protocol);
+      const mode = batchNorm ?? ofPreset;
       expectOneOf('batch-norm', mode, ['train', 'frozen']);
       return {
-        preset: withEpochs(preset, epochs),
-        publishedEpochs: preset.epochs,
+        preset: changed(preset, options),
+        published: preset,
         classWeights,
         finetune: { batchNorm: mode, features },
       };
@@ -66,6 +70,7 @@ function refuseForeign(protocol: Protocol, options: TrainingOptions): void {
   for (const [flag, value, known, whose] of [
     ['preset', options.preset, trains, 'linear and finetune'],
     ['epochs', options.epochs, trains, 'linear and finetune'],
+    ['learning-rate', options.learningRate, trains, 'linear and finetune'],
     ['class-weights', options.classWeights, trains, 'linear and finetune'],
     ['batch-norm', options.batchNorm, finetunes, 'finetune'],
   ] as const) {
@@ -92,11 +97,14 @@ function expectOneOf(flag: string, value: string, known: readonly string[]): voi
 }
 
 /** Milestones move with the end: what came at half of the training still does, if within an epoch. */
-function withEpochs(preset: TrainingPreset, epochs = preset.epochs): TrainingPreset {
+function changed(
+  preset: TrainingPreset,
+  { epochs = preset.epochs, learningRate = preset.learningRate }: TrainingOptions,
+): TrainingPreset {
   const { schedule } = preset;
-  if (schedule.kind !== 'multistep') return { ...preset, epochs };
+  if (schedule.kind !== 'multistep') return { ...preset, epochs, learningRate };
   const milestones = schedule.milestones.map((milestone) => (milestone * epochs) / preset.epochs);
-  return { ...preset, epochs, schedule: { ...schedule, milestones } };
+  return { ...preset, epochs, learningRate, schedule: { ...schedule, milestones } };
 }
 
 /** What a preset comes to with so many samples to train on. */
@@ -141,14 +149,18 @@ export function weightsOf(
  * @param samples to train on, of each judged fold
  */
 export function trainingSettings(
-  { preset, publishedEpochs, classWeights, finetune }: TrainedProbe,
+  { preset, published, classWeights, finetune }: TrainedProbe,
   samples: readonly number[],
 ): Record<string, unknown> {
   const { name, departures, crop, ...numbers } = preset;
-  const moved =
-    preset.epochs === publishedEpochs
+  const asked = [
+    ...(preset.epochs === published.epochs
       ? []
-      : [`${preset.epochs} epochs in place of ${publishedEpochs}; milestones and warm-up in proportion`];
+      : [`${preset.epochs} epochs in place of ${published.epochs}, milestones and warm-up in proportion`]),
+    ...(preset.learningRate === published.learningRate
+      ? []
+      : [`learning rate ${preset.learningRate} in place of ${published.learningRate}`]),
+  ];
   return {
     preset: name,
     ...numbers,
@@ -158,7 +170,7 @@ export function trainingSettings(
       ? { encoder: 'frozen' }
       : { encoder: 'trained', batchNorm: finetune.batchNorm }),
     judgedEpoch: 'last',
-    departures: [...departures, ...moved],
+    departures: [...departures, ...asked],
     folds: samples.map((count) => ({ samples: count, ...trainingPlan(preset, count) })),
   };
 }

@@ -2,31 +2,28 @@
 import { ImageLoader } from '../data/loader.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
-import { crossEntropy } from '../losses/index.js';
 import type { Batch } from '../methods/index.js';
 import { type Features, joinColumns } from '../metrics/features.js';
-import { disposeModule, type Linear, namedParameters } from '../nn/index.js';
-import { AdamW, Sgd } from '../optim/index.js';
-import { noGrad, ops, Random, type Tensor } from '../tensor/index.js';
-import { classify, newClassifier } from './classifier.js';
+import { disposeModule, type Linear } from '../nn/index.js';
+import type { AdamW, Sgd } from '../optim/index.js';
+import { noGrad, Random } from '../tensor/index.js';
+import { classificationLoss, classify, newClassifier } from './classifier.js';
 import type { RowOutcome } from './crossValidate.js';
 import {
   batchFeatures,
   disposeGroups,
-  type EncoderGroup,
   type EncoderKind,
   openGroups,
   partsOf,
   type Viewing,
   wholeFeatures,
 } from './encoderGroups.js';
-import { layerGroups } from './layerDecay.js';
 import type { OuterFold } from './outerFolds.js';
-import type { TrainingPreset } from './presets.js';
+import { optimizerOf } from './presetOptimizer.js';
 import { modalityKey } from './representations.js';
 import type { RowName } from './result.js';
 import type { FeatureSources } from './rowFeatures.js';
-import { trainClassifier } from './trainClassifier.js';
+import { DivergedError, trainClassifier } from './trainClassifier.js';
 import { type TrainedProbe, trainingPlan, weightsOf } from './trainedProbe.js';
 
 export interface TrainedRowsOptions extends Omit<FeatureSources, 'kinds'> {
@@ -40,7 +37,12 @@ interface TrainedRow extends RowName {
   readonly features: EncoderKind;
 }
 
-/** Trains every row in every round, one at a time. @returns outcomes by row key */
+/**
+ * Trains every row in every round, one at a time. A finetuning that diverges takes its row out, with a warning: that a recipe
+ * does not work for an encoder is a finding, and the other rows have their values.
+ *
+ * @returns outcomes by row key
+ */
 export async function trainRows(
   names: readonly RowName[],
   options: TrainedRowsOptions,
@@ -66,23 +68,34 @@ export async function trainRows(
       augmentation: { crop, flip: 0.5, jitter: null, grayscale: 0, blur: null, geometry: 'shared' },
     },
   };
-  const steps = plan.rounds.map(({ train }) => trainingPlan(probe.preset, train.length).totalSteps);
-  const total = units.length * steps.reduce((sum, count) => sum + count, 0);
+  const plans = plan.rounds.map(({ train }) => trainingPlan(probe.preset, train.length));
+  const smaller = plans.filter(({ batchSize }) => batchSize < probe.preset.batchSize);
+  if (smaller.length > 0) {
+    const [sizes, rates] = [smaller.map((one) => one.batchSize), smaller.map((one) => one.learningRate)];
+    console.info(
+      `preset ${probe.preset.name}: batches of ${range(sizes)} in place of ${probe.preset.batchSize}, as many as there are training samples; learning rate ${range(rates)}`,
+    );
+  }
   const title = probe.finetune ? 'finetuning' : 'training probes';
+  const total = units.length * plans.reduce((sum, { totalSteps }) => sum + totalSteps, 0);
   const progress = new Progress(total, console, { title });
   let done = 0;
   const onStep = () => {
     done += 1;
     progress.update(done);
   };
-  const found = new Map<string, { columns: number; byEpoch: (readonly Float64Array[])[] }>();
+  const found = new Map<
+    string,
+    { columns: number; byEpoch: (readonly Float64Array[])[]; diverged?: string }
+  >();
   try {
     for (const round of plan.rounds) {
       for (const unit of units) {
-        for (const [key, { columns, byEpoch }] of await trainUnit(unit, round, options, viewing, onStep)) {
-          const row = found.get(key) ?? { columns, byEpoch: [] };
-          row.byEpoch.push(byEpoch);
-          found.set(key, row);
+        if (unit.some(({ key }) => found.get(key)?.diverged !== undefined)) continue;
+        const outcome = await trainUnit(unit, round, options, viewing, onStep);
+        for (const [key, { columns, byEpoch, diverged }] of outcome) {
+          if (diverged !== undefined) console.warn(diverged);
+          found.set(key, { columns, byEpoch: [...(found.get(key)?.byEpoch ?? []), byEpoch], diverged });
         }
       }
     }
@@ -91,13 +104,24 @@ export async function trainRows(
     loader.dispose();
   }
   return new Map(
-    [...found].map(([key, { columns, byEpoch }]) => {
-      return [key, { columns, byEpoch, probabilities: byEpoch.map((epochs) => epochs.at(-1)!) }];
+    [...found].map(([key, { columns, byEpoch, diverged }]): [string, RowOutcome] => {
+      if (diverged === undefined) {
+        return [key, { columns, byEpoch, probabilities: byEpoch.map((epochs) => epochs.at(-1)!) }];
+      }
+      const lengths = plan.rounds.map(({ test }) => test.length * options.task.classes.length);
+      const probabilities = lengths.map((length) => new Float64Array(length).fill(Number.NaN));
+      return [key, { columns, probabilities, diverged }];
     }),
   );
 }
 
-type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[] }>;
+/** `96`, or `96 to 98`. */
+function range(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[]; diverged?: string }>;
 
 /** Rows of one source in one round, trained side by side. */
 async function trainUnit(
@@ -149,6 +173,7 @@ async function trainUnit(
         : noGrad(() => batchFeatures(groups, batch, viewing, { ...looks, training: false }));
     await trainClassifier({
       preset,
+      name: `${source}, fold ${round.fold}`,
       samples: { positions: train, ids: round.train.map((i) => task.ids[i]!), labels },
       loader: viewing.loader,
       device,
@@ -159,8 +184,8 @@ async function trainUnit(
         const features = featuresOf(batch);
         return rows
           .map((row) => {
-            const joined = ops.cat(partsOf(features, row.features, row.modalities), 1);
-            return crossEntropy(classifiers.get(row.key)!.forward(joined), classes, weights);
+            const parts = partsOf(features, row.features, row.modalities);
+            return classificationLoss(classifiers.get(row.key)!, parts, classes, weights);
           })
           .reduce((sum, loss) => sum.add(loss));
       },
@@ -172,29 +197,14 @@ async function trainUnit(
       },
       onStep,
     });
+  } catch (error) {
+    // Rows on a frozen encoder are trained side by side, and which one it was is not known.
+    if (!(error instanceof DivergedError && finetune)) throw error;
+    for (const row of outcome.values()) row.diverged = error.message;
   } finally {
     disposeGroups(groups);
     for (const classifier of classifiers.values()) disposeModule(classifier);
     for (const optimizer of optimizers) optimizer.dispose();
   }
   return outcome;
-}
-
-/** @param encoders those that are trained too */
-function optimizerOf(
-  { optimizer }: TrainingPreset,
-  encoders: readonly EncoderGroup[],
-  classifiers: ReadonlyMap<string, Linear>,
-): Sgd | AdamW {
-  if (optimizer.kind === 'adamw') return new AdamW(layerGroups(encoders, classifiers, optimizer), optimizer);
-  const parameters = new Map<string, Tensor>();
-  for (const { encoder, modalities } of encoders) {
-    for (const [name, tensor] of namedParameters(encoder, `encoder.${modalities[0]}.`))
-      parameters.set(name, tensor);
-  }
-  for (const [key, classifier] of classifiers) {
-    for (const [name, tensor] of namedParameters(classifier, `classifier.${key}.`))
-      parameters.set(name, tensor);
-  }
-  return new Sgd(parameters, optimizer);
 }
