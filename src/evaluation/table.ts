@@ -30,8 +30,9 @@ export function formatEvaluation(result: EvaluationResult): string {
     `### All folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
     rowTable(result, result.rows, together),
     minimumDetectable(result),
-    `### Differences of AUC, paired over subjects${mark}`,
-    differenceTable(result),
+    ...(result.differences.length === 0
+      ? []
+      : [`### Differences of AUC, paired over subjects${mark}`, differenceTable(result)]),
     ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
       `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive${mark}`,
       rowTable(result, rows, together),
@@ -134,7 +135,6 @@ function minimumDetectable({ differences }: EvaluationResult): string {
 }
 
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
-  if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
   return markdownTable(
     ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'detectable'],
