@@ -6,8 +6,15 @@ import { type Device, type Tensor, tensor, tidy } from '../tensor/index.js';
 import type { TrainingPreset } from './presets.js';
 import { trainingPlan } from './trainedProbe.js';
 
-/** The loss became infinite or NaN: nothing that comes after means anything. */
-export class DivergedError extends AnatomyError {}
+/** Training ran off to infinity: nothing that comes after means anything. */
+export class DivergedError extends AnatomyError {
+  /** @param found the row and what is not finite in it */
+  constructor(found: string, { name, learningRate }: TrainingPreset) {
+    super(
+      `${found} (preset ${name}, learning rate ${learningRate}), expected finite numbers: training has diverged. Lower --learning-rate, choose another --preset or, in finetuning, --batch-norm train`,
+    );
+  }
+}
 
 /** The labelled samples of a fold. */
 export interface LabelledSamples {
@@ -73,9 +80,7 @@ export async function trainClassifier(training: ClassifierTraining): Promise<voi
       return value;
     });
     if (!Number.isFinite(loss)) {
-      throw new DivergedError(
-        `${name}: the loss is ${loss} at step ${step + 1} of ${totalSteps} (preset ${preset.name}, learning rate ${rate}), expected a finite number: training has diverged. Lower --learning-rate, choose another --preset or, in finetuning, --batch-norm train`,
-      );
+      throw new DivergedError(`${name}: the loss is ${loss} at step ${step + 1} of ${totalSteps}`, preset);
     }
     onStep();
     await new Promise((resolve) => setImmediate(resolve));

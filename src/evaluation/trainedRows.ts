@@ -139,6 +139,7 @@ async function trainUnit(
   const used = modalities.filter((modality) => rows.some((row) => row.modalities.includes(modality)));
   const kinds = [...new Set(rows.map(({ features }) => features))];
   const { source } = rows[0]!;
+  const name = `${source}, fold ${round.fold}`;
   const groups = await openGroups({
     source,
     run: round.encoder,
@@ -149,7 +150,7 @@ async function trainUnit(
     viewing,
   });
   const classifiers = new Map<string, Linear>();
-  const optimizers: (Sgd | AdamW)[] = [];
+  let optimizer: Sgd | AdamW | undefined;
   const outcome: UnitOutcome = new Map();
   try {
     const testFeatures = async () => {
@@ -164,8 +165,7 @@ async function trainUnit(
       classifiers.set(row.key, newClassifier(columns, task.classes.length, options));
       outcome.set(row.key, { columns, byEpoch: [] });
     }
-    const optimizer = optimizerOf(preset, finetune ? groups : [], classifiers);
-    optimizers.push(optimizer);
+    optimizer = optimizerOf(preset, finetune ? groups : [], classifiers);
     const looks = { used, kinds, augmented: preset.crop !== null };
     const featuresOf = (batch: Batch) =>
       finetune
@@ -173,7 +173,7 @@ async function trainUnit(
         : noGrad(() => batchFeatures(groups, batch, viewing, { ...looks, training: false }));
     await trainClassifier({
       preset,
-      name: `${source}, fold ${round.fold}`,
+      name,
       samples: { positions: train, ids: round.train.map((i) => task.ids[i]!), labels },
       loader: viewing.loader,
       device,
@@ -189,10 +189,15 @@ async function trainUnit(
           })
           .reduce((sum, loss) => sum.add(loss));
       },
-      afterEpoch: async () => {
+      afterEpoch: async (epoch) => {
         const found = finetune ? await testFeatures() : atFirst;
         for (const row of rows) {
-          outcome.get(row.key)!.byEpoch.push(classify(classifiers.get(row.key)!, found(row)));
+          const probabilities = classify(classifiers.get(row.key)!, found(row));
+          // The last step's damage shows in no later loss.
+          if (!probabilities.every(Number.isFinite)) {
+            throw new DivergedError(`${name}: ${row.key} predicts NaN after epoch ${epoch + 1}`, preset);
+          }
+          outcome.get(row.key)!.byEpoch.push(probabilities);
         }
       },
       onStep,
@@ -204,7 +209,7 @@ async function trainUnit(
   } finally {
     disposeGroups(groups);
     for (const classifier of classifiers.values()) disposeModule(classifier);
-    for (const optimizer of optimizers) optimizer.dispose();
+    optimizer?.dispose();
   }
   return outcome;
 }

@@ -103,7 +103,7 @@ describe('trainClassifier', () => {
     const outcome = run();
     await expect(outcome).rejects.toThrow(DivergedError);
     await expect(outcome).rejects.toThrow(
-      'row: the loss is NaN at step 3 of 6 (preset simclr, learning rate 0.1)',
+      'row: the loss is NaN at step 3 of 6 (preset simclr, learning rate 0.5)',
     );
     expect(seen.rates).toHaveLength(2);
     expect(liveTensors()).toBe(before);
