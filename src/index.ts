@@ -83,7 +83,15 @@ export {
   type Vgg16Options,
   vgg16,
 } from './nn/index.js';
-export { learningRateAt, type Schedule, Sgd, type SgdOptions } from './optim/index.js';
+export {
+  AdamW,
+  type AdamWOptions,
+  learningRateAt,
+  type ParameterGroup,
+  type Schedule,
+  Sgd,
+  type SgdOptions,
+} from './optim/index.js';
 export {
   autocast,
   cudaDevices,

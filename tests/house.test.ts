@@ -38,6 +38,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'tensor',
     'nn',
     'losses',
+    'optim',
     'metrics',
     'augment',
     'data',

@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
+import type { TrainingOptions } from '../evaluation/trainedProbe.js';
 import { configSources, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 import { addPairs } from './evaluatePairs.js';
 
-interface Flags extends DataFlags {
+interface Flags extends DataFlags, TrainingOptions {
   run: string;
   dataConfig?: string;
   splits?: string;
   folds?: number;
-  features: EvaluateOptions['features'];
+  features?: EvaluateOptions['features'];
   images?: string[];
   labelFraction?: number;
   setAside?: boolean;
@@ -42,7 +43,13 @@ export function registerEvaluate(program: Command): void {
     program,
     evaluate,
     'linear',
-    'hu-linear, the authors’ probe: a linear layer trained by SGD on raw features.',
+    'A linear layer trained by gradient descent on frozen features; by default the authors’ probe, hu-linear.',
+  );
+  addProtocol(
+    program,
+    evaluate,
+    'finetune',
+    'All weights of the encoder trained together with a linear layer, beside the same from random weights.',
   );
   addProtocol(program, evaluate, 'knn', 'k nearest neighbours by cosine, votes weighted by similarity.');
   addPairs(program, evaluate);
@@ -63,8 +70,14 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       'folds made by anatomy data split (default: those of the run or the data, else drawn)',
     )
     .option('--folds <k>', 'number of folds to draw (default: 5)', wholeNumber)
-    .option('--features <kind>', 'pooled (average of the last map), head (its embedding) or both', 'both')
-    .option('--images <sets...>', 'modalities to judge, alone or side by side, such as a a+b (default: all)')
+    .option(
+      '--features <kind>',
+      `pooled (average of the last map), head (its embedding) or both (default: ${protocol === 'finetune' ? 'what the preset reads, hu the head, others pooled' : 'both'})`,
+    )
+    .option(
+      '--images <sets...>',
+      `modalities to judge, alone or side by side, such as a a+b (default: ${protocol === 'finetune' ? 'all together' : 'each alone and all together'})`,
+    )
     .option(
       '--label-fraction <share>',
       'learn from this share of each class’s training labels, such as 0.01 (default: 1, all)',
@@ -74,6 +87,20 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       '--set-aside',
       'judge what anatomy data split --set-aside kept apart, by what is learned from the rest',
     );
+  if (protocol === 'linear' || protocol === 'finetune') {
+    const presets = protocol === 'linear' ? 'hu, moco, simclr, cmc or solo' : 'hu, simclr or layer-decay';
+    command
+      .option('--preset <name>', `published recipe: ${presets}`, 'hu')
+      .option('--epochs <n>', 'in place of the preset’s; its milestones move in proportion', wholeNumber)
+      .option('--learning-rate <rate>', 'in place of the preset’s', Number)
+      .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
+  }
+  if (protocol === 'finetune') {
+    command.option(
+      '--batch-norm <mode>',
+      'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
+    );
+  }
   if (protocol === 'knn') {
     command
       .option('--k <n>', 'neighbours that vote', wholeNumber, 20)

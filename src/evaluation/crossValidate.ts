@@ -2,46 +2,70 @@ import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 import { takeRows } from '../metrics/features.js';
 import type { FoldPlan } from './outerFolds.js';
-import type { Protocol } from './probe.js';
+import type { ProbeJob } from './probe.js';
 import { type PlannedProbe, runProbes } from './probePool.js';
 import type { RowName } from './result.js';
 import type { FeaturesOf } from './rowFeatures.js';
 import type { Task } from './task.js';
+import { type TrainedProbe, weightsOf } from './trainedProbe.js';
 
 export interface CrossValidation {
   readonly task: Task;
   readonly plan: FoldPlan;
-  readonly protocol: Protocol;
+  /** Of the rows that are not thumbnails. */
+  readonly kind: ProbeJob['kind'];
   readonly seed: number;
   /** Of kNN. */
   readonly k: number;
   readonly temperature: number;
+  /** Of hu-linear. */
+  readonly trained?: TrainedProbe;
 }
 
-/** Fits every row's probe in every round. Predictions [task samples, classes], test samples filled in. */
+/** What the probes of a row found: one entry a round, in the order of the plan. */
+export interface RowOutcome {
+  /** Columns of the features. */
+  readonly columns: number;
+  /** [test samples of the round, classes] each. */
+  readonly probabilities: readonly Float64Array[];
+  /** The C or λ chosen in each round, where the probe chooses one. */
+  readonly chosen?: readonly number[];
+  /** AUC of the inner folds, one a round. */
+  readonly validation?: readonly number[];
+  /** Of a probe that has epochs: the probabilities after each epoch of each round. */
+  readonly byEpoch?: readonly (readonly Float64Array[])[];
+  /** Why the row has no value: where its training diverged. Its probabilities are NaN. */
+  readonly diverged?: string;
+}
+
+/** Fits every row's probe on its frozen features in every round. @returns outcomes by row key */
 export async function crossValidate(
   names: readonly RowName[],
   features: FeaturesOf,
-  { task, plan, protocol, seed, k, temperature }: CrossValidation,
+  { task, plan, kind, seed, k, temperature, trained }: CrossValidation,
   console: MessageConsole,
-) {
+): Promise<Map<string, RowOutcome>> {
   const classes = task.classes.length;
   const planned = names.flatMap((name) => plan.rounds.map((round) => ({ name, round })));
   const probes = planned.map(({ name, round }): PlannedProbe => {
     const all = features(round, name);
     return {
       size: round.train.length * all.columns,
-      make: () => ({
-        kind: name.source === 'thumbnail' ? 'ridge' : protocol,
-        train: takeRows(all, round.train),
-        labels: Uint32Array.from(round.train, (i) => task.labels[i]!),
-        inner: round.inner,
-        test: takeRows(all, round.test),
-        classes,
-        seed,
-        k,
-        temperature,
-      }),
+      make: () => {
+        const labels = Uint32Array.from(round.train, (i) => task.labels[i]!);
+        return {
+          kind: name.source === 'thumbnail' ? 'ridge' : kind,
+          train: takeRows(all, round.train),
+          labels,
+          inner: round.inner,
+          test: takeRows(all, round.test),
+          classes,
+          seed,
+          k,
+          temperature,
+          linear: trained && linearOptions(trained, labels, classes),
+        };
+      },
     };
   });
   const progress = new Progress(probes.length, console, { title: 'probing' });
@@ -50,16 +74,33 @@ export async function crossValidate(
     done += 1;
     progress.update(done);
   }).finally(() => progress.stop());
-  const predictions = new Map(names.map(({ key }) => [key, new Float64Array(task.ids.length * classes)]));
-  const chosen = new Map<string, number[]>();
-  const validation = new Map<string, number[]>();
-  for (const [p, { name, round }] of planned.entries()) {
-    const { probabilities, chosen: choice, validation: heldOut } = outcomes[p]!;
-    for (const [row, i] of round.test.entries()) {
-      predictions.get(name.key)!.set(probabilities.subarray(row * classes, (row + 1) * classes), i * classes);
-    }
-    if (choice !== undefined) chosen.set(name.key, [...(chosen.get(name.key) ?? []), choice]);
-    if (heldOut !== undefined) validation.set(name.key, [...(validation.get(name.key) ?? []), heldOut]);
-  }
-  return { predictions, chosen, validation };
+  return new Map(
+    names.map((name, row) => {
+      const own = outcomes.slice(row * plan.rounds.length, (row + 1) * plan.rounds.length);
+      const chosen = own.flatMap((outcome) => outcome.chosen ?? []);
+      const validation = own.flatMap((outcome) => outcome.validation ?? []);
+      const byEpoch = own.flatMap((outcome) => (outcome.byEpoch === undefined ? [] : [outcome.byEpoch]));
+      return [
+        name.key,
+        {
+          columns: features(plan.rounds[0]!, name).columns,
+          probabilities: own.map((outcome) => outcome.probabilities),
+          chosen: chosen.length > 0 ? chosen : undefined,
+          validation: validation.length > 0 ? validation : undefined,
+          byEpoch: byEpoch.length > 0 ? byEpoch : undefined,
+        },
+      ];
+    }),
+  );
+}
+
+function linearOptions({ preset, classWeights }: TrainedProbe, labels: Uint32Array, classes: number) {
+  const { epochs, batchSize, learningRate, schedule } = preset;
+  return {
+    epochs,
+    batchSize,
+    learningRate,
+    milestones: schedule.kind === 'multistep' ? schedule.milestones : [],
+    classWeights: weightsOf(classWeights, labels, classes),
+  };
 }

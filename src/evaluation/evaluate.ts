@@ -10,25 +10,25 @@ import { methodNamed } from '../methods/index.js';
 import { openImages } from '../training/imageCache.js';
 import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
 import { packageVersion } from '../version.js';
-import { crossValidate } from './crossValidate.js';
 import { differences } from './differences.js';
 import { exposureOf, traceImages } from './exposure.js';
+import { judge } from './judge.js';
 import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
-import { DEFAULT_C_GRID } from './logisticProbe.js';
 import { notesOf } from './notes.js';
 import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
 import type { Protocol } from './probe.js';
-import { askedSets } from './representations.js';
+import { askedSets, modalityKey } from './representations.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
 import { DEFAULT_RIDGE_GRID } from './ridge.js';
-import { rowFeatures, rowNames } from './rowFeatures.js';
-import { type Judged, metricNames, summarizeRow } from './rowMetrics.js';
+import { rowNames } from './rowFeatures.js';
+import { type Judged, metricNames, summarizeRow, undefinedSummary } from './rowMetrics.js';
 import { openRun } from './runEncoders.js';
 import { labelledTask } from './task.js';
 import { THUMBNAIL } from './thumbnails.js';
+import { type TrainedProbe, type TrainingOptions, trainedProbe } from './trainedProbe.js';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends TrainingOptions {
   /** A run's folder, or that of `pretrain --fold all`. */
   readonly run: string;
   readonly protocol: Protocol;
@@ -38,6 +38,7 @@ export interface EvaluateOptions {
   readonly splits?: string;
   /** Number of folds to draw. Default 5. */
   readonly folds?: number;
+  /** Default: both; of finetuning, what the preset reads. */
   readonly features?: 'head' | 'pooled' | 'both';
   /** Sets of modalities to judge, such as `['a', 'a+b']`; each alone and all together where left out. */
   readonly images?: readonly string[];
@@ -78,15 +79,24 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     cacheFolder,
     console = new MessageConsole({ quiet: true }),
   } = options;
+  const trained = trainedProbe(protocol, options);
   const run = openRun(options.run, (message) => console.warn(message));
   const { config } = run.encoders[0]!;
   const device = resolveDevice(options.device ?? 'auto');
   const asked = options.precision ?? config.training.precision;
   // A run in fp16 on a GPU can be judged without one.
   const precision = resolvePrecision(asked === 'fp16' && device === 'cpu' ? 'auto' : asked, device);
+  if (protocol === 'finetune' && precision === 'fp16') {
+    throw new UsageError(
+      'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
+    );
+  }
   const dataset = await openJudgedData(options.data ?? {}, config, console);
   const task = labelledTask(dataset);
-  const sets = askedSets(dataset.modalities, options.images);
+  const { modalities } = dataset;
+  // Finetuning is dear: all modalities together are what it is for.
+  const byDefault = protocol === 'finetune' ? [modalityKey(modalities)] : undefined;
+  const sets = askedSets(modalities, options.images ?? byDefault);
   if (!(labelFraction > 0 && labelFraction <= 1)) {
     throw new UsageError(
       `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
@@ -107,12 +117,10 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     );
   }
 
-  const kinds = featureKinds(options.features);
-  const sources = { task, cache, plan, kinds, modalities: dataset.modalities, sets, device, precision };
-  const features = await rowFeatures(sources, console);
+  const kinds = featureKinds(options.features, trained);
   const names = rowNames(kinds, sets);
-  const crossValidation = { task, plan, protocol, seed, ...probe };
-  const { predictions, chosen, validation } = await crossValidate(names, features, crossValidation, console);
+  const sources = { task, cache, plan, kinds, modalities, sets, device, precision };
+  const judgement = await judge(names, { ...sources, protocol, trained, seed, ...probe }, console);
 
   const tested = plan.rounds.flatMap(({ test }) => test).sort((a, b) => a - b);
   const foldOf = new Map(plan.rounds.flatMap(({ fold, test }) => test.map((i) => [i, fold] as const)));
@@ -123,7 +131,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     classes: task.classes.length,
   };
   const probabilities = Object.fromEntries(
-    names.map(({ key }) => [key, rowsOf(predictions.get(key)!, tested, shared.classes)]),
+    names.map(({ key }) => [key, rowsOf(judgement.rows.get(key)!.predictions, tested, shared.classes)]),
   );
   const linear = new Set(names.flatMap(({ key, source }) => (source === 'thumbnail' ? [key] : [])));
   const judgedOf = (key: string): Judged => ({
@@ -133,13 +141,19 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   });
   const judgedFolds = plan.rounds.map(({ fold }) => fold);
   const bootstrap = { replicates, confidence: CONFIDENCE, seed };
-  const rows: EvaluationRow[] = names.map((name) => ({
-    ...name,
-    columns: features(plan.rounds[0]!, name).columns,
-    chosen: chosen.get(name.key),
-    validation: validation.get(name.key),
-    metrics: summarizeRow(judgedOf(name.key), judgedFolds, bootstrap),
-  }));
+  const rows: EvaluationRow[] = names.map((name) => {
+    const { columns, chosen, validation, paperStyle, diverged } = judgement.rows.get(name.key)!;
+    const metrics =
+      diverged === undefined
+        ? summarizeRow(judgedOf(name.key), judgedFolds, bootstrap)
+        : undefinedSummary(shared.classes, judgedFolds);
+    return { ...name, columns, chosen, validation, metrics, paperStyle };
+  });
+  const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
+  const notes = names.flatMap(({ key }) => {
+    const { diverged } = judgement.rows.get(key)!;
+    return diverged === undefined ? [] : [`${key} has no value. ${diverged}.`];
+  });
   const withoutPatients = noPatients(shared);
   // What no round tests is trained on in all of them.
   const foldAt = new Map(task.positions.map((position, i) => [position, foldOf.get(i) ?? -1]));
@@ -148,7 +162,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     version: 1,
     tool: `anatomy-ssl ${packageVersion()}`,
     protocol,
-    settings: { ...settingsOf(protocol, probe), thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
+    preset: trained?.preset.name,
+    settings: { ...judgement.settings, thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
     run: {
       name: run.name,
       method: config.method.name,
@@ -168,7 +183,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
       dataHash: published(cache.dataHash),
       samples: tested.length,
       subjects: new Set(shared.subjects).size,
-      modalities: dataset.modalities,
+      modalities,
       classes: task.classes,
       samplesPerClass: task.classes.map((_, c) => shared.labels.filter((label) => label === c).length),
     },
@@ -183,10 +198,10 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     bootstrap,
     metrics: metricNames(shared.classes),
     rows,
-    differences: new Set(shared.subjects).size < 2 ? [] : differences(names, judgedOf, bootstrap),
+    differences: new Set(shared.subjects).size < 2 ? [] : differences(valued, judgedOf, bootstrap),
     patients:
-      withoutPatients === undefined ? patientResults(names, judgedOf, judgedFolds, bootstrap) : undefined,
-    notes: notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients, repeated }),
+      withoutPatients === undefined ? patientResults(valued, judgedOf, judgedFolds, bootstrap) : undefined,
+    notes: [...notes, ...notesOf({ run, dataset, task, plan, rows, exposure, withoutPatients, repeated })],
     predictions: {
       dataHash: cache.dataHash,
       ids: tested.map((i) => task.ids[i]!),
@@ -198,7 +213,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   };
 }
 
-function featureKinds(asked: EvaluateOptions['features'] = 'both'): ('pooled' | 'head')[] {
+function featureKinds(
+  features: EvaluateOptions['features'],
+  trained: TrainedProbe | undefined,
+): ('pooled' | 'head')[] {
+  const asked = features ?? trained?.finetune?.features ?? 'both';
   return asked === 'both' ? ['pooled', 'head'] : [asked];
 }
 
@@ -220,17 +239,6 @@ function checkProbe({ protocol, k = 20, temperature = 0.07 }: EvaluateOptions, m
 
 function fewestTrained({ rounds }: FoldPlan): number {
   return Math.min(...rounds.map(({ train }) => train.length));
-}
-
-function settingsOf(protocol: Protocol, { k, temperature }: ProbeSettings): Record<string, unknown> {
-  switch (protocol) {
-    case 'logreg':
-      return { standardize: 'training fold', grid: DEFAULT_C_GRID, chosenBy: 'log-loss of the inner folds' };
-    case 'linear':
-      return { recipe: 'hu-linear', standardize: 'none', epochs: 50, batchSize: 128, learningRate: 0.03 };
-    case 'knn':
-      return { k, temperature, similarity: 'cosine' };
-  }
 }
 
 function rowsOf(all: Float64Array, rows: readonly number[], columns: number): Float64Array {

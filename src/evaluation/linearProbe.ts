@@ -13,17 +13,21 @@ export interface LinearProbeOptions {
   readonly milestones?: readonly number[];
   /** `epoch` as the paper intends; `iteration` as the authors' code steps its scheduler, once a batch. */
   readonly milestoneUnit?: 'epoch' | 'iteration';
+  /** One a class; a batch's loss is the weighted mean. Default: all 1. */
+  readonly classWeights?: readonly number[];
   readonly seed?: number;
 }
 
 export interface LinearProbe {
-  /** [m, classes] for the test rows. */
+  /** [m, classes] for the test rows, after the last epoch. */
   readonly probabilities: Float64Array;
+  /** The same after each epoch. */
+  readonly byEpoch: readonly Float64Array[];
   /** [classes, d] row-major. */
   readonly weights: Float64Array;
   /** [classes] */
   readonly bias: Float64Array;
-  /** Mean cross-entropy a sample in each epoch, measured before each step. */
+  /** Mean cross-entropy a sample, unweighted, in each epoch, measured before each step. */
   readonly losses: readonly number[];
 }
 
@@ -52,6 +56,7 @@ export function linearProbe(
     learningRate = 0.03,
     milestones = [10, 30, 50, 70],
     milestoneUnit = 'epoch',
+    classWeights = new Array<number>(classes).fill(1),
     seed = 0,
   }: LinearProbeOptions = {},
 ): LinearProbe {
@@ -60,11 +65,16 @@ export function linearProbe(
   if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
     throw new RangeError(`hu-linear: batchSize is ${batchSize}; expected a whole number from 1`);
   }
+  if (classWeights.length !== classes) {
+    throw new RangeError(`hu-linear: ${classWeights.length} class weights, expected ${classes}`);
+  }
   const x = Float64Array.from(train.data);
+  const sampleWeights = Float64Array.from(labels, (label) => classWeights[label]!);
   const random = new Random(seed, 'hu-linear', 'init');
   const weights = Float64Array.from({ length: classes * d }, () => random.normal(0, 0.01));
   const bias = new Float64Array(classes);
   const losses: number[] = [];
+  const byEpoch: Float64Array[] = [];
   let iteration = 0;
   for (let epoch = 0; epoch < epochs; epoch += 1) {
     const order = new Random(seed, 'hu-linear', epoch).permutation(n);
@@ -73,18 +83,21 @@ export function linearProbe(
       const elapsed = milestoneUnit === 'epoch' ? epoch : iteration;
       const halvings = milestones.filter((milestone) => milestone <= elapsed).length;
       const batch = order.subarray(start, start + batchSize);
-      loss += descend(x, labels, batch, weights, bias, learningRate * 0.5 ** halvings);
+      loss += descend(x, labels, sampleWeights, batch, weights, bias, learningRate * 0.5 ** halvings);
       iteration += 1;
     }
     losses.push(loss / n);
+    byEpoch.push(predictProbabilities({ classes, weights, bias }, test));
   }
-  return { probabilities: predictProbabilities({ classes, weights, bias }, test), weights, bias, losses };
+  const probabilities = byEpoch.at(-1) ?? predictProbabilities({ classes, weights, bias }, test);
+  return { probabilities, byEpoch, weights, bias, losses };
 }
 
-/** One step down the mean cross-entropy of a batch, in place. Returns the sum of the batch's losses before it. */
+/** One step down the weighted mean cross-entropy of a batch, in place. Returns the sum of the batch's losses before it. */
 function descend(
   x: Float64Array,
   labels: ArrayLike<number>,
+  sampleWeights: Float64Array,
   batch: Uint32Array,
   weights: Float64Array,
   bias: Float64Array,
@@ -94,6 +107,7 @@ function descend(
   const d = weights.length / classes;
   const residuals = new Float64Array(batch.length * classes);
   let loss = 0;
+  const total = batch.reduce((sum, i) => sum + sampleWeights[i]!, 0);
   for (const [b, i] of batch.entries()) {
     const logits = bias.map((value, k) => value + inner(x, i * d, weights, k * d, d));
     const probabilities = softmax(logits);
@@ -103,7 +117,7 @@ function descend(
   }
   for (let k = 0; k < classes; k += 1) {
     for (const [b, i] of batch.entries()) {
-      const move = (rate * residuals[b * classes + k]!) / batch.length;
+      const move = (rate * sampleWeights[i]! * residuals[b * classes + k]!) / total;
       for (let j = 0; j < d; j += 1) weights[k * d + j]! -= move * x[i * d + j]!;
       bias[k]! -= move;
     }

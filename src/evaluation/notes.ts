@@ -71,7 +71,7 @@ export function notesOf({
     notes.push(`${missing} of ${dataset.samples.length} samples have no label and are left out.`);
   }
   const auc = metricNames(task.classes.length)[0]!;
-  const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows[0]!.metrics[auc]!.folds[f]!));
+  const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows.at(-1)!.metrics[auc]!.folds[f]!));
   if (undefinedIn.length > 0) {
     const folds = undefinedIn.map(({ fold }) => fold).join(', ');
     notes.push(`AUC is undefined in fold ${folds}, which lacks a class; the mean is over the other folds.`);

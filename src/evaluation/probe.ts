@@ -1,16 +1,16 @@
 import { type Features, featureRows } from '../metrics/features.js';
 import { neighbourProbabilities } from '../metrics/neighbours.js';
 import { classColumn, macroRocAuc, rocAuc } from '../metrics/rocAuc.js';
-import { linearProbe } from './linearProbe.js';
+import { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 import { logisticProbe } from './logisticProbe.js';
 import { ridgeBaseline } from './ridge.js';
 
 /** Names on the command line. */
-export type Protocol = 'logreg' | 'linear' | 'knn';
+export type Protocol = 'logreg' | 'linear' | 'knn' | 'finetune';
 
 /** One probe on one fold: everything it needs and nothing that a worker thread could not be sent. */
 export interface ProbeJob {
-  readonly kind: Protocol | 'ridge';
+  readonly kind: Exclude<Protocol, 'finetune'> | 'ridge';
   readonly train: Features;
   /** Class numbers of the training rows. */
   readonly labels: Uint32Array;
@@ -21,11 +21,15 @@ export interface ProbeJob {
   readonly seed: number;
   readonly k: number;
   readonly temperature: number;
+  /** Of hu-linear. */
+  readonly linear?: LinearProbeOptions;
 }
 
 export interface ProbeOutcome {
   /** [m, classes] for the test rows. */
   readonly probabilities: Float64Array;
+  /** The same after each epoch, of a probe that has epochs. */
+  readonly byEpoch?: readonly Float64Array[];
   /** C or λ, where the probe chose one. */
   readonly chosen?: number;
   /** AUC, or macro AUC, of the held-out predictions that C was chosen by. */
@@ -44,8 +48,11 @@ export function runProbe(job: ProbeJob): ProbeOutcome {
         validation: validationAuc(chosen?.heldOut, labels, classes),
       };
     }
-    case 'linear':
-      return { probabilities: linearProbe(job.train, labels, job.test, { classes, seed }).probabilities };
+    case 'linear': {
+      const options = { ...job.linear, classes, seed };
+      const { probabilities, byEpoch } = linearProbe(job.train, labels, job.test, options);
+      return { probabilities, byEpoch };
+    }
     case 'knn':
       return {
         probabilities: neighbourProbabilities(job.train, labels, job.test, { k, temperature, classes }),

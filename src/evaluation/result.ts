@@ -5,6 +5,8 @@ export interface EvaluationResult {
   readonly version: 1;
   readonly tool: string;
   readonly protocol: Protocol;
+  /** Of a probe that is trained by gradient descent; see `presets.ts`. */
+  readonly preset?: string;
   /** Settings of the protocol: grids, epochs, k, … */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly run: JudgedRunSummary;

@@ -49,6 +49,12 @@ export interface FeatureSources {
   readonly precision: Precision;
 }
 
+/** The thumbnails alone: no encoder is run. */
+export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' | 'task'>): FeaturesOf {
+  const pixels = thumbnails(cache, task.positions);
+  return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
+}
+
 /** Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images. */
 export async function rowFeatures(sources: FeatureSources, console: MessageConsole): Promise<FeaturesOf> {
   const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;

@@ -104,3 +104,13 @@ function intervalsOf(
     standardError: Number.NaN,
   }));
 }
+
+/** Of a row without predictions: every value undefined. */
+export function undefinedSummary(classes: number, rounds: readonly number[]): Record<string, MetricSummary> {
+  const overFolds = { mean: NaN, meanLow: NaN, meanHigh: NaN, std: NaN };
+  const nothing = { ...overFolds, pooled: NaN, low: NaN, high: NaN, standardError: NaN };
+  const folds = rounds.map(() => Number.NaN);
+  return Object.fromEntries(
+    metricNames(classes).map((name) => [name, { ...nothing, folds, skipped: rounds.length }]),
+  );
+}

@@ -83,12 +83,13 @@ function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
 /**
  * Puts the weights that were trained for a modality into a network made by `untrainedEncoder`, over all that is there. A
  * modality that has no encoder of its own gets the first one's.
+ *
+ * @returns the names taken
  */
-export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): void {
+export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): string[] {
   if (checkpoint === undefined) {
     const own = encoderPath(root, modality);
-    importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
-    return;
+    return importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
   }
   const { model, velocities } = readCheckpoint(checkpoint);
   try {
@@ -101,6 +102,7 @@ export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, 
       return tensor === undefined ? [] : [[name, tensor] as const];
     });
     loadState(network, new Map(own));
+    return own.map(([name]) => name);
   } finally {
     for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
   }

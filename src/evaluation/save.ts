@@ -15,10 +15,20 @@ export interface SaveOptions {
   readonly keepIds?: boolean;
 }
 
-/** What the files of an evaluation are called: `logreg`, `logreg-labels-0.1`, `logreg-set-aside`. */
-export function evaluationName({ protocol, labels, setAside }: EvaluationResult): string {
+/**
+ * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
+ * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`.
+ */
+export function evaluationName({
+  protocol,
+  preset,
+  labels,
+  setAside,
+}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
+  const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
   const parts = [
     protocol,
+    ...(byDefault ? [] : [preset]),
     ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
     ...(setAside ? ['set-aside'] : []),
   ];
@@ -26,7 +36,7 @@ export function evaluationName({ protocol, labels, setAside }: EvaluationResult)
 }
 
 /**
- * Writes `<name>-predictions.csv`, then `<name>.json`, each whole or not at all, over those of an earlier evaluation of the same
+ * Writes `NAME-predictions.csv`, then `NAME.json`, each whole or not at all, over those of an earlier evaluation of the same
  * name.
  *
  * @returns the paths of both
@@ -37,8 +47,9 @@ export function saveEvaluation(
   { keepIds = false }: SaveOptions = {},
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });
-  const json = join(folder, `${evaluationName(result)}.json`);
-  const predictions = join(folder, `${evaluationName(result)}-predictions.csv`);
+  const name = evaluationName(result);
+  const json = join(folder, `${name}.json`);
+  const predictions = join(folder, `${name}-predictions.csv`);
   writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
   writeFileAtomic(json, `${evaluationJson(result)}\n`);
   return { json, predictions };

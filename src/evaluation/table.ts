@@ -2,11 +2,20 @@
 import { markdownTable } from '../markdownTable.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
 
-const PROTOCOLS: Readonly<Record<EvaluationResult['protocol'], string>> = {
-  logreg: 'logistic regression',
-  linear: 'hu-linear (SGD on raw features)',
-  knn: 'k nearest neighbours',
-};
+function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
+  switch (protocol) {
+    case 'logreg':
+      return 'logistic regression';
+    case 'linear':
+      return preset === undefined || preset === 'hu'
+        ? 'hu-linear (SGD on raw features)'
+        : `${preset}-linear (linear layer on augmented images)`;
+    case 'knn':
+      return 'k nearest neighbours';
+    case 'finetune':
+      return `finetuning, preset ${preset} (batch norm ${settings.batchNorm === 'frozen' ? 'frozen' : 'trained'})`;
+  }
+}
 
 /** Metrics that fit beside a row's name; the others are in the JSON. */
 const COLUMNS = 6;
@@ -16,10 +25,11 @@ export function formatEvaluation(result: EvaluationResult): string {
   const replicates = bootstrap.replicates.toLocaleString('en');
   const mark = exposure.kind === 'transductive' ? ', *transductive*' : '';
   const sections = [
-    `## ${result.run.name} on ${result.data.name}: ${PROTOCOLS[result.protocol]}${mark}`,
+    `## ${result.run.name} on ${result.data.name}: ${protocolTitle(result)}${mark}`,
     describeData(result),
     `### \`mean\`: each fold by itself, mean ± standard deviation over folds [95 % interval of the mean]${mark}`,
     rowTable(result, result.rows, overFolds),
+    paperStyleTable(result),
     `### \`pooled\`: all folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
     rowTable(result, result.rows, together),
     furtherMetrics(result),
@@ -98,6 +108,24 @@ function furtherMetrics({ metrics, data }: EvaluationResult): string {
     : `Where a decision is needed, ${rule}. In the JSON too: ${further.join(', ')}.`;
 }
 
+/** Apart from the tables that count: nobody should take a number for one of theirs. */
+function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
+  const styled = rows.flatMap((row) =>
+    row.paperStyle === undefined ? [] : [{ row, style: row.paperStyle }],
+  );
+  if (styled.length === 0) return '';
+  const names = Object.keys(styled[0]!.style.metrics);
+  const table = markdownTable(
+    ['encoder', 'features', 'images', ...names.map((name) => metricTitle(name, data.classes)), 'epochs'],
+    styled.map(({ row, style }) => [
+      ...rowCells(row, exposure.kind),
+      ...names.map((name) => number(style.metrics[name]!.mean)),
+      style.epochs.join(', '),
+    ]),
+  );
+  return `Not a result (${styled[0]!.style.label}); the table above is of the last epoch:\n\n${table}`;
+}
+
 function rowCells({ source, features, modalities }: RowName, exposure: string): string[] {
   const marked = source === 'run' && exposure === 'transductive' ? 'run, transductive' : source;
   return [
@@ -154,7 +182,6 @@ function differenceTitle({ differences }: EvaluationResult, mark: string): strin
 }
 
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
-  if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
   return markdownTable(
     ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'p, Holm', 'p, DeLong', 'detectable'],

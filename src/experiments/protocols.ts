@@ -51,8 +51,8 @@ const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
 
 /** Of `anatomy evaluate`, so that a misspelt one is not found hours later. */
 const PRESETS: Partial<Record<ProtocolName, readonly string[]>> = {
-  linear: ['hu', 'moco', 'simclr', 'cmc', 'solo'],
-  finetune: ['hu', 'simclr', 'layer-decay'],
+  linear: LINEAR_PRESETS.map(({ name }) => name),
+  finetune: FINETUNE_PRESETS.map(({ name }) => name),
 };
 
 const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {

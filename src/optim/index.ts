@@ -1,2 +1,3 @@
+export { AdamW, type AdamWOptions, type ParameterGroup } from './adamW.js';
 export { learningRateAt, type Schedule, type ScheduleContext } from './schedules.js';
 export { Sgd, type SgdOptions } from './sgd.js';

@@ -26,8 +26,13 @@ const row = z.object({
   modalities: z.array(z.string()),
   columns: z.number().optional(),
   metrics: z.record(z.string(), metric),
+  /** Best-test-epoch numbers of a probe that has epochs. */
   paperStyle: z
-    .object({ label: z.string(), metrics: z.record(z.string(), z.object({ mean: value })) })
+    .object({
+      label: z.string(),
+      epochs: z.array(z.number()),
+      metrics: z.record(z.string(), z.object({ mean: value, folds: z.array(value) })),
+    })
     .optional(),
 });
 

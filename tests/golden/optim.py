@@ -1,4 +1,4 @@
-"""Golden values of SGD and the learning-rate schedules, from torch.optim in float64.
+"""Golden values of SGD, AdamW and the learning-rate schedules, from torch.optim in float64.
 Run: /usr/bin/python3 tests/golden/optim.py"""
 import json
 import os
@@ -29,6 +29,26 @@ def trajectory(**options):
     return steps
 
 
+def adamw_trajectory(groups, **options):
+    """`groups`: by parameter, factor on the rate and weight decay."""
+    parameters = {n: torch.nn.Parameter(values(s, 1 + i)) for i, (n, s) in enumerate(SHAPES.items())}
+    optimizer = torch.optim.AdamW(
+        [{"params": [parameters[n]], "weight_decay": g["weightDecay"]} for n, g in groups.items()], lr=1.0, **options
+    )
+    steps = []
+    for step in range(STEPS):
+        for i, (name, shape) in enumerate(SHAPES.items()):
+            skipped = name == "bias" and step in WITHOUT_BIAS
+            parameters[name].grad = None if skipped else values(shape, 100 + 10 * step + i)
+        for group, own in zip(optimizer.param_groups, groups.values()):
+            group["lr"] = RATES[step] * own["rate"]
+        optimizer.step()
+        steps.append({name: p.detach().flatten().tolist() for name, p in parameters.items()})
+    moments = {n: {k: optimizer.state[p][k].flatten().tolist() for k in ("exp_avg", "exp_avg_sq")}
+               for n, p in parameters.items()}
+    return {"groups": groups, "options": options, "steps": steps, "moments": moments}
+
+
 def rates(make, count, base):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)
     scheduler = make(optimizer)
@@ -49,7 +69,13 @@ def main():
         {"momentum": 0.9, "weight_decay": 0.01},
         {"momentum": 0.8, "weight_decay": 0.01, "nesterov": True},
     ]
+    alike = {"rate": 1, "weightDecay": 0.05}
     golden = {
+        "adamw": [
+            adamw_trajectory({"weight": {"rate": 1, "weightDecay": 0}, "bias": {"rate": 1, "weightDecay": 0}}),
+            adamw_trajectory({"weight": alike, "bias": alike}, betas=[0.8, 0.95], eps=1e-6),
+            adamw_trajectory({"weight": {"rate": 0.65, "weightDecay": 0.05}, "bias": {"rate": 0.4225, "weightDecay": 0}}),
+        ],
         "sgd": [{"options": o, "steps": trajectory(**o)} for o in options],
         "multistep": rates(lambda o: schedulers.MultiStepLR(o, [10, 30, 50, 70], 0.5), 80, 0.03),
         "cosine": rates(lambda o: schedulers.CosineAnnealingLR(o, 40, eta_min=0.001), 40, 0.03),
