@@ -65,8 +65,10 @@ test('nothing is set aside from a pretraining without a fold, unless the splits 
 });
 
 test('a cell stays done where the data lie elsewhere, not where they are others', () => {
-  const root = temporaryFolder();
-  const [here, there] = ['here', 'there'].map((name) => join(temporaryFolder(), 'deep', name));
+  // In one project, so that the run keeps the way to its data.
+  const project = temporaryFolder();
+  const root = join(project, 'out');
+  const [here, there] = ['here', 'moved/there'].map((name) => join(project, name));
   for (const folder of [here!, there!]) mkdirSync(folder, { recursive: true });
   const cells = cellsOf(experimentIn(here!), root, options);
   for (const { id, settings, run } of cells) {
