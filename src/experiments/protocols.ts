@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Tree } from '../config/index.js';
 import { UsageError } from '../errors.js';
+import { FINETUNE_PRESETS, LINEAR_PRESETS } from '../evaluation/presets.js';
 import { nearest } from '../nearest.js';
 import { folderOf } from './folderName.js';
 
@@ -13,6 +14,11 @@ export const protocolSchema = z.strictObject({
   name: z.string().min(1).optional().describe('In the table; default: made of the settings.'),
   preset: z.string().min(1).optional().describe('Of linear and finetune.'),
   epochs: z.int().min(1).optional(),
+  learningRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe('Of linear and finetune, in place of the preset’s.'),
   batchNorm: z.enum(['train', 'frozen']).optional().describe('Of finetune.'),
   classWeights: z.enum(['none', 'balanced']).optional().describe('Of linear and finetune.'),
   features: z.enum(['pooled', 'head', 'both']).optional(),
@@ -42,6 +48,7 @@ export interface ExperimentProtocol {
 const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
   preset: ['linear', 'finetune'],
   epochs: ['linear', 'finetune'],
+  learningRate: ['linear', 'finetune'],
   batchNorm: ['finetune'],
   classWeights: ['linear', 'finetune'],
   k: ['knn'],
@@ -58,6 +65,7 @@ const PRESETS: Partial<Record<ProtocolName, readonly string[]>> = {
 const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {
   preset: '--preset',
   epochs: '--epochs',
+  learningRate: '--learning-rate',
   batchNorm: '--batch-norm',
   classWeights: '--class-weights',
   features: '--features',
