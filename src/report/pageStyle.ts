@@ -101,6 +101,7 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   th, td { padding: 3px 6px 3px 0; }
   th.number, td.number { padding-left: 6px; }
   thead th { white-space: normal; font-size: 7.5pt; }
+  .number { white-space: normal; }
   .number small { font-size: 7pt; }
   .pairs img { width: 24mm; height: 24mm; }
   pre { white-space: pre-wrap; }
