@@ -9,12 +9,23 @@
  *   kills    kill −9 at random moments (seeded); whatever was hit, the resumed run ends with the same encoder, the same
  *            checkpoint and the same losses, to the bit, as one that was left alone.
  *
- * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --seed N (0)  --seconds N: stop a part after so long, and judge what there is.
+ *   grid     kill −9 of a whole experiment at random moments; each time at most the cells at work are lost, and in the end its table
+ *            is that of one that was left alone, to the byte.
+ *
+ * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --grid-kills N (10)  --seed N (0)  --seconds N: stop a part after so long, and judge what there is.
  * Prints a table on stdout; ends with 1 when something is wrong.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +38,7 @@ const flags = parseOptions(import.meta.url, {
   steps: { type: 'string', default: '2000' },
   warmup: { type: 'string' },
   kills: { type: 'string', default: '20' },
+  'grid-kills': { type: 'string', default: '10' },
   seed: { type: 'string', default: '0' },
   seconds: { type: 'string', default: 'Infinity' },
   // Set by this program for a process of its own.
@@ -41,7 +53,9 @@ const number = (name) => {
   }
   return value;
 };
-const [steps, kills, seed, seconds] = ['steps', 'kills', 'seed', 'seconds'].map(number);
+const [steps, kills, gridKills, seed, seconds] = ['steps', 'kills', 'grid-kills', 'seed', 'seconds'].map(
+  number,
+);
 const warmup = flags.warmup === undefined ? Math.min(2000, steps) : number('warmup');
 
 /** V8 enlarges its young generation now and then, by megabytes at once; at its full size from the start, leaks show. */
@@ -63,6 +77,24 @@ const settings = (folder, more) => [
   ...more,
 ];
 
+/** A whole experiment: a tuned row, a plain one, and draws of the labels. */
+const GRID = `
+name: grid
+data: { path: 'phantom:breast,pairs=24,seed=0' }
+common:
+  data: { size: 32 }
+  model: { width: 0.25 }
+  method: { maps: [1, 2, 3], patches: [2, 2] }
+  training: { steps: 6, batchSize: 8, checkpointEvery: 2, precision: fp32 }
+  monitor: { pairs: 8, neighbours: 3, every: 3 }
+protocols: [logreg, { protocol: logreg, labelFraction: 0.5, draws: 2 }]
+evaluation: { replicates: 50, folds: 2 }
+rows:
+  - { name: tuned, variants: [{ name: 1 }, { name: 2, config: { training: { learningRate: 0.1 } } }] }
+  - { name: plain, config: { method: { consistencyWeight: 0 } } }
+compare: { reference: tuned, against: [plain] }
+`;
+
 if (flags.memory !== undefined) await trainAndWatch(flags.memory, flags.folder);
 else await soak();
 
@@ -72,6 +104,7 @@ async function soak() {
   try {
     if (steps > 0) for (const precision of ['fp32', 'bf16']) rows.push(...(await memory(precision, folder)));
     if (kills > 0) rows.push(...(await killing(folder)));
+    if (gridKills > 0) rows.push(...(await killingGrids(folder)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -303,16 +336,76 @@ function fingerprintOf(folder) {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
+// Kills of experiments
+
+/** Each kill comes at a random moment of what the whole takes, so that early, middle and late cells are hit. */
+async function killingGrids(folder) {
+  const file = join(folder, 'grid.yaml');
+  writeFileSync(file, GRID);
+  const words = (out) => ['-q', 'experiment', 'run', file, '--out', join(folder, out), '--jobs', '2'];
+  const env = { XDG_CACHE_HOME: join(folder, 'cache') };
+  const began = Date.now();
+  const alone = await run(main, words('grid-alone'), { env });
+  if (alone.code !== 0) return [['grid', 'left alone', `ended with ${alone.code}`, 'FAILED']];
+  const whole = Date.now() - began;
+  const random = mulberry32(seed + 1);
+  const started = Date.now();
+  const out = join(folder, 'grid-killed');
+  let [runs, different, failed, lost, killed] = [0, 0, 0, 0, 0];
+  const finished = ({ code, stdout }) => {
+    runs += 1;
+    if (code !== 0) failed += 1;
+    else if (stdout !== alone.stdout || cellsOf(out) !== cellsOf(join(folder, 'grid-alone'))) different += 1;
+    rmSync(out, { recursive: true, force: true });
+  };
+  let before = new Map();
+  while (killed < gridKills && Date.now() - started < seconds * 1000) {
+    const ended = await run(main, words('grid-killed'), { moment: random() * whole, env });
+    if (!ended.killed) {
+      finished(ended);
+      before = new Map();
+      continue;
+    }
+    killed += 1;
+    const now = cellFiles(out);
+    // A cell that was finished stays, as it was.
+    for (const [name, text] of before) if (now.get(name) !== text) lost += 1;
+    before = now;
+    console.error(`grid: ${killed} of ${gridKills} kills, ${now.size} files of finished cells`);
+  }
+  finished(await run(main, words('grid-killed'), { env }));
+  const result = `${runs} finished, ${different} different, ${failed} failed, ${lost} finished cells lost, alone ${(whole / 1000).toFixed(1)} s`;
+  const good = different + failed + lost === 0 && runs > 0;
+  return [['grid', `${killed} × kill −9, then gone on with`, result, verdict(good)]];
+}
+
+function cellFiles(out) {
+  const cells = join(out, 'cells');
+  if (!existsSync(cells)) return new Map();
+  const names = readdirSync(cells, { recursive: true }).filter((name) =>
+    /^[^.].*\.(json|csv|jsonl)$/.test(name),
+  );
+  return new Map(names.sort().map((name) => [name, readFileSync(join(cells, name), 'utf8')]));
+}
+
+/** All cells without what clocks say. */
+function cellsOf(out) {
+  const withoutClocks = (text) => text.replace(/^ "seconds": .*$/m, '');
+  return JSON.stringify([...cellFiles(out)].map(([name, text]) => [name, withoutClocks(text)]));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
 
 function verdict(good) {
   return good ? 'ok' : 'FAILED';
 }
 
 /** Runs a script of Node; kills it after `moment` milliseconds where given. */
-function run(script, args, { moment, nodeFlags = [] } = {}) {
+function run(script, args, { moment, nodeFlags = [], env = {} } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nodeFlags, script, ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...env },
     });
     const timer = moment === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), moment);
     let stdout = '';

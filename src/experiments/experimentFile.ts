@@ -13,7 +13,7 @@ import {
 } from './experimentData.js';
 import { type ExperimentRow, experimentRows } from './experimentRows.js';
 import { type ComparisonFamily, readExperimentFile } from './fileSchema.js';
-import { type ExperimentProtocol, experimentProtocols } from './protocols.js';
+import { type ExperimentProtocol, experimentProtocols, judgesLabels } from './protocols.js';
 
 export interface Experiment {
   readonly name: string;
@@ -59,6 +59,8 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   const entries = content.protocols ?? [{ protocol: 'logreg' as const }, { protocol: 'linear' as const }];
   const protocols = shortened(experimentProtocols(entries, file));
   const rows = experimentRows({ file, content, smoke: chosen, data, seeds });
+  const judge = judgedSets({ file, content, overrides, protocols, evaluation, shortened });
+  for (const set of [{ name: undefined, protocols }, ...judge]) refuseUnchosen(file, rows, set);
   const { compare, setAside } = content;
   for (const [where, family] of Object.entries({ compare, setAside })) {
     if (family !== undefined && family !== true) checkFamily(family, `${file}: ${where}`, rows, protocols);
@@ -79,7 +81,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     seeds,
     protocols,
     evaluation,
-    judge: judgedSets({ file, content, overrides, protocols, evaluation, shortened }),
+    judge,
     compare,
     setAside: setAside === true ? compare : setAside,
   };
@@ -94,6 +96,20 @@ function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => 
     if (epochs === undefined || !trains) return protocol;
     return { ...protocol, settings: { ...protocol.settings, epochs } };
   };
+}
+
+/** Candidates are chosen between by logistic regression inside each fold, whatever judges them then. */
+function refuseUnchosen(
+  file: string,
+  rows: readonly ExperimentRow[],
+  { name, protocols }: { readonly name?: string; readonly protocols: readonly ExperimentProtocol[] },
+): void {
+  const tuned = rows.find(({ candidates }) => candidates.length > 1);
+  if (tuned === undefined || protocols.some(({ slug }) => slug === 'logreg')) return;
+  if (!protocols.some(judgesLabels)) return;
+  throw new UsageError(
+    `${file}: row ${tuned.name} has variants, which are chosen between by logreg; add it to the protocols${name === undefined ? '' : ` of ${name}`}`,
+  );
 }
 
 /** What is set aside is judged by one encoder, not by one a fold. */

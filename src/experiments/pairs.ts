@@ -13,7 +13,7 @@ export interface FoundPairs {
 export function pairsOf(root: string, told: ExperimentDescription): FoundPairs {
   const found: PairsFound[] = [];
   const missing: string[] = [];
-  for (const set of [undefined, ...told.judge]) {
+  for (const set of [undefined, ...told.judge.filter(({ absent }) => absent === undefined)]) {
     for (const { protocol, slug, name } of (set ?? told).protocols) {
       if (protocol !== 'pairs') continue;
       for (const row of told.rows.flatMap(({ candidates }) => candidates)) {

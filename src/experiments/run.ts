@@ -92,17 +92,21 @@ async function judgeSetAside(
   const protocol = familyProtocol(experiment, family);
   const rows = [family.reference, ...against];
   const cells = setAsideCells(experiment, out, optionsOf(splits), { rows, protocol });
-  const states = refusedOrDropped(cells, out, overwrite);
-  // The encoders are finished, so no cell waits for another.
-  const ready = cells.map((cell) => ({ ...cell, needs: [] }));
+  // Where only the cells travelled, the encoders are pretrained again for this.
+  const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
+    cells.some(({ needs }) => needs.includes(id)),
+  );
+  const all = [...encoders, ...cells];
+  const states = refusedOrDropped(all, out, overwrite);
   const { looks } = recordLook(out, cells, against, new Date());
   if (looks.length > 1) {
     console.warn(
       `what is set aside was first judged ${looks[0].at}; the table says that this is look ${looks.length}`,
     );
   }
-  const outcome = await new Work(ready, states, options).all();
-  return { cells: cells.length, ...outcome, confirmed: outcome.done === cells.length };
+  const outcome = await new Work(all, states, options).all();
+  const confirmed = outcome.done === all.length;
+  return { ...outcome, cells: cells.length, done: outcome.done - encoders.length, confirmed };
 }
 
 function checkConfirmable({ setAside }: Experiment, splits: Splits): void {

@@ -28,7 +28,7 @@ export function statesOf(cells: readonly Cell[], root: string): ReadonlyMap<stri
       if (cell.kind !== 'pretrain' || own.state !== 'done' || hasEncoder(cell, root)) return [cell.id, own];
       const waiting = wanted.filter(({ needs }) => needs.includes(cell.id)).length;
       if (waiting === 0) return [cell.id, own];
-      const again = `its encoder is not here (${cell.run}), and ${waiting} evaluation${waiting === 1 ? '' : 's'} need it`;
+      const again = `its encoder is not here (${cell.run}), and ${waiting} evaluation${waiting === 1 ? ' needs' : 's need'} it`;
       return [cell.id, { state: 'to do', differences: [], again }];
     }),
   );

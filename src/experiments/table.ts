@@ -74,11 +74,14 @@ function tableOf(
   setAside: boolean,
 ): ExperimentTable {
   const { rows, folds: _, compare: __, setAside: ___, ...description } = told;
-  const all = [undefined, ...told.judge].flatMap((set) =>
-    (set ?? told).protocols
+  const all = [undefined, ...told.judge].flatMap((set) => {
+    const own = (set ?? told).protocols
       .filter(judgesLabels)
-      .map((protocol) => new Results({ root, description: told, set, protocol, setAside })),
-  );
+      .map((protocol) => new Results({ root, description: told, set, protocol, setAside }));
+    // What is not there misses no evaluation; what was judged on another machine counts.
+    const judged = own.some((results) => rows.some((row) => results.found(row).length > 0));
+    return set?.absent === undefined || judged ? own : [];
+  });
   const found = rows.map((row): RowFound => {
     const judged = all.filter(({ set }) => set === undefined).flatMap((results) => results.found(row));
     return {
@@ -192,7 +195,7 @@ function unchosenNotes(all: readonly Results[]): string[] {
     if (unchosen.size === 0) return [];
     const where = set === undefined ? protocol.name : `${set.name}, ${protocol.name}`;
     return [
-      `${where}: nothing could be chosen for ${[...unchosen].join(', ')}, as evaluations or their predictions lack the inner cross-validation (of an older version); anatomy experiment run makes them anew where the encoders are.`,
+      `${where}: nothing could be chosen for ${[...unchosen].join(', ')}, as the inner cross-validation of logreg on the same data, or predictions, are not here (older versions kept none); anatomy experiment run makes them anew where the encoders are.`,
     ];
   });
 }

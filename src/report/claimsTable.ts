@@ -105,7 +105,16 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
   };
 }
 
-/** Those of every run, then what they are compared with, of the first one. */
+/** Of the claims in the tables: that of the losses, then those of the paper's figures. */
+const ORDER: readonly PairMeasureRecord['claim'][] = [
+  'consistency',
+  'global',
+  'distance',
+  'retrieval',
+  'agreement',
+];
+
+/** Claim by claim those of every run, then what they are compared with, of the first one. */
 function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasureRecord }[] {
   const runs = results.flatMap(({ name, record }) =>
     record.measures
@@ -117,7 +126,8 @@ function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasu
       .filter((measure) => measure.source === source)
       .map((measure) => ({ of: sources[source], measure })),
   );
-  return [...runs, ...others];
+  const rank = ({ measure }: (typeof runs)[number]) => ORDER.indexOf(measure.claim);
+  return [...runs, ...others].sort((a, b) => rank(a) - rank(b));
 }
 
 function exposed({ exposure }: PairsRecord): string {

@@ -345,6 +345,17 @@ describe('errors name the file, the row, the key and what was expected', () => {
     expect(refusal(BASE.replace(from, to))).toContain(expected);
   });
 
+  test('candidates without the protocol that they are chosen between by', () => {
+    const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
+    expect(refusal(`${tuned}protocols: [linear, { protocol: logreg, labelFraction: 0.5 }]`)).toContain(
+      'row L_C alone has variants, which are chosen between by logreg; add it to the protocols',
+    );
+    expect(refusal(`${tuned}judge: [{ name: BUSI, protocols: [knn] }]`)).toContain(
+      'add it to the protocols of BUSI',
+    );
+    expect(read(`${tuned}protocols: [pairs]`).protocols).toHaveLength(1);
+  });
+
   test('--judge of data that the file does not judge on, and of a path that is not there', () => {
     expect(refusal(BASE, { judge: { BUSI: 'x' } })).toContain(
       '--judge names BUSI, expected nothing, as the experiment judges no further data',

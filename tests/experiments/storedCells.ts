@@ -53,6 +53,8 @@ export interface StoredEvaluation {
   steps?: number;
   notes?: string[];
   dataHash?: string;
+  /** Of a protocol with settings. */
+  slug?: string;
   /** Of the cell, but for its protocol. */
   name?: Omit<EvaluationName, 'protocol'>;
   /** AUC of the inner cross-validation of pooled and head features, one a fold. */
@@ -73,7 +75,15 @@ const STEP = 0.02;
 /** A finished pretraining and a finished evaluation of it, as a run of the experiment leaves them. */
 export function storeCells(root: string, row: string, options: StoredEvaluation): void {
   const { seed = 0, protocol = 'logreg', auc, untrained = 0.7, exposure = 'transductive' } = options;
-  const { steps = 600, notes = [], dataHash = 'abc', name, validation, predictions } = options;
+  const {
+    steps = 600,
+    notes = [],
+    dataHash = 'abc',
+    name,
+    validation,
+    predictions,
+    slug = protocol,
+  } = options;
   const config = resolveConfig({
     set: ['data.size=64', 'model.width=0.25', 'data.path=phantom:breast', `training.steps=${steps}`],
     flags: { seed },
@@ -172,7 +182,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     differences,
     notes,
   };
-  const id = evaluationId(row, seed, { ...name, protocol });
+  const id = evaluationId(row, seed, { ...name, protocol: slug });
   if (predictions !== undefined) {
     const file = experimentPaths(root).predictions(id);
     mkdirSync(dirname(file), { recursive: true });

@@ -185,9 +185,7 @@ describe('a table with a tuned row', () => {
     }
     const { parts, notes, family } = experimentTable(old);
     expect(parts[0]!.rows[0]!.values).toEqual({});
-    expect(notes[0]).toMatch(
-      /^logreg: nothing could be chosen for Ours, plain, as .* lack the inner cross-validation/,
-    );
+    expect(notes[0]).toMatch(/^logreg: nothing could be chosen for Ours, plain, as .* are not here/);
     expect(family!.missing).toEqual(['plain', 'untrained', 'thumbnail']);
     // A plain row still has its own numbers where nothing is to be chosen.
     expect(parts[1]!.rows[1]!.values['a+b']!.value).toBe(0.9);
@@ -255,6 +253,29 @@ describe('marks', () => {
     ]);
     expect(formatTable(table, 'markdown')).toContain('not all predictions are here to test it');
   });
+});
+
+test('draws of the labels are judged like seeds', () => {
+  const root = temporaryFolder('anatomy-draws-');
+  const few = {
+    protocol: 'logreg',
+    name: 'few',
+    slug: 'few',
+    settings: { labelFraction: 0.1 },
+    draws: 2,
+  } as const;
+  storeExperiment(root, {
+    protocols: [few],
+    rows: [{ name: 'r', folder: 'r', candidates: [{ name: 'r', folder: 'r' }] }],
+  });
+  [0.6, 0.8].forEach((auc, draw) => {
+    storeCells(root, 'r', { auc, name: { draw }, slug: 'few' });
+  });
+  const { parts, missing } = experimentTable(root);
+  expect(missing).toEqual([]);
+  const { value, deviation, seeds } = parts[0]!.rows[0]!.values['a+b']!;
+  expect([value, seeds]).toEqual([0.7, 2]);
+  expect(deviation).toBeCloseTo(0.2 / Math.SQRT2, 12);
 });
 
 test('several seeds have one interval: subjects are resampled, the mean of the seeds judged', () => {

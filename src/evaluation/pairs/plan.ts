@@ -1,4 +1,5 @@
 import type { Dataset } from '../../data/sample.js';
+import { SET_ASIDE } from '../../data/splits/fold.js';
 import { loadSplits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
 import { Random } from '../../tensor/random.js';
@@ -66,9 +67,7 @@ export async function planPairs(
   const folds = splits === undefined ? undefined : (await loadSplits(splits, samples)).folds;
   const all = samples.map((_, position) => position);
   const isOpen = (position: number) =>
-    [folds?.[samples[position]!.id], keptOut[position]].every(
-      (fold) => fold === undefined || typeof fold === 'number',
-    );
+    folds?.[samples[position]!.id] !== SET_ASIDE && keptOut[position] !== SET_ASIDE;
   const open = all.filter(isOpen);
   const heldOut = encoders[0]!.fold !== 'none' && inRun.includes(true);
   // Data that no encoder has seen is measured by one of them: features of two encoders cannot be compared.

@@ -1,0 +1,121 @@
+import { writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { readConfirmation, recordLook } from '../../src/experiments/confirmation.js';
+import { experimentPaths } from '../../src/experiments/folder.js';
+import { formatTable } from '../../src/experiments/format.js';
+import { experimentTable } from '../../src/experiments/table.js';
+import { temporaryFolder } from '../training/tiny.js';
+import { LABELS, storeCells, storeExperiment } from './storedCells.js';
+
+const cell = (id: string, steps = 600, more = {}) => ({
+  id,
+  settings: { pretraining: { training: { steps } }, evaluation: { protocol: 'logreg', ...more } },
+});
+const at = (day: number) => new Date(Date.UTC(2026, 0, day));
+
+describe('the record', () => {
+  test('is made at the first look and stays at the same look again', () => {
+    const root = temporaryFolder('anatomy-confirmation-');
+    expect(readConfirmation(root)).toBeUndefined();
+    const first = recordLook(root, [cell('ours/a'), cell('other/a')], ['other', 'untrained'], at(1));
+    expect(first.looks).toMatchObject([
+      { at: '2026-01-01T00:00:00.000Z', against: ['other', 'untrained'], changes: [] },
+    ]);
+    expect(recordLook(root, [cell('ours/a'), cell('other/a')], ['other', 'untrained'], at(2))).toEqual(first);
+    // What JSON has no word for is no change.
+    const same = [cell('ours/a', 600, { folds: undefined }), cell('other/a')];
+    expect(recordLook(root, same, ['other', 'untrained'], at(3))).toEqual(first);
+    expect(readConfirmation(root)).toEqual(first);
+  });
+
+  test('keeps a later look with other settings beside it, with what changed', () => {
+    const root = temporaryFolder('anatomy-confirmation-');
+    recordLook(root, [cell('ours/a'), cell('old/a')], ['old'], at(1));
+    const { looks } = recordLook(root, [cell('ours/a', 700), cell('new/a')], ['new'], at(2));
+    expect(looks).toHaveLength(2);
+    expect(looks[0].at).toBe('2026-01-01T00:00:00.000Z');
+    expect(looks[1]!.changes).toEqual([
+      'compared with new instead of old',
+      'ours/a: pretraining.training.steps: 600 → 700',
+      'old/a: left out',
+      'new/a: new',
+    ]);
+    expect(looks[1]!.digest).not.toBe(looks[0].digest);
+  });
+
+  test('damaged, it is not replaced', () => {
+    const root = temporaryFolder('anatomy-confirmation-');
+    recordLook(root, [cell('ours/a')], ['untrained'], at(1));
+    writeFileSync(experimentPaths(root).confirmation, '{');
+    expect(() => recordLook(root, [cell('ours/a')], ['untrained'], at(2))).toThrow('damaged; copy it again');
+  });
+});
+
+describe('the table', () => {
+  const scores = LABELS.map((label, i) => (label === 'tumor' ? 0.8 : 0.2) + i * 1e-3);
+  const blind = LABELS.map(() => 0.5);
+  const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
+
+  function confirmable(): string {
+    const root = temporaryFolder('anatomy-confirmation-');
+    storeExperiment(root, {
+      rows: ['ours', 'other', 'third'].map(row),
+      compare: { reference: 'ours', against: ['other', 'third'] },
+      setAside: { reference: 'ours', against: ['best', 'untrained'] },
+    });
+    for (const name of ['ours', 'other', 'third']) storeCells(root, name, { auc: 0.7 });
+    return root;
+  }
+
+  test('of the development data shows nothing of what is set aside', () => {
+    const root = confirmable();
+    const before = experimentTable(root);
+    storeCells(root, 'ours', {
+      auc: 0.123,
+      name: { setAside: true },
+      predictions: { run: scores, untrained: blind, thumbnail: blind },
+    });
+    recordLook(root, [cell('ours/seed-0/logreg-set-aside')], ['other', 'untrained'], at(1));
+    expect(experimentTable(root)).toEqual(before);
+    expect(formatTable(before, 'markdown')).not.toMatch(/0\.123|[Ss]et aside/);
+  });
+
+  test('of what is set aside has the compared rows alone, when it was first judged, and later looks', () => {
+    const root = confirmable();
+    expect(() => experimentTable(root, { confirm: true })).toThrow(
+      'what is set aside has not been judged; anatomy experiment run … --confirm judges it, once',
+    );
+    for (const [name, own] of [
+      ['ours', scores],
+      ['other', blind],
+    ] as const) {
+      storeCells(root, name, {
+        auc: 0.9,
+        name: { setAside: true },
+        predictions: { run: own, untrained: blind, thumbnail: blind },
+      });
+    }
+    const cells = ['ours', 'other'].map((name) => cell(`${name}/seed-0/logreg-set-aside`));
+    recordLook(root, cells, ['other', 'untrained'], at(1));
+    const table = experimentTable(root, { confirm: true });
+    expect(table.parts[0]!.rows.map(({ name }) => name)).toEqual([
+      ...['ours', 'other', 'untrained, calibrated', 'thumbnail ridge, 12×12'],
+    ]);
+    expect(table.family!.comparisons.map(({ against }) => against)).toEqual(['other', 'untrained']);
+    expect([table.missing, table.expected]).toEqual([[], 2]);
+    const text = formatTable(table, 'markdown');
+    expect(text).toContain('**Confirmatory: the samples that were set aside**');
+    expect(text).toContain('First judged 2026-01-01T00:00:00.000Z');
+    expect(text).not.toContain('Judged again');
+    recordLook(root, cells.slice(0, 1), ['other', 'untrained'], at(5));
+    expect(formatTable(experimentTable(root, { confirm: true }), 'latex')).toContain(
+      'Judged again 2026-01-05T00:00:00.000Z with other settings',
+    );
+  });
+
+  test('needs an experiment that sets samples aside', () => {
+    const root = temporaryFolder('anatomy-confirmation-');
+    storeExperiment(root);
+    expect(() => experimentTable(root, { confirm: true })).toThrow('says nothing of setAside');
+  });
+});

@@ -1,0 +1,122 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { cellsOf, commandOf, type EvaluationCell } from '../../src/experiments/cells.js';
+import { readExperiment } from '../../src/experiments/experimentFile.js';
+import { writeCell } from '../../src/experiments/folder.js';
+import { statesOf } from '../../src/experiments/states.js';
+import { packFinished, thinned } from '../../src/experiments/travel.js';
+import { readJsonLines } from '../../src/log/jsonLines.js';
+import { temporaryFolder } from '../training/tiny.js';
+
+const YAML = `
+name: one
+data: { path: pairs.csv }
+protocols: [logreg, { protocol: logreg, labelFraction: 0.1, draws: 2 }]
+judge: [{ name: BUSI, data: { path: 'phantom:breast,pairs=8' }, protocols: [{ protocol: linear, preset: moco }] }]
+rows: [{ name: Ours }]
+`;
+
+function experimentIn(folder: string, text = YAML) {
+  const file = join(folder, 'one.yaml');
+  writeFileSync(file, text);
+  return readExperiment(file);
+}
+
+const options = { k: 5, setAside: false };
+
+test('cells are named by row, seed, data, protocol and draw; each draw has a seed of its own', () => {
+  const cells = cellsOf(experimentIn(temporaryFolder()), '/out', options);
+  expect(cells.map(({ id }) => id)).toEqual([
+    'ours/seed-0/pretrain',
+    'ours/seed-0/logreg',
+    'ours/seed-0/logreg-labels-0-1-draw-0',
+    'ours/seed-0/logreg-labels-0-1-draw-1',
+    'ours/seed-0/busi/linear-moco',
+  ]);
+  const flags = cells.flatMap((cell) => (cell.kind === 'pretrain' ? [] : [cell.flags.join(' ')]));
+  expect(flags).toEqual([
+    '--seed 0 --replicates 2000',
+    '--label-fraction 0.1 --seed 0 --replicates 2000',
+    '--label-fraction 0.1 --seed 1 --replicates 2000',
+    '--preset moco --seed 0 --replicates 2000',
+  ]);
+  // Settings of a plain protocol are what they were before protocols had any.
+  expect((cells[1] as EvaluationCell).settings.evaluation).toEqual({
+    protocol: 'logreg',
+    folds: undefined,
+    seed: 0,
+    replicates: 2000,
+  });
+  expect(commandOf(cells[4]!, '/out', false).join(' ')).toBe(
+    'evaluate linear --run /out/runs/ours/seed-0 --data-config /out/configs/ours/seed-0/busi/linear-moco.yaml ' +
+      '--splits /out/splits-busi.json --preset moco --seed 0 --replicates 2000 ' +
+      '--out /out/runs/ours/seed-0/evaluation/busi-linear-moco --json',
+  );
+});
+
+test('nothing is set aside from a pretraining without a fold, unless the splits say so', () => {
+  const [kept] = cellsOf(experimentIn(temporaryFolder()), '/out', options);
+  const [aside] = cellsOf(experimentIn(temporaryFolder()), '/out', { ...options, setAside: true });
+  expect([kept, aside].map((cell) => cell?.kind === 'pretrain' && cell.config.data.splits)).toEqual([
+    null,
+    '/out/splits.json',
+  ]);
+});
+
+test('a cell stays done where the data lie elsewhere, not where they are others', () => {
+  // In one project, so that the run keeps the way to its data.
+  const project = temporaryFolder();
+  const root = join(project, 'out');
+  const [here, there] = ['here', 'moved/there'].map((name) => join(project, name));
+  for (const folder of [here!, there!]) mkdirSync(folder, { recursive: true });
+  const cells = cellsOf(experimentIn(here!), root, options);
+  for (const { id, settings, run } of cells) {
+    const stored = JSON.parse(JSON.stringify(settings));
+    const common = { version: 1, seconds: 1, threads: 1, run, settings: stored } as const;
+    writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
+  }
+  const states = (text?: string) =>
+    [...statesOf(cellsOf(experimentIn(there!, text), root, options), root).values()].map(
+      ({ state }) => state,
+    );
+  expect(new Set(states())).toEqual(new Set(['done']));
+  expect(states(YAML.replace('pairs.csv', 'others.csv'))).toEqual(cells.map(() => 'changed'));
+  // The encoder did not travel, and what is to be done needs it.
+  expect(states(YAML.replace('pairs=8', 'pairs=9'))).toEqual(['to do', 'done', 'done', 'done', 'changed']);
+  expect(states(YAML.replace('0.1', '0.2')).filter((state) => state === 'to do')).toHaveLength(3);
+});
+
+test('the curves of a pretraining travel thinned: at most 200 points of each term, without the speed', () => {
+  const lines = Array.from({ length: 1000 }, (_, i) => ({
+    step: i + 1,
+    loss: 1 / (i + 1),
+    pairsPerSecond: i,
+    ...(i % 2 === 0 ? { 'retrieval/a-to-b': Number.NaN } : {}),
+  }));
+  const kept = thinned(lines);
+  expect(kept).toHaveLength(200);
+  expect([kept[0]!.step, kept.at(-1)!.step]).toEqual([1, 1000]);
+  expect(kept.filter((line) => 'retrieval/a-to-b' in line)).toHaveLength(100);
+  expect(kept.some((line) => 'pairsPerSecond' in line)).toBe(false);
+  expect(kept.map(({ step }) => step)).toEqual([...kept.map(({ step }) => step)].sort((a, b) => a - b));
+  expect(thinned(lines.slice(0, 7))).toHaveLength(7);
+});
+
+test('cells of before cells travelled get their curves and predictions from the run', () => {
+  const root = temporaryFolder();
+  const cells = cellsOf(experimentIn(temporaryFolder()), root, options).slice(0, 2);
+  const run = join(root, 'runs/ours/seed-0');
+  mkdirSync(join(run, 'evaluation'), { recursive: true });
+  writeFileSync(join(run, 'metrics.jsonl'), '{"step":1,"loss":0.123456789,"uniformity/a":"NaN"}\n');
+  writeFileSync(join(run, 'evaluation/logreg-predictions.csv'), 'id,subject\n');
+  for (const { id, settings } of cells) {
+    const common = { version: 1, seconds: 1, threads: 1, run: 'runs/ours/seed-0', settings } as const;
+    writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
+  }
+  packFinished(cells, root);
+  expect(readJsonLines(join(root, 'cells/ours/seed-0/pretrain.jsonl'))).toEqual([
+    { step: 1, loss: 0.123457, 'uniformity/a': Number.NaN },
+  ]);
+  expect(readFileSync(join(root, 'cells/ours/seed-0/logreg.csv'), 'utf8')).toBe('id,subject\n');
+});
