@@ -30,7 +30,21 @@ export function renderPlot(options: Plot.PlotOptions, alt: string): string {
   });
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', alt);
-  return svg.outerHTML;
+  return wellFormed(svg.outerHTML);
+}
+
+/** As XML too: linkedom writes only the quotes of an attribute in a way that XML reads. */
+function wellFormed(svg: string): string {
+  return svg.replace(/<[a-z][\w:-]*(?:\s+[\w:-]+="[^"]*")+/gi, (tag) =>
+    tag.replace(
+      /="([^"]*)"/g,
+      (_, value: string) =>
+        `="${value
+          .replace(/&(?!quot;)/g, '&amp;')
+          .replaceAll('<', '&lt;')
+          .replaceAll('>', '&gt;')}"`,
+    ),
+  );
 }
 
 /** The same figure as a file of its own: black on white, whatever shows it. */

@@ -97,10 +97,11 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   figure, tr, dl > div, li { break-inside: avoid; }
   .curves { grid-template-columns: 1fr 1fr; gap: 20px 24px; }
   .scroll { overflow: visible; }
-  table { font-size: 8pt; }
+  table { font-size: 7.6pt; }
   th, td { padding: 3px 6px 3px 0; }
   th.number, td.number { padding-left: 6px; }
   thead th { white-space: normal; font-size: 7.5pt; }
+  .number { white-space: normal; }
   .number small { font-size: 7pt; }
   .pairs img { width: 24mm; height: 24mm; }
   pre { white-space: pre-wrap; }

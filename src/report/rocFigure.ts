@@ -95,14 +95,14 @@ export function rocFigure(
           ariaDescription: 'band',
         }),
         // The first row is what the figure is about, so it lies on top.
-        ...[...drawn].reverse().map(({ points, colour, dash, name }) =>
+        ...[...drawn].reverse().map(({ points, colour, dash }) =>
           Plot.line(points, {
             x: 'falsePositiveRate',
             y: 'truePositiveRate',
             stroke: colour,
             strokeWidth: 2,
             strokeDasharray: dash,
-            ariaDescription: name,
+            ariaDescription: 'curve',
           }),
         ),
         ...drawn.flatMap(({ name, auc, colour, dash }, line) => {

@@ -1,0 +1,144 @@
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeExperimentReport } from '../../src/experiments/report.js';
+import { MessageConsole } from '../../src/log/console.js';
+import { writeReport } from '../../src/report/index.js';
+import { storeCells, storeExperiment } from '../experiments/storedCells.js';
+import { Capture } from '../log/capture.js';
+import { storeEvaluation, storePredictions, storeRun } from '../report/storedRun.js';
+
+const CHROMIUM = '/usr/bin/chromium';
+
+function isThere(program: string): boolean {
+  try {
+    accessSync(program, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const OPTIONS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const there = isThere(CHROMIUM);
+if (!there)
+  console.warn(`${CHROMIUM} is not there, so reports are not opened in it: apt-get install chromium`);
+
+describe.skipIf(!there)('a report in a browser', () => {
+  let folder: string;
+  let browser: BrowserContext;
+  const pages: Record<string, string> = {};
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'browser-'));
+    const quiet = new MessageConsole({ stream: new Capture(false) });
+    const runs = ['first', 'second'].map((name) => storeRun(join(folder, name)));
+    for (const run of runs) {
+      storeEvaluation(run);
+      storePredictions(run);
+    }
+    pages.run = (await writeReport([runs[0]!], { console: quiet })).page;
+    pages.runs = (await writeReport(runs, { console: quiet, out: join(folder, 'both') })).page;
+    const experiment = join(folder, 'experiment');
+    storeExperiment(experiment);
+    storeCells(experiment, 'ours', { auc: 0.83 });
+    storeCells(experiment, 'l-c-alone', { auc: 0.74 });
+    pages.experiment = (await writeExperimentReport([experiment], { console: quiet })).page;
+    browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
+      executablePath: CHROMIUM,
+      headless: true,
+      args: OPTIONS,
+    });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function opened(file: string, width: number): Promise<{ page: Page; complaints: string[] }> {
+    const page = await browser.newPage();
+    const complaints: string[] = [];
+    page.on('console', (message) => complaints.push(message.text()));
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      const address = request.url();
+      if (!address.startsWith('data:') && address !== pathToFileURL(file).href) complaints.push(address);
+    });
+    await page.setViewportSize({ width, height: 900 });
+    await page.goto(pathToFileURL(file).href);
+    return { page, complaints };
+  }
+
+  for (const kind of ['run', 'runs', 'experiment']) {
+    for (const width of [390, 1280]) {
+      test(`${kind}, ${width} pixels: every figure is drawn and nothing is wider than the screen`, async () => {
+        const { page, complaints } = await opened(pages[kind]!, width);
+        const figures = await page.$$eval('figure > svg', (all) =>
+          all.map((svg) => {
+            const { width: across, height: down } = svg.getBoundingClientRect();
+            const marks = svg.querySelectorAll('circle, path, rect, line, text').length;
+            return { across, down, marks };
+          }),
+        );
+        expect(figures.length).toBeGreaterThan(2);
+        for (const { across, down, marks } of figures) {
+          expect(across).toBeGreaterThan(250);
+          expect(across).toBeLessThanOrEqual(width);
+          expect(down).toBeGreaterThan(100);
+          expect(marks).toBeGreaterThan(5);
+        }
+        // What is wider lies in a region that scrolls by itself, which the keyboard reaches.
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+        const regions = await page.$$eval('table', (all) =>
+          all.map((table) => table.closest('[role=region][tabindex="0"]') !== null),
+        );
+        expect(regions).not.toContain(false);
+        // Letters of a figure stay legible: its 11 pixels are at least 8 on the screen.
+        const letters = await page.$$eval('figure > svg', (all) =>
+          all.map((svg) => 11 * (svg.getBoundingClientRect().width / Number(svg.getAttribute('width')))),
+        );
+        expect(Math.min(...letters)).toBeGreaterThan(8);
+        expect(complaints).toEqual([]);
+        await page.close();
+      });
+    }
+
+    test(`${kind}: prints to PDF without clipping a table`, async () => {
+      const { page } = await opened(pages[kind]!, 1280);
+      await page.emulateMedia({ media: 'print' });
+      // A4 without its margins, at 96 dots per inch.
+      await page.setViewportSize({ width: 688, height: 1000 });
+      const clipped = await page.$$eval('table', (all) =>
+        all.map((table) => table.getBoundingClientRect().right).filter((right) => right > 690),
+      );
+      expect(clipped).toEqual([]);
+      const pdf = await page.pdf({ format: 'A4' });
+      expect(pdf.subarray(0, 5).toString()).toBe('%PDF-');
+      expect(pdf.length).toBeGreaterThan(20_000);
+      await page.close();
+    });
+  }
+
+  test('the test would see a page that asks the network or is too wide', async () => {
+    const file = join(folder, 'bad.html');
+    const wide = '<div style="width: 900px">wide</div><img src="other.png">';
+    writeFileSync(file, readFileSync(pages.run!, 'utf8').replace('<main>', `<main>${wide}`));
+    const { page, complaints } = await opened(file, 390);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeGreaterThan(390);
+    expect(complaints.join()).toContain('Content Security Policy');
+    await page.close();
+  });
+});

@@ -1,0 +1,136 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DataError, UsageError } from '../../src/errors.js';
+import { experimentPaths } from '../../src/experiments/folder.js';
+import { writeExperimentReport } from '../../src/experiments/report.js';
+import { MessageConsole } from '../../src/log/console.js';
+import { writeReport } from '../../src/report/index.js';
+import { storeCells, storeExperiment } from '../experiments/storedCells.js';
+import { Capture } from '../log/capture.js';
+import { loggedLines, storeEvaluation, storePredictions, storeRun } from './storedRun.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'study-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const console = new MessageConsole({ stream: new Capture(false) });
+
+function opened(page: string) {
+  const text = readFileSync(page, 'utf8');
+  return { text, document: parseHTML(text).document };
+}
+
+const textOf = (element: { textContent: string | null }) => element.textContent!.replace(/\s+/g, ' ').trim();
+
+function twoRuns(): string[] {
+  return ['<b>ours', 'other'].map((name) => {
+    const run = storeRun(join(folder, name, 'seed-0'));
+    storeEvaluation(run);
+    storePredictions(
+      run,
+      undefined,
+      Array.from({ length: 24 }, (_, i) => `Doe, Jane ${i}`).map((id) => `"${id}"`),
+    );
+    return run;
+  });
+}
+
+test('runs side by side: a table a kind of features, curves of each, and nothing that names a person or a place', async () => {
+  const { page, figures, summary } = await writeReport(twoRuns(), { out: join(folder, 'out'), console });
+  const { text, document } = opened(page);
+  expect(textOf(document.querySelector('h1')!)).toBe('2 runs side by side');
+  const rows = [...document.querySelectorAll('table.study tbody tr')].map(textOf);
+  expect(rows).toHaveLength(4);
+  expect(rows[0]).toMatch(/^<b>ours0\.7000\.640 to 0\.7600\.8000\.740 to 0\.860\+0\.150/);
+  expect(rows.at(-1)).toMatch(/^Thumbnail/);
+  expect(summary[0]).toContain('The highest AUC');
+  expect(figures.some((file) => file.endsWith('losses-global.svg'))).toBe(true);
+  expect(figures.filter((file) => /roc-\d\.svg$/.test(file))).toHaveLength(2);
+  expect(text).not.toMatch(/<script|https?:\/\/|<b>ours|<i>malignant/);
+  expect(text).not.toContain('Jane');
+  expect(text).not.toContain(folder);
+  expect(text).not.toContain('secret');
+  expect(text).toContain('sample 1');
+  for (const file of figures.filter((name) => name.endsWith('.svg'))) {
+    expect(readFileSync(file, 'utf8')).not.toContain(folder);
+  }
+});
+
+test('several runs need a place of their own, and each is named once', async () => {
+  const [first, second] = twoRuns() as [string, string];
+  await expect(writeReport([first, second], { console })).rejects.toThrow(
+    /2 runs have no folder in common.*--out/,
+  );
+  await expect(writeReport([first, first], { console, out: join(folder, 'out') })).rejects.toThrow(
+    /is named twice/,
+  );
+  await expect(writeReport([first, folder], { console, out: join(folder, 'out') })).rejects.toThrow(
+    UsageError,
+  );
+  expect(existsSync(join(folder, 'out'))).toBe(false);
+});
+
+function experiment(): string {
+  const root = join(folder, 'experiment');
+  storeExperiment(root);
+  storeCells(root, 'ours', { auc: 0.83 });
+  storeCells(root, 'l-c-alone', { auc: 0.74 });
+  return root;
+}
+
+test('an experiment: experiment.json and cells/ are enough, and what is missing is said', async () => {
+  const root = experiment();
+  const curves = experimentPaths(root).curves('ours/seed-0/pretrain');
+  mkdirSync(dirname(curves), { recursive: true });
+  writeFileSync(
+    curves,
+    loggedLines(40)
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join(''),
+  );
+  const { page, figures, summary } = await writeExperimentReport([root], { console });
+  const { text, document } = opened(page);
+  expect(readdirSync(root).sort()).toEqual(['cells', 'experiment.json', 'report']);
+  expect(textOf(document.querySelector('h1')!)).toBe('methods on pairs');
+  expect(textOf(document.querySelector('.banner')!)).toContain('1 of 3 evaluations are missing');
+  const [pooled] = [...document.querySelectorAll('table.study')];
+  const rows = [...pooled!.querySelectorAll('tbody tr')].map(textOf);
+  expect(rows[0]).toMatch(/^Ours0\.790.*0\.810.*0\.830.*\+0\.130/);
+  expect(text).toContain('No result yet: authors');
+  expect(text).toContain('The runs are not in this folder');
+  expect(text).toContain('The predictions are not in this folder');
+  // The paper beside ours, in per cent: 83.0 against 90.11.
+  const beside = [...document.querySelectorAll('table.study')].find((table) =>
+    textOf(table).includes('Beside the paper'),
+  )!;
+  expect(textOf(beside)).toContain('Ours83.090.1−7.1');
+  expect(figures.some((file) => file.endsWith('methods-values.png'))).toBe(true);
+  expect(figures.some((file) => file.endsWith('losses-consistency.svg'))).toBe(true);
+  expect(summary.join(' ')).toContain('Ours against the same encoder untrained: higher');
+  expect(text).not.toMatch(/<script|https?:\/\//);
+  expect(text).not.toContain(folder);
+  const words = document.querySelectorAll('.glossary dt').length;
+  expect(words).toBeGreaterThan(15);
+});
+
+test('a damaged cell is named; an experiment is reported alone', async () => {
+  const root = experiment();
+  await expect(writeExperimentReport([root, folder], { console })).rejects.toThrow(/reported by itself/);
+  writeFileSync(experimentPaths(root).cell('ours/seed-0/logreg'), '{"version": 1');
+  const report = writeExperimentReport([root], { console });
+  await expect(report).rejects.toThrow(DataError);
+  await expect(report).rejects.toThrow(/ours\/seed-0\/logreg\.json/);
+});
