@@ -108,7 +108,7 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   expect(cells[1]).toContain('Encoder of the runpooled mapA + B');
   expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
   expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Encoder o', 'Encoder o', 'Untrained', 'Thumbnail']);
-  expect(further!.textContent).toContain('specificity0.8000.740 to 0.8600.790');
+  expect(further!.textContent).toContain('Specificity0.8000.740 to 0.8600.790');
   expect(differences!.textContent).toContain('+0.150+0.100 to +0.200');
   expect(differences!.textContent).toContain('0.070');
   expect(patients!.querySelector('caption')!.textContent).toContain('12 subjects');
