@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const script = fileURLToPath(new URL('../bench/soak.mjs', import.meta.url));
 
-// The kills have their own test in tests/cli/pretrain.test.ts; `npm run soak` does many more of both.
+// The kills have their own tests in tests/cli/pretrain.test.ts and tests/experiments/grid.test.ts; `npm run soak` does many more.
 test('a short soak: live tensors stay constant and memory does not grow', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     script,
@@ -14,6 +14,8 @@ test('a short soak: live tensors stay constant and memory does not grow', async 
     '--warmup',
     '20',
     '--kills',
+    '0',
+    '--grid-kills',
     '0',
   ]);
   const rows = stdout.trim().split('\n').slice(1);
