@@ -19,7 +19,7 @@ export function packCell(cell: Cell, root: string): void {
     if (existsSync(metrics)) write(paths.curves(cell.id), jsonLines(thinned(readJsonLines(metrics))));
   } else if (cell.kind === 'evaluate') {
     const file = predictionsIn(join(root, cell.results), cell.protocol.protocol);
-    if (file !== undefined) write(paths.predictions(cell.id), readFileSync(file, 'utf8'));
+    if (file !== undefined) write(paths.predictions(cell.id), rounded(readFileSync(file, 'utf8')));
   }
 }
 
@@ -31,6 +31,13 @@ export function packFinished(cells: readonly Cell[], root: string): void {
     if (cell.kind !== 'pairs' && readCell(root, cell.id) !== undefined && !existsSync(file))
       packCell(cell, root);
   }
+}
+
+/** Eight digits tell probabilities apart as well as sixteen, in half the space. */
+function rounded(predictions: string): string {
+  return predictions.replace(/\d+\.\d+(e[+-]?\d+)?/g, (number) =>
+    String(Number(Number(number).toPrecision(8))),
+  );
 }
 
 /** The predictions that an evaluation left in its folder, of the protocol that the name begins with. */

@@ -109,7 +109,11 @@ test('cells of before cells travelled get their curves and predictions from the 
   const run = join(root, 'runs/ours/seed-0');
   mkdirSync(join(run, 'evaluation'), { recursive: true });
   writeFileSync(join(run, 'metrics.jsonl'), '{"step":1,"loss":0.123456789,"uniformity/a":"NaN"}\n');
-  writeFileSync(join(run, 'evaluation/logreg-predictions.csv'), 'id,subject\n');
+  const predictions = (...numbers: string[]) => `id,run/pooled/a\nP-1.5,${numbers.join()}\n`;
+  writeFileSync(
+    join(run, 'evaluation/logreg-predictions.csv'),
+    predictions('0.12345678901', '1.2345678901e-12', '0.5'),
+  );
   for (const { id, settings } of cells) {
     const common = { version: 1, seconds: 1, threads: 1, run: 'runs/ours/seed-0', settings } as const;
     writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
@@ -118,5 +122,7 @@ test('cells of before cells travelled get their curves and predictions from the 
   expect(readJsonLines(join(root, 'cells/ours/seed-0/pretrain.jsonl'))).toEqual([
     { step: 1, loss: 0.123457, 'uniformity/a': Number.NaN },
   ]);
-  expect(readFileSync(join(root, 'cells/ours/seed-0/logreg.csv'), 'utf8')).toBe('id,subject\n');
+  expect(readFileSync(join(root, 'cells/ours/seed-0/logreg.csv'), 'utf8')).toBe(
+    predictions('0.12345679', '1.2345679e-12', '0.5'),
+  );
 });
