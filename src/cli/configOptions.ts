@@ -46,6 +46,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** What range it must be in says the command that uses it. */
+export function decimalNumber(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError('Expected a number such as 0.1.');
+  return value;
+}
+
 function microBatchValue(text: string): number | 'auto' {
   if (text === 'auto') return text;
   if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a number of pairs or auto.');

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
 import type { TrainingOptions } from '../evaluation/trainedProbe.js';
-import { configSources, wholeNumber } from './configOptions.js';
+import { configSources, decimalNumber, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 import { addPairs } from './evaluatePairs.js';
@@ -81,7 +81,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
     .option(
       '--label-fraction <share>',
       'learn from this share of each class’s training labels, such as 0.01 (default: 1, all)',
-      Number,
+      decimalNumber,
     )
     .option(
       '--set-aside',
@@ -92,7 +92,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
     command
       .option('--preset <name>', `published recipe: ${presets}`, 'hu')
       .option('--epochs <n>', 'in place of the preset’s; its milestones move in proportion', wholeNumber)
-      .option('--learning-rate <rate>', 'in place of the preset’s', Number)
+      .option('--learning-rate <rate>', 'in place of the preset’s', decimalNumber)
       .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
   }
   if (protocol === 'finetune') {
@@ -104,7 +104,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
   if (protocol === 'knn') {
     command
       .option('--k <n>', 'neighbours that vote', wholeNumber, 20)
-      .option('--temperature <t>', 'of the votes', Number, 0.07);
+      .option('--temperature <t>', 'of the votes', decimalNumber, 0.07);
   }
   command
     .option('--seed <n>', 'seed of folds, probe and bootstrap', wholeNumber, 0)

@@ -25,7 +25,9 @@ export function labelledShare(
     const other = order.findIndex((i) => subjects[i] !== subjects[order[0]!]);
     // The second to be drawn is of another subject, whatever the share, so that shares stay nested.
     if (other > 1) order.splice(1, 0, ...order.splice(other, 1));
-    for (const i of order.slice(0, Math.max(2, Math.ceil(share * own.length)))) chosen.add(i);
+    // 7 % of 100 is 7.000000000000001 to a computer, and 7 samples.
+    const count = Math.ceil(share * own.length * (1 - 1e-12));
+    for (const i of order.slice(0, Math.max(2, count))) chosen.add(i);
   }
   return train.filter((i) => chosen.has(i));
 }

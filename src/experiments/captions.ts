@@ -56,13 +56,17 @@ function confirmationLines({ confirmation }: ExperimentTable): string[] {
   ];
 }
 
-function bracketLine({ bootstrap, seeds }: ExperimentTable): string {
+function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): string {
   if (bootstrap === undefined) return '';
   const { confidence, replicates } = bootstrap;
   const interval = `In brackets the ${100 * confidence} % interval over subjects (${counted(replicates)} bootstraps)`;
-  return seeds.length === 1
-    ? `${interval}, of one seed.`
-    : `Mean ± standard deviation over the seeds. ${interval}, of that mean: each draw is the same for all rows and seeds.`;
+  const drawn = [...protocols, ...judge.flatMap((set) => set.protocols)].some(({ draws }) => draws > 1);
+  if (seeds.length === 1 && !drawn) return `${interval}, of one seed.`;
+  const over = [
+    ...(seeds.length > 1 ? ['the seeds'] : []),
+    ...(drawn ? ['the draws of few labels, where there are several'] : []),
+  ].join(' and ');
+  return `Mean ± standard deviation over ${over}. ${interval}, of that mean: each bootstrap is the same for all rows and seeds.`;
 }
 
 function markLine({ parts }: ExperimentTable): string {
@@ -104,7 +108,7 @@ export function closingLines(table: ExperimentTable): string[] {
     ...(family === undefined || family.missing.length === 0
       ? []
       : [
-          `${family.reference} could not be compared with ${family.missing.join(', ')}: an evaluation, or its predictions, are not here.`,
+          `${family.reference} could not be compared with ${family.missing.join(', ')}: an evaluation, or its predictions, are not here, or it has no value. Holm’s correction counts them all the same.`,
         ]),
     ...notes,
     ...paperNotes.map((note) => `About the paper’s numbers: ${note}`),

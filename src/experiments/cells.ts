@@ -67,9 +67,9 @@ export function setAsideCells(
   experiment: Experiment,
   root: string,
   options: CellOptions,
-  { rows, protocol }: { rows: readonly string[]; protocol: ExperimentProtocol },
+  { rows, protocols }: { rows: readonly string[]; protocols: readonly ExperimentProtocol[] },
 ): EvaluationCell[] {
-  const own = { ...judgedIn(experiment)[0]!, protocols: [protocol] };
+  const own = { ...judgedIn(experiment)[0]!, protocols };
   return experiment.rows
     .filter(({ name }) => rows.includes(name))
     .flatMap((row) =>

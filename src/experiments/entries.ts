@@ -14,6 +14,8 @@ import type { Choice } from './compose.js';
 /** What one seed, or one draw of the labels, found. */
 export interface Measurement {
   readonly seed: number;
+  /** Where there are several draws of the labels. */
+  readonly draw?: number;
   /** Of the pooled predictions by metric; a number that is undefined is null. */
   readonly metrics: Readonly<Record<string, number | null>>;
   /** The interval that the evaluation itself gave. */
@@ -46,6 +48,16 @@ export class Entry {
   constructor(measurements: readonly Measurement[], bootstrap: BootstrapOptions) {
     this.measurements = measurements;
     this.#bootstrap = bootstrap;
+  }
+
+  /** The part of this that was measured with the same seeds and draws as the other, in its order. */
+  matching({ measurements }: Entry): Entry {
+    const own = measurements.flatMap(
+      ({ seed, draw }) => this.measurements.find((one) => one.seed === seed && one.draw === draw) ?? [],
+    );
+    const same =
+      own.length === this.measurements.length && own.every((one, i) => one === this.measurements[i]);
+    return same ? this : new Entry(own, this.#bootstrap);
   }
 
   /** Mean over the seeds; null where one of them has none. */

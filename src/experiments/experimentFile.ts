@@ -13,7 +13,7 @@ import {
 } from './experimentData.js';
 import { type ExperimentRow, experimentRows } from './experimentRows.js';
 import { type ComparisonFamily, readExperimentFile } from './fileSchema.js';
-import { type ExperimentProtocol, experimentProtocols, judgesLabels } from './protocols.js';
+import { type ExperimentProtocol, experimentProtocols, judgedFeatures, judgesLabels } from './protocols.js';
 
 export interface Experiment {
   readonly name: string;
@@ -127,7 +127,7 @@ function refuseFolded(
 }
 
 function checkFamily(
-  { reference, against, protocol }: ComparisonFamily,
+  { reference, against, protocol, features }: ComparisonFamily,
   where: string,
   rows: readonly ExperimentRow[],
   protocols: readonly ExperimentProtocol[],
@@ -146,10 +146,25 @@ function checkFamily(
   if (against.includes(reference)) {
     throw new UsageError(`${where}.against names ${reference}, which is the reference; leave it out`);
   }
-  if (protocol !== undefined)
+  const judging = protocols.filter(judgesLabels);
+  if (judging.length === 0) {
+    throw new UsageError(
+      `${where} compares AUCs, and of the protocols (${protocols.map(({ name }) => name).join(', ')}) none has any; add logreg, or leave ${where.slice(where.lastIndexOf(' ') + 1)} out`,
+    );
+  }
+  if (protocol !== undefined) {
     check(
       'protocol',
       protocol,
-      protocols.map(({ name }) => name),
+      judging.map(({ name }) => name),
     );
+  }
+  // Another kind in its place would be another comparison than the one that was planned.
+  const chosen = judging.find(({ name }) => name === protocol) ?? judging[0]!;
+  const judged = judgedFeatures(chosen);
+  if ((features === 'pooled' || features === 'head') && judged !== 'both' && judged !== features) {
+    throw new UsageError(
+      `${where}.features is ${features}, but ${chosen.name} judges ${judged} features; give the protocol features: ${features}, or compare ${judged} ones`,
+    );
+  }
 }

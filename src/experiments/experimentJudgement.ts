@@ -36,7 +36,7 @@ export async function judgedRows(
     const { judged: own, ids } = predicted;
     const samples = { ...own, classes: result.data.classes, ids };
     const metric = result.metrics[0]!;
-    const scores = scoresOf(measured, metric, row.name, 'run', valueIn(part, row.name, images, table));
+    const scores = scoresOf(measured, metric, row.name, 'run', valueIn(part, row.name, images));
     const baselines = (['untrained', 'thumbnail'] as const).flatMap((other) => {
       const kind = other === 'thumbnail' ? 'pixels' : part.features;
       const found = results.measure(row, other, kind, images)[0];
@@ -44,7 +44,8 @@ export async function judgedRows(
     });
     if (scores[0] === undefined) continue;
     const seeds = table.seeds.length > 1 ? `, seed ${measured.seed}` : '';
-    const name = `${row.name}${seeds}`;
+    const draws = measured.draw === undefined ? '' : `, draw ${measured.draw}`;
+    const name = `${row.name}${seeds}${draws}`;
     const about = { id: row.folder, name: `${name}: ${title(table, part)}` };
     judged.push({ name, figures: scoreFigures(samples, scores[0], baselines, result.bootstrap, about) });
     if (failures.length < LISTED) {
@@ -75,14 +76,10 @@ function chosenRows({ rows }: ExperimentDescription, { family }: ExperimentTable
 
 type Auc = JudgedScores['auc'];
 
-/** Of one seed what the table has. */
-function valueIn(
-  { rows }: TablePart,
-  name: string,
-  images: string,
-  { seeds }: ExperimentTable,
-): Auc | undefined {
-  return seeds.length > 1 ? undefined : rows.find((row) => row.name === name)?.values[images];
+/** Of one seed, and one draw of the labels, what the table has: a mean over several is no area under one curve. */
+function valueIn({ rows }: TablePart, name: string, images: string): Auc | undefined {
+  const found = rows.find((row) => row.name === name)?.values[images];
+  return found !== undefined && found.seeds > 1 ? undefined : found;
 }
 
 function scoresOf(

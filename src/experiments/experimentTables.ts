@@ -18,7 +18,9 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
   const widest = part.images.at(-1) ?? '';
   const percent = Math.round(100 * (bootstrap?.confidence ?? 0.95));
   const set = confirmation === undefined ? '' : 'Set aside: ';
-  const of = seeds.length > 1 ? 'mean over the seeds, ± their standard deviation' : 'one seed';
+  const draws = table.protocols.find(({ name }) => name === part.name)?.draws ?? 1;
+  const over = [...(seeds.length > 1 ? ['seeds'] : []), ...(draws > 1 ? ['draws of the labels'] : [])];
+  const of = over.length > 0 ? `mean over the ${over.join(' and ')}, ± their standard deviation` : 'one seed';
   const rule = part.tested
     ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it; italic the same among the others'
     : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';

@@ -41,9 +41,11 @@ export function familyOf(
     return [row?.name ?? name, row && part.entry(row, 'run', shown)];
   });
   // The best of the others may be named already.
-  const present = [...new Map(named)].filter((one): one is [string, Entry] => one[1] !== undefined);
-  const compared = comparisons(part.entry(first, 'run', shown), present, metric);
-  const missing = [...new Map(named).keys()].filter((name) => !compared.some((one) => one.against === name));
+  const planned = [...new Map(named)];
+  const compared = comparisons(part.entry(first, 'run', shown), planned, metric);
+  const missing = planned
+    .map(([name]) => name)
+    .filter((name) => !compared.some((one) => one.against === name));
   return { reference, protocol, features: found.features, images: shown, comparisons: compared, missing };
 }
 

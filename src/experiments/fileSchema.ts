@@ -61,7 +61,10 @@ const family = z.strictObject({
   reference: z.string().describe('A row.'),
   against: z.array(z.string()).min(1).describe('Rows; also untrained, thumbnail, or best: of the others.'),
   protocol: z.string().optional().describe('By name; default: the first.'),
-  features: z.enum(['chosen', 'pooled', 'head']).optional().describe('Default: chosen, by inner folds.'),
+  features: z
+    .enum(['chosen', 'pooled', 'head'])
+    .optional()
+    .describe('Default: chosen by inner folds where rows are tuned, else pooled.'),
   images: z.string().optional().describe('Default: all modalities side by side.'),
 });
 

@@ -106,6 +106,15 @@ export function flagsOf({ settings }: ExperimentProtocol): string[] {
   });
 }
 
+/** Kinds of features that it judges, where nothing is said those of `anatomy evaluate`. */
+export function judgedFeatures({
+  protocol,
+  settings: { features, preset },
+}: Pick<ExperimentProtocol, 'protocol' | 'settings'>): 'pooled' | 'head' | 'both' {
+  const headOnly = protocol === 'finetune' && (preset === undefined || preset === 'hu');
+  return features ?? (protocol !== 'finetune' ? 'both' : headOnly ? 'head' : 'pooled');
+}
+
 /** Whether it has classes to tell apart, and so an AUC. */
 export function judgesLabels({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
   return protocol !== 'pairs';

@@ -34,6 +34,15 @@ export function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): str
   return modalities.join('+');
 }
 
+/** Whether the row was trained and has no value, in no metric: finetuning that ran off to infinity. */
+function diverged({ source, metrics }: EvaluationRow, { result }: FinishedEvaluation): boolean {
+  return (
+    source !== 'thumbnail' &&
+    result.protocol === 'finetune' &&
+    Object.values(metrics).every(({ pooled }) => !Number.isFinite(pooled))
+  );
+}
+
 export class Results {
   readonly #of: ResultsOf;
   readonly #repeats: readonly Repeat[];
@@ -108,35 +117,40 @@ export class Results {
           .filter((one) => features === 'chosen' || one.features === features)
           .map((one) => ({ ...found, row: one })),
       );
-      const [first, ...others] = alternatives;
+      // What diverged has nothing to be chosen for; that it did shows without a test label.
+      const [valued, ...others] = alternatives.filter(({ row: one, cell }) => !diverged(one, cell));
+      const [first] = alternatives;
       if (first === undefined) return [];
-      if (others.length === 0) return [this.#stored(first, first.row, repeat)];
-      const chosen = this.#chosen([first, ...others], repeat);
+      if (alternatives.length === 1 || valued === undefined) return [this.#stored(first, first.row, repeat)];
+      const chosen = this.#chosen([valued, ...others], repeat);
       if (chosen === undefined) this.unchosen.add(row.name);
       return chosen ?? [];
     });
   }
 
   /** As the evaluation gave it. */
-  #stored({ id, cell }: FoundCell, row: EvaluationRow, { seed }: Repeat): Measurement {
+  #stored({ id, cell }: FoundCell, row: EvaluationRow, { seed, draw }: Repeat): Measurement {
     const { metrics } = row;
     const predictions = this.#predicted(id, cell);
+    const probabilities = diverged(row, cell) ? undefined : predictions && columnOf(predictions, row.key);
     const first = metrics[cell.result.metrics[0]!]!;
     return {
       seed,
+      draw,
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, { pooled }]) => [name, pooled])),
       interval: { low: first.low, high: first.high },
-      predicted: predictions && {
-        ids: predictions.ids,
-        judged: {
-          probabilities: columnOf(predictions, row.key),
-          labels: predictions.labels,
-          subjects: predictions.subjects,
-          folds: predictions.folds,
-          classes: predictions.classes.length,
-          probabilistic: row.source !== 'thumbnail',
+      predicted: predictions &&
+        probabilities && {
+          ids: predictions.ids,
+          judged: {
+            probabilities,
+            labels: predictions.labels,
+            subjects: predictions.subjects,
+            folds: predictions.folds,
+            classes: predictions.classes.length,
+            probabilistic: row.source !== 'thumbnail',
+          },
         },
-      },
     };
   }
 
@@ -150,7 +164,7 @@ export class Results {
     if (alternatives.length < found.length) return undefined;
     const { judged: folds } = found[0].cell.result.folds;
     const { ids, judged, choices } = compose(alternatives as [Alternative, ...Alternative[]], folds);
-    return [{ seed: repeat.seed, metrics: pooledMetrics(judged), predicted: { ids, judged }, choices }];
+    return [{ ...repeat, metrics: pooledMetrics(judged), predicted: { ids, judged }, choices }];
   }
 
   /** Of this evaluation, else of the same encoder’s logistic regression on the same data. */

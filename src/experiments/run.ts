@@ -7,12 +7,15 @@ import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits/
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { type Cell, cellsOf, setAsideCells } from './cells.js';
+import { checkImages } from './checkImages.js';
 import { recordLook } from './confirmation.js';
 import type { DescribedData, ExperimentDescription } from './description.js';
 import type { JudgedSet } from './experimentData.js';
 import type { Experiment } from './experimentFile.js';
+import type { ComparisonFamily } from './fileSchema.js';
 import { checkFolds, describedFolds, experimentPaths, writeDescription } from './folder.js';
 import { takeLease } from './lease.js';
+import type { ExperimentProtocol } from './protocols.js';
 import { type CellState, statesOf } from './states.js';
 import { bestRow, familyProtocol } from './table.js';
 import { packFinished } from './travel.js';
@@ -38,6 +41,7 @@ export async function listCells(
   console: MessageConsole,
 ): Promise<(CellState & Pick<Cell, 'id' | 'title'>)[]> {
   const { own, others } = await openAll(experiment, console);
+  checkImages(experiment, own, others);
   for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
   const cells = cellsOf(experiment, out, optionsOf(own.splits));
   const states = statesOf(cells, out);
@@ -54,6 +58,7 @@ export async function runExperiment(
 ): Promise<ExperimentOutcome> {
   const { out, console } = options;
   const { own, others } = await openAll(experiment, console);
+  checkImages(experiment, own, others);
   if (confirm) checkConfirmable(experiment, own.splits);
   checkFolder(out);
   for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
@@ -88,10 +93,16 @@ async function judgeSetAside(
 ): Promise<ExperimentOutcome> {
   const { out, console } = options;
   const family = experiment.setAside!;
-  const against = [...new Set(family.against.map((name) => (name === 'best' ? bestRow(out, family) : name)))];
-  const protocol = familyProtocol(experiment, family);
+  // A row with an encoder a fold has none to judge these samples by.
+  const eligible = experiment.rows.filter(({ fold }) => fold === 'none').map(({ name }) => name);
+  const against = [
+    ...new Set(family.against.map((name) => (name === 'best' ? bestRow(out, family, eligible) : name))),
+  ];
   const rows = [family.reference, ...against];
-  const cells = setAsideCells(experiment, out, optionsOf(splits), { rows, protocol });
+  const cells = setAsideCells(experiment, out, optionsOf(splits), {
+    rows,
+    protocols: setAsideProtocols(experiment, family, rows),
+  });
   // Where only the cells travelled, the encoders are pretrained again for this.
   const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
     cells.some(({ needs }) => needs.includes(id)),
@@ -107,6 +118,20 @@ async function judgeSetAside(
   const outcome = await new Work(all, states, options).all();
   const confirmed = outcome.done === all.length;
   return { ...outcome, cells: cells.length, done: outcome.done - encoders.length, confirmed };
+}
+
+/** The family's, and logreg where its inner folds are what candidates or features are chosen by. */
+export function setAsideProtocols(
+  experiment: Pick<Experiment, 'protocols' | 'rows'>,
+  family: ComparisonFamily,
+  rows: readonly string[],
+): ExperimentProtocol[] {
+  const protocol = familyProtocol(experiment, family);
+  const chooses =
+    family.features === 'chosen' ||
+    experiment.rows.some(({ name, candidates }) => rows.includes(name) && candidates.length > 1);
+  const logreg = experiment.protocols.filter(({ slug }) => slug === 'logreg');
+  return chooses && protocol.protocol !== 'logreg' ? [protocol, ...logreg] : [protocol];
 }
 
 function checkConfirmable({ setAside }: Experiment, splits: Splits): void {

@@ -53,17 +53,23 @@ export interface Comparison {
   readonly minimumDetectable: number;
 }
 
-/** Those that can be compared; the family that Holm corrects for is all of them. */
+/**
+ * Those that can be compared. The family that Holm corrects for is all that were planned: while some are missing they count as
+ * p = 1, so that no p-value of an unfinished table grows when the rest comes in.
+ *
+ * @param others undefined where there is nothing to compare with
+ */
 export function comparisons(
   reference: Entry,
-  others: readonly (readonly [string, Entry])[],
+  others: readonly (readonly [string, Entry | undefined])[],
   metric: string,
 ): Comparison[] {
   const found = others.flatMap(([against, entry]) => {
-    const difference = reference.minus(entry, metric);
+    const difference = entry && reference.minus(entry, metric);
     return difference === undefined ? [] : [{ against, difference }];
   });
-  const adjusted = holm(found.map(({ difference }) => difference.pValue));
+  const missing = new Array<number>(others.length - found.length).fill(1);
+  const adjusted = holm([...found.map(({ difference }) => difference.pValue), ...missing]);
   return found.map(({ against, difference }, i) => {
     const { value, low, high, pValue, minimumDetectable } = difference;
     return { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };

@@ -9,7 +9,7 @@ import type { ComparisonFamily } from './fileSchema.js';
 import { pretrainingId, readCell, readDescription } from './folder.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
-import { type ExperimentProtocol, judgesLabels } from './protocols.js';
+import { type ExperimentProtocol, judgedFeatures, judgesLabels } from './protocols.js';
 import { Results } from './results.js';
 import { Part } from './tablePart.js';
 import type { ExperimentTable, TablePart } from './tableTypes.js';
@@ -51,9 +51,15 @@ function setAsideTable(root: string, told: ExperimentDescription): ExperimentTab
   return { ...table, confirmation };
 }
 
-/** The row that the development table has on top, but for the reference. @throws UsageError when there is none */
-export function bestRow(root: string, family: ComparisonFamily): string {
-  const told = readDescription(root);
+/**
+ * The row that the development table has on top, but for the reference.
+ *
+ * @param names of the rows that it may be
+ * @throws UsageError when there is none
+ */
+export function bestRow(root: string, family: ComparisonFamily, names: readonly string[]): string {
+  const all = readDescription(root);
+  const told = { ...all, rows: all.rows.filter(({ name }) => names.includes(name)) };
   const against = ['best'];
   const found = tableOf(root, told, { ...family, against }, false).family?.comparisons[0];
   if (found !== undefined) return found.against;
@@ -149,12 +155,10 @@ function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['
 /** Kinds of features that a protocol was, or will be, judged on; the chosen ones first where rows are tuned. */
 function kindsOf(
   { rows, compare, setAside }: ExperimentDescription,
-  { protocol, settings: { features, preset } }: ExperimentProtocol,
+  protocol: ExperimentProtocol,
   family: ComparisonFamily | undefined,
 ): TablePart['features'][] {
-  // As `anatomy evaluate` has it where nothing is said.
-  const headOnly = protocol === 'finetune' && (preset === undefined || preset === 'hu');
-  const asked = features ?? (protocol !== 'finetune' ? 'both' : headOnly ? 'head' : 'pooled');
+  const asked = judgedFeatures(protocol);
   if (asked !== 'both') return [asked];
   const chosen =
     rows.some(({ candidates }) => candidates.length > 1) ||
@@ -166,9 +170,11 @@ function kindsOf(
 function paperOf(
   { data }: ExperimentDescription,
   set: DescribedSet | undefined,
-  { protocol }: ExperimentProtocol,
+  { protocol, settings }: ExperimentProtocol,
 ): Omit<PaperGroup, 'table'> | undefined {
   if (protocol === 'knn' || (set !== undefined && set.paper === undefined)) return undefined;
+  // The paper has no numbers of few labels.
+  if (settings.labelFraction !== undefined && settings.labelFraction < 1) return undefined;
   // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
   const pretrained =
     set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';

@@ -2,7 +2,7 @@
 import type { EvaluationRow } from '../evaluation/result.js';
 import type { BootstrapOptions } from '../metrics/bootstrap.js';
 import type { DescribedRow } from './description.js';
-import { Entry, mean } from './entries.js';
+import { Entry, type Measurement, mean } from './entries.js';
 import type { FinishedEvaluation } from './folder.js';
 import { type PaperGroup, paperBlock, printedNumbers } from './paperNumbers.js';
 import { imagesOf, type Results } from './results.js';
@@ -113,7 +113,12 @@ export class Part {
       ),
       choices: tuned
         ? byImages((entry) =>
-            Object.fromEntries(entry.measurements.map(({ seed, choices = [] }) => [String(seed), choices])),
+            Object.fromEntries(
+              entry.measurements.map(({ seed, draw, choices = [] }) => [
+                draw === undefined ? String(seed) : `${seed}, draw ${draw}`,
+                choices,
+              ]),
+            ),
           )
         : undefined,
       paperStyle: style,
@@ -130,8 +135,11 @@ export class Part {
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
-      // A thumbnail has no seed.
-      const entry = new Entry(source === 'thumbnail' ? measurements.slice(0, 1) : measurements, bootstrap);
+      // A thumbnail has no seed, but learns from the labels that were drawn.
+      const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
+      const distinct =
+        source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
+      const entry = new Entry(distinct, bootstrap);
       return [[image, entry] as const];
     });
     return {
@@ -153,7 +161,10 @@ export class Part {
     const cells = results.found(row);
     return Object.fromEntries(
       images.flatMap((image): [string, TableDifference][] => {
-        const [own, others] = [this.entry(row, 'run', image), this.entry(row, other, image)];
+        // Seeds that are not finished for one side are left out for both.
+        const all = this.entry(row, other, image);
+        const own = this.entry(row, 'run', image).matching(all);
+        const others = all.matching(own);
         const stored =
           features === 'chosen' || row.candidates.length > 1
             ? []

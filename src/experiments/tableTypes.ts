@@ -67,7 +67,7 @@ export interface TableRow {
   /** Against the untrained encoder and the thumbnail, by images. */
   readonly against: Readonly<Record<'untrained' | 'thumbnail', Readonly<Record<string, TableDifference>>>>;
   readonly marks: Readonly<Record<string, Mark>>;
-  /** What was chosen in each fold, by images and seed. */
+  /** What was chosen in each fold, by images and seed, or `0, draw 1` where labels were drawn several times. */
   readonly choices?: Readonly<Record<string, Readonly<Record<string, readonly Choice[]>>>>;
   /** Numbers of the epoch that did best on the test data, as the paper’s snapshot reports, by images. */
   readonly paperStyle?: Readonly<Record<string, Readonly<Record<string, number | null>>>>;

@@ -12,7 +12,10 @@ export interface StoredPredictions {
   readonly labels: readonly number[];
   /** Class names by class number. */
   readonly classes: readonly string[];
-  /** By row key, [n, classes] row-major. Of two classes only the second is stored: the first is the rest to 1. */
+  /**
+   * By row key, [n, classes] row-major. Of two classes only the second is stored: the first is the rest to 1. A row whose
+   * training diverged is not among them.
+   */
   readonly probabilities: ReadonlyMap<string, Float64Array>;
 }
 
@@ -38,21 +41,23 @@ export function readPredictions(file: string, classes: readonly string[]): Store
       ? label
       : wrong(`line ${i + 2}: label "${cells[3]}" is none of the classes ${classes.join(', ')}`);
   });
-  const column = (at: number) =>
-    lines.map((cells, i) => {
+  const column = (at: number): number[] | undefined => {
+    // A finetuning that diverged predicts nothing, for no sample: that is a finding and no fault of the file.
+    if (lines.length > 0 && lines.every((cells) => cells[at] === 'NaN')) return undefined;
+    return lines.map((cells, i) => {
       const value = cells[at] === '' ? Number.NaN : Number(cells[at]);
       return Number.isFinite(value)
         ? value
         : wrong(`line ${i + 2}, column "${head[at]}": "${cells[at]}" is no number`);
     });
+  };
   const names = head.slice(HEAD.length);
   const probabilities = new Map<string, Float64Array>();
   if (classes.length === 2) {
     names.forEach((key, i) => {
-      probabilities.set(
-        key,
-        Float64Array.from(column(HEAD.length + i).flatMap((positive) => [1 - positive, positive])),
-      );
+      const values = column(HEAD.length + i);
+      if (values === undefined) return;
+      probabilities.set(key, Float64Array.from(values.flatMap((positive) => [1 - positive, positive])));
     });
   } else {
     const last = `:${classes.at(-1)}`;
@@ -63,7 +68,11 @@ export function readPredictions(file: string, classes: readonly string[]): Store
         const at = head.indexOf(`${key}:${name}`);
         return at >= 0 ? column(at) : wrong(`has no column "${key}:${name}"`);
       });
-      probabilities.set(key, Float64Array.from(lines.flatMap((_, i) => columns.map((values) => values[i]!))));
+      if (columns.some((values) => values === undefined)) continue;
+      probabilities.set(
+        key,
+        Float64Array.from(lines.flatMap((_, i) => columns.map((values) => values![i]!))),
+      );
     }
   }
   return {

@@ -11,6 +11,7 @@ import { formatEvaluation } from '../../src/evaluation/table.js';
 import { readState, saveState } from '../../src/export/stateFile.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { readEvaluations } from '../../src/report/evaluationRecord.js';
+import { readPredictions } from '../../src/report/predictions.js';
 import { liveTensors } from '../../src/tensor/index.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { withOneThread } from '../training/tiny.js';
@@ -178,6 +179,9 @@ describe('finetuning', () => {
     expect([result.differences, result.patients!.map(({ rows }) => rows.length)]).toEqual([[], [1, 1]]);
     expect(evaluationJson(result)).toContain('"pooled": null');
     expect(formatEvaluation(result)).toMatch(/\| run, transductive \| head +\| A\+B +\| – /);
+    const saved = saveEvaluation(join(folder, 'diverged'), result);
+    const stored = readPredictions(saved.predictions, result.data.classes)!;
+    expect([...stored.probabilities.keys()]).toEqual(['thumbnail/pixels/a+b']);
   });
 
   it('tells an option that does not fit before it looks at anything', async () => {

@@ -49,3 +49,10 @@ it('is another draw for another seed or fold, and everything at 1', () => {
   expect(at(0, 0)).not.toBe(at(0, 1));
   expect(labelledShare(task, task.positions, 1, { seed: 0, fold: 0 })).toEqual([...task.positions]);
 });
+
+it('is not one more for what a product of decimals is rounded to', () => {
+  // 0.07 · 100 is 7.000000000000001.
+  const task = taskOf(150, 1);
+  const share = labelledShare(task, task.positions, 0.07, { seed: 0, fold: 0 });
+  expect(share.filter((i) => task.labels[i] === 0)).toHaveLength(7);
+});

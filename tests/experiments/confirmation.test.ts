@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { readConfirmation, recordLook } from '../../src/experiments/confirmation.js';
 import { experimentPaths } from '../../src/experiments/folder.js';
 import { formatTable } from '../../src/experiments/format.js';
-import { experimentTable } from '../../src/experiments/table.js';
+import { setAsideProtocols } from '../../src/experiments/run.js';
+import { bestRow, experimentTable } from '../../src/experiments/table.js';
 import { temporaryFolder } from '../training/tiny.js';
-import { LABELS, storeCells, storeExperiment } from './storedCells.js';
+import { LABELS, protocols, storeCells, storeExperiment } from './storedCells.js';
 
 const cell = (id: string, steps = 600, more = {}) => ({
   id,
@@ -111,6 +112,33 @@ describe('the table', () => {
     expect(formatTable(experimentTable(root, { confirm: true }), 'latex')).toContain(
       'Judged again 2026-01-05T00:00:00.000Z with other settings',
     );
+  });
+
+  test('the best of the others is one of those that can be judged there', () => {
+    const root = confirmable();
+    storeCells(root, 'third', { auc: 0.9, predictions: { run: scores, untrained: blind, thumbnail: blind } });
+    storeCells(root, 'other', { auc: 0.8, predictions: { run: scores, untrained: blind, thumbnail: blind } });
+    storeCells(root, 'ours', { auc: 0.7, predictions: { run: blind, untrained: blind, thumbnail: blind } });
+    const family = { reference: 'ours', against: ['best'] };
+    expect(bestRow(root, family, ['ours', 'other', 'third'])).toBe('third');
+    // Such as a row of an encoder a fold.
+    expect(bestRow(root, family, ['ours', 'other'])).toBe('other');
+  });
+
+  test('what candidates are chosen by is judged there too', () => {
+    const candidate = (name: string) => ({ name, folder: name, configs: [] });
+    const rows = [
+      { name: 'ours', folder: 'ours', fold: 'none', candidates: [candidate('1'), candidate('2')] },
+      { name: 'plain', folder: 'plain', fold: 'none', candidates: [candidate('plain')] },
+    ] as const;
+    const experiment = { rows, protocols: protocols('logreg', 'linear') };
+    const named = (asked: readonly string[], features?: 'pooled', protocol = 'linear') =>
+      setAsideProtocols(experiment, { reference: 'ours', against: [], protocol, features }, asked).map(
+        ({ slug }) => slug,
+      );
+    expect(named(['ours'])).toEqual(['linear', 'logreg']);
+    expect(named(['plain'])).toEqual(['linear']);
+    expect(named(['ours'], undefined, 'logreg')).toEqual(['logreg']);
   });
 
   test('needs an experiment that sets samples aside', () => {

@@ -345,6 +345,22 @@ describe('errors name the file, the row, the key and what was expected', () => {
     expect(refusal(BASE.replace(from, to))).toContain(expected);
   });
 
+  test('a comparison by what its protocol does not have', () => {
+    const family = (protocols: string, more = '') =>
+      refusal(
+        `${BASE}protocols: [${protocols}]\ncompare: { reference: Ours (paper), against: [L_C alone]${more} }\n`,
+      );
+    expect(family('{ protocol: logreg, features: pooled }', ', features: head')).toContain(
+      'compare.features is head, but logreg judges pooled features; give the protocol features: head',
+    );
+    expect(family('pairs, logreg', ', protocol: pairs')).toContain(
+      'compare.protocol is "pairs", expected one of logreg',
+    );
+    expect(family('pairs')).toContain(
+      'compare compares AUCs, and of the protocols (pairs) none has any; add logreg, or leave compare out',
+    );
+  });
+
   test('candidates without the protocol that they are chosen between by', () => {
     const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
     expect(refusal(`${tuned}protocols: [linear, { protocol: logreg, labelFraction: 0.5 }]`)).toContain(

@@ -45,7 +45,7 @@ export function storeExperiment(root: string, different: Partial<ExperimentDescr
 
 export interface StoredEvaluation {
   seed?: number;
-  protocol?: 'logreg' | 'linear';
+  protocol?: 'logreg' | 'linear' | 'finetune';
   /** AUC of pooled A+B; others lie below by formulas that a test can repeat. */
   auc: number;
   untrained?: number;

@@ -295,3 +295,79 @@ test('several seeds have one interval: subjects are resampled, the mean of the s
     'Mean ± standard deviation over the seeds. In brackets the 95 % interval',
   );
 });
+
+describe('what is not complete', () => {
+  const right = rightIn(0, 1);
+  const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
+
+  test('differences to the baselines are of the same seeds on both sides', () => {
+    const root = tuned({ seeds: [0, 1], compare: undefined });
+    // At seed 0 the second candidate is missing, so the row has seed 1 alone.
+    storeCells(root, 'ours-1', { auc: 0.9, untrained: 0.9, predictions: { ...all, run: right } });
+    for (const name of ['ours-1', 'ours-2']) {
+      storeCells(root, name, {
+        ...{ seed: 1, auc: 1, untrained: 0.5, predictions: { ...all, run: right } },
+        validation: { pooled: [0.9, 0.9], head: [0.5, 0.5] },
+      });
+    }
+    const part = experimentTable(root).parts.find(({ features }) => features === 'pooled')!;
+    expect(part.rows[0]!.against.untrained['a+b']).toMatchObject({
+      value: 0.5,
+      low: 0.5,
+      high: 0.5,
+      seeds: 1,
+    });
+  });
+
+  test('a thumbnail learns from each draw of the labels', () => {
+    const root = temporaryFolder('anatomy-draws-');
+    const settings = { labelFraction: 0.1 };
+    const few = { protocol: 'logreg', name: 'few', slug: 'few', settings, draws: 2 } as const;
+    const paper = { table: 1, row: 'Ours' } as const;
+    storeExperiment(root, { protocols: [few], rows: [{ ...row('r'), paper }], seeds: [0, 1] });
+    for (const seed of [0, 1]) {
+      for (const draw of [0, 1]) {
+        const predictions = { run: right, untrained: blind, thumbnail: draw === 0 ? right : blind };
+        storeCells(root, 'r', { seed, auc: 1, name: { draw }, slug: 'few', predictions });
+      }
+    }
+    const table = experimentTable(root);
+    const thumbnail = table.parts[0]!.rows.find(({ source }) => source === 'thumbnail')!;
+    expect(thumbnail.values['a+b']!.seeds).toBe(2);
+    const text = formatTable(table, 'markdown');
+    expect(text).toContain('over the seeds and the draws of few labels');
+    // The paper has no numbers of few labels.
+    expect(text).not.toContain('Beside the paper');
+  });
+
+  test('comparisons that are missing count in Holm’s correction', () => {
+    const root = temporaryFolder('anatomy-family-');
+    storeExperiment(root, {
+      rows: ['a', 'b', 'c', 'd'].map(row),
+      compare: { reference: 'a', against: ['b', 'c', 'd'] },
+    });
+    storeCells(root, 'a', { auc: 1, predictions: { ...all, run: right } });
+    storeCells(root, 'b', { auc: 0.5, predictions: { ...all, run: blind } });
+    const { comparisons, missing } = experimentTable(root).family!;
+    expect(missing).toEqual(['c', 'd']);
+    expect(comparisons[0]!.holm).toBeCloseTo(3 * comparisons[0]!.pValue, 12);
+  });
+
+  test('a finetuning that diverged has no value, and the table is made all the same', () => {
+    const root = temporaryFolder('anatomy-diverged-');
+    const finetune = { protocol: 'finetune', name: 'finetune', slug: 'finetune', draws: 1 } as const;
+    storeExperiment(root, {
+      protocols: [{ ...finetune, settings: { features: 'pooled' } }],
+      rows: ['a', 'b'].map(row),
+      compare: { reference: 'a', against: ['b', 'untrained'] },
+    });
+    const nothing = right.map(() => Number.NaN);
+    const name = { slug: 'finetune', protocol: 'finetune' } as const;
+    storeCells(root, 'a', { ...name, auc: 1, predictions: { ...all, run: right } });
+    storeCells(root, 'b', { ...name, auc: Number.NaN, predictions: { ...all, run: nothing } });
+    const table = experimentTable(root);
+    expect(table.parts[0]!.rows.map(({ values }) => values['a+b']!.value)).toEqual([1, null, 0.7, 0.81]);
+    expect(table.family!.comparisons.map(({ against }) => against)).toEqual(['untrained']);
+    expect(formatTable(table, 'markdown')).toContain('a could not be compared with b');
+  });
+});

@@ -253,6 +253,16 @@ describe('stored predictions', () => {
     expect(readPredictions(join(folder, 'none.csv'), ['no', 'yes'])).toBeUndefined();
   });
 
+  it('have no column of a row whose training diverged, and all others', () => {
+    const two = read('id,subject,fold,label,run,thumbnail\np,s,0,yes,NaN,0.75\nq,t,0,no,NaN,0.5\n')!;
+    expect([...two.probabilities.keys()]).toEqual(['thumbnail']);
+    const three = read('id,subject,fold,label,k:a,k:b,k:c\np,s,0,b,NaN,NaN,NaN\n', ['a', 'b', 'c'])!;
+    expect(three.probabilities.size).toBe(0);
+    expect(() => read('id,subject,fold,label,k\np,s,0,yes,NaN\nq,t,0,no,0.5\n')).toThrow(
+      'line 2, column "k": "NaN" is no number',
+    );
+  });
+
   it.each([
     ['id,subject,label\n', /begins with the columns "id,subject,label", expected "id,subject,fold,label"/],
     ['id,subject,fold,label,k\np,s,0,maybe,0.5\n', /line 2: label "maybe" is none of the classes no, yes/],

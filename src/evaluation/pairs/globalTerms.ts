@@ -20,7 +20,8 @@ export interface ViewFeatures {
  * pairs is `globalContrastiveLoss` with other images of the same subject excluded, in double precision.
  *
  * @param subjects [n] of the pairs: two images of one subject are no negatives of each other
- * @returns `value` [n] in nats, and what guessing among the same candidates gives, `chance` [n]
+ * @returns `value` [n] in nats, and what guessing among the same candidates gives, `chance` [n]; both NaN where all are of one
+ *   subject, for without negatives there is nothing to tell the mate from
  */
 export function globalTerms(
   views: ViewFeatures,
@@ -37,6 +38,11 @@ export function globalTerms(
       const logits = Array.from(cosines, (cosine) => cosine / tau).filter(
         (_, j) => j === i || subjects[j] !== subjects[i],
       );
+      if (logits.length === 1) {
+        value[i] = Number.NaN;
+        chance[i] = Number.NaN;
+        return;
+      }
       if (positive === 'twice') logits.push(own);
       const largest = Math.max(...logits);
       const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);

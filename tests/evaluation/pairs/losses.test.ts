@@ -103,3 +103,16 @@ test('L_Glo of embeddings that are all alike is guessing', () => {
   });
   for (let i = 0; i < N; i += 1) expect(value[i]).toBeCloseTo(chance[i]!, 10);
 });
+
+test('L_Glo is undefined, not 0, where all pairs are of one patient', () => {
+  const one = featureRows(rows('one'), N, D);
+  const views = { a: one, b: one, aHat: one, bHat: one };
+  for (const positive of ['once', 'twice'] as const) {
+    const { value, chance } = globalTerms(views, new Array<string>(N).fill('p'), {
+      tau: 0.07,
+      positive,
+      crossModal: 'both-directions',
+    });
+    expect([...value, ...chance].every(Number.isNaN)).toBe(true);
+  }
+});
