@@ -33,7 +33,10 @@ export interface ConfigSources {
  */
 export function resolveConfig(sources: ConfigSources): Config {
   const { recipe, file, layers = [], set = [], flags = {}, name = file } = sources;
-  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers].map(expandNames);
+  const where = sources.name === undefined ? '' : `${sources.name}: `;
+  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers].map((tree) =>
+    expandNames(tree, where),
+  );
   const settings = [
     ...set.map(parseSetting),
     ...Object.entries(flags).filter(([, value]) => value !== undefined),
@@ -43,11 +46,11 @@ export function resolveConfig(sources: ConfigSources): Config {
     settings.findLast(([key]) => key === 'recipe')?.[1] ??
     trees.findLast((tree) => tree.recipe !== undefined)?.recipe ??
     defaults.recipe;
-  const method = definitionNamed(askedMethod(settings, trees));
+  const method = definitionNamed(askedMethod(settings, trees), where);
   const config = structuredClone(defaults) as unknown as Tree;
   config.method = structuredClone(method.defaults);
   merge(config, expandNames({ ...method.elsewhere }));
-  const { method: ofRecipe, ...rest } = recipeNamed(asked);
+  const { method: ofRecipe, ...rest } = recipeNamed(asked, where);
   merge(config, rest);
   if (method.name === defaults.method.name) merge(config, { method: ofRecipe ?? {} });
   for (const tree of trees) merge(config, tree);
@@ -83,12 +86,12 @@ function flatten(value: unknown, prefix = '', found = new Map<string, string>())
   return found;
 }
 
-function recipeNamed(name: unknown): Tree {
+function recipeNamed(name: unknown, where: string): Tree {
   const recipe = typeof name === 'string' && Object.hasOwn(recipes, name) ? recipes[name] : undefined;
   if (recipe === undefined) {
     const known = Object.keys(recipes);
     throw new UsageError(
-      `recipe is ${JSON.stringify(name)}, expected one of ${known.join(', ')}${suggestion(String(name), known)}`,
+      `${where}recipe is ${JSON.stringify(name)}, expected one of ${known.join(', ')}${suggestion(String(name), known)}`,
     );
   }
   return recipe as Tree;
@@ -104,11 +107,11 @@ function askedMethod(settings: readonly (readonly unknown[])[], trees: readonly 
   return nameIn(said?.[1]) ?? inTrees ?? defaults.method.name;
 }
 
-function definitionNamed(name: unknown): MethodDefinition {
+function definitionNamed(name: unknown, where: string): MethodDefinition {
   const definition = typeof name === 'string' ? methodNamed(name) : undefined;
   if (definition === undefined) {
     throw new UsageError(
-      `method is ${JSON.stringify(name)}, expected one of ${methodNames.join(', ')}${suggestion(String(name), methodNames)}`,
+      `${where}method is ${JSON.stringify(name)}, expected one of ${methodNames.join(', ')}${suggestion(String(name), methodNames)}`,
     );
   }
   return definition;
@@ -121,7 +124,7 @@ export function readYaml(file: string): Tree {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new UsageError(
-      `${file}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected a YAML config`,
+      `${file}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected a YAML file`,
     );
   }
   const document = parseDocument(text);
@@ -147,13 +150,13 @@ function isTree(value: unknown): value is Tree {
 }
 
 /** `method: simclr` and `augment: simclr` stand for the method and the augmentation of that name. */
-function expandNames(tree: Tree): Tree {
-  if (typeof tree.method === 'string') return expandNames({ ...tree, method: { name: tree.method } });
+function expandNames(tree: Tree, where = ''): Tree {
+  if (typeof tree.method === 'string') return expandNames({ ...tree, method: { name: tree.method } }, where);
   if (typeof tree.augment !== 'string') return tree;
   const known = Object.keys(augmentationRecipes);
   if (!Object.hasOwn(augmentationRecipes, tree.augment)) {
     throw new UsageError(
-      `augment is ${tree.augment}, expected settings or one of ${known.join(', ')}${suggestion(tree.augment, known)}`,
+      `${where}augment is ${tree.augment}, expected settings or one of ${known.join(', ')}${suggestion(tree.augment, known)}`,
     );
   }
   return { ...tree, augment: structuredClone(augmentationRecipes[tree.augment]) };
@@ -227,7 +230,9 @@ function describe(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): s
   const expected = issue.message
     .replace(/^Invalid (input|option): /, '')
     .replace(/^Invalid discriminator value. E/, 'e');
-  return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}`;
+  const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+  const meant = typeof found === 'string' ? suggestion(found, known) : '';
+  return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}${meant}`;
 }
 
 /** Every key that the schema knows, groups and the alternatives of a union included; the items of a list are called 0. */

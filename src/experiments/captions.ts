@@ -1,6 +1,6 @@
 /** The words around a table: what was run, how to read it, what is missing. */
 import { counted, fixed } from '../report/numbers.js';
-import { MISSING, shownImages } from './layout.js';
+import { MISSING, shownImages, shownProtocol } from './layout.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from './tableTypes.js';
 
 const EXPOSURES: Readonly<Record<string, string>> = {
@@ -13,7 +13,21 @@ const EXPOSURES: Readonly<Record<string, string>> = {
 
 /** What was run and how to read it. */
 export function aboutLines(table: ExperimentTable): string[] {
-  const { data, facts, seeds, folds, confirmation } = table;
+  return [
+    ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
+    ...confirmationLines(table),
+    ...ranLines(table),
+    [bracketLine(table), markLine(table)].filter((line) => line !== '').join(' '),
+    ...paperLines(table),
+  ];
+}
+
+/** What was run, for a page whose tables say themselves how to read them. */
+export function studyLines(table: ExperimentTable): string[] {
+  return [...confirmationLines(table), ...ranLines(table), ...paperLines(table)];
+}
+
+function ranLines({ data, facts, seeds, folds, confirmation }: ExperimentTable): string[] {
   const ran = [
     `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects`,
     ...(folds === undefined || confirmation !== undefined ? [] : [`${folds} folds by subject`]),
@@ -29,31 +43,35 @@ export function aboutLines(table: ExperimentTable): string[] {
       i > 0 ? rows.join(', ') : facts.exposure.length === 1 ? 'all rows' : 'all rows but those that follow';
     return `*${value}* (${EXPOSURES[value]}): ${who}`;
   });
-  const papers = paperSettings(table);
   return [
-    ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
-    ...confirmationLines(table),
     `${ran.join('; ')}.`,
-    ...(exposures.length === 0 ? [] : [`${exposures.join('; ')}.`]),
-    [bracketLine(table), markLine(table)].filter((line) => line !== '').join(' '),
-    ...(papers === undefined
-      ? []
-      : [
-          `The paper’s numbers are on ${papers.data}, by its ${papers.protocol}, at 200 epochs (2,000 on Fundus-FFA); ours are on ${data.name}.`,
-        ]),
+    ...(exposures.length === 0 ? [] : [`What the encoders had seen: ${exposures.join('; ')}.`]),
   ];
 }
 
-function confirmationLines({ confirmation }: ExperimentTable): string[] {
+function paperLines(table: ExperimentTable): string[] {
+  const papers = paperSettings(table);
+  if (papers === undefined) return [];
+  return [
+    `The paper’s numbers are on ${papers.data}, by its ${papers.protocol}, at 200 epochs (2,000 on Fundus-FFA); ours are on ${table.data.name}.`,
+  ];
+}
+
+export function confirmationLines({ confirmation }: ExperimentTable): string[] {
   if (confirmation === undefined) return [];
   const [first, ...later] = confirmation.looks;
   return [
-    `**Confirmatory: the samples that were set aside**, judged by what was learned from all others. First judged ${first.at} (settings ${first.digest.slice(0, 12)}).`,
+    `**Confirmatory: the samples that were set aside**, judged by what was learned from all others. First judged ${moment(first.at)} (settings ${first.digest.slice(0, 12)}).`,
     ...later.map(
       ({ at, digest, changes }) =>
-        `**Judged again ${at} with other settings** (${digest.slice(0, 12)}), so that it confirms less: ${changes.slice(0, 6).join('; ')}${changes.length > 6 ? '; …' : ''}.`,
+        `**Judged again ${moment(at)} with other settings** (${digest.slice(0, 12)}), so that it confirms less: ${changes.slice(0, 6).join('; ')}${changes.length > 6 ? '; …' : ''}.`,
     ),
   ];
+}
+
+/** `2026-03-01 09:30 UTC` */
+function moment(iso: string): string {
+  return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
 
 function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): string {
@@ -132,7 +150,8 @@ export function choiceLines({ rows, images }: TablePart): string[] {
   return rows.flatMap((row) =>
     Object.entries(row.choices?.[widest] ?? {}).map(([seed, choices]) => {
       const each = choices.map(
-        ({ fold, candidate, features }) => `fold ${fold}: ${shortened(candidate, row)}${features}`,
+        ({ fold, candidate, features }) =>
+          `${choices.length === 1 ? '' : `fold ${fold}: `}${shortened(candidate, row)}${features}`,
       );
       return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
     }),
@@ -143,8 +162,8 @@ function shortened(candidate: string, { name }: TableRow): string {
   return candidate.startsWith(`${name} `) ? `${candidate.slice(name.length + 1)}, ` : '';
 }
 
-export function familyTitle({ family }: ExperimentTable): string {
+export function familyTitle({ family, confirmation }: ExperimentTable): string {
   if (family === undefined) return '';
   const { reference, protocol, features, images } = family;
-  return `Primary comparisons of ${reference}: ${protocol}, ${features} features, ${shownImages(images)}`;
+  return `${confirmation === undefined ? 'Primary' : 'Confirmatory'} comparisons of ${reference}: ${shownProtocol(protocol)}, ${features === 'chosen' ? 'features chosen by inner folds' : `${features} features`}, ${shownImages(images)}`;
 }

@@ -11,7 +11,7 @@ import type { NamedFact, Study } from '../report/study.js';
 import { familyFigure, overviewFigures, studyCurves } from '../report/studyFigures.js';
 import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../report/studyWords.js';
 import { runPaths } from '../training/runFolder.js';
-import { aboutLines, choiceLines, closingLines, detectable } from './captions.js';
+import { closingLines, confirmationLines, studyLines } from './captions.js';
 import type { ExperimentDescription } from './description.js';
 import { runCourses } from './experimentCourses.js';
 import { judgedRows } from './experimentJudgement.js';
@@ -43,7 +43,6 @@ export async function studyOfExperiment(
   const confirmed =
     table.confirmation === undefined && told.setAside !== undefined ? confirmatory(root) : undefined;
   const tables = [...(confirmed === undefined ? [] : [confirmed]), table];
-  const studyTables = tables.flatMap((one) => one.parts.map((part) => studyTable(one, part)));
   const families = tables.flatMap((one) => (one.family === undefined ? [] : [studyFamily(one, one.family)]));
   const pretrainings = pretrainingsOf(root, told);
   const run = firstRun(root, pretrainings);
@@ -57,22 +56,29 @@ export async function studyOfExperiment(
   for (const { set, results } of namedPairs(table)) {
     mechanisms.push(await mechanismOf(results, { run, data, show, console }, set));
   }
-  const shown = studyTables.filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
+  const tablesOf = (one: ExperimentTable) =>
+    one.parts
+      .map((part) => studyTable(one, part))
+      .filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
+  // With all rows, of which those that confirm are some.
+  const own = tablesOf(table);
   return {
     title: `${told.name} on ${told.data.name}`,
     lead: told.description?.trim() ?? 'An experiment: every method by the same judge, in the same folds.',
     banners: bannersOf(table),
-    inShort: studyVerdicts(shown, families),
-    about: aboutLines(table).map(plain),
+    inShort: studyVerdicts(own, families),
+    about: [...(confirmed === undefined ? [] : confirmationLines(confirmed)), ...studyLines(table)].map(
+      plain,
+    ),
     facts: methodFacts(told, pretrainings),
     data,
     curves: studyCurves(runCourses(root, told)),
     overview: [
       ...families.flatMap((family, i) => familyFigure(family, `family-${i + 1}`) ?? []),
-      ...(shown[0] === undefined ? [] : overviewFigures(shown[0], 'methods')),
+      ...(own[0] === undefined ? [] : overviewFigures(own[0], 'methods')),
       ...labelCurves(told, table),
     ],
-    tables: shown,
+    tables: tables.flatMap((one) => (one === table ? own : tablesOf(one))),
     families,
     mechanism: {
       tables: mechanisms.flatMap((one) => one.tables),
@@ -80,12 +86,7 @@ export async function studyOfExperiment(
     },
     judged,
     failures,
-    notes: [
-      ...closingLines({ ...table, paperNotes: [] }),
-      ...table.parts.flatMap((part) => [detectable(part), ...choiceLines(part)]),
-    ]
-      .filter((line) => line !== '')
-      .map(plain),
+    notes: closingLines({ ...table, paperNotes: [] }).map(plain),
     paperNotes: table.paperNotes,
     provenance: provenanceFacts(
       pretrainings.map(({ cell, seed }) => ({ ...(cell.provenance as ToldProvenance), seed })),

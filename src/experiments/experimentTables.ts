@@ -1,7 +1,7 @@
 /** Tables of an experiment as its report shows them. */
 import { metricName, modalitiesName } from '../report/probeNames.js';
 import type { Beside, StudyFamily, StudyRow, StudyTable } from '../report/study.js';
-import { familyTitle } from './captions.js';
+import { choiceLines, familyTitle } from './captions.js';
 import { title } from './layout.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from './tableTypes.js';
 
@@ -22,15 +22,16 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
   const over = [...(seeds.length > 1 ? ['seeds'] : []), ...(draws > 1 ? ['draws of the labels'] : [])];
   const of = over.length > 0 ? `mean over the ${over.join(' and ')}, ± their standard deviation` : 'one seed';
   const rule = part.tested
-    ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it; italic the same among the others'
+    ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others'
     : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';
   return {
     title: `${set}${title(table, part)}`,
     metric: metricName(metric),
-    caption: `${metricName(metric)} of all test predictions together, ${of}, with its ${percent} % interval over subjects. ${rule}.`,
+    caption: `${metricName(metric)} of all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`,
     images: part.images,
     rows: part.rows.map((row) => studyRow(row, widest, metric)),
     besideMetrics: [metric, 'accuracy', 'f1', 'precision'],
+    notes: choiceLines(part),
   };
 }
 
@@ -78,8 +79,9 @@ export function studyFamily(table: ExperimentTable, family: TableFamily): StudyF
   const { reference, images, comparisons, missing } = family;
   const confirmed = table.confirmation !== undefined;
   return {
-    title: `${confirmed ? 'Confirmatory: ' : ''}${familyTitle(table)}`,
-    caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${modalitiesName(images.split('+'))}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, chosen before its results. Paired over subjects, two-sided, Holm over this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
+    title: familyTitle(table),
+    ...(confirmed && { on: 'Set aside' }),
+    caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${modalitiesName(images.split('+'))}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each interval is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
     comparisons: comparisons.map(({ against, ...found }) => ({
       name: `${reference} − ${against}`,
       ...found,

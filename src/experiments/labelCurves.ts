@@ -3,13 +3,14 @@ import type { Figure } from '../report/figure.js';
 import { type LabelCurve, labelEfficiencyFigure } from '../report/labelEfficiency.js';
 import { metricName, modalitiesName } from '../report/probeNames.js';
 import type { ExperimentDescription } from './description.js';
+import { featuresOf, shownProtocol } from './layout.js';
 import type { ExperimentProtocol } from './protocols.js';
 import type { ExperimentTable, TablePart } from './tableTypes.js';
 
-/** Curves in a figure that can still be told apart. */
-const MOST = 5;
+/** Methods in a figure that can still be told apart from each other and from the baselines. */
+const MOST = 3;
 
-/** A figure for each protocol and kind of features that was judged on more than one share of the labels. */
+/** Of all methods, figures for each protocol and kind of features that was judged on more than one share of the labels. */
 export function labelCurves({ protocols }: ExperimentDescription, table: ExperimentTable): Figure[] {
   const fractions = new Map(protocols.map((one) => [one.name, one.settings.labelFraction ?? 1]));
   const bases = new Map(protocols.map((one) => [one.name, baseOf(one)]));
@@ -19,12 +20,20 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
     const key = `${bases.get(part.name)} ${part.features}`;
     groups.set(key, [...(groups.get(key) ?? []), part]);
   }
-  return [...groups.values()].flatMap((parts, i) => {
+  const drawn = [...groups.values()].flatMap((parts) => {
+    const { rows } = parts[0]!;
+    const methods = rows.filter(({ source }) => source === 'run').map(({ name }) => name);
+    // In each figure: they are worth a curve as much as any method.
+    const baselines = rows.filter(({ source }) => source !== 'run').map(({ name }) => name);
+    return Array.from({ length: Math.ceil(methods.length / MOST) }, (_, set) => ({
+      parts,
+      names: [...methods.slice(set * MOST, (set + 1) * MOST), ...baselines],
+    }));
+  });
+  return drawn.flatMap(({ parts, names }, i) => {
     const images = parts[0]!.images.at(-1);
     if (parts.length < 2 || images === undefined) return [];
-    // The baselines are worth a curve as much as any method.
-    const names = parts[0]!.rows.map(({ name }) => name);
-    const curves = [...names.slice(0, MOST - 2), ...names.slice(Math.max(MOST - 2, names.length - 2))].map(
+    const curves = names.map(
       (name): LabelCurve => ({
         name,
         points: parts.flatMap((part) => {
@@ -37,12 +46,13 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
       }),
     );
     const metric = metricName(table.metric ?? 'auc');
+    const kind = featuresOf(parts[0]!);
     const figure = labelEfficiencyFigure(curves, {
       id: `labels-${i + 1}`,
-      title: `${metric} with few labels`,
-      of: `${parts[0]!.protocol}, ${parts[0]!.features} features, ${modalitiesName(images.split('+'))}`,
+      title: `${metric} with few labels, ${kind}`,
+      of: `${shownProtocol(parts[0]!.protocol)}, ${modalitiesName(images.split('+'))}`,
       label: metric,
-      intervals: 'intervals over subjects',
+      intervals: `${Math.round(100 * (table.bootstrap?.confidence ?? 0.95))} % intervals over patients`,
     });
     return figure === undefined ? [] : [figure];
   });

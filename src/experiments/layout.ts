@@ -1,5 +1,5 @@
 /** A part of a table as lines of cells, for Markdown and LaTeX alike, and the words around it. */
-import { fixed, signed } from '../report/numbers.js';
+import { brief, fixed, signed } from '../report/numbers.js';
 import type { Mark } from './significance.js';
 import type { ExperimentTable, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
 
@@ -18,10 +18,16 @@ export interface Layout {
   readonly rows: readonly (readonly Cell[])[];
 }
 
+/** A protocol's name begins with one of these, unless the file gives it another; its settings follow. */
 const PROTOCOLS: Readonly<Record<string, string>> = {
   logreg: 'logistic regression (primary probe)',
   linear: 'hu-linear (SGD on raw features)',
+  'linear moco': 'linear probe as MoCo’s',
+  'linear simclr': 'linear probe as SimCLR’s',
+  'linear cmc': 'linear probe as CMC’s',
+  'linear solo': 'linear probe as solo-learn’s',
   knn: 'k nearest neighbours',
+  finetune: 'finetuning of the whole encoder',
 };
 
 const FEATURES: Readonly<Record<TablePart['features'], string>> = {
@@ -37,7 +43,20 @@ const BESIDE: Readonly<Record<string, string>> = { accuracy: 'accuracy', F1: 'f1
 
 export function title({ metric = 'auc' }: Pick<ExperimentTable, 'metric'>, part: TablePart): string {
   const { set, name, features } = part;
-  return `${METRICS[metric] ?? metric}, ${set === undefined ? '' : `${set}, `}${PROTOCOLS[name] ?? name}, ${FEATURES[features]}`;
+  return `${METRICS[metric] ?? metric}, ${set === undefined ? '' : `${set}, `}${shownProtocol(name)}, ${FEATURES[features]}`;
+}
+
+export const featuresOf = ({ features }: Pick<TablePart, 'features'>): string => FEATURES[features];
+
+/** `logreg labels 0.1` → `logistic regression, 10 % of the labels` */
+export function shownProtocol(name: string): string {
+  const [, base = name, share] = /^(.+?) labels ([\d.]+)$/.exec(name) ?? [];
+  const labels = share === undefined ? '' : `, ${brief(100 * Number(share))} % of the training labels`;
+  const known = PROTOCOLS[base];
+  if (known !== undefined)
+    return `${share === undefined ? known : known.replace(' (primary probe)', '')}${labels}`;
+  const preset = /^finetune (.+)$/.exec(base)?.[1];
+  return `${preset === undefined ? base : `${PROTOCOLS.finetune} (preset ${preset})`}${labels}`;
 }
 
 /** `a+b` → `A+B`; longer names stay. */

@@ -170,11 +170,11 @@ function kindsOf(
 function paperOf(
   { data }: ExperimentDescription,
   set: DescribedSet | undefined,
-  { protocol, settings }: ExperimentProtocol,
+  { protocol, settings: { labelFraction = 1 } }: ExperimentProtocol,
 ): Omit<PaperGroup, 'table'> | undefined {
-  if (protocol === 'knn' || (set !== undefined && set.paper === undefined)) return undefined;
-  // The paper has no numbers of few labels.
-  if (settings.labelFraction !== undefined && settings.labelFraction < 1) return undefined;
+  // The paper has no numbers for few labels, and none by neighbours.
+  if (protocol === 'knn' || labelFraction < 1 || (set !== undefined && set.paper === undefined))
+    return undefined;
   // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
   const pretrained =
     set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';

@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { type Figure, renderPlot } from './figure.js';
+import { type Figure, HALO, renderPlot } from './figure.js';
 import { counted, fixed } from './numbers.js';
 import { PALETTE } from './palette.js';
 
@@ -120,13 +120,13 @@ export function calibrationFigure(
         Plot.line(shown, { x: 'predicted', y: 'observed', stroke: PALETTE[0], strokeOpacity: 0.5 }),
         Plot.ruleX(shown, { x: 'predicted', y1: 'low', y2: 'high', stroke: PALETTE[0], strokeWidth: 1.75 }),
         Plot.dot(shown, { x: 'predicted', y: 'observed', fill: PALETTE[0], r: 4 }),
-        Plot.text([fitted], { frameAnchor: 'top-left', dx: 8, dy: 8, fontWeight: 600 }),
+        Plot.text([fitted], { frameAnchor: 'top-left', dx: 8, dy: 8, fontWeight: 600, ...HALO }),
       ],
     },
     alt,
   );
   const reading =
-    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${percent} % interval by resampling patients. ` +
+    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${percent} % interval by resampling patients (a point at 0 or 1 has none: where all images agree, resampling cannot say how surely). ` +
     'On the dashed line predictions are right on average; a slope below 1 says that they are too extreme, above 1 too timid; an intercept off 0 that they are all too low or too high. Below, how often each probability was given.';
   return { id, title, alt, reading, svg };
 }

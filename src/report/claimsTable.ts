@@ -143,15 +143,23 @@ function told(
   return low === null || high === null ? shown : `${shown} [${fixed(low, places)}, ${fixed(high, places)}]`;
 }
 
+/** Each note once; what is not true of all has the names it is true of. */
+function notesOf(results: readonly NamedPairs[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, record } of results) {
+    for (const note of record.notes) names.set(note, [...(names.get(note) ?? []), name]);
+  }
+  return [...names].map(([note, own]) =>
+    own.length === results.length ? `- ${note}` : `- ${note} (${own.join('; ')})`,
+  );
+}
+
 /** The tables in Markdown, with what must be known to read them. */
 export function formatClaims(results: readonly NamedPairs[]): string {
   const zones = zonesTable(results);
   const { data, bootstrap } = results[0]!.record;
   const percent = Math.round(100 * bootstrap.confidence);
   const which = data.chosen === 'held-out' ? 'kept from the encoder that measured them' : 'all there are';
-  const notes = results.flatMap(({ name, record }) =>
-    record.notes.map((note) => (results.length === 1 ? `- ${note}` : `- ${name}: ${note}`)),
-  );
   const inMarkdown = ({ header, rows }: Table) => markdownTable(header, rows);
   const sections = [
     `## Claims on pairs of ${data.name}`,
@@ -164,7 +172,7 @@ export function formatClaims(results: readonly NamedPairs[]): string {
           `### Agreement of patches by where the anchor lies, in ${data.withLesion} pairs with a known lesion; in brackets by chance`,
           inMarkdown(zones),
         ]),
-    notes.join('\n'),
+    notesOf(results).join('\n'),
   ];
   return `${sections.join('\n\n')}\n`;
 }

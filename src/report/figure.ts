@@ -17,6 +17,9 @@ export interface Figure {
   readonly svg: string;
 }
 
+/** Around letters that stand on lines: the colour of what is behind, so that they stay legible. */
+export const HALO = { fill: 'currentColor', stroke: 'var(--paper, #ffffff)', strokeWidth: 4 } as const;
+
 const FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 
 /** Renders to an `<svg>` element that is one image, described by `alt`, to a screen reader. */
@@ -52,7 +55,10 @@ export function standaloneSvg({ svg, title, alt }: Pick<Figure, 'svg' | 'title' 
   const opening = `<svg xmlns="http://www.w3.org/2000/svg" color="#1a1d21"`;
   const words = `<title>${escapeText(title)}</title><desc>${escapeText(alt)}</desc>`;
   const paper = '<rect width="100%" height="100%" fill="#ffffff"/>';
-  const body = svg.replace(/^<svg/, opening).replace(/^(<svg[^>]*>)/, `$1${words}${paper}`);
+  const body = svg
+    .replaceAll('var(--paper, #ffffff)', '#ffffff')
+    .replace(/^<svg/, opening)
+    .replace(/^(<svg[^>]*>)/, `$1${words}${paper}`);
   return `<?xml version="1.0" encoding="UTF-8"?>\n${body}\n`;
 }
 

@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { type Figure, renderPlot } from './figure.js';
+import { type Figure, HALO, renderPlot } from './figure.js';
 import { fixed, interval, signed, signedInterval } from './numbers.js';
 import { PALETTE } from './palette.js';
 
@@ -95,12 +95,20 @@ export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOption
           symbol: ({ baseline }: ForestRow) => (baseline ? 'diamond' : 'circle'),
           dy: layout.bar,
         }),
-        Plot.text(drawn, { y: 'key', text: 'name', frameAnchor: 'left', fontWeight: 600, dy: layout.name }),
+        Plot.text(drawn, {
+          y: 'key',
+          text: 'name',
+          frameAnchor: 'left',
+          fontWeight: 600,
+          dy: layout.name,
+          ...HALO,
+        }),
         Plot.text(drawn, {
           y: 'key',
           text: (row: ForestRow) => `${number(row.value)}${ends(row)}`,
           frameAnchor: fits ? 'right' : 'left',
           dy: layout.numbers,
+          ...HALO,
         }),
       ],
       color: { type: 'identity' },

@@ -25,6 +25,14 @@ const TERMS: readonly (readonly [term: string, meaning: string])[] = [
     'The encoder has seen the test images in pretraining, without their labels; on new patients it may do worse.',
   ],
   [
+    'In-fold, transfer',
+    'In-fold: each encoder was pretrained without the images that it is tested on. Transfer: it was pretrained on other data altogether.',
+  ],
+  [
+    'Set aside, confirmatory',
+    'Patients that nothing was learned or chosen from, judged once at the end; the other results may have guided choices, these did not.',
+  ],
+  [
     'Untrained, thumbnail',
     'What must be beaten: the same network with random weights, and a linear model on the image shrunk to 12×12 pixels.',
   ],
@@ -32,8 +40,8 @@ const TERMS: readonly (readonly [term: string, meaning: string])[] = [
     'AUC',
     'The chance that of a positive and a negative image the positive one gets the higher score: 0.5 is guessing, 1 is perfect.',
   ],
-  ['Sensitivity, recall', 'The share of positives that are found.'],
-  ['Specificity', 'The share of negatives that are left in peace.'],
+  ['Sensitivity, recall', 'The share of positives that are called positive.'],
+  ['Specificity', 'The share of negatives that are called negative.'],
   ['Precision', 'The share of those called positive that are.'],
   ['F1', 'One number from precision and recall, their harmonic mean.'],
   [
@@ -42,15 +50,19 @@ const TERMS: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     '95 % interval',
-    'Where the value would lie in 95 of 100 studies like this one, found by drawing the patients anew many times.',
+    'Found by drawing the patients anew many times. Of 100 studies like this one, about 95 have intervals that hold the true value; it says nothing of single patients.',
   ],
   [
     'p, Holm',
-    'How often a difference this large would come by chance alone; Holm’s correction makes up for several questions asked at once.',
+    'How often a difference at least this large would be seen if there were none; below 0.05 counts as shown here. Holm’s correction makes up for several questions asked at once.',
   ],
   [
     'Detectable difference',
     'The smallest true difference that a study of this size would find in four of five tries; smaller ones rank nothing.',
+  ],
+  [
+    'Best test epoch',
+    'The result at the moment that happened to suit the test patients best. It is too good, and shown only because some papers report it.',
   ],
   ['Seed', 'The number from which all chance is drawn: another seed is another run of the same study.'],
 ];

@@ -44,7 +44,13 @@ export function lineChart(chart: LineChart): string {
   const marks: Plot.Markish[] = [
     Plot.axisY({ ticks, label: null, tickSize: 0, ...(y.log ? { tickFormat: power } : {}) }),
     Plot.gridY({ ticks, strokeOpacity: 0.12 }),
-    Plot.axisX({ ticks: 6, label: 'step', labelArrow: 'none', labelAnchor: 'center', tickSize: 4 }),
+    Plot.axisX({
+      ticks: stepTicks(series),
+      label: 'step',
+      labelArrow: 'none',
+      labelAnchor: 'center',
+      tickSize: 4,
+    }),
     Plot.text([label], {
       frameAnchor: 'top-left',
       dx: -MARGIN.left + 4,
@@ -120,6 +126,12 @@ function stepDomain(series: readonly Series[]): [number, number] {
   const [first, last] = [Math.min(...steps), Math.max(...steps)];
   // One step alone still needs an axis with two ends.
   return first === last ? [first - 1, last + 1] : [Math.min(first, 1), last];
+}
+
+/** There are no steps between whole numbers. */
+function stepTicks(series: readonly Series[]): number {
+  const [first, last] = stepDomain(series);
+  return Math.max(1, Math.min(6, last - first));
 }
 
 interface VerticalScale {

@@ -18,6 +18,11 @@ export function signedInterval(low: number | null, high: number | null, places =
   return low === null || high === null ? '–' : `${signed(low, places)} to ${signed(high, places)}`;
 }
 
+/** Of a test: never 0, which no finite number of draws shows. */
+export function probability(value: number | null): string {
+  return value !== null && value < 0.001 ? '< 0.001' : fixed(value);
+}
+
 /** `4,400` */
 export function counted(value: number): string {
   return value.toLocaleString('en-US');

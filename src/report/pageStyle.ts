@@ -93,7 +93,7 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   main, header, footer { max-width: none; padding-left: 0; padding-right: 0; }
   header { padding-top: 0; }
   h2 { margin-top: 28px; }
-  h2, h3, h4, caption { break-after: avoid; }
+  h2, h3, h4, caption { break-after: avoid; break-inside: avoid; }
   figure, tr, dl > div, li { break-inside: avoid; }
   .curves { grid-template-columns: 1fr 1fr; gap: 20px 24px; }
   .scroll { overflow: visible; }

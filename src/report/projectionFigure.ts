@@ -56,7 +56,7 @@ export function projectionFigures(results: readonly NamedPairs[], kind: Projecti
       title,
       alt,
       reading: readingOf(kind, nameA, nameB),
-      svg: draw(group, [nameA, nameB], alt),
+      svg: draw(group, [nameA, nameB], alt, groups.length === 1 ? group.length : PANELS),
     };
   });
 }
@@ -103,7 +103,12 @@ function readingOf(kind: ProjectionKind, a: string, b: string): string {
   );
 }
 
-function draw(panels: readonly Panel[], names: readonly [string, string], alt: string): string {
+function draw(
+  panels: readonly Panel[],
+  names: readonly [string, string],
+  alt: string,
+  across: number,
+): string {
   const lines = panels.flatMap(({ a, b }) =>
     a.map((dot, i) => ({ panel: dot.panel, x1: dot.x, y1: dot.y, x2: b[i]!.x, y2: b[i]!.y })),
   );
@@ -115,12 +120,13 @@ function draw(panels: readonly Panel[], names: readonly [string, string], alt: s
     );
   const svg = renderPlot(
     {
-      width: 10 + PANEL * panels.length,
+      // A last panel by itself is as large as those before it.
+      width: 10 + PANEL * across,
       height: HEIGHT,
       marginTop: 34,
       marginBottom: 24,
       marginLeft: 5,
-      marginRight: 5,
+      marginRight: 5 + PANEL * (across - panels.length),
       fx: { domain: order, label: null, padding: 0.04, axis: 'top' },
       x: { domain: [-1.06, 1.06], axis: null },
       y: { domain: [-1.06, 1.06], axis: null },

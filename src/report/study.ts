@@ -69,6 +69,8 @@ export interface StudyTable {
   /** Columns: modalities side by side, as `a+b`. */
   readonly images: readonly string[];
   readonly rows: readonly StudyRow[];
+  /** What must be known of this table alone. */
+  readonly notes?: readonly string[];
   /** Names of the metrics of `beside`. */
   readonly besideMetrics: readonly string[];
 }
@@ -112,6 +114,8 @@ export interface Beside {
 /** Comparisons that are tested together. */
 export interface StudyFamily {
   readonly title: string;
+  /** Where there are several families: what this one is on, in a word before each of its comparisons. */
+  readonly on?: string;
   readonly caption: string;
   readonly comparisons: readonly (StudyDifference & {
     readonly name: string;

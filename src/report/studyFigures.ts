@@ -36,7 +36,7 @@ export function overviewFigures(table: StudyTable, id: string): Figure[] {
       label: `difference in ${table.metric}`,
       reference: { level: 0, name: 'no difference' },
       differences: true,
-      reading: `What each method adds to ${against}, on the same patients. A bar across the dashed line shows no difference; one left of it, that the method is worse.`,
+      reading: `What each method adds to ${against}, on the same patients. A bar across the dashed line leaves open whether there is a difference; one left of it says that the method is worse.`,
     });
   });
   return [
@@ -64,7 +64,7 @@ export function familyFigure({ title, comparisons }: StudyFamily, id: string): F
     reference: { level: 0, name: 'no difference' },
     differences: true,
     reading:
-      'The differences that the study was made to measure, each with its interval over patients. A bar across the dashed line shows no difference.',
+      'The differences that the study was made to measure, each with its interval over patients. A bar across the dashed line leaves open whether there is a difference.',
   });
 }
 

@@ -50,6 +50,7 @@ function resultSection({ overview, tables, families, notes }: Study): Content {
   return [
     figureGrid(overview),
     ...families.map(familyTable),
+    html`<p class="notes">Columns of the tables below: a value for each kind of image; − untrained and − thumbnail are what a row adds to the same encoder with random weights and to a linear model on 12×12 pixels, on the same patients; Detectable is the smallest difference to the untrained encoder that so many patients would show in four of five tries. Smaller ones rank nothing.</p>`,
     ...tables.map(studyTable),
     notes.length === 0
       ? ''

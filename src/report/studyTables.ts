@@ -1,13 +1,13 @@
 /** The tables of a study: methods down, kinds of images across, each number with its interval. */
 import { html, type Markup } from './markup.js';
-import { fixed, interval, signed, signedInterval } from './numbers.js';
+import { fixed, interval, probability, signed, signedInterval } from './numbers.js';
 import { metricName, modalitiesName } from './probeNames.js';
 import type { Beside, StudyDifference, StudyFamily, StudyTable, StudyValue, TextTable } from './study.js';
 
 const BASELINES = ['untrained', 'thumbnail'] as const;
 
 export function studyTable(table: StudyTable): Markup {
-  const { title, metric, caption, images } = table;
+  const { title, metric, caption, images, notes = [] } = table;
   const rows = table.rows.filter(({ values }) => Object.keys(values).length > 0);
   const without = table.rows.filter((row) => !rows.includes(row)).map(({ name }) => name);
   const exposures = new Set(rows.flatMap(({ exposure }) => exposure ?? []));
@@ -32,6 +32,7 @@ ${rows.map(
 </table>
 </div>
 ${without.length === 0 ? '' : html`<p class="notes">No result yet: ${without.join(', ')}.</p>`}
+${notes.map((note) => html`<p class="notes">${note}</p>`)}
 ${besideTable(table)}
 </section>`;
 }
@@ -50,7 +51,7 @@ function valueCell(value: StudyValue | undefined): Markup {
       : mark === 'second'
         ? html`<span class="second" title="second best, or not shown to be worse">${text}</span>`
         : text;
-  return html`<td class="number">${marked}${low === null ? '' : html`<br><small>${interval(low, high)}</small>`}${deviation === null ? '' : html`<br><small>± ${fixed(deviation)}, ${seeds} seeds</small>`}</td>`;
+  return html`<td class="number">${marked}${low === null ? '' : html`<br><small>${interval(low, high)}</small>`}${deviation === null ? '' : html`<br><small>± ${fixed(deviation)}, ${seeds} runs</small>`}</td>`;
 }
 
 function differenceCell(difference: StudyDifference | undefined): Markup {
@@ -95,11 +96,11 @@ export function familyTable({ title, caption, comparisons, missing }: StudyFamil
 <div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
-<thead><tr><th scope="col">Comparison</th><th scope="col" class="number">Difference</th><th scope="col" class="number">Interval</th><th scope="col" class="number">p</th><th scope="col" class="number">p, Holm</th><th scope="col" class="number">Detectable</th></tr></thead>
+<thead><tr><th scope="col">Comparison</th><th scope="col" class="number">Difference</th><th scope="col" class="number">95 % interval</th><th scope="col" class="number">p</th><th scope="col" class="number">p, Holm</th><th scope="col" class="number">Detectable</th></tr></thead>
 <tbody>
 ${comparisons.map(
   ({ name, value, low, high, pValue, holm, minimumDetectable }) =>
-    html`<tr><th scope="row">${name}</th><td class="number"><b>${signed(value)}</b></td><td class="number">${signedInterval(low, high)}</td><td class="number">${fixed(pValue)}</td><td class="number">${fixed(holm)}</td><td class="number">${fixed(minimumDetectable)}</td></tr>
+    html`<tr><th scope="row">${name}</th><td class="number"><b>${signed(value)}</b></td><td class="number">${signedInterval(low, high)}</td><td class="number">${probability(pValue)}</td><td class="number">${probability(holm)}</td><td class="number">${fixed(minimumDetectable)}</td></tr>
 `,
 )}</tbody>
 </table>
@@ -108,9 +109,9 @@ ${missing.length === 0 ? '' : html`<p class="notes">Not compared yet: ${missing.
 </section>`;
 }
 
-/** Its first two columns are words, the others numbers. */
+/** A column of words has a letter at the beginning of a cell. */
 export function textTable({ title, caption, header, rows }: TextTable): Markup {
-  const number = (i: number) => (i > 1 ? 'number' : '');
+  const number = (i: number) => (rows.some((row) => /^\p{L}/u.test(row[i] ?? '')) ? '' : 'number');
   return html`<h3>${title}</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">

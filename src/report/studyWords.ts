@@ -1,11 +1,13 @@
 /** What came out of a study, in words, and what it takes to repeat it. */
-import { fixed, interval, signed, signedInterval } from './numbers.js';
+import { fixed, interval, probability, signed, signedInterval } from './numbers.js';
 import { modalitiesName } from './probeNames.js';
 import type { Verdict } from './probeSection.js';
 import type { NamedFact, StudyDifference, StudyFamily, StudyTable } from './study.js';
 
 /** Rows that are told one by one. */
 const TOLD = 6;
+/** Two-sided. */
+const LEVEL = 0.05;
 
 /** The comparisons that the study was made for; without such the rows of its first table against the untrained encoder. */
 export function studyVerdicts(tables: readonly StudyTable[], families: readonly StudyFamily[]): Verdict[] {
@@ -26,26 +28,36 @@ export function studyVerdicts(tables: readonly StudyTable[], families: readonly 
       ? []
       : [
           {
-            before: `The highest ${table.metric} (${table.title}, ${images}) has ${best.name}: `,
+            before: `Highest in the table “${table.title}”, ${images}, is ${best.name}: `,
             strong: fixed(best.value),
-            after: `${best.low === null ? '' : ` (${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
+            after: `${best.low === null ? '' : ` (95 % interval ${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
           },
         ];
-  const compared = families.flatMap(({ comparisons }) =>
-    comparisons.map((one) =>
-      verdict(one.name, one, one.holm === null ? '' : `, p ${fixed(one.holm)} after Holm`),
-    ),
+  const compared = families.flatMap(({ on, comparisons }) =>
+    comparisons.map((one) => verdict(`${on === undefined ? '' : `${on}: `}${one.name}`, one, one.holm)),
   );
   if (compared.length > 0) return [...highest, ...compared];
   const against = own.flatMap(({ name, against: { untrained } }) =>
-    untrained === undefined ? [] : [verdict(`${name} against the same encoder untrained`, untrained, '')],
+    untrained === undefined ? [] : [verdict(`${name} against the same encoder untrained`, untrained)],
   );
   return [...highest, ...against.slice(0, TOLD)];
 }
 
-function verdict(name: string, { value, low, high, minimumDetectable }: StudyDifference, p: string): Verdict {
+/** @param holm p after correction for the comparisons made together; undefined where this is one by itself */
+function verdict(
+  name: string,
+  { value, low, high, minimumDetectable }: StudyDifference,
+  holm?: number | null,
+): Verdict {
   const found =
-    low !== null && low > 0 ? 'higher' : high !== null && high < 0 ? 'lower' : 'not shown to differ';
+    holm != null && holm >= LEVEL
+      ? 'not shown to differ'
+      : low !== null && low > 0
+        ? 'higher'
+        : high !== null && high < 0
+          ? 'lower'
+          : 'not shown to differ';
+  const p = holm == null ? '' : `, p ${probability(holm)} after Holm’s correction`;
   const small =
     minimumDetectable === null
       ? ''
@@ -53,7 +65,7 @@ function verdict(name: string, { value, low, high, minimumDetectable }: StudyDif
   return {
     before: `${name}: `,
     strong: found,
-    after: `, difference ${signed(value)} (${signedInterval(low, high)})${p}${small}.`,
+    after: `, difference ${signed(value)} (95 % interval ${signedInterval(low, high)})${p}${small}.`,
   };
 }
 

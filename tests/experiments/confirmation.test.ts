@@ -106,11 +106,11 @@ describe('the table', () => {
     expect([table.missing, table.expected]).toEqual([[], 2]);
     const text = formatTable(table, 'markdown');
     expect(text).toContain('**Confirmatory: the samples that were set aside**');
-    expect(text).toContain('First judged 2026-01-01T00:00:00.000Z');
+    expect(text).toContain('First judged 2026-01-01 00:00 UTC');
     expect(text).not.toContain('Judged again');
     recordLook(root, cells.slice(0, 1), ['other', 'untrained'], at(5));
     expect(formatTable(experimentTable(root, { confirm: true }), 'latex')).toContain(
-      'Judged again 2026-01-05T00:00:00.000Z with other settings',
+      'Judged again 2026-01-05 00:00 UTC with other settings',
     );
   });
 

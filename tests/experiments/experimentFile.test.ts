@@ -232,6 +232,7 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ['seeds: [-1]', 'seeds.0 is -1: Too small'],
     ['seeds: [1, 1]', 'seeds is [1,1]: expected each once'],
     ['protocols: [logistic]', 'protocols.0.protocol is "logistic": expected one of "logreg"|"linear"|"knn"'],
+    ['protocols: [linaer]', '|"pairs"; did you mean linear?'],
     ['protocols: [{ protocol: knn, neighbours: 3 }]', 'unknown key protocols.0.neighbours'],
     [
       'protocols: [{ protocol: logreg, preset: moco }]',
@@ -296,7 +297,8 @@ describe('errors name the file, the row, the key and what was expected', () => {
       'row Ours (paper): seed is the experiment’s own; say it under seeds',
     ],
     ['size: 64', 'size: 64, fold: 1', 'data.fold is the experiment’s own; say it under rows.fold'],
-    ['recipe: paper-us-swe', 'recipe: autors', 'recipe is "autors", expected one of'],
+    ['recipe: paper-us-swe', 'recipe: autors', 'row Ours (paper): recipe is "autors", expected one of'],
+    ['method: anatomy', 'method: anatomi', 'row L_C alone: method is "anatomi", expected one of'],
     [
       'row: Ours',
       'row: ours',

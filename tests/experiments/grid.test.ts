@@ -121,7 +121,9 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
   expect(finished.stderr).toContain('Private is not judged: no path is given');
 
   const table = finished.stdout;
-  expect(table).toMatch(/^## Primary comparisons of Ours: logreg, chosen features, A\+B$/m);
+  expect(table).toMatch(
+    /^## Primary comparisons of Ours: logistic regression \(primary probe\), features chosen by inner folds, A\+B$/m,
+  );
   expect(table).toMatch(
     /^Chosen for Ours, A\+B, seed 0: fold 0: [12], (pooled|head); fold 1: [12], (pooled|head)\.$/m,
   );

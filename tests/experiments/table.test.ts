@@ -68,7 +68,7 @@ describe('one seed', () => {
       '1,866 pairs of 80 subjects; 5 folds by subject; 600 steps; batches of 128; 64²; width 0.25; bf16; seed 0.',
     );
     expect(text).toMatch(
-      /^\*transductive\* \(pretrained on the very images it is tested on.*\): all rows\.$/m,
+      /^What the encoders had seen: \*transductive\* \(pretrained on the very images it is tested on.*\): all rows\.$/m,
     );
     expect(text).toContain('the 95 % interval over subjects (2,000 bootstraps), of one seed');
     expect(text).toContain(

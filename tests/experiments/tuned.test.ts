@@ -174,7 +174,7 @@ describe('a table with a tuned row', () => {
       expect([one.pValue, one.holm]).toEqual([p, 3 * p]);
     }
     expect(formatTable(table, 'markdown')).toContain(
-      '## Primary comparisons of Ours: logreg, chosen features, A+B',
+      '## Primary comparisons of Ours: logistic regression (primary probe), features chosen by inner folds, A+B',
     );
   });
 

@@ -237,7 +237,11 @@ describe('the claims as tables', () => {
   test('come with their notes in Markdown, and survive being written', () => {
     const text = formatClaims(results('Ours', 'Other'));
     expect(text).toContain('5 pairs of 4 subjects (all there are)');
-    expect(text).toContain('- Ours: Transductive: told.\n- Other: Transductive: told.');
+    expect(text).toMatch(/^- Transductive: told\.$/m);
+    const [ours, other] = results('Ours', 'Other');
+    const own = { ...other!, record: { ...other!.record, notes: ['Only here.'] } };
+    const named = formatClaims([ours!, own]);
+    expect(named).toContain('- Transductive: told. (Ours)\n- Only here. (Other)');
     expect(pairsRecord(JSON.stringify(record()), 'pairs.json')).toEqual(JSON.parse(JSON.stringify(record())));
     expect(() => pairsRecord('{', 'pairs.json')).toThrow(/pairs\.json: is not JSON/);
   });

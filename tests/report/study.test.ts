@@ -56,7 +56,7 @@ test('runs side by side: a table a kind of features, curves of each, and nothing
   expect(rows).toHaveLength(4);
   expect(rows[0]).toMatch(/^<b>ours0\.7000\.640 to 0\.7600\.8000\.740 to 0\.860\+0\.150/);
   expect(rows.at(-1)).toMatch(/^Thumbnail/);
-  expect(summary[0]).toContain('The highest AUC');
+  expect(summary[0]).toContain('Highest in the table');
   expect(figures.some((file) => file.endsWith('losses-global.svg'))).toBe(true);
   expect(figures.filter((file) => /roc-\d\.svg$/.test(file))).toHaveLength(2);
   expect(text).not.toMatch(/<script|https?:\/\/|<b>ours|<i>malignant/);
