@@ -11,11 +11,13 @@ import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { subjectKFold } from '../../src/data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
+import { untraced } from '../../src/evaluation/exposure.js';
 import { openJudgedData } from '../../src/evaluation/judgedData.js';
 import { planFolds } from '../../src/evaluation/outerFolds.js';
 import { withoutConstantColumns } from '../../src/evaluation/probe.js';
 import type { EvaluationResult } from '../../src/evaluation/result.js';
 import { ridgeBaseline } from '../../src/evaluation/ridge.js';
+import { rowFeatures, rowNames } from '../../src/evaluation/rowFeatures.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';
 import { evaluationJson, evaluationName, saveEvaluation } from '../../src/evaluation/save.js';
 import { formatEvaluation } from '../../src/evaluation/table.js';
@@ -24,6 +26,7 @@ import { MessageConsole } from '../../src/log/console.js';
 import { featureRows, takeRows } from '../../src/metrics/features.js';
 import { rocAuc } from '../../src/metrics/rocAuc.js';
 import { setThreads, threads } from '../../src/tensor/index.js';
+import { openImages } from '../../src/training/imageCache.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { SIDE, type TinyPairs, tinyPairs, writeManifest } from './tinyPairs.js';
 
@@ -223,6 +226,23 @@ describe('few labels', () => {
     expect(evaluationName(few)).toBe('logreg-labels-0.25');
     expect(formatEvaluation(few)).toContain('25 % of the labels: 5 samples of');
     expect(few.predictions.ids).toEqual(all.predictions.ids);
+  });
+
+  it('leave the untrained encoder as it is: all images calibrate it, labelled or not', async () => {
+    const dataset = await openDataset({ path: pairs.manifest });
+    const task = labelledTask(dataset);
+    const run = openRun(whole, () => {});
+    const cache = await openImages(dataset, run.encoders[0]!.config, join(folder, 'cache'), quiet());
+    const untrained = async (labelFraction: number) => {
+      const options = { folds: FOLDS, seed: 1, labelFraction, setAside: false };
+      const plan = await planFolds(task, dataset, run, untraced(dataset), options);
+      const sets = [['a', 'b']];
+      const common = { modalities: ['a', 'b'], sets, device: 'cpu', precision: 'fp32' } as const;
+      const features = await rowFeatures({ task, cache, plan, kinds: ['pooled'], ...common }, quiet());
+      const row = rowNames(['pooled'], sets).find(({ source }) => source === 'untrained')!;
+      return features(plan.rounds[0]!, row).data;
+    };
+    expect(await untrained(0.25)).toEqual(await untrained(1));
   });
 
   it('are refused where the share makes no sense', async () => {
