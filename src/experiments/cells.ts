@@ -7,7 +7,7 @@ import type { EvaluationSettings, JudgedSet } from './experimentData.js';
 import type { Experiment } from './experimentFile.js';
 import type { Candidate, ExperimentRow } from './experimentRows.js';
 import { type EvaluationName, evaluationId, experimentPaths, pretrainingId } from './folder.js';
-import { type ExperimentProtocol, flagsOf, storedProtocol } from './protocols.js';
+import { type ExperimentProtocol, flagsOf, seedsOf, storedProtocol } from './protocols.js';
 
 interface CellBase {
   /** Names its files: `cells/ID.json`, `logs/ID.log`. */
@@ -48,11 +48,14 @@ export interface CellOptions {
   readonly setAside: boolean;
 }
 
-/** Row by row, candidate by candidate, seed by seed: the pretraining, one or one a fold, then the evaluations of it. */
+/**
+ * Seed by seed, so that a table of all rows is there early; in each row by row, candidate by candidate: the pretraining, one or one
+ * a fold, then the evaluations of it.
+ */
 export function cellsOf(experiment: Experiment, root: string, options: CellOptions): Cell[] {
-  return experiment.rows.flatMap((row) =>
-    row.candidates.flatMap((candidate) =>
-      experiment.seeds.flatMap((seed, i) => {
+  return experiment.seeds.flatMap((seed, i) =>
+    experiment.rows.flatMap((row) =>
+      row.candidates.flatMap((candidate) => {
         const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
         const pretrainings = pretrainingsOf(one);
         const needs = pretrainings.map(({ id }) => id);
@@ -126,7 +129,8 @@ function evaluationsOf(
 ): EvaluationCell[] {
   const run = runOf(row, candidate, seed);
   const pretraining = storable(inFold(config, row.fold, root, withSplits), join(root, run));
-  return protocols.flatMap((protocol) =>
+  const judging = protocols.filter((protocol) => seedsOf(protocol, [seed]).length > 0);
+  return judging.flatMap((protocol) =>
     Array.from({ length: protocol.draws }, (_, i): EvaluationCell => {
       const draw = protocol.draws > 1 ? i : undefined;
       const called: EvaluationName = { set, protocol: protocol.slug, draw, setAside };

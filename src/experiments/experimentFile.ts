@@ -60,7 +60,10 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   const protocols = shortened(experimentProtocols(entries, file));
   const rows = experimentRows({ file, content, smoke: chosen, data, seeds });
   const judge = judgedSets({ file, content, overrides, protocols, evaluation, shortened });
-  for (const set of [{ name: undefined, protocols }, ...judge]) refuseUnchosen(file, rows, set);
+  for (const set of [{ name: undefined, protocols }, ...judge]) {
+    refuseUnchosen(file, rows, set);
+    refuseOtherSeeds(file, content.seeds ?? [0], set);
+  }
   const { compare, setAside } = content;
   for (const [where, family] of Object.entries({ compare, setAside })) {
     if (family !== undefined && family !== true) checkFamily(family, `${file}: ${where}`, rows, protocols);
@@ -110,6 +113,21 @@ function refuseUnchosen(
   throw new UsageError(
     `${file}: row ${tuned.name} has variants, which are chosen between by logreg; add it to the protocols${name === undefined ? '' : ` of ${name}`}`,
   );
+}
+
+/** A protocol may judge fewer seeds than are pretrained, not others. */
+function refuseOtherSeeds(
+  file: string,
+  seeds: readonly number[],
+  { name, protocols }: { readonly name?: string; readonly protocols: readonly ExperimentProtocol[] },
+): void {
+  for (const { name: own, seeds: asked = [] } of protocols) {
+    const other = asked.find((seed) => !seeds.includes(seed));
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${file}: protocol ${own}${name === undefined ? '' : ` of ${name}`} asks for seed ${other}, expected one of the experiment’s seeds ${seeds.join(', ')}; add it there, or leave it out`,
+    );
+  }
 }
 
 /** What is set aside is judged by one encoder, not by one a fold. */

@@ -14,7 +14,8 @@ const OURS: Readonly<Record<string, string>> = {
 };
 
 export function studyTable(table: ExperimentTable, part: TablePart): StudyTable {
-  const { metric = 'auc', bootstrap, confirmation, seeds } = table;
+  const { metric = 'auc', bootstrap, confirmation } = table;
+  const seeds = part.seeds ?? table.seeds;
   const widest = part.images.at(-1) ?? '';
   const percent = Math.round(100 * (bootstrap?.confidence ?? 0.95));
   const set = confirmation === undefined ? '' : 'Set aside: ';

@@ -42,8 +42,10 @@ const METRICS: Readonly<Record<string, string>> = { auc: 'AUC', macroAuc: 'macro
 const BESIDE: Readonly<Record<string, string>> = { accuracy: 'accuracy', F1: 'f1', precision: 'precision' };
 
 export function title({ metric = 'auc' }: Pick<ExperimentTable, 'metric'>, part: TablePart): string {
-  const { set, name, features } = part;
-  return `${METRICS[metric] ?? metric}, ${set === undefined ? '' : `${set}, `}${shownProtocol(name)}, ${FEATURES[features]}`;
+  const { set, name, features, seeds } = part;
+  const where = set === undefined ? '' : `${set}, `;
+  const judged = seeds === undefined ? '' : `, seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`;
+  return `${METRICS[metric] ?? metric}, ${where}${shownProtocol(name)}, ${FEATURES[features]}${judged}`;
 }
 
 export const featuresOf = ({ features }: Pick<TablePart, 'features'>): string => FEATURES[features];

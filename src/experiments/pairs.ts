@@ -2,6 +2,7 @@
 import { type NamedPairs, pairsRecord } from '../report/pairsRecord.js';
 import type { ExperimentDescription } from './description.js';
 import { evaluationId, experimentPaths, readCell } from './folder.js';
+import { judgesLabels, seedsOf } from './protocols.js';
 import type { ExperimentTable, PairsFound } from './tableTypes.js';
 
 export interface FoundPairs {
@@ -14,10 +15,11 @@ export function pairsOf(root: string, told: ExperimentDescription): FoundPairs {
   const found: PairsFound[] = [];
   const missing: string[] = [];
   for (const set of [undefined, ...told.judge.filter(({ absent }) => absent === undefined)]) {
-    for (const { protocol, slug, name } of (set ?? told).protocols) {
-      if (protocol !== 'pairs') continue;
+    for (const protocol of (set ?? told).protocols) {
+      if (judgesLabels(protocol)) continue;
+      const { slug, name } = protocol;
       for (const row of told.rows.flatMap(({ candidates }) => candidates)) {
-        for (const seed of told.seeds) {
+        for (const seed of seedsOf(protocol, told.seeds)) {
           const id = evaluationId(row.folder, seed, { set: set?.slug, protocol: slug });
           const cell = readCell(root, id);
           if (cell?.kind === 'pairs') {

@@ -28,10 +28,15 @@ export const protocolSchema = z.strictObject({
   labelFraction: z.number().positive().max(1).optional().describe('Of the training labels.'),
   draws: z.int().min(1).optional().describe('So many draws of the labels; default 1.'),
   pairs: z.int().min(2).optional().describe('Of pairs: so many at most.'),
+  seeds: z
+    .array(z.int().min(0))
+    .min(1)
+    .optional()
+    .describe('Pretrainings that it judges; default: those of all seeds.'),
 });
 
 type ProtocolEntry = z.infer<typeof protocolSchema>;
-type ProtocolSettings = Omit<ProtocolEntry, 'protocol' | 'name' | 'draws'>;
+type ProtocolSettings = Omit<ProtocolEntry, 'protocol' | 'name' | 'draws' | 'seeds'>;
 
 export interface ExperimentProtocol {
   readonly protocol: ProtocolName;
@@ -42,6 +47,8 @@ export interface ExperimentProtocol {
   /** What is not left to the defaults of `anatomy evaluate`. */
   readonly settings: Readonly<ProtocolSettings>;
   readonly draws: number;
+  /** The only ones that it judges. */
+  readonly seeds?: readonly number[];
 }
 
 /** Protocols that know a setting; the others, those that do not stand here, belong to all but `pairs`. */
@@ -106,6 +113,14 @@ export function flagsOf({ settings }: ExperimentProtocol): string[] {
   });
 }
 
+/** Of the experiment’s seeds those that it judges. */
+export function seedsOf(
+  { seeds: own }: Pick<ExperimentProtocol, 'seeds'>,
+  seeds: readonly number[],
+): number[] {
+  return seeds.filter((seed) => own === undefined || own.includes(seed));
+}
+
 /** Kinds of features that it judges, where nothing is said those of `anatomy evaluate`. */
 export function judgedFeatures({
   protocol,
@@ -120,7 +135,10 @@ export function judgesLabels({ protocol }: Pick<ExperimentProtocol, 'protocol'>)
   return protocol !== 'pairs';
 }
 
-function protocolOf({ protocol, name, draws, ...rest }: ProtocolEntry, where: string): ExperimentProtocol {
+function protocolOf(
+  { protocol, name, draws, seeds, ...rest }: ProtocolEntry,
+  where: string,
+): ExperimentProtocol {
   const settings = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   for (const key of Object.keys(settings) as (keyof ProtocolSettings)[]) {
     const known = OF[key] ?? PROTOCOLS.filter((one) => one !== 'pairs');
@@ -144,7 +162,7 @@ function protocolOf({ protocol, name, draws, ...rest }: ProtocolEntry, where: st
     );
   }
   const own = name ?? ownName(protocol, settings);
-  return { protocol, name: own, slug: folderOf(own, where), settings, draws: draws ?? 1 };
+  return { protocol, name: own, slug: folderOf(own, where), settings, draws: draws ?? 1, seeds };
 }
 
 /** `linear moco`, `logreg labels 0.1`; of a protocol without settings its name, which is what names its cells. */

@@ -6,7 +6,7 @@ import { type Alternative, columnOf, compose } from './compose.js';
 import type { DescribedRow, DescribedSet, ExperimentDescription } from './description.js';
 import { type Measurement, pooledMetrics } from './entries.js';
 import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from './folder.js';
-import type { ExperimentProtocol } from './protocols.js';
+import { type ExperimentProtocol, seedsOf } from './protocols.js';
 
 export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
 
@@ -54,7 +54,7 @@ export class Results {
   constructor(of: ResultsOf) {
     this.#of = of;
     const { draws } = of.protocol;
-    this.#repeats = of.description.seeds.flatMap((seed): Repeat[] =>
+    this.#repeats = seedsOf(of.protocol, of.description.seeds).flatMap((seed): Repeat[] =>
       draws === 1 ? [{ seed }] : Array.from({ length: draws }, (_, draw) => ({ seed, draw })),
     );
   }

@@ -63,6 +63,7 @@ export class Part {
       set: results.set?.name,
       protocol: results.protocol.protocol,
       name: results.protocol.name,
+      seeds: results.protocol.seeds,
       features,
       images,
       rows: [

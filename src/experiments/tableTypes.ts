@@ -46,6 +46,8 @@ export interface TablePart {
   readonly protocol: ProtocolName;
   /** Name of the protocol with its settings. */
   readonly name: string;
+  /** Seeds that it judges, where those are not all. */
+  readonly seeds?: readonly number[];
   /** `chosen`: the kind, and of a tuned row the candidate, that did best inside each fold’s training patients. */
   readonly features: 'chosen' | 'pooled' | 'head';
   /** Columns: modalities side by side, as `a+b`. */

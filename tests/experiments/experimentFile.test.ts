@@ -250,6 +250,10 @@ describe('errors name the file, the row, the key and what was expected', () => {
       'protocols: [{ protocol: logreg, draws: 3 }]',
       'draws 3 without labelFraction; what is drawn are labels, so name their share',
     ],
+    [
+      'protocols: [{ protocol: logreg, seeds: [1] }]',
+      'protocol logreg asks for seed 1, expected one of the experiment’s seeds 0; add it there, or leave it out',
+    ],
     ['protocols: [{ protocol: logreg, labelFraction: 0 }]', 'protocols.0.labelFraction is 0: Too small'],
     [
       'protocols: [{ protocol: linear, epochs: 5 }, { protocol: linear, epochs: 9 }]',

@@ -55,6 +55,26 @@ test('cells are named by row, seed, data, protocol and draw; each draw has a see
   );
 });
 
+test('all rows of one seed come before the next seed; a protocol judges no seeds but its own', () => {
+  const text = YAML.replace('[{ name: Ours }]', '[{ name: Ours }, { name: CMC, method: cmc }]')
+    .replace('draws: 2', 'seeds: [4]')
+    .replace('judge', 'seeds: [2, 4]\njudge');
+  const cells = cellsOf(experimentIn(temporaryFolder(), text), '/out', options);
+  expect(cells.map(({ id }) => id)).toEqual([
+    ...['ours', 'cmc'].flatMap((row) => [
+      `${row}/seed-2/pretrain`,
+      `${row}/seed-2/logreg`,
+      `${row}/seed-2/busi/linear-moco`,
+    ]),
+    ...['ours', 'cmc'].flatMap((row) => [
+      `${row}/seed-4/pretrain`,
+      `${row}/seed-4/logreg`,
+      `${row}/seed-4/logreg-labels-0-1`,
+      `${row}/seed-4/busi/linear-moco`,
+    ]),
+  ]);
+});
+
 test('nothing is set aside from a pretraining without a fold, unless the splits say so', () => {
   const [kept] = cellsOf(experimentIn(temporaryFolder()), '/out', options);
   const [aside] = cellsOf(experimentIn(temporaryFolder()), '/out', { ...options, setAside: true });

@@ -8,7 +8,7 @@ import { experimentTable } from '../../src/experiments/table.js';
 import { rocAuc } from '../../src/metrics/rocAuc.js';
 import type { StoredPredictions } from '../../src/report/predictions.js';
 import { temporaryFolder } from '../training/tiny.js';
-import { FOLDS, LABELS, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
+import { FOLDS, LABELS, protocols, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
 
 const positive = LABELS.map((label) => (label === 'tumor' ? 1 : 0));
 /** Scores that tell all apart in the folds named, and are the wrong way round in the others. */
@@ -294,6 +294,25 @@ test('several seeds have one interval: subjects are resampled, the mean of the s
   expect(formatTable(table, 'markdown')).toContain(
     'Mean ± standard deviation over the seeds. In brackets the 95 % interval',
   );
+});
+
+test('a protocol that judges one seed of two misses nothing, and its table says which', () => {
+  const root = temporaryFolder('anatomy-seeds-');
+  const [plain] = protocols('logreg');
+  storeExperiment(root, {
+    seeds: [0, 1],
+    protocols: [plain!, { ...plain!, name: 'once', slug: 'once', seeds: [1] }],
+    rows: [{ name: 'r', folder: 'r', candidates: [{ name: 'r', folder: 'r' }] }],
+  });
+  for (const seed of [0, 1]) storeCells(root, 'r', { seed, auc: 0.8 });
+  storeCells(root, 'r', { seed: 1, auc: 0.9, slug: 'once' });
+  const table = experimentTable(root);
+  expect(table.missing).toEqual([]);
+  expect(table.expected).toBe(3);
+  expect(table.parts.map(({ rows }) => rows[0]!.values['a+b']!.seeds)).toEqual([2, 2, 1, 1]);
+  const headings = formatTable(table, 'markdown').match(/^## .*/gm);
+  expect(headings).toContain('## AUC, once, pooled features, seed 1');
+  expect(headings).toContain('## AUC, logistic regression (primary probe), pooled features');
 });
 
 describe('what is not complete', () => {
