@@ -1,5 +1,5 @@
 /** Which samples an encoder met in its pretraining: what decides whether a judgement is transductive. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type ImageCache, openImageCache } from '../data/cache/cache.js';
 import { streamHash } from '../data/cache/dataHash.js';
 import { openDataset } from '../data/dataset.js';
@@ -11,7 +11,7 @@ import { AnatomyError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
 import { cacheSizeOf } from '../training/imageCache.js';
-import { readFolds, runPaths } from '../training/runFolder.js';
+import { readFolds, runPaths, storedDataHash } from '../training/runFolder.js';
 import type { OuterFold } from './outerFolds.js';
 import type { Exposure } from './result.js';
 import type { JudgedRun, RunEncoder } from './runEncoders.js';
@@ -101,13 +101,6 @@ async function imageNames(samples: readonly Sample[]): Promise<string[][]> {
   const names: string[][] = [];
   for await (const digests of sourceDigests(samples)) names.push(Object.values(digests).map(toldDigest));
   return names;
-}
-
-/** The digest of the run's data as its provenance tells it, undefined where there is none. */
-function storedDataHash(root: string): string | undefined {
-  const { provenance } = runPaths(root);
-  if (!existsSync(provenance)) return undefined;
-  return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
 }
 
 async function openOwnData(config: RunEncoder['config']): Promise<Dataset | undefined> {

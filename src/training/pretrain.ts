@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
+import { rememberPlace } from '../data/cache/places.js';
 import { published } from '../data/pseudonym.js';
 import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
@@ -112,6 +113,7 @@ async function pretrainOne(
       precision,
       microBatch,
     });
+    rememberPlace(published(dataHash), config.data, config.data.cacheFolder ?? undefined);
     if (folds) writeFolds(out, folds, dataHash);
     for (const line of run.faults) aboutData.warn(line);
     const batch = Math.min(config.training.batchSize, plan.indices.length);

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
+import { type Place, rememberedPlace } from '../data/cache/places.js';
+import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { pseudonym, published } from '../data/pseudonym.js';
 import type { Fold } from '../data/splits/fold.js';
 import { UsageError } from '../errors.js';
@@ -118,18 +120,32 @@ export function readRunConfig(root: string): Config {
     );
   }
   const read = readConfig(config);
-  const { path, pathB, drop, splits } = read.data;
   return {
     ...read,
     model: { ...read.model, initFrom: fromStored(read.model.initFrom, root) },
-    data: {
-      ...read.data,
-      path: fromStored(path, root),
-      pathB: fromStored(pathB, root),
-      drop: fromStored(drop, root),
-      splits: fromStored(splits, root),
-    },
+    data: { ...read.data, ...placeOf(read, root), splits: fromStored(read.data.splits, root) },
   };
+}
+
+/** Where the run says that its data lies, else where this machine remembers data of the same digest. */
+function placeOf({ data }: Config, root: string): Place {
+  const told: Place = {
+    path: fromStored(data.path, root),
+    pathB: fromStored(data.pathB, root),
+    drop: fromStored(data.drop, root),
+  };
+  const away = Object.values(told).some(
+    (path) => path !== null && !path.startsWith(PHANTOM_PREFIX) && !existsSync(path),
+  );
+  const hash = away ? storedDataHash(root) : undefined;
+  return (hash === undefined ? undefined : rememberedPlace(hash)) ?? told;
+}
+
+/** The digest of the run’s data as its provenance tells it, undefined where there is none. */
+export function storedDataHash(root: string): string | undefined {
+  const { provenance } = runPaths(root);
+  if (!existsSync(provenance)) return undefined;
+  return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
 }
 
 /**
@@ -153,7 +169,7 @@ export function storable(config: Config, root: string): Config {
 }
 
 function toStored(path: string | null, root: string): string | null {
-  if (path === null || path.startsWith('phantom:')) return path;
+  if (path === null || path.startsWith(PHANTOM_PREFIX)) return path;
   const [here, there] = [resolve(root), resolve(path)];
   return sameProject(here, there) ? relative(here, there) : basename(there);
 }
@@ -167,7 +183,7 @@ function sameProject(a: string, b: string): boolean {
 }
 
 function fromStored(path: string | null, root: string): string | null {
-  return path === null || path.startsWith('phantom:') ? path : resolve(root, path);
+  return path === null || path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
 }
 
 export interface Provenance {

@@ -96,6 +96,42 @@ it('takes what to judge on, and how it is read, from --data-config', () => {
   expect(judge('data: { size: 32 }').stderr).toContain('no data; name it with --data');
 });
 
+it('finds the data of a run outside its project again on this machine, and the run does not say where they are', async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'evaluate-elsewhere-'));
+  const away = join(folder, 'away');
+  const judge = (...words: string[]) =>
+    anatomy(
+      'evaluate',
+      'knn',
+      '--run',
+      away,
+      '--k',
+      '3',
+      '--folds',
+      '2',
+      '--replicates',
+      '5',
+      '--json',
+      ...words,
+    );
+  try {
+    const { manifest } = await tinyPairs(join(elsewhere, 'images'), 10);
+    const settings = ['data.size=32', 'model.width=0.25', 'method.name=random'];
+    expect(anatomy('pretrain', '--data', manifest, '--set', ...settings, '--out', away).status).toBe(0);
+    for (const file of ['config.yaml', 'provenance.json', 'train.log']) {
+      expect(readFileSync(join(away, file), 'utf8')).not.toContain(elsewhere);
+    }
+    const { status, stdout } = judge();
+    expect(status).toBe(0);
+    expect((JSON.parse(stdout) as EvaluationResult).data.samples).toBe(20);
+    expect(stdout).not.toContain(elsewhere);
+    rmSync(join(folder, 'cache', 'anatomy-ssl', 'places'), { recursive: true });
+    expect(judge().stderr).toContain('--data');
+  } finally {
+    rmSync(elsewhere, { recursive: true, force: true });
+  }
+});
+
 it('exits with 2 for a wrong command and with 3 for data it cannot judge on', () => {
   expect(anatomy('evaluate', 'knn').status).toBe(2);
   expect(anatomy('evaluate', 'guess', '--run', run).status).toBe(2);

@@ -1,0 +1,45 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { rememberedPlace, rememberPlace } from '../../../src/data/cache/places.js';
+import { temporaryFolder } from '../../training/tiny.js';
+
+let cache: string;
+const nowhere = { path: null, pathB: null, drop: null };
+
+beforeEach(() => {
+  cache = temporaryFolder('anatomy-places-');
+  vi.stubEnv('XDG_CACHE_HOME', cache);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(cache, { recursive: true, force: true });
+});
+
+test('places come back absolute, the later of two in place of the earlier', () => {
+  expect(rememberedPlace('hash')).toBeUndefined();
+  rememberPlace('hash', { ...nowhere, path: 'old.csv' });
+  rememberPlace('hash', { path: 'pairs.csv', pathB: null, drop: '/lists/drop.csv' });
+  expect(rememberedPlace('hash')).toEqual({
+    path: resolve('pairs.csv'),
+    pathB: null,
+    drop: '/lists/drop.csv',
+  });
+  expect(rememberedPlace('other')).toBeUndefined();
+});
+
+test('a phantom is no place, and a cache that is damaged or cannot be written stops nothing', () => {
+  rememberPlace('hash', { ...nowhere, path: 'phantom:breast' });
+  expect(readdirSync(cache)).toEqual([]);
+  const places = join(cache, 'anatomy-ssl', 'places');
+  mkdirSync(places, { recursive: true });
+  writeFileSync(join(places, 'hash.json'), '{ "path": ');
+  expect(rememberedPlace('hash')).toBeUndefined();
+  writeFileSync(join(places, 'hash.json'), '{ "path": 3 }');
+  expect(rememberedPlace('hash')).toBeUndefined();
+  rmSync(places, { recursive: true });
+  writeFileSync(places, 'a file');
+  rememberPlace('hash', { ...nowhere, path: 'pairs.csv' });
+  expect(rememberedPlace('hash')).toBeUndefined();
+});
