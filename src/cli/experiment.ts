@@ -94,7 +94,7 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
   const console = consoleOf(program);
   const experiment = readExperiment(file, flags);
   if (flags.dryRun) {
-    const cells = await listCells(experiment, out, console);
+    const cells = await listCells(experiment, out, { console, confirm: flags.confirm });
     const lines = cells.flatMap(({ state, title, differences, again }) => [
       `${state.padEnd(10)} ${title}${again === undefined ? '' : ` (again: ${again})`}\n`,
       ...differences.map((difference) => `${' '.repeat(13)}${difference}\n`),

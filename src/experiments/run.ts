@@ -6,7 +6,7 @@ import { SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits/splits.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
-import { type Cell, cellsOf, setAsideCells } from './cells.js';
+import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
 import { checkImages } from './checkImages.js';
 import { recordLook } from './confirmation.js';
 import type { DescribedData, ExperimentDescription } from './description.js';
@@ -34,16 +34,26 @@ export interface ExperimentOutcome extends WorkOutcome {
   readonly confirmed?: boolean;
 }
 
-/** Each cell with its state, in the order in which they would be run; writes nothing. */
+/**
+ * Each cell with its state, in the order in which they would be run; writes nothing.
+ * @param confirm also those that judge what is set aside
+ */
 export async function listCells(
   experiment: Experiment,
   out: string,
-  console: MessageConsole,
+  { console, confirm = false }: Pick<RunExperimentOptions, 'console' | 'confirm'>,
 ): Promise<(CellState & Pick<Cell, 'id' | 'title'>)[]> {
   const { own, others } = await openAll(experiment, console);
   checkImages(experiment, own, others);
+  if (confirm) checkConfirmable(experiment, own.splits);
   for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
-  const cells = cellsOf(experiment, out, optionsOf(own.splits));
+  const options = optionsOf(own.splits);
+  const open = cellsOf(experiment, out, options);
+  const finished = [...statesOf(open, out).values()].every(({ state }) => state === 'done');
+  const aside = confirm ? confirmation(experiment, out, options, finished) : undefined;
+  if (aside?.unknown)
+    console.warn('which row is best is known once all else is finished; its cells are not listed');
+  const cells = [...open, ...(aside?.cells ?? [])];
   const states = statesOf(cells, out);
   return cells.map(({ id, title }) => ({ id, title, ...states.get(id)! }));
 }
@@ -92,17 +102,7 @@ async function judgeSetAside(
   { overwrite, ...options }: WorkOptions & { readonly overwrite: boolean },
 ): Promise<ExperimentOutcome> {
   const { out, console } = options;
-  const family = experiment.setAside!;
-  // A row with an encoder a fold has none to judge these samples by.
-  const eligible = experiment.rows.filter(({ fold }) => fold === 'none').map(({ name }) => name);
-  const against = [
-    ...new Set(family.against.map((name) => (name === 'best' ? bestRow(out, family, eligible) : name))),
-  ];
-  const rows = [family.reference, ...against];
-  const cells = setAsideCells(experiment, out, optionsOf(splits), {
-    rows,
-    protocols: setAsideProtocols(experiment, family, rows),
-  });
+  const { against, cells } = confirmation(experiment, out, optionsOf(splits), true);
   // Where only the cells travelled, the encoders are pretrained again for this.
   const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
     cells.some(({ needs }) => needs.includes(id)),
@@ -120,7 +120,30 @@ async function judgeSetAside(
   return { ...outcome, cells: cells.length, done: outcome.done - encoders.length, confirmed };
 }
 
-/** The family's, and logreg where its inner folds are what candidates or features are chosen by. */
+/**
+ * The cells of the rows that are compared on what is set aside.
+ * @param finished whether all others are, so that it is known which row is best
+ */
+function confirmation(
+  experiment: Experiment,
+  out: string,
+  options: CellOptions,
+  finished: boolean,
+): { against: string[]; cells: EvaluationCell[]; unknown: boolean } {
+  const family = experiment.setAside!;
+  // A row with an encoder a fold has none to judge these samples by.
+  const eligible = experiment.rows.filter(({ fold }) => fold === 'none').map(({ name }) => name);
+  const unknown = !finished && family.against.includes('best');
+  const known = unknown ? family.against.filter((name) => name !== 'best') : family.against;
+  const against = [
+    ...new Set(known.map((name) => (name === 'best' ? bestRow(out, family, eligible) : name))),
+  ];
+  const rows = [family.reference, ...against];
+  const protocols = setAsideProtocols(experiment, family, rows);
+  return { against, cells: setAsideCells(experiment, out, options, { rows, protocols }), unknown };
+}
+
+/** The family’s, and logreg where its inner folds are what candidates or features are chosen by. */
 export function setAsideProtocols(
   experiment: Pick<Experiment, 'protocols' | 'rows'>,
   family: ComparisonFamily,
@@ -171,7 +194,7 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
   return { own, others };
 }
 
-function optionsOf({ k, folds }: Splits): { k: number; setAside: boolean } {
+function optionsOf({ k, folds }: Splits): CellOptions {
   return { k, setAside: Object.values(folds).includes(SET_ASIDE) };
 }
 

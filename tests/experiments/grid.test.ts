@@ -106,6 +106,12 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
     'no data    Private: no path is given; give one with --judge Private=PATH. Ask its owner.',
   ]);
 
+  const later = await run('--dry-run', '--confirm');
+  expect(later.stderr).toContain('which row is best is known once all else is finished');
+  expect(later.stdout.match(/.*set aside$/gm)).toEqual(
+    ['Ours 1', 'Ours 2'].map((name) => `to do      ${name}, seed 0: logreg, set aside`),
+  );
+
   // Killed once three cells are there: what is finished stays, what was at work is done again.
   await anatomy(
     ['experiment', 'run', 'grid.yaml', '--splits', 'splits.json', '--out', 'out', '--jobs', '2'],
@@ -154,6 +160,11 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
 
   const early = await anatomy(['experiment', 'table', 'out', '--confirm']);
   expect([early.code, early.stderr]).toEqual([2, expect.stringContaining('has not been judged')]);
+  const look = await run('--confirm', '--dry-run');
+  expect(look.stdout.match(/.*set aside$/gm)).toEqual(
+    ['Ours 1', 'Ours 2', 'L_Glo alone'].map((name) => `to do      ${name}, seed 0: logreg, set aside`),
+  );
+  expect(existsSync(join(folder, 'out/cells/confirmation.json'))).toBe(false);
   const confirmed = await run('--confirm');
   expect(confirmed.code, confirmed.stderr).toBe(0);
   expect(confirmed.stdout).toContain('**Confirmatory: the samples that were set aside**');
