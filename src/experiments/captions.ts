@@ -29,7 +29,7 @@ export function studyLines(table: ExperimentTable): string[] {
 
 function ranLines({ data, facts, seeds, folds, confirmation }: ExperimentTable): string[] {
   const ran = [
-    `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects`,
+    pairsLine(data),
     ...(folds === undefined || confirmation !== undefined ? [] : [`${folds} folds by subject`]),
     ...named(facts.steps, (value) => `${value} steps`),
     ...named(facts.batchSize, (value) => `batches of ${value}`),
@@ -47,6 +47,13 @@ function ranLines({ data, facts, seeds, folds, confirmation }: ExperimentTable):
     `${ran.join('; ')}.`,
     ...(exposures.length === 0 ? [] : [`What the encoders had seen: ${exposures.join('; ')}.`]),
   ];
+}
+
+/** `1,866 pairs of 80 subjects, of which 466 pairs of 20 subjects are set aside` */
+function pairsLine({ pairs, subjects, setAside }: ExperimentTable['data']): string {
+  const all = `${counted(pairs)} pairs of ${counted(subjects)} subjects`;
+  if (setAside === undefined) return all;
+  return `${all}, of which ${counted(setAside.pairs)} pairs of ${counted(setAside.subjects)} subjects are set aside`;
 }
 
 function paperLines(table: ExperimentTable): string[] {

@@ -24,6 +24,8 @@ export interface DescribedData {
   readonly name: string;
   readonly pairs: number;
   readonly subjects: number;
+  /** How many of them are set aside. */
+  readonly setAside?: { readonly pairs: number; readonly subjects: number };
 }
 
 export interface DescribedFolds {

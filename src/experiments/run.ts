@@ -182,11 +182,12 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
     const dataset = await openDataset(set.data!, { onWarning });
     const { folds, seed } = set.evaluation;
     const file = set.splits;
-    return {
-      dataset,
-      splits:
-        file === undefined ? makeSplits(dataset, { folds, seed }) : await loadSplits(file, dataset.samples),
-    };
+    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }) };
+    const splits = await loadSplits(file, dataset.samples);
+    if (folds === undefined || folds === splits.k) return { dataset, splits };
+    throw new UsageError(
+      `evaluation.folds is ${folds}, but ${file} has ${splits.k} folds; leave out the one or the other`,
+    );
   };
   const own = await open({ data, splits, evaluation });
   const others: (OpenSet & { readonly set: JudgedSet })[] = [];
@@ -239,7 +240,7 @@ function describe(
     name: experiment.name,
     description: experiment.description,
     smoke: experiment.smoke,
-    data: describedData(own.dataset),
+    data: describedData(own),
     seeds: experiment.seeds,
     protocols: experiment.protocols,
     rows: experiment.rows.map(({ name, folder, paper, candidates }) => ({
@@ -250,7 +251,7 @@ function describe(
     })),
     judge: experiment.judge.map(({ name, slug, protocols, paper, absent }) => {
       const found = others.find(({ set }) => set.slug === slug);
-      return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found.dataset) };
+      return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found) };
     }),
     folds: Object.fromEntries(
       [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
@@ -260,6 +261,11 @@ function describe(
   };
 }
 
-function describedData({ name, samples }: Dataset): DescribedData {
-  return { name, pairs: samples.length, subjects: new Set(samples.map(({ subject }) => subject)).size };
+function describedData({ dataset: { name, samples }, splits: { folds } }: OpenSet): DescribedData {
+  const counts = (some: Dataset['samples']) => ({
+    pairs: some.length,
+    subjects: new Set(some.map(({ subject }) => subject)).size,
+  });
+  const setAside = counts(samples.filter(({ id }) => folds[id] === SET_ASIDE));
+  return { name, ...counts(samples), ...(setAside.pairs > 0 && { setAside }) };
 }

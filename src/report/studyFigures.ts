@@ -116,7 +116,14 @@ function courseFigures(courses: readonly Course[]): Figure[] {
       all.slice(set * PALETTE.length, (set + 1) * PALETTE.length),
     ),
   );
-  return sets.map((set, i) => courseFigure(set, `course-${i + 1}-${set[0]!.term}`));
+  return sets.map((set, i) => {
+    const [{ term }] = set as [Logged, ...Logged[]];
+    const title = TERMS[term] ?? term;
+    // Figures of the same loss are told apart by whose it is.
+    const alone = sets.filter(([other]) => other!.term === term).length === 1;
+    const names = set.map(({ series: { name } }) => name).join(', ');
+    return courseFigure(set, `course-${i + 1}-${term}`, alone ? title : `${title}: ${names}`);
+  });
 }
 
 interface Logged {
@@ -130,9 +137,8 @@ function termsOf(lines: readonly JsonLine[]): string[] {
   return [...keys].flatMap((key) => /^chance\/(.+)$/.exec(key)?.[1] ?? []);
 }
 
-function courseFigure(logged: readonly Logged[], id: string): Figure {
-  const { term, chance } = logged[0]!;
-  const title = TERMS[term] ?? term;
+function courseFigure(logged: readonly Logged[], id: string, title: string): Figure {
+  const { chance } = logged[0]!;
   const said = logged.map(
     ({ series: { name, points } }) =>
       `${name} from ${brief(points[0]!.value)} to ${brief(points.at(-1)!.value)}`,

@@ -112,6 +112,17 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
     ['Ours 1', 'Ours 2'].map((name) => `to do      ${name}, seed 0: logreg, set aside`),
   );
 
+  writeFileSync(join(folder, 'other-folds.yaml'), YAML.replace('{ replicates: 20 }', '{ folds: 3 }'));
+  const contradiction = await anatomy([
+    ...['experiment', 'run', 'other-folds.yaml', '--splits', 'splits.json', '--out', 'none', '--dry-run'],
+  ]);
+  expect([contradiction.code, contradiction.stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /evaluation\.folds is 3, but .*splits\.json has 2 folds; leave out the one or the other/,
+    ),
+  ]);
+
   // Killed once three cells are there: what is finished stays, what was at work is done again.
   await anatomy(
     ['experiment', 'run', 'grid.yaml', '--splits', 'splits.json', '--out', 'out', '--jobs', '2'],
@@ -137,7 +148,10 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
     /^## AUC, More, logistic regression \(primary probe\), features chosen by inner folds$/m,
   );
   expect(table).toContain('Private is not judged here: no path is given');
-  expect(table).not.toMatch(/[Cc]onfirm|set aside/);
+  expect(table).toMatch(
+    /^\d+ pairs of \d+ subjects, of which \d+ pairs of 7 subjects are set aside; 2 folds/m,
+  );
+  expect(table).not.toMatch(/[Cc]onfirm/);
   expect(table).not.toContain('missing');
 
   // From experiment.json and cells/ alone: the same tables, nothing to do.
