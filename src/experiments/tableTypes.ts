@@ -113,6 +113,8 @@ export interface TableFamily {
 export interface PairsFound {
   /** Of a tuned row its candidate. */
   readonly row: string;
+  /** The row itself. */
+  readonly of: string;
   readonly seed: number;
   readonly set?: string;
   readonly record: PairsRecord;

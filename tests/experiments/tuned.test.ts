@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Alternative, compose } from '../../src/experiments/compose.js';
 import { formatTable } from '../../src/experiments/format.js';
+import { namedPairs } from '../../src/experiments/pairs.js';
 import { experimentTable } from '../../src/experiments/table.js';
+import type { TablePart } from '../../src/experiments/tableTypes.js';
 import { rocAuc } from '../../src/metrics/rocAuc.js';
+import type { PairsRecord } from '../../src/report/pairsRecord.js';
 import type { StoredPredictions } from '../../src/report/predictions.js';
 import { temporaryFolder } from '../training/tiny.js';
 import { FOLDS, LABELS, protocols, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
@@ -313,6 +316,25 @@ test('a protocol that judges one seed of two misses nothing, and its table says 
   const headings = formatTable(table, 'markdown').match(/^## .*/gm);
   expect(headings).toContain('## AUC, once, pooled features, seed 1');
   expect(headings).toContain('## AUC, logistic regression (primary probe), pooled features');
+});
+
+test('of a tuned row the claims are told of the candidate that most folds chose', () => {
+  const pair = (row: string, of: string) => ({ row, of, seed: 0, record: {} as PairsRecord });
+  const pairs = [pair('Ours 1', 'Ours'), pair('Ours 2', 'Ours'), pair('SimCLR', 'SimCLR')];
+  const shown = (folds: number[]) => {
+    const choices = folds.map((number, fold) => ({
+      fold,
+      candidate: `Ours ${number}`,
+      features: 'head',
+      validation: 1,
+    }));
+    const row = { name: 'Ours', choices: { a: { 0: [] }, 'a+b': { 0: choices } } };
+    const part = { features: 'chosen', images: ['a', 'a+b'], rows: [row] } as unknown as TablePart;
+    return namedPairs({ pairs, parts: [part] }).flatMap(({ results }) => results.map(({ name }) => name));
+  };
+  expect(shown([1, 2, 2])).toEqual(['Ours 2', 'SimCLR']);
+  expect(shown([2, 1])).toEqual(['Ours 2', 'SimCLR']);
+  expect(shown([])).toEqual(['Ours 1', 'Ours 2', 'SimCLR']);
 });
 
 describe('what is not complete', () => {
