@@ -11,6 +11,7 @@ interface RunFlags extends DataFlags {
   jobs?: number;
   threads: number;
   splits?: string;
+  masks?: string;
   judge?: Record<string, string>;
   confirm?: boolean;
   overwrite?: boolean;
@@ -42,6 +43,7 @@ export function registerExperiment(program: Command): void {
       '--splits <file>',
       'folds made by anatomy data split (default: published with the data, or drawn)',
     )
+    .option('--masks <folder>', 'lesions of the data as ID.png, not 0 inside, for the protocol pairs')
     .option('--judge <name=path...>', 'where further data lie that the file judges on', addPlace)
     .option('--confirm', 'when all else is finished, judge what the splits set aside, once')
     .option('--overwrite', 'run cells anew whose settings have changed')

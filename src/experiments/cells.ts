@@ -1,5 +1,5 @@
 /** The cells of an experiment: each pretraining and each evaluation, the unit that is run, resumed and kept. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Config, Tree } from '../config/index.js';
 import type { DatasetSpec } from '../data/dataset.js';
 import { storable } from '../training/runFolder.js';
@@ -7,7 +7,7 @@ import type { EvaluationSettings, JudgedSet } from './experimentData.js';
 import type { Experiment } from './experimentFile.js';
 import type { Candidate, ExperimentRow } from './experimentRows.js';
 import { type EvaluationName, evaluationId, experimentPaths, pretrainingId } from './folder.js';
-import { type ExperimentProtocol, flagsOf, seedsOf, storedProtocol } from './protocols.js';
+import { type ExperimentProtocol, flagsOf, judgesLabels, seedsOf, storedProtocol } from './protocols.js';
 
 interface CellBase {
   /** Names its files: `cells/ID.json`, `logs/ID.log`. */
@@ -97,9 +97,9 @@ interface Pretraining extends CellOptions {
 type PresentSet = JudgedSet & { readonly data: DatasetSpec };
 
 /** The data of pretraining, then further data that is there. */
-function judgedIn({ name, data, protocols, evaluation, judge }: Experiment): PresentSet[] {
+function judgedIn({ name, data, masks, protocols, evaluation, judge }: Experiment): PresentSet[] {
   const present = judge.filter((set): set is PresentSet => set.data !== undefined);
-  return [{ name, data, protocols, evaluation }, ...present];
+  return [{ name, data, masks, protocols, evaluation }, ...present];
 }
 
 function pretrainingsOf({ row, candidate, seed, config, root, k, setAside }: Pretraining): PretrainingCell[] {
@@ -123,7 +123,7 @@ function pretrainingsOf({ row, candidate, seed, config, root, k, setAside }: Pre
 
 function evaluationsOf(
   { row, candidate, seed, config, root, setAside: withSplits }: Pretraining,
-  { name, slug: set, data, protocols, evaluation }: PresentSet,
+  { name, slug: set, data, masks, protocols, evaluation }: PresentSet,
   needs: readonly string[],
   setAside = false,
 ): EvaluationCell[] {
@@ -135,6 +135,7 @@ function evaluationsOf(
       const draw = protocol.draws > 1 ? i : undefined;
       const called: EvaluationName = { set, protocol: protocol.slug, draw, setAside };
       const id = evaluationId(candidate.folder, seed, called);
+      const lesions = judgesLabels(protocol) ? undefined : masks;
       const own: EvaluationSettings = { ...evaluation, seed: evaluation.seed + i };
       const what = id.slice(id.lastIndexOf('/') + 1);
       // A plain protocol's files lie where `anatomy evaluate` puts them, and so does what older experiments left.
@@ -156,6 +157,8 @@ function evaluationsOf(
             ...own,
             ...(set === undefined ? {} : { data }),
             ...(setAside ? { setAside } : {}),
+            // Whose lesions, not where they lie: cells travel.
+            ...(lesions === undefined ? {} : { masks: basename(lesions) }),
           },
         },
         protocol,
@@ -167,6 +170,7 @@ function evaluationsOf(
           ...flagsOf(protocol),
           ...['--seed', `${own.seed}`, '--replicates', `${own.replicates}`],
           ...(setAside ? ['--set-aside'] : []),
+          ...(lesions === undefined ? [] : ['--masks', lesions]),
         ],
       };
     }),

@@ -20,6 +20,7 @@ export interface ExperimentOverrides {
   readonly classes?: readonly string[];
   readonly drop?: string;
   readonly splits?: string;
+  readonly masks?: string;
   readonly smoke?: boolean;
   /** Where further data lie, by name. */
   readonly judge?: Readonly<Record<string, string>>;
@@ -42,6 +43,8 @@ export interface JudgedSet {
   readonly absent?: string;
   /** A splits file of the user’s. */
   readonly splits?: string;
+  /** Folder of its lesions. */
+  readonly masks?: string;
   readonly protocols: readonly ExperimentProtocol[];
   readonly evaluation: EvaluationSettings;
   /** Its name in the paper. */
@@ -116,6 +119,7 @@ function judgedSet(entry: JudgedEntry, sources: JudgedSources): JudgedSet {
     slug: folderOf(name, where),
     ...(typeof data === 'string' ? { absent: [data, obtain].filter(Boolean).join(' ') } : { data }),
     splits: otherData || entry.splits === undefined ? undefined : resolve(dirname(file), entry.splits),
+    masks: otherData ? undefined : lesions(file, entry.masks, `${where}: masks`),
     protocols:
       entry.protocols === undefined ? protocols : shortened(experimentProtocols(entry.protocols, where)),
     evaluation: { ...always, ...entry.evaluation, ...chosen?.evaluation },
@@ -150,6 +154,16 @@ function seenFrom(file: string, own: DataSettings): DataSettings {
     pathB: own.pathB && placed(folder, own.pathB),
     drop: own.drop && placed(folder, own.drop),
   };
+}
+
+/** The folder, seen from the file. @throws UsageError when there is none */
+export function lesions(file: string, folder: string | undefined, where: string): string | undefined {
+  if (folder === undefined) return undefined;
+  const path = resolve(dirname(file), folder);
+  if (existsSync(path)) return path;
+  throw new UsageError(
+    `${where}: ${folder}: no such folder; expected one with a lesion ID.png for each sample`,
+  );
 }
 
 function defined<Settings extends object>(settings: Settings): Partial<Settings> {

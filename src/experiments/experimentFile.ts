@@ -9,6 +9,7 @@ import {
   type ExperimentOverrides,
   type JudgedSet,
   judgedSets,
+  lesions,
   ownData,
 } from './experimentData.js';
 import { type ExperimentRow, experimentRows } from './experimentRows.js';
@@ -22,6 +23,8 @@ export interface Experiment {
   readonly data: DatasetSpec;
   /** A splits file of the user’s. */
   readonly splits?: string;
+  /** Folder of the lesions of `data`. */
+  readonly masks?: string;
   readonly rows: readonly ExperimentRow[];
   readonly seeds: readonly number[];
   readonly protocols: readonly ExperimentProtocol[];
@@ -53,12 +56,21 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   const data = ownData(file, chosen?.data ?? content.data, overrides);
   const otherData = overrides.data !== undefined || chosen?.data !== undefined;
   const ownSplits = otherData ? undefined : content.splits;
+  const masks =
+    overrides.masks === undefined
+      ? lesions(file, otherData ? undefined : content.masks, `${file}: masks`)
+      : lesions('', overrides.masks, '--masks');
   const { folds, seed = 0, replicates = 2000 } = { ...content.evaluation, ...chosen?.evaluation };
   const evaluation = { folds, seed, replicates };
   const shortened = (protocols: readonly ExperimentProtocol[]) => protocols.map(shorter(chosen?.epochs));
   const entries = content.protocols ?? [{ protocol: 'logreg' as const }, { protocol: 'linear' as const }];
   const protocols = shortened(experimentProtocols(entries, file));
   const rows = experimentRows({ file, content, smoke: chosen, data, seeds });
+  if (overrides.masks !== undefined && protocols.every(judgesLabels)) {
+    throw new UsageError(
+      `--masks ${overrides.masks}: no protocol of ${file} reads lesions; add pairs to its protocols, or leave the masks out`,
+    );
+  }
   const judge = judgedSets({ file, content, overrides, protocols, evaluation, shortened });
   for (const set of [{ name: undefined, protocols }, ...judge]) {
     refuseUnchosen(file, rows, set);
@@ -80,6 +92,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     smoke,
     data: datasetSpec(rows[0]!.candidates[0].configs[0]!),
     splits: overrides.splits ?? (ownSplits && resolve(dirname(file), ownSplits)),
+    masks,
     rows,
     seeds,
     protocols,

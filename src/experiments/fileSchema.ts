@@ -68,9 +68,12 @@ const family = z.strictObject({
   images: z.string().optional().describe('Default: all modalities side by side.'),
 });
 
+const masks = z.string().min(1).optional();
+
 const judged = z.strictObject({
   name: z.string().min(1),
   data: data.optional().describe('Left out, or with path null: --judge NAME=PATH.'),
+  masks: masks.describe('As those of `data`.'),
   splits: z.string().min(1).optional(),
   protocols: protocols.optional().describe('Default: those of the experiment.'),
   evaluation: evaluation.optional(),
@@ -83,6 +86,7 @@ const schema = z.strictObject({
   description: z.string().optional(),
   data,
   splits: z.string().min(1).optional().describe('Splits file; else folds are published or drawn.'),
+  masks: masks.describe('Folder of the lesions of `data`, ID.png, for pairs; phantoms know their own.'),
   common: settings.optional().describe('Any part of a config, under every row.'),
   rows: z.array(row).min(1),
   seeds: seeds.optional().describe('Of the pretrainings; default [0].'),

@@ -231,7 +231,7 @@ function refusedOrDropped(
 }
 
 function describe(
-  { data: _, splits: __, evaluation: ___, ...experiment }: Experiment,
+  { data: _, splits: __, masks: ___, evaluation: ____, ...experiment }: Experiment,
   own: OpenSet,
   others: readonly (OpenSet & { readonly set: JudgedSet })[],
 ): ExperimentDescription {

@@ -156,6 +156,22 @@ describe('what a file says', () => {
   });
 });
 
+test('lesions are of the file’s own data, and are looked for before anything runs', () => {
+  const { folder, file } = stored(`${BASE}masks: lesions\nprotocols: [logreg, pairs]\n`);
+  expect(() => readExperiment(file)).toThrow(
+    'masks: lesions: no such folder; expected one with a lesion ID.png',
+  );
+  mkdirSync(join(folder, 'lesions'));
+  expect(readExperiment(file).masks).toBe(join(folder, 'lesions'));
+  expect(readExperiment(file, { data: 'phantom:breast' }).masks).toBeUndefined();
+  const other = { data: 'phantom:breast', masks: folder };
+  expect(readExperiment(file, other).masks).toBe(folder);
+  expect(refusal(BASE, { masks: folder })).toMatch(
+    /^--masks .*: no protocol of .*two\.yaml reads lesions; add pairs to its protocols, or leave the masks out$/,
+  );
+  expect(refusal(BASE, { masks: 'nowhere' })).toContain('--masks: nowhere: no such folder');
+});
+
 describe('protocols, further data, candidates', () => {
   test('a protocol with settings has a name of its own; a plain one keeps its', () => {
     const { protocols } = read(`${BASE}

@@ -75,6 +75,19 @@ test('all rows of one seed come before the next seed; a protocol judges no seeds
   ]);
 });
 
+test('lesions are for pairs alone; the cell says whose they are, not where', () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'lesions'));
+  const text = YAML.replace('protocols: [', 'masks: lesions\nprotocols: [pairs, ');
+  const cells = cellsOf(experimentIn(folder, text), '/out', options).filter(
+    (cell): cell is EvaluationCell => cell.kind !== 'pretrain',
+  );
+  const [pairs, ...others] = cells;
+  expect(pairs!.flags.slice(-2)).toEqual(['--masks', join(folder, 'lesions')]);
+  expect(pairs!.settings.evaluation).toMatchObject({ protocol: 'pairs', masks: 'lesions' });
+  expect(JSON.stringify(others)).not.toContain('lesions');
+});
+
 test('nothing is set aside from a pretraining without a fold, unless the splits say so', () => {
   const [kept] = cellsOf(experimentIn(temporaryFolder()), '/out', options);
   const [aside] = cellsOf(experimentIn(temporaryFolder()), '/out', { ...options, setAside: true });
