@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { TableFormat } from '../experiments/format.js';
-import { wholeNumber } from './configOptions.js';
+import type { Matching } from '../experiments/matching.js';
+import { decimalNumber, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 
@@ -19,9 +20,11 @@ interface RunFlags extends DataFlags {
   json?: boolean;
 }
 
-interface TableFlags {
+interface TableFlags extends DataFlags {
   format: TableFormat;
   confirm?: boolean;
+  matched?: string;
+  within?: number;
   json?: boolean;
 }
 
@@ -63,11 +66,17 @@ Examples:
 See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
     )
     .action((file: string, flags: RunFlags) => run(program, file, flags));
-  experiment
+  const tableCommand = experiment
     .command('table <folder>')
     .description('Print the table of an experiment from the cells that are finished.')
     .option('--format <name>', 'markdown, csv or latex', 'markdown')
     .option('--confirm', 'the table of what was set aside, and nothing else')
+    .option(
+      '--matched <column>',
+      'AUC among samples alike in this column of the data, or quotient of two, such as slice/n_slices',
+    )
+    .option('--within <width>', 'of --matched: largest difference that counts as alike', decimalNumber);
+  addDataOptions(tableCommand, 'of --matched: where the data lie (default: where they were pretrained on)')
     .option('--json', 'print the table as JSON on stdout')
     .addHelpText(
       'after',
@@ -75,9 +84,12 @@ See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
 Examples:
   $ anatomy experiment table runs/table2
   $ anatomy experiment table runs/table2 --format latex > table.tex
+  $ anatomy experiment table runs/table2 --matched age --within 5 --data pairs.csv
 See also: anatomy experiment run`,
     )
-    .action((folder: string, flags: TableFlags) => printTable(folder, flags));
+    .action(async (folder: string, flags: TableFlags) =>
+      printTable(folder, flags, await askedMatching(program, folder, flags)),
+    );
 }
 
 async function run(program: Command, file: string, flags: RunFlags): Promise<void> {
@@ -145,7 +157,11 @@ function addPlace(pair: string, places: Record<string, string> = {}) {
   return { ...places, [name]: path };
 }
 
-async function printTable(folder: string, { format, json, confirm }: TableFlags): Promise<void> {
+async function printTable(
+  folder: string,
+  { format, json, confirm }: Pick<TableFlags, 'format' | 'json' | 'confirm'>,
+  matching?: Matching,
+): Promise<void> {
   const [{ experimentTable }, { formatTable, tableFormats }, { UsageError }] = await Promise.all([
     import('../experiments/table.js'),
     import('../experiments/format.js'),
@@ -154,6 +170,27 @@ async function printTable(folder: string, { format, json, confirm }: TableFlags)
   if (!tableFormats.includes(format)) {
     throw new UsageError(`--format is ${format}, expected one of ${tableFormats.join(', ')}`);
   }
-  const table = experimentTable(folder, { confirm });
+  const table = experimentTable(folder, { confirm, matching });
   process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
+}
+
+/** Undefined where nothing is matched. @throws UsageError when one of its flags is given without another that it needs */
+async function askedMatching(
+  program: Command,
+  folder: string,
+  { matched, within, data, dataB, column, positive, classes, drop }: TableFlags,
+): Promise<Matching | undefined> {
+  const { UsageError } = await import('../errors.js');
+  const spec = { path: data, pathB: dataB, columns: column, positive, classes, drop };
+  if (matched === undefined) {
+    if (within === undefined && Object.values(spec).every((value) => value === undefined)) return undefined;
+    throw new UsageError('--within and flags of data are for --matched COLUMN; add it, or leave them out');
+  }
+  if (within === undefined) {
+    throw new UsageError(
+      `--matched ${matched}: how far apart is alike? Add --within WIDTH, in units of ${matched}`,
+    );
+  }
+  const { readMatching } = await import('../experiments/matching.js');
+  return readMatching(folder, { column: matched, within, data: spec, console: consoleOf(program) });
 }

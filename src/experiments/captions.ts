@@ -17,8 +17,19 @@ export function aboutLines(table: ExperimentTable): string[] {
     ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
     ...confirmationLines(table),
     ...ranLines(table),
+    ...matchedLines(table),
     [bracketLine(table), markLine(table)].filter((line) => line !== '').join(' '),
     ...paperLines(table),
+  ];
+}
+
+function matchedLines({ matching, data }: ExperimentTable): string[] {
+  if (matching === undefined) return [];
+  const { column, within, samples } = matching;
+  const known =
+    samples === data.pairs ? '' : ` ${counted(samples)} of ${counted(data.pairs)} have a value there.`;
+  return [
+    `**Matched AUC**: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label counts for nothing; who knows nothing else has ½.${known}`,
   ];
 }
 
@@ -169,8 +180,10 @@ function shortened(candidate: string, { name }: TableRow): string {
   return candidate.startsWith(`${name} `) ? `${candidate.slice(name.length + 1)}, ` : '';
 }
 
-export function familyTitle({ family, confirmation }: ExperimentTable): string {
+export function familyTitle({ family, confirmation, matching }: ExperimentTable): string {
   if (family === undefined) return '';
   const { reference, protocol, features, images } = family;
-  return `${confirmation === undefined ? 'Primary' : 'Confirmatory'} comparisons of ${reference}: ${shownProtocol(protocol)}, ${features === 'chosen' ? 'features chosen by inner folds' : `${features} features`}, ${shownImages(images)}`;
+  // What was planned was planned for the AUC.
+  const kind = matching !== undefined ? 'Matched' : confirmation === undefined ? 'Primary' : 'Confirmatory';
+  return `${kind} comparisons of ${reference}: ${shownProtocol(protocol)}, ${features === 'chosen' ? 'features chosen by inner folds' : `${features} features`}, ${shownImages(images)}`;
 }

@@ -7,6 +7,7 @@ import {
   bootstrapReplicates,
   differenceOfReplicates,
   intervalOfReplicates,
+  type ResampledMetric,
 } from '../metrics/bootstrap.js';
 import { classificationMetrics } from '../metrics/metricSet.js';
 import type { Choice } from './compose.js';
@@ -40,14 +41,23 @@ export function pooledMetrics(judged: Judged): Record<string, number | null> {
   );
 }
 
+/** The metric of the table, of predictions that are resampled. */
+export type ResampledOf = (predicted: NonNullable<Measurement['predicted']>) => ResampledMetric;
+
 export class Entry {
   readonly measurements: readonly Measurement[];
   readonly #bootstrap: BootstrapOptions;
+  readonly #resampled: ResampledOf;
   #replicates: Float64Array | undefined;
 
-  constructor(measurements: readonly Measurement[], bootstrap: BootstrapOptions) {
+  constructor(
+    measurements: readonly Measurement[],
+    bootstrap: BootstrapOptions,
+    resampled: ResampledOf = ({ judged }) => resampledAuc(judged),
+  ) {
     this.measurements = measurements;
     this.#bootstrap = bootstrap;
+    this.#resampled = resampled;
   }
 
   /** The part of this that was measured with the same seeds and draws as the other, in its order. */
@@ -57,7 +67,7 @@ export class Entry {
     );
     const same =
       own.length === this.measurements.length && own.every((one, i) => one === this.measurements[i]);
-    return same ? this : new Entry(own, this.#bootstrap);
+    return same ? this : new Entry(own, this.#bootstrap, this.#resampled);
   }
 
   /** Mean over the seeds; null where one of them has none. */
@@ -102,12 +112,12 @@ export class Entry {
     return differenceOfReplicates(own - others, differences, this.#bootstrap);
   }
 
-  /** The mean AUC of the seeds in each draw of subjects. */
+  /** The mean of the seeds in each draw of subjects. */
   #drawn(): Float64Array {
     this.#replicates ??= this.measurements
       .map(({ predicted }) => {
-        const { judged } = predicted!;
-        return bootstrapReplicates(resampledAuc(judged), judged.subjects, this.#bootstrap);
+        const { subjects } = predicted!.judged;
+        return bootstrapReplicates(this.#resampled(predicted!), subjects, this.#bootstrap);
       })
       .reduce((sum, one) => sum.map((value, r) => value + one[r]!))
       .map((sum) => sum / this.measurements.length);

@@ -36,7 +36,11 @@ const FEATURES: Readonly<Record<TablePart['features'], string>> = {
   head: 'head features',
 };
 
-const METRICS: Readonly<Record<string, string>> = { auc: 'AUC', macroAuc: 'macro AUC' };
+const METRICS: Readonly<Record<string, string>> = {
+  auc: 'AUC',
+  macroAuc: 'macro AUC',
+  matchedAuc: 'matched AUC',
+};
 
 /** The paper’s metric → ours. */
 const BESIDE: Readonly<Record<string, string>> = { accuracy: 'accuracy', F1: 'f1', precision: 'precision' };

@@ -6,6 +6,7 @@ import { type Alternative, columnOf, compose } from './compose.js';
 import type { DescribedRow, DescribedSet, ExperimentDescription } from './description.js';
 import { type Measurement, pooledMetrics } from './entries.js';
 import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from './folder.js';
+import { type Matching, matchedMeasurement } from './matching.js';
 import { type ExperimentProtocol, seedsOf } from './protocols.js';
 
 export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
@@ -17,6 +18,8 @@ export interface ResultsOf {
   readonly set?: DescribedSet;
   readonly protocol: ExperimentProtocol;
   readonly setAside: boolean;
+  /** Adds the AUC among samples that are alike. */
+  readonly matching?: Matching;
 }
 
 /** One seed, and one draw of the labels where there are several. */
@@ -97,6 +100,17 @@ export class Results {
 
   /** What a row measured, a seed each; seeds that are not finished are left out. */
   measure(
+    row: DescribedRow,
+    source: EvaluationRow['source'],
+    features: TableFeatures,
+    images: string,
+  ): Measurement[] {
+    const { matching } = this.#of;
+    const measured = this.#measured(row, source, features, images);
+    return matching === undefined ? measured : measured.map((one) => matchedMeasurement(one, matching));
+  }
+
+  #measured(
     row: DescribedRow,
     source: EvaluationRow['source'],
     features: TableFeatures,

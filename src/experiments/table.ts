@@ -3,10 +3,12 @@
 import { UsageError } from '../errors.js';
 import { readConfirmation } from './confirmation.js';
 import type { DescribedSet, ExperimentDescription } from './description.js';
+import type { ResampledOf } from './entries.js';
 import { factsOf, notesOf, type RowFound } from './facts.js';
 import { familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
 import { pretrainingId, readCell, readDescription } from './folder.js';
+import { MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
 import { type ExperimentProtocol, judgedFeatures, judgesLabels } from './protocols.js';
@@ -17,16 +19,23 @@ import type { ExperimentTable, TablePart } from './tableTypes.js';
 export interface TableOptions {
   /** The table of the samples that are set aside, and nothing else. */
   readonly confirm?: boolean;
+  /** The AUC among samples that are alike in a column, in place of the AUC; of the data that is pretrained on. */
+  readonly matching?: Matching;
 }
 
 /** @throws UsageError where there is no experiment, DataError when a cell is damaged */
-export function experimentTable(root: string, { confirm = false }: TableOptions = {}): ExperimentTable {
+export function experimentTable(
+  root: string,
+  { confirm = false, matching }: TableOptions = {},
+): ExperimentTable {
   const told = readDescription(root);
-  return confirm ? setAsideTable(root, told) : tableOf(root, told, told.compare, false);
+  if (confirm) return setAsideTable(root, told, matching);
+  if (matching === undefined) return tableOf(root, told, told.compare, false);
+  return tableOf(root, { ...told, judge: [] }, told.compare, false, matching);
 }
 
 /** The rows that are compared on what is set aside, by their one protocol. */
-function setAsideTable(root: string, told: ExperimentDescription): ExperimentTable {
+function setAsideTable(root: string, told: ExperimentDescription, matching?: Matching): ExperimentTable {
   const { setAside: family } = told;
   const confirmation = readConfirmation(root);
   if (family === undefined) {
@@ -47,6 +56,7 @@ function setAsideTable(root: string, told: ExperimentDescription): ExperimentTab
     { ...told, rows, protocols, judge: [] },
     { ...family, against: [...against] },
     true,
+    matching,
   );
   return { ...table, confirmation };
 }
@@ -78,12 +88,13 @@ function tableOf(
   told: ExperimentDescription,
   family: ComparisonFamily | undefined,
   setAside: boolean,
+  matching?: Matching,
 ): ExperimentTable {
   const { rows, folds: _, compare: __, setAside: ___, ...description } = told;
   const all = [undefined, ...told.judge].flatMap((set) => {
     const own = (set ?? told).protocols
       .filter(judgesLabels)
-      .map((protocol) => new Results({ root, description: told, set, protocol, setAside }));
+      .map((protocol) => new Results({ root, description: told, set, protocol, setAside, matching }));
     // What is not there misses no evaluation; what was judged on another machine counts.
     const judged = own.some((results) => rows.some((row) => results.found(row).length > 0));
     return set?.absent === undefined || judged ? own : [];
@@ -99,12 +110,18 @@ function tableOf(
   });
   const first = found.flatMap(({ judged }) => judged)[0]?.result;
   const bootstrap = first?.bootstrap;
-  const metric = first?.metrics[0] ?? 'auc';
+  const metric = matching === undefined ? (first?.metrics[0] ?? 'auc') : MATCHED_AUC;
+  const resampled: ResampledOf | undefined =
+    matching && ((predicted) => resampledMatched(predicted, matching));
   const parts = all.flatMap((results) =>
     kindsOf(told, results.protocol, family).map((features) => {
-      const paper = paperOf(told, results.set, results.protocol);
-      const own = rows.flatMap((row) => results.found(row))[0]?.result.metrics[0] ?? metric;
-      const part = new Part({ rows, results, features, metric: own, bootstrap: { ...bootstrap }, paper });
+      const stored = rows.flatMap((row) => results.found(row))[0]?.result.metrics[0];
+      const part = new Part({
+        ...{ rows, results, features, bootstrap: { ...bootstrap }, resampled },
+        metric: matching === undefined ? (stored ?? metric) : metric,
+        // It has no matched numbers.
+        paper: matching === undefined ? paperOf(told, results.set, results.protocol) : undefined,
+      });
       return { results, features, part };
     }),
   );
@@ -125,7 +142,8 @@ function tableOf(
   ];
   return {
     ...description,
-    metric: first?.metrics[0],
+    metric: first && metric,
+    matching: matching && { column: matching.column, within: matching.within, samples: matching.values.size },
     bootstrap,
     folds: first?.folds.k,
     facts: factsOf(found),

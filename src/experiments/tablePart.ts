@@ -2,7 +2,7 @@
 import type { EvaluationRow } from '../evaluation/result.js';
 import type { BootstrapOptions } from '../metrics/bootstrap.js';
 import type { DescribedRow } from './description.js';
-import { Entry, type Measurement, mean } from './entries.js';
+import { Entry, type Measurement, mean, type ResampledOf } from './entries.js';
 import type { FinishedEvaluation } from './folder.js';
 import { type PaperGroup, paperBlock, printedNumbers } from './paperNumbers.js';
 import { imagesOf, type Results } from './results.js';
@@ -15,6 +15,8 @@ export interface PartOptions {
   readonly features: TablePart['features'];
   readonly metric: string;
   readonly bootstrap: BootstrapOptions;
+  /** Of the metric, where it is not the AUC that evaluations have. */
+  readonly resampled?: ResampledOf;
   /** The paper’s numbers to stand beside, but for the table, which a row names. */
   readonly paper?: Omit<PaperGroup, 'table'>;
 }
@@ -31,12 +33,12 @@ export class Part {
   }
 
   entry(row: DescribedRow, source: EvaluationRow['source'], images: string): Entry {
-    const { results, features, bootstrap } = this.#options;
+    const { results, features, bootstrap, resampled } = this.#options;
     const key = `${row.folder} ${source} ${images}`;
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     const kind = source === 'thumbnail' ? 'pixels' : features;
-    const made = new Entry(results.measure(row, source, kind, images), bootstrap);
+    const made = new Entry(results.measure(row, source, kind, images), bootstrap, resampled);
     this.#entries.set(key, made);
     return made;
   }
@@ -132,7 +134,7 @@ export class Part {
     name: string,
     images: readonly string[],
   ): TableRow {
-    const { metric, bootstrap } = this.#options;
+    const { metric, bootstrap, resampled } = this.#options;
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
@@ -140,7 +142,7 @@ export class Part {
       const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
       const distinct =
         source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
-      const entry = new Entry(distinct, bootstrap);
+      const entry = new Entry(distinct, bootstrap, resampled);
       return [[image, entry] as const];
     });
     return {
@@ -158,7 +160,7 @@ export class Part {
     other: 'untrained' | 'thumbnail',
     images: readonly string[],
   ): Record<string, TableDifference> {
-    const { results, features, metric } = this.#options;
+    const { results, features, metric, resampled } = this.#options;
     const cells = results.found(row);
     return Object.fromEntries(
       images.flatMap((image): [string, TableDifference][] => {
@@ -167,7 +169,7 @@ export class Part {
         const own = this.entry(row, 'run', image).matching(all);
         const others = all.matching(own);
         const stored =
-          features === 'chosen' || row.candidates.length > 1
+          features === 'chosen' || row.candidates.length > 1 || resampled !== undefined
             ? []
             : cells.flatMap((cell) => storedDifference(cell, other, features, image) ?? []);
         const [first] = stored;

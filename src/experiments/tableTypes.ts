@@ -11,8 +11,10 @@ export interface ExperimentTable
   extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
   /** Of the samples that are set aside. */
   readonly confirmation?: ConfirmationRecord;
-  /** The measured metric: AUC, or macro AUC of more than two classes; undefined before the first evaluation. */
+  /** The measured metric: AUC, macro AUC of more than two classes, or matched AUC; undefined before the first evaluation. */
   readonly metric?: string;
+  /** What samples are alike in, where the metric is of such alone; `samples` of the data have a value. */
+  readonly matching?: { readonly column: string; readonly within: number; readonly samples: number };
   /** Settings of the interval. */
   readonly bootstrap?: { readonly replicates: number; readonly confidence: number };
   /** Number of folds. */

@@ -11,6 +11,7 @@ export * from './curves.js';
 export * from './deLong.js';
 export * from './features.js';
 export * from './holm.js';
+export * from './matchedAuc.js';
 export * from './metricSet.js';
 export * from './neighbours.js';
 export * from './rankCorrelation.js';

@@ -26,6 +26,7 @@ const metrics: Readonly<Record<string, string>> = {
   specificity: 'Specificity',
   averagePrecision: 'average precision',
   macroAuc: 'Macro AUC',
+  matchedAuc: 'matched AUC',
   macroAveragePrecision: 'macro average precision',
   macroF1: 'macro F1',
   macroPrecision: 'macro precision',

@@ -184,6 +184,13 @@ test('other settings are refused with the difference, other folds and other fold
   writeFileSync(join(folder, 'other/notes.txt'), '');
   const other = await anatomy(run('other'));
   expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('exists and holds no experiment')]);
+  const matched = await anatomy(['table', 'alone', '--matched', 'age']);
+  expect([matched.code, matched.stderr]).toEqual([
+    2,
+    expect.stringContaining('--matched age: how far apart is alike? Add --within WIDTH, in units of age'),
+  ]);
+  const within = await anatomy(['table', 'alone', '--within', '5']);
+  expect([within.code, within.stderr]).toEqual([2, expect.stringContaining('are for --matched COLUMN')]);
   const format = await anatomy(['table', 'alone', '--format', 'html']);
   expect([format.code, format.stderr]).toEqual([
     2,

@@ -1,0 +1,143 @@
+/**
+ * The table of an experiment among samples that are alike in something else, so that what that tells of the label is taken out. The
+ * cells know no columns, but who holds the data can link their pseudonyms to it.
+ */
+import { existsSync } from 'node:fs';
+import { type Config, readConfig } from '../config/index.js';
+import { pseudonym, published } from '../data/pseudonym.js';
+import type { Sample } from '../data/sample.js';
+import { UsageError } from '../errors.js';
+import { type JudgedDataSpec, openJudgedData } from '../evaluation/judgedData.js';
+import type { MessageConsole } from '../log/console.js';
+import type { ResampledMetric } from '../metrics/bootstrap.js';
+import { positiveColumn } from '../metrics/classification.js';
+import { weightedMatchedAuc } from '../metrics/matchedAuc.js';
+import { nearest } from '../nearest.js';
+import { openImages } from '../training/imageCache.js';
+import type { Measurement } from './entries.js';
+import {
+  evaluationId,
+  experimentPaths,
+  type FinishedEvaluation,
+  pretrainingId,
+  readCell,
+  readDescription,
+} from './folder.js';
+
+/** Name of the metric in tables. */
+export const MATCHED_AUC = 'matchedAuc';
+
+export interface Matching {
+  /** A column of the data, or a quotient of two: `slice/n_slices`. */
+  readonly column: string;
+  /** Largest difference that counts as alike. */
+  readonly within: number;
+  /** By pseudonym; samples without a value are left out. */
+  readonly values: ReadonlyMap<string, number>;
+}
+
+export interface MatchingOptions extends Pick<Matching, 'column' | 'within'> {
+  /** Where the data lies; default: where this machine pretrained on it. */
+  readonly data: JudgedDataSpec;
+  readonly console: MessageConsole;
+}
+
+/**
+ * Reads the column for the samples that an experiment was judged on.
+ *
+ * @throws UsageError when the data is not known or is other data, or has no such column of numbers
+ */
+export async function readMatching(
+  root: string,
+  { column, within, data, console }: MatchingOptions,
+): Promise<Matching> {
+  if (!(within >= 0))
+    throw new UsageError(`--within is ${within}, expected 0 or more, in units of ${column}`);
+  const { config, evaluation } = firstJudged(root);
+  const { samples, name, ...dataset } = await openJudgedData(data, config, console);
+  const cache = await openImages({ ...dataset, name, samples }, config, undefined, console);
+  if (published(cache.dataHash) !== evaluation.result.data.dataHash) {
+    throw new UsageError(
+      `${name} is not the data that ${root} was judged on; give the same with --data, and --drop where samples were left out`,
+    );
+  }
+  const { classes } = evaluation.result.data;
+  if (classes.length > 2) {
+    throw new UsageError(
+      `--matched: the AUC among matched samples is of two classes, and ${name} has ${classes.join(', ')}`,
+    );
+  }
+  const read = columnReader(column, samples, name);
+  const values = samples.flatMap((sample) => {
+    const value = read(sample);
+    return Number.isFinite(value) ? [[pseudonym('sample', sample.id, cache.dataHash), value] as const] : [];
+  });
+  if (values.length === 0) {
+    throw new UsageError(`--matched ${column}: no sample of ${name} has a number there; name another column`);
+  }
+  return { column, within, values: new Map(values) };
+}
+
+/** A measurement with its matched AUC; without predictions it has none. */
+export function matchedMeasurement(measurement: Measurement, matching: Matching): Measurement {
+  const { predicted, metrics } = measurement;
+  const value = predicted === undefined ? Number.NaN : resampledMatched(predicted, matching)(undefined);
+  return {
+    ...measurement,
+    metrics: { ...metrics, [MATCHED_AUC]: Number.isFinite(value) ? value : null },
+    // The stored one is the AUC’s.
+    interval: undefined,
+  };
+}
+
+export function resampledMatched(
+  { ids, judged }: NonNullable<Measurement['predicted']>,
+  { values, within }: Matching,
+): (weights?: Float64Array) => ReturnType<ResampledMetric> {
+  const covariate = ids.map((id) => values.get(id) ?? Number.NaN);
+  const scores = positiveColumn(judged.probabilities, judged.labels.length);
+  return weightedMatchedAuc(scores, judged.labels, covariate, within, judged.subjects);
+}
+
+/** An evaluation that is there, and the config of its pretraining with the places that this machine knows. */
+function firstJudged(root: string): { config: Config; evaluation: FinishedEvaluation } {
+  const { rows, seeds, protocols } = readDescription(root);
+  for (const { folder } of rows.flatMap(({ candidates }) => candidates)) {
+    for (const seed of seeds) {
+      for (const { slug } of protocols) {
+        const cell = readCell(root, evaluationId(folder, seed, { protocol: slug }));
+        if (cell?.kind !== 'evaluate') continue;
+        const ids = [pretrainingId(folder, seed), pretrainingId(folder, seed, 0)];
+        const file = ids.map(experimentPaths(root).config).find(existsSync);
+        const stored = cell.settings.pretraining as Config;
+        return { config: file === undefined ? stored : readConfig(file), evaluation: cell };
+      }
+    }
+  }
+  throw new UsageError(`${root}: nothing has been judged yet; run the experiment first`);
+}
+
+/** @throws UsageError when a column is not there */
+function columnReader(column: string, samples: readonly Sample[], data: string): (sample: Sample) => number {
+  const known = [...new Set(samples.flatMap(({ extra }) => Object.keys(extra ?? {})))];
+  const parts = known.includes(column) ? [column] : column.split('/');
+  if (parts.length > 2) {
+    throw new UsageError(
+      `--matched ${column}: expected a column, or a quotient of two such as slice/n_slices`,
+    );
+  }
+  for (const part of parts) {
+    if (known.includes(part)) continue;
+    const meant = nearest(part, known);
+    throw new UsageError(
+      `--matched ${column}: ${data} has no further column ${part}, ${known.length === 0 ? 'and no other' : `expected one of ${known.join(', ')}`}` +
+        (meant === undefined ? '' : `; did you mean ${meant}?`),
+    );
+  }
+  // An empty cell is no zero.
+  const numberIn = ({ extra }: Sample, name: string) => {
+    const text = extra?.[name]?.trim() ?? '';
+    return text === '' ? Number.NaN : Number(text);
+  };
+  return (sample) => parts.map((part) => numberIn(sample, part)).reduce((above, below) => above / below);
+}

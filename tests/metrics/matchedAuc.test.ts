@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { weightedMatchedAuc } from '../../src/metrics/matchedAuc.js';
+import { rocAuc, weightedRocAuc } from '../../src/metrics/rocAuc.js';
+import { Random } from '../../src/tensor/random.js';
+
+/** The definition, pair by pair. */
+function byPairs(
+  scores: number[],
+  labels: number[],
+  covariate: number[],
+  within: number,
+  weights: ArrayLike<number> = scores.map(() => 1),
+): number {
+  let [won, count] = [0, 0];
+  for (const [p, label] of labels.entries()) {
+    for (const n of labels.keys()) {
+      if (label !== 1 || labels[n] !== 0 || !(Math.abs(covariate[p]! - covariate[n]!) <= within)) continue;
+      const both = weights[p]! * weights[n]!;
+      count += both;
+      won += both * (scores[p]! > scores[n]! ? 1 : scores[p] === scores[n] ? 0.5 : 0);
+    }
+  }
+  return won / count;
+}
+
+/** Ties in scores and covariate; five samples a subject. */
+function drawn(seed: number, n = 60) {
+  const random = new Random(seed);
+  const whole = (below: number) => Math.floor(random.uniform() * below);
+  return {
+    scores: Array.from({ length: n }, () => whole(12) / 4),
+    labels: Array.from({ length: n }, () => whole(2)),
+    covariate: Array.from({ length: n }, () => (whole(9) === 0 ? Number.NaN : whole(20) / 4)),
+    subjects: Array.from({ length: n }, (_, i) => `s${Math.floor(i / 5)}`),
+    weightOf: Array.from({ length: Math.ceil(n / 5) }, () => whole(3)),
+  };
+}
+
+describe('matched AUC', () => {
+  test('is the share of pairs that are in order, by hand', () => {
+    // Pairs at most 1 apart: (0.9, 0.4), (0.9, 0.9) and (0.2, 0.4).
+    const value = weightedMatchedAuc([0.9, 0.4, 0.9, 0.2, 0.1], [1, 0, 0, 1, 0], [1, 2, 0, 3, 9], 1);
+    expect(value()).toBe(1.5 / 3);
+  });
+
+  test.each([0, 0.25, 1, Number.POSITIVE_INFINITY])(
+    'agrees with its definition within %d, weighted and by groups',
+    (within) => {
+      for (let seed = 0; seed < 20; seed += 1) {
+        const { scores, labels, covariate, subjects, weightOf } = drawn(seed);
+        const weights = Float64Array.from(subjects, (_, i) => weightOf[Math.floor(i / 5)]!);
+        const expected = byPairs(scores, labels, covariate, within, weights);
+        for (const groups of [undefined, subjects]) {
+          const auc = weightedMatchedAuc(scores, labels, covariate, within, groups);
+          expect(auc()).toBeCloseTo(byPairs(scores, labels, covariate, within), 12);
+          expect(auc(weights)).toBeCloseTo(expected, 12);
+        }
+      }
+    },
+  );
+
+  test('of any width is the AUC', () => {
+    const { scores, labels, subjects } = drawn(3);
+    const auc = weightedMatchedAuc(
+      scores,
+      labels,
+      scores.map(() => 7),
+      0,
+      subjects,
+    );
+    expect(auc()).toBeCloseTo(rocAuc(scores, labels), 14);
+    const weights = Float64Array.from(subjects, (_, i) => Math.floor(i / 5) % 3);
+    expect(auc(weights)).toBeCloseTo(weightedRocAuc(scores, labels)(weights), 14);
+  });
+
+  test('a score that knows the covariate alone has an AUC and no matched AUC', () => {
+    const random = new Random(1);
+    const covariate = Array.from({ length: 3000 }, () => random.uniform());
+    const labels = covariate.map((c) => (random.uniform() < c ? 1 : 0));
+    expect(rocAuc(covariate, labels)).toBeGreaterThan(0.8);
+    // What is left is the covariate's own difference inside the width.
+    expect(weightedMatchedAuc(covariate, labels, covariate, 0.01)()).toBeCloseTo(0.5, 1);
+  });
+
+  test('without a pair there is none, and what cannot be is refused', () => {
+    expect(weightedMatchedAuc([1, 2], [1, 0], [0, 5], 1)()).toBeNaN();
+    expect(weightedMatchedAuc([1, 2], [1, 1], [0, 0], 1)()).toBeNaN();
+    expect(weightedMatchedAuc([1, 2], [1, 0], [Number.NaN, 0], 1)()).toBeNaN();
+    expect(() => weightedMatchedAuc([1, 2], [1, 0], [0], 1)).toThrow('2 scores but 1 values');
+    expect(() => weightedMatchedAuc([1, 2], [1, 0], [0, 0], -1)).toThrow('within is -1');
+    expect(() => weightedMatchedAuc([Number.NaN, 2], [1, 0], [0, 0], 1)).toThrow('score 0 is NaN');
+  });
+});
