@@ -48,10 +48,13 @@ function infoNceOfUnitRows(f: Tensor, g: Tensor, options: InfoNceOptions): Tenso
 export interface GlobalContrastiveOptions extends InfoNceOptions {
   /**
    * `both-directions`: L_M = A→B + B→A on the un-augmented images, Eq. 10. `clean-and-augmented`: A→B + Â→B̂ (the authors'
-   * code).
+   * code). `none`: no L_M, so that nothing draws A and B together (an ablation of Eq. 11 that is ours).
    */
-  crossModal?: 'both-directions' | 'clean-and-augmented';
+  crossModal?: CrossModal;
 }
+
+export const CROSS_MODAL = ['both-directions', 'clean-and-augmented', 'none'] as const;
+export type CrossModal = (typeof CROSS_MODAL)[number];
 
 /** Raw embeddings [N, d] of the four views. */
 export interface PairEmbeddings {
@@ -62,11 +65,11 @@ export interface PairEmbeddings {
 }
 
 /**
- * L_Glo = L_AUG + L_M of Eq. 11, not scaled by α: a scalar with chance level 4·ln N.
+ * L_Glo = L_AUG + L_M of Eq. 11, not scaled by α: a scalar with chance level 4·ln N, without L_M 2·ln N.
  */
 export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalContrastiveOptions = {}): Tensor {
   const { a, b, aHat, bHat } = views;
-  checkOneOf('globalContrastiveLoss', options, { crossModal: ['both-directions', 'clean-and-augmented'] });
+  checkOneOf('globalContrastiveLoss', options, { crossModal: CROSS_MODAL });
   const { crossModal = 'both-directions' } = options;
   checkRows('globalContrastiveLoss', { a, b, aHat, bHat });
   return inFullPrecision([a, b, aHat, bHat], (...raw) => {
@@ -78,11 +81,13 @@ export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalCont
     ];
     const augA = infoNceOfUnitRows(fA, fAHat, options); // Eq. 7
     const augB = infoNceOfUnitRows(fB, fBHat, options);
+    const augmented = augA.add(augB); // Eq. 8
+    if (crossModal === 'none') return augmented;
     const aToB = infoNceOfUnitRows(fA, fB, options); // Eq. 9
     const back =
       crossModal === 'both-directions'
         ? infoNceOfUnitRows(fB, fA, options)
         : infoNceOfUnitRows(fAHat, fBHat, options);
-    return augA.add(augB).add(aToB.add(back)); // Eqs. 8, 10, 11
+    return augmented.add(aToB.add(back)); // Eqs. 10, 11
   });
 }

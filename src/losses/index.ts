@@ -6,6 +6,8 @@ export {
   stackedConsistencyLoss,
 } from './consistency.js';
 export {
+  CROSS_MODAL,
+  type CrossModal,
   type GlobalContrastiveOptions,
   globalContrastiveLoss,
   type InfoNceOptions,

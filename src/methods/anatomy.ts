@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import {
   type ConsistencyOptions,
+  CROSS_MODAL,
   checkPatchCount,
   checkRelation,
   consistencyLoss,
@@ -60,7 +61,7 @@ const schema = z
         'A and B: whole images, or one random crop and flip for both, so that L_C sees new pixels every epoch.',
       ),
     positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
-    crossModal: z.enum(['both-directions', 'clean-and-augmented']),
+    crossModal: z.enum(CROSS_MODAL).describe('L_M of Eq. 10, the authors’ or none: L_Glo is then L_AUG.'),
     mask: subjectMask,
   })
   .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
@@ -212,13 +213,13 @@ export class Anatomy extends SharedEncoder implements Method {
   }
 
   /**
-   * L_Glo: 4·ln N, or 4·ln(N + 1) with the positive counted twice. L_C: its value with B rolled on by one pair; left out
+   * L_Glo: 4·ln N, without L_M 2·ln N; N + 1 with the positive counted twice. L_C: its value with B rolled on by one pair; left out
    * where there is only one.
    */
   chance({ maps, embeddings }: Forward, pairs: number): Readonly<Record<string, number>> {
     const count = embeddings.a!.size(0);
     const rows = this.#options.positive === 'twice' ? pairs + 1 : pairs;
-    const global = 4 * Math.log(rows);
+    const global = (this.#options.crossModal === 'none' ? 2 : 4) * Math.log(rows);
     if (count === 1) return { global };
     const shuffled = noGrad(() =>
       tidy(() => {

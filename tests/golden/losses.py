@@ -62,6 +62,8 @@ def info_nce(f, g, tau, positive):
 
 def global_contrastive(a, b, a_hat, b_hat, tau, positive, cross_modal):
     augmented = info_nce(a, a_hat, tau, positive) + info_nce(b, b_hat, tau, positive)
+    if cross_modal == "none":
+        return augmented
     back = info_nce(b, a, tau, positive) if cross_modal == "both-directions" else info_nce(a_hat, b_hat, tau, positive)
     return augmented + info_nce(a, b, tau, positive) + back
 
@@ -119,7 +121,7 @@ def main():
             golden["infoNce"].append({"shape": [n, d], "tau": tau, "positive": positive, "zero": zero, **result})
     for n, d in [(1, 3), (6, 4)]:
         for positive in ("once", "twice"):
-            for cross_modal in ("both-directions", "clean-and-augmented"):
+            for cross_modal in ("both-directions", "clean-and-augmented", "none"):
                 views = [values([n, d], 20 + view, -0.5, 1.0) for view in range(4)]
                 result = case(views, lambda *x: global_contrastive(*x, 0.07, positive, cross_modal))
                 golden["global"].append({"shape": [n, d], "positive": positive, "crossModal": cross_modal, **result})

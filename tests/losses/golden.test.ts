@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'vitest';
 import { type AnatomyLossOptions, anatomyLoss } from '../../src/losses/anatomy.js';
 import { type ConsistencyOptions, consistencyLoss } from '../../src/losses/consistency.js';
-import { globalContrastiveLoss, infoNce, type PairEmbeddings } from '../../src/losses/contrastive.js';
+import {
+  type CrossModal,
+  globalContrastiveLoss,
+  infoNce,
+  type PairEmbeddings,
+} from '../../src/losses/contrastive.js';
 import type { Tensor } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
 import { type Case, check } from './goldenCase.js';
@@ -19,7 +24,7 @@ interface Golden {
   global: (Case & {
     shape: Grid;
     positive: 'once' | 'twice';
-    crossModal: 'both-directions' | 'clean-and-augmented';
+    crossModal: CrossModal;
   })[];
   anatomy: (Case & { shapes: number[][]; embedding: Grid; consistencyWeight: number })[];
 }

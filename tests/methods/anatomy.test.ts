@@ -236,15 +236,18 @@ describe('weights', () => {
 });
 
 describe('chance', () => {
-  test('4·ln N, or 4·ln(N + 1) where the positive stands twice', () => {
+  test('4·ln N, ln(N + 1) where the positive stands twice, half of it without L_M', () => {
     tidy(() => {
-      for (const [positive, rows] of [
-        ['once', 4],
-        ['twice', 5],
-      ]) {
-        const method = tinyMethod(tinyConfig(`method.positive=${positive}`));
+      for (const [positive, rows, crossModal, terms] of [
+        ['once', 4, 'both-directions', 4],
+        ['twice', 5, 'both-directions', 4],
+        ['once', 4, 'none', 2],
+      ] as const) {
+        const method = tinyMethod(
+          tinyConfig(`method.positive=${positive}`, `method.crossModal=${crossModal}`),
+        );
         const forward = method.forward(method.views(tinyBatch(4)));
-        expect(method.chance(forward, 4).global).toBeCloseTo(4 * Math.log(rows as number), 12);
+        expect(method.chance(forward, 4).global).toBeCloseTo(terms * Math.log(rows), 12);
         // It is the loss of embeddings that are all the same.
         const same = tensor(new Float32Array(4 * 6).fill(1), [4, 6]);
         const views = { a: same, b: same, aHat: same, bHat: same };
