@@ -162,14 +162,20 @@ export function detectable({ rows, images }: TablePart): string {
   );
 }
 
-/** What was chosen for tuned rows on all modalities side by side. */
+/** What was chosen for tuned rows on all modalities side by side: each choice with its folds. */
 export function choiceLines({ rows, images }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
   return rows.flatMap((row) =>
     Object.entries(row.choices?.[widest] ?? {}).map(([seed, choices]) => {
-      const each = choices.map(
-        ({ fold, candidate, features }) =>
-          `${choices.length === 1 ? '' : `fold ${fold}: `}${shortened(candidate, row)}${features}`,
+      const folds = new Map<string, number[]>();
+      for (const { fold, candidate, features } of choices) {
+        const choice = `${shortened(candidate, row)}${features}`;
+        folds.set(choice, [...(folds.get(choice) ?? []), fold]);
+      }
+      const each = [...folds].map(([choice, own]) =>
+        own.length === choices.length
+          ? `${choice}${choices.length === 1 ? '' : ' in all folds'}`
+          : `${choice} in fold${own.length === 1 ? '' : 's'} ${own.join(', ')}`,
       );
       return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
     }),

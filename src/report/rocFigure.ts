@@ -109,12 +109,17 @@ export function rocFigure(
           const dy = (line + 0.5) * LEGEND_LINE + MARGIN.top / 2 - top;
           return [
             Plot.ruleY([1], { x1: 0, x2: 0.08, dy, stroke: colour, strokeWidth: 2.5, strokeDasharray: dash }),
-            Plot.text([`${name}: AUC ${fixed(auc.value)} (${interval(auc.low, auc.high)})`], {
-              frameAnchor: 'top-left',
-              dx: 36,
-              dy,
-              lineAnchor: 'middle',
-            }),
+            Plot.text(
+              [
+                `${name}: AUC ${fixed(auc.value)}${auc.low === null ? '' : ` (${interval(auc.low, auc.high)})`}`,
+              ],
+              {
+                frameAnchor: 'top-left',
+                dx: 36,
+                dy,
+                lineAnchor: 'middle',
+              },
+            ),
           ];
         }),
       ],

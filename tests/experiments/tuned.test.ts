@@ -151,11 +151,9 @@ describe('a table with a tuned row', () => {
     ]);
     expect(plain!.values['a+b']!.value).toBe(0.5);
     expect(formatTable(table, 'markdown')).toContain(
-      'Chosen for Ours, A+B, seed 0: fold 0: 1, head; fold 1: 2, pooled.',
+      'Chosen for Ours, A+B, seed 0: 1, head in fold 0; 2, pooled in fold 1.',
     );
-    expect(formatTable(table, 'markdown')).toContain(
-      'Chosen for plain, A+B, seed 0: fold 0: pooled; fold 1: pooled.',
-    );
+    expect(formatTable(table, 'markdown')).toContain('Chosen for plain, A+B, seed 0: pooled in all folds.');
   });
 
   test('within one kind of features only the candidate is chosen', () => {
