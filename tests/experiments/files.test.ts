@@ -16,8 +16,22 @@ describe('the files of the paper’s tables and figures', () => {
   test('there is one for each', () => {
     expect(names.sort()).toEqual([
       ...['figure3.yaml', 'figure4.yaml', 'figure5.yaml'],
-      ...['table1.yaml', 'table2.yaml', 'table3.yaml', 'tuning.yaml'],
+      ...['study.yaml', 'table1.yaml', 'table2.yaml', 'table3.yaml', 'transfer.yaml', 'tuning.yaml'],
     ]);
+  });
+
+  test('the study runs candidates of the tuning, with nothing changed but the steps', () => {
+    const tuned = new Map(
+      read('tuning.yaml').rows.flatMap(({ candidates }) => candidates.map((one) => [one.name, one] as const)),
+    );
+    const chosen = read('study.yaml')
+      .rows.slice(0, 6)
+      .filter(({ name }) => name !== 'L_Glo alone');
+    expect(chosen.map(({ name }) => name)).toEqual(['Ours', 'InstDis all', 'SimCLR', 'CMC', 'DenseCL']);
+    for (const { name, configs } of chosen.flatMap(({ candidates }) => candidates)) {
+      const [before] = tuned.get(name)!.configs;
+      expect(configs[0]).toEqual({ ...before, training: { ...before!.training, steps: 600 } });
+    }
   });
 
   test.each(names)('%s has cells at full and at smoke size', (name) => {
