@@ -54,7 +54,7 @@ export interface CellOptions {
  */
 export function cellsOf(experiment: Experiment, root: string, options: CellOptions): Cell[] {
   return experiment.seeds.flatMap((seed, i) =>
-    experiment.rows.flatMap((row) =>
+    rowsOf(experiment, seed).flatMap((row) =>
       row.candidates.flatMap((candidate) => {
         const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
         const pretrainings = pretrainingsOf(one);
@@ -73,17 +73,22 @@ export function setAsideCells(
   { rows, protocols }: { rows: readonly string[]; protocols: readonly ExperimentProtocol[] },
 ): EvaluationCell[] {
   const own = { ...judgedIn(experiment)[0]!, protocols };
-  return experiment.rows
-    .filter(({ name }) => rows.includes(name))
-    .flatMap((row) =>
-      row.candidates.flatMap((candidate) =>
-        experiment.seeds.flatMap((seed, i) => {
+  return experiment.seeds.flatMap((seed, i) =>
+    rowsOf(experiment, seed)
+      .filter(({ name }) => rows.includes(name))
+      .flatMap((row) =>
+        row.candidates.flatMap((candidate) => {
           const one: Pretraining = { row, candidate, seed, config: candidate.configs[i]!, root, ...options };
           const needs = pretrainingsOf(one).map(({ id }) => id);
           return evaluationsOf(one, own, needs, true);
         }),
       ),
-    );
+  );
+}
+
+/** Those that are pretrained with a seed. */
+function rowsOf({ rows }: Experiment, seed: number): ExperimentRow[] {
+  return rows.filter((row) => seedsOf(row, [seed]).length > 0);
 }
 
 interface Pretraining extends CellOptions {

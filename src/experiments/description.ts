@@ -49,6 +49,8 @@ export interface DescribedRow {
   readonly name: string;
   readonly folder: string;
   readonly paper?: PaperReference;
+  /** The only ones that it is pretrained with. */
+  readonly seeds?: readonly number[];
   /** More than one where the row is tuned. */
   readonly candidates: readonly { readonly name: string; readonly folder: string }[];
 }

@@ -72,10 +72,9 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     );
   }
   const judge = judgedSets({ file, content, overrides, protocols, evaluation, shortened });
-  for (const set of [{ name: undefined, protocols }, ...judge]) {
-    refuseUnchosen(file, rows, set);
-    refuseOtherSeeds(file, content.seeds ?? [0], set);
-  }
+  for (const set of [{ name: undefined, protocols }, ...judge]) refuseUnchosen(file, rows, set);
+  const seeded = [...rows, ...protocols, ...judge.flatMap((set) => set.protocols)];
+  refuseOtherSeeds(file, content.seeds ?? [0], seeded);
   const { compare, setAside } = content;
   for (const [where, family] of Object.entries({ compare, setAside })) {
     if (family !== undefined && family !== true) checkFamily(family, `${file}: ${where}`, rows, protocols);
@@ -128,17 +127,17 @@ function refuseUnchosen(
   );
 }
 
-/** A protocol may judge fewer seeds than are pretrained, not others. */
+/** A row may be pretrained with, and a protocol judge, fewer seeds than the experiment has, not others. */
 function refuseOtherSeeds(
   file: string,
   seeds: readonly number[],
-  { name, protocols }: { readonly name?: string; readonly protocols: readonly ExperimentProtocol[] },
+  named: readonly { readonly name: string; readonly seeds?: readonly number[] }[],
 ): void {
-  for (const { name: own, seeds: asked = [] } of protocols) {
+  for (const { name, seeds: asked = [] } of named) {
     const other = asked.find((seed) => !seeds.includes(seed));
     if (other === undefined) continue;
     throw new UsageError(
-      `${file}: protocol ${own}${name === undefined ? '' : ` of ${name}`} asks for seed ${other}, expected one of the experiment’s seeds ${seeds.join(', ')}; add it there, or leave it out`,
+      `${file}: ${name} asks for seed ${other}, expected one of the experiment’s seeds ${seeds.join(', ')}; add it there, or leave it out`,
     );
   }
 }

@@ -14,6 +14,8 @@ export interface ExperimentRow {
   readonly folder: string;
   readonly fold: 'none' | 'all';
   readonly paper?: PaperReference;
+  /** The only ones that it is pretrained with. */
+  readonly seeds?: readonly number[];
   /** More than one where the row is tuned. */
   readonly candidates: readonly [Candidate, ...Candidate[]];
 }
@@ -58,6 +60,7 @@ export function experimentRows({ file, content, smoke, data, seeds }: RowSources
       folder: folderOf(one.name, where),
       fold: one.fold ?? 'none',
       paper: one.paper,
+      seeds: one.seeds,
       candidates: candidates as [Candidate, ...Candidate[]],
     };
   });

@@ -30,6 +30,11 @@ const evaluation = z.strictObject({
   replicates: z.int().min(1).optional().describe('Bootstraps of the intervals; default 2000.'),
 });
 
+const seeds = z
+  .array(z.int().min(0))
+  .min(1)
+  .refine((items) => new Set(items).size === items.length, 'expected each once');
+
 const variant = z.strictObject({
   name: z.union([z.string().min(1), z.number()]).transform(String),
   config: settings.optional().describe('Any part of a config, on top of the row’s.'),
@@ -45,16 +50,13 @@ const row = z.strictObject({
     .min(1)
     .optional()
     .describe('Candidates: in each fold the one is taken that is best inside its training patients.'),
+  seeds: seeds.optional().describe('Those that it is pretrained with; default: all of the experiment.'),
   paper: z
     .strictObject({ table: z.literal([1, 2, 3]), row: z.string() })
     .optional()
     .describe('The row of the paper to stand beside this one.'),
 });
 
-const seeds = z
-  .array(z.int().min(0))
-  .min(1)
-  .refine((items) => new Set(items).size === items.length, 'expected each once');
 const protocols = z.array(protocolSchema).min(1);
 
 const family = z.strictObject({

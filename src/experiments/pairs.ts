@@ -18,15 +18,15 @@ export function pairsOf(root: string, told: ExperimentDescription): FoundPairs {
     for (const protocol of (set ?? told).protocols) {
       if (judgesLabels(protocol)) continue;
       const { slug, name } = protocol;
-      for (const [of, row] of told.rows.flatMap(({ name: of, candidates }) =>
-        candidates.map((candidate) => [of, candidate] as const),
+      for (const [of, row] of told.rows.flatMap((own) =>
+        own.candidates.map((candidate) => [own, candidate] as const),
       )) {
-        for (const seed of seedsOf(protocol, told.seeds)) {
+        for (const seed of seedsOf(of, seedsOf(protocol, told.seeds))) {
           const id = evaluationId(row.folder, seed, { set: set?.slug, protocol: slug });
           const cell = readCell(root, id);
           if (cell?.kind === 'pairs') {
             const record = pairsRecord(JSON.stringify(cell.result), experimentPaths(root).cell(id));
-            found.push({ row: row.name, of, seed, set: set?.name, record });
+            found.push({ row: row.name, of: of.name, seed, set: set?.name, record });
           } else
             missing.push(`${row.name}, seed ${seed}: ${set === undefined ? '' : `${set.name}, `}${name}`);
         }

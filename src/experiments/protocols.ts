@@ -113,9 +113,9 @@ export function flagsOf({ settings }: ExperimentProtocol): string[] {
   });
 }
 
-/** Of the experiment’s seeds those that it judges. */
+/** Of the experiment’s seeds those that a protocol judges, or a row is pretrained with. */
 export function seedsOf(
-  { seeds: own }: Pick<ExperimentProtocol, 'seeds'>,
+  { seeds: own }: { readonly seeds?: readonly number[] },
   seeds: readonly number[],
 ): number[] {
   return seeds.filter((seed) => own === undefined || own.includes(seed));

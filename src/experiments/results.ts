@@ -71,15 +71,15 @@ export class Results {
   }
 
   /** Evaluations that a row should have. */
-  expected({ candidates }: DescribedRow): number {
-    return candidates.length * this.#repeats.length;
+  expected(row: DescribedRow): number {
+    return row.candidates.length * this.#repeatsOf(row).length;
   }
 
   /** Titles of evaluations that are not there. */
-  missing({ candidates }: DescribedRow): string[] {
+  missing(row: DescribedRow): string[] {
     const { set, protocol, setAside } = this.#of;
-    return candidates.flatMap(({ name, folder }) =>
-      this.#repeats.flatMap((repeat) => {
+    return row.candidates.flatMap(({ name, folder }) =>
+      this.#repeatsOf(row).flatMap((repeat) => {
         if (this.#find(folder, repeat) !== undefined) return [];
         const what = [
           `${name}, seed ${repeat.seed}: ${set === undefined ? '' : `${set.name}, `}${protocol.name}`,
@@ -94,7 +94,7 @@ export class Results {
   /** All finished evaluations of a row. */
   found(row: DescribedRow): FinishedEvaluation[] {
     return row.candidates.flatMap(({ folder }) =>
-      this.#repeats.flatMap((repeat) => this.#find(folder, repeat)?.cell ?? []),
+      this.#repeatsOf(row).flatMap((repeat) => this.#find(folder, repeat)?.cell ?? []),
     );
   }
 
@@ -118,7 +118,7 @@ export class Results {
   ): Measurement[] {
     // The baselines of all candidates are alike, but for their heads.
     const candidates = source === 'run' ? row.candidates : row.candidates.slice(0, 1);
-    return this.#repeats.flatMap((repeat) => {
+    return this.#repeatsOf(row).flatMap((repeat) => {
       const cells = candidates.flatMap(({ name, folder }) => {
         const found = this.#find(folder, repeat);
         return found === undefined ? [] : [{ name, folder, ...found }];
@@ -140,6 +140,10 @@ export class Results {
       if (chosen === undefined) this.unchosen.add(row.name);
       return chosen ?? [];
     });
+  }
+
+  #repeatsOf({ seeds: own }: DescribedRow): Repeat[] {
+    return this.#repeats.filter(({ seed }) => own === undefined || own.includes(seed));
   }
 
   /** As the evaluation gave it. */

@@ -243,10 +243,11 @@ function describe(
     data: describedData(own),
     seeds: experiment.seeds,
     protocols: experiment.protocols,
-    rows: experiment.rows.map(({ name, folder, paper, candidates }) => ({
+    rows: experiment.rows.map(({ name, folder, paper, seeds, candidates }) => ({
       name,
       folder,
       paper,
+      seeds,
       candidates: candidates.map((candidate) => ({ name: candidate.name, folder: candidate.folder })),
     })),
     judge: experiment.judge.map(({ name, slug, protocols, paper, absent }) => {

@@ -11,7 +11,7 @@ import { pretrainingId, readCell, readDescription } from './folder.js';
 import { MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
-import { type ExperimentProtocol, judgedFeatures, judgesLabels } from './protocols.js';
+import { type ExperimentProtocol, judgedFeatures, judgesLabels, seedsOf } from './protocols.js';
 import { Results } from './results.js';
 import { Part } from './tablePart.js';
 import type { ExperimentTable, TablePart } from './tableTypes.js';
@@ -154,7 +154,7 @@ function tableOf(
     expected:
       all.reduce((sum, results) => sum + rows.reduce((of, row) => of + results.expected(row), 0), 0) +
       (setAside ? 0 : pairs.found.length + pairs.missing.length),
-    notes: [...unchosenNotes(all), ...notesOf(found, tables)],
+    notes: [...fewerSeeds(told), ...unchosenNotes(all), ...notesOf(found, tables)],
     paperNotes: paperNotesOf(told, all, tables),
   };
 }
@@ -212,6 +212,17 @@ function paperNotesOf(
     return [...shown].flatMap((table) => paperBlock({ ...group, table })?.notes ?? []);
   });
   return [...new Set(notes)];
+}
+
+function fewerSeeds({ rows, seeds }: ExperimentDescription): string[] {
+  const fewer = new Map<string, string[]>();
+  for (const row of rows) {
+    const own = seedsOf(row, seeds);
+    if (own.length === seeds.length) continue;
+    const key = `${own.length === 1 ? 'seed' : 'seeds'} ${own.join(', ')}`;
+    fewer.set(key, [...(fewer.get(key) ?? []), row.name]);
+  }
+  return [...fewer].map(([key, names]) => `Of ${key} only: ${names.join(', ')}.`);
 }
 
 function unchosenNotes(all: readonly Results[]): string[] {

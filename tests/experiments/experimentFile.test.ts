@@ -268,7 +268,11 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ],
     [
       'protocols: [{ protocol: logreg, seeds: [1] }]',
-      'protocol logreg asks for seed 1, expected one of the experiment’s seeds 0; add it there, or leave it out',
+      'two.yaml: logreg asks for seed 1, expected one of the experiment’s seeds 0; add it there, or leave it out',
+    ],
+    [
+      'judge: [{ name: More, data: { path: "phantom:breast" }, protocols: [{ protocol: knn, seeds: [2] }] }]',
+      'two.yaml: knn asks for seed 2, expected one of the experiment’s seeds 0;',
     ],
     ['protocols: [{ protocol: logreg, labelFraction: 0 }]', 'protocols.0.labelFraction is 0: Too small'],
     [

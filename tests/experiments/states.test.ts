@@ -75,6 +75,23 @@ test('all rows of one seed come before the next seed; a protocol judges no seeds
   ]);
 });
 
+test('a row of fewer seeds is pretrained with these alone', () => {
+  const text = YAML.replace(
+    '{ name: Ours }',
+    '{ name: Ours }, { name: CMC, method: cmc, seeds: [4] }',
+  ).replace('judge', 'seeds: [2, 4]\njudge');
+  const pretrained = cellsOf(experimentIn(temporaryFolder(), text), '/out', options).filter(
+    ({ kind }) => kind === 'pretrain',
+  );
+  expect(pretrained.map(({ id }) => id)).toEqual([
+    ...['ours/seed-2/pretrain', 'ours/seed-4/pretrain', 'cmc/seed-4/pretrain'],
+  ]);
+  const other = text.replace('seeds: [4] }', 'seeds: [3] }');
+  expect(() => experimentIn(temporaryFolder(), other)).toThrow(
+    'CMC asks for seed 3, expected one of the experiment’s seeds 2, 4',
+  );
+});
+
 test('lesions are for pairs alone; the cell says whose they are, not where', () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'lesions'));

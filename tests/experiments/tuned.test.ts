@@ -316,6 +316,18 @@ test('a protocol that judges one seed of two misses nothing, and its table says 
   expect(headings).toContain('## AUC, logistic regression (primary probe), pooled features');
 });
 
+test('a row of one seed of two misses nothing, and a note says so', () => {
+  const root = temporaryFolder('anatomy-seeds-');
+  const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
+  storeExperiment(root, { seeds: [0, 1], rows: [row('r'), { ...row('once'), seeds: [1] }] });
+  for (const seed of [0, 1]) storeCells(root, 'r', { seed, auc: 0.8 });
+  storeCells(root, 'once', { seed: 1, auc: 0.9 });
+  const { parts, missing, expected, notes } = experimentTable(root);
+  expect([missing, expected]).toEqual([[], 3]);
+  expect(parts[0]!.rows.slice(0, 2).map(({ values }) => values['a+b']!.seeds)).toEqual([2, 1]);
+  expect(notes).toContain('Of seed 1 only: once.');
+});
+
 test('of a tuned row the claims are told of the candidate that most folds chose', () => {
   const pair = (row: string, of: string) => ({ row, of, seed: 0, record: {} as PairsRecord });
   const pairs = [pair('Ours 1', 'Ours'), pair('Ours 2', 'Ours'), pair('SimCLR', 'SimCLR')];
