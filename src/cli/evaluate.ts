@@ -16,6 +16,7 @@ interface Flags extends DataFlags, TrainingOptions {
   images?: string[];
   labelFraction?: number;
   setAside?: boolean;
+  untrained?: boolean;
   k?: number;
   temperature?: number;
   seed: number;
@@ -96,10 +97,12 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
   }
   if (protocol === 'finetune') {
-    command.option(
-      '--batch-norm <mode>',
-      'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
-    );
+    command
+      .option(
+        '--batch-norm <mode>',
+        'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
+      )
+      .option('--no-untrained', 'not from random weights too, which takes as long again');
   }
   if (protocol === 'knn') {
     command

@@ -46,6 +46,8 @@ export interface EvaluateOptions extends TrainingOptions {
   readonly labelFraction?: number;
   /** Judge the samples that the splits set aside, once, by what is learned from all others. */
   readonly setAside?: boolean;
+  /** Of finetuning: also from random weights, which takes as long again. Default true. */
+  readonly untrained?: boolean;
   /** Of kNN. */
   readonly k?: number;
   readonly temperature?: number;
@@ -118,7 +120,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   }
 
   const kinds = featureKinds(options.features, trained);
-  const names = rowNames(kinds, sets);
+  const { untrained = true } = options;
+  const names = rowNames(kinds, sets).filter(({ source }) => untrained || source !== 'untrained');
   const sources = { task, cache, plan, kinds, modalities, sets, device, precision };
   const judgement = await judge(names, { ...sources, protocol, trained, seed, ...probe }, console);
 

@@ -20,6 +20,7 @@ export const protocolSchema = z.strictObject({
     .optional()
     .describe('Of linear and finetune, in place of the preset’s.'),
   batchNorm: z.enum(['train', 'frozen']).optional().describe('Of finetune.'),
+  untrained: z.boolean().optional().describe('Of finetune: also from random weights; default true.'),
   classWeights: z.enum(['none', 'balanced']).optional().describe('Of linear and finetune.'),
   features: z.enum(['pooled', 'head', 'both']).optional(),
   images: z.array(z.string().min(1)).min(1).optional().describe('Modality sets, such as [a, a+b].'),
@@ -57,6 +58,7 @@ const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
   epochs: ['linear', 'finetune'],
   learningRate: ['linear', 'finetune'],
   batchNorm: ['finetune'],
+  untrained: ['finetune'],
   classWeights: ['linear', 'finetune'],
   k: ['knn'],
   temperature: ['knn'],
@@ -74,6 +76,7 @@ const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {
   epochs: '--epochs',
   learningRate: '--learning-rate',
   batchNorm: '--batch-norm',
+  untrained: '--no-untrained',
   classWeights: '--class-weights',
   features: '--features',
   images: '--images',
@@ -109,6 +112,7 @@ export function experimentProtocols(entries: readonly ProtocolEntry[], where: st
 export function flagsOf({ settings }: ExperimentProtocol): string[] {
   return Object.entries(settings).flatMap(([key, value]) => {
     const flag = FLAGS[key as keyof ProtocolSettings];
+    if (typeof value === 'boolean') return value ? [] : [flag];
     return Array.isArray(value) ? [flag, ...value] : [flag, String(value)];
   });
 }

@@ -77,7 +77,8 @@ export class Part {
           : [
               this.#baseline(judged, 'untrained', 'untrained, calibrated', images),
               this.#baseline(judged, 'thumbnail', 'thumbnail ridge, 12×12', images),
-            ]),
+              // Finetuning may go without.
+            ].filter(({ values }) => Object.keys(values).length > 0)),
       ],
       tested: marks.every(({ tested }) => tested),
     };

@@ -89,6 +89,19 @@ describe('anatomy evaluate finetune', () => {
     expect(stderr).toContain('preset layer-decay: batches of 8 in place of 16');
   });
 
+  test('--no-untrained leaves the random weights out', async () => {
+    const { code, stdout } = await anatomy(finetune('alone', '--epochs', '1', '--no-untrained', '--json'));
+    expect(code).toBe(0);
+    const { rows, differences } = JSON.parse(stdout) as EvaluationResult;
+    expect(rows.map(({ key }) => key)).toEqual(['run/head/a+b', 'thumbnail/pixels/a+b']);
+    expect(differences.map(({ against }) => against)).toEqual(['thumbnail/pixels/a+b']);
+    const table = await anatomy(finetune('again', '--epochs', '1', '--no-untrained'));
+    expect([table.code, table.stdout]).toEqual([
+      0,
+      expect.not.stringMatching(/^\| untrained|between run and untrained/m),
+    ]);
+  });
+
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],

@@ -179,7 +179,7 @@ protocols:
   - logreg
   - { protocol: linear, preset: moco }
   - { protocol: logreg, labelFraction: 0.1, draws: 3 }
-  - { protocol: finetune, name: Few epochs, epochs: 3, batchNorm: train, images: [a, a+b] }
+  - { protocol: finetune, name: Few epochs, epochs: 3, batchNorm: train, untrained: false, images: [a, a+b] }
 `);
     expect(protocols.map(({ name, slug, draws }) => [name, slug, draws])).toEqual([
       ['logreg', 'logreg', 1],
@@ -191,7 +191,7 @@ protocols:
       [],
       ['--preset', 'moco'],
       ['--label-fraction', '0.1'],
-      ['--epochs', '3', '--batch-norm', 'train', '--images', 'a', 'a+b'],
+      ['--epochs', '3', '--batch-norm', 'train', '--no-untrained', '--images', 'a', 'a+b'],
     ]);
   });
 
