@@ -2,9 +2,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { TableFormat } from '../experiments/format.js';
 import type { Matching } from '../experiments/matching.js';
-import { decimalNumber, wholeNumber } from './configOptions.js';
+import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
+import { addMatchingOptions, askedMatching, type MatchingFlags } from './matchingOptions.js';
 
 interface RunFlags extends DataFlags {
   out: string;
@@ -20,11 +21,9 @@ interface RunFlags extends DataFlags {
   json?: boolean;
 }
 
-interface TableFlags extends DataFlags {
+interface TableFlags extends MatchingFlags {
   format: TableFormat;
   confirm?: boolean;
-  matched?: string;
-  within?: number;
   json?: boolean;
 }
 
@@ -70,13 +69,8 @@ See also: anatomy experiment table, anatomy pretrain, anatomy evaluate`,
     .command('table <folder>')
     .description('Print the table of an experiment from the cells that are finished.')
     .option('--format <name>', 'markdown, csv or latex', 'markdown')
-    .option('--confirm', 'the table of what was set aside, and nothing else')
-    .option(
-      '--matched <column>',
-      'AUC among samples alike in this column of the data, or quotient of two, such as slice/n_slices',
-    )
-    .option('--within <width>', 'of --matched: largest difference that counts as alike', decimalNumber);
-  addDataOptions(tableCommand, 'of --matched: where the data lie (default: where they were pretrained on)')
+    .option('--confirm', 'the table of what was set aside, and nothing else');
+  addMatchingOptions(tableCommand)
     .option('--json', 'print the table as JSON on stdout')
     .addHelpText(
       'after',
@@ -172,25 +166,4 @@ async function printTable(
   }
   const table = experimentTable(folder, { confirm, matching });
   process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
-}
-
-/** Undefined where nothing is matched. @throws UsageError when one of its flags is given without another that it needs */
-async function askedMatching(
-  program: Command,
-  folder: string,
-  { matched, within, data, dataB, column, positive, classes, drop }: TableFlags,
-): Promise<Matching | undefined> {
-  const { UsageError } = await import('../errors.js');
-  const spec = { path: data, pathB: dataB, columns: column, positive, classes, drop };
-  if (matched === undefined) {
-    if (within === undefined && Object.values(spec).every((value) => value === undefined)) return undefined;
-    throw new UsageError('--within and flags of data are for --matched COLUMN; add it, or leave them out');
-  }
-  if (within === undefined) {
-    throw new UsageError(
-      `--matched ${matched}: how far apart is alike? Add --within WIDTH, in units of ${matched}`,
-    );
-  }
-  const { readMatching } = await import('../experiments/matching.js');
-  return readMatching(folder, { column: matched, within, data: spec, console: consoleOf(program) });
 }

@@ -2,19 +2,21 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
+import { addMatchingOptions, askedMatching, type MatchingFlags } from './matchingOptions.js';
 
-interface Flags {
+interface Flags extends MatchingFlags {
   out?: string;
   withImages?: boolean;
   json?: boolean;
 }
 
 export function registerReport(program: Command): void {
-  program
+  const report = program
     .command('report <paths...>')
     .description('Write a page about a run, about several side by side, or about an experiment.')
     .option('--out <folder>', 'where to write index.html and figures/ (default, of one path: PATH/report)')
-    .option('--with-images', 'show pairs although they are no phantoms; mind whom you share the page with')
+    .option('--with-images', 'show pairs although they are no phantoms; mind whom you share the page with');
+  addMatchingOptions(report)
     .option('--json', 'print the written files as JSON on stdout')
     .addHelpText(
       'after',
@@ -25,7 +27,7 @@ and cells/ are enough.
 Examples:
   $ anatomy report runs/first
   $ anatomy report runs/first runs/second --out /tmp/report
-  $ anatomy report runs/methods
+  $ anatomy report runs/methods --matched age --within 5
 See also: anatomy evaluate, anatomy experiment, anatomy data preview`,
     )
     .action(async (paths: string[], flags: Flags) => {
@@ -33,10 +35,14 @@ See also: anatomy evaluate, anatomy experiment, anatomy data preview`,
       const { out, withImages } = flags;
       const options = { out, withImages, console };
       const experiments = paths.filter((path) => existsSync(join(path, 'experiment.json')));
+      const matching = await askedMatching(program, experiments[0], flags);
       const files =
         experiments.length === 0
           ? await (await import('../report/index.js')).writeReport(paths, options)
-          : await (await import('../experiments/report.js')).writeExperimentReport(paths, options);
+          : await (await import('../experiments/report.js')).writeExperimentReport(paths, {
+              ...options,
+              matching,
+            });
       for (const sentence of files.summary) console.info(`- ${sentence}`);
       console.success(`report with ${files.figures.length} figures`);
       process.stdout.write(flags.json ? `${JSON.stringify(files)}\n` : `${files.page}\n`);

@@ -23,13 +23,14 @@ export function aboutLines(table: ExperimentTable): string[] {
   ];
 }
 
-function matchedLines({ matching, data }: ExperimentTable): string[] {
+/** What the matched AUC is, where the table has it. */
+export function matchedLines({ matching, data }: ExperimentTable): string[] {
   if (matching === undefined) return [];
   const { column, within, samples } = matching;
   const known =
     samples === data.pairs ? '' : ` ${counted(samples)} of ${counted(data.pairs)} have a value there.`;
   return [
-    `**Matched AUC**: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label counts for nothing; who knows nothing else has ½.${known}`,
+    `Matched AUC: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label counts for nothing; who knows nothing else has ½.${known}`,
   ];
 }
 

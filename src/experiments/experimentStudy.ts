@@ -24,19 +24,22 @@ import {
   readDescription,
 } from './folder.js';
 import { labelCurves } from './labelCurves.js';
+import type { Matching } from './matching.js';
 import { namedPairs } from './pairs.js';
 import { experimentTable } from './table.js';
 import type { ExperimentTable } from './tableTypes.js';
 
 export interface ExperimentStudyOptions {
   readonly withImages?: boolean;
+  /** Adds the primary table by the AUC among samples that are alike. */
+  readonly matching?: Matching;
   readonly console: MessageConsole;
 }
 
 /** @throws UsageError where there is no experiment, DataError naming a cell that is damaged */
 export async function studyOfExperiment(
   root: string,
-  { withImages = false, console }: ExperimentStudyOptions,
+  { withImages = false, matching, console }: ExperimentStudyOptions,
 ): Promise<Study> {
   const told = readDescription(root);
   const table = experimentTable(root);
@@ -61,7 +64,9 @@ export async function studyOfExperiment(
       .map((part) => studyTable(one, part))
       .filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
   // With all rows, of which those that confirm are some.
-  const own = tablesOf(table);
+  const [primary, ...others] = tablesOf(table);
+  const matched = matching === undefined ? [] : tablesOf(experimentTable(root, { matching })).slice(0, 1);
+  const own = [...(primary === undefined ? [] : [primary]), ...matched, ...others];
   return {
     title: `${told.name} on ${told.data.name}`,
     lead: told.description?.trim() ?? 'An experiment: every method by the same judge, in the same folds.',

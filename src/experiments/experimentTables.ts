@@ -1,7 +1,7 @@
 /** Tables of an experiment as its report shows them. */
 import { metricName, modalitiesName } from '../report/probeNames.js';
 import type { Beside, StudyFamily, StudyRow, StudyTable } from '../report/study.js';
-import { choiceLines, familyTitle } from './captions.js';
+import { choiceLines, familyTitle, matchedLines } from './captions.js';
 import { title } from './layout.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from './tableTypes.js';
 
@@ -28,7 +28,8 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
   return {
     title: `${set}${title(table, part)}`,
     metric: metricName(metric),
-    caption: `${metricName(metric)} of all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`,
+    caption:
+      `${matchedLines(table).join(' ')} ${metricName(metric)} of all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
     images: part.images,
     rows: part.rows.map((row) => studyRow(row, widest, metric)),
     besideMetrics: [metric, 'accuracy', 'f1', 'precision'],

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { type ReportFiles, type ReportOptions, writeStudy } from '../report/index.js';
-import { studyOfExperiment } from './experimentStudy.js';
+import { type ExperimentStudyOptions, studyOfExperiment } from './experimentStudy.js';
 
 /**
  * @param paths the folder of one experiment
@@ -11,7 +11,7 @@ import { studyOfExperiment } from './experimentStudy.js';
  */
 export async function writeExperimentReport(
   paths: readonly string[],
-  options: ReportOptions,
+  options: ReportOptions & Pick<ExperimentStudyOptions, 'matching'>,
 ): Promise<ReportFiles> {
   const [root, ...others] = paths;
   if (root === undefined || others.length > 0) {

@@ -16,7 +16,7 @@ import { experimentPaths } from '../../src/experiments/folder.js';
 import { writeExperimentReport } from '../../src/experiments/report.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { writeReport } from '../../src/report/index.js';
-import { storeCells, storeExperiment } from '../experiments/storedCells.js';
+import { LABELS, storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { Capture } from '../log/capture.js';
 import { loggedLines, storeEvaluation, storePredictions, storeRun } from './storedRun.js';
 
@@ -124,6 +124,25 @@ test('an experiment: experiment.json and cells/ are enough, and what is missing 
   expect(text).not.toContain(folder);
   const words = document.querySelectorAll('.glossary dt').length;
   expect(words).toBeGreaterThan(15);
+});
+
+test('among samples that are alike the primary table stands once more, said to be so', async () => {
+  const root = join(folder, 'matched');
+  storeExperiment(root);
+  // The place alone tells the label, and the run knows nothing else.
+  const place = LABELS.map((label, i) => (label === 'tumor' ? 5 : 0) + (i % 10));
+  const scores = place.map((at) => at / 20);
+  const predictions = { run: scores, untrained: scores, thumbnail: scores };
+  storeCells(root, 'ours', { auc: 0.83, predictions });
+  const values = new Map(place.map((at, i) => [`P-${i}`, at]));
+  const matching = { column: 'place', within: 0, values };
+  const { page } = await writeExperimentReport([root], { console, matching });
+  const tables = [...opened(page).document.querySelectorAll('table.study')].map(textOf);
+  const titles = [...opened(page).document.querySelectorAll('h3')].map(textOf);
+  const at = titles.findIndex((title) => title.startsWith('matched AUC, logistic regression'));
+  expect(titles[at - 1]).toMatch(/^AUC, logistic regression/);
+  expect(tables.join(' ')).toContain('Ours0.500');
+  expect(opened(page).text).toContain('whose place is at most 0 away');
 });
 
 test('a damaged cell is named; an experiment is reported alone', async () => {
