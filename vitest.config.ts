@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -8,7 +9,11 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 2,
     // Two workers with one LibTorch thread each: two with two each would wait for one another at every operator.
-    env: { OMP_NUM_THREADS: '1' },
+    // Nothing of a test stays in the cache of who runs it.
+    env: {
+      OMP_NUM_THREADS: '1',
+      XDG_CACHE_HOME: fileURLToPath(new URL('node_modules/.cache/anatomy-tests', import.meta.url)),
+    },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ['default', './tests/reporter.ts'],

@@ -17,20 +17,23 @@ export interface SaveOptions {
 
 /**
  * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
- * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`.
+ * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `finetune-hu-alone` without the
+ * untrained encoder.
  */
 export function evaluationName({
   protocol,
   preset,
   labels,
   setAside,
-}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
+  rows,
+}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside' | 'rows'>): string {
   const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
   const parts = [
     protocol,
     ...(byDefault ? [] : [preset]),
     ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
     ...(setAside ? ['set-aside'] : []),
+    ...(rows.some(({ source }) => source === 'untrained') ? [] : ['alone']),
   ];
   return parts.join('-');
 }

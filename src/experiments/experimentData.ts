@@ -1,5 +1,5 @@
 /** What an experiment reads: the data it pretrains and judges on, and further data that it judges on. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { resolveConfig } from '../config/index.js';
 import type { DatasetSpec } from '../data/dataset.js';
@@ -119,7 +119,8 @@ function judgedSet(entry: JudgedEntry, sources: JudgedSources): JudgedSet {
     slug: folderOf(name, where),
     ...(typeof data === 'string' ? { absent: [data, obtain].filter(Boolean).join(' ') } : { data }),
     splits: otherData || entry.splits === undefined ? undefined : resolve(dirname(file), entry.splits),
-    masks: otherData ? undefined : lesions(file, entry.masks, `${where}: masks`),
+    // What is not here has no lesions here either.
+    masks: otherData || typeof data === 'string' ? undefined : lesions(file, entry.masks, `${where}: masks`),
     protocols:
       entry.protocols === undefined ? protocols : shortened(experimentProtocols(entry.protocols, where)),
     evaluation: { ...always, ...entry.evaluation, ...chosen?.evaluation },
@@ -160,7 +161,7 @@ function seenFrom(file: string, own: DataSettings): DataSettings {
 export function lesions(file: string, folder: string | undefined, where: string): string | undefined {
   if (folder === undefined) return undefined;
   const path = resolve(dirname(file), folder);
-  if (existsSync(path)) return path;
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
   throw new UsageError(
     `${where}: ${folder}: no such folder; expected one with a lesion ID.png for each sample`,
   );

@@ -62,7 +62,8 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
       : lesions('', overrides.masks, '--masks');
   const { folds, seed = 0, replicates = 2000 } = { ...content.evaluation, ...chosen?.evaluation };
   const evaluation = { folds, seed, replicates };
-  const shortened = (protocols: readonly ExperimentProtocol[]) => protocols.map(shorter(chosen?.epochs));
+  const shortened = (protocols: readonly ExperimentProtocol[]) =>
+    chosen === undefined ? [...protocols] : protocols.map(shorter(chosen.epochs));
   const entries = content.protocols ?? [{ protocol: 'logreg' as const }, { protocol: 'linear' as const }];
   const protocols = shortened(experimentProtocols(entries, file));
   const rows = experimentRows({ file, content, smoke: chosen, data, seeds });
@@ -102,14 +103,14 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   };
 }
 
-/** Fewer epochs for what trains by SGD. */
+/** At every seed of a smoke run, with fewer epochs for what trains by SGD. */
 function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => ExperimentProtocol {
   return (protocol) => {
     const trains =
       protocol.protocol === 'finetune' ||
       (protocol.protocol === 'linear' && protocol.settings.preset !== undefined);
-    if (epochs === undefined || !trains) return protocol;
-    return { ...protocol, settings: { ...protocol.settings, epochs } };
+    const settings = epochs === undefined || !trains ? protocol.settings : { ...protocol.settings, epochs };
+    return { ...protocol, settings, seeds: undefined };
   };
 }
 
@@ -120,10 +121,17 @@ function refuseUnchosen(
   { name, protocols }: { readonly name?: string; readonly protocols: readonly ExperimentProtocol[] },
 ): void {
   const tuned = rows.find(({ candidates }) => candidates.length > 1);
-  if (tuned === undefined || protocols.some(({ slug }) => slug === 'logreg')) return;
-  if (!protocols.some(judgesLabels)) return;
+  if (tuned === undefined || !protocols.some(judgesLabels)) return;
+  const where = name === undefined ? '' : ` of ${name}`;
+  const logreg = protocols.find(({ slug }) => slug === 'logreg');
+  if (logreg === undefined) {
+    throw new UsageError(
+      `${file}: row ${tuned.name} has variants, which are chosen between by logreg; add it to the protocols${where}`,
+    );
+  }
+  if (logreg.seeds === undefined) return;
   throw new UsageError(
-    `${file}: row ${tuned.name} has variants, which are chosen between by logreg; add it to the protocols${name === undefined ? '' : ` of ${name}`}`,
+    `${file}: row ${tuned.name} has variants, which are chosen between by logreg${where} at every seed; leave out its seeds`,
   );
 }
 
@@ -176,6 +184,12 @@ function checkFamily(
   if (against.includes(reference)) {
     throw new UsageError(`${where}.against names ${reference}, which is the reference; leave it out`);
   }
+  const fewer = rows.find((row) => row.seeds !== undefined && [reference, ...against].includes(row.name));
+  if (fewer !== undefined) {
+    throw new UsageError(
+      `${where} compares ${fewer.name}, which has seeds of its own; means over other seeds are not compared, so leave out its seeds, or the row here`,
+    );
+  }
   const judging = protocols.filter(judgesLabels);
   if (judging.length === 0) {
     throw new UsageError(
@@ -191,6 +205,11 @@ function checkFamily(
   }
   // Another kind in its place would be another comparison than the one that was planned.
   const chosen = judging.find(({ name }) => name === protocol) ?? judging[0]!;
+  if (chosen.settings.untrained === false && against.includes('untrained')) {
+    throw new UsageError(
+      `${where}.against names untrained, which ${chosen.name} leaves out (untrained: false); leave out the one or the other`,
+    );
+  }
   const judged = judgedFeatures(chosen);
   if ((features === 'pooled' || features === 'head') && judged !== 'both' && judged !== features) {
     throw new UsageError(

@@ -60,7 +60,8 @@ export function experimentRows({ file, content, smoke, data, seeds }: RowSources
       folder: folderOf(one.name, where),
       fold: one.fold ?? 'none',
       paper: one.paper,
-      seeds: one.seeds,
+      // A smoke run has seeds of its own, and shows that all of it runs.
+      seeds: smoke === undefined ? one.seeds : undefined,
       candidates: candidates as [Candidate, ...Candidate[]],
     };
   });

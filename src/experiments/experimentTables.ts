@@ -29,7 +29,7 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
     title: `${set}${title(table, part)}`,
     metric: metricName(metric),
     caption:
-      `${matchedLines(table).join(' ')} ${metricName(metric)} of all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
+      `${matchedLines(table).join('')} ${table.matching === undefined ? `${metricName(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
     images: part.images,
     rows: part.rows.map((row) => studyRow(row, widest, metric)),
     besideMetrics: [metric, 'accuracy', 'f1', 'precision'],

@@ -65,11 +65,13 @@ const SAME = 5e-4;
 /** Rows whose own untrained encoder is another than the one shown: another head, another normalisation. */
 function otherUntrained({ set, name, features, images, rows }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
-  const shown = rows.find(({ source }) => source === 'untrained')?.values[widest]?.value;
+  const { value: shown, seeds } = rows.find(({ source }) => source === 'untrained')?.values[widest] ?? {};
   if (typeof shown !== 'number') return [];
   const others = rows.flatMap((row) => {
     const [value, difference] = [row.values[widest]?.value, row.against.untrained[widest]?.value];
     if (typeof value !== 'number' || typeof difference !== 'number') return [];
+    // A mean over other seeds is another number anyway.
+    if (row.values[widest]!.seeds !== seeds || row.against.untrained[widest]!.seeds !== seeds) return [];
     const own = value - difference;
     return Math.abs(own - shown) > SAME ? [`${row.name} ${own.toFixed(3)}`] : [];
   });

@@ -49,7 +49,7 @@ export function familyOf(
   return { reference, protocol, features: found.features, images: shown, comparisons: compared, missing };
 }
 
-/** The row with the highest value but the reference. */
+/** The row with the highest value but the reference, of those that have all seeds. */
 export function bestOther(
   part: Part,
   rows: readonly DescribedRow[],
@@ -57,8 +57,10 @@ export function bestOther(
   images: string,
   metric: string,
 ): DescribedRow | undefined {
-  const ranked = rows.flatMap((row) => {
-    const value = row.name === reference ? null : part.entry(row, 'run', images).value(metric);
+  // A mean over fewer seeds is another quantity.
+  const whole = rows.filter(({ name, seeds }) => name !== reference && seeds === undefined);
+  const ranked = whole.flatMap((row) => {
+    const value = part.entry(row, 'run', images).value(metric);
     return value === null ? [] : [{ row, value }];
   });
   return ranked.sort((a, b) => b.value - a.value)[0]?.row;

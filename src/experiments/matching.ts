@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { type Config, readConfig } from '../config/index.js';
+import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { pseudonym, published } from '../data/pseudonym.js';
 import type { Sample } from '../data/sample.js';
 import { UsageError } from '../errors.js';
@@ -58,7 +59,7 @@ export async function readMatching(
   const cache = await openImages({ ...dataset, name, samples }, config, undefined, console);
   if (published(cache.dataHash) !== evaluation.result.data.dataHash) {
     throw new UsageError(
-      `${name} is not the data that ${root} was judged on; give the same with --data, and --drop where samples were left out`,
+      `${name} is not the data that ${root} was judged on; give the same with --data, and with --drop, --column, --positive and --classes as when it was pretrained`,
     );
   }
   const { classes } = evaluation.result.data;
@@ -104,17 +105,24 @@ function firstJudged(root: string): { config: Config; evaluation: FinishedEvalua
   const { rows, seeds, protocols } = readDescription(root);
   for (const { folder } of rows.flatMap(({ candidates }) => candidates)) {
     for (const seed of seeds) {
-      for (const { slug } of protocols) {
-        const cell = readCell(root, evaluationId(folder, seed, { protocol: slug }));
+      for (const { slug, draws } of protocols) {
+        const draw = draws > 1 ? 0 : undefined;
+        const cell = readCell(root, evaluationId(folder, seed, { protocol: slug, draw }));
         if (cell?.kind !== 'evaluate') continue;
         const ids = [pretrainingId(folder, seed), pretrainingId(folder, seed, 0)];
         const file = ids.map(experimentPaths(root).config).find(existsSync);
-        const stored = cell.settings.pretraining as Config;
-        return { config: file === undefined ? stored : readConfig(file), evaluation: cell };
+        return { config: file === undefined ? elsewhere(cell) : readConfig(file), evaluation: cell };
       }
     }
   }
   throw new UsageError(`${root}: nothing has been judged yet; run the experiment first`);
+}
+
+/** A cell that came from another machine does not say where its data lie. */
+function elsewhere({ settings }: FinishedEvaluation): Config {
+  const config = settings.pretraining as Config;
+  const path = config.data.path?.startsWith(PHANTOM_PREFIX) ? config.data.path : null;
+  return { ...config, data: { ...config.data, path, pathB: null, drop: null } };
 }
 
 /** @throws UsageError when a column is not there */

@@ -15,7 +15,7 @@ import type { Experiment } from './experimentFile.js';
 import type { ComparisonFamily } from './fileSchema.js';
 import { checkFolds, describedFolds, experimentPaths, writeDescription } from './folder.js';
 import { takeLease } from './lease.js';
-import type { ExperimentProtocol } from './protocols.js';
+import { type ExperimentProtocol, seedsOf } from './protocols.js';
 import { type CellState, statesOf } from './states.js';
 import { bestRow, familyProtocol } from './table.js';
 import { packFinished } from './travel.js';
@@ -131,8 +131,10 @@ function confirmation(
   finished: boolean,
 ): { against: string[]; cells: EvaluationCell[]; unknown: boolean } {
   const family = experiment.setAside!;
-  // A row with an encoder a fold has none to judge these samples by.
-  const eligible = experiment.rows.filter(({ fold }) => fold === 'none').map(({ name }) => name);
+  // A row with an encoder a fold has none to judge these samples by; one of fewer seeds is a reference, and its mean another.
+  const eligible = experiment.rows
+    .filter((row) => row.fold === 'none' && seedsOf(row, experiment.seeds).length === experiment.seeds.length)
+    .map(({ name }) => name);
   const unknown = !finished && family.against.includes('best');
   const known = unknown ? family.against.filter((name) => name !== 'best') : family.against;
   const against = [

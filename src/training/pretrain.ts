@@ -113,7 +113,7 @@ async function pretrainOne(
       precision,
       microBatch,
     });
-    rememberPlace(published(dataHash), config.data, config.data.cacheFolder ?? undefined);
+    rememberPlace(published(dataHash), config.data);
     if (folds) writeFolds(out, folds, dataHash);
     for (const line of run.faults) aboutData.warn(line);
     const batch = Math.min(config.training.batchSize, plan.indices.length);

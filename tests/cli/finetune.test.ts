@@ -95,6 +95,8 @@ describe('anatomy evaluate finetune', () => {
     const { rows, differences } = JSON.parse(stdout) as EvaluationResult;
     expect(rows.map(({ key }) => key)).toEqual(['run/head/a+b', 'thumbnail/pixels/a+b']);
     expect(differences.map(({ against }) => against)).toEqual(['thumbnail/pixels/a+b']);
+    // Beside the fuller one, not over it.
+    expect(readdirSync(join(folder, 'alone'))).toContain('finetune-hu-alone.json');
     const table = await anatomy(finetune('again', '--epochs', '1', '--no-untrained'));
     expect([table.code, table.stdout]).toEqual([
       0,

@@ -156,6 +156,31 @@ describe('what a file says', () => {
   });
 });
 
+test('rows of fewer seeds are not compared, candidates are chosen at every seed, and a smoke run has its own', () => {
+  const seeded = BASE.replace('alpha: 0 } }, fold: all', 'alpha: 0 } }, seeds: [0]');
+  const compared = `${seeded}seeds: [0, 1]\ncompare: { reference: Ours (paper), against: [L_C alone] }\n`;
+  expect(refusal(compared)).toContain('compare compares L_C alone, which has seeds of its own');
+  const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
+  expect(refusal(`${tuned}seeds: [0, 1]\nprotocols: [{ protocol: logreg, seeds: [0] }, linear]\n`)).toContain(
+    'row L_C alone has variants, which are chosen between by logreg at every seed; leave out its seeds',
+  );
+  const text = `${seeded.replace('[0]', '[1]')}seeds: [0, 1]\nprotocols: [{ protocol: knn, seeds: [1] }]\n${SMOKE}`;
+  const smoke = read(`${text}  seeds: [0]\n`, { smoke: true });
+  expect(smoke.seeds).toEqual([0]);
+  expect([...smoke.rows, ...smoke.protocols].map(({ seeds }) => seeds)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test('lesions of data that is not here are not looked for', () => {
+  const judge = 'judge: [{ name: BUSI, data: { path: nowhere }, masks: nowhere-masks }]';
+  expect(read(`${BASE}${judge}\n`).judge[0]).toMatchObject({
+    absent: expect.stringContaining('--judge BUSI=PATH'),
+  });
+});
+
 test('lesions are of the file’s own data, and are looked for before anything runs', () => {
   const { folder, file } = stored(`${BASE}masks: lesions\nprotocols: [logreg, pairs]\n`);
   expect(() => readExperiment(file)).toThrow(
@@ -273,6 +298,10 @@ describe('errors name the file, the row, the key and what was expected', () => {
     [
       'judge: [{ name: More, data: { path: "phantom:breast" }, protocols: [{ protocol: knn, seeds: [2] }] }]',
       'two.yaml: knn asks for seed 2, expected one of the experiment’s seeds 0;',
+    ],
+    [
+      'protocols: [{ protocol: finetune, untrained: false }]\ncompare: { reference: L_C alone, against: [untrained] }',
+      'compare.against names untrained, which finetune leaves out (untrained: false); leave out the one or the other',
     ],
     ['protocols: [{ protocol: logreg, labelFraction: 0 }]', 'protocols.0.labelFraction is 0: Too small'],
     [

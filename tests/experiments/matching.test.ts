@@ -1,5 +1,5 @@
 /** The AUC among samples that are alike in a column: linked to the data by who holds it, and put in place of the AUC. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -7,6 +7,7 @@ import { csv } from '../../src/csv.js';
 import { openImageCache } from '../../src/data/cache/cache.js';
 import { openDataset } from '../../src/data/dataset.js';
 import { pseudonym, published } from '../../src/data/pseudonym.js';
+import { experimentPaths } from '../../src/experiments/folder.js';
 import { formatTable } from '../../src/experiments/format.js';
 import { type Matching, readMatching } from '../../src/experiments/matching.js';
 import { experimentTable } from '../../src/experiments/table.js';
@@ -62,6 +63,31 @@ describe('the column', () => {
     ['side', '--matched side: no sample of columns has a number there; name another column'],
   ])('%s is refused by name', async (column, message) => {
     await expect(read(column)).rejects.toThrow(message);
+  });
+
+  test('a cell of another machine asks where the data lie; draws of few labels count as judged', async () => {
+    const few = {
+      protocol: 'logreg',
+      name: 'few',
+      slug: 'few',
+      settings: { labelFraction: 0.1 },
+      draws: 2,
+    } as const;
+    const travelled = join(folder, 'travelled');
+    storeExperiment(travelled, { protocols: [few] });
+    storeCells(travelled, 'ours', {
+      auc: 0.8,
+      name: { draw: 0 },
+      slug: 'few',
+      dataHash: published(dataHash),
+    });
+    const cell = experimentPaths(travelled).cell('ours/seed-0/few-draw-0');
+    writeFileSync(cell, readFileSync(cell, 'utf8').replaceAll('phantom:breast', '../pairs.csv'));
+    const quiet = new MessageConsole({ quiet: true });
+    const readIn = (data: { path?: string }) =>
+      readMatching(travelled, { column: 'slice', within: 1, data, console: quiet });
+    await expect(readIn({})).rejects.toThrow('name it with --data');
+    expect((await readIn({ path: manifest })).values.size).toBe(ids.length - 1);
   });
 
   test('of other data is refused, and so is a width below 0', async () => {

@@ -321,9 +321,14 @@ test('a row of one seed of two misses nothing, and a note says so', () => {
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
   storeExperiment(root, { seeds: [0, 1], rows: [row('r'), { ...row('once'), seeds: [1] }] });
   for (const seed of [0, 1]) storeCells(root, 'r', { seed, auc: 0.8 });
-  storeCells(root, 'once', { seed: 1, auc: 0.9 });
+  storeCells(root, 'once', { seed: 1, auc: 0.9, untrained: 0.6 });
   const { parts, missing, expected, notes } = experimentTable(root);
   expect([missing, expected]).toEqual([[], 3]);
+  expect(notes.join(' ')).not.toContain('own untrained encoder');
+  // Of the rows that have all seeds the best: 'once' is a reference.
+  const others = { reference: 'r', against: ['best'] };
+  storeExperiment(root, { seeds: [0, 1], rows: [row('r'), { ...row('once'), seeds: [1] }], compare: others });
+  expect(experimentTable(root).family).toMatchObject({ comparisons: [], missing: ['best'] });
   expect(parts[0]!.rows.slice(0, 2).map(({ values }) => values['a+b']!.seeds)).toEqual([2, 1]);
   expect(notes).toContain('Of seed 1 only: once.');
 });

@@ -19,22 +19,18 @@ const schema = z.object({
 /** The keys of the config’s `data` that are places; absolute where they are remembered. */
 export type Place = z.infer<typeof schema>;
 
-const placeFile = (root: string, hash: string) => path.join(root, 'places', `${hash}.json`);
+/** In the user’s own cache, also where images are kept elsewhere: that may be a place that is shared. */
+const placeFile = (hash: string) => path.join(defaultCacheRoot(), 'places', `${hash}.json`);
 
 /**
  * Keeps the place for `rememberedPlace`. A cache that cannot be written is no reason to stop: then the place is named again.
  * @param hash as runs publish it
- * @param root folder of all caches
  */
-export function rememberPlace(
-  hash: string,
-  { path: own, pathB, drop }: Place,
-  root = defaultCacheRoot(),
-): void {
+export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): void {
   if (own === null || own.startsWith(PHANTOM_PREFIX)) return;
   const absolute = (file: string | null) => file && path.resolve(file);
   const place: Place = { path: absolute(own), pathB: absolute(pathB), drop: absolute(drop) };
-  const file = placeFile(root, hash);
+  const file = placeFile(hash);
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileAtomic(file, `${JSON.stringify(place)}\n`);
@@ -45,7 +41,7 @@ export function rememberPlace(
 
 /** Undefined where the user’s own cache knows nothing of the data. */
 export function rememberedPlace(hash: string): Place | undefined {
-  const file = placeFile(defaultCacheRoot(), hash);
+  const file = placeFile(hash);
   if (!existsSync(file)) return undefined;
   try {
     return schema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;

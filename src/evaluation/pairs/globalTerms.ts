@@ -1,11 +1,10 @@
-import type { CrossModal } from '../../losses/index.js';
 import { type Features, unitRows } from '../../metrics/features.js';
 import { eachProductRow } from '../../metrics/similarity.js';
 
 export interface GlobalTermsOptions {
   readonly tau: number;
   readonly positive: 'once' | 'twice';
-  readonly crossModal: CrossModal;
+  readonly crossModal: 'both-directions' | 'clean-and-augmented';
 }
 
 /** Raw embeddings [n, d] of the four views of n pairs. */
@@ -17,7 +16,7 @@ export interface ViewFeatures {
 }
 
 /**
- * L_Glo of Eq. 11 pair by pair: the terms of Eqs. 7 and 9, two each, that have an image of pair i as their anchor. Their mean over the
+ * L_Glo of Eq. 11 pair by pair: the four terms of Eqs. 7 and 9 that have an image of pair i as their anchor. Their mean over the
  * pairs is `globalContrastiveLoss` with other images of the same subject excluded, in double precision.
  *
  * @param subjects [n] of the pairs: two images of one subject are no negatives of each other
@@ -30,11 +29,10 @@ export function globalTerms(
   { tau, positive, crossModal }: GlobalTermsOptions,
 ): { value: Float64Array; chance: Float64Array } {
   const { a, b, aHat, bHat } = views;
-  const back = crossModal === 'both-directions' ? ([b, a] as const) : ([aHat, bHat] as const);
-  const across = crossModal === 'none' ? [] : [[a, b] as const, back];
+  const back: [Features, Features] = crossModal === 'both-directions' ? [b, a] : [aHat, bHat];
   const value = new Float64Array(a.rows);
   const chance = new Float64Array(a.rows);
-  for (const [anchors, candidates] of [[a, aHat] as const, [b, bHat] as const, ...across]) {
+  for (const [anchors, candidates] of [[a, aHat], [b, bHat], [a, b], back] as const) {
     eachProductRow(unitRows(anchors).data, unitRows(candidates).data, a.columns, (i, cosines) => {
       const own = cosines[i]! / tau;
       const logits = Array.from(cosines, (cosine) => cosine / tau).filter(

@@ -27,7 +27,8 @@ export function rulerOf({ method, augment, data }: Config): Ruler {
   return {
     maps,
     consistency: consistencyOptions({ ...options, maps }),
-    global: { tau, positive, crossModal },
+    // What draws A and B together is asked of a run that does without, too.
+    global: { tau, positive, crossModal: crossModal === 'none' ? 'both-directions' : crossModal },
     augmentation: own ? augment : defaults.augment,
   };
 }
