@@ -30,7 +30,7 @@ export function matchedLines({ matching, data }: ExperimentTable): string[] {
   const known =
     samples === data.pairs ? '' : ` ${counted(samples)} of ${counted(data.pairs)} have a value there.`;
   return [
-    `Matched AUC: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the less is within.${known}`,
+    `Matched AUC: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the smaller that width.${known}`,
   ];
 }
 

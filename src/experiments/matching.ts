@@ -10,7 +10,6 @@ import type { Sample } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import { type JudgedDataSpec, openJudgedData } from '../evaluation/judgedData.js';
 import type { MessageConsole } from '../log/console.js';
-import type { ResampledMetric } from '../metrics/bootstrap.js';
 import { positiveColumn } from '../metrics/classification.js';
 import { weightedMatchedAuc } from '../metrics/matchedAuc.js';
 import { nearest } from '../nearest.js';
@@ -55,8 +54,9 @@ export async function readMatching(
   if (!(within >= 0))
     throw new UsageError(`--within is ${within}, expected 0 or more, in units of ${column}`);
   const { config, evaluation } = firstJudged(root);
-  const { samples, name, ...dataset } = await openJudgedData(data, config, console);
-  const cache = await openImages({ ...dataset, name, samples }, config, undefined, console);
+  const dataset = await openJudgedData(data, config, console);
+  const { name, samples } = dataset;
+  const cache = await openImages(dataset, config, undefined, console);
   if (published(cache.dataHash) !== evaluation.result.data.dataHash) {
     throw new UsageError(
       `${name} is not the data that ${root} was judged on; give the same with --data, and with --drop, --column, --positive and --classes as when it was pretrained`,
@@ -82,7 +82,7 @@ export async function readMatching(
 /** A measurement with its matched AUC; without predictions it has none. */
 export function matchedMeasurement(measurement: Measurement, matching: Matching): Measurement {
   const { predicted, metrics } = measurement;
-  const value = predicted === undefined ? Number.NaN : resampledMatched(predicted, matching)(undefined);
+  const value = predicted === undefined ? Number.NaN : resampledMatched(predicted, matching)();
   return {
     ...measurement,
     metrics: { ...metrics, [MATCHED_AUC]: Number.isFinite(value) ? value : null },
@@ -94,7 +94,7 @@ export function matchedMeasurement(measurement: Measurement, matching: Matching)
 export function resampledMatched(
   { ids, judged }: NonNullable<Measurement['predicted']>,
   { values, within }: Matching,
-): (weights?: Float64Array) => ReturnType<ResampledMetric> {
+): ReturnType<typeof weightedMatchedAuc> {
   const covariate = ids.map((id) => values.get(id) ?? Number.NaN);
   const scores = positiveColumn(judged.probabilities, judged.labels.length);
   return weightedMatchedAuc(scores, judged.labels, covariate, within, judged.subjects);

@@ -141,11 +141,17 @@ function placeOf({ data }: Config, root: string): Place {
   return (hash === undefined ? undefined : rememberedPlace(hash)) ?? told;
 }
 
-/** The digest of the run’s data as its provenance tells it, undefined where there is none. */
+/** The digest of the run’s data as its provenance tells it, undefined where there is none, or it cannot be read. */
 export function storedDataHash(root: string): string | undefined {
   const { provenance } = runPaths(root);
   if (!existsSync(provenance)) return undefined;
-  return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
+  try {
+    return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
+  } catch (error) {
+    // Who needs more of it than its digest says that it is damaged.
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }
 
 /**
