@@ -5,7 +5,7 @@ import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
 import { type MethodDefinition, methodNamed, methodNames } from '../methods/index.js';
 import { nearest } from '../nearest.js';
-import { augmentationRecipes, defaults, recipes } from './recipes.js';
+import { augmentationRecipes, type DeepPartial, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
 
 /** Settings in groups, as YAML holds them. */
@@ -28,7 +28,7 @@ export interface ConfigSources {
 
 /**
  * Defaults, then what the method has otherwise, the recipe, the file, the layers, the settings and the flags, each overriding
- * what came before. A recipe's settings of another method than the one asked for are left out.
+ * what came before. Where no method is asked for it is the recipe's; its settings of another than the one asked for are left out.
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
 export function resolveConfig(sources: ConfigSources): Config {
@@ -46,13 +46,14 @@ export function resolveConfig(sources: ConfigSources): Config {
     settings.findLast(([key]) => key === 'recipe')?.[1] ??
     trees.findLast((tree) => tree.recipe !== undefined)?.recipe ??
     defaults.recipe;
-  const method = definitionNamed(askedMethod(settings, trees), where);
+  const { method: ofRecipe, ...rest } = recipeNamed(asked, where);
+  const own = ofRecipe?.name ?? defaults.method.name;
+  const method = definitionNamed(askedMethod(settings, trees) ?? own, where);
   const config = structuredClone(defaults) as unknown as Tree;
   config.method = structuredClone(method.defaults);
   merge(config, expandNames({ ...method.elsewhere }));
-  const { method: ofRecipe, ...rest } = recipeNamed(asked, where);
   merge(config, rest);
-  if (method.name === defaults.method.name) merge(config, { method: ofRecipe ?? {} });
+  if (method.name === own) merge(config, { method: ofRecipe ?? {} });
   for (const tree of trees) merge(config, tree);
   for (const [key, value] of settings) assign(config, key as string, value);
   config.recipe = asked;
@@ -86,7 +87,7 @@ function flatten(value: unknown, prefix = '', found = new Map<string, string>())
   return found;
 }
 
-function recipeNamed(name: unknown, where: string): Tree {
+function recipeNamed(name: unknown, where: string): DeepPartial<Config> {
   const recipe = typeof name === 'string' && Object.hasOwn(recipes, name) ? recipes[name] : undefined;
   if (recipe === undefined) {
     const known = Object.keys(recipes);
@@ -94,17 +95,17 @@ function recipeNamed(name: unknown, where: string): Tree {
       `${where}recipe is ${JSON.stringify(name)}, expected one of ${known.join(', ')}${suggestion(String(name), known)}`,
     );
   }
-  return recipe as Tree;
+  return recipe;
 }
 
-/** The last word on `method.name`. */
+/** The last word on `method.name`; undefined where nothing is said. */
 function askedMethod(settings: readonly (readonly unknown[])[], trees: readonly Tree[]): unknown {
   const nameIn = (method: unknown) => (isTree(method) ? method.name : method);
   const said = settings.findLast(
     ([key, value]) => key === 'method.name' || (key === 'method' && nameIn(value) !== undefined),
   );
   const inTrees = trees.map(({ method }) => nameIn(method)).findLast((name) => name !== undefined);
-  return nameIn(said?.[1]) ?? inTrees ?? defaults.method.name;
+  return nameIn(said?.[1]) ?? inTrees;
 }
 
 function definitionNamed(name: unknown, where: string): MethodDefinition {

@@ -72,7 +72,6 @@ describe('recipes are the table of DESIGN §3', () => {
   test.each([
     ['paper-us-swe', 200],
     ['paper-fundus-ffa', 2000],
-    ['recommended', 200],
   ])('%s', (recipe, epochs) => {
     const config = resolveConfig({ recipe });
     expect(config).toMatchObject({ ...paper, recipe });
@@ -110,6 +109,17 @@ describe('recipes are the table of DESIGN §3', () => {
       milestones: [10, 30, 50, 70],
       gamma: 0.5,
       unit: 'step',
+    });
+  });
+
+  test('recommended is what our study found best, all else as in the paper', () => {
+    const { method, ...rest } = resolveConfig({ recipe: 'recommended' });
+    const { method: _, ...plain } = resolveConfig({ set: ['method=instdis'] });
+    expect(method).toMatchObject({ name: 'instdis', images: 'all', tau: 0.07, mask: 'subject' });
+    expect(rest).toEqual({
+      ...plain,
+      recipe: 'recommended',
+      augment: { ...plain.augment, crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] } },
     });
   });
 
@@ -308,6 +318,28 @@ describe('methods', () => {
       training: { momentum: 0, weightDecay: 0 },
     });
     expect(config.method).toEqual(resolveConfig({ set: ['method=instdis'] }).method);
+  });
+
+  test('are the recipe’s where none is asked for, and then take single settings as any other', () => {
+    const recommended = { recipe: 'recommended' };
+    expect(resolveConfig({ ...recommended, set: ['method.tau=0.2'] }).method).toMatchObject({
+      name: 'instdis',
+      tau: 0.2,
+      mask: 'subject',
+    });
+    expect(resolveConfig({ file: file('recipe: recommended\n') }).method.name).toBe('instdis');
+    expect(resolveConfig({ set: ['recipe=recommended', 'method={tau: 0.2}'] }).method.name).toBe('instdis');
+    for (const name of ['anatomy', 'simclr', 'instdis']) {
+      const asked = resolveConfig({ ...recommended, set: [`method=${name}`] });
+      expect(asked.augment.crop).toMatchObject({ scale: [0.2, 1] });
+      expect(asked.method).toEqual({
+        ...resolveConfig({ set: [`method=${name}`] }).method,
+        ...(name === 'instdis' ? { mask: 'subject' } : {}),
+      });
+    }
+    expect(refusal({ ...recommended, set: ['method.alpha=2'] })).toContain(
+      'unknown key method.alpha; it is a setting of another method',
+    );
   });
 
   test.each([
