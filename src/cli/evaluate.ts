@@ -97,12 +97,10 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
   }
   if (protocol === 'finetune') {
-    command
-      .option(
-        '--batch-norm <mode>',
-        'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
-      )
-      .option('--no-untrained', 'not from random weights too, which takes as long again');
+    command.option(
+      '--batch-norm <mode>',
+      'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
+    );
   }
   if (protocol === 'knn') {
     command
@@ -110,6 +108,10 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       .option('--temperature <t>', 'of the votes', decimalNumber, 0.07);
   }
   command
+    .option(
+      '--no-untrained',
+      'not the same network with random weights too, which takes as long again or longer',
+    )
     .option('--seed <n>', 'seed of folds, probe and bootstrap', wholeNumber, 0)
     .option('--replicates <n>', 'bootstraps of the intervals', wholeNumber, 2000)
     .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')

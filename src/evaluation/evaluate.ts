@@ -46,7 +46,7 @@ export interface EvaluateOptions extends TrainingOptions {
   readonly labelFraction?: number;
   /** Judge the samples that the splits set aside, once, by what is learned from all others. */
   readonly setAside?: boolean;
-  /** Of finetuning: also from random weights, which takes as long again. Default true. */
+  /** Whether the same network with random weights is judged beside the run, which takes as long again or longer. Default true. */
   readonly untrained?: boolean;
   /** Of kNN. */
   readonly k?: number;

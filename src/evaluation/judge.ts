@@ -69,7 +69,7 @@ async function outcomesOf(
 ): Promise<Map<string, RowOutcome>> {
   const { protocol, trained } = options;
   if (protocol !== 'finetune' && (trained === undefined || trained.preset.name === 'hu')) {
-    const features = await rowFeatures(options, console);
+    const features = await rowFeatures(names, options, console);
     return crossValidate(names, features, { ...options, kind: protocol }, console);
   }
   const thumbnails = names.filter(({ source }) => source === 'thumbnail');

@@ -55,9 +55,17 @@ export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' 
   return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
 }
 
-/** Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images. */
-export async function rowFeatures(sources: FeatureSources, console: MessageConsole): Promise<FeaturesOf> {
+/**
+ * Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images, and only where
+ * rows ask for it: over all folds that is most of the work.
+ */
+export async function rowFeatures(
+  names: readonly RowName[],
+  sources: FeatureSources,
+  console: MessageConsole,
+): Promise<FeaturesOf> {
   const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;
+  const asked = names.some(({ source }) => source === 'untrained');
   const { positions } = task;
   // One for all folds: they differ in their weights only.
   const { config } = plan.rounds[0]!.encoder;
@@ -83,12 +91,17 @@ export async function rowFeatures(sources: FeatureSources, console: MessageConso
         };
         trained.set(encoder, await represented(loaded));
       }
-      // Without batch norm there is nothing to calibrate, and all folds share one.
-      const earlier = calibrated ? undefined : untrained.values().next().value;
-      if (calibrated) {
-        await calibrate({ ...common, encoder: random, indices: pool.map((i) => positions[i]!) }, modalities);
+      if (asked) {
+        // Without batch norm there is nothing to calibrate, and all folds share one.
+        const earlier = calibrated ? undefined : untrained.values().next().value;
+        if (calibrated) {
+          await calibrate(
+            { ...common, encoder: random, indices: pool.map((i) => positions[i]!) },
+            modalities,
+          );
+        }
+        untrained.set(fold, earlier ?? (await represented(() => random)));
       }
-      untrained.set(fold, earlier ?? (await represented(() => random)));
       progress.update(done + 1);
       // Lets the terminal have its turn: a pass over the images is one synchronous call.
       await new Promise((resolve) => setImmediate(resolve));

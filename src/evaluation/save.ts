@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { csv } from '../csv.js';
 import { pseudonym } from '../data/pseudonym.js';
 import { writeFileAtomic } from '../files.js';
-import type { EvaluationResult, Predictions } from './result.js';
+import type { EvaluationResult, EvaluationRow, Predictions } from './result.js';
 
 /** The result as JSON, without the predictions; an undefined value is null. */
 export function evaluationJson({ predictions: _, ...summary }: EvaluationResult): string {
@@ -15,18 +15,18 @@ export interface SaveOptions {
   readonly keepIds?: boolean;
 }
 
+/** What names an evaluation. */
+export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
+  readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
+  readonly rows: readonly Pick<EvaluationRow, 'source'>[];
+}
+
 /**
  * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
  * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `finetune-hu-alone` without the
  * untrained encoder.
  */
-export function evaluationName({
-  protocol,
-  preset,
-  labels,
-  setAside,
-  rows,
-}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside' | 'rows'>): string {
+export function evaluationName({ protocol, preset, labels, setAside, rows }: NamedResult): string {
   const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
   const parts = [
     protocol,
@@ -36,6 +36,12 @@ export function evaluationName({
     ...(rows.some(({ source }) => source === 'untrained') ? [] : ['alone']),
   ];
   return parts.join('-');
+}
+
+/** The files of an evaluation that is kept in a folder. */
+export function evaluationPaths(folder: string, result: NamedResult): { json: string; predictions: string } {
+  const name = evaluationName(result);
+  return { json: join(folder, `${name}.json`), predictions: join(folder, `${name}-predictions.csv`) };
 }
 
 /**
@@ -50,9 +56,7 @@ export function saveEvaluation(
   { keepIds = false }: SaveOptions = {},
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });
-  const name = evaluationName(result);
-  const json = join(folder, `${name}.json`);
-  const predictions = join(folder, `${name}-predictions.csv`);
+  const { json, predictions } = evaluationPaths(folder, result);
   writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
   writeFileAtomic(json, `${evaluationJson(result)}\n`);
   return { json, predictions };

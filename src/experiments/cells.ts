@@ -143,7 +143,7 @@ function evaluationsOf(
       const lesions = judgesLabels(protocol) ? undefined : masks;
       const own: EvaluationSettings = { ...evaluation, seed: evaluation.seed + i };
       const what = id.slice(id.lastIndexOf('/') + 1);
-      // A plain protocol's files lie where `anatomy evaluate` puts them, and so does what older experiments left.
+      // A plain protocol's files lie where `anatomy evaluate` puts them.
       const plain = what === protocol.protocol && set === undefined;
       return {
         kind: protocol.protocol === 'pairs' ? 'pairs' : 'evaluate',

@@ -56,8 +56,6 @@ export type StoredResult = Omit<EvaluationResult, 'predictions' | 'patients'>;
 
 export interface FinishedEvaluation extends FinishedCell {
   readonly kind: 'evaluate';
-  /** CSV with the test predictions, seen from the experiment’s folder. */
-  readonly predictions: string;
   readonly result: StoredResult;
 }
 

@@ -20,7 +20,7 @@ export const protocolSchema = z.strictObject({
     .optional()
     .describe('Of linear and finetune, in place of the preset’s.'),
   batchNorm: z.enum(['train', 'frozen']).optional().describe('Of finetune.'),
-  untrained: z.boolean().optional().describe('Of finetune: also from random weights; default true.'),
+  untrained: z.boolean().optional().describe('Also the same network with random weights; default true.'),
   classWeights: z.enum(['none', 'balanced']).optional().describe('Of linear and finetune.'),
   features: z.enum(['pooled', 'head', 'both']).optional(),
   images: z.array(z.string().min(1)).min(1).optional().describe('Modality sets, such as [a, a+b].'),
@@ -58,7 +58,6 @@ const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
   epochs: ['linear', 'finetune'],
   learningRate: ['linear', 'finetune'],
   batchNorm: ['finetune'],
-  untrained: ['finetune'],
   classWeights: ['linear', 'finetune'],
   k: ['knn'],
   temperature: ['knn'],

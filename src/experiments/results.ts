@@ -1,5 +1,4 @@
 /** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
-import { join } from 'node:path';
 import type { EvaluationRow } from '../evaluation/result.js';
 import { readPredictions, type StoredPredictions } from '../report/predictions.js';
 import { type Alternative, columnOf, compose } from './compose.js';
@@ -209,13 +208,11 @@ export class Results {
     return this.#cells.get(id);
   }
 
-  #predicted(id: string, { result, predictions }: FinishedEvaluation): StoredPredictions | undefined {
+  #predicted(id: string, { result }: FinishedEvaluation): StoredPredictions | undefined {
     if (!this.#predictions.has(id)) {
       const { root } = this.#of;
       const { classes } = result.data;
-      const own = readPredictions(experimentPaths(root).predictions(id), classes);
-      // Before cells travelled they lay with the run only.
-      this.#predictions.set(id, own ?? readPredictions(join(root, predictions), classes));
+      this.#predictions.set(id, readPredictions(experimentPaths(root).predictions(id), classes));
     }
     return this.#predictions.get(id);
   }

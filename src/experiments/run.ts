@@ -18,7 +18,6 @@ import { takeLease } from './lease.js';
 import { type ExperimentProtocol, seedsOf } from './protocols.js';
 import { type CellState, statesOf } from './states.js';
 import { bestRow, familyProtocol } from './table.js';
-import { packFinished } from './travel.js';
 import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
 export interface RunExperimentOptions extends Omit<WorkOptions, 'lease'> {
@@ -84,7 +83,6 @@ export async function runExperiment(
     for (const { name, absent } of experiment.judge) {
       if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
     }
-    packFinished(cells, out);
     const outcome = await new Work(cells, states, { ...options, lease }).all();
     if (!confirm) return { cells: cells.length, ...outcome };
     if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };

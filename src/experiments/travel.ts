@@ -2,35 +2,27 @@
  * What of a run goes beside its cell, so that tables and figures can be made where only the cells are: test predictions under
  * pseudonyms, and the curves of the training, thinned.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { evaluationPaths, type NamedResult } from '../evaluation/save.js';
 import { writeFileAtomic } from '../files.js';
 import { type JsonLine, readJsonLines } from '../log/jsonLines.js';
 import { runPaths } from '../training/runFolder.js';
-import type { Cell } from './cells.js';
-import { experimentPaths, readCell } from './folder.js';
+import type { EvaluationCell, PretrainingCell } from './cells.js';
+import { experimentPaths } from './folder.js';
 
-/** Writes what travels, before the cell itself: a cell that is there is whole. */
-export function packCell(cell: Cell, root: string): void {
-  const paths = experimentPaths(root);
-  if (cell.kind === 'pretrain') {
-    const { metrics } = runPaths(join(root, cell.run));
-    // A method that trains nothing logs nothing.
-    if (existsSync(metrics)) write(paths.curves(cell.id), jsonLines(thinned(readJsonLines(metrics))));
-  } else if (cell.kind === 'evaluate') {
-    const file = predictionsIn(join(root, cell.results), cell.protocol.protocol);
-    if (file !== undefined) write(paths.predictions(cell.id), rounded(readFileSync(file, 'utf8')));
-  }
+/** Written before the cell itself, as what goes with it: a cell that is there is whole. */
+export function packCurves({ id, run }: PretrainingCell, root: string): void {
+  const { metrics } = runPaths(join(root, run));
+  // A method that trains nothing logs nothing.
+  if (existsSync(metrics))
+    write(experimentPaths(root).curves(id), jsonLines(thinned(readJsonLines(metrics))));
 }
 
-/** The same for cells that were finished before cells travelled. */
-export function packFinished(cells: readonly Cell[], root: string): void {
-  const paths = experimentPaths(root);
-  for (const cell of cells) {
-    const file = cell.kind === 'pretrain' ? paths.curves(cell.id) : paths.predictions(cell.id);
-    if (cell.kind !== 'pairs' && readCell(root, cell.id) !== undefined && !existsSync(file))
-      packCell(cell, root);
-  }
+/** As {@link packCurves}. @param result what the evaluation found, which names its files */
+export function packPredictions({ id, results }: EvaluationCell, root: string, result: NamedResult): void {
+  const { predictions } = evaluationPaths(join(root, results), result);
+  write(experimentPaths(root).predictions(id), rounded(readFileSync(predictions, 'utf8')));
 }
 
 /** Eight digits tell probabilities apart as well as sixteen, in half the space. */
@@ -38,15 +30,6 @@ function rounded(predictions: string): string {
   return predictions.replace(/\d+\.\d+(e[+-]?\d+)?/g, (number) =>
     String(Number(Number(number).toPrecision(8))),
   );
-}
-
-/** The predictions that an evaluation left in its folder, of the protocol that the name begins with. */
-function predictionsIn(folder: string, protocol: string): string | undefined {
-  if (!existsSync(folder)) return undefined;
-  const own = readdirSync(folder).filter((name) => name.endsWith('-predictions.csv'));
-  const name =
-    own.find((one) => one === `${protocol}-predictions.csv`) ?? (own.length === 1 ? own[0] : undefined);
-  return name === undefined ? undefined : join(folder, name);
 }
 
 /** Lines of each kind that are kept: those where the monitors looked, and the others. */

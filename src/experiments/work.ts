@@ -1,6 +1,6 @@
 /** One go at the cells that are not finished: processes, signals, what is told of them. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatConfig, type Tree } from '../config/index.js';
 import { writeFileAtomic } from '../files.js';
@@ -13,7 +13,7 @@ import { experimentPaths, readCell, type StoredResult, writeCell } from './folde
 import type { Lease } from './lease.js';
 import { schedule } from './schedule.js';
 import type { CellState } from './states.js';
-import { packCell } from './travel.js';
+import { packCurves, packPredictions } from './travel.js';
 
 export interface WorkOutcome {
   /** Finished cells, those of earlier runs included. */
@@ -172,9 +172,9 @@ function finish(
   out: string,
   { stdout, seconds, threads }: { stdout: string; seconds: number; threads: number },
 ): void {
-  packCell(cell, out);
   const common = { version: 1, settings: cell.settings, seconds, threads, run: cell.run } as const;
   if (cell.kind === 'pretrain') {
+    packCurves(cell, out);
     const { step } = JSON.parse(stdout) as { step: number };
     const { provenance } = runPaths(join(out, cell.run));
     const stored = JSON.parse(readFileSync(provenance, 'utf8')) as Tree;
@@ -183,8 +183,8 @@ function finish(
     writeCell(out, cell.id, { ...common, kind: 'pairs', result: JSON.parse(stdout) as Tree });
   } else {
     const { patients: _, ...result } = JSON.parse(stdout) as StoredResult & { patients?: unknown };
-    const predictions = relative(out, experimentPaths(out).predictions(cell.id));
-    writeCell(out, cell.id, { ...common, kind: 'evaluate', predictions, result });
+    packPredictions(cell, out, result);
+    writeCell(out, cell.id, { ...common, kind: 'evaluate', result });
   }
 }
 

@@ -237,9 +237,10 @@ describe('few labels', () => {
       const options = { folds: FOLDS, seed: 1, labelFraction, setAside: false };
       const plan = await planFolds(task, dataset, run, untraced(dataset), options);
       const sets = [['a', 'b']];
+      const names = rowNames(['pooled'], sets);
       const common = { modalities: ['a', 'b'], sets, device: 'cpu', precision: 'fp32' } as const;
-      const features = await rowFeatures({ task, cache, plan, kinds: ['pooled'], ...common }, quiet());
-      const row = rowNames(['pooled'], sets).find(({ source }) => source === 'untrained')!;
+      const features = await rowFeatures(names, { task, cache, plan, kinds: ['pooled'], ...common }, quiet());
+      const row = names.find(({ source }) => source === 'untrained')!;
       return features(plan.rounds[0]!, row).data;
     };
     expect(await untrained(0.25)).toEqual(await untrained(1));
@@ -251,6 +252,20 @@ describe('few labels', () => {
     }
   });
 });
+
+it.each(['logreg', 'knn'] as const)(
+  '%s without the untrained encoder finds the same for the others',
+  async (protocol) => {
+    const all = await judge({ run: whole, protocol });
+    const alone = await judge({ run: whole, protocol, untrained: false });
+    expect(alone.rows).toEqual(all.rows.filter(({ source }) => source !== 'untrained'));
+    expect(all.rows.length).toBeGreaterThan(alone.rows.length);
+    expect(alone.differences.map(({ against }) => against)).toEqual(
+      ['a', 'b', 'a+b'].map((images) => `thumbnail/pixels/${images}`),
+    );
+    expect(evaluationName(alone)).toBe(`${protocol}-alone`);
+  },
+);
 
 it('judges the sets of modalities that are asked for, alike', async () => {
   const all = await judge({ run: whole });

@@ -5,8 +5,7 @@ import { cellsOf, commandOf, type EvaluationCell } from '../../src/experiments/c
 import { readExperiment } from '../../src/experiments/experimentFile.js';
 import { writeCell } from '../../src/experiments/folder.js';
 import { statesOf } from '../../src/experiments/states.js';
-import { packFinished, thinned } from '../../src/experiments/travel.js';
-import { readJsonLines } from '../../src/log/jsonLines.js';
+import { packPredictions, thinned } from '../../src/experiments/travel.js';
 import { temporaryFolder } from '../training/tiny.js';
 
 const YAML = `
@@ -153,26 +152,26 @@ test('the curves of a pretraining travel thinned: at most 200 points of each ter
   expect(thinned(lines.slice(0, 7))).toHaveLength(7);
 });
 
-test('cells of before cells travelled get their curves and predictions from the run', () => {
+test('the predictions that travel are those of the cell’s own result, whatever else lies in the folder', () => {
   const root = temporaryFolder();
-  const cells = cellsOf(experimentIn(temporaryFolder()), root, options).slice(0, 2);
-  const run = join(root, 'runs/ours/seed-0');
-  mkdirSync(join(run, 'evaluation'), { recursive: true });
-  writeFileSync(join(run, 'metrics.jsonl'), '{"step":1,"loss":0.123456789,"uniformity/a":"NaN"}\n');
-  const predictions = (...numbers: string[]) => `id,run/pooled/a\nP-1.5,${numbers.join()}\n`;
-  writeFileSync(
-    join(run, 'evaluation/logreg-predictions.csv'),
-    predictions('0.12345678901', '1.2345678901e-12', '0.5'),
-  );
-  for (const { id, settings } of cells) {
-    const common = { version: 1, seconds: 1, threads: 1, run: 'runs/ours/seed-0', settings } as const;
-    writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
+  const text = YAML.replace(/protocols: .*\n/, 'protocols: [logreg, finetune]\n');
+  const [, logreg, finetune] = cellsOf(experimentIn(temporaryFolder(), text), root, options);
+  const folder = join(root, 'runs/ours/seed-0/evaluation');
+  mkdirSync(folder, { recursive: true });
+  const predictions = (number: string) => `id,run/head/a\nP-1.5,${number}\n`;
+  for (const [name, number] of Object.entries({
+    logreg: '0.12345678901',
+    'finetune-hu': '1.2345678901e-12',
+    'finetune-hu-alone': '0.25',
+    'finetune-simclr': '0.75',
+  })) {
+    writeFileSync(join(folder, `${name}-predictions.csv`), predictions(number));
   }
-  packFinished(cells, root);
-  expect(readJsonLines(join(root, 'cells/ours/seed-0/pretrain.jsonl'))).toEqual([
-    { step: 1, loss: 0.123457, 'uniformity/a': Number.NaN },
-  ]);
-  expect(readFileSync(join(root, 'cells/ours/seed-0/logreg.csv'), 'utf8')).toBe(
-    predictions('0.12345679', '1.2345679e-12', '0.5'),
-  );
+  const rows = [{ source: 'run' }, { source: 'untrained' }] as const;
+  const plain = { labels: { fraction: 1 }, setAside: false, rows };
+  packPredictions(logreg as EvaluationCell, root, { ...plain, protocol: 'logreg' });
+  packPredictions(finetune as EvaluationCell, root, { ...plain, protocol: 'finetune', preset: 'hu' });
+  const stored = (protocol: string) => readFileSync(join(root, `cells/ours/seed-0/${protocol}.csv`), 'utf8');
+  expect(stored('logreg')).toBe(predictions('0.12345679'));
+  expect(stored('finetune')).toBe(predictions('1.2345679e-12'));
 });

@@ -198,7 +198,6 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     ...common,
     kind: 'evaluate',
     settings: { pretraining: settings },
-    predictions: `cells/${id}.csv`,
     result,
   });
 }
