@@ -1,4 +1,5 @@
 /** The words around a table: what was run, how to read it, what is missing. */
+import type { BootstrapInterval } from '../metrics/bootstrap.js';
 import { counted, fixed } from '../report/numbers.js';
 import { MISSING, shownImages, shownProtocol } from './layout.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from './tableTypes.js';
@@ -26,11 +27,17 @@ export function aboutLines(table: ExperimentTable): string[] {
 /** What the matched AUC is, where the table has it. */
 export function matchedLines({ matching, data }: ExperimentTable): string[] {
   if (matching === undefined) return [];
-  const { column, within, samples } = matching;
+  const { column, within, samples, alone } = matching;
   const known =
     samples === data.pairs ? '' : ` ${counted(samples)} of ${counted(data.pairs)} have a value there.`;
+  const shown = ({ value, low, high }: BootstrapInterval) =>
+    `${fixed(value)} [${fixed(low)}, ${fixed(high)}]`;
+  const told =
+    alone === undefined
+      ? ''
+      : ` That column alone, by a logistic regression on its first three powers in the same folds: AUC ${shown(alone.auc)}, matched ${shown(alone.matched)}.`;
   return [
-    `Matched AUC: a positive is compared only with negatives whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the smaller that width.${known}`,
+    `Matched AUC: a positive is compared only with negatives of its test fold whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the smaller that width.${known}${told}`,
   ];
 }
 

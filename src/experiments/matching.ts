@@ -9,8 +9,12 @@ import { pseudonym, published } from '../data/pseudonym.js';
 import type { Sample } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import { type JudgedDataSpec, openJudgedData } from '../evaluation/judgedData.js';
+import { logisticProbe } from '../evaluation/logisticProbe.js';
+import { resampledAuc } from '../evaluation/rowMetrics.js';
 import type { MessageConsole } from '../log/console.js';
+import { type BootstrapInterval, type BootstrapOptions, bootstrapIntervals } from '../metrics/bootstrap.js';
 import { positiveColumn } from '../metrics/classification.js';
+import { featureRows, takeRows } from '../metrics/features.js';
 import { weightedMatchedAuc } from '../metrics/matchedAuc.js';
 import { nearest } from '../nearest.js';
 import { openImages } from '../training/imageCache.js';
@@ -97,7 +101,53 @@ export function resampledMatched(
 ): ReturnType<typeof weightedMatchedAuc> {
   const covariate = ids.map((id) => values.get(id) ?? Number.NaN);
   const scores = positiveColumn(judged.probabilities, judged.labels.length);
-  return weightedMatchedAuc(scores, judged.labels, covariate, within, judged.subjects);
+  return weightedMatchedAuc(scores, judged.labels, {
+    covariate,
+    within,
+    groups: judged.subjects,
+    strata: judged.folds,
+  });
+}
+
+/** How well the column alone tells the label, in the folds that all rows are judged in. */
+export interface CovariateAlone {
+  readonly auc: BootstrapInterval;
+  readonly matched: BootstrapInterval;
+}
+
+/** Of no use as a penalty: three columns and hundreds of samples need none. */
+const UNPENALISED = 1e4;
+
+/** A logistic regression on the column, its square and its cube, of the samples that have a value there. */
+export function covariateAlone(
+  { ids, judged }: NonNullable<Measurement['predicted']>,
+  matching: Matching,
+  bootstrap: BootstrapOptions,
+): CovariateAlone {
+  const known = [...ids.keys()].filter((i) => matching.values.has(ids[i]!));
+  const of = <T>(values: readonly T[]) => known.map((i) => values[i]!);
+  const [labels, folds, subjects] = [of(judged.labels), of(judged.folds), of(judged.subjects)];
+  const powers = of(ids).flatMap((id) => [1, 2, 3].map((power) => matching.values.get(id)! ** power));
+  const features = featureRows(Float64Array.from(powers), known.length, 3);
+  const probabilities = new Float64Array(2 * known.length);
+  for (const fold of new Set(folds)) {
+    const inside = [...folds.keys()].filter((i) => folds[i] === fold);
+    const outside = [...folds.keys()].filter((i) => folds[i] !== fold);
+    const learned = outside.map((i) => labels[i]!);
+    const [train, test] = [takeRows(features, outside), takeRows(features, inside)];
+    const found = logisticProbe(train, learned, test, UNPENALISED).probabilities;
+    for (const [row, i] of inside.entries()) {
+      probabilities.set(found.subarray(2 * row, 2 * row + 2), 2 * i);
+    }
+  }
+  const alone = { ...judged, probabilities, labels, folds, subjects };
+  const predicted = { ids: of(ids), judged: alone };
+  const [auc, matched] = bootstrapIntervals(
+    [resampledAuc(alone), resampledMatched(predicted, matching)],
+    subjects,
+    bootstrap,
+  );
+  return { auc: auc!, matched: matched! };
 }
 
 /** An evaluation that is there, and the config of its pretraining with the places that this machine knows. */

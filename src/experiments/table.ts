@@ -1,14 +1,15 @@
 /** The table of an experiment, from the cells that are finished. */
 
 import { UsageError } from '../errors.js';
+import type { BootstrapOptions } from '../metrics/bootstrap.js';
 import { readConfirmation } from './confirmation.js';
 import type { DescribedSet, ExperimentDescription } from './description.js';
 import type { ResampledOf } from './entries.js';
 import { factsOf, notesOf, type RowFound } from './facts.js';
-import { familyOf } from './family.js';
+import { type FamilyPart, familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
 import { pretrainingId, readCell, readDescription } from './folder.js';
-import { MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
+import { covariateAlone, MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
 import { type ExperimentProtocol, judgedFeatures, judgesLabels, seedsOf } from './protocols.js';
@@ -143,7 +144,7 @@ function tableOf(
   return {
     ...description,
     metric: first && metric,
-    matching: matching && { column: matching.column, within: matching.within, samples: matching.values.size },
+    matching: matching && matchingOf(matching, parts, rows, bootstrap),
     bootstrap,
     folds: first?.folds.k,
     facts: factsOf(found),
@@ -157,6 +158,22 @@ function tableOf(
     notes: [...fewerSeeds(told), ...unchosenNotes(all), ...notesOf(found, tables)],
     paperNotes: paperNotesOf(told, all, tables),
   };
+}
+
+/** What was matched, and what that tells alone: in the folds of the first row whose predictions are here. */
+function matchingOf(
+  matching: Matching,
+  parts: readonly FamilyPart[],
+  rows: ExperimentDescription['rows'],
+  bootstrap: BootstrapOptions = {},
+): ExperimentTable['matching'] {
+  const { column, within, values } = matching;
+  const measured = parts.flatMap(({ part }) =>
+    rows.flatMap((row) => part.images.flatMap((images) => part.entry(row, 'run', images).measurements)),
+  );
+  const predicted = measured.find((one) => one.predicted !== undefined)?.predicted;
+  const alone = predicted && covariateAlone(predicted, matching, bootstrap);
+  return { column, within, samples: values.size, alone };
 }
 
 function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['row']): number[] {

@@ -4,6 +4,7 @@ import type { PairsRecord } from '../report/pairsRecord.js';
 import type { Choice } from './compose.js';
 import type { ConfirmationRecord } from './confirmation.js';
 import type { ExperimentDescription } from './description.js';
+import type { CovariateAlone } from './matching.js';
 import type { ProtocolName } from './protocols.js';
 import type { Comparison, Mark } from './significance.js';
 
@@ -14,7 +15,12 @@ export interface ExperimentTable
   /** The measured metric: AUC, macro AUC of more than two classes, or matched AUC; undefined before the first evaluation. */
   readonly metric?: string;
   /** What samples are alike in, where the metric is of such alone; `samples` of the data have a value. */
-  readonly matching?: { readonly column: string; readonly within: number; readonly samples: number };
+  readonly matching?: {
+    readonly column: string;
+    readonly within: number;
+    readonly samples: number;
+    readonly alone?: CovariateAlone;
+  };
   /** Settings of the interval. */
   readonly bootstrap?: { readonly replicates: number; readonly confidence: number };
   /** Number of folds. */

@@ -15,27 +15,25 @@ import { type BinaryLabels, ranking } from './ranking.js';
  *
  * @param scores [n], finite or infinite
  * @param labels [n], 0/1 or booleans
- * @param covariate [n]; a sample whose value is not finite is in no pair
- * @param within largest difference that counts as the same, in the covariate’s own units
- * @param groups [n] samples of one group always have the same weight, such as those of a patient who is resampled
  * @throws RangeError when lengths differ, a label is neither 0 nor 1, a score is NaN, or `within` is negative
  */
 export function weightedMatchedAuc(
   scores: ArrayLike<number>,
   labels: BinaryLabels,
-  covariate: ArrayLike<number>,
-  within: number,
-  groups?: ArrayLike<string | number>,
+  matching: CovariateMatching,
 ): (weights?: Float64Array) => number {
+  const { covariate, within, groups, strata } = matching;
   const { positive } = ranking(scores, labels, 'matched AUC');
   const n = positive.length;
-  for (const { length } of [covariate, groups ?? covariate]) {
+  for (const { length } of [covariate, groups ?? covariate, strata ?? covariate]) {
     if (length !== n) {
-      throw new RangeError(`matched AUC: ${n} scores but ${length} values of the covariate or the groups`);
+      throw new RangeError(
+        `matched AUC: ${n} scores but ${length} values of the covariate, the groups or the strata`,
+      );
     }
   }
   if (!(within >= 0)) throw new RangeError(`matched AUC: within is ${within}, expected 0 or more`);
-  const pairs = groupPairs(scores, positive, covariate, within, groups);
+  const pairs = groupPairs(scores, positive, matching);
   const ones = new Float64Array(n).fill(1);
 
   return (weights = ones) => {
@@ -50,6 +48,21 @@ export function weightedMatchedAuc(
   };
 }
 
+/** Which samples are compared. */
+export interface CovariateMatching {
+  /** [n]; a sample whose value is not finite is in no pair. */
+  readonly covariate: ArrayLike<number>;
+  /** Largest difference that counts as the same, in the covariate’s own units. */
+  readonly within: number;
+  /** [n] samples of one group always have the same weight, such as those of a patient who is resampled. */
+  readonly groups?: ArrayLike<string | number>;
+  /**
+   * [n] only samples of one stratum are compared, such as those of a test fold: scores of two folds come of two models, and a fold with
+   * many positives is scored by the one that learned from few.
+   */
+  readonly strata?: ArrayLike<string | number>;
+}
+
 /** All pairs of a positive of one group and a negative of another, or of the same. */
 interface GroupPair {
   /** A sample of the positive’s group, whose weight is the group’s. */
@@ -62,9 +75,7 @@ interface GroupPair {
 function groupPairs(
   scores: ArrayLike<number>,
   positive: Uint8Array,
-  covariate: ArrayLike<number>,
-  within: number,
-  groups: ArrayLike<string | number> | undefined,
+  { covariate, within, groups, strata }: CovariateMatching,
 ): GroupPair[] {
   const known = Array.from(positive.keys()).filter((i) => Number.isFinite(covariate[i]!));
   const sorted = known.sort((a, b) => covariate[a]! - covariate[b]!);
@@ -76,14 +87,18 @@ function groupPairs(
     return first.get(group)!;
   });
   const found = new Map<number, GroupPair>();
+  // 0.35 − 0.3 is more than 0.05 by rounding alone.
+  const largest = known.reduce((most, i) => Math.max(most, Math.abs(covariate[i]!)), 0);
+  const reach = within + 4 * Number.EPSILON * largest;
   // The negatives near a positive lie side by side, and their window moves on with it.
   let from = 0;
   for (const p of sorted) {
     if (positive[p] === 0) continue;
-    while (from < negatives.length && covariate[p]! - covariate[negatives[from]!]! > within) from += 1;
+    while (from < negatives.length && covariate[p]! - covariate[negatives[from]!]! > reach) from += 1;
     for (let at = from; at < negatives.length; at += 1) {
       const n = negatives[at]!;
-      if (covariate[n]! - covariate[p]! > within) break;
+      if (covariate[n]! - covariate[p]! > reach) break;
+      if (strata !== undefined && strata[p] !== strata[n]) continue;
       const key = groupOf[p]! * positive.length + groupOf[n]!;
       const pair = found.get(key) ?? { p: groupOf[p]!, n: groupOf[n]!, won: 0, count: 0 };
       found.set(key, pair);

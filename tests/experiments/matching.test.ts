@@ -139,11 +139,17 @@ test('the table has it in place of the AUC, with intervals, marks and comparison
   expect(of(matched, 'place')).toMatchObject({ value: 0.5, low: 0.5, high: 0.5 });
   expect(of(matched, 'both')).toMatchObject({ value: 1, low: 1, high: 1 });
   expect(matched.metric).toBe('matchedAuc');
+  // The column alone, learned in the other folds: of equal places equal scores.
+  const { auc, matched: left } = matched.matching!.alone!;
+  expect(auc.value).toBeGreaterThan(0.8);
+  expect(auc.low).toBeGreaterThan(0.5);
+  expect(left).toMatchObject({ value: 0.5, low: 0.5, high: 0.5 });
   expect(matched.family!.comparisons[0]).toMatchObject({ against: 'place', value: 0.5, low: 0.5, high: 0.5 });
   const text = formatTable(matched, 'markdown');
   expect(text).toContain('## Matched comparisons of both');
   expect(text).toContain('## matched AUC, logistic regression (primary probe), pooled features');
   expect(text).toContain(`whose place is at most 0 away, so that what place alone tells`);
+  expect(text).toMatch(/That column alone, .* in the same folds: AUC 0\.\d{3} \[.*\], matched 0\.500 \[/);
   expect(text).toContain(`${SAMPLES} of 1,866 have a value there`);
   expect(text).not.toContain('Beside the paper');
 });

@@ -39,7 +39,10 @@ function drawn(seed: number, n = 60) {
 describe('matched AUC', () => {
   test('is the share of pairs that are in order, by hand', () => {
     // Pairs at most 1 apart: (0.9, 0.4), (0.9, 0.9) and (0.2, 0.4).
-    const value = weightedMatchedAuc([0.9, 0.4, 0.9, 0.2, 0.1], [1, 0, 0, 1, 0], [1, 2, 0, 3, 9], 1);
+    const value = weightedMatchedAuc([0.9, 0.4, 0.9, 0.2, 0.1], [1, 0, 0, 1, 0], {
+      covariate: [1, 2, 0, 3, 9],
+      within: 1,
+    });
     expect(value()).toBe(1.5 / 3);
   });
 
@@ -51,7 +54,7 @@ describe('matched AUC', () => {
         const weights = Float64Array.from(subjects, (_, i) => weightOf[Math.floor(i / 5)]!);
         const expected = byPairs(scores, labels, covariate, within, weights);
         for (const groups of [undefined, subjects]) {
-          const auc = weightedMatchedAuc(scores, labels, covariate, within, groups);
+          const auc = weightedMatchedAuc(scores, labels, { covariate, within, groups });
           expect(auc()).toBeCloseTo(byPairs(scores, labels, covariate, within), 12);
           expect(auc(weights)).toBeCloseTo(expected, 12);
         }
@@ -61,13 +64,8 @@ describe('matched AUC', () => {
 
   test('of any width is the AUC', () => {
     const { scores, labels, subjects } = drawn(3);
-    const auc = weightedMatchedAuc(
-      scores,
-      labels,
-      scores.map(() => 7),
-      0,
-      subjects,
-    );
+    const covariate = scores.map(() => 7);
+    const auc = weightedMatchedAuc(scores, labels, { covariate, within: 0, groups: subjects });
     expect(auc()).toBeCloseTo(rocAuc(scores, labels), 14);
     const weights = Float64Array.from(subjects, (_, i) => Math.floor(i / 5) % 3);
     expect(auc(weights)).toBeCloseTo(weightedRocAuc(scores, labels)(weights), 14);
@@ -79,17 +77,62 @@ describe('matched AUC', () => {
     const labels = covariate.map((c) => (random.uniform() < c ? 1 : 0));
     expect(rocAuc(covariate, labels)).toBeGreaterThan(0.8);
     // What is left is the covariate’s own difference inside the width, which goes with it.
-    const matched = (within: number) => weightedMatchedAuc(covariate, labels, covariate, within)() - 0.5;
+    const matched = (within: number) => weightedMatchedAuc(covariate, labels, { covariate, within })() - 0.5;
     expect(matched(0.1)).toBeGreaterThan(0.03);
     expect(Math.abs(matched(0.005))).toBeLessThan(0.02);
   });
 
+  test('a width counts what is just so far apart, however it is rounded', () => {
+    // 0.35 − 0.3 > 0.05 > 0.3 − 0.25 in binary.
+    for (const [a, b] of [
+      [0.35, 0.3],
+      [0.3, 0.25],
+      [0.3, 0.35],
+    ] as const) {
+      expect(weightedMatchedAuc([1, 0], [1, 0], { covariate: [a, b], within: 0.05 })()).toBe(1);
+    }
+    expect(weightedMatchedAuc([1, 0], [1, 0], { covariate: [0.35, 0.29], within: 0.05 })()).toBeNaN();
+  });
+
+  test('of strata compares inside them only: scores of two folds come of two models', () => {
+    // Each fold is scored by the share of positives in the others, which knows nothing of its own.
+    const random = new Random(2);
+    const strata = Array.from({ length: 500 }, (_, i) => i % 5);
+    const labels = strata.map((fold) => (random.uniform() < 0.2 + 0.15 * fold ? 1 : 0));
+    const rate = (chosen: (fold: number) => boolean) => {
+      const own = labels.filter((_, i) => chosen(strata[i]!));
+      return own.filter((label) => label === 1).length / own.length;
+    };
+    const scores = strata.map((fold) => rate((other) => other !== fold));
+    const covariate = labels.map(() => 0);
+    expect(weightedMatchedAuc(scores, labels, { covariate, within: 0 })()).toBeLessThan(0.4);
+    expect(weightedMatchedAuc(scores, labels, { covariate, within: 0, strata })()).toBe(0.5);
+    for (let seed = 0; seed < 10; seed += 1) {
+      const { scores, labels, covariate, subjects, weightOf } = drawn(seed);
+      const weights = Float64Array.from(subjects, (_, i) => weightOf[Math.floor(i / 5)]!);
+      const folds = subjects.map((subject) => Number(subject.slice(1)) % 3);
+      const auc = weightedMatchedAuc(scores, labels, {
+        covariate,
+        within: 1,
+        groups: subjects,
+        strata: folds,
+      });
+      // A covariate that is far apart in other strata keeps them apart as well.
+      const apart = covariate.map((c, i) => c + 100 * folds[i]!);
+      expect(auc(weights)).toBeCloseTo(byPairs(scores, labels, apart, 1, weights), 12);
+    }
+  });
+
   test('without a pair there is none, and what cannot be is refused', () => {
-    expect(weightedMatchedAuc([1, 2], [1, 0], [0, 5], 1)()).toBeNaN();
-    expect(weightedMatchedAuc([1, 2], [1, 1], [0, 0], 1)()).toBeNaN();
-    expect(weightedMatchedAuc([1, 2], [1, 0], [Number.NaN, 0], 1)()).toBeNaN();
-    expect(() => weightedMatchedAuc([1, 2], [1, 0], [0], 1)).toThrow('2 scores but 1 values');
-    expect(() => weightedMatchedAuc([1, 2], [1, 0], [0, 0], -1)).toThrow('within is -1');
-    expect(() => weightedMatchedAuc([Number.NaN, 2], [1, 0], [0, 0], 1)).toThrow('score 0 is NaN');
+    const auc = (scores: number[], labels: number[], covariate: number[], within = 1, strata?: number[]) =>
+      weightedMatchedAuc(scores, labels, { covariate, within, strata });
+    expect(auc([1, 2], [1, 0], [0, 5])()).toBeNaN();
+    expect(auc([1, 2], [1, 1], [0, 0])()).toBeNaN();
+    expect(auc([1, 2], [1, 0], [Number.NaN, 0])()).toBeNaN();
+    expect(auc([1, 2], [1, 0], [0, 0], 1, [0, 1])()).toBeNaN();
+    expect(() => auc([1, 2], [1, 0], [0])).toThrow('2 scores but 1 values');
+    expect(() => auc([1, 2], [1, 0], [0, 0], 1, [0])).toThrow('2 scores but 1 values');
+    expect(() => auc([1, 2], [1, 0], [0, 0], -1)).toThrow('within is -1');
+    expect(() => auc([Number.NaN, 2], [1, 0], [0, 0])).toThrow('score 0 is NaN');
   });
 });
