@@ -171,7 +171,7 @@ function minimumDetectable({ differences }: EvaluationResult): string {
   const [low, high] = [number(Math.min(...values)), number(Math.max(...values))];
   return (
     `Minimum detectable difference of AUC between run and untrained (two-sided 5 %, power 80 %, paired over subjects): ` +
-    `${low === high ? low : `${low} to ${high}`}. Smaller differences rank nothing.`
+    `${low === high ? low : `${low} to ${high}`}. A true difference of that size is found four times of five by one test; a smaller one may be found, or not.`
   );
 }
 

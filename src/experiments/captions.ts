@@ -12,6 +12,9 @@ const EXPOSURES: Readonly<Record<string, string>> = {
   untrained: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
 };
 
+const DETECTABLE =
+  'A true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
+
 /** What was run and how to read it. */
 export function aboutLines(table: ExperimentTable): string[] {
   return [
@@ -105,19 +108,21 @@ function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): s
   const { confidence, replicates } = bootstrap;
   const interval = `In brackets the ${100 * confidence} % interval over subjects (${counted(replicates)} bootstraps)`;
   const drawn = [...protocols, ...judge.flatMap((set) => set.protocols)].some(({ draws }) => draws > 1);
-  if (seeds.length === 1 && !drawn) return `${interval}, of one seed.`;
+  const trained = 'What another pretraining of the same method would change is not in it';
+  if (seeds.length === 1 && !drawn)
+    return `${interval}, of one seed. ${trained}: such tests compare encoders, not methods.`;
   const over = [
     ...(seeds.length > 1 ? ['the seeds'] : []),
     ...(drawn ? ['the draws of few labels, where there are several'] : []),
   ].join(' and ');
-  return `Mean ± standard deviation over ${over}. ${interval}, of that mean: each bootstrap is the same for all rows and seeds.`;
+  return `Mean ± standard deviation over ${over}. ${interval}, of that mean: each bootstrap is the same for all rows and seeds. ${trained}; the deviation over the seeds tells of that.`;
 }
 
 function markLine({ parts }: ExperimentTable): string {
   const tested = parts.every((part) => part.tested);
   const rule = 'Of the rows above the baselines **best** is the highest value of a column';
   return tested
-    ? `${rule} and all that are not significantly below it (paired over subjects, two-sided 5 %, Holm over the rows compared with it), *second best* the same among the others.`
+    ? `${rule} and all that are not significantly below it (paired over subjects, two-sided 5 %, Holm over the rows compared with it), *second best* the same among the others: a help for the eye, in which rows with fewer seeds, or pretrained with labels, take no part.`
     : `${rule}, *second best* the next, whether or not they can be told apart: not all predictions are here to test it.`;
 }
 
@@ -166,7 +171,7 @@ export function detectable({ rows, images }: TablePart): string {
   const [low, high] = [fixed(Math.min(...found)), fixed(Math.max(...found))];
   return (
     `Minimum detectable difference to the untrained encoder, ${shownImages(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
-    '(two-sided 5 %, power 80 %, paired over subjects). Smaller differences rank nothing.'
+    `(two-sided 5 %, power 80 %, paired over subjects). ${DETECTABLE}`
   );
 }
 

@@ -8,7 +8,7 @@ export function csvLines({ parts, metric = '' }: ExperimentTable): string[][] {
   const others = ['accuracy', 'f1', 'precision'] as const;
   const header = [
     ...['row', 'source', 'exposure', 'data', 'protocol', 'features', 'images', 'metric'],
-    ...['value', 'low', 'high', 'deviation', 'seeds', 'mark'],
+    ...['value', 'low', 'high', 'deviation', 'seeds', 'fold_mean', 'mark'],
     ...others,
     ...against.flatMap((other) =>
       ['difference', 'low', 'high', 'deviation', 'detectable'].map((name) => `${other}_${name}`),
@@ -24,7 +24,9 @@ export function csvLines({ parts, metric = '' }: ExperimentTable): string[][] {
         const style = paperStyle?.[image];
         return [
           ...[name, source, exposure, set, protocol, features, image, metric],
-          ...[value?.value, value?.low, value?.high, value?.deviation, value?.seeds].map(number),
+          ...[value?.value, value?.low, value?.high, value?.deviation, value?.seeds, value?.foldMean].map(
+            number,
+          ),
           marks[image] ?? '',
           ...others.map((other) => number(metrics[image]?.[other])),
           ...against.flatMap((other) => {

@@ -7,6 +7,7 @@ import {
   bootstrapReplicates,
   differenceOfReplicates,
   intervalOfReplicates,
+  meanOverFolds,
   type ResampledMetric,
 } from '../metrics/bootstrap.js';
 import { classificationMetrics } from '../metrics/metricSet.js';
@@ -21,6 +22,8 @@ export interface Measurement {
   readonly metrics: Readonly<Record<string, number | null>>;
   /** The interval that the evaluation itself gave. */
   readonly interval?: { readonly low: number | null; readonly high: number | null };
+  /** Of the first metric: its mean over the test folds, where every fold has it. */
+  readonly foldMean?: number | null;
   /** Test predictions; undefined where they did not travel. */
   readonly predicted?: { readonly ids: readonly string[]; readonly judged: Judged };
   /** Of a tuned row. */
@@ -28,60 +31,79 @@ export interface Measurement {
 }
 
 /** Metrics that stand beside the paper’s. */
-const SHOWN = ['accuracy', 'f1', 'precision'];
+export const SHOWN_METRICS = ['accuracy', 'f1', 'precision'] as const;
 
 /** All metrics of predictions that no evaluation has seen together. */
 export function pooledMetrics(judged: Judged): Record<string, number | null> {
   const { probabilities, labels, classes } = judged;
   const all = classificationMetrics(probabilities, labels, { classes });
   const [first] = metricNames(classes);
-  const shown = [first!, ...SHOWN.filter((name) => Object.hasOwn(all, name))];
+  const shown = [first!, ...SHOWN_METRICS.filter((name) => Object.hasOwn(all, name))];
   return Object.fromEntries(
     shown.map((name) => [name, Number.isFinite(all[name]!) ? all[name]! : null] as const),
   );
 }
 
-/** The metric of the table, of predictions that are resampled. */
+/** The mean of the AUCs inside the test folds; null where a fold has none. */
+export function meanFoldAuc({ probabilities, labels, folds, classes }: Judged): number | null {
+  const metric = meanOverFolds(folds, (samples) =>
+    resampledAuc({
+      probabilities: Float64Array.from({ length: samples.length * classes }, (_, at) => {
+        const sample = samples[Math.floor(at / classes)]!;
+        return probabilities[sample * classes + (at % classes)]!;
+      }),
+      labels: Array.from(samples, (i) => labels[i]!),
+      classes,
+    }),
+  );
+  const value = metric(new Float64Array(labels.length).fill(1));
+  return Number.isFinite(value) ? value : null;
+}
+
+/** A metric of predictions that are resampled. */
 export type ResampledOf = (predicted: NonNullable<Measurement['predicted']>) => ResampledMetric;
+
+export interface EntryOptions {
+  /** The metric of the table, by its name in the measurements. */
+  readonly metric: string;
+  readonly bootstrap: BootstrapOptions;
+  /** The same for resampling; default: the AUC. */
+  readonly resampled?: ResampledOf;
+}
 
 export class Entry {
   readonly measurements: readonly Measurement[];
-  readonly #bootstrap: BootstrapOptions;
-  readonly #resampled: ResampledOf;
+  readonly #options: EntryOptions;
   #replicates: Float64Array | undefined;
 
-  constructor(
-    measurements: readonly Measurement[],
-    bootstrap: BootstrapOptions,
-    resampled: ResampledOf = ({ judged }) => resampledAuc(judged),
-  ) {
+  constructor(measurements: readonly Measurement[], options: EntryOptions) {
     this.measurements = measurements;
-    this.#bootstrap = bootstrap;
-    this.#resampled = resampled;
+    this.#options = options;
   }
 
   /** The part of this that was measured with the same seeds and draws as the other, in its order. */
-  matching({ measurements }: Entry): Entry {
+  pairedWith({ measurements }: Entry): Entry {
     const own = measurements.flatMap(
       ({ seed, draw }) => this.measurements.find((one) => one.seed === seed && one.draw === draw) ?? [],
     );
     const same =
       own.length === this.measurements.length && own.every((one, i) => one === this.measurements[i]);
-    return same ? this : new Entry(own, this.#bootstrap, this.#resampled);
+    return same ? this : new Entry(own, this.#options);
   }
 
-  /** Mean over the seeds; null where one of them has none. */
-  value(metric: string): number | null {
+  /** Of the metric of the table, or of another one: the mean over the seeds; null where one of them has none. */
+  value(metric = this.#options.metric): number | null {
     return mean(this.measurements.map(({ metrics }) => metrics[metric] ?? null));
   }
 
   /** Sample standard deviation over the seeds. */
-  deviation(metric: string): number | null {
-    const values = this.measurements.map(({ metrics }) => metrics[metric] ?? null);
-    const center = mean(values);
-    if (center === null || values.length < 2) return null;
-    const squares = (values as number[]).reduce((sum, value) => sum + (value - center) ** 2, 0);
-    return Math.sqrt(squares / (values.length - 1));
+  get deviation(): number | null {
+    return deviation(this.measurements.map(({ metrics }) => metrics[this.#options.metric] ?? null));
+  }
+
+  /** Mean over the seeds of the means over the folds. */
+  get foldMean(): number | null {
+    return mean(this.measurements.map((one) => one.foldMean ?? null));
   }
 
   /** Whether all seeds have predictions, on the same samples. */
@@ -95,30 +117,34 @@ export class Entry {
   }
 
   /** Of the seed-mean; undefined where predictions are missing. */
-  interval(metric: string): BootstrapInterval | undefined {
-    const value = this.value(metric);
+  interval(): BootstrapInterval | undefined {
+    const value = this.value();
     if (value === null || !this.isResampled) return undefined;
-    return intervalOfReplicates(value, this.#drawn(), this.#bootstrap);
+    return intervalOfReplicates(value, this.#drawn(), this.#options.bootstrap);
   }
 
-  /** This less the other, on the same draws of subjects; undefined where they cannot be paired. */
-  minus(other: Entry, metric: string): BootstrapDifference | undefined {
-    const [own, others] = [this.value(metric), other.value(metric)];
-    if (own === null || others === null || !this.isResampled || !other.isResampled) return undefined;
-    if (!sameSamples(this.measurements[0]!.predicted!.ids, other.measurements[0]!.predicted!.ids))
+  /**
+   * This less the other, over the seeds that both have, on the same draws of subjects; undefined where they cannot be paired.
+   */
+  minus(other: Entry): BootstrapDifference | undefined {
+    const own = this.pairedWith(other);
+    const others = other.pairedWith(own);
+    const [value, less] = [own.value(), others.value()];
+    if (value === null || less === null || !own.isResampled || !others.isResampled) return undefined;
+    if (!sameSamples(own.measurements[0]!.predicted!.ids, others.measurements[0]!.predicted!.ids))
       return undefined;
-    const replicates = other.#drawn();
-    const differences = this.#drawn().map((value, r) => value - replicates[r]!);
-    return differenceOfReplicates(own - others, differences, this.#bootstrap);
+    const replicates = others.#drawn();
+    const differences = own.#drawn().map((drawn, r) => drawn - replicates[r]!);
+    return differenceOfReplicates(value - less, differences, this.#options.bootstrap);
   }
 
   /** The mean of the seeds in each draw of subjects. */
   #drawn(): Float64Array {
+    const { bootstrap, resampled = ({ judged }) => resampledAuc(judged) } = this.#options;
     this.#replicates ??= this.measurements
-      .map(({ predicted }) => {
-        const { subjects } = predicted!.judged;
-        return bootstrapReplicates(this.#resampled(predicted!), subjects, this.#bootstrap);
-      })
+      .map(({ predicted }) =>
+        bootstrapReplicates(resampled(predicted!), predicted!.judged.subjects, bootstrap),
+      )
       .reduce((sum, one) => sum.map((value, r) => value + one[r]!))
       .map((sum) => sum / this.measurements.length);
     return this.#replicates;
@@ -133,4 +159,12 @@ function sameSamples(a: readonly string[] | undefined, b: readonly string[] | un
 export function mean(values: readonly (number | null)[]): number | null {
   if (values.length === 0 || values.some((value) => value === null || !Number.isFinite(value))) return null;
   return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Sample standard deviation; null of fewer than two numbers, or where one is undefined. */
+export function deviation(values: readonly (number | null)[]): number | null {
+  const center = mean(values);
+  if (center === null || values.length < 2) return null;
+  const squares = (values as number[]).reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
 }

@@ -48,6 +48,7 @@ function studyRow(row: TableRow, widest: string, metric: string): StudyRow {
     values: Object.fromEntries(
       Object.entries(values).map(([images, value]) => [images, { ...value, mark: marks[images] }]),
     ),
+    foldMean: values[widest]?.foldMean,
     against: { ...(untrained && { untrained }), ...(thumbnail && { thumbnail }) },
     beside: besideOf(row, widest, metric),
   };

@@ -22,7 +22,6 @@ export function familyOf(
   { reference, against, features, images }: ComparisonFamily,
   protocol: string,
   rows: readonly DescribedRow[],
-  metric: string,
   parts: readonly FamilyPart[],
 ): TableFamily | undefined {
   const own = parts.filter(({ results }) => results.protocol.name === protocol);
@@ -35,14 +34,12 @@ export function familyOf(
   const named = against.map((name): readonly [string, Entry | undefined] => {
     if (name === 'untrained' || name === 'thumbnail') return [name, part.entry(first, name, shown)];
     const row =
-      name === 'best'
-        ? bestOther(part, rows, reference, shown, metric)
-        : rows.find((one) => one.name === name);
+      name === 'best' ? bestOther(part, rows, reference, shown) : rows.find((one) => one.name === name);
     return [row?.name ?? name, row && part.entry(row, 'run', shown)];
   });
   // The best of the others may be named already.
   const planned = [...new Map(named)];
-  const compared = comparisons(part.entry(first, 'run', shown), planned, metric);
+  const compared = comparisons(part.entry(first, 'run', shown), planned);
   const missing = planned
     .map(([name]) => name)
     .filter((name) => !compared.some((one) => one.against === name));
@@ -55,12 +52,11 @@ export function bestOther(
   rows: readonly DescribedRow[],
   reference: string,
   images: string,
-  metric: string,
 ): DescribedRow | undefined {
   // A mean over fewer seeds is another quantity.
   const whole = rows.filter(({ name, seeds }) => name !== reference && seeds === undefined);
   const ranked = whole.flatMap((row) => {
-    const value = part.entry(row, 'run', images).value(metric);
+    const value = part.entry(row, 'run', images).value();
     return value === null ? [] : [{ row, value }];
   });
   return ranked.sort((a, b) => b.value - a.value)[0]?.row;

@@ -73,13 +73,15 @@ export function shownImages(images: string): string {
     .join('+');
 }
 
-/** AUC on all images, and against the baselines. */
+/** AUC on all images, of all folds together and of each in the mean, and against the baselines. */
 export function layOut({ images, rows }: TablePart): Layout {
   const widest = images.at(-1) ?? '';
+  const folded = rows.some(({ values }) => typeof values[widest]?.foldMean === 'number');
   const header = [
     'row',
     'exposure',
     ...images.map(shownImages),
+    ...(folded ? [`${shownImages(widest)}, mean of folds`] : []),
     ...['untrained', 'thumbnail'].flatMap((other) => [`${shownImages(widest)} − ${other}`, 'detectable']),
   ];
   const lines = rows.map((row): Cell[] => {
@@ -88,6 +90,7 @@ export function layOut({ images, rows }: TablePart): Layout {
       { value: row.name },
       { value: row.exposure ?? (baseline ? '' : MISSING) },
       ...images.map((image) => ({ ...valueCell(row.values[image]), mark: row.marks[image] })),
+      ...(folded ? [{ value: shownNumber(row.values[widest]?.foldMean) }] : []),
       ...(['untrained', 'thumbnail'] as const).flatMap((other) =>
         baseline ? [{ value: '' }, { value: '' }] : differenceCells(row.against[other][widest]),
       ),
@@ -170,7 +173,7 @@ function differenceCells(difference: TableDifference | undefined): Cell[] {
 }
 
 function spreadOf(
-  { low, high, deviation }: TableValue,
+  { low, high, deviation }: Pick<TableValue, 'low' | 'high' | 'deviation'>,
   shown: (value: number) => string,
 ): string | undefined {
   const parts = [

@@ -90,8 +90,9 @@ export function matchedMeasurement(measurement: Measurement, matching: Matching)
   return {
     ...measurement,
     metrics: { ...metrics, [MATCHED_AUC]: Number.isFinite(value) ? value : null },
-    // The stored one is the AUC’s.
+    // The stored ones are the AUC’s.
     interval: undefined,
+    foldMean: undefined,
   };
 }
 

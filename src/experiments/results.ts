@@ -1,9 +1,10 @@
 /** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
 import type { EvaluationRow } from '../evaluation/result.js';
+import { methodNamed } from '../methods/index.js';
 import { readPredictions, type StoredPredictions } from '../report/predictions.js';
 import { type Alternative, columnOf, compose } from './compose.js';
 import type { DescribedRow, DescribedSet, ExperimentDescription } from './description.js';
-import { type Measurement, pooledMetrics } from './entries.js';
+import { type Measurement, meanFoldAuc, pooledMetrics } from './entries.js';
 import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from './folder.js';
 import { type Matching, matchedMeasurement } from './matching.js';
 import { type ExperimentProtocol, seedsOf } from './protocols.js';
@@ -72,6 +73,13 @@ export class Results {
   /** Evaluations that a row should have. */
   expected(row: DescribedRow): number {
     return row.candidates.length * this.#repeatsOf(row).length;
+  }
+
+  /** Whether it is to be compared with rows of its kind: judged at every seed, and pretrained without labels. */
+  ranks(row: DescribedRow): boolean {
+    const [first] = this.found(row);
+    const learned = first && methodNamed(first.result.run.method)?.usesLabels;
+    return this.#repeatsOf(row).length === this.#repeats.length && learned !== true;
   }
 
   /** Titles of evaluations that are not there. */
@@ -156,6 +164,7 @@ export class Results {
       draw,
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, { pooled }]) => [name, pooled])),
       interval: { low: first.low, high: first.high },
+      foldMean: first.skipped > 0 ? null : first.mean,
       predicted: predictions &&
         probabilities && {
           ids: predictions.ids,
@@ -181,7 +190,8 @@ export class Results {
     if (alternatives.length < found.length) return undefined;
     const { judged: folds } = found[0].cell.result.folds;
     const { ids, judged, choices } = compose(alternatives as [Alternative, ...Alternative[]], folds);
-    return [{ ...repeat, metrics: pooledMetrics(judged), predicted: { ids, judged }, choices }];
+    const metrics = pooledMetrics(judged);
+    return [{ ...repeat, metrics, foldMean: meanFoldAuc(judged), predicted: { ids, judged }, choices }];
   }
 
   /** Of this evaluation, else of the same encoder’s logistic regression on the same data. */

@@ -16,12 +16,13 @@ export interface Marks {
 
 /**
  * Best is the row with the highest value, and every row that is not significantly below it (paired bootstrap over subjects, Holm
- * over the rows compared with it); second best the same among the others.
+ * over the rows compared with it); second best the same among the others. A help for the eye: as the row compared with is the one that came
+ * out highest, equal rows are told apart somewhat more often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
  */
-export function marksOf(entries: ReadonlyMap<string, Entry>, metric: string): Marks {
+export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
   const ranked = [...entries]
     .flatMap(([name, entry]) => {
-      const value = entry.value(metric);
+      const value = entry.value();
       return value === null ? [] : [{ name, entry, value }];
     })
     .sort((a, b) => b.value - a.value);
@@ -31,7 +32,7 @@ export function marksOf(entries: ReadonlyMap<string, Entry>, metric: string): Ma
   for (const mark of ['best', 'second'] as const) {
     const [top, ...others] = left;
     if (top === undefined) break;
-    const pValues = others.map(({ entry }) => top.entry.minus(entry, metric)?.pValue);
+    const pValues = others.map(({ entry }) => top.entry.minus(entry)?.pValue);
     if (pValues.some((p) => p === undefined)) tested = false;
     const adjusted = tested ? holm(pValues as number[]) : [];
     const equals = others.filter((_, i) => tested && !(adjusted[i]! < SIGNIFICANCE));
@@ -62,10 +63,9 @@ export interface Comparison {
 export function comparisons(
   reference: Entry,
   others: readonly (readonly [string, Entry | undefined])[],
-  metric: string,
 ): Comparison[] {
   const found = others.flatMap(([against, entry]) => {
-    const difference = entry && reference.minus(entry, metric);
+    const difference = entry && reference.minus(entry);
     return difference === undefined ? [] : [{ against, difference }];
   });
   const missing = new Array<number>(others.length - found.length).fill(1);

@@ -133,7 +133,6 @@ function tableOf(
       family,
       familyProtocol(told, family).name,
       rows,
-      metric,
       parts.filter(({ results }) => results.set === undefined),
     );
   const pairs = pairsOf(root, told);

@@ -1,27 +1,20 @@
 /** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
 import type { EvaluationRow } from '../evaluation/result.js';
-import type { BootstrapOptions } from '../metrics/bootstrap.js';
 import type { DescribedRow } from './description.js';
-import { Entry, type Measurement, mean, type ResampledOf } from './entries.js';
+import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
 import type { FinishedEvaluation } from './folder.js';
 import { type PaperGroup, paperBlock, printedNumbers } from './paperNumbers.js';
 import { imagesOf, type Results } from './results.js';
 import { type Mark, marksOf } from './significance.js';
 import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
 
-export interface PartOptions {
+export interface PartOptions extends EntryOptions {
   readonly rows: readonly DescribedRow[];
   readonly results: Results;
   readonly features: TablePart['features'];
-  readonly metric: string;
-  readonly bootstrap: BootstrapOptions;
-  /** Of the metric, where it is not the AUC that evaluations have. */
-  readonly resampled?: ResampledOf;
   /** The paper’s numbers to stand beside, but for the table, which a row names. */
   readonly paper?: Omit<PaperGroup, 'table'>;
 }
-
-const SHOWN = ['accuracy', 'f1', 'precision'];
 
 /** A part, and the entry of each row on each images, for comparisons. */
 export class Part {
@@ -33,12 +26,12 @@ export class Part {
   }
 
   entry(row: DescribedRow, source: EvaluationRow['source'], images: string): Entry {
-    const { results, features, bootstrap, resampled } = this.#options;
+    const { results, features } = this.#options;
     const key = `${row.folder} ${source} ${images}`;
     const known = this.#entries.get(key);
     if (known !== undefined) return known;
     const kind = source === 'thumbnail' ? 'pixels' : features;
-    const made = new Entry(results.measure(row, source, kind, images), bootstrap, resampled);
+    const made = new Entry(results.measure(row, source, kind, images), this.#options);
     this.#entries.set(key, made);
     return made;
   }
@@ -54,12 +47,12 @@ export class Part {
   }
 
   table(): TablePart {
-    const { rows, results, features, metric } = this.#options;
+    const { rows, results, features } = this.#options;
     const { images } = this;
-    const marks = images.map((image) => {
-      const entries = new Map(rows.map(({ name }, i) => [name, this.entry(rows[i]!, 'run', image)]));
-      return marksOf(entries, metric);
-    });
+    const ranked = rows.filter((row) => results.ranks(row));
+    const marks = images.map((image) =>
+      marksOf(new Map(ranked.map((row) => [row.name, this.entry(row, 'run', image)]))),
+    );
     // The baselines are those of a row with all seeds, where there is one.
     const found = rows.filter((row) => results.found(row).length > 0);
     const judged = found.find(({ seeds }) => seeds === undefined) ?? found[0];
@@ -91,7 +84,7 @@ export class Part {
     images: readonly string[],
     marks: ReadonlyMap<string, ReadonlyMap<string, Mark>>,
   ): TableRow {
-    const { results, metric } = this.#options;
+    const { results } = this.#options;
     const measured = images.filter((image) => this.entry(row, 'run', image).measurements.length > 0);
     const byImages = <T>(of: (entry: Entry, image: string) => T) =>
       Object.fromEntries(measured.map((image) => [image, of(this.entry(row, 'run', image), image)]));
@@ -105,7 +98,7 @@ export class Part {
       source: 'run',
       exposure: found[0]?.result.exposure.kind,
       paper: this.#paper(row),
-      values: byImages((entry) => tableValue(entry, metric)),
+      values: byImages(tableValue),
       metrics: byImages(metricsOf),
       against: {
         untrained: this.#against(row, 'untrained', measured),
@@ -137,7 +130,6 @@ export class Part {
     name: string,
     images: readonly string[],
   ): TableRow {
-    const { metric, bootstrap, resampled } = this.#options;
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
@@ -145,13 +137,12 @@ export class Part {
       const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
       const distinct =
         source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
-      const entry = new Entry(distinct, bootstrap, resampled);
-      return [[image, entry] as const];
+      return [[image, new Entry(distinct, this.#options)] as const];
     });
     return {
       name,
       source,
-      values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry, metric)])),
+      values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry)])),
       metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
       against: { untrained: {}, thumbnail: {} },
       marks: {},
@@ -169,8 +160,8 @@ export class Part {
       images.flatMap((image): [string, TableDifference][] => {
         // Seeds that are not finished for one side are left out for both.
         const all = this.entry(row, other, image);
-        const own = this.entry(row, 'run', image).matching(all);
-        const others = all.matching(own);
+        const own = this.entry(row, 'run', image).pairedWith(all);
+        const others = all.pairedWith(own);
         const stored =
           features === 'chosen' || row.candidates.length > 1 || resampled !== undefined
             ? []
@@ -186,7 +177,7 @@ export class Part {
         });
         const value = mean(each);
         if (value === null) return [];
-        const found = own.minus(others, metric);
+        const found = own.minus(others);
         return [
           [
             image,
@@ -194,7 +185,7 @@ export class Part {
               value,
               low: found?.low ?? null,
               high: found?.high ?? null,
-              deviation: deviationOf(each),
+              deviation: deviation(each),
               seeds: each.length,
               minimumDetectable:
                 found?.minimumDetectable ?? mean(stored.map(({ minimumDetectable }) => minimumDetectable)),
@@ -236,21 +227,22 @@ export class Part {
   }
 }
 
-function tableValue(entry: Entry, metric: string): TableValue {
+function tableValue(entry: Entry): TableValue {
   const [only, ...others] = entry.measurements;
   const stored = others.length === 0 ? only?.interval : undefined;
-  const interval = stored ?? entry.interval(metric);
+  const interval = stored ?? entry.interval();
   return {
-    value: entry.value(metric),
+    value: entry.value(),
     low: interval?.low ?? null,
     high: interval?.high ?? null,
-    deviation: entry.deviation(metric),
+    deviation: entry.deviation,
     seeds: entry.measurements.length,
+    foldMean: entry.foldMean,
   };
 }
 
 function metricsOf(entry: Entry): Record<string, number | null> {
-  return Object.fromEntries(SHOWN.map((name) => [name, entry.value(name)]));
+  return Object.fromEntries(SHOWN_METRICS.map((name) => [name, entry.value(name)]));
 }
 
 function storedDifference(
@@ -264,11 +256,4 @@ function storedDifference(
     const own = rows.get(row)!;
     return own.features === features && imagesOf(own) === images && rows.get(against)!.source === other;
   });
-}
-
-function deviationOf(values: readonly (number | null)[]): number | null {
-  const center = mean(values);
-  if (center === null || values.length < 2) return null;
-  const squares = (values as number[]).reduce((sum, value) => sum + (value - center) ** 2, 0);
-  return Math.sqrt(squares / (values.length - 1));
 }

@@ -102,9 +102,11 @@ export interface TableValue {
   readonly deviation: number | null;
   /** Seeds, times draws of the labels. */
   readonly seeds: number;
+  /** The mean of the AUCs inside the test folds, beside that of all test predictions together; null where a fold has none. */
+  readonly foldMean: number | null;
 }
 
-export interface TableDifference extends TableValue {
+export interface TableDifference extends Omit<TableValue, 'foldMean'> {
   readonly minimumDetectable: number | null;
 }
 

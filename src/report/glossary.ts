@@ -58,7 +58,7 @@ const TERMS: readonly (readonly [term: string, meaning: string])[] = [
   ],
   [
     'Detectable difference',
-    'The smallest true difference that a study of this size would find in four of five tries; smaller ones rank nothing.',
+    'The smallest true difference that a study of this size would find in four of five tries, by one test without correction; smaller ones are found less often, so that finding none shows little.',
   ],
   [
     'Best test epoch',

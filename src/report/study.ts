@@ -81,6 +81,8 @@ export interface StudyRow {
   readonly exposure?: string;
   /** By images; absent while there is no result. */
   readonly values: Readonly<Record<string, StudyValue>>;
+  /** Mean of the AUCs inside the test folds, of the widest images. */
+  readonly foldMean?: number | null;
   /** Of the widest images. */
   readonly against: Readonly<Partial<Record<'untrained' | 'thumbnail', StudyDifference>>>;
   /** By metric, of the widest images: what is measured, what the paper prints, what the best test epoch has. */

@@ -50,7 +50,7 @@ function resultSection({ overview, tables, families, notes }: Study): Content {
   return [
     figureGrid(overview),
     ...families.map(familyTable),
-    html`<p class="notes">Columns of the tables below: a value for each kind of image; − untrained and − thumbnail are what a row adds to the same encoder with random weights and to a linear model on 12×12 pixels, on the same patients; Detectable is the smallest difference to the untrained encoder that so many patients would show in four of five tries. Smaller ones rank nothing.</p>`,
+    html`<p class="notes">Columns of the tables below: a value for each kind of image; − untrained and − thumbnail are what a row adds to the same encoder with random weights and to a linear model on 12×12 pixels, on the same patients; Detectable is the smallest difference to the untrained encoder that so many patients would show in four of five tries, by one test without correction. Mean of folds is the AUC inside each test fold, averaged: it never ranks the scores of two probes against each other, as the value of all test predictions together does. Intervals are over patients; what another pretraining of the same method would change is not in them.</p>`,
     ...tables.map(studyTable),
     notes.length === 0
       ? ''

@@ -16,17 +16,18 @@ export function studyTable(table: StudyTable): Markup {
   const widest = images.at(-1);
   const compared = BASELINES.filter((other) => rows.some(({ against }) => against[other] !== undefined));
   const wide = widest === undefined ? '' : `, ${imagesName(widest)}`;
+  const folded = rows.some(({ foldMean }) => typeof foldMean === 'number');
   const detectable = compared[0];
   return html`<section>
 <h3>${title}${exposures.size === 1 ? tag([...exposures][0]) : ''}</h3>
 <div class="scroll" tabindex="0" role="region" aria-label="${title}">
 <table class="numbers study">
 <caption><span>${caption}</span></caption>
-<thead><tr><th scope="col">Method</th>${images.map((image) => html`<th scope="col" class="number">${metric}, ${imagesName(image)}</th>`)}${compared.map((other) => html`<th scope="col" class="number">− ${other}${wide}</th>`)}${detectable ? html`<th scope="col" class="number">Detectable</th>` : ''}</tr></thead>
+<thead><tr><th scope="col">Method</th>${images.map((image) => html`<th scope="col" class="number">${metric}, ${imagesName(image)}</th>`)}${folded ? html`<th scope="col" class="number">Mean of folds${wide}</th>` : ''}${compared.map((other) => html`<th scope="col" class="number">− ${other}${wide}</th>`)}${detectable ? html`<th scope="col" class="number">Detectable</th>` : ''}</tr></thead>
 <tbody>
 ${rows.map(
   (row, i) =>
-    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${exposures.size > 1 ? tag(row.exposure) : ''}</th>${images.map((image) => valueCell(row.values[image]))}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
+    html`<tr class="${row.source}${i > 0 && row.source !== 'run' && rows[i - 1]!.source === 'run' ? ' first' : ''}"><th scope="row">${row.name}${exposures.size > 1 ? tag(row.exposure) : ''}</th>${images.map((image) => valueCell(row.values[image]))}${folded ? html`<td class="number">${row.foldMean === undefined ? '–' : fixed(row.foldMean)}</td>` : ''}${compared.map((other) => differenceCell(row.against[other]))}${detectable ? html`<td class="number">${fixed(row.against[detectable]?.minimumDetectable ?? null)}</td>` : ''}</tr>
 `,
 )}</tbody>
 </table>

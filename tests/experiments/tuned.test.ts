@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Alternative, compose } from '../../src/experiments/compose.js';
+import { meanFoldAuc, pooledMetrics } from '../../src/experiments/entries.js';
 import { formatTable } from '../../src/experiments/format.js';
 import { namedPairs } from '../../src/experiments/pairs.js';
 import { experimentTable } from '../../src/experiments/table.js';
@@ -39,6 +40,17 @@ const alternative = (
   key: 'key',
   validation,
   predictions: predictionsOf(scores),
+});
+
+test('the mean of folds ranks no scores of two probes against each other', () => {
+  // In each fold every positive is above every negative, but those of fold 0 are all below those of fold 1.
+  const scores = positive.map((label, i) => (i < SAMPLES / 2 ? 0.1 : 0.6) + 0.3 * label);
+  const { judged } = compose([alternative('one', scores, [1, 1])], [0, 1]);
+  expect(meanFoldAuc(judged)).toBe(1);
+  expect(pooledMetrics(judged).auc).toBe(0.75);
+  const oneClass = compose([alternative('one', scores, [1, 1])], [0, 1]).judged;
+  const labels = oneClass.labels.map((label, i) => (i < SAMPLES / 2 ? 1 : label));
+  expect(meanFoldAuc({ ...oneClass, labels })).toBeNull();
 });
 
 describe('the choice', () => {
@@ -143,7 +155,7 @@ describe('a table with a tuned row', () => {
     const [part] = table.parts;
     expect(part).toMatchObject({ features: 'chosen', protocol: 'logreg', tested: true });
     const [ours, plain] = part!.rows;
-    expect(ours!.values['a+b']).toMatchObject({ value: 1, low: 1, high: 1, seeds: 1 });
+    expect(ours!.values['a+b']).toMatchObject({ value: 1, low: 1, high: 1, seeds: 1, foldMean: 1 });
     expect(ours!.metrics['a+b']).toEqual({ accuracy: 1, f1: 1, precision: 1 });
     expect(ours!.choices!['a+b']!['0']).toEqual([
       { fold: 0, candidate: 'Ours 1', features: 'head', validation: 0.9 },
@@ -239,6 +251,27 @@ describe('marks', () => {
     );
   });
 
+  test('rows with fewer seeds, and those that learned from labels, take no part', () => {
+    const root = temporaryFolder('anatomy-marks-');
+    storeExperiment(root, {
+      seeds: [0, 1],
+      rows: [{ ...row('once'), seeds: [0] }, row('labels'), row('ours')],
+    });
+    for (const seed of [0, 1]) {
+      storeCells(root, 'ours', { seed, auc: 0.5, predictions: { ...all, run: blind } });
+      const supervised = { method: 'supervised', predictions: { ...all, run: rightIn(0, 1) } };
+      storeCells(root, 'labels', { seed, auc: 1, ...supervised });
+    }
+    storeCells(root, 'once', { seed: 0, auc: 1, predictions: { ...all, run: rightIn(0, 1) } });
+    const { parts } = experimentTable(root);
+    const marks = parts[0]!.rows.slice(0, 3).map(({ name, marks: own }) => [name, own['a+b']]);
+    expect(marks).toEqual([
+      ['once', undefined],
+      ['labels', undefined],
+      ['ours', 'best'],
+    ]);
+  });
+
   test('without predictions they go by value alone, and that is said', () => {
     const root = temporaryFolder('anatomy-marks-');
     storeExperiment(root, { rows: ['best', 'equal'].map(row) });
@@ -290,7 +323,8 @@ test('several seeds have one interval: subjects are resampled, the mean of the s
   storeCells(root, 'r', { seed: 1, auc: 0, predictions: { ...all, run: rightIn() } });
   const table = experimentTable(root);
   const [own] = table.parts[0]!.rows;
-  expect(own!.values['a+b']).toEqual({ value: 0.5, low: 0.5, high: 0.5, deviation: Math.SQRT1_2, seeds: 2 });
+  expect(own!.values['a+b']).toMatchObject({ value: 0.5, low: 0.5, high: 0.5, seeds: 2 });
+  expect(own!.values['a+b']!.deviation).toBeCloseTo(Math.SQRT1_2, 12);
   expect(own!.against.untrained['a+b']).toMatchObject({ low: 0, high: 0, minimumDetectable: 0, seeds: 2 });
   expect(formatTable(table, 'markdown')).toContain(
     'Mean ± standard deviation over the seeds. In brackets the 95 % interval',
@@ -426,4 +460,17 @@ describe('what is not complete', () => {
     expect(table.family!.comparisons.map(({ against }) => against)).toEqual(['untrained']);
     expect(formatTable(table, 'markdown')).toContain('a could not be compared with b');
   });
+});
+
+test('comparisons are of the seeds that both rows have', () => {
+  const root = temporaryFolder('anatomy-seeds-');
+  const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
+  const compare = { reference: 'r', against: ['other'] };
+  storeExperiment(root, { seeds: [0, 1], rows: [row('r'), row('other')], compare });
+  storeCells(root, 'r', { seed: 0, auc: 1, predictions: { ...all, run: rightIn(0, 1) } });
+  storeCells(root, 'r', { seed: 1, auc: 0, predictions: { ...all, run: rightIn() } });
+  storeCells(root, 'other', { seed: 1, auc: 0, predictions: { ...all, run: rightIn() } });
+  // Its mean over both seeds is 0.5; at seed 1 the two are alike.
+  const [found] = experimentTable(root).family!.comparisons;
+  expect(found).toMatchObject({ against: 'other', value: 0, low: 0, high: 0 });
 });
