@@ -1,6 +1,8 @@
+import { clusteredTest } from '../metrics/areaTests.js';
 import { type BootstrapOptions, bootstrapDifference } from '../metrics/bootstrap.js';
+import { areaComponents, combineAreas } from '../metrics/deLong.js';
 import { holm } from '../metrics/holm.js';
-import { clusteredAucDifference } from './aucDifference.js';
+import { classColumn } from '../metrics/rocAuc.js';
 import { modalityKey } from './representations.js';
 import type { RowDifference, RowName } from './result.js';
 import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
@@ -40,6 +42,23 @@ function difference(
     first.subjects,
     options,
   );
-  const deLong = clusteredAucDifference([first], [second], options);
+  const deLong = clusteredDifference(first, second, options);
   return { row, against, metric: metricNames(first.classes)[0]!, ...found, deLong };
+}
+
+/** DeLong’s test for clustered samples (Obuchowski 1997); undefined where there are more than two classes. */
+function clusteredDifference(
+  first: Judged,
+  second: Judged,
+  options: BootstrapOptions,
+): RowDifference['deLong'] {
+  if (first.classes !== 2) return undefined;
+  const areas = ({ probabilities, labels }: Judged) =>
+    areaComponents(classColumn(probabilities, 2, 1), labels);
+  const difference = combineAreas([
+    [1, areas(first)],
+    [-1, areas(second)],
+  ]);
+  const { value, low, high, pValue } = clusteredTest(difference, first.subjects, options);
+  return { value, low, high, pValue };
 }

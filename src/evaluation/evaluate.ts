@@ -8,7 +8,7 @@ import { UsageError } from '../errors.js';
 import { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { openImages } from '../training/imageCache.js';
-import { type Precision, resolveDevice, resolvePrecision } from '../training/precision.js';
+import type { Precision } from '../training/precision.js';
 import { packageVersion } from '../version.js';
 import { differences } from './differences.js';
 import { exposureOf, traceImages } from './exposure.js';
@@ -24,6 +24,7 @@ import { DEFAULT_RIDGE_GRID } from './ridge.js';
 import { rowNames } from './rowFeatures.js';
 import { type Judged, metricNames, summarizeRow, undefinedSummary } from './rowMetrics.js';
 import { openRun } from './runEncoders.js';
+import { forwardingOf, runSummary } from './runSummary.js';
 import { labelledTask } from './task.js';
 import { THUMBNAIL } from './thumbnails.js';
 import { type TrainedProbe, type TrainingOptions, trainedProbe } from './trainedProbe.js';
@@ -84,10 +85,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
   const trained = trainedProbe(protocol, options);
   const run = openRun(options.run, (message) => console.warn(message));
   const { config } = run.encoders[0]!;
-  const device = resolveDevice(options.device ?? 'auto');
-  const asked = options.precision ?? config.training.precision;
-  // A run in fp16 on a GPU can be judged without one.
-  const precision = resolvePrecision(asked === 'fp16' && device === 'cpu' ? 'auto' : asked, device);
+  const forwarding = forwardingOf(run, options);
+  const { device, precision } = forwarding;
   if (protocol === 'finetune' && precision === 'fp16') {
     throw new UsageError(
       'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
@@ -167,20 +166,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     protocol,
     preset: trained?.preset.name,
     settings: { ...judgement.settings, thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
-    run: {
-      name: run.name,
-      method: config.method.name,
-      recipe: config.recipe,
-      seed: config.seed,
-      size: config.data.size,
-      precision,
-      device,
-      encoders: run.encoders.map(({ fold, checkpoint }) => ({
-        fold,
-        weights: checkpoint === undefined ? 'final' : 'checkpoint',
-        step: checkpoint?.step,
-      })),
-    },
+    run: runSummary(run, forwarding),
     data: {
       name: dataset.name,
       dataHash: published(cache.dataHash),

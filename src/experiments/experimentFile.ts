@@ -14,7 +14,13 @@ import {
 } from './experimentData.js';
 import { type ExperimentRow, experimentRows } from './experimentRows.js';
 import { type ComparisonFamily, readExperimentFile } from './fileSchema.js';
-import { type ExperimentProtocol, experimentProtocols, judgedFeatures, judgesLabels } from './protocols.js';
+import {
+  choosingProtocol,
+  type ExperimentProtocol,
+  experimentProtocols,
+  judgedFeatures,
+  judgesLabels,
+} from './protocols.js';
 
 export interface Experiment {
   readonly name: string;
@@ -114,25 +120,33 @@ function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => 
   };
 }
 
-/** Candidates are chosen between by logistic regression inside each fold, whatever judges them then. */
+/** Candidates are chosen between by logistic regression inside each fold, on the same labels, whatever judges them then. */
 function refuseUnchosen(
   file: string,
   rows: readonly ExperimentRow[],
   { name, protocols }: { readonly name?: string; readonly protocols: readonly ExperimentProtocol[] },
 ): void {
   const tuned = rows.find(({ candidates }) => candidates.length > 1);
-  if (tuned === undefined || !protocols.some(judgesLabels)) return;
+  if (tuned === undefined) return;
   const where = name === undefined ? '' : ` of ${name}`;
-  const logreg = protocols.find(({ slug }) => slug === 'logreg');
-  if (logreg === undefined) {
-    throw new UsageError(
-      `${file}: row ${tuned.name} has variants, which are chosen between by logreg; add it to the protocols${where}`,
+  const refused = (what: string) =>
+    new UsageError(`${file}: row ${tuned.name} has variants, which are chosen between by logreg${what}`);
+  for (const protocol of protocols.filter(judgesLabels)) {
+    const chooser = choosingProtocol(protocols, protocol);
+    const { labelFraction = 1 } = protocol.settings;
+    if (chooser === undefined && labelFraction === 1) throw refused(`; add it to the protocols${where}`);
+    if (chooser === undefined) {
+      const draws = protocol.draws === 1 ? '' : `, draws: ${protocol.draws}`;
+      throw refused(
+        ` on the same labels, which ${protocol.name} has few of; add { protocol: logreg, labelFraction: ${labelFraction}${draws} } to the protocols${where}`,
+      );
+    }
+    const seeds = chooser.seeds;
+    if (seeds === undefined || protocol.seeds?.every((seed) => seeds.includes(seed))) continue;
+    throw refused(
+      `${where} at every seed; leave out the seeds of ${chooser.name}, or give ${protocol.name} the same`,
     );
   }
-  if (logreg.seeds === undefined) return;
-  throw new UsageError(
-    `${file}: row ${tuned.name} has variants, which are chosen between by logreg${where} at every seed; leave out its seeds`,
-  );
 }
 
 /** A row may be pretrained with, and a protocol judge, fewer seeds than the experiment has, not others. */

@@ -133,6 +133,21 @@ export function judgedFeatures({
   return features ?? (protocol !== 'finetune' ? 'both' : headOnly ? 'head' : 'pooled');
 }
 
+/**
+ * What candidates are chosen by where a protocol does not validate itself: the logistic regression that learns from the same labels, so
+ * that few labels are not chosen for by all of them.
+ */
+export function choosingProtocol(
+  protocols: readonly ExperimentProtocol[],
+  { settings: { labelFraction = 1 }, draws }: ExperimentProtocol,
+): ExperimentProtocol | undefined {
+  const own = protocols.filter(
+    (one) =>
+      one.protocol === 'logreg' && (one.settings.labelFraction ?? 1) === labelFraction && one.draws === draws,
+  );
+  return own.find(({ slug }) => slug === 'logreg') ?? own[0];
+}
+
 /** Whether it has classes to tell apart, and so an AUC. */
 export function judgesLabels({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
   return protocol !== 'pairs';

@@ -7,7 +7,7 @@ import type { DescribedRow, DescribedSet, ExperimentDescription } from './descri
 import { type Measurement, meanFoldAuc, pooledMetrics } from './entries.js';
 import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from './folder.js';
 import { type Matching, matchedMeasurement } from './matching.js';
-import { type ExperimentProtocol, seedsOf } from './protocols.js';
+import { choosingProtocol, type ExperimentProtocol, seedsOf } from './protocols.js';
 
 export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
 
@@ -194,11 +194,14 @@ export class Results {
     return [{ ...repeat, metrics, foldMean: meanFoldAuc(judged), predicted: { ids, judged }, choices }];
   }
 
-  /** Of this evaluation, else of the same encoder’s logistic regression on the same data. */
-  #validation({ folder, row }: Found, { seed }: Repeat): readonly (number | null)[] | undefined {
+  /** Of this evaluation, else of the same encoder’s logistic regression on the same data and labels. */
+  #validation({ folder, row }: Found, { seed, draw }: Repeat): readonly (number | null)[] | undefined {
     if (row.validation !== undefined) return row.validation;
-    const { root, set, setAside } = this.#of;
-    const id = evaluationId(folder, seed, { set: set?.slug, protocol: 'logreg', setAside });
+    const { root, description, set, protocol, setAside } = this.#of;
+    const chooser = choosingProtocol((set ?? description).protocols, protocol);
+    if (chooser === undefined) return undefined;
+    const own = chooser.draws === 1 ? undefined : (draw ?? 0);
+    const id = evaluationId(folder, seed, { set: set?.slug, protocol: chooser.slug, draw: own, setAside });
     const rows = this.#read(root, id)?.result.rows ?? [];
     return rows.find(({ key }) => key === row.key)?.validation;
   }

@@ -27,10 +27,10 @@ export function accuracy({ classes, counts }: Confusion): number {
   return right / counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** TP / (TP + FP). When nothing was called `positive` it is 0, as in scikit-learn: the classifier found nothing. */
+/** TP / (TP + FP). NaN when nothing was called `positive`, where scikit-learn warns and gives 0: there is nothing to be right about. */
 export function precision(table: Confusion, positive = 1): number {
   const { tp, fp } = outcomes(table, positive);
-  return tp + fp > 0 ? tp / (tp + fp) : 0;
+  return tp / (tp + fp);
 }
 
 /** Sensitivity, TP / (TP + FN). NaN without samples of the class: there is nothing to recall. */

@@ -162,7 +162,7 @@ test('rows of fewer seeds are not compared, candidates are chosen at every seed,
   expect(refusal(compared)).toContain('compare compares L_C alone, which has seeds of its own');
   const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
   expect(refusal(`${tuned}seeds: [0, 1]\nprotocols: [{ protocol: logreg, seeds: [0] }, linear]\n`)).toContain(
-    'row L_C alone has variants, which are chosen between by logreg at every seed; leave out its seeds',
+    'row L_C alone has variants, which are chosen between by logreg at every seed; leave out the seeds of logreg, or give linear the same',
   );
   const text = `${seeded.replace('[0]', '[1]')}seeds: [0, 1]\nprotocols: [{ protocol: knn, seeds: [1] }]\n${SMOKE}`;
   const smoke = read(`${text}  seeds: [0]\n`, { smoke: true });
@@ -421,6 +421,12 @@ describe('errors name the file, the row, the key and what was expected', () => {
     expect(refusal(`${tuned}protocols: [linear, { protocol: logreg, labelFraction: 0.5 }]`)).toContain(
       'row L_C alone has variants, which are chosen between by logreg; add it to the protocols',
     );
+    const few = '{ protocol: linear, labelFraction: 0.1, draws: 2 }';
+    expect(refusal(`${tuned}protocols: [logreg, ${few}]`)).toContain(
+      'chosen between by logreg on the same labels, which linear labels 0.1 has few of; add { protocol: logreg, labelFraction: 0.1, draws: 2 } to the protocols',
+    );
+    const both = `${few}, { protocol: logreg, labelFraction: 0.1, draws: 2 }`;
+    expect(read(`${tuned}protocols: [${both}]`).protocols).toHaveLength(2);
     expect(refusal(`${tuned}judge: [{ name: BUSI, protocols: [knn] }]`)).toContain(
       'add it to the protocols of BUSI',
     );

@@ -474,3 +474,24 @@ test('comparisons are of the seeds that both rows have', () => {
   const [found] = experimentTable(root).family!.comparisons;
   expect(found).toMatchObject({ against: 'other', value: 0, low: 0, high: 0 });
 });
+
+test('few labels are chosen for by as few: by the logistic regression that learned from the same', () => {
+  const [linear, logreg] = (['linear', 'logreg'] as const).map((protocol) => ({
+    ...protocols(protocol)[0]!,
+    name: `${protocol} few`,
+    slug: `${protocol}-few`,
+    settings: { labelFraction: 0.1 },
+  }));
+  const root = tuned({ protocols: [...protocols('logreg'), logreg!, linear!], compare: undefined });
+  // All labels would choose the first candidate, few choose the second.
+  for (const [i, name] of ['ours-1', 'ours-2'].entries()) {
+    const validated = (value: number) => ({ pooled: [value, value], head: [0.1, 0.1] });
+    storeCells(root, name, { auc: 0.9, validation: validated(i === 0 ? 0.9 : 0.5) });
+    storeCells(root, name, { auc: 0.9, validation: validated(i === 0 ? 0.5 : 0.9), slug: 'logreg-few' });
+    const predictions = { ...all, run: rightIn(0, 1) };
+    storeCells(root, name, { auc: 0.9, protocol: 'linear', slug: 'linear-few', predictions });
+  }
+  const part = experimentTable(root).parts.find(({ name }) => name === 'linear few')!;
+  const choices = part.rows[0]!.choices!['a+b']!['0']!;
+  expect(choices.map(({ candidate }) => candidate)).toEqual(['Ours 2', 'Ours 2']);
+});

@@ -118,7 +118,7 @@ describe('classificationMetrics', () => {
     expect(classificationMetrics([0.3, 0.6], [0, 1], { threshold: 0.7 })).toMatchObject({
       recall: 0,
       specificity: 1,
-      precision: 0,
+      precision: Number.NaN,
     });
   });
 
@@ -170,7 +170,8 @@ describe('confusion', () => {
     expect(f1(noPositives)).toBe(0);
     expect(macro(noPositives, recall)).toBe(0.5); // of class 0, the only one with samples
     const nothingCalled = confusion([0, 0], [0, 1]);
-    expect(precision(nothingCalled)).toBe(0);
+    expect(precision(nothingCalled)).toBeNaN();
+    expect(macro(nothingCalled, precision)).toBeNaN();
     expect(specificity(confusion([1, 1], [1, 1]))).toBeNaN();
     expect(f1(confusion([0, 0], [0, 0]))).toBeNaN();
   });
