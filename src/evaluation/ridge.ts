@@ -51,8 +51,8 @@ export interface RidgeBaseline {
 
 /**
  * The thumbnail baseline: ridge regression of ±1 labels on shrunken pixels (12×12: d = 144 a modality), λ chosen by the
- * held-out squared error inside the training rows. An encoder that does not beat it has learned nothing that the coarse
- * brightness of the images does not say.
+ * held-out squared error inside the training rows. An encoder that does not beat it is not shown to have learned
+ * more than the coarse brightness of the images.
  *
  * @param train [n, d]
  * @param labels [n] 0 or 1

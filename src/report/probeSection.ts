@@ -192,11 +192,11 @@ export function verdicts(record: EvaluationRecord): Verdict[] {
   return [own, ...against];
 }
 
-/** What the thumbnail is there for: an encoder that does not beat it is of no use to the task. */
+/** What the thumbnail is there for: what an encoder has learned of use to the task shows in that it beats it. */
 function beyondThumbnail(higher: boolean, lower: boolean): string {
   if (higher) return '';
   return lower
-    ? ' For this task it has learned nothing useful.'
+    ? ' For this task the thumbnail by itself serves better.'
     : ' That it has learned anything useful for this task is not shown.';
 }
 
