@@ -23,7 +23,7 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
   const over = [...(seeds.length > 1 ? ['seeds'] : []), ...(draws > 1 ? ['draws of the labels'] : [])];
   const of = over.length > 0 ? `mean over the ${over.join(' and ')}, ± their standard deviation` : 'one seed';
   const rule = part.tested
-    ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others'
+    ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others. A help for the eye, in which methods with fewer seeds, or pretrained with labels, take no part'
     : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';
   return {
     title: `${set}${title(table, part)}`,

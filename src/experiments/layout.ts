@@ -38,8 +38,8 @@ const FEATURES: Readonly<Record<TablePart['features'], string>> = {
 
 const METRICS: Readonly<Record<string, string>> = {
   auc: 'AUC',
-  macroAuc: 'macro AUC',
-  matchedAuc: 'matched AUC',
+  macroAuc: 'Macro AUC',
+  matchedAuc: 'Matched AUC',
 };
 
 /** The paper’s metric → ours. */

@@ -147,7 +147,7 @@ test('the table has it in place of the AUC, with intervals, marks and comparison
   expect(matched.family!.comparisons[0]).toMatchObject({ against: 'place', value: 0.5, low: 0.5, high: 0.5 });
   const text = formatTable(matched, 'markdown');
   expect(text).toContain('## Matched comparisons of both');
-  expect(text).toContain('## matched AUC, logistic regression (primary probe), pooled features');
+  expect(text).toContain('## Matched AUC, logistic regression (primary probe), pooled features');
   expect(text).toContain(`whose place is at most 0 away, so that what place alone tells`);
   expect(text).toMatch(/That column alone, .* in the same folds: AUC 0\.\d{3} \[.*\], matched 0\.500 \[/);
   expect(text).toContain(`${SAMPLES} of 1,866 have a value there`);

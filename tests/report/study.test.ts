@@ -139,7 +139,7 @@ test('among samples that are alike the primary table stands once more, said to b
   const { page } = await writeExperimentReport([root], { console, matching });
   const tables = [...opened(page).document.querySelectorAll('table.study')].map(textOf);
   const titles = [...opened(page).document.querySelectorAll('h3')].map(textOf);
-  const at = titles.findIndex((title) => title.startsWith('matched AUC, logistic regression'));
+  const at = titles.findIndex((title) => title.startsWith('Matched AUC, logistic regression'));
   expect(titles[at - 1]).toMatch(/^AUC, logistic regression/);
   expect(tables.join(' ')).toContain('Ours0.500');
   expect(opened(page).text).toContain('whose place is at most 0 away');
