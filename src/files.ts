@@ -1,7 +1,18 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
-import { AnatomyError } from './errors.js';
+import { AnatomyError, UsageError } from './errors.js';
 
 /** What a file is written from: whole, or in pieces so that a large file need not be joined in memory first. */
 export type FileData = string | Uint8Array | Iterable<Uint8Array>;
@@ -33,6 +44,29 @@ export function writeFileAtomic(path: string, data: FileData): void {
     rmSync(temporary, { force: true });
     if (!isSystemError(cause)) throw cause; // the producer of `data` failed, not the disk
     throw new AnatomyError(`cannot write ${path}: ${cause.message}`, { cause });
+  }
+}
+
+/**
+ * Finds out before the work whether its results can be written: a folder that is there, or the one that it would be made in.
+ * @param folder what `--out` names
+ * @throws UsageError naming what stands in the way
+ */
+export function refuseUnwritable(folder: string): void {
+  let place = resolve(folder);
+  while (!existsSync(place)) place = dirname(place);
+  if (!statSync(place).isDirectory()) {
+    throw new UsageError(
+      `--out ${folder}: ${place === resolve(folder) ? 'it' : place} is a file; choose a folder for --out`,
+    );
+  }
+  try {
+    accessSync(place, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UsageError(
+      `--out ${folder}: ${place} cannot be written to (${code}); choose another --out, or make it writable`,
+    );
   }
 }
 

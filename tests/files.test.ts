@@ -2,14 +2,36 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AnatomyError } from '../src/errors.js';
-import { writeFileAtomic } from '../src/files.js';
+import { AnatomyError, UsageError } from '../src/errors.js';
+import { refuseUnwritable, writeFileAtomic } from '../src/files.js';
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'files-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('refuseUnwritable', () => {
+  it('lets a folder pass, there or not, and makes none', () => {
+    refuseUnwritable(folder);
+    refuseUnwritable(join(folder, 'new', 'and', 'newer'));
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('names the file that stands in the way', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(() => refuseUnwritable(file)).toThrow(`--out ${file}: it is a file; choose a folder for --out`);
+    expect(() => refuseUnwritable(join(file, 'deep', 'down'))).toThrow(`: ${file} is a file; choose`);
+    expect(() => refuseUnwritable(file)).toThrow(UsageError);
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names the folder that cannot be written to', () => {
+    const closed = join(folder, 'closed');
+    mkdirSync(closed, { mode: 0o500 });
+    expect(() => refuseUnwritable(join(closed, 'run'))).toThrow(`${closed} cannot be written to (EACCES)`);
+  });
+});
 
 describe('writeFileAtomic', () => {
   it('writes text, bytes and pieces, and replaces what was there', () => {

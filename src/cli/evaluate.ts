@@ -134,17 +134,24 @@ See also: anatomy pretrain --fold all, anatomy data split`,
 async function judge(program: Command, protocol: Protocol, flags: Flags): Promise<void> {
   await checkFlags(flags);
   const data = await askedData(flags);
-  const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }, { join }] =
-    await Promise.all([
-      import('../evaluation/evaluate.js'),
-      import('../evaluation/save.js'),
-      import('../evaluation/table.js'),
-      import('node:path'),
-    ]);
+  const [
+    { evaluate },
+    { evaluationJson, saveEvaluation },
+    { formatEvaluation },
+    { refuseUnwritable },
+    { join },
+  ] = await Promise.all([
+    import('../evaluation/evaluate.js'),
+    import('../evaluation/save.js'),
+    import('../evaluation/table.js'),
+    import('../files.js'),
+    import('node:path'),
+  ]);
   const console = consoleOf(program);
-  const { out, keepIds, json, ...options } = flags;
+  const { out = join(flags.run, 'evaluation'), keepIds, json, ...options } = flags;
+  refuseUnwritable(out);
   const result = await evaluate({ ...options, protocol, data, console });
-  const saved = saveEvaluation(out ?? join(flags.run, 'evaluation'), result, { keepIds });
+  const saved = saveEvaluation(out, result, { keepIds });
   process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
   console.success(`${saved.json} and ${saved.predictions}`);
 }

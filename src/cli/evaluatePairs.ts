@@ -55,18 +55,26 @@ async function measure(program: Command, flags: Flags): Promise<void> {
   await checkFlags(flags);
   const { askedData } = await import('./evaluate.js');
   const data = await askedData(flags);
-  const [{ evaluatePairs }, { pairsJson, savePairs }, { formatClaims }, { pairsRecord }, { join }] =
-    await Promise.all([
-      import('../evaluation/pairs/evaluatePairs.js'),
-      import('../evaluation/pairs/save.js'),
-      import('../report/claimsTable.js'),
-      import('../report/pairsRecord.js'),
-      import('node:path'),
-    ]);
+  const [
+    { evaluatePairs },
+    { pairsJson, savePairs },
+    { formatClaims },
+    { pairsRecord },
+    { refuseUnwritable },
+    { join },
+  ] = await Promise.all([
+    import('../evaluation/pairs/evaluatePairs.js'),
+    import('../evaluation/pairs/save.js'),
+    import('../report/claimsTable.js'),
+    import('../report/pairsRecord.js'),
+    import('../files.js'),
+    import('node:path'),
+  ]);
   const console = consoleOf(program);
-  const { out, json, ...options } = flags;
+  const { out = join(flags.run, 'evaluation'), json, ...options } = flags;
+  refuseUnwritable(out);
   const result = await evaluatePairs({ ...options, data, console });
-  const file = savePairs(out ?? join(flags.run, 'evaluation'), result);
+  const file = savePairs(out, result);
   const text = pairsJson(result);
   const record = pairsRecord(text, file);
   process.stdout.write(json ? `${text}\n` : formatClaims([{ name: record.run.name, record }]));

@@ -109,7 +109,7 @@ export function readDescription(root: string): ExperimentDescription {
   }
   const description = upgradedDescription(readJson(file));
   if (description !== undefined) return description;
-  throw damaged(file, 'run the experiment again: finished cells stay');
+  throw damaged(file, 'delete it and run the experiment again: finished cells stay');
 }
 
 export function writeDescription(root: string, description: ExperimentDescription): void {
@@ -129,9 +129,12 @@ export function digestOf(value: unknown): string {
 export function checkFolds(root: string, wanted: Splits, set?: string): void {
   const known = knownFolds(root, set);
   if (known === undefined || known.digest === digestOf(wanted.folds)) return;
-  throw new UsageError(
-    `${root} holds an experiment in other folds (${known.name}; now asked for ${describedFolds(wanted).name}); choose another --out`,
-  );
+  const { name } = describedFolds(wanted);
+  const what =
+    known.name === name
+      ? `in other folds, by the same rule (${name}): samples, subjects or labels of the data have changed since`
+      : `in other folds (${known.name}; now asked for ${name})`;
+  throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
 }
 
 export function describedFolds({ k, dataset, source, seed, folds }: Splits): DescribedFolds {

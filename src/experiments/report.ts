@@ -21,7 +21,7 @@ export async function writeExperimentReport(
   }
   return writeStudy(
     options.out ?? join(root, 'report'),
-    await studyOfExperiment(root, options),
+    () => studyOfExperiment(root, options),
     options.console,
   );
 }

@@ -224,8 +224,9 @@ export class Results {
   #predicted(id: string, { result }: FinishedEvaluation): StoredPredictions | undefined {
     if (!this.#predictions.has(id)) {
       const { root } = this.#of;
-      const { classes } = result.data;
-      this.#predictions.set(id, readPredictions(experimentPaths(root).predictions(id), classes));
+      const { cell, predictions } = experimentPaths(root);
+      const remedy = `delete ${cell(id)} and the cell is run again`;
+      this.#predictions.set(id, readPredictions(predictions(id), result.data, remedy));
     }
     return this.#predictions.get(id);
   }

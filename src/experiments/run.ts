@@ -5,6 +5,7 @@ import type { Dataset } from '../data/sample.js';
 import { SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../data/splits/splits.js';
 import { UsageError } from '../errors.js';
+import { refuseUnwritable } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
 import { checkImages } from './checkImages.js';
@@ -69,6 +70,7 @@ export async function runExperiment(
   const { own, others } = await openAll(experiment, console);
   checkImages(experiment, own, others);
   if (confirm) checkConfirmable(experiment, own.splits);
+  refuseUnwritable(out);
   checkFolder(out);
   for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
   mkdirSync(out, { recursive: true });

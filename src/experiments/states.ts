@@ -60,17 +60,21 @@ function lacksValidation({ tuned, protocol }: EvaluationCell, stored: object): b
 }
 
 function compared(before: Tree, now: Tree, state: 'done' | 'unfinished'): CellState {
-  const differences = configDifferences(placeless(before) as Tree, placeless(now) as Tree);
+  const differences = configDifferences(placeless(before), placeless(now));
   return { state: differences.length === 0 ? state : 'changed', differences };
 }
 
 const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
 
-/** Without the folders that files lie in: cells travel to machines that have them elsewhere. */
-function placeless(value: unknown, key = ''): unknown {
+/** Without the folders that files lie in: cells travel to machines that have them elsewhere, and tell nobody where they were. */
+export function placeless(value: Tree): Tree {
+  return withoutPlaces(value) as Tree;
+}
+
+function withoutPlaces(value: unknown, key = ''): unknown {
   if (typeof value === 'string' && PLACES.includes(key)) {
     return value.startsWith('phantom:') ? value : basename(value);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, placeless(item, name)]));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
 }

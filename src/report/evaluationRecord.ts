@@ -122,7 +122,7 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     .map((file) => {
       const record = parse(join(folder, file));
       const name = basename(file, '.json');
-      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record.data.classes);
+      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record.data);
       return { record, name, predictions };
     })
     .sort((a, b) => rank(a) - rank(b));

@@ -22,18 +22,26 @@ export interface StoredPredictions {
 const HEAD = ['id', 'subject', 'fold', 'label'];
 
 /**
- * @param classes names by class number, as in the evaluation
+ * @param of what the evaluation says: class names by class number, and how many samples it judged
+ * @param remedy what to do where the file is not that
  * @returns undefined where there is no such file: predictions may stay at home while the numbers travel
  * @throws DataError naming file and line of what is wrong
  */
-export function readPredictions(file: string, classes: readonly string[]): StoredPredictions | undefined {
+export function readPredictions(
+  file: string,
+  { classes, samples }: { readonly classes: readonly string[]; readonly samples: number },
+  remedy = 'run anatomy evaluate again',
+): StoredPredictions | undefined {
   if (!existsSync(file)) return undefined;
-  const [head = [], ...lines] = linesOf(file);
   const wrong = (what: string): never => {
-    throw new DataError(`${file}: ${what}; run anatomy evaluate again`);
+    throw new DataError(`${file}: ${what}; ${remedy}`);
   };
+  const [head = [], ...lines] = linesOf(file, wrong);
   if (HEAD.some((name, i) => head[i] !== name)) {
     wrong(`begins with the columns "${head.slice(0, 4).join(',')}", expected "${HEAD.join(',')}"`);
+  }
+  if (lines.length !== samples) {
+    wrong(`has the predictions of ${lines.length} samples, and the evaluation judged ${samples}`);
   }
   const labels = lines.map((cells, i) => {
     const label = classes.indexOf(cells[3]!);
@@ -85,11 +93,11 @@ export function readPredictions(file: string, classes: readonly string[]): Store
   };
 }
 
-function linesOf(file: string): string[][] {
+function linesOf(file: string, wrong: (what: string) => never): string[][] {
   try {
     return parse(readFileSync(file, 'utf8'), { skip_empty_lines: true });
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new DataError(`${file}: is not valid CSV (${error.message}); run anatomy evaluate again`);
+    return wrong(`is not valid CSV (${error.message})`);
   }
 }

@@ -7,7 +7,7 @@ import {
   type StoredEvaluation,
 } from './evaluationRecord.js';
 import { type Content, html, type Markup } from './markup.js';
-import { counted, fixed, interval, signed, signedInterval } from './numbers.js';
+import { counted, fixed, interval, probability, signed, signedInterval } from './numbers.js';
 import {
   exposureMeaning,
   featuresName,
@@ -175,16 +175,19 @@ export function verdicts(record: EvaluationRecord): Verdict[] {
   };
   const against = record.differences
     .filter((one) => one.row === primary.key && one.metric === metric)
-    .map(({ against: other, value, low, high, minimumDetectable }) => {
-      const higher = low !== null && low > 0;
-      const lower = high !== null && high < 0;
+    .map(({ against: other, value, low, high, holm, minimumDetectable }) => {
+      // Without predictions of others there is no p to correct.
+      const counts = holm == null ? low !== null && high !== null && (low > 0 || high < 0) : holm < 0.05;
+      const higher = counts && value !== null && value > 0;
+      const lower = counts && value !== null && value < 0;
+      const corrected = holm == null ? '' : `, p ${probability(holm)} after Holm’s correction`;
       const thumbnail = record.rows.some(({ key, source }) => key === other && source === 'thumbnail');
       return {
         before: 'It is ',
         strong: higher ? 'higher than' : lower ? 'lower than' : 'not shown to differ from',
         after:
           ` that of ${thumbnail ? 'a 12×12 thumbnail of the images' : 'the same encoder untrained'}: ` +
-          `difference ${signed(value)}, ${percent} interval ${signedInterval(low, high)}; ` +
+          `difference ${signed(value)}, ${percent} interval ${signedInterval(low, high)}${corrected}; ` +
           `differences below ${fixed(minimumDetectable)} would mostly be missed by a study of this size.` +
           (thumbnail ? beyondThumbnail(higher, lower) : ''),
       };

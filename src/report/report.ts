@@ -13,5 +13,5 @@ export async function writeReport(runs: readonly string[], options: ReportOption
   if (options.out === undefined) {
     throw new UsageError(`report: ${runs.length} runs have no folder in common; name one with --out`);
   }
-  return writeStudy(options.out, await studyOfRuns(runs, options), options.console);
+  return writeStudy(options.out, () => studyOfRuns(runs, options), options.console);
 }

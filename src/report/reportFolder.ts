@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
-import { writeFileAtomic } from '../files.js';
+import { refuseUnwritable, writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { canLetter, type Figure, standaloneSvg, svgToPng } from './figure.js';
 import { GENERATOR } from './shell.js';
@@ -14,8 +14,9 @@ export interface ReportFiles {
   readonly summary: readonly string[];
 }
 
-/** A folder of something else is left alone. @throws UsageError */
+/** A folder of something else is left alone. @throws UsageError where it is, or where nothing can be written */
 export function checkTarget(out: string): void {
+  refuseUnwritable(out);
   if (!existsSync(out) || readdirSync(out).length === 0) return;
   const file = join(out, 'index.html');
   if (existsSync(file) && readFileSync(file, 'utf8').includes(`content="${GENERATOR}"`)) return;

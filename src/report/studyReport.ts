@@ -3,9 +3,18 @@ import { checkTarget, type ReportFiles, writeReportFolder } from './reportFolder
 import type { Study } from './study.js';
 import { studyPage } from './studyPage.js';
 
-/** Writes the page of a study and its figures. @throws UsageError when the folder holds something else */
-export async function writeStudy(out: string, study: Study, console: MessageConsole): Promise<ReportFiles> {
+/**
+ * Writes the page of a study and its figures.
+ * @param read makes the study, once there is a place for it
+ * @throws UsageError when the folder holds something else
+ */
+export async function writeStudy(
+  out: string,
+  read: () => Promise<Study>,
+  console: MessageConsole,
+): Promise<ReportFiles> {
   checkTarget(out);
+  const study = await read();
   const { curves, overview, mechanism, judged } = study;
   const figures = [
     ...overview,

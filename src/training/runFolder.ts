@@ -1,5 +1,5 @@
 /** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
@@ -8,7 +8,7 @@ import { PHANTOM_PREFIX } from '../data/phantomName.js';
 import { pseudonym, published } from '../data/pseudonym.js';
 import type { Fold } from '../data/splits/fold.js';
 import { UsageError } from '../errors.js';
-import { writeFileAtomic } from '../files.js';
+import { refuseUnwritable, writeFileAtomic } from '../files.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
 import { packageVersion } from '../version.js';
 
@@ -67,8 +67,8 @@ export function checkRunFolder(
   { overwrite = false, allowInexact = false }: OpenRunOptions = {},
 ): RunState {
   const paths = runPaths(root);
+  refuseUnwritable(root);
   if (!existsSync(root)) return 'new';
-  if (!statSync(root).isDirectory()) throw new UsageError(`${root} is a file; choose a folder for --out`);
   // What a process killed while it opened the folder may have left.
   const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
   if (overwrite) {

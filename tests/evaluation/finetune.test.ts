@@ -180,7 +180,7 @@ describe('finetuning', () => {
     expect(evaluationJson(result)).toContain('"pooled": null');
     expect(formatEvaluation(result)).toMatch(/\| run, transductive \| head +\| A\+B +\| – /);
     const saved = saveEvaluation(join(folder, 'diverged'), result);
-    const stored = readPredictions(saved.predictions, result.data.classes)!;
+    const stored = readPredictions(saved.predictions, result.data)!;
     expect([...stored.probabilities.keys()]).toEqual(['thumbnail/pixels/a+b']);
   });
 

@@ -165,7 +165,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     data: {
       name: 'pairs',
       dataHash,
-      samples: 1866,
+      samples: predictions === undefined ? 1866 : SAMPLES,
       subjects: 80,
       modalities: ['a', 'b'],
       classes: ['none', 'tumor'],

@@ -238,10 +238,10 @@ describe('stored predictions', () => {
     folder = mkdtempSync(join(tmpdir(), 'predictions-'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const read = (text: string, classes = ['no', 'yes']) => {
+  const read = (text: string, classes = ['no', 'yes'], samples = text.trimEnd().split('\n').length - 1) => {
     const file = join(folder, 'p.csv');
     writeFileSync(file, text);
-    return readPredictions(file, classes);
+    return readPredictions(file, { classes, samples });
   };
 
   it('have both classes of two, and all of more', () => {
@@ -250,7 +250,18 @@ describe('stored predictions', () => {
     expect(two.labels).toEqual([1]);
     const three = read('id,subject,fold,label,k:a,k:b,k:c\np,s,0,b,0.5,0.3,0.2\n', ['a', 'b', 'c'])!;
     expect([...three.probabilities.get('k')!]).toEqual([0.5, 0.3, 0.2]);
-    expect(readPredictions(join(folder, 'none.csv'), ['no', 'yes'])).toBeUndefined();
+    expect(readPredictions(join(folder, 'none.csv'), { classes: ['no', 'yes'], samples: 1 })).toBeUndefined();
+  });
+
+  it('are refused where lines are missing, with the remedy of who asks', () => {
+    const text = 'id,subject,fold,label,k\np,s,0,yes,0.5\nq,t,0,no,0.5\n';
+    const missing =
+      'p.csv: has the predictions of 2 samples, and the evaluation judged 3; run anatomy evaluate again';
+    expect(() => read(text, ['no', 'yes'], 3)).toThrow(missing);
+    const file = join(folder, 'p.csv');
+    expect(() => readPredictions(file, { classes: ['no', 'yes'], samples: 1 }, 'delete it')).toThrow(
+      'judged 1; delete it',
+    );
   });
 
   it('have no column of a row whose training diverged, and all others', () => {

@@ -119,6 +119,19 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   expect(summary[2]).toContain('anything useful for this task is not shown');
 });
 
+test('what counts as a difference is p after Holm’s correction, as the page says', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
+  // An interval by itself leaves out 0; of so many comparisons that is no finding.
+  const found = { value: 0.15, low: 0.1, high: 0.2, minimumDetectable: 0.07, standardError: 0.02 };
+  const said = async (holm: number) => {
+    storeEvaluation(run, { differences: [{ ...difference, ...found, pValue: 0.02, holm }] });
+    return (await reportOf(run)).summary[1];
+  };
+  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*, p\s0.072 after Holm’s correction/);
+  expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
+});
+
 test('weights that were not pretrained here are not said to have been', async () => {
   const run = storeRun(join(folder, 'run'));
   storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });
