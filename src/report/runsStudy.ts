@@ -123,17 +123,31 @@ function trainedWords({ runs }: RunFolder): string {
   return `${methodNamed(config.method.name)!.summary}; ${counted(provenance.pairs)} pairs of ${provenance.data}${folds}, ${config.model.backbone} × ${config.model.width} at ${config.data.size}², ${trained}, seed ${config.seed}`;
 }
 
-/** A table for each evaluation and kind of features that any run has. */
+interface JudgedMember {
+  readonly member: string;
+  readonly record: EvaluationRecord;
+}
+
+/** A table for each evaluation and kind of features that any run has, and for each data that it was made on. */
 function tablesOf(members: readonly Member[]): StudyTable[] {
   const names = [...new Set(members.flatMap(({ evaluations }) => evaluations.map(({ name }) => name)))];
   return names.flatMap((name) => {
-    const judged = members.flatMap((member) => {
+    const judged = members.flatMap((member): JudgedMember[] => {
       const evaluation = member.evaluations.find((one) => one.name === name);
       return evaluation === undefined ? [] : [{ member: member.name, record: evaluation.record }];
     });
-    const kinds = new Set(judged.flatMap(({ record }) => ownRows(record).map(({ features }) => features)));
-    return [...kinds].map((kind) => tableOf(judged, kind));
+    return [...new Set(judged.map(({ record }) => samplesKey(record)))].flatMap((key) => {
+      const alike = judged.filter(({ record }) => samplesKey(record) === key);
+      const kinds = new Set(alike.flatMap(({ record }) => ownRows(record).map(({ features }) => features)));
+      return [...kinds].map((kind) => tableOf(alike, kind));
+    });
   });
+}
+
+/** The same for evaluations of the same samples in as many folds: others share no table. */
+function samplesKey({ data, folds }: EvaluationRecord): string {
+  const { name, dataHash, samples, subjects, classes } = data;
+  return JSON.stringify([name, dataHash, samples, subjects, classes, folds]);
 }
 
 function ownRows({ rows }: EvaluationRecord): EvaluationRow[] {
@@ -142,10 +156,7 @@ function ownRows({ rows }: EvaluationRecord): EvaluationRow[] {
 
 const imagesOf = ({ modalities }: EvaluationRow) => modalities.join('+');
 
-function tableOf(
-  judged: readonly { readonly member: string; readonly record: EvaluationRecord }[],
-  kind: string,
-): StudyTable {
+function tableOf(judged: readonly JudgedMember[], kind: string): StudyTable {
   const { record: first } = judged[0]!;
   const metric = first.metrics[0] ?? 'auc';
   const images = [
@@ -166,6 +177,7 @@ function tableOf(
       source: 'run',
       exposure: record.exposure.kind,
       values: valuesOf(own, metric),
+      foldMean: row?.metrics[metric]?.mean,
       against: row === undefined ? {} : againstOf(record, row, metric),
       beside: row?.paperStyle === undefined ? {} : besideOf(row),
     };
@@ -177,10 +189,11 @@ function tableOf(
     return [{ name: sourceName(source), source, values: valuesOf(found, metric), against: {}, beside: {} }];
   });
   const percent = Math.round(100 * first.bootstrap.confidence);
+  const { data, folds } = first;
   return {
-    title: `${protocolName(first)}, ${featuresName(kind)}`,
+    title: `${data.name}: ${protocolName(first)}, ${featuresName(kind)}`,
     metric: metricName(metric),
-    caption: `${metricName(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${judged[0]!.member}. Nothing is marked as best: the runs were not planned as one study.`,
+    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricName(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${judged[0]!.member}. Nothing is marked as best: the runs were not planned as one study.`,
     images,
     rows: [...rows, ...baselines],
     besideMetrics: first.metrics,

@@ -54,7 +54,7 @@ test('runs side by side: a table a kind of features, curves of each, and nothing
   expect(textOf(document.querySelector('h1')!)).toBe('2 runs side by side');
   const rows = [...document.querySelectorAll('table.study tbody tr')].map(textOf);
   expect(rows).toHaveLength(4);
-  expect(rows[0]).toMatch(/^<b>ours0\.7000\.640 to 0\.7600\.8000\.740 to 0\.860\+0\.150/);
+  expect(rows[0]).toMatch(/^<b>ours0\.7000\.640 to 0\.7600\.8000\.740 to 0\.8600\.790\+0\.150/);
   expect(rows.at(-1)).toMatch(/^Thumbnail/);
   expect(summary[0]).toContain('Highest in the table');
   expect(figures.some((file) => file.endsWith('losses-global.svg'))).toBe(true);
@@ -67,6 +67,24 @@ test('runs side by side: a table a kind of features, curves of each, and nothing
   for (const file of figures.filter((name) => name.endsWith('.svg'))) {
     expect(readFileSync(file, 'utf8')).not.toContain(folder);
   }
+});
+
+test('runs that were judged on different samples share no table and no baseline', async () => {
+  const runs = twoRuns();
+  const file = join(runs[1]!, 'evaluation', 'logreg.json');
+  const stored = JSON.parse(readFileSync(file, 'utf8')) as { data: object };
+  storeEvaluation(runs[1]!, { data: { ...stored.data, name: 'BUSI', dataHash: 'other' } });
+  const { page } = await writeReport(runs, { out: join(folder, 'out'), console });
+  const tables = [...opened(page).document.querySelectorAll('table.study')].map(textOf);
+  const primary = tables.filter((text) => text.includes('samples of'));
+  expect(primary).toHaveLength(2);
+  expect(primary[0]).toMatch(/baselines are those of <b>ours/);
+  expect(primary[0]).not.toContain('other0.');
+  expect(primary[1]).toMatch(/baselines are those of other/);
+  const { document } = opened(page);
+  const headings = [...document.querySelectorAll('h3')].map(textOf);
+  const title = 'BUSI: Logistic regression on frozen features (primary probe), pooled map';
+  expect(headings.some((heading) => heading.startsWith(title))).toBe(true);
 });
 
 test('several runs need a place of their own, and each is named once', async () => {
