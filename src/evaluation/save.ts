@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { csv } from '../csv.js';
 import { pseudonym } from '../data/pseudonym.js';
 import { writeFileAtomic } from '../files.js';
+import { modalityKey, modalitySets } from './representations.js';
 import type { EvaluationResult, EvaluationRow, Predictions } from './result.js';
 
 /** The result as JSON, without the predictions; an undefined value is null. */
@@ -18,24 +19,51 @@ export interface SaveOptions {
 /** What names an evaluation. */
 export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
   readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
-  readonly rows: readonly Pick<EvaluationRow, 'source'>[];
+  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities'>;
+  readonly exposure: Pick<EvaluationResult['exposure'], 'kind'>;
+  readonly rows: readonly Pick<EvaluationRow, 'source' | 'features' | 'modalities'>[];
 }
 
 /**
  * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
- * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `finetune-hu-alone` without the
- * untrained encoder.
+ * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `logreg-on-busi` for other data than the
+ * run's, `logreg-a-pooled` for some images or features only, `finetune-hu-alone` without the untrained encoder.
  */
-export function evaluationName({ protocol, preset, labels, setAside, rows }: NamedResult): string {
+export function evaluationName(result: NamedResult): string {
+  const { protocol, preset, labels, setAside, data, exposure, rows } = result;
   const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
+  const others = exposure.kind === 'transfer' || exposure.kind === 'unknown';
   const parts = [
     protocol,
     ...(byDefault ? [] : [preset]),
     ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
+    ...(others
+      ? [
+          `on-${data.name
+            .toLowerCase()
+            .replace(/[^a-z0-9]+/g, '-')
+            .replace(/^-|-$/g, '')}`,
+        ]
+      : []),
+    ...chosenParts(result),
     ...(setAside ? ['set-aside'] : []),
     ...(rows.some(({ source }) => source === 'untrained') ? [] : ['alone']),
   ];
   return parts.join('-');
+}
+
+/** Images and features, where those are not what the protocol judges unasked. */
+function chosenParts({ protocol, preset, data: { modalities }, rows }: NamedResult): string[] {
+  const own = rows.filter(({ source }) => source === 'run');
+  const unless = (found: readonly string[], usual: readonly string[]) =>
+    found.length === usual.length && usual.every((one) => found.includes(one)) ? [] : found;
+  const finetuned = preset === 'hu' ? ['head'] : ['pooled'];
+  const [usualImages, usualFeatures] =
+    protocol === 'finetune' ? [[modalities], finetuned] : [modalitySets(modalities), ['pooled', 'head']];
+  return [
+    ...unless([...new Set(own.map((row) => modalityKey(row.modalities)))], usualImages.map(modalityKey)),
+    ...unless([...new Set(own.map(({ features }) => features))], usualFeatures),
+  ];
 }
 
 /** The files of an evaluation that is kept in a folder. */

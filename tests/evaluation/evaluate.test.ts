@@ -187,7 +187,7 @@ describe('samples that are set aside', () => {
     expect(result.labels.samples).toEqual([36 - aside.length]);
     expect(result.exposure).toEqual({ kind: 'in-fold', seenTestSamples: 0, testSamples: aside.length });
     expect(formatEvaluation(result)).toContain('set aside until now');
-    expect(evaluationName(result)).toBe('knn-set-aside');
+    expect(evaluationName(result)).toBe('knn-pooled-set-aside');
     // A run that saw them says so.
     const seen = await judge({ run: whole, setAside: true, splits: apart });
     expect(seen.exposure).toMatchObject({ kind: 'transductive', seenTestSamples: aside.length });
@@ -223,7 +223,7 @@ describe('few labels', () => {
     const few = await judge({ run: whole, protocol: 'logreg', labelFraction: 0.25 });
     expect(all.labels.samples).toEqual([18, 18]);
     expect(few.labels).toMatchObject({ fraction: 0.25, samples: [5, 5] });
-    expect(evaluationName(few)).toBe('logreg-labels-0.25');
+    expect(evaluationName(few)).toBe('logreg-labels-0.25-pooled');
     expect(formatEvaluation(few)).toContain('25 % of the labels: 5 samples of');
     expect(few.predictions.ids).toEqual(all.predictions.ids);
   });
@@ -263,9 +263,36 @@ it.each(['logreg', 'knn'] as const)(
     expect(alone.differences.map(({ against }) => against)).toEqual(
       ['a', 'b', 'a+b'].map((images) => `thumbnail/pixels/${images}`),
     );
-    expect(evaluationName(alone)).toBe(`${protocol}-alone`);
+    expect(evaluationName(alone)).toBe(`${protocol}-pooled-alone`);
   },
 );
+
+it('is called by what is judged: other data and some images by name, all of one’s own by none', () => {
+  const rows = (['a', 'b', 'a+b'] as const).flatMap((images) =>
+    (['run', 'untrained'] as const).flatMap((source) =>
+      (['pooled', 'head'] as const).map((features) => ({ source, features, modalities: images.split('+') })),
+    ),
+  );
+  const own = {
+    protocol: 'logreg',
+    labels: { fraction: 1 },
+    setAside: false,
+    data: { name: 'BUSI (all)', modalities: ['a', 'b'] },
+    exposure: { kind: 'transductive' },
+    rows,
+  } as const;
+  expect(evaluationName(own)).toBe('logreg');
+  expect(evaluationName({ ...own, exposure: { kind: 'in-fold' } })).toBe('logreg');
+  expect(evaluationName({ ...own, exposure: { kind: 'transfer' } })).toBe('logreg-on-busi-all');
+  const some = rows.filter(({ modalities, features }) => modalities.length === 1 && features === 'head');
+  expect(evaluationName({ ...own, rows: some })).toBe('logreg-a-b-head');
+  const tuned = { ...own, protocol: 'finetune', preset: 'hu' } as const;
+  const widest = rows.filter(({ modalities }) => modalities.length === 2);
+  expect(evaluationName({ ...tuned, rows: widest.filter(({ features }) => features === 'head') })).toBe(
+    'finetune-hu',
+  );
+  expect(evaluationName({ ...tuned, rows: widest })).toBe('finetune-hu-pooled-head');
+});
 
 it('judges the sets of modalities that are asked for, alike', async () => {
   const all = await judge({ run: whole });

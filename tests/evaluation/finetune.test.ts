@@ -212,7 +212,7 @@ describe('linear presets', () => {
     expect(column(hu, 'run/pooled/a+b')).not.toEqual(column(result, 'run/pooled/a+b'));
     expect(result.rows[0]!.paperStyle!.epochs).toHaveLength(2);
     expect(hu.rows[0]!.paperStyle!.epochs).toHaveLength(2);
-    expect([evaluationName(hu), evaluationName(result)]).toEqual(['linear', 'linear-simclr']);
+    expect([evaluationName(hu), evaluationName(result)]).toEqual(['linear-pooled', 'linear-simclr-pooled']);
     expect(formatEvaluation(result)).toContain('simclr-linear');
   });
 

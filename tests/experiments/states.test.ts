@@ -167,10 +167,20 @@ test('the predictions that travel are those of the cell’s own result, whatever
   })) {
     writeFileSync(join(folder, `${name}-predictions.csv`), predictions(number));
   }
-  const rows = [{ source: 'run' }, { source: 'untrained' }] as const;
-  const plain = { labels: { fraction: 1 }, setAside: false, rows };
-  packPredictions(logreg as EvaluationCell, root, { ...plain, protocol: 'logreg' });
-  packPredictions(finetune as EvaluationCell, root, { ...plain, protocol: 'finetune', preset: 'hu' });
+  const named = {
+    labels: { fraction: 1 },
+    setAside: false,
+    data: { name: 'pairs', modalities: ['a'] },
+    exposure: { kind: 'transductive' },
+  } as const;
+  const rows = (...kinds: ('pooled' | 'head')[]) =>
+    (['run', 'untrained'] as const).flatMap((source) =>
+      kinds.map((features) => ({ source, features, modalities: ['a'] })),
+    );
+  const plain = { ...named, protocol: 'logreg', rows: rows('pooled', 'head') } as const;
+  const tuned = { ...named, protocol: 'finetune', preset: 'hu', rows: rows('head') } as const;
+  packPredictions(logreg as EvaluationCell, root, plain);
+  packPredictions(finetune as EvaluationCell, root, tuned);
   const stored = (protocol: string) => readFileSync(join(root, `cells/ours/seed-0/${protocol}.csv`), 'utf8');
   expect(stored('logreg')).toBe(predictions('0.12345679'));
   expect(stored('finetune')).toBe(predictions('1.2345679e-12'));
