@@ -66,7 +66,7 @@ it('prints tables, or with --json the JSON that it also wrote and nothing else',
   expect(table.status).toBe(0);
   expect(table.stdout).toMatch(/^\| run, transductive +\| pooled +\| A\+B/m);
   expect(table.stdout).toContain('Minimum detectable difference');
-  const written = readFileSync(join(run, 'evaluation', 'knn.json'), 'utf8');
+  const written = readFileSync(join(run, 'evaluation', 'knn-pooled.json'), 'utf8');
 
   const { status, stdout } = anatomy(...words, '--json');
   expect(status).toBe(0);
@@ -89,7 +89,7 @@ it('takes what to judge on, and how it is read, from --data-config', () => {
     `data: { path: ${pairs.manifest}, preprocess: { a: { intensity: { kind: minmax } } } }`,
   );
   const { data } = JSON.parse(stdout) as EvaluationResult;
-  const own = JSON.parse(readFileSync(join(run, 'evaluation', 'knn.json'), 'utf8')) as EvaluationResult;
+  const own = JSON.parse(readFileSync(join(run, 'evaluation', 'knn-pooled.json'), 'utf8')) as EvaluationResult;
   expect(data.samples).toBe(own.data.samples);
   // Other intensities are other images.
   expect(data.dataHash).not.toBe(own.data.dataHash);
