@@ -1,7 +1,7 @@
 /** The folder of an experiment: what it is made of, and what its finished cells left. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Tree } from '../config/index.js';
 import { parseSplits, type Splits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
@@ -96,7 +96,22 @@ export function readCell(root: string, id: string): StoredCell | undefined {
 }
 
 export function writeCell(root: string, id: string, cell: StoredCell): void {
-  writeJson(experimentPaths(root).cell(id), cell);
+  writeJson(experimentPaths(root).cell(id), { ...cell, settings: placeless(cell.settings) });
+}
+
+const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
+
+/** Without the folders that files lie in: cells travel to machines that have them elsewhere, and tell nobody where they were. */
+export function placeless(value: Tree): Tree {
+  return withoutPlaces(value) as Tree;
+}
+
+function withoutPlaces(value: unknown, key = ''): unknown {
+  if (typeof value === 'string' && PLACES.includes(key)) {
+    return value.startsWith('phantom:') ? value : basename(value);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
 }
 
 /** @throws UsageError where there is no experiment, DataError when its file is damaged */

@@ -1,10 +1,10 @@
 /** Where the cells of an experiment stand, by what is in its folder. */
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { configDifferences, readConfig, type Tree } from '../config/index.js';
 import { runPaths } from '../training/runFolder.js';
 import type { Cell, EvaluationCell, PretrainingCell } from './cells.js';
-import { type FinishedEvaluation, readCell } from './folder.js';
+import { type FinishedEvaluation, placeless, readCell } from './folder.js';
 
 export interface CellState {
   /** `changed`: there are results of other settings. */
@@ -62,19 +62,4 @@ function lacksValidation({ tuned, protocol }: EvaluationCell, stored: object): b
 function compared(before: Tree, now: Tree, state: 'done' | 'unfinished'): CellState {
   const differences = configDifferences(placeless(before), placeless(now));
   return { state: differences.length === 0 ? state : 'changed', differences };
-}
-
-const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
-
-/** Without the folders that files lie in: cells travel to machines that have them elsewhere, and tell nobody where they were. */
-export function placeless(value: Tree): Tree {
-  return withoutPlaces(value) as Tree;
-}
-
-function withoutPlaces(value: unknown, key = ''): unknown {
-  if (typeof value === 'string' && PLACES.includes(key)) {
-    return value.startsWith('phantom:') ? value : basename(value);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
 }

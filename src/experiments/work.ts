@@ -12,7 +12,7 @@ import { type RunningChild, runChild } from './child.js';
 import { experimentPaths, readCell, type StoredResult, writeCell } from './folder.js';
 import type { Lease } from './lease.js';
 import { schedule } from './schedule.js';
-import { type CellState, placeless } from './states.js';
+import type { CellState } from './states.js';
 import { packCurves, packPredictions } from './travel.js';
 
 export interface WorkOutcome {
@@ -172,8 +172,7 @@ function finish(
   out: string,
   { stdout, seconds, threads }: { stdout: string; seconds: number; threads: number },
 ): void {
-  const settings = placeless(cell.settings);
-  const common = { version: 1, settings, seconds, threads, run: cell.run } as const;
+  const common = { version: 1, settings: cell.settings, seconds, threads, run: cell.run } as const;
   if (cell.kind === 'pretrain') {
     packCurves(cell, out);
     const { step } = JSON.parse(stdout) as { step: number };

@@ -87,7 +87,7 @@ function groupPairs(
     return first.get(group)!;
   });
   const found = new Map<number, GroupPair>();
-  // 0.35 − 0.3 is more than 0.05 by rounding alone.
+  // 0.75 − 0.7 is more than 0.05 by rounding alone.
   const largest = known.reduce((most, i) => Math.max(most, Math.abs(covariate[i]!)), 0);
   const reach = within + 4 * Number.EPSILON * largest;
   // The negatives near a positive lie side by side, and their window moves on with it.

@@ -13,7 +13,7 @@ import { type Matching, readMatching } from '../../src/experiments/matching.js';
 import { experimentTable } from '../../src/experiments/table.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
-import { LABELS, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
+import { FOLDS, LABELS, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
 
 let folder: string;
 let root: string;
@@ -152,4 +152,16 @@ test('the table has it in place of the AUC, with intervals, marks and comparison
   expect(text).toMatch(/That column alone, .* in the same folds: AUC 0\.\d{3} \[.*\], matched 0\.500 \[/);
   expect(text).toContain(`${SAMPLES} of 1,866 have a value there`);
   expect(text).not.toContain('Beside the paper');
+});
+
+test('scores of two folds are not ranked against each other', () => {
+  const table = join(folder, 'folds');
+  storeExperiment(table, { rows: [{ name: 'r', folder: 'r', candidates: [{ name: 'r', folder: 'r' }] }] });
+  // Right in each fold; every score of the first lies below every one of the second.
+  const shifted = LABELS.map((label, i) => (FOLDS[i] === 0 ? 0.1 : 0.6) + (label === 'tumor' ? 0.3 : 0));
+  const flat = LABELS.map(() => 0.5);
+  storeCells(table, 'r', { auc: 0.75, predictions: { run: shifted, untrained: flat, thumbnail: flat } });
+  const values = new Map(LABELS.map((_, i) => [`P-${i}`, 0]));
+  const { parts } = experimentTable(table, { matching: { column: 'place', within: 0, values } });
+  expect(parts[0]!.rows[0]!.values['a+b']).toMatchObject({ value: 1, low: 1, high: 1 });
 });

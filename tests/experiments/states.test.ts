@@ -1,9 +1,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Splits } from '../../src/data/splits/splits.js';
 import { cellsOf, commandOf, type EvaluationCell } from '../../src/experiments/cells.js';
 import { readExperiment } from '../../src/experiments/experimentFile.js';
-import { writeCell } from '../../src/experiments/folder.js';
+import { checkFolds, writeCell } from '../../src/experiments/folder.js';
 import { statesOf } from '../../src/experiments/states.js';
 import { packPredictions, thinned } from '../../src/experiments/travel.js';
 import { temporaryFolder } from '../training/tiny.js';
@@ -124,6 +125,10 @@ test('a cell stays done where the data lie elsewhere, not where they are others'
     const stored = JSON.parse(JSON.stringify(settings));
     const common = { version: 1, seconds: 1, threads: 1, run, settings: stored } as const;
     writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
+    // They tell what the data are called, not where they lie.
+    const text = readFileSync(join(root, 'cells', `${id}.json`), 'utf8');
+    expect(text).not.toMatch(/\.\.\/|here/);
+    expect(text).toContain('pairs.csv');
   }
   const states = (text?: string) =>
     [...statesOf(cellsOf(experimentIn(there!, text), root, options), root).values()].map(
@@ -184,4 +189,18 @@ test('the predictions that travel are those of the cell’s own result, whatever
   const stored = (protocol: string) => readFileSync(join(root, `cells/ours/seed-0/${protocol}.csv`), 'utf8');
   expect(stored('logreg')).toBe(predictions('0.12345679'));
   expect(stored('finetune')).toBe(predictions('1.2345679e-12'));
+});
+
+test('other folds are refused: by what was asked, or, where that is the same, by what must have changed', () => {
+  const root = temporaryFolder();
+  const splits = { version: 1, k: 2, dataset: 'pairs', source: 'generated', seed: 0 } as const;
+  const kept = { ...splits, folds: { p: 0, q: 1 } } as unknown as Splits;
+  writeFileSync(join(root, 'splits.json'), JSON.stringify(kept));
+  checkFolds(root, kept);
+  expect(() => checkFolds(root, { ...kept, seed: 1, folds: { p: 1, q: 0 } } as unknown as Splits)).toThrow(
+    'in other folds (2 of pairs, drawn with seed 0; now asked for 2 of pairs, drawn with seed 1)',
+  );
+  expect(() => checkFolds(root, { ...kept, folds: { p: 1, q: 0 } } as unknown as Splits)).toThrow(
+    'in other folds, by the same rule (2 of pairs, drawn with seed 0): samples, subjects or labels of the data have changed',
+  );
 });

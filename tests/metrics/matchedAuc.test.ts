@@ -83,11 +83,11 @@ describe('matched AUC', () => {
   });
 
   test('a width counts what is just so far apart, however it is rounded', () => {
-    // 0.35 − 0.3 > 0.05 > 0.3 − 0.25 in binary.
+    // 0.75 − 0.7 > 0.05 > 0.3 − 0.25 in binary.
     for (const [a, b] of [
-      [0.35, 0.3],
+      [0.75, 0.7],
+      [0.7, 0.75],
       [0.3, 0.25],
-      [0.3, 0.35],
     ] as const) {
       expect(weightedMatchedAuc([1, 0], [1, 0], { covariate: [a, b], within: 0.05 })()).toBe(1);
     }
