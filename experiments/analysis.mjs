@@ -3,15 +3,21 @@
  *
  *   node experiments/analysis.mjs experiments/results/tuning experiments/results/study [manifest-core.csv]
  *
+ *   node experiments/analysis.mjs transfer experiments/results/transfer-breast
+ *
  * What each factor of the tuning does; the study's AUCs with each fold kept to the candidate that it chose itself in tuning; L_AUG alone
- * against the same training with L_M. With the manifest these also among slices at the same place, and whether a row's score tells more than that place.
+ * against the same training with L_M; finetuning less that from random weights. With the manifest these also among slices at the same
+ * place, and whether a row's score tells more than that place. Of a transfer: Ours less the others, by images and data.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logisticProbe } from '../dist/evaluation/logisticProbe.js';
 import { compose } from '../dist/experiments/compose.js';
 import { Entry, meanFoldAuc, pooledMetrics } from '../dist/experiments/entries.js';
+import { readDescription } from '../dist/experiments/folder.js';
 import { MATCHED_AUC, readMatching, resampledMatched } from '../dist/experiments/matching.js';
+import { Results } from '../dist/experiments/results.js';
+import { Part } from '../dist/experiments/tablePart.js';
 import { MessageConsole } from '../dist/log/console.js';
 import { markdownTable } from '../dist/markdownTable.js';
 import { featureRows, takeRows } from '../dist/metrics/features.js';
@@ -36,7 +42,7 @@ function cell(root, folder, seed, protocol = 'logreg') {
   const file = join(root, 'cells', folder, `seed-${seed}`, protocol);
   if (!existsSync(`${file}.json`)) return undefined;
   const { result } = JSON.parse(readFileSync(`${file}.json`, 'utf8'));
-  return { result, predictions: readPredictions(`${file}.csv`, result.data.classes) };
+  return { result, predictions: readPredictions(`${file}.csv`, result.data) };
 }
 
 function rowsOf({ result }, features = ['pooled', 'head']) {
@@ -211,14 +217,65 @@ function beyondPlace(matching) {
   return markdownTable(['', 'place alone', 'place and score', 'difference'], lines);
 }
 
-const console_ = new MessageConsole({ quiet: true });
-const data = manifest && { path: manifest };
-const matching =
-  data && (await readMatching(study, { column: 'slice/n_slices', within: 0.05, data, console: console_ }));
-const sections = [
-  ['Tuning: + less − of the mean inner AUC', effects()],
-  [`Each fold kept to its own candidate of the tuning, seeds ${seeds.join(', ')}`, nested()],
-  ['Without L_M: candidate 1, seed 0', withoutMatching(matching)],
-  ...(matching ? [['What the score tells beyond the place', beyondPlace(matching)]] : []),
-];
+/** One row less each of the others, of one protocol on one data set. */
+function lessOthers(root, { set, protocol, features, images, reference, others }) {
+  const description = readDescription(root);
+  const results = new Results({ root, description, set, protocol, setAside: false });
+  const part = new Part({ rows: description.rows, results, features, metric: 'auc', bootstrap: BOOTSTRAP });
+  const entry = (name) =>
+    part.entry(
+      description.rows.find((row) => row.name === name),
+      'run',
+      images,
+    );
+  return others.map((name) => {
+    const { value, low, high, minimumDetectable } = entry(reference).minus(entry(name));
+    const where = `${set?.name ?? description.data.name}, ${images}`;
+    return [
+      where,
+      `${reference} − ${name}`,
+      `${signed(value)} [${signed(low)}, ${signed(high)}]`,
+      shown(minimumDetectable),
+    ];
+  });
+}
+
+const DIFFERENCES = ['', '', 'difference of AUC', 'detectable'];
+
+function finetuned() {
+  const protocol = readDescription(study).protocols.find((one) => one.protocol === 'finetune');
+  const names = [...ROWS.map(([name]) => name), 'L_AUG alone', 'L_C alone'];
+  const lines = names.flatMap((reference) =>
+    lessOthers(study, { protocol, features: 'head', images: IMAGES, reference, others: ['w/o pretrain'] }),
+  );
+  return markdownTable(DIFFERENCES, lines);
+}
+
+function transfer(root) {
+  const { protocols, judge } = readDescription(root);
+  const own = ['a', IMAGES].map((images) => ({ protocol: protocols[0], images }));
+  const others = judge
+    .filter(({ absent }) => absent === undefined)
+    .map((set) => ({ set, protocol: set.protocols[0], images: 'a' }));
+  const common = { features: 'pooled', reference: 'Ours', others: ['L_Glo alone', 'SimCLR', 'InstDis all'] };
+  return markdownTable(
+    DIFFERENCES,
+    [...own, ...others].flatMap((one) => lessOthers(root, { ...common, ...one })),
+  );
+}
+
+async function studied() {
+  const console = new MessageConsole({ quiet: true });
+  const asked = { column: 'slice/n_slices', within: 0.05, data: { path: manifest }, console };
+  const matching = manifest && (await readMatching(study, asked));
+  return [
+    ['Tuning: + less − of the mean inner AUC', effects()],
+    [`Each fold kept to its own candidate of the tuning, seeds ${seeds.join(', ')}`, nested()],
+    ['Without L_M: candidate 1, seed 0', withoutMatching(matching)],
+    ['Finetuned, less from random weights', finetuned()],
+    ...(matching ? [['What the score tells beyond the place', beyondPlace(matching)]] : []),
+  ];
+}
+
+const sections = tuning === 'transfer' ? [['Ours less the others', transfer(study)]] : await studied();
 process.stdout.write(`${sections.map(([title, table]) => `## ${title}\n\n${table}`).join('\n\n')}\n`);

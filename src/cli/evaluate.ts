@@ -134,26 +134,31 @@ See also: anatomy pretrain --fold all, anatomy data split`,
 async function judge(program: Command, protocol: Protocol, flags: Flags): Promise<void> {
   await checkFlags(flags);
   const data = await askedData(flags);
-  const [
-    { evaluate },
-    { evaluationJson, saveEvaluation },
-    { formatEvaluation },
-    { refuseUnwritable },
-    { join },
-  ] = await Promise.all([
+  const folder = await resultFolder(flags);
+  const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }] = await Promise.all([
     import('../evaluation/evaluate.js'),
     import('../evaluation/save.js'),
     import('../evaluation/table.js'),
-    import('../files.js'),
-    import('node:path'),
   ]);
   const console = consoleOf(program);
-  const { out = join(flags.run, 'evaluation'), keepIds, json, ...options } = flags;
-  refuseUnwritable(out);
+  const { out: _, keepIds, json, ...options } = flags;
   const result = await evaluate({ ...options, protocol, data, console });
-  const saved = saveEvaluation(out, result, { keepIds });
+  const saved = saveEvaluation(folder, result, { keepIds });
   process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
   console.success(`${saved.json} and ${saved.predictions}`);
+}
+
+/** Where the results go, looked at before the work. A `--run` that is no folder is told by what opens runs. */
+export async function resultFolder({ run, out }: Pick<Flags, 'run' | 'out'>): Promise<string> {
+  const [{ refuseUnwritable }, { statSync }, { join }] = await Promise.all([
+    import('../files.js'),
+    import('node:fs'),
+    import('node:path'),
+  ]);
+  const folder = out ?? join(run, 'evaluation');
+  const isRun = statSync(run, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (out !== undefined || isRun) refuseUnwritable(folder);
+  return folder;
 }
 
 /** What the flags say about the data; a file says all there is to say. */

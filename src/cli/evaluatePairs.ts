@@ -53,28 +53,19 @@ See also: docs/claims.md, anatomy report`,
 
 async function measure(program: Command, flags: Flags): Promise<void> {
   await checkFlags(flags);
-  const { askedData } = await import('./evaluate.js');
+  const { askedData, resultFolder } = await import('./evaluate.js');
   const data = await askedData(flags);
-  const [
-    { evaluatePairs },
-    { pairsJson, savePairs },
-    { formatClaims },
-    { pairsRecord },
-    { refuseUnwritable },
-    { join },
-  ] = await Promise.all([
+  const folder = await resultFolder(flags);
+  const [{ evaluatePairs }, { pairsJson, savePairs }, { formatClaims }, { pairsRecord }] = await Promise.all([
     import('../evaluation/pairs/evaluatePairs.js'),
     import('../evaluation/pairs/save.js'),
     import('../report/claimsTable.js'),
     import('../report/pairsRecord.js'),
-    import('../files.js'),
-    import('node:path'),
   ]);
   const console = consoleOf(program);
-  const { out = join(flags.run, 'evaluation'), json, ...options } = flags;
-  refuseUnwritable(out);
+  const { out: _, json, ...options } = flags;
   const result = await evaluatePairs({ ...options, data, console });
-  const file = savePairs(out, result);
+  const file = savePairs(folder, result);
   const text = pairsJson(result);
   const record = pairsRecord(text, file);
   process.stdout.write(json ? `${text}\n` : formatClaims([{ name: record.run.name, record }]));

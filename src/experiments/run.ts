@@ -46,6 +46,7 @@ export async function listCells(
   const { own, others } = await openAll(experiment, console);
   checkImages(experiment, own, others);
   if (confirm) checkConfirmable(experiment, own.splits);
+  refuseUnwritable(out);
   for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
   const options = optionsOf(own.splits);
   const open = cellsOf(experiment, out, options);
