@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type Config, configDifferences, readConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
@@ -36,7 +36,8 @@ export interface JudgedRun {
  */
 export function openRun(root: string, onWarning: (message: string) => void): JudgedRun {
   const single = existsSync(runPaths(root).config);
-  const entries = existsSync(root) ? readdirSync(root).filter((entry) => /^fold-\d+$/.test(entry)) : [];
+  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const entries = isFolder ? readdirSync(root).filter((entry) => /^fold-\d+$/.test(entry)) : [];
   const folds = entries.map((fold) => join(root, fold)).filter((fold) => existsSync(runPaths(fold).config));
   const folders = single ? [root] : folds;
   if (folders.length === 0) {

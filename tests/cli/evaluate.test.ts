@@ -89,7 +89,9 @@ it('takes what to judge on, and how it is read, from --data-config', () => {
     `data: { path: ${pairs.manifest}, preprocess: { a: { intensity: { kind: minmax } } } }`,
   );
   const { data } = JSON.parse(stdout) as EvaluationResult;
-  const own = JSON.parse(readFileSync(join(run, 'evaluation', 'knn-pooled.json'), 'utf8')) as EvaluationResult;
+  const own = JSON.parse(
+    readFileSync(join(run, 'evaluation', 'knn-pooled.json'), 'utf8'),
+  ) as EvaluationResult;
   expect(data.samples).toBe(own.data.samples);
   // Other intensities are other images.
   expect(data.dataHash).not.toBe(own.data.dataHash);
@@ -136,6 +138,10 @@ it('exits with 2 for a wrong command and with 3 for data it cannot judge on', ()
   expect(anatomy('evaluate', 'knn').status).toBe(2);
   expect(anatomy('evaluate', 'guess', '--run', run).status).toBe(2);
   expect(anatomy('evaluate', 'knn', '--run', folder).stderr).toContain('no run here');
+  const file = join(run, 'config.yaml');
+  expect(anatomy('evaluate', 'knn', '--run', file).stderr).toContain(`${file}: no run here`);
+  const taken = anatomy('evaluate', 'knn', '--run', run, '--out', file);
+  expect([taken.status, taken.stderr]).toEqual([2, expect.stringContaining('it is a file; choose a folder')]);
   expect(anatomy('evaluate', 'knn', '--run', join(folder, 'nowhere')).status).toBe(2);
   expect(anatomy('evaluate', 'knn', '--run', run, '--k', '1000').status).toBe(2);
   const unlabelled = writeManifest(
