@@ -46,6 +46,7 @@ def objective(maps, embedding, n):
 class Step:
     def __init__(self, width, size, pairs, channels_last, bf16, device):
         torch.manual_seed(0)
+        torch.backends.cudnn.benchmark = channels_last  # of "best": cuDNN tries its algorithms in the first step
         self.encoder = Encoder(width, size).to(device)
         self.images = torch.rand(4 * pairs, 3, size, size, device=device)
         if channels_last:

@@ -19,11 +19,21 @@ const options = parseOptions(import.meta.url, {
 });
 const { device } = options;
 const [rounds, steps, threads] = [options.rounds, options.steps, options.threads].map(Number);
-const shapes = [
+const cpuShapes = [
   { width: 0.25, size: 64, pairs: 64 },
   { width: 0.25, size: 224, pairs: 8 },
   { width: 1, size: 112, pairs: 4 },
-].filter((_, i) => !options.only || options.only.split(',').includes(String(i)));
+];
+// Enough work that a GPU has any.
+const gpuShapes = [
+  { width: 0.25, size: 64, pairs: 128 },
+  { width: 0.25, size: 224, pairs: 32 },
+  { width: 1, size: 112, pairs: 64 },
+  { width: 1, size: 224, pairs: 32 },
+];
+const shapes = (device === 'cpu' ? cpuShapes : gpuShapes).filter(
+  (_, i) => !options.only || options.only.split(',').includes(String(i)),
+);
 
 // What the addon sets by mallopt at load, for a program that cannot: M_MMAP_MAX 0, M_TRIM_THRESHOLD −1 (as a huge number),
 // M_TOP_PAD, M_ARENA_MAX 1.
@@ -106,13 +116,13 @@ for (const shape of shapes) {
   const running = new Map();
   const seconds = new Map();
   const peaks = new Map();
-  for (const [name, { command, settings }] of Object.entries(contenders)) {
+  const started = Object.entries(contenders).map(async ([name, { command, settings }]) => {
     const process = start(command);
-    const made = { ...shape, ...settings, device };
-    await process.ask({ threads, make: made, steps: 2 }); // warm-up
     running.set(name, process);
     seconds.set(name, []);
-  }
+    await process.ask({ threads, make: { ...shape, ...settings, device }, steps: 2 }); // warm-up
+  });
+  await Promise.all(started);
   for (let round = 0; round < rounds; round += 1) {
     const order = [...running.keys()];
     if (round % 2) order.reverse();
@@ -149,7 +159,7 @@ else {
   for (const row of rows) {
     const ratio = `${row.ratio.toFixed(2)} (${row.low.toFixed(2)}–${row.high.toFixed(2)})`;
     console.log(
-      `| ${row.shape} | ${row.name} | ${row.pairsPerSecond.toFixed(1)} | ${row.gflops.toFixed(0)} | ${row.peakMiB.toFixed(0)} | ${ratio} |`,
+      `| ${row.shape} | ${row.name} | ${row.pairsPerSecond.toFixed(1)} | ${row.gflops.toFixed(0)} | ${row.peakMiB?.toFixed(0) ?? '–'} | ${ratio} |`,
     );
   }
 }

@@ -2,6 +2,7 @@
 #include "addon.h"
 #include "compat.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
@@ -158,8 +159,17 @@ void watchWarnings(Environment& environment) {
   environment.env.AddCleanupHook([]() { compat::setWarningHandler(nullptr); });
 }
 
+// The same run gives the same bits on a GPU too, and fp32 is fp32: LibTorch's defaults let cuDNN choose algorithms that add
+// in any order, and multiply "fp32" in TF32's 10 bits.
+void makeCudaExact() {
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+}
+
 void exportRuntime(Napi::Env env, Napi::Object exports) {
   guardForks();
+  makeCudaExact();
   exports.Set("torchVersion", Napi::String::New(env, TORCH_VERSION));
   exports.Set("cudaDevices", Napi::Number::New(env, static_cast<double>(torch::cuda::device_count())));
   exports.Set("takeWarnings", Napi::Function::New(env, takeWarnings));

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { Random } from '../../src/tensor/index.js';
+import { resolveDevice } from '../../src/training/precision.js';
 import { writePairs } from '../training/tiny.js';
 
 /** The built program in processes of its own: signals, exit codes, streams. */
@@ -241,7 +242,8 @@ describe('exit codes and streams', () => {
     const args = ['pretrain', '--data', manifest, ...settings('training.epochs=5')];
     const ended = await anatomy([...args, '--dry-run', '--json', '--out', 'dry']);
     expect(ended.code).toBe(0);
-    expect(JSON.parse(ended.stdout)).toMatchObject({ pairs: 24, steps: 30, stepsPerEpoch: 6, device: 'cpu' });
+    const device = resolveDevice('auto');
+    expect(JSON.parse(ended.stdout)).toMatchObject({ pairs: 24, steps: 30, stepsPerEpoch: 6, device });
     const plan = JSON.parse(ended.stdout);
     expect(plan.secondsInAll).toBeCloseTo(30 * plan.secondsPerStep, 10);
     expect(plan.peakMemoryBytes).toBeGreaterThan(2 ** 25);
