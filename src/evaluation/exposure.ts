@@ -23,13 +23,20 @@ export interface ImageTrace {
   readonly known: boolean;
   /** By position in the judged data: whether the run's data has an image of the sample. */
   readonly inRun: readonly boolean[];
+  /** By position: whether the run's data has the sample's id and subject, but none of its images: another of that name, or the same saved anew. */
+  readonly namesake: readonly boolean[];
   /** By position: the fold that kept the sample out of pretraining, or that it was set aside, where the run tells. */
   readonly keptOut: readonly (Fold | undefined)[];
 }
 
 /** What is known without a look at the images. */
 export function untraced({ samples }: Dataset): ImageTrace {
-  return { known: false, inRun: samples.map(() => false), keptOut: samples.map(() => undefined) };
+  return {
+    known: false,
+    inRun: samples.map(() => false),
+    namesake: samples.map(() => false),
+    keptOut: samples.map(() => undefined),
+  };
 }
 
 /** Whether the encoder met an image of the sample in its run. Given weights are taken as they are and meet none. */
@@ -61,7 +68,12 @@ export async function traceImages(
   const dataHash = await dataHashOf(dataset, cache, config);
   if (storedDataHash(root) === published(dataHash)) {
     const folds = readFolds(root, cache.ids, dataHash);
-    return { known: true, inRun: samples.map(() => true), keptOut: samples.map(({ id }) => folds?.get(id)) };
+    return {
+      known: true,
+      inRun: samples.map(() => true),
+      namesake: samples.map(() => false),
+      keptOut: samples.map(({ id }) => folds?.get(id)),
+    };
   }
   const own = await openOwnData(config);
   if (own === undefined) return untraced(dataset);
@@ -75,6 +87,11 @@ export async function traceImages(
   for (const [i, { id }] of own.samples.entries()) for (const name of ownNames[i]!) ownId.set(name, id);
   const idInRun = names.map((images) => images.map((name) => ownId.get(name)).find((id) => id !== undefined));
   const inRun = idInRun.map((id) => id !== undefined);
+  // What is generated is named by number, whatever its seed, and its image is known by how it was made.
+  const files = own.samples.filter(({ images }) =>
+    Object.values(images).some(({ kind }) => kind !== 'generated'),
+  );
+  const subjects = new Map(files.map(({ id, subject }) => [id, subject]));
   let folds: ReadonlyMap<string, Fold> | undefined;
   if (inRun.includes(true) && existsSync(runPaths(root).folds)) {
     const ownCache = await openImageCache(own, { size: cacheSizeOf(config), root: cacheFolder });
@@ -83,6 +100,7 @@ export async function traceImages(
   return {
     known: true,
     inRun,
+    namesake: samples.map(({ id, subject }, i) => !inRun[i] && subjects.get(id) === subject),
     keptOut: idInRun.map((id) => (id === undefined ? undefined : folds?.get(id))),
   };
 }
@@ -125,7 +143,13 @@ export function exposureOf(
   const seenTestSamples = seen.filter(Boolean).length;
   const { config } = rounds[0]!.encoder;
   const kind = trained(config) ? kindOf(trace, positions, seenTestSamples) : 'untrained';
-  return { kind, seenTestSamples, testSamples: seen.length };
+  const namesakes = positions.filter((position) => trace.namesake[position]).length;
+  return {
+    kind,
+    seenTestSamples,
+    testSamples: seen.length,
+    ...(namesakes > 0 && trained(config) ? { namesakes } : {}),
+  };
 }
 
 function kindOf({ known, inRun }: ImageTrace, positions: readonly number[], seen: number): Exposure['kind'] {

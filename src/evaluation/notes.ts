@@ -73,15 +73,33 @@ export function notesOf({
   const auc = metricNames(task.classes.length)[0]!;
   const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows.at(-1)!.metrics[auc]!.folds[f]!));
   if (undefinedIn.length > 0) {
-    const folds = undefinedIn.map(({ fold }) => fold).join(', ');
-    notes.push(`AUC is undefined in fold ${folds}, which lacks a class; the mean is over the other folds.`);
+    const lacking =
+      undefinedIn.length === 1
+        ? `fold ${undefinedIn[0]!.fold}, which lacks`
+        : `folds ${undefinedIn.map(({ fold }) => fold).join(', ')}, which lack`;
+    const rest =
+      undefinedIn.length === plan.rounds.length
+        ? 'no fold is left for their mean'
+        : 'their mean is over the other folds';
+    notes.push(`AUC and macro averages are undefined in ${lacking} a class; ${rest}.`);
   }
   if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
   return notes;
 }
 
-export function exposureNotes(
-  { encoders }: JudgedRun,
+export function exposureNotes({ encoders }: JudgedRun, exposure: Exposure): string[] {
+  const { namesakes = 0, testSamples } = exposure;
+  const alike =
+    namesakes === 0
+      ? []
+      : [
+          `${namesakes} of the ${testSamples} samples ${namesakes === 1 ? 'has' : 'have'} the id and subject of a sample of the run’s own data, but other images. If they are the same ones saved anew, the encoder has seen them, and this is not to be called ${exposure.kind}.`,
+        ];
+  return [...kindNotes(encoders, exposure), ...alike];
+}
+
+function kindNotes(
+  encoders: JudgedRun['encoders'],
   { kind, seenTestSamples, testSamples }: Exposure,
 ): string[] {
   const { model } = encoders[0]!.config;

@@ -92,6 +92,8 @@ export interface Exposure {
   readonly kind: 'transductive' | 'in-fold' | 'transfer' | 'unknown' | 'untrained';
   readonly seenTestSamples: number;
   readonly testSamples: number;
+  /** Test samples with the id and subject of one of the run's own data, but other images: possibly the same saved anew. */
+  readonly namesakes?: number;
 }
 
 export type RowSource = 'run' | 'untrained' | 'thumbnail';

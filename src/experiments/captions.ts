@@ -88,14 +88,24 @@ function paperLines(table: ExperimentTable): string[] {
 
 export function confirmationLines({ confirmation }: ExperimentTable): string[] {
   if (confirmation === undefined) return [];
-  const [first, ...later] = confirmation.looks;
+  const { looks, outdated } = confirmation;
+  const [first, ...later] = looks;
   return [
     `**Confirmatory: the samples that were set aside**, judged by what was learned from all others. First judged ${moment(first.at)} (settings ${first.digest.slice(0, 12)}).`,
     ...later.map(
       ({ at, digest, changes }) =>
-        `**Judged again ${moment(at)} with other settings** (${digest.slice(0, 12)}), so that it confirms less: ${changes.slice(0, 6).join('; ')}${changes.length > 6 ? '; …' : ''}.`,
+        `**Judged again ${moment(at)} with other settings** (${digest.slice(0, 12)}), so that it confirms less: ${firstOf(changes)}.`,
     ),
+    ...(outdated.length === 0
+      ? []
+      : [
+          `**Not of the encoders that the other tables are of**: these were pretrained anew since, with other settings (${firstOf(outdated)}). --confirm judges them, as another look.`,
+        ]),
   ];
+}
+
+function firstOf(changes: readonly string[]): string {
+  return `${changes.slice(0, 6).join('; ')}${changes.length > 6 ? '; …' : ''}`;
 }
 
 /** `2026-03-01 09:30 UTC` */

@@ -1,14 +1,15 @@
 /** The table of an experiment, from the cells that are finished. */
 
+import { configDifferences, type Tree } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import type { BootstrapOptions } from '../metrics/bootstrap.js';
-import { readConfirmation } from './confirmation.js';
+import { type ConfirmationRecord, readConfirmation } from './confirmation.js';
 import type { DescribedSet, ExperimentDescription } from './description.js';
 import type { ResampledOf } from './entries.js';
 import { factsOf, notesOf, type RowFound } from './facts.js';
 import { type FamilyPart, familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
-import { pretrainingId, readCell, readDescription } from './folder.js';
+import { placeless, pretrainingId, readCell, readDescription } from './folder.js';
 import { covariateAlone, MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
@@ -59,7 +60,18 @@ function setAsideTable(root: string, told: ExperimentDescription, matching?: Mat
     true,
     matching,
   );
-  return { ...table, confirmation };
+  return { ...table, confirmation: { ...confirmation, outdated: outdated(root, confirmation) } };
+}
+
+/** What was judged, and has been pretrained otherwise since: the values of the last look are not of the encoders there are now. */
+function outdated(root: string, { looks }: ConfirmationRecord): string[] {
+  return Object.entries(looks.at(-1)!.settings).flatMap(([id, { pretraining }]) => {
+    const own = id.slice(0, id.lastIndexOf('/'));
+    const now = readCell(root, `${own}/pretrain`);
+    if (now === undefined || pretraining === undefined) return [];
+    const differences = configDifferences(placeless(pretraining as Tree), placeless(now.settings));
+    return differences.map((difference) => `${own}: ${difference}`);
+  });
 }
 
 /**

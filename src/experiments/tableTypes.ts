@@ -11,7 +11,10 @@ import type { Comparison, Mark } from './significance.js';
 export interface ExperimentTable
   extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
   /** Of the samples that are set aside. */
-  readonly confirmation?: ConfirmationRecord;
+  readonly confirmation?: ConfirmationRecord & {
+    /** Encoders that were pretrained anew since the last look, with other settings: `ours/seed-0: key: before → after`. */
+    readonly outdated: readonly string[];
+  };
   /** The measured metric: AUC, macro AUC of more than two classes, or matched AUC; undefined before the first evaluation. */
   readonly metric?: string;
   /** What samples are alike in, where the metric is of such alone; `samples` of the data have a value. */

@@ -52,20 +52,18 @@ export function f1(table: Confusion, positive = 1): number {
 }
 
 /**
- * Unweighted mean of a one-class metric over the classes that have samples; a class without samples cannot be measured.
- * Equals scikit-learn's `average='macro'` whenever every predicted class has samples. `macro(table, recall)` is the
- * balanced accuracy.
+ * Unweighted mean of a one-class metric over the classes, scikit-learn's `average='macro'`; `macro(table, recall)` is the
+ * balanced accuracy. NaN where a class has no samples: the mean over the others, which scikit-learn gives for the balanced
+ * accuracy, is another quantity, and in a fold of one class a flattering one.
  */
 export function macro(table: Confusion, metric: (table: Confusion, positive: number) => number): number {
   let sum = 0;
-  let present = 0;
   for (let c = 0; c < table.classes; c += 1) {
     const { tp, fn } = outcomes(table, c);
-    if (tp + fn === 0) continue;
+    if (tp + fn === 0) return Number.NaN;
     sum += metric(table, c);
-    present += 1;
   }
-  return sum / present;
+  return sum / table.classes;
 }
 
 /**

@@ -98,7 +98,12 @@ describe('folds', () => {
     const dataset = await openDataset({ path: pairs.manifest });
     const task = labelledTask(dataset);
     const run = openRun(whole, () => {});
-    const trace = { known: true, inRun: task.ids.map(() => true), keptOut: task.ids.map(() => undefined) };
+    const trace = {
+      known: true,
+      inRun: task.ids.map(() => true),
+      namesake: [],
+      keptOut: task.ids.map(() => undefined),
+    };
     const { rounds } = await planFolds(task, dataset, run, trace, {
       folds: 4,
       seed: 1,
@@ -342,7 +347,9 @@ describe('exposure', () => {
   it('is transfer on other images', async () => {
     const other = await tinyPairs(join(folder, 'other'), 12, 8);
     const result = await judge({ run: inFolds, data: { path: other.manifest }, folds: 3 });
-    expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24 });
+    // Of the same ids and subjects as the run's own, which nobody can tell from the run's images saved anew.
+    const namesakes = { namesakes: 24 };
+    expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24, ...namesakes });
     expect(result.folds.judged).toEqual([0, 1, 2]);
   });
 
@@ -389,7 +396,7 @@ it('names the method, and says where it learned from labels', async () => {
   expect(result.notes).toEqual(['The encoder was pretrained on the labels of the training folds.']);
   const other = await tinyPairs(join(folder, 'of another place'), 8, 9);
   const { notes } = await judge({ run: join(folder, 'supervised'), data: { path: other.manifest } });
-  expect(notes).toEqual(['The encoder was pretrained on the labels of its own data.']);
+  expect(notes).toContain('The encoder was pretrained on the labels of its own data.');
 });
 
 describe('numbers', () => {

@@ -44,7 +44,12 @@ beforeAll(async () => {
   const dataset = await openJudgedData({}, config, console);
   const task = labelledTask(dataset);
   const cache = await openImages(dataset, config, cacheFolder, console);
-  const trace = { known: true, inRun: task.ids.map(() => true), keptOut: task.ids.map(() => undefined) };
+  const trace = {
+    known: true,
+    inRun: task.ids.map(() => true),
+    namesake: [],
+    keptOut: task.ids.map(() => undefined),
+  };
   const plan = await planFolds(
     task,
     dataset,

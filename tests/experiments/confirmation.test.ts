@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readConfirmation, recordLook } from '../../src/experiments/confirmation.js';
-import { experimentPaths } from '../../src/experiments/folder.js';
+import { experimentPaths, pretrainingId, readCell } from '../../src/experiments/folder.js';
 import { formatTable } from '../../src/experiments/format.js';
 import { setAsideProtocols } from '../../src/experiments/run.js';
 import { bestRow, experimentTable } from '../../src/experiments/table.js';
@@ -96,7 +96,10 @@ describe('the table', () => {
         predictions: { run: own, untrained: blind, thumbnail: blind },
       });
     }
-    const cells = ['ours', 'other'].map((name) => cell(`${name}/seed-0/logreg-set-aside`));
+    const cells = ['ours', 'other'].map((name) => ({
+      id: `${name}/seed-0/logreg-set-aside`,
+      settings: { pretraining: readCell(root, pretrainingId(name, 0))!.settings },
+    }));
     recordLook(root, cells, ['other', 'untrained'], at(1));
     const table = experimentTable(root, { confirm: true });
     expect(table.parts[0]!.rows.map(({ name }) => name)).toEqual([
@@ -104,10 +107,19 @@ describe('the table', () => {
     ]);
     expect(table.family!.comparisons.map(({ against }) => against)).toEqual(['other', 'untrained']);
     expect([table.missing, table.expected]).toEqual([[], 2]);
+    expect(table.confirmation!.outdated).toEqual([]);
     const text = formatTable(table, 'markdown');
     expect(text).toContain('**Confirmatory: the samples that were set aside**');
     expect(text).toContain('First judged 2026-01-01 00:00 UTC');
     expect(text).not.toContain('Judged again');
+    expect(text).not.toContain('Not of the encoders');
+    storeCells(root, 'ours', { auc: 0.8, steps: 4400 });
+    expect(experimentTable(root, { confirm: true }).confirmation!.outdated).toEqual([
+      'ours/seed-0: training.steps: 600 → 4400',
+    ]);
+    expect(formatTable(experimentTable(root, { confirm: true }), 'markdown')).toContain(
+      'pretrained anew since, with other settings (ours/seed-0: training.steps: 600 → 4400)',
+    );
     recordLook(root, cells.slice(0, 1), ['other', 'untrained'], at(5));
     expect(formatTable(experimentTable(root, { confirm: true }), 'latex')).toContain(
       'Judged again 2026-01-05 00:00 UTC with other settings',
