@@ -24,6 +24,8 @@ export interface DescribedData {
   readonly name: string;
   readonly pairs: number;
   readonly subjects: number;
+  /** Tells other ids, subjects or labels apart. */
+  readonly digest?: string;
   /** How many of them are set aside. */
   readonly setAside?: { readonly pairs: number; readonly subjects: number };
 }

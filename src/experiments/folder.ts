@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Tree } from '../config/index.js';
+import { published } from '../data/pseudonym.js';
+import type { Dataset } from '../data/sample.js';
 import { parseSplits, type Splits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { EvaluationResult } from '../evaluation/result.js';
@@ -150,6 +152,26 @@ export function checkFolds(root: string, wanted: Splits, set?: string): void {
       ? `in other folds, by the same rule (${name}): samples, subjects or labels of the data have changed since`
       : `in other folds (${known.name}; now asked for ${name})`;
   throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
+}
+
+/** Of ids, subjects and labels; hashed twice, as what is told of data is. */
+export function samplesDigest(samples: Dataset['samples']): string {
+  return published(digestOf(samples.map(({ id, subject, label }) => [id, subject, label ?? null])));
+}
+
+/**
+ * Folds from a file fit data whose labels were corrected since, but finished cells do not.
+ * @param set slug of further data
+ * @throws UsageError when the folder's cells are of other subjects or labels
+ */
+export function checkSamples(root: string, { name, samples }: Dataset, set?: string): void {
+  if (!existsSync(experimentPaths(root).description)) return;
+  const { data, judge } = readDescription(root);
+  const known = set === undefined ? data : judge.find(({ slug }) => slug === set)?.data;
+  if (known?.digest === undefined || known.digest === samplesDigest(samples)) return;
+  throw new UsageError(
+    `${root} holds an experiment on other samples: ids, subjects or labels of ${name} have changed since. Put them back as they were, or choose another --out`,
+  );
 }
 
 export function describedFolds({ k, dataset, source, seed, folds }: Splits): DescribedFolds {

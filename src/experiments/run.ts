@@ -14,7 +14,14 @@ import type { DescribedData, ExperimentDescription } from './description.js';
 import type { JudgedSet } from './experimentData.js';
 import type { Experiment } from './experimentFile.js';
 import type { ComparisonFamily } from './fileSchema.js';
-import { checkFolds, describedFolds, experimentPaths, writeDescription } from './folder.js';
+import {
+  checkFolds,
+  checkSamples,
+  describedFolds,
+  experimentPaths,
+  samplesDigest,
+  writeDescription,
+} from './folder.js';
 import { takeLease } from './lease.js';
 import { type ExperimentProtocol, seedsOf } from './protocols.js';
 import { type CellState, statesOf } from './states.js';
@@ -47,7 +54,7 @@ export async function listCells(
   checkImages(experiment, own, others);
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
-  for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
+  checkData(out, [own, ...others]);
   const options = optionsOf(own.splits);
   const open = cellsOf(experiment, out, options);
   const finished = [...statesOf(open, out).values()].every(({ state }) => state === 'done');
@@ -73,7 +80,7 @@ export async function runExperiment(
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkFolder(out);
-  for (const { splits, set } of [own, ...others]) checkFolds(out, splits, set?.slug);
+  checkData(out, [own, ...others]);
   mkdirSync(out, { recursive: true });
   const lease = await takeLease(out, console);
   try {
@@ -198,6 +205,14 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
   return { own, others };
 }
 
+/** @throws UsageError where the folder's experiment is of other folds, subjects or labels */
+function checkData(out: string, sets: readonly OpenSet[]): void {
+  for (const { dataset, splits, set } of sets) {
+    checkFolds(out, splits, set?.slug);
+    checkSamples(out, dataset, set?.slug);
+  }
+}
+
 function optionsOf({ k, folds }: Splits): CellOptions {
   return { k, setAside: Object.values(folds).includes(SET_ASIDE) };
 }
@@ -271,5 +286,6 @@ function describedData({ dataset: { name, samples }, splits: { folds } }: OpenSe
     subjects: new Set(some.map(({ subject }) => subject)).size,
   });
   const setAside = counts(samples.filter(({ id }) => folds[id] === SET_ASIDE));
-  return { name, ...counts(samples), ...(setAside.pairs > 0 && { setAside }) };
+  const digest = samplesDigest(samples);
+  return { name, ...counts(samples), digest, ...(setAside.pairs > 0 && { setAside }) };
 }

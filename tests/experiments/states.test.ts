@@ -4,10 +4,18 @@ import { expect, test } from 'vitest';
 import type { Splits } from '../../src/data/splits/splits.js';
 import { cellsOf, commandOf, type EvaluationCell } from '../../src/experiments/cells.js';
 import { readExperiment } from '../../src/experiments/experimentFile.js';
-import { checkFolds, writeCell } from '../../src/experiments/folder.js';
+import {
+  checkFolds,
+  checkSamples,
+  readDescription,
+  samplesDigest,
+  writeCell,
+  writeDescription,
+} from '../../src/experiments/folder.js';
 import { statesOf } from '../../src/experiments/states.js';
 import { packPredictions, thinned } from '../../src/experiments/travel.js';
 import { temporaryFolder } from '../training/tiny.js';
+import { storeExperiment } from './storedCells.js';
 
 const YAML = `
 name: one
@@ -202,5 +210,20 @@ test('other folds are refused: by what was asked, or, where that is the same, by
   );
   expect(() => checkFolds(root, { ...kept, folds: { p: 1, q: 0 } } as unknown as Splits)).toThrow(
     'in other folds, by the same rule (2 of pairs, drawn with seed 0): samples, subjects or labels of the data have changed',
+  );
+});
+
+test('corrected labels are refused under a finished experiment, which an older version could not tell', () => {
+  const root = temporaryFolder();
+  const samples = (label: string) => ['p', 'q'].map((id) => ({ id, subject: id, label, images: {} }));
+  const dataset = (label: string) => ({ name: 'pairs', modalities: ['a'], samples: samples(label) });
+  checkSamples(root, dataset('benign')); // nothing here yet
+  storeExperiment(root);
+  checkSamples(root, dataset('benign'));
+  const { data, ...rest } = readDescription(root);
+  writeDescription(root, { ...rest, data: { ...data, digest: samplesDigest(samples('benign')) } });
+  checkSamples(root, dataset('benign'));
+  expect(() => checkSamples(root, dataset('malignant'))).toThrow(
+    'holds an experiment on other samples: ids, subjects or labels of pairs have changed since. Put them back',
   );
 });
