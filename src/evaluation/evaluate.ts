@@ -14,7 +14,7 @@ import { differences } from './differences.js';
 import { exposureOf, traceImages } from './exposure.js';
 import { judge } from './judge.js';
 import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
-import { notesOf } from './notes.js';
+import { flatNotes, notesOf } from './notes.js';
 import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
 import type { Protocol } from './probe.js';
@@ -156,6 +156,8 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationResu
     const { diverged } = judgement.rows.get(key)!;
     return diverged === undefined ? [] : [`${key} has no value. ${diverged}.`];
   });
+  const flat = Object.fromEntries(valued.map(({ key }) => [key, probabilities[key]!]));
+  notes.push(...flatNotes(flat, shared.folds));
   const withoutPatients = noPatients(shared);
   // What no round tests is trained on in all of them.
   const foldAt = new Map(task.positions.map((position, i) => [position, foldOf.get(i) ?? -1]));

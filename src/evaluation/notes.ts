@@ -54,6 +54,11 @@ export function notesOf({
       `The run’s encoder of ${own} has no images here: ${modalities.join(' and ')} went through that of its first modality.`,
     );
   }
+  const { encoders } = run;
+  if (encoders.length > 1 && (exposure.kind === 'transfer' || exposure.kind === 'unknown')) {
+    const turns = plan.rounds.map(({ fold, encoder }) => `fold ${fold} by that of fold ${encoder.fold}`);
+    notes.push(`The run has an encoder a fold, and they take turns here: ${turns.join(', ')}.`);
+  }
   if (repeated > 0) {
     notes.push(
       `${repeated} ${repeated === 1 ? 'sample repeats' : 'samples repeat'} an image of another fold, to the pixel: the probes ` +
@@ -85,6 +90,25 @@ export function notesOf({
   }
   if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
   return notes;
+}
+
+/** Rows that score all samples of a test fold alike, in every fold: of a probe that learned nothing. */
+export function flatNotes(
+  probabilities: Readonly<Record<string, ArrayLike<number>>>,
+  folds: readonly number[],
+): string[] {
+  const first = new Map<number, number>();
+  for (const [i, fold] of folds.entries()) if (!first.has(fold)) first.set(fold, i);
+  return Object.entries(probabilities).flatMap(([key, values]) => {
+    const columns = values.length / folds.length;
+    const alike = Array.from(values).every(
+      (value, at) =>
+        value === values[first.get(folds[Math.floor(at / columns)]!)! * columns + (at % columns)],
+    );
+    return alike
+      ? [`${key} scores all samples of a fold alike: nothing was learned, and an AUC of ½ is by ties.`]
+      : [];
+  });
 }
 
 export function exposureNotes({ encoders }: JudgedRun, exposure: Exposure): string[] {

@@ -182,6 +182,7 @@ function differenceTitle({ differences }: EvaluationResult, mark: string): strin
 }
 
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
+  if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
   return markdownTable(
     ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'p, Holm', 'p, DeLong', 'detectable'],

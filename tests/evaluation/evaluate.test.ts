@@ -351,6 +351,9 @@ describe('exposure', () => {
     const namesakes = { namesakes: 24 };
     expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24, ...namesakes });
     expect(result.folds.judged).toEqual([0, 1, 2]);
+    expect(result.notes).toContain(
+      'The run has an encoder a fold, and they take turns here: fold 0 by that of fold 0, fold 1 by that of fold 1, fold 2 by that of fold 0.',
+    );
   });
 
   it('is untrained for weights that are random or given: nothing was pretrained on the test images', async () => {
