@@ -81,6 +81,10 @@ export class Entry {
     this.#options = options;
   }
 
+  get seeds(): number[] {
+    return [...new Set(this.measurements.map(({ seed }) => seed))];
+  }
+
   /** The part of this that was measured with the same seeds and draws as the other, in its order. */
   pairedWith({ measurements }: Entry): Entry {
     const own = measurements.flatMap(

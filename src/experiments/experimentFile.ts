@@ -84,7 +84,9 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   refuseOtherSeeds(file, content.seeds ?? [0], seeded);
   const { compare, setAside } = content;
   for (const [where, family] of Object.entries({ compare, setAside })) {
-    if (family !== undefined && family !== true) checkFamily(family, `${file}: ${where}`, rows, protocols);
+    if (family === undefined || family === true) continue;
+    const whole = where === 'setAside' || setAside === true;
+    checkFamily(family, `${file}: ${where}`, whole, rows, protocols);
   }
   if (setAside !== undefined) refuseFolded(file, rows, setAside === true ? compare : setAside);
   if (setAside === true && compare === undefined) {
@@ -178,9 +180,11 @@ function refuseFolded(
   );
 }
 
+/** @param whole whether every row must have all seeds; else two are compared over those that both have */
 function checkFamily(
   { reference, against, protocol, features }: ComparisonFamily,
   where: string,
+  whole: boolean,
   rows: readonly ExperimentRow[],
   protocols: readonly ExperimentProtocol[],
 ): void {
@@ -198,10 +202,13 @@ function checkFamily(
   if (against.includes(reference)) {
     throw new UsageError(`${where}.against names ${reference}, which is the reference; leave it out`);
   }
-  const fewer = rows.find((row) => row.seeds !== undefined && [reference, ...against].includes(row.name));
+  const fewer = rows.find(
+    ({ seeds, name }) => seeds !== undefined && (name === reference || (whole && against.includes(name))),
+  );
   if (fewer !== undefined) {
+    const who = fewer.name === reference ? `has ${reference} as reference` : `compares ${fewer.name}`;
     throw new UsageError(
-      `${where} compares ${fewer.name}, which has seeds of its own; means over other seeds are not compared, so leave out its seeds, or the row here`,
+      `${where} ${who}, which has seeds of its own${whole ? '; what is set aside is judged by all seeds' : ''}; leave out its seeds, or the row here`,
     );
   }
   const judging = protocols.filter(judgesLabels);

@@ -2,7 +2,7 @@
 import { metricName, modalitiesName } from '../report/probeNames.js';
 import type { Beside, StudyFamily, StudyRow, StudyTable } from '../report/study.js';
 import { choiceLines, familyTitle, matchedLines } from './captions.js';
-import { title } from './layout.js';
+import { comparedWith, title } from './layout.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from './tableTypes.js';
 
 /** The paper’s metrics by the names of ours. */
@@ -85,8 +85,8 @@ export function studyFamily(table: ExperimentTable, family: TableFamily): StudyF
     title: familyTitle(table),
     ...(confirmed && { on: 'Set aside' }),
     caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${modalitiesName(images.split('+'))}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each interval is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
-    comparisons: comparisons.map(({ against, ...found }) => ({
-      name: `${reference} − ${against}`,
+    comparisons: comparisons.map(({ against, seeds, ...found }) => ({
+      name: `${reference} − ${comparedWith({ against, seeds })}`,
       ...found,
     })),
     missing,

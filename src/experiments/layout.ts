@@ -1,6 +1,6 @@
 /** A part of a table as lines of cells, for Markdown and LaTeX alike, and the words around it. */
 import { brief, fixed, signed } from '../report/numbers.js';
-import type { Mark } from './significance.js';
+import type { Comparison, Mark } from './significance.js';
 import type { ExperimentTable, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
 
 export const MISSING = '—';
@@ -138,12 +138,20 @@ export function besidePaper({ images, rows }: TablePart): Layout | undefined {
 export function familyLayout({ family }: ExperimentTable): Layout | undefined {
   if (family === undefined || family.comparisons.length === 0) return undefined;
   const header = [`${family.reference} −`, 'difference', 'p', 'p (Holm)', 'detectable'];
-  const rows = family.comparisons.map(({ against, value, low, high, pValue, holm, minimumDetectable }) => [
-    { value: against },
-    { value: signed(value), rest: ` [${signed(low)}, ${signed(high)}]` },
-    ...[pValue, holm, minimumDetectable].map((number) => ({ value: fixed(number) })),
+  const rows = family.comparisons.map((comparison) => [
+    { value: comparedWith(comparison) },
+    { value: signed(comparison.value), rest: ` [${signed(comparison.low)}, ${signed(comparison.high)}]` },
+    ...[comparison.pValue, comparison.holm, comparison.minimumDetectable].map((number) => ({
+      value: fixed(number),
+    })),
   ]);
   return { header, rows };
+}
+
+/** `CMC (seeds 0, 1)` where not all seeds of the two are compared. */
+export function comparedWith({ against, seeds }: Pick<Comparison, 'against' | 'seeds'>): string {
+  if (seeds === undefined) return against;
+  return `${against} (seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')})`;
 }
 
 function ourNumber({ values, metrics }: TableRow, metric: string, images: string): number | null | undefined {

@@ -45,6 +45,8 @@ export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
 export interface Comparison {
   /** Reference less this. */
   readonly against: string;
+  /** Over which it is made, where one of the two has others as well. */
+  readonly seeds?: readonly number[];
   readonly value: number;
   readonly low: number;
   readonly high: number;
@@ -66,12 +68,18 @@ export function comparisons(
 ): Comparison[] {
   const found = others.flatMap(([against, entry]) => {
     const difference = entry && reference.minus(entry);
-    return difference === undefined ? [] : [{ against, difference }];
+    return difference === undefined ? [] : [{ against, difference, seeds: fewerSeeds(reference, entry!) }];
   });
   const missing = new Array<number>(others.length - found.length).fill(1);
   const adjusted = holm([...found.map(({ difference }) => difference.pValue), ...missing]);
-  return found.map(({ against, difference }, i) => {
+  return found.map(({ against, difference, seeds }, i) => {
     const { value, low, high, pValue, minimumDetectable } = difference;
-    return { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };
+    const common = { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };
+    return seeds === undefined ? common : { ...common, seeds };
   });
+}
+
+function fewerSeeds(one: Entry, other: Entry): number[] | undefined {
+  const both = one.pairedWith(other).seeds;
+  return [one, other].some(({ seeds }) => seeds.length > both.length) ? both : undefined;
 }

@@ -156,10 +156,17 @@ describe('what a file says', () => {
   });
 });
 
-test('rows of fewer seeds are not compared, candidates are chosen at every seed, and a smoke run has its own', () => {
+test('rows of fewer seeds are compared where nothing is set aside, candidates are chosen at every seed, and a smoke run has its own', () => {
   const seeded = BASE.replace('alpha: 0 } }, fold: all', 'alpha: 0 } }, seeds: [0]');
   const compared = `${seeded}seeds: [0, 1]\ncompare: { reference: Ours (paper), against: [L_C alone] }\n`;
-  expect(refusal(compared)).toContain('compare compares L_C alone, which has seeds of its own');
+  expect(read(compared).compare).toMatchObject({ against: ['L_C alone'] });
+  for (const aside of ['true', '{ reference: Ours (paper), against: [L_C alone] }']) {
+    expect(refusal(`${compared}setAside: ${aside}\n`)).toContain(
+      'compares L_C alone, which has seeds of its own; what is set aside is judged by all seeds',
+    );
+  }
+  const reference = compared.replace(/compare:.*/, 'compare: { reference: L_C alone, against: [untrained] }');
+  expect(refusal(reference)).toContain('compare has L_C alone as reference, which has seeds of its own');
   const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
   expect(refusal(`${tuned}seeds: [0, 1]\nprotocols: [{ protocol: logreg, seeds: [0] }, linear]\n`)).toContain(
     'row L_C alone has variants, which are chosen between by logreg at every seed; leave out the seeds of logreg, or give linear the same',
