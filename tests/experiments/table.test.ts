@@ -5,7 +5,7 @@ import { evaluationId, experimentPaths } from '../../src/experiments/folder.js';
 import { formatTable } from '../../src/experiments/format.js';
 import { experimentTable } from '../../src/experiments/table.js';
 import { temporaryFolder } from '../training/tiny.js';
-import { description, protocols, storeCells, storeExperiment } from './storedCells.js';
+import { description, LABELS, protocols, storeCells, storeExperiment } from './storedCells.js';
 
 function twoOfThree(): string {
   const root = temporaryFolder('anatomy-table-');
@@ -136,6 +136,39 @@ describe('one seed', () => {
     expect(text).toContain('judged on different versions of the data');
     expect(text).toContain('**A smoke run: far too small to mean anything.**');
   });
+});
+
+test('a row of fewer seeds is compared over those that both have, and named with them', () => {
+  const root = temporaryFolder('anatomy-table-');
+  const scores = (shift: number) => LABELS.map((label, i) => (label === 'tumor' ? shift : 0) + (i % 7) / 7);
+  const rows = ['ours', 'other', 'third'].map((name) => ({
+    name,
+    folder: name,
+    candidates: [{ name, folder: name }],
+    ...(name === 'other' && { seeds: [0] }),
+  }));
+  storeExperiment(root, {
+    seeds: [0, 1],
+    rows,
+    compare: { reference: 'ours', against: ['other', 'third'] },
+  });
+  for (const [name, seed, shift] of [
+    ['ours', 0, 0.5],
+    ['ours', 1, 0.1],
+    ['other', 0, 0.5],
+    ['third', 0, 0.9],
+    ['third', 1, 0.9],
+  ] as const) {
+    const [run, blind] = [scores(shift), scores(0)];
+    storeCells(root, name, { seed, auc: 0.7, predictions: { run, untrained: blind, thumbnail: blind } });
+  }
+  const table = experimentTable(root);
+  const [other, third] = table.family!.comparisons;
+  // The same scores at the one seed that both have.
+  expect(other).toMatchObject({ against: 'other', value: 0, seeds: [0] });
+  expect(third!.value).not.toBe(0);
+  expect(third).not.toHaveProperty('seeds');
+  expect(formatTable(table, 'markdown')).toMatch(/^\| other \(seed 0\) +\| [+−]?0\.000/m);
 });
 
 test('several seeds: mean ± deviation, said which', () => {
