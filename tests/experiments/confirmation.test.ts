@@ -108,6 +108,10 @@ describe('the table', () => {
     expect(text).toContain('**Confirmatory: the samples that were set aside**');
     expect(text).toContain('First judged 2026-01-01 00:00 UTC');
     expect(text).not.toContain('Judged again');
+    expect(text).toMatch(/\| untrained +\| \+.* \| < 0\.001 \| 0\.002 +\|/);
+    const floats = formatTable(table, 'latex');
+    expect(floats).toContain('$<$ 0.001 & 0.002');
+    expect(floats).toContain('40 samples of 80 subjects, set aside.');
     recordLook(root, cells.slice(0, 1), ['other', 'untrained'], at(5));
     expect(formatTable(experimentTable(root, { confirm: true }), 'latex')).toContain(
       'Judged again 2026-01-05 00:00 UTC with other settings',
