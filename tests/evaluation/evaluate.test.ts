@@ -329,7 +329,7 @@ it('prints numbers as they are: no p is 0, no 0 has a minus, an interval off its
     rows: [{ ...row, metrics: { ...row.metrics, auc: { ...row.metrics.auc!, ...auc } } }, ...result.rows],
   });
   const text = formatEvaluation(changed({ pooled: 0.8, low: 0.7996, high: 0.9 }));
-  expect(text).toMatch(/\| 0\.000 \[−0\.100, \+0\.100\] \| < 0\.001 \| 0\.040/);
+  expect(text).toMatch(/\| 0\.000 \[−0\.100, \+0\.100\] +\| < 0\.001 \| 0\.040/);
   expect(text).not.toContain('does not hold its own value');
   expect(formatEvaluation(changed({ pooled: 0.8, low: 0.81, high: 0.9 }))).toMatch(
     /^- An interval of AUC does not hold its own value: subjects drawn anew/m,
