@@ -21,6 +21,7 @@ import { Part } from '../dist/experiments/tablePart.js';
 import { MessageConsole } from '../dist/log/console.js';
 import { markdownTable } from '../dist/markdownTable.js';
 import { featureRows, takeRows } from '../dist/metrics/features.js';
+import { fixed as shown, signed } from '../dist/report/numbers.js';
 import { readPredictions } from '../dist/report/predictions.js';
 
 const [tuning, study, manifest] = process.argv.slice(2);
@@ -53,8 +54,6 @@ function rowsOf({ result }, features = ['pooled', 'head']) {
 }
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const shown = (value, digits = 3) => value.toFixed(digits).replace('-', '−');
-const signed = (value) => `${value < 0 ? '' : '+'}${shown(value)}`;
 const interval = ({ low, high }, show) => `[${show(low)}, ${show(high)}]`;
 
 function effects() {

@@ -121,9 +121,14 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     overwrite,
     confirm: flags.confirm,
   });
-  const { constants } = await import('node:os');
+  const [{ constants }, { numbered }] = await Promise.all([
+    import('node:os'),
+    import('../report/numbers.js'),
+  ]);
   if (interrupted !== undefined) {
-    console.warn(`${interrupted}: ${done} of ${cells} cells are done; the same command goes on from there`);
+    console.warn(
+      `${interrupted}: ${done} of ${numbered(cells, 'cell')} ${done === 1 ? 'is' : 'are'} done; the same command goes on from there`,
+    );
     process.exitCode = 128 + constants.signals[interrupted];
     return;
   }
@@ -133,13 +138,14 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     process.exitCode = 1;
   }
   if (failed.length === 0) {
-    console.success(`${cells} cells are done: ${out}`);
+    console.success(`${numbered(cells, 'cell')} ${cells === 1 ? 'is' : 'are'} done: ${out}`);
     return;
   }
   for (const { title, reason, log } of failed) console.error(`${title}: ${reason}; log: ${log}`);
   const waiting = cells - done - failed.length;
+  const them = failed.length === 1 ? 'it' : 'them';
   console.error(
-    `${failed.length} of ${cells} cells failed${waiting > 0 ? `, ${waiting} wait for them` : ''}; the same command tries them again`,
+    `${failed.length} of ${numbered(cells, 'cell')} failed${waiting > 0 ? `, ${waiting} ${waiting === 1 ? 'waits' : 'wait'} for ${them}` : ''}; the same command tries ${them} again`,
   );
   process.exitCode = 1;
 }

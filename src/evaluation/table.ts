@@ -1,4 +1,5 @@
 /** An evaluation as Markdown tables that are also aligned for the terminal. */
+import { excludedValueNote } from '../excludedValue.js';
 import { markdownTable } from '../markdownTable.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
 
@@ -40,7 +41,7 @@ export function formatEvaluation(result: EvaluationResult): string {
       `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive${mark}`,
       rowTable(result, rows, together),
     ]),
-    notes.map((note) => `- ${note}`).join('\n'),
+    [...notes, ...exclusions(result)].map((note) => `- ${note}`).join('\n'),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
@@ -51,9 +52,11 @@ function describeData({ data, folds, labels, run, exposure }: EvaluationResult):
   const classes = data.classes.map((name, c) => `${name} ${data.samplesPerClass[c]}`).join(', ');
   const numbered =
     folds.judged.length === folds.k ? `${folds.k} folds` : `fold ${folds.judged.join(', ')} of ${folds.k}`;
+  // What the encoder met in its pretraining was set aside for the probe alone.
+  const until = exposure.seenTestSamples > 0 || exposure.kind === 'unknown' ? '' : ' until now';
   const judged =
     folds.source === 'set-aside'
-      ? 'set aside until now, judged by what is learned from all others'
+      ? `set aside${until}, judged by what the probe learns from all others`
       : `${numbered} by subject, ${FOLD_SOURCES[folds.source]}`;
   const learned =
     labels.fraction < 1
@@ -82,6 +85,27 @@ function overFolds({ mean, std, meanLow, meanHigh }: MetricSummary, first: boole
 
 function together({ pooled, low, high }: MetricSummary): string {
   return Number.isNaN(low) ? number(pooled) : `${number(pooled)} [${number(low)}, ${number(high)}]`;
+}
+
+/** Of the intervals in the tables. */
+function exclusions({ metrics, data, rows, patients = [] }: EvaluationResult): string[] {
+  const together = [...rows, ...patients.flatMap((one) => one.rows)].flatMap((row) =>
+    metrics.slice(0, COLUMNS).map((name) => {
+      const { pooled, low, high } = row.metrics[name]!;
+      return { name: metricTitle(name, data.classes), value: pooled, low, high };
+    }),
+  );
+  const overFolds = rows.map((row) => {
+    const { mean, meanLow, meanHigh } = row.metrics[metrics[0]!]!;
+    return {
+      name: `the mean of ${metricTitle(metrics[0]!, data.classes)}`,
+      value: mean,
+      low: meanLow,
+      high: meanHigh,
+    };
+  });
+  const note = excludedValueNote([...overFolds, ...together]);
+  return note === '' ? [] : [note];
 }
 
 function rowTable(
@@ -190,16 +214,25 @@ function differenceTable({ differences, rows, exposure }: EvaluationResult): str
       const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
       const other = rowCells(named.get(against)!, exposure.kind)[0]!;
       const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
-      const tests = [pValue, holm, deLong?.pValue ?? Number.NaN].map(number);
+      const tests = [pValue, holm, deLong?.pValue ?? Number.NaN].map(probability);
       return [features!, shown!, other, interval, ...tests, number(minimumDetectable)];
     }),
   );
 }
 
+/** What rounds to 0 has no sign. */
 function number(value: number): string {
-  return Number.isNaN(value) ? '–' : value.toFixed(3);
+  if (Number.isNaN(value)) return '–';
+  const size = Math.abs(value).toFixed(3);
+  return value < 0 && Number(size) > 0 ? `−${size}` : size;
 }
 
 function signed(value: number): string {
-  return value < 0 ? `−${number(-value)}` : `+${number(value)}`;
+  const text = number(value);
+  return Number(text) > 0 ? `+${text}` : text;
+}
+
+/** Never 0, which no finite number of draws shows. */
+function probability(value: number): string {
+  return value < 0.001 ? '< 0.001' : number(value);
 }

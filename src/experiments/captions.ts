@@ -1,7 +1,7 @@
 /** The words around a table: what was run, how to read it, what is missing. */
 import type { BootstrapInterval } from '../metrics/bootstrap.js';
-import { counted, fixed } from '../report/numbers.js';
-import { MISSING, shownImages, shownProtocol } from './layout.js';
+import { counted, fixed, numbered } from '../report/numbers.js';
+import { besidePaper, MISSING, shownImages, shownProtocol } from './layout.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from './tableTypes.js';
 
 const EXPOSURES: Readonly<Record<string, string>> = {
@@ -13,18 +13,30 @@ const EXPOSURES: Readonly<Record<string, string>> = {
 };
 
 const DETECTABLE =
-  'A true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
+  'Detectable: a true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
+
+/** What the marks of the table are called. */
+export interface MarkNames {
+  readonly best: string;
+  readonly second: string;
+}
 
 /** What was run and how to read it. */
-export function aboutLines(table: ExperimentTable): string[] {
+export function aboutLines(table: ExperimentTable, marks: MarkNames): string[] {
+  const shown = table.parts.some((part) => detectable(part) !== '');
   return [
-    ...(table.smoke ? ['**A smoke run: far too small to mean anything.**'] : []),
+    ...smokeLines(table),
     ...confirmationLines(table),
     ...ranLines(table),
     ...matchedLines(table),
-    [bracketLine(table), markLine(table)].filter((line) => line !== '').join(' '),
-    ...paperLines(table),
+    [bracketLine(table), markLine(table, marks), ...(shown ? [DETECTABLE] : [])]
+      .filter((line) => line !== '')
+      .join(' '),
   ];
+}
+
+export function smokeLines({ smoke }: ExperimentTable): string[] {
+  return smoke ? ['**A smoke run: far too small to mean anything.**'] : [];
 }
 
 /** What the matched AUC is, where the table has it. */
@@ -46,10 +58,10 @@ export function matchedLines({ matching, data }: ExperimentTable): string[] {
 
 /** What was run, for a page whose tables say themselves how to read them. */
 export function studyLines(table: ExperimentTable): string[] {
-  return [...confirmationLines(table), ...ranLines(table), ...paperLines(table)];
+  return [...confirmationLines(table), ...ranLines(table), ...paperLines(table, table.parts)];
 }
 
-function ranLines({ data, facts, seeds, folds, confirmation }: ExperimentTable): string[] {
+function ranLines({ data, facts, seeds, folds, judge, confirmation }: ExperimentTable): string[] {
   const ran = [
     pairsLine(data),
     ...(folds === undefined || confirmation !== undefined ? [] : [`${folds} folds by subject`]),
@@ -60,29 +72,57 @@ function ranLines({ data, facts, seeds, folds, confirmation }: ExperimentTable):
     ...named(facts.precision, (value) => value),
     `seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`,
   ];
-  const exposures = facts.exposure.map(({ value, rows }, i) => {
+  // Of other samples than these other things are true.
+  const rest = data.setAside === undefined ? '' : ', but for what is set aside';
+  const of =
+    confirmation !== undefined || (judge.length === 0 && rest === '') ? '' : ` of ${data.name}${rest}`;
+  return [`${ran.join('; ')}.`, ...seenLines(facts.exposure, of)];
+}
+
+function seenLines(exposures: readonly Fact[], of = ''): string[] {
+  if (exposures.length === 0) return [];
+  const each = exposures.map(({ value, rows }, i) => {
     const who =
-      i > 0 ? rows.join(', ') : facts.exposure.length === 1 ? 'all rows' : 'all rows but those that follow';
+      i > 0 ? rows.join(', ') : exposures.length === 1 ? 'all rows' : 'all rows but those that follow';
     return `*${value}* (${EXPOSURES[value]}): ${who}`;
   });
-  return [
-    `${ran.join('; ')}.`,
-    ...(exposures.length === 0 ? [] : [`What the encoders had seen: ${exposures.join('; ')}.`]),
-  ];
+  return [`What the encoders had seen${of}: ${each.join('; ')}.`];
+}
+
+/** `647 samples of 500 subjects, 5 folds by subject.` */
+export function judgedLine({ confirmation }: ExperimentTable, { judged }: TablePart): string {
+  if (judged === undefined) return '';
+  const { samples, subjects, folds } = judged;
+  const how = confirmation === undefined ? `${folds} folds by subject` : 'set aside';
+  return `${numbered(samples, 'sample')} of ${numbered(subjects, 'subject')}, ${how}.`;
+}
+
+/** What must be known of a table of further data, where the words above all tables are of the data that is pretrained on. */
+export function setLine(table: ExperimentTable, part: TablePart): string {
+  if (part.set === undefined) return '';
+  return [judgedLine(table, part), ...seenLines(part.judged?.exposure ?? [])]
+    .filter((line) => line !== '')
+    .join(' ');
 }
 
 /** `1,866 pairs of 80 subjects, of which 466 pairs of 20 subjects are set aside` */
 function pairsLine({ pairs, subjects, setAside }: ExperimentTable['data']): string {
-  const all = `${counted(pairs)} pairs of ${counted(subjects)} subjects`;
+  const all = `${numbered(pairs, 'pair')} of ${numbered(subjects, 'subject')}`;
   if (setAside === undefined) return all;
-  return `${all}, of which ${counted(setAside.pairs)} pairs of ${counted(setAside.subjects)} subjects are set aside`;
+  return `${all}, of which ${numbered(setAside.pairs, 'pair')} of ${numbered(setAside.subjects, 'subject')} ${setAside.pairs === 1 ? 'is' : 'are'} set aside`;
 }
 
-function paperLines(table: ExperimentTable): string[] {
-  const papers = paperSettings(table);
-  if (papers === undefined) return [];
+/** What stands beside each other, in those of the parts that have numbers of the paper beside theirs. */
+export function paperLines({ data }: ExperimentTable, parts: readonly TablePart[]): string[] {
+  const beside = parts.filter((part) => besidePaper(part) !== undefined);
+  const papers = beside.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
+  if (papers.length === 0) return [];
+  const distinct = (values: string[]) => [...new Set(values)].join(' and ');
+  const theirs = distinct(papers.map((paper) => paper.data));
+  const protocol = distinct(papers.map((paper) => paper.protocol));
+  const ours = distinct(beside.map(({ set }) => set ?? data.name));
   return [
-    `The paper’s numbers are on ${papers.data}, by its ${papers.protocol}, at 200 epochs (2,000 on Fundus-FFA); ours are on ${table.data.name}.`,
+    `The paper’s numbers are on ${theirs}, by its ${protocol}, at 200 epochs (2,000 on Fundus-FFA); ours are on ${ours}.`,
   ];
 }
 
@@ -128,12 +168,12 @@ function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): s
   return `Mean ± standard deviation over ${over}. ${interval}, of that mean: each bootstrap is the same for all rows and seeds. ${trained}; the deviation over the seeds tells of that.`;
 }
 
-function markLine({ parts }: ExperimentTable): string {
+function markLine({ parts }: ExperimentTable, { best, second }: MarkNames): string {
   const tested = parts.every((part) => part.tested);
-  const rule = 'Of the rows above the baselines **best** is the highest value of a column';
+  const rule = `Of the rows above the baselines ${best} is the highest value of a column`;
   return tested
-    ? `${rule} and all that are not significantly below it (paired over subjects, two-sided 5 %, Holm over the rows compared with it), *second best* the same among the others: a help for the eye, in which rows with fewer seeds, or pretrained with labels, take no part.`
-    : `${rule}, *second best* the next, whether or not they can be told apart: not all predictions are here to test it.`;
+    ? `${rule} and all that are not significantly below it (paired over subjects, two-sided 5 %, Holm over the rows compared with it), ${second} the same among the others: a help for the eye, in which rows with fewer seeds, or pretrained with labels, take no part.`
+    : `${rule}, ${second} the next, whether or not they can be told apart: not all predictions are here to test it.`;
 }
 
 /** The value of most rows; those of others with their names. */
@@ -143,24 +183,12 @@ function named([most, ...others]: readonly Fact[], text: (value: string) => stri
   return [text(most.value) + (exceptions.length === 0 ? '' : ` (${exceptions.join('; ')})`)];
 }
 
-function paperSettings({ parts }: ExperimentTable): { data: string; protocol: string } | undefined {
-  const papers = parts.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
-  if (papers.length === 0) return undefined;
-  const distinct = (values: string[]) => [...new Set(values)].join(' and ');
-  return {
-    data: distinct(papers.map(({ data }) => data)),
-    protocol: distinct(papers.map(({ protocol }) => protocol)),
-  };
-}
-
 /** What is missing, and what must be known. */
 export function closingLines(table: ExperimentTable): string[] {
-  const { missing, expected, notes, judge, paperNotes, family } = table;
+  const { missing, notes, judge, paperNotes, family, parts } = table;
   const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
   return [
-    ...(missing.length === 0
-      ? []
-      : [`${missing.length} of ${expected} evaluations are missing (${MISSING}): ${listed}.`]),
+    ...(missing.length === 0 ? [] : [`${missingOf(table)} (${MISSING}): ${listed}.`]),
     ...judge.flatMap(({ name, absent }) =>
       absent === undefined ? [] : [`${name} is not judged here: ${absent}`],
     ),
@@ -170,8 +198,15 @@ export function closingLines(table: ExperimentTable): string[] {
           `${family.reference} could not be compared with ${family.missing.join(', ')}: an evaluation, or its predictions, are not here, or it has no value. Holm’s correction counts them all the same.`,
         ]),
     ...notes,
-    ...paperNotes.map((note) => `About the paper’s numbers: ${note}`),
+    ...(parts.some((part) => besidePaper(part) !== undefined)
+      ? paperNotes.map((note) => `About the paper’s numbers: ${note}`)
+      : []),
   ];
+}
+
+/** `1 of 3 evaluations is missing` */
+export function missingOf({ missing, expected }: Pick<ExperimentTable, 'missing' | 'expected'>): string {
+  return `${missing.length} of ${numbered(expected, 'evaluation')} ${missing.length === 1 ? 'is' : 'are'} missing`;
 }
 
 export function detectable({ rows, images }: TablePart): string {
@@ -181,7 +216,7 @@ export function detectable({ rows, images }: TablePart): string {
   const [low, high] = [fixed(Math.min(...found)), fixed(Math.max(...found))];
   return (
     `Minimum detectable difference to the untrained encoder, ${shownImages(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
-    `(two-sided 5 %, power 80 %, paired over subjects). ${DETECTABLE}`
+    '(two-sided 5 %, power 80 %, paired over subjects).'
   );
 }
 

@@ -11,7 +11,7 @@ import type { NamedFact, Study } from '../report/study.js';
 import { familyFigure, overviewFigures, studyCurves } from '../report/studyFigures.js';
 import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../report/studyWords.js';
 import { runPaths } from '../training/runFolder.js';
-import { closingLines, confirmationLines, studyLines } from './captions.js';
+import { closingLines, confirmationLines, missingOf, studyLines } from './captions.js';
 import type { ExperimentDescription } from './description.js';
 import { runCourses } from './experimentCourses.js';
 import { judgedRows } from './experimentJudgement.js';
@@ -144,7 +144,7 @@ function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {
     ...(smoke ? ['A smoke run: far too small to mean anything.'] : []),
     ...(missing.length > 0
       ? [
-          `${missing.length} of ${expected} evaluations are missing, so tables and comparisons are not complete; the same experiment run command goes on with them.`,
+          `${missingOf({ missing, expected })}, so tables and comparisons are not complete; the same experiment run command goes on with them.`,
         ]
       : []),
   ];

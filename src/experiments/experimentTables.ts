@@ -1,7 +1,7 @@
 /** Tables of an experiment as its report shows them. */
 import { metricName, modalitiesName } from '../report/probeNames.js';
 import type { Beside, StudyFamily, StudyRow, StudyTable } from '../report/study.js';
-import { choiceLines, familyTitle, matchedLines } from './captions.js';
+import { choiceLines, familyTitle, judgedLine, matchedLines } from './captions.js';
 import { comparedWith, title } from './layout.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from './tableTypes.js';
 
@@ -29,7 +29,7 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
     title: `${set}${title(table, part)}`,
     metric: metricName(metric),
     caption:
-      `${matchedLines(table).join('')} ${table.matching === undefined ? `${metricName(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
+      `${judgedLine(table, part)} ${matchedLines(table).join('')} ${table.matching === undefined ? `${metricName(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
     images: part.images,
     rows: part.rows.map((row) => studyRow(row, widest, metric)),
     besideMetrics: [metric, 'accuracy', 'f1', 'precision'],

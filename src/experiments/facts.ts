@@ -28,9 +28,9 @@ export function factsOf(found: readonly RowFound[]): ExperimentTable['facts'] {
 }
 
 /** Values with the names of the rows that have them, those of most rows first. */
-function byValue(
-  found: readonly RowFound[],
-  valuesOf: (found: RowFound) => readonly (string | number)[],
+export function byValue<Found extends { readonly row: { readonly name: string } }>(
+  found: readonly Found[],
+  valuesOf: (found: Found) => readonly (string | number)[],
 ): Fact[] {
   const rows = new Map<string, string[]>();
   for (const one of found) {

@@ -2,7 +2,15 @@
 import { csv } from '../csv.js';
 import { markdownTable } from '../markdownTable.js';
 import { formatClaims } from '../report/claimsTable.js';
-import { aboutLines, choiceLines, closingLines, detectable, familyTitle } from './captions.js';
+import {
+  aboutLines,
+  choiceLines,
+  closingLines,
+  detectable,
+  familyTitle,
+  paperLines,
+  setLine,
+} from './captions.js';
 import { csvLines } from './csvLines.js';
 import { latex } from './latex.js';
 import { besidePaper, familyLayout, type Layout, layOut, title } from './layout.js';
@@ -28,12 +36,14 @@ function markdown(table: ExperimentTable): string {
   const sections = [
     `# ${table.name} on ${table.data.name}`,
     table.description?.trim() ?? '',
-    ...aboutLines(table),
+    ...aboutLines(table, { best: '**best**', second: '*second best*' }),
+    ...paperLines(table, table.parts),
     ...(family === undefined ? [] : [`## ${familyTitle(table)}`, shown(family)]),
     ...table.parts.flatMap((part) => {
       const paper = besidePaper(part);
       return [
         `## ${title(table, part)}`,
+        setLine(table, part),
         shown(layOut(part)),
         detectable(part),
         choiceLines(part).join('\n'),

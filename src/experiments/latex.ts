@@ -1,28 +1,47 @@
 /** Floating tables that need no package. */
-import { aboutLines, choiceLines, closingLines, detectable, familyTitle } from './captions.js';
+import {
+  aboutLines,
+  choiceLines,
+  closingLines,
+  detectable,
+  familyTitle,
+  judgedLine,
+  paperLines,
+  setLine,
+  smokeLines,
+} from './captions.js';
 import { besidePaper, familyLayout, type Layout, layOut, title } from './layout.js';
 import type { ExperimentTable } from './tableTypes.js';
 
 const MARKS = { best: '\\textbf', second: '\\underline' } as const;
 
+/** What is true of all tables stands once before them, as captions are set apart from each other. */
 export function latex(table: ExperimentTable): string {
-  const about = aboutLines(table).map((line) => line.replaceAll('*', ''));
-  const closing = closingLines(table);
+  const about = aboutLines(table, { best: '**bold**', second: 'underlined' });
   const family = familyLayout(table);
+  // Nobody should meet such a table without it.
+  const smoke = smokeLines(table);
   const floats = [
-    ...(family === undefined ? [] : [float(family, [`${familyTitle(table)}.`, ...about, ...closing])]),
+    ...(family === undefined ? [] : [float(family, [`${familyTitle(table)}.`, ...smoke])]),
     ...table.parts.flatMap((part) => {
       const paper = besidePaper(part);
-      const own = [`${title(table, part)}.`, detectable(part), ...choiceLines(part), ...about, ...closing];
+      const what = part.set === undefined ? judgedLine(table, part) : setLine(table, part);
+      const own = [`${title(table, part)}.`, what, detectable(part), ...choiceLines(part), ...smoke];
       return [
         float(layOut(part), own),
         ...(paper === undefined
           ? []
-          : [float(paper, [`${title(table, part)}, beside the paper.`, ...closing])]),
+          : [
+              float(paper, [
+                `${title(table, part)}, beside the paper.`,
+                ...paperLines(table, [part]),
+                ...smoke,
+              ]),
+            ]),
       ];
     }),
   ];
-  return `${floats.join('\n\n')}\n`;
+  return `${[...[...about, ...closingLines(table)].map(prose), ...floats].join('\n\n')}\n`;
 }
 
 function float({ header, rows }: Layout, caption: readonly string[]): string {
@@ -39,7 +58,7 @@ function float({ header, rows }: Layout, caption: readonly string[]): string {
   );
   return [
     '\\begin{table}',
-    `\\caption{${latexText(caption.filter((text) => text !== '').join(' '))}}`,
+    `\\caption{${prose(caption.filter((text) => text !== '').join(' '))}}`,
     `\\begin{tabular}{ll${'r'.repeat(header.length - 2)}}`,
     '\\hline',
     line(header.map(latexText)),
@@ -59,12 +78,22 @@ const LATEX: Readonly<Record<string, string>> = {
   '±': '$\\pm$',
   '×': '$\\times$',
   '²': '$^2$',
+  // The letters of old encodings have other signs in their places.
+  '<': '$<$',
+  '>': '$>$',
   '—': '---',
   '–': '--',
   '’': "'",
   '…': '\\dots{}',
 };
 
+/** Of words with the marks of Markdown. */
+function prose(text: string): string {
+  return latexText(text)
+    .replace(/\*\*(.+?)\*\*/g, '\\textbf{$1}')
+    .replace(/\*(.+?)\*/g, '\\emph{$1}');
+}
+
 function latexText(text: string): string {
-  return text.replace(/[\\~^−±×²—–’…]|[&%$#_{}]/g, (found) => LATEX[found] ?? `\\${found}`);
+  return text.replace(/[\\~^−±×²—–’…<>]|[&%$#_{}]/g, (found) => LATEX[found] ?? `\\${found}`);
 }

@@ -1,5 +1,5 @@
 /** A part of a table as lines of cells, for Markdown and LaTeX alike, and the words around it. */
-import { brief, fixed, signed } from '../report/numbers.js';
+import { brief, fixed, probability, signed } from '../report/numbers.js';
 import type { Comparison, Mark } from './significance.js';
 import type { ExperimentTable, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
 
@@ -99,13 +99,16 @@ export function layOut({ images, rows }: TablePart): Layout {
   return { header, rows: lines };
 }
 
-/** Ours, the paper’s and the difference for the metrics of its tables; undefined where no row has any. */
+/** Ours, the paper’s and the difference for those metrics of its tables that can be compared; undefined where none can. */
 export function besidePaper({ images, rows }: TablePart): Layout | undefined {
   const widest = images.at(-1) ?? '';
   const own = rows.filter(({ paper }) => paper !== undefined);
-  if (own.length === 0) return undefined;
-  const metrics = [...new Set(own.flatMap(({ paper }) => Object.keys(paper!.metrics)))];
-  const withStyle = own.some(({ paperStyle }) => paperStyle?.[widest] !== undefined);
+  const printed = new Set(own.flatMap(({ paper }) => Object.keys(paper!.metrics)));
+  const metrics = [...printed].filter((metric) =>
+    own.some((row) => row.paper!.metrics[metric] !== undefined && ourNumber(row, metric, widest) != null),
+  );
+  const withStyle = own.some((row) => styleAuc(row, widest) != null);
+  if (metrics.length === 0 && !withStyle) return undefined;
   const header = [
     'row',
     'paper',
@@ -141,9 +144,11 @@ export function familyLayout({ family }: ExperimentTable): Layout | undefined {
   const rows = family.comparisons.map((comparison) => [
     { value: comparedWith(comparison) },
     { value: signed(comparison.value), rest: ` [${signed(comparison.low)}, ${signed(comparison.high)}]` },
-    ...[comparison.pValue, comparison.holm, comparison.minimumDetectable].map((number) => ({
-      value: fixed(number),
-    })),
+    ...[
+      probability(comparison.pValue),
+      probability(comparison.holm),
+      fixed(comparison.minimumDetectable),
+    ].map((text) => ({ value: text })),
   ]);
   return { header, rows };
 }

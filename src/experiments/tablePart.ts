@@ -2,6 +2,7 @@
 import type { EvaluationRow } from '../evaluation/result.js';
 import type { DescribedRow } from './description.js';
 import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
+import { byValue } from './facts.js';
 import type { FinishedEvaluation } from './folder.js';
 import { type PaperGroup, paperBlock, printedNumbers } from './paperNumbers.js';
 import { imagesOf, type Results } from './results.js';
@@ -61,6 +62,7 @@ export class Part {
       protocol: results.protocol.protocol,
       name: results.protocol.name,
       seeds: results.protocol.seeds,
+      judged: this.#judged(),
       features,
       images,
       rows: [
@@ -77,6 +79,16 @@ export class Part {
       ],
       tested: marks.every(({ tested }) => tested),
     };
+  }
+
+  #judged(): TablePart['judged'] {
+    const { rows, results } = this.#options;
+    const found = rows.map((row) => ({ row, cells: results.found(row) }));
+    const first = found.flatMap(({ cells }) => cells)[0]?.result;
+    if (first === undefined) return undefined;
+    const { data, folds } = first;
+    const exposure = byValue(found, ({ cells }) => cells.map(({ result }) => result.exposure.kind));
+    return { samples: data.samples, subjects: data.subjects, folds: folds.k, exposure };
   }
 
   #row(

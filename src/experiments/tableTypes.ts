@@ -59,6 +59,13 @@ export interface TablePart {
   readonly name: string;
   /** Seeds that it judges, where those are not all. */
   readonly seeds?: readonly number[];
+  /** What is judged, and what the encoders had seen of it; undefined before the first evaluation. */
+  readonly judged?: {
+    readonly samples: number;
+    readonly subjects: number;
+    readonly folds: number;
+    readonly exposure: readonly Fact[];
+  };
   /** `chosen`: the kind, and of a tuned row the candidate, that did best inside each fold’s training patients. */
   readonly features: 'chosen' | 'pooled' | 'head';
   /** Columns: modalities side by side, as `a+b`. */

@@ -6,6 +6,7 @@ import { formatConfig, type Tree } from '../config/index.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { formatDuration } from '../log/progress.js';
+import { numbered } from '../report/numbers.js';
 import { runPaths } from '../training/runFolder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
@@ -61,7 +62,7 @@ export class Work {
     const cells = this.#cells;
     const left = cells.filter(({ id }) => !this.#done.has(id));
     console.info(
-      `${cells.length} cells, ${this.#done.size} done before; ${jobs} at once, ${threads} thread${threads === 1 ? '' : 's'} each; ${out}`,
+      `${numbered(cells.length, 'cell')}, ${this.#done.size} done before; ${jobs} at once, ${threads} thread${threads === 1 ? '' : 's'} each; ${out}`,
     );
     for (const { id, title } of left) {
       const { again } = this.#states.get(id)!;
@@ -85,9 +86,11 @@ export class Work {
   /** Children save at the first signal and end at once at the second. */
   #interrupt = (signal: NodeJS.Signals): void => {
     if (this.#interrupted === undefined && this.#children.size > 0) {
-      this.#options.console.warn(
-        `${signal}: ${this.#children.size} cells at work are saved first; again ends them at once`,
-      );
+      const [cells, them] =
+        this.#children.size === 1
+          ? ['1 cell at work is', 'it']
+          : [`${this.#children.size} cells at work are`, 'them'];
+      this.#options.console.warn(`${signal}: ${cells} saved first; again ends ${them} at once`);
     }
     this.#interrupted ??= signal;
     this.#stop.abort();

@@ -1,6 +1,6 @@
 /** The claims on pairs as a table: each beside chance, the same encoder untrained and the pixels; several runs side by side. */
 import { markdownTable } from '../markdownTable.js';
-import { fixed, signed } from './numbers.js';
+import { fixed, numbered, signed } from './numbers.js';
 import type { NamedPairs, PairMeasureRecord, PairsRecord } from './pairsRecord.js';
 
 export interface Table {
@@ -139,8 +139,8 @@ function told(
   places = 3,
   sign = false,
 ): string {
-  const shown = sign ? signed(value, places) : fixed(value, places);
-  return low === null || high === null ? shown : `${shown} [${fixed(low, places)}, ${fixed(high, places)}]`;
+  const shown = (number: number | null) => (sign ? signed(number, places) : fixed(number, places));
+  return low === null || high === null ? shown(value) : `${shown(value)} [${shown(low)}, ${shown(high)}]`;
 }
 
 /** Each note once; what is not true of all has the names it is true of. */
@@ -163,13 +163,13 @@ export function formatClaims(results: readonly NamedPairs[]): string {
   const inMarkdown = ({ header, rows }: Table) => markdownTable(header, rows);
   const sections = [
     `## Claims on pairs of ${data.name}`,
-    `${data.pairs} pairs of ${data.subjects} subjects (${which}); ${percent} % intervals by ` +
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${which}); ${percent} % intervals by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
     inMarkdown(claimsTable(results)),
     ...(zones === undefined
       ? []
       : [
-          `### Agreement of patches by where the anchor lies, in ${data.withLesion} pairs with a known lesion; in brackets by chance`,
+          `### Agreement of patches by where the anchor lies, in ${numbered(data.withLesion, 'pair')} with a known lesion; in brackets by chance`,
           inMarkdown(zones),
         ]),
     notesOf(results).join('\n'),

@@ -1,3 +1,4 @@
+import { excludedValueNote } from '../excludedValue.js';
 import type { EvaluationRecord } from './evaluationRecord.js';
 import type { Figure } from './figure.js';
 import { forestPlot } from './forestPlot.js';
@@ -21,6 +22,7 @@ export function intervalChart(record: EvaluationRecord, name: string): Figure | 
       },
     ];
   });
+  const note = excludedValueNote(rows.map((row) => ({ ...row, name: metricName(metric) })));
   const percent = Math.round(100 * record.bootstrap.confidence);
   return forestPlot(rows, {
     id: `probe-${name}`,
@@ -29,8 +31,9 @@ export function intervalChart(record: EvaluationRecord, name: string): Figure | 
     label: metricName(metric),
     reference: metric === 'auc' ? { level: 0.5, name: 'guessing' } : undefined,
     reading:
-      `Each point is one set of features, the bar its ${percent} % interval: where the value of other patients of the same kind would likely lie. ` +
+      `Each point is one set of features, the bar its ${percent} % interval by drawing the patients anew: how far the value may be off for the chance of which patients are in the study. ` +
       'Dots are the run’s encoder; diamonds what it must beat: gray the same network before training, orange a tiny thumbnail of the image. ' +
-      'Overlapping bars do not settle which is better; the paired differences below do.',
+      'Overlapping bars do not settle which is better; the paired differences below do.' +
+      (note === '' ? '' : ` ${note}`),
   });
 }

@@ -1,12 +1,16 @@
 /** Numbers as a reader wants them: a real minus sign, fixed places so that columns line up, a dash for what is undefined. */
 
 export function fixed(value: number | null, places = 3): string {
-  return value === null || !Number.isFinite(value) ? '–' : value.toFixed(places).replace('-', '−');
+  if (value === null || !Number.isFinite(value)) return '–';
+  const text = value.toFixed(places);
+  // What rounds to 0 has no sign.
+  return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');
 }
 
 /** With its sign, for differences. */
 export function signed(value: number | null, places = 3): string {
-  return value !== null && value > 0 ? `+${fixed(value, places)}` : fixed(value, places);
+  const text = fixed(value, places);
+  return Number(text) > 0 ? `+${text}` : text;
 }
 
 /** `0.78 to 0.86` */
@@ -26,6 +30,11 @@ export function probability(value: number | null): string {
 /** `4,400` */
 export function counted(value: number): string {
   return value.toLocaleString('en-US');
+}
+
+/** `1 pair`, `4,400 pairs` */
+export function numbered(count: number, one: string): string {
+  return `${counted(count)} ${one}${count === 1 ? '' : 's'}`;
 }
 
 /** Three significant digits. */

@@ -1,4 +1,5 @@
 /** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
+import { excludedValueNote } from '../excludedValue.js';
 import {
   type EvaluationRecord,
   type EvaluationRow,
@@ -67,7 +68,7 @@ function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], c
   const metrics = columnsOf(record);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
 <table class="numbers">
-<caption><span>${caption}</span></caption>
+<caption><span>${caption} ${exclusions(rows, metrics)}</span></caption>
 <thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(
@@ -81,6 +82,22 @@ ${rows.map(
 </div>`;
 }
 
+/** @param ofMeans whether the intervals of the means over the folds are shown too */
+function exclusions(rows: readonly EvaluationRow[], metrics: readonly string[], ofMeans = false): string {
+  return excludedValueNote(
+    rows.flatMap((row) =>
+      metrics.flatMap((metric) => {
+        const { pooled, low, high, mean, meanLow, meanHigh } = row.metrics[metric] ?? {};
+        const name = metricName(metric);
+        return [
+          { name, value: pooled, low, high },
+          ...(ofMeans ? [{ name, value: mean, low: meanLow, high: meanHigh }] : []),
+        ];
+      }),
+    ),
+  );
+}
+
 function metricCell(metric: MetricRecord | undefined): Markup {
   if (metric === undefined) return html`<td class="number">–</td>`;
   const { pooled, low, high, mean, std } = metric;
@@ -92,12 +109,13 @@ function allMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'name'>)
   const row = primaryRow(record);
   const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
   if (row === undefined || further.length === 0) return '';
+  const shown = [record.metrics[0]!, ...further];
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: further metrics">
 <table class="numbers">
-<caption><span>Further metrics of ${nameOf(row)}; those of all rows are in evaluation/${name}.json. Classes are called at a probability of 0.5, or the most probable one of more than two.</span></caption>
+<caption><span>Further metrics of ${nameOf(row)}; those of all rows are in evaluation/${name}.json. Classes are called at a probability of 0.5, or the most probable one of more than two. ${exclusions([row], shown, true)}</span></caption>
 <thead><tr><th scope="col">Metric</th><th scope="col" class="number">All together</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">Mean of folds</th><th scope="col" class="number">${percentOf(record)} interval</th></tr></thead>
 <tbody>
-${[record.metrics[0]!, ...further].map((metric) => {
+${shown.map((metric) => {
   const {
     pooled = null,
     low = null,
@@ -126,7 +144,7 @@ function differenceTable(record: EvaluationRecord): Markup | string {
 ${differences.map(
   (
     one,
-  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${fixed(one.pValue)}</td>${withHolm ? html`<td class="number">${fixed(one.holm ?? null)}</td>` : ''}${withDeLong ? html`<td class="number">${fixed(one.deLong?.pValue ?? null)}</td>` : ''}<td class="number">${fixed(one.minimumDetectable)}</td></tr>
+  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${probability(one.pValue)}</td>${withHolm ? html`<td class="number">${probability(one.holm ?? null)}</td>` : ''}${withDeLong ? html`<td class="number">${probability(one.deLong?.pValue ?? null)}</td>` : ''}<td class="number">${fixed(one.minimumDetectable)}</td></tr>
 `,
 )}</tbody>
 </table>

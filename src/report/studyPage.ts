@@ -8,7 +8,7 @@ import { type Content, html, type Markup } from './markup.js';
 import { mechanismSection } from './mechanismSection.js';
 import { shell } from './shell.js';
 import type { NamedFact, Study } from './study.js';
-import { familyTable, studyTable } from './studyTables.js';
+import { comparable, familyTable, studyTable } from './studyTables.js';
 
 export function studyPage(study: Study): string {
   const sections: readonly (readonly [id: string, title: string, content: Content])[] = [
@@ -81,9 +81,7 @@ function failuresSection({ failures }: Study): Content {
 }
 
 function paperSection({ paperNotes, tables }: Study): Content {
-  const beside = tables.some(({ rows }) =>
-    rows.some((row) => Object.values(row.beside).some(({ paper }) => paper !== undefined)),
-  );
+  const beside = tables.some(({ rows }) => rows.some((row) => Object.values(row.beside).some(comparable)));
   if (!beside) return html`<p>No row stands beside one of the paper’s.</p>`;
   return [
     html`<p>They stand beside ours in the tables above. They are of other data, most of them private, trained longer; intervals are not given. What is odd about them, by arithmetic on what is printed:</p>`,

@@ -63,32 +63,47 @@ function differenceCell(difference: StudyDifference | undefined): Markup {
 
 /** The paper’s numbers beside ours, in per cent as it prints them. */
 function besideTable({ rows, besideMetrics, title, images }: StudyTable): Markup | string {
-  const shown = rows.filter(({ beside }) => Object.values(beside).some(({ paper }) => paper !== undefined));
-  const styled = rows.some(({ beside }) =>
-    Object.values(beside).some(({ paperStyle }) => paperStyle != null),
-  );
-  const listed = styled ? rows.filter(({ beside }) => Object.keys(beside).length > 0) : shown;
-  if (listed.length === 0) return '';
-  const metrics = besideMetrics.filter((name) => listed.some(({ beside }) => beside[name] !== undefined));
+  // Columns without any number are left out.
+  const columns = besideMetrics.flatMap((metric): BesideColumns[] => {
+    const found = rows.flatMap(({ beside }) => beside[metric] ?? []);
+    const paper = found.some(comparable);
+    const style = found.some(({ paperStyle }) => paperStyle != null);
+    return paper || style ? [{ metric, paper, style }] : [];
+  });
+  if (columns.length === 0) return '';
+  const styled = columns.some(({ style }) => style);
+  const listed = rows.filter(({ beside }) => columns.some(({ metric }) => beside[metric] !== undefined));
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${title}: beside the paper">
 <table class="numbers study">
 <caption><span>Beside the paper, in per cent, ${images.at(-1) === undefined ? '' : imagesName(images.at(-1)!)}: what is measured here, what the paper prints for its own data, and the difference. Other data and another budget, so the difference says how far apart two studies are, not which method is better.${styled ? ' “Best test epoch” is chosen by the test labels, as the paper’s snapshot does, and too good.' : ''}</span></caption>
-<thead><tr><th scope="col">Method</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th><th scope="col" class="number">paper</th><th scope="col" class="number">difference</th>${styled ? html`<th scope="col" class="number">best test epoch</th>` : ''}`)}</tr></thead>
+<thead><tr><th scope="col">Method</th>${columns.map(({ metric, paper, style }) => html`<th scope="col" class="number">${metricName(metric)}</th>${paper ? html`<th scope="col" class="number">paper</th><th scope="col" class="number">difference</th>` : ''}${style ? html`<th scope="col" class="number">best test epoch</th>` : ''}`)}</tr></thead>
 <tbody>
 ${listed.map(
   ({ name, source, beside }) =>
-    html`<tr class="${source}"><th scope="row">${name}</th>${metrics.map((metric) => besideCells(beside[metric], styled))}</tr>
+    html`<tr class="${source}"><th scope="row">${name}</th>${columns.map((one) => besideCells(beside[one.metric], one))}</tr>
 `,
 )}</tbody>
 </table>
 </div>`;
 }
 
-function besideCells(beside: Beside | undefined, styled: boolean): Markup {
+interface BesideColumns {
+  readonly metric: string;
+  /** Whether it has the paper’s numbers and the differences to them, and those of the best test epoch. */
+  readonly paper: boolean;
+  readonly style: boolean;
+}
+
+/** Whether there is a number on both sides. */
+export function comparable({ ours, paper }: Beside): boolean {
+  return ours !== null && paper !== undefined;
+}
+
+function besideCells(beside: Beside | undefined, columns: BesideColumns): Markup {
   const percent = (value: number | null | undefined) => (value == null ? '–' : fixed(100 * value, 1));
   const { ours, paper, paperStyle } = beside ?? {};
   const difference = ours == null || paper === undefined ? '–' : signed(100 * (ours - paper), 1);
-  return html`<td class="number"><b>${percent(ours)}</b></td><td class="number">${percent(paper)}</td><td class="number">${difference}</td>${styled ? html`<td class="number">${percent(paperStyle)}</td>` : ''}`;
+  return html`<td class="number"><b>${percent(ours)}</b></td>${columns.paper ? html`<td class="number">${percent(paper)}</td><td class="number">${difference}</td>` : ''}${columns.style ? html`<td class="number">${percent(paperStyle)}</td>` : ''}`;
 }
 
 export function familyTable({ title, caption, comparisons, missing }: StudyFamily): Markup {

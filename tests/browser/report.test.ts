@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { evaluationId, experimentPaths } from '../../src/experiments/folder.js';
 import { writeExperimentReport } from '../../src/experiments/report.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { writeReport } from '../../src/report/index.js';
-import { storeCells, storeExperiment } from '../experiments/storedCells.js';
+import { description, storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { Capture } from '../log/capture.js';
 import { storeEvaluation, storePredictions, storeRun } from '../report/storedRun.js';
 
@@ -33,6 +34,21 @@ const OPTIONS = [
   '--disable-sync',
 ];
 
+/** With all numbers that may stand beside the paper’s. */
+function wideExperiment(folder: string): string {
+  const root = join(folder, 'wide');
+  storeExperiment(root, { rows: description.rows.slice(0, 1) });
+  storeCells(root, 'ours', { auc: 0.83 });
+  const file = experimentPaths(root).cell(evaluationId('ours', 0, { protocol: 'logreg' }));
+  const cell = JSON.parse(readFileSync(file, 'utf8'));
+  for (const row of cell.result.rows) {
+    for (const name of ['f1', 'precision']) row.metrics[name] = row.metrics.accuracy;
+    row.paperStyle = { label: 'best', epochs: [1], metrics: row.metrics };
+  }
+  writeFileSync(file, JSON.stringify(cell));
+  return root;
+}
+
 const there = isThere(CHROMIUM);
 if (!there)
   console.warn(`${CHROMIUM} is not there, so reports are not opened in it: apt-get install chromium`);
@@ -57,6 +73,7 @@ describe.skipIf(!there)('a report in a browser', () => {
     storeCells(experiment, 'ours', { auc: 0.83 });
     storeCells(experiment, 'l-c-alone', { auc: 0.74 });
     pages.experiment = (await writeExperimentReport([experiment], { console: quiet })).page;
+    pages.wide = (await writeExperimentReport([wideExperiment(folder)], { console: quiet })).page;
     browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
       executablePath: CHROMIUM,
       headless: true,
@@ -115,7 +132,9 @@ describe.skipIf(!there)('a report in a browser', () => {
         await page.close();
       });
     }
+  }
 
+  for (const kind of ['run', 'runs', 'experiment', 'wide']) {
     test(`${kind}: prints to PDF without clipping a table`, async () => {
       const { page } = await opened(pages[kind]!, 1280);
       await page.emulateMedia({ media: 'print' });

@@ -15,7 +15,7 @@ import { untraced } from '../../src/evaluation/exposure.js';
 import { openJudgedData } from '../../src/evaluation/judgedData.js';
 import { planFolds } from '../../src/evaluation/outerFolds.js';
 import { withoutConstantColumns } from '../../src/evaluation/probe.js';
-import type { EvaluationResult } from '../../src/evaluation/result.js';
+import type { EvaluationResult, MetricSummary } from '../../src/evaluation/result.js';
 import { ridgeBaseline } from '../../src/evaluation/ridge.js';
 import { rowFeatures, rowNames } from '../../src/evaluation/rowFeatures.js';
 import { openRun } from '../../src/evaluation/runEncoders.js';
@@ -196,6 +196,7 @@ describe('samples that are set aside', () => {
     // A run that saw them says so.
     const seen = await judge({ run: whole, setAside: true, splits: apart });
     expect(seen.exposure).toMatchObject({ kind: 'transductive', seenTestSamples: aside.length });
+    expect(formatEvaluation(seen)).toContain('set aside, judged by what the probe learns from all others');
   });
 
   it('stay apart from drawn folds and from folds of a file that forgets them', async () => {
@@ -321,6 +322,23 @@ it('tells what the inner folds say of a probe, without the test labels', async (
   expect(own.validation).toHaveLength(FOLDS);
   for (const value of own.validation!) expect(value).toBeGreaterThanOrEqual(0);
   expect(rows.find(({ source }) => source === 'thumbnail')!.validation).toBeUndefined();
+});
+
+it('prints numbers as they are: no p is 0, no 0 has a minus, an interval off its value has its reason', async () => {
+  const result = await judge({ run: whole });
+  const [difference] = result.differences;
+  const row = result.rows.find(({ key }) => key === 'run/pooled/a+b')!;
+  const changed = (auc: Partial<MetricSummary>): EvaluationResult => ({
+    ...result,
+    differences: [{ ...difference!, value: -0.0001, low: -0.1, high: 0.1, pValue: 0.0002, holm: 0.04 }],
+    rows: [{ ...row, metrics: { ...row.metrics, auc: { ...row.metrics.auc!, ...auc } } }, ...result.rows],
+  });
+  const text = formatEvaluation(changed({ pooled: 0.8, low: 0.7996, high: 0.9 }));
+  expect(text).toMatch(/\| 0\.000 \[−0\.100, \+0\.100\] +\| < 0\.001 \| 0\.040/);
+  expect(text).not.toContain('does not hold its own value');
+  expect(formatEvaluation(changed({ pooled: 0.8, low: 0.81, high: 0.9 }))).toMatch(
+    /^- An interval of AUC does not hold its own value: subjects drawn anew/m,
+  );
 });
 
 describe('exposure', () => {

@@ -112,6 +112,10 @@ describe('the table', () => {
     expect(text).toContain('**Confirmatory: the samples that were set aside**');
     expect(text).toContain('First judged 2026-01-01 00:00 UTC');
     expect(text).not.toContain('Judged again');
+    expect(text).toMatch(/\| untrained +\| \+.* \| < 0\.001 \| 0\.002 +\|/);
+    const floats = formatTable(table, 'latex');
+    expect(floats).toContain('$<$ 0.001 & 0.002');
+    expect(floats).toContain('40 samples of 80 subjects, set aside.');
     expect(text).not.toContain('Not of the encoders');
     storeCells(root, 'ours', { auc: 0.8, steps: 4400 });
     expect(experimentTable(root, { confirm: true }).confirmation!.outdated).toEqual([

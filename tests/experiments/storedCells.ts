@@ -49,7 +49,8 @@ export interface StoredEvaluation {
   /** AUC of pooled A+B; others lie below by formulas that a test can repeat. */
   auc: number;
   untrained?: number;
-  exposure?: 'transductive' | 'in-fold' | 'untrained';
+  exposure?: 'transductive' | 'in-fold' | 'transfer' | 'untrained';
+  samples?: number;
   method?: string;
   steps?: number;
   notes?: string[];
@@ -84,6 +85,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     validation,
     predictions,
     slug = protocol,
+    samples = 1866,
     method = 'anatomy',
   } = options;
   const config = resolveConfig({
@@ -165,7 +167,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     data: {
       name: 'pairs',
       dataHash,
-      samples: predictions === undefined ? 1866 : SAMPLES,
+      samples: predictions === undefined ? samples : SAMPLES,
       subjects: 80,
       modalities: ['a', 'b'],
       classes: ['none', 'tumor'],

@@ -132,6 +132,27 @@ test('what counts as a difference is p after Holm’s correction, as the page sa
   expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
 });
 
+test('an interval that does not hold its value has its reason, where there is one', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const REASON = 'An interval of Expected calibration error does not hold its own value';
+  storeEvaluation(run);
+  const { rows, differences } = JSON.parse(readFileSync(join(run, 'evaluation/logreg.json'), 'utf8'));
+  expect((await reportOf(run)).document.body.textContent).not.toMatch(
+    /its own value|other patients of the same/,
+  );
+  const calibrationError = { mean: 0.1, std: 0.01, pooled: 0.05, low: 0.06, high: 0.09 };
+  storeEvaluation(run, {
+    metrics: ['auc', 'accuracy', 'calibrationError'],
+    rows: rows.map((row: { metrics: object }) => ({ ...row, metrics: { ...row.metrics, calibrationError } })),
+    differences: [{ ...differences[0], value: -0.0001, pValue: 0.0002 }],
+  });
+  const { document } = await reportOf(run);
+  const tables = [...document.querySelectorAll('table.numbers')];
+  const captions = tables.map((table) => table.querySelector('caption')!.textContent!);
+  expect(captions.map((caption) => caption.includes(REASON))).toEqual([false, true, false, false]);
+  expect(tables[2]!.querySelector('tbody tr')!.textContent).toMatch(/AUC0\.000.*< 0\.001/);
+});
+
 test('weights that were not pretrained here are not said to have been', async () => {
   const run = storeRun(join(folder, 'run'));
   storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });

@@ -123,7 +123,7 @@ test('an experiment: experiment.json and cells/ are enough, and what is missing 
   const { text, document } = opened(page);
   expect(readdirSync(root).sort()).toEqual(['cells', 'experiment.json', 'report']);
   expect(textOf(document.querySelector('h1')!)).toBe('methods on pairs');
-  expect(textOf(document.querySelector('.banner')!)).toContain('1 of 3 evaluations are missing');
+  expect(textOf(document.querySelector('.banner')!)).toContain('1 of 3 evaluations is missing');
   const [pooled] = [...document.querySelectorAll('table.study')];
   const rows = [...pooled!.querySelectorAll('tbody tr')].map(textOf);
   expect(rows[0]).toMatch(/^Ours0\.790.*0\.810.*0\.830.*\+0\.130/);
@@ -135,6 +135,11 @@ test('an experiment: experiment.json and cells/ are enough, and what is missing 
     textOf(table).includes('Beside the paper'),
   )!;
   expect(textOf(beside)).toContain('Ours83.090.1−7.1');
+  // Of F1 and precision the paper alone has numbers.
+  expect([...beside.querySelectorAll('thead th')].map(textOf)).toEqual([
+    ...['Method', 'AUC', 'paper', 'difference', 'Accuracy', 'paper', 'difference'],
+  ]);
+  expect(text).toContain('1,866 samples of 80 subjects, 5 folds by subject.');
   expect(figures.some((file) => file.endsWith('methods-values.png'))).toBe(true);
   expect(figures.some((file) => file.endsWith('losses-consistency.svg'))).toBe(true);
   expect(summary.join(' ')).toContain('Ours against the same encoder untrained: higher');

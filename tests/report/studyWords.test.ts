@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { shownProtocol } from '../../src/experiments/layout.js';
 import { forestPlot } from '../../src/report/forestPlot.js';
-import { probability } from '../../src/report/numbers.js';
+import { fixed, probability, signed } from '../../src/report/numbers.js';
 import type { StudyFamily, StudyTable } from '../../src/report/study.js';
 import { studyVerdicts } from '../../src/report/studyWords.js';
 
@@ -58,6 +58,13 @@ describe('what a study says in short', () => {
       '–',
     ]);
   });
+});
+
+test('what rounds to 0 has no sign, and a difference else has one', () => {
+  expect([-0.0004, -0.0006, 0].map((value) => fixed(value))).toEqual(['0.000', '−0.001', '0.000']);
+  expect([-0.0004, 0.0004, 0.0006, -0.1, null].map((value) => signed(value))).toEqual([
+    ...['0.000', '0.000', '+0.001', '−0.100', '–'],
+  ]);
 });
 
 test('names of protocols in words', () => {
