@@ -55,7 +55,7 @@ common:
   training: { steps: ${STEPS}, batchSize: 4, checkpointEvery: 2, precision: fp32 }
   monitor: { pairs: 4, neighbours: 3, every: 100 }
 protocols: [logreg, linear]
-evaluation: { replicates: 20, folds: 2 }
+evaluation: { replicates: 50, folds: 2 }
 rows:
   - { name: paper, paper: { table: 1, row: Ours } }
   - { name: L_C alone, config: { method: { alpha: 0 } } }
