@@ -92,6 +92,7 @@ describe('one seed', () => {
     const text = markdown(root);
     expect(text).toContain('6 of 6 evaluations are missing');
     expect(line(text, 'Ours')).toContain('—');
+    expect(text).toMatch(/\| row − untrained +\|/);
     expect(experimentTable(root).parts).toHaveLength(4);
     for (const format of ['csv', 'latex'] as const)
       expect(formatTable(experimentTable(root), format)).not.toBe('');
