@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
-import { FEWEST_REPLICATES } from '../evaluation/replicates.js';
 import type { TrainingOptions } from '../evaluation/trainedProbe.js';
+import { FEWEST_REPLICATES } from '../replicates.js';
 import { configSources, decimalNumber, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { EvaluatePairsOptions } from '../evaluation/pairs/evaluatePairs.js';
-import { FEWEST_REPLICATES } from '../evaluation/replicates.js';
+import { FEWEST_REPLICATES } from '../replicates.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';

@@ -1,7 +1,7 @@
 /** What stands in an experiment file. */
 import { z } from 'zod';
 import { configSchema, parseStrictly, readYaml, type Tree } from '../config/index.js';
-import { FEWEST_REPLICATES } from '../evaluation/replicates.js';
+import { FEWEST_REPLICATES } from '../replicates.js';
 import { asEntries, protocolSchema } from './protocols.js';
 
 const settings = z.record(z.string(), z.unknown());
