@@ -23,8 +23,8 @@ export function addConfigOptions(command: Command): Command {
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
     .option('--init-from <file>', 'safetensors weights to start from: torchvision’s names or ours')
-    .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber)
-    .option('--steps <n>', 'end after so many steps', wholeNumber)
+    .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber())
+    .option('--steps <n>', 'end after so many steps', wholeNumber(1))
     .option(
       '--micro-batch <n>',
       'pairs in one forward pass: the same loss in less memory; a number or auto',
@@ -41,9 +41,14 @@ export function addDataConfigOptions(command: Command): Command {
     .option('--set <key=value...>', 'one setting of the data, such as data.size=128; may be repeated');
 }
 
-export function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.');
-  return Number(text);
+/** Reads a number in this range. */
+export function wholeNumber(least = 0, most = Number.POSITIVE_INFINITY): (text: string) => number {
+  const range = most === Number.POSITIVE_INFINITY ? `from ${least}` : `from ${least} to ${most}`;
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
+  };
 }
 
 /** What range it must be in says the command that uses it. */

@@ -21,9 +21,9 @@ export function registerDataPack(program: Command, data: Command): void {
     .option(
       '--size <n>',
       'side of the images in pixels; shards keep each image’s own where left out',
-      wholeNumber,
+      wholeNumber(1),
     )
-    .option('--shard-size <n>', 'samples in a shard', wholeNumber, 1000)
+    .option('--shard-size <n>', 'samples in a shard', wholeNumber(1), 1000)
     .option('--pseudonyms', 'keyed hashes instead of ids and subjects, and no further columns')
     .option('--overwrite', 'replace what is there')
     .option('--json', 'print the result as JSON')
@@ -53,9 +53,6 @@ Examples:
         throw new UsageError(
           'data pack: --size is missing; a pack holds images of one side, such as --size 128',
         );
-      }
-      if (size === 0 || shardSize === 0) {
-        throw new UsageError(`data pack: --${size === 0 ? 'size' : 'shard-size'} is 0, expected 1 or more`);
       }
       const console = consoleOf(program);
       const dataset = await openDataset(datasetSpec(resolveConfig(configSources(flags))), {

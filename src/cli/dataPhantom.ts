@@ -14,7 +14,7 @@ export function registerDataPhantom(program: Command, data: Command): void {
     .option(
       '--size <n>',
       'side of the images (default: 224); with --from their shorter side at most (default: 512)',
-      wholeNumber,
+      wholeNumber(16, 2048),
     )
     .option(
       '--from <path>',
@@ -26,7 +26,7 @@ export function registerDataPhantom(program: Command, data: Command): void {
       addColumn,
     )
     .option('--positive <class>', 'with --from: the class that counts as positive, against all others')
-    .option('--seed <n>', 'with --from: seed of the noise (default: 0)', wholeNumber)
+    .option('--seed <n>', 'with --from: seed of the noise (default: 0)', wholeNumber())
     .option('--overwrite', 'replace a data set that this command wrote')
     .option('--json', 'print what was written as JSON')
     .addHelpText(
@@ -91,8 +91,6 @@ async function whatToWrite(
   onWarning: (message: string) => void,
 ): Promise<DatasetToWrite> {
   const { UsageError } = await import('../errors.js');
-  if (size !== undefined && (size < 16 || size > 2048))
-    throw new UsageError(`--size is ${size}, expected a whole number from 16 to 2048`);
   if (from !== undefined) {
     if (name !== undefined)
       throw new UsageError(`data phantom: both ${name} and --from ${from} are given; leave one of them out`);

@@ -11,7 +11,7 @@ export function registerDataPreview(program: Command, data: Command): void {
       ),
   )
     .requiredOption('--out <file>', 'the PNG')
-    .option('--pairs <n>', 'how many pairs', wholeNumber, 6)
+    .option('--pairs <n>', 'how many pairs', wholeNumber(1), 6)
     .option('--overwrite', 'replace --out')
     .addHelpText(
       'after',
@@ -27,8 +27,6 @@ export function registerDataPreview(program: Command, data: Command): void {
       const { out, pairs, overwrite } = flags;
       if (!/\.png$/i.test(out))
         throw new UsageError(`--out is ${out}, expected a file name that ends in .png`);
-      if (!Number.isInteger(pairs) || pairs < 1)
-        throw new UsageError(`--pairs is ${pairs}, expected a whole number from 1`);
       if (existsSync(out) && !overwrite)
         throw new UsageError(`${out} exists; choose another --out, or --overwrite it`);
       const config = resolveConfig(configSources(flags));

@@ -25,12 +25,12 @@ export function registerDataSplit(program: Command, data: Command): void {
       'Stratified k-fold by subject, seeded, that keeps duplicates together; writes the folds as JSON.',
     )
     .requiredOption('--out <file>', 'the splits file')
-    .option('--folds <k>', 'number of folds (default: 5, or as published with the data)', wholeNumber)
-    .option('--seed <n>', 'seed', wholeNumber, 0)
+    .option('--folds <k>', 'number of folds (default: 5, or as published with the data)', wholeNumber(2))
+    .option('--seed <n>', 'seed', wholeNumber(), 0)
     .option(
       '--set-aside <n>',
       'keep about n subjects, stratified, out of all folds and all pretraining, for one last anatomy evaluate --set-aside',
-      wholeNumber,
+      wholeNumber(1),
     )
     .option(
       '--duplicates <kind>',

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
 import type { Protocol } from '../evaluation/probe.js';
 import type { TrainingOptions } from '../evaluation/trainedProbe.js';
+import { FEWEST_REPLICATES } from '../replicates.js';
 import { configSources, decimalNumber, wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
@@ -70,7 +71,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       '--splits <file>',
       'folds made by anatomy data split (default: those of the run or the data, else drawn)',
     )
-    .option('--folds <k>', 'number of folds to draw (default: 5)', wholeNumber)
+    .option('--folds <k>', 'number of folds to draw (default: 5)', wholeNumber(2))
     .option(
       '--features <kind>',
       `pooled (average of the last map), head (its embedding) or both (default: ${protocol === 'finetune' ? 'what the preset reads, hu the head, others pooled' : 'both'})`,
@@ -92,7 +93,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
     const presets = protocol === 'linear' ? 'hu, moco, simclr, cmc or solo' : 'hu, simclr or layer-decay';
     command
       .option('--preset <name>', `published recipe: ${presets}`, 'hu')
-      .option('--epochs <n>', 'in place of the preset’s; its milestones move in proportion', wholeNumber)
+      .option('--epochs <n>', 'in place of the preset’s; its milestones move in proportion', wholeNumber(1))
       .option('--learning-rate <rate>', 'in place of the preset’s', decimalNumber)
       .option('--class-weights <how>', 'none, or balanced: every class counts alike', 'none');
   }
@@ -104,7 +105,7 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
   }
   if (protocol === 'knn') {
     command
-      .option('--k <n>', 'neighbours that vote', wholeNumber, 20)
+      .option('--k <n>', 'neighbours that vote', wholeNumber(1), 20)
       .option('--temperature <t>', 'of the votes', decimalNumber, 0.07);
   }
   command
@@ -112,8 +113,8 @@ function addProtocol(program: Command, evaluate: Command, protocol: Protocol, de
       '--no-untrained',
       'not the same network with random weights too, which takes as long again or longer',
     )
-    .option('--seed <n>', 'seed of folds, probe and bootstrap', wholeNumber, 0)
-    .option('--replicates <n>', 'bootstraps of the intervals', wholeNumber, 2000)
+    .option('--seed <n>', 'seed of folds, probe and bootstrap', wholeNumber(), 0)
+    .option('--replicates <n>', 'bootstraps of the intervals', wholeNumber(FEWEST_REPLICATES), 2000)
     .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')
     .option('--precision <name>', 'auto, fp32, bf16 or fp16 (default: that of the training)')
     .option('--out <folder>', 'where the results go (default: evaluation/ in the run)')
@@ -186,16 +187,5 @@ async function checkFlags(flags: Flags): Promise<void> {
   oneOf('precision', flags.precision, ['auto', 'fp32', 'bf16', 'fp16']);
   if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
     throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);
-  }
-  for (const [name, least] of [
-    ['folds', 2],
-    ['seed', 0],
-    ['replicates', 1],
-    ['k', 1],
-  ] as const) {
-    const value = flags[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
-      throw new UsageError(`--${name} is ${value}, expected a whole number from ${least}`);
-    }
   }
 }

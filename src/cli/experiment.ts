@@ -38,8 +38,8 @@ export function registerExperiment(program: Command): void {
     )
     .requiredOption('--out <folder>', 'cells, runs and logs of the experiment')
     .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
-    .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber)
-    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber, 1);
+    .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber(1))
+    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber(1), 1);
   addDataOptions(runCommand, `in place of the file’s: ${WHAT_DATA_IS}`)
     .option(
       '--splits <file>',
@@ -87,18 +87,13 @@ See also: anatomy experiment run`,
 }
 
 async function run(program: Command, file: string, flags: RunFlags): Promise<void> {
-  const [{ readExperiment }, { listCells, runExperiment }, { UsageError }, { availableParallelism }] =
-    await Promise.all([
-      import('../experiments/experimentFile.js'),
-      import('../experiments/run.js'),
-      import('../errors.js'),
-      import('node:os'),
-    ]);
+  const [{ readExperiment }, { listCells, runExperiment }, { availableParallelism }] = await Promise.all([
+    import('../experiments/experimentFile.js'),
+    import('../experiments/run.js'),
+    import('node:os'),
+  ]);
   const { out, threads, overwrite, json } = flags;
   const jobs = flags.jobs ?? Math.max(1, Math.floor(availableParallelism() / threads));
-  for (const [name, value] of Object.entries({ jobs, threads })) {
-    if (value < 1) throw new UsageError(`--${name} is ${value}, expected a whole number from 1`);
-  }
   const console = consoleOf(program);
   const experiment = readExperiment(file, flags);
   if (flags.dryRun) {

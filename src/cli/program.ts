@@ -14,8 +14,7 @@ export function anatomyProgram(): Command {
     .description('Self-supervised pretraining on aligned pairs of medical images, and its judgement.')
     .version(packageVersion())
     .option('-q, --quiet', 'only warnings and errors on stderr')
-    .option('-v, --verbose', 'details, and stack traces of errors')
-    .showHelpAfterError('(see anatomy --help)');
+    .option('-v, --verbose', 'details, and stack traces of errors');
   for (const register of [
     registerPretrain,
     registerEvaluate,
@@ -27,11 +26,12 @@ export function anatomyProgram(): Command {
   ]) {
     register(program);
   }
-  // Not inherited: subcommands are made before it could be.
-  const overrideAll = (command: Command): void => {
-    command.exitOverride();
-    command.commands.forEach(overrideAll);
-  };
-  overrideAll(program);
+  setErrors(program, 'anatomy');
   return program;
+}
+
+/** For each command by itself, as errors point to its own help. */
+function setErrors(command: Command, words: string): void {
+  command.exitOverride().showHelpAfterError(`(see ${words} --help)`);
+  for (const one of command.commands) setErrors(one, `${words} ${one.name()}`);
 }

@@ -4,11 +4,11 @@ import { DataError, UsageError } from '../errors.js';
 import { nearest } from '../nearest.js';
 import { chosenSamples } from './chosenSamples.js';
 import { WHAT_DATA_IS } from './dataNames.js';
-import { readDatasetCard } from './datasetCard.js';
+import { CARD_FILE, readDatasetCard } from './datasetCard.js';
 import { openKnownDataset } from './datasets/index.js';
 import { readDropList } from './dropList.js';
 import { readFolders } from './folders.js';
-import { classNames, positiveClass } from './labels.js';
+import { alikeClasses, classNames, positiveClass } from './labels.js';
 import { type ManifestColumns, readManifest } from './manifest.js';
 import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from './phantomName.js';
@@ -84,6 +84,7 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const { dataset, classes } = await open(spec, { ...options, dropList });
   const { onWarning } = options;
   const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
+  warnOfClasses(dataset, classNames(samples), spec, onWarning);
   const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
   return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
 }
@@ -170,6 +171,29 @@ async function withSlices(
   options: OpenOptions,
 ): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
   return { modalities, samples: await expandVolumes(samples, volumes, options) };
+}
+
+/** What becomes of the classes without anybody having asked for it. */
+function warnOfClasses(
+  { name, positive }: Dataset,
+  classes: readonly string[],
+  { positive: asked }: DatasetSpec,
+  onWarning: OpenDatasetOptions['onWarning'],
+): void {
+  const quoted = (names: readonly string[]) => names.map((one) => JSON.stringify(one)).join(', ');
+  for (const alike of alikeClasses(classes)) {
+    onWarning?.(
+      `${name}: the classes ${quoted(alike)} differ in case or spaces alone and count as ${alike.length} classes. ` +
+        'If they are one, write all its labels alike.',
+    );
+  }
+  if (asked !== undefined || positive === undefined || !classes.includes(positive) || classes.length < 3)
+    return;
+  onWarning?.(
+    `${name}: of ${classes.length} classes the data set itself, or ${CARD_FILE} beside it, names "${positive}" the positive one, so ` +
+      `${quoted(classes.filter((one) => one !== positive))} together are the negative one. Choose classes with --classes; ` +
+      `to keep all apart, take "positive" out of ${CARD_FILE}.`,
+  );
 }
 
 function withPositive(

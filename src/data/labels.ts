@@ -15,6 +15,16 @@ export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] 
   return numeric ? names.sort((a, b) => Number(a) - Number(b)) : names;
 }
 
+/** Classes whose names differ in case or surrounding spaces alone: one class, written in several ways, more often than several. */
+export function alikeClasses(names: readonly string[]): string[][] {
+  const alike = new Map<string, string[]>();
+  for (const name of names) {
+    const key = name.trim().toLowerCase();
+    alike.set(key, [...(alike.get(key) ?? []), name]);
+  }
+  return [...alike.values()].filter(({ length }) => length > 1);
+}
+
 /**
  * The class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1, true,
  * malignant, tumor or P (in any case); undefined without labels or with another number of classes.

@@ -17,7 +17,7 @@ import { type JudgedDataSpec, openJudgedData } from './judgedData.js';
 import { flatNotes, notesOf } from './notes.js';
 import { type FoldPlan, planFolds, planUndecoded } from './outerFolds.js';
 import { noPatients, patientLevel } from './patients.js';
-import type { Protocol } from './probe.js';
+import { NEIGHBOURS, type Protocol } from './probe.js';
 import { askedSets, modalityKey } from './representations.js';
 import type { EvaluationResult, EvaluationRow, PatientResult, RowName } from './result.js';
 import { DEFAULT_RIDGE_GRID } from './ridge.js';
@@ -218,7 +218,10 @@ interface ProbeSettings {
 }
 
 /** @param most samples that every fold may have to train on */
-function checkProbe({ protocol, k = 20, temperature = 0.07 }: EvaluateOptions, most: number): ProbeSettings {
+function checkProbe(
+  { protocol, k = NEIGHBOURS, temperature = 0.07 }: EvaluateOptions,
+  most: number,
+): ProbeSettings {
   if (protocol === 'knn' && !(Number.isInteger(k) && k >= 1 && k <= most)) {
     throw new UsageError(
       `--k is ${k}, expected 1 to ${most}: every fold must have so many samples to train on`,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Dataset } from '../data/sample.js';
 import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
-import { loadSplits, makeSplits } from '../data/splits/splits.js';
+import { loadSplits, makeSplits, type Splits } from '../data/splits/splits.js';
 import { subjectKFold } from '../data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../errors.js';
 import { runPaths } from '../training/runFolder.js';
@@ -36,6 +36,8 @@ export interface OuterFoldOptions {
   readonly setAside: boolean;
 }
 
+type LabelOptions = Pick<OuterFoldOptions, 'seed' | 'labelFraction'>;
+
 export interface FoldPlan extends Omit<JudgedFolds, 'judged'> {
   readonly rounds: readonly OuterFold[];
 }
@@ -67,8 +69,7 @@ export async function planFolds(
     byNumber ? encoders.find((encoder) => encoder.fold === fold) : encoders[fold % encoders.length];
   const samplesOf = (wanted: (fold: Fold) => boolean) => foldOf.flatMap((own, i) => (wanted(own) ? [i] : []));
   const roundOf = (fold: number, test: number[], pool: number[], encoder: RunEncoder): OuterFold => {
-    const train = labelledShare(task, pool, options.labelFraction, { seed: options.seed, fold });
-    return { fold, pool, train, test, inner: innerFoldsOf(task, train, fold, options.seed), encoder };
+    return { fold, pool, ...trainingOf(task, pool, fold, options), test, encoder };
   };
   const common = { inner: INNER_FOLDS, seed: options.seed };
   if (options.setAside) {
@@ -91,6 +92,35 @@ export async function planFolds(
     throw new UsageError(`${run.root}: kept out fold ${known}, but the folds to judge are 0 to ${k - 1}`);
   }
   return { source, k, ...common, rounds };
+}
+
+/**
+ * What the rounds of a cross-validation in these folds learn from, whatever is pretrained.
+ *
+ * @returns sample numbers of the task, a list for each fold with something to test
+ * @throws DataError when a round has too little to train on
+ */
+export function trainingSets(
+  task: Task,
+  { k, folds }: Pick<Splits, 'k' | 'folds'>,
+  options: LabelOptions,
+): (readonly number[])[] {
+  const foldOf = task.ids.map((id) => folds[id]!);
+  const tested = Array.from({ length: k }, (_, fold) => fold).filter((fold) => foldOf.includes(fold));
+  return tested.map((fold) => {
+    const pool = [...foldOf.keys()].filter((i) => foldOf[i] !== fold && foldOf[i] !== SET_ASIDE);
+    return trainingOf(task, pool, fold, options).train;
+  });
+}
+
+function trainingOf(
+  task: Task,
+  pool: readonly number[],
+  fold: number,
+  { seed, labelFraction }: LabelOptions,
+): Pick<OuterFold, 'train' | 'inner'> {
+  const train = labelledShare(task, pool, labelFraction, { seed, fold });
+  return { train, inner: innerFoldsOf(task, train, fold, seed) };
 }
 
 /** The one encoder of the run. @throws UsageError when nothing is set aside, or the run has an encoder a fold */

@@ -8,6 +8,9 @@ import { ridgeBaseline } from './ridge.js';
 /** Names on the command line. */
 export type Protocol = 'logreg' | 'linear' | 'knn' | 'finetune';
 
+/** Of knn, where nothing is said. */
+export const NEIGHBOURS = 20;
+
 /** One probe on one fold: everything it needs and nothing that a worker thread could not be sent. */
 export interface ProbeJob {
   readonly kind: Exclude<Protocol, 'finetune'> | 'ridge';

@@ -52,8 +52,17 @@ export function matchedLines({ matching, data }: ExperimentTable): string[] {
       ? ''
       : ` That column alone, by a logistic regression on its first three powers in the same folds: AUC ${shown(alone.auc)}, matched ${shown(alone.matched)}.`;
   return [
-    `Matched AUC: a positive is compared only with negatives of its test fold whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the smaller that width.${known}${told}`,
+    `Matched AUC: a positive is compared only with negatives of its test fold whose ${column} is at most ${within} away, so that what ${column} alone tells of the label hardly counts: who knows nothing else has about ½, the nearer the smaller that width.${known}${told}${comparedWords(matching)}`,
   ];
+}
+
+function comparedWords({ column, within, compared }: NonNullable<ExperimentTable['matching']>): string {
+  if (compared === undefined) return '';
+  const { positives, matched, pairs } = compared;
+  if (pairs === 0) {
+    return ` No positive has a negative within ${within} of ${column} in its test fold, so there is nothing to compare: give a larger --within.`;
+  }
+  return ` Of ${counted(positives)} positives ${counted(matched)} have such a negative; ${counted(pairs)} pairs are compared.`;
 }
 
 /** What was run, for a page whose tables say themselves how to read them. */
@@ -185,7 +194,7 @@ function named([most, ...others]: readonly Fact[], text: (value: string) => stri
 
 /** What is missing, and what must be known. */
 export function closingLines(table: ExperimentTable): string[] {
-  const { missing, notes, judge, paperNotes, family, parts } = table;
+  const { missing, notes, judge, paperNotes, family, matching, parts } = table;
   const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
   return [
     ...(missing.length === 0 ? [] : [`${missingOf(table)} (${MISSING}): ${listed}.`]),
@@ -195,7 +204,7 @@ export function closingLines(table: ExperimentTable): string[] {
     ...(family === undefined || family.missing.length === 0
       ? []
       : [
-          `${family.reference} could not be compared with ${family.missing.join(', ')}: an evaluation, or its predictions, are not here, or it has no value. Holm’s correction counts them all the same.`,
+          `${family.reference} could not be compared with ${family.missing.join(', ')}: ${matching?.compared?.pairs === 0 ? 'no positive has a negative to be compared with' : 'an evaluation, or its predictions, are not here, or it has no value'}. Holm’s correction counts them all the same.`,
         ]),
     ...notes,
     ...(parts.some((part) => besidePaper(part) !== undefined)

@@ -82,18 +82,18 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   for (const set of [{ name: undefined, protocols }, ...judge]) refuseUnchosen(file, rows, set);
   const seeded = [...rows, ...protocols, ...judge.flatMap((set) => set.protocols)];
   refuseOtherSeeds(file, content.seeds ?? [0], seeded);
-  const { compare, setAside } = content;
-  for (const [where, family] of Object.entries({ compare, setAside })) {
-    if (family === undefined || family === true) continue;
-    const whole = where === 'setAside' || setAside === true;
-    checkFamily(family, `${file}: ${where}`, whole, rows, protocols);
-  }
-  if (setAside !== undefined) refuseFolded(file, rows, setAside === true ? compare : setAside);
-  if (setAside === true && compare === undefined) {
+  const { compare } = content;
+  if (content.setAside === true && compare === undefined) {
     throw new UsageError(
       `${file}: setAside is true, but there is no compare to repeat; name reference and against`,
     );
   }
+  const setAside = content.setAside === true ? compare : content.setAside || undefined;
+  for (const [where, family] of Object.entries({ compare, setAside })) {
+    if (family === undefined) continue;
+    checkFamily(family, `${file}: ${where}`, where === 'setAside', rows, protocols);
+  }
+  if (setAside !== undefined) refuseFolded(file, rows, setAside);
   return {
     name: content.name,
     description: content.description,
@@ -107,7 +107,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
     evaluation,
     judge,
     compare,
-    setAside: setAside === true ? compare : setAside,
+    setAside,
   };
 }
 
@@ -170,9 +170,9 @@ function refuseOtherSeeds(
 function refuseFolded(
   file: string,
   rows: readonly ExperimentRow[],
-  family: ComparisonFamily | undefined,
+  { reference, against }: ComparisonFamily,
 ): void {
-  const named = [family?.reference, ...(family?.against ?? [])];
+  const named = [reference, ...against];
   const folded = rows.find(({ name, fold }) => fold === 'all' && named.includes(name));
   if (folded === undefined) return;
   throw new UsageError(

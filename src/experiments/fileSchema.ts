@@ -1,6 +1,7 @@
 /** What stands in an experiment file. */
 import { z } from 'zod';
 import { configSchema, parseStrictly, readYaml, type Tree } from '../config/index.js';
+import { FEWEST_REPLICATES } from '../replicates.js';
 import { asEntries, protocolSchema } from './protocols.js';
 
 const settings = z.record(z.string(), z.unknown());
@@ -27,7 +28,11 @@ export const dataKeys = Object.keys(data.shape);
 const evaluation = z.strictObject({
   folds: z.int().min(2).optional().describe('Folds to draw; default: 5, or as published with the data.'),
   seed: z.int().min(0).optional().describe('Of folds, probes and bootstrap; default 0.'),
-  replicates: z.int().min(1).optional().describe('Bootstraps of the intervals; default 2000.'),
+  replicates: z
+    .int()
+    .min(FEWEST_REPLICATES, `expected at least ${FEWEST_REPLICATES}, of which an interval can be made`)
+    .optional()
+    .describe('Bootstraps of the intervals; default 2000.'),
 });
 
 const seeds = z
@@ -41,7 +46,7 @@ const variant = z.strictObject({
 });
 
 const row = z.strictObject({
-  name: z.string().min(1),
+  name: z.string().regex(/\S/, 'expected a name'),
   method: z.string().optional().describe('method.name of the config.'),
   config: settings.optional().describe('Any part of a config, on top of `common`.'),
   fold: z.enum(['none', 'all']).optional().describe('all: pretrained once a fold, without the fold.'),
@@ -97,9 +102,11 @@ const schema = z.strictObject({
   judge: z.array(judged).optional().describe('Further data that every row is judged on.'),
   compare: family.optional().describe('The primary comparisons, by Holm corrected together.'),
   setAside: z
-    .union([z.literal(true), family], { error: 'expected true or { reference, against }' })
+    .union([z.boolean(), family], { error: 'expected true, false or { reference, against }' })
     .optional()
-    .describe('What --confirm judges on the samples that the splits file sets aside; true: as `compare`.'),
+    .describe(
+      'What --confirm judges on the samples that the splits file sets aside; true: as `compare`, false: nothing.',
+    ),
   smoke: z
     .strictObject({
       data: data.optional(),

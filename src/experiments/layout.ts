@@ -76,13 +76,14 @@ export function shownImages(images: string): string {
 /** AUC on all images, of all folds together and of each in the mean, and against the baselines. */
 export function layOut({ images, rows }: TablePart): Layout {
   const widest = images.at(-1) ?? '';
+  const less = widest === '' ? 'row' : shownImages(widest);
   const folded = rows.some(({ values }) => typeof values[widest]?.foldMean === 'number');
   const header = [
     'row',
     'exposure',
     ...images.map(shownImages),
     ...(folded ? [`${shownImages(widest)}, mean of folds`] : []),
-    ...['untrained', 'thumbnail'].flatMap((other) => [`${shownImages(widest)} − ${other}`, 'detectable']),
+    ...['untrained', 'thumbnail'].flatMap((other) => [`${less} − ${other}`, 'detectable']),
   ];
   const lines = rows.map((row): Cell[] => {
     const baseline = row.source !== 'run';

@@ -15,7 +15,12 @@ import type { MessageConsole } from '../log/console.js';
 import { type BootstrapInterval, type BootstrapOptions, bootstrapIntervals } from '../metrics/bootstrap.js';
 import { positiveColumn } from '../metrics/classification.js';
 import { featureRows, takeRows } from '../metrics/features.js';
-import { weightedMatchedAuc } from '../metrics/matchedAuc.js';
+import {
+  type CovariateMatching,
+  type MatchedCounts,
+  matchedCounts,
+  weightedMatchedAuc,
+} from '../metrics/matchedAuc.js';
 import { nearest } from '../nearest.js';
 import { openImages } from '../training/imageCache.js';
 import type { Measurement } from './entries.js';
@@ -67,6 +72,11 @@ export async function readMatching(
     );
   }
   const { classes } = evaluation.result.data;
+  if (data.positive !== undefined && data.positive !== classes[1]) {
+    throw new UsageError(
+      `--positive is ${data.positive}, but ${root} was judged with ${classes[1]} as the positive class; leave it out, or run the experiment with it`,
+    );
+  }
   if (classes.length > 2) {
     throw new UsageError(
       `--matched: the AUC among matched samples is of two classes, and ${name} has ${classes.join(', ')}`,
@@ -97,17 +107,23 @@ export function matchedMeasurement(measurement: Measurement, matching: Matching)
 }
 
 export function resampledMatched(
-  { ids, judged }: NonNullable<Measurement['predicted']>,
-  { values, within }: Matching,
+  predicted: Predicted,
+  matching: Matching,
 ): ReturnType<typeof weightedMatchedAuc> {
+  const { probabilities, labels } = predicted.judged;
+  return weightedMatchedAuc(positiveColumn(probabilities, labels.length), labels, alike(predicted, matching));
+}
+
+/** What is compared: the same for all rows, which are judged on the same samples in the same folds. */
+export function countsOf(predicted: Predicted, matching: Matching): MatchedCounts {
+  return matchedCounts(predicted.judged.labels, alike(predicted, matching));
+}
+
+type Predicted = NonNullable<Measurement['predicted']>;
+
+function alike({ ids, judged }: Predicted, { values, within }: Matching): CovariateMatching {
   const covariate = ids.map((id) => values.get(id) ?? Number.NaN);
-  const scores = positiveColumn(judged.probabilities, judged.labels.length);
-  return weightedMatchedAuc(scores, judged.labels, {
-    covariate,
-    within,
-    groups: judged.subjects,
-    strata: judged.folds,
-  });
+  return { covariate, within, groups: judged.subjects, strata: judged.folds };
 }
 
 /** How well the column alone tells the label, in the folds that all rows are judged in. */
@@ -121,7 +137,7 @@ const UNPENALISED = 1e4;
 
 /** A logistic regression on the column, its square and its cube, of the samples that have a value there. */
 export function covariateAlone(
-  { ids, judged }: NonNullable<Measurement['predicted']>,
+  { ids, judged }: Predicted,
   matching: Matching,
   bootstrap: BootstrapOptions,
 ): CovariateAlone {

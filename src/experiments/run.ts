@@ -9,6 +9,7 @@ import { refuseUnwritable } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
 import { checkImages } from './checkImages.js';
+import { checkProtocols } from './checkProtocols.js';
 import { recordLook } from './confirmation.js';
 import type { DescribedData, ExperimentDescription } from './description.js';
 import type { JudgedSet } from './experimentData.js';
@@ -52,6 +53,7 @@ export async function listCells(
 ): Promise<(CellState & Pick<Cell, 'id' | 'title'>)[]> {
   const { own, others } = await openAll(experiment, console);
   checkImages(experiment, own, others);
+  checkProtocols(experiment, [own, ...others]);
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkData(out, [own, ...others]);
@@ -77,6 +79,7 @@ export async function runExperiment(
   const { out, console } = options;
   const { own, others } = await openAll(experiment, console);
   checkImages(experiment, own, others);
+  checkProtocols(experiment, [own, ...others]);
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkFolder(out);

@@ -10,7 +10,7 @@ import { factsOf, notesOf, type RowFound } from './facts.js';
 import { type FamilyPart, familyOf } from './family.js';
 import type { ComparisonFamily } from './fileSchema.js';
 import { placeless, pretrainingId, readCell, readDescription } from './folder.js';
-import { covariateAlone, MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
+import { countsOf, covariateAlone, MATCHED_AUC, type Matching, resampledMatched } from './matching.js';
 import { pairsOf } from './pairs.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from './paperNumbers.js';
 import { type ExperimentProtocol, judgedFeatures, judgesLabels, seedsOf } from './protocols.js';
@@ -33,7 +33,11 @@ export function experimentTable(
   const told = readDescription(root);
   if (confirm) return setAsideTable(root, told, matching);
   if (matching === undefined) return tableOf(root, told, told.compare, false);
-  return tableOf(root, { ...told, judge: [] }, told.compare, false, matching);
+  const table = tableOf(root, { ...told, judge: [] }, told.compare, false, matching);
+  if (told.judge.length === 0) return table;
+  const others = told.judge.map(({ name }) => name).join(', ');
+  const note = `Not matched, and so not shown here: ${others}. --matched is of ${told.data.name} alone, which is pretrained on; see the table without it.`;
+  return { ...table, notes: [...table.notes, note] };
 }
 
 /** The rows that are compared on what is set aside, by their one protocol. */
@@ -184,7 +188,8 @@ function matchingOf(
   );
   const predicted = measured.find((one) => one.predicted !== undefined)?.predicted;
   const alone = predicted && covariateAlone(predicted, matching, bootstrap);
-  return { column, within, samples: values.size, alone };
+  const compared = predicted && countsOf(predicted, matching);
+  return { column, within, samples: values.size, alone, compared };
 }
 
 function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['row']): number[] {

@@ -1,5 +1,6 @@
 /** What `experiment table` tells: numbers, what was run to get them, and what they mean. */
 import type { Exposure } from '../evaluation/result.js';
+import type { MatchedCounts } from '../metrics/matchedAuc.js';
 import type { PairsRecord } from '../report/pairsRecord.js';
 import type { Choice } from './compose.js';
 import type { ConfirmationRecord } from './confirmation.js';
@@ -22,7 +23,9 @@ export interface ExperimentTable
     readonly column: string;
     readonly within: number;
     readonly samples: number;
+    /** Absent where no predictions are here. */
     readonly alone?: CovariateAlone;
+    readonly compared?: MatchedCounts;
   };
   /** Settings of the interval. */
   readonly bootstrap?: { readonly replicates: number; readonly confidence: number };

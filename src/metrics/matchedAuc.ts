@@ -63,6 +63,29 @@ export interface CovariateMatching {
   readonly strata?: ArrayLike<string | number>;
 }
 
+/** How much a matched AUC rests on. */
+export interface MatchedCounts {
+  readonly positives: number;
+  /** Those of them with a negative that is alike. */
+  readonly matched: number;
+  /** Of a positive and a negative that are compared. */
+  readonly pairs: number;
+}
+
+export function matchedCounts(
+  labels: BinaryLabels,
+  matching: Pick<CovariateMatching, 'covariate' | 'within' | 'strata'>,
+): MatchedCounts {
+  const positive = Uint8Array.from(labels, Number);
+  const matched = new Set<number>();
+  let pairs = 0;
+  eachPair(positive, matching, (p) => {
+    matched.add(p);
+    pairs += 1;
+  });
+  return { positives: positive.reduce((sum, one) => sum + one, 0), matched: matched.size, pairs };
+}
+
 /** All pairs of a positive of one group and a negative of another, or of the same. */
 interface GroupPair {
   /** A sample of the positive’s group, whose weight is the group’s. */
@@ -75,11 +98,9 @@ interface GroupPair {
 function groupPairs(
   scores: ArrayLike<number>,
   positive: Uint8Array,
-  { covariate, within, groups, strata }: CovariateMatching,
+  matching: CovariateMatching,
 ): GroupPair[] {
-  const known = Array.from(positive.keys()).filter((i) => Number.isFinite(covariate[i]!));
-  const sorted = known.sort((a, b) => covariate[a]! - covariate[b]!);
-  const negatives = sorted.filter((i) => positive[i] === 0);
+  const { groups } = matching;
   const first = new Map<string | number, number>();
   const groupOf = Uint32Array.from(positive, (_, i) => {
     const group = groups?.[i] ?? i;
@@ -87,6 +108,26 @@ function groupPairs(
     return first.get(group)!;
   });
   const found = new Map<number, GroupPair>();
+  eachPair(positive, matching, (p, n) => {
+    const key = groupOf[p]! * positive.length + groupOf[n]!;
+    const pair = found.get(key) ?? { p: groupOf[p]!, n: groupOf[n]!, won: 0, count: 0 };
+    found.set(key, pair);
+    pair.count += 1;
+    if (scores[p]! > scores[n]!) pair.won += 1;
+    else if (scores[p] === scores[n]) pair.won += 0.5;
+  });
+  return [...found.values()];
+}
+
+/** Visits each positive with each negative that it is compared with. */
+function eachPair(
+  positive: Uint8Array,
+  { covariate, within, strata }: Pick<CovariateMatching, 'covariate' | 'within' | 'strata'>,
+  visit: (p: number, n: number) => void,
+): void {
+  const known = Array.from(positive.keys()).filter((i) => Number.isFinite(covariate[i]!));
+  const sorted = known.sort((a, b) => covariate[a]! - covariate[b]!);
+  const negatives = sorted.filter((i) => positive[i] === 0);
   // 0.75 − 0.7 is more than 0.05 by rounding alone.
   const largest = known.reduce((most, i) => Math.max(most, Math.abs(covariate[i]!)), 0);
   const reach = within + 4 * Number.EPSILON * largest;
@@ -98,14 +139,7 @@ function groupPairs(
     for (let at = from; at < negatives.length; at += 1) {
       const n = negatives[at]!;
       if (covariate[n]! - covariate[p]! > reach) break;
-      if (strata !== undefined && strata[p] !== strata[n]) continue;
-      const key = groupOf[p]! * positive.length + groupOf[n]!;
-      const pair = found.get(key) ?? { p: groupOf[p]!, n: groupOf[n]!, won: 0, count: 0 };
-      found.set(key, pair);
-      pair.count += 1;
-      if (scores[p]! > scores[n]!) pair.won += 1;
-      else if (scores[p] === scores[n]) pair.won += 0.5;
+      if (strata === undefined || strata[p] === strata[n]) visit(p, n);
     }
   }
-  return [...found.values()];
 }

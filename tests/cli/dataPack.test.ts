@@ -150,7 +150,7 @@ test('flags that do not go together, and files that are there, are refused with 
   expect(refused.map(({ stderr }) => stderr.trim())).toEqual([
     expect.stringContaining('expected one of --out FILE'),
     expect.stringContaining('--size is missing'),
-    expect.stringContaining('--size is 0'),
+    expect.stringContaining("'0' is invalid. Expected a whole number from 1."),
     expect.stringContaining('ends in .safetensors'),
     expect.stringContaining('shards exists; choose another --shards, or --overwrite it'),
   ]);

@@ -59,7 +59,7 @@ test('writes what is asked for, says so as JSON, and refuses what makes no sense
     'name a phantom, such as phantom:fundus,pairs=50, or photographs with --from',
     'both phantom:fundus and --from deep/eyes are given',
     'a phantom has its seed in its name',
-    '--size is 7, expected a whole number from 16 to 2048',
+    "'--size <n>' argument '7' is invalid. Expected a whole number from 16 to 2048.",
   ];
   for (const [i, { code, stderr }] of refusals.entries()) {
     expect(stderr).toContain(expected[i]);

@@ -58,7 +58,7 @@ it('prints tables, or with --json the JSON that it also wrote and nothing else',
     '--folds',
     '2',
     '--replicates',
-    '20',
+    '50',
     '--features',
     'pooled',
   ];
@@ -80,7 +80,7 @@ it('prints tables, or with --json the JSON that it also wrote and nothing else',
 
 it('takes what to judge on, and how it is read, from --data-config', () => {
   const file = join(folder, 'other.yaml');
-  const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '5', '--json'];
+  const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '50', '--json'];
   const judge = (text: string) => {
     writeFileSync(file, text);
     return anatomy(...words, '--data-config', file, '--out', join(folder, 'other'));
@@ -112,7 +112,7 @@ it('finds the data of a run outside its project again on this machine, and the r
       '--folds',
       '2',
       '--replicates',
-      '5',
+      '50',
       '--json',
       ...words,
     );
@@ -144,6 +144,8 @@ it('exits with 2 for a wrong command and with 3 for data it cannot judge on', ()
   expect([taken.status, taken.stderr]).toEqual([2, expect.stringContaining('it is a file; choose a folder')]);
   expect(anatomy('evaluate', 'knn', '--run', join(folder, 'nowhere')).status).toBe(2);
   expect(anatomy('evaluate', 'knn', '--run', run, '--k', '1000').status).toBe(2);
+  const one = anatomy('evaluate', 'knn', '--run', run, '--replicates', '1');
+  expect([one.status, one.stderr]).toEqual([2, expect.stringContaining('Expected a whole number from 50.')]);
   const unlabelled = writeManifest(
     join(folder, 'images', 'none.csv'),
     pairs,

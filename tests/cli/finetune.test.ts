@@ -49,7 +49,7 @@ function anatomy(
 }
 
 const finetune = (out: string, ...more: string[]) => [
-  ...['evaluate', 'finetune', '--run', run, '--folds', '2', '--replicates', '20', '--out', join(folder, out)],
+  ...['evaluate', 'finetune', '--run', run, '--folds', '2', '--replicates', '50', '--out', join(folder, out)],
   ...more,
 ];
 
@@ -131,7 +131,7 @@ describe('anatomy evaluate finetune', () => {
     expect(await said(...finetune('mistake', '--preset', 'layerdecay'))).toContain(
       'did you mean layer-decay?',
     );
-    expect(await said(...finetune('mistake', '--epochs', '0'))).toContain('--epochs is 0, expected');
+    expect(await said(...finetune('mistake', '--epochs', '0'))).toContain('Expected a whole number from 1.');
     expect(await said(...finetune('mistake', '--batch-norm', 'off'))).toContain('expected train or frozen');
     const linear = ['evaluate', 'linear', '--run', run, '--out', join(folder, 'mistake')];
     expect(await said(...linear, '--batch-norm', 'train')).toContain("unknown option '--batch-norm'");

@@ -18,7 +18,7 @@ rows:
 const SMOKE = `
 smoke:
   data: { path: 'phantom:breast,pairs=24,seed=0' }
-  evaluation: { replicates: 20 }
+  evaluation: { replicates: 50 }
   config: { training: { steps: 2 }, data: { size: 32 }, method: { patches: [2, 2] } }
 `;
 
@@ -98,7 +98,7 @@ describe('what a file says', () => {
       splits: undefined,
       data: { path: 'phantom:breast,pairs=24,seed=0', columns: {} },
     });
-    expect(evaluation.replicates).toBe(20);
+    expect(evaluation.replicates).toBe(50);
     for (const row of rows.keys()) {
       expect(configOf({ rows }, row)).toMatchObject({
         data: { size: 32, columns: {} },
@@ -230,7 +230,7 @@ protocols:
   test('candidates are named by row and variant; --smoke takes the first of them', () => {
     const text = (BASE + SMOKE)
       .replace('fold: all', 'variants: [{ name: 1 }, { name: 2, config: { training: { steps: 7 } } }]')
-      .replace('replicates: 20 }', 'replicates: 20 }\n  variants: 1');
+      .replace('replicates: 50 }', 'replicates: 50 }\n  variants: 1');
     const [ours, tuned] = read(text).rows;
     expect(ours!.candidates.map(({ folder }) => folder)).toEqual(['ours-paper']);
     expect(tuned!.candidates.map(({ name, folder }) => [name, folder])).toEqual([
@@ -334,12 +334,16 @@ describe('errors name the file, the row, the key and what was expected', () => {
       'compare.protocol is "knn", expected one of logreg, linear',
     ],
     ['setAside: true', 'setAside is true, but there is no compare to repeat; name reference and against'],
-    ['setAside: yes', 'setAside is "yes": expected true or { reference, against }'],
+    ['setAside: yes', 'setAside is "yes": expected true, false or { reference, against }'],
     [
       'setAside: { reference: L_C alone, against: [untrained] }',
       'setAside compares L_C alone, which is pretrained once a fold (fold: all)',
     ],
     ['evaluation: { replicate: 3 }', 'unknown key evaluation.replicate; did you mean evaluation.replicates?'],
+    [
+      'evaluation: { replicates: 49 }',
+      'evaluation.replicates is 49: expected at least 50, of which an interval can be made',
+    ],
     ['smoke: { confg: {} }', 'unknown key smoke.confg; did you mean smoke.config?'],
   ])('%s', (more, expected) => {
     const message = refusal(BASE + more);
@@ -399,12 +403,18 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ],
     ['alpha: 0', 'patches: [9, 9]', 'row L_C alone: method.patches is 9×9 on map 3, which is 8×8'],
     ['method: anatomy, config: { method: { alpha: 0 } }', 'method: imagenet', 'imagenet needs weights'],
+    ['name: L_C alone', "name: ' '", 'rows.1.name is " ": expected a name'],
+    ['name: L_C alone', "name: ''", 'rows.1.name is "": expected a name'],
     ['name: L_C alone', 'name: 我们', 'the name needs a letter'],
     ['path: pairs.csv', 'path: null', 'names no data; name it with --data'],
     ['path: pairs.csv, ', '', 'data.path is missing'],
   ])('%s → %s', (from, to, expected) => {
     expect(BASE).toContain(from);
     expect(refusal(BASE.replace(from, to))).toContain(expected);
+  });
+
+  test('setAside: false sets nothing aside', () => {
+    expect(read(`${BASE}setAside: false\n`).setAside).toBeUndefined();
   });
 
   test('a comparison by what its protocol does not have', () => {

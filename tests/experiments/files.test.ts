@@ -17,7 +17,15 @@ describe('the files of the paper’s tables and figures', () => {
   test('there is one for each', () => {
     expect(names.sort()).toEqual([
       ...['figure3.yaml', 'figure4.yaml', 'figure5.yaml'],
-      ...['large.yaml', 'study.yaml', 'table1.yaml', 'table2.yaml', 'table3.yaml', 'transfer.yaml', 'tuning.yaml'],
+      ...[
+        'large.yaml',
+        'study.yaml',
+        'table1.yaml',
+        'table2.yaml',
+        'table3.yaml',
+        'transfer.yaml',
+        'tuning.yaml',
+      ],
     ]);
   });
 

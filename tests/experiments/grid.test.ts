@@ -22,7 +22,7 @@ protocols: [logreg]
 judge:
   - { name: More, data: { path: 'phantom:breast,pairs=12,seed=1' }, protocols: [logreg] }
   - { name: Private, obtain: Ask its owner. }
-evaluation: { replicates: 20 }
+evaluation: { replicates: 50 }
 rows:
   - { name: Ours, variants: [{ name: 1 }, { name: 2, config: { training: { learningRate: 0.1 } } }] }
   - { name: L_Glo alone, config: { method: { consistencyWeight: 0 } } }
@@ -112,7 +112,7 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
     ['Ours 1', 'Ours 2'].map((name) => `to do      ${name}, seed 0: logreg, set aside`),
   );
 
-  writeFileSync(join(folder, 'other-folds.yaml'), YAML.replace('{ replicates: 20 }', '{ folds: 3 }'));
+  writeFileSync(join(folder, 'other-folds.yaml'), YAML.replace('{ replicates: 50 }', '{ folds: 3 }'));
   const contradiction = await anatomy([
     ...['experiment', 'run', 'other-folds.yaml', '--splits', 'splits.json', '--out', 'none', '--dry-run'],
   ]);

@@ -13,7 +13,7 @@ import { type Matching, readMatching } from '../../src/experiments/matching.js';
 import { experimentTable } from '../../src/experiments/table.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
-import { FOLDS, LABELS, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
+import { FOLDS, LABELS, protocols, SAMPLES, storeCells, storeExperiment } from './storedCells.js';
 
 let folder: string;
 let root: string;
@@ -97,6 +97,16 @@ describe('the column', () => {
     await tinyPairs(join(folder, 'others'), 4, 8);
     const other = join(folder, 'others', 'pairs.csv');
     await expect(read('slice', 1, other)).rejects.toThrow('pairs is not the data that');
+    const asked = (positive: string) =>
+      readMatching(root, {
+        column: 'slice',
+        within: 1,
+        data: { path: manifest, positive },
+        console: new MessageConsole({ quiet: true }),
+      });
+    await expect(asked('benign')).rejects.toThrow(
+      `--positive is benign, but ${root} was judged with tumor as the positive class; leave it out`,
+    );
     await expect(read('slice', -1)).rejects.toThrow('--within is -1, expected 0 or more, in units of slice');
     const empty = join(folder, 'empty');
     storeExperiment(empty);
@@ -152,6 +162,35 @@ test('the table has it in place of the AUC, with intervals, marks and comparison
   expect(text).toMatch(/That column alone, .* in the same folds: AUC 0\.\d{3} \[.*\], matched 0\.500 \[/);
   expect(text).toContain(`${SAMPLES} of 1,866 have a value there`);
   expect(text).not.toContain('Beside the paper');
+  const { positives, matched: found, pairs } = matched.matching!.compared!;
+  expect(text).toContain(
+    `Of ${positives} positives ${found} have such a negative; ${pairs} pairs are compared.`,
+  );
+  expect([positives, found > 0 && found < positives]).toEqual([20, true]);
+  expect(text).not.toContain('Not matched');
+});
+
+test('where nothing is alike the table says so, and which data it leaves out', () => {
+  const table = join(folder, 'apart');
+  const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
+  storeExperiment(table, {
+    rows: [row('r'), row('s')],
+    compare: { reference: 'r', against: ['s'] },
+    judge: [{ name: 'BUSI', slug: 'busi', protocols: protocols('logreg') }],
+  });
+  const scores = LABELS.map((_, i) => (i % 7) / 7);
+  for (const name of ['r', 's']) {
+    storeCells(table, name, { auc: 0.7, predictions: { run: scores, untrained: scores, thumbnail: scores } });
+  }
+  const values = new Map(LABELS.map((_, i) => [`P-${i}`, i]));
+  const matched = experimentTable(table, { matching: { column: 'place', within: 0, values } });
+  const text = formatTable(matched, 'markdown');
+  expect(text).toContain(
+    'No positive has a negative within 0 of place in its test fold, so there is nothing to compare: give a larger --within.',
+  );
+  expect(text).toContain('r could not be compared with s: no positive has a negative to be compared with.');
+  expect(text).not.toContain('are not here');
+  expect(text).toContain('Not matched, and so not shown here: BUSI. --matched is of pairs alone');
 });
 
 test('scores of two folds are not ranked against each other', () => {

@@ -55,7 +55,7 @@ common:
   training: { steps: ${STEPS}, batchSize: 4, checkpointEvery: 2, precision: fp32 }
   monitor: { pairs: 4, neighbours: 3, every: 100 }
 protocols: [logreg, linear]
-evaluation: { replicates: 20, folds: 2 }
+evaluation: { replicates: 50, folds: 2 }
 rows:
   - { name: paper, paper: { table: 1, row: Ours } }
   - { name: L_C alone, config: { method: { alpha: 0 } } }
@@ -186,6 +186,18 @@ test('other settings are refused with the difference, other folds and other fold
   writeFileSync(join(folder, 'other/notes.txt'), '');
   const other = await anatomy(run('other'));
   expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('exists and holds no experiment')]);
+  writeFileSync(
+    join(folder, 'far.yaml'),
+    experiment().replace('[logreg, linear]', '[{ protocol: knn, k: 9 }]'),
+  );
+  for (const more of [[], ['--dry-run']]) {
+    const far = await anatomy(['run', 'far.yaml', '--out', 'far', ...more]);
+    expect([far.code, far.stderr]).toEqual([
+      2,
+      expect.stringContaining('protocol knn: k is 9, expected 1 to'),
+    ]);
+    expect(existsSync(join(folder, 'far'))).toBe(false);
+  }
   const matched = await anatomy(['table', 'alone', '--matched', 'age']);
   expect([matched.code, matched.stderr]).toEqual([
     2,

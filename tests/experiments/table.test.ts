@@ -91,6 +91,7 @@ describe('one seed', () => {
     const text = markdown(root);
     expect(text).toContain('6 of 6 evaluations are missing');
     expect(line(text, 'Ours')).toContain('—');
+    expect(text).toMatch(/\| row − untrained +\|/);
     expect(text).not.toMatch(/paper’s|Beside|Detectable:/);
     expect(experimentTable(root).parts).toHaveLength(4);
     for (const format of ['csv', 'latex'] as const)

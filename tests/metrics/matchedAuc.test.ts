@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { weightedMatchedAuc } from '../../src/metrics/matchedAuc.js';
+import { matchedCounts, weightedMatchedAuc } from '../../src/metrics/matchedAuc.js';
 import { rocAuc, weightedRocAuc } from '../../src/metrics/rocAuc.js';
 import { Random } from '../../src/tensor/random.js';
 
@@ -120,6 +120,27 @@ describe('matched AUC', () => {
       // A covariate that is far apart in other strata keeps them apart as well.
       const apart = covariate.map((c, i) => c + 100 * folds[i]!);
       expect(auc(weights)).toBeCloseTo(byPairs(scores, labels, apart, 1, weights), 12);
+    }
+  });
+
+  test('counts the positives with a negative, and the pairs', () => {
+    for (const seed of [1, 2, 3]) {
+      const { labels, covariate } = drawn(seed);
+      const strata = labels.map((_, i) => i % 2);
+      const mates = labels.map((label, p) =>
+        labels.filter(
+          (other, n) =>
+            label === 1 &&
+            other === 0 &&
+            strata[p] === strata[n] &&
+            Math.abs(covariate[p]! - covariate[n]!) <= 0.25,
+        ),
+      );
+      expect(matchedCounts(labels, { covariate, within: 0.25, strata })).toEqual({
+        positives: labels.filter((label) => label === 1).length,
+        matched: mates.filter(({ length }) => length > 0).length,
+        pairs: mates.flat().length,
+      });
     }
   });
 
