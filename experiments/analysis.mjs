@@ -106,7 +106,7 @@ function measured(folder, candidates, seed, { allowed = () => true, features } =
   return { seed, metrics: pooledMetrics(judged), foldMean: meanFoldAuc(judged), predicted: { ids, judged } };
 }
 
-const seeds = [0, 1, 2].filter((seed) => cell(study, 'densecl-8', seed) !== undefined);
+const seeds = [0, 1, 2].filter((seed) => cell(study, 'ours-8', seed) !== undefined);
 const entryOf = (of) =>
   new Entry(
     seeds.map(of).filter((one) => one !== undefined),

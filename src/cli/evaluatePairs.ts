@@ -9,6 +9,7 @@ interface Flags extends DataFlags {
   run: string;
   dataConfig?: string;
   splits?: string;
+  setAside?: boolean;
   masks?: string;
   pairs?: number;
   seed: number;
@@ -33,6 +34,7 @@ export function addPairs(program: Command, evaluate: Command): void {
       'YAML whose settings under data say what to measure and how it is read, in place of those of the run',
     )
     .option('--splits <file>', 'what this file of anatomy data split sets aside is not touched')
+    .option('--set-aside', 'measure what anatomy data split --set-aside kept apart, and nothing else')
     .option('--masks <folder>', 'lesions as ID.png, not 0 inside; phantoms know their own')
     .option('--pairs <n>', 'pairs to measure at most, drawn by the seed (default: all)', wholeNumber(2))
     .option('--seed <n>', 'seed of batches, strangers, views, projections and bootstrap', wholeNumber(), 0)

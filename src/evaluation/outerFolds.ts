@@ -124,10 +124,13 @@ function trainingOf(
 }
 
 /** The one encoder of the run. @throws UsageError when nothing is set aside, or the run has an encoder a fold */
-function setAsideEncoder({ root, encoders }: JudgedRun, test: readonly number[]): RunEncoder {
+export function setAsideEncoder(
+  { root, encoders }: Pick<JudgedRun, 'root' | 'encoders'>,
+  test: readonly number[],
+): RunEncoder {
   if (test.length === 0) {
     throw new UsageError(
-      '--set-aside: no labelled sample is set aside; make splits with anatomy data split --set-aside N, pretrain with them, and give --splits',
+      '--set-aside: no sample to judge is set aside; make splits with anatomy data split --set-aside N, pretrain with them, and give --splits',
     );
   }
   if (encoders.length > 1) {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { configDifferences, type Tree } from '../config/index.js';
 import type { Cell } from './cells.js';
-import { damaged, digestOf, experimentPaths, readJson, writeJson } from './folder.js';
+import { damaged, digestOf, experimentPaths, placeless, readJson, writeJson } from './folder.js';
 
 export interface ConfirmationRecord {
   readonly version: 1;
@@ -42,9 +42,9 @@ export function recordLook(
   against: readonly string[],
   at: Date,
 ): ConfirmationRecord {
-  // As JSON has them, so that a stored look equals the same look again.
+  // As JSON has them, so that a stored look equals the same look again, on another machine too.
   const settings = JSON.parse(
-    JSON.stringify(Object.fromEntries(cells.map(({ id, settings }) => [id, settings]))),
+    JSON.stringify(Object.fromEntries(cells.map(({ id, settings }) => [id, placeless(settings)]))),
   ) as Record<string, Tree>;
   const digest = digestOf({ settings, against });
   const earlier = readConfirmation(root);

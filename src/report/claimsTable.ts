@@ -16,6 +16,13 @@ const sources: Readonly<Record<Exclude<Source, 'run'>, string>> = {
   pixels: 'pixels',
 };
 
+/** Which of the data's pairs were measured. */
+export const CHOSEN: Readonly<Record<PairsRecord['data']['chosen'], string>> = {
+  'held-out': 'kept from the encoder that measured them',
+  'set-aside': 'set aside, and kept from the encoder',
+  all: 'all there are',
+};
+
 const featureNames: Readonly<Record<string, string>> = {
   head: 'head embeddings',
   pooled: 'pooled last map',
@@ -159,11 +166,10 @@ export function formatClaims(results: readonly NamedPairs[]): string {
   const zones = zonesTable(results);
   const { data, bootstrap } = results[0]!.record;
   const percent = Math.round(100 * bootstrap.confidence);
-  const which = data.chosen === 'held-out' ? 'kept from the encoder that measured them' : 'all there are';
   const inMarkdown = ({ header, rows }: Table) => markdownTable(header, rows);
   const sections = [
     `## Claims on pairs of ${data.name}`,
-    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${which}); ${percent} % intervals by ` +
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); ${percent} % intervals by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
     inMarkdown(claimsTable(results)),
     ...(zones === undefined

@@ -106,7 +106,7 @@ export interface StoredEvaluation {
 const ORDER = ['logreg', 'linear', 'finetune', 'knn'];
 
 /** What judges pairs without labels, and so is no evaluation of this kind. */
-const PAIRS = 'pairs.json';
+const PAIRS = ['pairs.json', 'pairs-set-aside.json'];
 
 /** All evaluations of a run that judge by labels. @throws DataError naming the file that is not one */
 export function readEvaluations(root: string): StoredEvaluation[] {
@@ -117,7 +117,7 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     return known < 0 ? ORDER.length : known;
   };
   return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && name !== PAIRS)
+    .filter((name) => name.endsWith('.json') && !PAIRS.includes(name))
     .sort()
     .map((file) => {
       const record = parse(join(folder, file));

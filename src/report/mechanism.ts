@@ -1,6 +1,6 @@
 /** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
 import type { MessageConsole } from '../log/console.js';
-import { claimsTable, zonesTable } from './claimsTable.js';
+import { CHOSEN, claimsTable, zonesTable } from './claimsTable.js';
 import { exampleImages } from './exampleImages.js';
 import { counted } from './numbers.js';
 import type { NamedPairs } from './pairsRecord.js';
@@ -35,7 +35,7 @@ export async function mechanismOf(
   const { data, bootstrap } = first.record;
   const percent = Math.round(100 * bootstrap.confidence);
   const on = set === undefined ? '' : ` on ${set}`;
-  const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${data.chosen === 'held-out' ? 'kept from the encoder' : 'all there are'}; in brackets ${percent} % intervals over subjects`;
+  const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets ${percent} % intervals over subjects`;
   const zones = zonesTable(results);
   const tables: TextTable[] = [
     {

@@ -45,7 +45,7 @@ const schema = z.object({
     pairs: z.number(),
     subjects: z.number(),
     modalities: z.tuple([z.string(), z.string()]),
-    chosen: z.enum(['held-out', 'all']),
+    chosen: z.enum(['held-out', 'set-aside', 'all']),
     withLesion: z.number(),
   }),
   exposure: z.object({

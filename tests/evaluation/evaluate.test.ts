@@ -214,7 +214,7 @@ describe('samples that are set aside', () => {
 
   it('must be there, and need one encoder', async () => {
     await expect(judge({ run: whole, setAside: true, splits })).rejects.toThrow(
-      /no labelled sample is set aside/,
+      /no sample to judge is set aside/,
     );
     const folds = await train(join(folder, 'apart-folds'), { 'data.splits': apart, 'data.fold': 'all' });
     await expect(judge({ run: folds, setAside: true })).rejects.toThrow(

@@ -46,6 +46,8 @@ export interface EvaluatePairsOptions {
   readonly data?: JudgedDataSpec;
   /** A splits file: what it sets aside is not touched. */
   readonly splits?: string;
+  /** Measure what is set aside, and nothing else. */
+  readonly setAside?: boolean;
   /** Folder of `ID.png`, not 0 where the lesion is. Phantoms know theirs. */
   readonly masks?: string;
   /** Pairs to measure at most; default: all. */
@@ -82,7 +84,12 @@ export async function evaluatePairs(options: EvaluatePairsOptions): Promise<Pair
   const modalities = checkPairs(dataset);
   const cache = await openImages(dataset, config, cacheFolder, console);
   const trace = await traceImages(run, dataset, cache, cacheFolder);
-  const plan = await planPairs(dataset, run, trace, { splits: options.splits, pairs: options.pairs, seed });
+  const plan = await planPairs(dataset, run, trace, {
+    splits: options.splits,
+    setAside: options.setAside,
+    pairs: options.pairs,
+    seed,
+  });
   const { positions } = plan;
   const masks = await readMasks(positions, {
     dataset,

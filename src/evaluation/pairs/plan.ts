@@ -4,6 +4,7 @@ import { loadSplits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
 import { Random } from '../../tensor/random.js';
 import type { ImageTrace } from '../exposure.js';
+import { setAsideEncoder } from '../outerFolds.js';
 import type { JudgedRun, RunEncoder } from '../runEncoders.js';
 import type { PairsData } from './result.js';
 
@@ -24,6 +25,8 @@ export interface PairPlan extends Pick<PairsData, 'chosen' | 'setAside'> {
 export interface PairPlanOptions {
   /** A splits file: what it sets aside is not touched. */
   readonly splits?: string;
+  /** Only what is set aside. */
+  readonly setAside?: boolean;
   /** Pairs to measure at most, drawn by the seed. */
   readonly pairs?: number;
   readonly seed: number;
@@ -54,7 +57,7 @@ export function checkPairs({ name, modalities, samples }: Dataset): [string, str
 
 /**
  * Which pairs are measured, and by which encoder: where the run kept folds out, each fold by the encoder that did not see it;
- * else all by the one there is. Samples that are set aside are in no round.
+ * else all by the one there is. Samples that are set aside are in no round, or in the only one.
  *
  * @throws UsageError where nothing is left to measure
  */
@@ -62,13 +65,20 @@ export async function planPairs(
   { samples, name }: Dataset,
   { root, encoders }: JudgedRun,
   { inRun, keptOut }: ImageTrace,
-  { splits, pairs, seed }: PairPlanOptions,
+  { splits, setAside = false, pairs, seed }: PairPlanOptions,
 ): Promise<PairPlan> {
   const folds = splits === undefined ? undefined : (await loadSplits(splits, samples)).folds;
   const all = samples.map((_, position) => position);
   const isOpen = (position: number) =>
     folds?.[samples[position]!.id] !== SET_ASIDE && keptOut[position] !== SET_ASIDE;
   const open = all.filter(isOpen);
+  if (setAside) {
+    const aside = all.filter((position) => !isOpen(position));
+    const encoder = setAsideEncoder({ root, encoders }, aside);
+    const positions = drawn(aside, pairs, seed).toSorted((a, b) => a - b);
+    const calibration = open.length > 0 ? open : positions;
+    return { rounds: [{ encoder, positions, calibration }], positions, chosen: 'set-aside', setAside: 0 };
+  }
   const heldOut = encoders[0]!.fold !== 'none' && inRun.includes(true);
   // Data that no encoder has seen is measured by one of them: features of two encoders cannot be compared.
   const own = heldOut

@@ -124,8 +124,9 @@ export interface PairsData {
   readonly subjects: number;
   /** A and B. */
   readonly modalities: readonly [string, string];
-  /** Whether the pairs were kept from the encoder that measures them: `held-out` folds, or `all` there are. */
-  readonly chosen: 'held-out' | 'all';
+  /** Whether the pairs were kept from the encoder that measures them: `held-out` folds, what is `set-aside`, or `all` there are. */
+  readonly chosen: 'held-out' | 'set-aside' | 'all';
+  /** Pairs that are set aside and were not touched. */
   readonly setAside: number;
   readonly withLesion: number;
 }

@@ -10,10 +10,10 @@ export function pairsJson(result: PairsResult): string {
   );
 }
 
-/** Writes `pairs.json`, whole or not at all, over an earlier one. @returns its path */
+/** Writes `pairs.json`, of what is set aside `pairs-set-aside.json`, whole or not at all, over an earlier one. @returns its path */
 export function savePairs(folder: string, result: PairsResult): string {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'pairs.json');
+  const file = join(folder, result.data.chosen === 'set-aside' ? 'pairs-set-aside.json' : 'pairs.json');
   writeFileAtomic(file, `${pairsJson(result)}\n`);
   return file;
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
 import { openDataset } from '../../../src/data/dataset.js';
@@ -11,6 +11,7 @@ import { type EvaluatePairsOptions, evaluatePairs } from '../../../src/evaluatio
 import type { PairsResult } from '../../../src/evaluation/pairs/result.js';
 import { pairsJson, savePairs } from '../../../src/evaluation/pairs/save.js';
 import { MessageConsole } from '../../../src/log/console.js';
+import { readEvaluations } from '../../../src/report/evaluationRecord.js';
 import { readPairs } from '../../../src/report/pairsRecord.js';
 import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
@@ -214,6 +215,24 @@ describe('with a held-out fold', () => {
     const all = await measure({ splits });
     expect(all.data).toMatchObject({ pairs: open.length, chosen: 'all', setAside: 16 - open.length });
     expect(all.notes.join(' ')).toContain('set aside: they were not touched');
+  });
+
+  it('measures what is set aside and nothing else, by an encoder that was kept from it', async () => {
+    const kept = await train(join(folder, 'kept'), { 'data.splits': splits });
+    const { folds } = JSON.parse(readFileSync(splits, 'utf8')) as { folds: Record<string, number | string> };
+    const aside = pairs.ids.filter((id) => folds[id] === SET_ASIDE);
+    const found = await measure({ run: kept, setAside: true });
+    expect(found.data).toMatchObject({ pairs: aside.length, chosen: 'set-aside', setAside: 0 });
+    expect(found.exposure).toEqual({ kind: 'in-fold', seenTestSamples: 0, testSamples: aside.length });
+    for (const { position } of found.examples) expect(aside).toContain(pairs.ids[position]);
+    const file = savePairs(join(folder, 'aside', 'evaluation'), found);
+    expect(basename(file)).toBe('pairs-set-aside.json');
+    // It is no judgement by labels.
+    expect(readEvaluations(join(folder, 'aside'))).toEqual([]);
+    await expect(measure({ run: inFolds, splits, setAside: true })).rejects.toThrow(
+      'has 2 encoders, one a fold',
+    );
+    await expect(measure({ setAside: true })).rejects.toThrow('no sample to judge is set aside');
   });
 
   it('measures other data by one encoder, and says so', async () => {
