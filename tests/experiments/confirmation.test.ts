@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { readConfirmation, recordLook } from '../../src/experiments/confirmation.js';
 import { experimentPaths, pretrainingId, readCell } from '../../src/experiments/folder.js';
@@ -27,6 +27,16 @@ describe('the record', () => {
     const same = [cell('ours/a', 600, { folds: undefined }), cell('other/a')];
     expect(recordLook(root, same, ['other', 'untrained'], at(3))).toEqual(first);
     expect(readConfirmation(root)).toEqual(first);
+  });
+
+  test('tells no folders, and is the same look where the data lie elsewhere', () => {
+    const root = temporaryFolder('anatomy-confirmation-');
+    const on = (path: string) => [
+      { id: 'ours/a', settings: { pretraining: { data: { path, splits: `${path}/../splits.json` } } } },
+    ];
+    recordLook(root, on('/home/name/pairs.csv'), ['other'], at(1));
+    expect(readFileSync(experimentPaths(root).confirmation, 'utf8')).not.toContain('/home');
+    expect(recordLook(root, on('/data/pairs.csv'), ['other'], at(2)).looks).toHaveLength(1);
   });
 
   test('keeps a later look with other settings beside it, with what changed', () => {
