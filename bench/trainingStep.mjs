@@ -24,7 +24,7 @@ const cpuShapes = [
   { width: 0.25, size: 224, pairs: 8 },
   { width: 1, size: 112, pairs: 4 },
 ];
-// Enough work that a GPU has any.
+// Larger, as on those a GPU would wait for the program.
 const gpuShapes = [
   { width: 0.25, size: 64, pairs: 128 },
   { width: 0.25, size: 224, pairs: 32 },

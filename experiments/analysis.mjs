@@ -21,7 +21,7 @@ import { Part } from '../dist/experiments/tablePart.js';
 import { MessageConsole } from '../dist/log/console.js';
 import { markdownTable } from '../dist/markdownTable.js';
 import { featureRows, takeRows } from '../dist/metrics/features.js';
-import { fixed as shown, signed } from '../dist/report/numbers.js';
+import { fixed as shown, signed } from '../dist/numbers.js';
 import { readPredictions } from '../dist/report/predictions.js';
 
 const [tuning, study, manifest] = process.argv.slice(2);

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/dataNames.js';
 import type { TableFormat } from '../experiments/format.js';
 import type { Matching } from '../experiments/matching.js';
+import { numbered } from '../numbers.js';
 import { wholeNumber } from './configOptions.js';
 import { consoleOf } from './console.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
@@ -116,10 +117,7 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     overwrite,
     confirm: flags.confirm,
   });
-  const [{ constants }, { numbered }] = await Promise.all([
-    import('node:os'),
-    import('../report/numbers.js'),
-  ]);
+  const { constants } = await import('node:os');
   if (interrupted !== undefined) {
     console.warn(
       `${interrupted}: ${done} of ${numbered(cells, 'cell')} ${done === 1 ? 'is' : 'are'} done; the same command goes on from there`,

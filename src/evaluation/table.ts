@@ -1,6 +1,7 @@
 /** An evaluation as Markdown tables that are also aligned for the terminal. */
 import { excludedValueNote } from '../excludedValue.js';
 import { markdownTable } from '../markdownTable.js';
+import { fixed, probability, signed } from '../numbers.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './result.js';
 
 function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
@@ -79,12 +80,12 @@ function range(numbers: readonly number[]): string {
 }
 
 function overFolds({ mean, std, meanLow, meanHigh }: MetricSummary, first: boolean): string {
-  const value = Number.isNaN(std) ? number(mean) : `${number(mean)} ± ${number(std)}`;
-  return first && !Number.isNaN(meanLow) ? `${value} [${number(meanLow)}, ${number(meanHigh)}]` : value;
+  const value = Number.isNaN(std) ? fixed(mean) : `${fixed(mean)} ± ${fixed(std)}`;
+  return first && !Number.isNaN(meanLow) ? `${value} [${fixed(meanLow)}, ${fixed(meanHigh)}]` : value;
 }
 
 function together({ pooled, low, high }: MetricSummary): string {
-  return Number.isNaN(low) ? number(pooled) : `${number(pooled)} [${number(low)}, ${number(high)}]`;
+  return Number.isNaN(low) ? fixed(pooled) : `${fixed(pooled)} [${fixed(low)}, ${fixed(high)}]`;
 }
 
 /** Of the intervals in the tables. */
@@ -143,7 +144,7 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
     ['encoder', 'features', 'images', ...names.map((name) => metricTitle(name, data.classes)), 'epochs'],
     styled.map(({ row, style }) => [
       ...rowCells(row, exposure.kind),
-      ...names.map((name) => number(style.metrics[name]!.mean)),
+      ...names.map((name) => fixed(style.metrics[name]!.mean)),
       style.epochs.join(', '),
     ]),
   );
@@ -192,7 +193,7 @@ function minimumDetectable({ differences }: EvaluationResult): string {
   const against = differences.filter((difference) => difference.against.startsWith('untrained/'));
   if (against.length === 0) return '';
   const values = against.map((difference) => difference.minimumDetectable);
-  const [low, high] = [number(Math.min(...values)), number(Math.max(...values))];
+  const [low, high] = [fixed(Math.min(...values)), fixed(Math.max(...values))];
   return (
     `Minimum detectable difference of AUC between run and untrained (two-sided 5 %, power 80 %, paired over subjects): ` +
     `${low === high ? low : `${low} to ${high}`}. A true difference of that size is found four times of five by one test; a smaller one may be found, or not.`
@@ -215,24 +216,7 @@ function differenceTable({ differences, rows, exposure }: EvaluationResult): str
       const other = rowCells(named.get(against)!, exposure.kind)[0]!;
       const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
       const tests = [pValue, holm, deLong?.pValue ?? Number.NaN].map(probability);
-      return [features!, shown!, other, interval, ...tests, number(minimumDetectable)];
+      return [features!, shown!, other, interval, ...tests, fixed(minimumDetectable)];
     }),
   );
-}
-
-/** What rounds to 0 has no sign. */
-function number(value: number): string {
-  if (Number.isNaN(value)) return '–';
-  const size = Math.abs(value).toFixed(3);
-  return value < 0 && Number(size) > 0 ? `−${size}` : size;
-}
-
-function signed(value: number): string {
-  const text = number(value);
-  return Number(text) > 0 ? `+${text}` : text;
-}
-
-/** Never 0, which no finite number of draws shows. */
-function probability(value: number): string {
-  return value < 0.001 ? '< 0.001' : number(value);
 }

@@ -1,6 +1,6 @@
 /** The words around a table: what was run, how to read it, what is missing. */
 import type { BootstrapInterval } from '../metrics/bootstrap.js';
-import { counted, fixed, numbered } from '../report/numbers.js';
+import { counted, fixed, numbered } from '../numbers.js';
 import { besidePaper, MISSING, shownImages, shownProtocol } from './layout.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from './tableTypes.js';
 

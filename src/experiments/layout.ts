@@ -1,5 +1,5 @@
 /** A part of a table as lines of cells, for Markdown and LaTeX alike, and the words around it. */
-import { brief, fixed, probability, signed } from '../report/numbers.js';
+import { brief, fixed, probability, signed } from '../numbers.js';
 import type { Comparison, Mark } from './significance.js';
 import type { ExperimentTable, TableDifference, TablePart, TableRow, TableValue } from './tableTypes.js';
 

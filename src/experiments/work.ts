@@ -6,7 +6,7 @@ import { formatConfig, type Tree } from '../config/index.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { formatDuration } from '../log/progress.js';
-import { numbered } from '../report/numbers.js';
+import { numbered } from '../numbers.js';
 import { runPaths } from '../training/runFolder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { AuditReport } from '../data/audit/audit.js';
+import { fixed, signed } from '../numbers.js';
 import { type Figure, renderPlot } from './figure.js';
-import { fixed, signed } from './numbers.js';
 
 const COLOUR = '#0f7bbf';
 const WIDTH = 420;

@@ -1,11 +1,11 @@
 /** The audit of a data set as one HTML page that carries all it shows: no script, nothing from elsewhere. */
 import type { AuditReport } from '../data/audit/audit.js';
 import type { Finding } from '../data/audit/finding.js';
+import { counted } from '../numbers.js';
 import { packageVersion } from '../version.js';
 import { factsOf, severityName, verdict } from './auditText.js';
 import type { Figure } from './figure.js';
 import { html, type Markup, trusted } from './markup.js';
-import { counted } from './numbers.js';
 import { pageStyle } from './pageStyle.js';
 import type { ShownPicture } from './thumbnails.js';
 

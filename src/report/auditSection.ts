@@ -1,5 +1,5 @@
+import { counted } from '../numbers.js';
 import { html, type Markup } from './markup.js';
-import { counted } from './numbers.js';
 import type { RunData, Unavailable } from './runData.js';
 
 /** What a quick look at the pixels found. */

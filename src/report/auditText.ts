@@ -1,7 +1,7 @@
 /** What `anatomy data check` says; the facts and names also stand on the page. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../data/audit/finding.js';
-import { counted, fixed } from './numbers.js';
+import { counted, fixed } from '../numbers.js';
 
 /** How many places a finding shows on the terminal. */
 const SHOWN = 3;

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { counted, fixed } from '../numbers.js';
 import { type Figure, HALO, renderPlot } from './figure.js';
-import { counted, fixed } from './numbers.js';
 import { PALETTE } from './palette.js';
 
 /** Predictions of about the same probability. */

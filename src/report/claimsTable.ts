@@ -1,6 +1,6 @@
 /** The claims on pairs as a table: each beside chance, the same encoder untrained and the pixels; several runs side by side. */
 import { markdownTable } from '../markdownTable.js';
-import { fixed, numbered, signed } from './numbers.js';
+import { fixed, numbered, signed } from '../numbers.js';
 import type { NamedPairs, PairMeasureRecord, PairsRecord } from './pairsRecord.js';
 
 export interface Table {

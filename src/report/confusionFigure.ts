@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { confusion, predictedClasses } from '../metrics/classification.js';
+import { counted, fixed } from '../numbers.js';
 import { type Figure, renderPlot } from './figure.js';
-import { counted, fixed } from './numbers.js';
 import { PALETTE } from './palette.js';
 
 export interface ConfusionData {

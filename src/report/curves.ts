@@ -1,9 +1,9 @@
 /** The figures of a run's `metrics.jsonl`, and how to read each. */
 import type { Config } from '../config/index.js';
 import type { JsonLine } from '../log/jsonLines.js';
+import { brief } from '../numbers.js';
 import type { Figure } from './figure.js';
 import { type LineChart, lineChart, type Reference } from './lineChart.js';
-import { brief } from './numbers.js';
 import { type Series, seriesBelow, seriesOf } from './series.js';
 
 export interface CurveContext {

@@ -1,7 +1,8 @@
 /** The errors that a probe was surest of: under pseudonyms, with images only where these may be shown. */
+
+import { counted, fixed } from '../numbers.js';
 import type { Failure, Failures } from './judgement.js';
 import { html, type Markup } from './markup.js';
-import { counted, fixed } from './numbers.js';
 import type { ShownPicture } from './thumbnails.js';
 
 export interface ShownFailure extends Failure {

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { fixed, interval, signed, signedInterval } from '../numbers.js';
 import { type Figure, HALO, renderPlot } from './figure.js';
-import { fixed, interval, signed, signedInterval } from './numbers.js';
 import { PALETTE } from './palette.js';
 
 export interface ForestRow {

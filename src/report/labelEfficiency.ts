@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
+import { counted, fixed, interval } from '../numbers.js';
 import { type Figure, renderPlot } from './figure.js';
-import { counted, fixed, interval } from './numbers.js';
 import { PALETTE } from './palette.js';
 
 /** What a method reaches with a share of the training labels. */

@@ -1,7 +1,7 @@
 import type { JsonLine } from '../log/jsonLines.js';
+import { brief } from '../numbers.js';
 import type { Figure } from './figure.js';
 import { lineChart, type Reference } from './lineChart.js';
-import { brief } from './numbers.js';
 import { type Series, seriesOf } from './series.js';
 
 /** What a run logged, under the name that figures show it by. */

@@ -1,8 +1,8 @@
 /** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
 import type { MessageConsole } from '../log/console.js';
+import { counted } from '../numbers.js';
 import { CHOSEN, claimsTable, zonesTable } from './claimsTable.js';
 import { exampleImages } from './exampleImages.js';
-import { counted } from './numbers.js';
 import type { NamedPairs } from './pairsRecord.js';
 import { projectionFigures } from './projectionFigure.js';
 import type { RunData, Unavailable } from './runData.js';

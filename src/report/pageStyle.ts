@@ -100,7 +100,7 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   table { font-size: 7.6pt; }
   th, td { padding: 3px 6px 3px 0; }
   th.number, td.number { padding-left: 6px; }
-  thead th { white-space: normal; overflow-wrap: anywhere; font-size: 7.5pt; }
+  thead th { white-space: normal; overflow-wrap: break-word; font-size: 7.5pt; }
   table.study th[scope=row] { min-width: 0; }
   table:has(th:nth-child(12)) :is(th, td, small) { font-size: 6.5pt; padding-right: 0; padding-left: 3px; }
   .number { white-space: normal; }

@@ -1,6 +1,7 @@
 /** What the names in an evaluation mean to a reader. */
+
+import { brief } from '../numbers.js';
 import type { EvaluationRecord, EvaluationRow } from './evaluationRecord.js';
-import { brief } from './numbers.js';
 
 const protocols: Readonly<Record<string, string>> = {
   logreg: 'Logistic regression on frozen features (primary probe)',

@@ -1,5 +1,6 @@
 /** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
 import { excludedValueNote } from '../excludedValue.js';
+import { counted, fixed, interval, probability, signed, signedInterval } from '../numbers.js';
 import {
   type EvaluationRecord,
   type EvaluationRow,
@@ -8,7 +9,6 @@ import {
   type StoredEvaluation,
 } from './evaluationRecord.js';
 import { type Content, html, type Markup } from './markup.js';
-import { counted, fixed, interval, probability, signed, signedInterval } from './numbers.js';
 import {
   exposureMeaning,
   featuresName,

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
+import { fixed } from '../numbers.js';
 import { type Figure, renderPlot } from './figure.js';
 import { escapeText } from './markup.js';
-import { fixed } from './numbers.js';
 import type { NamedPairs, PairsRecord } from './pairsRecord.js';
 
 export type ProjectionKind = PairsRecord['projections'][number]['kind'];

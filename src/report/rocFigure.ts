@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import { rocCurve } from '../metrics/curves.js';
+import { fixed, interval } from '../numbers.js';
 import { type Figure, renderPlot } from './figure.js';
-import { fixed, interval } from './numbers.js';
 import { PALETTE } from './palette.js';
 import { rocBand } from './rocBand.js';
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
+import { counted } from '../numbers.js';
 import {
   baselinesOf,
   type EvaluationRecord,
@@ -12,7 +13,6 @@ import {
 } from './evaluationRecord.js';
 import { judgementFigures } from './judgement.js';
 import { mechanismOf } from './mechanism.js';
-import { counted } from './numbers.js';
 import { readPairs } from './pairsRecord.js';
 import { featuresName, metricName, protocolName, sourceName } from './probeNames.js';
 import { openRunData } from './runData.js';

@@ -1,10 +1,10 @@
 /** The figures of a study that are made from its tables and from the curves of its runs. */
 import type { JsonLine } from '../log/jsonLines.js';
+import { brief } from '../numbers.js';
 import type { Figure } from './figure.js';
 import { type ForestRow, forestPlot } from './forestPlot.js';
 import { lineChart } from './lineChart.js';
 import { lossFigures } from './lossFigure.js';
-import { brief } from './numbers.js';
 import { PALETTE, SOURCE_COLOURS } from './palette.js';
 import { metricName, modalitiesName } from './probeNames.js';
 import { type Series, seriesOf } from './series.js';

@@ -1,6 +1,7 @@
 /** The tables of a study: methods down, kinds of images across, each number with its interval. */
+
+import { fixed, interval, probability, signed, signedInterval } from '../numbers.js';
 import { html, type Markup } from './markup.js';
-import { fixed, interval, probability, signed, signedInterval } from './numbers.js';
 import { metricName, modalitiesName } from './probeNames.js';
 import type { Beside, StudyDifference, StudyFamily, StudyTable, StudyValue, TextTable } from './study.js';
 

@@ -1,5 +1,5 @@
 /** What came out of a study, in words, and what it takes to repeat it. */
-import { fixed, interval, probability, signed, signedInterval } from './numbers.js';
+import { fixed, interval, probability, signed, signedInterval } from '../numbers.js';
 import { modalitiesName } from './probeNames.js';
 import type { Verdict } from './probeSection.js';
 import type { NamedFact, StudyDifference, StudyFamily, StudyTable } from './study.js';

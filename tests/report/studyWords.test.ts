@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { shownProtocol } from '../../src/experiments/layout.js';
+import { fixed, probability, signed } from '../../src/numbers.js';
 import { forestPlot } from '../../src/report/forestPlot.js';
-import { fixed, probability, signed } from '../../src/report/numbers.js';
 import type { StudyFamily, StudyTable } from '../../src/report/study.js';
 import { studyVerdicts } from '../../src/report/studyWords.js';
 

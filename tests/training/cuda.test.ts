@@ -1,27 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { Sgd } from '../../src/optim/index.js';
 import { cudaDevices, type Device, liveTensors } from '../../src/tensor/index.js';
-import { buildMethod } from '../../src/training/build.js';
 import type { Precision } from '../../src/training/precision.js';
 import { trainingStep } from '../../src/training/step.js';
-import { freed, METHODS, methodConfig, numbers, tinyBatch, withOneThread } from './tiny.js';
+import { freed, METHODS, methodConfig, numbers, tinyBatch, tinyMethod, withOneThread } from './tiny.js';
 
 withOneThread();
 
-const samples = Array.from({ length: 12 }, (_, pair) => ({
-  subject: `patient-${Math.floor(pair / 2)}`,
-  label: pair % 3 === 0 ? '1' : '0',
-}));
-
-/** Trains on two batches, and returns the losses and all that the method then holds. */
+/** Trains on so many batches, and returns the losses and all that the method then holds. */
 function train(
   settings: readonly string[],
   device: Device,
   precision: Precision,
   { steps = 2, microBatch }: { steps?: number; microBatch?: number } = {},
 ) {
-  const config = methodConfig(...settings, 'training.learningRate=0.003');
-  const method = freed(buildMethod(config, { modalities: ['a', 'b'], samples }, device));
+  const method = tinyMethod(methodConfig(...settings), [], device);
   const optimizer = freed(new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 }));
   const losses = Array.from({ length: steps }, (_, epoch) => {
     const batch = tinyBatch(8, [1, 3], epoch);

@@ -6,7 +6,15 @@ import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type Config, resolveConfig } from '../../src/config/index.js';
 import { MessageConsole } from '../../src/log/console.js';
 import type { AnatomyOptions, Batch, Method } from '../../src/methods/index.js';
-import { ops, Random, setThreads, type Tensor, tensor, threads } from '../../src/tensor/index.js';
+import {
+  type Device,
+  ops,
+  Random,
+  setThreads,
+  type Tensor,
+  tensor,
+  threads,
+} from '../../src/tensor/index.js';
 import { buildMethod } from '../../src/training/build.js';
 import { Capture } from '../log/capture.js';
 
@@ -134,8 +142,12 @@ export function anatomySettings({ method }: Config): AnatomyOptions {
 }
 
 /** The method of a config with its initial weights; freed after the test. */
-export function tinyMethod(config: Config = tinyConfig(), colourCoded: string[] = []): Method {
-  const method = buildMethod(config, { modalities: ['a', 'b'], colourCoded, samples: tinySamples }, 'cpu');
+export function tinyMethod(
+  config: Config = tinyConfig(),
+  colourCoded: string[] = [],
+  device: Device = 'cpu',
+): Method {
+  const method = buildMethod(config, { modalities: ['a', 'b'], colourCoded, samples: tinySamples }, device);
   onTestFinished(() => method.dispose());
   return method;
 }
