@@ -185,7 +185,7 @@ async function trainAndWatch(precision, folder) {
   ] = await Promise.all(
     [
       'training/imageCache',
-      'data/loader',
+      'data/loading/loader',
       'optim/index',
       'tensor/index',
       'log/console',

@@ -11,18 +11,18 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { logisticProbe } from '../dist/evaluation/logisticProbe.js';
-import { compose } from '../dist/experiments/compose.js';
-import { Entry, meanFoldAuc, pooledMetrics } from '../dist/experiments/entries.js';
-import { readDescription } from '../dist/experiments/folder.js';
-import { readMatching, resampledMatched } from '../dist/experiments/matching.js';
-import { Results } from '../dist/experiments/results.js';
-import { Part } from '../dist/experiments/tablePart.js';
+import { logisticProbe } from '../dist/evaluation/probes/logisticProbe.js';
+import { readPredictions } from '../dist/evaluation/results/predictions.js';
+import { readDescription } from '../dist/experiments/stored/folder.js';
+import { compose } from '../dist/experiments/table/compose.js';
+import { Entry, meanFoldAuc, pooledMetrics } from '../dist/experiments/table/entries.js';
+import { readMatching, resampledMatched } from '../dist/experiments/table/matching.js';
+import { Part } from '../dist/experiments/table/part.js';
+import { Results } from '../dist/experiments/table/results.js';
 import { MessageConsole } from '../dist/log/console.js';
-import { markdownTable } from '../dist/markdownTable.js';
-import { featureRows, takeRows } from '../dist/metrics/features.js';
-import { fixed as shown, signed } from '../dist/numbers.js';
-import { readPredictions } from '../dist/report/predictions.js';
+import { featureRows, takeRows } from '../dist/metrics/features/features.js';
+import { markdownTable } from '../dist/text/markdownTable.js';
+import { fixed as shown, signed } from '../dist/text/numbers.js';
 
 const [tuning, study, manifest] = process.argv.slice(2);
 const BOOTSTRAP = { replicates: 2000, confidence: 0.95, seed: 0 };

@@ -7,49 +7,128 @@ import { describe, expect, test } from 'vitest';
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 
-/** What each room of the house may import from; rooms that are not listed may import all. Root files serve everybody. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
+/** Sets of rooms that many others may import. */
+const data = ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/loading'];
+const engine = ['tensor', 'nn', 'optim', 'losses', 'metrics', 'methods'];
+
+/**
+ * Every room of the house, from the ground up, with the rooms that its files may import: only rooms further up in this list,
+ * so imports run one way. A room is a folder with all below it that has no entry of its own, or a single file. The ground
+ * floor (errors, files, version, text) serves everybody.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  files: [],
+  version: [],
+  text: [],
   tensor: [],
-  log: ['export'], // TensorBoard events share the protobuf encoder
+  nn: ['tensor'],
   losses: ['tensor'],
   banks: ['tensor'],
-  nn: ['tensor'],
   optim: ['tensor'],
   metrics: ['tensor'],
   augment: ['tensor'],
-  data: ['tensor', 'export'], // packs are safetensors files
-  methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
-  config: ['augment', 'optim', 'methods'],
+  log: [],
   export: ['tensor', 'nn'],
+  data: [],
+  'data/formats': ['data'],
+  'data/images': ['augment', 'data', 'data/formats'],
+  phantoms: ['tensor', 'data', 'data/images'],
+  'data/volumes': ['data', 'data/formats'],
+  'data/open': ['data', 'data/formats'],
+  'data/datasets': ['data', 'data/formats', 'data/open'],
+  'data/cache': ['phantoms', 'data', 'data/formats', 'data/images'],
+  'data/pack': ['export', 'data', 'data/cache'],
+  'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
+  'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
+  'data/audit': ['tensor', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
+  'data/splits': ['tensor', 'data', 'data/audit'],
+  'data/openDataset': [
+    ...['phantoms', 'data', 'data/formats', 'data/volumes', 'data/open', 'data/datasets', 'data/pack'],
+    'data/shards',
+  ],
+  'data/write': ['phantoms', ...data, 'data/openDataset'],
+  methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
+  config: ['augment', 'methods'],
   training: [
-    'tensor',
-    'nn',
-    'losses',
-    'optim',
-    'metrics',
-    'augment',
-    'data',
-    'methods',
-    'config',
-    'export',
-    'log',
+    ...[...engine, 'augment', 'config', 'export', 'log', 'phantoms'],
+    ...[...data, 'data/audit', 'data/splits', 'data/openDataset'],
+  ],
+  'evaluation/probes': ['tensor', 'metrics'],
+  'evaluation/results': ['data', 'evaluation/probes'],
+  'evaluation/encoders': [
+    ...['tensor', 'nn', 'config', 'export', 'log', 'training'],
+    ...['data', 'data/open', 'data/openDataset', 'evaluation/results'],
+  ],
+  'evaluation/folds': [
+    ...['tensor', 'methods', 'training', ...data, 'data/splits', 'data/openDataset'],
+    ...['evaluation/results', 'evaluation/encoders'],
+  ],
+  'evaluation/features': [
+    ...['tensor', 'nn', 'metrics', 'log', 'training', ...data],
+    ...['evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
+  ],
+  'evaluation/trained': [
+    ...[...engine, 'log', 'training', 'data/loading', 'evaluation/results', 'evaluation/probes'],
+    ...['evaluation/encoders', 'evaluation/folds', 'evaluation/features'],
+  ],
+  'evaluation/summary': [
+    ...['metrics', 'methods', 'data', 'evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
+  ],
+  'evaluation/pairs': [
+    ...[...engine, 'augment', 'config', 'log', 'training', 'phantoms'],
+    ...[...data, 'data/splits', 'data/openDataset', 'evaluation/results', 'evaluation/encoders'],
+    ...['evaluation/folds', 'evaluation/features', 'evaluation/summary'],
   ],
   evaluation: [
-    'tensor',
-    'nn',
-    'losses',
-    'optim',
-    'metrics',
-    'augment',
-    'data',
-    'methods',
-    'config',
-    'export',
-    'log',
-    'training',
+    ...['metrics', 'methods', 'log', 'training', 'data', 'data/audit', 'evaluation/results'],
+    ...['evaluation/probes', 'evaluation/encoders', 'evaluation/folds', 'evaluation/features'],
+    ...['evaluation/trained', 'evaluation/summary'],
   ],
-  experiments: ['methods', 'metrics', 'data', 'config', 'log', 'training', 'evaluation', 'report'],
+  'report/html': [],
+  'report/figures': ['metrics', 'log', 'evaluation/results', 'report/html'],
+  'report/source': [
+    ...['tensor', 'methods', 'config', 'log', 'training', 'phantoms', ...data, 'data/audit'],
+    ...['evaluation/results', 'report/html'],
+  ],
+  'report/reportFolder': ['log', 'report/html', 'report/figures'],
+  'report/judged': ['metrics', 'log', 'evaluation/results', 'report/html', 'report/figures', 'report/source'],
+  'report/audit': ['data', 'data/audit', 'report/html', 'report/figures', 'report/source'],
+  'report/study': [
+    ...['methods', 'log', 'evaluation/results'],
+    ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],
+  ],
+  'report/run': [
+    ...['methods', 'config', 'log', 'training', 'evaluation/results'],
+    ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],
+  ],
+  report: ['report/run', 'report/study', 'report/source', 'report/reportFolder'],
+  'experiments/file': [
+    ...['metrics', 'methods', 'config', 'training', 'phantoms', 'data', 'data/splits', 'data/openDataset'],
+    ...['evaluation/probes', 'evaluation/results', 'evaluation/folds', 'evaluation/trained'],
+  ],
+  'experiments/stored': ['config', 'data', 'data/splits', 'evaluation/results', 'experiments/file'],
+  'experiments/table': [
+    ...['metrics', 'methods', 'config', 'log', 'training', 'phantoms', 'data'],
+    ...['evaluation/probes', 'evaluation/results', 'evaluation/encoders', 'evaluation/summary'],
+    ...['experiments/file', 'experiments/stored'],
+  ],
+  'experiments/print': ['metrics', 'report/judged', 'experiments/table'],
+  'experiments/run': [
+    ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation/results'],
+    ...['experiments/file', 'experiments/stored', 'experiments/table'],
+  ],
+  'experiments/report': [
+    ...['methods', 'config', 'log', 'training', 'evaluation/results'],
+    ...['report/figures', 'report/source', 'report/judged', 'report/study', 'report'],
+    ...['experiments/file', 'experiments/stored', 'experiments/table', 'experiments/print'],
+  ],
+  index: ['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics'],
+  // The command line knows everything, and nothing but bin/anatomy knows it.
+  cli: ['*'],
 };
+
+const GROUND = ['errors', 'files', 'version', 'text'];
 
 function files(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -57,27 +136,102 @@ function files(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** [file, file it imports], relative to src/ */
-const imports = files(src).flatMap((file) =>
-  [...readFileSync(file, 'utf8').matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(
-    ([, target]) => [relative(src, file), relative(src, join(dirname(file), target!))] as const,
-  ),
-);
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  /** Loaded with the file itself: neither a type nor inside a function. */
+  readonly atOnce: boolean;
+}
 
-const roomOf = (path: string): string => (path.includes('/') ? path.split('/')[0]! : '');
+/** All imports among the files of src/, relative to it. */
+const imports: readonly Import[] = files(src).flatMap((file) => {
+  const text = readFileSync(file, 'utf8');
+  const found = text.matchAll(/(^(?:import|export) (type )?[^;]*?from|import\()\s*'(\.[^']+)'/gm);
+  return [...found].map(([, how, type, target]) => ({
+    from: relative(src, file),
+    to: relative(src, join(dirname(file), target!)).replace(/\.js$/, '.ts'),
+    atOnce: how !== 'import(' && type === undefined,
+  }));
+});
+
+/** The most particular room that a file lies in; undefined where none is listed. */
+function roomOf(file: string): string | undefined {
+  const parts = file.replace(/\.ts$/, '').split('/');
+  for (let length = parts.length; length > 0; length -= 1) {
+    const place = parts.slice(0, length).join('/');
+    if (Object.hasOwn(ROOMS, place)) return place;
+  }
+  return undefined;
+}
+
+/** Files that can be reached from each other, as sorted lists; Tarjan's algorithm. */
+function circlesOf(arrows: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string) => {
+    order.set(file, order.size);
+    low.set(file, order.get(file)!);
+    stack.push(file);
+    for (const next of arrows.get(file) ?? []) {
+      if (!order.has(next)) visit(next);
+      if (stack.includes(next)) low.set(file, Math.min(low.get(file)!, low.get(next)!));
+    }
+    if (low.get(file) !== order.get(file)) return;
+    const circle = stack.splice(stack.indexOf(file));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const file of arrows.keys()) if (!order.has(file)) visit(file);
+  return circles;
+}
 
 describe('the house', () => {
+  test('every file lies in a room that is listed', () => {
+    const homeless = files(src)
+      .map((file) => relative(src, file))
+      .filter((file) => roomOf(file) === undefined);
+    expect(homeless).toEqual([]);
+  });
+
+  test('every room that is listed exists, and may only import rooms that stand before it', () => {
+    const known = files(src).map((file) => roomOf(relative(src, file)));
+    expect(Object.keys(ROOMS).filter((room) => !known.includes(room))).toEqual([]);
+    const order = Object.keys(ROOMS);
+    const upwards = order.flatMap((room, i) =>
+      ROOMS[room]!.filter((other) => other !== '*' && !order.slice(0, i).includes(other)).map(
+        (other) => `${room} may import ${other}`,
+      ),
+    );
+    expect(upwards).toEqual([]);
+  });
+
   test('imports run one way', () => {
-    const wrong = imports.filter(([from, to]) => {
-      const [room, target] = [roomOf(from), roomOf(to)];
-      return (
-        target !== '' &&
-        target !== room &&
-        MAY_IMPORT[room] !== undefined &&
-        !MAY_IMPORT[room].includes(target)
-      );
+    const wrong = imports.filter(({ from, to }) => {
+      const [room, target] = [roomOf(from)!, roomOf(to)];
+      if (target === undefined || target === room || GROUND.includes(target)) return false;
+      return !ROOMS[room]!.includes('*') && !ROOMS[room]!.includes(target);
     });
-    expect(wrong.map(([from, to]) => `${from} imports ${to}`)).toEqual([]);
+    expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([]);
+  });
+
+  test('no files import each other in a circle, but for the one that a tensor with methods needs', () => {
+    const arrows = new Map<string, string[]>();
+    for (const { from, to } of imports) arrows.set(from, [...(arrows.get(from) ?? []), to]);
+    expect(circlesOf(arrows)).toEqual([
+      // A tensor's methods call operators, and operators make tensors.
+      ['tensor/operator.ts', 'tensor/ops.ts', 'tensor/scope.ts', 'tensor/tensor.ts'],
+    ]);
+  });
+
+  test('a circle of files is found', () => {
+    const arrows = new Map([
+      ['a', ['b']],
+      ['b', ['c', 'd']],
+      ['c', ['a']],
+      ['d', []],
+    ]);
+    expect(circlesOf(arrows)).toEqual([['a', 'b', 'c']]);
   });
 
   test('only src/tensor/native.ts loads the addon', () => {
@@ -93,13 +247,15 @@ describe('the house', () => {
     await Promise.all(names.map(load));
   });
 
-  test('the command line loads the engine only inside its commands', () => {
-    // --help must not wait for LibTorch: other rooms are imported when a command runs.
-    const statics = files(join(src, 'cli')).flatMap((file) =>
-      [...readFileSync(file, 'utf8').matchAll(/^import (?!type )[^;]*from '\.\.\/(\w+)\//gm)].map(
-        ([, room]) => `${relative(src, file)} imports ${room}`,
-      ),
-    );
-    expect(statics.filter((line) => !/ imports (log|tensor|data)$/.test(line))).toEqual([]);
+  test('nothing that the command line loads at its start reaches src/tensor/native.ts', () => {
+    // --help must not wait for the engine, which is imported when a command runs.
+    const reached = new Map([['cli/main.ts', 'cli/main.ts']]);
+    for (const [file, path] of reached) {
+      for (const { from, to, atOnce } of imports) {
+        if (from === file && atOnce && !reached.has(to)) reached.set(to, `${path} → ${to}`);
+      }
+    }
+    expect(reached.get('tensor/native.ts')).toBeUndefined();
+    expect(reached.size).toBeGreaterThan(20);
   });
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
-import { type ConfigFlags, configSources } from '../src/cli/configOptions.js';
+import { type ConfigFlags, configSources } from '../src/cli/options/configOptions.js';
 import { anatomyProgram } from '../src/cli/program.js';
 import { configSchema, resolveConfig } from '../src/config/index.js';
 import { methodNames } from '../src/methods/index.js';

@@ -1,8 +1,8 @@
 // Writes the pictures of docs/phantoms.md, docs/phantom-breast.png and docs/phantom-fundus.png: picked pairs of seed 0.
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { generatePair } from '../dist/data/phantoms/breast.js';
-import { generateFundusPair } from '../dist/data/phantoms/fundus.js';
+import { generatePair } from '../dist/phantoms/breast/breastPhantom.js';
+import { generateFundusPair } from '../dist/phantoms/fundus/fundusPhantom.js';
 
 /** Places images in rows of tiles, `scale` pixels of the image to one of the tile. */
 async function sheet(name, rows, { tile, scale = 1, gap = 3 }) {

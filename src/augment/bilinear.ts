@@ -1,5 +1,5 @@
-import { bilinearTaps, type Taps } from '../bilinearTaps.js';
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
+import { bilinearTaps, type Taps } from './bilinearTaps.js';
 
 /** A stretch of one image side, in source pixels. */
 export interface Span {

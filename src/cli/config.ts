@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { addConfigOptions, type ConfigFlags, configSources } from './configOptions.js';
+import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
 
 export function registerConfig(program: Command): void {
   const config = program.command('config').description('Show, check and copy settings.');

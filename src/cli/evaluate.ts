@@ -1,32 +1,28 @@
 import type { Command } from 'commander';
 import type { EvaluateOptions } from '../evaluation/evaluate.js';
-import type { Protocol } from '../evaluation/probe.js';
-import type { TrainingOptions } from '../evaluation/trainedProbe.js';
-import { FEWEST_REPLICATES } from '../replicates.js';
-import { configSources, decimalNumber, wholeNumber } from './configOptions.js';
+import type { Protocol } from '../evaluation/probes/probe.js';
+import type { TrainingOptions } from '../evaluation/trained/trainedProbe.js';
+import { FEWEST_REPLICATES } from '../metrics/replicates.js';
 import { consoleOf } from './console.js';
-import { addDataOptions, type DataFlags } from './dataOptions.js';
 import { addPairs } from './evaluatePairs.js';
+import { decimalNumber, wholeNumber } from './options/configOptions.js';
+import { addDataOptions } from './options/dataOptions.js';
+import {
+  askedData,
+  checkEvaluationFlags,
+  type EvaluationFlags,
+  resultFolder,
+} from './options/evaluationOptions.js';
 
-interface Flags extends DataFlags, TrainingOptions {
-  run: string;
-  dataConfig?: string;
-  splits?: string;
+interface Flags extends EvaluationFlags, TrainingOptions {
   folds?: number;
   features?: EvaluateOptions['features'];
   images?: string[];
   labelFraction?: number;
-  setAside?: boolean;
   untrained?: boolean;
   k?: number;
   temperature?: number;
-  seed: number;
-  replicates: number;
-  device?: string;
-  precision?: EvaluateOptions['precision'];
-  out?: string;
   keepIds?: boolean;
-  json?: boolean;
 }
 
 export function registerEvaluate(program: Command): void {
@@ -133,13 +129,13 @@ See also: anatomy pretrain --fold all, anatomy data split`,
 }
 
 async function judge(program: Command, protocol: Protocol, flags: Flags): Promise<void> {
-  await checkFlags(flags);
+  await checkEvaluationFlags(flags);
   const data = await askedData(flags);
   const folder = await resultFolder(flags);
   const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }] = await Promise.all([
     import('../evaluation/evaluate.js'),
-    import('../evaluation/save.js'),
-    import('../evaluation/table.js'),
+    import('../evaluation/results/saveEvaluation.js'),
+    import('../evaluation/results/evaluationTable.js'),
   ]);
   const console = consoleOf(program);
   const { out: _, keepIds, json, ...options } = flags;
@@ -147,45 +143,4 @@ async function judge(program: Command, protocol: Protocol, flags: Flags): Promis
   const saved = saveEvaluation(folder, result, { keepIds });
   process.stdout.write(json ? `${evaluationJson(result)}\n` : formatEvaluation(result));
   console.success(`${saved.json} and ${saved.predictions}`);
-}
-
-/** Where the results go, looked at before the work. A `--run` that is no folder is told by what opens runs. */
-export async function resultFolder({ run, out }: Pick<Flags, 'run' | 'out'>): Promise<string> {
-  const [{ refuseUnwritable }, { statSync }, { join }] = await Promise.all([
-    import('../files.js'),
-    import('node:fs'),
-    import('node:path'),
-  ]);
-  const folder = out ?? join(run, 'evaluation');
-  const isRun = statSync(run, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (out !== undefined || isRun) refuseUnwritable(folder);
-  return folder;
-}
-
-/** What the flags say about the data; a file says all there is to say. */
-export async function askedData(
-  flags: DataFlags & Pick<Flags, 'dataConfig'>,
-): Promise<EvaluateOptions['data']> {
-  const { data, dataB, column, positive, classes, drop, dataConfig } = flags;
-  if (dataConfig === undefined) return { path: data, pathB: dataB, columns: column, positive, classes, drop };
-  const [{ resolveConfig }, { datasetSpec }] = await Promise.all([
-    import('../config/index.js'),
-    import('../training/datasetSpec.js'),
-  ]);
-  const sources = configSources({ data, dataB, column, positive, classes, drop, config: dataConfig });
-  return { ...datasetSpec(resolveConfig(sources)), complete: true };
-}
-
-async function checkFlags(flags: Flags): Promise<void> {
-  const { UsageError } = await import('../errors.js');
-  const oneOf = (name: string, value: string | undefined, known: readonly string[]) => {
-    if (value !== undefined && !known.includes(value)) {
-      throw new UsageError(`--${name} is ${value}, expected one of ${known.join(', ')}`);
-    }
-  };
-  oneOf('features', flags.features, ['pooled', 'head', 'both']);
-  oneOf('precision', flags.precision, ['auto', 'fp32', 'bf16', 'fp16']);
-  if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
-    throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);
-  }
 }

@@ -1,23 +1,18 @@
 import type { Command } from 'commander';
-import type { EvaluatePairsOptions } from '../evaluation/pairs/evaluatePairs.js';
-import { FEWEST_REPLICATES } from '../replicates.js';
-import { wholeNumber } from './configOptions.js';
+import { FEWEST_REPLICATES } from '../metrics/replicates.js';
 import { consoleOf } from './console.js';
-import { addDataOptions, type DataFlags } from './dataOptions.js';
+import { wholeNumber } from './options/configOptions.js';
+import { addDataOptions } from './options/dataOptions.js';
+import {
+  askedData,
+  checkEvaluationFlags,
+  type EvaluationFlags,
+  resultFolder,
+} from './options/evaluationOptions.js';
 
-interface Flags extends DataFlags {
-  run: string;
-  dataConfig?: string;
-  splits?: string;
-  setAside?: boolean;
+interface Flags extends EvaluationFlags {
   masks?: string;
   pairs?: number;
-  seed: number;
-  replicates: number;
-  device?: string;
-  precision?: EvaluatePairsOptions['precision'];
-  out?: string;
-  json?: boolean;
 }
 
 /** `anatomy evaluate pairs`, beside the probes. */
@@ -55,15 +50,14 @@ See also: docs/claims.md, anatomy report`,
 }
 
 async function measure(program: Command, flags: Flags): Promise<void> {
-  await checkFlags(flags);
-  const { askedData, resultFolder } = await import('./evaluate.js');
+  await checkEvaluationFlags(flags);
   const data = await askedData(flags);
   const folder = await resultFolder(flags);
   const [{ evaluatePairs }, { pairsJson, savePairs }, { formatClaims }, { pairsRecord }] = await Promise.all([
     import('../evaluation/pairs/evaluatePairs.js'),
-    import('../evaluation/pairs/save.js'),
-    import('../report/claimsTable.js'),
-    import('../report/pairsRecord.js'),
+    import('../evaluation/results/savePairs.js'),
+    import('../report/judged/claimsTable.js'),
+    import('../evaluation/results/pairsRecord.js'),
   ]);
   const console = consoleOf(program);
   const { out: _, json, ...options } = flags;
@@ -73,14 +67,4 @@ async function measure(program: Command, flags: Flags): Promise<void> {
   const record = pairsRecord(text, file);
   process.stdout.write(json ? `${text}\n` : formatClaims([{ name: record.run.name, record }]));
   console.success(file);
-}
-
-async function checkFlags(flags: Flags): Promise<void> {
-  const { UsageError } = await import('../errors.js');
-  if (flags.precision !== undefined && !['auto', 'fp32', 'bf16', 'fp16'].includes(flags.precision)) {
-    throw new UsageError(`--precision is ${flags.precision}, expected one of auto, fp32, bf16, fp16`);
-  }
-  if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
-    throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);
-  }
 }

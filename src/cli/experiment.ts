@@ -1,12 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { WHAT_DATA_IS } from '../data/dataNames.js';
-import type { TableFormat } from '../experiments/format.js';
-import type { Matching } from '../experiments/matching.js';
-import { numbered } from '../numbers.js';
-import { wholeNumber } from './configOptions.js';
+import { WHAT_DATA_IS } from '../data/open/dataNames.js';
+import type { TableFormat } from '../experiments/print/formatTable.js';
+import type { Matching } from '../experiments/table/matching.js';
+import { numbered } from '../text/numbers.js';
 import { consoleOf } from './console.js';
-import { addDataOptions, type DataFlags } from './dataOptions.js';
-import { addMatchingOptions, askedMatching, type MatchingFlags } from './matchingOptions.js';
+import { wholeNumber } from './options/configOptions.js';
+import { addDataOptions, type DataFlags } from './options/dataOptions.js';
+import { addMatchingOptions, askedMatching, type MatchingFlags } from './options/matchingOptions.js';
 
 interface RunFlags extends DataFlags {
   out: string;
@@ -89,8 +89,8 @@ See also: anatomy experiment run`,
 
 async function run(program: Command, file: string, flags: RunFlags): Promise<void> {
   const [{ readExperiment }, { listCells, runExperiment }, { availableParallelism }] = await Promise.all([
-    import('../experiments/experimentFile.js'),
-    import('../experiments/run.js'),
+    import('../experiments/file/readExperiment.js'),
+    import('../experiments/run/runExperiment.js'),
     import('node:os'),
   ]);
   const { out, threads, overwrite, json } = flags;
@@ -156,8 +156,8 @@ async function printTable(
   matching?: Matching,
 ): Promise<void> {
   const [{ experimentTable }, { formatTable, tableFormats }, { UsageError }] = await Promise.all([
-    import('../experiments/table.js'),
-    import('../experiments/format.js'),
+    import('../experiments/table/experimentTable.js'),
+    import('../experiments/print/formatTable.js'),
     import('../errors.js'),
   ]);
   if (!tableFormats.includes(format)) {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { addConfigOptions, type ConfigFlags, configSources } from './configOptions.js';
 import { consoleOf } from './console.js';
+import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
 
 interface Flags extends ConfigFlags {
   out?: string;

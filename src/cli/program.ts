@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../version.js';
 import { registerConfig } from './config.js';
-import { registerData } from './data.js';
+import { registerData } from './data/registerData.js';
 import { registerDoctor } from './doctor.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExperiment } from './experiment.js';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
-import { addMatchingOptions, askedMatching, type MatchingFlags } from './matchingOptions.js';
+import { addMatchingOptions, askedMatching, type MatchingFlags } from './options/matchingOptions.js';
 
 interface Flags extends MatchingFlags {
   out?: string;
@@ -39,10 +39,13 @@ See also: anatomy evaluate, anatomy experiment, anatomy data preview`,
       const files =
         experiments.length === 0
           ? await (await import('../report/index.js')).writeReport(paths, options)
-          : await (await import('../experiments/report.js')).writeExperimentReport(paths, {
-              ...options,
-              matching,
-            });
+          : await (await import('../experiments/report/writeExperimentReport.js')).writeExperimentReport(
+              paths,
+              {
+                ...options,
+                matching,
+              },
+            );
       for (const sentence of files.summary) console.info(`- ${sentence}`);
       console.success(`report with ${files.figures.length} figures`);
       process.stdout.write(flags.json ? `${JSON.stringify(files)}\n` : `${files.page}\n`);

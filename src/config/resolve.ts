@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
 import { type MethodDefinition, methodNamed, methodNames } from '../methods/index.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../text/nearest.js';
 import { augmentationRecipes, type DeepPartial, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
 

@@ -1,4 +1,4 @@
-import type { Preprocessing } from './preprocess.js';
+import type { Preprocessing } from './preprocessing.js';
 
 /** One subject's aligned images of the same anatomy, one file a modality; `a` and `b` are the default modality names. */
 export interface Sample {

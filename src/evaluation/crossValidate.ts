@@ -1,13 +1,13 @@
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
-import { takeRows } from '../metrics/features.js';
-import type { FoldPlan } from './outerFolds.js';
-import type { ProbeJob } from './probe.js';
-import { type PlannedProbe, runProbes } from './probePool.js';
-import type { RowName } from './result.js';
-import type { FeaturesOf } from './rowFeatures.js';
-import type { Task } from './task.js';
-import { type TrainedProbe, weightsOf } from './trainedProbe.js';
+import { takeRows } from '../metrics/features/features.js';
+import type { FeaturesOf } from './features/rowFeatures.js';
+import type { FoldPlan } from './folds/outerFolds.js';
+import type { Task } from './folds/task.js';
+import type { ProbeJob, RowOutcome } from './probes/probe.js';
+import { type PlannedProbe, runProbes } from './probes/probePool.js';
+import type { RowName } from './results/evaluationResult.js';
+import { type TrainedProbe, weightsOf } from './trained/trainedProbe.js';
 
 export interface CrossValidation {
   readonly task: Task;
@@ -20,22 +20,6 @@ export interface CrossValidation {
   readonly temperature: number;
   /** Of hu-linear. */
   readonly trained?: TrainedProbe;
-}
-
-/** What the probes of a row found: one entry a round, in the order of the plan. */
-export interface RowOutcome {
-  /** Columns of the features. */
-  readonly columns: number;
-  /** [test samples of the round, classes] each. */
-  readonly probabilities: readonly Float64Array[];
-  /** The C or λ chosen in each round, where the probe chooses one. */
-  readonly chosen?: readonly number[];
-  /** AUC of the inner folds, one a round. */
-  readonly validation?: readonly number[];
-  /** Of a probe that has epochs: the probabilities after each epoch of each round. */
-  readonly byEpoch?: readonly (readonly Float64Array[])[];
-  /** Why the row has no value: where its training diverged. Its probabilities are NaN. */
-  readonly diverged?: string;
 }
 
 /** Fits every row's probe on its frozen features in every round. @returns outcomes by row key */

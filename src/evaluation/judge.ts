@@ -1,12 +1,12 @@
 import type { MessageConsole } from '../log/console.js';
-import { bestTestEpoch } from './bestTestEpoch.js';
-import { crossValidate, type RowOutcome } from './crossValidate.js';
-import { DEFAULT_C_GRID } from './logisticProbe.js';
-import type { Protocol } from './probe.js';
-import type { PaperStyle, RowName } from './result.js';
-import { type FeatureSources, rowFeatures, thumbnailFeatures } from './rowFeatures.js';
-import { type TrainedProbe, trainingSettings } from './trainedProbe.js';
-import { trainRows } from './trainedRows.js';
+import { crossValidate } from './crossValidate.js';
+import { type FeatureSources, rowFeatures, thumbnailFeatures } from './features/rowFeatures.js';
+import { DEFAULT_C_GRID } from './probes/logisticProbe.js';
+import type { Protocol, RowOutcome } from './probes/probe.js';
+import type { PaperStyle, RowName } from './results/evaluationResult.js';
+import { bestTestEpoch } from './summary/bestTestEpoch.js';
+import { type TrainedProbe, trainingSettings } from './trained/trainedProbe.js';
+import { trainRows } from './trained/trainedRows.js';
 
 export interface JudgeOptions extends FeatureSources {
   readonly protocol: Protocol;

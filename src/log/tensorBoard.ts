@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Message } from '../export/protobuf.js';
+import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
   /** Resuming: the checkpoint's step. What earlier files say of later steps disappears from TensorBoard. */

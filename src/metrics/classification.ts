@@ -1,5 +1,5 @@
+import { classColumn } from './areas/rocAuc.js';
 import { requireLabels } from './labels.js';
-import { classColumn } from './rocAuc.js';
 
 /** How often a sample of class `label` was called `predicted`: counts[label · classes + predicted]. */
 export interface Confusion {

@@ -1,8 +1,10 @@
 /** Everything a table of results shows about a classifier's predictions, by name. */
-import { weightedAveragePrecision } from './averagePrecision.js';
+import { weightedAveragePrecision } from './areas/averagePrecision.js';
+import { oneVersusRest, weightedMacroRocAuc, weightedRocAuc } from './areas/rocAuc.js';
 import { type ResampledMetric, resampledConfusion } from './bootstrap.js';
-import { weightedBrier, weightedMulticlassBrier } from './brier.js';
-import { weightedCalibrationError } from './calibration.js';
+import { weightedBrier, weightedMulticlassBrier } from './calibration/brier.js';
+import { weightedCalibrationError } from './calibration/calibration.js';
+import { weightedCalibrationIntercept, weightedCalibrationSlope } from './calibration/recalibration.js';
 import {
   accuracy,
   type Confusion,
@@ -16,8 +18,6 @@ import {
   recall,
   specificity,
 } from './classification.js';
-import { weightedCalibrationIntercept, weightedCalibrationSlope } from './recalibration.js';
-import { oneVersusRest, weightedMacroRocAuc, weightedRocAuc } from './rocAuc.js';
 
 export interface MetricOptions extends PredictionOptions {
   /**

@@ -1,5 +1,5 @@
-export { contactSheet, type Preview, type PreviewPair, preview } from './preview.js';
 export { writeReport } from './report.js';
 export type { ReportFiles } from './reportFolder.js';
-export type { ReportOptions } from './runReport.js';
-export { writeStudy } from './studyReport.js';
+export type { ReportOptions } from './run/writeRunReport.js';
+export { contactSheet, type Preview, type PreviewPair, preview } from './source/preview.js';
+export { writeStudy } from './study/writeStudy.js';

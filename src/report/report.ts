@@ -1,9 +1,9 @@
 /** `anatomy report`: the page of a run, or of several side by side. */
 import { UsageError } from '../errors.js';
 import type { ReportFiles } from './reportFolder.js';
-import { type ReportOptions, writeRunReport } from './runReport.js';
-import { studyOfRuns } from './runsStudy.js';
-import { writeStudy } from './studyReport.js';
+import { type ReportOptions, writeRunReport } from './run/writeRunReport.js';
+import { studyOfRuns } from './study/studyOfRuns.js';
+import { writeStudy } from './study/writeStudy.js';
 
 /** @throws UsageError where there is no run or no place for the report, DataError when a file of a run cannot be read */
 export async function writeReport(runs: readonly string[], options: ReportOptions): Promise<ReportFiles> {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { UsageError } from '../errors.js';
 import { refuseUnwritable, writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
-import { canLetter, type Figure, standaloneSvg, svgToPng } from './figure.js';
-import { GENERATOR } from './shell.js';
+import { canLetter, type Figure, standaloneSvg, svgToPng } from './figures/figure.js';
+import { GENERATOR } from './html/shell.js';
 
 export interface ReportFiles {
   readonly page: string;

@@ -1,4 +1,4 @@
-import type { BatchPlan } from '../data/loader.js';
+import type { BatchPlan } from '../data/loading/loader.js';
 
 /**
  * What is probably not meant about the batches of a run.

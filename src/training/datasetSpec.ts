@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.js';
-import { WHAT_DATA_IS } from '../data/dataNames.js';
-import type { DatasetSpec } from '../data/dataset.js';
+import { WHAT_DATA_IS } from '../data/open/dataNames.js';
+import type { DatasetSpec } from '../data/openDataset.js';
 import { UsageError } from '../errors.js';
 
 /** What a config says about which data to open and how. @throws UsageError when it names none */

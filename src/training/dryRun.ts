@@ -1,6 +1,6 @@
 /** What a run would take. */
 import type { Config } from '../config/index.js';
-import { batchAt, heldAt, stepsPerEpoch } from '../data/loader.js';
+import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import type { MessageConsole } from '../log/console.js';
 import { tidy } from '../tensor/index.js';
 import { prepare } from './prepare.js';

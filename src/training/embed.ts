@@ -1,5 +1,5 @@
 import { resample } from '../augment/index.js';
-import type { Loader } from '../data/loader.js';
+import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
 import type { Encoder, EncoderOutput } from '../nn/index.js';
 import { autocast, type Device, noGrad, tidy, toChannelsLast } from '../tensor/index.js';

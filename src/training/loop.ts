@@ -1,7 +1,7 @@
 /** THE training loop: steps, logs, monitors, checkpoints, signals. Knows no method, no data set and no file but the run's. */
 
 import { rmSync } from 'node:fs';
-import { type BatchPlan, batchAt, heldAt, type Loader, stepsPerEpoch } from '../data/loader.js';
+import { type BatchPlan, batchAt, heldAt, type Loader, stepsPerEpoch } from '../data/loading/loader.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';

@@ -1,9 +1,9 @@
 /** From a config to all that a run needs: data, cache, method, optimiser. */
 import type { Config } from '../config/index.js';
-import { openDataset } from '../data/dataset.js';
-import { type BatchPlan, stepsPerEpoch } from '../data/loader.js';
+import { type Fold, SET_ASIDE } from '../data/fold.js';
+import { type BatchPlan, stepsPerEpoch } from '../data/loading/loader.js';
+import { openDataset } from '../data/openDataset.js';
 import type { Dataset } from '../data/sample.js';
-import { type Fold, SET_ASIDE } from '../data/splits/fold.js';
 import { loadSplits, makeSplits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';

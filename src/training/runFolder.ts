@@ -4,11 +4,11 @@ import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
 import { type Place, rememberedPlace } from '../data/cache/places.js';
-import { PHANTOM_PREFIX } from '../data/phantomName.js';
+import type { Fold } from '../data/fold.js';
 import { pseudonym, published } from '../data/pseudonym.js';
-import type { Fold } from '../data/splits/fold.js';
 import { UsageError } from '../errors.js';
 import { refuseUnwritable, writeFileAtomic } from '../files.js';
+import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
 import { packageVersion } from '../version.js';
 

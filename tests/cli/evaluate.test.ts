@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EvaluationResult } from '../../src/evaluation/result.js';
+import type { EvaluationResult } from '../../src/evaluation/results/evaluationResult.js';
 import { type TinyPairs, tinyPairs, writeManifest } from '../evaluation/tinyPairs.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { PairsResult } from '../../src/evaluation/pairs/result.js';
+import type { PairsResult } from '../../src/evaluation/results/pairsResult.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let folder: string;

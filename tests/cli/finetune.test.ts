@@ -4,7 +4,7 @@ import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EvaluationResult } from '../../src/evaluation/result.js';
+import type { EvaluationResult } from '../../src/evaluation/results/evaluationResult.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
 
 /** The built program in processes of its own. */

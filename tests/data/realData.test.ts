@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { findDuplicates } from '../../src/data/audit/duplicates.js';
-import { openImageCache } from '../../src/data/cache/cache.js';
-import { openDataset } from '../../src/data/dataset.js';
-import { readSampleImage } from '../../src/data/images.js';
+import { findDuplicates } from '../../src/data/audit/measures/duplicates.js';
+import { readSampleImage } from '../../src/data/images/readSampleImage.js';
+import { openImageCache } from '../../src/data/loading/imageCache.js';
+import { openDataset } from '../../src/data/openDataset.js';
 import type { Dataset, FileSource } from '../../src/data/sample.js';
 import { makeSplits } from '../../src/data/splits/splits.js';
 

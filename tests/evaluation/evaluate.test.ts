@@ -4,27 +4,31 @@ import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/index.js';
-import { openDataset } from '../../src/data/dataset.js';
-import { resizeValues } from '../../src/data/resize.js';
-import { type Fold, SET_ASIDE } from '../../src/data/splits/fold.js';
+import { type Fold, SET_ASIDE } from '../../src/data/fold.js';
+import { resizeValues } from '../../src/data/images/resize.js';
+import { openDataset } from '../../src/data/openDataset.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { subjectKFold } from '../../src/data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
+import { openJudgedData } from '../../src/evaluation/encoders/judgedData.js';
+import { openRun } from '../../src/evaluation/encoders/runEncoders.js';
 import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
-import { untraced } from '../../src/evaluation/exposure.js';
-import { openJudgedData } from '../../src/evaluation/judgedData.js';
-import { planFolds } from '../../src/evaluation/outerFolds.js';
-import { withoutConstantColumns } from '../../src/evaluation/probe.js';
-import type { EvaluationResult, MetricSummary } from '../../src/evaluation/result.js';
-import { ridgeBaseline } from '../../src/evaluation/ridge.js';
-import { rowFeatures, rowNames } from '../../src/evaluation/rowFeatures.js';
-import { openRun } from '../../src/evaluation/runEncoders.js';
-import { evaluationJson, evaluationName, saveEvaluation } from '../../src/evaluation/save.js';
-import { formatEvaluation } from '../../src/evaluation/table.js';
-import { labelledTask } from '../../src/evaluation/task.js';
+import { rowFeatures, rowNames } from '../../src/evaluation/features/rowFeatures.js';
+import { untraced } from '../../src/evaluation/folds/imageTrace.js';
+import { planFolds } from '../../src/evaluation/folds/outerFolds.js';
+import { labelledTask } from '../../src/evaluation/folds/task.js';
+import { withoutConstantColumns } from '../../src/evaluation/probes/probe.js';
+import { ridgeBaseline } from '../../src/evaluation/probes/ridge.js';
+import type { EvaluationResult, MetricSummary } from '../../src/evaluation/results/evaluationResult.js';
+import { formatEvaluation } from '../../src/evaluation/results/evaluationTable.js';
+import {
+  evaluationJson,
+  evaluationName,
+  saveEvaluation,
+} from '../../src/evaluation/results/saveEvaluation.js';
 import { MessageConsole } from '../../src/log/console.js';
-import { featureRows, takeRows } from '../../src/metrics/features.js';
-import { rocAuc } from '../../src/metrics/rocAuc.js';
+import { rocAuc } from '../../src/metrics/areas/rocAuc.js';
+import { featureRows, takeRows } from '../../src/metrics/features/features.js';
 import { setThreads, threads } from '../../src/tensor/index.js';
 import { openImages } from '../../src/training/imageCache.js';
 import { pretrain } from '../../src/training/pretrain.js';

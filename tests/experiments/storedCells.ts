@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { resolveConfig, type Tree } from '../../src/config/index.js';
-import { csv } from '../../src/csv.js';
-import type { ExperimentDescription } from '../../src/experiments/description.js';
+import { type ExperimentProtocol, experimentProtocols } from '../../src/experiments/file/protocols.js';
+import type { ExperimentDescription } from '../../src/experiments/stored/description.js';
 import {
   type EvaluationName,
   evaluationId,
@@ -11,8 +11,8 @@ import {
   type StoredResult,
   writeCell,
   writeDescription,
-} from '../../src/experiments/folder.js';
-import { type ExperimentProtocol, experimentProtocols } from '../../src/experiments/protocols.js';
+} from '../../src/experiments/stored/folder.js';
+import { csv } from '../../src/text/csv.js';
 
 export const protocols = (...names: ('logreg' | 'linear')[]): ExperimentProtocol[] =>
   experimentProtocols(

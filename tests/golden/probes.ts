@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Features, featureRows } from '../../src/metrics/features.js';
+import { type Features, featureRows } from '../../src/metrics/features/features.js';
 
 /** What tests/golden/probes.py writes. */
 interface Probes {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { rocAuc, weightedRocAuc } from '../../src/metrics/areas/rocAuc.js';
 import {
   bootstrapDifference,
   bootstrapInterval,
@@ -9,7 +10,6 @@ import {
   resampledMean,
 } from '../../src/metrics/bootstrap.js';
 import { confusion, f1 } from '../../src/metrics/classification.js';
-import { rocAuc, weightedRocAuc } from '../../src/metrics/rocAuc.js';
 import { Random } from '../../src/tensor/random.js';
 
 function draws(n: number, seed: number): { labels: number[]; scores: (noise: number) => number[] } {

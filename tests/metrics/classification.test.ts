@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { macroRocAuc, rocAuc, weightedMacroRocAuc, weightedRocAuc } from '../../src/metrics/areas/rocAuc.js';
 import {
   accuracy,
   confusion,
@@ -11,7 +12,6 @@ import {
   specificity,
 } from '../../src/metrics/classification.js';
 import { classificationMetrics } from '../../src/metrics/metricSet.js';
-import { macroRocAuc, rocAuc, weightedMacroRocAuc, weightedRocAuc } from '../../src/metrics/rocAuc.js';
 import { probes } from '../golden/probes.js';
 
 /** Scores from a small set, so that ties abound, with labels of both classes. */

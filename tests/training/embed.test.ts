@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { resample } from '../../src/augment/index.js';
-import type { Loader } from '../../src/data/loader.js';
+import type { Loader } from '../../src/data/loading/loader.js';
 import { stateDict } from '../../src/nn/index.js';
 import { noGrad, ops, tidy } from '../../src/tensor/index.js';
 import { calibrate, embed } from '../../src/training/embed.js';

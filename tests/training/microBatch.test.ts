@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
-import { addConfigOptions, configSources } from '../../src/cli/configOptions.js';
+import { addConfigOptions, configSources } from '../../src/cli/options/configOptions.js';
 import { type Config, resolveConfig } from '../../src/config/index.js';
 import { infoNce } from '../../src/losses/index.js';
 import type { Method } from '../../src/methods/index.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loader.js';
+import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loading/loader.js';
 import { planMonitors } from '../../src/training/monitors.js';
 import { warnOfCollapse } from '../../src/training/pretrain.js';
 

@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
-import { openImageCache } from '../../src/data/cache/cache.js';
-import { openDataset } from '../../src/data/dataset.js';
+import { openImageCache } from '../../src/data/loading/imageCache.js';
+import { openDataset } from '../../src/data/openDataset.js';
 import { pseudonym } from '../../src/data/pseudonym.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';

@@ -1,15 +1,15 @@
-import type { DataFault } from '../dataset.js';
-import type { DroppedSample } from '../dropList.js';
+import type { DataFault } from '../faults.js';
+import type { Fold } from '../fold.js';
+import type { DroppedSample } from '../open/dropList.js';
 import type { Dataset, Publication } from '../sample.js';
-import type { Fold } from '../splits/fold.js';
 import { duplicateFindings } from './duplicateFindings.js';
-import { groupDuplicates } from './duplicates.js';
 import { countBySeverity, type Finding, type Severity } from './finding.js';
 import { imageFindings, sizeOf } from './imageFindings.js';
-import type { ImageTable } from './imageTable.js';
+import { groupDuplicates } from './measures/duplicates.js';
+import type { ImageTable } from './measures/imageTable.js';
+import { judgeSuitability, type Suitability } from './measures/relations.js';
+import { median } from './measures/robust.js';
 import { findOddComposites, findSwapped, pairFindings } from './pairFindings.js';
-import { judgeSuitability, type Suitability } from './relations.js';
-import { median } from './robust.js';
 import { type Scan, type ScanOptions, scan } from './scan.js';
 import {
   classCounts,

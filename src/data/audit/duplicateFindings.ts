@@ -1,7 +1,7 @@
+import { type FoldOf, foldNames } from '../fold.js';
 import type { Dataset } from '../sample.js';
-import { type FoldOf, foldNames } from '../splits/fold.js';
-import type { DuplicateGroup } from './duplicates.js';
 import { type Finding, type FindingItem, finding } from './finding.js';
+import type { DuplicateGroup } from './measures/duplicates.js';
 
 interface Copies {
   readonly kind: DuplicateGroup['kind'];

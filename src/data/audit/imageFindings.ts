@@ -1,7 +1,7 @@
 import type { Sample } from '../sample.js';
 import { type Finding, finding } from './finding.js';
-import type { ImageTable } from './imageTable.js';
-import { centreAndSpread } from './robust.js';
+import type { ImageTable } from './measures/imageTable.js';
+import { centreAndSpread } from './measures/robust.js';
 import type { Scan } from './scan.js';
 
 /** A side below this leaves the network almost nothing to see. */

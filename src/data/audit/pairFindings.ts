@@ -1,10 +1,10 @@
 import { readImageSize } from '../formats/index.js';
 import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
-import { sameShape } from './pairTable.js';
-import { median } from './robust.js';
+import { sameShape } from './measures/pairTable.js';
+import { median } from './measures/robust.js';
+import { swappedPairs } from './measures/swapped.js';
 import type { Scan } from './scan.js';
-import { swappedPairs } from './swapped.js';
 
 /** Pairs needed before a shift that all of them share is believed. */
 const ENOUGH = 20;

@@ -6,11 +6,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
 import { isSystemError, writeFileAtomic } from '../../files.js';
-import type { ImageCache } from '../cache/cache.js';
 import { defaultCacheRoot } from '../cache/cacheFolders.js';
+import type { ImageCache } from '../cache/decodedImages.js';
+import type { FoldOf } from '../fold.js';
 import type { Dataset } from '../sample.js';
-import type { FoldOf } from '../splits/fold.js';
-import { BLANK_SHARE, flatShare } from './picture.js';
+import { BLANK_SHARE, flatShare } from './measures/picture.js';
 
 const count = z.int().min(0);
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Random } from '../../tensor/random.js';
 import type { Dataset } from '../sample.js';
-import { ImageTable } from './imageTable.js';
-import { PairTable } from './pairTable.js';
-import { isReadable, readPictures } from './readPictures.js';
-import { patchRelations, type RelatedPair } from './relations.js';
+import { ImageTable } from './measures/imageTable.js';
+import { PairTable } from './measures/pairTable.js';
+import { isReadable, readPictures } from './measures/readPictures.js';
+import { patchRelations, type RelatedPair } from './measures/relations.js';
 
 /** Pairs whose patch relations are kept. */
 const RELATED_PAIRS = 300;

@@ -1,8 +1,8 @@
-import type { DataFault } from '../dataset.js';
+import type { DataFault } from '../faults.js';
+import { type Fold, type FoldOf, foldNames } from '../fold.js';
 import type { Dataset } from '../sample.js';
-import { type Fold, type FoldOf, foldNames } from '../splits/fold.js';
 import { type Finding, finding } from './finding.js';
-import type { Suitability } from './relations.js';
+import type { Suitability } from './measures/relations.js';
 
 /** A class below this share of the labelled samples, or below this number, is called rare. */
 const RARE_SHARE = 0.05;

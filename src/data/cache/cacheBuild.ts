@@ -3,12 +3,12 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../../errors.js';
-import { imageSizeBound, readSampleImage } from '../images.js';
+import { describeImage, problemsError } from '../faults.js';
+import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
+import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
-import { problemsError } from '../problems.js';
-import { resize } from '../resize.js';
 import type { Dataset, Raster, Sample } from '../sample.js';
-import { CACHE_FORMAT, describeImage } from './cacheKey.js';
+import { CACHE_FORMAT } from './cacheKey.js';
 import { PlaneFile } from './planeFile.js';
 
 export const INDEX_FILE = 'index.json';

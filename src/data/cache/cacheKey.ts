@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { describeImage, problemsError } from '../faults.js';
 import { decoderVersion } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
-import { problemsError } from '../problems.js';
 import type { Dataset, ImageSource, Sample } from '../sample.js';
 
 /** Raise when the layout of the cache or the pixels that the same sources give change. */
@@ -46,11 +46,6 @@ export async function cacheKey(dataset: Dataset, size: number): Promise<string> 
 /** Whether an image comes through a decoder, whose version then matters; phantoms and packs do not. */
 function isDecoded({ kind }: ImageSource): boolean {
   return kind === 'file' || kind === 'member';
-}
-
-/** How messages name one image: where the data names it, the sample and the modality. */
-export function describeImage(sample: Sample, modality: string): string {
-  return `${sample.origin === undefined ? '' : `${sample.origin}: `}"${sample.id}" (${modality})`;
 }
 
 async function sourceKey(

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
 import { isSystemError, writeFileAtomic } from '../../files.js';
-import { PHANTOM_PREFIX } from '../phantomName.js';
+import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
 import { defaultCacheRoot } from './cacheFolders.js';
 
 const schema = z.object({

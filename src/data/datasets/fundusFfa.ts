@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors.js';
-import { imagesByStem, matchStems } from '../folders.js';
-import { type FaultySample, problemsError, tellFaults } from '../problems.js';
+import { type FaultySample, problemsError, tellFaults } from '../faults.js';
+import { stemOf } from '../formats/fileKind.js';
+import { imagesByStem, matchStems } from '../open/folders.js';
 import type { Dataset, Sample } from '../sample.js';
-import { stemOf } from '../volumes/fileKind.js';
 import { type Folder, inside } from './folderTree.js';
 import { PM_CLASSES } from './ichallengePm.js';
 import type { KnownContext, KnownDataset } from './known.js';

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { imagesByStem } from '../folders.js';
+import type { FaultOptions } from '../faults.js';
+import { stemOf } from '../formats/fileKind.js';
 import { imageExtension } from '../formats/index.js';
-import type { FaultOptions } from '../problems.js';
+import { imagesByStem } from '../open/folders.js';
 import type { Dataset, FileSource } from '../sample.js';
-import { stemOf } from '../volumes/fileKind.js';
 import type { Folder } from './folderTree.js';
 
 /** A published data set that is recognised by the folder it is published as. */

@@ -1,4 +1,5 @@
-import type { Values } from './pixels.js';
+/** At most 16-bit samples are kept as integers; what is rescaled is kept as floats, rounded to their 24 bits. */
+export type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array;
 
 /** What is asked of many values at once. Answers are kept, as all slices of a volume ask the same. */
 export class Distribution {

@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, gunzipSync } from 'node:zlib';
 import { DataError } from '../../errors.js';
-import type { Values, ValuesConstructor } from './pixels.js';
+import type { Values } from './distribution.js';
+import type { ValuesConstructor } from './pixels.js';
 
 /** Bytes of a file's beginning that surely hold its header, gzipped or not. */
 export const NIFTI_HEAD = 4096;

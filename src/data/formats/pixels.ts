@@ -1,4 +1,4 @@
-import { Distribution } from './distribution.js';
+import { Distribution, type Values } from './distribution.js';
 
 /** A decoded image before it is cropped and mapped to 8 bits: the file's own values, row-major, channels interleaved. */
 export interface Pixels {
@@ -17,9 +17,6 @@ export interface Pixels {
   /** Areas of an ultrasound screen that show tissue, as a DICOM file declares them. */
   readonly regions?: readonly Box[];
 }
-
-/** At most 16-bit samples are kept as integers; what is rescaled is kept as floats, rounded to their 24 bits. */
-export type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array;
 
 export type ValuesConstructor = new (length: number) => Values;
 

@@ -1,8 +1,8 @@
 import { DataError } from '../../errors.js';
-import { Distribution } from './distribution.js';
+import { Distribution, type Values } from './distribution.js';
 import { readBytes, readHead } from './fileBytes.js';
 import { NIFTI_HEAD, type NiftiHeader, readNiftiHeader, readVoxels } from './nifti.js';
-import { emptyLike, type Pixels, type Values } from './pixels.js';
+import { emptyLike, type Pixels } from './pixels.js';
 import { RecentFiles } from './recentFiles.js';
 
 /** A stored axis of a volume. */

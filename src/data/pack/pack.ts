@@ -8,8 +8,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 import { readSafetensorsHeader } from '../../export/safetensors.js';
-import type { ImageCache } from '../cache/cache.js';
 import { dataHash } from '../cache/dataHash.js';
+import type { ImageCache } from '../cache/decodedImages.js';
 import type { Dataset, PackedSource, Sample } from '../sample.js';
 import { fromPortable, portableDataset, portableSample } from './portable.js';
 

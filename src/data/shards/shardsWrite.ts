@@ -7,13 +7,12 @@ import { type Pack, pack } from 'tar-stream';
 import { DataError, UsageError } from '../../errors.js';
 import { chooseSize, syncFolder } from '../cache/cacheBuild.js';
 import { replaceFolder } from '../cache/cacheFolders.js';
-import { describeImage } from '../cache/cacheKey.js';
-import { encodePng } from '../encodePng.js';
-import { readSampleImage } from '../images.js';
+import { describeImage, problemsError } from '../faults.js';
+import { encodePng } from '../images/encodePng.js';
+import { readSampleImage } from '../images/readSampleImage.js';
+import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
 import { besideTarget, makePortable, type PortableOptions, type PortableSample } from '../pack/portable.js';
-import { problemsError } from '../problems.js';
-import { resize } from '../resize.js';
 import type { Dataset, Sample } from '../sample.js';
 import { SHARDS_FILE, type ShardsDescription } from './shardFormat.js';
 

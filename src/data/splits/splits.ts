@@ -3,10 +3,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
 import { writeFileAtomic } from '../../files.js';
-import type { DuplicateGroup } from '../audit/duplicates.js';
-import { problemsError } from '../problems.js';
+import type { DuplicateGroup } from '../audit/measures/duplicates.js';
+import { problemsError } from '../faults.js';
+import { type Fold, SET_ASIDE } from '../fold.js';
 import type { Dataset, Sample } from '../sample.js';
-import { type Fold, SET_ASIDE } from './fold.js';
 import { type Splittable, subjectKFold } from './subjectKFold.js';
 import { tiedSubjects } from './tiedSubjects.js';
 

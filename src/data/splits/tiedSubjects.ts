@@ -1,4 +1,4 @@
-import type { DuplicateGroup } from '../audit/duplicates.js';
+import type { DuplicateGroup } from '../audit/measures/duplicates.js';
 import type { Sample } from '../sample.js';
 
 /**

@@ -1,9 +1,9 @@
 import { DataError } from '../../errors.js';
+import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../problems.js';
 import type { Sample } from '../sample.js';
-import { fileKind } from './fileKind.js';
 
 export interface DicomSubjectOptions extends FaultOptions {
   /** Told how many files name nobody. */

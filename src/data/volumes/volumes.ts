@@ -1,10 +1,20 @@
 import { DataError, UsageError } from '../../errors.js';
-import type { VolumeOptions } from '../dataset.js';
+import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../problems.js';
 import type { FileSource, ImagePart, Sample } from '../sample.js';
-import { fileKind } from './fileKind.js';
+
+/** Which slices of a volume become samples. */
+export interface VolumeOptions {
+  /** The slices' normal: a stored axis, or a plane found by the file's orientation. */
+  readonly axis: 0 | 1 | 2 | 'axial' | 'coronal' | 'sagittal';
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly step: number;
+  /** Slices whose share of pixels above the volume's darkest value is below this are left out. */
+  readonly content: number;
+}
 
 const ALL_SLICES: VolumeOptions = { axis: 'axial', from: null, to: null, step: 1, content: 0 };
 

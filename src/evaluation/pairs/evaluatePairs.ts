@@ -2,42 +2,43 @@
  * The paper's mechanism, measured on pairs without labels: what the two losses are on them (Fig. 3), how near mates are (Fig. 4),
  * whether patches are alike in the same way in both modalities (Fig. 5), and whether they were before any training (Fig. 1b).
  */
-import type { ImageCache } from '../../data/cache/cache.js';
-import { ImageLoader } from '../../data/loader.js';
+import type { ImageCache } from '../../data/cache/decodedImages.js';
+import { ImageLoader } from '../../data/loading/loader.js';
 import { published } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
 import { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
-import { unitRows } from '../../metrics/features.js';
+import { unitRows } from '../../metrics/features/features.js';
 import type { Encoder } from '../../nn/index.js';
 import { calibrate } from '../../training/embed.js';
 import { openImages } from '../../training/imageCache.js';
 import type { Precision } from '../../training/precision.js';
 import { packageVersion } from '../../version.js';
-import { exposureOf, traceImages } from '../exposure.js';
-import { type JudgedDataSpec, openJudgedData } from '../judgedData.js';
+import { type JudgedDataSpec, openJudgedData } from '../encoders/judgedData.js';
 import {
   type JudgedRun,
   loadWeights,
   openRun,
   separateModalities,
   untrainedEncoder,
-} from '../runEncoders.js';
-import { type Forwarding, forwardingOf, runSummary } from '../runSummary.js';
-import { thumbnails } from '../thumbnails.js';
-import { fixedBatches } from './batches.js';
-import { type Batch, measureEncoder, type PairFeatures } from './encoderMeasures.js';
+} from '../encoders/runEncoders.js';
+import { type Forwarding, forwardingOf, runSummary } from '../encoders/runSummary.js';
+import { thumbnails } from '../features/thumbnails.js';
+import { exposureOf } from '../folds/exposure.js';
+import { traceImages } from '../folds/imageTrace.js';
+import type { Example, PairSource, PairsResult, Projection } from '../results/pairsResult.js';
 import { chooseAnchors, chooseExamples, intensities, similarityMaps } from './examples.js';
 import { type Masks, readMasks } from './masks.js';
-import { PairTally } from './measures.js';
+import { fixedBatches } from './measures/batches.js';
+import { type Batch, measureEncoder, type PairFeatures } from './measures/encoderMeasures.js';
+import { PairEncoder } from './measures/pairEncoder.js';
+import { PairTally } from './measures/pairTally.js';
+import { measurePixels } from './measures/pixelMeasures.js';
+import { type Ruler, rulerOf } from './measures/ruler.js';
+import { strangersOf } from './measures/strangers.js';
 import { pairNotes } from './notes.js';
-import { PairEncoder } from './pairEncoder.js';
-import { measurePixels } from './pixelMeasures.js';
 import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js';
 import { projectionSettings, projectPairs } from './projection.js';
-import type { Example, PairSource, PairsResult, Projection } from './result.js';
-import { type Ruler, rulerOf } from './ruler.js';
-import { strangersOf } from './strangers.js';
 
 export interface EvaluatePairsOptions {
   /** A run's folder, or that of `pretrain --fold all`. */

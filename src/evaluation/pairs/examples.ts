@@ -1,11 +1,11 @@
-import type { Loader } from '../../data/loader.js';
+import type { Loader } from '../../data/loading/loader.js';
 import { tidy } from '../../tensor/index.js';
 import { Random } from '../../tensor/random.js';
-import { AGREEMENT_MAPS, patchSimilarities } from './encoderMeasures.js';
-import type { PairEncoder } from './pairEncoder.js';
-import type { ExampleAnchor, SimilarityMap } from './result.js';
-import { mapSide } from './ruler.js';
-import { type LesionMask, patchSpans, zonesOf } from './zones.js';
+import type { ExampleAnchor, SimilarityMap } from '../results/pairsResult.js';
+import { AGREEMENT_MAPS, patchSimilarities } from './measures/encoderMeasures.js';
+import type { PairEncoder } from './measures/pairEncoder.js';
+import { mapSide } from './measures/ruler.js';
+import { type LesionMask, patchSpans, zonesOf } from './measures/zones.js';
 
 const EXAMPLES = 3;
 /** Patches a side, where a map has as many pixels: the last map's own resolution at 224². */

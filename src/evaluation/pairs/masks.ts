@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openPhantom } from '../../data/dataset.js';
 import { readPixels } from '../../data/formats/index.js';
-import { PHANTOM_PREFIX } from '../../data/phantomName.js';
+import { openPhantom } from '../../data/openDataset.js';
 import type { Dataset } from '../../data/sample.js';
 import { DataError, UsageError } from '../../errors.js';
-import type { LesionMask } from './zones.js';
+import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
+import type { LesionMask } from './measures/zones.js';
 
 export interface MaskSources {
   readonly dataset: Dataset;

@@ -1,10 +1,10 @@
 import type { Dataset } from '../../data/sample.js';
-import { exposureNotes } from '../notes.js';
-import type { Exposure } from '../result.js';
-import { type JudgedRun, separateModalities } from '../runEncoders.js';
+import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
+import type { Exposure } from '../results/evaluationResult.js';
+import type { PairMeasure } from '../results/pairsResult.js';
+import { exposureNotes } from '../summary/notes.js';
 import type { Masks } from './masks.js';
 import type { PairPlan } from './plan.js';
-import type { PairMeasure } from './result.js';
 
 export interface PairNotes {
   readonly run: JudgedRun;

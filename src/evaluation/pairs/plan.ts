@@ -1,12 +1,12 @@
+import { SET_ASIDE } from '../../data/fold.js';
 import type { Dataset } from '../../data/sample.js';
-import { SET_ASIDE } from '../../data/splits/fold.js';
 import { loadSplits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
 import { Random } from '../../tensor/random.js';
-import type { ImageTrace } from '../exposure.js';
-import { setAsideEncoder } from '../outerFolds.js';
-import type { JudgedRun, RunEncoder } from '../runEncoders.js';
-import type { PairsData } from './result.js';
+import type { JudgedRun, RunEncoder } from '../encoders/runEncoders.js';
+import type { ImageTrace } from '../folds/imageTrace.js';
+import { setAsideEncoder } from '../folds/outerFolds.js';
+import type { PairsData } from '../results/pairsResult.js';
 
 /** Pairs that one encoder measures; numbers are positions in the data. */
 export interface PairRound {

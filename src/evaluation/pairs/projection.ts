@@ -1,8 +1,8 @@
 /** Embeddings in two dimensions, by seed. The one place that knows DruidJS. */
 import { PCA, TSNE, UMAP } from '@saehrimnir/druidjs';
-import type { DoubleFeatures } from '../../metrics/features.js';
+import type { DoubleFeatures } from '../../metrics/features/features.js';
 import { Random } from '../../tensor/random.js';
-import type { Point, ProjectionKind } from './result.js';
+import type { Point, ProjectionKind } from '../results/pairsResult.js';
 
 export const projectionKinds: readonly ProjectionKind[] = ['pca', 'tsne', 'umap'];
 

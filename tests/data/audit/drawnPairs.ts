@@ -1,4 +1,4 @@
-import { gaussianBlur } from '../../../src/data/phantoms/noise.js';
+import { gaussianBlur } from '../../../src/data/images/gaussianBlur.js';
 import type { Dataset, ImageSource, Raster, Sample } from '../../../src/data/sample.js';
 import { Random } from '../../../src/tensor/random.js';
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { csv } from '../../../src/csv.js';
-import { breastPhantom } from '../../../src/data/phantoms/breast.js';
 import type { Raster } from '../../../src/data/sample.js';
+import { breastPhantom } from '../../../src/phantoms/breast/breastPhantom.js';
+import { csv } from '../../../src/text/csv.js';
 
 const SIDE = 128;
 /** Pairs that stay as they are. */

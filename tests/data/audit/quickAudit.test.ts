@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { quickAudit, quickWarnings } from '../../../src/data/audit/quickAudit.js';
-import { openImageCache } from '../../../src/data/cache/cache.js';
+import { openImageCache } from '../../../src/data/loading/imageCache.js';
 import { openPack } from '../../../src/data/pack/pack.js';
 import { writePack } from '../../../src/data/pack/packWrite.js';
 import type { Dataset } from '../../../src/data/sample.js';

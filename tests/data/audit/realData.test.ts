@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { auditDataset } from '../../../src/data/audit/audit.js';
-import { findDuplicates } from '../../../src/data/audit/duplicates.js';
-import { openDataset } from '../../../src/data/dataset.js';
+import { findDuplicates } from '../../../src/data/audit/measures/duplicates.js';
+import { openDataset } from '../../../src/data/openDataset.js';
 import type { Dataset } from '../../../src/data/sample.js';
 
 const data = fileURLToPath(new URL('../../../../shared/data', import.meta.url));

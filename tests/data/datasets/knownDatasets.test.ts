@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KNOWN_DATASETS, WHAT_DATA_IS } from '../../../src/data/dataNames.js';
-import { type DataFault, type DatasetSpec, openDataset } from '../../../src/data/dataset.js';
 import { knownDatasets } from '../../../src/data/datasets/index.js';
+import type { DataFault } from '../../../src/data/faults.js';
+import { KNOWN_DATASETS, WHAT_DATA_IS } from '../../../src/data/open/dataNames.js';
+import { type DatasetSpec, openDataset } from '../../../src/data/openDataset.js';
 import { makeSplits } from '../../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../../src/errors.js';
 import { LAYOUTS, layOut, numbered } from './layouts.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TAGS } from '../../../src/data/formats/dicom/tags.js';
 import { isDicom, readDicomHeader, readImageSize, readPixels } from '../../../src/data/formats/index.js';
-import { mapPixels } from '../../../src/data/preprocess.js';
+import { mapPixels } from '../../../src/data/images/mapPixels.js';
 import { DataError } from '../../../src/errors.js';
 
 interface Case {

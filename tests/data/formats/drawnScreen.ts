@@ -1,6 +1,6 @@
 import type { Box } from '../../../src/data/formats/pixels.js';
-import { generatePair } from '../../../src/data/phantoms/breast.js';
 import type { Raster } from '../../../src/data/sample.js';
+import { generatePair } from '../../../src/phantoms/breast/breastPhantom.js';
 import { Random } from '../../../src/tensor/random.js';
 
 const WIDTH = 480;

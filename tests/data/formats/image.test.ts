@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeImage } from '../../../src/data/formats/image.js';
 import { readImageSize, readPixels } from '../../../src/data/formats/index.js';
-import { mapPixels } from '../../../src/data/preprocess.js';
+import { mapPixels } from '../../../src/data/images/mapPixels.js';
 import { DataError } from '../../../src/errors.js';
 import { GRAY, GRAY_ALPHA, PALETTE, png, RGB, RGB_ALPHA, tiff, words } from '../handmadeImages.js';
 

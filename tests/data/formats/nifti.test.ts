@@ -12,7 +12,7 @@ import {
   readVolumeHeader,
   volumeContent,
 } from '../../../src/data/formats/index.js';
-import { mapPixels } from '../../../src/data/preprocess.js';
+import { mapPixels } from '../../../src/data/images/mapPixels.js';
 
 const folder = fileURLToPath(new URL('../../golden/nifti/', import.meta.url));
 const golden: {

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SET_ASIDE } from '../../../src/data/fold.js';
 import type { Dataset, Sample } from '../../../src/data/sample.js';
-import { SET_ASIDE } from '../../../src/data/splits/fold.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../../src/errors.js';
 

@@ -2,12 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type DataFault,
-  type DatasetSpec,
-  openDataset,
-  type VolumeOptions,
-} from '../../../src/data/dataset.js';
+import type { DataFault } from '../../../src/data/faults.js';
+import { type DatasetSpec, openDataset } from '../../../src/data/openDataset.js';
+import type { VolumeOptions } from '../../../src/data/volumes/volumes.js';
 import { DataError, UsageError } from '../../../src/errors.js';
 import { GRAY, png } from '../handmadeImages.js';
 import { dicom, nifti, upright } from '../handmadeVolumes.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { project, projectionKinds, projectPairs } from '../../../src/evaluation/pairs/projection.js';
-import type { Point } from '../../../src/evaluation/pairs/result.js';
+import type { Point } from '../../../src/evaluation/results/pairsResult.js';
 import { Random } from '../../../src/tensor/random.js';
 
 const D = 12;

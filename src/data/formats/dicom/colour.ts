@@ -1,5 +1,5 @@
 import type { DataSet } from 'dicom-parser';
-import type { Values } from '../pixels.js';
+import type { Values } from '../distribution.js';
 import { readTable } from './table.js';
 import { TAGS } from './tags.js';
 

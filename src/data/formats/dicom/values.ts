@@ -1,5 +1,6 @@
 import type { DataSet } from 'dicom-parser';
-import type { FileWindow, Pixels, Values } from '../pixels.js';
+import type { Values } from '../distribution.js';
+import type { FileWindow, Pixels } from '../pixels.js';
 import type { Samples } from './rle.js';
 import { readTable } from './table.js';
 import { TAGS } from './tags.js';

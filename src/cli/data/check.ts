@@ -1,0 +1,131 @@
+import type { Command } from 'commander';
+import type { DataFault } from '../../data/faults.js';
+import { consoleOf } from '../console.js';
+import { addDataConfigOptions, type ConfigFlags, configSources } from '../options/configOptions.js';
+
+export function registerDataCheck(program: Command, data: Command): void {
+  addDataConfigOptions(data.command('check [dataset]'))
+    .description('Look at every image once and tell what is wrong with a data set.')
+    .option(
+      '--splits <file>',
+      'folds made by anatomy data split: subjects or duplicates across them are errors',
+    )
+    .option('--quick', 'leave out near-duplicates, misalignment and the test of the method’s premise')
+    .option('--report <file>', 'a page with pictures of what was found (.html)')
+    .option('--no-images', 'no pictures in the report')
+    .option('--keep-ids', 'name samples in the report by their ids instead of pseudonyms')
+    .option('--drop-list <file>', 'the samples that should go, as CSV for --drop (id,reason)')
+    .option('--overwrite', 'replace --report and --drop-list')
+    .option('--json', 'print all findings as JSON on stdout')
+    .addHelpText(
+      'after',
+      `
+Exit code 3 if there are errors, 0 otherwise. Names and places of files are printed here and never written to the report.
+
+Examples:
+  $ anatomy data check phantom:breast,pairs=50
+  $ anatomy data check pairs.csv --report check.html --drop-list drop.csv
+  $ anatomy pretrain --data pairs.csv --drop drop.csv …
+See also: anatomy data split, anatomy data preview`,
+    )
+    .action((dataset: string | undefined, flags: CheckFlags) => check(program, dataset, flags));
+}
+
+interface CheckFlags extends ConfigFlags {
+  quick?: boolean;
+  report?: string;
+  images: boolean;
+  keepIds?: boolean;
+  dropList?: string;
+  overwrite?: boolean;
+  json?: boolean;
+}
+
+async function check(program: Command, dataset: string | undefined, flags: CheckFlags): Promise<void> {
+  const [
+    { resolveConfig },
+    { datasetSpec },
+    { openDataset },
+    { auditDataset, samplesToDrop },
+    { readSplits },
+    { writeDropList },
+    { writeFileAtomic },
+    { Progress },
+  ] = await Promise.all([
+    import('../../config/index.js'),
+    import('../../training/datasetSpec.js'),
+    import('../../data/openDataset.js'),
+    import('../../data/audit/audit.js'),
+    import('../../data/splits/splits.js'),
+    import('../../data/open/dropList.js'),
+    import('../../files.js'),
+    import('../../log/progress.js'),
+  ]);
+  await checkTargets(flags);
+  const named = await oneName(dataset, flags.data);
+  const config = resolveConfig(configSources({ ...flags, data: named }));
+  const console = consoleOf(program);
+  const faults: DataFault[] = [];
+  const opened = await openDataset(datasetSpec(config), {
+    positive: 'optional',
+    onWarning: (message) => console.warn(message),
+    onFault: (fault) => faults.push(fault),
+  });
+  const { splits } = config.data;
+  const progress = new Progress(opened.samples.length, console, { title: 'checking' });
+  const release = endOnSignals(() => progress.stop());
+  try {
+    const report = await auditDataset(opened, {
+      faults,
+      folds: splits === null ? undefined : (await readSplits(splits)).folds,
+      quick: flags.quick,
+      seed: config.seed,
+      onProgress: (done) => progress.update(done),
+    });
+    progress.stop();
+    if (flags.dropList !== undefined) writeDropList(flags.dropList, samplesToDrop(report));
+    if (flags.report !== undefined) {
+      const { renderAudit } = await import('../../report/audit/renderAudit.js');
+      writeFileAtomic(flags.report, await renderAudit(opened, report, flags));
+    }
+    const { auditText } = await import('../../report/audit/auditText.js');
+    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : auditText(report));
+    for (const file of [flags.report, flags.dropList]) if (file !== undefined) console.success(file);
+    if (report.counts.error > 0) process.exitCode = 3;
+  } finally {
+    progress.stop();
+    release();
+  }
+}
+
+async function checkTargets({ report, dropList, overwrite }: CheckFlags): Promise<void> {
+  const [{ existsSync }, { UsageError }] = await Promise.all([import('node:fs'), import('../../errors.js')]);
+  if (report !== undefined && !/\.html?$/i.test(report))
+    throw new UsageError(`--report is ${report}, expected a file name that ends in .html`);
+  for (const file of [report, dropList]) {
+    if (file !== undefined && existsSync(file) && !overwrite)
+      throw new UsageError(`${file} exists; choose another name, or --overwrite it`);
+  }
+}
+
+async function oneName(argument: string | undefined, flag: string | undefined): Promise<string | undefined> {
+  if (argument === undefined || flag === undefined) return argument ?? flag;
+  const { UsageError } = await import('../../errors.js');
+  throw new UsageError(`data check: the data is named twice, ${argument} and --data ${flag}; name it once`);
+}
+
+/** Nothing is written before the end, so an interrupted check may end at once; returns how to undo this. */
+function endOnSignals(tidyUp: () => void): () => void {
+  const codes = { SIGINT: 130, SIGTERM: 143 } as const;
+  const ends = Object.entries(codes).map(([signal, code]) => {
+    const end = () => {
+      tidyUp();
+      process.exit(code);
+    };
+    process.once(signal, end);
+    return () => process.off(signal, end);
+  });
+  return () => {
+    for (const off of ends) off();
+  };
+}

@@ -1,0 +1,62 @@
+import type { EvaluateOptions } from '../../evaluation/evaluate.js';
+import { configSources } from './configOptions.js';
+import type { DataFlags } from './dataOptions.js';
+
+/** Flags of every protocol. */
+export interface EvaluationFlags extends DataFlags {
+  run: string;
+  dataConfig?: string;
+  splits?: string;
+  setAside?: boolean;
+  features?: EvaluateOptions['features'];
+  seed: number;
+  replicates: number;
+  device?: string;
+  precision?: EvaluateOptions['precision'];
+  out?: string;
+  json?: boolean;
+}
+
+/** Where the results go, looked at before the work. A `--run` that is no folder is told by what opens runs. */
+export async function resultFolder({ run, out }: Pick<EvaluationFlags, 'run' | 'out'>): Promise<string> {
+  const [{ refuseUnwritable }, { statSync }, { join }] = await Promise.all([
+    import('../../files.js'),
+    import('node:fs'),
+    import('node:path'),
+  ]);
+  const folder = out ?? join(run, 'evaluation');
+  const isRun = statSync(run, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (out !== undefined || isRun) refuseUnwritable(folder);
+  return folder;
+}
+
+/** What the flags say about the data; a file says all there is to say. */
+export async function askedData(
+  flags: DataFlags & Pick<EvaluationFlags, 'dataConfig'>,
+): Promise<EvaluateOptions['data']> {
+  const { data, dataB, column, positive, classes, drop, dataConfig } = flags;
+  if (dataConfig === undefined) return { path: data, pathB: dataB, columns: column, positive, classes, drop };
+  const [{ resolveConfig }, { datasetSpec }] = await Promise.all([
+    import('../../config/index.js'),
+    import('../../training/datasetSpec.js'),
+  ]);
+  const sources = configSources({ data, dataB, column, positive, classes, drop, config: dataConfig });
+  return { ...datasetSpec(resolveConfig(sources)), complete: true };
+}
+
+/** @throws UsageError for a word that a flag does not know */
+export async function checkEvaluationFlags(
+  flags: Pick<EvaluationFlags, 'features' | 'precision' | 'device'>,
+): Promise<void> {
+  const { UsageError } = await import('../../errors.js');
+  const oneOf = (name: string, value: string | undefined, known: readonly string[]) => {
+    if (value !== undefined && !known.includes(value)) {
+      throw new UsageError(`--${name} is ${value}, expected one of ${known.join(', ')}`);
+    }
+  };
+  oneOf('features', flags.features, ['pooled', 'head', 'both']);
+  oneOf('precision', flags.precision, ['auto', 'fp32', 'bf16', 'fp16']);
+  if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
+    throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);
+  }
+}

@@ -1,0 +1,46 @@
+import { availableParallelism } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DataError } from '../../../errors.js';
+import { readSampleImage } from '../../images/readSampleImage.js';
+import { mapOrdered } from '../../mapOrdered.js';
+import type { Dataset, Sample } from '../../sample.js';
+import { describePicture, type Picture, WORKING_SIDE } from './picture.js';
+
+/** All images of one sample, in the order of the data set's modalities. */
+export interface SamplePictures {
+  /** In `dataset.samples`. */
+  readonly position: number;
+  readonly pictures: readonly (Picture | Unreadable)[];
+}
+
+export interface Unreadable {
+  /** Why it cannot be read, for people. */
+  readonly problem: string;
+}
+
+export function isReadable(picture: Picture | Unreadable): picture is Picture {
+  return !('problem' in picture);
+}
+
+/** Decodes every image once, a few samples ahead, and keeps nothing. */
+export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGenerator<SamplePictures> {
+  // Decoding runs on libuv's threads, describing on this one.
+  const ahead = Math.min(8, availableParallelism() + 1);
+  return mapOrdered(dataset.samples.entries(), ahead, async ([position, sample]) => {
+    signal?.throwIfAborted();
+    const pictures: (Picture | Unreadable)[] = [];
+    for (const modality of dataset.modalities) pictures.push(await read(dataset, sample, modality));
+    return { position, pictures };
+  });
+}
+
+async function read(dataset: Dataset, sample: Sample, modality: string): Promise<Picture | Unreadable> {
+  // Drawing is synchronous: let signals and timers in between.
+  if (sample.images[modality]?.kind === 'generated') await nextTurn();
+  try {
+    return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return { problem: error.message };
+  }
+}

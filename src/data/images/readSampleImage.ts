@@ -1,0 +1,75 @@
+import { DataError } from '../../errors.js';
+import { readRange } from '../formats/fileBytes.js';
+import { readImageSize, readPixels } from '../formats/index.js';
+import type { Pixels } from '../formats/pixels.js';
+import type { Dataset, ImageSource, PackedSource, Raster, Sample } from '../sample.js';
+import { mapPixels } from './mapPixels.js';
+
+/**
+ * One image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says: what the cache, the audit and packs see.
+ *
+ * @param size side at which a generated image is drawn; others keep their own size
+ * @throws DataError if the image cannot be read
+ */
+export async function readSampleImage(
+  dataset: Pick<Dataset, 'preprocess'>,
+  sample: Sample,
+  modality: string,
+  size: number,
+): Promise<Raster> {
+  const preprocessing = dataset.preprocess?.[modality] ?? {};
+  const pixels = await pixelsOf(sample.images[modality]!, size);
+  const { crop } = preprocessing;
+  const elsewhere = crop?.kind === 'colour-box' && crop.of !== modality ? crop.of : undefined;
+  const screen = elsewhere === undefined ? undefined : await screenOf(sample, elsewhere, size);
+  return mapPixels(pixels, preprocessing, { name: nameOf(sample.images[modality]!), modality, screen });
+}
+
+/**
+ * Width and height, from headers alone, above which one image of a sample holds nothing new: its own, or those of the box
+ * it is cropped to; a crop that is found in the pixels only makes it smaller. Not for generated images, which have any size.
+ */
+export async function imageSizeBound(
+  dataset: Pick<Dataset, 'preprocess'>,
+  sample: Sample,
+  modality: string,
+): Promise<{ width: number; height: number }> {
+  const crop = dataset.preprocess?.[modality]?.crop;
+  if (crop?.kind === 'box') return crop;
+  const source = sample.images[modality]!;
+  if (source.kind === 'packed') return { width: source.side, height: source.side };
+  if (source.kind === 'generated') throw new Error('a generated image has any size');
+  return readImageSize(source);
+}
+
+async function screenOf(sample: Sample, modality: string, size: number): Promise<Pixels> {
+  const source = sample.images[modality];
+  if (source !== undefined) return pixelsOf(source, size);
+  throw new DataError(
+    `"${sample.id}" has no modality "${modality}", in which the crop looks for the coloured box; it has ` +
+      `${Object.keys(sample.images).join(', ')}.`,
+  );
+}
+
+async function pixelsOf(source: ImageSource, size: number): Promise<Pixels> {
+  if (source.kind === 'generated') return { ...source.render(size), fullScale: [0, 255] };
+  if (source.kind === 'packed') return { ...(await readPacked(source)), fullScale: [0, 255] };
+  return readPixels(source);
+}
+
+/** Planar bytes → interleaved. */
+async function readPacked({ path, offset, side, channels }: PackedSource): Promise<Raster> {
+  const pixels = side * side;
+  const planes = await readRange(path, offset, pixels * channels);
+  if (planes.length < pixels * channels) {
+    throw new DataError(`${path}: the pack ends within an image. It is truncated: copy it again.`);
+  }
+  const data = Uint8Array.from(planes, (_, i) => planes[(i % channels) * pixels + Math.floor(i / channels)]!);
+  return { width: side, height: side, channels, data };
+}
+
+/** How messages name an image. */
+function nameOf(source: ImageSource): string {
+  if (source.kind === 'generated') return source.key;
+  return source.kind === 'member' ? `${source.path}: ${source.name}` : source.path;
+}

@@ -1,0 +1,52 @@
+import { planes } from '../cache/planeFile.js';
+import { readSampleImage } from '../images/readSampleImage.js';
+import { resize } from '../images/resize.js';
+import type { Dataset, Sample } from '../sample.js';
+
+/** One image as tensors hold it: uint8 `[channels, S, S]`. */
+export interface PlanarImage {
+  readonly channels: 1 | 3;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/** A sample's images by modality, all of one side. */
+export type PlanarImages = Readonly<Record<string, PlanarImage>>;
+
+/** What of a data set and its samples the decoder needs; it can be sent to another thread. */
+export type DecodedData = Pick<Dataset, 'modalities' | 'preprocess'>;
+export type DecodedSample = Pick<Sample, 'id' | 'subject' | 'images' | 'origin'>;
+
+/** Images decoded at once: enough to keep libuv's threads busy, few enough for memory. */
+const AT_ONCE = 4;
+
+/** Decodes samples to squares of one side, as the cache holds them, a few at a time and in the order asked. */
+export class PairDecoder {
+  readonly #data: DecodedData;
+  readonly #size: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(data: DecodedData, size: number) {
+    this.#data = data;
+    this.#size = size;
+  }
+
+  /** @throws DataError if an image cannot be read */
+  async decode(sample: DecodedSample): Promise<PlanarImages> {
+    if (this.#running >= AT_ONCE) await new Promise<void>((start) => this.#waiting.push(start));
+    else this.#running += 1;
+    try {
+      const images: Record<string, PlanarImage> = {};
+      for (const modality of this.#data.modalities) {
+        const image = await readSampleImage(this.#data, sample, modality, this.#size);
+        const { channels } = image;
+        images[modality] = { channels, data: planes(resize(image, this.#size, this.#size), channels) };
+      }
+      return images;
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
+    }
+  }
+}

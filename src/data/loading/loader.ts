@@ -1,0 +1,134 @@
+import { type Device, keep, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../tensor/index.js';
+import type { ImageCache } from '../cache/decodedImages.js';
+import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
+
+/** Gives the images of samples as tensors. */
+export interface Loader {
+  /** Side of the images in pixels. */
+  readonly size: number;
+  readonly modalities: readonly string[];
+  /**
+   * Resolves when `images` may be asked for the samples at `indices`.
+   * @param held samples to hold in memory from now on, in the order in which they are to be read; left out: those held so far
+   * @throws DataError if one of the images cannot be read
+   */
+  prepare(indices: readonly number[], held?: readonly number[]): Promise<void>;
+  /** uint8 [B, C, S, S] per modality, on the device; C = 1 where all are gray. */
+  images(indices: readonly number[]): Record<string, Tensor>;
+  dispose(): void;
+}
+
+/**
+ * The cached images of a data set as tensors, mapped from disk: memory holds only what is touched, and the system may
+ * drop it again.
+ */
+export class ImageLoader implements Loader {
+  readonly size: number;
+  readonly #images = new Map<string, Tensor>();
+  readonly #device: Device;
+
+  constructor(cache: ImageCache, device: Device = 'cpu') {
+    this.size = cache.size;
+    this.#device = device;
+    for (const [modality, { file, offset, channels }] of Object.entries(cache.modalities)) {
+      const shape = [cache.count, channels, cache.size, cache.size];
+      const bytes = shape.reduce((product, length) => product * length, 1);
+      // Files are mapped from their first byte on; what comes before the images is never touched.
+      const images = tidy(() => {
+        const all = ops.fromFile(file, false, offset + bytes, 'u8');
+        return ops.reshape(ops.narrow(all, 0, offset, bytes), shape);
+      });
+      this.#images.set(modality, keep(images));
+    }
+  }
+
+  get modalities(): readonly string[] {
+    return [...this.#images.keys()];
+  }
+
+  /** They are always there. */
+  async prepare(): Promise<void> {}
+
+  /** Images of the samples at `indices`: uint8 [B, C, S, S] per modality, on the device. */
+  images(indices: ArrayLike<number>): Record<string, Tensor> {
+    return noGrad(() => {
+      const index = tensor(Array.from(indices), [indices.length], { dtype: 'i64' });
+      const batch = [...this.#images].map(([modality, all]) => {
+        const chosen = ops.indexSelect(all, 0, index);
+        return [modality, this.#device === 'cpu' ? chosen : chosen.to({ device: this.#device })] as const;
+      });
+      return Object.fromEntries(batch);
+    });
+  }
+
+  dispose(): void {
+    for (const images of this.#images.values()) images.dispose();
+  }
+}
+
+export interface BatchPlan {
+  /** Positions, in the data set, of the samples trained on. */
+  readonly indices: readonly number[];
+  readonly batchSize: number;
+  readonly dropLast: boolean;
+  readonly seed: number;
+  /** Where samples are streamed through a shuffle buffer instead of drawn from all. */
+  readonly stream?: Stream;
+}
+
+/** Steps of one epoch. At least one: a last batch is kept where it is the only one. */
+export function stepsPerEpoch({ indices, batchSize, dropLast }: BatchPlan): number {
+  const full = Math.floor(indices.length / batchSize);
+  return Math.max(1, dropLast ? full : Math.ceil(indices.length / batchSize));
+}
+
+/**
+ * The samples of step `step`, counted from 0 over the whole run: a pure function, so that a resumed run needs no state.
+ * `rows` are their positions in `plan.indices`, `indices` those in the data set.
+ */
+export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: number[]; indices: number[] } {
+  const steps = stepsPerEpoch(plan);
+  const epoch = Math.floor(step / steps);
+  const order =
+    plan.stream === undefined
+      ? new Random(plan.seed, 'order', epoch).permutation(plan.indices.length)
+      : streamed(plan.stream, plan.seed, epoch).used;
+  const start = (step % steps) * plan.batchSize;
+  const rows = Array.from(order.subarray(start, Math.min(start + plan.batchSize, order.length)));
+  return { epoch, rows, indices: rows.map((row) => plan.indices[row]!) };
+}
+
+/**
+ * The samples that are in memory while step `step` of a streamed run is computed, in the order in which they are read: the
+ * shuffle buffer and what the next step takes in. At most `buffer` + 2 `batchSize`; those of the next epoch come as the
+ * buffer runs empty. None where nothing is streamed.
+ */
+export function heldAt(plan: BatchPlan, step: number): number[] {
+  const { stream, seed, indices, batchSize } = plan;
+  if (stream === undefined) return [];
+  const steps = stepsPerEpoch(plan);
+  const [epoch, within] = [Math.floor(step / steps), step % steps];
+  const first = within * batchSize;
+  const readBy = first + 2 * batchSize + stream.buffer;
+  // The rest of an epoch that `dropLast` leaves out is not read.
+  const last = steps * batchSize;
+  const held = (epoch: number, count: number, first: number): number[] => {
+    const { read, turn } = streamed(stream, seed, epoch);
+    const rows = read.subarray(0, count).filter((row) => turn[row]! >= first && turn[row]! < last);
+    return Array.from(rows, (row) => indices[row]!);
+  };
+  const beyond = readBy - last;
+  return [...held(epoch, readBy, first), ...(beyond > 0 ? held(epoch + 1, beyond, 0) : [])];
+}
+
+/** A streamed epoch's order takes a pass over all samples, and holds for all its steps: the last two are kept. */
+const orders = new WeakMap<Stream, Map<number, StreamOrder>>();
+
+function streamed(stream: Stream, seed: number, epoch: number): StreamOrder {
+  const known = orders.get(stream) ?? new Map<number, StreamOrder>();
+  orders.set(stream, known);
+  const order = known.get(epoch) ?? streamOrder(stream, seed, epoch);
+  known.set(epoch, order);
+  for (const other of known.keys()) if (Math.abs(other - epoch) > 1) known.delete(other);
+  return order;
+}

@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { DataError } from '../../errors.js';
+import { type Device, type Tensor, tensor } from '../../tensor/index.js';
+import type { Dataset } from '../sample.js';
+import { type DecodedSample, PairDecoder, type PlanarImages } from './decodePair.js';
+import type { DecodeAnswer, DecodeRequest, DecodeSetting } from './decodeWorker.js';
+import type { Loader } from './loader.js';
+
+/**
+ * The images of a data set decoded as they are needed: memory holds those it is told to hold, the disk nothing. A thread of
+ * its own decodes them, so that it goes on during a training step, which never lets the main thread's events through.
+ */
+export class StreamLoader implements Loader {
+  readonly size: number;
+  readonly modalities: readonly string[];
+  readonly #samples: Dataset['samples'];
+  readonly #device: Device;
+  readonly #decoder: Decoder;
+  /** Asked for and not given up. */
+  readonly #pending = new Map<number, Promise<void>>();
+  readonly #decoded = new Map<number, PlanarImages>();
+  #held: readonly number[] = [];
+
+  constructor(dataset: Dataset, size: number, device: Device = 'cpu') {
+    this.size = size;
+    this.modalities = dataset.modalities;
+    this.#samples = dataset.samples;
+    this.#device = device;
+    this.#decoder = makeDecoder({
+      data: { modalities: dataset.modalities, preprocess: dataset.preprocess },
+      size,
+    });
+  }
+
+  /** Samples in memory or on their way to it. */
+  get holding(): number {
+    return this.#pending.size;
+  }
+
+  async prepare(indices: readonly number[], held = this.#held): Promise<void> {
+    this.#held = held;
+    // What is needed now comes before what is read ahead.
+    const wanted = new Set([...indices, ...held]);
+    for (const position of this.#pending.keys()) {
+      if (wanted.has(position)) continue;
+      this.#pending.delete(position);
+      this.#decoded.delete(position);
+    }
+    for (const position of wanted) if (!this.#pending.has(position)) this.#start(position);
+    await Promise.all(indices.map((position) => this.#pending.get(position)));
+  }
+
+  #start(position: number): void {
+    const { id, subject, images, origin } = this.#samples[position]!;
+    const decoding = this.#decoder.decode({ id, subject, images, origin }).then((decoded) => {
+      // Given up meanwhile, it is not kept.
+      if (this.#pending.get(position) === decoding) this.#decoded.set(position, decoded);
+    });
+    // Thrown when the sample's turn comes; until then it must not end the process.
+    decoding.catch(() => undefined);
+    this.#pending.set(position, decoding);
+  }
+
+  images(indices: readonly number[]): Record<string, Tensor> {
+    const samples = indices.map((position) => {
+      const decoded = this.#decoded.get(position);
+      if (decoded === undefined) throw new RangeError(`StreamLoader: sample ${position} is not prepared`);
+      return decoded;
+    });
+    return Object.fromEntries(
+      this.modalities.map((modality) => [modality, this.#join(samples.map((images) => images[modality]!))]),
+    );
+  }
+
+  #join(images: readonly PlanarImages[string][]): Tensor {
+    const channels = images.every((image) => image.channels === 1) ? 1 : 3;
+    const pixels = this.size ** 2;
+    const joined = new Uint8Array(images.length * channels * pixels);
+    for (const [i, image] of images.entries()) {
+      // Gray among colour: the same plane three times.
+      for (let c = 0; c < channels; c += image.channels) joined.set(image.data, (i * channels + c) * pixels);
+    }
+    return tensor(joined, [images.length, channels, this.size, this.size], { device: this.#device });
+  }
+
+  dispose(): void {
+    this.#pending.clear();
+    this.#decoded.clear();
+    this.#decoder.close();
+  }
+}
+
+interface Decoder {
+  decode(sample: DecodedSample): Promise<PlanarImages>;
+  close(): void;
+}
+
+/** There only in the built package; from TypeScript sources, as tests run them, decoding stays in this thread. */
+const workerFile = new URL('./decodeWorker.js', import.meta.url);
+
+function makeDecoder(setting: DecodeSetting): Decoder {
+  if (existsSync(fileURLToPath(workerFile))) return new ThreadDecoder(setting);
+  const decoder = new PairDecoder(setting.data, setting.size);
+  return { decode: (sample) => decoder.decode(sample), close: () => undefined };
+}
+
+/** The thread keeps the process alive only while something is asked of it: whoever fails meanwhile need not know of it. */
+class ThreadDecoder implements Decoder {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<
+    number,
+    { resolve: (images: PlanarImages) => void; reject: (error: Error) => void }
+  >();
+  #tickets = 0;
+  #broken: Error | undefined;
+
+  constructor(setting: DecodeSetting) {
+    this.#worker = new Worker(workerFile, { workerData: setting });
+    this.#worker.unref();
+    this.#worker.on('message', (answer: DecodeAnswer) => {
+      const { resolve, reject } = this.#waiting.get(answer.ticket)!;
+      this.#waiting.delete(answer.ticket);
+      if (this.#waiting.size === 0) this.#worker.unref();
+      if ('images' in answer) resolve(answer.images);
+      else reject(answer.isData ? new DataError(answer.message) : new Error(answer.message));
+    });
+    const fail = (error: Error) => {
+      this.#broken ??= error;
+      for (const { reject } of this.#waiting.values()) reject(this.#broken);
+      this.#waiting.clear();
+    };
+    this.#worker.on('error', fail);
+    this.#worker.on('exit', () => fail(new Error('the thread that decodes images has ended')));
+  }
+
+  decode(sample: DecodedSample): Promise<PlanarImages> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    return new Promise((resolve, reject) => {
+      const request: DecodeRequest = { ticket: this.#tickets, sample };
+      this.#waiting.set(this.#tickets, { resolve, reject });
+      this.#tickets += 1;
+      this.#worker.ref();
+      this.#worker.postMessage(request);
+    });
+  }
+
+  close(): void {
+    void this.#worker.terminate();
+  }
+}

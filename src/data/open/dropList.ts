@@ -1,0 +1,84 @@
+import { DataError } from '../../errors.js';
+import { writeFileAtomic } from '../../files.js';
+import { csv } from '../../text/csv.js';
+import { readCsvRows } from '../../text/csvRows.js';
+
+/** A sample to leave out. */
+export interface DroppedSample {
+  readonly id: string;
+  /** For people: why. */
+  readonly reason: string;
+}
+
+/** Writes a list of samples to leave out: CSV with the columns `id,reason`. */
+export function writeDropList(file: string, samples: readonly DroppedSample[]): void {
+  writeFileAtomic(file, csv([['id', 'reason'], ...samples.map(({ id, reason }) => [id, reason])]));
+}
+
+/**
+ * Reads what `writeDropList` wrote, or a list by hand: any CSV with a column `id`. An id may stand in it more than once.
+ *
+ * @throws DataError if the file cannot be read, has no column `id`, or a line without one
+ */
+export async function readDropList(file: string): Promise<DropList> {
+  const [header, ...rows] = await readCsvRows(file, 'the list of samples to leave out');
+  const id = header?.cells.indexOf('id') ?? -1;
+  if (header === undefined || id < 0) {
+    const columns =
+      header === undefined ? '' : ` among ${header.cells.map((name) => `"${name}"`).join(', ')}`;
+    throw new DataError(
+      `${file}:1: no column "id"${columns}. A list of samples to leave out begins with the line id,reason, as ` +
+        'anatomy data check --drop-list writes it.',
+    );
+  }
+  const ids = rows.map(({ line, cells }) => {
+    if (cells[id] !== '') return cells[id]!;
+    throw new DataError(`${file}:${line}: the id is empty. Name a sample or remove the line.`);
+  });
+  return new DropList(ids, file);
+}
+
+/** Samples to leave out, by id. It remembers which it has met, to tell a list of other data. */
+export class DropList {
+  readonly #ids: ReadonlySet<string>;
+  readonly #met = new Set<string>();
+  readonly #source: string;
+
+  /** @param source the file, for messages */
+  constructor(ids: Iterable<string>, source: string) {
+    this.#ids = new Set(ids);
+    this.#source = source;
+  }
+
+  drops(id: string): boolean {
+    if (!this.#ids.has(id)) return false;
+    this.#met.add(id);
+    return true;
+  }
+
+  /**
+   * The samples that the list does not name.
+   *
+   * @param onWarning told how many ids of the list were never met
+   * @throws DataError if no sample is left
+   */
+  without<Kept extends { readonly id: string }>(
+    samples: readonly Kept[],
+    onWarning?: (message: string) => void,
+  ): readonly Kept[] {
+    const kept = samples.filter(({ id }) => !this.drops(id));
+    if (kept.length === 0 && samples.length > 0) {
+      throw new DataError(
+        `${this.#source}: leaves out all ${samples.length} samples. Shorten the list, or leave --drop out.`,
+      );
+    }
+    const unknown = [...this.#ids].filter((id) => !this.#met.has(id));
+    if (unknown.length > 0) {
+      onWarning?.(
+        `${this.#source}: ${unknown.length} of its ${this.#ids.size} samples ${unknown.length === 1 ? 'is' : 'are'} not in ` +
+          `the data, such as "${unknown[0]}". Is the list of other data?`,
+      );
+    }
+    return kept;
+  }
+}

@@ -1,0 +1,293 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError, UsageError } from '../errors.js';
+import { PHANTOM_FAMILIES, type Phantom } from '../phantoms/families.js';
+import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from '../phantoms/phantomName.js';
+import { nearest } from '../text/nearest.js';
+import { openKnownDataset } from './datasets/index.js';
+import type { DataFault, FaultOptions } from './faults.js';
+import { fileKind, stemOf } from './formats/fileKind.js';
+import { chosenSamples } from './open/chosenSamples.js';
+import { WHAT_DATA_IS } from './open/dataNames.js';
+import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
+import { readDropList } from './open/dropList.js';
+import { readFolders } from './open/folders.js';
+import { alikeClasses, classNames, positiveClass } from './open/labels.js';
+import { type ManifestColumns, readManifest } from './open/manifest.js';
+import { openPack, PACK_EXTENSION } from './pack/pack.js';
+import type { Preprocessing } from './preprocessing.js';
+import type { Dataset, Sample } from './sample.js';
+import { isShards, openShards } from './shards/shards.js';
+import { withDicomSubjects } from './volumes/dicomSubjects.js';
+import { expandVolumes, type VolumeOptions } from './volumes/volumes.js';
+
+/** How data is named on every command line and in every config. */
+export interface DatasetSpec {
+  /**
+   * What `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or volumes, a pack, tar shards,
+   * `phantom:…`.
+   */
+  readonly path: string;
+  /** The second of two folders matched by file name, or of two volumes. */
+  readonly pathB?: string;
+  /** Role → column name in the manifest; see `ManifestColumns`. */
+  readonly columns?: ManifestColumns;
+  /** The class that counts as positive, where its name does not tell. */
+  readonly positive?: string;
+  /** Only samples of these classes; absent: all, or what a known data set's users take. */
+  readonly classes?: readonly string[];
+  /** File that lists samples to leave out, as `data check --drop-list` writes it. */
+  readonly drop?: string;
+  readonly preprocess?: Readonly<Record<string, Preprocessing>>;
+  readonly volumes?: VolumeOptions;
+}
+
+export interface OpenDatasetOptions {
+  /** Told what was assumed where the data leaves something out. */
+  onWarning?: (message: string) => void;
+  /** `optional`: where the positive class cannot be told, warn and leave it open instead of refusing. */
+  positive?: 'required' | 'optional';
+  /**
+   * Told of each sample that cannot be used, which is then left out; without it, the first kind of fault ends in a DataError.
+   * For the audit, which reports them all.
+   */
+  onFault?: (fault: DataFault) => void;
+}
+
+/**
+ * Opens what `--data` names. Nothing is decoded yet; that every file is there is checked.
+ *
+ * @throws DataError if the data is missing or inconsistent, UsageError if the name itself is wrong
+ */
+export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  const dropList = spec.drop === undefined ? undefined : await readDropList(spec.drop);
+  const { dataset, classes } = await open(spec, { ...options, dropList });
+  const { onWarning } = options;
+  const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
+  warnOfClasses(dataset, classNames(samples), spec, onWarning);
+  const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
+  return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
+}
+
+interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning'>, FaultOptions {}
+
+interface Opened {
+  readonly dataset: Dataset;
+  /** The classes to take where none are asked for. */
+  readonly classes?: readonly string[];
+}
+
+async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
+  const { path: place, pathB } = spec;
+  if (place.startsWith(PHANTOM_PREFIX)) {
+    refuseSecondFolder(spec, 'a phantom');
+    refuseColumns(spec, 'a phantom');
+    return { dataset: (await openPhantom(place)).dataset };
+  }
+  const found = await stat(place).catch(() => undefined);
+  const shards = async () => ({ dataset: await openShards(place, { ...options, columns: spec.columns }) });
+  if (found?.isDirectory() !== true && pathB === undefined && isShards(place)) return shards();
+  if (found === undefined) throw await notFound(place);
+  if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
+    throw await notFound(pathB);
+  if (!found.isDirectory()) return { dataset: await openFile(spec, options) };
+  if (pathB !== undefined) {
+    refuseColumns(spec, 'two folders');
+    const samples = await withDicomSubjects(await readFolders(place, pathB, options), options);
+    return {
+      dataset: {
+        name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
+        ...(await withSlices(samples, ['a', 'b'], spec, options)),
+      },
+    };
+  }
+  const manifest = path.join(place, 'manifest.csv');
+  if ((await stat(manifest).catch(() => undefined)) !== undefined) {
+    return { dataset: await openManifest(manifest, spec, options) };
+  }
+  const known = await openKnownDataset(place, options);
+  if (known !== undefined) return { ...known, dataset: withoutFolds(known.dataset, spec) };
+  // Not before: a known data set may still lie beside the archive that it came in.
+  if (isShards(place)) return shards();
+  throw new DataError(
+    `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
+      'the pairs with --data-b, or write a manifest with the columns id,subject,a,b,label. ' +
+      `Data is ${WHAT_DATA_IS}.`,
+  );
+}
+
+async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const { path: place, pathB } = spec;
+  if (path.extname(place).toLowerCase() === '.csv') {
+    refuseSecondFolder(spec, 'a manifest');
+    return openManifest(place, spec, options);
+  }
+  if (path.extname(place) === PACK_EXTENSION) {
+    refuseSecondFolder(spec, 'a pack');
+    refuseColumns(spec, 'a pack');
+    return openPack(place);
+  }
+  const files = pathB === undefined ? [place] : [place, pathB];
+  for (const file of files) {
+    const isFile = (await stat(file)).isFile();
+    if (isFile && (await fileKind(file)) !== 'image') continue;
+    const what = isFile
+      ? 'neither a folder nor a manifest nor a volume'
+      : 'a folder, but --data names a file';
+    throw new DataError(`${file}: is ${what}. Data is ${WHAT_DATA_IS}.`);
+  }
+  refuseColumns(spec, 'a volume');
+  const modalities = ['a', 'b'].slice(0, files.length);
+  const images = files.map((file, i) => [modalities[i], { kind: 'file', path: path.resolve(file) }]);
+  const id = stemOf(place);
+  const volume: Sample = { id, subject: id, images: Object.fromEntries(images) };
+  return { name: files.map(stemOf).join('+'), ...(await withSlices([volume], modalities, spec, options)) };
+}
+
+async function withSlices(
+  samples: readonly Sample[],
+  modalities: readonly string[],
+  { volumes }: DatasetSpec,
+  options: OpenOptions,
+): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
+  return { modalities, samples: await expandVolumes(samples, volumes, options) };
+}
+
+/** What becomes of the classes without anybody having asked for it. */
+function warnOfClasses(
+  { name, positive }: Dataset,
+  classes: readonly string[],
+  { positive: asked }: DatasetSpec,
+  onWarning: OpenDatasetOptions['onWarning'],
+): void {
+  const quoted = (names: readonly string[]) => names.map((one) => JSON.stringify(one)).join(', ');
+  for (const alike of alikeClasses(classes)) {
+    onWarning?.(
+      `${name}: the classes ${quoted(alike)} differ in case or spaces alone and count as ${alike.length} classes. ` +
+        'If they are one, write all its labels alike.',
+    );
+  }
+  if (asked !== undefined || positive === undefined || !classes.includes(positive) || classes.length < 3)
+    return;
+  onWarning?.(
+    `${name}: of ${classes.length} classes the data set itself, or ${CARD_FILE} beside it, names "${positive}" the positive one, so ` +
+      `${quoted(classes.filter((one) => one !== positive))} together are the negative one. Choose classes with --classes; ` +
+      `to keep all apart, take "positive" out of ${CARD_FILE}.`,
+  );
+}
+
+function withPositive(
+  dataset: Dataset,
+  { positive: asked }: DatasetSpec,
+  { onWarning, positive = 'required' }: OpenDatasetOptions,
+): Dataset {
+  const { positive: own, ...rest } = dataset;
+  if (asked === undefined && own !== undefined && classNames(dataset.samples).includes(own)) return dataset;
+  try {
+    return { ...rest, positive: positiveClass(dataset.samples, asked) };
+  } catch (error) {
+    if (positive === 'required' || asked !== undefined || !(error instanceof DataError)) throw error;
+    onWarning?.(`${error.message} Until then no monitor looks at the labels.`);
+    return rest;
+  }
+}
+
+/** What the data set needs, and what is asked for instead. @throws UsageError if it is asked for no modality of the data */
+function checkedPreprocessing(
+  { modalities, preprocess }: Dataset,
+  asked: DatasetSpec['preprocess'] = {},
+  onWarning: OpenDatasetOptions['onWarning'],
+): Dataset['preprocess'] {
+  for (const [modality, { crop }] of Object.entries(asked)) {
+    const setting = `data.preprocess.${modality}`;
+    refuseUnknown(modalities, modality, setting);
+    if (crop?.kind === 'colour-box') refuseUnknown(modalities, crop.of, `${setting}.crop.of`);
+  }
+  if (Object.keys(asked).length === 0) return preprocess;
+  const all = { ...preprocess, ...asked };
+  const crops = new Set(modalities.map((modality) => JSON.stringify(all[modality]?.crop ?? null)));
+  if (crops.size > 1) {
+    onWarning?.(
+      `data.preprocess crops ${modalities.join(' and ')} differently. Their pixels only correspond if the same region is left ` +
+        'of both: anatomy data check tells.',
+    );
+  }
+  return all;
+}
+
+function refuseUnknown(modalities: readonly string[], modality: string, setting: string): void {
+  if (modalities.includes(modality)) return;
+  throw new UsageError(
+    `${setting}: the data has no modality "${modality}", expected one of ${modalities.join(', ')}.`,
+  );
+}
+
+/** A known data set has no columns, but its folds can be done without like those of a manifest: `--column fold=null`. */
+function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec): Dataset {
+  const { fold, ...others } = columns;
+  refuseColumns({ ...spec, columns: fold === null ? others : columns }, dataset.name);
+  if (fold !== null) return dataset;
+  return { ...dataset, samples: dataset.samples.map(({ fold: _, ...sample }) => sample) };
+}
+
+async function openManifest(file: string, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const stem = path.parse(file).name;
+  // "manifest" tells nothing; the folder it stands in does.
+  const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
+  const manifest = await readManifest(file, { ...options, columns: spec.columns });
+  const { modalities, namesSubjects } = manifest;
+  const samples = namesSubjects ? manifest.samples : await withDicomSubjects(manifest.samples, options);
+  const card = await readDatasetCard(path.dirname(file), modalities);
+  return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
+}
+
+/**
+ * Opens what a phantom's name stands for; nothing is drawn yet.
+ *
+ * @throws UsageError if there is no such phantom or option
+ */
+export async function openPhantom(name: string): Promise<Phantom> {
+  const parsed = parsePhantomName(name);
+  const families = Object.keys(PHANTOM_FAMILIES);
+  if (!Object.hasOwn(PHANTOM_FAMILIES, parsed.family)) {
+    const meant = nearest(parsed.family, families);
+    throw new UsageError(
+      `There is no phantom "${parsed.family}"; there is ${families.join(', ')}.` +
+        (meant === undefined ? '' : ` Did you mean "${PHANTOM_PREFIX}${meant}"?`),
+    );
+  }
+  const options = new PhantomOptions(parsed);
+  const make = await PHANTOM_FAMILIES[parsed.family]!(options);
+  options.refuseUnknown();
+  const phantom = make();
+  const { dataset, version } = phantom;
+  return { ...phantom, dataset: { ...dataset, simulated: dataset.modalities, generatorVersion: version } };
+}
+
+function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {
+  if (pathB === undefined) return;
+  throw new UsageError(
+    `--data-b ${pathB} goes with a folder of images, but --data names ${what}. Leave --data-b out.`,
+  );
+}
+
+function refuseColumns({ columns }: DatasetSpec, what: string): void {
+  if (columns === undefined || Object.keys(columns).length === 0) return;
+  throw new UsageError(
+    `--column (${Object.keys(columns).join(', ')}) goes with a manifest, but --data names ${what}. Leave it out.`,
+  );
+}
+
+/** Says where the path stops being right: the nearest name in the deepest folder that exists. */
+async function notFound(place: string): Promise<DataError> {
+  let missing = path.resolve(place);
+  while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)
+    missing = path.dirname(missing);
+  const folder = path.dirname(missing);
+  const meant = nearest(path.basename(missing), await readdir(folder).catch(() => []));
+  let hint = ` Data is ${WHAT_DATA_IS}.`;
+  if (meant !== undefined) hint = ` Did you mean ${path.join(folder, meant)}?`;
+  return new DataError(
+    `${place}: no such file or folder (there is nothing named "${path.basename(missing)}" in ${folder}).${hint}`,
+  );
+}

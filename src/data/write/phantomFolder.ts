@@ -1,0 +1,55 @@
+import type { Phantom } from '../../phantoms/families.js';
+import type { Raster } from '../sample.js';
+import type { DatasetToWrite } from './datasetFolder.js';
+
+/**
+ * A phantom as a data set of files: the same pixels as its name gives at this size, with masks, and its parameters as
+ * columns of the manifest.
+ *
+ * @param name as on the command line, `phantom:fundus,pairs=50`
+ */
+export function phantomToWrite(
+  name: string,
+  { dataset, version, pair }: Phantom,
+  size: number,
+): DatasetToWrite {
+  const { modalities, samples, positive, colourCoded } = dataset;
+  return {
+    modalities,
+    samples,
+    card: {
+      name: dataset.name,
+      simulated: [...modalities],
+      ...(colourCoded === undefined ? {} : { colourCoded: [...colourCoded] }),
+      ...(positive === undefined ? {} : { positive }),
+      command: `anatomy data phantom ${name} --size ${size}`,
+      version,
+      size,
+    },
+    draw: (_, index) => {
+      const { a, b, masks, params } = pair(index, size);
+      return {
+        images: { a, b },
+        masks: Object.fromEntries(Object.entries(masks).map(([mask, data]) => [mask, gray(data, size)])),
+        columns: Object.fromEntries(scalars(params)),
+      };
+    },
+  };
+}
+
+function gray(data: Uint8Array, size: number): Raster {
+  return { width: size, height: size, channels: 1, data };
+}
+
+/** Numbers, words and truth values of nested objects as `eye.disc.cup`; lists are left out. */
+function* scalars(value: object, prefix = ''): Generator<[string, string]> {
+  for (const [key, entry] of Object.entries(value)) {
+    if (Array.isArray(entry) || ArrayBuffer.isView(entry)) continue;
+    if (typeof entry === 'object' && entry !== null) yield* scalars(entry, `${prefix}${key}.`);
+    else
+      yield [
+        `${prefix}${key}`,
+        typeof entry === 'number' ? String(Number(entry.toPrecision(6))) : String(entry),
+      ];
+  }
+}

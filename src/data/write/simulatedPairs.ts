@@ -1,0 +1,83 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DataError } from '../../errors.js';
+import {
+  simulateAngiogram,
+  simulatedAngiographyVersion,
+} from '../../phantoms/fundus/simulatedAngiography.js';
+import { describeImage } from '../faults.js';
+import { readSampleImage } from '../images/readSampleImage.js';
+import { resize } from '../images/resize.js';
+import { imagesByStem } from '../open/folders.js';
+import { type DatasetSpec, openDataset } from '../openDataset.js';
+import type { Dataset, Raster, Sample } from '../sample.js';
+import type { DatasetToWrite } from './datasetFolder.js';
+
+/**
+ * Pairs of real colour fundus photographs `a` and angiograms `b` simulated from them, to be written as a data set. Labels,
+ * subjects and folds stay the photographs' own; the simulation does not see them.
+ *
+ * @param size shorter side of the images; smaller photographs stay as they are
+ */
+export function simulatedPairs(
+  photographs: Dataset,
+  { size, seed }: { size: number; seed: number },
+): DatasetToWrite {
+  const { name, samples, positive, modalities } = photographs;
+  const modality = modalities.includes('a') ? 'a' : modalities[0]!;
+  return {
+    modalities: ['a', 'b'],
+    samples,
+    card: {
+      name: `${name}+simulated-angiography`,
+      simulated: ['b'],
+      ...(positive === undefined ? {} : { positive }),
+      command: `anatomy data phantom --from ${name} --size ${size} --seed ${seed}`,
+      version: simulatedAngiographyVersion,
+      size,
+    },
+    draw: async (sample) => {
+      const read = await readSampleImage(photographs, sample, modality, size);
+      if (read.channels === 1) {
+        throw new DataError(
+          `${describeImage(sample, modality)}: is gray, expected a colour fundus photograph. Name the right column with --column a=….`,
+        );
+      }
+      const a = shrink(read, size);
+      return { images: { a, b: simulateAngiogram(a, seed, sample.id) } };
+    },
+  };
+}
+
+function shrink(image: Raster, size: number): Raster {
+  const scale = Math.min(1, size / Math.min(image.width, image.height));
+  return resize(image, Math.round(scale * image.width), Math.round(scale * image.height));
+}
+
+/** What `openDataset` opens, of a manifest only the photographs' column; or a folder of nothing but photographs. */
+export async function openPhotographs(
+  { path: place, columns, ...spec }: DatasetSpec,
+  onWarning: (message: string) => void,
+): Promise<Dataset> {
+  const folder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
+  const manifest =
+    !folder || (await stat(path.join(place, 'manifest.csv')).catch(() => undefined)) !== undefined;
+  const asked = manifest ? { b: null, ...columns } : columns;
+  try {
+    return await openDataset({ path: place, columns: asked, ...spec }, { onWarning, positive: 'optional' });
+  } catch (error) {
+    if (manifest || !(error instanceof DataError)) throw error;
+    const samples = await photographsIn(place);
+    if (samples.length === 0) throw error;
+    return { name: path.basename(path.resolve(place)), modalities: ['a'], samples };
+  }
+}
+
+/** Every image directly in a folder is a sample and a subject of its own. */
+async function photographsIn(folder: string): Promise<Sample[]> {
+  return [...imagesByStem(folder, await readdir(folder))].map(([stem, file]) => ({
+    id: stem,
+    subject: stem,
+    images: { a: { kind: 'file', path: path.resolve(folder, file) } },
+  }));
+}

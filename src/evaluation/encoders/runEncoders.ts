@@ -1,0 +1,124 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { type Config, configDifferences, readConfig } from '../../config/index.js';
+import { UsageError } from '../../errors.js';
+import { importEncoder } from '../../export/encoder.js';
+import { readSafetensors } from '../../export/safetensors.js';
+import { type Encoder, loadState, stateDict } from '../../nn/index.js';
+import type { Device } from '../../tensor/index.js';
+import { buildEncoder } from '../../training/build.js';
+import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../../training/checkpoint.js';
+import { encoderPath, readRunConfig, runPaths } from '../../training/runFolder.js';
+
+/** The weights of an encoder that a run has made, not yet loaded. */
+export interface RunEncoder {
+  readonly root: string;
+  readonly config: Config;
+  /** The fold kept out of its pretraining. */
+  readonly fold: number | 'none';
+  /** What it is loaded from while the run is unfinished. */
+  readonly checkpoint?: Checkpoint;
+}
+
+/** One run, or a folder of runs, one a fold. */
+export interface JudgedRun {
+  readonly root: string;
+  readonly name: string;
+  /** By fold; at least one. */
+  readonly encoders: readonly RunEncoder[];
+}
+
+/**
+ * Opens what `--run` names: a run, or the folder of `pretrain --fold all` with its `fold-0`, `fold-1`, …. Folds without
+ * any weights yet are left out.
+ *
+ * @throws UsageError where there is no run, or none with weights, or the folds were pretrained with different settings
+ */
+export function openRun(root: string, onWarning: (message: string) => void): JudgedRun {
+  const single = existsSync(runPaths(root).config);
+  const isFolder = statSync(root, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const entries = isFolder ? readdirSync(root).filter((entry) => /^fold-\d+$/.test(entry)) : [];
+  const folds = entries.map((fold) => join(root, fold)).filter((fold) => existsSync(runPaths(fold).config));
+  const folders = single ? [root] : folds;
+  if (folders.length === 0) {
+    throw new UsageError(
+      `${root}: no run here (neither config.yaml nor fold-0/config.yaml); expected the --out folder of anatomy pretrain`,
+    );
+  }
+  const encoders = folders
+    .flatMap((folder) => encoderOf(folder, onWarning) ?? [])
+    .sort((a, b) => Number(a.fold) - Number(b.fold));
+  const [first, ...others] = encoders;
+  if (first === undefined) {
+    throw new UsageError(
+      `${root}: has neither encoder.safetensors nor a checkpoint yet; let anatomy pretrain come to its first checkpoint`,
+    );
+  }
+  for (const other of others) refuseOtherSettings(first, other);
+  return { root, name: basename(resolve(root)), encoders };
+}
+
+function encoderOf(root: string, onWarning: (message: string) => void): RunEncoder | undefined {
+  const config = readRunConfig(root);
+  const paths = runPaths(root);
+  // A stored run keeps out one fold or none: `all` is resolved before a run is made.
+  const fold = config.data.fold === 'all' ? 'none' : config.data.fold;
+  if (existsSync(paths.encoder)) return { root, config, fold };
+  const checkpoint = latestCheckpoint(paths.checkpoints, onWarning);
+  return checkpoint && { root, config, fold, checkpoint };
+}
+
+/** Folds pretrained by other recipes would be judged as one. */
+function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
+  // As they are stored: a path is told from its own run's folder, so what one fold calls its data the other calls so too.
+  const [before, after] = [first, other].map(({ root }) => readConfig(runPaths(root).config));
+  const differences = configDifferences(before!, after!).filter(
+    (difference) => !difference.startsWith('data.fold:'),
+  );
+  if (differences.length === 0) return;
+  throw new UsageError(
+    `${other.root}: was pretrained with other settings than ${first.root}; judge them one by one:\n  ${differences.join('\n  ')}`,
+  );
+}
+
+/**
+ * Puts the weights that were trained for a modality into a network made by `untrainedEncoder`, over all that is there. A
+ * modality that has no encoder of its own gets the first one's.
+ *
+ * @returns the names taken
+ */
+export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): string[] {
+  if (checkpoint === undefined) {
+    const own = encoderPath(root, modality);
+    return importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
+  }
+  const { model, velocities } = readCheckpoint(checkpoint);
+  try {
+    // Beside the encoder a checkpoint may hold another modality's, banks and queues.
+    const prefix = `encoder.${modality}.`;
+    const separate = [...model.keys()].some((name) => name.startsWith(prefix));
+    const names = [...stateDict(network).keys()];
+    const own = names.flatMap((name) => {
+      const tensor = model.get(separate ? prefix + name : name);
+      return tensor === undefined ? [] : [[name, tensor] as const];
+    });
+    loadState(network, new Map(own));
+    return own.map(([name]) => name);
+  } finally {
+    for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
+  }
+}
+
+/** Modalities that have an encoder of their own, beside the first one's. */
+export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
+  const [names, pattern] =
+    checkpoint === undefined
+      ? [readdirSync(root), /^encoder-(.+)\.safetensors$/]
+      : [readSafetensors(checkpoint.file).tensors.keys(), /^model\.encoder\.(.+)\.features\.0\.weight$/];
+  return [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
+}
+
+/** The encoder as it was before pretraining, or would have been without `model.initFrom`: random, from the run's seed. */
+export function untrainedEncoder(config: Config, device: Device): Encoder {
+  return buildEncoder({ ...config, model: { ...config.model, initFrom: null } }, device);
+}

@@ -1,0 +1,120 @@
+import type { ImageCache } from '../../data/cache/decodedImages.js';
+import { ImageLoader } from '../../data/loading/loader.js';
+import type { MessageConsole } from '../../log/console.js';
+import { Progress } from '../../log/progress.js';
+import type { Features } from '../../metrics/features/features.js';
+import { disposeModule, type Encoder } from '../../nn/index.js';
+import type { Device } from '../../tensor/index.js';
+import { calibrate } from '../../training/embed.js';
+import type { Precision } from '../../training/precision.js';
+import { loadWeights, type RunEncoder, untrainedEncoder } from '../encoders/runEncoders.js';
+import type { FoldPlan, OuterFold } from '../folds/outerFolds.js';
+import type { Task } from '../folds/task.js';
+import type { FeatureKind, RowName, RowSource } from '../results/evaluationResult.js';
+import { modalityKey } from '../results/modalitySets.js';
+import { type Representations, represent } from './representations.js';
+import { thumbnails } from './thumbnails.js';
+
+/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every given set of modalities. */
+export function rowNames(
+  kinds: readonly ('pooled' | 'head')[],
+  sets: readonly (readonly string[])[],
+): RowName[] {
+  const named = (source: RowSource, features: FeatureKind): RowName[] =>
+    sets.map((set) => ({
+      key: `${source}/${features}/${modalityKey(set)}`,
+      source,
+      features,
+      modalities: set,
+    }));
+  return [
+    ...kinds.flatMap((kind) => named('run', kind)),
+    ...kinds.flatMap((kind) => named('untrained', kind)),
+    ...named('thumbnail', 'pixels'),
+  ];
+}
+
+/** Features of a row, one line a sample of the task, as the encoder of this round gives them. */
+export type FeaturesOf = (round: OuterFold, row: RowName) => Features;
+
+export interface FeatureSources {
+  readonly task: Task;
+  readonly cache: ImageCache;
+  readonly plan: FoldPlan;
+  readonly kinds: readonly ('pooled' | 'head')[];
+  /** Of the data. */
+  readonly modalities: readonly string[];
+  /** Those that are judged side by side. */
+  readonly sets: readonly (readonly string[])[];
+  readonly device: Device;
+  readonly precision: Precision;
+}
+
+/** The thumbnails alone: no encoder is run. */
+export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' | 'task'>): FeaturesOf {
+  const pixels = thumbnails(cache, task.positions);
+  return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
+}
+
+/**
+ * Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images, and only where
+ * rows ask for it: over all folds that is most of the work.
+ */
+export async function rowFeatures(
+  names: readonly RowName[],
+  sources: FeatureSources,
+  console: MessageConsole,
+): Promise<FeaturesOf> {
+  const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;
+  const asked = names.some(({ source }) => source === 'untrained');
+  const { positions } = task;
+  // One for all folds: they differ in their weights only.
+  const { config } = plan.rounds[0]!.encoder;
+  const { size, normalize: normalization } = config.data;
+  const calibrated = config.model.backbone === 'vgg16_bn';
+  const loader = new ImageLoader(cache, device);
+  const network = untrainedEncoder(config, device);
+  const random = untrainedEncoder(config, device);
+  const common = { loader, size, normalization, precision, device };
+  const represented = (encoderFor: (modality: string) => Encoder) =>
+    represent({ ...common, encoderFor, indices: positions, sets, kinds });
+
+  const trained = new Map<RunEncoder, Representations>();
+  const untrained = new Map<number, Representations>();
+  const pixels = thumbnails(cache, positions);
+  const progress = new Progress(plan.rounds.length, console, { title: 'embedding' });
+  try {
+    for (const [done, { fold, pool, encoder }] of plan.rounds.entries()) {
+      if (!trained.has(encoder)) {
+        const loaded = (modality: string): Encoder => {
+          loadWeights(encoder, network, modality);
+          return network;
+        };
+        trained.set(encoder, await represented(loaded));
+      }
+      if (asked) {
+        // Without batch norm there is nothing to calibrate, and all folds share one.
+        const earlier = calibrated ? undefined : untrained.values().next().value;
+        if (calibrated) {
+          await calibrate(
+            { ...common, encoder: random, indices: pool.map((i) => positions[i]!) },
+            modalities,
+          );
+        }
+        untrained.set(fold, earlier ?? (await represented(() => random)));
+      }
+      progress.update(done + 1);
+      // Lets the terminal have its turn: a pass over the images is one synchronous call.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    progress.stop();
+    disposeModule(network);
+    disposeModule(random);
+    loader.dispose();
+  }
+  return ({ fold, encoder }, { source, features, modalities: set }) => {
+    const found = { run: trained.get(encoder)!, untrained: untrained.get(fold)!, thumbnail: pixels }[source];
+    return found.get(`${features}/${modalityKey(set)}`)!;
+  };
+}

@@ -1,0 +1,45 @@
+import type { Loader } from '../../../data/loading/loader.js';
+import { tidy } from '../../../tensor/index.js';
+import type { Representations } from '../../features/representations.js';
+import { AGREEMENT_GRIDS, addDistances, type Batch } from './encoderMeasures.js';
+import type { PairTally } from './pairTally.js';
+import { addAgreement, rankImages } from './patchAgreement.js';
+import { pixelPatches, pixelSimilarities } from './pixelPatches.js';
+import { patchSpans } from './zones.js';
+
+export interface PixelMeasuring {
+  readonly loader: Loader;
+  readonly modalities: readonly [string, string];
+  /** Of the pairs of the round, in the order of its batches. */
+  readonly thumbnails: Representations;
+  readonly tally: PairTally;
+}
+
+/** Adds what the images themselves say of the pairs, before any network: at the size at which they are cached. */
+export async function measurePixels(
+  batches: readonly Batch[],
+  { loader, modalities, thumbnails, tally }: PixelMeasuring,
+): Promise<void> {
+  const source = 'pixels';
+  for (const batch of batches) {
+    await loader.prepare(batch.positions);
+    for (const features of pixelPatches) {
+      for (const grid of AGREEMENT_GRIDS) {
+        const [a, b] = tidy(() => {
+          const images = loader.images(batch.positions);
+          return modalities.map((modality) =>
+            rankImages(
+              pixelSimilarities(images[modality]!, grid, features).toArray() as Float32Array,
+              grid ** 2,
+            ),
+          );
+        });
+        const spans = patchSpans(loader.size, grid);
+        addAgreement(tally, { source, features, grid, spans }, batch, a!, b!);
+      }
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const [a, b] = modalities.map((modality) => thumbnails.get(`pixels/${modality}`)!);
+  addDistances({ source, modalities, tally }, 'thumbnail', batches, a!, b!);
+}

@@ -1,0 +1,48 @@
+import type { Features } from '../../metrics/features/features.js';
+import { inner } from './cholesky.js';
+
+/** A linear layer with softmax; two classes may also share one row, the log-odds of class 1. */
+export interface LinearClassifier {
+  readonly classes: number;
+  /** [outputs, d] row-major, outputs being `classes`, or 1 for two classes. */
+  readonly weights: Float64Array;
+  /** [outputs] */
+  readonly bias: Float64Array;
+}
+
+/**
+ * Class probabilities [n, classes], rows summing to 1.
+ *
+ * @throws RangeError when the features have another number of columns than the classifier
+ */
+export function predictProbabilities(
+  { classes, weights, bias }: LinearClassifier,
+  { data, rows, columns }: Features,
+): Float64Array {
+  const outputs = bias.length;
+  if (columns * outputs !== weights.length) {
+    throw new RangeError(
+      `linear classifier: ${columns} feature columns, but fitted on ${weights.length / outputs}`,
+    );
+  }
+  const x = Float64Array.from(data);
+  const probabilities = new Float64Array(rows * classes);
+  for (let i = 0; i < rows; i += 1) {
+    const logits = bias.map((value, k) => value + inner(x, i * columns, weights, k * columns, columns));
+    probabilities.set(outputs === 1 ? twoClasses(logits[0]!) : softmax(logits), i * classes);
+  }
+  return probabilities;
+}
+
+/** exp(logit_k) / Σ exp(logit_j), with the largest factored out. */
+export function softmax(logits: Float64Array): Float64Array {
+  const top = logits.reduce((a, b) => Math.max(a, b));
+  const votes = logits.map((logit) => Math.exp(logit - top));
+  const total = votes.reduce((a, b) => a + b);
+  return votes.map((vote) => vote / total);
+}
+
+function twoClasses(logit: number): [number, number] {
+  // Each side from its own exponential: 1 − p would lose the small one.
+  return [1 / (1 + Math.exp(logit)), 1 / (1 + Math.exp(-logit))];
+}

@@ -1,0 +1,136 @@
+import { classColumn, macroRocAuc, rocAuc } from '../../metrics/areas/rocAuc.js';
+import { type Features, featureRows } from '../../metrics/features/features.js';
+import { neighbourProbabilities } from '../../metrics/features/neighbours.js';
+import { type LinearProbeOptions, linearProbe } from './linearProbe.js';
+import { logisticProbe } from './logisticProbe.js';
+import { ridgeBaseline } from './ridge.js';
+
+/** Names on the command line. */
+export type Protocol = 'logreg' | 'linear' | 'knn' | 'finetune';
+
+/** Of knn, where nothing is said. */
+export const NEIGHBOURS = 20;
+
+/** One probe on one fold: everything it needs and nothing that a worker thread could not be sent. */
+export interface ProbeJob {
+  readonly kind: Exclude<Protocol, 'finetune'> | 'ridge';
+  readonly train: Features;
+  /** Class numbers of the training rows. */
+  readonly labels: Uint32Array;
+  /** Inner fold of each training row, by subject. */
+  readonly inner: Uint32Array;
+  readonly test: Features;
+  readonly classes: number;
+  readonly seed: number;
+  readonly k: number;
+  readonly temperature: number;
+  /** Of hu-linear. */
+  readonly linear?: LinearProbeOptions;
+}
+
+export interface ProbeOutcome {
+  /** [m, classes] for the test rows. */
+  readonly probabilities: Float64Array;
+  /** The same after each epoch, of a probe that has epochs. */
+  readonly byEpoch?: readonly Float64Array[];
+  /** C or λ, where the probe chose one. */
+  readonly chosen?: number;
+  /** AUC, or macro AUC, of the held-out predictions that C was chosen by. */
+  readonly validation?: number;
+}
+
+export function runProbe(job: ProbeJob): ProbeOutcome {
+  const { labels, inner, classes, seed, k, temperature } = job;
+  switch (job.kind) {
+    case 'logreg': {
+      const [train, test] = withoutConstantColumns(job.train, job.test);
+      const { probabilities, chosen } = logisticProbe(train, labels, test, inner, { classes });
+      return {
+        probabilities,
+        chosen: chosen?.C,
+        validation: validationAuc(chosen?.heldOut, labels, classes),
+      };
+    }
+    case 'linear': {
+      const options = { ...job.linear, classes, seed };
+      const { probabilities, byEpoch } = linearProbe(job.train, labels, job.test, options);
+      return { probabilities, byEpoch };
+    }
+    case 'knn':
+      return {
+        probabilities: neighbourProbabilities(job.train, labels, job.test, { k, temperature, classes }),
+      };
+    case 'ridge':
+      return ridgeProbe(job);
+  }
+}
+
+function validationAuc(heldOut: Float64Array | undefined, labels: Uint32Array, classes: number) {
+  if (heldOut === undefined) return undefined;
+  return classes === 2 ? rocAuc(classColumn(heldOut, 2, 1), labels) : macroRocAuc(heldOut, labels, classes);
+}
+
+/**
+ * Leaves out the columns that are constant over the training rows: standardising makes them 0 anyway. Half of the units of
+ * a ReLU head can be dead, so this halves the work.
+ */
+export function withoutConstantColumns(train: Features, test: Features): [Features, Features] {
+  const { data, rows, columns } = train;
+  const varies = new Uint8Array(columns);
+  for (let i = 1; i < rows; i += 1) {
+    for (let j = 0; j < columns; j += 1) if (data[i * columns + j] !== data[j]) varies[j] = 1;
+  }
+  const kept = Uint32Array.from(Array.from(varies.keys()).filter((j) => varies[j] === 1));
+  // Without any column a probe has nothing to fit; with all of them there is nothing to leave out.
+  if (kept.length === 0 || kept.length === columns) return [train, test];
+  return [takeColumns(train, kept), takeColumns(test, kept)];
+}
+
+function takeColumns({ data, rows, columns }: Features, kept: Uint32Array): Features {
+  const taken = new Float64Array(rows * kept.length);
+  for (let i = 0; i < rows; i += 1) {
+    for (let j = 0; j < kept.length; j += 1) taken[i * kept.length + j] = data[i * columns + kept[j]!]!;
+  }
+  return featureRows(taken, rows, kept.length);
+}
+
+/**
+ * The thumbnail baseline. A ridge score s estimates ±1, so (s + 1) / 2 estimates a probability; it is not clipped, as ties
+ * at the ends would change the ranks. More than two classes: one ridge for each against the rest.
+ */
+function ridgeProbe({ train, labels, test, inner, classes }: ProbeJob): ProbeOutcome {
+  const probabilities = new Float64Array(test.rows * classes);
+  const ridgeFor = (positive: number) => {
+    const targets = Uint8Array.from(labels, (label) => (label === positive ? 1 : 0));
+    return ridgeBaseline(train, targets, test, inner);
+  };
+  if (classes === 2) {
+    const { scores, model } = ridgeFor(1);
+    scores.forEach((score, i) => {
+      probabilities.set([(1 - score) / 2, (1 + score) / 2], 2 * i);
+    });
+    return { probabilities, chosen: model.lambda };
+  }
+  for (let c = 0; c < classes; c += 1) {
+    ridgeFor(c).scores.forEach((score, i) => {
+      probabilities[i * classes + c] = (1 + score) / 2;
+    });
+  }
+  return { probabilities };
+}
+
+/** What the probes of a row found: one entry a round, in the order of the plan. */
+export interface RowOutcome {
+  /** Columns of the features. */
+  readonly columns: number;
+  /** [test samples of the round, classes] each. */
+  readonly probabilities: readonly Float64Array[];
+  /** The C or λ chosen in each round, where the probe chooses one. */
+  readonly chosen?: readonly number[];
+  /** AUC of the inner folds, one a round. */
+  readonly validation?: readonly number[];
+  /** Of a probe that has epochs: the probabilities after each epoch of each round. */
+  readonly byEpoch?: readonly (readonly Float64Array[])[];
+  /** Why the row has no value: where its training diverged. Its probabilities are NaN. */
+  readonly diverged?: string;
+}

@@ -1,0 +1,103 @@
+/** The test predictions that an evaluation left beside its JSON, read back. */
+import { existsSync, readFileSync } from 'node:fs';
+import { CsvError, parse } from 'csv-parse/sync';
+import { DataError } from '../../errors.js';
+
+/** Entry i of each list is one sample; samples of all judged folds together. */
+export interface StoredPredictions {
+  readonly ids: readonly string[];
+  readonly subjects: readonly string[];
+  readonly folds: readonly number[];
+  /** Class numbers. */
+  readonly labels: readonly number[];
+  /** Class names by class number. */
+  readonly classes: readonly string[];
+  /**
+   * By row key, [n, classes] row-major. Of two classes only the second is stored: the first is the rest to 1. A row whose
+   * training diverged is not among them.
+   */
+  readonly probabilities: ReadonlyMap<string, Float64Array>;
+}
+
+const HEAD = ['id', 'subject', 'fold', 'label'];
+
+/**
+ * @param of what the evaluation says: class names by class number, and how many samples it judged
+ * @param remedy what to do where the file is not that
+ * @returns undefined where there is no such file: predictions may stay at home while the numbers travel
+ * @throws DataError naming file and line of what is wrong
+ */
+export function readPredictions(
+  file: string,
+  { classes, samples }: { readonly classes: readonly string[]; readonly samples: number },
+  remedy = 'run anatomy evaluate again',
+): StoredPredictions | undefined {
+  if (!existsSync(file)) return undefined;
+  const wrong = (what: string): never => {
+    throw new DataError(`${file}: ${what}; ${remedy}`);
+  };
+  const [head = [], ...lines] = linesOf(file, wrong);
+  if (HEAD.some((name, i) => head[i] !== name)) {
+    wrong(`begins with the columns "${head.slice(0, 4).join(',')}", expected "${HEAD.join(',')}"`);
+  }
+  if (lines.length !== samples) {
+    wrong(`has the predictions of ${lines.length} samples, and the evaluation judged ${samples}`);
+  }
+  const labels = lines.map((cells, i) => {
+    const label = classes.indexOf(cells[3]!);
+    return label >= 0
+      ? label
+      : wrong(`line ${i + 2}: label "${cells[3]}" is none of the classes ${classes.join(', ')}`);
+  });
+  const column = (at: number): number[] | undefined => {
+    // A finetuning that diverged predicts nothing, for no sample: that is a finding and no fault of the file.
+    if (lines.length > 0 && lines.every((cells) => cells[at] === 'NaN')) return undefined;
+    return lines.map((cells, i) => {
+      const value = cells[at] === '' ? Number.NaN : Number(cells[at]);
+      return Number.isFinite(value)
+        ? value
+        : wrong(`line ${i + 2}, column "${head[at]}": "${cells[at]}" is no number`);
+    });
+  };
+  const names = head.slice(HEAD.length);
+  const probabilities = new Map<string, Float64Array>();
+  if (classes.length === 2) {
+    names.forEach((key, i) => {
+      const values = column(HEAD.length + i);
+      if (values === undefined) return;
+      probabilities.set(key, Float64Array.from(values.flatMap((positive) => [1 - positive, positive])));
+    });
+  } else {
+    const last = `:${classes.at(-1)}`;
+    for (const key of names
+      .filter((name) => name.endsWith(last))
+      .map((name) => name.slice(0, -last.length))) {
+      const columns = classes.map((name) => {
+        const at = head.indexOf(`${key}:${name}`);
+        return at >= 0 ? column(at) : wrong(`has no column "${key}:${name}"`);
+      });
+      if (columns.some((values) => values === undefined)) continue;
+      probabilities.set(
+        key,
+        Float64Array.from(lines.flatMap((_, i) => columns.map((values) => values![i]!))),
+      );
+    }
+  }
+  return {
+    ids: lines.map((cells) => cells[0]!),
+    subjects: lines.map((cells) => cells[1]!),
+    folds: lines.map((cells) => Number(cells[2])),
+    labels,
+    classes,
+    probabilities,
+  };
+}
+
+function linesOf(file: string, wrong: (what: string) => never): string[][] {
+  try {
+    return parse(readFileSync(file, 'utf8'), { skip_empty_lines: true });
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    return wrong(`is not valid CSV (${error.message})`);
+  }
+}

@@ -1,0 +1,120 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pseudonym } from '../../data/pseudonym.js';
+import { writeFileAtomic } from '../../files.js';
+import { csv } from '../../text/csv.js';
+import type { EvaluationResult, EvaluationRow, Predictions } from './evaluationResult.js';
+import { modalityKey, modalitySets } from './modalitySets.js';
+
+/** The result as JSON, without the predictions; an undefined value is null. */
+export function evaluationJson({ predictions: _, ...summary }: EvaluationResult): string {
+  return JSON.stringify(summary, null, 2);
+}
+
+export interface SaveOptions {
+  /** Write ids and subjects as the data has them instead of pseudonyms. */
+  readonly keepIds?: boolean;
+}
+
+/** What names an evaluation. */
+export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
+  readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
+  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities'>;
+  readonly exposure: Pick<EvaluationResult['exposure'], 'kind'>;
+  readonly rows: readonly Pick<EvaluationRow, 'source' | 'features' | 'modalities'>[];
+}
+
+/**
+ * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
+ * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `logreg-on-busi` for other data than the
+ * run's, `logreg-a-pooled` for some images or features only, `finetune-hu-alone` without the untrained encoder.
+ */
+export function evaluationName(result: NamedResult): string {
+  const { protocol, preset, labels, setAside, data, exposure, rows } = result;
+  const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
+  const others = exposure.kind === 'transfer' || exposure.kind === 'unknown';
+  const parts = [
+    protocol,
+    ...(byDefault ? [] : [preset]),
+    ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
+    ...(others
+      ? [
+          `on-${data.name
+            .toLowerCase()
+            .replace(/[^a-z0-9]+/g, '-')
+            .replace(/^-|-$/g, '')}`,
+        ]
+      : []),
+    ...chosenParts(result),
+    ...(setAside ? ['set-aside'] : []),
+    ...(rows.some(({ source }) => source === 'untrained') ? [] : ['alone']),
+  ];
+  return parts.join('-');
+}
+
+/** Images and features, where those are not what the protocol judges unasked. */
+function chosenParts({ protocol, preset, data: { modalities }, rows }: NamedResult): string[] {
+  const own = rows.filter(({ source }) => source === 'run');
+  const unless = (found: readonly string[], usual: readonly string[]) =>
+    found.length === usual.length && usual.every((one) => found.includes(one)) ? [] : found;
+  const finetuned = preset === 'hu' ? ['head'] : ['pooled'];
+  const [usualImages, usualFeatures] =
+    protocol === 'finetune' ? [[modalities], finetuned] : [modalitySets(modalities), ['pooled', 'head']];
+  return [
+    ...unless([...new Set(own.map((row) => modalityKey(row.modalities)))], usualImages.map(modalityKey)),
+    ...unless([...new Set(own.map(({ features }) => features))], usualFeatures),
+  ];
+}
+
+/** The files of an evaluation that is kept in a folder. */
+export function evaluationPaths(folder: string, result: NamedResult): { json: string; predictions: string } {
+  const name = evaluationName(result);
+  return { json: join(folder, `${name}.json`), predictions: join(folder, `${name}-predictions.csv`) };
+}
+
+/**
+ * Writes `NAME-predictions.csv`, then `NAME.json`, each whole or not at all, over those of an earlier evaluation of the same
+ * name.
+ *
+ * @returns the paths of both
+ */
+export function saveEvaluation(
+  folder: string,
+  result: EvaluationResult,
+  { keepIds = false }: SaveOptions = {},
+): { json: string; predictions: string } {
+  mkdirSync(folder, { recursive: true });
+  const { json, predictions } = evaluationPaths(folder, result);
+  writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
+  writeFileAtomic(json, `${evaluationJson(result)}\n`);
+  return { json, predictions };
+}
+
+/**
+ * `id,subject,fold,label`, then one column a row of the tables, named by its key: the probability of the positive class;
+ * with more classes one column for each, `key:class`.
+ */
+function predictionsCsv(
+  { dataHash, ids, subjects, folds, labels, probabilities }: Predictions,
+  classes: readonly string[],
+  keepIds: boolean,
+): string {
+  const shown = (kind: 'sample' | 'subject', name: string) =>
+    keepIds ? name : pseudonym(kind, name, dataHash);
+  const columns = Object.entries(probabilities).flatMap(([key, values]) =>
+    classes.flatMap((name, c) => {
+      if (classes.length === 2 && c === 0) return [];
+      const title = classes.length === 2 ? key : `${key}:${name}`;
+      return [{ title, of: (i: number) => values[i * classes.length + c]! }];
+    }),
+  );
+  const lines = ids.map((id, i) => [
+    shown('sample', id),
+    shown('subject', subjects[i]!),
+    String(folds[i]),
+    classes[labels[i]!]!,
+    ...columns.map(({ of }) => String(of(i))),
+  ]);
+  const header = ['id', 'subject', 'fold', 'label', ...columns.map(({ title }) => title)];
+  return csv([header, ...lines]);
+}

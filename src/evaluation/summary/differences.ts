@@ -1,0 +1,64 @@
+import { clusteredTest } from '../../metrics/areas/areaTests.js';
+import { areaComponents, combineAreas } from '../../metrics/areas/deLong.js';
+import { classColumn } from '../../metrics/areas/rocAuc.js';
+import { type BootstrapOptions, bootstrapDifference } from '../../metrics/bootstrap.js';
+import { holm } from '../../metrics/holm.js';
+import type { RowDifference, RowName } from '../results/evaluationResult.js';
+import { modalityKey } from '../results/modalitySets.js';
+import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
+
+/**
+ * Each row of the run against the untrained encoder's same features and the thumbnail of the same images, by AUC. Rows are
+ * judged on the same samples, so both sides see the same draws of subjects. All of them are one family to Holm.
+ */
+export function differences(
+  rows: readonly RowName[],
+  judgedOf: (key: string) => Judged,
+  options: BootstrapOptions,
+): RowDifference[] {
+  const ofRun = rows.filter(({ source }) => source === 'run');
+  const found = ofRun.flatMap((row) => {
+    const same = rows.filter(
+      ({ source, features, modalities }) =>
+        modalityKey(modalities) === modalityKey(row.modalities) &&
+        (source === 'thumbnail' || (source === 'untrained' && features === row.features)),
+    );
+    return same.map((against) => difference(row.key, against.key, judgedOf, options));
+  });
+  const adjusted = holm(found.map(({ pValue }) => pValue));
+  return found.map((one, i) => ({ ...one, holm: adjusted[i]! }));
+}
+
+function difference(
+  row: string,
+  against: string,
+  judgedOf: (key: string) => Judged,
+  options: BootstrapOptions,
+): Omit<RowDifference, 'holm'> {
+  const [first, second] = [judgedOf(row), judgedOf(against)];
+  const { undefinedReplicates: _, ...found } = bootstrapDifference(
+    resampledAuc(first),
+    resampledAuc(second),
+    first.subjects,
+    options,
+  );
+  const deLong = clusteredDifference(first, second, options);
+  return { row, against, metric: metricNames(first.classes)[0]!, ...found, deLong };
+}
+
+/** DeLong’s test for clustered samples (Obuchowski 1997); undefined where there are more than two classes. */
+function clusteredDifference(
+  first: Judged,
+  second: Judged,
+  options: BootstrapOptions,
+): RowDifference['deLong'] {
+  if (first.classes !== 2) return undefined;
+  const areas = ({ probabilities, labels }: Judged) =>
+    areaComponents(classColumn(probabilities, 2, 1), labels);
+  const difference = combineAreas([
+    [1, areas(first)],
+    [-1, areas(second)],
+  ]);
+  const { value, low, high, pValue } = clusteredTest(difference, first.subjects, options);
+  return { value, low, high, pValue };
+}

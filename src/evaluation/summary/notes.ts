@@ -1,0 +1,150 @@
+import type { Dataset } from '../../data/sample.js';
+import { methodNamed } from '../../methods/index.js';
+import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
+import type { FoldPlan } from '../folds/outerFolds.js';
+import type { Task } from '../folds/task.js';
+import type { EvaluationRow, Exposure } from '../results/evaluationResult.js';
+import { metricNames } from './rowMetrics.js';
+
+export interface Noteworthy {
+  readonly run: JudgedRun;
+  readonly dataset: Dataset;
+  readonly task: Task;
+  readonly plan: FoldPlan;
+  readonly rows: readonly EvaluationRow[];
+  readonly exposure: Exposure;
+  readonly withoutPatients: string | undefined;
+  /** Samples that repeat an image of another fold, to the pixel. */
+  readonly repeated: number;
+}
+
+/** What a reader must know to read the numbers rightly, a sentence each. */
+export function notesOf({
+  run,
+  dataset,
+  task,
+  plan,
+  rows,
+  exposure,
+  withoutPatients,
+  repeated,
+}: Noteworthy): string[] {
+  const notes: string[] = [];
+  for (const { fold, checkpoint } of run.encoders) {
+    if (checkpoint === undefined) continue;
+    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
+    notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
+  }
+  notes.push(...exposureNotes(run, exposure));
+  if (methodNamed(run.encoders[0]!.config.method.name)!.usesLabels) {
+    const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
+    notes.push(`The encoder was pretrained on the labels of ${whose}.`);
+  }
+  const { modalities, simulated = [] } = dataset;
+  if (simulated.length > 0) {
+    const which =
+      simulated.length === modalities.length
+        ? 'All images are'
+        : `The images of ${simulated.join(' and ')} are`;
+    notes.push(`${which} simulated: no scanner made them.`);
+  }
+  for (const own of separateModalities(run.encoders[0]!)) {
+    if (modalities.includes(own)) continue;
+    notes.push(
+      `The run’s encoder of ${own} has no images here: ${modalities.join(' and ')} went through that of its first modality.`,
+    );
+  }
+  const { encoders } = run;
+  if (encoders.length > 1 && (exposure.kind === 'transfer' || exposure.kind === 'unknown')) {
+    const turns = plan.rounds.map(({ fold, encoder }) => `fold ${fold} by that of fold ${encoder.fold}`);
+    notes.push(`The run has an encoder a fold, and they take turns here: ${turns.join(', ')}.`);
+  }
+  if (repeated > 0) {
+    notes.push(
+      `${repeated} ${repeated === 1 ? 'sample repeats' : 'samples repeat'} an image of another fold, to the pixel: the probes ` +
+        'have seen test images. anatomy data split keeps duplicates together.',
+    );
+  }
+  if (plan.rounds.length < plan.k) {
+    const judged = plan.rounds.map(({ fold }) => fold).join(', ');
+    notes.push(
+      `Only fold ${judged} of ${plan.k} is judged: the others have no encoder that did not train on them.`,
+    );
+  }
+  if (task.ids.length < dataset.samples.length) {
+    const missing = dataset.samples.length - task.ids.length;
+    notes.push(`${missing} of ${dataset.samples.length} samples have no label and are left out.`);
+  }
+  const auc = metricNames(task.classes.length)[0]!;
+  const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows.at(-1)!.metrics[auc]!.folds[f]!));
+  if (undefinedIn.length > 0) {
+    const lacking =
+      undefinedIn.length === 1
+        ? `fold ${undefinedIn[0]!.fold}, which lacks`
+        : `folds ${undefinedIn.map(({ fold }) => fold).join(', ')}, which lack`;
+    const rest =
+      undefinedIn.length === plan.rounds.length
+        ? 'no fold is left for their mean'
+        : 'their mean is over the other folds';
+    notes.push(`AUC and macro averages are undefined in ${lacking} a class; ${rest}.`);
+  }
+  if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
+  return notes;
+}
+
+/** Rows that score all samples of a test fold alike, in every fold: of a probe that learned nothing. */
+export function flatNotes(
+  probabilities: Readonly<Record<string, ArrayLike<number>>>,
+  folds: readonly number[],
+): string[] {
+  const first = new Map<number, number>();
+  for (const [i, fold] of folds.entries()) if (!first.has(fold)) first.set(fold, i);
+  return Object.entries(probabilities).flatMap(([key, values]) => {
+    const columns = values.length / folds.length;
+    const alike = Array.from(values).every(
+      (value, at) =>
+        value === values[first.get(folds[Math.floor(at / columns)]!)! * columns + (at % columns)],
+    );
+    return alike
+      ? [`${key} scores all samples of a fold alike: nothing was learned, and an AUC of ½ is by ties.`]
+      : [];
+  });
+}
+
+export function exposureNotes({ encoders }: JudgedRun, exposure: Exposure): string[] {
+  const { namesakes = 0, testSamples } = exposure;
+  const alike =
+    namesakes === 0
+      ? []
+      : [
+          `${namesakes} of the ${testSamples} samples ${namesakes === 1 ? 'has' : 'have'} the id and subject of a sample of the run’s own data, but other images. If they are the same ones saved anew, the encoder has seen them, and this is not to be called ${exposure.kind}.`,
+        ];
+  return [...kindNotes(encoders, exposure), ...alike];
+}
+
+function kindNotes(
+  encoders: JudgedRun['encoders'],
+  { kind, seenTestSamples, testSamples }: Exposure,
+): string[] {
+  const { model } = encoders[0]!.config;
+  switch (kind) {
+    case 'transductive':
+      return [
+        `Transductive: the encoder was pretrained, without labels, on ${seenTestSamples} of the ${testSamples} test samples.`,
+      ];
+    case 'unknown':
+      return [
+        'Whether the encoder was pretrained on these images is unknown: the data of the run is not where it was.',
+      ];
+    case 'untrained': {
+      if (model.initFrom !== null)
+        return ['Weights from elsewhere: what images they have seen is not known.'];
+      if (model.backbone !== 'vgg16_bn') return ['Not pretrained: random weights.'];
+      const on =
+        seenTestSamples === 0 ? 'the run’s images' : `${seenTestSamples} of the ${testSamples} test samples`;
+      return [`Not pretrained: random weights, batch norm calibrated on ${on}, without labels.`];
+    }
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,40 @@
+import { aggregateBySubject } from '../../metrics/aggregate.js';
+import { classColumn } from '../../metrics/areas/rocAuc.js';
+import type { Judged } from './rowMetrics.js';
+
+export type Aggregation = 'mean' | 'max';
+
+/**
+ * One prediction a subject from those of its samples. A subject is positive where any of its samples is.
+ *
+ * @param judged two classes
+ */
+export function patientLevel(judged: Judged, how: Aggregation): Judged {
+  const { probabilities, labels, subjects, folds, probabilistic } = judged;
+  const positive = classColumn(probabilities, 2, 1);
+  const merged = aggregateBySubject(positive, labels, subjects, how);
+  const foldOf = new Map(subjects.map((subject, i) => [subject, folds[i]!]));
+  return {
+    probabilities: Float64Array.from(Array.from(merged.scores).flatMap((score) => [1 - score, score])),
+    labels: Array.from(merged.labels),
+    subjects: merged.subjects,
+    folds: merged.subjects.map((subject) => foldOf.get(subject)!),
+    classes: 2,
+    probabilistic,
+  };
+}
+
+/** Why there is no judgement by patient; undefined where there can be one. */
+export function noPatients({
+  labels,
+  subjects,
+  classes,
+}: Pick<Judged, 'labels' | 'subjects' | 'classes'>): string | undefined {
+  const positives = new Set(subjects.filter((_, i) => labels[i] === 1));
+  const all = new Set(subjects);
+  if (all.size === subjects.length) return 'every subject has one sample, so samples are patients';
+  if (classes > 2) return 'patients are judged for two classes only';
+  if (positives.size === all.size)
+    return 'every subject has a positive sample, so there is nothing to tell patients apart by';
+  return undefined;
+}

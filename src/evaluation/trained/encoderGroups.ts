@@ -1,0 +1,175 @@
+/** The encoders that the images of a fold go through while a classifier is trained on top of them. */
+import type { Loader } from '../../data/loading/loader.js';
+import { UsageError } from '../../errors.js';
+import { type Batch, makeViews, type ViewOptions, viewPart } from '../../methods/index.js';
+import { type Features, featureRows } from '../../metrics/features/features.js';
+import { disposeModule, type Encoder } from '../../nn/index.js';
+import { autocast, type Device, type Tensor } from '../../tensor/index.js';
+import { calibrate, embed } from '../../training/embed.js';
+import { autocastDtype, type Precision } from '../../training/precision.js';
+import {
+  loadWeights,
+  type RunEncoder,
+  separateModalities,
+  untrainedEncoder,
+} from '../encoders/runEncoders.js';
+import type { RowSource } from '../results/evaluationResult.js';
+
+/** One encoder and the modalities whose images it sees. */
+export interface EncoderGroup {
+  readonly encoder: Encoder;
+  readonly modalities: readonly string[];
+}
+
+export type EncoderKind = 'pooled' | 'head';
+
+/** How images get to an encoder. */
+export interface Viewing {
+  readonly loader: Loader;
+  readonly device: Device;
+  readonly precision: Precision;
+  readonly views: ViewOptions;
+}
+
+export interface GroupOptions {
+  readonly source: Exclude<RowSource, 'thumbnail'>;
+  readonly run: RunEncoder;
+  /** Of the data. */
+  readonly modalities: readonly string[];
+  /** Those whose images are looked at; encoders of others are left out. */
+  readonly used: readonly string[];
+  /** The features must have the head's weights in the run's file. */
+  readonly kinds: readonly EncoderKind[];
+  /** Positions, in the data, of the images that an untrained encoder's batch norm is calibrated on. */
+  readonly calibrateOn: readonly number[];
+  readonly viewing: Viewing;
+}
+
+/**
+ * New networks with the run's weights, or with random ones of the same making, one for all modalities or one each as the
+ * run has them. The caller frees them with `disposeGroups`.
+ *
+ * @throws UsageError when the head is asked for and the run's file has none
+ */
+export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]> {
+  const { source, run, modalities, used, kinds, calibrateOn, viewing } = options;
+  const own = separateModalities(run).filter((modality) => modalities.includes(modality));
+  const shared = modalities.filter((modality) => !own.includes(modality));
+  const wanted = [shared, ...own.map((modality) => [modality])].filter((group) =>
+    group.some((modality) => used.includes(modality)),
+  );
+  const groups: EncoderGroup[] = [];
+  try {
+    for (const group of wanted) {
+      const encoder = untrainedEncoder(run.config, viewing.device);
+      groups.push({ encoder, modalities: group });
+      if (source === 'run') {
+        const names = loadWeights(run, encoder, group[0]!);
+        if (kinds.includes('head') && !names.some((name) => name.startsWith('head.'))) {
+          throw new UsageError(
+            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled`,
+          );
+        }
+      } else if (run.config.model.backbone === 'vgg16_bn') {
+        await calibrate({ ...embedOptions(viewing), encoder, indices: calibrateOn }, group);
+      }
+    }
+  } catch (error) {
+    disposeGroups(groups);
+    throw error;
+  }
+  return groups;
+}
+
+export function disposeGroups(groups: readonly EncoderGroup[]): void {
+  for (const { encoder } of groups) disposeModule(encoder);
+}
+
+/** Features by kind and modality, `pooled/a`: of a batch as tensors [B, d], of many samples as arrays. */
+export type FeaturesBy<T> = ReadonlyMap<string, T>;
+
+export interface BatchFeaturesOptions {
+  readonly used: readonly string[];
+  readonly kinds: readonly EncoderKind[];
+  /** Whether images are cropped and flipped as `views.augmentation` says, all modalities of a pair alike. */
+  readonly augmented: boolean;
+  /** Whether batch norm uses and records the batch's statistics. */
+  readonly training: boolean;
+}
+
+/** One forward pass for each encoder, all its modalities in it. Records a graph unless called without gradient. */
+export function batchFeatures(
+  groups: readonly EncoderGroup[],
+  batch: Batch,
+  { precision, device, views: viewOptions }: Omit<Viewing, 'loader'>,
+  { used, kinds, augmented, training }: BatchFeaturesOptions,
+): FeaturesBy<Tensor> {
+  const dtype = autocastDtype(precision);
+  const found = new Map<string, Tensor>();
+  for (const { encoder, modalities } of groups) {
+    const own = modalities.filter((modality) => used.includes(modality));
+    const look = augmented ? ('shared-crop' as const) : ('whole' as const);
+    const { images } = makeViews(
+      batch,
+      own.map((modality) => ({ modality, look })),
+      viewOptions,
+    );
+    const forward = () => viewFeatures(encoder, images, { used: own, kinds, training });
+    const features = dtype === null ? forward() : autocast(dtype, forward, device);
+    for (const [name, part] of features) found.set(name, part);
+  }
+  return found;
+}
+
+/** @param images views of the used modalities one after another, [V·B, C, size, size] */
+export function viewFeatures(
+  encoder: Encoder,
+  images: Tensor,
+  { used, kinds, training }: Omit<BatchFeaturesOptions, 'augmented'>,
+): FeaturesBy<Tensor> {
+  const { features, embedding } = encoder.forward(images, { training });
+  const count = images.size(0) / used.length;
+  return new Map(
+    kinds.flatMap((kind) =>
+      used.map((modality, view) => {
+        const all = kind === 'pooled' ? features : embedding;
+        return [`${kind}/${modality}`, viewPart(all, view, count)] as const;
+      }),
+    ),
+  );
+}
+
+/** The same of whole images in evaluation mode, without graph. @param indices positions in the data */
+export async function wholeFeatures(
+  groups: readonly EncoderGroup[],
+  indices: readonly number[],
+  viewing: Viewing,
+  { used, kinds }: Pick<BatchFeaturesOptions, 'used' | 'kinds'>,
+): Promise<FeaturesBy<Features>> {
+  const found = new Map<string, Features>();
+  for (const { encoder, modalities } of groups) {
+    for (const modality of modalities.filter((name) => used.includes(name))) {
+      const { features, embedding, rows } = await embed({
+        ...embedOptions(viewing),
+        encoder,
+        modality,
+        indices,
+      });
+      for (const kind of kinds) {
+        const data = kind === 'pooled' ? features : embedding;
+        found.set(`${kind}/${modality}`, featureRows(data, rows, data.length / rows));
+      }
+    }
+  }
+  return found;
+}
+
+/** Those of one kind of a set of modalities, in its order. */
+export function partsOf<T>(features: FeaturesBy<T>, kind: string, modalities: readonly string[]): T[] {
+  return modalities.map((modality) => features.get(`${kind}/${modality}`)!);
+}
+
+function embedOptions({ loader, device, precision, views }: Viewing) {
+  const { size, normalization = 'none' } = views;
+  return { loader, device, precision, size, normalization };
+}

@@ -1,0 +1,215 @@
+/** Rows whose probe LibTorch trains on images: a linear layer on a frozen encoder, or one together with its encoder. */
+import { ImageLoader } from '../../data/loading/loader.js';
+import type { MessageConsole } from '../../log/console.js';
+import { Progress } from '../../log/progress.js';
+import type { Batch } from '../../methods/index.js';
+import { type Features, joinColumns } from '../../metrics/features/features.js';
+import { disposeModule, type Linear } from '../../nn/index.js';
+import type { AdamW, Sgd } from '../../optim/index.js';
+import { noGrad, Random } from '../../tensor/index.js';
+import type { FeatureSources } from '../features/rowFeatures.js';
+import type { OuterFold } from '../folds/outerFolds.js';
+import type { RowOutcome } from '../probes/probe.js';
+import type { RowName } from '../results/evaluationResult.js';
+import { modalityKey } from '../results/modalitySets.js';
+import { classificationLoss, classify, newClassifier } from './classifier.js';
+import {
+  batchFeatures,
+  disposeGroups,
+  type EncoderKind,
+  openGroups,
+  partsOf,
+  type Viewing,
+  wholeFeatures,
+} from './encoderGroups.js';
+import { optimizerOf } from './presetOptimizer.js';
+import { DivergedError, trainClassifier } from './trainClassifier.js';
+import { type TrainedProbe, trainingPlan, weightsOf } from './trainedProbe.js';
+
+export interface TrainedRowsOptions extends Omit<FeatureSources, 'kinds' | 'sets'> {
+  readonly probe: TrainedProbe;
+  readonly seed: number;
+}
+
+/** A row of an encoder. */
+interface TrainedRow extends RowName {
+  readonly source: 'run' | 'untrained';
+  readonly features: EncoderKind;
+}
+
+/**
+ * Trains every row in every round, one at a time. A finetuning that diverges takes its row out, with a warning: that a recipe
+ * does not work for an encoder is a finding, and the other rows have their values.
+ *
+ * @returns outcomes by row key
+ */
+export async function trainRows(
+  names: readonly RowName[],
+  options: TrainedRowsOptions,
+  console: MessageConsole,
+): Promise<Map<string, RowOutcome>> {
+  const { plan, probe, cache, device, precision, seed } = options;
+  const rows = names.filter((name): name is TrainedRow => name.source !== 'thumbnail');
+  // Rows on a frozen encoder share its forward passes; with a trained one each row has its own.
+  const units = probe.finetune
+    ? rows.map((row) => [row])
+    : (['run', 'untrained'] as const).map((source) => rows.filter((row) => row.source === source));
+  const { size, normalize: normalization } = plan.rounds[0]!.encoder.config.data;
+  const { crop } = probe.preset;
+  const loader = new ImageLoader(cache, device);
+  const viewing: Viewing = {
+    loader,
+    device,
+    precision,
+    views: {
+      size,
+      seed,
+      normalization,
+      augmentation: { crop, flip: 0.5, jitter: null, grayscale: 0, blur: null, geometry: 'shared' },
+    },
+  };
+  const plans = plan.rounds.map(({ train }) => trainingPlan(probe.preset, train.length));
+  const smaller = plans.filter(({ batchSize }) => batchSize < probe.preset.batchSize);
+  if (smaller.length > 0) {
+    const [sizes, rates] = [smaller.map((one) => one.batchSize), smaller.map((one) => one.learningRate)];
+    console.info(
+      `preset ${probe.preset.name}: batches of ${range(sizes)} in place of ${probe.preset.batchSize}, as many as there are training samples; learning rate ${range(rates)}`,
+    );
+  }
+  const title = probe.finetune ? 'finetuning' : 'training probes';
+  const total = units.length * plans.reduce((sum, { totalSteps }) => sum + totalSteps, 0);
+  const progress = new Progress(total, console, { title });
+  let done = 0;
+  const onStep = () => {
+    done += 1;
+    progress.update(done);
+  };
+  const found = new Map<
+    string,
+    { columns: number; byEpoch: (readonly Float64Array[])[]; diverged?: string }
+  >();
+  try {
+    for (const round of plan.rounds) {
+      for (const unit of units) {
+        if (unit.some(({ key }) => found.get(key)?.diverged !== undefined)) continue;
+        const outcome = await trainUnit(unit, round, options, viewing, onStep);
+        for (const [key, { columns, byEpoch, diverged }] of outcome) {
+          if (diverged !== undefined) console.warn(diverged);
+          found.set(key, { columns, byEpoch: [...(found.get(key)?.byEpoch ?? []), byEpoch], diverged });
+        }
+      }
+    }
+  } finally {
+    progress.stop();
+    loader.dispose();
+  }
+  return new Map(
+    [...found].map(([key, { columns, byEpoch, diverged }]): [string, RowOutcome] => {
+      if (diverged === undefined) {
+        return [key, { columns, byEpoch, probabilities: byEpoch.map((epochs) => epochs.at(-1)!) }];
+      }
+      const lengths = plan.rounds.map(({ test }) => test.length * options.task.classes.length);
+      const probabilities = lengths.map((length) => new Float64Array(length).fill(Number.NaN));
+      return [key, { columns, probabilities, diverged }];
+    }),
+  );
+}
+
+/** `96`, or `96 to 98`. */
+function range(values: readonly number[]): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[]; diverged?: string }>;
+
+/** Rows of one source in one round, trained side by side. */
+async function trainUnit(
+  rows: readonly TrainedRow[],
+  round: OuterFold,
+  { task, modalities, device, probe, seed }: TrainedRowsOptions,
+  viewing: Viewing,
+  onStep: () => void,
+): Promise<UnitOutcome> {
+  const { preset, classWeights, finetune } = probe;
+  const positionsOf = (samples: readonly number[]) => samples.map((i) => task.positions[i]!);
+  const [train, test] = [positionsOf(round.train), positionsOf(round.test)];
+  const labels = round.train.map((i) => task.labels[i]!);
+  const weights = weightsOf(classWeights, labels, task.classes.length);
+  const used = modalities.filter((modality) => rows.some((row) => row.modalities.includes(modality)));
+  const kinds = [...new Set(rows.map(({ features }) => features))];
+  const { source } = rows[0]!;
+  const name = `${source}, fold ${round.fold}`;
+  const groups = await openGroups({
+    source,
+    run: round.encoder,
+    modalities,
+    used,
+    kinds,
+    calibrateOn: positionsOf(round.pool),
+    viewing,
+  });
+  const classifiers = new Map<string, Linear>();
+  let optimizer: Sgd | AdamW | undefined;
+  const outcome: UnitOutcome = new Map();
+  try {
+    const testFeatures = async () => {
+      const found = await wholeFeatures(groups, test, viewing, { used, kinds });
+      return (row: TrainedRow): Features => joinColumns(partsOf(found, row.features, row.modalities));
+    };
+    const atFirst = await testFeatures();
+    for (const row of rows) {
+      const { columns } = atFirst(row);
+      const random = new Random(seed, 'classifier', `${row.features}/${modalityKey(row.modalities)}`);
+      const options = { deviation: preset.initialDeviation, random, device };
+      classifiers.set(row.key, newClassifier(columns, task.classes.length, options));
+      outcome.set(row.key, { columns, byEpoch: [] });
+    }
+    optimizer = optimizerOf(preset, finetune ? groups : [], classifiers);
+    const looks = { used, kinds, augmented: preset.crop !== null };
+    const featuresOf = (batch: Batch) =>
+      finetune
+        ? batchFeatures(groups, batch, viewing, { ...looks, training: finetune.batchNorm === 'train' })
+        : noGrad(() => batchFeatures(groups, batch, viewing, { ...looks, training: false }));
+    await trainClassifier({
+      preset,
+      name,
+      samples: { positions: train, ids: round.train.map((i) => task.ids[i]!), labels },
+      loader: viewing.loader,
+      device,
+      seed,
+      optimizer,
+      // Rows share no weights that are trained, so each gets the gradient of its own loss alone.
+      objective: (batch, classes) => {
+        const features = featuresOf(batch);
+        return rows
+          .map((row) => {
+            const parts = partsOf(features, row.features, row.modalities);
+            return classificationLoss(classifiers.get(row.key)!, parts, classes, weights);
+          })
+          .reduce((sum, loss) => sum.add(loss));
+      },
+      afterEpoch: async (epoch) => {
+        const found = finetune ? await testFeatures() : atFirst;
+        for (const row of rows) {
+          const probabilities = classify(classifiers.get(row.key)!, found(row));
+          // The last step's damage shows in no later loss.
+          if (!probabilities.every(Number.isFinite)) {
+            throw new DivergedError(`${name}: ${row.key} predicts NaN after epoch ${epoch + 1}`, preset);
+          }
+          outcome.get(row.key)!.byEpoch.push(probabilities);
+        }
+      },
+      onStep,
+    });
+  } catch (error) {
+    // Rows on a frozen encoder are trained side by side, and which one it was is not known.
+    if (!(error instanceof DivergedError && finetune)) throw error;
+    for (const row of outcome.values()) row.diverged = error.message;
+  } finally {
+    disposeGroups(groups);
+    for (const classifier of classifiers.values()) disposeModule(classifier);
+    optimizer?.dispose();
+  }
+  return outcome;
+}

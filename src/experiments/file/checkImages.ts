@@ -1,0 +1,49 @@
+/** Names of modalities in an experiment file: only the data tell whether there are such, and they before anything is pretrained. */
+import type { Dataset } from '../../data/sample.js';
+import { UsageError } from '../../errors.js';
+import { askedSets, modalityKey, modalitySets } from '../../evaluation/results/modalitySets.js';
+import { nearest } from '../../text/nearest.js';
+import { type ExperimentProtocol, familyProtocol, judgesLabels } from './protocols.js';
+import type { Experiment } from './readExperiment.js';
+
+/** Data that is judged on, with its name where it is not that of pretraining. */
+export interface NamedData {
+  readonly dataset: Pick<Dataset, 'modalities'>;
+  readonly set?: { readonly name: string; readonly protocols: readonly ExperimentProtocol[] };
+}
+
+/** @throws UsageError naming the protocol or comparison whose images the data do not have, or it does not judge */
+export function checkImages(
+  { name, protocols, compare, setAside }: Pick<Experiment, 'name' | 'protocols' | 'compare' | 'setAside'>,
+  own: NamedData,
+  others: readonly NamedData[],
+): void {
+  for (const { dataset, set } of [own, ...others]) {
+    const known = modalitySets(dataset.modalities).map(modalityKey);
+    for (const protocol of set?.protocols ?? protocols) {
+      const where = `${name}: images of ${set === undefined ? '' : `${set.name}, `}${protocol.name}`;
+      for (const asked of protocol.settings.images ?? []) refuseUnknown(where, asked, known);
+    }
+  }
+  for (const [key, family] of Object.entries({ compare, setAside })) {
+    if (family?.images === undefined || !protocols.some(judgesLabels)) continue;
+    const protocol = familyProtocol({ protocols }, family);
+    const where = `${name}: ${key}.images`;
+    refuseUnknown(where, family.images, judgedImages(protocol, own.dataset.modalities), protocol.name);
+  }
+}
+
+/** What a protocol judges where nothing is said: as `anatomy evaluate`. */
+function judgedImages({ protocol, settings }: ExperimentProtocol, modalities: readonly string[]): string[] {
+  const byDefault = protocol === 'finetune' ? [modalityKey(modalities)] : undefined;
+  return askedSets(modalities, settings.images ?? byDefault).map(modalityKey);
+}
+
+function refuseUnknown(where: string, asked: string, known: readonly string[], protocol?: string): void {
+  if (known.includes(asked)) return;
+  const meant = nearest(asked, known);
+  throw new UsageError(
+    `${where} has "${asked}", expected one of ${known.join(', ')}, ${protocol === undefined ? 'which the data have' : `which ${protocol} judges`}` +
+      (meant === undefined ? '' : `; did you mean ${meant}?`),
+  );
+}

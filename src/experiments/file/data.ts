@@ -1,0 +1,177 @@
+/** What an experiment reads: the data it pretrains and judges on, and further data that it judges on. */
+import { existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { resolveConfig } from '../../config/index.js';
+import type { DatasetSpec } from '../../data/openDataset.js';
+import { UsageError } from '../../errors.js';
+import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
+import { nearest } from '../../text/nearest.js';
+import { datasetSpec } from '../../training/datasetSpec.js';
+import type { DataSettings, ExperimentFile, JudgedEntry } from './fileSchema.js';
+import { folderOf } from './folderName.js';
+import { type ExperimentProtocol, experimentProtocols } from './protocols.js';
+
+/** What the command line says in place of the file; paths are seen from the working folder. */
+export interface ExperimentOverrides {
+  readonly data?: string;
+  readonly dataB?: string;
+  readonly column?: DatasetSpec['columns'];
+  readonly positive?: string;
+  readonly classes?: readonly string[];
+  readonly drop?: string;
+  readonly splits?: string;
+  readonly masks?: string;
+  readonly smoke?: boolean;
+  /** Where further data lie, by name. */
+  readonly judge?: Readonly<Record<string, string>>;
+}
+
+export interface EvaluationSettings {
+  readonly folds?: number;
+  readonly seed: number;
+  readonly replicates: number;
+}
+
+/** Data that rows are judged on. */
+export interface JudgedSet {
+  readonly name: string;
+  /** Its name as a folder; undefined for the data that is pretrained on. */
+  readonly slug?: string;
+  /** Undefined where it is not there. */
+  readonly data?: DatasetSpec;
+  /** Why it is not there, and how to get it. */
+  readonly absent?: string;
+  /** A splits file of the user’s. */
+  readonly splits?: string;
+  /** Folder of its lesions. */
+  readonly masks?: string;
+  readonly protocols: readonly ExperimentProtocol[];
+  readonly evaluation: EvaluationSettings;
+  /** Its name in the paper. */
+  readonly paper?: string;
+}
+
+/** The data to pretrain on, as settings of a config. @throws UsageError when none is named */
+export function ownData(
+  file: string,
+  own: DataSettings,
+  { data, dataB, column, positive, classes, drop }: ExperimentOverrides,
+): DataSettings {
+  const given = defined({ positive, classes: classes && [...classes], drop: drop && placed('', drop) });
+  // What the file says of its own data, columns and classes say, has nothing to do with other data.
+  if (data !== undefined) {
+    return { path: placed('', data), pathB: dataB && placed('', dataB), columns: { ...column }, ...given };
+  }
+  if (dataB !== undefined) throw new UsageError('--data-b is given without --data; name both folders');
+  if (own.path === null) throw new UsageError(`${file}: names no data; name it with --data`);
+  const seen = seenFrom(file, own);
+  return { ...seen, columns: { ...own.columns, ...column }, ...given };
+}
+
+export interface JudgedSources {
+  readonly file: string;
+  readonly content: ExperimentFile;
+  readonly overrides: ExperimentOverrides;
+  readonly protocols: readonly ExperimentProtocol[];
+  readonly evaluation: EvaluationSettings;
+  /** What --smoke makes of a list of protocols. */
+  readonly shortened: (protocols: readonly ExperimentProtocol[]) => ExperimentProtocol[];
+}
+
+/** @throws UsageError when two share a name, or --judge names none of them */
+export function judgedSets(sources: JudgedSources): JudgedSet[] {
+  const { file, content, overrides } = sources;
+  const entries = content.judge ?? [];
+  const names = entries.map(({ name }) => name);
+  for (const [where, asked] of [
+    ['--judge', Object.keys(overrides.judge ?? {})],
+    [`${file}: smoke.judge`, Object.keys(content.smoke?.judge ?? {})],
+  ] as const) {
+    for (const name of asked) refuseUnknown(where, name, names);
+  }
+  const sets = entries.map((entry) => judgedSet(entry, sources));
+  for (const [i, { name, slug }] of sets.entries()) {
+    if (sets.findIndex((other) => other.slug === slug) === i) continue;
+    throw new UsageError(`${file}: judged data ${name} is named twice; rename one`);
+  }
+  return sets;
+}
+
+function refuseUnknown(where: string, name: string, names: readonly string[]): void {
+  if (names.includes(name)) return;
+  const meant = nearest(name, names);
+  throw new UsageError(
+    `${where} names ${name}, expected ${names.length === 0 ? 'nothing, as the experiment judges no further data' : `one of ${names.join(', ')}`}` +
+      (meant === undefined ? '' : `; did you mean ${meant}?`),
+  );
+}
+
+function judgedSet(entry: JudgedEntry, sources: JudgedSources): JudgedSet {
+  const { file, content, overrides, protocols, evaluation, shortened } = sources;
+  const { name, obtain, paper } = entry;
+  const where = `${file}, judged data ${name}`;
+  const chosen = overrides.smoke ? content.smoke : undefined;
+  const { folds, ...always } = evaluation;
+  const data = judgedData(entry, sources);
+  const otherData = overrides.judge?.[name] !== undefined || chosen?.judge?.[name] !== undefined;
+  return {
+    name,
+    slug: folderOf(name, where),
+    ...(typeof data === 'string' ? { absent: [data, obtain].filter(Boolean).join(' ') } : { data }),
+    splits: otherData || entry.splits === undefined ? undefined : resolve(dirname(file), entry.splits),
+    // What is not here has no lesions here either.
+    masks: otherData || typeof data === 'string' ? undefined : lesions(file, entry.masks, `${where}: masks`),
+    protocols:
+      entry.protocols === undefined ? protocols : shortened(experimentProtocols(entry.protocols, where)),
+    evaluation: { ...always, ...entry.evaluation, ...chosen?.evaluation },
+    paper,
+  };
+}
+
+/** The data, or why there is none. */
+function judgedData(
+  { name, data }: JudgedEntry,
+  { file, content, overrides }: JudgedSources,
+): DatasetSpec | string {
+  const placedAt = overrides.judge?.[name];
+  const smoke = overrides.smoke ? content.smoke?.judge?.[name] : undefined;
+  const own = placedAt === undefined ? (smoke ?? data) : { path: placed('', placedAt) };
+  if (own === undefined || own.path === null) return `no path is given; give one with --judge ${name}=PATH.`;
+  const seen = placedAt === undefined ? seenFrom(file, own) : own;
+  const path = seen.path!;
+  if (!path.startsWith(PHANTOM_PREFIX) && !existsSync(path)) {
+    if (placedAt !== undefined) throw new UsageError(`--judge ${name}=${placedAt}: no such file or folder`);
+    return `it is not where the experiment looks for it; give its place with --judge ${name}=PATH.`;
+  }
+  const flags = Object.fromEntries(Object.entries(seen).map(([key, value]) => [`data.${key}`, value]));
+  return datasetSpec(resolveConfig({ flags, name: `${file}, judged data ${name}` }));
+}
+
+function seenFrom(file: string, own: DataSettings): DataSettings {
+  const folder = dirname(file);
+  return {
+    ...own,
+    path: own.path && placed(folder, own.path),
+    pathB: own.pathB && placed(folder, own.pathB),
+    drop: own.drop && placed(folder, own.drop),
+  };
+}
+
+/** The folder, seen from the file. @throws UsageError when there is none */
+export function lesions(file: string, folder: string | undefined, where: string): string | undefined {
+  if (folder === undefined) return undefined;
+  const path = resolve(dirname(file), folder);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new UsageError(
+    `${where}: ${folder}: no such folder; expected one with a lesion ID.png for each sample`,
+  );
+}
+
+function defined<Settings extends object>(settings: Settings): Partial<Settings> {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Partial<Settings>;
+}
+
+function placed(folder: string, path: string): string {
+  return path.startsWith(PHANTOM_PREFIX) ? path : resolve(folder, path);
+}

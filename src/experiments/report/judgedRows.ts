@@ -1,0 +1,96 @@
+/** What the test predictions of an experiment's rows look like, those of tuned rows as they were composed. */
+
+import { metricName, modalitiesName } from '../../evaluation/results/names.js';
+import { BASELINES, failuresAmong, type JudgedScores, scoreFigures } from '../../report/judged/judgement.js';
+import { type PictureSource, SHOWN_FAILURES, withPictures } from '../../report/judged/shownFailures.js';
+import type { JudgedRow, RowFailures } from '../../report/judged/study.js';
+import { title } from '../print/layout.js';
+import type { DescribedRow, ExperimentDescription } from '../stored/description.js';
+import type { Measurement } from '../table/entries.js';
+import type { ExperimentTable, TablePart } from '../table/model.js';
+import { Results } from '../table/results.js';
+
+/** Rows whose predictions are drawn, and those whose errors are listed. */
+const CLOSER = 6;
+const LISTED = 2;
+
+/** The rows that the experiment is about, by its primary protocol on all modalities; of several seeds the first. */
+export async function judgedRows(
+  root: string,
+  told: ExperimentDescription,
+  table: ExperimentTable,
+  source: Omit<PictureSource, 'dataHash'>,
+): Promise<{ judged: JudgedRow[]; failures: RowFailures[] }> {
+  const part = primaryPart(table);
+  const protocol = told.protocols.find(({ name }) => name === part?.name);
+  const images = part?.images.at(-1);
+  if (part === undefined || protocol === undefined || images === undefined)
+    return { judged: [], failures: [] };
+  const results = new Results({ root, description: told, protocol, setAside: false });
+  const judged: JudgedRow[] = [];
+  const failures: RowFailures[] = [];
+  for (const row of chosenRows(told, table).slice(0, CLOSER)) {
+    const result = results.found(row)[0]?.result;
+    const measured = results.measure(row, 'run', part.features, images)[0];
+    const predicted = measured?.predicted;
+    if (result === undefined || measured === undefined || predicted === undefined) continue;
+    const { judged: own, ids } = predicted;
+    const samples = { ...own, classes: result.data.classes, ids };
+    const metric = result.metrics[0]!;
+    const scores = scoresOf(measured, metric, row.name, 'run', valueIn(part, row.name, images));
+    const baselines = (['untrained', 'thumbnail'] as const).flatMap((other) => {
+      const kind = other === 'thumbnail' ? 'pixels' : part.features;
+      const found = results.measure(row, other, kind, images)[0];
+      return found === undefined ? [] : scoresOf(found, metric, BASELINES[other], other);
+    });
+    if (scores[0] === undefined) continue;
+    const seeds = table.seeds.length > 1 ? `, seed ${measured.seed}` : '';
+    const draws = measured.draw === undefined ? '' : `, draw ${measured.draw}`;
+    const name = `${row.name}${seeds}${draws}`;
+    const about = { id: row.folder, name: `${name}: ${title(table, part)}` };
+    judged.push({ name, figures: scoreFigures(samples, scores[0], baselines, result.bootstrap, about) });
+    if (failures.length < LISTED) {
+      const features = `${metricName(part.features)} features, ${modalitiesName(images.split('+'))}`;
+      const found = { features, ...failuresAmong(samples, own.probabilities, SHOWN_FAILURES) };
+      failures.push({
+        name,
+        failures: await withPictures(found, { ...source, dataHash: result.data.dataHash }),
+      });
+    }
+  }
+  return { judged, failures };
+}
+
+function primaryPart({ parts, family }: ExperimentTable): TablePart | undefined {
+  const own = parts.filter(({ set, images }) => set === undefined && images.length > 0);
+  const named = own.find((part) => part.name === family?.protocol && part.features === family.features);
+  return named ?? own[0];
+}
+
+/** Those of the comparisons first, in their order; then as in the file. */
+function chosenRows({ rows }: ExperimentDescription, { family }: ExperimentTable): DescribedRow[] {
+  const first =
+    family === undefined ? [] : [family.reference, ...family.comparisons.map(({ against }) => against)];
+  const named = first.flatMap((name) => rows.find((row) => row.name === name) ?? []);
+  return [...named, ...rows.filter((row) => !named.includes(row))];
+}
+
+type Auc = JudgedScores['auc'];
+
+/** Of one seed, and one draw of the labels, what the table has: a mean over several is no area under one curve. */
+function valueIn({ rows }: TablePart, name: string, images: string): Auc | undefined {
+  const found = rows.find((row) => row.name === name)?.values[images];
+  return found !== undefined && found.seeds > 1 ? undefined : found;
+}
+
+function scoresOf(
+  { predicted, metrics, interval }: Measurement,
+  metric: string,
+  name: string,
+  source: JudgedScores['source'],
+  auc?: Auc,
+): JudgedScores[] {
+  if (predicted === undefined) return [];
+  const own = { value: metrics[metric] ?? null, low: interval?.low ?? null, high: interval?.high ?? null };
+  return [{ name, source, probabilities: predicted.judged.probabilities, auc: auc ?? own }];
+}

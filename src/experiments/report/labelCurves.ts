@@ -1,0 +1,65 @@
+/** How much the rows of an experiment lose when labels are few. */
+
+import { metricName, modalitiesName } from '../../evaluation/results/names.js';
+import type { Figure } from '../../report/figures/figure.js';
+import { type LabelCurve, labelEfficiencyFigure } from '../../report/figures/labelEfficiency.js';
+import type { ExperimentProtocol } from '../file/protocols.js';
+import { featuresOf, shownProtocol } from '../print/layout.js';
+import type { ExperimentDescription } from '../stored/description.js';
+import type { ExperimentTable, TablePart } from '../table/model.js';
+
+/** Methods in a figure that can still be told apart from each other and from the baselines. */
+const MOST = 3;
+
+/** Of all methods, figures for each protocol and kind of features that was judged on more than one share of the labels. */
+export function labelCurves({ protocols }: ExperimentDescription, table: ExperimentTable): Figure[] {
+  const fractions = new Map(protocols.map((one) => [one.name, one.settings.labelFraction ?? 1]));
+  const bases = new Map(protocols.map((one) => [one.name, baseOf(one)]));
+  const groups = new Map<string, TablePart[]>();
+  for (const part of table.parts) {
+    if (part.set !== undefined) continue;
+    const key = `${bases.get(part.name)} ${part.features}`;
+    groups.set(key, [...(groups.get(key) ?? []), part]);
+  }
+  const drawn = [...groups.values()].flatMap((parts) => {
+    const { rows } = parts[0]!;
+    const methods = rows.filter(({ source }) => source === 'run').map(({ name }) => name);
+    // In each figure: they are worth a curve as much as any method.
+    const baselines = rows.filter(({ source }) => source !== 'run').map(({ name }) => name);
+    return Array.from({ length: Math.ceil(methods.length / MOST) }, (_, set) => ({
+      parts,
+      names: [...methods.slice(set * MOST, (set + 1) * MOST), ...baselines],
+    }));
+  });
+  return drawn.flatMap(({ parts, names }, i) => {
+    const images = parts[0]!.images.at(-1);
+    if (parts.length < 2 || images === undefined) return [];
+    const curves = names.map(
+      (name): LabelCurve => ({
+        name,
+        points: parts.flatMap((part) => {
+          const found = part.rows.find((row) => row.name === name)?.values[images];
+          if (found === undefined || found.value === null) return [];
+          return [
+            { fraction: fractions.get(part.name) ?? 1, value: found.value, low: found.low, high: found.high },
+          ];
+        }),
+      }),
+    );
+    const metric = metricName(table.metric ?? 'auc');
+    const kind = featuresOf(parts[0]!);
+    const figure = labelEfficiencyFigure(curves, {
+      id: `labels-${i + 1}`,
+      title: `${metric} with few labels, ${kind}`,
+      of: `${shownProtocol(parts[0]!.protocol)}, ${modalitiesName(images.split('+'))}`,
+      label: metric,
+      intervals: `${Math.round(100 * (table.bootstrap?.confidence ?? 0.95))} % intervals over patients`,
+    });
+    return figure === undefined ? [] : [figure];
+  });
+}
+
+/** What a protocol is but for the share of the labels. */
+function baseOf({ protocol, settings: { labelFraction: _, ...settings } }: ExperimentProtocol): string {
+  return JSON.stringify([protocol, settings]);
+}

@@ -1,0 +1,294 @@
+/** Runs an experiment: every cell a process of this program, so many at once, each kept when it is finished. */
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { SET_ASIDE } from '../../data/fold.js';
+import { openDataset } from '../../data/openDataset.js';
+import type { Dataset } from '../../data/sample.js';
+import { loadSplits, makeSplits, type Splits, saveSplits } from '../../data/splits/splits.js';
+import { UsageError } from '../../errors.js';
+import { refuseUnwritable } from '../../files.js';
+import type { MessageConsole } from '../../log/console.js';
+import { checkImages } from '../file/checkImages.js';
+import { checkProtocols } from '../file/checkProtocols.js';
+import type { JudgedSet } from '../file/data.js';
+import type { ComparisonFamily } from '../file/fileSchema.js';
+import { type ExperimentProtocol, familyProtocol, seedsOf } from '../file/protocols.js';
+import type { Experiment } from '../file/readExperiment.js';
+import { recordLook } from '../stored/confirmation.js';
+import type { DescribedData, ExperimentDescription } from '../stored/description.js';
+import {
+  checkFolds,
+  checkSamples,
+  describedFolds,
+  experimentPaths,
+  samplesDigest,
+  writeDescription,
+} from '../stored/folder.js';
+import { bestRow } from '../table/experimentTable.js';
+import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
+import { takeLease } from './lease.js';
+import { type CellState, statesOf } from './states.js';
+import { Work, type WorkOptions, type WorkOutcome } from './work.js';
+
+export interface RunExperimentOptions extends Omit<WorkOptions, 'lease'> {
+  /** Run cells anew whose settings have changed. */
+  readonly overwrite?: boolean;
+  /** Judge what is set aside, once all else is finished. */
+  readonly confirm?: boolean;
+}
+
+export interface ExperimentOutcome extends WorkOutcome {
+  readonly cells: number;
+  /** Whether what is set aside was judged; undefined where that was not asked for. */
+  readonly confirmed?: boolean;
+}
+
+/**
+ * Each cell with its state, in the order in which they would be run; writes nothing.
+ * @param confirm also those that judge what is set aside
+ */
+export async function listCells(
+  experiment: Experiment,
+  out: string,
+  { console, confirm = false }: Pick<RunExperimentOptions, 'console' | 'confirm'>,
+): Promise<(CellState & Pick<Cell, 'id' | 'title'>)[]> {
+  const { own, others } = await openAll(experiment, console);
+  checkImages(experiment, own, others);
+  checkProtocols(experiment, [own, ...others]);
+  if (confirm) checkConfirmable(experiment, own.splits);
+  refuseUnwritable(out);
+  checkData(out, [own, ...others]);
+  const options = optionsOf(own.splits);
+  const open = cellsOf(experiment, out, options);
+  const finished = [...statesOf(open, out).values()].every(({ state }) => state === 'done');
+  const aside = confirm ? confirmation(experiment, out, options, finished) : undefined;
+  if (aside?.unknown)
+    console.warn('which row is best is known once all else is finished; its cells are not listed');
+  const cells = [...open, ...(aside?.cells ?? [])];
+  const states = statesOf(cells, out);
+  return cells.map(({ id, title }) => ({ id, title, ...states.get(id)! }));
+}
+
+/**
+ * Runs what is not finished yet. A cell that fails stops only those that need it.
+ * @throws UsageError when the folder holds something else, or cells of other settings and not `overwrite`
+ */
+export async function runExperiment(
+  experiment: Experiment,
+  { overwrite = false, confirm = false, ...options }: RunExperimentOptions,
+): Promise<ExperimentOutcome> {
+  const { out, console } = options;
+  const { own, others } = await openAll(experiment, console);
+  checkImages(experiment, own, others);
+  checkProtocols(experiment, [own, ...others]);
+  if (confirm) checkConfirmable(experiment, own.splits);
+  refuseUnwritable(out);
+  checkFolder(out);
+  checkData(out, [own, ...others]);
+  mkdirSync(out, { recursive: true });
+  const lease = await takeLease(out, console);
+  try {
+    const cells = cellsOf(experiment, out, optionsOf(own.splits));
+    const states = refusedOrDropped(cells, out, overwrite);
+    for (const { splits, set } of [own, ...others]) {
+      await saveSplits(splits, experimentPaths(out).splits(set?.slug));
+    }
+    writeDescription(out, describe(experiment, own, others));
+    for (const { name, absent } of experiment.judge) {
+      if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
+    }
+    const outcome = await new Work(cells, states, { ...options, lease }).all();
+    if (!confirm) return { cells: cells.length, ...outcome };
+    if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };
+    const judged = await judgeSetAside(experiment, own.splits, { ...options, overwrite, lease });
+    return { ...judged, cells: cells.length + judged.cells, done: outcome.done + judged.done };
+  } finally {
+    lease.release();
+  }
+}
+
+/** By what the finished table says, so that nothing of it hangs on what is set aside. */
+async function judgeSetAside(
+  experiment: Experiment,
+  splits: Splits,
+  { overwrite, ...options }: WorkOptions & { readonly overwrite: boolean },
+): Promise<ExperimentOutcome> {
+  const { out, console } = options;
+  const { against, cells } = confirmation(experiment, out, optionsOf(splits), true);
+  // Where only the cells travelled, the encoders are pretrained again for this.
+  const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
+    cells.some(({ needs }) => needs.includes(id)),
+  );
+  const all = [...encoders, ...cells];
+  const states = refusedOrDropped(all, out, overwrite);
+  const { looks } = recordLook(out, cells, against, new Date());
+  if (looks.length > 1) {
+    console.warn(
+      `what is set aside was first judged ${looks[0].at}; the table says that this is look ${looks.length}`,
+    );
+  }
+  const outcome = await new Work(all, states, options).all();
+  const confirmed = outcome.done === all.length;
+  return { ...outcome, cells: cells.length, done: outcome.done - encoders.length, confirmed };
+}
+
+/**
+ * The cells of the rows that are compared on what is set aside.
+ * @param finished whether all others are, so that it is known which row is best
+ */
+function confirmation(
+  experiment: Experiment,
+  out: string,
+  options: CellOptions,
+  finished: boolean,
+): { against: string[]; cells: EvaluationCell[]; unknown: boolean } {
+  const family = experiment.setAside!;
+  // A row with an encoder a fold has none to judge these samples by; one of fewer seeds is a reference, and its mean another.
+  const eligible = experiment.rows
+    .filter((row) => row.fold === 'none' && seedsOf(row, experiment.seeds).length === experiment.seeds.length)
+    .map(({ name }) => name);
+  const unknown = !finished && family.against.includes('best');
+  const known = unknown ? family.against.filter((name) => name !== 'best') : family.against;
+  const against = [
+    ...new Set(known.map((name) => (name === 'best' ? bestRow(out, family, eligible) : name))),
+  ];
+  const rows = [family.reference, ...against];
+  const protocols = setAsideProtocols(experiment, family, rows);
+  return { against, cells: setAsideCells(experiment, out, options, { rows, protocols }), unknown };
+}
+
+/** The family’s, and logreg where its inner folds are what candidates or features are chosen by. */
+export function setAsideProtocols(
+  experiment: Pick<Experiment, 'protocols' | 'rows'>,
+  family: ComparisonFamily,
+  rows: readonly string[],
+): ExperimentProtocol[] {
+  const protocol = familyProtocol(experiment, family);
+  const chooses =
+    family.features === 'chosen' ||
+    experiment.rows.some(({ name, candidates }) => rows.includes(name) && candidates.length > 1);
+  const logreg = experiment.protocols.filter(({ slug }) => slug === 'logreg');
+  return chooses && protocol.protocol !== 'logreg' ? [protocol, ...logreg] : [protocol];
+}
+
+function checkConfirmable({ setAside }: Experiment, splits: Splits): void {
+  if (setAside === undefined) {
+    throw new UsageError(
+      '--confirm: the experiment file does not say what to compare on the samples set aside; add "setAside: { reference, against }"',
+    );
+  }
+  if (optionsOf(splits).setAside) return;
+  throw new UsageError(
+    '--confirm: nothing is set aside; make splits with anatomy data split --set-aside N and give them with --splits before the first run',
+  );
+}
+
+interface OpenSet {
+  readonly dataset: Dataset;
+  readonly splits: Splits;
+  readonly set?: JudgedSet;
+}
+
+/** The data and the folds in which every row is judged, then those of further data that is there. */
+async function openAll({ data, splits, evaluation, judge }: Experiment, console: MessageConsole) {
+  const onWarning = (message: string) => console.warn(message);
+  const open = async (set: Pick<JudgedSet, 'data' | 'splits' | 'evaluation'>): Promise<OpenSet> => {
+    const dataset = await openDataset(set.data!, { onWarning });
+    const { folds, seed } = set.evaluation;
+    const file = set.splits;
+    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }) };
+    const splits = await loadSplits(file, dataset.samples);
+    if (folds === undefined || folds === splits.k) return { dataset, splits };
+    throw new UsageError(
+      `evaluation.folds is ${folds}, but ${file} has ${splits.k} folds; leave out the one or the other`,
+    );
+  };
+  const own = await open({ data, splits, evaluation });
+  const others: (OpenSet & { readonly set: JudgedSet })[] = [];
+  for (const set of judge) if (set.data !== undefined) others.push({ ...(await open(set)), set });
+  return { own, others };
+}
+
+/** @throws UsageError where the folder's experiment is of other folds, subjects or labels */
+function checkData(out: string, sets: readonly OpenSet[]): void {
+  for (const { dataset, splits, set } of sets) {
+    checkFolds(out, splits, set?.slug);
+    checkSamples(out, dataset, set?.slug);
+  }
+}
+
+function optionsOf({ k, folds }: Splits): CellOptions {
+  return { k, setAside: Object.values(folds).includes(SET_ASIDE) };
+}
+
+function checkFolder(out: string): void {
+  if (!existsSync(out)) return;
+  const entries = readdirSync(out).filter((name) => !/^\..*\.tmp$/.test(name));
+  const { description, running } = experimentPaths(out);
+  if (entries.length === 0 || existsSync(description) || existsSync(running)) return;
+  throw new UsageError(`${out} exists and holds no experiment; choose another --out`);
+}
+
+/** Where the cells stand; results of other settings are refused, or deleted when they may be overwritten. */
+function refusedOrDropped(
+  cells: readonly Cell[],
+  out: string,
+  overwrite: boolean,
+): ReadonlyMap<string, CellState> {
+  const states = statesOf(cells, out);
+  const changed = cells.filter(({ id }) => states.get(id)!.state === 'changed');
+  if (!overwrite && changed.length > 0) {
+    const lines = changed.map(
+      ({ id, title }) => `${title}\n    ${states.get(id)!.differences.join('\n    ')}`,
+    );
+    throw new UsageError(
+      `${out} holds cells of other settings; choose another --out, or run these anew with --overwrite:\n  ${lines.join('\n  ')}`,
+    );
+  }
+  const { cell, predictions, curves } = experimentPaths(out);
+  for (const { id } of changed) {
+    for (const file of [cell(id), predictions(id), curves(id)]) rmSync(file, { force: true });
+  }
+  return states;
+}
+
+function describe(
+  { data: _, splits: __, masks: ___, evaluation: ____, ...experiment }: Experiment,
+  own: OpenSet,
+  others: readonly (OpenSet & { readonly set: JudgedSet })[],
+): ExperimentDescription {
+  return {
+    version: 2,
+    name: experiment.name,
+    description: experiment.description,
+    smoke: experiment.smoke,
+    data: describedData(own),
+    seeds: experiment.seeds,
+    protocols: experiment.protocols,
+    rows: experiment.rows.map(({ name, folder, paper, seeds, candidates }) => ({
+      name,
+      folder,
+      paper,
+      seeds,
+      candidates: candidates.map((candidate) => ({ name: candidate.name, folder: candidate.folder })),
+    })),
+    judge: experiment.judge.map(({ name, slug, protocols, paper, absent }) => {
+      const found = others.find(({ set }) => set.slug === slug);
+      return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found) };
+    }),
+    folds: Object.fromEntries(
+      [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
+    ),
+    compare: experiment.compare,
+    setAside: experiment.setAside,
+  };
+}
+
+function describedData({ dataset: { name, samples }, splits: { folds } }: OpenSet): DescribedData {
+  const counts = (some: Dataset['samples']) => ({
+    pairs: some.length,
+    subjects: new Set(some.map(({ subject }) => subject)).size,
+  });
+  const setAside = counts(samples.filter(({ id }) => folds[id] === SET_ASIDE));
+  const digest = samplesDigest(samples);
+  return { name, ...counts(samples), digest, ...(setAside.pairs > 0 && { setAside }) };
+}

@@ -1,0 +1,65 @@
+/** Where the cells of an experiment stand, by what is in its folder. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { configDifferences, readConfig, type Tree } from '../../config/index.js';
+import { runPaths } from '../../training/runFolder.js';
+import { type FinishedEvaluation, placeless, readCell } from '../stored/folder.js';
+import type { Cell, EvaluationCell, PretrainingCell } from './cells.js';
+
+export interface CellState {
+  /** `changed`: there are results of other settings. */
+  readonly state: 'done' | 'unfinished' | 'to do' | 'changed';
+  /** Of a changed cell, as `key: before → after`. */
+  readonly differences: readonly string[];
+  /** Why a cell that was done once is to be done again. */
+  readonly again?: string;
+}
+
+/**
+ * By id. A finished pretraining whose run did not travel with its cell is done again only where an evaluation that is not
+ * finished needs its encoder.
+ */
+export function statesOf(cells: readonly Cell[], root: string): ReadonlyMap<string, CellState> {
+  const alone = new Map(cells.map((cell) => [cell.id, stateOf(cell, root)]));
+  const wanted = cells.filter(({ kind, id }) => kind !== 'pretrain' && alone.get(id)!.state !== 'done');
+  return new Map(
+    cells.map((cell) => {
+      const own = alone.get(cell.id)!;
+      if (cell.kind !== 'pretrain' || own.state !== 'done' || hasEncoder(cell, root)) return [cell.id, own];
+      const waiting = wanted.filter(({ needs }) => needs.includes(cell.id)).length;
+      if (waiting === 0) return [cell.id, own];
+      const again = `its encoder is not here (${cell.run}), and ${waiting} evaluation${waiting === 1 ? ' needs' : 's need'} it`;
+      return [cell.id, { state: 'to do', differences: [], again }];
+    }),
+  );
+}
+
+function hasEncoder({ run }: PretrainingCell, root: string): boolean {
+  return existsSync(runPaths(join(root, run)).encoder);
+}
+
+function stateOf(cell: Cell, root: string): CellState {
+  const stored = readCell(root, cell.id);
+  if (stored !== undefined) {
+    const state = compared(stored.settings, cell.settings, 'done');
+    if (state.state === 'done' && cell.kind === 'evaluate' && lacksValidation(cell, stored)) {
+      const again = 'a tuned row is chosen by the inner folds, of which an older version kept nothing';
+      return { state: 'to do', differences: [], again };
+    }
+    return state;
+  }
+  const { config } = runPaths(join(root, cell.run));
+  if (cell.kind !== 'pretrain' || !existsSync(config)) return { state: 'to do', differences: [] };
+  return compared(readConfig(config), cell.settings, 'unfinished');
+}
+
+/** What is chosen by: `logreg` tells how well each strength did inside the training patients. */
+function lacksValidation({ tuned, protocol }: EvaluationCell, stored: object): boolean {
+  if (!tuned || protocol.protocol !== 'logreg') return false;
+  return !(stored as FinishedEvaluation).result.rows.some(({ validation }) => validation !== undefined);
+}
+
+function compared(before: Tree, now: Tree, state: 'done' | 'unfinished'): CellState {
+  const differences = configDifferences(placeless(before), placeless(now));
+  return { state: differences.length === 0 ? state : 'changed', differences };
+}

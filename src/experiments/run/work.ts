@@ -1,0 +1,200 @@
+/** One go at the cells that are not finished: processes, signals, what is told of them. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { formatConfig, type Tree } from '../../config/index.js';
+import { writeFileAtomic } from '../../files.js';
+import type { MessageConsole } from '../../log/console.js';
+import { formatDuration } from '../../log/progress.js';
+import { numbered } from '../../text/numbers.js';
+import { runPaths } from '../../training/runFolder.js';
+import { experimentPaths, readCell, type StoredResult, writeCell } from '../stored/folder.js';
+import { type Cell, commandOf, settingsOf } from './cells.js';
+import { type RunningChild, runChild } from './child.js';
+import type { Lease } from './lease.js';
+import { schedule } from './schedule.js';
+import type { CellState } from './states.js';
+import { packCurves, packPredictions } from './travel.js';
+
+export interface WorkOutcome {
+  /** Finished cells, those of earlier runs included. */
+  readonly done: number;
+  readonly failed: readonly { readonly title: string; readonly reason: string; readonly log: string }[];
+  readonly interrupted?: NodeJS.Signals;
+}
+
+/** The program as it was built. */
+const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+
+export interface WorkOptions {
+  readonly out: string;
+  readonly console: MessageConsole;
+  /** Processes at once. */
+  readonly jobs: number;
+  /** LibTorch’s threads in each. */
+  readonly threads: number;
+  readonly lease: Lease;
+}
+
+export class Work {
+  readonly #cells: readonly Cell[];
+  readonly #states: ReadonlyMap<string, CellState>;
+  readonly #options: WorkOptions;
+  readonly #done: Set<string>;
+  /** What finished cells took, by kind of cell. */
+  readonly #seconds = new Map<string, number[]>();
+  readonly #failed: WorkOutcome['failed'][number][] = [];
+  readonly #children = new Set<RunningChild>();
+  readonly #stop = new AbortController();
+  #interrupted: NodeJS.Signals | undefined;
+
+  constructor(cells: readonly Cell[], states: ReadonlyMap<string, CellState>, options: WorkOptions) {
+    this.#cells = cells;
+    this.#states = states;
+    this.#options = options;
+    const done = cells.filter(({ id }) => states.get(id)!.state === 'done');
+    this.#done = new Set(done.map(({ id }) => id));
+    for (const cell of done) this.#took(cell, readCell(options.out, cell.id)!.seconds);
+  }
+
+  async all(): Promise<WorkOutcome> {
+    const { console, jobs, threads, out } = this.#options;
+    const cells = this.#cells;
+    const left = cells.filter(({ id }) => !this.#done.has(id));
+    console.info(
+      `${numbered(cells.length, 'cell')}, ${this.#done.size} done before; ${jobs} at once, ${threads} thread${threads === 1 ? '' : 's'} each; ${out}`,
+    );
+    for (const { id, title } of left) {
+      const { again } = this.#states.get(id)!;
+      if (again !== undefined) console.info(`${title}: again, as ${again}`);
+    }
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+    for (const signal of signals) process.on(signal, this.#interrupt);
+    try {
+      const execute = (cell: Cell) => this.#run(cell);
+      await schedule(left, { jobs, done: this.#done, execute, signal: this.#stop.signal });
+    } finally {
+      for (const signal of signals) process.off(signal, this.#interrupt);
+    }
+    return {
+      done: this.#done.size,
+      failed: this.#failed,
+      interrupted: this.#interrupted,
+    };
+  }
+
+  /** Children save at the first signal and end at once at the second. */
+  #interrupt = (signal: NodeJS.Signals): void => {
+    if (this.#interrupted === undefined && this.#children.size > 0) {
+      const [cells, them] =
+        this.#children.size === 1
+          ? ['1 cell at work is', 'it']
+          : [`${this.#children.size} cells at work are`, 'them'];
+      this.#options.console.warn(`${signal}: ${cells} saved first; again ends ${them} at once`);
+    }
+    this.#interrupted ??= signal;
+    this.#stop.abort();
+    for (const child of this.#children) child.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
+  };
+
+  /** @returns whether the cell is finished */
+  async #run(cell: Cell): Promise<boolean> {
+    const { out, console } = this.#options;
+    const log = experimentPaths(out).log(cell.id);
+    const reason = await this.#attempt(cell, log).catch((error: Error) => error.message);
+    if (reason === undefined || this.#interrupted !== undefined) return reason === undefined;
+    this.#failed.push({ title: cell.title, reason, log });
+    console.error(`${cell.title}: ${reason}; log: ${log}`);
+    return false;
+  }
+
+  /** @returns why it failed, if it did */
+  async #attempt(cell: Cell, log: string): Promise<string | undefined> {
+    const { out, threads, lease, console } = this.#options;
+    writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
+    let child: RunningChild | undefined;
+    const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {
+      log,
+      threads,
+      onStart: (started) => {
+        child = started;
+        this.#children.add(started);
+        lease.add(started.pid);
+      },
+    });
+    if (child !== undefined) {
+      this.#children.delete(child);
+      lease.remove(child.pid);
+    }
+    if (code !== 0) return reasonOf(log, code);
+    finish(cell, out, { stdout, seconds, threads });
+    this.#done.add(cell.id);
+    this.#took(cell, seconds);
+    const count = `${this.#done.size}/${this.#cells.length}`;
+    const eta = formatDuration(this.#secondsLeft());
+    console.info(`${count} · ${cell.title} · ${formatDuration(seconds)} · ETA ${eta}`);
+    return undefined;
+  }
+
+  #command(cell: Cell): string[] {
+    const { out } = this.#options;
+    const overwrite =
+      this.#states.get(cell.id)!.state === 'changed' && existsSync(runPaths(join(out, cell.run)).config);
+    return commandOf(cell, out, overwrite);
+  }
+
+  #took(cell: Cell, seconds: number): void {
+    const kind = kindOf(cell);
+    this.#seconds.set(kind, [...(this.#seconds.get(kind) ?? []), seconds]);
+  }
+
+  /** NaN while cells of some kind are left and none has been finished. */
+  #secondsLeft(): number {
+    const left = this.#cells.filter(({ id }) => !this.#done.has(id));
+    const each = left.map((cell) => {
+      const known = this.#seconds.get(kindOf(cell)) ?? [];
+      return known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
+    });
+    return each.reduce((sum, seconds) => sum + seconds, 0) / this.#options.jobs;
+  }
+}
+
+function kindOf(cell: Cell): string {
+  return cell.kind === 'pretrain' ? cell.kind : `${cell.set ?? ''}/${cell.protocol.slug}`;
+}
+
+function writeConfig(out: string, id: string, text: string): void {
+  const file = experimentPaths(out).config(id);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileAtomic(file, text);
+}
+
+/** A cell is there once it is whole: what goes beside it first. */
+function finish(
+  cell: Cell,
+  out: string,
+  { stdout, seconds, threads }: { stdout: string; seconds: number; threads: number },
+): void {
+  const common = { version: 1, settings: cell.settings, seconds, threads, run: cell.run } as const;
+  if (cell.kind === 'pretrain') {
+    packCurves(cell, out);
+    const { step } = JSON.parse(stdout) as { step: number };
+    const { provenance } = runPaths(join(out, cell.run));
+    const stored = JSON.parse(readFileSync(provenance, 'utf8')) as Tree;
+    writeCell(out, cell.id, { ...common, kind: 'pretrain', steps: step, provenance: stored });
+  } else if (cell.kind === 'pairs') {
+    writeCell(out, cell.id, { ...common, kind: 'pairs', result: JSON.parse(stdout) as Tree });
+  } else {
+    const { patients: _, ...result } = JSON.parse(stdout) as StoredResult & { patients?: unknown };
+    packPredictions(cell, out, result);
+    writeCell(out, cell.id, { ...common, kind: 'evaluate', result });
+  }
+}
+
+/** The error that the program told, else how it ended. */
+function reasonOf(log: string, code: number): string {
+  const text = readFileSync(log, 'utf8');
+  const own = text.slice(text.lastIndexOf('\n$ OMP_NUM_THREADS=') + 1);
+  const told = /^error: (.*)$/m.exec(own)?.[1];
+  return told === undefined ? `ended with exit code ${code}` : `exit ${code}: ${told}`;
+}

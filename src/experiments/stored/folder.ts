@@ -1,0 +1,207 @@
+/** The folder of an experiment: what it is made of, and what its finished cells left. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Tree } from '../../config/index.js';
+import { published } from '../../data/pseudonym.js';
+import type { Dataset } from '../../data/sample.js';
+import { parseSplits, type Splits } from '../../data/splits/splits.js';
+import { DataError, UsageError } from '../../errors.js';
+import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
+import { writeFileAtomic } from '../../files.js';
+import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
+
+/**
+ * `experiment.json` and `cells/` are enough for every table; they and `runs/` say nothing of where the data lie or who is in
+ * them, which `configs/`, `logs/` and the splits do.
+ */
+export const experimentPaths = (root: string) => ({
+  root,
+  /** What `experiment table` needs to know of the experiment file. */
+  description: join(root, 'experiment.json'),
+  /** The folds that every row is judged in, by sample id; of further data with its name. */
+  splits: (set?: string) => join(root, set === undefined ? 'splits.json' : `splits-${set}.json`),
+  /** The processes at work. */
+  running: join(root, 'running.json'),
+  /** When the samples that are set aside were first judged. */
+  confirmation: join(root, 'cells', 'confirmation.json'),
+  cell: (id: string) => join(root, 'cells', `${id}.json`),
+  /** Test predictions of an evaluation. */
+  predictions: (id: string) => join(root, 'cells', `${id}.csv`),
+  /** Thinned metrics of a pretraining. */
+  curves: (id: string) => join(root, 'cells', `${id}.jsonl`),
+  config: (id: string) => join(root, 'configs', `${id}.yaml`),
+  log: (id: string) => join(root, 'logs', `${id}.log`),
+});
+
+interface FinishedCell {
+  readonly version: 1;
+  /** All that decides its numbers, but for the machine. */
+  readonly settings: Tree;
+  /** Of the process that finished it; a resumed one counts from there. */
+  readonly seconds: number;
+  /** LibTorch’s threads. */
+  readonly threads: number;
+  /** Seen from the experiment’s folder. */
+  readonly run: string;
+}
+
+export interface FinishedPretraining extends FinishedCell {
+  readonly kind: 'pretrain';
+  readonly steps: number;
+  /** As in the run: versions, hardware, data and seed. */
+  readonly provenance: Tree;
+}
+
+/** As `anatomy evaluate --json` prints it; a number that is undefined is null. */
+export type StoredResult = Omit<EvaluationResult, 'predictions' | 'patients'>;
+
+export interface FinishedEvaluation extends FinishedCell {
+  readonly kind: 'evaluate';
+  readonly result: StoredResult;
+}
+
+/** What `anatomy evaluate pairs --json` prints. */
+export interface FinishedPairs extends FinishedCell {
+  readonly kind: 'pairs';
+  readonly result: Tree;
+}
+
+export type StoredCell = FinishedPretraining | FinishedEvaluation | FinishedPairs;
+
+export interface EvaluationName {
+  /** Slug of further data; undefined: the data that is pretrained on. */
+  readonly set?: string;
+  /** Slug of the protocol. */
+  readonly protocol: string;
+  /** Where there are several draws of the labels. */
+  readonly draw?: number;
+  readonly setAside?: boolean;
+}
+
+/** @param row folder of the row, of a tuned one that of its candidate */
+export function evaluationId(row: string, seed: number, { set, protocol, draw, setAside }: EvaluationName) {
+  const name = `${protocol}${draw === undefined ? '' : `-draw-${draw}`}${setAside ? '-set-aside' : ''}`;
+  return `${row}/seed-${seed}/${set === undefined ? '' : `${set}/`}${name}`;
+}
+
+export const pretrainingId = (row: string, seed: number, fold?: number) =>
+  `${row}/seed-${seed}/pretrain${fold === undefined ? '' : `-fold-${fold}`}`;
+
+/** What a finished cell left; undefined while it is not finished. @throws DataError when the file is damaged */
+export function readCell(root: string, id: string): StoredCell | undefined {
+  const file = experimentPaths(root).cell(id);
+  if (!existsSync(file)) return undefined;
+  const cell = readJson(file) as StoredCell | undefined;
+  if (cell?.version === 1) return cell;
+  throw damaged(file, 'delete it and the cell is run again');
+}
+
+export function writeCell(root: string, id: string, cell: StoredCell): void {
+  writeJson(experimentPaths(root).cell(id), { ...cell, settings: placeless(cell.settings) });
+}
+
+const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
+
+/** Without the folders that files lie in: cells travel to machines that have them elsewhere, and tell nobody where they were. */
+export function placeless(value: Tree): Tree {
+  return withoutPlaces(value) as Tree;
+}
+
+function withoutPlaces(value: unknown, key = ''): unknown {
+  if (typeof value === 'string' && PLACES.includes(key)) {
+    return value.startsWith('phantom:') ? value : basename(value);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
+}
+
+/** @throws UsageError where there is no experiment, DataError when its file is damaged */
+export function readDescription(root: string): ExperimentDescription {
+  const { description: file } = experimentPaths(root);
+  if (!existsSync(file)) {
+    throw new UsageError(
+      `${root}: no experiment here (no experiment.json); expected the --out folder of anatomy experiment run`,
+    );
+  }
+  const description = upgradedDescription(readJson(file));
+  if (description !== undefined) return description;
+  throw damaged(file, 'delete it and run the experiment again: finished cells stay');
+}
+
+export function writeDescription(root: string, description: ExperimentDescription): void {
+  writeJson(experimentPaths(root).description, description);
+}
+
+/** Tells folds apart where only their digest has travelled. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}
+
+/**
+ * The folds stay what they were: all rows are judged in the same ones.
+ * @param set slug of further data
+ * @throws UsageError when the folder has others
+ */
+export function checkFolds(root: string, wanted: Splits, set?: string): void {
+  const known = knownFolds(root, set);
+  if (known === undefined || known.digest === digestOf(wanted.folds)) return;
+  const { name } = describedFolds(wanted);
+  const what =
+    known.name === name
+      ? `in other folds, by the same rule (${name}): samples, subjects or labels of the data have changed since`
+      : `in other folds (${known.name}; now asked for ${name})`;
+  throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
+}
+
+/** Of ids, subjects and labels; hashed twice, as what is told of data is. */
+export function samplesDigest(samples: Dataset['samples']): string {
+  return published(digestOf(samples.map(({ id, subject, label }) => [id, subject, label ?? null])));
+}
+
+/**
+ * Folds from a file fit data whose labels were corrected since, but finished cells do not.
+ * @param set slug of further data
+ * @throws UsageError when the folder's cells are of other subjects or labels
+ */
+export function checkSamples(root: string, { name, samples }: Dataset, set?: string): void {
+  if (!existsSync(experimentPaths(root).description)) return;
+  const { data, judge } = readDescription(root);
+  const known = set === undefined ? data : judge.find(({ slug }) => slug === set)?.data;
+  if (known?.digest === undefined || known.digest === samplesDigest(samples)) return;
+  throw new UsageError(
+    `${root} holds an experiment on other samples: ids, subjects or labels of ${name} have changed since. Put them back as they were, or choose another --out`,
+  );
+}
+
+export function describedFolds({ k, dataset, source, seed, folds }: Splits): DescribedFolds {
+  const how = source === 'published' ? 'published' : `drawn with seed ${seed}`;
+  return { name: `${k} of ${dataset}, ${how}`, digest: digestOf(folds) };
+}
+
+function knownFolds(root: string, set: string | undefined): DescribedFolds | undefined {
+  const { description, splits } = experimentPaths(root);
+  const told = existsSync(description) ? readDescription(root).folds[set ?? ''] : undefined;
+  const file = splits(set);
+  if (told !== undefined || !existsSync(file)) return told;
+  return describedFolds(parseSplits(readFileSync(file, 'utf8'), file));
+}
+
+export function writeJson(file: string, value: unknown): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
+}
+
+/** Undefined where it is no JSON. */
+export function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+export function damaged(file: string, remedy: string): DataError {
+  return new DataError(`${file}: is not of this version, or damaged; ${remedy}`);
+}

@@ -1,0 +1,174 @@
+/** One number of a table, a row on some images: what was measured, and its bootstrap, computed once however often compared. */
+import { type Judged, metricNames, resampledAuc } from '../../evaluation/summary/rowMetrics.js';
+import {
+  type BootstrapDifference,
+  type BootstrapInterval,
+  type BootstrapOptions,
+  bootstrapReplicates,
+  differenceOfReplicates,
+  intervalOfReplicates,
+  meanOverFolds,
+  type ResampledMetric,
+} from '../../metrics/bootstrap.js';
+import { classificationMetrics } from '../../metrics/metricSet.js';
+import type { Choice } from './compose.js';
+
+/** What one seed, or one draw of the labels, found. */
+export interface Measurement {
+  readonly seed: number;
+  /** Where there are several draws of the labels. */
+  readonly draw?: number;
+  /** Of the pooled predictions by metric; a number that is undefined is null. */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  /** The interval that the evaluation itself gave. */
+  readonly interval?: { readonly low: number | null; readonly high: number | null };
+  /** Of the first metric: its mean over the test folds, where every fold has it. */
+  readonly foldMean?: number | null;
+  /** Test predictions; undefined where they did not travel. */
+  readonly predicted?: { readonly ids: readonly string[]; readonly judged: Judged };
+  /** Of a tuned row. */
+  readonly choices?: readonly Choice[];
+}
+
+/** Metrics that stand beside the paper’s. */
+export const SHOWN_METRICS = ['accuracy', 'f1', 'precision'] as const;
+
+/** All metrics of predictions that no evaluation has seen together. */
+export function pooledMetrics(judged: Judged): Record<string, number | null> {
+  const { probabilities, labels, classes } = judged;
+  const all = classificationMetrics(probabilities, labels, { classes });
+  const [first] = metricNames(classes);
+  const shown = [first!, ...SHOWN_METRICS.filter((name) => Object.hasOwn(all, name))];
+  return Object.fromEntries(
+    shown.map((name) => [name, Number.isFinite(all[name]!) ? all[name]! : null] as const),
+  );
+}
+
+/** The mean of the AUCs inside the test folds; null where a fold has none. */
+export function meanFoldAuc({ probabilities, labels, folds, classes }: Judged): number | null {
+  const metric = meanOverFolds(folds, (samples) =>
+    resampledAuc({
+      probabilities: Float64Array.from({ length: samples.length * classes }, (_, at) => {
+        const sample = samples[Math.floor(at / classes)]!;
+        return probabilities[sample * classes + (at % classes)]!;
+      }),
+      labels: Array.from(samples, (i) => labels[i]!),
+      classes,
+    }),
+  );
+  const value = metric(new Float64Array(labels.length).fill(1));
+  return Number.isFinite(value) ? value : null;
+}
+
+/** A metric of predictions that are resampled. */
+export type ResampledOf = (predicted: NonNullable<Measurement['predicted']>) => ResampledMetric;
+
+export interface EntryOptions {
+  /** The metric of the table, by its name in the measurements. */
+  readonly metric: string;
+  readonly bootstrap: BootstrapOptions;
+  /** The same for resampling; default: the AUC. */
+  readonly resampled?: ResampledOf;
+}
+
+export class Entry {
+  readonly measurements: readonly Measurement[];
+  readonly #options: EntryOptions;
+  #replicates: Float64Array | undefined;
+
+  constructor(measurements: readonly Measurement[], options: EntryOptions) {
+    this.measurements = measurements;
+    this.#options = options;
+  }
+
+  get seeds(): number[] {
+    return [...new Set(this.measurements.map(({ seed }) => seed))];
+  }
+
+  /** The part of this that was measured with the same seeds and draws as the other, in its order. */
+  pairedWith({ measurements }: Entry): Entry {
+    const own = measurements.flatMap(
+      ({ seed, draw }) => this.measurements.find((one) => one.seed === seed && one.draw === draw) ?? [],
+    );
+    const same =
+      own.length === this.measurements.length && own.every((one, i) => one === this.measurements[i]);
+    return same ? this : new Entry(own, this.#options);
+  }
+
+  /** Of the metric of the table, or of another one: the mean over the seeds; null where one of them has none. */
+  value(metric = this.#options.metric): number | null {
+    return mean(this.measurements.map(({ metrics }) => metrics[metric] ?? null));
+  }
+
+  /** Sample standard deviation over the seeds. */
+  get deviation(): number | null {
+    return deviation(this.measurements.map(({ metrics }) => metrics[this.#options.metric] ?? null));
+  }
+
+  /** Mean over the seeds of the means over the folds. */
+  get foldMean(): number | null {
+    return mean(this.measurements.map((one) => one.foldMean ?? null));
+  }
+
+  /** Whether all seeds have predictions, on the same samples. */
+  get isResampled(): boolean {
+    const [first] = this.measurements;
+    return (
+      first !== undefined &&
+      this.measurements.every(({ predicted }) => sameSamples(predicted?.ids, first.predicted?.ids)) &&
+      new Set(first.predicted?.judged.subjects).size >= 2
+    );
+  }
+
+  /** Of the seed-mean; undefined where predictions are missing. */
+  interval(): BootstrapInterval | undefined {
+    const value = this.value();
+    if (value === null || !this.isResampled) return undefined;
+    return intervalOfReplicates(value, this.#drawn(), this.#options.bootstrap);
+  }
+
+  /**
+   * This less the other, over the seeds that both have, on the same draws of subjects; undefined where they cannot be paired.
+   */
+  minus(other: Entry): BootstrapDifference | undefined {
+    const own = this.pairedWith(other);
+    const others = other.pairedWith(own);
+    const [value, less] = [own.value(), others.value()];
+    if (value === null || less === null || !own.isResampled || !others.isResampled) return undefined;
+    if (!sameSamples(own.measurements[0]!.predicted!.ids, others.measurements[0]!.predicted!.ids))
+      return undefined;
+    const replicates = others.#drawn();
+    const differences = own.#drawn().map((drawn, r) => drawn - replicates[r]!);
+    return differenceOfReplicates(value - less, differences, this.#options.bootstrap);
+  }
+
+  /** The mean of the seeds in each draw of subjects. */
+  #drawn(): Float64Array {
+    const { bootstrap, resampled = ({ judged }) => resampledAuc(judged) } = this.#options;
+    this.#replicates ??= this.measurements
+      .map(({ predicted }) =>
+        bootstrapReplicates(resampled(predicted!), predicted!.judged.subjects, bootstrap),
+      )
+      .reduce((sum, one) => sum.map((value, r) => value + one[r]!))
+      .map((sum) => sum / this.measurements.length);
+    return this.#replicates;
+  }
+}
+
+function sameSamples(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((id, i) => id === b[i]);
+}
+
+/** Null when a number is undefined, as JSON has it. */
+export function mean(values: readonly (number | null)[]): number | null {
+  if (values.length === 0 || values.some((value) => value === null || !Number.isFinite(value))) return null;
+  return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Sample standard deviation; null of fewer than two numbers, or where one is undefined. */
+export function deviation(values: readonly (number | null)[]): number | null {
+  const center = mean(values);
+  if (center === null || values.length < 2) return null;
+  const squares = (values as number[]).reduce((sum, value) => sum + (value - center) ** 2, 0);
+  return Math.sqrt(squares / (values.length - 1));
+}

@@ -1,0 +1,83 @@
+/** What was run to get a table, and what a reader must know of it. */
+import type { Config } from '../../config/index.js';
+import type { DescribedRow } from '../stored/description.js';
+import type { FinishedEvaluation } from '../stored/folder.js';
+import type { ExperimentTable, Fact, TablePart } from './model.js';
+
+/** What is there of a row. */
+export interface RowFound {
+  readonly row: DescribedRow;
+  /** On the data that is pretrained on. */
+  readonly judged: readonly FinishedEvaluation[];
+  /** On all data. */
+  readonly all: readonly FinishedEvaluation[];
+  readonly steps: readonly number[];
+}
+
+export function factsOf(found: readonly RowFound[]): ExperimentTable['facts'] {
+  const setting = (of: (config: Config) => number) =>
+    byValue(found, ({ judged }) => judged.map(({ settings }) => of(settings.pretraining as Config)));
+  return {
+    exposure: byValue(found, ({ judged }) => judged.map(({ result: { exposure } }) => exposure.kind)),
+    steps: byValue(found, ({ steps }) => steps),
+    batchSize: setting(({ training }) => training.batchSize),
+    size: setting(({ data }) => data.size),
+    width: setting(({ model }) => model.width),
+    precision: byValue(found, ({ judged }) => judged.map(({ result: { run } }) => run.precision)),
+  };
+}
+
+/** Values with the names of the rows that have them, those of most rows first. */
+export function byValue<Found extends { readonly row: { readonly name: string } }>(
+  found: readonly Found[],
+  valuesOf: (found: Found) => readonly (string | number)[],
+): Fact[] {
+  const rows = new Map<string, string[]>();
+  for (const one of found) {
+    for (const value of new Set(valuesOf(one).map(String))) {
+      rows.set(value, [...(rows.get(value) ?? []), one.row.name]);
+    }
+  }
+  return [...rows]
+    .map(([value, names]) => ({ value, rows: names }))
+    .sort((a, b) => b.rows.length - a.rows.length);
+}
+
+/** What the evaluations themselves say, once, with the rows that it is said of. */
+export function notesOf(found: readonly RowFound[], parts: readonly TablePart[]): string[] {
+  const notes = parts.flatMap(otherUntrained);
+  const hashes = new Set(found.flatMap(({ judged }) => judged.map(({ result }) => result.data.dataHash)));
+  if (hashes.size > 1) {
+    notes.push('The rows were judged on different versions of the data; run them anew in another folder.');
+  }
+  const judged = found.filter(({ all }) => all.length > 0);
+  for (const { value, rows } of byValue(judged, ({ all }) => all.flatMap(({ result }) => result.notes))) {
+    const others = judged.map(({ row }) => row.name).filter((name) => !rows.includes(name));
+    const who = others.length < rows.length ? `all rows but ${others.join(', ')}` : rows.join(', ');
+    notes.push(others.length === 0 ? value : `${value} (${who})`);
+  }
+  return notes;
+}
+
+/** Largest difference that is none: runs of the same encoder in other processes. */
+const SAME = 5e-4;
+
+/** Rows whose own untrained encoder is another than the one shown: another head, another normalisation. */
+function otherUntrained({ set, name, features, images, rows }: TablePart): string[] {
+  const widest = images.at(-1) ?? '';
+  const { value: shown, seeds } = rows.find(({ source }) => source === 'untrained')?.values[widest] ?? {};
+  if (typeof shown !== 'number') return [];
+  const others = rows.flatMap((row) => {
+    const [value, difference] = [row.values[widest]?.value, row.against.untrained[widest]?.value];
+    if (typeof value !== 'number' || typeof difference !== 'number') return [];
+    // A mean over other seeds is another number anyway.
+    if (row.values[widest]!.seeds !== seeds || row.against.untrained[widest]!.seeds !== seeds) return [];
+    const own = value - difference;
+    return Math.abs(own - shown) > SAME ? [`${row.name} ${own.toFixed(3)}`] : [];
+  });
+  if (others.length === 0) return [];
+  const where = [...(set === undefined ? [] : [set]), name, features].join(', ');
+  return [
+    `${where}: differences are to each row’s own untrained encoder, which is another for ${others.join(', ')} (${widest}).`,
+  ];
+}

@@ -1,0 +1,271 @@
+/** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
+import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { type PaperGroup, paperBlock, printedNumbers } from '../file/paperNumbers.js';
+import type { DescribedRow } from '../stored/description.js';
+import type { FinishedEvaluation } from '../stored/folder.js';
+import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
+import { byValue } from './facts.js';
+import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './model.js';
+import { imagesOf, type Results } from './results.js';
+import { type Mark, marksOf } from './significance.js';
+
+export interface PartOptions extends EntryOptions {
+  readonly rows: readonly DescribedRow[];
+  readonly results: Results;
+  readonly features: TablePart['features'];
+  /** The paper’s numbers to stand beside, but for the table, which a row names. */
+  readonly paper?: Omit<PaperGroup, 'table'>;
+}
+
+/** A part, and the entry of each row on each images, for comparisons. */
+export class Part {
+  readonly #options: PartOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: PartOptions) {
+    this.#options = options;
+  }
+
+  entry(row: DescribedRow, source: EvaluationRow['source'], images: string): Entry {
+    const { results, features } = this.#options;
+    const key = `${row.folder} ${source} ${images}`;
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const kind = source === 'thumbnail' ? 'pixels' : features;
+    const made = new Entry(results.measure(row, source, kind, images), this.#options);
+    this.#entries.set(key, made);
+    return made;
+  }
+
+  /** Modality sets that rows were judged on, in their order. */
+  get images(): string[] {
+    const { rows, results, features } = this.#options;
+    const first = rows.flatMap((row) => results.found(row))[0]?.result.rows ?? [];
+    const own = first.filter(
+      ({ source, features: kind }) => source === 'run' && (features === 'chosen' || kind === features),
+    );
+    return [...new Set(own.map(imagesOf))];
+  }
+
+  table(): TablePart {
+    const { rows, results, features } = this.#options;
+    const { images } = this;
+    const ranked = rows.filter((row) => results.ranks(row));
+    const marks = images.map((image) =>
+      marksOf(new Map(ranked.map((row) => [row.name, this.entry(row, 'run', image)]))),
+    );
+    // The baselines are those of a row with all seeds, where there is one.
+    const found = rows.filter((row) => results.found(row).length > 0);
+    const judged = found.find(({ seeds }) => seeds === undefined) ?? found[0];
+    return {
+      set: results.set?.name,
+      protocol: results.protocol.protocol,
+      name: results.protocol.name,
+      seeds: results.protocol.seeds,
+      judged: this.#judged(),
+      features,
+      images,
+      rows: [
+        ...rows.map((row) =>
+          this.#row(row, images, new Map(images.map((image, i) => [image, marks[i]!.marks]))),
+        ),
+        ...(judged === undefined
+          ? []
+          : [
+              this.#baseline(judged, 'untrained', 'untrained, calibrated', images),
+              this.#baseline(judged, 'thumbnail', 'thumbnail ridge, 12×12', images),
+              // Finetuning may go without.
+            ].filter(({ values }) => Object.keys(values).length > 0)),
+      ],
+      tested: marks.every(({ tested }) => tested),
+    };
+  }
+
+  #judged(): TablePart['judged'] {
+    const { rows, results } = this.#options;
+    const found = rows.map((row) => ({ row, cells: results.found(row) }));
+    const first = found.flatMap(({ cells }) => cells)[0]?.result;
+    if (first === undefined) return undefined;
+    const { data, folds } = first;
+    const exposure = byValue(found, ({ cells }) => cells.map(({ result }) => result.exposure.kind));
+    return { samples: data.samples, subjects: data.subjects, folds: folds.k, exposure };
+  }
+
+  #row(
+    row: DescribedRow,
+    images: readonly string[],
+    marks: ReadonlyMap<string, ReadonlyMap<string, Mark>>,
+  ): TableRow {
+    const { results } = this.#options;
+    const measured = images.filter((image) => this.entry(row, 'run', image).measurements.length > 0);
+    const byImages = <T>(of: (entry: Entry, image: string) => T) =>
+      Object.fromEntries(measured.map((image) => [image, of(this.entry(row, 'run', image), image)]));
+    const found = results.found(row);
+    const tuned = measured.some(
+      (image) => this.entry(row, 'run', image).measurements[0]!.choices !== undefined,
+    );
+    const style = this.#paperStyle(row, measured);
+    return {
+      name: row.name,
+      source: 'run',
+      exposure: found[0]?.result.exposure.kind,
+      paper: this.#paper(row),
+      values: byImages(tableValue),
+      metrics: byImages(metricsOf),
+      against: {
+        untrained: this.#against(row, 'untrained', measured),
+        thumbnail: this.#against(row, 'thumbnail', measured),
+      },
+      marks: Object.fromEntries(
+        measured.flatMap((image) => {
+          const mark = marks.get(image)?.get(row.name);
+          return mark === undefined ? [] : [[image, mark]];
+        }),
+      ),
+      choices: tuned
+        ? byImages((entry) =>
+            Object.fromEntries(
+              entry.measurements.map(({ seed, draw, choices = [] }) => [
+                draw === undefined ? String(seed) : `${seed}, draw ${draw}`,
+                choices,
+              ]),
+            ),
+          )
+        : undefined,
+      paperStyle: style,
+    };
+  }
+
+  #baseline(
+    row: DescribedRow,
+    source: 'untrained' | 'thumbnail',
+    name: string,
+    images: readonly string[],
+  ): TableRow {
+    const own = images.flatMap((image) => {
+      const { measurements } = this.entry(row, source, image);
+      if (measurements.length === 0) return [];
+      // A thumbnail has no seed, but learns from the labels that were drawn.
+      const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
+      const distinct =
+        source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
+      return [[image, new Entry(distinct, this.#options)] as const];
+    });
+    return {
+      name,
+      source,
+      values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry)])),
+      metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
+      against: { untrained: {}, thumbnail: {} },
+      marks: {},
+    };
+  }
+
+  #against(
+    row: DescribedRow,
+    other: 'untrained' | 'thumbnail',
+    images: readonly string[],
+  ): Record<string, TableDifference> {
+    const { results, features, metric, resampled } = this.#options;
+    const cells = results.found(row);
+    return Object.fromEntries(
+      images.flatMap((image): [string, TableDifference][] => {
+        // Seeds that are not finished for one side are left out for both.
+        const all = this.entry(row, other, image);
+        const own = this.entry(row, 'run', image).pairedWith(all);
+        const others = all.pairedWith(own);
+        const stored =
+          features === 'chosen' || row.candidates.length > 1 || resampled !== undefined
+            ? []
+            : cells.flatMap((cell) => storedDifference(cell, other, features, image) ?? []);
+        const [first] = stored;
+        if (first !== undefined && stored.length === 1) {
+          const { value, low, high, minimumDetectable } = first;
+          return [[image, { value, low, high, deviation: null, seeds: 1, minimumDetectable }]];
+        }
+        const each = own.measurements.map(({ metrics }, i) => {
+          const [a, b] = [metrics[metric], others.measurements[i]?.metrics[metric]];
+          return typeof a === 'number' && typeof b === 'number' ? a - b : null;
+        });
+        const value = mean(each);
+        if (value === null) return [];
+        const found = own.minus(others);
+        return [
+          [
+            image,
+            {
+              value,
+              low: found?.low ?? null,
+              high: found?.high ?? null,
+              deviation: deviation(each),
+              seeds: each.length,
+              minimumDetectable:
+                found?.minimumDetectable ?? mean(stored.map(({ minimumDetectable }) => minimumDetectable)),
+            },
+          ],
+        ];
+      }),
+    );
+  }
+
+  #paper({ paper }: DescribedRow): PaperBeside | undefined {
+    const { paper: group } = this.#options;
+    if (paper === undefined || group === undefined) return undefined;
+    const block = paperBlock({ ...group, table: paper.table });
+    const metrics = block && printedNumbers(block, paper.row);
+    return metrics && { ...paper, data: block.data, protocol: block.protocol, metrics };
+  }
+
+  /** Of probes with epochs: the numbers of the epoch that the test data chose. */
+  #paperStyle(row: DescribedRow, images: readonly string[]): TableRow['paperStyle'] {
+    const { results, features } = this.#options;
+    if (features === 'chosen' || row.candidates.length > 1) return undefined;
+    const own = images.flatMap((image) => {
+      const styles = results.found(row).flatMap(({ result }) => {
+        const found = result.rows.find(
+          (one) => one.source === 'run' && one.features === features && imagesOf(one) === image,
+        );
+        return found?.paperStyle ?? [];
+      });
+      const [first] = styles;
+      if (first === undefined) return [];
+      const means = Object.keys(first.metrics).map((name) => [
+        name,
+        mean(styles.map(({ metrics }) => metrics[name]?.mean ?? null)),
+      ]);
+      return [[image, Object.fromEntries(means) as Record<string, number | null>] as const];
+    });
+    return own.length === 0 ? undefined : Object.fromEntries(own);
+  }
+}
+
+function tableValue(entry: Entry): TableValue {
+  const [only, ...others] = entry.measurements;
+  const stored = others.length === 0 ? only?.interval : undefined;
+  const interval = stored ?? entry.interval();
+  return {
+    value: entry.value(),
+    low: interval?.low ?? null,
+    high: interval?.high ?? null,
+    deviation: entry.deviation,
+    seeds: entry.measurements.length,
+    foldMean: entry.foldMean,
+  };
+}
+
+function metricsOf(entry: Entry): Record<string, number | null> {
+  return Object.fromEntries(SHOWN_METRICS.map((name) => [name, entry.value(name)]));
+}
+
+function storedDifference(
+  { result }: FinishedEvaluation,
+  other: 'untrained' | 'thumbnail',
+  features: string,
+  images: string,
+) {
+  const rows = new Map(result.rows.map((row) => [row.key, row]));
+  return result.differences.find(({ row, against }) => {
+    const own = rows.get(row)!;
+    return own.features === features && imagesOf(own) === images && rows.get(against)!.source === other;
+  });
+}

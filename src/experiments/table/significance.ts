@@ -1,0 +1,85 @@
+/** What can be told apart: the marks of a table’s columns, and families of comparisons. */
+import { holm } from '../../metrics/holm.js';
+import type { Entry } from './entries.js';
+
+export type Mark = 'best' | 'second';
+
+/** A difference below this chance, after Holm, is called one. */
+export const SIGNIFICANCE = 0.05;
+
+export interface Marks {
+  /** By row; rows without a mark are left out. */
+  readonly marks: ReadonlyMap<string, Mark>;
+  /** Whether rows share a mark by a test; else by value alone, as there are no predictions to resample. */
+  readonly tested: boolean;
+}
+
+/**
+ * Best is the row with the highest value, and every row that is not significantly below it (paired bootstrap over subjects, Holm
+ * over the rows compared with it); second best the same among the others. A help for the eye: as the row compared with is the one that came
+ * out highest, equal rows are told apart somewhat more often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
+ */
+export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
+  const ranked = [...entries]
+    .flatMap(([name, entry]) => {
+      const value = entry.value();
+      return value === null ? [] : [{ name, entry, value }];
+    })
+    .sort((a, b) => b.value - a.value);
+  const marks = new Map<string, Mark>();
+  let tested = true;
+  let left = ranked;
+  for (const mark of ['best', 'second'] as const) {
+    const [top, ...others] = left;
+    if (top === undefined) break;
+    const pValues = others.map(({ entry }) => top.entry.minus(entry)?.pValue);
+    if (pValues.some((p) => p === undefined)) tested = false;
+    const adjusted = tested ? holm(pValues as number[]) : [];
+    const equals = others.filter((_, i) => tested && !(adjusted[i]! < SIGNIFICANCE));
+    for (const { name } of [top, ...equals]) marks.set(name, mark);
+    left = others.filter((other) => !equals.includes(other));
+  }
+  return { marks, tested };
+}
+
+export interface Comparison {
+  /** Reference less this. */
+  readonly against: string;
+  /** Over which it is made, where one of the two has others as well. */
+  readonly seeds?: readonly number[];
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly pValue: number;
+  /** `pValue` after Holm over the family. */
+  readonly holm: number;
+  readonly minimumDetectable: number;
+}
+
+/**
+ * Those that can be compared. The family that Holm corrects for is all that were planned: while some are missing they count as
+ * p = 1, so that no p-value of an unfinished table grows when the rest comes in.
+ *
+ * @param others undefined where there is nothing to compare with
+ */
+export function comparisons(
+  reference: Entry,
+  others: readonly (readonly [string, Entry | undefined])[],
+): Comparison[] {
+  const found = others.flatMap(([against, entry]) => {
+    const difference = entry && reference.minus(entry);
+    return difference === undefined ? [] : [{ against, difference, seeds: fewerSeeds(reference, entry!) }];
+  });
+  const missing = new Array<number>(others.length - found.length).fill(1);
+  const adjusted = holm([...found.map(({ difference }) => difference.pValue), ...missing]);
+  return found.map(({ against, difference, seeds }, i) => {
+    const { value, low, high, pValue, minimumDetectable } = difference;
+    const common = { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };
+    return seeds === undefined ? common : { ...common, seeds };
+  });
+}
+
+function fewerSeeds(one: Entry, other: Entry): number[] | undefined {
+  const both = one.pairedWith(other).seeds;
+  return [one, other].some(({ seeds }) => seeds.length > both.length) ? both : undefined;
+}

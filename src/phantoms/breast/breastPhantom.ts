@@ -1,0 +1,199 @@
+import type { Dataset, Raster, Sample } from '../../data/sample.js';
+import { UsageError } from '../../errors.js';
+import { misalign } from '../misalignment.js';
+import { drawBmode } from './bmode.js';
+import { type BreastCase, caseLabel, sampleCase, stream } from './breastCase.js';
+import { drawTissue, type Tissue } from './breastTissue.js';
+import { drawColours, drawGray, measureStiffness } from './elastography.js';
+
+/**
+ * A synthetic breast-mass study: per patient a B-mode image `a` (gray) and the shear-wave elastogram `b` (colour) of the same
+ * plane. Anatomy is shared; speckle, echoes and calcifications show in `a` only, stiffness in `b` only. Signs, stiffness and
+ * image formation follow published statistics (see `breastSigns`, `breastCase`, `speckle`), so that the classes overlap.
+ */
+
+/** Part of every key: raise it whenever a pixel changes. */
+export const phantomVersion = 2;
+
+/** What changes the pixels of a pair. */
+export interface Appearance {
+  /** `b` lies over a B-mode image of its own speckle, as screens show it; else it is the colours alone. Default true. */
+  overlay?: boolean;
+  /** `b` is one channel, the stiffness alone, from 0 to the top of the colour scale. Default false. */
+  gray?: boolean;
+  /** 1, the default, overlaps the classes as published; larger is harder. */
+  difficulty?: number;
+  /** Root-mean-square displacement of `b` against `a`, pixels of a 224-pixel image, 0 (the default) to 4. */
+  misalignment?: number;
+}
+
+export interface BreastPhantomOptions extends Appearance {
+  pairs: number;
+  seed: number;
+}
+
+/** @throws UsageError on an option out of its range */
+export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptions): Dataset {
+  requireInteger('pairs', pairs, 1, 1_000_000);
+  requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  const settings = completeAppearance(appearance);
+  const { overlay, gray, difficulty, misalignment } = settings;
+  const key = `breast-${phantomVersion}/seed=${seed}/difficulty=${difficulty}`;
+  const elastogram = `overlay=${overlay}/gray=${gray}/misalignment=${misalignment}`;
+
+  // A loader usually asks for a and b of a pair in turn; only the latest pair's anatomy is kept.
+  let latest: { key: string; scene: Scene } | undefined;
+  const sceneOf = (index: number, size: number): Scene => {
+    const wanted = `${index}/${size}`;
+    if (latest?.key !== wanted) {
+      latest = { key: wanted, scene: drawScene({ seed, index, size, ...settings }) };
+    }
+    return latest.scene;
+  };
+  const samples = Array.from({ length: pairs }, (_, index): Sample => {
+    const number = String(index).padStart(4, '0');
+    return {
+      id: `breast-${number}`,
+      subject: `patient-${number}`,
+      label: caseLabel(seed, index),
+      images: {
+        a: {
+          kind: 'generated',
+          key: `${key}/index=${index}/a`,
+          render: (size) => renderBmode(sceneOf(index, size)),
+        },
+        b: {
+          kind: 'generated',
+          key: `${key}/index=${index}/${elastogram}/b`,
+          render: (size) => renderElastogram(sceneOf(index, size)),
+        },
+      },
+    };
+  });
+  return {
+    name: 'phantom:breast',
+    modalities: ['a', 'b'],
+    samples,
+    positive: 'malignant',
+    colourCoded: gray ? [] : ['b'],
+  };
+}
+
+export interface PairOptions extends Appearance {
+  seed: number;
+  index: number;
+  /** Side of the square images, pixels. */
+  size: number;
+}
+
+export interface BreastPair {
+  readonly a: Raster;
+  readonly b: Raster;
+  readonly label: 'benign' | 'malignant';
+  /** Row-major, one byte a pixel; they lie on `a`, wherever `b` is moved to. */
+  readonly masks: {
+    /** 1 inside the lesion's outline. */
+    readonly lesion: Uint8Array;
+    /** Index into `layerNames`, the lesion left out. */
+    readonly layers: Uint8Array;
+  };
+  readonly params: BreastCase;
+}
+
+/**
+ * Pair `index` with everything known about it. It is the same for any number of pairs; only its speckle depends on `size`.
+ *
+ * @throws UsageError on an option out of its range
+ */
+export function generatePair({ seed, index, size, ...appearance }: PairOptions): BreastPair {
+  const scene = drawScene({ seed, index, size, ...completeAppearance(appearance) });
+  return {
+    a: renderBmode(scene),
+    b: renderElastogram(scene),
+    label: scene.breast.label,
+    masks: {
+      lesion: lesionOf(scene),
+      layers: scene.tissue.layer,
+    },
+    params: scene.breast,
+  };
+}
+
+/** The mask `lesion` of `generatePair` alone: no image is drawn. @throws UsageError on an option out of its range */
+export function breastLesion({ seed, index, size, ...appearance }: PairOptions): Uint8Array {
+  return lesionOf(drawScene({ seed, index, size, ...completeAppearance(appearance) }));
+}
+
+function lesionOf({ tissue }: Scene): Uint8Array {
+  return Uint8Array.from(tissue.distance, (d) => (d < 0 ? 1 : 0));
+}
+
+/** A case drawn at one size, with what its two images need to know. */
+interface Scene extends Required<PairOptions> {
+  readonly breast: BreastCase;
+  readonly tissue: Tissue;
+}
+
+function drawScene(options: Required<PairOptions>): Scene {
+  const { seed, index, size, difficulty } = options;
+  requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('index', index, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('size', size, 16, 2048);
+  const breast = sampleCase({ seed, index, difficulty });
+  return { ...options, breast, tissue: drawTissue(breast, seed, index, size) };
+}
+
+function renderBmode({ breast, tissue, seed, index, size, difficulty }: Scene): Raster {
+  const data = drawBmode(stream(seed, index, 'speckle a'), breast, tissue, difficulty);
+  return { width: size, height: size, channels: 1, data };
+}
+
+function renderElastogram(scene: Scene): Raster {
+  const { breast, tissue, seed, index, size, overlay, gray, difficulty, misalignment } = scene;
+  const { scaleKpa, opacity } = breast.elastogram;
+  const measured = measureStiffness(stream(seed, index, 'shear wave'), breast, tissue, difficulty);
+  // The screen's two images are taken apart in time: the speckle under the colours is not that of `a`.
+  const underlay = overlay
+    ? { gray: drawBmode(stream(seed, index, 'speckle b'), breast, tissue, difficulty), opacity }
+    : undefined;
+  const image: Raster = gray
+    ? { width: size, height: size, channels: 1, data: drawGray(measured, scaleKpa) }
+    : { width: size, height: size, channels: 3, data: drawColours(measured, scaleKpa, underlay) };
+  return misalign(image, misalignment, seed, 'breast', index);
+}
+
+function completeAppearance(appearance: Appearance): Required<Appearance> {
+  const { gray = false, overlay = !gray, difficulty = 1, misalignment = 0 } = appearance;
+  requireBoolean('overlay', overlay);
+  requireBoolean('gray', gray);
+  if (gray && overlay) {
+    throw new UsageError(
+      'breast phantom: overlay is true with gray, expected false: colours can lie over a B-mode image, gray cannot; leave one out',
+    );
+  }
+  requireNumber('difficulty', difficulty, 0.25, 4, '1 is as published');
+  requireNumber('misalignment', misalignment, 0, 4, 'pixels of a 224-pixel image');
+  return { overlay, gray, difficulty, misalignment };
+}
+
+function requireInteger(name: string, value: number, low: number, high: number): void {
+  if (!Number.isSafeInteger(value) || value < low || value > high) {
+    throw new UsageError(
+      `breast phantom: ${name} is ${value}, expected a whole number from ${low} to ${high}`,
+    );
+  }
+}
+
+function requireNumber(name: string, value: number, low: number, high: number, meaning: string): void {
+  if (!(value >= low && value <= high)) {
+    throw new UsageError(
+      `breast phantom: ${name} is ${value}, expected a number from ${low} to ${high} (${meaning})`,
+    );
+  }
+}
+
+function requireBoolean(name: string, value: boolean): void {
+  if (typeof value !== 'boolean') {
+    throw new UsageError(`breast phantom: ${name} is ${JSON.stringify(value)}, expected true or false`);
+  }
+}

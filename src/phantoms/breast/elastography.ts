@@ -1,0 +1,121 @@
+import { gaussianBlur } from '../../data/images/gaussianBlur.js';
+import type { Random } from '../../tensor/random.js';
+import { drawField, noiseField } from '../noise.js';
+import type { BreastCase } from './breastCase.js';
+import type { Tissue } from './breastTissue.js';
+
+/** Median stiffness of the layers, kPa, in the order of `layerNames`. */
+const layerKpa = [15, 8, 14, 9, 22, 22, 22];
+/** Standard deviation of the filter that leaves no specks where the measurement fails, mm. */
+const smoothing = 0.36;
+
+/** What the scanner measured, size × size. */
+export interface Elasticity {
+  /** Young's modulus, kPa; meaningful inside the colour box. */
+  readonly kpa: Float32Array;
+  /** How much of a measurement there is: 0 in a void and outside the colour box, 1 where the colours are shown. */
+  readonly shown: Float32Array;
+}
+
+/** ln of the stiffness in kPa, as it is before any measurement. */
+function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Float32Array {
+  const { stiffness, view } = breast;
+  const { layer, distance, size, pixel } = tissue;
+  const side = view.fieldOfView;
+  const field = noiseField(random, { width: side, height: side, cellX: 3, cellY: 3, octaves: 2 });
+  const texture = drawField(field, size, pixel);
+  const normal = layerKpa.map((kpa) => Math.log(kpa * stiffness.patientScale));
+  const { core, rim } = stiffness;
+  const actual = new Float32Array(size * size);
+  for (let at = 0; at < actual.length; at += 1) {
+    const d = distance[at]!;
+    const around = normal[layer[at]!]! + 0.15 * texture[at]!;
+    actual[at] = around;
+    // Where a cyst's fluid carries no shear wave, the tissue around it is all there is to measure.
+    if (d > 8 || stiffness.silentCyst) continue;
+    const level = stiffness.lesion * (core + (rim - core) * Math.exp(-(((d - 0.3) / 1.6) ** 2)));
+    const inside = Math.log(level) + stiffness.heterogeneity * texture[at]!;
+    const share = 1 / (1 + Math.exp((d - stiffness.growth) / 0.4));
+    actual[at] = around + share * (inside - around);
+  }
+  return actual;
+}
+
+/** What the scanner makes of it: its resolution, noise, artefacts, and the places where it finds no shear wave. */
+export function measureStiffness(
+  random: Random,
+  breast: BreastCase,
+  tissue: Tissue,
+  difficulty: number,
+): Elasticity {
+  const { elastogram, stiffness, view, signs } = breast;
+  const { size, pixel, distance, shadow } = tissue;
+  const extent = { width: view.fieldOfView, height: view.fieldOfView };
+  const noise = drawField(noiseField(random, { ...extent, cellX: 1, cellY: 1 }), size, pixel);
+  const gaps = drawField(noiseField(random, { ...extent, cellX: 1.6, cellY: 1.6, octaves: 2 }), size, pixel);
+
+  const actual = drawStiffness(random, breast, tissue);
+  const stripes = Float32Array.from({ length: size }, (_, j) =>
+    elastogram.stripes.reduce(
+      (sum, push) => sum + 0.35 * Math.exp(-((((j + 0.5) * pixel - push) / 0.8) ** 2)),
+      0,
+    ),
+  );
+  const sigma = elastogram.resolution / 2.355 / pixel;
+  const kpa = gaussianBlur(actual, size, size, sigma, sigma);
+  const confidence = new Float32Array(size * size);
+  for (let i = 0; i < size; i += 1) {
+    const y = (i + 0.5) * pixel;
+    const pressed = Math.log(elastogram.precompression) / (1 + Math.exp((y - 4) / 0.6));
+    const penetration = Math.exp(-Math.max(0, y - 26) / 8);
+    for (let j = 0; j < size; j += 1) {
+      const at = i * size + j;
+      kpa[at] = Math.exp(kpa[at]! + pressed + stripes[j]! + 0.1 * difficulty * noise[at]!);
+      if (signs.cyst && stiffness.silentCyst && distance[at]! < -0.3) continue;
+      // Push and tracking beams both weaken: half the shadow's dB in amplitude; 0.35 is where trackers give up.
+      const beams = Math.exp((Math.LN10 / 40) * Math.min(0, shadow[at]!));
+      confidence[at] = penetration * beams * (1 + 0.25 * Math.max(-2, gaps[at]!));
+    }
+  }
+  const smooth = gaussianBlur(confidence, size, size, smoothing / pixel, smoothing / pixel);
+  const inBox = (centre: number, low: number, high: number) => centre >= low && centre <= high;
+  const { left, right, top, bottom } = elastogram.box;
+  const shown = smooth.map((value, at) => {
+    const x = ((at % size) + 0.5) * pixel;
+    const y = (Math.floor(at / size) + 0.5) * pixel;
+    if (!inBox(x, left, right) || !inBox(y, top, bottom)) return 0;
+    return Math.max(0, Math.min(1, (value - 0.32) / 0.06));
+  });
+  return { kpa, shown };
+}
+
+/** Steps of the palette over the colour scale. */
+const paletteSteps = 1024;
+/** Jet, blue for soft to red for stiff: (r, g, b) = clip(1.5 − |4t − (3, 2, 1)|, 0, 1), t = E / scale. */
+const jet = Float64Array.from({ length: 3 * (paletteSteps + 1) }, (_, i) => {
+  const t = Math.floor(i / 3) / paletteSteps;
+  return Math.max(0, Math.min(1, 1.5 - Math.abs(4 * t - [3, 2, 1][i % 3]!)));
+});
+
+/** RGB pixels: the colours over a B-mode image as on the screen, or alone on black. */
+export function drawColours(
+  { kpa, shown }: Elasticity,
+  scaleKpa: number,
+  underlay?: { gray: Uint8Array; opacity: number },
+): Uint8Array<ArrayBuffer> {
+  const rgb = new Uint8Array(3 * kpa.length);
+  for (let at = 0; at < kpa.length; at += 1) {
+    const below = underlay ? underlay.gray[at]! / 255 : 0;
+    const opacity = (underlay?.opacity ?? 1) * shown[at]!;
+    const step = opacity > 0 ? Math.round(Math.min(1, kpa[at]! / scaleKpa) * paletteSteps) : 0;
+    for (let c = 0; c < 3; c += 1) {
+      rgb[3 * at + c] = Math.round(255 * ((1 - opacity) * below + opacity * jet[3 * step + c]!));
+    }
+  }
+  return rgb;
+}
+
+/** Gray pixels: 255 at the top of the scale, 0 where nothing was measured. */
+export function drawGray({ kpa, shown }: Elasticity, scaleKpa: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(kpa, (value, at) => Math.round(255 * shown[at]! * Math.min(1, value / scaleKpa)));
+}

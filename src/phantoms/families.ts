@@ -1,0 +1,63 @@
+import type { Dataset, Raster } from '../data/sample.js';
+import type { PhantomOptions } from './phantomName.js';
+
+/** A synthetic study: its data set, and what only its maker knows. */
+export interface Phantom {
+  readonly dataset: Dataset;
+  /** Of the pixels: raised whenever one changes. */
+  readonly version: number;
+  /** Pair `index`, as the data set has it, with all there is to know of it. */
+  readonly pair: (index: number, size: number) => PhantomPair;
+  /** Where the disease of pair `index` is: 1 inside, row-major, one byte a pixel of the square of side `size`. */
+  readonly lesion: (index: number, size: number) => Uint8Array;
+}
+
+export interface PhantomPair {
+  readonly a: Raster;
+  readonly b: Raster;
+  /** Label maps, row-major, one byte a pixel. */
+  readonly masks: Readonly<Record<string, Uint8Array>>;
+  readonly params: object;
+}
+
+/** Phantom families by name; a new one is a file beside this one and a line here. */
+export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Phantom>>> =
+  {
+    breast: async (options) => {
+      const { breastLesion, breastPhantom, generatePair, phantomVersion } = await import(
+        './breast/breastPhantom.js'
+      );
+      const settings = {
+        pairs: options.integer('pairs') ?? 400,
+        seed: options.integer('seed') ?? 0,
+        overlay: options.boolean('overlay'),
+        gray: options.boolean('gray'),
+        difficulty: options.number('difficulty'),
+        misalignment: options.number('misalignment'),
+      };
+      return () => ({
+        dataset: breastPhantom(settings),
+        version: phantomVersion,
+        pair: (index, size) => generatePair({ ...settings, index, size }),
+        lesion: (index, size) => breastLesion({ ...settings, index, size }),
+      });
+    },
+    fundus: async (options) => {
+      const { fundusLesion, fundusPhantom, fundusPhantomVersion, fundusTasks, generateFundusPair } =
+        await import('./fundus/fundusPhantom.js');
+      const settings = {
+        pairs: options.integer('pairs') ?? 400,
+        seed: options.integer('seed') ?? 0,
+        task: options.word('task', fundusTasks),
+        classes: options.words('classes'),
+        difficulty: options.number('difficulty'),
+        misalignment: options.number('misalignment'),
+      };
+      return () => ({
+        dataset: fundusPhantom(settings),
+        version: fundusPhantomVersion,
+        pair: (index, size) => generateFundusPair({ ...settings, index, size }),
+        lesion: (index, size) => fundusLesion({ ...settings, index, size }),
+      });
+    },
+  };

@@ -1,0 +1,138 @@
+/** The audit of a data set as one HTML page that carries all it shows: no script, nothing from elsewhere. */
+import type { AuditReport } from '../../data/audit/audit.js';
+import type { Finding } from '../../data/audit/finding.js';
+import { counted } from '../../text/numbers.js';
+import { packageVersion } from '../../version.js';
+import type { Figure } from '../figures/figure.js';
+import { html, type Markup, trusted } from '../html/markup.js';
+import { pageStyle } from '../html/pageStyle.js';
+import type { ShownPicture } from '../source/thumbnails.js';
+import { factsOf, severityName, verdict } from './auditText.js';
+
+export interface AuditPageContent {
+  readonly report: AuditReport;
+  readonly figures: readonly Figure[];
+  /** The findings in the order of the report. */
+  readonly findings: readonly ShownFinding[];
+  /** What the page shows of the data and whom that concerns. */
+  readonly privacy: string;
+}
+
+export interface ShownFinding {
+  readonly finding: Finding;
+  /** The first items, as they are shown. */
+  readonly items: readonly ShownItem[];
+}
+
+export interface ShownItem {
+  /** One row of pictures a sample. */
+  readonly samples: readonly { readonly name: string; readonly pictures: readonly ShownPicture[] }[];
+  /** Samples of this item that are not shown. */
+  readonly more: number;
+  readonly detail: string;
+}
+
+export const AUDIT_GENERATOR = 'anatomy-ssl data check';
+
+const auditStyle = `
+.finding { border-top: 1px solid var(--line); margin-top: 36px; }
+.finding h3 { font-size: 19px; display: flex; flex-wrap: wrap; gap: 6px 12px; align-items: baseline; margin-top: 20px; }
+.tag.error { background: var(--bad); color: var(--bad-ink); border-color: transparent; }
+.tag.warning { background: var(--note); color: var(--note-ink); border-color: transparent; }
+.offenders { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)); gap: 18px 24px; margin: 16px 0; padding: 0; list-style: none; max-width: none; }
+.offenders > li { margin: 0; min-width: 0; font-size: 14px; overflow-wrap: anywhere; }
+.shown { display: grid; grid-template-columns: repeat(auto-fill, 128px); gap: 4px; margin: 2px 0 8px; }
+.shown img, .shown .none { display: block; width: 128px; height: 128px; object-fit: contain; background: #000; border-radius: 3px; }
+.shown .none { background: var(--panel); border: 1px dashed var(--line); color: var(--soft); font-size: 12.5px; display: grid; place-items: center; text-align: center; padding: 8px; }
+.shown figcaption { font-size: 12px; margin: 0; }
+.places { columns: 280px; font-size: 14px; max-width: none; }
+`;
+
+export function auditPage({ report, figures, findings, privacy }: AuditPageContent): string {
+  const title = `Data check: ${report.data}`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="${AUDIT_GENERATOR}">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>${title}</title>
+<style>${trusted(pageStyle + auditStyle)}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+<p class="lead">${verdict(report)}</p>
+<p class="banner" role="note">${privacy}</p>
+</header>
+<main>
+<h2>In short</h2>
+${findings.length === 0 ? html`<p>Nothing was found.</p>` : html`<ul>${findings.map(({ finding }) => overview(finding))}</ul>`}
+<h2>The data</h2>
+<dl>${factsOf(report).map(
+    ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
+`,
+  )}</dl>
+${notes(report)}
+<div class="curves">${figures.map(figure)}</div>
+<h2>What was found</h2>
+${findings.map(section)}
+</main>
+<footer>Made by anatomy-ssl ${packageVersion()}. For research; not a medical device.</footer>
+</body>
+</html>
+`.toString();
+}
+
+function overview({ code, severity, title, count }: Finding): Markup {
+  return html`<li><span class="tag ${severity}">${severityName(severity)}</span> <a href="#${code}">${title}</a>${count > 1 ? ` (${counted(count)})` : ''}</li>
+`;
+}
+
+function notes({ published }: AuditReport): Markup | string {
+  if (published === undefined || published.notes.length === 0) return '';
+  return html`<h3>Known of ${published.name}</h3>
+<ul>${published.notes.map(
+    (note) => html`<li>${note}</li>
+`,
+  )}</ul>`;
+}
+
+function figure({ title, svg, reading }: Figure): Markup {
+  return html`<figure><h4>${title}</h4>${trusted(svg)}<figcaption>${reading}</figcaption></figure>
+`;
+}
+
+function section({ finding, items }: ShownFinding): Markup {
+  const { code, severity, title, explanation, fix, count } = finding;
+  const more = count - items.length;
+  return html`<section class="finding" id="${code}">
+<h3><span class="tag ${severity}">${severityName(severity)}</span> ${title}${count > 1 ? ` (${counted(count)})` : ''}</h3>
+<p>${explanation}</p>
+<p><b>What to do:</b> ${fix}</p>
+<ul class="${items.some(({ samples }) => samples.length > 0) ? 'offenders' : 'places'}">${items.map(offender)}</ul>
+${more > 0 ? html`<p class="notes">… and ${counted(more)} more</p>` : ''}
+</section>
+`;
+}
+
+function offender({ samples, detail, more }: ShownItem): Markup {
+  return html`<li>${samples.map(
+    ({ name, pictures }) =>
+      html`<div><b>${name}</b>${
+        pictures.length === 0
+          ? ''
+          : html`<div class="shown">${pictures.map((one) => picture(name, one))}</div>`
+      }</div>`,
+  )}${more > 0 ? html`<p class="notes">… and ${counted(more)} more of them</p>` : ''}${detail}</li>
+`;
+}
+
+function picture(name: string, { modality, jpeg }: ShownPicture): Markup {
+  const shown =
+    jpeg === undefined
+      ? html`<span class="none">cannot be shown</span>`
+      : html`<img alt="${name}, ${modality}" src="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}">`;
+  return html`<figure>${shown}<figcaption>${modality}</figcaption></figure>`;
+}

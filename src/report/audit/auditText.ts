@@ -1,0 +1,125 @@
+/** What `anatomy data check` says; the facts and names also stand on the page. */
+import type { AlignmentSummary, AuditReport, ModalitySummary } from '../../data/audit/audit.js';
+import type { Finding, FindingItem, Severity } from '../../data/audit/finding.js';
+import { counted, fixed } from '../../text/numbers.js';
+
+/** How many places a finding shows on the terminal. */
+const SHOWN = 3;
+/** How many ids of one place are named. */
+export const NAMED = 4;
+
+const SEVERITY_NAMES: Readonly<Record<Severity, readonly [one: string, many: string]>> = {
+  error: ['error', 'errors'],
+  warning: ['warning', 'warnings'],
+  info: ['note', 'notes'],
+};
+
+export function severityName(severity: Severity): string {
+  return SEVERITY_NAMES[severity][0];
+}
+
+/** `2 errors, 1 warning, 3 notes` */
+export function verdict({ counts }: Pick<AuditReport, 'counts'>): string {
+  const parts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
+    const [one, many] = SEVERITY_NAMES[severity];
+    const count = counts[severity];
+    return count === 0 ? [] : [`${count} ${count === 1 ? one : many}`];
+  });
+  return parts.length === 0 ? 'nothing found' : parts.join(', ');
+}
+
+/** For the owner's terminal: it names places of files, which the page never does. */
+export function auditText(report: AuditReport): string {
+  const facts = factsOf(report);
+  const width = Math.max(...facts.map(([name]) => name.length));
+  const lines = [
+    ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    '',
+    ...report.findings.flatMap((one) => [...findingLines(one), '']),
+    verdict(report),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function findingLines({ severity, title, explanation, fix, items, count }: Finding): string[] {
+  const shown = items
+    .slice(0, SHOWN)
+    .map((item) => `  ${[placeOf(item), item.place ?? item.detail].filter(Boolean).join(': ')}`);
+  const more = count > SHOWN ? [`  … and ${counted(count - SHOWN)} more`] : [];
+  const number = items.some(({ ids }) => ids.length > 0) ? ` (${counted(count)})` : '';
+  const advice = severity === 'info' ? [] : [`  ${explanation}`, `  → ${fix}`];
+  return [`${severityName(severity)}: ${title}${number}`, ...shown, ...more, ...advice];
+}
+
+function placeOf({ ids, modality }: FindingItem): string {
+  const named = ids.slice(0, NAMED).join(' = ');
+  const rest = ids.length > NAMED ? ` = … ${ids.length - NAMED} more` : '';
+  return ids.length === 0 ? '' : `${named}${rest}${modality === undefined ? '' : ` (${modality})`}`;
+}
+
+/** What the data is, name and value. */
+export function factsOf(report: AuditReport): [string, string][] {
+  const { modalities, samples, subjects, alignment, suitability, quick } = report;
+  const unit = `${modalities.length > 1 ? 'pair' : 'image'}${samples === 1 ? '' : 's'}`;
+  return [
+    [
+      'data',
+      `${report.data}: ${counted(samples)} ${unit} of ${counted(subjects)} ${subjects === 1 ? 'subject' : 'subjects'}${publishedSamples(report)}`,
+    ],
+    ...classFacts(report),
+    ...modalities.map((one): [string, string] => [`images ${one.name}`, modalityFact(one)]),
+    ...alignment.map((one): [string, string] => ['alignment', alignmentFact(one)]),
+    ...(suitability === undefined ? [] : [['premise', suitabilityFact(suitability)] as [string, string]]),
+    ...(quick
+      ? [['left out', 'near-duplicates, shifts and the premise of the method (--quick)'] as [string, string]]
+      : []),
+  ];
+}
+
+function publishedSamples({ published }: AuditReport): string {
+  if (published === undefined) return '';
+  const total = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);
+  const of = published.subjects === undefined ? '' : ` of ${counted(published.subjects)} subjects`;
+  return ` (${published.name} as published: ${counted(total)}${of})`;
+}
+
+function classFacts({ classes, published }: AuditReport): [string, string][] {
+  const names = Object.entries(classes).map(([label, count]) => {
+    const said = published?.counts[label];
+    return `${label} ${counted(count)}${said === undefined ? '' : ` (published ${counted(said)})`}`;
+  });
+  return names.length === 0 ? [] : [['classes', names.join(', ')]];
+}
+
+function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummary): string {
+  if (readable === 0) return 'no image can be read';
+  const [first, ...others] = Object.entries(sizes);
+  const size =
+    others.length === 0
+      ? first![0]
+      : `${Object.keys(sizes).length}${others.length >= 19 ? ' or more' : ''} sizes, most often ${first![0]} (${counted(first![1])})`;
+  const [low, middle, high] = brightness.map((level) => fixed(level, 0));
+  return `${simulated ? 'simulated, ' : ''}${size}; mean gray ${middle} (${low} to ${high} in 90 % of images)`;
+}
+
+function alignmentFact({ modality, medianX, medianY, distance, measured }: AlignmentSummary): string {
+  const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
+  return `${modality}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
+}
+
+const PREMISE = {
+  holds: 'the premise of the method holds here',
+  weak: 'the premise of the method is weak here',
+  absent: 'the premise of the method does not hold here',
+} as const;
+
+export function suitabilityFact({
+  nearer,
+  low,
+  high,
+  pairs,
+  premise,
+}: NonNullable<AuditReport['suitability']>): string {
+  const percent = (share: number) => fixed(100 * share, 1);
+  return `${PREMISE[premise]}: patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (95 % interval ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
+}

@@ -1,0 +1,87 @@
+/** `anatomy data check --report`: the page of an audit, with thumbnails of what was found. */
+import type { AuditReport } from '../../data/audit/audit.js';
+import type { Finding, FindingItem } from '../../data/audit/finding.js';
+import { pseudonym } from '../../data/pseudonym.js';
+import type { Dataset } from '../../data/sample.js';
+import { thumbnails } from '../source/thumbnails.js';
+import { auditFigures } from './auditFigures.js';
+import { auditPage, type ShownItem } from './auditPage.js';
+import { NAMED } from './auditText.js';
+
+export interface AuditPageOptions {
+  /** Name samples as the data does, instead of by pseudonyms. */
+  readonly keepIds?: boolean;
+  /** False: numbers only. */
+  readonly images?: boolean;
+}
+
+/** Items of a finding that the page shows. */
+const SHOWN = 24;
+
+/**
+ * The page as HTML. It is made for the owner of the data, so it shows what was found; of ids it tells only keyed hashes,
+ * except of phantoms or when asked.
+ */
+export async function renderAudit(
+  dataset: Dataset,
+  report: AuditReport,
+  { keepIds = false, images = true }: AuditPageOptions = {},
+): Promise<string> {
+  const phantom = dataset.samples.every((sample) =>
+    Object.values(sample.images).every(({ kind }) => kind === 'generated'),
+  );
+  const byId = new Map(dataset.samples.map((sample) => [sample.id, sample]));
+  const nameOf = (id: string) => (keepIds || phantom ? id : pseudonym('sample', id, report.contentHash));
+  const show = async (item: FindingItem): Promise<ShownItem> => ({
+    samples: await Promise.all(
+      item.ids.slice(0, NAMED).map(async (id) => {
+        const sample = byId.get(id);
+        return {
+          name: nameOf(id),
+          pictures: images && sample !== undefined ? await thumbnails(dataset, sample) : [],
+        };
+      }),
+    ),
+    more: Math.max(0, item.ids.length - NAMED),
+    detail: [item.modality, item.detail].filter(Boolean).join(': '),
+  });
+  const findings = [];
+  for (const finding of report.findings) {
+    findings.push({ finding, items: await inTurn(finding, show) });
+  }
+  return auditPage({
+    report,
+    findings,
+    figures: auditFigures(report),
+    privacy: privacy({ phantom, images, keepIds }),
+  });
+}
+
+/** One after the other, so that only a few images are in memory. */
+async function inTurn(
+  { items }: Finding,
+  show: (item: FindingItem) => Promise<ShownItem>,
+): Promise<ShownItem[]> {
+  const shown: ShownItem[] = [];
+  for (const item of items.slice(0, SHOWN)) shown.push(await show(item));
+  return shown;
+}
+
+function privacy({
+  phantom,
+  images,
+  keepIds,
+}: {
+  phantom: boolean;
+  images: boolean;
+  keepIds: boolean;
+}): string {
+  if (phantom) return 'All images are synthetic, so this page may be shared.';
+  const ids = keepIds
+    ? 'Samples are named as in the data.'
+    : 'Samples have pseudonyms; --json, --drop-list and --keep-ids tell their ids.';
+  const pictures = images
+    ? 'This page shows images of the data: if they are of patients, it is for those who may see these. --no-images makes one without.'
+    : 'This page shows no images.';
+  return `${pictures} ${ids}`;
+}

@@ -1,0 +1,195 @@
+/** What the test predictions of an evaluation look like: curves, tables of errors, and the errors themselves. */
+
+import {
+  baselinesOf,
+  type EvaluationRecord,
+  type EvaluationRow,
+  primaryRow,
+} from '../../evaluation/results/evaluationRecord.js';
+import { featuresName, modalitiesName, sourceName } from '../../evaluation/results/names.js';
+import type { StoredPredictions } from '../../evaluation/results/predictions.js';
+import { classColumn, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
+import { bootstrapInterval } from '../../metrics/bootstrap.js';
+import { predictedClasses } from '../../metrics/classification.js';
+import { calibrationFigure } from '../figures/calibrationFigure.js';
+import { calibrationOf } from '../figures/calibrationOf.js';
+import { confusionFigure } from '../figures/confusionFigure.js';
+import type { Figure } from '../figures/figure.js';
+import { PALETTE, SOURCE_COLOURS } from '../figures/palette.js';
+import { type RocCurve, rocFigure } from '../figures/rocFigure.js';
+
+export type Bootstrap = EvaluationRecord['bootstrap'];
+
+/** The samples that several rows were judged on. */
+export type JudgedSamples = Pick<StoredPredictions, 'labels' | 'subjects' | 'classes'>;
+
+/** What a row says of them. */
+export interface JudgedScores {
+  /** In the legend. */
+  readonly name: string;
+  readonly source: EvaluationRow['source'];
+  /** [n, classes] row-major */
+  readonly probabilities: Float64Array;
+  /** Area under the curve with its interval, as in the tables. */
+  readonly auc: { readonly value: number | null; readonly low: number | null; readonly high: number | null };
+}
+
+export interface JudgementOptions {
+  /** Begins the ids of the figures. */
+  readonly id: string;
+  /** What they are of: `Ours, logistic regression`. */
+  readonly name: string;
+}
+
+/** ROC curves beside those of the baselines, calibration and errors of a row. */
+export function scoreFigures(
+  samples: JudgedSamples,
+  own: JudgedScores,
+  baselines: readonly JudgedScores[],
+  bootstrap: Bootstrap,
+  { id, name }: JudgementOptions,
+): Figure[] {
+  const { labels, classes } = samples;
+  const { probabilities } = own;
+  const two = classes.length === 2;
+  const curves = two
+    ? [own, ...baselines].map((one) => curveOf(one, samples))
+    : classCurves(samples, probabilities, bootstrap);
+  const percent = Math.round(100 * bootstrap.confidence);
+  return [
+    rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, bootstrap }),
+    two
+      ? calibrationFigure(calibrationOf(classColumn(probabilities, 2, 1), samples, bootstrap), {
+          id: `calibration-${id}`,
+          title: 'Calibration',
+          of: name,
+          positive: classes[1]!,
+          percent,
+        })
+      : undefined,
+    confusionFigure(
+      { probabilities, labels, classes },
+      { id: `confusion-${id}`, title: 'Right and wrong', of: name },
+    ),
+  ].filter((figure) => figure !== undefined);
+}
+
+/** The same of an evaluation’s primary row; none where its predictions are not there. */
+export function judgementFigures(
+  record: EvaluationRecord,
+  predictions: StoredPredictions | undefined,
+  options: JudgementOptions & { readonly own?: string },
+): Figure[] {
+  const row = primaryRow(record);
+  if (row === undefined || predictions === undefined) return [];
+  const scoresOf = (one: EvaluationRow): JudgedScores[] => {
+    const probabilities = predictions.probabilities.get(one.key);
+    if (probabilities === undefined) return [];
+    const { pooled = null, low = null, high = null } = one.metrics[record.metrics[0]!] ?? {};
+    const name = one.source === 'run' ? (options.own ?? sourceName('run')) : BASELINES[one.source];
+    return [{ name, source: one.source, probabilities, auc: { value: pooled, low, high } }];
+  };
+  const [own] = scoresOf(row);
+  if (own === undefined) return [];
+  return scoreFigures(
+    predictions,
+    own,
+    baselinesOf(record, row).flatMap(scoresOf),
+    record.bootstrap,
+    options,
+  );
+}
+
+/** In legends. */
+export const BASELINES = { untrained: 'Untrained', thumbnail: 'Thumbnail' } as const;
+
+function curveOf(
+  { name, source, probabilities, auc }: JudgedScores,
+  { labels, subjects }: JudgedSamples,
+): RocCurve {
+  return {
+    name,
+    scores: classColumn(probabilities, 2, 1),
+    positive: labels.map((label) => label === 1),
+    subjects,
+    auc,
+    colour: SOURCE_COLOURS[source],
+  };
+}
+
+/** Of more than two classes, each against the rest. */
+function classCurves(
+  { labels, subjects, classes }: JudgedSamples,
+  probabilities: Float64Array,
+  bootstrap: Bootstrap,
+): RocCurve[] {
+  return classes.map((name, c) => {
+    const scores = classColumn(probabilities, classes.length, c);
+    const positive = labels.map((label) => label === c);
+    const found =
+      new Set(subjects).size < 2
+        ? undefined
+        : bootstrapInterval(weightedRocAuc(scores, positive), subjects, bootstrap);
+    const auc = { value: found?.value ?? null, low: found?.low ?? null, high: found?.high ?? null };
+    return { name: `${name} or not`, scores, positive, subjects, auc, colour: PALETTE[c % PALETTE.length]! };
+  });
+}
+
+/** A test sample that was given another class than its own. */
+export interface Failure {
+  readonly id: string;
+  readonly subject: string;
+  readonly fold: number;
+  /** Names of classes. */
+  readonly label: string;
+  readonly predicted: string;
+  /** Of the predicted class. */
+  readonly probability: number;
+}
+
+export interface Failures {
+  /** Of the row: `pooled map, A + B`. */
+  readonly features: string;
+  readonly wrong: number;
+  readonly samples: number;
+  /** The most confident ones, those first that the probe was surest of. */
+  readonly worst: readonly Failure[];
+}
+
+/** @param probabilities [n, classes] */
+export function failuresAmong(
+  { labels, classes, ids, subjects, folds }: Omit<StoredPredictions, 'probabilities'>,
+  probabilities: Float64Array,
+  count: number,
+): Omit<Failures, 'features'> {
+  const predicted = predictedClasses(probabilities, labels.length, { classes: classes.length });
+  const wrong = labels.flatMap((label, i) => {
+    const called = predicted[i]!;
+    if (called === label) return [];
+    return [
+      {
+        id: ids[i]!,
+        subject: subjects[i]!,
+        fold: folds[i]!,
+        label: classes[label]!,
+        predicted: classes[called]!,
+        probability: probabilities[i * classes.length + called]!,
+      },
+    ];
+  });
+  const worst = [...wrong].sort((a, b) => b.probability - a.probability).slice(0, count);
+  return { wrong: wrong.length, samples: labels.length, worst };
+}
+
+/** The errors of an evaluation’s primary row; undefined where its predictions are not there. */
+export function failuresOf(
+  record: EvaluationRecord,
+  predictions: StoredPredictions | undefined,
+  count: number,
+): Failures | undefined {
+  const row = primaryRow(record);
+  const probabilities = row && predictions?.probabilities.get(row.key);
+  if (row === undefined || predictions === undefined || probabilities === undefined) return undefined;
+  const features = `${featuresName(row.features)}, ${modalitiesName(row.modalities)}`;
+  return { features, ...failuresAmong(predictions, probabilities, count) };
+}

@@ -1,0 +1,81 @@
+/** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
+
+import type { NamedPairs } from '../../evaluation/results/pairsRecord.js';
+import type { MessageConsole } from '../../log/console.js';
+import { counted } from '../../text/numbers.js';
+import { projectionFigures } from '../figures/projectionFigure.js';
+import { similarityFigures } from '../figures/similarityFigure.js';
+import { exampleImages } from '../source/exampleImages.js';
+import type { RunData, Unavailable } from '../source/runData.js';
+import type { RunRecord } from '../source/runRecord.js';
+import { CHOSEN, claimsTable, zonesTable } from './claimsTable.js';
+import type { FigureGroup, StudyMechanism, TextTable } from './study.js';
+
+/** The map of Figure 5: fine enough to see anatomy, coarse enough to know it. The others are in the JSON. */
+const MAP = 3;
+
+export interface ExampleSource {
+  readonly run: RunRecord | undefined;
+  readonly data: RunData | Unavailable;
+  /** Whether images may be shown. */
+  readonly show: boolean;
+  readonly console: MessageConsole;
+}
+
+/**
+ * @param results of one data set
+ * @param set name of the data set, where it is not the one that was pretrained on
+ */
+export async function mechanismOf(
+  results: readonly NamedPairs[],
+  source: ExampleSource,
+  set?: string,
+): Promise<StudyMechanism> {
+  const [first] = results;
+  if (first === undefined) return { groups: [], tables: [] };
+  const { data, bootstrap } = first.record;
+  const percent = Math.round(100 * bootstrap.confidence);
+  const on = set === undefined ? '' : ` on ${set}`;
+  const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets ${percent} % intervals over subjects`;
+  const zones = zonesTable(results);
+  const tables: TextTable[] = [
+    {
+      title: `The paper’s claims about pairs${on}`,
+      caption: `${about}. By chance: an image of another subject in place of the partner, or guessing. A claim holds where a value is better than chance and better than the untrained encoder’s.`,
+      ...claimsTable(results),
+    },
+    ...(zones === undefined
+      ? []
+      : [
+          {
+            title: `Whether patches agree at the lesion${on}`,
+            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
+            ...zones,
+          },
+        ]),
+  ];
+  const images = await imagesOf(first, source);
+  const groups: FigureGroup[] = [
+    { title: `Figure 4: partners in the plane${on}`, figures: ['tsne', 'pca'] as const },
+  ].map(({ title, figures }) => ({
+    title,
+    figures: figures.flatMap((kind) => projectionFigures(results, kind)),
+  }));
+  const similar = {
+    title: `Figure 5: where patches are alike${on}`,
+    figures: similarityFigures(results, { map: MAP, images }),
+  };
+  // Figures of another data set have names of their own.
+  const prefix = set === undefined ? '' : `${set.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-`;
+  const named = [...groups, similar].map(({ title, figures }) => ({
+    title,
+    figures: figures.map((figure) => ({ ...figure, id: prefix + figure.id })),
+  }));
+  return { tables, groups: named.filter(({ figures }) => figures.length > 0) };
+}
+
+async function imagesOf({ record }: NamedPairs, { run, data, show, console }: ExampleSource) {
+  if (!show || run === undefined || 'reason' in data || data.published !== record.data.dataHash)
+    return undefined;
+  return exampleImages(run.config, record, console);
+}

@@ -1,0 +1,60 @@
+/** Which errors of a run a page shows, and with what: images only of phantoms or when asked. */
+import type { StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import type { RunData, Unavailable } from '../source/runData.js';
+import { isPhantom, type RunRecord } from '../source/runRecord.js';
+import { thumbnails } from '../source/thumbnails.js';
+import { type PageFailures, withoutIdentities } from './failureSection.js';
+import { type Failures, failuresOf } from './judgement.js';
+
+/** Errors that a report shows. */
+export const SHOWN_FAILURES = 12;
+
+/** The errors of an evaluation of a run; undefined where its predictions are not there. */
+export async function failuresShown(
+  run: RunRecord,
+  evaluation: StoredEvaluation | undefined,
+  data: RunData | Unavailable,
+  withImages = false,
+): Promise<PageFailures | undefined> {
+  if (evaluation === undefined) return undefined;
+  const { record, predictions } = evaluation;
+  const found = failuresOf(record, predictions, SHOWN_FAILURES);
+  if (found === undefined) return undefined;
+  return withPictures(found, { data, dataHash: record.data.dataHash, show: isPhantom(run) || withImages });
+}
+
+export interface PictureSource {
+  readonly data: RunData | Unavailable;
+  /** Of the data that was judged on. */
+  readonly dataHash?: string;
+  /** Whether images may be shown. */
+  readonly show: boolean;
+}
+
+export async function withPictures(
+  found: Failures,
+  { data, dataHash, show }: PictureSource,
+): Promise<PageFailures> {
+  const named = withoutIdentities(found.worst);
+  const without = named.map((one) => ({ ...one, pictures: [] }));
+  if (!show) {
+    return {
+      found,
+      shown: without,
+      withheld:
+        'Samples have pseudonyms, and their images are left out, as this page may be shared; --with-images shows them.',
+    };
+  }
+  if ('reason' in data || data.published !== dataHash) {
+    return { found, shown: without, withheld: 'Their images could not be opened when this report was made.' };
+  }
+  const shown = [];
+  for (const [i, { id }] of found.worst.entries()) {
+    const sample = data.sampleOf(id);
+    shown.push({
+      ...named[i]!,
+      pictures: sample === undefined ? [] : await thumbnails(data.dataset, sample),
+    });
+  }
+  return { found, shown };
+}

@@ -1,0 +1,39 @@
+import type { EvaluationRecord } from '../../evaluation/results/evaluationRecord.js';
+import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
+import { metricName, protocolName, shortNameOf } from '../../evaluation/results/names.js';
+import type { Figure } from '../figures/figure.js';
+import { forestPlot } from '../figures/forestPlot.js';
+import { SOURCE_COLOURS } from '../figures/palette.js';
+
+/** Every row's first metric as a point in its confidence interval, so that overlap is seen at a glance. */
+export function intervalChart(record: EvaluationRecord, name: string): Figure | undefined {
+  const [metric = 'auc'] = record.metrics;
+  const rows = record.rows.flatMap((row) => {
+    const { pooled, low, high } = row.metrics[metric] ?? {};
+    if (pooled === undefined || pooled === null || low === undefined || low === null) return [];
+    return [
+      {
+        name: shortNameOf(row),
+        value: pooled,
+        low,
+        high: high!,
+        colour: SOURCE_COLOURS[row.source],
+        baseline: row.source !== 'run',
+      },
+    ];
+  });
+  const note = excludedValueNote(rows.map((row) => ({ ...row, name: metricName(metric) })));
+  const percent = Math.round(100 * record.bootstrap.confidence);
+  return forestPlot(rows, {
+    id: `probe-${name}`,
+    title: `${metricName(metric)} with ${percent} % confidence intervals`,
+    of: protocolName(record),
+    label: metricName(metric),
+    reference: metric === 'auc' ? { level: 0.5, name: 'guessing' } : undefined,
+    reading:
+      `Each point is one set of features, the bar its ${percent} % interval by drawing the patients anew: how far the value may be off for the chance of which patients are in the study. ` +
+      'Dots are the run’s encoder; diamonds what it must beat: gray the same network before training, orange a tiny thumbnail of the image. ' +
+      'Overlapping bars do not settle which is better; the paired differences below do.' +
+      (note === '' ? '' : ` ${note}`),
+  });
+}

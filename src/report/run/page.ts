@@ -1,0 +1,256 @@
+/** The report of a run: what was run on what, how it went, what its features are good for, and where it is wrong. */
+import { basename } from 'node:path';
+import { type Config, formatConfig } from '../../config/index.js';
+import type { EvaluationRecord, StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import { formatDuration } from '../../log/progress.js';
+import { methodNamed } from '../../methods/index.js';
+import { brief, counted } from '../../text/numbers.js';
+import { packageVersion } from '../../version.js';
+import type { Figure } from '../figures/figure.js';
+import { figureGrid } from '../figures/figureMarkup.js';
+import { seriesOf } from '../figures/series.js';
+import { glossary } from '../html/glossary.js';
+import { html, type Markup, trusted } from '../html/markup.js';
+import { shell } from '../html/shell.js';
+import { auditSection } from '../judged/auditSection.js';
+import { failureSection, type PageFailures } from '../judged/failureSection.js';
+import { mechanismSection } from '../judged/mechanismSection.js';
+import { probeSection, type Verdict, verdicts } from '../judged/probeSection.js';
+import type { StudyMechanism } from '../judged/study.js';
+import type { RunData, Unavailable } from '../source/runData.js';
+import type { RunFolder, RunRecord } from '../source/runRecord.js';
+
+export interface PageContent {
+  readonly folder: RunFolder;
+  /** For each run its curves. */
+  readonly curves: readonly (readonly Figure[])[];
+  readonly judged: readonly JudgedContent[];
+  readonly pictures: PagePictures;
+  readonly data: RunData | Unavailable;
+  readonly mechanism: StudyMechanism;
+  /** Of the primary evaluation, where it left its predictions. */
+  readonly failures?: PageFailures;
+}
+
+export interface JudgedContent {
+  readonly evaluation: StoredEvaluation;
+  readonly figures: readonly Figure[];
+}
+
+/** The preview, or why the page has none. */
+export type PagePictures =
+  | { readonly kind: 'shown'; readonly views: readonly string[]; readonly pairs: readonly PicturedPair[] }
+  | { readonly kind: 'withheld' | 'unavailable'; readonly reason: string };
+
+export interface PicturedPair {
+  readonly name: string;
+  readonly label?: string;
+  /** PNG files. */
+  readonly images: readonly Uint8Array[];
+}
+
+export function page(content: PageContent): string {
+  const { folder, curves, judged, pictures, data, mechanism, failures } = content;
+  const [first] = folder.runs;
+  const records = judged.map(({ evaluation }) => evaluation.record);
+  return shell({
+    title: `Pretraining report: ${folder.name}`,
+    lead: lead(folder),
+    head: folder.runs.map(banner),
+    main: html`<h2>In short</h2>
+<ul>${inShort(first, records).map(
+      ({ before, strong, after }) => html`<li>${before}<b>${strong}</b>${after}</li>
+`,
+    )}</ul>
+<h2>What was run</h2>
+${settings(folder)}
+<h2>The pairs and their views</h2>
+${auditSection(data)}
+${pictureSection(pictures)}
+<h2>Training</h2>
+${curveSections(folder.runs, curves)}
+<h2>Probes: what the features are good for</h2>
+${
+  judged.length === 0
+    ? html`<p>No evaluation yet. <code>anatomy evaluate logreg --run RUN --data DATA</code> makes one, and the next report shows it.</p>`
+    : judged.map(({ evaluation, figures }) => probeSection(evaluation, figureGrid(figures)))
+}
+${
+  failures === undefined
+    ? ''
+    : html`<h2>Where it is most wrong</h2>
+${failureSection(failures)}`
+}
+<h2>What pairs say without labels</h2>
+${mechanismSection(mechanism)}
+<h2>Words</h2>
+${glossary()}
+<h2>To repeat it</h2>
+<p>All settings, as the run stored them. Folders are left out; the hash below names the data.</p>
+<details><summary>config.yaml</summary><pre>${formatConfig(withoutFolders(first.config))}</pre></details>
+<p>Data hash <code>${first.provenance.dataHash}</code></p>`,
+    footer: html`Made by anatomy-ssl ${packageVersion()} from the files of the run. Self-supervised pretraining after Anatomy-Aware Self-Supervised Learning for Aligned Multi-Modal Medical Data (BMVC 2022). For research; not a medical device.`,
+  });
+}
+
+function lead({ runs }: RunFolder): string {
+  const [{ provenance, config, steps }] = runs;
+  const encoders = runs.length > 1 ? `${runs.length} encoders, one a fold; ` : '';
+  const budget =
+    steps.planned === 0
+      ? 'nothing trained'
+      : `${counted(steps.done)} steps of ${config.training.batchSize} pairs`;
+  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${budget}, seed ${config.seed}`;
+}
+
+function banner({ fold, finished, failure, steps }: RunRecord): Markup | string {
+  if (finished) return '';
+  const which = fold === undefined ? 'The run' : `The run of fold ${fold}`;
+  const progress = `${counted(steps.done)} of ${counted(steps.planned)} steps`;
+  if (failure !== undefined) {
+    return html`<p class="banner failed" role="status"><b>${which} failed</b> at step ${counted(failure.step)}: ${failure.reason}. The curves end there.</p>`;
+  }
+  return html`<p class="banner" role="status"><b>${which} is not finished:</b> ${progress} are done. The same pretrain command goes on with it.</p>`;
+}
+
+/** What came out, a sentence each, from the judgement down to the losses. */
+export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationRecord[]): Verdict[] {
+  const primary = evaluations.find(({ protocol }) => protocol === 'logreg') ?? evaluations[0];
+  const unjudged = { before: 'The features have not been judged on labels yet.', strong: '', after: '' };
+  return [
+    ...(primary === undefined ? [unjudged] : verdicts(primary)),
+    ...course(lines, 'global', 'The global loss', 'blind guessing has'),
+    ...course(
+      lines,
+      'consistency',
+      'The anatomical consistency loss',
+      'between images of different pairs it is',
+    ),
+  ];
+}
+
+function course(lines: RunRecord['lines'], term: string, name: string, comparison: string): Verdict[] {
+  const { points } = seriesOf(lines, term);
+  const chance = seriesOf(lines, `chance/${term}`).points.at(-1);
+  if (points.length === 0 || chance === undefined) return [];
+  // One batch's loss is noisy: the mean of the last ones stands for the end.
+  const end = points.slice(-Math.min(20, Math.ceil(points.length / 10)));
+  const mean = end.reduce((sum, { value }) => sum + value, 0) / end.length;
+  const before = `${name} went from ${brief(points[0]!.value)} to `;
+  return [{ before, strong: brief(mean), after: `; ${comparison} ${brief(chance.value)}.` }];
+}
+
+function objective(method: RunRecord['config']['method']): string {
+  return method.name === 'anatomy'
+    ? `${method.consistencyWeight} · L_C + ${method.alpha} · L_Glo, τ ${method.tau}`
+    : methodNamed(method.name)!.summary;
+}
+
+function settings({ runs }: RunFolder): Markup {
+  const [{ config, provenance, steps }] = runs;
+  const { data, model, method, training } = config;
+  const epochs = (steps.done * training.batchSize) / provenance.pairs;
+  const trained: [string, string][] = [
+    [
+      'Budget',
+      `${counted(steps.done)} of ${counted(steps.planned)} steps of ${training.batchSize} pairs, about ${brief(epochs)} epochs`,
+    ],
+    [
+      'Optimiser',
+      `SGD ${training.learningRate}, momentum ${training.momentum}, weight decay ${training.weightDecay}, ${training.schedule.kind}`,
+    ],
+    ['Time in training steps', `about ${runs.map(timeOf).join(', ')}`],
+  ];
+  const rows: [string, string][] = [
+    ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
+    ...(provenance.simulated?.length
+      ? [['Simulated images', simulatedImages(provenance)] as [string, string]]
+      : []),
+    ['Method and recipe', `${method.name}, ${config.recipe}`],
+    ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
+    ['Objective', objective(method)],
+    ...(steps.planned === 0 ? [] : trained),
+    ['Seed', String(config.seed)],
+    ['Hardware', hardware(provenance)],
+    ['Precision', provenance.precision],
+    [
+      'Software',
+      `${provenance.tool}, LibTorch ${provenance.torch}, Node ${provenance.node}, ${provenance.platform}`,
+    ],
+  ];
+  return html`<dl>${rows.map(
+    ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
+`,
+  )}</dl>`;
+}
+
+function simulatedImages({ simulated = [], generatorVersion }: RunRecord['provenance']): string {
+  const version = generatorVersion === undefined ? '' : `, version ${generatorVersion}`;
+  return `${simulated.join(', ')}${version}`;
+}
+
+function hardware({ cpu, cores, threads, memoryBytes, device }: RunRecord['provenance']): string {
+  const gibibytes = Math.round(memoryBytes / 2 ** 30);
+  return `${device}; ${cpu ?? 'unknown CPU'}, ${cores} cores, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${gibibytes} GiB`;
+}
+
+function timeOf({ lines, config }: RunRecord): string {
+  const seconds = lines.reduce((sum, { pairsPerSecond }) => {
+    return typeof pairsPerSecond === 'number' && pairsPerSecond > 0
+      ? sum + config.training.batchSize / pairsPerSecond
+      : sum;
+  }, 0);
+  return formatDuration(seconds);
+}
+
+function pictureSection(pictures: PagePictures): Markup {
+  if (pictures.kind !== 'shown') return html`<p>${pictures.reason}</p>`;
+  return html`<p>A and B are the two aligned images of a pair, Â and B̂ what the recipe’s augmentation makes of them, all at the size the encoder sees. If something is wrong with the data, it can usually be seen here.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Pairs and views">
+<table class="pairs">
+<thead><tr><td></td>${pictures.views.map((view) => html`<th scope="col">${view}</th>`)}</tr></thead>
+<tbody>
+${pictures.pairs.map(
+  ({ name, label, images }) => html`<tr><th scope="row">${name}<small>${label}</small></th>${images.map(
+    (png, i) =>
+      html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
+  )}</tr>
+`,
+)}</tbody>
+</table>
+</div>`;
+}
+
+function curveSections(
+  runs: readonly RunRecord[],
+  curves: readonly (readonly Figure[])[],
+): Markup | readonly Markup[] {
+  if (runs[0]!.steps.planned === 0) return html`<p>Nothing was trained, so there are no curves.</p>`;
+  const how = html`<p>Pale lines are the values as logged, strong lines their moving mean; points are looks at some of the pairs now and then. Dashed lines are what to compare with.</p>`;
+  if (runs.length === 1) return html`${how}${figureGrid(curves[0]!)}`;
+  return [
+    how,
+    ...runs.map(
+      ({ fold, steps }, i) =>
+        html`<details${i === 0 ? trusted(' open') : ''}><summary>Fold ${fold} kept out, ${counted(steps.done)} steps</summary>${figureGrid(curves[i]!)}</details>`,
+    ),
+  ];
+}
+
+/** A report may be shared: it does not tell where its owner keeps things. */
+function withoutFolders(config: Config): Config {
+  const last = (path: string | null) =>
+    path === null || path.startsWith('phantom:') ? path : basename(path);
+  const { data, model } = config;
+  return {
+    ...config,
+    data: {
+      ...data,
+      path: last(data.path),
+      pathB: last(data.pathB),
+      splits: last(data.splits),
+      cacheFolder: null,
+    },
+    model: { ...model, initFrom: last(model.initFrom) },
+  };
+}

@@ -1,0 +1,129 @@
+/** The figures and the page of a run. */
+import { join } from 'node:path';
+import { AnatomyError } from '../../errors.js';
+import { readEvaluations, type StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import { protocolName } from '../../evaluation/results/names.js';
+import { readPairs } from '../../evaluation/results/pairsRecord.js';
+import type { MessageConsole } from '../../log/console.js';
+import { COLLAPSE } from '../../training/monitors.js';
+import type { Figure } from '../figures/figure.js';
+import { judgementFigures } from '../judged/judgement.js';
+import { mechanismOf } from '../judged/mechanism.js';
+import { failuresShown } from '../judged/shownFailures.js';
+import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';
+import { contactSheet, preview, rasterPng, tileSide } from '../source/preview.js';
+import { openRunData } from '../source/runData.js';
+import { isPhantom, type RunRecord, readRunFolder } from '../source/runRecord.js';
+import { curves } from './curves.js';
+import { intervalChart } from './intervalChart.js';
+import { inShort, type PagePictures, page } from './page.js';
+
+export interface ReportOptions {
+  readonly out?: string;
+  /** Show images of data that are no phantom, such as patients. */
+  readonly withImages?: boolean;
+  readonly console: MessageConsole;
+}
+
+/**
+ * Writes the report of a run, finished or not, judged or not yet.
+ *
+ * @throws UsageError when `run` is none or the folder for the report holds something else, DataError when the run's files are
+ * incomplete
+ */
+export async function writeRunReport(run: string, options: ReportOptions): Promise<ReportFiles> {
+  const { console, out = join(run, 'report') } = options;
+  const folder = readRunFolder(run);
+  const evaluations = readEvaluations(run);
+  checkTarget(out);
+  const drawn = folder.runs.map((one) => curvesOf(one));
+  const judged = evaluations.map((evaluation) => ({ evaluation, figures: figuresOf(evaluation) }));
+  const [first] = folder.runs;
+  const { pictures, sheet } = await picturesOf(first, options);
+  const data = await openRunData(first, console);
+  const failures = await failuresShown(first, evaluations[0], data, options.withImages);
+  const record = readPairs(run);
+  const named = record === undefined ? [] : [{ name: 'Run', record }];
+  const show = isPhantom(first) || (options.withImages ?? false);
+  const mechanism = await mechanismOf(named, { run: first, data, show, console });
+  const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
+  const files = await writeReportFolder(
+    out,
+    {
+      html,
+      figures: [
+        ...drawn.flat(),
+        ...judged.flatMap(({ figures }) => figures),
+        ...mechanism.groups.flatMap(({ figures }) => figures),
+      ],
+      pictures: sheet === undefined ? {} : { 'preview.png': sheet },
+    },
+    console,
+  );
+  const records = evaluations.map(({ record }) => record);
+  const summary = inShort(first, records).map(({ before, strong, after }) => before + strong + after);
+  return { ...files, summary };
+}
+
+function figuresOf({ record, name, predictions }: StoredEvaluation): Figure[] {
+  const chart = intervalChart(record, name);
+  return [
+    ...(chart === undefined ? [] : [chart]),
+    ...judgementFigures(record, predictions, { id: name, name: protocolName(record) }),
+  ];
+}
+
+function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
+  const figures = curves(lines, {
+    method: config.method,
+    weights: weightsOf(config.method),
+    collapse: COLLAPSE,
+    pairs: config.monitor.pairs,
+  });
+  return fold === undefined ? figures : figures.map((one) => ({ ...one, id: `fold-${fold}-${one.id}` }));
+}
+
+/** Factors of the terms in the objective, where a method has settings for them. */
+function weightsOf(method: RunRecord['config']['method']): Record<string, number> {
+  switch (method.name) {
+    case 'anatomy':
+      return { consistency: method.consistencyWeight, global: method.alpha };
+    case 'densecl':
+      return { key: 1 - method.lambda, dense: method.lambda };
+    default:
+      return {};
+  }
+}
+
+/** Pictures of phantoms always; of patients only when asked, as a report is made to be shared. */
+async function picturesOf(
+  run: RunRecord,
+  { withImages = false, console }: ReportOptions,
+): Promise<{ pictures: PagePictures; sheet?: Buffer }> {
+  const phantom = isPhantom(run);
+  if (!phantom && !withImages) {
+    const reason =
+      'Left out: this page may be shared, and the images may be of patients. anatomy report --with-images shows some of them.';
+    return { pictures: { kind: 'withheld', reason } };
+  }
+  try {
+    const shown = await preview(run.config, { console });
+    const pairs = await Promise.all(
+      shown.pairs.map(async ({ id, label, images }, i) => ({
+        // The ids of patients stay where they are.
+        name: phantom ? id : `pair ${i + 1}`,
+        label,
+        images: await Promise.all(images.map((image) => rasterPng(image, tileSide(shown.size)))),
+      })),
+    );
+    const named = { ...shown, pairs: shown.pairs.map((pair, i) => ({ ...pair, id: pairs[i]!.name })) };
+    return { pictures: { kind: 'shown', views: shown.views, pairs }, sheet: await contactSheet(named) };
+  } catch (error) {
+    // The data may have moved away or LibTorch be missing: the numbers are still worth a page, unless pictures were asked for.
+    if (withImages || !(error instanceof AnatomyError)) throw error;
+    console.warn(`no preview: ${error.message}`);
+    return {
+      pictures: { kind: 'unavailable', reason: 'The data could not be opened when this report was made.' },
+    };
+  }
+}

@@ -1,0 +1,62 @@
+/** The images of the pairs that a result shows similarity maps of. Only where they may be shown: of phantoms, or when asked. */
+import type { Config } from '../../config/index.js';
+import { ImageLoader } from '../../data/loading/loader.js';
+import { published } from '../../data/pseudonym.js';
+import type { Raster } from '../../data/sample.js';
+import { UsageError } from '../../errors.js';
+import type { PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { MessageConsole } from '../../log/console.js';
+import { type Tensor, tidy } from '../../tensor/index.js';
+import { openImages } from '../../training/imageCache.js';
+import { openData } from '../../training/prepare.js';
+import { rasterPng } from './preview.js';
+
+/** Side of the pictures, pixels: a little more than that of a panel, as they stand in it twice. */
+const SIDE = 128;
+
+/**
+ * PNGs as data URIs, by the position of the pair in the data.
+ * @param config of the data that was measured
+ * @throws UsageError when the data is not the one that was measured: positions in it mean other pairs
+ */
+export async function exampleImages(
+  config: Config,
+  { data, examples }: PairsRecord,
+  console: MessageConsole,
+): Promise<Map<number, { a: string; b: string }>> {
+  const dataset = await openData(config, console);
+  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
+  if (published(cache.dataHash) !== data.dataHash) {
+    throw new UsageError(
+      `${dataset.name}: is not the data that the claims were measured on, so its images are not those of the figures; name that data, or measure again with anatomy evaluate pairs`,
+    );
+  }
+  const loader = new ImageLoader(cache);
+  const found = new Map<number, { a: string; b: string }>();
+  try {
+    for (const { position } of examples) {
+      const rasters = tidy(() => {
+        const images = loader.images([position]);
+        return data.modalities.map((modality) => rasterOf(images[modality]!));
+      });
+      const [a, b] = await Promise.all(rasters.map(dataUri));
+      found.set(position, { a: a!, b: b! });
+    }
+  } finally {
+    loader.dispose();
+  }
+  return found;
+}
+
+/** @param image u8 [1, C, S, S] */
+function rasterOf(image: Tensor): Raster {
+  const [, channels, height, width] = image.shape as [number, 1 | 3, number, number];
+  const planes = image.toArray() as Uint8Array;
+  const pixels = width * height;
+  const data = Uint8Array.from(planes, (_, i) => planes[(i % channels) * pixels + Math.floor(i / channels)]!);
+  return { width, height, channels, data };
+}
+
+async function dataUri(image: Raster): Promise<string> {
+  return `data:image/png;base64,${(await rasterPng(image, SIDE)).toString('base64')}`;
+}

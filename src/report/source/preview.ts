@@ -1,0 +1,173 @@
+/** Some pairs of the data with the views that the method makes of them: the first thing to look at when nothing is learned. */
+import sharp from 'sharp';
+import type { Config } from '../../config/index.js';
+import { ImageLoader } from '../../data/loading/loader.js';
+import type { Dataset, Raster, Sample } from '../../data/sample.js';
+import type { MessageConsole } from '../../log/console.js';
+import type { ViewSpec } from '../../methods/index.js';
+import { Random, type Tensor, tidy } from '../../tensor/index.js';
+import { buildMethod, checkMethod, pairOf } from '../../training/build.js';
+import { openImages } from '../../training/imageCache.js';
+import { openData } from '../../training/prepare.js';
+import { escapeText } from '../html/markup.js';
+
+export interface Preview {
+  /** Name of the data, without a path. */
+  readonly data: string;
+  /** Of the views, in the order in which the method makes them: A, B, Â, B̂ for the paper's, with the modalities' own names. */
+  readonly views: readonly string[];
+  readonly pairs: readonly PreviewPair[];
+  /** Side of all images. */
+  readonly size: number;
+}
+
+export interface PreviewPair {
+  readonly id: string;
+  readonly label?: string;
+  /** One for each of `views`. */
+  readonly images: readonly Raster[];
+}
+
+export interface PreviewOptions {
+  readonly console: MessageConsole;
+  readonly pairs?: number;
+}
+
+/**
+ * Pairs drawn by the config's seed, all classes in turn, with exactly the views that a run of this config makes of them in
+ * its first epoch.
+ */
+export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
+  checkMethod(config);
+  const dataset = await openData(config, console);
+  const modalities = pairOf(dataset.modalities);
+  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
+  const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
+  // The views ask nothing of the encoder, so the smallest is built; and they are shown before normalisation.
+  const shown: Config = {
+    ...config,
+    data: { ...config.data, normalize: 'none' },
+    model: { ...config.model, width: 0.25, initFrom: null },
+  };
+  const method = buildMethod(shown, dataset, 'cpu');
+  const loader = new ImageLoader(cache);
+  try {
+    const ids = chosen.map((position) => cache.ids[position]!);
+    const rows = chosen.map((_, i) => i);
+    const { specs, images } = tidy(() => {
+      const views = method.views({ images: loader.images(chosen), ids, rows, epoch: 0 });
+      return { specs: views.specs, images: rasters(views.images) };
+    });
+    return {
+      data: dataset.name,
+      views: specs.map((spec) => viewName(spec, dataset, modalities)),
+      size: config.data.size,
+      pairs: chosen.map((position, i) => ({
+        id: ids[i]!,
+        label: dataset.samples[position]!.label,
+        images: images.filter((_, view) => view % chosen.length === i),
+      })),
+    };
+  } finally {
+    loader.dispose();
+    method.dispose();
+  }
+}
+
+function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: number): number[] {
+  const order = Array.from(new Random(seed, 'preview').permutation(samples.length));
+  const classes = new Map<string | undefined, number[]>();
+  for (const position of order) {
+    const { label } = samples[position]!;
+    classes.set(label, [...(classes.get(label) ?? []), position]);
+  }
+  const queues = [...classes].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).map(([, queue]) => queue);
+  const longest = Math.max(...queues.map((queue) => queue.length));
+  const turns = Array.from({ length: longest }, (_, turn) => queues.flatMap((queue) => queue[turn] ?? []));
+  return turns.flat().slice(0, count);
+}
+
+/** A or B, with a hat where it is augmented, a number from the second one on, and the modality's own name. */
+function viewName(
+  { modality, look }: ViewSpec,
+  { simulated = [], modalities: all }: Dataset,
+  modalities: readonly string[],
+): string {
+  const index = modalities.indexOf(modality);
+  const letter = (typeof look === 'number' ? ['Â', 'B̂'] : ['A', 'B'])[index]!;
+  const number = typeof look === 'number' && look > 0 ? ` ${look + 1}` : '';
+  // Where all are simulated, as in phantoms, the name of the data says it.
+  const drawn = simulated.includes(modality) && simulated.length < all.length ? ' (simulated)' : '';
+  return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}${drawn}`;
+}
+
+/** @param views f32 [n, C, size, size] in 0..1 */
+function rasters(views: Tensor): Raster[] {
+  const [count, channels, height, width] = views.shape as [number, 1 | 3, number, number];
+  const values = views.to({ dtype: 'f32' }).toArray() as Float32Array;
+  const plane = height * width;
+  return Array.from({ length: count }, (_, image) => {
+    const data = new Uint8Array(plane * channels);
+    for (let c = 0; c < channels; c += 1) {
+      const start = (image * channels + c) * plane;
+      for (let i = 0; i < plane; i += 1) {
+        data[i * channels + c] = Math.round(255 * Math.min(1, Math.max(0, values[start + i]!)));
+      }
+    }
+    return { width, height, channels, data };
+  });
+}
+
+/** @param side of the picture; each pixel becomes a square of several, so that what the network gets stays visible */
+export function rasterPng({ width, height, channels, data }: Raster, side: number): Promise<Buffer> {
+  return sharp(data, { raw: { width, height, channels } })
+    .resize(side, side, { kernel: 'nearest' })
+    .toColourspace('srgb')
+    .png()
+    .toBuffer();
+}
+
+const GAP = 10;
+const HEAD = 34;
+/** Room for the names of the pairs. */
+const SIDE = 150;
+
+/** Side of an image on the sheet: small ones are enlarged by a whole factor. */
+export function tileSide(size: number): number {
+  return size * Math.max(1, Math.round(160 / size));
+}
+
+/** One picture of them all, a row for each pair, under the names of the views. */
+export async function contactSheet({ views, pairs, size }: Preview): Promise<Buffer> {
+  const tile = tileSide(size);
+  const left = (column: number) => SIDE + column * (tile + GAP);
+  const top = (row: number) => HEAD + row * (tile + GAP);
+  const [width, height] = [left(views.length), top(pairs.length)];
+  const tiles = await Promise.all(
+    pairs.flatMap(({ images }, row) =>
+      images.map(async (image, column) => ({
+        input: await rasterPng(image, tile),
+        left: left(column),
+        top: top(row),
+      })),
+    ),
+  );
+  const heads = views.map((name, column) => text(name, left(column), HEAD - 11, 'font-weight="600"'));
+  const names = pairs.flatMap(({ id, label }, row) => [
+    text(shorten(id), 12, top(row) + 18, ''),
+    text(shorten(label ?? ''), 12, top(row) + 37, 'fill="#5b6470"'),
+  ]);
+  const lettering = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="14" fill="#1a1d21">${[...heads, ...names].join('')}</svg>`;
+  return sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
+    .composite([...tiles, { input: Buffer.from(lettering), left: 0, top: 0 }])
+    .png()
+    .toBuffer();
+}
+
+function text(words: string, x: number, y: number, style: string): string {
+  return `<text x="${x}" y="${y}" ${style}>${escapeText(words)}</text>`;
+}
+
+function shorten(words: string): string {
+  return words.length > 18 ? `${words.slice(0, 17)}…` : words;
+}

@@ -1,0 +1,32 @@
+import sharp from 'sharp';
+import { readSampleImage } from '../../data/images/readSampleImage.js';
+import type { Dataset, Sample } from '../../data/sample.js';
+import { DataError } from '../../errors.js';
+
+export interface ShownPicture {
+  readonly modality: string;
+  /** A JPEG file; undefined where it cannot be read or is not to be shown. */
+  readonly jpeg?: Uint8Array;
+}
+
+/** Side of a thumbnail in pixels. */
+const SIDE = 192;
+
+/** The images of a sample, small. */
+export async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
+  return Promise.all(
+    dataset.modalities.map(async (modality) => {
+      try {
+        const { data, width, height, channels } = await readSampleImage(dataset, sample, modality, SIDE);
+        const jpeg = await sharp(data, { raw: { width, height, channels } })
+          .resize(SIDE, SIDE, { fit: 'inside', withoutEnlargement: true })
+          .jpeg({ quality: 80 })
+          .toBuffer();
+        return { modality, jpeg };
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        return { modality };
+      }
+    }),
+  );
+}

@@ -1,0 +1,245 @@
+/** Several runs side by side, without an experiment that holds them together. */
+import { resolve } from 'node:path';
+import { UsageError } from '../../errors.js';
+import {
+  baselinesOf,
+  type EvaluationRecord,
+  type EvaluationRow,
+  readEvaluations,
+  type StoredEvaluation,
+} from '../../evaluation/results/evaluationRecord.js';
+import { featuresName, metricName, protocolName, sourceName } from '../../evaluation/results/names.js';
+import { readPairs } from '../../evaluation/results/pairsRecord.js';
+import type { MessageConsole } from '../../log/console.js';
+import { methodNamed } from '../../methods/index.js';
+import { counted } from '../../text/numbers.js';
+import { judgementFigures } from '../judged/judgement.js';
+import { mechanismOf } from '../judged/mechanism.js';
+import { failuresShown } from '../judged/shownFailures.js';
+import type { Study, StudyRow, StudyTable } from '../judged/study.js';
+import { openRunData } from '../source/runData.js';
+import { isPhantom, type RunFolder, readRunFolder } from '../source/runRecord.js';
+import { overviewFigures, studyCurves } from './figures.js';
+import { provenanceFacts, studyVerdicts } from './words.js';
+
+interface Member {
+  readonly name: string;
+  readonly folder: RunFolder;
+  readonly evaluations: readonly StoredEvaluation[];
+}
+
+export interface RunsStudyOptions {
+  readonly withImages?: boolean;
+  readonly console: MessageConsole;
+}
+
+/** Rows whose predictions are drawn, and those whose errors are listed. */
+const CLOSER = 6;
+const LISTED = 2;
+
+/** @throws UsageError where one is no run or named twice, DataError where a file of one cannot be read */
+export async function studyOfRuns(
+  paths: readonly string[],
+  { withImages = false, console }: RunsStudyOptions,
+): Promise<Study> {
+  const names = distinctNames(paths);
+  const members = paths.map(
+    (path, i): Member => ({
+      name: names[i]!,
+      folder: readRunFolder(path),
+      evaluations: readEvaluations(path),
+    }),
+  );
+  const tables = tablesOf(members);
+  const first = members[0]!.folder.runs[0];
+  const data = await openRunData(first, console);
+  const pairs = paths.flatMap((path, i) => {
+    const record = readPairs(path);
+    return record === undefined ? [] : [{ name: names[i]!, record }];
+  });
+  const failures = [];
+  for (const { name, folder, evaluations } of members.slice(0, LISTED)) {
+    const shown = await failuresShown(folder.runs[0], evaluations[0], data, withImages);
+    if (shown !== undefined) failures.push({ name, failures: shown });
+  }
+  const hashes = new Set(members.map(({ folder }) => folder.runs[0].provenance.dataHash));
+  const unfinished = members.filter(({ folder }) => folder.runs.some(({ finished }) => !finished));
+  return {
+    title: `${members.length} runs side by side`,
+    lead: members.map(({ name }) => name).join(', '),
+    banners: [
+      ...(hashes.size > 1
+        ? ['The runs were pretrained on different data, so their numbers do not stand for their methods.']
+        : []),
+      ...(unfinished.length > 0 ? [`Not finished: ${unfinished.map(({ name }) => name).join(', ')}.`] : []),
+    ],
+    inShort: studyVerdicts(tables, []),
+    about: [],
+    facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
+    data,
+    curves: studyCurves(members.map(({ name, folder }) => ({ name, lines: folder.runs[0].lines }))),
+    overview: tables[0] === undefined ? [] : overviewFigures(tables[0], 'study'),
+    tables,
+    families: [],
+    mechanism: await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
+    judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
+      if (primary === undefined) return [];
+      const about = { id: `${i + 1}`, name: `${name}, ${protocolName(primary.record)}`, own: name };
+      const figures = judgementFigures(primary.record, primary.predictions, about);
+      return figures.length === 0 ? [] : [{ name, figures }];
+    }),
+    failures,
+    notes: notesOf(members),
+    paperNotes: [],
+    provenance: provenanceFacts(
+      members.flatMap(({ folder }) =>
+        folder.runs.map(({ provenance, config }) => ({ ...provenance, seed: config.seed })),
+      ),
+    ),
+  };
+}
+
+/** The last parts of the paths that tell them apart, without what all end in: no more of a path belongs on a page. */
+function distinctNames(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => resolve(path).split('/').filter(Boolean));
+  const twice = parts.find((own, i) => parts.findIndex((other) => other.join('/') === own.join('/')) < i);
+  if (twice !== undefined) throw new UsageError(`${twice.at(-1)}: is named twice; name each run once`);
+  while (parts.every((own) => own.length > 1 && own.at(-1) === parts[0]!.at(-1))) {
+    for (const own of parts) own.pop();
+  }
+  const named = (count: number) => parts.map((own) => own.slice(-count).join('/'));
+  let count = 1;
+  while (new Set(named(count)).size < paths.length) count += 1;
+  return named(count);
+}
+
+function trainedWords({ runs }: RunFolder): string {
+  const [{ config, provenance, steps }] = runs;
+  const trained =
+    steps.planned === 0
+      ? 'nothing trained'
+      : `${counted(steps.done)} steps of ${config.training.batchSize} pairs`;
+  const folds = runs.length > 1 ? `, ${runs.length} folds` : '';
+  return `${methodNamed(config.method.name)!.summary}; ${counted(provenance.pairs)} pairs of ${provenance.data}${folds}, ${config.model.backbone} × ${config.model.width} at ${config.data.size}², ${trained}, seed ${config.seed}`;
+}
+
+interface JudgedMember {
+  readonly member: string;
+  readonly record: EvaluationRecord;
+}
+
+/** A table for each evaluation and kind of features that any run has, and for each data that it was made on. */
+function tablesOf(members: readonly Member[]): StudyTable[] {
+  const names = [...new Set(members.flatMap(({ evaluations }) => evaluations.map(({ name }) => name)))];
+  return names.flatMap((name) => {
+    const judged = members.flatMap((member): JudgedMember[] => {
+      const evaluation = member.evaluations.find((one) => one.name === name);
+      return evaluation === undefined ? [] : [{ member: member.name, record: evaluation.record }];
+    });
+    return [...new Set(judged.map(({ record }) => samplesKey(record)))].flatMap((key) => {
+      const alike = judged.filter(({ record }) => samplesKey(record) === key);
+      const kinds = new Set(alike.flatMap(({ record }) => ownRows(record).map(({ features }) => features)));
+      return [...kinds].map((kind) => tableOf(alike, kind));
+    });
+  });
+}
+
+/** The same for evaluations of the same samples in as many folds: others share no table. */
+function samplesKey({ data, folds }: EvaluationRecord): string {
+  const { name, dataHash, samples, subjects, classes } = data;
+  return JSON.stringify([name, dataHash, samples, subjects, classes, folds]);
+}
+
+function ownRows({ rows }: EvaluationRecord): EvaluationRow[] {
+  return rows.filter(({ source }) => source === 'run');
+}
+
+const imagesOf = ({ modalities }: EvaluationRow) => modalities.join('+');
+
+function tableOf(judged: readonly JudgedMember[], kind: string): StudyTable {
+  const { record: first } = judged[0]!;
+  const metric = first.metrics[0] ?? 'auc';
+  const images = [
+    ...new Set(
+      judged.flatMap(({ record }) =>
+        ownRows(record)
+          .filter(({ features }) => features === kind)
+          .map(imagesOf),
+      ),
+    ),
+  ].sort((a, b) => a.split('+').length - b.split('+').length);
+  const widest = images.at(-1)!;
+  const rows = judged.map(({ member, record }): StudyRow => {
+    const own = ownRows(record).filter(({ features }) => features === kind);
+    const row = own.find((one) => imagesOf(one) === widest);
+    return {
+      name: member,
+      source: 'run',
+      exposure: record.exposure.kind,
+      values: valuesOf(own, metric),
+      foldMean: row?.metrics[metric]?.mean,
+      against: row === undefined ? {} : againstOf(record, row, metric),
+      beside: row?.paperStyle === undefined ? {} : besideOf(row),
+    };
+  });
+  const baselines = (['untrained', 'thumbnail'] as const).flatMap((source): StudyRow[] => {
+    const own = ownRows(first).filter(({ features }) => features === kind);
+    const found = own.flatMap((row) => baselinesOf(first, row)).filter((row) => row.source === source);
+    if (found.length === 0) return [];
+    return [{ name: sourceName(source), source, values: valuesOf(found, metric), against: {}, beside: {} }];
+  });
+  const percent = Math.round(100 * first.bootstrap.confidence);
+  const { data, folds } = first;
+  return {
+    title: `${data.name}: ${protocolName(first)}, ${featuresName(kind)}`,
+    metric: metricName(metric),
+    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricName(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${judged[0]!.member}. Nothing is marked as best: the runs were not planned as one study.`,
+    images,
+    rows: [...rows, ...baselines],
+    besideMetrics: first.metrics,
+  };
+}
+
+function valuesOf(rows: readonly EvaluationRow[], metric: string): StudyRow['values'] {
+  return Object.fromEntries(
+    rows.flatMap((row) => {
+      const found = row.metrics[metric];
+      if (found === undefined) return [];
+      const { pooled: value, low, high } = found;
+      return [[imagesOf(row), { value, low, high, deviation: null, seeds: 1 }]];
+    }),
+  );
+}
+
+function againstOf(record: EvaluationRecord, row: EvaluationRow, metric: string): StudyRow['against'] {
+  return Object.fromEntries(
+    baselinesOf(record, row).flatMap(({ key, source }) => {
+      const found = record.differences.find(
+        (one) => one.row === row.key && one.against === key && one.metric === metric,
+      );
+      return found === undefined ? [] : [[source, found]];
+    }),
+  );
+}
+
+function besideOf({ metrics, paperStyle }: EvaluationRow): StudyRow['beside'] {
+  return Object.fromEntries(
+    Object.entries(paperStyle?.metrics ?? {}).map(([name, { mean }]) => [
+      name,
+      { ours: metrics[name]?.pooled ?? null, paperStyle: mean },
+    ]),
+  );
+}
+
+/** What a reader must know, each once, with the runs that say so where not all do. */
+function notesOf(members: readonly Member[]): string[] {
+  const by = new Map<string, Set<string>>();
+  for (const { name, evaluations } of members) {
+    for (const note of evaluations.flatMap(({ record }) => record.notes)) {
+      by.set(note, (by.get(note) ?? new Set()).add(name));
+    }
+  }
+  return [...by].map(([note, names]) =>
+    names.size === members.length ? note : `${note} (${[...names].join(', ')})`,
+  );
+}

@@ -1,0 +1,160 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DataFault } from '../../../src/data/faults.js';
+import { type ManifestColumns, readManifest } from '../../../src/data/open/manifest.js';
+import { DataError, UsageError } from '../../../src/errors.js';
+
+let folder: string;
+let file: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'manifest-'));
+  file = join(folder, 'm.csv');
+  mkdirSync(join(folder, 'img'));
+  for (const name of ['1a', '1b', '2a', '2b']) writeFileSync(join(folder, 'img', `${name}.png`), '');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const read = (text: string, columns?: ManifestColumns) => {
+  writeFileSync(file, text);
+  return readManifest(file, { columns });
+};
+const HEADER = 'id,subject,a,b,label,fold';
+const ROW1 = '1,p1,img/1a.png,img/1b.png,tumor,0';
+const ROW2 = '2,p2,img/2a.png,img/2b.png,none,1';
+
+describe('readManifest', () => {
+  it('reads samples with paths relative to the manifest, and keeps further columns', async () => {
+    const text = `\uFEFF${HEADER},age,site\r\n${ROW1},61,"Basel, CH"\r\n\r\n${ROW2},,\r\n`;
+    const { modalities, samples } = await read(text);
+    expect(modalities).toEqual(['a', 'b']);
+    expect(samples).toEqual([
+      {
+        id: '1',
+        subject: 'p1',
+        images: {
+          a: { kind: 'file', path: join(folder, 'img/1a.png') },
+          b: { kind: 'file', path: join(folder, 'img/1b.png') },
+        },
+        label: 'tumor',
+        fold: 0,
+        extra: { age: '61', site: 'Basel, CH' },
+        origin: `${file}:2`,
+      },
+      expect.objectContaining({ id: '2', fold: 1, extra: { age: '', site: '' }, origin: `${file}:4` }),
+    ]);
+  });
+
+  it('takes absolute paths, and cells without a label', async () => {
+    const { samples } = await read(`id,subject,a,b,label\n1,p,${folder}/img/1a.png,img/1b.png,\n`);
+    expect(samples[0]!.images.a).toEqual({ kind: 'file', path: join(folder, 'img/1a.png') });
+    expect(samples[0]).not.toHaveProperty('label');
+    expect(samples[0]).not.toHaveProperty('fold');
+    expect(samples[0]).not.toHaveProperty('extra');
+  });
+
+  it('maps other column names, adds modalities, and takes a modality away with null', async () => {
+    const text = 'scan,who,flair,t1,t2\n1,p,img/1a.png,img/1b.png,img/2a.png\n';
+    const names = { id: 'scan', subject: 'who', a: 'flair' };
+    const three = await read(text, { ...names, b: 't1', t2: 't2' });
+    expect(three.modalities).toEqual(['a', 'b', 't2']);
+    expect(three.samples[0]!.images.t2).toEqual({ kind: 'file', path: join(folder, 'img/2a.png') });
+    const one = await read(text, { ...names, b: null });
+    expect(one.modalities).toEqual(['a']);
+    expect(one.samples[0]!.extra).toEqual({ t1: 'img/1b.png', t2: 'img/2a.png' });
+    await expect(read(text, { ...names, b: 'flair' })).rejects.toThrow('both name the column "flair"');
+    await expect(read(text, { ...names, a: null, b: null })).rejects.toThrow(UsageError);
+    await expect(read(text, { id: null })).rejects.toThrow('--column id=null');
+  });
+
+  it('makes every id its own subject where there is no subject column, and says so', async () => {
+    writeFileSync(file, 'id,a,b\n1,img/1a.png,img/1b.png\n');
+    const warnings: string[] = [];
+    const { samples } = await readManifest(file, { onWarning: (message) => warnings.push(message) });
+    expect(samples[0]!.subject).toBe('1');
+    expect(warnings).toEqual([expect.stringContaining(`${file}: no column "subject"`)]);
+  });
+
+  it('does not overlook a subject, label or fold column under a similar name', async () => {
+    const row = '1,p1,img/1a.png,img/1b.png';
+    for (const name of ['patient', 'Patient_ID', 'Subject', 'subject_id']) {
+      await expect(read(`id,${name},a,b\n${row}\n`)).rejects.toThrow(
+        `${file}:1: no column "subject", but "${name}" looks like it. Say --column subject=${name}`,
+      );
+      expect((await read(`id,${name},a,b\n${row}\n`, { subject: null })).samples[0]!.subject).toBe('1');
+    }
+    await expect(read(`id,subject,a,b,Label\n${row},x\n`)).rejects.toThrow('--column label=Label');
+  });
+
+  it('names the nearest column for one that is absent', async () => {
+    await expect(read('id,subject,a,B\n1,p,x,y\n')).rejects.toThrow(
+      `${file}:1: no column "b"; the columns are "id", "subject", "a", "B". Did you mean "B"? Say --column b=B`,
+    );
+    await expect(read(`${HEADER}\n${ROW1}\n`, { a: 'flair' })).rejects.toThrow(
+      'no column "flair" (--column a=flair)',
+    );
+    await expect(read('id;subject;a;b\n1;p;x;y\n')).rejects.toThrow('commas between the columns');
+    await expect(read('id,a,a,b\n1,x,y,z\n')).rejects.toThrow(`${file}:1: the column "a" occurs twice`);
+  });
+
+  it('lists every faulty line at once', async () => {
+    const text = [HEADER, ROW1, ROW1, '2,,img/2a.png,,none,-1', ',p,img/2a.png,img/2b.png,none,x', ''].join(
+      '\n',
+    );
+    const error = await read(text).catch((e: Error) => e);
+    expect(error).toBeInstanceOf(DataError);
+    const { message } = error as Error;
+    expect(message).toContain('The manifest has 6 faults');
+    expect(message).toContain(`${file}:3: the id "1" already stands in line 2`);
+    expect(message).toContain(`${file}:4: "2" has no subject (column "subject" is empty)`);
+    expect(message).toContain(`${file}:4: "2" has no image in column "b"`);
+    expect(message).toContain(`${file}:4: "2" has fold "-1", expected a whole number from 0`);
+    expect(message).toContain(`${file}:5: the id (column "id") is empty`);
+    expect(message).toContain(`${file}:5: "" has fold "x"`);
+  });
+
+  it('gathers missing files: the first ten and how many', async () => {
+    const rows = Array.from({ length: 15 }, (_, i) => `${i},p,img/1a.png,img/none${i}.png`);
+    const error = (await read(['id,subject,a,b', ...rows].join('\n')).catch((e: Error) => e)) as Error;
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toContain(`15 of the images named in ${file} are missing`);
+    expect(error.message).toContain(`${file}:2: "0": no file ${join(folder, 'img/none0.png')} (b)`);
+    expect(error.message).not.toContain('none10');
+    expect(error.message).toContain('… and 5 more');
+    await expect(read('id,subject,a,b\n1,p,img/1a.png,img\n')).rejects.toThrow('not a file');
+  });
+
+  it('refuses ragged, broken, empty and absent files, with the line', async () => {
+    await expect(read(`${HEADER}\n${ROW1}\n2,p2,img/2a.png\n`)).rejects.toThrow(
+      `${file}:3: is not valid CSV`,
+    );
+    await expect(read(`${HEADER}\n${ROW1}\n"2,p2\n`)).rejects.toThrow(/m\.csv:\d+: is not valid CSV/);
+    await expect(read(`${HEADER}\n`)).rejects.toThrow('has a header but no samples');
+    await expect(read('')).rejects.toThrow('is empty');
+    await expect(readManifest(join(folder, 'none.csv'))).rejects.toThrow('no such file');
+  });
+
+  it('tells of each sample that cannot be used and goes on without them, where somebody listens', async () => {
+    const rows = [
+      ...[ROW1, ',p,img/1a.png,img/1b.png,x,0', '1,p9,img/1a.png,img/1b.png,x,0', '3,,img/1a.png,,x,z'],
+      ...['4,p4,img/no.png,img/no.png,x,0', ROW2],
+    ];
+    writeFileSync(file, [HEADER, ...rows].join('\n'));
+    await expect(readManifest(file)).rejects.toThrow('The manifest has 5 faults');
+    const faults: DataFault[] = [];
+    const { samples } = await readManifest(file, { onFault: (fault) => faults.push(fault) });
+    expect(samples.map(({ id }) => id)).toEqual(['1', '2']);
+    expect(faults.map(({ kind, id }) => [kind, id])).toEqual([
+      ['bad-row', ''],
+      ['bad-row', '1'],
+      ['bad-row', '3'],
+      ['missing-file', '4'],
+    ]);
+    expect(faults[2]!.message).toBe(
+      `${file}:5: "3" has no subject (column "subject" is empty); ${file}:5: "3" has no image in column "b"; ` +
+        `${file}:5: "3" has fold "z", expected a whole number from 0`,
+    );
+    expect(faults[3]!.message).toContain(`no file ${join(folder, 'img/no.png')} (a)`);
+  });
+});

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { schedule, type Task } from '../../../src/experiments/run/schedule.js';
+
+/** Tasks that end when they are told to. */
+function stage(tasks: readonly Task[], { jobs = 2, done = [] as string[] } = {}) {
+  const begun: string[] = [];
+  const ends = new Map<string, (succeeded: boolean) => void>();
+  const stop = new AbortController();
+  const execute = ({ id }: Task) => {
+    begun.push(id);
+    return new Promise<boolean>((resolve) => {
+      ends.set(id, resolve);
+    });
+  };
+  const over = schedule(tasks, { jobs, done: new Set(done), execute, signal: stop.signal });
+  const end = async (id: string, succeeded = true) => {
+    ends.get(id)!(succeeded);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { begun, end, stop, over };
+}
+
+const task = (id: string, ...needs: string[]): Task => ({ id, needs });
+
+test('in order, so many at once, later ones while earlier ones wait', async () => {
+  const { begun, end, over } = stage([
+    task('p'),
+    task('p1', 'p'),
+    task('p2', 'p'),
+    task('q'),
+    task('q1', 'q'),
+  ]);
+  expect(begun).toEqual(['p', 'q']);
+  await end('q');
+  expect(begun).toEqual(['p', 'q', 'q1']);
+  await end('p');
+  expect(begun).toEqual(['p', 'q', 'q1', 'p1']);
+  await end('q1');
+  await end('p1');
+  await end('p2');
+  expect(await over).toEqual([]);
+  expect(begun).toEqual(['p', 'q', 'q1', 'p1', 'p2']);
+});
+
+test('what is done is not done again, and counts', async () => {
+  const { begun, end, over } = stage([task('p2', 'p')], { done: ['p'] });
+  await end('p2');
+  expect([await over, begun]).toEqual([[], ['p2']]);
+});
+
+test('a task that fails holds back only those that need it', async () => {
+  const { begun, end, over } = stage(
+    [task('p'), task('p1', 'p'), task('q'), task('q1', 'q', 'r'), task('r')],
+    {
+      jobs: 1,
+    },
+  );
+  await end('p', false);
+  await end('q');
+  await end('r');
+  await end('q1');
+  expect((await over).map(({ id }) => id)).toEqual(['p1']);
+  expect(begun).toEqual(['p', 'q', 'r', 'q1']);
+});
+
+test('aborted: nothing more is begun, what is at work is waited for', async () => {
+  const { begun, end, stop, over } = stage([task('p'), task('q'), task('r')]);
+  stop.abort();
+  await end('p');
+  let ended = false;
+  void over.then(() => {
+    ended = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([begun, ended]).toEqual([['p', 'q'], false]);
+  await end('q');
+  expect((await over).map(({ id }) => id)).toEqual(['r']);
+});

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type AuditReport, auditDataset } from '../../../src/data/audit/audit.js';
+import { openDataset } from '../../../src/data/openDataset.js';
+import type { Dataset } from '../../../src/data/sample.js';
+import { auditText } from '../../../src/report/audit/auditText.js';
+import { renderAudit } from '../../../src/report/audit/renderAudit.js';
+import { drawnDataset, raster, spots } from '../../data/audit/drawnPairs.js';
+import { writePlanted } from '../../data/audit/plantedPairs.js';
+
+let folder: string;
+let dataset: Dataset;
+let report: AuditReport;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'audit-report-'));
+  const path = await writePlanted(join(folder, 'patients'));
+  dataset = await openDataset({ path }, { positive: 'optional' });
+  report = await auditDataset(dataset);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function parse(page: string) {
+  return parseHTML(page).document;
+}
+
+describe('the page', () => {
+  it('shows each finding with thumbnails of the offenders beside their mates', async () => {
+    const page = await renderAudit(dataset, report);
+    const document = parse(page);
+    expect([...document.querySelectorAll('section')].map(({ id }) => id)).toEqual(
+      report.findings.map(({ code }) => code),
+    );
+    const images = (code: string) => [...document.querySelectorAll(`#${code} img`)];
+    expect(images('blank')).toHaveLength(2);
+    expect(images('exact-duplicates')).toHaveLength(4);
+    for (const image of images('misaligned'))
+      expect(image.getAttribute('src')).toMatch(/^data:image\/jpeg;base64,\/9j/);
+    // Of three pairs with an unreadable image, the mate is shown.
+    expect(images('unreadable')).toHaveLength(3);
+    expect([...document.querySelectorAll('#unreadable .none')]).toHaveLength(3);
+  });
+
+  it('tells neither ids nor subjects nor folders, and needs nothing from elsewhere', async () => {
+    const page = await renderAudit(dataset, report);
+    const { documentElement } = parse(page);
+    for (const word of [folder, 'disputing', 'frame-1', 'a-third', 'patient-0'])
+      expect(page, word).not.toContain(word);
+    expect(documentElement.querySelectorAll('script, link, iframe')).toHaveLength(0);
+    expect(page).toContain('shows images of the data');
+  });
+
+  it('names samples, or leaves out the pictures, when asked', async () => {
+    const named = await renderAudit(dataset, report, { keepIds: true, images: false });
+    expect(named).toContain('disputing');
+    expect(named).not.toContain(folder);
+    expect(named).not.toContain('<img');
+    expect(named).toContain('shows no images');
+  });
+
+  it('shows at most 24 of a kind and escapes what the data brings', async () => {
+    const black = raster(40, 40, () => 0);
+    const many = drawnDataset([
+      ...Array.from({ length: 30 }, (_, i) => ({ id: `<b>${i}`, images: { '<i>': black } })),
+      { images: { '<i>': spots('1', 64) } },
+    ]);
+    const document = parse(await renderAudit(many, await auditDataset(many)));
+    expect(document.querySelectorAll('#blank img')).toHaveLength(24);
+    expect(document.querySelector('#blank .notes')!.textContent).toBe('… and 6 more');
+    expect(document.querySelectorAll('main i, #blank li b b')).toHaveLength(0);
+    // They are synthetic, so they keep their names.
+    expect(document.querySelector('#blank li b')!.textContent).toBe('<b>0');
+  });
+});
+
+it('the summary names the first places of each finding and counts the rest', () => {
+  const text = auditText(report);
+  expect(text).toMatch(
+    /error: Images that cannot be read \(3\)\n {2}truncated \(a\): .*truncated-a\.png: cannot be decoded/,
+  );
+  expect(text).toContain('disputed = disputing (a, b): 2 samples; classes benign, malignant');
+  expect(text).toMatch(/\n8 errors, \d+ warnings, \d+ notes\n$/);
+  const published = { name: 'Study', counts: { benign: 40, malignant: 20 }, subjects: 50, notes: [] };
+  const beside = auditText({ ...report, published });
+  expect(beside).toContain('(Study as published: 60 of 50 subjects)');
+  expect(beside).toMatch(/benign \d+ \(published 40\)/);
+});
+
+it('the summary tells what is wrong with a sample where the data names it', async () => {
+  const faults = [{ kind: 'bad-row', id: 'row', message: 'pairs.csv:5: "row" has no subject' }] as const;
+  const images = { a: spots('1', 40) };
+  const text = auditText(await auditDataset(drawnDataset([{ images }]), { faults }));
+  expect(text).toContain('row: pairs.csv:5: "row" has no subject\n');
+});

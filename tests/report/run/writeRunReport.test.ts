@@ -1,0 +1,232 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseHTML } from 'linkedom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DataError, UsageError } from '../../../src/errors.js';
+import { MessageConsole } from '../../../src/log/console.js';
+import { writeReport } from '../../../src/report/index.js';
+import { Capture } from '../../log/capture.js';
+import { loggedLines, storeEvaluation, storeRun } from '../storedRun.js';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'report-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const screen = () => new Capture(false);
+const console = (stream = screen()) => new MessageConsole({ stream });
+
+async function reportOf(run: string, options: { out?: string; withImages?: boolean } = {}) {
+  const files = await writeReport([run], { ...options, console: console() });
+  const text = readFileSync(files.page, 'utf8');
+  return { ...files, text, document: parseHTML(text).document };
+}
+
+test('one page that carries all it shows and runs nothing', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run);
+  const { text, document, figures } = await reportOf(run);
+  expect(text).not.toMatch(/https?:\/\//);
+  expect(text).not.toMatch(/<(script|link|iframe|object)\b/);
+  expect(text).not.toMatch(/\b(src|href)="(?!data:|#)/);
+  expect(text).not.toMatch(/url\(/);
+  expect(text).toContain('prefers-color-scheme: dark');
+  expect(document.querySelectorAll('figure svg')).toHaveLength(10);
+  expect(figures.map((file) => file.slice(file.lastIndexOf('/') + 1))).toContain('probe-logreg.png');
+  expect(readdirSync(join(run, 'report')).sort()).toEqual(['figures', 'index.html']);
+});
+
+test('what comes from files is escaped, in text, attributes and figures', async () => {
+  const run = storeRun(join(folder, '"><b>run'));
+  storeEvaluation(run);
+  const { text, document, figures } = await reportOf(run);
+  expect(text).not.toMatch(/<script>|<b>CPU|<i>malignant|"><b>run|<b>markup/);
+  expect(document.querySelector('h1')!.textContent).toBe('Pretraining report: "><b>run');
+  expect(document.querySelector('.lead')!.textContent).toContain(', anatomy (recipe paper-us-swe), 40 steps');
+  expect(document.querySelector('.lead')!.textContent).toContain('<script>alert(1)</script> & "pairs"');
+  for (const file of figures.filter((name) => name.endsWith('.svg'))) {
+    expect(readFileSync(file, 'utf8')).not.toContain('<b>');
+  }
+});
+
+test('tells neither folders nor, unasked, patients', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const { text, document } = await reportOf(run);
+  expect(text).not.toContain('secret');
+  expect(text).not.toContain(folder);
+  expect(text).toContain('--with-images');
+  expect(document.querySelectorAll('img')).toHaveLength(0);
+  expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
+});
+
+test('phantoms are shown, each picture with its words', async () => {
+  const before = process.env.XDG_CACHE_HOME;
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  try {
+    const run = storeRun(join(folder, 'run'), { data: 'phantom:breast,pairs=4' });
+    const { document } = await reportOf(run);
+    const pictures = [...document.querySelectorAll('.pairs img')];
+    expect(pictures).toHaveLength(16);
+    expect(pictures[0]!.getAttribute('alt')).toMatch(/^breast-\d+, view A$/);
+    expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(true);
+  } finally {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  }
+});
+
+test('tables have heads, intervals, the baselines and what the run has seen', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run);
+  const { document, summary } = await reportOf(run);
+  const [metrics, further, differences, patients] = [...document.querySelectorAll('table.numbers')];
+  const heads = [...metrics!.querySelectorAll('thead th')].map((head) => head.textContent);
+  expect(heads).toEqual([
+    'Encoder',
+    'Features',
+    'Modality',
+    'AUC',
+    'Accuracy',
+    'F1',
+    'Precision',
+    'Sensitivity (recall)',
+  ]);
+  const cells = [...metrics!.querySelectorAll('tbody tr')].map((row) =>
+    row.textContent!.replace(/\s+/g, ' '),
+  );
+  expect(cells).toHaveLength(4);
+  expect(cells[1]).toContain('Encoder of the runpooled mapA + B');
+  expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
+  expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Encoder o', 'Encoder o', 'Untrained', 'Thumbnail']);
+  expect(further!.textContent).toContain('Specificity0.8000.740 to 0.8600.790');
+  expect(differences!.textContent).toContain('+0.150+0.100 to +0.200');
+  expect(differences!.textContent).toContain('0.070');
+  expect(patients!.querySelector('caption')!.textContent).toContain('12 subjects');
+  expect(document.querySelector('.tag')!.textContent).toBe('transductive');
+  expect(summary[0]).toContain('0.800, 95 % interval 0.740 to 0.860, transductive');
+  expect(summary[1]).toContain('higher than that of the same encoder untrained');
+  expect(summary[2]).toContain('not shown to differ from that of a 12×12 thumbnail');
+  expect(summary[2]).toContain('anything useful for this task is not shown');
+});
+
+test('what counts as a difference is p after Holm’s correction, as the page says', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
+  // An interval by itself leaves out 0; of so many comparisons that is no finding.
+  const found = { value: 0.15, low: 0.1, high: 0.2, minimumDetectable: 0.07, standardError: 0.02 };
+  const said = async (holm: number) => {
+    storeEvaluation(run, { differences: [{ ...difference, ...found, pValue: 0.02, holm }] });
+    return (await reportOf(run)).summary[1];
+  };
+  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*, p\s0.072 after Holm’s correction/);
+  expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
+});
+
+test('an interval that does not hold its value has its reason, where there is one', async () => {
+  const run = storeRun(join(folder, 'run'));
+  const REASON = 'An interval of Expected calibration error does not hold its own value';
+  storeEvaluation(run);
+  const { rows, differences } = JSON.parse(readFileSync(join(run, 'evaluation/logreg.json'), 'utf8'));
+  expect((await reportOf(run)).document.body.textContent).not.toMatch(
+    /its own value|other patients of the same/,
+  );
+  const calibrationError = { mean: 0.1, std: 0.01, pooled: 0.05, low: 0.06, high: 0.09 };
+  storeEvaluation(run, {
+    metrics: ['auc', 'accuracy', 'calibrationError'],
+    rows: rows.map((row: { metrics: object }) => ({ ...row, metrics: { ...row.metrics, calibrationError } })),
+    differences: [{ ...differences[0], value: -0.0001, pValue: 0.0002 }],
+  });
+  const { document } = await reportOf(run);
+  const tables = [...document.querySelectorAll('table.numbers')];
+  const captions = tables.map((table) => table.querySelector('caption')!.textContent!);
+  expect(captions.map((caption) => caption.includes(REASON))).toEqual([false, true, false, false]);
+  expect(tables[2]!.querySelector('tbody tr')!.textContent).toMatch(/AUC0\.000.*< 0\.001/);
+});
+
+test('weights that were not pretrained here are not said to have been', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });
+  const { document, summary } = await reportOf(run);
+  expect(document.querySelector('.tag')!.textContent).toBe('untrained');
+  expect(document.querySelector('#probe-logreg-title ~ p')!.textContent).toContain(
+    'Untrained: The encoder was not pretrained here',
+  );
+  expect(summary[0]).toMatch(/^AUC of the run’s encoder .*, untrained\.$/);
+});
+
+test('an unfinished run without evaluation says so; a failed one says why', async () => {
+  const run = storeRun(join(folder, 'run'), { steps: 1000, finished: false });
+  const { document, text } = await reportOf(run);
+  expect(document.querySelector('.banner')!.textContent).toContain('40 of 1,000 steps are done');
+  expect(text).toContain('No evaluation yet');
+  writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
+  const failed = await reportOf(run);
+  expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
+});
+
+test('a run that trains nothing has a report without curves, once it is finished', async () => {
+  for (const method of ['random', 'imagenet']) {
+    const run = storeRun(join(folder, method), { method, lines: [] });
+    storeEvaluation(run);
+    const { document, text, figures } = await reportOf(run);
+    expect(document.querySelector('.lead')!.textContent).toContain(`${method} (recipe`);
+    expect(document.querySelector('.lead')!.textContent).toContain(', nothing trained, seed 0');
+    expect(text).toContain('Nothing was trained, so there are no curves.');
+    expect(text).not.toMatch(/Optimiser|Budget|is not finished|NaN/);
+    expect(figures.map((file) => file.slice(file.lastIndexOf('/') + 1))).toEqual([
+      'probe-logreg.svg',
+      'probe-logreg.png',
+    ]);
+  }
+  const going = storeRun(join(folder, 'going'), { method: 'random', lines: [], finished: false });
+  await expect(reportOf(going)).rejects.toThrow(/has no metrics yet .*come to its end/);
+});
+
+test('a run of folds has the curves of each, under names of their own', async () => {
+  const root = join(folder, 'folds');
+  storeRun(join(root, 'fold-0'));
+  storeRun(join(root, 'fold-1'), { finished: false, lines: loggedLines(10) });
+  const { document, figures } = await reportOf(root);
+  expect([...document.querySelectorAll('summary')].map((one) => one.textContent).slice(0, 2)).toEqual([
+    'Fold 0 kept out, 40 steps',
+    'Fold 1 kept out, 10 steps',
+  ]);
+  expect(document.querySelector('.banner')!.textContent).toContain('The run of fold 1 is not finished');
+  expect(figures.some((file) => file.endsWith('fold-1-loss-global.svg'))).toBe(true);
+});
+
+test('refuses what is no run, has no metrics, or would be written over something else', async () => {
+  await expect(reportOf(join(folder, 'nowhere'))).rejects.toThrow(UsageError);
+  const empty = storeRun(join(folder, 'empty'), { lines: [] });
+  await expect(reportOf(empty)).rejects.toThrow(/has no metrics yet/);
+  await expect(reportOf(empty)).rejects.toThrow(DataError);
+
+  const run = storeRun(join(folder, 'run'));
+  const out = join(folder, 'thesis');
+  mkdirSync(out);
+  writeFileSync(join(out, 'index.html'), '<h1>mine</h1>');
+  await expect(reportOf(run, { out })).rejects.toThrow(/holds files but no report/);
+  expect(readFileSync(join(out, 'index.html'), 'utf8')).toBe('<h1>mine</h1>');
+
+  storeEvaluation(run, { rows: 'none' });
+  await expect(reportOf(run)).rejects.toThrow(/logreg\.json: is no evaluation of this version \(rows/);
+});
+
+test('a report replaces an older one and leaves none of its pictures', async () => {
+  const run = storeRun(join(folder, 'run'));
+  await reportOf(run);
+  writeFileSync(join(run, 'report/figures/preview.png'), 'of a patient');
+  const { text } = await reportOf(run);
+  expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
+  expect((await reportOf(run)).text).toBe(text);
+});

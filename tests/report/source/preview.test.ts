@@ -1,0 +1,114 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { resolveConfig } from '../../../src/config/index.js';
+import { MessageConsole } from '../../../src/log/console.js';
+import { contactSheet, type Preview, preview, tileSide } from '../../../src/report/source/preview.js';
+import { liveTensors } from '../../../src/tensor/index.js';
+import { Capture } from '../../log/capture.js';
+import { writePairs } from '../../training/tiny.js';
+
+let folder: string;
+let shown: Preview;
+let leaked: number;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'preview-'));
+  const path = await writePairs(folder, { pairs: 12 });
+  const config = resolveConfig({
+    // Images are not stored larger than shown, so A must come out as it is in the cache; the mean is taken off and put back.
+    set: [
+      'data.size=32',
+      'data.cacheSize=32',
+      'data.normalize=imagenet',
+      'method.patches=[2,2]',
+      'model.width=1',
+    ],
+    flags: { 'data.path': path, 'data.cacheFolder': join(folder, 'cache') },
+  });
+  const before = liveTensors();
+  shown = await preview(config, { console: new MessageConsole({ stream: new Capture(false) }), pairs: 4 });
+  leaked = liveTensors() - before;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('shows pairs of all classes with the four views, and leaves no tensor behind', () => {
+  expect(shown.views).toEqual(['A', 'B', 'Â', 'B̂']);
+  expect(shown.pairs).toHaveLength(4);
+  expect(new Set(shown.pairs.map(({ label }) => label)).size).toBe(2);
+  expect(new Set(shown.pairs.map(({ id }) => id)).size).toBe(4);
+  for (const { images } of shown.pairs) {
+    expect(images).toHaveLength(4);
+    for (const { width, height, channels, data } of images) {
+      expect([width, height]).toEqual([32, 32]);
+      expect(data).toHaveLength(32 * 32 * channels);
+    }
+    expect(images[2]!.data).not.toEqual(images[0]!.data);
+  }
+  // Below 0 where the collector took what another file of this worker had left.
+  expect(leaked).toBeLessThanOrEqual(0);
+});
+
+test('A is the image on disk, made smaller', async () => {
+  for (const { id, images } of shown.pairs) {
+    const stored = await sharp(join(folder, 'images', `a${id.slice('pair-'.length)}.png`))
+      .greyscale()
+      .raw()
+      .toBuffer();
+    expect(mean(images[0]!.data)).toBeCloseTo(mean(stored), -1);
+  }
+});
+
+test('the sheet has a row for each pair, its pixels enlarged whole, and letters at the side', async () => {
+  const png = sharp(await contactSheet(shown));
+  const tile = tileSide(32);
+  expect(tile % 32).toBe(0);
+  const { data, info } = await png.raw().toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([150 + 4 * (tile + 10), 34 + 4 * (tile + 10)]);
+  const factor = tile / 32;
+  const at = (x: number, y: number) => data[(y * info.width + x) * info.channels];
+  shown.pairs.forEach(({ images }, row) => {
+    images.forEach(({ channels, data: pixels }, column) => {
+      for (const [x, y] of [
+        [0, 0],
+        [31, 0],
+        [7, 20],
+        [31, 31],
+      ] as const) {
+        const [left, top] = [150 + column * (tile + 10) + x * factor, 34 + row * (tile + 10) + y * factor];
+        const pixel = pixels[(y * 32 + x) * channels];
+        expect(at(left, top)).toBe(pixel);
+        expect(at(left + factor - 1, top + factor - 1)).toBe(pixel);
+      }
+    });
+  });
+  expect(at(info.width - 2, 40)).toBe(255);
+});
+
+test('what cannot be shown is told before an image is decoded', async () => {
+  const cacheFolder = join(folder, 'untouched');
+  const shownBy = (...set: string[]) =>
+    preview(
+      resolveConfig({
+        set: [
+          `data.path=${join(folder, 'manifest.csv')}`,
+          'data.size=64',
+          `data.cacheFolder=${cacheFolder}`,
+          ...set,
+        ],
+      }),
+      { console: new MessageConsole({ stream: new Capture(false) }) },
+    );
+  await expect(shownBy('data.cacheSize=32')).rejects.toThrow('data.cacheSize is 32, less than data.size 64');
+  const third = join(folder, 'three.csv');
+  writeFileSync(third, 'id,a,b,c\n1,images/a1.png,images/b1.png,images/a2.png\n');
+  await expect(shownBy(`data.path=${third}`, 'data.columns.c=c')).rejects.toThrow('3 modalities (a, b, c)');
+  await expect(shownBy('method.patches=[16,16]')).rejects.toThrow('16×16 on map');
+  expect(existsSync(cacheFolder)).toBe(false);
+});
+
+function mean(values: Uint8Array): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
