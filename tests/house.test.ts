@@ -54,8 +54,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...[...engine, 'augment', 'config', 'export', 'log', 'phantoms'],
     ...[...data, 'data/audit', 'data/splits', 'data/openDataset'],
   ],
+  'evaluation/results': [],
   'evaluation/probes': ['tensor', 'metrics'],
-  'evaluation/results': ['data', 'evaluation/probes'],
   'evaluation/encoders': [
     ...['tensor', 'nn', 'config', 'export', 'log', 'training'],
     ...['data', 'data/open', 'data/openDataset', 'evaluation/results'],
@@ -68,9 +68,20 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['tensor', 'nn', 'metrics', 'log', 'training', ...data],
     ...['evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
   ],
+  'evaluation/openJudgement': [
+    ...['log', 'training', 'data', 'data/cache'],
+    ...['evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
+  ],
+  'evaluation/crossValidate': [
+    ...['metrics', 'log', 'evaluation/results', 'evaluation/probes', 'evaluation/features'],
+  ],
   'evaluation/trained': [
     ...[...engine, 'log', 'training', 'data/loading', 'evaluation/results', 'evaluation/probes'],
-    ...['evaluation/encoders', 'evaluation/folds', 'evaluation/features'],
+    ...['evaluation/encoders', 'evaluation/folds', 'evaluation/features', 'evaluation/crossValidate'],
+  ],
+  'evaluation/protocols': [
+    ...['log', 'evaluation/results', 'evaluation/probes', 'evaluation/features'],
+    ...['evaluation/crossValidate', 'evaluation/trained'],
   ],
   'evaluation/summary': [
     ...['metrics', 'methods', 'data', 'evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
@@ -78,12 +89,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'evaluation/pairs': [
     ...[...engine, 'augment', 'config', 'log', 'training', 'phantoms'],
     ...[...data, 'data/splits', 'data/openDataset', 'evaluation/results', 'evaluation/encoders'],
-    ...['evaluation/folds', 'evaluation/features', 'evaluation/summary'],
+    ...['evaluation/folds', 'evaluation/openJudgement', 'evaluation/features', 'evaluation/summary'],
   ],
   evaluation: [
-    ...['metrics', 'methods', 'log', 'training', 'data', 'data/audit', 'evaluation/results'],
-    ...['evaluation/probes', 'evaluation/encoders', 'evaluation/folds', 'evaluation/features'],
-    ...['evaluation/trained', 'evaluation/summary'],
+    ...['methods', 'data', 'data/audit', 'data/cache', 'evaluation/results', 'evaluation/probes'],
+    ...['evaluation/encoders', 'evaluation/folds', 'evaluation/openJudgement', 'evaluation/features'],
+    ...['evaluation/protocols', 'evaluation/summary'],
   ],
   'report/html': [],
   'report/figures': ['metrics', 'log', 'evaluation/results', 'report/html'],
@@ -92,31 +103,36 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/results', 'report/html'],
   ],
   'report/reportFolder': ['log', 'report/html', 'report/figures'],
-  'report/judged': ['metrics', 'log', 'evaluation/results', 'report/html', 'report/figures', 'report/source'],
+  'report/judged': [
+    ...['metrics', 'log', 'evaluation', 'evaluation/results'],
+    ...['report/html', 'report/figures', 'report/source'],
+  ],
   'report/audit': ['data', 'data/audit', 'report/html', 'report/figures', 'report/source'],
   'report/study': [
-    ...['methods', 'log', 'evaluation/results'],
+    ...['methods', 'log', 'evaluation', 'evaluation/results'],
     ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],
   ],
   'report/run': [
-    ...['methods', 'config', 'log', 'training', 'evaluation/results'],
+    ...['methods', 'config', 'log', 'training', 'evaluation', 'evaluation/results'],
     ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],
   ],
   report: ['report/run', 'report/study', 'report/source', 'report/reportFolder'],
   'experiments/file': [
     ...['metrics', 'methods', 'config', 'training', 'phantoms', 'data', 'data/splits', 'data/openDataset'],
-    ...['evaluation/probes', 'evaluation/results', 'evaluation/folds', 'evaluation/trained'],
+    ...['evaluation/results', 'evaluation/folds', 'evaluation/protocols'],
   ],
-  'experiments/stored': ['config', 'data', 'data/splits', 'evaluation/results', 'experiments/file'],
+  'experiments/stored': [
+    ...['config', 'data', 'data/splits', 'evaluation/results', 'evaluation/protocols', 'experiments/file'],
+  ],
   'experiments/table': [
     ...['metrics', 'methods', 'config', 'log', 'training', 'phantoms', 'data'],
-    ...['evaluation/probes', 'evaluation/results', 'evaluation/encoders', 'evaluation/summary'],
-    ...['experiments/file', 'experiments/stored'],
+    ...['evaluation/results', 'evaluation/probes', 'evaluation/encoders', 'evaluation/protocols'],
+    ...['evaluation/summary', 'experiments/file', 'experiments/stored'],
   ],
   'experiments/print': ['metrics', 'report/judged', 'experiments/table'],
   'experiments/run': [
-    ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation/results'],
-    ...['experiments/file', 'experiments/stored', 'experiments/table'],
+    ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation'],
+    ...['evaluation/results', 'experiments/file', 'experiments/stored', 'experiments/table'],
   ],
   'experiments/report': [
     ...['methods', 'config', 'log', 'training', 'evaluation/results'],

@@ -1,33 +1,49 @@
+/** Fits the probes of all rows on frozen features, in every round of the cross-validation. */
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 import { takeRows } from '../metrics/features/features.js';
-import type { FeaturesOf } from './features/rowFeatures.js';
-import type { FoldPlan } from './folds/outerFolds.js';
-import type { Task } from './folds/task.js';
-import type { ProbeJob, RowOutcome } from './probes/probe.js';
+import {
+  type FeatureSources,
+  type FeaturesOf,
+  rowFeatures,
+  thumbnailFeatures,
+} from './features/rowFeatures.js';
+import type { ProbeSpec, RowOutcome } from './probes/probe.js';
 import { type PlannedProbe, runProbes } from './probes/probePool.js';
 import type { RowName } from './results/evaluationResult.js';
-import { type TrainedProbe, weightsOf } from './trained/trainedProbe.js';
 
-export interface CrossValidation {
-  readonly task: Task;
-  readonly plan: FoldPlan;
-  /** Of the rows that are not thumbnails. */
-  readonly kind: ProbeJob['kind'];
+/** The probe that judges the rows of encoders; it may depend on the labels (class numbers) that it learns from. */
+export type ProbeFor = (labels: Uint32Array, classes: number) => ProbeSpec;
+
+export interface CrossValidationSources extends FeatureSources {
   readonly seed: number;
-  /** Of kNN. */
-  readonly k: number;
-  readonly temperature: number;
-  /** Of hu-linear. */
-  readonly trained?: TrainedProbe;
+  readonly console: MessageConsole;
 }
 
-/** Fits every row's probe on its frozen features in every round. @returns outcomes by row key */
-export async function crossValidate(
+/** Judges rows of encoders and of thumbnails; every encoder is run once over the images. @returns outcomes by row key */
+export async function crossValidateEncoders(
+  names: readonly RowName[],
+  probeFor: ProbeFor,
+  sources: CrossValidationSources,
+): Promise<Map<string, RowOutcome>> {
+  const features = await rowFeatures(names, sources, sources.console);
+  return crossValidate(names, features, probeFor, sources);
+}
+
+/** Judges those of the rows that are thumbnails; no encoder is run. @returns outcomes by row key */
+export async function crossValidateThumbnails(
+  names: readonly RowName[],
+  sources: CrossValidationSources,
+): Promise<Map<string, RowOutcome>> {
+  const thumbnails = names.filter(({ source }) => source === 'thumbnail');
+  return crossValidate(thumbnails, thumbnailFeatures(sources), () => ({ kind: 'ridge' }), sources);
+}
+
+async function crossValidate(
   names: readonly RowName[],
   features: FeaturesOf,
-  { task, plan, kind, seed, k, temperature, trained }: CrossValidation,
-  console: MessageConsole,
+  probeFor: ProbeFor,
+  { task, plan, seed, console }: CrossValidationSources,
 ): Promise<Map<string, RowOutcome>> {
   const classes = task.classes.length;
   const planned = names.flatMap((name) => plan.rounds.map((round) => ({ name, round })));
@@ -38,16 +54,13 @@ export async function crossValidate(
       make: () => {
         const labels = Uint32Array.from(round.train, (i) => task.labels[i]!);
         return {
-          kind: name.source === 'thumbnail' ? 'ridge' : kind,
+          probe: name.source === 'thumbnail' ? { kind: 'ridge' } : probeFor(labels, classes),
           train: takeRows(all, round.train),
           labels,
           inner: round.inner,
           test: takeRows(all, round.test),
           classes,
           seed,
-          k,
-          temperature,
-          linear: trained && linearOptions(trained, labels, classes),
         };
       },
     };
@@ -76,15 +89,4 @@ export async function crossValidate(
       ];
     }),
   );
-}
-
-function linearOptions({ preset, classWeights }: TrainedProbe, labels: Uint32Array, classes: number) {
-  const { epochs, batchSize, learningRate, schedule } = preset;
-  return {
-    epochs,
-    batchSize,
-    learningRate,
-    milestones: schedule.kind === 'multistep' ? schedule.milestones : [],
-    classWeights: weightsOf(classWeights, labels, classes),
-  };
 }

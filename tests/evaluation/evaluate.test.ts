@@ -7,25 +7,26 @@ import { resolveConfig } from '../../src/config/index.js';
 import { type Fold, SET_ASIDE } from '../../src/data/fold.js';
 import { resizeValues } from '../../src/data/images/resize.js';
 import { openDataset } from '../../src/data/openDataset.js';
-import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
+import { makeSplits, type Splits, saveSplits } from '../../src/data/splits/splits.js';
 import { subjectKFold } from '../../src/data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { openJudgedData } from '../../src/evaluation/encoders/judgedData.js';
 import { openRun } from '../../src/evaluation/encoders/runEncoders.js';
-import { type EvaluateOptions, evaluate } from '../../src/evaluation/evaluate.js';
+import { evaluate } from '../../src/evaluation/evaluate.js';
 import { rowFeatures, rowNames } from '../../src/evaluation/features/rowFeatures.js';
 import { untraced } from '../../src/evaluation/folds/imageTrace.js';
 import { planFolds } from '../../src/evaluation/folds/outerFolds.js';
 import { labelledTask } from '../../src/evaluation/folds/task.js';
+import type { EvaluateOptions } from '../../src/evaluation/planEvaluation.js';
 import { withoutConstantColumns } from '../../src/evaluation/probes/probe.js';
 import { ridgeBaseline } from '../../src/evaluation/probes/ridge.js';
-import type { EvaluationResult, MetricSummary } from '../../src/evaluation/results/evaluationResult.js';
+import type {
+  Evaluation,
+  EvaluationResult,
+  MetricSummary,
+} from '../../src/evaluation/results/evaluationResult.js';
 import { formatEvaluation } from '../../src/evaluation/results/evaluationTable.js';
-import {
-  evaluationJson,
-  evaluationName,
-  saveEvaluation,
-} from '../../src/evaluation/results/saveEvaluation.js';
+import { evaluationJson, evaluationName, saveEvaluation } from '../../src/evaluation/saveEvaluation.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { rocAuc } from '../../src/metrics/areas/rocAuc.js';
 import { featureRows, takeRows } from '../../src/metrics/features/features.js';
@@ -45,10 +46,10 @@ let threadsBefore: number;
 
 const quiet = () => new MessageConsole({ quiet: true });
 
-function judge(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'run'>): Promise<EvaluationResult> {
+function judge(options: Partial<EvaluateOptions> & Pick<EvaluateOptions, 'run'>): Promise<Evaluation> {
   return evaluate({
+    ...((options.protocol ?? 'knn') === 'knn' && { k: 5 }),
     protocol: 'knn',
-    k: 5,
     folds: FOLDS,
     features: 'pooled',
     replicates: 50,
@@ -94,7 +95,7 @@ afterAll(() => {
 });
 
 function auc(result: EvaluationResult, key: string): number {
-  return result.rows.find((row) => row.key === key)!.metrics.auc!.pooled;
+  return result.rows.find((row) => row.key === key)!.metrics.auc!.pooled!;
 }
 
 describe('folds', () => {
@@ -142,7 +143,7 @@ describe('folds', () => {
     renameSync(weights(1), weights(0));
     renameSync(join(swapped, 'aside'), weights(1));
     const wrong = await judge({ run: swapped });
-    const foldsOf = (from: EvaluationResult, key: string) =>
+    const foldsOf = (from: Evaluation, key: string) =>
       from.predictions.ids.map((_, i) => from.predictions.probabilities[key]![2 * i + 1]!.toFixed(9));
     expect(foldsOf(wrong, 'run/pooled/a+b')).not.toEqual(foldsOf(result, 'run/pooled/a+b'));
     expect(foldsOf(wrong, 'untrained/pooled/a+b')).toEqual(foldsOf(result, 'untrained/pooled/a+b'));
@@ -201,6 +202,24 @@ describe('samples that are set aside', () => {
     const seen = await judge({ run: whole, setAside: true, splits: apart });
     expect(seen.exposure).toMatchObject({ kind: 'transductive', seenTestSamples: aside.length });
     expect(formatEvaluation(seen)).toContain('set aside, judged by what the probe learns from all others');
+  });
+
+  it('are no training images: a tested sample may repeat one of them without a note', async () => {
+    const path = join(folder, 'images', 'repeats-aside.csv');
+    const [kept] = pairs.ids.filter((id) => !aside.includes(id));
+    // The same images under a new id, as a patient of its own that is tested.
+    const again = (id: string) =>
+      `again,stranger,${id}-a.png,${id}-b.png,${pairs.labels[pairs.ids.indexOf(id)]}\n`;
+    const notes = async (repeated: string) => {
+      writeFileSync(path, readFileSync(pairs.manifest, 'utf8') + again(repeated));
+      const made = JSON.parse(readFileSync(apart, 'utf8')) as Splits;
+      const file = join(folder, 'repeats-aside.json');
+      const other = (made.folds[kept!] as number) === 0 ? 1 : 0;
+      await saveSplits({ ...made, folds: { ...made.folds, again: other } }, file);
+      return (await judge({ run: whole, data: { path }, splits: file })).notes.join();
+    };
+    expect(await notes(aside[0]!)).not.toContain('repeat');
+    expect(await notes(kept!)).toContain('1 sample repeats an image of another fold');
   });
 
   it('stay apart from drawn folds and from folds of a file that forgets them', async () => {
@@ -479,11 +498,11 @@ describe('numbers', () => {
     for (const { key, metrics } of json.rows) {
       const scores = lines.map((line) => Number(line[key]));
       const labels = lines.map(({ label }) => Number(label === 'malignant'));
-      expect(rocAuc(scores, labels)).toBeCloseTo(metrics.auc!.pooled, 12);
+      expect(rocAuc(scores, labels)).toBeCloseTo(metrics.auc!.pooled!, 12);
       const right = scores.filter((score, i) => Number(score > 0.5) === labels[i]).length;
-      expect(right / 36).toBeCloseTo(metrics.accuracy!.pooled, 12);
+      expect(right / 36).toBeCloseTo(metrics.accuracy!.pooled!, 12);
       for (const { low, pooled, high } of Object.values(metrics))
-        expect(low <= pooled && pooled <= high).toBe(true);
+        expect(low! <= pooled! && pooled! <= high!).toBe(true);
     }
     expect(
       json.rows
@@ -514,7 +533,7 @@ describe('numbers', () => {
     const path = writeManifest(join(folder, 'images', 'three.csv'), pairs, labels);
     const three = await judge({ run: whole, protocol: 'logreg', data: { path } });
     expect(three.metrics[0]).toBe('macroAuc');
-    expect(three.rows.every(({ metrics }) => metrics.macroAuc!.pooled > 0)).toBe(true);
+    expect(three.rows.every(({ metrics }) => metrics.macroAuc!.pooled! > 0)).toBe(true);
     const oneAgainst = await judge({ run: whole, data: { path, positive: 'y', columns: { b: null } } });
     expect(oneAgainst.data.classes).toEqual(['not y', 'y']);
     expect(oneAgainst.rows.map(({ key }) => key)).toEqual([

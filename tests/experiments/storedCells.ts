@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { resolveConfig, type Tree } from '../../src/config/index.js';
 import { type ExperimentProtocol, experimentProtocols } from '../../src/experiments/file/protocols.js';
+import type { StoredResult } from '../../src/experiments/stored/cell.js';
 import type { ExperimentDescription } from '../../src/experiments/stored/description.js';
 import {
   type EvaluationName,
   evaluationId,
   experimentPaths,
   pretrainingId,
-  type StoredResult,
   writeCell,
   writeDescription,
 } from '../../src/experiments/stored/folder.js';

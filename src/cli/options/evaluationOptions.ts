@@ -1,4 +1,4 @@
-import type { EvaluateOptions } from '../../evaluation/evaluate.js';
+import type { EvaluateOptions } from '../../evaluation/planEvaluation.js';
 import { configSources } from './configOptions.js';
 import type { DataFlags } from './dataOptions.js';
 

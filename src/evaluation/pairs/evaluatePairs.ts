@@ -6,27 +6,30 @@ import type { ImageCache } from '../../data/cache/decodedImages.js';
 import { ImageLoader } from '../../data/loading/loader.js';
 import { published } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
-import { MessageConsole } from '../../log/console.js';
+import type { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import { unitRows } from '../../metrics/features/features.js';
 import type { Encoder } from '../../nn/index.js';
 import { calibrate } from '../../training/embed.js';
-import { openImages } from '../../training/imageCache.js';
-import type { Precision } from '../../training/precision.js';
 import { packageVersion } from '../../version.js';
-import { type JudgedDataSpec, openJudgedData } from '../encoders/judgedData.js';
 import {
   type JudgedRun,
   loadWeights,
-  openRun,
   separateModalities,
   untrainedEncoder,
 } from '../encoders/runEncoders.js';
-import { type Forwarding, forwardingOf, runSummary } from '../encoders/runSummary.js';
+import { type Forwarding, runSummary } from '../encoders/runSummary.js';
 import { thumbnails } from '../features/thumbnails.js';
 import { exposureOf } from '../folds/exposure.js';
-import { traceImages } from '../folds/imageTrace.js';
-import type { Example, PairSource, PairsResult, Projection } from '../results/pairsResult.js';
+import { decodeImages, type JudgementOptions, openJudgement } from '../openJudgement.js';
+import {
+  type Example,
+  type PairSource,
+  type PairsResult,
+  type Projection,
+  pairsResult,
+} from '../results/pairsResult.js';
+import type { Computed } from '../results/stored.js';
 import { chooseAnchors, chooseExamples, intensities, similarityMaps } from './examples.js';
 import { type Masks, readMasks } from './masks.js';
 import { fixedBatches } from './measures/batches.js';
@@ -40,31 +43,12 @@ import { pairNotes } from './notes.js';
 import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js';
 import { projectionSettings, projectPairs } from './projection.js';
 
-export interface EvaluatePairsOptions {
-  /** A run's folder, or that of `pretrain --fold all`. */
-  readonly run: string;
-  /** What to measure on; the run's own data where left out. */
-  readonly data?: JudgedDataSpec;
-  /** A splits file: what it sets aside is not touched. */
-  readonly splits?: string;
-  /** Measure what is set aside, and nothing else. */
-  readonly setAside?: boolean;
+export interface EvaluatePairsOptions extends JudgementOptions {
   /** Folder of `ID.png`, not 0 where the lesion is. Phantoms know theirs. */
   readonly masks?: string;
   /** Pairs to measure at most; default: all. */
   readonly pairs?: number;
-  readonly seed?: number;
-  /** Draws of the bootstrap over subjects. */
-  readonly replicates?: number;
-  readonly device?: string;
-  /** Precision of the forward pass; default: that of the run's training. */
-  readonly precision?: 'auto' | Precision;
-  readonly console?: MessageConsole;
-  /** Folder for decoded images. */
-  readonly cacheFolder?: string;
 }
-
-const CONFIDENCE = 0.95;
 
 type EncoderSource = Exclude<PairSource, 'pixels'>;
 const encoderSources: readonly EncoderSource[] = ['run', 'untrained'];
@@ -77,14 +61,11 @@ const encoderSources: readonly EncoderSource[] = ['run', 'untrained'];
  * cannot be read
  */
 export async function evaluatePairs(options: EvaluatePairsOptions): Promise<PairsResult> {
-  const { seed = 0, replicates = 2000, cacheFolder, console = new MessageConsole({ quiet: true }) } = options;
-  const run = openRun(options.run, (message) => console.warn(message));
+  const opened = await openJudgement(options);
+  const { run, forwarding, dataset, seed, bootstrap, console } = opened;
   const { config } = run.encoders[0]!;
-  const forwarding = forwardingOf(run, options);
-  const dataset = await openJudgedData(options.data ?? {}, config, console);
   const modalities = checkPairs(dataset);
-  const cache = await openImages(dataset, config, cacheFolder, console);
-  const trace = await traceImages(run, dataset, cache, cacheFolder);
+  const { cache, trace } = await decodeImages(opened);
   const plan = await planPairs(dataset, run, trace, {
     splits: options.splits,
     setAside: options.setAside,
@@ -108,9 +89,8 @@ export async function evaluatePairs(options: EvaluatePairsOptions): Promise<Pair
   const tally = new PairTally(subjects);
   const measuring = { run, dataset, modalities, cache, plan, masks, forwarding, ruler, seed, tally };
   const { projections, examples } = await measureAll(measuring, console);
-  const bootstrap = { replicates, confidence: CONFIDENCE, seed };
   const measures = tally.measures(bootstrap);
-  return {
+  const result: Computed<PairsResult> = {
     version: 1,
     tool: `anatomy-ssl ${packageVersion()}`,
     protocol: 'pairs',
@@ -146,6 +126,7 @@ export async function evaluatePairs(options: EvaluatePairsOptions): Promise<Pair
     examples,
     notes: pairNotes({ run, dataset, plan, exposure, masks, measures }),
   };
+  return pairsResult.parse(result);
 }
 
 interface Measuring {

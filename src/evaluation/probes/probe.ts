@@ -5,15 +5,16 @@ import { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 import { logisticProbe } from './logisticProbe.js';
 import { ridgeBaseline } from './ridge.js';
 
-/** Names on the command line. */
-export type Protocol = 'logreg' | 'linear' | 'knn' | 'finetune';
-
-/** Of knn, where nothing is said. */
-export const NEIGHBOURS = 20;
+/** A probe with its settings. `ridge` judges thumbnails, the others features of encoders. */
+export type ProbeSpec =
+  | { readonly kind: 'logreg' }
+  | { readonly kind: 'linear'; readonly options: Omit<LinearProbeOptions, 'classes' | 'seed'> }
+  | { readonly kind: 'knn'; readonly k: number; readonly temperature: number }
+  | { readonly kind: 'ridge' };
 
 /** One probe on one fold: everything it needs and nothing that a worker thread could not be sent. */
 export interface ProbeJob {
-  readonly kind: Exclude<Protocol, 'finetune'> | 'ridge';
+  readonly probe: ProbeSpec;
   readonly train: Features;
   /** Class numbers of the training rows. */
   readonly labels: Uint32Array;
@@ -22,10 +23,6 @@ export interface ProbeJob {
   readonly test: Features;
   readonly classes: number;
   readonly seed: number;
-  readonly k: number;
-  readonly temperature: number;
-  /** Of hu-linear. */
-  readonly linear?: LinearProbeOptions;
 }
 
 export interface ProbeOutcome {
@@ -40,8 +37,8 @@ export interface ProbeOutcome {
 }
 
 export function runProbe(job: ProbeJob): ProbeOutcome {
-  const { labels, inner, classes, seed, k, temperature } = job;
-  switch (job.kind) {
+  const { probe, labels, inner, classes, seed } = job;
+  switch (probe.kind) {
     case 'logreg': {
       const [train, test] = withoutConstantColumns(job.train, job.test);
       const { probabilities, chosen } = logisticProbe(train, labels, test, inner, { classes });
@@ -52,14 +49,16 @@ export function runProbe(job: ProbeJob): ProbeOutcome {
       };
     }
     case 'linear': {
-      const options = { ...job.linear, classes, seed };
+      const options = { ...probe.options, classes, seed };
       const { probabilities, byEpoch } = linearProbe(job.train, labels, job.test, options);
       return { probabilities, byEpoch };
     }
-    case 'knn':
+    case 'knn': {
+      const { k, temperature } = probe;
       return {
         probabilities: neighbourProbabilities(job.train, labels, job.test, { k, temperature, classes }),
       };
+    }
     case 'ridge':
       return ridgeProbe(job);
   }

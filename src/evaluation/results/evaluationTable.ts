@@ -17,6 +17,8 @@ function protocolTitle({ protocol, preset, settings }: EvaluationResult): string
       return 'k nearest neighbours';
     case 'finetune':
       return `finetuning, preset ${preset} (batch norm ${settings.batchNorm === 'frozen' ? 'frozen' : 'trained'})`;
+    default:
+      return protocol;
   }
 }
 
@@ -193,7 +195,7 @@ function metricTitle(name: string, classes: readonly string[]): string {
 function minimumDetectable({ differences }: EvaluationResult): string {
   const against = differences.filter((difference) => difference.against.startsWith('untrained/'));
   if (against.length === 0) return '';
-  const values = against.map((difference) => difference.minimumDetectable);
+  const values = against.map((difference) => difference.minimumDetectable ?? Number.NaN);
   const [low, high] = [fixed(Math.min(...values)), fixed(Math.max(...values))];
   return (
     `Minimum detectable difference of AUC between run and untrained (two-sided 5 %, power 80 %, paired over subjects): ` +
@@ -216,7 +218,7 @@ function differenceTable({ differences, rows, exposure }: EvaluationResult): str
       const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
       const other = rowCells(named.get(against)!, exposure.kind)[0]!;
       const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
-      const tests = [pValue, holm, deLong?.pValue ?? Number.NaN].map(probability);
+      const tests = [pValue, holm, deLong?.pValue ?? null].map(probability);
       return [features!, shown!, other, interval, ...tests, fixed(minimumDetectable)];
     }),
   );

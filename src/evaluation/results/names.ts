@@ -1,7 +1,7 @@
 /** What the names in an evaluation mean to a reader. */
 
 import { brief } from '../../text/numbers.js';
-import type { EvaluationRecord, EvaluationRow } from './evaluationRecord.js';
+import type { EvaluationResult, EvaluationRow } from './evaluationResult.js';
 
 const protocols: Readonly<Record<string, string>> = {
   logreg: 'Logistic regression on frozen features (primary probe)',
@@ -47,7 +47,7 @@ export function protocolName({
   preset,
   labels,
   setAside,
-}: Pick<EvaluationRecord, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
+}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
   // Earlier versions had one preset and did not name it.
   const named = preset ?? (protocol === 'linear' ? 'hu' : undefined);
   return [
@@ -67,7 +67,7 @@ export const modalitiesName = (modalities: readonly string[]): string =>
   modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join(' + ');
 
 /** `Encoder of the run, pooled map, A + B` */
-export function rowName(record: EvaluationRecord, key: string): string {
+export function rowName(record: EvaluationResult, key: string): string {
   const row = record.rows.find((one) => one.key === key);
   return row === undefined ? key : nameOf(row);
 }
@@ -89,7 +89,7 @@ export function shortNameOf({ source, features: kind, modalities }: EvaluationRo
   return `${shortSources[source]}: ${what.join(', ')}`;
 }
 
-const exposures: Readonly<Record<EvaluationRecord['exposure']['kind'], string>> = {
+const exposures: Readonly<Record<EvaluationResult['exposure']['kind'], string>> = {
   transductive:
     'The encoder was pretrained on the very images it is tested on (never on their labels). What it would reach on new patients is not measured here.',
   'in-fold': 'Each encoder was pretrained without the images it is tested on.',
@@ -100,4 +100,4 @@ const exposures: Readonly<Record<EvaluationRecord['exposure']['kind'], string>> 
     'The encoder was not pretrained here: its weights are random, or came from elsewhere and were taken as they are.',
 };
 
-export const exposureMeaning = (kind: EvaluationRecord['exposure']['kind']): string => exposures[kind];
+export const exposureMeaning = (kind: EvaluationResult['exposure']['kind']): string => exposures[kind];

@@ -1,5 +1,10 @@
-/** What is measured on pairs, without labels. A value that is undefined is NaN here and `null` in the JSON. */
-import type { Exposure, JudgedRunSummary } from './evaluationResult.js';
+/**
+ * What is measured on pairs, without labels: the content of `evaluation/pairs.json`. The schema is the one declaration of it;
+ * what is written and what is read pass through it. An undefined value is null.
+ */
+import { z } from 'zod';
+import { bootstrapSettings, exposure, judgedRunSummary } from './evaluationResult.js';
+import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /** Where an anchor patch lies: in the lesion, within one patch of it, elsewhere in the same image. `all`: no mask is asked. */
 export const zones = ['all', 'inside', 'around', 'rest'] as const;
@@ -13,120 +18,144 @@ export type PairSource = (typeof pairSources)[number];
  * - `global`: L_Glo of Eq. 11, nats (lower is better); chance: guessing among the candidates.
  * - `distance`: 1 − cosine of the two images of a pair (Fig. 4); chance: of A and the images B of other subjects.
  * - `retrieval`: share of images whose nearest neighbour in the other modality is their mate; chance: one in as many.
- * - `agreement`: rank correlation of A's and B's similarities of a patch with the others (Fig. 5); chance: with B of another subject.
+ * - `agreement`: rank correlation of A's and B's similarities of a patch with the others (Fig. 5); chance: with B of another
+ *   subject.
  */
 export const claims = ['consistency', 'global', 'distance', 'retrieval', 'agreement'] as const;
 export type Claim = (typeof claims)[number];
 
-export interface MeasureName {
-  readonly claim: Claim;
-  readonly source: PairSource;
+const measureName = z.object({
+  claim: z.enum(claims),
+  source: z.enum(pairSources),
   /**
    * What is compared: `maps` (those of L_C), `head`, `pooled`, `thumbnail`, `map1` … `map4`, `patch-mean` (the mean of a
    * patch's pixels), `patch-pixels` (Eq. 3 on the pixels themselves).
    */
-  readonly features: string;
-  /** Of retrieval, modality to modality. */
-  readonly direction?: string;
+  features: z.string(),
+  /** Direction of a retrieval, modality to modality. */
+  direction: z.string().optional(),
   /** N of N×N patches. */
-  readonly grid?: number;
-  readonly zone?: Zone;
-}
+  grid: z.number().optional(),
+  zone: z.enum(zones).optional(),
+});
 
 /** A value with its percentile interval over subjects. */
-export interface Interval {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
+const interval = z.object({ value: storedNumber, low: storedNumber, high: storedNumber });
 
-/** What is compared with chance: the ratio value ÷ chance, or the difference value − chance. */
-export interface Contrast extends Interval {
-  readonly kind: 'ratio' | 'difference';
-}
+/** A comparison with chance: the ratio value ÷ chance, or the difference value − chance. */
+const contrast = interval.extend({ kind: z.enum(['ratio', 'difference']) });
 
-export interface PairMeasure extends MeasureName, Interval {
+const pairMeasure = measureName.extend(interval.shape).extend({
   /** `agreement/run/map3/4x4/inside`: unique in a result. */
-  readonly key: string;
+  key: z.string(),
   /** Pairs that have a value; each counts the same. */
-  readonly pairs: number;
-  readonly subjects: number;
-  readonly chance: Interval;
+  pairs: z.number(),
+  subjects: z.number(),
+  chance: interval,
   /** Paired over subjects. */
-  readonly againstChance: Contrast;
+  againstChance: contrast,
   /** `inside` and `around` less `rest`, paired within the images. */
-  readonly againstRest?: Contrast;
-}
+  againstRest: contrast.optional(),
+});
 
-export type ProjectionKind = 'pca' | 'tsne' | 'umap';
+const encoderSource = z.enum(['run', 'untrained']);
+const point = z.tuple([z.number(), z.number()]);
 
 /** Head embeddings of some pairs in two dimensions; point i of `a` and of `b` are mates. */
-export interface Projection {
-  readonly source: Exclude<PairSource, 'pixels'>;
-  readonly kind: ProjectionKind;
-  readonly a: readonly Point[];
-  readonly b: readonly Point[];
-}
-
-export type Point = readonly [x: number, y: number];
+const projection = z.object({
+  source: encoderSource,
+  kind: z.enum(['pca', 'tsne', 'umap']),
+  a: z.array(point),
+  b: z.array(point),
+});
 
 /** How alike all patches of each image are to one anchor patch (Eq. 4, a row of the correlation matrix). */
-export interface SimilarityMap {
-  readonly source: Exclude<PairSource, 'pixels'>;
+const similarityMap = z.object({
+  source: encoderSource,
   /** Number of the map, 1 … 4. */
-  readonly map: number;
+  map: z.number(),
   /** Patches N a side, row-major. */
-  readonly grid: number;
+  grid: z.number(),
   /** Number of the anchor patch in this grid. */
-  readonly anchor: number;
-  readonly a: readonly number[];
-  readonly b: readonly number[];
-}
+  anchor: z.number(),
+  a: z.array(z.number()),
+  b: z.array(z.number()),
+});
 
-export interface Example {
-  /** Position of the pair in the judged data. */
-  readonly position: number;
-  /** Whether it has a lesion that is known. */
-  readonly lesion: boolean;
-  readonly anchors: readonly ExampleAnchor[];
-}
-
-export interface ExampleAnchor {
+const exampleAnchor = z.object({
   /** Centre, as shares of width and height. */
-  readonly x: number;
-  readonly y: number;
+  x: z.number(),
+  y: z.number(),
   /** Why this place. */
-  readonly rule: 'lesion' | 'centre' | 'elsewhere';
-  readonly maps: readonly SimilarityMap[];
-}
+  rule: z.enum(['lesion', 'centre', 'elsewhere']),
+  maps: z.array(similarityMap),
+});
 
-export interface PairsResult {
-  readonly version: 1;
-  readonly tool: string;
-  readonly protocol: 'pairs';
-  readonly run: JudgedRunSummary;
-  readonly data: PairsData;
-  /** Of the pairs measured. */
-  readonly exposure: Exposure;
-  /** Settings of L_C and L_Glo, of batches and projections: values are comparable between results whose settings are the same. */
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
-  readonly measures: readonly PairMeasure[];
-  readonly projections: readonly Projection[];
-  readonly examples: readonly Example[];
-  readonly notes: readonly string[];
-}
+const example = z.object({
+  /** Position of the pair in the judged data. */
+  position: z.number(),
+  /** Whether the pair has a lesion that is known. */
+  lesion: z.boolean(),
+  anchors: z.array(exampleAnchor),
+});
 
-export interface PairsData {
+export const pairsResult = z.object({
+  version: z.literal(1),
+  tool: z.string(),
+  protocol: z.literal('pairs'),
+  run: judgedRunSummary,
+  data: z.object({
+    name: z.string(),
+    dataHash: z.string(),
+    pairs: z.number(),
+    subjects: z.number(),
+    /** A and B. */
+    modalities: z.tuple([z.string(), z.string()]),
+    /**
+     * Whether the pairs were kept from the encoder that measures them: `held-out` folds, what is `set-aside`, or `all` there
+     * are.
+     */
+    chosen: z.enum(['held-out', 'set-aside', 'all']),
+    /** Number of pairs that are set aside and were not touched. */
+    setAside: z.number(),
+    withLesion: z.number(),
+  }),
+  /** Exposure of the pairs measured. */
+  exposure,
+  /**
+   * Settings of L_C and L_Glo, of batches and projections: values are comparable between results whose settings are the same.
+   */
+  settings: z.record(z.string(), z.unknown()),
+  bootstrap: bootstrapSettings,
+  measures: z.array(pairMeasure),
+  projections: z.array(projection),
+  examples: z.array(example),
+  notes: z.array(z.string()),
+});
+
+export type PairsResult = Immutable<z.output<typeof pairsResult>>;
+export type PairsData = PairsResult['data'];
+export type MeasureName = Immutable<z.output<typeof measureName>>;
+export type Interval = Immutable<z.output<typeof interval>>;
+export type Contrast = Immutable<z.output<typeof contrast>>;
+export type PairMeasure = PairsResult['measures'][number];
+export type Projection = PairsResult['projections'][number];
+export type ProjectionKind = Projection['kind'];
+export type Point = Immutable<z.output<typeof point>>;
+export type SimilarityMap = Immutable<z.output<typeof similarityMap>>;
+export type Example = PairsResult['examples'][number];
+export type ExampleAnchor = Example['anchors'][number];
+
+/** A result under the name that tables and figures show it by. */
+export interface NamedPairs {
   readonly name: string;
-  readonly dataHash: string;
-  readonly pairs: number;
-  readonly subjects: number;
-  /** A and B. */
-  readonly modalities: readonly [string, string];
-  /** Whether the pairs were kept from the encoder that measures them: `held-out` folds, what is `set-aside`, or `all` there are. */
-  readonly chosen: 'held-out' | 'set-aside' | 'all';
-  /** Pairs that are set aside and were not touched. */
-  readonly setAside: number;
-  readonly withLesion: number;
+  readonly record: PairsResult;
+}
+
+/** @param file for the error. @throws DataError when the content is no result of this version */
+export function parsePairs(content: unknown, file: string): PairsResult {
+  return parseStored(pairsResult, content, file, {
+    expected: 'holds no claims',
+    command: 'anatomy evaluate pairs',
+  });
 }

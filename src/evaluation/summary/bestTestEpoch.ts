@@ -1,6 +1,7 @@
 import { spread } from '../../metrics/aggregate.js';
 import { classificationMetrics } from '../../metrics/metricSet.js';
 import type { PaperStyle } from '../results/evaluationResult.js';
+import type { Computed } from '../results/stored.js';
 
 /** What the authors add up (MathewCrespo/MM_unsupervised, utils/best_utils.py, parse_best). */
 const SUMMED = ['auc', 'accuracy', 'f1', 'precision', 'recall', 'specificity'];
@@ -19,7 +20,7 @@ export function bestTestEpoch(
   byEpoch: readonly (readonly Float64Array[])[],
   labels: readonly (readonly number[])[],
   classes: number,
-): PaperStyle {
+): Computed<PaperStyle> {
   const names = classes > 2 ? SUMMED_MACRO : SUMMED;
   const folds = byEpoch.map((epochs, fold) => {
     const found = epochs.map((probabilities) =>

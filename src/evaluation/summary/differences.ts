@@ -5,6 +5,7 @@ import { type BootstrapOptions, bootstrapDifference } from '../../metrics/bootst
 import { holm } from '../../metrics/holm.js';
 import type { RowDifference, RowName } from '../results/evaluationResult.js';
 import { modalityKey } from '../results/modalitySets.js';
+import type { Computed } from '../results/stored.js';
 import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
 
 /**
@@ -15,7 +16,7 @@ export function differences(
   rows: readonly RowName[],
   judgedOf: (key: string) => Judged,
   options: BootstrapOptions,
-): RowDifference[] {
+): Computed<RowDifference>[] {
   const ofRun = rows.filter(({ source }) => source === 'run');
   const found = ofRun.flatMap((row) => {
     const same = rows.filter(
@@ -34,7 +35,7 @@ function difference(
   against: string,
   judgedOf: (key: string) => Judged,
   options: BootstrapOptions,
-): Omit<RowDifference, 'holm'> {
+): Omit<Computed<RowDifference>, 'holm'> {
   const [first, second] = [judgedOf(row), judgedOf(against)];
   const { undefinedReplicates: _, ...found } = bootstrapDifference(
     resampledAuc(first),
@@ -51,7 +52,7 @@ function clusteredDifference(
   first: Judged,
   second: Judged,
   options: BootstrapOptions,
-): RowDifference['deLong'] {
+): Computed<RowDifference['deLong']> {
   if (first.classes !== 2) return undefined;
   const areas = ({ probabilities, labels }: Judged) =>
     areaComponents(classColumn(probabilities, 2, 1), labels);

@@ -4,6 +4,7 @@ import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
 import type { FoldPlan } from '../folds/outerFolds.js';
 import type { Task } from '../folds/task.js';
 import type { EvaluationRow, Exposure } from '../results/evaluationResult.js';
+import type { Computed } from '../results/stored.js';
 import { metricNames } from './rowMetrics.js';
 
 export interface Noteworthy {
@@ -11,7 +12,7 @@ export interface Noteworthy {
   readonly dataset: Dataset;
   readonly task: Task;
   readonly plan: FoldPlan;
-  readonly rows: readonly EvaluationRow[];
+  readonly rows: readonly Pick<Computed<EvaluationRow>, 'metrics'>[];
   readonly exposure: Exposure;
   readonly withoutPatients: string | undefined;
   /** Samples that repeat an image of another fold, to the pixel. */

@@ -1,6 +1,8 @@
 import { aggregateBySubject } from '../../metrics/aggregate.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
-import type { Judged } from './rowMetrics.js';
+import type { BootstrapSettings, PatientResult, RowName } from '../results/evaluationResult.js';
+import type { Computed } from '../results/stored.js';
+import { type Judged, summarizeRow } from './rowMetrics.js';
 
 export type Aggregation = 'mean' | 'max';
 
@@ -37,4 +39,25 @@ export function noPatients({
   if (positives.size === all.size)
     return 'every subject has a positive sample, so there is nothing to tell patients apart by';
   return undefined;
+}
+
+/** The rows' metrics by patient, for each way in which the predictions of a patient's samples become one. */
+export function patientResults(
+  names: readonly RowName[],
+  judgedOf: (key: string) => Judged,
+  folds: readonly number[],
+  bootstrap: BootstrapSettings,
+): Computed<PatientResult>[] {
+  return (['mean', 'max'] as const).map((aggregation) => {
+    const { labels } = patientLevel(judgedOf(names[0]!.key), aggregation);
+    return {
+      aggregation,
+      subjects: labels.length,
+      positives: labels.filter((label) => label === 1).length,
+      rows: names.map((name) => ({
+        ...name,
+        metrics: summarizeRow(patientLevel(judgedOf(name.key), aggregation), folds, bootstrap),
+      })),
+    };
+  });
 }

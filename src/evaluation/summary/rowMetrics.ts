@@ -11,6 +11,7 @@ import {
 import { positiveColumn } from '../../metrics/classification.js';
 import { metricNames, resampledMetrics } from '../../metrics/metricSet.js';
 import type { MetricSummary } from '../results/evaluationResult.js';
+import type { Computed } from '../results/stored.js';
 
 export { metricNames };
 
@@ -46,7 +47,7 @@ export function summarizeRow(
   judged: Judged,
   rounds: readonly number[],
   bootstrap: BootstrapOptions,
-): Record<string, MetricSummary> {
+): Record<string, Computed<MetricSummary>> {
   const { labels, subjects, folds, classes } = judged;
   const all = Array.from(labels.keys());
   const pooled = metricsOf(judged, all);
@@ -106,7 +107,10 @@ function intervalsOf(
 }
 
 /** Of a row without predictions: every value undefined. */
-export function undefinedSummary(classes: number, rounds: readonly number[]): Record<string, MetricSummary> {
+export function undefinedSummary(
+  classes: number,
+  rounds: readonly number[],
+): Record<string, Computed<MetricSummary>> {
   const overFolds = { mean: NaN, meanLow: NaN, meanHigh: NaN, std: NaN };
   const nothing = { ...overFolds, pooled: NaN, low: NaN, high: NaN, standardError: NaN };
   const folds = rounds.map(() => Number.NaN);

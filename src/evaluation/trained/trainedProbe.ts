@@ -2,8 +2,7 @@
 import { stepsPerEpoch } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
-import type { Protocol } from '../probes/probe.js';
-import { FINETUNE_PRESETS, type FinetunePreset, LINEAR_PRESETS, type TrainingPreset } from './presets.js';
+import type { FinetunePreset, TrainingPreset } from './presets.js';
 
 export type ClassWeights = 'none' | 'balanced';
 
@@ -30,12 +29,16 @@ export interface TrainedProbe {
 }
 
 /**
- * Undefined for a protocol that is not trained by gradient descent.
- * @throws UsageError for an unknown preset, naming the nearest, and for an option that the protocol does not have
+ * A linear layer on a frozen encoder.
+ * @param protocol its name, for errors
+ * @throws UsageError for an unknown preset, naming the nearest, and for a value that cannot be
  */
-export function trainedProbe(protocol: Protocol, options: TrainingOptions): TrainedProbe | undefined {
-  refuseForeign(protocol, options);
-  const { preset: name = 'hu', epochs, learningRate, batchNorm, classWeights = 'none' } = options;
+export function trainedProbe(
+  protocol: string,
+  presets: readonly TrainingPreset[],
+  options: TrainingOptions,
+): TrainedProbe {
+  const { epochs, learningRate, classWeights = 'none' } = options;
   if (epochs !== undefined && !(Number.isInteger(epochs) && epochs >= 1)) {
     throw new UsageError(`--epochs is ${epochs}, expected a whole number from 1`);
   }
@@ -43,42 +46,22 @@ export function trainedProbe(protocol: Protocol, options: TrainingOptions): Trai
     throw new UsageError(`--learning-rate is ${learningRate}, expected a number above 0`);
   }
   expectOneOf('class-weights', classWeights, ['none', 'balanced']);
-  switch (protocol) {
-    case 'linear': {
-      const preset = presetNamed(LINEAR_PRESETS, name, protocol);
-      return { preset: changed(preset, options), published: preset, classWeights };
-    }
-    case 'finetune': {
-      const { batchNorm: ofPreset, features, ...preset } = presetNamed(FINETUNE_PRESETS, name, protocol);
-      const mode = batchNorm ?? ofPreset;
-      expectOneOf('batch-norm', mode, ['train', 'frozen']);
-      return {
-        preset: changed(preset, options),
-        published: preset,
-        classWeights,
-        finetune: { batchNorm: mode, features },
-      };
-    }
-    default:
-      return undefined;
-  }
+  const preset = presetNamed(presets, options.preset ?? 'hu', protocol);
+  return { preset: changed(preset, options), published: preset, classWeights };
 }
 
-function refuseForeign(protocol: Protocol, options: TrainingOptions): void {
-  const finetunes = protocol === 'finetune';
-  const trains = finetunes || protocol === 'linear';
-  for (const [flag, value, known, whose] of [
-    ['preset', options.preset, trains, 'linear and finetune'],
-    ['epochs', options.epochs, trains, 'linear and finetune'],
-    ['learning-rate', options.learningRate, trains, 'linear and finetune'],
-    ['class-weights', options.classWeights, trains, 'linear and finetune'],
-    ['batch-norm', options.batchNorm, finetunes, 'finetune'],
-  ] as const) {
-    if (value === undefined || known) continue;
-    throw new UsageError(
-      `--${flag} is ${value}, but evaluate ${protocol} has no such setting, only ${whose}; leave it out`,
-    );
-  }
+/** A linear layer trained together with its encoder. @throws UsageError as `trainedProbe` */
+export function finetunedProbe(
+  protocol: string,
+  presets: readonly FinetunePreset[],
+  options: TrainingOptions,
+): TrainedProbe {
+  const { batchNorm: ofPreset, features } = presetNamed(presets, options.preset ?? 'hu', protocol);
+  const batchNorm = options.batchNorm ?? ofPreset;
+  expectOneOf('batch-norm', batchNorm, ['train', 'frozen']);
+  // What only finetuning knows stands apart from the recipe.
+  const recipes = presets.map(({ batchNorm: _, features: __, ...preset }) => preset);
+  return { ...trainedProbe(protocol, recipes, options), finetune: { batchNorm, features } };
 }
 
 function presetNamed<P extends TrainingPreset>(presets: readonly P[], name: string, protocol: string): P {

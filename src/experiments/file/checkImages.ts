@@ -1,6 +1,7 @@
 /** Names of modalities in an experiment file: only the data tell whether there are such, and they before anything is pretrained. */
 import type { Dataset } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
+import { labelProtocolNamed, usualImages } from '../../evaluation/protocols/registry.js';
 import { askedSets, modalityKey, modalitySets } from '../../evaluation/results/modalitySets.js';
 import { nearest } from '../../text/nearest.js';
 import { type ExperimentProtocol, familyProtocol, judgesLabels } from './protocols.js';
@@ -33,10 +34,10 @@ export function checkImages(
   }
 }
 
-/** What a protocol judges where nothing is said: as `anatomy evaluate`. */
+/** Sets of modalities that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
 function judgedImages({ protocol, settings }: ExperimentProtocol, modalities: readonly string[]): string[] {
-  const byDefault = protocol === 'finetune' ? [modalityKey(modalities)] : undefined;
-  return askedSets(modalities, settings.images ?? byDefault).map(modalityKey);
+  const usual = usualImages(labelProtocolNamed(protocol)!, modalities);
+  return askedSets(modalities, settings.images ?? usual).map(modalityKey);
 }
 
 function refuseUnknown(where: string, asked: string, known: readonly string[], protocol?: string): void {

@@ -4,7 +4,7 @@ import type { Splits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
 import { trainingSets } from '../../evaluation/folds/outerFolds.js';
 import { labelledTask } from '../../evaluation/folds/task.js';
-import { NEIGHBOURS } from '../../evaluation/probes/probe.js';
+import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import type { JudgedSet } from './data.js';
 import { type ExperimentProtocol, judgesLabels } from './protocols.js';
 import type { Experiment } from './readExperiment.js';
@@ -26,10 +26,11 @@ export function checkProtocols(
     for (const protocol of (set?.protocols ?? protocols).filter(judgesLabels)) {
       const where = `${name}: protocol ${protocol.name}${set === undefined ? '' : ` on ${set.name}`}`;
       const fewest = fewestTrained(protocol, where, dataset, splits, seed);
-      const { k = NEIGHBOURS } = protocol.settings;
-      if (protocol.protocol !== 'knn' || k <= fewest) continue;
+      const misfit = labelProtocolNamed(protocol.protocol)?.misfit?.(protocol.settings, fewest);
+      if (misfit === undefined) continue;
+      const { setting, value, expected } = misfit;
       throw new UsageError(
-        `${where}: k is ${k}, expected 1 to ${fewest}, as so many labelled samples are left to train on in a fold of ${dataset.name}; give a smaller k, or leave the protocol out`,
+        `${where}: ${setting} is ${value}, expected ${expected}, as so many labelled samples are left to train on in a fold of ${dataset.name}; give a smaller ${setting}, or leave the protocol out`,
       );
     }
   }

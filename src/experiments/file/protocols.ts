@@ -2,33 +2,24 @@
 import { z } from 'zod';
 import type { Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
-import { FINETUNE_PRESETS, LINEAR_PRESETS } from '../../evaluation/trained/presets.js';
+import type { AskedSettings, FeatureKinds } from '../../evaluation/protocols/definition.js';
+import {
+  judgedFeatures,
+  labelProtocolNamed,
+  protocolNamed,
+  protocols,
+  protocolsWith,
+} from '../../evaluation/protocols/registry.js';
+import { flagName } from '../../evaluation/protocols/settings.js';
 import { nearest } from '../../text/nearest.js';
 import { folderOf } from './folderName.js';
 
-export const PROTOCOLS = ['logreg', 'linear', 'knn', 'finetune', 'pairs'] as const;
-export type ProtocolName = (typeof PROTOCOLS)[number];
-
+/** The protocol, its settings, and how an experiment uses it. */
 export const protocolSchema = z.strictObject({
-  protocol: z.enum(PROTOCOLS),
-  name: z.string().min(1).optional().describe('In the table; default: made of the settings.'),
-  preset: z.string().min(1).optional().describe('Of linear and finetune.'),
-  epochs: z.int().min(1).optional(),
-  learningRate: z
-    .number()
-    .positive()
-    .optional()
-    .describe('Of linear and finetune, in place of the preset’s.'),
-  batchNorm: z.enum(['train', 'frozen']).optional().describe('Of finetune.'),
-  untrained: z.boolean().optional().describe('Also the same network with random weights; default true.'),
-  classWeights: z.enum(['none', 'balanced']).optional().describe('Of linear and finetune.'),
-  features: z.enum(['pooled', 'head', 'both']).optional(),
-  images: z.array(z.string().min(1)).min(1).optional().describe('Modality sets, such as [a, a+b].'),
-  k: z.int().min(1).optional().describe('Of knn.'),
-  temperature: z.number().positive().optional().describe('Of knn.'),
-  labelFraction: z.number().positive().max(1).optional().describe('Of the training labels.'),
-  draws: z.int().min(1).optional().describe('So many draws of the labels; default 1.'),
-  pairs: z.int().min(2).optional().describe('Of pairs: so many at most.'),
+  ...settingSchemas(),
+  protocol: z.enum(protocols.map(({ name }) => name)),
+  name: z.string().min(1).optional().describe('Name in the table; default: made of the settings.'),
+  draws: z.int().min(1).optional().describe('Number of draws of the labels; default 1.'),
   seeds: z
     .array(z.int().min(0))
     .min(1)
@@ -36,54 +27,38 @@ export const protocolSchema = z.strictObject({
     .describe('Pretrainings that it judges; default: those of all seeds.'),
 });
 
-type ProtocolEntry = z.infer<typeof protocolSchema>;
-type ProtocolSettings = Omit<ProtocolEntry, 'protocol' | 'name' | 'draws' | 'seeds'>;
+/** The settings that some protocol has, each optional. */
+function settingSchemas(): Record<string, z.ZodOptional> {
+  const all = protocols.flatMap(({ settings }) => Object.entries(settings));
+  return Object.fromEntries(all.map(([key, { schema }]) => [key, schema.optional()]));
+}
+
+interface ProtocolEntry extends ProtocolSettings {
+  readonly protocol: string;
+  readonly name?: string;
+  readonly draws?: number;
+  readonly seeds?: readonly number[];
+}
+
+/** Settings that an experiment itself looks at; those of one protocol alone stand beside. */
+interface ProtocolSettings extends AskedSettings {
+  readonly images?: readonly string[];
+  readonly labelFraction?: number;
+}
 
 export interface ExperimentProtocol {
-  readonly protocol: ProtocolName;
-  /** In tables. */
+  /** Name of the protocol on the command line. */
+  readonly protocol: string;
+  /** Name in tables. */
   readonly name: string;
   /** Names its cells. */
   readonly slug: string;
-  /** What is not left to the defaults of `anatomy evaluate`. */
+  /** The settings that are not left to the defaults of `anatomy evaluate`. */
   readonly settings: Readonly<ProtocolSettings>;
   readonly draws: number;
   /** The only ones that it judges. */
   readonly seeds?: readonly number[];
 }
-
-/** Protocols that know a setting; the others, those that do not stand here, belong to all but `pairs`. */
-const OF: Partial<Record<keyof ProtocolSettings, readonly ProtocolName[]>> = {
-  preset: ['linear', 'finetune'],
-  epochs: ['linear', 'finetune'],
-  learningRate: ['linear', 'finetune'],
-  batchNorm: ['finetune'],
-  classWeights: ['linear', 'finetune'],
-  k: ['knn'],
-  temperature: ['knn'],
-  pairs: ['pairs'],
-};
-
-/** Of `anatomy evaluate`, so that a misspelt one is not found hours later. */
-const PRESETS: Partial<Record<ProtocolName, readonly string[]>> = {
-  linear: LINEAR_PRESETS.map(({ name }) => name),
-  finetune: FINETUNE_PRESETS.map(({ name }) => name),
-};
-
-const FLAGS: Readonly<Record<keyof ProtocolSettings, string>> = {
-  preset: '--preset',
-  epochs: '--epochs',
-  learningRate: '--learning-rate',
-  batchNorm: '--batch-norm',
-  untrained: '--no-untrained',
-  classWeights: '--class-weights',
-  features: '--features',
-  images: '--images',
-  k: '--k',
-  temperature: '--temperature',
-  labelFraction: '--label-fraction',
-  pairs: '--pairs',
-};
 
 /** A list of protocols as the file has it, names made objects of. */
 export function asEntries(protocols: unknown): unknown {
@@ -108,9 +83,10 @@ export function experimentProtocols(entries: readonly ProtocolEntry[], where: st
 }
 
 /** The flags of `anatomy evaluate` for a protocol's settings. */
-export function flagsOf({ settings }: ExperimentProtocol): string[] {
+export function flagsOf({ protocol, settings }: ExperimentProtocol): string[] {
+  const known = protocolNamed(protocol)!.settings;
   return Object.entries(settings).flatMap(([key, value]) => {
-    const flag = FLAGS[key as keyof ProtocolSettings];
+    const flag = flagName(known[key]!);
     if (typeof value === 'boolean') return value ? [] : [flag];
     return Array.isArray(value) ? [flag, ...value] : [flag, String(value)];
   });
@@ -124,13 +100,12 @@ export function seedsOf(
   return seeds.filter((seed) => own === undefined || own.includes(seed));
 }
 
-/** Kinds of features that it judges, where nothing is said those of `anatomy evaluate`. */
-export function judgedFeatures({
+/** Kinds of features that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
+export function judgedKinds({
   protocol,
-  settings: { features, preset },
-}: Pick<ExperimentProtocol, 'protocol' | 'settings'>): 'pooled' | 'head' | 'both' {
-  const headOnly = protocol === 'finetune' && (preset === undefined || preset === 'hu');
-  return features ?? (protocol !== 'finetune' ? 'both' : headOnly ? 'head' : 'pooled');
+  settings,
+}: Pick<ExperimentProtocol, 'protocol' | 'settings'>): FeatureKinds {
+  return judgedFeatures(labelProtocolNamed(protocol)!, settings);
 }
 
 /**
@@ -142,10 +117,9 @@ export function choosingProtocol(
   { settings: { labelFraction = 1 }, draws }: ExperimentProtocol,
 ): ExperimentProtocol | undefined {
   const own = protocols.filter(
-    (one) =>
-      one.protocol === 'logreg' && (one.settings.labelFraction ?? 1) === labelFraction && one.draws === draws,
+    (one) => validates(one) && (one.settings.labelFraction ?? 1) === labelFraction && one.draws === draws,
   );
-  return own.find(({ slug }) => slug === 'logreg') ?? own[0];
+  return own.find(({ protocol, slug }) => slug === protocol) ?? own[0];
 }
 
 /** The protocol by which a family of rows is compared: the one it names, else the first that has classes to tell apart. */
@@ -158,7 +132,12 @@ export function familyProtocol(
 
 /** Whether it has classes to tell apart, and so an AUC. */
 export function judgesLabels({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
-  return protocol !== 'pairs';
+  return protocolNamed(protocol)?.judges === 'labels';
+}
+
+/** Whether candidates can be chosen by its inner cross-validation. */
+export function validates({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
+  return labelProtocolNamed(protocol)?.validates ?? false;
 }
 
 function protocolOf(
@@ -166,15 +145,15 @@ function protocolOf(
   where: string,
 ): ExperimentProtocol {
   const settings = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
-  for (const key of Object.keys(settings) as (keyof ProtocolSettings)[]) {
-    const known = OF[key] ?? PROTOCOLS.filter((one) => one !== 'pairs');
-    if (!known.includes(protocol)) {
+  const definition = protocolNamed(protocol)!;
+  for (const key of Object.keys(settings)) {
+    if (!Object.hasOwn(definition.settings, key)) {
       throw new UsageError(
-        `${where}: protocol ${protocol} has no ${key}, which is of ${known.join(', ')}; leave it out`,
+        `${where}: protocol ${protocol} has no ${key}, which is of ${protocolsWith(key).join(', ')}; leave it out`,
       );
     }
   }
-  const presets = PRESETS[protocol] ?? [];
+  const presets = (definition.presets ?? []).map((preset) => preset.name);
   if (rest.preset !== undefined && !presets.includes(rest.preset)) {
     const meant = nearest(rest.preset, presets);
     throw new UsageError(
@@ -192,7 +171,7 @@ function protocolOf(
 }
 
 /** `linear moco`, `logreg labels 0.1`; of a protocol without settings its name, which is what names its cells. */
-function ownName(protocol: ProtocolName, { preset, labelFraction }: ProtocolSettings): string {
+function ownName(protocol: string, { preset, labelFraction }: ProtocolSettings): string {
   return [
     protocol,
     ...(preset === undefined ? [] : [preset]),

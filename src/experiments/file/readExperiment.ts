@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import type { DatasetSpec } from '../../data/openDataset.js';
 import { UsageError } from '../../errors.js';
+import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import { nearest } from '../../text/nearest.js';
 import { datasetSpec } from '../../training/datasetSpec.js';
 import {
@@ -17,7 +18,7 @@ import {
   choosingProtocol,
   type ExperimentProtocol,
   experimentProtocols,
-  judgedFeatures,
+  judgedKinds,
   judgesLabels,
 } from './protocols.js';
 import { type ExperimentRow, experimentRows } from './rows.js';
@@ -41,6 +42,9 @@ export interface Experiment {
   /** The comparisons on the samples that are set aside. */
   readonly setAside?: ComparisonFamily;
 }
+
+/** Protocols of a file that names none. */
+const BY_DEFAULT = [{ protocol: 'logreg' }, { protocol: 'linear' }];
 
 /** What stands for no row in a family of comparisons. */
 export const NOT_ROWS = ['untrained', 'thumbnail', 'best'];
@@ -70,7 +74,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   const evaluation = { folds, seed, replicates };
   const shortened = (protocols: readonly ExperimentProtocol[]) =>
     chosen === undefined ? [...protocols] : protocols.map(shorter(chosen.epochs));
-  const entries = content.protocols ?? [{ protocol: 'logreg' as const }, { protocol: 'linear' as const }];
+  const entries = content.protocols ?? BY_DEFAULT;
   const protocols = shortened(experimentProtocols(entries, file));
   const rows = experimentRows({ file, content, smoke: chosen, data, seeds });
   if (overrides.masks !== undefined && protocols.every(judgesLabels)) {
@@ -114,10 +118,8 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
 /** At every seed of a smoke run, with fewer epochs for what trains by SGD. */
 function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => ExperimentProtocol {
   return (protocol) => {
-    const trains =
-      protocol.protocol === 'finetune' ||
-      (protocol.protocol === 'linear' && protocol.settings.preset !== undefined);
-    const settings = epochs === undefined || !trains ? protocol.settings : { ...protocol.settings, epochs };
+    const shortens = labelProtocolNamed(protocol.protocol)?.shortens?.(protocol.settings) ?? false;
+    const settings = epochs === undefined || !shortens ? protocol.settings : { ...protocol.settings, epochs };
     return { ...protocol, settings, seeds: undefined };
   };
 }
@@ -231,7 +233,7 @@ function checkFamily(
       `${where}.against names untrained, which ${chosen.name} leaves out (untrained: false); leave out the one or the other`,
     );
   }
-  const judged = judgedFeatures(chosen);
+  const judged = judgedKinds(chosen);
   if ((features === 'pooled' || features === 'head') && judged !== 'both' && judged !== features) {
     throw new UsageError(
       `${where}.features is ${features}, but ${chosen.name} judges ${judged} features; give the protocol features: ${features}, or compare ${judged} ones`,

@@ -12,14 +12,9 @@ import { familyFigure, overviewFigures, studyCurves } from '../../report/study/f
 import { provenanceFacts, studyVerdicts, type ToldProvenance } from '../../report/study/words.js';
 import { runPaths } from '../../training/runFolder.js';
 import { closingLines, confirmationLines, missingOf, studyLines } from '../print/captions.js';
+import type { FinishedPretraining } from '../stored/cell.js';
 import type { ExperimentDescription } from '../stored/description.js';
-import {
-  experimentPaths,
-  type FinishedPretraining,
-  pretrainingId,
-  readCell,
-  readDescription,
-} from '../stored/folder.js';
+import { experimentPaths, pretrainingId, readCell, readDescription } from '../stored/folder.js';
 import { experimentTable } from '../table/experimentTable.js';
 import type { Matching } from '../table/matching.js';
 import type { ExperimentTable } from '../table/model.js';

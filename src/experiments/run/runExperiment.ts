@@ -11,7 +11,7 @@ import { checkImages } from '../file/checkImages.js';
 import { checkProtocols } from '../file/checkProtocols.js';
 import type { JudgedSet } from '../file/data.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
-import { type ExperimentProtocol, familyProtocol, seedsOf } from '../file/protocols.js';
+import { type ExperimentProtocol, familyProtocol, seedsOf, validates } from '../file/protocols.js';
 import type { Experiment } from '../file/readExperiment.js';
 import { recordLook } from '../stored/confirmation.js';
 import type { DescribedData, ExperimentDescription } from '../stored/description.js';
@@ -166,8 +166,8 @@ export function setAsideProtocols(
   const chooses =
     family.features === 'chosen' ||
     experiment.rows.some(({ name, candidates }) => rows.includes(name) && candidates.length > 1);
-  const logreg = experiment.protocols.filter(({ slug }) => slug === 'logreg');
-  return chooses && protocol.protocol !== 'logreg' ? [protocol, ...logreg] : [protocol];
+  const choosers = experiment.protocols.filter((one) => validates(one) && one.slug === one.protocol);
+  return chooses && !validates(protocol) ? [protocol, ...choosers] : [protocol];
 }
 
 function checkConfirmable({ setAside }: Experiment, splits: Splits): void {

@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { configDifferences, readConfig, type Tree } from '../../config/index.js';
 import { runPaths } from '../../training/runFolder.js';
-import { type FinishedEvaluation, placeless, readCell } from '../stored/folder.js';
+import { validates } from '../file/protocols.js';
+import type { FinishedEvaluation } from '../stored/cell.js';
+import { placeless, readCell } from '../stored/folder.js';
 import type { Cell, EvaluationCell, PretrainingCell } from './cells.js';
 
 export interface CellState {
@@ -55,7 +57,7 @@ function stateOf(cell: Cell, root: string): CellState {
 
 /** What is chosen by: `logreg` tells how well each strength did inside the training patients. */
 function lacksValidation({ tuned, protocol }: EvaluationCell, stored: object): boolean {
-  if (!tuned || protocol.protocol !== 'logreg') return false;
+  if (!tuned || !validates(protocol)) return false;
   return !(stored as FinishedEvaluation).result.rows.some(({ validation }) => validation !== undefined);
 }
 

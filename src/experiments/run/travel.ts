@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { evaluationPaths, type NamedResult } from '../../evaluation/results/saveEvaluation.js';
+import { evaluationPaths, type NamedResult } from '../../evaluation/saveEvaluation.js';
 import { writeFileAtomic } from '../../files.js';
 import { type JsonLine, readJsonLines } from '../../log/jsonLines.js';
 import { runPaths } from '../../training/runFolder.js';

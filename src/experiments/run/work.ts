@@ -1,14 +1,17 @@
 /** One go at the cells that are not finished: processes, signals, what is told of them. */
+
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatConfig, type Tree } from '../../config/index.js';
+import { parseEvaluation } from '../../evaluation/results/evaluationResult.js';
+import { parsePairs } from '../../evaluation/results/pairsResult.js';
 import { writeFileAtomic } from '../../files.js';
 import type { MessageConsole } from '../../log/console.js';
 import { formatDuration } from '../../log/progress.js';
 import { numbered } from '../../text/numbers.js';
 import { runPaths } from '../../training/runFolder.js';
-import { experimentPaths, readCell, type StoredResult, writeCell } from '../stored/folder.js';
+import { experimentPaths, readCell, writeCell } from '../stored/folder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
 import type { Lease } from './lease.js';
@@ -183,9 +186,9 @@ function finish(
     const stored = JSON.parse(readFileSync(provenance, 'utf8')) as Tree;
     writeCell(out, cell.id, { ...common, kind: 'pretrain', steps: step, provenance: stored });
   } else if (cell.kind === 'pairs') {
-    writeCell(out, cell.id, { ...common, kind: 'pairs', result: JSON.parse(stdout) as Tree });
+    writeCell(out, cell.id, { ...common, kind: 'pairs', result: parsePairs(stdout, cell.title) });
   } else {
-    const { patients: _, ...result } = JSON.parse(stdout) as StoredResult & { patients?: unknown };
+    const { patients: _, ...result } = parseEvaluation(stdout, cell.title);
     packPredictions(cell, out, result);
     writeCell(out, cell.id, { ...common, kind: 'evaluate', result });
   }

@@ -1,7 +1,9 @@
 /** What `experiment.json` tells of an experiment: all that its tables need to know of the file it was made from. */
+
+import { protocols } from '../../evaluation/protocols/registry.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
 import type { PaperReference } from '../file/paperNumbers.js';
-import { type ExperimentProtocol, PROTOCOLS, type ProtocolName } from '../file/protocols.js';
+import type { ExperimentProtocol } from '../file/protocols.js';
 
 export interface ExperimentDescription {
   readonly version: 2;
@@ -61,7 +63,7 @@ export interface DescribedRow {
 interface FirstDescription
   extends Pick<ExperimentDescription, 'name' | 'description' | 'smoke' | 'data' | 'seeds'> {
   readonly version: 1;
-  readonly protocols: readonly ProtocolName[];
+  readonly protocols: readonly string[];
   readonly rows: readonly { name: string; folder: string; paper?: PaperReference }[];
 }
 
@@ -74,13 +76,16 @@ export function upgradedDescription(content: unknown): ExperimentDescription | u
   return {
     ...first,
     version: 2,
-    protocols: PROTOCOLS.filter((protocol) => first.protocols.includes(protocol)).map((protocol) => ({
-      protocol,
-      name: protocol,
-      slug: protocol,
-      settings: {},
-      draws: 1,
-    })),
+    protocols: protocols
+      .map(({ name }) => name)
+      .filter((name) => first.protocols.includes(name))
+      .map((protocol) => ({
+        protocol,
+        name: protocol,
+        slug: protocol,
+        settings: {},
+        draws: 1,
+      })),
     rows: first.rows.map(({ name, folder, paper }) => ({
       name,
       folder,

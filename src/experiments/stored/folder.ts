@@ -7,8 +7,8 @@ import { published } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
 import { parseSplits, type Splits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
-import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { writeFileAtomic } from '../../files.js';
+import { type StoredCell, storedCell } from './cell.js';
 import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
 
 /**
@@ -34,41 +34,6 @@ export const experimentPaths = (root: string) => ({
   log: (id: string) => join(root, 'logs', `${id}.log`),
 });
 
-interface FinishedCell {
-  readonly version: 1;
-  /** All that decides its numbers, but for the machine. */
-  readonly settings: Tree;
-  /** Of the process that finished it; a resumed one counts from there. */
-  readonly seconds: number;
-  /** LibTorch’s threads. */
-  readonly threads: number;
-  /** Seen from the experiment’s folder. */
-  readonly run: string;
-}
-
-export interface FinishedPretraining extends FinishedCell {
-  readonly kind: 'pretrain';
-  readonly steps: number;
-  /** As in the run: versions, hardware, data and seed. */
-  readonly provenance: Tree;
-}
-
-/** As `anatomy evaluate --json` prints it; a number that is undefined is null. */
-export type StoredResult = Omit<EvaluationResult, 'predictions' | 'patients'>;
-
-export interface FinishedEvaluation extends FinishedCell {
-  readonly kind: 'evaluate';
-  readonly result: StoredResult;
-}
-
-/** What `anatomy evaluate pairs --json` prints. */
-export interface FinishedPairs extends FinishedCell {
-  readonly kind: 'pairs';
-  readonly result: Tree;
-}
-
-export type StoredCell = FinishedPretraining | FinishedEvaluation | FinishedPairs;
-
 export interface EvaluationName {
   /** Slug of further data; undefined: the data that is pretrained on. */
   readonly set?: string;
@@ -92,8 +57,8 @@ export const pretrainingId = (row: string, seed: number, fold?: number) =>
 export function readCell(root: string, id: string): StoredCell | undefined {
   const file = experimentPaths(root).cell(id);
   if (!existsSync(file)) return undefined;
-  const cell = readJson(file) as StoredCell | undefined;
-  if (cell?.version === 1) return cell;
+  const cell = storedCell.safeParse(readJson(file));
+  if (cell.success) return cell.data;
   throw damaged(file, 'delete it and the cell is run again');
 }
 

@@ -2,13 +2,14 @@
 
 import { configDifferences, type Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
+import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import type { BootstrapOptions } from '../../metrics/bootstrap.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
 import { type PaperGroup, paperBlock, pretrainedOn } from '../file/paperNumbers.js';
 import {
   type ExperimentProtocol,
   familyProtocol,
-  judgedFeatures,
+  judgedKinds,
   judgesLabels,
   seedsOf,
 } from '../file/protocols.js';
@@ -208,7 +209,7 @@ function kindsOf(
   protocol: ExperimentProtocol,
   family: ComparisonFamily | undefined,
 ): TablePart['features'][] {
-  const asked = judgedFeatures(protocol);
+  const asked = judgedKinds(protocol);
   if (asked !== 'both') return [asked];
   const chosen =
     rows.some(({ candidates }) => candidates.length > 1) ||
@@ -222,13 +223,13 @@ function paperOf(
   set: DescribedSet | undefined,
   { protocol, settings: { labelFraction = 1 } }: ExperimentProtocol,
 ): Omit<PaperGroup, 'table'> | undefined {
-  // The paper has no numbers for few labels, and none by neighbours.
-  if (protocol === 'knn' || labelFraction < 1 || (set !== undefined && set.paper === undefined))
+  const kind = labelProtocolNamed(protocol)?.paper;
+  // The paper has no numbers for few labels.
+  if (kind === undefined || labelFraction < 1 || (set !== undefined && set.paper === undefined))
     return undefined;
   // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
   const pretrained =
     set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';
-  const kind = protocol === 'finetune' ? 'finetuning' : 'linear classification';
   return { pretrained, transfer: set?.paper, protocol: kind };
 }
 

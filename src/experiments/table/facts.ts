@@ -1,7 +1,7 @@
 /** What was run to get a table, and what a reader must know of it. */
 import type { Config } from '../../config/index.js';
+import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';
-import type { FinishedEvaluation } from '../stored/folder.js';
 import type { ExperimentTable, Fact, TablePart } from './model.js';
 
 /** What is there of a row. */

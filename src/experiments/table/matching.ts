@@ -27,14 +27,8 @@ import { featureRows, takeRows } from '../../metrics/features/features.js';
 import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
 import { nearest } from '../../text/nearest.js';
 import { openImages } from '../../training/imageCache.js';
-import {
-  evaluationId,
-  experimentPaths,
-  type FinishedEvaluation,
-  pretrainingId,
-  readCell,
-  readDescription,
-} from '../stored/folder.js';
+import type { FinishedEvaluation } from '../stored/cell.js';
+import { evaluationId, experimentPaths, pretrainingId, readCell, readDescription } from '../stored/folder.js';
 import type { Measurement } from './entries.js';
 
 /** Name of the metric in tables. */

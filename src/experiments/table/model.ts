@@ -1,8 +1,7 @@
 /** What `experiment table` tells: numbers, what was run to get them, and what they mean. */
 import type { Exposure } from '../../evaluation/results/evaluationResult.js';
-import type { PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { MatchedCounts } from '../../metrics/areas/matchedAuc.js';
-import type { ProtocolName } from '../file/protocols.js';
 import type { ConfirmationRecord } from '../stored/confirmation.js';
 import type { ExperimentDescription } from '../stored/description.js';
 import type { Choice } from './compose.js';
@@ -57,7 +56,7 @@ export interface Fact {
 export interface TablePart {
   /** Of further data; undefined: the data that is pretrained on. */
   readonly set?: string;
-  readonly protocol: ProtocolName;
+  readonly protocol: string;
   /** Name of the protocol with its settings. */
   readonly name: string;
   /** Seeds that it judges, where those are not all. */
@@ -140,5 +139,5 @@ export interface PairsFound {
   readonly of: string;
   readonly seed: number;
   readonly set?: string;
-  readonly record: PairsRecord;
+  readonly record: PairsResult;
 }

@@ -1,8 +1,8 @@
 /** What `anatomy evaluate pairs` found of the rows, from the finished cells. */
-import { type NamedPairs, pairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
 import { judgesLabels, seedsOf } from '../file/protocols.js';
 import type { ExperimentDescription } from '../stored/description.js';
-import { evaluationId, experimentPaths, readCell } from '../stored/folder.js';
+import { evaluationId, readCell } from '../stored/folder.js';
 import type { ExperimentTable, PairsFound } from './model.js';
 
 export interface FoundPairs {
@@ -25,8 +25,7 @@ export function pairsOf(root: string, told: ExperimentDescription): FoundPairs {
           const id = evaluationId(row.folder, seed, { set: set?.slug, protocol: slug });
           const cell = readCell(root, id);
           if (cell?.kind === 'pairs') {
-            const record = pairsRecord(JSON.stringify(cell.result), experimentPaths(root).cell(id));
-            found.push({ row: row.name, of: of.name, seed, set: set?.name, record });
+            found.push({ row: row.name, of: of.name, seed, set: set?.name, record: cell.result });
           } else
             missing.push(`${row.name}, seed ${seed}: ${set === undefined ? '' : `${set.name}, `}${name}`);
         }

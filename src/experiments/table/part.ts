@@ -1,8 +1,8 @@
 /** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
 import { type PaperGroup, paperBlock, printedNumbers } from '../file/paperNumbers.js';
+import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';
-import type { FinishedEvaluation } from '../stored/folder.js';
 import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
 import { byValue } from './facts.js';
 import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './model.js';

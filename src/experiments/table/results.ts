@@ -1,10 +1,13 @@
 /** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
+
+import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
 import { readPredictions, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { methodNamed } from '../../methods/index.js';
 import { choosingProtocol, type ExperimentProtocol, seedsOf } from '../file/protocols.js';
+import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow, DescribedSet, ExperimentDescription } from '../stored/description.js';
-import { evaluationId, experimentPaths, type FinishedEvaluation, readCell } from '../stored/folder.js';
+import { evaluationId, experimentPaths, readCell } from '../stored/folder.js';
 import { type Alternative, columnOf, compose } from './compose.js';
 import { type Measurement, meanFoldAuc, pooledMetrics } from './entries.js';
 import { type Matching, matchedMeasurement } from './matching.js';
@@ -41,8 +44,8 @@ export function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): str
 function diverged({ source, metrics }: EvaluationRow, { result }: FinishedEvaluation): boolean {
   return (
     source !== 'thumbnail' &&
-    result.protocol === 'finetune' &&
-    Object.values(metrics).every(({ pooled }) => !Number.isFinite(pooled))
+    (labelProtocolNamed(result.protocol)?.mayDiverge ?? false) &&
+    Object.values(metrics).every(({ pooled }) => pooled === null)
   );
 }
 

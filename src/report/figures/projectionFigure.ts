@@ -1,10 +1,10 @@
 import * as Plot from '@observablehq/plot';
-import type { NamedPairs, PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { NamedPairs, PairsResult, Point } from '../../evaluation/results/pairsResult.js';
 import { fixed } from '../../text/numbers.js';
 import { escapeText } from '../html/markup.js';
 import { type Figure, renderPlot } from './figure.js';
 
-export type ProjectionKind = PairsRecord['projections'][number]['kind'];
+export type ProjectionKind = PairsResult['projections'][number]['kind'];
 
 const names: Readonly<Record<ProjectionKind, string>> = { pca: 'PCA', tsne: 't-SNE', umap: 'UMAP' };
 
@@ -63,7 +63,7 @@ export function projectionFigures(results: readonly NamedPairs[], kind: Projecti
 
 function panelOf(
   name: string,
-  { projections, measures }: PairsRecord,
+  { projections, measures }: PairsResult,
   kind: ProjectionKind,
   source: 'run' | 'untrained',
 ): Panel[] {
@@ -71,7 +71,7 @@ function panelOf(
   if (found === undefined) return [];
   const measure = measures.find(({ key }) => key === `distance/${source}/head`);
   const centred = unitSquare([...found.a, ...found.b]);
-  const dots = (points: readonly [number, number][], modality: 'a' | 'b'): Dot[] =>
+  const dots = (points: readonly Point[], modality: 'a' | 'b'): Dot[] =>
     points.map((point) => ({ panel: name, ...centred(point), modality }));
   return [
     { name, a: dots(found.a, 'a'), b: dots(found.b, 'b'), distance: measure?.againstChance.value ?? null },
@@ -79,9 +79,7 @@ function panelOf(
 }
 
 /** Every panel fills its square: the plane's units mean nothing, its proportions do. */
-function unitSquare(
-  points: readonly [number, number][],
-): (point: [number, number]) => { x: number; y: number } {
+function unitSquare(points: readonly Point[]): (point: Point) => { x: number; y: number } {
   const range = (axis: 0 | 1): [number, number] => {
     const values = points.map((point) => point[axis]);
     return [Math.min(...values), Math.max(...values)];

@@ -1,10 +1,10 @@
 import * as Plot from '@observablehq/plot';
-import type { NamedPairs, PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
 import { fixed } from '../../text/numbers.js';
 import { escapeText } from '../html/markup.js';
 import { type Figure, renderPlot } from './figure.js';
 
-type Example = PairsRecord['examples'][number];
+type Example = PairsResult['examples'][number];
 type SimilarityMap = Example['anchors'][number]['maps'][number];
 
 export interface SimilarityFigureOptions {

@@ -1,6 +1,6 @@
 /** The claims on pairs as a table: each beside chance, the same encoder untrained and the pixels; several runs side by side. */
 
-import type { NamedPairs, PairMeasureRecord, PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { NamedPairs, PairMeasure, PairsResult } from '../../evaluation/results/pairsResult.js';
 import { markdownTable } from '../../text/markdownTable.js';
 import { fixed, numbered, signed } from '../../text/numbers.js';
 
@@ -9,8 +9,8 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-type Source = PairMeasureRecord['source'];
-type Zone = NonNullable<PairMeasureRecord['zone']>;
+type Source = PairMeasure['source'];
+type Zone = NonNullable<PairMeasure['zone']>;
 
 const sources: Readonly<Record<Exclude<Source, 'run'>, string>> = {
   untrained: 'untrained, calibrated',
@@ -18,7 +18,7 @@ const sources: Readonly<Record<Exclude<Source, 'run'>, string>> = {
 };
 
 /** Which of the data's pairs were measured. */
-export const CHOSEN: Readonly<Record<PairsRecord['data']['chosen'], string>> = {
+export const CHOSEN: Readonly<Record<PairsResult['data']['chosen'], string>> = {
   'held-out': 'kept from the encoder that measured them',
   'set-aside': 'set aside, and kept from the encoder',
   all: 'all there are',
@@ -36,7 +36,7 @@ const featuresName = (features: string): string =>
   featureNames[features] ?? features.replace(/^map(\d)$/, 'map $1');
 
 /** What a measure is called. */
-export function claimName({ claim, features, direction, grid }: PairMeasureRecord): string {
+export function claimName({ claim, features, direction, grid }: PairMeasure): string {
   const on = featuresName(features);
   switch (claim) {
     case 'consistency':
@@ -79,7 +79,7 @@ export function claimsTable(results: readonly NamedPairs[]): Table {
  * Undefined where no lesion is known.
  */
 export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
-  const lines = new Map<string, Map<Zone, PairMeasureRecord>>();
+  const lines = new Map<string, Map<Zone, PairMeasure>>();
   for (const { of, measure } of named(results)) {
     const { zone = 'all', features, grid } = measure;
     if (zone === 'all') continue;
@@ -87,9 +87,9 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
     lines.set(line, (lines.get(line) ?? new Map()).set(zone, measure));
   }
   if (lines.size === 0) return undefined;
-  const beside = (measure: PairMeasureRecord | undefined): string =>
+  const beside = (measure: PairMeasure | undefined): string =>
     measure === undefined ? '–' : `${told(measure)} (${fixed(measure.chance.value)})`;
-  const lessRest = (measure: PairMeasureRecord | undefined): string =>
+  const lessRest = (measure: PairMeasure | undefined): string =>
     measure?.againstRest === undefined ? '–' : told(measure.againstRest, 3, true);
   return {
     header: [
@@ -114,7 +114,7 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
 }
 
 /** Of the claims in the tables: that of the losses, then those of the paper's figures. */
-const ORDER: readonly PairMeasureRecord['claim'][] = [
+const ORDER: readonly PairMeasure['claim'][] = [
   'consistency',
   'global',
   'distance',
@@ -123,7 +123,7 @@ const ORDER: readonly PairMeasureRecord['claim'][] = [
 ];
 
 /** Claim by claim those of every run, then what they are compared with, of the first one. */
-function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasureRecord }[] {
+function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasure }[] {
   const runs = results.flatMap(({ name, record }) =>
     record.measures
       .filter(({ source }) => source === 'run')
@@ -138,7 +138,7 @@ function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasu
   return [...runs, ...others].sort((a, b) => rank(a) - rank(b));
 }
 
-function exposed({ exposure }: PairsRecord): string {
+function exposed({ exposure }: PairsResult): string {
   return exposure.kind === 'transductive' ? ', transductive' : '';
 }
 

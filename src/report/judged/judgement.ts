@@ -2,10 +2,10 @@
 
 import {
   baselinesOf,
-  type EvaluationRecord,
+  type EvaluationResult,
   type EvaluationRow,
   primaryRow,
-} from '../../evaluation/results/evaluationRecord.js';
+} from '../../evaluation/results/evaluationResult.js';
 import { featuresName, modalitiesName, sourceName } from '../../evaluation/results/names.js';
 import type { StoredPredictions } from '../../evaluation/results/predictions.js';
 import { classColumn, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
@@ -18,7 +18,7 @@ import type { Figure } from '../figures/figure.js';
 import { PALETTE, SOURCE_COLOURS } from '../figures/palette.js';
 import { type RocCurve, rocFigure } from '../figures/rocFigure.js';
 
-export type Bootstrap = EvaluationRecord['bootstrap'];
+export type Bootstrap = EvaluationResult['bootstrap'];
 
 /** The samples that several rows were judged on. */
 export type JudgedSamples = Pick<StoredPredictions, 'labels' | 'subjects' | 'classes'>;
@@ -76,7 +76,7 @@ export function scoreFigures(
 
 /** The same of an evaluation’s primary row; none where its predictions are not there. */
 export function judgementFigures(
-  record: EvaluationRecord,
+  record: EvaluationResult,
   predictions: StoredPredictions | undefined,
   options: JudgementOptions & { readonly own?: string },
 ): Figure[] {
@@ -183,7 +183,7 @@ export function failuresAmong(
 
 /** The errors of an evaluation’s primary row; undefined where its predictions are not there. */
 export function failuresOf(
-  record: EvaluationRecord,
+  record: EvaluationResult,
   predictions: StoredPredictions | undefined,
   count: number,
 ): Failures | undefined {

@@ -1,6 +1,6 @@
 /** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
 
-import type { NamedPairs } from '../../evaluation/results/pairsRecord.js';
+import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { counted } from '../../text/numbers.js';
 import { projectionFigures } from '../figures/projectionFigure.js';

@@ -1,12 +1,13 @@
 /** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
 
+import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import {
-  type EvaluationRecord,
+  type EvaluationResult,
   type EvaluationRow,
-  type MetricRecord,
+  type MetricSummary,
   primaryRow,
-  type StoredEvaluation,
-} from '../../evaluation/results/evaluationRecord.js';
+  type RowName,
+} from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
 import {
   exposureMeaning,
@@ -27,7 +28,7 @@ const COLUMNS = {
   more: ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'],
 };
 
-function columnsOf({ data, metrics }: EvaluationRecord): string[] {
+function columnsOf({ data, metrics }: EvaluationResult): string[] {
   const columns = data.classes.length === 2 ? COLUMNS.two : COLUMNS.more;
   return columns.filter((name) => metrics.includes(name));
 }
@@ -54,18 +55,21 @@ ${notes.length > 0 ? html`<ul class="notes">${notes.map((note) => html`<li>${not
 </section>`;
 }
 
-function checkpointWords({ run }: EvaluationRecord): string {
+function checkpointWords({ run }: EvaluationResult): string {
   const unfinished = run.encoders.find(({ weights }) => weights === 'checkpoint');
   if (unfinished === undefined) return '';
   const at = unfinished.step === undefined ? '' : ` of step ${unfinished.step}`;
   return `; the encoder is a checkpoint${at} of an unfinished run`;
 }
 
-function percentOf({ bootstrap }: EvaluationRecord): string {
+function percentOf({ bootstrap }: EvaluationResult): string {
   return `${Math.round(100 * bootstrap.confidence)} %`;
 }
 
-function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], caption: string): Markup {
+/** A row by image or by patient. */
+type JudgedRow = RowName & Pick<EvaluationRow, 'metrics'>;
+
+function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], caption: string): Markup {
   const metrics = columnsOf(record);
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
 <table class="numbers">
@@ -84,7 +88,7 @@ ${rows.map(
 }
 
 /** @param ofMeans whether the intervals of the means over the folds are shown too */
-function exclusions(rows: readonly EvaluationRow[], metrics: readonly string[], ofMeans = false): string {
+function exclusions(rows: readonly JudgedRow[], metrics: readonly string[], ofMeans = false): string {
   return excludedValueNote(
     rows.flatMap((row) =>
       metrics.flatMap((metric) => {
@@ -99,7 +103,7 @@ function exclusions(rows: readonly EvaluationRow[], metrics: readonly string[], 
   );
 }
 
-function metricCell(metric: MetricRecord | undefined): Markup {
+function metricCell(metric: MetricSummary | undefined): Markup {
   if (metric === undefined) return html`<td class="number">–</td>`;
   const { pooled, low, high, mean, std } = metric;
   return html`<td class="number"><b>${fixed(pooled)}</b><br><small>${interval(low, high)}</small><br><small>${fixed(mean)} ± ${fixed(std)}</small></td>`;
@@ -132,7 +136,7 @@ ${shown.map((metric) => {
 </div>`;
 }
 
-function differenceTable(record: EvaluationRecord): Markup | string {
+function differenceTable(record: EvaluationResult): Markup | string {
   const { differences } = record;
   if (differences.length === 0) return '';
   const withHolm = differences.some(({ holm }) => holm !== undefined);
@@ -153,7 +157,7 @@ ${differences.map(
 }
 
 /** Numbers that the test labels chose, beside the honest ones and never instead of them. */
-function paperStyleTable(record: EvaluationRecord): Markup | string {
+function paperStyleTable(record: EvaluationResult): Markup | string {
   const chosen = record.rows.flatMap((row) =>
     row.paperStyle === undefined ? [] : [{ row, ...row.paperStyle }],
   );
@@ -181,7 +185,7 @@ export interface Verdict {
 }
 
 /** The primary row by itself and against both baselines, in words: higher, lower, or not shown to differ. */
-export function verdicts(record: EvaluationRecord): Verdict[] {
+export function verdicts(record: EvaluationResult): Verdict[] {
   const [metric = 'auc'] = record.metrics;
   const primary = primaryRow(record);
   const found = primary?.metrics[metric];

@@ -1,5 +1,5 @@
 /** Which errors of a run a page shows, and with what: images only of phantoms or when asked. */
-import type { StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import { isPhantom, type RunRecord } from '../source/runRecord.js';
 import { thumbnails } from '../source/thumbnails.js';

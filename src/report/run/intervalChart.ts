@@ -1,4 +1,4 @@
-import type { EvaluationRecord } from '../../evaluation/results/evaluationRecord.js';
+import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
 import { metricName, protocolName, shortNameOf } from '../../evaluation/results/names.js';
 import type { Figure } from '../figures/figure.js';
@@ -6,7 +6,7 @@ import { forestPlot } from '../figures/forestPlot.js';
 import { SOURCE_COLOURS } from '../figures/palette.js';
 
 /** Every row's first metric as a point in its confidence interval, so that overlap is seen at a glance. */
-export function intervalChart(record: EvaluationRecord, name: string): Figure | undefined {
+export function intervalChart(record: EvaluationResult, name: string): Figure | undefined {
   const [metric = 'auc'] = record.metrics;
   const rows = record.rows.flatMap((row) => {
     const { pooled, low, high } = row.metrics[metric] ?? {};

@@ -1,7 +1,8 @@
 /** The report of a run: what was run on what, how it went, what its features are good for, and where it is wrong. */
 import { basename } from 'node:path';
 import { type Config, formatConfig } from '../../config/index.js';
-import type { EvaluationRecord, StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import type { StoredEvaluation } from '../../evaluation/readResults.js';
+import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { formatDuration } from '../../log/progress.js';
 import { methodNamed } from '../../methods/index.js';
 import { brief, counted } from '../../text/numbers.js';
@@ -114,7 +115,7 @@ function banner({ fold, finished, failure, steps }: RunRecord): Markup | string 
 }
 
 /** What came out, a sentence each, from the judgement down to the losses. */
-export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationRecord[]): Verdict[] {
+export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationResult[]): Verdict[] {
   const primary = evaluations.find(({ protocol }) => protocol === 'logreg') ?? evaluations[0];
   const unjudged = { before: 'The features have not been judged on labels yet.', strong: '', after: '' };
   return [

@@ -1,9 +1,8 @@
 /** The figures and the page of a run. */
 import { join } from 'node:path';
 import { AnatomyError } from '../../errors.js';
-import { readEvaluations, type StoredEvaluation } from '../../evaluation/results/evaluationRecord.js';
+import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
 import { protocolName } from '../../evaluation/results/names.js';
-import { readPairs } from '../../evaluation/results/pairsRecord.js';
 import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';

@@ -4,7 +4,7 @@ import { ImageLoader } from '../../data/loading/loader.js';
 import { published } from '../../data/pseudonym.js';
 import type { Raster } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
-import type { PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { type Tensor, tidy } from '../../tensor/index.js';
 import { openImages } from '../../training/imageCache.js';
@@ -21,7 +21,7 @@ const SIDE = 128;
  */
 export async function exampleImages(
   config: Config,
-  { data, examples }: PairsRecord,
+  { data, examples }: PairsResult,
   console: MessageConsole,
 ): Promise<Map<number, { a: string; b: string }>> {
   const dataset = await openData(config, console);

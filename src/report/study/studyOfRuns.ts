@@ -1,15 +1,13 @@
 /** Several runs side by side, without an experiment that holds them together. */
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
+import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
 import {
   baselinesOf,
-  type EvaluationRecord,
+  type EvaluationResult,
   type EvaluationRow,
-  readEvaluations,
-  type StoredEvaluation,
-} from '../../evaluation/results/evaluationRecord.js';
+} from '../../evaluation/results/evaluationResult.js';
 import { featuresName, metricName, protocolName, sourceName } from '../../evaluation/results/names.js';
-import { readPairs } from '../../evaluation/results/pairsRecord.js';
 import type { MessageConsole } from '../../log/console.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
@@ -125,7 +123,7 @@ function trainedWords({ runs }: RunFolder): string {
 
 interface JudgedMember {
   readonly member: string;
-  readonly record: EvaluationRecord;
+  readonly record: EvaluationResult;
 }
 
 /** A table for each evaluation and kind of features that any run has, and for each data that it was made on. */
@@ -145,12 +143,12 @@ function tablesOf(members: readonly Member[]): StudyTable[] {
 }
 
 /** The same for evaluations of the same samples in as many folds: others share no table. */
-function samplesKey({ data, folds }: EvaluationRecord): string {
+function samplesKey({ data, folds }: EvaluationResult): string {
   const { name, dataHash, samples, subjects, classes } = data;
   return JSON.stringify([name, dataHash, samples, subjects, classes, folds]);
 }
 
-function ownRows({ rows }: EvaluationRecord): EvaluationRow[] {
+function ownRows({ rows }: EvaluationResult): EvaluationRow[] {
   return rows.filter(({ source }) => source === 'run');
 }
 
@@ -211,7 +209,7 @@ function valuesOf(rows: readonly EvaluationRow[], metric: string): StudyRow['val
   );
 }
 
-function againstOf(record: EvaluationRecord, row: EvaluationRow, metric: string): StudyRow['against'] {
+function againstOf(record: EvaluationResult, row: EvaluationRow, metric: string): StudyRow['against'] {
   return Object.fromEntries(
     baselinesOf(record, row).flatMap(({ key, source }) => {
       const found = record.differences.find(

@@ -8,10 +8,9 @@ import { openDataset } from '../../../src/data/openDataset.js';
 import { makeSplits, saveSplits } from '../../../src/data/splits/splits.js';
 import { DataError } from '../../../src/errors.js';
 import { type EvaluatePairsOptions, evaluatePairs } from '../../../src/evaluation/pairs/evaluatePairs.js';
-import { readEvaluations } from '../../../src/evaluation/results/evaluationRecord.js';
-import { readPairs } from '../../../src/evaluation/results/pairsRecord.js';
+import { pairsJson, savePairs } from '../../../src/evaluation/pairs/savePairs.js';
+import { readEvaluations, readPairs } from '../../../src/evaluation/readResults.js';
 import type { PairsResult } from '../../../src/evaluation/results/pairsResult.js';
-import { pairsJson, savePairs } from '../../../src/evaluation/results/savePairs.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
@@ -94,8 +93,8 @@ describe('the claims of a run', () => {
     expect(kinds).toContain('agreement pixels');
     expect(result.measures.every(({ pairs: count }) => count === 16)).toBe(true);
     for (const { low, value, high } of result.measures) {
-      expect(low).toBeLessThanOrEqual(value);
-      expect(value).toBeLessThanOrEqual(high);
+      expect(low!).toBeLessThanOrEqual(value!);
+      expect(value!).toBeLessThanOrEqual(high!);
     }
     // Map 4 is 2×2 at 32²: no grid of Fig. 5 fits, and 8×8 only on map 1 and 2.
     const maps = result.measures.flatMap(({ key, source }) =>
@@ -196,8 +195,8 @@ describe('on mates that are permuted by patient', () => {
     for (const { claim, key, againstChance } of permuted.measures) {
       // 16 pairs: chance and value differ by noise only. L_Glo keeps its augmented half.
       if (claim === 'distance' || claim === 'consistency')
-        expect(Math.abs(againstChance.value - 1), key).toBeLessThan(0.3);
-      if (claim === 'agreement') expect(Math.abs(againstChance.value), key).toBeLessThan(0.2);
+        expect(Math.abs(againstChance.value! - 1), key).toBeLessThan(0.3);
+      if (claim === 'agreement') expect(Math.abs(againstChance.value!), key).toBeLessThan(0.2);
     }
   });
 });

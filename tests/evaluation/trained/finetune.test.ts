@@ -4,16 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
 import { UsageError } from '../../../src/errors.js';
-import { type EvaluateOptions, evaluate } from '../../../src/evaluation/evaluate.js';
-import { readEvaluations } from '../../../src/evaluation/results/evaluationRecord.js';
-import type { EvaluationResult } from '../../../src/evaluation/results/evaluationResult.js';
+import { evaluate } from '../../../src/evaluation/evaluate.js';
+import type { EvaluateOptions } from '../../../src/evaluation/planEvaluation.js';
+import { readEvaluations } from '../../../src/evaluation/readResults.js';
+import type { Evaluation } from '../../../src/evaluation/results/evaluationResult.js';
 import { formatEvaluation } from '../../../src/evaluation/results/evaluationTable.js';
 import { readPredictions } from '../../../src/evaluation/results/predictions.js';
-import {
-  evaluationJson,
-  evaluationName,
-  saveEvaluation,
-} from '../../../src/evaluation/results/saveEvaluation.js';
+import { evaluationJson, evaluationName, saveEvaluation } from '../../../src/evaluation/saveEvaluation.js';
 import { readState, saveState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { liveTensors } from '../../../src/tensor/index.js';
@@ -27,7 +24,7 @@ let pairs: TinyPairs;
 let shared: string;
 let separate: string;
 
-function judge(options: Partial<EvaluateOptions>): Promise<EvaluationResult> {
+function judge(options: Partial<EvaluateOptions>): Promise<Evaluation> {
   return evaluate({
     run: shared,
     protocol: 'finetune',
@@ -65,8 +62,8 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const column = ({ predictions }: EvaluationResult, key: string) => [...predictions.probabilities[key]!];
-const keys = ({ rows }: EvaluationResult) => rows.map(({ key }) => key);
+const column = ({ predictions }: Evaluation, key: string) => [...predictions.probabilities[key]!];
+const keys = ({ rows }: Evaluation) => rows.map(({ key }) => key);
 
 describe('finetuning', () => {
   it('has the run, the same from scratch and the thumbnail, by hu on the head; the same again to the bit; frees all', async () => {
@@ -175,7 +172,7 @@ describe('finetuning', () => {
     );
     const [run, untrained, thumbnail] = result.rows;
     for (const row of [run!, untrained!]) {
-      expect(row.metrics.auc!.pooled).toBeNaN();
+      expect(row.metrics.auc!.pooled).toBeNull();
       expect(row.metrics.accuracy!.folds).toEqual([Number.NaN, Number.NaN]);
       expect(row.paperStyle).toBeUndefined();
     }

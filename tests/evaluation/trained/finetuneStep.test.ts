@@ -5,7 +5,12 @@ import { type EncoderGroup, partsOf, viewFeatures } from '../../../src/evaluatio
 import { layerRates } from '../../../src/evaluation/trained/layerDecay.js';
 import { optimizerOf } from '../../../src/evaluation/trained/presetOptimizer.js';
 import { FINETUNE_PRESETS, LINEAR_PRESETS } from '../../../src/evaluation/trained/presets.js';
-import { trainedProbe, trainingPlan, weightsOf } from '../../../src/evaluation/trained/trainedProbe.js';
+import {
+  finetunedProbe,
+  trainedProbe,
+  trainingPlan,
+  weightsOf,
+} from '../../../src/evaluation/trained/trainedProbe.js';
 import { crossEntropy } from '../../../src/losses/index.js';
 import { disposeModule, Encoder, Linear, namedParameters, stateDict, vgg16 } from '../../../src/nn/index.js';
 import { learningRateAt } from '../../../src/optim/index.js';
@@ -202,7 +207,7 @@ test('class weights are scikit-learn’s balanced ones, and a batch’s loss is 
 
 describe('presets', () => {
   const rateOf = (name: string, step: number, samples: number, epochs?: number) => {
-    const { preset } = trainedProbe('linear', { preset: name, epochs })!;
+    const { preset } = trainedProbe('linear', LINEAR_PRESETS, { preset: name, epochs });
     const plan = trainingPlan(preset, samples);
     const { learningRate: base, totalSteps, stepsPerEpoch, warmupSteps } = plan;
     const context = { base, totalSteps, stepsPerEpoch, warmupSteps };
@@ -234,24 +239,23 @@ describe('presets', () => {
   });
 
   test('what is not there is named, with what was meant', () => {
-    expect(() => trainedProbe('finetune', { preset: 'layer-deacy' })).toThrow(
+    expect(() => finetunedProbe('finetune', FINETUNE_PRESETS, { preset: 'layer-deacy' })).toThrow(
       '--preset is layer-deacy, expected one of hu, simclr, layer-decay for evaluate finetune; did you mean layer-decay?',
     );
-    expect(() => trainedProbe('linear', { preset: 'layer-decay' })).toThrow('expected one of hu, moco,');
-    expect(() => trainedProbe('linear', { batchNorm: 'train' })).toThrow(
-      '--batch-norm is train, but evaluate linear',
+    expect(() => trainedProbe('linear', LINEAR_PRESETS, { preset: 'layer-decay' })).toThrow(
+      'expected one of hu, moco,',
     );
-    expect(() => trainedProbe('knn', { preset: 'hu' })).toThrow(
-      '--preset is hu, but evaluate knn has no such',
-    );
-    expect(() => trainedProbe('finetune', { epochs: 0 })).toThrow(
+    expect(() => finetunedProbe('finetune', FINETUNE_PRESETS, { epochs: 0 })).toThrow(
       '--epochs is 0, expected a whole number from 1',
     );
-    expect(() => trainedProbe('linear', { learningRate: Number.NaN })).toThrow('--learning-rate is NaN');
-    expect(() => trainedProbe('linear', { classWeights: 'equal' as 'none' })).toThrow(
+    expect(() => trainedProbe('linear', LINEAR_PRESETS, { learningRate: Number.NaN })).toThrow(
+      '--learning-rate is NaN',
+    );
+    expect(() => trainedProbe('linear', LINEAR_PRESETS, { classWeights: 'equal' as 'none' })).toThrow(
       '--class-weights is equal',
     );
-    expect(() => trainedProbe('finetune', { batchNorm: 'eval' as 'train' })).toThrow('--batch-norm is eval');
-    expect(trainedProbe('logreg', {})).toBeUndefined();
+    expect(() => finetunedProbe('finetune', FINETUNE_PRESETS, { batchNorm: 'eval' as 'train' })).toThrow(
+      '--batch-norm is eval',
+    );
   });
 });

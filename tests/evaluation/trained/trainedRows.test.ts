@@ -15,7 +15,7 @@ import {
   openGroups,
   type Viewing,
 } from '../../../src/evaluation/trained/encoderGroups.js';
-import type { TrainingPreset } from '../../../src/evaluation/trained/presets.js';
+import { LINEAR_PRESETS, type TrainingPreset } from '../../../src/evaluation/trained/presets.js';
 import { trainedProbe } from '../../../src/evaluation/trained/trainedProbe.js';
 import { type TrainedRowsOptions, trainRows } from '../../../src/evaluation/trained/trainedRows.js';
 import { MessageConsole } from '../../../src/log/console.js';
@@ -65,7 +65,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Probabilities of the first round's last epoch. */
 async function trained(change: Partial<TrainingPreset>): Promise<number[]> {
-  const { preset, ...probe } = trainedProbe('linear', { preset: 'cmc', epochs: 1 })!;
+  const { preset, ...probe } = trainedProbe('linear', LINEAR_PRESETS, { preset: 'cmc', epochs: 1 });
   const names = rowNames(['pooled'], [['a', 'b']]);
   const options = { ...sources, probe: { ...probe, preset: { ...preset, ...change } } };
   return [...(await trainRows(names, options, console)).get('run/pooled/a+b')!.probabilities[0]!];

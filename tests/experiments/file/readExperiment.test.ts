@@ -223,7 +223,7 @@ protocols:
       [],
       ['--preset', 'moco'],
       ['--label-fraction', '0.1'],
-      ['--epochs', '3', '--batch-norm', 'train', '--no-untrained', '--images', 'a', 'a+b'],
+      ['--images', 'a', 'a+b', '--no-untrained', '--epochs', '3', '--batch-norm', 'train'],
     ]);
   });
 
@@ -279,7 +279,10 @@ describe('errors name the file, the row, the key and what was expected', () => {
     ['seeds: [0]\nprotocol: [knn]', 'unknown key protocol; did you mean protocols?'],
     ['seeds: [-1]', 'seeds.0 is -1: Too small'],
     ['seeds: [1, 1]', 'seeds is [1,1]: expected each once'],
-    ['protocols: [logistic]', 'protocols.0.protocol is "logistic": expected one of "logreg"|"linear"|"knn"'],
+    [
+      'protocols: [logistic]',
+      'protocols.0.protocol is "logistic": expected one of "logreg"|"linear"|"finetune"|"knn"',
+    ],
     ['protocols: [linaer]', '|"pairs"; did you mean linear?'],
     ['protocols: [{ protocol: knn, neighbours: 3 }]', 'unknown key protocols.0.neighbours'],
     [

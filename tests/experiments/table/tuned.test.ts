@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { PairsRecord } from '../../../src/evaluation/results/pairsRecord.js';
+import type { PairsResult } from '../../../src/evaluation/results/pairsResult.js';
 import type { StoredPredictions } from '../../../src/evaluation/results/predictions.js';
 import { formatTable } from '../../../src/experiments/print/formatTable.js';
 import { type Alternative, compose } from '../../../src/experiments/table/compose.js';
@@ -368,7 +368,7 @@ test('a row of one seed of two misses nothing, and a note says so', () => {
 });
 
 test('of a tuned row the claims are told of the candidate that most folds chose', () => {
-  const pair = (row: string, of: string) => ({ row, of, seed: 0, record: {} as PairsRecord });
+  const pair = (row: string, of: string) => ({ row, of, seed: 0, record: {} as PairsResult });
   const pairs = [pair('Ours 1', 'Ours'), pair('Ours 2', 'Ours'), pair('SimCLR', 'SimCLR')];
   const shown = (folds: number[]) => {
     const choices = folds.map((number, fold) => ({

@@ -2,10 +2,10 @@ import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import {
   type NamedPairs,
-  type PairMeasureRecord,
-  type PairsRecord,
-  pairsRecord,
-} from '../../../src/evaluation/results/pairsRecord.js';
+  type PairMeasure,
+  type PairsResult,
+  parsePairs,
+} from '../../../src/evaluation/results/pairsResult.js';
 import { type Figure, standaloneSvg, svgToPng } from '../../../src/report/figures/figure.js';
 import { lossFigures } from '../../../src/report/figures/lossFigure.js';
 import { projectionFigures } from '../../../src/report/figures/projectionFigure.js';
@@ -14,12 +14,8 @@ import { claimsTable, formatClaims, zonesTable } from '../../../src/report/judge
 
 const interval = (value: number | null) => ({ value, low: value, high: value });
 
-function measure(key: string, changes: Partial<PairMeasureRecord> = {}): PairMeasureRecord {
-  const [claim, source, features] = key.split('/') as [
-    PairMeasureRecord['claim'],
-    PairMeasureRecord['source'],
-    string,
-  ];
+function measure(key: string, changes: Partial<PairMeasure> = {}): PairMeasure {
+  const [claim, source, features] = key.split('/') as [PairMeasure['claim'], PairMeasure['source'], string];
   const kind = claim === 'agreement' || claim === 'retrieval' ? 'difference' : 'ratio';
   return {
     key,
@@ -44,7 +40,7 @@ const zone = (source: 'run' | 'pixels', name: 'inside' | 'around' | 'rest', valu
   });
 
 /** Maps of 2×2 and points on a line: all that a figure needs. */
-function record(salt = 0): PairsRecord {
+function record(salt = 0): PairsResult {
   const points = (shift: number) => [0, 1, 2].map((i): [number, number] => [i + salt, 2 * i + shift]);
   const map = (source: 'run' | 'untrained', b: number[]) => ({
     source,
@@ -56,8 +52,13 @@ function record(salt = 0): PairsRecord {
   });
   return {
     version: 1,
+    tool: 'anatomy-ssl 0.1.0',
     protocol: 'pairs',
-    run: { name: 'first', method: 'anatomy' },
+    settings: {},
+    run: {
+      ...{ name: 'first', method: 'anatomy', recipe: 'authors', seed: 0, size: 64 },
+      ...{ precision: 'fp32', device: 'cpu', encoders: [] },
+    },
     data: {
       name: 'tiny',
       dataHash: 'none',
@@ -65,10 +66,11 @@ function record(salt = 0): PairsRecord {
       subjects: 4,
       modalities: ['a', 'b'],
       chosen: 'all',
+      setAside: 0,
       withLesion: 2,
     },
     exposure: { kind: 'transductive', seenTestSamples: 5, testSamples: 5 },
-    bootstrap: { replicates: 100, confidence: 0.95 },
+    bootstrap: { replicates: 100, confidence: 0.95, seed: 0 },
     measures: [
       // As they are measured: the tables have an order of their own.
       measure('agreement/run/map3/8x8/all', { grid: 8, zone: 'all', ...interval(null) }),
@@ -242,7 +244,7 @@ describe('the claims as tables', () => {
     const own = { ...other!, record: { ...other!.record, notes: ['Only here.'] } };
     const named = formatClaims([ours!, own]);
     expect(named).toContain('- Transductive: told. (Ours)\n- Only here. (Other)');
-    expect(pairsRecord(JSON.stringify(record()), 'pairs.json')).toEqual(JSON.parse(JSON.stringify(record())));
-    expect(() => pairsRecord('{', 'pairs.json')).toThrow(/pairs\.json: is not JSON/);
+    expect(parsePairs(JSON.stringify(record()), 'pairs.json')).toEqual(JSON.parse(JSON.stringify(record())));
+    expect(() => parsePairs('{', 'pairs.json')).toThrow(/pairs\.json: is not JSON/);
   });
 });

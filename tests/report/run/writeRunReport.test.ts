@@ -140,7 +140,10 @@ test('an interval that does not hold its value has its reason, where there is on
   expect((await reportOf(run)).document.body.textContent).not.toMatch(
     /its own value|other patients of the same/,
   );
-  const calibrationError = { mean: 0.1, std: 0.01, pooled: 0.05, low: 0.06, high: 0.09 };
+  const calibrationError = {
+    ...{ mean: 0.1, std: 0.01, folds: [0.1], skipped: 0 },
+    ...{ pooled: 0.05, low: 0.06, high: 0.09 },
+  };
   storeEvaluation(run, {
     metrics: ['auc', 'accuracy', 'calibrationError'],
     rows: rows.map((row: { metrics: object }) => ({ ...row, metrics: { ...row.metrics, calibrationError } })),

@@ -1,5 +1,6 @@
 import { type BootstrapOptions, bootstrapInterval } from '../../../metrics/bootstrap.js';
 import type { Claim, Contrast, Interval, MeasureName, PairMeasure } from '../../results/pairsResult.js';
+import type { Computed } from '../../results/stored.js';
 
 /** What is compared with chance, claim by claim: by how many times it is less, or by how much it is more. */
 const contrasts: Readonly<Record<Claim, Contrast['kind']>> = {
@@ -38,16 +39,20 @@ export class PairTally {
   }
 
   /** In the order in which they were first added. */
-  measures(bootstrap: BootstrapOptions): PairMeasure[] {
+  measures(bootstrap: BootstrapOptions): Computed<PairMeasure>[] {
     return [...this.#values.values()].map((values) => this.#measure(values, bootstrap));
   }
 
-  #measure({ name, value, chance }: PairValues, bootstrap: BootstrapOptions): PairMeasure {
+  #measure({ name, value, chance }: PairValues, bootstrap: BootstrapOptions): Computed<PairMeasure> {
     const { zone } = name;
     const rest = this.#values.get(measureKey({ ...name, zone: 'rest' }))?.value;
     const pairs = this.#pairsWith(value, chance);
     const kind = contrasts[name.claim];
-    const compared = (other: Float64Array, chosen: readonly number[], how: Contrast['kind']): Contrast => ({
+    const compared = (
+      other: Float64Array,
+      chosen: readonly number[],
+      how: Contrast['kind'],
+    ): Computed<Contrast> => ({
       kind: how,
       ...this.#interval([value, other], chosen, how === 'ratio' ? ratio : difference, bootstrap),
     });
@@ -79,7 +84,7 @@ export class PairTally {
     chosen: readonly number[],
     of: (...means: number[]) => number,
     bootstrap: BootstrapOptions,
-  ): Interval {
+  ): Computed<Interval> {
     const subjects = [...new Set(chosen.map((pair) => this.#subjects[pair]!))];
     const numberOf = new Map(subjects.map((subject, s) => [subject, s]));
     const counts = new Float64Array(subjects.length);

@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { pseudonym } from '../../data/pseudonym.js';
-import { writeFileAtomic } from '../../files.js';
-import { csv } from '../../text/csv.js';
-import type { EvaluationResult, EvaluationRow, Predictions } from './evaluationResult.js';
-import { modalityKey, modalitySets } from './modalitySets.js';
+import { pseudonym } from '../data/pseudonym.js';
+import { writeFileAtomic } from '../files.js';
+import { csv } from '../text/csv.js';
+import { labelProtocolNamed, usualImages } from './protocols/registry.js';
+import type { Evaluation, EvaluationResult, EvaluationRow, Predictions } from './results/evaluationResult.js';
+import { modalityKey } from './results/modalitySets.js';
 
 /** The result as JSON, without the predictions; an undefined value is null. */
-export function evaluationJson({ predictions: _, ...summary }: EvaluationResult): string {
+export function evaluationJson({ predictions: _, ...summary }: Evaluation): string {
   return JSON.stringify(summary, null, 2);
 }
 
@@ -31,7 +32,8 @@ export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset
  */
 export function evaluationName(result: NamedResult): string {
   const { protocol, preset, labels, setAside, data, exposure, rows } = result;
-  const byDefault = preset === undefined || (protocol === 'linear' && preset === 'hu');
+  const { namesPreset = false, settings } = labelProtocolNamed(protocol)!;
+  const byDefault = preset === undefined || (!namesPreset && preset === settings.preset?.byDefault);
   const others = exposure.kind === 'transfer' || exposure.kind === 'unknown';
   const parts = [
     protocol,
@@ -53,16 +55,18 @@ export function evaluationName(result: NamedResult): string {
 }
 
 /** Images and features, where those are not what the protocol judges unasked. */
-function chosenParts({ protocol, preset, data: { modalities }, rows }: NamedResult): string[] {
+function chosenParts({ protocol: name, preset, data: { modalities }, rows }: NamedResult): string[] {
+  const protocol = labelProtocolNamed(name)!;
   const own = rows.filter(({ source }) => source === 'run');
   const unless = (found: readonly string[], usual: readonly string[]) =>
     found.length === usual.length && usual.every((one) => found.includes(one)) ? [] : found;
-  const finetuned = preset === 'hu' ? ['head'] : ['pooled'];
-  const [usualImages, usualFeatures] =
-    protocol === 'finetune' ? [[modalities], finetuned] : [modalitySets(modalities), ['pooled', 'head']];
+  const features = protocol.features({ preset });
   return [
-    ...unless([...new Set(own.map((row) => modalityKey(row.modalities)))], usualImages.map(modalityKey)),
-    ...unless([...new Set(own.map(({ features }) => features))], usualFeatures),
+    ...unless([...new Set(own.map((row) => modalityKey(row.modalities)))], usualImages(protocol, modalities)),
+    ...unless(
+      [...new Set(own.map((row) => row.features))],
+      features === 'both' ? ['pooled', 'head'] : [features],
+    ),
   ];
 }
 
@@ -80,7 +84,7 @@ export function evaluationPaths(folder: string, result: NamedResult): { json: st
  */
 export function saveEvaluation(
   folder: string,
-  result: EvaluationResult,
+  result: Evaluation,
   { keepIds = false }: SaveOptions = {},
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });

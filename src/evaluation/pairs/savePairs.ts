@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files.js';
-import type { PairsResult } from './pairsResult.js';
+import type { PairsResult } from '../results/pairsResult.js';
 
 /** The result as JSON; an undefined value is null. Numbers of the figures stand in lines, not one a line. */
 export function pairsJson(result: PairsResult): string {

@@ -1,0 +1,122 @@
+/** What an evaluation by labels will do: all that can be refused is refused here, the cheapest first. */
+import type { ImageCache } from '../data/cache/decodedImages.js';
+import { UsageError } from '../errors.js';
+import { methodNamed } from '../methods/index.js';
+import { rowNames } from './features/rowFeatures.js';
+import { exposureOf } from './folds/exposure.js';
+import { type FoldPlan, planFolds, planUndecoded } from './folds/outerFolds.js';
+import { labelledTask, type Task } from './folds/task.js';
+import { decodeImages, type JudgementOptions, type OpenJudgement, openJudgement } from './openJudgement.js';
+import type { AskedSettings, FeatureKinds, LabelProtocol, Probe } from './protocols/definition.js';
+import {
+  judgedFeatures,
+  labelProtocolNamed,
+  labelProtocols,
+  refuseForeign,
+  usualImages,
+} from './protocols/registry.js';
+import type { Exposure, RowName } from './results/evaluationResult.js';
+import { askedSets } from './results/modalitySets.js';
+
+export interface EvaluateOptions extends JudgementOptions {
+  /** Name of a protocol that judges by labels; its settings stand beside, as `protocols/NAME.ts` lists them. */
+  readonly protocol: string;
+  /** Number of folds to draw. Default 5. */
+  readonly folds?: number;
+  /** Default: what the protocol judges. */
+  readonly features?: FeatureKinds;
+  /** Sets of modalities to judge, such as `['a', 'a+b']`; default: what the protocol judges. */
+  readonly images?: readonly string[];
+  /** Share of each class's training labels that probes learn from, above 0; default 1, all. */
+  readonly labelFraction?: number;
+  /**
+   * Whether the same network with random weights is judged beside the run, which takes as long again or longer. Default true.
+   */
+  readonly untrained?: boolean;
+  readonly [setting: string]: unknown;
+}
+
+export interface EvaluationPlan extends OpenJudgement {
+  readonly protocol: LabelProtocol;
+  readonly probe: Probe;
+  readonly task: Task;
+  readonly cache: ImageCache;
+  readonly folds: FoldPlan;
+  readonly exposure: Exposure;
+  readonly labelFraction: number;
+  readonly setAside: boolean;
+  /** Kinds of features that are judged. */
+  readonly kinds: readonly ('pooled' | 'head')[];
+  /** Sets of modalities that are judged side by side. */
+  readonly sets: readonly (readonly string[])[];
+  readonly rows: readonly RowName[];
+}
+
+/**
+ * Opens the run and the data and plans the rounds.
+ *
+ * @throws UsageError when there is no run or the options do not fit it, DataError when the data cannot be judged on
+ */
+export async function planEvaluation(options: EvaluateOptions): Promise<EvaluationPlan> {
+  const { labelFraction = 1, setAside = false, untrained = true } = options;
+  const protocol = protocolOf(options.protocol);
+  refuseForeign(protocol, options);
+  const probe = await protocol.probe(options);
+  const opened = await openJudgement(options, ({ precision }) => {
+    const reason = probe.refuses?.[precision];
+    if (reason !== undefined) throw new UsageError(reason);
+  });
+  const { run, dataset, seed } = opened;
+  const task = labelledTask(dataset);
+  const { modalities } = dataset;
+  const sets = askedSets(modalities, options.images ?? usualImages(protocol, modalities));
+  if (!(labelFraction > 0 && labelFraction <= 1)) {
+    throw new UsageError(
+      `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
+    );
+  }
+  const foldOptions = { splits: options.splits, folds: options.folds, seed, labelFraction, setAside };
+  const undecoded = await planUndecoded(task, dataset, run, foldOptions);
+  refuseMisfit(protocol, options, undecoded === undefined ? task.ids.length - 1 : fewestTrained(undecoded));
+  const { cache, trace } = await decodeImages(opened);
+  const folds = undecoded ?? (await planFolds(task, dataset, run, trace, foldOptions));
+  refuseMisfit(protocol, options, fewestTrained(folds));
+  const exposure = exposureOf(folds, task, trace);
+  refuseLearnedLabels(opened, exposure, options.run);
+  const asked = judgedFeatures(protocol, options);
+  const kinds = asked === 'both' ? (['pooled', 'head'] as const) : ([asked] as const);
+  const rows = rowNames(kinds, sets).filter(({ source }) => untrained || source !== 'untrained');
+  return {
+    ...opened,
+    ...{ protocol, probe, task, cache, folds, exposure, labelFraction, setAside, kinds, sets, rows },
+  };
+}
+
+function protocolOf(name: string): LabelProtocol {
+  const protocol = labelProtocolNamed(name);
+  if (protocol !== undefined) return protocol;
+  const known = labelProtocols.map((one) => one.name).join(', ');
+  throw new UsageError(`protocol is ${name}, expected one of ${known}`);
+}
+
+function refuseMisfit(protocol: LabelProtocol, settings: AskedSettings, fewest: number): void {
+  const misfit = protocol.misfit?.(settings, fewest);
+  if (misfit === undefined) return;
+  const { setting, value, expected } = misfit;
+  throw new UsageError(
+    `--${setting} is ${value}, expected ${expected}: every fold must have so many samples to train on`,
+  );
+}
+
+/** A supervised encoder that met the test samples knows their labels. */
+function refuseLearnedLabels({ run }: OpenJudgement, exposure: Exposure, folder: string): void {
+  const { name } = run.encoders[0]!.config.method;
+  if (!methodNamed(name)!.usesLabels || exposure.seenTestSamples === 0) return;
+  throw new UsageError(
+    `${folder}: ${name} learned from the labels of ${exposure.seenTestSamples} of the ${exposure.testSamples} test samples, so its numbers would mean nothing; pretrain it with --splits and --fold all`,
+  );
+}
+
+function fewestTrained({ rounds }: FoldPlan): number {
+  return Math.min(...rounds.map(({ train }) => train.length));
+}

@@ -1,0 +1,45 @@
+/** The whole encoder trained together with a linear layer, after published recipes. */
+import { z } from 'zod';
+import { FINETUNE_PRESETS } from '../trained/presets.js';
+import { defineLabelProtocol } from './definition.js';
+import { labelSettings, trainingSettings } from './settings.js';
+
+export const finetune = defineLabelProtocol({
+  name: 'finetune',
+  summary:
+    'All weights of the encoder trained together with a linear layer, beside the same from random weights.',
+  settings: {
+    ...labelSettings({
+      features: 'what the preset reads, hu the head, others pooled',
+      images: 'all together',
+    }),
+    ...trainingSettings('hu, simclr or layer-decay'),
+    batchNorm: {
+      schema: z.enum(['train', 'frozen']),
+      flag: '--batch-norm <mode>',
+      help: 'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
+    },
+  },
+  presets: FINETUNE_PRESETS,
+  features: ({ preset = 'hu' }) => FINETUNE_PRESETS.find(({ name }) => name === preset)?.features ?? 'pooled',
+  // Finetuning is dear: all modalities together are what it is for.
+  images: 'together',
+  mayDiverge: true,
+  namesPreset: true,
+  paper: 'finetuning',
+  shortens: () => true,
+  probe: async (settings) => {
+    const { finetunedProbe } = await import('../trained/trainedProbe.js');
+    const probe = finetunedProbe('finetune', FINETUNE_PRESETS, settings);
+    return {
+      preset: probe.preset.name,
+      refuses: {
+        fp16: 'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
+      },
+      judge: async (rows, sources) => {
+        const { judgeTrained } = await import('../trained/judgeTrained.js');
+        return judgeTrained('finetune', probe, rows, sources);
+      },
+    };
+  },
+});

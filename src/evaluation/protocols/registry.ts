@@ -1,0 +1,51 @@
+/** Every protocol, the primary one first. A new one is its file and its line here. */
+import { UsageError } from '../../errors.js';
+import { modalityKey, modalitySets } from '../results/modalitySets.js';
+import type { AskedSettings, FeatureKinds, LabelProtocol, ProtocolDefinition } from './definition.js';
+import { finetune } from './finetune.js';
+import { knn } from './knn.js';
+import { linear } from './linear.js';
+import { logreg } from './logreg.js';
+import { pairs } from './pairs.js';
+import { flagName } from './settings.js';
+
+export const protocols: readonly ProtocolDefinition[] = [logreg, linear, finetune, knn, pairs];
+
+export const labelProtocols: readonly LabelProtocol[] = protocols.filter((one) => one.judges === 'labels');
+
+/** Undefined for a name that no protocol has. */
+export function protocolNamed(name: string): ProtocolDefinition | undefined {
+  return protocols.find((protocol) => protocol.name === name);
+}
+
+/** Undefined for a name that no protocol has, or one that judges pairs. */
+export function labelProtocolNamed(name: string): LabelProtocol | undefined {
+  return labelProtocols.find((protocol) => protocol.name === name);
+}
+
+/** Names of the protocols that have a setting, in the order of the registry. */
+export function protocolsWith(setting: string): string[] {
+  return protocols.filter(({ settings }) => Object.hasOwn(settings, setting)).map(({ name }) => name);
+}
+
+/** @throws UsageError for a setting that belongs to other protocols */
+export function refuseForeign({ name, settings }: ProtocolDefinition, asked: AskedSettings): void {
+  for (const { settings: others } of protocols) {
+    for (const [setting, known] of Object.entries(others)) {
+      if (asked[setting] === undefined || Object.hasOwn(settings, setting)) continue;
+      throw new UsageError(
+        `${flagName(known)} is ${String(asked[setting])}, but evaluate ${name} has no such setting, only ${protocolsWith(setting).join(' and ')}; leave it out`,
+      );
+    }
+  }
+}
+
+/** Kinds of features that are judged: those asked for, else the protocol's. */
+export function judgedFeatures(protocol: LabelProtocol, settings: AskedSettings): FeatureKinds {
+  return settings.features ?? protocol.features(settings);
+}
+
+/** Sets of modalities, such as `a+b`, that are judged where none are asked for. */
+export function usualImages({ images }: LabelProtocol, modalities: readonly string[]): string[] {
+  return images === 'together' ? [modalityKey(modalities)] : modalitySets(modalities).map(modalityKey);
+}

@@ -1,0 +1,79 @@
+/** The settings that protocols have: how an experiment's file and the command line give each of them. */
+import { z } from 'zod';
+
+export interface Setting {
+  /** In an experiment's file. */
+  readonly schema: z.ZodType;
+  /** On the command line: `--epochs <n>`. */
+  readonly flag: string;
+  readonly help: string;
+  /** How the command line reads the word: as a whole number from `least`, or as any number; absent: the word as it is. */
+  readonly number?: { readonly least: number } | 'any';
+  /** Value that the command line shows and gives where nothing is said. */
+  readonly byDefault?: string | number;
+}
+
+/** Settings by the name that they have in files and in the library. */
+export type Settings = Readonly<Record<string, Setting>>;
+
+/** The settings of every protocol that judges by labels. @param words the defaults, for --help */
+export function labelSettings(words: { readonly features: string; readonly images: string }): Settings {
+  return {
+    features: {
+      schema: z.enum(['pooled', 'head', 'both']),
+      flag: '--features <kind>',
+      help: `pooled (average of the last map), head (its embedding) or both (default: ${words.features})`,
+    },
+    images: {
+      schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b].'),
+      flag: '--images <sets...>',
+      help: `modalities to judge, alone or side by side, such as a a+b (default: ${words.images})`,
+    },
+    labelFraction: {
+      schema: z.number().positive().max(1).describe('Share of the training labels.'),
+      flag: '--label-fraction <share>',
+      help: 'learn from this share of each class’s training labels, such as 0.01 (default: 1, all)',
+      number: 'any',
+    },
+    untrained: {
+      schema: z.boolean().describe('Also judge the same network with random weights; default true.'),
+      flag: '--no-untrained',
+      help: 'not the same network with random weights too, which takes as long again or longer',
+    },
+  };
+}
+
+/** The settings of a probe that is trained by gradient descent. @param presets names of its recipes, for --help */
+export function trainingSettings(presets: string): Settings {
+  return {
+    preset: {
+      schema: z.string().min(1).describe('Name of a published recipe.'),
+      flag: '--preset <name>',
+      help: `published recipe: ${presets}`,
+      byDefault: 'hu',
+    },
+    epochs: {
+      schema: z.int().min(1),
+      flag: '--epochs <n>',
+      help: 'in place of the preset’s; its milestones move in proportion',
+      number: { least: 1 },
+    },
+    learningRate: {
+      schema: z.number().positive().describe('Replaces the preset’s.'),
+      flag: '--learning-rate <rate>',
+      help: 'in place of the preset’s',
+      number: 'any',
+    },
+    classWeights: {
+      schema: z.enum(['none', 'balanced']),
+      flag: '--class-weights <how>',
+      help: 'none, or balanced: every class counts alike',
+      byDefault: 'none',
+    },
+  };
+}
+
+/** `--learning-rate` of `--learning-rate <rate>`. */
+export function flagName({ flag }: Setting): string {
+  return flag.split(' ')[0]!;
+}

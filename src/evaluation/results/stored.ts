@@ -1,0 +1,58 @@
+/** What all stored results have in common: undefined numbers, values that nobody changes, errors that name the file. */
+import { z } from 'zod';
+import { DataError } from '../../errors.js';
+
+/**
+ * A number that may be undefined, such as the AUC of one class. Computations yield NaN for it; in a result, in memory as in
+ * JSON, it is null. A field that an older version did not write is null as well.
+ */
+export const storedNumber = z.preprocess(
+  (value) => (value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? null : value),
+  z.number().nullable().default(null),
+);
+
+type Plain = string | number | boolean | null | undefined | Float64Array;
+
+/** The same type with everything read-only, to any depth. */
+export type Immutable<T> = unknown extends T
+  ? T
+  : T extends Plain
+    ? T
+    : { readonly [Key in keyof T]: Immutable<T[Key]> };
+
+/** A result, or a part of one, while it is computed: what will be stored as null is still NaN. */
+export type Computed<T> = unknown extends T
+  ? T
+  : T extends Plain
+    ? Exclude<T, null>
+    : { readonly [Key in keyof T]: Computed<T[Key]> };
+
+/**
+ * Reads a stored result.
+ *
+ * @param content the file's text, or what its JSON holds
+ * @param file for the error
+ * @param what the result should be, and the command that makes it anew, for the error
+ * @throws DataError naming the file and the first field that is not as this version writes it
+ */
+export function parseStored<Schema extends z.ZodType>(
+  schema: Schema,
+  content: unknown,
+  file: string,
+  { expected, command }: { readonly expected: string; readonly command: string },
+): z.output<Schema> {
+  const result = schema.safeParse(typeof content === 'string' ? jsonOf(content, file, command) : content);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new DataError(
+    `${file}: ${expected} of this version (${issue!.path.join('.')}: ${issue!.message}); run ${command} again`,
+  );
+}
+
+function jsonOf(text: string, file: string, command: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new DataError(`${file}: is not JSON (${(error as Error).message}); run ${command} again`);
+  }
+}

@@ -1,0 +1,70 @@
+/** Judges the rows of a protocol that is trained by gradient descent. */
+import {
+  type CrossValidationSources,
+  crossValidateEncoders,
+  crossValidateThumbnails,
+} from '../crossValidate.js';
+import type { RowOutcome } from '../probes/probe.js';
+import type { RowName } from '../results/evaluationResult.js';
+import { type TrainedProbe, trainingSettings, weightsOf } from './trainedProbe.js';
+import { trainRows } from './trainedRows.js';
+
+/**
+ * The authors' linear probe sees whole images, so that it is computed on features that are read once; every other recipe is
+ * trained on images.
+ *
+ * @param protocol its name, for the result
+ */
+export async function judgeTrained(
+  protocol: string,
+  probe: TrainedProbe,
+  rows: readonly RowName[],
+  sources: CrossValidationSources,
+): Promise<{ outcomes: Map<string, RowOutcome>; settings: Record<string, unknown> }> {
+  const onFeatures = probe.finetune === undefined && probe.preset.name === 'hu';
+  const samples = sources.plan.rounds.map(({ train }) => train.length);
+  return {
+    outcomes: onFeatures
+      ? await onFrozenFeatures(probe, rows, sources)
+      : await onImages(probe, rows, sources),
+    settings: {
+      recipe: `${probe.preset.name}-${protocol}`,
+      standardize: 'none',
+      ...trainingSettings(probe, samples),
+    },
+  };
+}
+
+async function onFrozenFeatures(
+  { preset, classWeights }: TrainedProbe,
+  rows: readonly RowName[],
+  sources: CrossValidationSources,
+): Promise<Map<string, RowOutcome>> {
+  const { epochs, batchSize, learningRate, schedule } = preset;
+  const milestones = schedule.kind === 'multistep' ? schedule.milestones : [];
+  return crossValidateEncoders(
+    rows,
+    (labels, classes) => ({
+      kind: 'linear',
+      options: {
+        epochs,
+        batchSize,
+        learningRate,
+        milestones,
+        classWeights: weightsOf(classWeights, labels, classes),
+      },
+    }),
+    sources,
+  );
+}
+
+async function onImages(
+  probe: TrainedProbe,
+  rows: readonly RowName[],
+  sources: CrossValidationSources,
+): Promise<Map<string, RowOutcome>> {
+  return new Map([
+    ...(await crossValidateThumbnails(rows, sources)),
+    ...(await trainRows(rows, { ...sources, probe }, sources.console)),
+  ]);
+}

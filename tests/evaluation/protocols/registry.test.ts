@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import {
+  judgedFeatures,
+  labelProtocolNamed,
+  protocolNamed,
+  protocols,
+  protocolsWith,
+  refuseForeign,
+  usualImages,
+} from '../../../src/evaluation/protocols/registry.js';
+import { flagName } from '../../../src/evaluation/protocols/settings.js';
+
+describe('protocols', () => {
+  test('settings of other protocols are refused with the names of those that have them', () => {
+    const refuse = (name: string, asked: Record<string, unknown>) => () =>
+      refuseForeign(protocolNamed(name)!, asked);
+    expect(refuse('linear', { batchNorm: 'train' })).toThrow(
+      '--batch-norm is train, but evaluate linear has no such setting, only finetune; leave it out',
+    );
+    expect(refuse('knn', { preset: 'hu' })).toThrow(
+      '--preset is hu, but evaluate knn has no such setting, only linear and finetune; leave it out',
+    );
+    expect(refuse('logreg', { k: 5 })).toThrow('--k is 5, but evaluate logreg has no such setting, only knn');
+    expect(refuse('knn', { k: 5, preset: undefined, run: 'runs/first' })).not.toThrow();
+  });
+
+  test('a setting that two protocols have is given by the same flag', () => {
+    const flags = new Map<string, string>();
+    for (const { settings } of protocols) {
+      for (const [name, setting] of Object.entries(settings)) {
+        expect(flags.get(name) ?? flagName(setting)).toBe(flagName(setting));
+        flags.set(name, flagName(setting));
+      }
+    }
+    expect(flags.get('learningRate')).toBe('--learning-rate');
+    expect(flags.get('untrained')).toBe('--no-untrained');
+  });
+
+  test('what is judged unasked: all kinds and sets, of finetuning what its preset reads on all modalities', () => {
+    const logreg = labelProtocolNamed('logreg')!;
+    const finetune = labelProtocolNamed('finetune')!;
+    expect(judgedFeatures(logreg, {})).toBe('both');
+    expect(judgedFeatures(finetune, {})).toBe('head');
+    expect(judgedFeatures(finetune, { preset: 'simclr' })).toBe('pooled');
+    expect(judgedFeatures(finetune, { features: 'both' })).toBe('both');
+    expect(usualImages(logreg, ['a', 'b'])).toEqual(['a', 'b', 'a+b']);
+    expect(usualImages(finetune, ['a', 'b'])).toEqual(['a+b']);
+  });
+
+  test('k must leave as many samples to train on', () => {
+    const { misfit } = labelProtocolNamed('knn')!;
+    expect(misfit!({ k: 5 }, 5)).toBeUndefined();
+    expect(misfit!({ k: 6 }, 5)).toEqual({ setting: 'k', value: 6, expected: '1 to 5' });
+    expect(misfit!({}, 19)).toMatchObject({ value: 20 });
+  });
+
+  test('no protocol has an unknown setting', () => {
+    expect(protocolsWith('epochs')).toEqual(['linear', 'finetune']);
+    expect(protocolsWith('nothing')).toEqual([]);
+  });
+});
