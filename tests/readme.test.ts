@@ -13,7 +13,7 @@ import { methodNames } from '../src/methods/index.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = [
   ...readdirSync(root),
-  ...readdirSync(join(root, 'docs')).map((name) => join('docs', name)),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
 ].filter((name) => name.endsWith('.md'));
 
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
@@ -74,6 +74,17 @@ describe('links', () => {
     expect(existsSync(join(root, file)), file).toBe(true);
     if (anchor !== undefined) expect(slugs(textOf(file))).toContain(anchor);
   });
+});
+
+const LONGEST = 120;
+
+test.each(pages)(`%s has no line above ${LONGEST} characters outside of tables and code`, (page) => {
+  const blank = (block: string) => block.replace(/[^\n]/g, '');
+  const long = textOf(page)
+    .replace(fence, blank)
+    .split('\n')
+    .flatMap((line, i) => (line.length > LONGEST && !/^\s*\|/.test(line) ? [`${page}:${i + 1}`] : []));
+  expect(long).toEqual([]);
 });
 
 describe('commands', () => {
