@@ -87,6 +87,17 @@ test.each(pages)(`%s has no line above ${LONGEST} characters outside of tables a
   expect(long).toEqual([]);
 });
 
+/** `src/losses/anatomy.ts` in running text; the example of CONTRIBUTING is a file that is not there. */
+const paths = spans.filter(
+  ({ text }) =>
+    /^(src|tests|tools|native|bench|docs|experiments)\/[\w./-]*$/.test(text) &&
+    text !== 'src/methods/barlow.ts',
+);
+
+test.each(paths)('$page names $text, which is there', ({ text }) => {
+  expect(existsSync(join(root, text))).toBe(true);
+});
+
 describe('commands', () => {
   test.each(shellLines(/^(npx )?anatomy\s/))('$page: $text', ({ text }) => {
     const program = anatomyProgram();
