@@ -98,6 +98,25 @@ test.each(paths)('$page names $text, which is there', ({ text }) => {
   expect(existsSync(join(root, text))).toBe(true);
 });
 
+describe('troubleshooting quotes messages of the program', () => {
+  const sources = ['src', 'tools', 'native'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /^(?!build).*\.(m?[jt]s|cc|h)$/.test(name))
+      .map((name) => textOf(join(folder, name))),
+  );
+  const all = sources.join('\n');
+  const symptoms = [...textOf('docs/troubleshooting.md').matchAll(/^\*\*(`[^*]+)\*\*/gm)].flatMap(
+    ([, title]) => [...title!.matchAll(/`([^`]+)`/g)].map(([, message]) => message!),
+  );
+  /** What a message puts in between is the user's own, so a run of so many letters tells that it is still there. */
+  const RUN = 14;
+
+  test.each(symptoms.filter((one) => one.length >= RUN && !one.startsWith('ENOSPC')))('%s', (message) => {
+    const runs = Array.from({ length: message.length - RUN + 1 }, (_, i) => message.slice(i, i + RUN));
+    expect(runs.some((run) => all.includes(run))).toBe(true);
+  });
+});
+
 describe('commands', () => {
   test.each(shellLines(/^(npx )?anatomy\s/))('$page: $text', ({ text }) => {
     const program = anatomyProgram();
