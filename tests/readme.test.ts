@@ -13,7 +13,7 @@ import { methodNames } from '../src/methods/index.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = [
   ...readdirSync(root),
-  ...readdirSync(join(root, 'docs')).map((name) => join('docs', name)),
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).map((name) => join('docs', name)),
 ].filter((name) => name.endsWith('.md'));
 
 const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
@@ -73,6 +73,47 @@ describe('links', () => {
     const file = path === '' ? page : join(dirname(page), path);
     expect(existsSync(join(root, file)), file).toBe(true);
     if (anchor !== undefined) expect(slugs(textOf(file))).toContain(anchor);
+  });
+});
+
+const LONGEST = 120;
+
+test.each(pages)(`%s has no line above ${LONGEST} characters outside of tables and code`, (page) => {
+  const blank = (block: string) => block.replace(/[^\n]/g, '');
+  const long = textOf(page)
+    .replace(fence, blank)
+    .split('\n')
+    .flatMap((line, i) => (line.length > LONGEST && !/^\s*\|/.test(line) ? [`${page}:${i + 1}`] : []));
+  expect(long).toEqual([]);
+});
+
+/** `src/losses/anatomy.ts` in running text; the example of CONTRIBUTING is a file that is not there. */
+const paths = spans.filter(
+  ({ text }) =>
+    /^(src|tests|tools|native|bench|docs|experiments)\/[\w./-]*$/.test(text) &&
+    text !== 'src/methods/barlow.ts',
+);
+
+test.each(paths)('$page names $text, which is there', ({ text }) => {
+  expect(existsSync(join(root, text))).toBe(true);
+});
+
+describe('troubleshooting quotes messages of the program', () => {
+  const sources = ['src', 'tools', 'native'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /^(?!build).*\.(m?[jt]s|cc|h)$/.test(name))
+      .map((name) => textOf(join(folder, name))),
+  );
+  const all = sources.join('\n');
+  const symptoms = [...textOf('docs/troubleshooting.md').matchAll(/^\*\*(`[^*]+)\*\*/gm)].flatMap(
+    ([, title]) => [...title!.matchAll(/`([^`]+)`/g)].map(([, message]) => message!),
+  );
+  /** What a message puts in between is the user's own, so a run of so many letters tells that it is still there. */
+  const RUN = 14;
+
+  test.each(symptoms.filter((one) => one.length >= RUN && !one.startsWith('ENOSPC')))('%s', (message) => {
+    const runs = Array.from({ length: message.length - RUN + 1 }, (_, i) => message.slice(i, i + RUN));
+    expect(runs.some((run) => all.includes(run))).toBe(true);
   });
 });
 
