@@ -1,13 +1,43 @@
 import { DataError } from '../errors.js';
 import type { Sample } from './sample.js';
 
-/** A sample, or what should have been one, that the data names but does not hold. */
+/** A sample that the data names but does not hold, as `openDataset` tells of it. */
 export interface DataFault {
   readonly kind: 'missing-mate' | 'missing-file' | 'bad-row';
   /** The sample's id, or the stem of the file that stands alone. */
   readonly id: string;
-  /** What is wrong, naming the place. */
+  /** Says what is wrong and names the place. */
   readonly message: string;
+}
+
+/** A faulty sample with one line for each thing that is wrong with it. */
+export interface FaultySample extends Pick<DataFault, 'kind' | 'id'> {
+  readonly problems: readonly string[];
+}
+
+/** The finding of one check, with the words of the error that it ends in where nobody listens. */
+export interface FaultGroup {
+  /** Says what is wrong, given how many problems are listed below it; without a full stop. */
+  readonly headline: (problems: number) => string;
+  /** Says what to do about it. */
+  readonly fix: string;
+  /** The samples that failed the check; the reader has left them out. Empty where all is well. */
+  readonly faulty: readonly FaultySample[];
+}
+
+/** What a reader has to say beside what it read. `openDataset` alone decides what becomes of it. */
+export interface Findings {
+  /** One group for each check, in the order of the checks. */
+  readonly faults: readonly FaultGroup[];
+  /** Sentences that say what was assumed where the data leaves something out. They come after the faults. */
+  readonly warnings?: readonly string[];
+  /** Why no sample at all can be read. It is thrown once the faults, which may be its cause, are told. */
+  readonly refusal?: DataError;
+}
+
+/** What a reader returns: the samples that can be used, and its findings. */
+export interface Reading extends Findings {
+  readonly samples: readonly Sample[];
 }
 
 /** How many problems a message lists before it only counts them. */
@@ -24,35 +54,6 @@ export function problemsError(headline: string, problems: readonly string[], fix
   const lines = problems.slice(0, LISTED).map((problem) => `  ${problem}`);
   if (problems.length > LISTED) lines.push(`  … and ${problems.length - LISTED} more`);
   return new DataError(`${headline}:\n${lines.join('\n')}\n${fix}`);
-}
-
-/** All that is wrong with one sample, a line each. */
-export interface FaultySample extends Pick<DataFault, 'kind' | 'id'> {
-  readonly problems: readonly string[];
-}
-
-/** How a reader goes on where a sample cannot be used. */
-export interface FaultOptions {
-  /** Told of each such sample, which is then left out; without it, they end in one DataError. */
-  readonly onFault?: (fault: DataFault) => void;
-  /** Of samples that are to be left out anyway, nobody is told. */
-  readonly dropList?: { drops(id: string): boolean };
-}
-
-/**
- * Tells of the faulty samples, so that the caller can go on without them.
- *
- * @param error the error for all problems together, thrown where nobody listens
- */
-export function tellFaults(
-  faulty: readonly FaultySample[],
-  { onFault, dropList }: FaultOptions,
-  error: (problems: readonly string[]) => DataError,
-): void {
-  const told = faulty.filter(({ id }) => !dropList?.drops(id));
-  if (told.length === 0) return;
-  if (onFault === undefined) throw error(told.flatMap(({ problems }) => problems));
-  for (const { problems, ...fault } of told) onFault({ ...fault, message: problems.join('; ') });
 }
 
 /** How messages name one image: where the data names it, the sample and the modality. */

@@ -5,12 +5,12 @@ import { PHANTOM_FAMILIES, type Phantom } from '../phantoms/families.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from '../phantoms/phantomName.js';
 import { nearest } from '../text/nearest.js';
 import { openKnownDataset } from './datasets/index.js';
-import type { DataFault, FaultOptions } from './faults.js';
+import { type DataFault, type Findings, problemsError } from './faults.js';
 import { fileKind, stemOf } from './formats/fileKind.js';
 import { chosenSamples } from './open/chosenSamples.js';
 import { WHAT_DATA_IS } from './open/dataNames.js';
 import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
-import { readDropList } from './open/dropList.js';
+import { type DropList, readDropList } from './open/dropList.js';
 import { readFolders } from './open/folders.js';
 import { alikeClasses, classNames, positiveClass } from './open/labels.js';
 import { type ManifestColumns, readManifest } from './open/manifest.js';
@@ -69,7 +69,29 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
 }
 
-interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning'>, FaultOptions {}
+interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> {
+  readonly dropList?: DropList;
+}
+
+/**
+ * Tells of what a reader found, faults of samples that the drop list names excepted, and hands the reading on.
+ *
+ * @throws DataError for the first check that samples failed, unless `onFault` is told; or the reader's refusal
+ */
+function settle<Read extends Findings>(read: Read, { onWarning, onFault, dropList }: OpenOptions): Read {
+  for (const { headline, fix, faulty } of read.faults) {
+    const left = faulty.filter(({ id }) => !dropList?.drops(id));
+    if (left.length === 0) continue;
+    if (onFault === undefined) {
+      const all = left.flatMap(({ problems }) => problems);
+      throw problemsError(headline(all.length), all, fix);
+    }
+    for (const { problems, ...fault } of left) onFault({ ...fault, message: problems.join('; ') });
+  }
+  if (read.refusal !== undefined) throw read.refusal;
+  for (const warning of read.warnings ?? []) onWarning?.(warning);
+  return read;
+}
 
 interface Opened {
   readonly dataset: Dataset;
@@ -79,13 +101,14 @@ interface Opened {
 
 async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const { path: place, pathB } = spec;
+  const { onWarning } = options;
   if (place.startsWith(PHANTOM_PREFIX)) {
     refuseSecondFolder(spec, 'a phantom');
     refuseColumns(spec, 'a phantom');
     return { dataset: (await openPhantom(place)).dataset };
   }
   const found = await stat(place).catch(() => undefined);
-  const shards = async () => ({ dataset: await openShards(place, { ...options, columns: spec.columns }) });
+  const shards = async () => ({ dataset: await openShards(place, { onWarning, columns: spec.columns }) });
   if (found?.isDirectory() !== true && pathB === undefined && isShards(place)) return shards();
   if (found === undefined) throw await notFound(place);
   if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
@@ -93,7 +116,8 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   if (!found.isDirectory()) return { dataset: await openFile(spec, options) };
   if (pathB !== undefined) {
     refuseColumns(spec, 'two folders');
-    const samples = await withDicomSubjects(await readFolders(place, pathB, options), options);
+    const pairs = settle(await readFolders(place, pathB), options);
+    const { samples } = settle(await withDicomSubjects(pairs.samples), options);
     return {
       dataset: {
         name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
@@ -105,8 +129,11 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   if ((await stat(manifest).catch(() => undefined)) !== undefined) {
     return { dataset: await openManifest(manifest, spec, options) };
   }
-  const known = await openKnownDataset(place, options);
-  if (known !== undefined) return { ...known, dataset: withoutFolds(known.dataset, spec) };
+  const known = await openKnownDataset(place);
+  if (known !== undefined) {
+    settle(known, options);
+    return { dataset: withoutFolds(known.dataset, spec), classes: known.classes };
+  }
   // Not before: a known data set may still lie beside the archive that it came in.
   if (isShards(place)) return shards();
   throw new DataError(
@@ -150,7 +177,7 @@ async function withSlices(
   { volumes }: DatasetSpec,
   options: OpenOptions,
 ): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
-  return { modalities, samples: await expandVolumes(samples, volumes, options) };
+  return { modalities, samples: settle(await expandVolumes(samples, volumes), options).samples };
 }
 
 /** What becomes of the classes without anybody having asked for it. */
@@ -234,9 +261,16 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const stem = path.parse(file).name;
   // "manifest" tells nothing; the folder it stands in does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  const manifest = await readManifest(file, { ...options, columns: spec.columns });
+  const manifest = await readManifest(file, spec.columns);
   const { modalities, namesSubjects } = manifest;
-  const samples = namesSubjects ? manifest.samples : await withDicomSubjects(manifest.samples, options);
+  if (!namesSubjects) {
+    options.onWarning?.(
+      `${file}: no column "subject", so every sample counts as a patient of its own unless it is a DICOM file that names one. ` +
+        'If patients have several samples, add the column or name it with --column subject=….',
+    );
+  }
+  settle(manifest, options);
+  const { samples } = namesSubjects ? manifest : settle(await withDicomSubjects(manifest.samples), options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }

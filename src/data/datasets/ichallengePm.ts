@@ -15,15 +15,12 @@ export const ichallengePm: KnownDataset = {
   // N alone also begins the names of iChallenge-AMD's controls.
   recognise: (folder) => stemsIn(folder).some((stem) => /^[PH]\d{4}$/i.test(stem)),
 
-  async open(folder, { onWarning }) {
+  async open(folder) {
     const images = imagesIn(folder);
     const validation = images.filter(({ stem }) => VALIDATION.test(stem)).length;
-    if (validation > 0) {
-      onWarning?.(
-        `${folder.path}: ${validation} validation images (V….jpg) are left out, as their names tell no class. ` +
-          'To use them, write a manifest with the labels of PALM-Validation-GT.',
-      );
-    }
+    const leftOut =
+      `${folder.path}: ${validation} validation images (V….jpg) are left out, as their names tell no class. ` +
+      'To use them, write a manifest with the labels of PALM-Validation-GT.';
     const samples = images
       .filter(({ stem }) => NAME.test(stem))
       .map(({ stem, source }): Sample => {
@@ -56,6 +53,7 @@ export const ichallengePm: KnownDataset = {
           'No patient ids and no split are published; both eyes of a patient may be among the images.',
         ],
       },
+      warnings: validation > 0 ? [leftOut] : [],
     };
   },
 };

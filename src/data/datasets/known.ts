@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { FaultOptions } from '../faults.js';
+import type { Findings } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
 import { imageExtension } from '../formats/index.js';
 import { imagesByStem } from '../open/folders.js';
@@ -15,12 +15,11 @@ export interface KnownDataset {
   /** Whether the folder itself is laid out as this data set, be it complete or not. */
   recognise(folder: Folder): boolean;
   /** @throws DataError if a part of the data set is missing */
-  open(folder: Folder, context: KnownContext): Promise<Dataset>;
+  open(folder: Folder): Promise<KnownReading>;
 }
 
-export interface KnownContext extends FaultOptions {
-  readonly onWarning?: (message: string) => void;
-}
+/** A known data set as its folder holds it, with what the reader has to say. */
+export interface KnownReading extends Dataset, Partial<Findings> {}
 
 /** The names of the images directly in a folder, without their endings; unlike `imagesIn` it never refuses. */
 export function stemsIn({ files }: Folder): string[] {

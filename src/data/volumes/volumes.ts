@@ -1,5 +1,5 @@
 import { DataError, UsageError } from '../../errors.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
@@ -24,16 +24,15 @@ const AT_ONCE = 4;
 /**
  * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample a slice or frame, which keep
  * subject, label, fold and all else: `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second and third stored
- * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are.
+ * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. Faulty is a sample whose modalities are not on
+ * one grid, or of which no slice is left.
  *
- * @throws DataError listing the samples whose modalities are not on one grid, or of which no slice is left; UsageError if
- *   the slices asked for cannot be
+ * @throws UsageError if the slices asked for cannot be
  */
 export async function expandVolumes(
   samples: readonly Sample[],
   volumes: VolumeOptions = ALL_SLICES,
-  options: FaultOptions = {},
-): Promise<readonly Sample[]> {
+): Promise<Reading> {
   if (volumes.from !== null && volumes.to !== null && volumes.from > volumes.to) {
     throw new UsageError(
       `data.volumes.from is ${volumes.from} and data.volumes.to is ${volumes.to}: there is no slice from the one to the other.`,
@@ -53,14 +52,17 @@ export async function expandVolumes(
     if ('problems' in result) faulty.push(result);
     else expanded.push(...result);
   }
-  tellFaults(faulty, options, (problems) =>
-    problemsError(
-      `${problems.length} ${problems.length === 1 ? 'sample' : 'samples'} cannot be taken apart into slices`,
-      problems,
-      'Correct these samples, or leave them out.',
-    ),
-  );
-  return expanded;
+  return {
+    samples: expanded,
+    faults: [
+      {
+        headline: (problems) =>
+          `${problems} ${problems === 1 ? 'sample' : 'samples'} cannot be taken apart into slices`,
+        fix: 'Correct these samples, or leave them out.',
+        faulty,
+      },
+    ],
+  };
 }
 
 /** What one modality's file holds. */

@@ -151,6 +151,7 @@ describe('Fundus-FFA', () => {
     ]);
     expect(ids).toHaveLength(11);
     rmSync(join(root, 'resized_image_320/N0077.jpg'));
+    await expect(open()).rejects.toThrow('1 names tell no class');
     await expect(open()).rejects.toThrow('X0001.jpg: begins with neither A nor N');
   });
 
@@ -162,6 +163,16 @@ describe('Fundus-FFA', () => {
     await expect(open()).rejects.toThrow('has no folder "resized_image_syn"');
     layOut(root, [...LAYOUTS.fundusAmd, 'resized_image_320/P0001.jpg', 'resized_image_syn/P0001.png']);
     await expect(open()).rejects.toThrow('holds images of both tasks');
+    // An image without a mate comes first, as it may be why the task cannot be told.
+    layOut(root, ['resized_image_320/N0077.jpg']);
+    await expect(open()).rejects.toThrow('1 image has no mate');
+    await expect(faultsIn()).rejects.toThrow('holds images of both tasks');
+  });
+
+  it('is refused for the images without a mate where no pair is left', async () => {
+    layOut(root, ['resized_image_320/A0001.jpg', 'resized_image_syn/N0002.png']);
+    await expect(open()).rejects.toThrow('2 images have no mate');
+    await expect(faultsIn()).rejects.toThrow('holds images of no task');
   });
 });
 
