@@ -87,14 +87,14 @@ function writeFully(file: number, bytes: Uint8Array): void {
   }
 }
 
-/** Makes the rename itself last through a power cut. */
-function syncFolder(folder: string): void {
+/** Makes renames and new names in a folder last through a power cut. */
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return; // a folder cannot be opened there
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);
   } catch (error) {
-    // Some network file systems cannot sync a folder; the file is complete all the same.
+    // Some network file systems cannot sync a folder. After a power cut a name may then be missing, but no file is incomplete.
     if (!isSystemError(error) || !['EINVAL', 'ENOTSUP'].includes(error.code ?? '')) throw error;
   } finally {
     closeSync(handle);

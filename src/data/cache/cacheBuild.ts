@@ -1,8 +1,9 @@
-import { open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../../errors.js';
+import { syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
@@ -63,23 +64,10 @@ export async function buildCache(
     }
     const index = { format: CACHE_FORMAT, size, ids: dataset.samples.map(({ id }) => id), modalities };
     await writeFile(path.join(folder, INDEX_FILE), `${JSON.stringify(index)}\n`, { flush: true });
-    await syncFolder(folder);
+    syncFolder(folder);
     return index;
   } finally {
     for (const file of files.values()) await file.abandon();
-  }
-}
-
-/** Makes renames and new names in a folder survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network file systems cannot sync a folder; the digests tell if something was lost.
-    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    await handle.close();
   }
 }
 

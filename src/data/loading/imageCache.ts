@@ -4,7 +4,8 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError, DataError } from '../../errors.js';
-import { buildCache, type CacheIndex, INDEX_FILE, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { buildCache, type CacheIndex, INDEX_FILE } from '../cache/cacheBuild.js';
 import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from '../cache/cacheFolders.js';
 import { CACHE_FORMAT, cacheKey } from '../cache/cacheKey.js';
 import { dataHash } from '../cache/dataHash.js';
@@ -87,7 +88,7 @@ async function buildAndPublish(
       );
     }
     if (!(await publish(temporary, folder))) return undefined;
-    await syncFolder(path.dirname(folder));
+    syncFolder(path.dirname(folder));
     return index;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;

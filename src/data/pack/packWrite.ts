@@ -3,7 +3,8 @@ import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '../../errors.js';
 import { safetensorsHead } from '../../export/safetensors.js';
-import { buildCache, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { buildCache } from '../cache/cacheBuild.js';
 import type { Dataset } from '../sample.js';
 import { PACK_EXTENSION, PACK_VERSION, packMetadata } from './pack.js';
 import { besideTarget, makePortable, type PortableOptions } from './portable.js';
@@ -61,7 +62,7 @@ export async function writePack(
       await target.close();
     }
     await rename(unfinished, file);
-    await syncFolder(path.dirname(path.resolve(file)));
+    syncFolder(path.dirname(path.resolve(file)));
     return { size: index.size };
   });
 }

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { DataError, UsageError } from '../../errors.js';
-import { chooseSize, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { chooseSize } from '../cache/cacheBuild.js';
 import { replaceFolder } from '../cache/cacheFolders.js';
 import { describeImage, problemsError } from '../faults.js';
 import { encodePng } from '../images/encodePng.js';
@@ -60,9 +61,9 @@ export async function writeShards(
     await writeFile(path.join(folder, SHARDS_FILE), `${JSON.stringify(description, null, 1)}\n`, {
       flush: true,
     });
-    await syncFolder(folder);
+    syncFolder(folder);
     await replaceFolder(target, folder);
-    await syncFolder(path.dirname(path.resolve(target)));
+    syncFolder(path.dirname(path.resolve(target)));
     return description;
   });
 }
