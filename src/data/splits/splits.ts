@@ -199,7 +199,7 @@ function upgraded(content: unknown): unknown {
  * @param name what the splits are called in messages
  * @throws DataError on ids that one side lacks, folds out of range or empty, a subject or a group in two folds
  */
-export function checkSplits(splits: Splits, samples: readonly Sample[], name: string): void {
+function checkSplits(splits: Splits, samples: readonly Sample[], name: string): void {
   const remake = 'Make the splits again for this data, or use the data they were made for.';
   const { folds, groups, k, source } = splits;
   const known = new Set(samples.map(({ id }) => id));

@@ -11,7 +11,6 @@ const MOST_BITS = 16;
  */
 export class HashIndex {
   readonly #words: Uint32Array;
-  readonly #members: Uint32Array;
   /** For each chunk, the positions sorted by its code, and where each code begins. */
   readonly #sorted: Uint32Array[] = [];
   readonly #begins: Uint32Array[] = [];
@@ -22,7 +21,6 @@ export class HashIndex {
    */
   constructor(words: Uint32Array, members: Uint32Array) {
     this.#words = words;
-    this.#members = members;
     for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
       const begins = new Uint32Array(2 ** CHUNK_BITS + 1);
       for (const member of members) begins[this.#code(member, chunk) + 1]! += 1;
@@ -37,10 +35,6 @@ export class HashIndex {
       this.#sorted.push(sorted);
       this.#begins.push(begins);
     }
-  }
-
-  get members(): Uint32Array {
-    return this.#members;
   }
 
   /** Calls `visit` once for each member above `member` whose hash is close. */

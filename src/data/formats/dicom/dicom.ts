@@ -21,8 +21,6 @@ export interface DicomHeader {
   readonly frames: number;
   /** Bits stored of a sample. */
   readonly bits: number;
-  /** `US`, `CT`, `MG`, … */
-  readonly modality?: string;
   readonly patientId?: string;
   /** Study instance UID. */
   readonly studyId?: string;
@@ -42,7 +40,6 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
       columns: width,
       frames,
       bits: bitsOf(file).stored,
-      modality: file.dataSet.string(TAGS.modality),
       patientId: file.dataSet.string(TAGS.patientId),
       studyId: file.dataSet.string(TAGS.studyId),
     };

@@ -5,7 +5,6 @@
 export const TAGS = {
   transferSyntax: 'x00020010',
 
-  modality: 'x00080060',
   patientId: 'x00100020',
   studyId: 'x0020000d',
 
