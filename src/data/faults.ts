@@ -1,3 +1,4 @@
+/** The words and types for samples that cannot be used: readers return them, and `openDataset` throws or tells. */
 import { DataError } from '../errors.js';
 import type { Sample } from './sample.js';
 
@@ -6,7 +7,7 @@ export interface DataFault {
   readonly kind: 'missing-mate' | 'missing-file' | 'bad-row';
   /** The sample's id, or the stem of the file that stands alone. */
   readonly id: string;
-  /** Says what is wrong and names the place. */
+  /** A sentence that says what is wrong and names the place. */
   readonly message: string;
 }
 
@@ -15,39 +16,39 @@ export interface FaultySample extends Pick<DataFault, 'kind' | 'id'> {
   readonly problems: readonly string[];
 }
 
-/** The finding of one check, with the words of the error that it ends in where nobody listens. */
+/** The samples that failed one check, with the words of the error for them all. */
 export interface FaultGroup {
-  /** Says what is wrong, given how many problems are listed below it; without a full stop. */
+  /** The first line of the error, without a full stop, given how many problems are listed below it. */
   readonly headline: (problems: number) => string;
-  /** Says what to do about it. */
+  /** The last line of the error: what to do about the problems. */
   readonly fix: string;
   /** The samples that failed the check; the reader has left them out. Empty where all is well. */
   readonly faulty: readonly FaultySample[];
 }
 
-/** What a reader has to say beside what it read. `openDataset` alone decides what becomes of it. */
+/** A reader's findings beside the samples. `openDataset` alone decides what becomes of them. */
 export interface Findings {
   /** One group for each check, in the order of the checks. */
   readonly faults: readonly FaultGroup[];
   /** Sentences that say what was assumed where the data leaves something out. They come after the faults. */
   readonly warnings?: readonly string[];
-  /** Why no sample at all can be read. It is thrown once the faults, which may be its cause, are told. */
+  /** The reason why no sample at all can be read. It is thrown once the faults, which may be its cause, are told. */
   readonly refusal?: DataError;
 }
 
-/** What a reader returns: the samples that can be used, and its findings. */
+/** A reader's result: the samples that can be used, and its findings. */
 export interface Reading extends Findings {
   readonly samples: readonly Sample[];
 }
 
-/** How many problems a message lists before it only counts them. */
+/** The number of problems that a message lists; further ones are only counted. */
 const LISTED = 10;
 
 /**
- * One error for everything found wrong, so that a data set is repaired in one go and not one run a file.
+ * Makes one error of all problems, so that a data set is repaired in one go and not in one run for each file.
  *
  * @param headline what is wrong, without a full stop
- * @param problems one line each, most useful first
+ * @param problems one line each, the most useful first
  * @param fix what to do about it
  */
 export function problemsError(headline: string, problems: readonly string[], fix: string): DataError {
@@ -56,7 +57,7 @@ export function problemsError(headline: string, problems: readonly string[], fix
   return new DataError(`${headline}:\n${lines.join('\n')}\n${fix}`);
 }
 
-/** How messages name one image: where the data names it, the sample and the modality. */
+/** Names an image for messages, by the place where the data names it, the sample and the modality. */
 export function describeImage(sample: Sample, modality: string): string {
   return `${sample.origin === undefined ? '' : `${sample.origin}: `}"${sample.id}" (${modality})`;
 }

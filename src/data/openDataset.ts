@@ -1,3 +1,8 @@
+/**
+ * The room `data` turns what `--data` names into one list of samples, whatever the format. This file is its front door:
+ * it finds out what is named, lets the reader of that format read it, and is the only one that throws or tells of faulty
+ * samples.
+ */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
@@ -21,41 +26,41 @@ import { isShards, openShards } from './shards/shards.js';
 import { withDicomSubjects } from './volumes/dicomSubjects.js';
 import { expandVolumes, type VolumeOptions } from './volumes/volumes.js';
 
-/** How data is named on every command line and in every config. */
+/** The name of a data set, as every command line and every config gives it. */
 export interface DatasetSpec {
   /**
-   * What `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or volumes, a pack, tar shards,
-   * `phantom:…`.
+   * A place or name of the kinds that `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or
+   * volumes, a pack, tar shards, `phantom:…`.
    */
   readonly path: string;
-  /** The second of two folders matched by file name, or of two volumes. */
+  /** The second of two folders that are matched by file name, or the second of two volumes. */
   readonly pathB?: string;
   /** Role → column name in the manifest; see `ManifestColumns`. */
   readonly columns?: ManifestColumns;
-  /** The class that counts as positive, where its name does not tell. */
+  /** The class that counts as positive; needed where the names of the classes do not tell. */
   readonly positive?: string;
-  /** Only samples of these classes; absent: all, or what a known data set's users take. */
+  /** The classes whose samples are taken; absent: all, or those that users of a known data set take. */
   readonly classes?: readonly string[];
-  /** File that lists samples to leave out, as `data check --drop-list` writes it. */
+  /** A file that lists samples to leave out, as `data check --drop-list` writes it. */
   readonly drop?: string;
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   readonly volumes?: VolumeOptions;
 }
 
 export interface OpenDatasetOptions {
-  /** Told what was assumed where the data leaves something out. */
+  /** Is told what was assumed where the data leaves something out. */
   onWarning?: (message: string) => void;
-  /** `optional`: where the positive class cannot be told, warn and leave it open instead of refusing. */
+  /** With `optional`, a positive class that cannot be told is left open with a warning instead of refused. */
   positive?: 'required' | 'optional';
   /**
-   * Told of each sample that cannot be used, which is then left out; without it, the first kind of fault ends in a DataError.
-   * For the audit, which reports them all.
+   * Is told of each sample that cannot be used, which is then left out. Without it, the first check that samples fail ends in
+   * a DataError. The audit listens here, as it reports all faults.
    */
   onFault?: (fault: DataFault) => void;
 }
 
 /**
- * Opens what `--data` names. Nothing is decoded yet; that every file is there is checked.
+ * Opens what `--data` names. Nothing is decoded yet, but every file is checked to be there.
  *
  * @throws DataError if the data is missing or inconsistent, UsageError if the name itself is wrong
  */
@@ -74,9 +79,9 @@ interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> 
 }
 
 /**
- * Tells of what a reader found, faults of samples that the drop list names excepted, and hands the reading on.
+ * Throws or tells what a reader found, and hands the reading on. Faults of samples that the drop list names are passed over.
  *
- * @throws DataError for the first check that samples failed, unless `onFault` is told; or the reader's refusal
+ * @throws DataError for the first check that samples failed, where there is no `onFault`; or the reader's refusal
  */
 function settle<Read extends Findings>(read: Read, { onWarning, onFault, dropList }: OpenOptions): Read {
   for (const { headline, fix, faulty } of read.faults) {
@@ -134,7 +139,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
     settle(known, options);
     return { dataset: withoutFolds(known.dataset, spec), classes: known.classes };
   }
-  // Not before: a known data set may still lie beside the archive that it came in.
+  // Shards come after known data sets, which may still lie beside the archive that they came in.
   if (isShards(place)) return shards();
   throw new DataError(
     `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
@@ -180,7 +185,7 @@ async function withSlices(
   return { modalities, samples: settle(await expandVolumes(samples, volumes), options).samples };
 }
 
-/** What becomes of the classes without anybody having asked for it. */
+/** Warns of what becomes of the classes without anybody having asked for it. */
 function warnOfClasses(
   { name, positive }: Dataset,
   classes: readonly string[],
@@ -219,7 +224,11 @@ function withPositive(
   }
 }
 
-/** What the data set needs, and what is asked for instead. @throws UsageError if it is asked for no modality of the data */
+/**
+ * Puts the preprocessing that is asked for in the place of the data set's own.
+ *
+ * @throws UsageError if it names a modality that the data does not have
+ */
 function checkedPreprocessing(
   { modalities, preprocess }: Dataset,
   asked: DatasetSpec['preprocess'] = {},
@@ -249,7 +258,7 @@ function refuseUnknown(modalities: readonly string[], modality: string, setting:
   );
 }
 
-/** A known data set has no columns, but its folds can be done without like those of a manifest: `--column fold=null`. */
+/** Leaves the published folds out where `--column fold=null` asks for it. A known data set has no other columns to name. */
 function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec): Dataset {
   const { fold, ...others } = columns;
   refuseColumns({ ...spec, columns: fold === null ? others : columns }, dataset.name);
@@ -259,7 +268,7 @@ function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec):
 
 async function openManifest(file: string, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const stem = path.parse(file).name;
-  // "manifest" tells nothing; the folder it stands in does.
+  // The name "manifest" says nothing, but that of its folder does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
   const manifest = await readManifest(file, spec.columns);
   const { modalities, namesSubjects } = manifest;
@@ -276,7 +285,7 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
 }
 
 /**
- * Opens what a phantom's name stands for; nothing is drawn yet.
+ * Opens the phantom of this name. Nothing is drawn yet.
  *
  * @throws UsageError if there is no such phantom or option
  */
@@ -312,7 +321,7 @@ function refuseColumns({ columns }: DatasetSpec, what: string): void {
   );
 }
 
-/** Says where the path stops being right: the nearest name in the deepest folder that exists. */
+/** Makes the error that says where a path stops being right, with the nearest name in the deepest folder that exists. */
 async function notFound(place: string): Promise<DataError> {
   let missing = path.resolve(place);
   while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)

@@ -14,15 +14,15 @@ const FFA = 'resized_image_syn';
 const ORDER = 'random_list.txt';
 const FOLDS = 5;
 
-/** The two tasks: which of them it is, the first letters of the names tell. */
+/** The two tasks. The first letters of the file names tell which of them a folder holds. */
 const TASKS = [
   { positive: 'AMD', own: /^A/i, classes: { A: 'AMD', N: 'non-AMD' }, counts: { AMD: 89, 'non-AMD': 311 } },
   { positive: 'PM', own: /^[PH]/i, classes: PM_CLASSES, counts: { PM: 213, 'non-PM': 187 } },
 ] as const;
 
 /**
- * Fundus photographs with angiographies (FFA) that a CycleGAN made of them, as Li et al. (TMI 2020) published them for AMD
- * (`Training400`) and PM (`PAML`): `resized_image_320/A0001.jpg` and `resized_image_syn/A0001.png`.
+ * Reads fundus photographs with angiographies (FFA) that a CycleGAN made of them, as Li et al. (TMI 2020) published them for
+ * AMD (`Training400`) and PM (`PAML`): `resized_image_320/A0001.jpg` and `resized_image_syn/A0001.png`.
  */
 export const fundusFfa: KnownDataset = {
   name: 'Fundus-FFA',
@@ -97,7 +97,7 @@ function taskOf(stems: readonly string[], folder: Folder): (typeof TASKS)[number
   );
 }
 
-/** The published folds, as the file with the order of the images gives them. */
+/** The published folds, which the file with the order of the images gives. */
 interface PublishedOrder {
   readonly foldOf: (sample: Sample) => number;
   /** Names in the file that no sample has. */
@@ -115,7 +115,7 @@ async function readOrder(file: string, samples: readonly Sample[]): Promise<Publ
       id,
       problems: [`${file}: "${id}": no pair of this name`],
     }));
-  // Left out before the fifths are counted, as the authors do.
+  // The authors leave A0012 out before they count the fifths.
   const order = listed.filter((id) => id !== 'A0012');
   const size = Math.max(1, Math.floor(order.length / FOLDS));
   const positions = new Map(order.map((id, i) => [id, i]));

@@ -1,3 +1,4 @@
+/** The room `data/datasets` knows published data sets by the layout of their folders, so that they need no manifest. */
 import path from 'node:path';
 import { DataError } from '../../errors.js';
 import type { Findings } from '../faults.js';
@@ -24,9 +25,9 @@ interface OpenedKnown extends Findings {
 }
 
 /**
- * Opens the known data set that the folder is, or holds a few levels down; undefined where there is none.
+ * Opens the known data set that the folder is, or that it holds a few levels down. Gives undefined where there is none.
  *
- * @returns the data set with all its classes, the classes to take where none are asked for, and what the reader has to say
+ * @returns the data set with all its classes, the classes to take where none are asked for, and the reader's findings
  * @throws DataError if the folder holds several, or one that lacks a part
  */
 export async function openKnownDataset(place: string): Promise<OpenedKnown | undefined> {
@@ -51,7 +52,7 @@ export async function openKnownDataset(place: string): Promise<OpenedKnown | und
   };
 }
 
-/** Not below a folder that is recognised: parts of one data set may look like another one. */
+/** Searches no further below a folder that is recognised, as parts of one data set may look like another one. */
 function findKnown(folder: Folder): { known: KnownDataset; folder: Folder }[] {
   const here = knownDatasets.filter((known) => known.recognise(folder)).map((known) => ({ known, folder }));
   return here.length > 0 ? here : folder.folders.flatMap(findKnown);

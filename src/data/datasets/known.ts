@@ -8,7 +8,7 @@ import type { Folder } from './folderTree.js';
 
 /** A published data set that is recognised by the folder it is published as. */
 export interface KnownDataset {
-  /** As messages call it. */
+  /** The name for messages. */
   readonly name: string;
   /** The classes taken where none are asked for; absent: all. */
   readonly classes?: readonly string[];
@@ -18,15 +18,15 @@ export interface KnownDataset {
   open(folder: Folder): Promise<KnownReading>;
 }
 
-/** A known data set as its folder holds it, with what the reader has to say. */
+/** A known data set as its folder holds it, with the reader's findings. */
 export interface KnownReading extends Dataset, Partial<Findings> {}
 
-/** The names of the images directly in a folder, without their endings; unlike `imagesIn` it never refuses. */
+/** Lists the names of the images directly in a folder, without their endings. Unlike `imagesIn` it never refuses. */
 export function stemsIn({ files }: Folder): string[] {
   return files.filter((file) => imageExtension(file) !== undefined).map(stemOf);
 }
 
-/** The images directly in a folder, in the order of their names. */
+/** Lists the images directly in a folder, in the order of their names. */
 export function imagesIn(folder: Folder): { stem: string; source: FileSource }[] {
   return [...imagesByStem(folder.path, folder.files)].map(([stem, file]) => ({
     stem,

@@ -7,9 +7,9 @@ import { IMAGE_EXTENSIONS, imageExtension } from '../formats/index.js';
 import type { FileSource } from '../sample.js';
 
 /**
- * Pairs of two folders, `a` and `b`, matched by file name without its ending, in the order of the names. Every pair is a
+ * Pairs the images of two folders, `a` and `b`, by file name without its ending, in the order of the names. Every pair is a
  * subject of its own, as file names do not say whose images they are. Hidden files, sub-folders and files without an
- * image's ending are ignored. Faulty is an image without its mate on the other side.
+ * image's ending are ignored. An image without its mate on the other side is a fault.
  *
  * @throws DataError on two images of one name in a folder, or a folder that cannot be read
  */
@@ -66,7 +66,7 @@ export function matchStems(
   return { pairs, alone };
 }
 
-/** Name without ending → file name, for the images directly in a folder. */
+/** Lists the images directly in a folder: name without ending → file name. */
 async function listImages(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'no such folder' : error.message;
@@ -88,8 +88,8 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
 }
 
 /**
- * Name without ending → file name, in the order of the names; hidden files and those without an image's ending are left
- * out.
+ * Maps the name without its ending to the file name, in the order of the names. Hidden files and those without an image's
+ * ending are left out.
  *
  * @throws DataError where one stem stands for two files
  */

@@ -1,3 +1,7 @@
+/**
+ * The room `data/open` holds what opening a data set takes beside the formats of images: manifests, folders, labels, drop
+ * lists. This file reads manifests.
+ */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../../errors.js';
@@ -8,27 +12,27 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, Sample } from '../sample.js';
 
 /**
- * Role → column name. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality (`a` and `b` are always
- * expected, `null` says that the data has no such modality).
+ * The column name of each role. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality. The modalities `a`
+ * and `b` are always expected; `null` says that the data has no such column.
  */
 export type ManifestColumns = Readonly<Record<string, string | null>>;
 
 export interface Manifest extends Reading {
   readonly modalities: readonly string[];
-  /** Whether a column names the subjects; else each sample is one of its own. */
+  /** Whether a column names the subjects; if not, each sample is a subject of its own. */
   readonly namesSubjects: boolean;
 }
 
 const ROLES = ['id', 'subject', 'label', 'fold'] as const;
 type Role = (typeof ROLES)[number];
 
-/** Columns that most likely hold the subject under another name: overlooking them would leak patients across a split. */
+/** Names of columns that most likely hold the subject. Overlooking one would leak patients across a split. */
 const SUBJECT_LIKE = /^(subject|patient|case)([ _-]?(id|no|nr|number))?$/i;
 
 /**
  * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest; further
  * columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id is its own
- * subject. Faulty is a row with an empty cell, a repeated id or a bad fold, and then one whose images are not there.
+ * subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are not there.
  *
  * @throws DataError naming file and line: absent column, a column that looks like an absent one, ragged or empty file
  */
@@ -54,13 +58,13 @@ export async function readManifest(file: string, columns: ManifestColumns = {}):
 
 interface Table {
   readonly header: readonly string[];
-  /** Column index of each role that is present; `id` always is. */
+  /** The column index of each role that is present; `id` always is. */
   readonly roles: Readonly<Partial<Record<Role, number>> & { id: number }>;
   readonly modalities: ReadonlyMap<string, number>;
   readonly extra: ReadonlyMap<string, number>;
 }
 
-/** Which column plays which role. */
+/** Finds out which column plays which role. */
 function layOut(header: readonly string[], columns: ManifestColumns, file: string): Table {
   const repeated = header.find((name, i) => header.indexOf(name) !== i);
   if (repeated !== undefined) {

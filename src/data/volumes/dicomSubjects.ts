@@ -6,9 +6,9 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
 
 /**
- * Samples of DICOM files with the patient of their headers as subject, else the study; others as they are. A file that names
- * only its study is of the patient that another file of this study names. Faulty is a sample whose header cannot be read, or
- * whose images are of different patients.
+ * Gives samples of DICOM files the patient that their headers name as subject, else the study; other samples stay as they
+ * are. A file that names only its study is of the patient that another file of this study names. A sample is faulty if its
+ * header cannot be read, or if its images are of different patients.
  */
 export async function withDicomSubjects(samples: readonly Sample[]): Promise<Reading> {
   const faulty: FaultySample[] = [];
@@ -27,7 +27,7 @@ export async function withDicomSubjects(samples: readonly Sample[]): Promise<Rea
     const studies = distinct(headers.map(({ study }) => study));
     const subjects = patients.length > 0 ? patients : studies;
     if (subjects.length > 1) {
-      // Patients are not named: messages end up in logs.
+      // The message does not name the patients, as messages end up in logs.
       const files = headers.map(({ path }) => path).join(' and ');
       const what = patients.length > 1 ? 'patients' : 'studies, and name no patient';
       faulty.push({
@@ -57,14 +57,14 @@ export async function withDicomSubjects(samples: readonly Sample[]): Promise<Rea
   };
 }
 
-/** Whose image a DICOM file holds, as far as it says. */
+/** The patient and study of a DICOM file, as far as it names them. */
 interface Header {
   readonly path: string;
   readonly patient?: string;
   readonly study?: string;
 }
 
-/** What the DICOM files of a sample say; `problem`: why one of them cannot be read. */
+/** Reads the headers of a sample's DICOM files. `problem` says why one of them cannot be read. */
 async function headersOf({ images }: Sample): Promise<{ headers: readonly Header[]; problem?: string }> {
   const headers: Header[] = [];
   try {

@@ -137,7 +137,7 @@ describe('DICOM headers', () => {
       .filter((file) => file.endsWith('.ts') && /'x[0-9a-f]{8}'/.test(readFileSync(join(src, file), 'utf8')))
       .map((file) => file.replaceAll('\\', '/'));
     expect(naming).toEqual(['dicom/tags.ts']);
-    // Of the group of the patient (0010) only the ID; of the identifying group 0008 only the modality.
+    // The ID is the one attribute of the patient's group (0010); none of the identifying group (0008) is read.
     const personal = Object.values(TAGS)
       .flat()
       .filter((tag) => /^x00(08|10)/.test(tag));
