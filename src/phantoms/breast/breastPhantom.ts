@@ -1,7 +1,8 @@
 /**
- * A synthetic breast-mass study: per patient a B-mode image `a` (gray) and the shear-wave elastogram `b` (colour) of the same
- * plane. Anatomy is shared; speckle, echoes and calcifications show in `a` only, stiffness in `b` only. Signs, stiffness and
- * image formation follow published statistics (see `breastSigns`, `breastCase`, `speckle`), so that the classes overlap.
+ * The room `phantoms/breast` draws a synthetic breast-mass study: for each patient a B-mode image `a` (gray) and the
+ * shear-wave elastogram `b` (colour) of the same plane. Anatomy is shared; speckle, echoes and calcifications show in `a`
+ * only, stiffness in `b` only. Signs, stiffness and image formation follow published statistics (see `breastSigns`,
+ * `breastCase`, `speckle`), so that the classes overlap.
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
