@@ -43,7 +43,7 @@ describe('openDataset', () => {
     expect(dataset.samples.map(({ subject }) => subject)).toEqual(['1', '2']);
   });
 
-  it('opens a phantom, its name free of options', async () => {
+  it('opens a phantom under a name without options', async () => {
     const dataset = await openDataset({ path: 'phantom:breast,pairs=12,seed=3' });
     expect(dataset.name).toBe('phantom:breast');
     expect(dataset.samples).toHaveLength(12);
@@ -93,7 +93,7 @@ describe('openDataset', () => {
     ).rejects.toThrow('--column (a) goes with a manifest');
   });
 
-  it('takes the classes asked for, of what the drop list leaves', async () => {
+  it('takes the classes asked for from the samples that the drop list leaves', async () => {
     const path = join(folder, 'four.csv');
     const row = (id: number, label: string) => `${id},p${id},A/1.png,B/1.png,${label}`;
     writeFileSync(
@@ -265,7 +265,7 @@ describe('openDataset', () => {
     expect(await warningsOf({ a: { crop: null }, b: {} })).toEqual([]);
   });
 
-  it('hands the preprocessing on, of modalities that the data has', async () => {
+  it('hands on the preprocessing of modalities that the data has', async () => {
     const path = writeManifest('core.csv');
     const preprocess = { b: { crop: { kind: 'colour-box', of: 'b', margin: 2 } } } as const;
     expect((await openDataset({ path, preprocess })).preprocess).toEqual(preprocess);
