@@ -1,5 +1,5 @@
 /**
- * Errors a user can act on. Each names the thing, the value, what was expected and the fix; the command line prints the
+ * An error that a user can act on. It names the thing, the value, what was expected and the fix; the command line prints the
  * message without a stack trace and ends with `exitCode`.
  */
 export class AnatomyError extends Error {
@@ -9,17 +9,17 @@ export class AnatomyError extends Error {
   }
 }
 
-/** Wrong command line or configuration. */
+/** The command line or the configuration is wrong. */
 export class UsageError extends AnatomyError {
   override readonly exitCode = 2;
 }
 
-/** Missing, unreadable or inconsistent data. */
+/** The data is missing, unreadable or inconsistent. */
 export class DataError extends AnatomyError {
   override readonly exitCode = 3;
 }
 
-/** LibTorch or the addon built against it is missing or unsupported. */
+/** LibTorch, or the addon built against it, is missing or unsupported. */
 export class EngineMissingError extends AnatomyError {
   override readonly exitCode = 4;
 }

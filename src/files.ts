@@ -1,3 +1,4 @@
+/** Writes files so that nobody ever meets a part of one. */
 import {
   accessSync,
   closeSync,
@@ -14,14 +15,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { AnatomyError, UsageError } from './errors.js';
 
-/** What a file is written from: whole, or in pieces so that a large file need not be joined in memory first. */
+/** The content of a file to write, whole or in pieces, so that a large file need not be joined in memory first. */
 export type FileData = string | Uint8Array | Iterable<Uint8Array>;
 
-/** Linux writes at most 2 GiB in one call; a quarter of that leaves nothing to chance. */
+/** The most bytes to write in one call. Linux writes at most 2 GiB; a quarter of that leaves nothing to chance. */
 const largestWrite = 2 ** 29;
 
 /**
- * Writes a file so that a reader, a crash or a power cut meets either the old content or the new one, never a part: a
+ * Writes a file so that a reader, a crash or a power cut meets either the old content or the new one, never a part. A
  * temporary file in the same folder is filled, synced and renamed over the target, then the folder is synced.
  *
  * A failure removes the temporary file and leaves the old file as it was. A temporary file left by a killed process is
@@ -48,8 +49,9 @@ export function writeFileAtomic(path: string, data: FileData): void {
 }
 
 /**
- * Finds out before the work whether its results can be written: a folder that is there, or the one that it would be made in.
- * @param folder what `--out` names
+ * Checks before the work that its results can be written to a folder: to the one that is there, or where it would be made.
+ *
+ * @param folder the folder that `--out` names
  * @throws UsageError naming what stands in the way
  */
 export function refuseUnwritable(folder: string): void {
@@ -70,7 +72,7 @@ export function refuseUnwritable(folder: string): void {
   }
 }
 
-/** True for what Node throws when the operating system refuses: `code` is ENOENT, ENOSPC, EACCES, … */
+/** Tells the errors that Node throws when the operating system refuses; their `code` is ENOENT, ENOSPC, EACCES, … */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
@@ -87,14 +89,15 @@ function writeFully(file: number, bytes: Uint8Array): void {
   }
 }
 
-/** Makes the rename itself last through a power cut. */
-function syncFolder(folder: string): void {
+/** Makes renames and new names in a folder last through a power cut. */
+export function syncFolder(folder: string): void {
   if (process.platform === 'win32') return; // a folder cannot be opened there
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);
   } catch (error) {
-    // Some network file systems cannot sync a folder; the file is complete all the same.
+    // Some network file systems cannot sync a folder. After a power cut a name may then be missing, but no file is
+    // incomplete.
     if (!isSystemError(error) || !['EINVAL', 'ENOTSUP'].includes(error.code ?? '')) throw error;
   } finally {
     closeSync(handle);

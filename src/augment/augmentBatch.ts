@@ -10,11 +10,12 @@ import { resample } from './resample.js';
 
 /**
  * Carries out the draws, each on its image: crop, flip, jitter and grayscale, blur. Nothing random happens here, and an
- * image's result does not depend on the others in the batch: to the last bit where the matrix product of one image is
- * computed alike in every batch, as LibTorch does on a CPU; a GPU's BLAS may choose its kernel by the batch's size.
+ * image's result does not depend on the others in the batch. This holds to the last bit where the matrix product of one image
+ * is computed alike in every batch, as LibTorch does on a CPU; a GPU's BLAS may choose its kernel by the batch's size.
+ *
  * @param images [B, C, H, W], C 1 or 3: u8, or f32 in 0..1
  * @param draws one per image
- * @param size side of the result, in pixels
+ * @param size the side of the result, in pixels
  * @returns [B, C, size, size], f32 in 0..1, contiguous, on the device of `images`
  */
 export function augmentBatch(images: Tensor, draws: readonly Draw[], { size }: { size: number }): Tensor {
@@ -48,7 +49,7 @@ function augmentSlice(images: Tensor, draws: readonly Draw[], size: number): Ten
   return changeSome(current, sigmas, (some, chosen) => gaussianBlur(some, chosen, kernelSize));
 }
 
-/** Grayscale for the images that are to lose their colour at this point. */
+/** Makes those images gray that are to lose their colour at this point. */
 function loseColour(images: Tensor, draws: readonly Draw[], first: boolean): Tensor {
   if (images.size(1) === 1) return images;
   const losing = draws.map((draw) => (draw.grayscale && draw.grayscaleFirst === first ? true : null));

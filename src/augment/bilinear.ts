@@ -1,27 +1,27 @@
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
 import { bilinearTaps, type Taps } from './bilinearTaps.js';
 
-/** A stretch of one image side, in source pixels. */
+/** A part of one image side, in source pixels. */
 export interface Span {
   readonly start: number;
   readonly length: number;
 }
 
 export interface WeightOptions {
-  /** Length of the whole side the spans lie on, in pixels. */
+  /** The length of the whole side on which the spans lie, in pixels. */
   side: number;
-  /** Target pixels each span is resized to. */
+  /** The number of target pixels that each span is resized to. */
   size: number;
   antialias: boolean;
-  /** Per span: write the target pixels backwards. Default: none. */
+  /** Whether to write the target pixels backwards, for each span. Default: none. */
   flips?: readonly boolean[];
   device: Device;
 }
 
 /**
- * Bilinear resizing of one direction as matrices: [spans, size, side], so that `weights[b] · column of pixels` is the
- * span b resized to `size`. Pixels outside the span weigh 0: the filter ends at the crop's edge, as it does when the crop
- * is cut out first.
+ * Makes the matrices that resize one direction bilinearly: [spans, size, side], so that `weights[b] · column of pixels` is
+ * the span b resized to `size`. Pixels outside the span weigh 0, so the filter ends at the crop's edge, as it does when the
+ * crop is cut out first.
  */
 export function bilinearWeights(
   spans: readonly Span[],

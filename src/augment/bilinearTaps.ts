@@ -1,13 +1,13 @@
-/** The source pixels `first`, `first + 1`, … that one target pixel is the weighted mean of. */
+/** The source pixels `first`, `first + 1`, … whose weighted mean is one target pixel. */
 export interface Taps {
   readonly first: number;
   readonly weights: Float64Array;
 }
 
 /**
- * F.interpolate(mode='bilinear', align_corners=False) along one side of `from` pixels resized to `to`: the taps of each
- * target pixel. Pixel i covers [i, i + 1), its centre is i + ½. With `antialias` the triangle around a target's centre
- * widens by the scale when shrinking; without it, shrinking skips pixels.
+ * Computes the taps of each target pixel along one side of `from` pixels that is resized to `to`, as
+ * F.interpolate(mode='bilinear', align_corners=False) does. Pixel i covers [i, i + 1), its centre is i + ½. With `antialias`
+ * the triangle around a target's centre widens by the scale when shrinking; without it, shrinking skips pixels.
  */
 export function bilinearTaps(from: number, to: number, antialias: boolean): Taps[] {
   const scale = from / to;
@@ -26,7 +26,7 @@ export function bilinearTaps(from: number, to: number, antialias: boolean): Taps
   });
 }
 
-/** Plain linear interpolation at `position` (0 = centre of the first pixel); beyond the edge the edge repeats. */
+/** Interpolates linearly at `position`, where 0 is the centre of the first pixel. Beyond the edge the edge repeats. */
 function twoTaps(position: number, length: number): Taps {
   const clamped = Math.min(Math.max(position, 0), length - 1);
   const first = Math.floor(clamped);

@@ -1,11 +1,12 @@
 import { ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 
 /**
- * Applies `change` to the images that have a parameter, all of them at once. Takes over `images`: it is written to or
- * freed, and only the result holds.
+ * Applies `change` to the images that have a parameter, all of them at once. It takes over `images`, which is written to or
+ * freed, so that only the result can be used.
+ *
  * @param images [B, …], owned by the caller
  * @param parameters one per image; null leaves the image as it is
- * @param change images [n, …] and their n parameters → new images of the same shape
+ * @param change makes new images of the same shape of images [n, …] and their n parameters
  */
 export function changeSome<P extends {}>(
   images: Tensor,

@@ -1,3 +1,4 @@
+/** Checks of arguments that several functions of this room share. */
 import { type Tensor, TensorError } from '../tensor/index.js';
 import type { Box } from './box.js';
 

@@ -12,7 +12,7 @@ const adjustments = {
 export type Adjustment = keyof typeof adjustments;
 export const adjustmentNames = Object.keys(adjustments) as Adjustment[];
 
-/** The factors of one image: 1 (of hue, 0) changes nothing. `order` holds each adjustment once. */
+/** The factors of one image. A factor of 1 changes nothing; for hue, 0 does not. `order` holds each adjustment once. */
 export interface Jitter {
   readonly order: readonly Adjustment[];
   readonly brightness: number;
@@ -22,8 +22,9 @@ export interface Jitter {
 }
 
 /**
- * torchvision's ColorJitter with all its draws made: every image goes through its own adjustments in its own order.
- * At each place of the order the images with the same adjustment there are handled together.
+ * Carries out torchvision's ColorJitter with all its draws made: every image goes through its own adjustments in its own
+ * order. At each place of the order the images with the same adjustment there are handled together.
+ *
  * @param images [B, C, H, W], f32 in 0..1
  * @param jitters one per image; null leaves the image as it is
  * @returns a new tensor of the same shape
@@ -54,7 +55,9 @@ export function colorJitter(images: Tensor, jitters: readonly (Jitter | null)[])
   );
 }
 
-/** The adjustments that change anything, in order: fewer places, and whole groups that need no gathering. */
+/**
+ * Lists the adjustments that change anything, in order. This leaves fewer places, and whole groups that need no gathering.
+ */
 function effective(jitter: Jitter, coloured: boolean): Adjustment[] {
   return jitter.order.filter((name) =>
     name === 'hue' ? coloured && jitter.hue !== 0 : jitter[name] !== 1 && (coloured || name !== 'saturation'),

@@ -6,33 +6,33 @@ import { type Augmentation, checkAugmentation } from './recipes.js';
 
 /** All random decisions about one view of one image. */
 export interface Draw {
-  /** In source pixels; the whole image where the augmentation has no crop. */
+  /** The crop in source pixels; the whole image where the augmentation has none. */
   readonly box: Box;
   readonly flip: boolean;
   readonly jitter: Jitter | null;
   readonly grayscale: boolean;
   readonly grayscaleFirst: boolean;
-  /** In target pixels; null: no blur. */
+  /** The sigma of the blur in target pixels; null: no blur. */
   readonly blurSigma: number | null;
 }
 
-/** What a draw is a pure function of. */
+/** The key of a draw. The draw is a pure function of it. */
 export interface DrawKey {
   seed: number;
   epoch: number;
-  /** The sample's, stable over runs. */
+  /** The sample's id, which is the same in all runs. */
   id: string;
   modality: string;
-  /** Tells apart several augmented views of one image in one epoch. Default 0. */
+  /** The number of the view, where one image has several in one epoch. Default 0. */
   view?: number;
 }
 
 export interface DrawOptions extends DrawKey {
-  /** Side of the square source image, in pixels. */
+  /** The side of the square source image, in pixels. */
   source: number;
   /**
-   * For images whose colour is a measurement, such as stiffness in SWE: no hue shift, no grayscale and no change of
-   * saturation (which is grayscale by halves). Brightness and contrast stay.
+   * Whether colour is a measurement, such as stiffness in SWE, and is kept: no hue shift, no grayscale and no change of
+   * saturation (which is half a grayscale). Brightness and contrast still change.
    */
   keepColours?: boolean;
 }
@@ -68,7 +68,10 @@ export function drawAugmentation(
   };
 }
 
-/** torchvision's RandomResizedCrop.get_params: ten tries, then the largest box in the middle that has a permitted ratio. */
+/**
+ * Draws a box as torchvision's RandomResizedCrop.get_params does: ten tries, then the largest box in the middle that has a
+ * permitted ratio.
+ */
 function drawBox(random: Random, side: number, { scale, ratio }: NonNullable<Augmentation['crop']>): Box {
   for (let attempt = 0; attempt < 10; attempt += 1) {
     const area = side * side * random.uniform(...scale);
@@ -79,7 +82,8 @@ function drawBox(random: Random, side: number, { scale, ratio }: NonNullable<Aug
       return { top: random.below(side - height + 1), left: random.below(side - width + 1), height, width };
     }
   }
-  // The source is square, so a ratio has to be forced only where the range lies on one side of 1. At least one pixel.
+  // The source is square, so a ratio has to be forced only where the range lies on one side of 1. A box has at least one
+  // pixel.
   const width = ratio[1] < 1 ? Math.max(1, Math.round(side * ratio[1])) : side;
   const height = ratio[0] > 1 ? Math.max(1, Math.round(side / ratio[0])) : side;
   return { top: (side - height) >> 1, left: (side - width) >> 1, height, width };

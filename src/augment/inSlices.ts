@@ -1,14 +1,15 @@
 import { ops, type Tensor, tidy } from '../tensor/index.js';
 
-/** Values worked on at once: 8 MB of f32, near the caches' size, and enough to fill a GPU. */
+/** The number of values worked on at once: 8 MB of f32, which is near the caches' size and enough to fill a GPU. */
 const budget = 2 ** 21;
 
 /**
- * Runs `body` on consecutive slices of a batch and joins the results: a chain of operators that each pass over all of a
- * large batch waits for memory, and holds many copies of it; a slice stays in the cache. A small batch is one slice.
+ * Runs `body` on consecutive slices of a batch and joins the results. A chain of operators that each pass over all of a large
+ * batch waits for memory and holds many copies of it, while a slice stays in the cache. A small batch is one slice.
+ *
  * @param images [B, …]
- * @param perImage values that the largest intermediate result holds per image
- * @param body images start … end − 1 → their results
+ * @param perImage the number of values that the largest intermediate result holds for each image
+ * @param body computes the results of images start … end − 1
  */
 export function inSlices(
   images: Tensor,

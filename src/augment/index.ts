@@ -1,3 +1,4 @@
+/** The room `augment` varies training images: it draws random decisions and carries them out on tensors. */
 export { augmentBatch } from './augmentBatch.js';
 export { blurKernelSize, gaussianBlur } from './blur.js';
 export type { Box } from './box.js';

@@ -1,3 +1,4 @@
+/** The changes of brightness and colour, each as torchvision defines it. */
 import { type Device, noGrad, ops, type Tensor, TensorError, tensor, tidy } from '../tensor/index.js';
 import { checkImages, checkOnePerImage } from './check.js';
 
@@ -6,25 +7,37 @@ import { checkImages, checkOnePerImage } from './check.js';
  * are new tensors in 0..1. Saturation, hue and grayscale leave images of one channel as they are.
  */
 
-/** factor·x, cut at 1. @param factors one per image, ≥ 0; 1 changes nothing */
+/**
+ * Computes factor·x, cut at 1.
+ *
+ * @param factors one per image, ≥ 0; 1 changes nothing
+ */
 export function adjustBrightness(images: Tensor, factors: readonly number[]): Tensor {
   return adjust('adjustBrightness', images, factors, atLeastZero, () =>
     ops.clamp_(images.mul(perImage(factors, images.device)), 0, 1),
   );
 }
 
-/** factor·x + (1 − factor)·m, m the mean of the image's gray version. @param factors one per image, ≥ 0; 1 changes nothing */
+/**
+ * Computes factor·x + (1 − factor)·m, where m is the mean of the image's gray version.
+ *
+ * @param factors one per image, ≥ 0; 1 changes nothing
+ */
 export function adjustContrast(images: Tensor, factors: readonly number[]): Tensor {
   return adjust('adjustContrast', images, factors, atLeastZero, () => {
     const gray = images.size(1) === 1 ? images : toGray(images);
-    // Rows first: one reduction per image would be split among threads by the size of the batch, and the mean of an
-    // image would depend on its company.
+    // Rows are reduced first: one reduction per image would be split among threads by the size of the batch, and the mean of
+    // an image would depend on its company.
     const mean = gray.mean([3], true).mean([2], true);
     return mix(images, ops.mul_(mean, perImage(factors.map(complement), images.device)), factors);
   });
 }
 
-/** factor·x + (1 − factor)·gray. @param factors one per image, ≥ 0; 1 changes nothing, 0 is gray */
+/**
+ * Computes factor·x + (1 − factor)·gray.
+ *
+ * @param factors one per image, ≥ 0; 1 changes nothing, 0 is gray
+ */
 export function adjustSaturation(images: Tensor, factors: readonly number[]): Tensor {
   return adjust('adjustSaturation', images, factors, atLeastZero, () => {
     if (images.size(1) === 1) return ops.clone(images, 'contiguous');
@@ -34,10 +47,12 @@ export function adjustSaturation(images: Tensor, factors: readonly number[]): Te
 }
 
 /**
- * Turns the hue of HSV by `factor` full circles. @param factors one per image, −½..½; 0 changes nothing
+ * Turns the hue of HSV by `factor` full circles.
  *
  * torchvision goes by a table of six sectors; this is the same function in closed form: with V = max, chroma C = max − min
  * and hue h in sixths, a channel is V − C·clamp(min(k, 4 − k), 0, 1), k = (n + h) mod 6, n = 5, 3, 1 for R, G, B.
+ *
+ * @param factors one per image, −½..½; 0 changes nothing
  */
 export function adjustHue(images: Tensor, factors: readonly number[]): Tensor {
   return adjust('adjustHue', images, factors, halfCircle, () => {
@@ -69,7 +84,7 @@ export function adjustHue(images: Tensor, factors: readonly number[]): Tensor {
   });
 }
 
-/** R = G = B = .2989 R + .587 G + .114 B. */
+/** Makes R = G = B = .2989 R + .587 G + .114 B. */
 export function grayscale(images: Tensor): Tensor {
   checkImages('grayscale', images);
   return tidy(() =>
@@ -80,7 +95,7 @@ export function grayscale(images: Tensor): Tensor {
   );
 }
 
-/** [B, 3, H, W] → [B, 1, H, W], the weights of ITU-R 601 as torchvision rounds them; they sum to .9999. */
+/** Makes [B, 1, H, W] of [B, 3, H, W], by the weights of ITU-R 601 as torchvision rounds them; they sum to .9999. */
 function toGray(images: Tensor): Tensor {
   const [red, green, blue] = channels(images);
   return ops.add_(ops.add_(red.mul(0.2989), green.mul(0.587)), blue.mul(0.114));
@@ -90,7 +105,7 @@ function channels(images: Tensor): [red: Tensor, green: Tensor, blue: Tensor] {
   return [images.narrow(1, 0, 1), images.narrow(1, 1, 1), images.narrow(1, 2, 1)];
 }
 
-/** factor·x + rest, cut to 0..1. */
+/** Computes factor·x + rest, cut to 0..1. */
 function mix(images: Tensor, rest: Tensor, factors: readonly number[]): Tensor {
   return ops.clamp_(ops.add_(images.mul(perImage(factors, images.device)), rest), 0, 1);
 }
@@ -99,7 +114,7 @@ function complement(factor: number): number {
   return 1 - factor;
 }
 
-/** [B, 1, 1, 1] */
+/** Makes a tensor [B, 1, 1, 1] of one value per image. */
 function perImage(values: readonly number[], device: Device): Tensor {
   return tensor(values, [values.length, 1, 1, 1], { device });
 }

@@ -1,12 +1,16 @@
+/** The recipes by which training images are varied. */
 type Range = readonly [low: number, high: number];
 
-/** How training images are varied. All numbers mean what they mean in torchvision. */
+/** The settings of an augmentation. All numbers mean what they mean in torchvision. */
 export interface Augmentation {
-  /** RandomResizedCrop: share of the image's area, and width : height. Null: the whole image. */
+  /** The ranges of RandomResizedCrop: share of the image's area, and width : height. Null: the whole image. */
   readonly crop: { readonly scale: Range; readonly ratio: Range } | null;
-  /** Probability of mirroring left and right. */
+  /** The probability of mirroring left and right. */
   readonly flip: number;
-  /** ColorJitter: factors from [max(0, 1 − x), 1 + x] (hue from [−x, x]), in random order, with `probability` at all. */
+  /**
+   * The strengths x of ColorJitter. Factors come from [max(0, 1 − x), 1 + x], hue from [−x, x], in random order, and all of
+   * it happens with `probability`.
+   */
   readonly jitter: {
     readonly brightness: number;
     readonly contrast: number;
@@ -14,22 +18,22 @@ export interface Augmentation {
     readonly hue: number;
     readonly probability: number;
   } | null;
-  /** Probability of losing colour. */
+  /** The probability of losing colour. */
   readonly grayscale: number;
   /** Whether grayscale comes before the jitter. Default: after it, as in SimCLR. */
   readonly grayscaleFirst?: boolean;
-  /** Gaussian blur with sigma in pixels, last of all; its kernel is a tenth of the side. */
+  /** The Gaussian blur, with sigma in pixels, which comes last. Its kernel is a tenth of the side. */
   readonly blur: { readonly probability: number; readonly sigma: Range } | null;
-  /** `shared`: all modalities of a pair get one crop and flip, so they stay aligned. `independent`: one each. */
+  /** Whether all modalities of a pair share one crop and flip, so that they stay aligned, or each has its own. */
   readonly geometry: 'shared' | 'independent';
 }
 
-/** torchvision's default ratio, from Inception. */
+/** The default ratio of torchvision, from Inception. */
 const ratio: Range = [3 / 4, 4 / 3];
 
 /**
- * `paper`: "relatively moderate data augmentations (flip, crop and light color jittering)"; the numbers are ours. Geometry is
- * independent: augmented views only meet in the global loss, and Table 3's *With Aug* calls their patches shuffled.
+ * The paper's "relatively moderate data augmentations (flip, crop and light color jittering)"; the numbers are ours. Geometry
+ * is independent: augmented views only meet in the global loss, and Table 3's *With Aug* calls their patches shuffled.
  */
 const paper: Augmentation = {
   crop: { scale: [0.5, 1], ratio },
@@ -40,7 +44,7 @@ const paper: Augmentation = {
   geometry: 'independent',
 };
 
-/** What the authors' snapshot does (MathewCrespo/MM_unsupervised, main.py), after InstDis. */
+/** The augmentation of the authors' snapshot (MathewCrespo/MM_unsupervised, main.py), after InstDis. */
 const authors: Augmentation = {
   crop: { scale: [0.2, 1], ratio },
   flip: 0.5,
@@ -51,7 +55,7 @@ const authors: Augmentation = {
   geometry: 'independent',
 };
 
-/** Chen et al. 2020, appendix A, colour strength 1. */
+/** The augmentation of Chen et al. 2020, appendix A, with colour strength 1. */
 const simclr: Augmentation = {
   crop: { scale: [0.08, 1], ratio },
   flip: 0.5,
@@ -64,7 +68,11 @@ const simclr: Augmentation = {
 export const recipes = { paper, authors, simclr } as const;
 export type RecipeName = keyof typeof recipes;
 
-/** @throws RangeError naming the first number that makes no sense */
+/**
+ * Checks the numbers of an augmentation.
+ *
+ * @throws RangeError naming the first number that makes no sense
+ */
 export function checkAugmentation({ crop, flip, jitter, grayscale, blur }: Augmentation): void {
   if (crop !== null) {
     checkRange('crop.scale', crop.scale, 1);

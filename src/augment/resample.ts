@@ -6,20 +6,21 @@ import { inSlices } from './inSlices.js';
 import { separable } from './separable.js';
 
 export interface ResampleOptions {
-  /** Height and width of the result, in pixels. */
+  /** The height and width of the result, in pixels. */
   size: number;
-  /** Per image: mirror left and right. Default: none. */
+  /** Whether to mirror left and right, for each image. Default: none. */
   flips?: readonly boolean[] | null;
   /**
-   * When shrinking, average over all pixels that fall together, as Pillow and `F.interpolate(antialias=True)` do; without
-   * it, pixels are skipped. Default true.
+   * Whether shrinking averages over all pixels that fall together, as Pillow and `F.interpolate(antialias=True)` do, instead
+   * of skipping pixels. Default true.
    */
   antialias?: boolean;
 }
 
 /**
- * Crops, resizes and mirrors a batch, each image with its own box, as two matrix products per image. Equals
+ * Crops, resizes and mirrors a batch, each image with its own box, as two matrix products per image. The result equals
  * `F.interpolate(image[:, top:top+height, left:left+width], (size, size), mode='bilinear', antialias=…)`.
+ *
  * @param images [B, C, H, W], C 1 or 3: u8, or f32 with values in 0..1
  * @param boxes one per image; null takes whole images
  * @returns [B, C, size, size], f32 in 0..1, always a new tensor
@@ -77,6 +78,6 @@ function resampleSlice(
     { side: width, size, antialias, flips, device },
   );
   const resized = separable(images, rows, columns);
-  // Divided like whole images above, for the same bits. Clamped because weights are rounded: white may be 1.0000001.
+  // The division is the same as for whole images above, for the same bits. White may be 1.0000001, as weights are rounded.
   return ops.clamp_(bytes ? resized.div(255) : resized, 0, 1);
 }

@@ -1,6 +1,6 @@
 /**
- * Runs `work` on every item, at most `limit` at a time, and yields the results in the order of the items: concurrency
- * with bounded memory, for work that waits on files or on a decoder's threads.
+ * Runs `work` on every item, at most `limit` at a time, and yields the results in the order of the items. This is
+ * concurrency with bounded memory, for work that waits on files or on a decoder's threads.
  */
 export async function* mapOrdered<Item, Result>(
   items: Iterable<Item>,
@@ -10,7 +10,7 @@ export async function* mapOrdered<Item, Result>(
   const running: Promise<Result>[] = [];
   for (const item of items) {
     const result = work(item);
-    // Its rejection is thrown when its turn comes; until then, or if the caller stops early, it must not end the process.
+    // A rejection is thrown when its turn comes; until then, or if the caller stops early, it must not end the process.
     result.catch(() => undefined);
     running.push(result);
     if (running.length >= limit) yield await running.shift()!;

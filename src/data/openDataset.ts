@@ -1,3 +1,8 @@
+/**
+ * The room `data` turns what `--data` names into one list of samples, whatever the format. This file is its front door:
+ * it finds out what is named, lets the reader of that format read it, and is the only one that throws or tells of faulty
+ * samples.
+ */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
@@ -5,12 +10,12 @@ import { PHANTOM_FAMILIES, type Phantom } from '../phantoms/families.js';
 import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from '../phantoms/phantomName.js';
 import { nearest } from '../text/nearest.js';
 import { openKnownDataset } from './datasets/index.js';
-import type { DataFault, FaultOptions } from './faults.js';
+import { type DataFault, type Findings, problemsError } from './faults.js';
 import { fileKind, stemOf } from './formats/fileKind.js';
 import { chosenSamples } from './open/chosenSamples.js';
 import { WHAT_DATA_IS } from './open/dataNames.js';
 import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
-import { readDropList } from './open/dropList.js';
+import { type DropList, readDropList } from './open/dropList.js';
 import { readFolders } from './open/folders.js';
 import { alikeClasses, classNames, positiveClass } from './open/labels.js';
 import { type ManifestColumns, readManifest } from './open/manifest.js';
@@ -21,41 +26,41 @@ import { isShards, openShards } from './shards/shards.js';
 import { withDicomSubjects } from './volumes/dicomSubjects.js';
 import { expandVolumes, type VolumeOptions } from './volumes/volumes.js';
 
-/** How data is named on every command line and in every config. */
+/** The name of a data set, as every command line and every config gives it. */
 export interface DatasetSpec {
   /**
-   * What `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or volumes, a pack, tar shards,
-   * `phantom:…`.
+   * A place or name of the kinds that `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or
+   * volumes, a pack, tar shards, `phantom:…`.
    */
   readonly path: string;
-  /** The second of two folders matched by file name, or of two volumes. */
+  /** The second of two folders that are matched by file name, or the second of two volumes. */
   readonly pathB?: string;
   /** Role → column name in the manifest; see `ManifestColumns`. */
   readonly columns?: ManifestColumns;
-  /** The class that counts as positive, where its name does not tell. */
+  /** The class that counts as positive; needed where the names of the classes do not tell. */
   readonly positive?: string;
-  /** Only samples of these classes; absent: all, or what a known data set's users take. */
+  /** The classes whose samples are taken; absent: all, or those that users of a known data set take. */
   readonly classes?: readonly string[];
-  /** File that lists samples to leave out, as `data check --drop-list` writes it. */
+  /** A file that lists samples to leave out, as `data check --drop-list` writes it. */
   readonly drop?: string;
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   readonly volumes?: VolumeOptions;
 }
 
 export interface OpenDatasetOptions {
-  /** Told what was assumed where the data leaves something out. */
+  /** Is told what was assumed where the data leaves something out. */
   onWarning?: (message: string) => void;
-  /** `optional`: where the positive class cannot be told, warn and leave it open instead of refusing. */
+  /** With `optional`, a positive class that cannot be told is left open with a warning instead of refused. */
   positive?: 'required' | 'optional';
   /**
-   * Told of each sample that cannot be used, which is then left out; without it, the first kind of fault ends in a DataError.
-   * For the audit, which reports them all.
+   * Is told of each sample that cannot be used, which is then left out. Without it, the first check that samples fail ends in
+   * a DataError. The audit listens here, as it reports all faults.
    */
   onFault?: (fault: DataFault) => void;
 }
 
 /**
- * Opens what `--data` names. Nothing is decoded yet; that every file is there is checked.
+ * Opens what `--data` names. Nothing is decoded yet, but every file is checked to be there.
  *
  * @throws DataError if the data is missing or inconsistent, UsageError if the name itself is wrong
  */
@@ -69,7 +74,29 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
 }
 
-interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning'>, FaultOptions {}
+interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> {
+  readonly dropList?: DropList;
+}
+
+/**
+ * Throws or tells what a reader found, and hands the reading on. Faults of samples that the drop list names are passed over.
+ *
+ * @throws DataError for the first check that samples failed, where there is no `onFault`; or the reader's refusal
+ */
+function settle<Read extends Findings>(read: Read, { onWarning, onFault, dropList }: OpenOptions): Read {
+  for (const { headline, fix, faulty } of read.faults) {
+    const left = faulty.filter(({ id }) => !dropList?.drops(id));
+    if (left.length === 0) continue;
+    if (onFault === undefined) {
+      const all = left.flatMap(({ problems }) => problems);
+      throw problemsError(headline(all.length), all, fix);
+    }
+    for (const { problems, ...fault } of left) onFault({ ...fault, message: problems.join('; ') });
+  }
+  if (read.refusal !== undefined) throw read.refusal;
+  for (const warning of read.warnings ?? []) onWarning?.(warning);
+  return read;
+}
 
 interface Opened {
   readonly dataset: Dataset;
@@ -79,13 +106,14 @@ interface Opened {
 
 async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const { path: place, pathB } = spec;
+  const { onWarning } = options;
   if (place.startsWith(PHANTOM_PREFIX)) {
     refuseSecondFolder(spec, 'a phantom');
     refuseColumns(spec, 'a phantom');
     return { dataset: (await openPhantom(place)).dataset };
   }
   const found = await stat(place).catch(() => undefined);
-  const shards = async () => ({ dataset: await openShards(place, { ...options, columns: spec.columns }) });
+  const shards = async () => ({ dataset: await openShards(place, { onWarning, columns: spec.columns }) });
   if (found?.isDirectory() !== true && pathB === undefined && isShards(place)) return shards();
   if (found === undefined) throw await notFound(place);
   if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
@@ -93,7 +121,8 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   if (!found.isDirectory()) return { dataset: await openFile(spec, options) };
   if (pathB !== undefined) {
     refuseColumns(spec, 'two folders');
-    const samples = await withDicomSubjects(await readFolders(place, pathB, options), options);
+    const pairs = settle(await readFolders(place, pathB), options);
+    const { samples } = settle(await withDicomSubjects(pairs.samples), options);
     return {
       dataset: {
         name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
@@ -105,9 +134,12 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   if ((await stat(manifest).catch(() => undefined)) !== undefined) {
     return { dataset: await openManifest(manifest, spec, options) };
   }
-  const known = await openKnownDataset(place, options);
-  if (known !== undefined) return { ...known, dataset: withoutFolds(known.dataset, spec) };
-  // Not before: a known data set may still lie beside the archive that it came in.
+  const known = await openKnownDataset(place);
+  if (known !== undefined) {
+    settle(known, options);
+    return { dataset: withoutFolds(known.dataset, spec), classes: known.classes };
+  }
+  // Shards come after known data sets, which may still lie beside the archive that they came in.
   if (isShards(place)) return shards();
   throw new DataError(
     `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
@@ -150,10 +182,10 @@ async function withSlices(
   { volumes }: DatasetSpec,
   options: OpenOptions,
 ): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
-  return { modalities, samples: await expandVolumes(samples, volumes, options) };
+  return { modalities, samples: settle(await expandVolumes(samples, volumes), options).samples };
 }
 
-/** What becomes of the classes without anybody having asked for it. */
+/** Warns of what becomes of the classes without anybody having asked for it. */
 function warnOfClasses(
   { name, positive }: Dataset,
   classes: readonly string[],
@@ -192,7 +224,11 @@ function withPositive(
   }
 }
 
-/** What the data set needs, and what is asked for instead. @throws UsageError if it is asked for no modality of the data */
+/**
+ * Puts the preprocessing that is asked for in the place of the data set's own.
+ *
+ * @throws UsageError if it names a modality that the data does not have
+ */
 function checkedPreprocessing(
   { modalities, preprocess }: Dataset,
   asked: DatasetSpec['preprocess'] = {},
@@ -222,7 +258,7 @@ function refuseUnknown(modalities: readonly string[], modality: string, setting:
   );
 }
 
-/** A known data set has no columns, but its folds can be done without like those of a manifest: `--column fold=null`. */
+/** Leaves the published folds out where `--column fold=null` asks for it. A known data set has no other columns to name. */
 function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec): Dataset {
   const { fold, ...others } = columns;
   refuseColumns({ ...spec, columns: fold === null ? others : columns }, dataset.name);
@@ -232,17 +268,24 @@ function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec):
 
 async function openManifest(file: string, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const stem = path.parse(file).name;
-  // "manifest" tells nothing; the folder it stands in does.
+  // The name "manifest" says nothing, but that of its folder does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  const manifest = await readManifest(file, { ...options, columns: spec.columns });
+  const manifest = await readManifest(file, spec.columns);
   const { modalities, namesSubjects } = manifest;
-  const samples = namesSubjects ? manifest.samples : await withDicomSubjects(manifest.samples, options);
+  if (!namesSubjects) {
+    options.onWarning?.(
+      `${file}: no column "subject", so every sample counts as a patient of its own unless it is a DICOM file that names one. ` +
+        'If patients have several samples, add the column or name it with --column subject=….',
+    );
+  }
+  settle(manifest, options);
+  const { samples } = namesSubjects ? manifest : settle(await withDicomSubjects(manifest.samples), options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }
 
 /**
- * Opens what a phantom's name stands for; nothing is drawn yet.
+ * Opens the phantom of this name. Nothing is drawn yet.
  *
  * @throws UsageError if there is no such phantom or option
  */
@@ -278,7 +321,7 @@ function refuseColumns({ columns }: DatasetSpec, what: string): void {
   );
 }
 
-/** Says where the path stops being right: the nearest name in the deepest folder that exists. */
+/** Makes the error that says where a path stops being right, with the nearest name in the deepest folder that exists. */
 async function notFound(place: string): Promise<DataError> {
   let missing = path.resolve(place);
   while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)

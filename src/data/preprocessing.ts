@@ -1,11 +1,16 @@
-/** How one modality's decoded pixels become an 8-bit image: first the crop, then the intensities. */
+/** The way in which one modality's decoded pixels become an 8-bit image: first the crop, then the intensities. */
 export interface Preprocessing {
   readonly crop?: Crop | null;
-  /** Null: 8-bit pixels as they are, 16-bit PNG and TIFF by their full range; DICOM and NIfTI values need one of the others. */
+  /**
+   * The map of intensities. Null leaves 8-bit pixels as they are and maps 16-bit PNG and TIFF by their full range; DICOM and
+   * NIfTI values need one of the maps.
+   */
   readonly intensity?: Intensity | null;
 }
 
-/** Pixels of the source that are kept. The two modalities of a pair must be cropped alike, or they are no longer aligned. */
+/**
+ * The pixels of the source that are kept. The two modalities of a pair must be cropped alike, or they are no longer aligned.
+ */
 export type Crop =
   /** A box in pixels of the source. */
   | {
@@ -25,11 +30,11 @@ export type Crop =
 
 /** The map from stored values to 0 … 255. Linear between `low` and `high`, clipped outside. */
 export type Intensity =
-  /** Values `low` … `high`, in the file's own units (Hounsfield units, after DICOM's rescale slope). */
+  /** The values `low` … `high`, in the file's own units (Hounsfield units, after DICOM's rescale slope). */
   | { readonly kind: 'window'; readonly low: number; readonly high: number }
   /** The (first) VOI window or table that a DICOM file carries. */
   | { readonly kind: 'file-window' }
-  /** Percentiles of the image's own values (of the whole volume for a slice), 0 … 100. */
+  /** Two percentiles of the image's own values (of the whole volume for a slice), 0 … 100. */
   | { readonly kind: 'percentile'; readonly low: number; readonly high: number }
   /** The least and the largest value of the image (of the whole volume for a slice). */
   | { readonly kind: 'minmax' };

@@ -1,60 +1,61 @@
+/** The types of the room `data`: every reader gives these, and everything that trains or judges takes them. */
 import type { Preprocessing } from './preprocessing.js';
 
-/** One subject's aligned images of the same anatomy, one file a modality; `a` and `b` are the default modality names. */
+/** One subject's aligned images of the same anatomy, one for each modality; `a` and `b` are the default modality names. */
 export interface Sample {
-  /** Unique in its dataset. */
+  /** A name that is unique in the data set. */
   readonly id: string;
   /** The patient or other unit that must never stand on both sides of a split. */
   readonly subject: string;
   readonly images: Readonly<Record<string, ImageSource>>;
-  /** Class name as the data spells it. */
+  /** The class name as the data spells it. */
   readonly label?: string;
   /** A fold published with the data, counted from 0. */
   readonly fold?: number;
   /** Further columns of the manifest, kept as they are. */
   readonly extra?: Readonly<Record<string, string>>;
-  /** Of a pack or shards: the told half of `sourceDigests`, by which each image is recognised elsewhere. */
+  /** The told half of each image's source digest, by which it is recognised elsewhere. Only packs and shards have it. */
   readonly sourceDigests?: Readonly<Record<string, string>>;
-  /** Where the data names this sample, `manifest.csv:12`, for messages only. */
+  /** The place where the data names this sample, such as `manifest.csv:12`; for messages only. */
   readonly origin?: string;
 }
 
-/** Where an image comes from: a file, a file within an archive, pixels in a pack, or pixels made on the spot (phantoms). */
+/** The origin of an image: a file, a file within an archive, pixels in a pack, or pixels made on the spot (phantoms). */
 export type ImageSource = FileSource | MemberSource | PackedSource | GeneratedSource;
 
 export interface FileSource {
   readonly kind: 'file';
-  /** Absolute path. Never written into anything that may be shared. */
+  /** The absolute path. It is never written into anything that may be shared. */
   readonly path: string;
-  /** Which of the images in the file; absent: the file holds one. */
+  /** The part of the file that is the image; absent: all of it. */
   readonly part?: ImagePart;
 }
 
 /** One of several images in a file. */
 export type ImagePart =
-  /** Half of a side-by-side composite. */
+  /** A half of a side-by-side composite. */
   | { readonly kind: 'half'; readonly side: 'left' | 'right' }
-  /** Frame of a multi-frame DICOM file, counted from 0. */
+  /** A frame of a multi-frame DICOM file, counted from 0. */
   | { readonly kind: 'frame'; readonly index: number }
-  /** Slice of a volume across one of its stored axes, both counted from 0. */
+  /** A slice of a volume across one of its stored axes; both are counted from 0. */
   | { readonly kind: 'slice'; readonly axis: 0 | 1 | 2; readonly index: number };
 
 /** An image file inside an uncompressed tar archive. */
 export interface MemberSource {
   readonly kind: 'member';
-  /** Absolute path of the archive. */
+  /** The absolute path of the archive. */
   readonly path: string;
-  /** The member's bytes within the archive. */
+  /** The first byte of the image file within the archive. */
   readonly offset: number;
   readonly length: number;
-  /** The member's name, for messages. */
+  /** The name of the image file, for messages. */
   readonly name: string;
 }
 
 /** Decoded pixels inside a pack: uint8 `[channels, side, side]`, planar. */
 export interface PackedSource {
   readonly kind: 'packed';
-  /** Absolute path of the pack. */
+  /** The absolute path of the pack. */
   readonly path: string;
   readonly offset: number;
   readonly side: number;
@@ -63,13 +64,13 @@ export interface PackedSource {
 
 export interface GeneratedSource {
   readonly kind: 'generated';
-  /** Everything the pixels depend on, e.g. `breast-1/seed=0/index=7/b`: the cache's key for this image. */
+  /** The cache's key for this image. It names everything that the pixels depend on, as in `breast-1/seed=0/index=7/b`. */
   readonly key: string;
   /** Makes the image at the given side length. */
   readonly render: (size: number) => Raster;
 }
 
-/** Decoded 8-bit image, row-major, channels interleaved. */
+/** A decoded 8-bit image, row-major, channels interleaved. */
 export interface Raster {
   readonly width: number;
   readonly height: number;
@@ -77,35 +78,35 @@ export interface Raster {
   readonly data: Uint8Array;
 }
 
-/** Samples in a fixed order with what is common to all of them. */
+/** Samples in a fixed order, with all that they have in common. */
 export interface Dataset {
-  /** Short name without a path, safe to share: `manifest-core`, `phantom:breast`. */
+  /** A short name without a path, safe to share: `manifest-core`, `phantom:breast`. */
   readonly name: string;
   readonly modalities: readonly string[];
   readonly samples: readonly Sample[];
-  /** Class counted as positive by binary metrics; absent when samples carry no labels. */
+  /** The class that binary metrics count as positive; absent when samples carry no labels. */
   readonly positive?: string;
-  /** Modalities whose colours are measurements, such as stiffness: they keep them through every augmentation. */
+  /** Modalities whose colours are measurements, such as stiffness, and therefore survive every augmentation. */
   readonly colourCoded?: readonly string[];
-  /** How the pixels of each modality become 8-bit images; absent: as `Preprocessing` says for nothing asked. */
+  /** The preprocessing of each modality; absent: whole images with the map that `intensity: null` stands for. */
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
-  /** Modalities that no scanner made: computed from another one or drawn. Said wherever they are shown or judged. */
+  /** Modalities that no scanner made, but a computation or a drawing. This is said wherever they are shown or judged. */
   readonly simulated?: readonly string[];
-  /** Version of what drew or simulated the images. */
+  /** The version of the program that drew or simulated the images. */
   readonly generatorVersion?: number;
-  /** What the publication of a known data set says of it, to stand beside what is found. */
+  /** The published facts of a known data set, to stand beside what is found. */
   readonly published?: Publication;
 }
 
 export interface Publication {
-  /** The data set as its authors call it. */
+  /** The name that the authors give the data set. */
   readonly name: string;
-  /** Samples of each class in the publication, by the names that the samples carry; empty where it does not say. */
+  /** The published number of samples of each class, by the names that the samples carry; empty where none is published. */
   readonly counts: Readonly<Record<string, number>>;
-  /** Samples in the publication, where it does not say how many of each class. */
+  /** The published number of samples, where none is published for each class. */
   readonly samples?: number;
-  /** Subjects in the publication, where it says. */
+  /** The published number of subjects; absent where none is published. */
   readonly subjects?: number;
-  /** What a user should know before using it: no patient ids, known duplicates, licence. */
+  /** Sentences that a user should know before using the data: no patient ids, known duplicates, licence. */
   readonly notes: readonly string[];
 }

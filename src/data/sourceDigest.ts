@@ -5,15 +5,15 @@ import { mapOrdered } from './mapOrdered.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /**
- * What the images of samples are made from, by modality: the SHA-256 of each source's content, so that a pack, shards and a
- * copy of the files elsewhere are recognised as the same images. Of a pack's and shards' images only the told half is known.
+ * Yields, for each sample, the SHA-256 of the content that each image is made from, by modality. By it a pack, shards and a
+ * copy of the files elsewhere are recognised as the same images. For images of packs and shards only the told half is known.
  *
  * @throws DataError if a file cannot be read
  */
 export async function* sourceDigests(
   samples: readonly Sample[],
 ): AsyncGenerator<Readonly<Record<string, string>>> {
-  /** A volume holds many slices: it is read once. */
+  // A volume holds many slices, but is read once.
   const files = new Map<string, Promise<string>>();
   const ofFile = (path: string): Promise<string> => {
     const known = files.get(path) ?? digestBytes(path);
@@ -34,7 +34,7 @@ async function sourceDigest(source: ImageSource, ofFile: (path: string) => Promi
     case 'generated':
       return digestText(`generated ${source.key}`);
     case 'file':
-      // Any part of a file stands for all of it: other slices of a volume show the same patient.
+      // Any part of a file stands for all of it, as other slices of a volume show the same patient.
       return ofFile(source.path);
     case 'member':
       return digestBytes(source.path, source.offset, source.length);
@@ -44,14 +44,14 @@ async function sourceDigest(source: ImageSource, ofFile: (path: string) => Promi
 }
 
 /**
- * The half of a digest that packs and shards tell. The whole one is part of the key of their pseudonyms, which therefore
- * cannot be found by guessing ids: that takes the files.
+ * Gives the half of a digest that packs and shards tell. The whole one is part of the key of their pseudonyms, so that
+ * whoever guesses ids cannot find them without the files.
  */
 export function toldDigest(digest: string): string {
   return digest.slice(0, 32);
 }
 
-/** Digest of all that decides what the samples are: names, labels and the content of the images. */
+/** Makes the digest of all that decides what the samples are: names, labels and the content of the images. */
 export function identityHash(
   { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,
   digests: readonly Readonly<Record<string, string>>[],

@@ -1,26 +1,32 @@
+/**
+ * The room `phantoms` draws synthetic studies, so that everything can be tried without patients. This file lists the families
+ * of phantoms; each has a folder.
+ */
 import type { Dataset, Raster } from '../data/sample.js';
 import type { PhantomOptions } from './phantomName.js';
 
-/** A synthetic study: its data set, and what only its maker knows. */
+/** A synthetic study: its data set, and the truth that only its maker knows. */
 export interface Phantom {
   readonly dataset: Dataset;
-  /** Of the pixels: raised whenever one changes. */
+  /** The version of the pixels, raised whenever one changes. */
   readonly version: number;
-  /** Pair `index`, as the data set has it, with all there is to know of it. */
+  /** Draws pair `index` as the data set has it, with all that is known of it. */
   readonly pair: (index: number, size: number) => PhantomPair;
-  /** Where the disease of pair `index` is: 1 inside, row-major, one byte a pixel of the square of side `size`. */
+  /**
+   * Draws where the disease of pair `index` is: 1 inside, row-major, one byte for each pixel of the square of side `size`.
+   */
   readonly lesion: (index: number, size: number) => Uint8Array;
 }
 
 export interface PhantomPair {
   readonly a: Raster;
   readonly b: Raster;
-  /** Label maps, row-major, one byte a pixel. */
+  /** Label maps by name, row-major, one byte for each pixel. */
   readonly masks: Readonly<Record<string, Uint8Array>>;
   readonly params: object;
 }
 
-/** Phantom families by name; a new one is a file beside this one and a line here. */
+/** The families of phantoms by name. A new one takes a folder beside this file and an entry here. */
 export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions) => Promise<() => Phantom>>> =
   {
     breast: async (options) => {

@@ -10,7 +10,7 @@ import type { Signs } from './breast/breastSigns.js';
  */
 export interface LesionOutline {
   readonly harmonics: readonly { k: number; amplitude: number; phase: number }[];
-  /** `angle` and `width` in radians, `height` in units of the local radius. */
+  /** The spicules: `angle` and `width` in radians, `height` in units of the local radius. */
   readonly spicules: readonly { angle: number; width: number; height: number }[];
 }
 
@@ -42,7 +42,7 @@ export function sampleOutline(random: Random, signs: Signs): LesionOutline {
   return { harmonics, spicules };
 }
 
-/** R at `steps` equally spaced angles from 0; never so small that the lesion falls apart. */
+/** Computes R at `steps` equally spaced angles from 0. It is never so small that the lesion falls apart. */
 export function outlineRadii({ harmonics, spicules }: LesionOutline, steps: number): Float32Array {
   return Float32Array.from({ length: steps }, (_, i) => {
     const angle = (2 * Math.PI * i) / steps;

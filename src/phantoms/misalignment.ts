@@ -2,17 +2,17 @@ import type { Raster } from '../data/sample.js';
 import { Random } from '../tensor/random.js';
 import { drawField, noiseField } from './noise.js';
 
-/** Misalignment is counted in pixels of an image of this width, whatever the size that is drawn. */
+/** The width of the image in whose pixels misalignment is counted, whatever the size that is drawn. */
 const referenceSize = 224;
-/** Lattice of the displacement, in those pixels: it changes slowly, so that nothing folds over. */
+/** The lattice spacing of the displacement, in those pixels. It is wide, so that nothing folds over. */
 const cell = 75;
 
 /**
  * Bends a square image by a smooth random displacement, to reproduce the limitation of the paper's §4: pairs that are not
- * aligned. Bilinear; edges repeat.
+ * aligned. Sampling is bilinear, and edges repeat.
  *
- * @param pixels root mean square of the displacement over this image, in pixels of a 224-pixel image
- * @param key of the random displacement, such as (seed, family, index)
+ * @param pixels the root mean square of the displacement over this image, in pixels of a 224-pixel image
+ * @param key the key of the random displacement, such as (seed, family, index)
  */
 export function misalign(image: Raster, pixels: number, ...key: readonly (string | number)[]): Raster {
   if (pixels === 0) return image;

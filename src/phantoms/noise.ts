@@ -1,10 +1,7 @@
+/** Smooth random fields and curves laid out in mm, so that the same anatomy can be drawn at any image size. */
 import type { Random } from '../tensor/random.js';
 
-/**
- * Smooth random fields laid out in mm, so that the same anatomy can be drawn at any image size.
- */
-
-/** One octave: unit normals on a lattice of `cellX` × `cellY` mm, joined by uniform cubic B-splines. */
+/** One octave of a field: unit normals on a lattice of `cellX` × `cellY` mm, joined by uniform cubic B-splines. */
 interface Octave {
   readonly lattice: Float32Array;
   readonly columns: number;
@@ -19,18 +16,21 @@ export interface NoiseField {
 }
 
 export interface NoiseOptions {
-  /** Extent to be covered, mm. */
+  /** The extent to be covered, in mm. */
   width: number;
   height: number;
-  /** Lattice spacing of the coarsest octave, mm; features are about twice as large. */
+  /** The lattice spacing of the coarsest octave, in mm. Features are about twice as large. */
   cellX: number;
   cellY: number;
-  /** Each octave halves the spacing and multiplies the amplitude by `gain` (fractional Brownian motion). */
+  /** The number of octaves. Each halves the spacing and multiplies the amplitude by `gain` (fractional Brownian motion). */
   octaves?: number;
   gain?: number;
 }
 
-/** Mean of Σ wᵢ² over a cell for the four cubic B-spline weights: the variance left of a unit normal along one axis. */
+/**
+ * The mean of Σ wᵢ² over a cell for the four cubic B-spline weights, which is the variance left of a unit normal along one
+ * axis.
+ */
 const splineVariance = 151 / 315;
 
 export function noiseField(
@@ -52,7 +52,7 @@ export function noiseField(
   };
 }
 
-/** Values at the pixel centres of a size × size image of `pixel` mm a side. */
+/** Draws the values at the pixel centres of a size × size image whose pixels have a side of `pixel` mm. */
 export function drawField(field: NoiseField, size: number, pixel: number): Float32Array {
   const out = new Float32Array(size * size);
   for (const { lattice, columns, cellX, cellY, amplitude } of field.octaves) {
@@ -85,15 +85,15 @@ export function drawField(field: NoiseField, size: number, pixel: number): Float
   return out;
 }
 
-/** A random curve of zero mean and unit variance over [0, length] mm: B-spline octaves as in a field. */
+/** A random curve of zero mean and unit variance over [0, length] mm, with B-spline octaves as in a field. */
 export interface NoiseCurve {
   readonly octaves: readonly { knots: Float32Array; spacing: number; amplitude: number }[];
 }
 
 export interface CurveOptions {
-  /** mm */
+  /** The length to be covered, in mm. */
   length: number;
-  /** Distance between the knots of the coarsest octave, mm. */
+  /** The distance between the knots of the coarsest octave, in mm. */
   spacing: number;
   octaves?: number;
   gain?: number;
@@ -115,7 +115,7 @@ export function noiseCurve(
   };
 }
 
-/** Values at the centres of `size` pixels of `pixel` mm. */
+/** Draws the values at the centres of `size` pixels of `pixel` mm. */
 export function drawCurve(curve: NoiseCurve, size: number, pixel: number): Float32Array {
   const out = new Float32Array(size);
   for (const { knots, spacing, amplitude } of curve.octaves) {
@@ -129,7 +129,11 @@ export function drawCurve(curve: NoiseCurve, size: number, pixel: number): Float
   return out;
 }
 
-/** For each pixel centre, the first of its four knots and the four cubic B-spline weights; `step` is cells per pixel. */
+/**
+ * Computes, for each pixel centre, the first of its four knots and the four cubic B-spline weights.
+ *
+ * @param step cells per pixel
+ */
 function splineWeights(size: number, step: number): { cells: Int32Array; weights: Float64Array } {
   const cells = new Int32Array(size);
   const weights = new Float64Array(4 * size);

@@ -3,14 +3,14 @@ import { nearest } from '../text/nearest.js';
 
 export const PHANTOM_PREFIX = 'phantom:';
 
-/** `phantom:breast,pairs=400,seed=0` taken apart. */
+/** The parts of a name such as `phantom:breast,pairs=400,seed=0`. */
 export interface PhantomName {
   readonly family: string;
   readonly options: Readonly<Record<string, string>>;
 }
 
 /**
- * Takes a phantom's name apart; which families and options exist is not looked at here.
+ * Takes a phantom's name apart. Whether the family and the options exist is not checked here.
  *
  * @throws UsageError if the family is empty, an option is not `key=value`, or one is given twice
  */
@@ -44,17 +44,17 @@ export class PhantomOptions {
     this.#written = options;
   }
 
-  /** A number; undefined if not given. What range makes sense is for the family to say. */
+  /** Reads a number; undefined if not given. The family checks its range. */
   number(key: string): number | undefined {
     return this.#parse(key, /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i, 'a number');
   }
 
-  /** A whole number; undefined if not given. */
+  /** Reads a whole number; undefined if not given. */
   integer(key: string): number | undefined {
     return this.#parse(key, /^[+-]?\d+$/, 'a whole number');
   }
 
-  /** `true` or `false`; undefined if not given. */
+  /** Reads `true` or `false`; undefined if not given. */
   boolean(key: string): boolean | undefined {
     const value = this.#take(key);
     if (value === undefined || value === 'true' || value === 'false') {
@@ -63,7 +63,7 @@ export class PhantomOptions {
     throw this.#bad(key, value, 'true or false');
   }
 
-  /** One of the words allowed; undefined if not given. */
+  /** Reads one of the words allowed; undefined if not given. */
   word<T extends string>(key: string, allowed: readonly T[]): T | undefined {
     const value = this.#take(key);
     if (value === undefined) return undefined;
@@ -72,7 +72,7 @@ export class PhantomOptions {
     throw this.#bad(key, value, allowed.join(' or '));
   }
 
-  /** Words joined by +; undefined if not given. */
+  /** Reads words joined by +; undefined if not given. */
   words(key: string): readonly string[] | undefined {
     return this.#take(key)?.split('+');
   }

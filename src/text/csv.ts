@@ -1,4 +1,4 @@
-/** Lines of a CSV file as RFC 4180 has them: quotes around what holds a comma, a quote or a line break. */
+/** Writes the lines of a CSV file by RFC 4180, with quotes around cells that hold a comma, a quote or a line break. */
 export function csv(lines: readonly (readonly string[])[]): string {
   return lines.map((cells) => `${cells.map(quoted).join(',')}\n`).join('');
 }

@@ -3,15 +3,15 @@ import { CsvError, parse } from 'csv-parse/sync';
 import { DataError } from '../errors.js';
 
 export interface CsvRow {
-  /** Counted from 1, for messages. */
+  /** The number of the line, counted from 1, for messages. */
   readonly line: number;
   readonly cells: readonly string[];
 }
 
 /**
- * The lines of a CSV file, the header included; cells are trimmed, empty lines left out.
+ * Reads the lines of a CSV file, the header included. Cells are trimmed, and empty lines left out.
  *
- * @param what the file, for messages: `the manifest`
+ * @param what the name of the file for messages, such as `the manifest`
  * @throws DataError if it cannot be read, or is not CSV with as many cells in each line
  */
 export async function readCsvRows(file: string, what: string): Promise<CsvRow[]> {

@@ -1,4 +1,4 @@
-/** A Markdown table whose columns are also aligned for the terminal. */
+/** Writes a Markdown table whose columns are also aligned for the terminal. */
 export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));

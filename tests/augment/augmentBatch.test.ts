@@ -32,7 +32,7 @@ const variants = [1, 3].flatMap((channels) =>
 );
 
 test.each(variants)(
-  '$recipe, $channels channels: an image gives the same bytes alone, in a batch, in any order',
+  'an image of $channels channels gives the same bytes by $recipe alone, in a batch and in any order',
   ({ channels, recipe }) => {
     const count = 17;
     const images = batch(count, channels);
@@ -114,7 +114,7 @@ test('a draw that changes nothing only resizes', () => {
   expect(augmentBatch(images, [draw, draw], { size: 16 }).shape).toEqual([2, 3, 16, 16]); // no blur kernel below 20
 });
 
-test('computes in f32 inside an autocast scope, too', () => {
+test('augmentation computes in f32 inside an autocast scope, too', () => {
   const images = batch(4, 3);
   const draws = drawMany(recipes.simclr, 4);
   const inside = autocast('bf16', () => augmentBatch(images, draws, { size }));
@@ -122,7 +122,7 @@ test('computes in f32 inside an autocast scope, too', () => {
   expect(inside.toArray()).toEqual(augmentBatch(images, draws, { size }).toArray());
 });
 
-test('leaves one new tensor and its input as it was', () => {
+test('augmentation leaves one new tensor, and its input as it was', () => {
   for (const channels of [1, 3]) {
     const images = batch(9, channels);
     const bytes = images.toArray();
@@ -143,7 +143,7 @@ test('leaves one new tensor and its input as it was', () => {
   }
 });
 
-test('names what does not fit', () => {
+test('an error names what does not fit', () => {
   const images = batch(2, 1);
   const draws = drawMany(recipes.paper, 2);
   expect(() => augmentBatch(images, draws.slice(1), { size })).toThrow(

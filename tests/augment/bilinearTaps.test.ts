@@ -5,7 +5,7 @@ import { bilinearTaps } from '../../src/augment/bilinearTaps.js';
 const listed = (from: number, to: number, antialias: boolean) =>
   bilinearTaps(from, to, antialias).map(({ first, weights }) => [first, ...weights]);
 
-test('4 pixels to 2: a triangle 4 pixels wide, cut at the edge, or the two pixels beside the centre', () => {
+test('4 pixels become 2 by a triangle 4 pixels wide, cut at the edge, or by the two pixels beside the centre', () => {
   expect(listed(4, 2, true)).toEqual([
     [0, 3 / 7, 3 / 7, 1 / 7],
     [1, 1 / 7, 3 / 7, 3 / 7],
@@ -16,7 +16,7 @@ test('4 pixels to 2: a triangle 4 pixels wide, cut at the edge, or the two pixel
   ]);
 });
 
-test('2 pixels to 4: the edge repeats, with and without antialias', () => {
+test('the edge repeats when 2 pixels become 4, with and without antialias', () => {
   const enlarged = [
     [0, 1],
     [0, 0.75, 0.25],

@@ -52,7 +52,7 @@ test.each(golden.crops.cases)(
 );
 
 test.each(golden.crops.fallbacks)(
-  'where no box of ratio $ratio fits, falls back as torchvision does',
+  'a draw falls back as torchvision does where no box of ratio $ratio fits',
   ({ side, ratio, box }) => {
     const [top, left, height, width] = box;
     const augmentation: Augmentation = { ...simclr, crop: { scale: [1, 1], ratio } };
@@ -121,7 +121,7 @@ test('the same key draws the same, any other key something else', () => {
   expect(drawAugmentation(simclr, { ...key, view: 0 })).toEqual(draw);
 });
 
-test('shared geometry: modalities agree on box and flip, not on photometry; views still differ', () => {
+test('modalities of shared geometry agree on box and flip, but not on photometry, and views still differ', () => {
   const a = many(shared, 50);
   const b = many(shared, 50, { modality: 'b' });
   const geometry = ({ box, flip }: Draw) => ({ box, flip });
@@ -145,7 +145,7 @@ test('switching one decision off leaves the others as they were', () => {
   expect(still.every((d) => d.jitter === null && !d.flip)).toBe(true);
 });
 
-test('colour-coded images keep hue, saturation and colour; brightness and contrast are those of the others', () => {
+test('colour-coded images keep hue, saturation and colour, and share brightness and contrast with the others', () => {
   const plain = many(recipes.authors, 200);
   const kept = many(recipes.authors, 200, { keepColours: true });
   expect(plain.some((draw) => draw.grayscale)).toBe(true);

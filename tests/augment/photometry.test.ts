@@ -60,7 +60,7 @@ test.each(golden.photometry)(
   },
 );
 
-test('images without jitter, or with factors that change nothing, keep their bytes; the input is not written to', () => {
+test('images without jitter, or with factors that change nothing, keep their bytes, and the input is not written to', () => {
   const source = images(3);
   const before = source.toArray();
   const still: Jitter = { order: names, brightness: 1, contrast: 1, saturation: 1, hue: 0 };
@@ -83,7 +83,7 @@ test('the blur kernel is a tenth of the side, odd', () => {
   expect([16, 20, 32, 64, 96, 112, 224].map(blurKernelSize)).toEqual([1, 3, 3, 7, 9, 11, 23]);
 });
 
-test('leaves one new tensor each', () => {
+test('each change leaves one new tensor', () => {
   const source = images(3);
   const before = liveTensors();
   for (const name of names) adjustments[name](source, golden.factors[name]).dispose();
@@ -93,7 +93,7 @@ test('leaves one new tensor each', () => {
   expect(liveTensors()).toBe(before);
 });
 
-test('names what does not fit', () => {
+test('an error names what does not fit', () => {
   const source = images(3);
   expect(() => adjustBrightness(source, [1, 1, -0.5, 1, 1])).toThrow(
     /adjustBrightness: factor -0.5, expected 0/,

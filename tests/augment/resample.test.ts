@@ -17,7 +17,7 @@ test.each(golden.resample)(
   },
 );
 
-test('averages when shrinking unless told otherwise', () => {
+test('shrinking averages unless told otherwise', () => {
   const stripes = tensor(
     Uint8Array.from({ length: 64 }, (_, i) => 255 * ((i % 8) & 1)),
     [1, 1, 8, 8],
@@ -62,7 +62,7 @@ test('a whole image of the right size keeps its bytes whether or not the others 
   expect(mixed.narrow(0, 0, 1).toArray()).toEqual(alone.toArray());
 });
 
-test('stays in 0..1 for white images', () => {
+test('white images stay in 0..1', () => {
   const white = tensor(new Uint8Array(40 * 31 * 31).fill(255), [40, 1, 31, 31]);
   const boxes = Array.from({ length: 40 }, (_, b) => box([b % 3, b % 5, 7 + (b % 20), 3 + (b % 23)]));
   const values = resample(white, boxes, { size: 17 }).toArray() as Float32Array;
@@ -83,7 +83,7 @@ test('a batch too large for one slice gives what its images give alone', () => {
   }
 });
 
-test('leaves one new tensor', () => {
+test('resampling leaves one new tensor', () => {
   const images = tensor(pixels([2, 3, 9, 7]), [2, 3, 9, 7]);
   const before = liveTensors();
   resample(images, null, { size: 4 }).dispose();
@@ -91,7 +91,7 @@ test('leaves one new tensor', () => {
   expect(liveTensors()).toBe(before);
 });
 
-test('names what does not fit', () => {
+test('an error names what does not fit', () => {
   const images = tensor(pixels([2, 1, 9, 7]), [2, 1, 9, 7]);
   const options = { size: 4 };
   const whole = box([0, 0, 9, 7]);

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { mapOrdered } from '../../src/data/mapOrdered.js';
 
-it('keeps the order of the items and the limit on what runs', async () => {
+it('results keep the order of the items, and the limit on running work holds', async () => {
   let running = 0;
   let most = 0;
   const results: number[] = [];
@@ -19,7 +19,7 @@ it('keeps the order of the items and the limit on what runs', async () => {
   expect(most).toBe(3);
 });
 
-it('throws a rejection when its turn comes, and no later one ends the process', async () => {
+it('a rejection is thrown when its turn comes, and no later one ends the process', async () => {
   const seen: number[] = [];
   const work = async (item: number) => {
     if (item > 1) throw new RangeError(`item ${item}`);

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DataFault } from '../../src/data/faults.js';
 import { type DatasetSpec, openDataset } from '../../src/data/openDataset.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { phantomVersion } from '../../src/phantoms/breast/breastPhantom.js';
@@ -42,7 +43,7 @@ describe('openDataset', () => {
     expect(dataset.samples.map(({ subject }) => subject)).toEqual(['1', '2']);
   });
 
-  it('opens a phantom, its name free of options', async () => {
+  it('opens a phantom under a name without options', async () => {
     const dataset = await openDataset({ path: 'phantom:breast,pairs=12,seed=3' });
     expect(dataset.name).toBe('phantom:breast');
     expect(dataset.samples).toHaveLength(12);
@@ -92,7 +93,7 @@ describe('openDataset', () => {
     ).rejects.toThrow('--column (a) goes with a manifest');
   });
 
-  it('takes the classes asked for, of what the drop list leaves', async () => {
+  it('takes the classes asked for from the samples that the drop list leaves', async () => {
     const path = join(folder, 'four.csv');
     const row = (id: number, label: string) => `${id},p${id},A/1.png,B/1.png,${label}`;
     writeFileSync(
@@ -147,10 +148,98 @@ describe('openDataset', () => {
     expect(await warnings({ classes: ['benign', 'malignant'] })).toEqual([]);
   });
 
+  /** Row 1 is sound, 2 and 3 have three faults between them, and 4 and 5 name images that are not there. */
+  function writeFaultyManifest() {
+    const path = join(folder, 'faulty.csv');
+    const rows = [
+      ...['1,p1,A/1.png,B/1.png,x,0', '2,,A/2.png,,x,0', '3,p3,A/1.png,B/1.png,x,z'],
+      ...['4,p4,A/no.png,B/no.png,x,0', '5,p5,A/5.png,B/1.png,x,0'],
+    ];
+    writeFileSync(path, ['id,subject,a,b,label,fold', ...rows].join('\n'));
+    return path;
+  }
+
+  function writeDrops(...ids: readonly string[]) {
+    const drop = join(folder, 'drop.csv');
+    writeFileSync(drop, ['id,reason', ...ids.map((id) => `${id},gone`)].join('\n'));
+    return drop;
+  }
+
+  it('ends in one error for all faults of the first kind that is found', async () => {
+    const path = writeFaultyManifest();
+    const rows = [
+      `  ${path}:3: "2" has no subject (column "subject" is empty)`,
+      `  ${path}:3: "2" has no image in column "b"`,
+      `  ${path}:4: "3" has fold "z", expected a whole number from 0`,
+    ];
+    await expect(openDataset({ path })).rejects.toThrow(
+      new DataError(
+        `The manifest has 3 faults:\n${rows.join('\n')}\nCorrect these lines, or leave them out.`,
+      ),
+    );
+  });
+
+  it('lists ten faults in its error and counts the others', async () => {
+    for (let i = 10; i < 25; i += 1) writeFileSync(join(folder, 'A', `${i}.png`), '');
+    const error = await openDataset({ path: join(folder, 'A'), pathB: join(folder, 'B') }).catch((e) => e);
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toContain('15 images have no mate of the same name:\n');
+    expect(error.message).toContain(`${join(folder, 'A', '19.png')}: no mate in ${join(folder, 'B')}\n`);
+    expect(error.message).not.toContain('20.png');
+    expect(error.message).toContain('\n  … and 5 more\n');
+  });
+
+  it('counts no fault of samples that the drop list names in its error', async () => {
+    const path = writeFaultyManifest();
+    await expect(openDataset({ path, drop: writeDrops('2') })).rejects.toThrow('The manifest has 1 fault:\n');
+    // Of the first kind no fault is left, so the error is about the second one.
+    await expect(openDataset({ path, drop: writeDrops('2', '3', '4') })).rejects.toThrow(
+      `1 of the images named in ${path} is missing:\n  ${path}:6: "5": no file ${join(folder, 'A', '5.png')} (a)\n`,
+    );
+    const { samples } = await openDataset({ path, drop: writeDrops('2', '3', '4', '5'), positive: 'x' });
+    expect(samples.map(({ id }) => id)).toEqual(['1']);
+  });
+
+  it('tells of each faulty sample that the drop list does not name and goes on without them, where somebody listens', async () => {
+    const path = writeFaultyManifest();
+    const open = async (spec: Partial<DatasetSpec>) => {
+      const faults: DataFault[] = [];
+      const warnings: string[] = [];
+      const { samples } = await openDataset(
+        { path, positive: 'x', ...spec },
+        { onFault: (fault) => faults.push(fault), onWarning: (warning) => warnings.push(warning) },
+      );
+      return { ids: samples.map(({ id }) => id), faults, warnings };
+    };
+    const all = await open({});
+    expect(all.ids).toEqual(['1']);
+    expect(all.faults).toEqual([
+      {
+        kind: 'bad-row',
+        id: '2',
+        message: `${path}:3: "2" has no subject (column "subject" is empty); ${path}:3: "2" has no image in column "b"`,
+      },
+      {
+        kind: 'bad-row',
+        id: '3',
+        message: `${path}:4: "3" has fold "z", expected a whole number from 0`,
+      },
+      {
+        kind: 'missing-file',
+        id: '4',
+        message: ['a', 'b']
+          .map((m) => `${path}:5: "4": no file ${join(folder, m.toUpperCase(), 'no.png')} (${m})`)
+          .join('; '),
+      },
+      expect.objectContaining({ kind: 'missing-file', id: '5' }),
+    ]);
+    const some = await open({ drop: writeDrops('2', '4') });
+    expect(some).toEqual({ ids: ['1'], faults: [all.faults[1], all.faults[3]], warnings: [] });
+  });
+
   it('asks nothing of samples that are left out anyway', async () => {
     const path = writeManifest('core.csv');
-    const drop = join(folder, 'drop.csv');
-    writeFileSync(drop, 'id,reason\n2,gone\n3,alone\n');
+    const drop = writeDrops('2', '3');
     rmSync(join(folder, 'B', '2.png'));
     writeFileSync(join(folder, 'A', '3.png'), '');
     const warnings: string[] = [];
@@ -176,7 +265,7 @@ describe('openDataset', () => {
     expect(await warningsOf({ a: { crop: null }, b: {} })).toEqual([]);
   });
 
-  it('hands the preprocessing on, of modalities that the data has', async () => {
+  it('hands on the preprocessing of modalities that the data has', async () => {
     const path = writeManifest('core.csv');
     const preprocess = { b: { crop: { kind: 'colour-box', of: 'b', margin: 2 } } } as const;
     expect((await openDataset({ path, preprocess })).preprocess).toEqual(preprocess);
@@ -200,6 +289,6 @@ describe('openDataset', () => {
     writeFileSync(path, 'id,a,b\n1,A/1.png,B/1.png\n');
     const warnings: string[] = [];
     await openDataset({ path }, { onWarning: (message) => warnings.push(message) });
-    expect(warnings).toHaveLength(1);
+    expect(warnings).toEqual([expect.stringContaining(`${path}: no column "subject"`)]);
   });
 });

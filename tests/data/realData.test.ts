@@ -19,7 +19,7 @@ function read(file: string) {
 }
 
 describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
-  it('lgg-mri core: 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
+  it('lgg-mri core has 1866 pairs of 80 patients, 953 with tumor, in five even folds', async () => {
     const dataset = await openDataset({ path: join(data, 'lgg-mri/manifest-core.csv') });
     expect(dataset).toMatchObject({ name: 'manifest-core', modalities: ['a', 'b'], positive: 'tumor' });
     expect(dataset.samples).toHaveLength(1866);
@@ -35,7 +35,7 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     }
   });
 
-  it('lgg-mri core: gray JPEG is cached with one channel, at its own size if more is asked for', async () => {
+  it('lgg-mri core is cached with one channel, at its own size if more is asked for', async () => {
     const root = mkdtempSync(join(tmpdir(), 'real-cache-'));
     try {
       const dataset = await openDataset({ path: join(data, 'lgg-mri/manifest-core.csv') });
@@ -73,7 +73,7 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     }
   });
 
-  it('BUSI: 647 images of two classes, 780 of three; no mask is among them', async () => {
+  it('BUSI has 647 images of two classes, 780 of three, and no mask among them', async () => {
     const path = join(data, 'Dataset_BUSI_with_GT');
     const two = await openDataset({ path });
     expect(two).toMatchObject({ name: 'BUSI', modalities: ['a'], positive: 'malignant' });
@@ -90,7 +90,7 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     expect(new Set(files).size).toBe(780);
   });
 
-  it('iChallenge-PM: 213 of 400 with pathologic myopia, by the outer or the inner folder', async () => {
+  it('iChallenge-PM has 213 of 400 images with pathologic myopia, by the outer or the inner folder', async () => {
     const path = join(data, 'iChallenge-PM');
     const outer = await openDataset({ path });
     expect(outer).toMatchObject({ name: 'iChallenge-PM', positive: 'PM' });
@@ -101,7 +101,7 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     expect(inner.samples).toEqual(outer.samples);
   });
 
-  it('iChallenge-PM: the exact duplicates share a fold', async () => {
+  it('iChallenge-PM keeps its exact duplicates in one fold', async () => {
     const dataset = await openDataset({ path: join(data, 'iChallenge-PM') });
     const duplicates = await findDuplicates(dataset);
     for (let seed = 0; seed < 3; seed += 1) {
@@ -111,7 +111,7 @@ describe.skipIf(absent)(`real data${absent ? ` (skipped: ${data} is absent)` : '
     }
   });
 
-  it('BUSI originals: gray saved as RGB and a mask saved as RGBA come out gray', async () => {
+  it('BUSI images come out gray where they are saved as RGB, and masks where they are saved as RGBA', async () => {
     const scan = await read('busi-originals/benign/benign (54).png');
     expect(scan).toMatchObject({ width: 616, height: 468, channels: 1 });
     const mask = await read('busi-originals/benign/benign (54)_mask_1.png');

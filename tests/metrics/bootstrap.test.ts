@@ -6,11 +6,17 @@ import {
   meanOf,
   meanOverFolds,
   minimumDetectableDifference,
+  type ResampledMetric,
   resampledConfusion,
-  resampledMean,
 } from '../../src/metrics/bootstrap.js';
 import { confusion, f1 } from '../../src/metrics/classification.js';
 import { Random } from '../../src/tensor/random.js';
+
+/** The mean of one value for each sample, as a metric to resample. */
+function weightedMean(values: readonly number[]): ResampledMetric {
+  return (weights) =>
+    values.reduce((sum, value, i) => sum + weights[i]! * value, 0) / weights.reduce((a, b) => a + b);
+}
 
 function draws(n: number, seed: number): { labels: number[]; scores: (noise: number) => number[] } {
   const random = new Random(seed, 'test');
@@ -25,7 +31,7 @@ describe('bootstrapInterval', () => {
     const mean = values.reduce((a, b) => a + b) / 200;
     const se = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 200 / 200);
     const found = bootstrapInterval(
-      resampledMean(values),
+      weightedMean(values),
       values.map((_, i) => i),
       { replicates: 8000 },
     );
@@ -38,8 +44,8 @@ describe('bootstrapInterval', () => {
 
   it('narrows with the confidence', () => {
     const values = Array.from({ length: 50 }, (_, i) => i);
-    const wide = bootstrapInterval(resampledMean(values), values);
-    const narrow = bootstrapInterval(resampledMean(values), values, { confidence: 0.5 });
+    const wide = bootstrapInterval(weightedMean(values), values);
+    const narrow = bootstrapInterval(weightedMean(values), values, { confidence: 0.5 });
     expect((narrow.high - narrow.low) / (wide.high - wide.low)).toBeCloseTo(0.6745 / 1.96, 1);
   });
 
@@ -88,7 +94,7 @@ describe('bootstrapInterval', () => {
   });
 
   it('repeats for a seed and differs for another', () => {
-    const metric = resampledMean([1, 5, 2, 8]);
+    const metric = weightedMean([1, 5, 2, 8]);
     const subjects = ['a', 'b', 'c', 'd'];
     const first = bootstrapInterval(metric, subjects, { seed: 1 });
     expect(bootstrapInterval(metric, subjects, { seed: 1 })).toEqual(first);
@@ -96,11 +102,11 @@ describe('bootstrapInterval', () => {
   });
 
   it('names what does not fit', () => {
-    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'a'])).toThrow('1 subject(s) in 2 samples');
-    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'b'], { replicates: 0 })).toThrow(
+    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'a'])).toThrow('1 subject(s) in 2 samples');
+    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'b'], { replicates: 0 })).toThrow(
       'replicates is 0',
     );
-    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'b'], { confidence: 95 })).toThrow(
+    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'b'], { confidence: 95 })).toThrow(
       'confidence is 95',
     );
   });
@@ -173,12 +179,10 @@ describe('metrics to resample', () => {
     expect(metric(new Float64Array([1, 0, 1, 1]))).toBeNaN();
   });
 
-  it('average values of the samples that were drawn, and metrics of the same draws', () => {
-    const mean = resampledMean([1, Number.NaN, 4]);
-    expect(mean(new Float64Array([2, 0, 1]))).toBe(2);
-    expect(mean(new Float64Array([1, 1, 1]))).toBeNaN();
-    expect(mean(new Float64Array(3))).toBeNaN();
-    expect(meanOf([mean, resampledMean([5, 0, 2])])(new Float64Array([2, 0, 1]))).toBe(3);
+  it('average metrics of the same draws', () => {
+    const both = meanOf([weightedMean([1, 3, 4]), weightedMean([5, 0, 2])]);
+    expect(both(new Float64Array([2, 0, 1]))).toBe(3);
+    expect(both(new Float64Array(3))).toBeNaN();
   });
 
   it('detects 2.8 standard errors with 80 % power', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { resampledSpearman, spearman } from '../../src/metrics/rankCorrelation.js';
+import { spearman } from '../../src/metrics/rankCorrelation.js';
 import { metricsGolden } from '../golden/metrics.js';
 
 const pairs = fc.array(fc.tuple(fc.integer({ min: -4, max: 4 }), fc.integer({ min: -4, max: 4 })), {
@@ -48,29 +48,6 @@ describe('spearman', () => {
           ),
         ).toBe(rho);
       }),
-    );
-  });
-
-  it('counts a sample as if it stood there that often', () => {
-    fc.assert(
-      fc.property(
-        pairs,
-        fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 30, maxLength: 30 }),
-        (samples, times) => {
-          const copies = samples.flatMap((pair, i) => Array<[number, number]>(times[i]!).fill(pair));
-          const repeated = spearman(
-            copies.map(([a]) => a),
-            copies.map(([, b]) => b),
-          );
-          const metric = resampledSpearman(
-            samples.map(([a]) => a),
-            samples.map(([, b]) => b),
-          );
-          const weighted = metric(Float64Array.from(samples, (_, i) => times[i]!));
-          if (Number.isNaN(repeated)) expect(weighted).toBeNaN();
-          else expect(weighted).toBeCloseTo(repeated, 12);
-        },
-      ),
     );
   });
 

@@ -1,3 +1,4 @@
+/** The room `data/audit` looks for what is wrong with a data set. This file puts the report together. */
 import type { DataFault } from '../faults.js';
 import type { Fold } from '../fold.js';
 import type { DroppedSample } from '../open/dropList.js';
@@ -21,13 +22,13 @@ import {
 } from './setFindings.js';
 
 export interface AuditOptions extends ScanOptions {
-  /** What opening the data told of. */
+  /** The faults that opening the data told of. */
   readonly faults?: readonly DataFault[];
-  /** The fold of each sample by id; absent: as the data publishes them. */
+  /** The fold of each sample by id; absent: the published folds, if there are any. */
   readonly folds?: Readonly<Record<string, Fold>>;
 }
 
-/** All that was found, in plain values: the content of `--json`. */
+/** All findings in plain values, which are also the content of `--json`. */
 export interface AuditReport {
   readonly version: 1;
   readonly data: string;
@@ -40,9 +41,9 @@ export interface AuditReport {
   readonly alignment: readonly AlignmentSummary[];
   readonly suitability?: Suitability & { readonly premise: ReturnType<typeof premise> };
   readonly counts: Readonly<Record<Severity, number>>;
-  /** Errors first. */
+  /** The findings, errors first. */
   readonly findings: readonly Finding[];
-  /** Digest of ids and pixels: the key of pseudonyms. */
+  /** The digest of ids and pixels, which is the key of pseudonyms. */
   readonly contentHash: string;
 }
 
@@ -50,30 +51,30 @@ export interface ModalitySummary {
   readonly name: string;
   readonly simulated: boolean;
   readonly readable: number;
-  /** How many images have which size, `640 × 480 gray`; the most frequent first. */
+  /** The number of images of each size, named as in `640 × 480 gray`; the most frequent first. */
   readonly sizes: Readonly<Record<string, number>>;
-  /** Percentiles 5, 50 and 95 over the images, of gray levels 0 … 255. */
+  /** Percentiles 5, 50 and 95 of the mean gray level, 0 … 255, over the images. */
   readonly brightness: readonly number[];
   readonly contrast: readonly number[];
 }
 
-/** Shifts of one modality against the first, in pixels of its images. */
+/** The shifts of one modality against the first, in pixels of its images. */
 export interface AlignmentSummary {
   readonly modality: string;
   readonly measured: number;
   readonly medianX: number;
   readonly medianY: number;
-  /** Percentiles 50, 95 and 99 of the distance. */
+  /** Percentiles 50, 95 and 99 of the length of the shifts. */
   readonly distance: readonly number[];
-  /** Of each measured pair, [x, y], for a picture. */
+  /** The shift [x, y] of each measured pair, for a picture. */
   readonly shifts: readonly (readonly [number, number])[];
 }
 
-/** Points of a picture; more would not be seen. */
+/** The most points of a picture; more would not be seen. */
 const MOST_POINTS = 2000;
 const MOST_SIZES = 20;
 
-/** Looks at every image of a data set once and tells what is wrong with it. */
+/** Looks at every image of a data set once and reports what is wrong with the data set. */
 export async function auditDataset(dataset: Dataset, options: AuditOptions = {}): Promise<AuditReport> {
   const { faults = [], folds, quick = false, seed = 0, signal } = options;
   const scanned = await scan(dataset, options);
@@ -114,7 +115,7 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
   };
 }
 
-/** Findings whose samples should all go, and those of whose samples one may stay. */
+/** The findings whose samples should all go; below, those of whose samples one may stay. */
 const ALL_GO: ReadonlySet<string> = new Set([
   'missing-mate',
   'missing-file',
@@ -130,14 +131,14 @@ const ALL_GO: ReadonlySet<string> = new Set([
 ]);
 const ONE_STAYS: ReadonlySet<string> = new Set(['exact-duplicates']);
 
-/** The samples to leave out, each once, with the first reason found. */
+/** Lists the samples to leave out, each once, with the first reason found. */
 export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): DroppedSample[] {
   const reasons = new Map<string, string>();
   for (const { code, items } of findings) {
     if (!ALL_GO.has(code) && !ONE_STAYS.has(code)) continue;
     for (const { ids, modality } of items) {
       for (const id of ONE_STAYS.has(code) ? ids.slice(1) : ids) {
-        // A row may lack even its id.
+        // A faulty row of a manifest may lack even its id.
         if (id !== '' && !reasons.has(id))
           reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
       }

@@ -9,7 +9,10 @@ interface Copies {
   readonly modalities: readonly string[];
 }
 
-/** Duplicates by how much harm they do: copies within a subject are to be expected, copies under two labels cannot both be right. */
+/**
+ * Sorts duplicates by the harm they do. Copies within a subject are to be expected; copies under two labels cannot both be
+ * right.
+ */
 export function duplicateFindings(
   { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,
   groups: readonly DuplicateGroup[],
@@ -95,7 +98,7 @@ export function duplicateFindings(
   ];
 }
 
-/** Groups of the same samples in several modalities are one. */
+/** Makes one group of groups that hold the same samples in several modalities. */
 function merged(groups: readonly DuplicateGroup[]): Copies[] {
   const copies = new Map<
     string,

@@ -1,34 +1,34 @@
-/** `error`: the data must not be used so; `warning`: look before you go on; `info`: good to know. */
+/** The weight of a finding. `error`: the data must not be used so; `warning`: look before you go on; `info`: good to know. */
 export type Severity = 'error' | 'warning' | 'info';
 
-/** One kind of thing found, with every place where it was. */
+/** One kind of thing that was found, with every place where it was. */
 export interface Finding {
-  /** Stays the same between versions: `blank`, `misaligned`, … */
+  /** A name that stays the same between versions: `blank`, `misaligned`, … */
   readonly code: string;
   readonly severity: Severity;
   readonly title: string;
-  /** Why it matters. */
+  /** The reason why it matters. */
   readonly explanation: string;
-  /** What to do. */
+  /** The advice on what to do. */
   readonly fix: string;
   readonly items: readonly FindingItem[];
-  /** Items of this kind, also where they are too many to be listed. */
+  /** The number of items of this kind, also where they are too many to be listed. */
   readonly count: number;
 }
 
 export interface FindingItem {
-  /** The samples concerned; names of files that no sample has come of stand here too. */
+  /** The samples concerned. Files that became no sample stand here by their names. */
   readonly ids: readonly string[];
   readonly modality?: string;
-  /** What is there, without ids, subjects or paths: it may be shared. */
+  /** The item in words, without ids, subjects or paths, so that it may be shared. */
   readonly detail: string;
-  /** As `detail`, naming files and lines: for the owner's eyes. */
+  /** The item in words that name files and lines, for the owner's eyes only. */
   readonly place?: string;
   /** The measured number, where there is one. */
   readonly value?: number;
 }
 
-/** A finding of all these items; none of no items. */
+/** Makes a finding of all these items; none where there are no items. */
 export function finding(one: Omit<Finding, 'count'>): Finding[] {
   return one.items.length === 0 ? [] : [{ ...one, count: one.items.length }];
 }

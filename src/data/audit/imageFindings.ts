@@ -4,19 +4,19 @@ import type { ImageTable } from './measures/imageTable.js';
 import { centreAndSpread } from './measures/robust.js';
 import type { Scan } from './scan.js';
 
-/** A side below this leaves the network almost nothing to see. */
+/** The side in pixels below which an image leaves the network almost nothing to see. */
 const SMALLEST_SIDE = 32;
-/** Share of images that must have one size before others are called unusual. */
+/** The share of images that must have one size before other sizes are called unusual. */
 const COMMON = 0.9;
-/** Robust standard deviations from the middle beyond which a brightness, contrast or colour is unusual. */
+/** The distance from the middle beyond which a brightness, contrast or colour is unusual, in robust standard deviations. */
 const FAR = 6;
-/** Spreads below these, in gray levels, are taken for these: a uniform data set must not make a small step look far. */
+/** The least spread, in gray levels, so that a uniform data set does not make a small step look far. */
 const LEAST_SPREAD = 4;
-/** Fewer images than this have no usual look. */
+/** The number of images below which they have no usual look. */
 const ENOUGH = 20;
 
 /**
- * What is wrong with single images.
+ * Finds what is wrong with single images.
  *
  * @param explained positions of samples whose images are unreadable or unlike the others for a reason that is told elsewhere
  */
@@ -47,7 +47,7 @@ function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number
   });
 }
 
-/** A reader's message begins with the file that it is about, which may name a patient. */
+/** Takes the file off a reader's message, which begins with it, as its name may be a patient's. */
 function withoutPlace(problem: string, images: Sample['images']): string {
   const places = Object.values(images).flatMap((source) => {
     if (source.kind === 'generated') return [];
@@ -120,7 +120,7 @@ function unusualSize(scan: Scan, explained: ReadonlySet<number>): Finding[] {
   });
 }
 
-/** `640 × 480 gray` */
+/** Writes the size of an image, as in `640 × 480 gray`. */
 export function sizeOf({ width, height, channels }: ImageTable, position: number): string {
   return `${width[position]} × ${height[position]} ${channels[position] === 1 ? 'gray' : 'colour'}`;
 }

@@ -6,10 +6,10 @@ import { median } from './measures/robust.js';
 import { swappedPairs } from './measures/swapped.js';
 import type { Scan } from './scan.js';
 
-/** Pairs needed before a shift that all of them share is believed. */
+/** The number of pairs from which a shift that all of them share is believed. */
 const ENOUGH = 20;
 
-/** Positions of pairs that seem swapped, for each modality after the first. */
+/** The positions of pairs that seem swapped, for each modality after the first. */
 export type Swapped = readonly (readonly number[])[];
 
 export function findSwapped({ images }: Scan): Swapped {
@@ -17,7 +17,7 @@ export function findSwapped({ images }: Scan): Swapped {
   return others.map((table) => swappedPairs(first!, table) ?? []);
 }
 
-/** What is wrong between the images of a pair. */
+/** Finds what is wrong between the images of a pair. */
 export function pairFindings(scan: Scan, swapped: Swapped, composites: OddComposites): Finding[] {
   return [
     ...shapes(scan),
@@ -50,10 +50,10 @@ function shapes({ dataset, images }: Scan): Finding[] {
   });
 }
 
-/** Widths in pixels, by position, of the composites that cannot be cut into equal halves. */
+/** The widths in pixels, by position, of the composites that cannot be cut into equal halves. */
 export type OddComposites = ReadonlyMap<number, number>;
 
-/** Those among the unreadable images. */
+/** Finds such composites among the unreadable images. */
 export async function findOddComposites({ dataset, unreadable }: Scan): Promise<OddComposites> {
   const widths = new Map<number, number>();
   for (const { position, modality } of unreadable) {
@@ -150,7 +150,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
   });
 }
 
-/** `12 px to the right, 3 px down` */
+/** Writes a shift, as in `12 px to the right, 3 px down`. */
 function offset(x: number, y: number): string {
   const parts = [
     ...(Math.round(x) === 0 ? [] : [`${Math.abs(Math.round(x))} px to the ${x > 0 ? 'right' : 'left'}`]),
@@ -159,7 +159,7 @@ function offset(x: number, y: number): string {
   return parts.join(', ');
 }
 
-/** A shift that pairs share is a fault of the export, even if each is too small to stand out. */
+/** Finds a shift that pairs share. It is a fault of the export, even if each is too small to stand out. */
 function commonShift({ dataset, images, pairs }: Scan): Finding[] {
   return pairs.flatMap((table, i) => {
     const measured = [...table.x.keys()].filter((position) => !Number.isNaN(table.x[position]!));
@@ -167,7 +167,7 @@ function commonShift({ dataset, images, pairs }: Scan): Finding[] {
     const x = median(measured.map((position) => table.x[position]!));
     const y = median(measured.map((position) => table.y[position]!));
     const side = median(measured.map((position) => images[i + 1]!.width[position]!));
-    // A pixel of the working size is the least that is measured; two are more than a rounding.
+    // A pixel of the working size is the least that is measured; more than one and a half are no rounding.
     if (Math.hypot(x, y) < Math.max(1, (1.5 * side) / 128)) return [];
     const modality = dataset.modalities[i + 1]!;
     return finding({

@@ -1,3 +1,4 @@
+/** Looks for what spoils a run in images that are decoded already, before each run. */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -15,24 +16,24 @@ import { BLANK_SHARE, flatShare } from './measures/picture.js';
 const count = z.int().min(0);
 
 const quickAuditSchema = z.object({
-  /** Samples with a blank image. */
+  /** The number of samples with a blank image. */
   blank: count,
-  /** Positions of each sample with an image that an earlier one of the same modality has, to the pixel, and of the earlier one. */
+  /** The position of each sample that repeats an image of the same modality, to the pixel, and that of the earlier sample. */
   repeats: z.array(z.tuple([count, count])),
-  /** Of these, samples under another class than the earlier one. */
+  /** The number of such samples that are of another class than the earlier one. */
   contradictions: count,
-  /** Samples whose modalities are the same image. */
+  /** The number of samples whose modalities are the same image. */
   same: count,
 });
 
-/** What the decoded images themselves give away; numbers are of samples. */
+/** The findings of a look at decoded images. */
 export type QuickAudit = Readonly<z.infer<typeof quickAuditSchema>>;
 
 /**
- * Looks through the cached images for what spoils a run. Nothing is decoded, and what was found is kept in the folder of all
- * caches, by `cache.dataHash`: the next time it costs nothing.
+ * Looks through the cached images for what spoils a run. Nothing is decoded. The findings are kept in the folder of all
+ * caches, by `cache.dataHash`, so that the next look costs nothing.
  *
- * @param root folder of all caches
+ * @param root the folder of all caches
  */
 export async function quickAudit(
   dataset: Dataset,
@@ -44,7 +45,7 @@ export async function quickAudit(
     try {
       return quickAuditSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
     } catch {
-      // Damaged, or of another version: looked at again and written anew.
+      // A file that is damaged or of another version is written anew.
     }
   }
   const found = await lookThrough(dataset, cache);
@@ -52,15 +53,13 @@ export async function quickAudit(
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileAtomic(file, `${JSON.stringify(found)}\n`);
   } catch (error) {
-    // A cache that may only be read is looked through each time.
+    // Where the cache cannot be written, the images are looked through each time.
     if (!(error instanceof AnatomyError) && !isSystemError(error)) throw error;
   }
   return found;
 }
 
-/**
- * How many samples repeat an image of another fold, to the pixel.
- */
+/** Counts the samples that repeat an image of another fold, to the pixel. */
 export function repeatsAcrossFolds({ repeats }: QuickAudit, foldAt: FoldOf): number {
   const torn = repeats.filter(([later, earlier]) => {
     const folds = [foldAt(later), foldAt(earlier)];
@@ -69,9 +68,7 @@ export function repeatsAcrossFolds({ repeats }: QuickAudit, foldAt: FoldOf): num
   return new Set(torn.map(([later]) => later)).size;
 }
 
-/**
- * What to tell before a run, a line each; none if nothing was found.
- */
+/** Words the findings for the start of a run, one line each; none if nothing was found. */
 export function quickWarnings(audit: QuickAudit, foldAt: FoldOf = () => undefined): string[] {
   const { blank, repeats, contradictions, same } = audit;
   const duplicates = new Set(repeats.map(([later]) => later)).size;
@@ -110,7 +107,7 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
     const handle = await open(file, 'r');
     try {
       for (let position = 0; position < cache.count; position += 1) {
-        // The file is in memory already, so reading hardly waits: let signals in between.
+        // The file is in memory already, so reading hardly waits. Signals get a turn here.
         if (position % 64 === 0) await nextTurn();
         await handle.read(image, 0, image.length, offset + position * image.length);
         if (isBlank(image, channels)) {
@@ -141,7 +138,7 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
   };
 }
 
-/** @param image planar */
+/** @param image planar pixels */
 function isBlank(image: Uint8Array, channels: number): boolean {
   const length = image.length / channels;
   for (let channel = 0; channel < channels; channel += 1) {

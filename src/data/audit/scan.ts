@@ -6,20 +6,20 @@ import { PairTable } from './measures/pairTable.js';
 import { isReadable, readPictures } from './measures/readPictures.js';
 import { patchRelations, type RelatedPair } from './measures/relations.js';
 
-/** Pairs whose patch relations are kept. */
+/** The number of pairs whose patch relations are kept. */
 const RELATED_PAIRS = 300;
 
-/** What one pass over the images of a data set leaves: about 650 bytes an image, whatever their size. */
+/** The measures that one pass over the images of a data set leaves: about 650 bytes for each image, whatever its size. */
 export interface Scan {
   readonly dataset: Dataset;
-  /** One a modality. */
+  /** One table for each modality. */
   readonly images: readonly ImageTable[];
-  /** One for each modality after the first, against the first. */
+  /** One table for each modality after the first, against the first. */
   readonly pairs: readonly PairTable[];
   readonly unreadable: readonly UnreadableImage[];
-  /** Patch relations of some pairs of the first two modalities. */
+  /** The patch relations of some pairs of the first two modalities. */
   readonly related: readonly RelatedPair[];
-  /** Digest of all ids and pixels. */
+  /** The digest of all ids and pixels. */
   readonly contentHash: string;
 }
 
@@ -30,14 +30,14 @@ export interface UnreadableImage {
 }
 
 export interface ScanOptions {
-  /** Leave out what takes long: near-duplicates, shifts and patch relations. */
+  /** Whether to leave out the slow measures: near-duplicates, shifts and patch relations. */
   readonly quick?: boolean;
   readonly seed?: number;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Decodes every image of a data set once. */
+/** Decodes every image of a data set once and measures it. */
 export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise<Scan> {
   const { quick = false, seed = 0, onProgress, signal } = options;
   const { samples, modalities } = dataset;

@@ -4,11 +4,11 @@ import type { Dataset } from '../sample.js';
 import { type Finding, finding } from './finding.js';
 import type { Suitability } from './measures/relations.js';
 
-/** A class below this share of the labelled samples, or below this number, is called rare. */
+/** The share of the labelled samples, and the number of samples, below which a class is called rare. */
 const RARE_SHARE = 0.05;
 const RARE_COUNT = 10;
 
-/** What opening the data found wrong: such samples are in none of the other findings. */
+/** Makes findings of the faults that opening the data told of. Such samples are in none of the other findings. */
 export function faultFindings(faults: readonly DataFault[]): Finding[] {
   const of = (kind: DataFault['kind'], detail: string) =>
     faults
@@ -42,12 +42,12 @@ export function faultFindings(faults: readonly DataFault[]): Finding[] {
   ];
 }
 
-/** Subjects, classes, folds and what the publication says. */
+/** Finds what is wrong with subjects, classes and folds, and what differs from the publication. */
 export function setFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
   return [...leakage(dataset, foldOf), ...balance(dataset), ...publication(dataset), ...lonely(dataset)];
 }
 
-/** Samples of each class, in the order of first appearance. */
+/** Counts the samples of each class, in the order of first appearance. */
 export function classCounts({ samples }: Pick<Dataset, 'samples'>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { label } of samples) if (label !== undefined) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -165,7 +165,7 @@ function lonely(dataset: Dataset): Finding[] {
   });
 }
 
-/** In words what the comparison of mates with strangers says about the method's premise. */
+/** Puts into a word what the comparison of mates with strangers says about the method's premise. */
 export function premise({ low, nearer }: Suitability): 'holds' | 'weak' | 'absent' {
   if (low > 0.5 && nearer >= 0.65) return 'holds';
   return low <= 0.5 && nearer < 0.6 ? 'absent' : 'weak';

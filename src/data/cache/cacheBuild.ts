@@ -1,8 +1,12 @@
-import { open, writeFile } from 'node:fs/promises';
+/**
+ * The room `data/cache` keeps the decoded images of a data set on disk and names what was decoded. This file decodes them.
+ */
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError } from '../../errors.js';
+import { syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
@@ -13,15 +17,15 @@ import { PlaneFile } from './planeFile.js';
 
 export const INDEX_FILE = 'index.json';
 
-/** What `index.json` says of the files beside it. */
+/** The content of `index.json`, which describes the files beside it. */
 export interface CacheIndex {
   readonly format: number;
-  /** Side S of every image in pixels. */
+  /** The side S of every image in pixels. */
   readonly size: number;
   readonly ids: readonly string[];
   readonly modalities: readonly {
     readonly name: string;
-    /** Relative to the folder; bytes `[N, C, S, S]`. */
+    /** The path relative to the folder. The file holds the bytes `[N, C, S, S]`. */
     readonly file: string;
     readonly channels: 1 | 3;
     readonly bytes: number;
@@ -36,7 +40,7 @@ export interface BuildOptions {
 
 /**
  * Decodes every image of `dataset`, resizes it to one square size and writes the cache's files into `folder`, which
- * must be empty. Holds a few images in memory at a time.
+ * must be empty. It holds a few images in memory at a time.
  *
  * @throws DataError listing every image that cannot be decoded
  */
@@ -63,29 +67,17 @@ export async function buildCache(
     }
     const index = { format: CACHE_FORMAT, size, ids: dataset.samples.map(({ id }) => id), modalities };
     await writeFile(path.join(folder, INDEX_FILE), `${JSON.stringify(index)}\n`, { flush: true });
-    await syncFolder(folder);
+    syncFolder(folder);
     return index;
   } finally {
     for (const file of files.values()) await file.abandon();
   }
 }
 
-/** Makes renames and new names in a folder survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network file systems cannot sync a folder; the digests tell if something was lost.
-    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
 /**
- * One side length for all: as asked, but not above the shorter side of the largest image, as more pixels would hold
- * nothing new. Smaller images beside larger ones are enlarged. Generated images have any size, so they never limit it.
+ * Chooses one side length for all images: the one requested, but not above the shorter side of the largest image, as more
+ * pixels would hold nothing new. Smaller images beside larger ones are enlarged. Generated images can be drawn at any size
+ * and do not limit it.
  */
 export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
@@ -106,7 +98,7 @@ async function writeImages(
   { onProgress, signal }: BuildOptions,
 ): Promise<void> {
   const total = dataset.samples.length * dataset.modalities.length;
-  // Decoding runs on libuv's threads, resizing on this one: a few images ahead keep both busy.
+  // Decoding runs on libuv's threads and resizing on this one; a few images ahead keep both busy.
   const ahead = Math.min(8, availableParallelism() + 1);
   const problems: string[] = [];
   let done = 0;
@@ -136,14 +128,16 @@ type Squared =
   | { readonly modality: string; readonly image: Raster; readonly problem?: undefined }
   | { readonly modality: string; readonly image?: undefined; readonly problem: string };
 
-/** All modalities of a sample in turn, so that a generated pair can be drawn once. */
+/** Yields all modalities of a sample in turn, so that a generated pair can be drawn once. */
 function* images({ samples, modalities }: Dataset): Generator<ImageName> {
   for (const sample of samples) for (const modality of modalities) yield { sample, modality };
 }
 
-/** Squashed to a square whatever its shape, as the authors do: all modalities of a pair keep one geometry. */
+/**
+ * Squashes an image to a square whatever its shape, as the authors do, so that all modalities of a pair keep one geometry.
+ */
 async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
-  // Drawing is synchronous: let signals and timers in between.
+  // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
     const image = await readSampleImage(dataset, sample, modality, size);

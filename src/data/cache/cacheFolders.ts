@@ -1,3 +1,4 @@
+/** Folders that appear and disappear in one step, whatever crashes or other processes do meanwhile. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -7,7 +8,7 @@ import path from 'node:path';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TEMPORARY = /\.tmp-(.+)-(\d+)-[0-9a-f]{12}$/;
 
-/** `$XDG_CACHE_HOME/anatomy-ssl`, else `~/.cache/anatomy-ssl`. */
+/** The folder of all caches: `$XDG_CACHE_HOME/anatomy-ssl`, else `~/.cache/anatomy-ssl`. */
 export function defaultCacheRoot(): string {
   const base = process.env.XDG_CACHE_HOME;
   // The XDG specification says to ignore a relative path.
@@ -15,14 +16,14 @@ export function defaultCacheRoot(): string {
   return path.join(cache, 'anatomy-ssl');
 }
 
-/** A new, empty folder beside `folder` that carries the name of this process. */
+/** Makes a new, empty folder beside `folder` that carries the name of this process. */
 export async function makeTemporary(folder: string): Promise<string> {
   const temporary = temporaryName(folder);
   await mkdir(temporary, { recursive: true });
   return temporary;
 }
 
-/** Gives a finished folder its name in one step; false if another process was first. */
+/** Gives a finished folder its name in one step. Returns false if another process was first. */
 export async function publish(temporary: string, folder: string): Promise<boolean> {
   try {
     await rename(temporary, folder);
@@ -34,7 +35,7 @@ export async function publish(temporary: string, folder: string): Promise<boolea
   }
 }
 
-/** Gives a finished folder the name of one that may be there: the old one goes only when the new one is in its place. */
+/** Gives a finished folder the name of one that may be there. The old one goes only when the new one is in its place. */
 export async function replaceFolder(folder: string, complete: string): Promise<void> {
   if (!existsSync(folder)) return rename(complete, folder);
   const old = await mkdtemp(`${path.resolve(folder)}.old-`);
@@ -45,7 +46,7 @@ export async function replaceFolder(folder: string, complete: string): Promise<v
 
 /**
  * Removes a damaged folder, but only the one that was looked at: another process may have put a sound one there since.
- * Moved away first, so that no one ever sees it half removed.
+ * It is moved away first, so that nobody ever sees it half removed.
  */
 export async function discard(folder: string, inode: bigint): Promise<void> {
   const now = await stat(folder, { bigint: true }).catch(() => undefined);
@@ -56,8 +57,8 @@ export async function discard(folder: string, inode: bigint): Promise<void> {
 }
 
 /**
- * Removes what processes that died in mid-write left behind: temporary folders of this host whose process is gone, and
- * any that nothing was written to for a day (another host's, or a process number in use again).
+ * Removes temporary folders that processes left behind when they died in mid-write: those of this host whose process is gone,
+ * and any that nothing was written to for a day (another host's, or of a process number that is in use again).
  */
 export async function sweep(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
@@ -80,11 +81,11 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // alive, another user's
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // EPERM: it is alive, but another user's
   }
 }
 
-/** Milliseconds since 1970 of the last write to the folder or a file in it; now, if it is gone meanwhile. */
+/** The time of the last write to the folder or a file in it, in milliseconds since 1970; now, if it is gone meanwhile. */
 async function lastWritten(folder: string): Promise<number> {
   try {
     const names = await readdir(folder);

@@ -1,3 +1,4 @@
+/** Names the folder of a data set’s decoded images, so that changed sources are decoded again. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,13 +7,14 @@ import { decoderVersion } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { Dataset, ImageSource, Sample } from '../sample.js';
 
-/** Raise when the layout of the cache or the pixels that the same sources give change. */
+/** The version of the cache. It is raised when the layout changes, or the pixels that the same sources give. */
 export const CACHE_FORMAT = 3;
 
 /**
- * The name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
- * the modalities, the ids in order and, for each image, what tells whether its pixels may have changed. For a file that
- * is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but nothing restores the ctime.
+ * Makes the name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
+ * the modalities, the ids in order and, for each image, of the state that changes when its pixels may have changed. For a
+ * file that is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but nothing restores the
+ * ctime.
  *
  * @throws DataError listing the samples that lack a modality and the files that are missing
  */
@@ -43,7 +45,7 @@ export async function cacheKey(dataset: Dataset, size: number): Promise<string> 
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Whether an image comes through a decoder, whose version then matters; phantoms and packs do not. */
+/** Tells whether an image comes through a decoder, whose version then matters. Phantoms and packs do not. */
 function isDecoded({ kind }: ImageSource): boolean {
   return kind === 'file' || kind === 'member';
 }
@@ -59,7 +61,7 @@ async function sourceKey(
   if (source.kind === 'generated') return `generated\n${source.key}`;
   try {
     const { kind, path: file, ...part } = source;
-    // A pack or a shard holds many images: it is asked once.
+    // A pack or a shard holds many images, but its state is asked for once.
     const state = states.get(file) ?? fileState(file);
     states.set(file, state);
     return [kind, path.resolve(file), JSON.stringify(part), await state].join('\n');

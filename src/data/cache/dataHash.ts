@@ -1,21 +1,22 @@
+/** Digests of what a data set is, wherever it lies. Runs carry them, so that the same data is recognised. */
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import type { Dataset, ImageSource } from '../sample.js';
 
-/** Decoded images as far as they decide what the data is. */
+/** The part of decoded images that decides what the data is. */
 export interface DecodedImages {
   readonly size: number;
   readonly modalities: readonly {
     readonly name: string;
     readonly channels: 1 | 3;
-    /** Of all images of the modality, one after the other. */
+    /** The digest of all images of the modality, one after the other. */
     readonly sha256: string;
   }[];
 }
 
 /**
- * Digest of what the data is (ids, subjects, labels, pixels), wherever it lies. Computed on opening and not stored, as
- * labels may be corrected while the images stay the same.
+ * Makes the digest of what the data is (ids, subjects, labels, pixels), wherever it lies. It is computed on opening and not
+ * stored, as labels may be corrected while the images stay the same.
  */
 export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<Dataset, 'samples'>): string {
   const hash = createHash('sha256');
@@ -25,9 +26,9 @@ export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<
 }
 
 /**
- * The same of streamed data, which is never decoded as a whole: ids, subjects, labels, size, preprocessing and, for each
- * image, what our own shards tell of the digest of what it was made from, and its length. Other programs' shards tell none: there it is the
- * file's name and length in its shard, and the shard's length and time of change.
+ * Makes the digest of streamed data, which is never decoded as a whole. It covers ids, subjects, labels, size, preprocessing
+ * and two facts of each image: the told half of its source digest, and its length. Other programs' shards tell no digest; the
+ * name and length of the file in its shard, and the shard's length and time of change, stand in for it.
  */
 export async function streamHash(dataset: Dataset, size: number): Promise<string> {
   const { modalities, preprocess = {}, samples } = dataset;
@@ -38,7 +39,7 @@ export async function streamHash(dataset: Dataset, size: number): Promise<string
     for (const modality of modalities) {
       const source = sample.images[modality]!;
       const digest = sample.sourceDigests?.[modality];
-      // The digest is of what a shard was made from; its length tells shards of another size or crop apart.
+      // The digest is that of the source; the length tells shards of another size or crop apart.
       const length = source.kind === 'member' ? source.length : undefined;
       images.push(digest === undefined ? await placeOf(source, shards) : [digest, length]);
     }

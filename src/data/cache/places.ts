@@ -1,6 +1,7 @@
 /**
- * Where data lies on this machine, by its digest. A run keeps no more than the name of data outside its project, so that it tells
- * nobody where its owner keeps things; its owner’s cache may know, and so the run finds its data again here.
+ * Remembers where data lies on this machine, by its digest. A run keeps no more than the name of data outside its project, so
+ * that it tells nobody where its owner keeps things. The owner’s cache may know the place, and so the run finds its data
+ * again.
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,15 +17,16 @@ const schema = z.object({
   drop: z.string().nullable(),
 });
 
-/** The keys of the config’s `data` that are places; absolute where they are remembered. */
+/** The keys of the config’s `data` that are places. Remembered places are absolute. */
 export type Place = z.infer<typeof schema>;
 
-/** In the user’s own cache, also where images are kept elsewhere: that may be a place that is shared. */
+/** The file in the user’s own cache. Images may be cached elsewhere, but that place may be shared. */
 const placeFile = (hash: string) => path.join(defaultCacheRoot(), 'places', `${hash}.json`);
 
 /**
- * Keeps the place for `rememberedPlace`. A cache that cannot be written is no reason to stop: then the place is named again.
- * @param hash as runs publish it
+ * Keeps the place for `rememberedPlace`. A cache that cannot be written is no reason to stop: the place is then named again.
+ *
+ * @param hash the digest of the data as runs publish it
  */
 export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): void {
   if (own === null || own.startsWith(PHANTOM_PREFIX)) return;
@@ -39,14 +41,14 @@ export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): 
   }
 }
 
-/** Undefined where the user’s own cache knows nothing of the data. */
+/** Finds the place that was kept. Gives undefined where the user’s own cache knows nothing of the data. */
 export function rememberedPlace(hash: string): Place | undefined {
   const file = placeFile(hash);
   if (!existsSync(file)) return undefined;
   try {
     return schema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
   } catch (error) {
-    // A cache may be damaged; it is written anew by the next pretraining.
+    // A damaged file counts as absent; the next pretraining writes it anew.
     if (!isSystemError(error) && !(error instanceof SyntaxError)) throw error;
     return undefined;
   }

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { Raster } from '../sample.js';
 
-/** What a finished plane file holds. */
+/** The facts of a finished plane file. */
 export interface PlaneFileSummary {
   readonly channels: 1 | 3;
   readonly bytes: number;
@@ -10,7 +10,7 @@ export interface PlaneFileSummary {
 }
 
 /**
- * Writes images one after another into a file `[N, C, S, S]` of bytes, planar. It starts with C = 1; the first colour
+ * Writes images one after another into a file `[N, C, S, S]` of bytes, planar. The file starts with C = 1; the first colour
  * image makes it C = 3 and repeats each gray plane written so far, so memory never holds more than one image.
  */
 export class PlaneFile {
@@ -38,7 +38,7 @@ export class PlaneFile {
     this.#count += 1;
   }
 
-  /** Flushes to the disk itself and closes. */
+  /** Flushes the file to the disk itself and closes it. */
   async finish(): Promise<PlaneFileSummary> {
     await this.#file.sync();
     await this.#file.close();
@@ -49,7 +49,7 @@ export class PlaneFile {
     };
   }
 
-  /** Closes without flushing, for a file about to be removed. */
+  /** Closes the file without flushing, as it is about to be removed. */
   async abandon(): Promise<void> {
     await this.#file.close();
   }
@@ -79,7 +79,7 @@ export class PlaneFile {
   }
 }
 
-/** Interleaved → planar with the given number of channels; gray is repeated. */
+/** Makes interleaved pixels planar, with the given number of channels; gray is repeated. */
 export function planes({ data, channels, width, height }: Raster, wanted: 1 | 3): Buffer<ArrayBuffer> {
   const pixels = width * height;
   const planar = Buffer.alloc(pixels * wanted);
@@ -91,7 +91,7 @@ export function planes({ data, channels, width, height }: Raster, wanted: 1 | 3)
   return planar;
 }
 
-/** `FileHandle.read` may return less than asked for. */
+/** Reads until `into` is full, as `FileHandle.read` may return less than asked for. */
 async function readFully(file: FileHandle, into: Buffer, position: number): Promise<void> {
   let filled = 0;
   while (filled < into.length) {

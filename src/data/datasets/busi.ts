@@ -5,17 +5,17 @@ import { imagesIn, type KnownDataset, stemsIn } from './known.js';
 
 const CLASSES = ['benign', 'malignant', 'normal'] as const;
 
-/** Lesions of one image have masks of their own: `_mask`, `_mask_1`, `_mask_2`. */
+/** The end of a mask's name. Each lesion of an image has a mask: `_mask`, `_mask_1`, `_mask_2`. */
 const MASK = /_mask(_\d+)?$/i;
 const NAME = /^(benign|malignant|normal) \(\d+\)$/i;
 
 /**
- * BUSI, breast ultrasound images (Al-Dhabyani et al., Data in Brief 2020): `benign/benign (1).png` beside
+ * Reads BUSI, breast ultrasound images (Al-Dhabyani et al., Data in Brief 2020): `benign/benign (1).png` beside
  * `benign (1)_mask.png`, also for `malignant` and `normal`. Masks are never read.
  */
 export const busi: KnownDataset = {
   name: 'BUSI',
-  // As the literature on benign against malignant takes it, the paper included: 647 images.
+  // The literature on benign against malignant, the paper included, takes these 647 images.
   classes: ['benign', 'malignant'],
 
   recognise: (folder) =>

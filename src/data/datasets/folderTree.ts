@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What lies in a folder: names in code-unit order, hidden ones left out. */
+/** The content of a folder: names in code-unit order, without the hidden ones. */
 export interface Folder {
   readonly path: string;
   readonly name: string;
@@ -9,10 +9,13 @@ export interface Folder {
   readonly folders: readonly Folder[];
 }
 
-/** Levels below the folder named: archives are often unpacked into a folder of their name, twice at worst. */
+/**
+ * The levels that are searched below the folder named. Archives are often unpacked into a folder of their name, twice at
+ * worst.
+ */
 const LEVELS = 3;
 
-/** A known data set has a dozen folders; what has far more, a home directory say, is not searched to its end. */
+/** The number of folders that are searched. A known data set has a dozen; a home directory is not searched to its end. */
 const MOST_FOLDERS = 200;
 
 /** Lists a folder and what is below it, level by level; folders that cannot be read count as empty. */
@@ -41,7 +44,7 @@ export async function readFolderTree(root: string): Promise<Folder> {
   return read(path.resolve(root), LEVELS);
 }
 
-/** The folder directly inside, whatever the case of its name. */
+/** Finds the folder of this name directly inside another, whatever the case of its name. */
 export function inside({ folders }: Folder, name: string): Folder | undefined {
   return folders.find((folder) => folder.name.toLowerCase() === name.toLowerCase());
 }

@@ -2,28 +2,28 @@ import { DataError } from '../../errors.js';
 import type { Sample } from '../sample.js';
 import { imagesIn, type KnownDataset, stemsIn } from './known.js';
 
-/** First letter → class. Without pathologic myopia are the highly myopic (H) and the normal (N). */
+/** The class by the first letter of the name. Highly myopic (H) and normal (N) eyes have no pathologic myopia. */
 export const PM_CLASSES: Readonly<Record<string, string>> = { P: 'PM', H: 'non-PM', N: 'non-PM' };
 
 const NAME = /^[PHN]\d{4}$/i;
 const VALIDATION = /^V\d{4}$/i;
 
-/** iChallenge-PM (PALM), colour fundus photographs: the 400 training images, labelled by the first letter of their names. */
+/**
+ * Reads the 400 training images of iChallenge-PM (PALM), colour fundus photographs labelled by the first letter of their
+ * names.
+ */
 export const ichallengePm: KnownDataset = {
   name: 'iChallenge-PM',
 
-  // N alone also begins the names of iChallenge-AMD's controls.
+  // N alone does not tell, as it also begins the names of iChallenge-AMD's controls.
   recognise: (folder) => stemsIn(folder).some((stem) => /^[PH]\d{4}$/i.test(stem)),
 
-  async open(folder, { onWarning }) {
+  async open(folder) {
     const images = imagesIn(folder);
     const validation = images.filter(({ stem }) => VALIDATION.test(stem)).length;
-    if (validation > 0) {
-      onWarning?.(
-        `${folder.path}: ${validation} validation images (V….jpg) are left out, as their names tell no class. ` +
-          'To use them, write a manifest with the labels of PALM-Validation-GT.',
-      );
-    }
+    const leftOut =
+      `${folder.path}: ${validation} validation images (V….jpg) are left out, as their names tell no class. ` +
+      'To use them, write a manifest with the labels of PALM-Validation-GT.';
     const samples = images
       .filter(({ stem }) => NAME.test(stem))
       .map(({ stem, source }): Sample => {
@@ -56,6 +56,7 @@ export const ichallengePm: KnownDataset = {
           'No patient ids and no split are published; both eyes of a patient may be among the images.',
         ],
       },
+      warnings: validation > 0 ? [leftOut] : [],
     };
   },
 };

@@ -1,5 +1,7 @@
+/** The room `data/datasets` knows published data sets by the layout of their folders, so that they need no manifest. */
 import path from 'node:path';
 import { DataError } from '../../errors.js';
+import type { Findings } from '../faults.js';
 import type { Dataset } from '../sample.js';
 import { busi } from './busi.js';
 import { composite } from './composite.js';
@@ -7,7 +9,7 @@ import { type Folder, readFolderTree } from './folderTree.js';
 import { fundusFfa } from './fundusFfa.js';
 import { ichallengeAmd } from './ichallengeAmd.js';
 import { ichallengePm } from './ichallengePm.js';
-import type { KnownContext, KnownDataset } from './known.js';
+import type { KnownDataset } from './known.js';
 
 export const knownDatasets: readonly KnownDataset[] = [
   composite,
@@ -17,16 +19,18 @@ export const knownDatasets: readonly KnownDataset[] = [
   ichallengeAmd,
 ];
 
+interface OpenedKnown extends Findings {
+  readonly dataset: Dataset;
+  readonly classes?: readonly string[];
+}
+
 /**
- * Opens the known data set that the folder is, or holds a few levels down; undefined where there is none.
+ * Opens the known data set that the folder is, or that it holds a few levels down. Gives undefined where there is none.
  *
- * @returns the data set with all its classes, and the classes to take where none are asked for
+ * @returns the data set with all its classes, the classes to take where none are asked for, and the reader's findings
  * @throws DataError if the folder holds several, or one that lacks a part
  */
-export async function openKnownDataset(
-  place: string,
-  context: KnownContext,
-): Promise<{ dataset: Dataset; classes?: readonly string[] } | undefined> {
+export async function openKnownDataset(place: string): Promise<OpenedKnown | undefined> {
   const found = findKnown(await readFolderTree(place));
   const [first, ...others] = found;
   if (first === undefined) return undefined;
@@ -38,24 +42,28 @@ export async function openKnownDataset(
       `${place}: holds several known data sets: ${listed.join(', ')}. Name one of these folders.`,
     );
   }
-  const dataset = await first.known.open(first.folder, context);
-  tellWhatIsMissing(dataset, context);
-  return { dataset, classes: first.known.classes };
+  const { faults = [], warnings = [], refusal, ...dataset } = await first.known.open(first.folder);
+  return {
+    dataset,
+    classes: first.known.classes,
+    faults,
+    warnings: [...warnings, ...whatIsMissing(dataset)],
+    refusal,
+  };
 }
 
-/** Not below a folder that is recognised: parts of one data set may look like another one. */
+/** Searches no further below a folder that is recognised, as parts of one data set may look like another one. */
 function findKnown(folder: Folder): { known: KnownDataset; folder: Folder }[] {
   const here = knownDatasets.filter((known) => known.recognise(folder)).map((known) => ({ known, folder }));
   return here.length > 0 ? here : folder.folders.flatMap(findKnown);
 }
 
-function tellWhatIsMissing({ name, samples, published }: Dataset, { onWarning }: KnownContext): void {
-  onWarning?.(
+function whatIsMissing({ name, samples, published }: Dataset): string[] {
+  const patients =
     `${name}: the files name no patients, so every sample counts as a patient of its own. ` +
-      'anatomy data split keeps duplicates together.',
-  );
-  if (published === undefined) return;
+    'anatomy data split keeps duplicates together.';
+  if (published === undefined) return [patients];
   const inAll = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);
-  if (samples.length === inAll) return;
-  onWarning?.(`${name}: ${samples.length} samples found, ${inAll} are published. Is a part missing?`);
+  if (samples.length === inAll) return [patients];
+  return [patients, `${name}: ${samples.length} samples found, ${inAll} are published. Is a part missing?`];
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { FaultOptions } from '../faults.js';
+import type { Findings } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
 import { imageExtension } from '../formats/index.js';
 import { imagesByStem } from '../open/folders.js';
@@ -8,26 +8,25 @@ import type { Folder } from './folderTree.js';
 
 /** A published data set that is recognised by the folder it is published as. */
 export interface KnownDataset {
-  /** As messages call it. */
+  /** The name for messages. */
   readonly name: string;
   /** The classes taken where none are asked for; absent: all. */
   readonly classes?: readonly string[];
   /** Whether the folder itself is laid out as this data set, be it complete or not. */
   recognise(folder: Folder): boolean;
   /** @throws DataError if a part of the data set is missing */
-  open(folder: Folder, context: KnownContext): Promise<Dataset>;
+  open(folder: Folder): Promise<KnownReading>;
 }
 
-export interface KnownContext extends FaultOptions {
-  readonly onWarning?: (message: string) => void;
-}
+/** A known data set as its folder holds it, with the reader's findings. */
+export interface KnownReading extends Dataset, Partial<Findings> {}
 
-/** The names of the images directly in a folder, without their endings; unlike `imagesIn` it never refuses. */
+/** Lists the names of the images directly in a folder, without their endings. Unlike `imagesIn` it never refuses. */
 export function stemsIn({ files }: Folder): string[] {
   return files.filter((file) => imageExtension(file) !== undefined).map(stemOf);
 }
 
-/** The images directly in a folder, in the order of their names. */
+/** Lists the images directly in a folder, in the order of their names. */
 export function imagesIn(folder: Folder): { stem: string; source: FileSource }[] {
   return [...imagesByStem(folder.path, folder.files)].map(([stem, file]) => ({
     stem,

@@ -2,13 +2,13 @@ import { DataError } from '../../errors.js';
 import { composite } from './composite.js';
 import type { Pixels } from './pixels.js';
 
-/** Bits a pixel that are read. */
+/** The numbers of bits per pixel that are read. */
 const DEPTHS: readonly number[] = [1, 4, 8, 24, 32];
 
 interface Header {
   readonly width: number;
   readonly height: number;
-  /** Rows are stored from the top; usually they are stored from the bottom. */
+  /** Whether rows are stored from the top; usually they are stored from the bottom. */
   readonly topDown: boolean;
   readonly bits: number;
   readonly pixelsAt: number;
@@ -23,15 +23,18 @@ export function isBmp(head: Uint8Array): boolean {
   );
 }
 
-/** Width and height from the header. */
+/** Reads width and height from the header. */
 export function bmpSize(bytes: Buffer, name: string): { width: number; height: number } {
   const { width, height } = readHeader(bytes, name);
   return { width, height };
 }
 
 /**
- * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. (libvips reads none, and the
- * small packages that do leave the palette out.) Alpha, where the header names it, is composited onto black.
+ * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. Alpha, where the header names
+ * it, is composited onto black.
+ *
+ * libvips reads no bitmaps. The package bmp-ts (1.0.9) does, but of 4-bit images of odd width it decodes one row alone, and
+ * it draws pixels beyond the palette white: here a file is decoded whole or refused.
  *
  * @throws DataError if the file is truncated, compressed or of another depth
  */
@@ -74,7 +77,7 @@ function readHeader(bytes: Buffer, name: string): Header {
   const headerLength = bytes.readUInt32LE(14);
   const [width, storedHeight] = [bytes.readInt32LE(18), bytes.readInt32LE(22)];
   const [bits, compression] = [bytes.readUInt16LE(28), bytes.readUInt32LE(30)];
-  // Bit fields are how 32-bit bitmaps say that the fourth byte is alpha; only the usual order of bytes is read.
+  // By bit fields 32-bit bitmaps say that the fourth byte is alpha. Only the usual order of bytes is read.
   const bitFields = compression === 3 && bits === 32 && bytes.length >= 70;
   const usualOrder =
     bitFields && [0xff0000, 0xff00, 0xff].every((mask, c) => bytes.readUInt32LE(54 + 4 * c) === mask);

@@ -1,24 +1,28 @@
+/** Finds the measurement on a screen of elastography. */
 import type { Box, Pixels } from './pixels.js';
 
-/** Largest minus smallest of R, G and B from which a pixel counts as coloured: a blue of jet, 40 % over gray, has 51. */
+/**
+ * The difference of the largest and smallest of R, G and B from which a pixel counts as coloured. A blue of jet, 40 % over
+ * gray, has 51.
+ */
 const COLOURED = 30;
-/** Of the image's area: less is a caption or a logo. */
+/** The least area of a box as a share of the image; a smaller one is a caption or a logo. */
 const LEAST_AREA = 0.01;
-/** Longer than so many times its breadth is a scale bar. */
+/** The ratio of length to breadth above which an area is a scale bar. */
 const STRIP = 3.5;
-/** Parts cut off by voids belong to the box if they have this share of its coloured pixels … */
+/** The share of the box's coloured pixels that a part cut off by voids must have to belong to the box. */
 const LEAST_PART = 0.02;
-/** … and are no farther away than this share of its longer side. */
+/** The distance up to which such a part belongs to the box, as a share of its longer side. */
 const FARTHEST_PART = 0.15;
 
 /**
- * The coloured box of an elastography screen: the smallest rectangle around the largest area of coloured pixels that is no
- * strip, with the parts that voids of the measurement cut off from it. Gaps are closed first (dilation, then erosion). A
+ * Finds the coloured box of an elastography screen: the smallest rectangle around the largest area of coloured pixels that is
+ * no strip, with the parts that voids of the measurement cut off from it. Gaps are closed first (dilation, then erosion). A
  * scale bar is a separate strip, so it is left outside. Where the measurement is void along a whole side, the box ends
  * where the colours do.
  *
  * @param screen 8-bit RGB
- * @returns undefined if nothing on the screen looks like it
+ * @returns the box; undefined if nothing on the screen looks like one
  */
 export function findColourBox(screen: Pixels): Box | undefined {
   if (screen.channels !== 3) return undefined;
@@ -43,13 +47,13 @@ export function findColourBox(screen: Pixels): Box | undefined {
   return { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** Edges are pixels of the part. */
+/** An area of neighbouring pixels. Its edges are pixels of it. */
 interface Part {
   readonly left: number;
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
-  /** Number of coloured pixels. */
+  /** The number of coloured pixels. */
   readonly coloured: number;
 }
 
@@ -95,13 +99,13 @@ function colouredPixels({ data, width, height }: Pixels): Uint8Array {
   return coloured;
 }
 
-/** Morphological closing with a square of side 2 · reach + 1; outside the image counts as not coloured. */
+/** Closes gaps by morphology with a square of side 2 · reach + 1. Pixels outside the image count as not coloured. */
 function close(mask: Uint8Array, width: number, height: number, reach: number): Uint8Array {
   const wide = spread(mask, width, height, reach, 1);
   return spread(wide, width, height, reach, 0);
 }
 
-/** Every pixel within `reach` of one that is `value`, across and down, becomes `value` too. */
+/** Makes every pixel within `reach` of one that is `value`, across and down, `value` too. */
 function spread(mask: Uint8Array, width: number, height: number, reach: number, value: 0 | 1): Uint8Array {
   const across = spreadLines(mask, { lines: height, length: width, step: 1, lineStep: width }, reach, value);
   return spreadLines(across, { lines: width, length: height, step: width, lineStep: 1 }, reach, value);
@@ -128,7 +132,7 @@ function spreadLines(
   return spreaded;
 }
 
-/** Areas of neighbouring pixels of the mask, diagonals included not. */
+/** Finds the areas of neighbouring pixels of the mask. Diagonal pixels are not neighbours. */
 function connected(mask: Uint8Array, coloured: Uint8Array, width: number): Part[] {
   const parts: Part[] = [];
   const waiting = new Int32Array(mask.length);
@@ -142,7 +146,7 @@ function connected(mask: Uint8Array, coloured: Uint8Array, width: number): Part[
       open -= 1;
       const at = waiting[open]!;
       const [x, y] = [at % width, Math.floor(at / width)];
-      // Closing fills what it joins: the edges are those of the colours themselves.
+      // Closing fills the gaps that it joins, so the edges are taken from the colours themselves.
       if (coloured[at] === 1) {
         count += 1;
         left = Math.min(left, x);

@@ -1,8 +1,8 @@
 import type { Pixels } from './pixels.js';
 
 /**
- * Interleaved samples 0 … `top` with 1 to 4 channels (2 and 4: the last is alpha) → gray or RGB, alpha composited onto
- * black.
+ * Makes gray or RGB of interleaved samples 0 … `top` with 1 to 4 channels. With 2 and 4 channels the last one is alpha, which
+ * is composited onto black.
  */
 export function composite(
   samples: Uint8Array | Uint16Array,

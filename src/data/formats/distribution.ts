@@ -1,7 +1,10 @@
-/** At most 16-bit samples are kept as integers; what is rescaled is kept as floats, rounded to their 24 bits. */
+/**
+ * The values of an image. Samples of up to 16 bits are kept as integers; rescaled values are floats, rounded to their 24
+ * bits.
+ */
 export type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array;
 
-/** What is asked of many values at once. Answers are kept, as all slices of a volume ask the same. */
+/** The extremes and percentiles of many values. Answers are kept, as all slices of a volume ask the same. */
 export class Distribution {
   readonly #values: Values;
   #extremes?: readonly [number, number];
@@ -11,7 +14,7 @@ export class Distribution {
     this.#values = values;
   }
 
-  /** The least and the largest value. */
+  /** Gives the least and the largest value. */
   extremes(): readonly [low: number, high: number] {
     if (this.#extremes === undefined) {
       let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -25,8 +28,8 @@ export class Distribution {
   }
 
   /**
-   * Percentiles 0 … 100, in the order asked, with linear interpolation between neighbours in rank: of n sorted values x,
-   * percentile p is x at the rank p/100 · (n − 1), counted from 0. The default of numpy.percentile.
+   * Gives percentiles 0 … 100, in the order asked, with linear interpolation between neighbours in rank: of n sorted values
+   * x, percentile p is x at the rank p/100 · (n − 1), counted from 0. This is the default of numpy.percentile.
    */
   percentiles(...asked: number[]): number[] {
     if (asked.some((p) => !this.#percentiles.has(p))) {

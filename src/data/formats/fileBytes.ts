@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import { DataError } from '../../errors.js';
 import type { FileSource, MemberSource } from '../sample.js';
 
-/** All bytes of a file, or of a member of an archive. */
+/** Reads all bytes of a file, or of a member of an archive. */
 export async function readBytes(source: FileSource | MemberSource): Promise<Buffer> {
   if (source.kind === 'file') return readFile(source.path).catch(unreadable(source.path));
   const { path, offset, length } = source;
@@ -16,17 +16,17 @@ export async function readBytes(source: FileSource | MemberSource): Promise<Buff
   return bytes;
 }
 
-/** The first bytes of a file; fewer than `length` only where the file ends. */
+/** Reads the first bytes of a file; fewer than `length` only where the file ends. */
 export async function readHead(path: string, length: number): Promise<Buffer> {
   return readRange(path, 0, length);
 }
 
-/** How messages name a source. */
+/** Names a source for messages. */
 export function sourceName(source: FileSource | MemberSource): string {
   return source.kind === 'file' ? source.path : `${source.path}: ${source.name}`;
 }
 
-/** Allocates no more than the file holds, whatever length is asked for. */
+/** Reads a part of a file. It allocates no more than the file holds, whatever length is asked for. */
 export async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
   try {
     const file = await open(path);

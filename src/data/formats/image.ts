@@ -1,14 +1,15 @@
+/** Decodes the formats that sharp reads: PNG, JPEG, TIFF and WebP. */
 import type { Metadata } from 'sharp';
 import { AnatomyError, DataError } from '../../errors.js';
 import { composite } from './composite.js';
 import type { Pixels } from './pixels.js';
 
-/** What sharp may read, by the content of the file and not by its name. */
+/** The formats that sharp may read, told by the content of the file and not by its name. */
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff', 'webp']);
 
 /**
- * How each colour space is read. Naming the space keeps sharp from converting 16 bits to 8 by itself, which is off by one
- * for a sixth of all values. Gray with alpha is read as sRGB, as sharp's 8-bit gray output would drop the alpha.
+ * The way in which each colour space is read. Naming the space keeps sharp from converting 16 bits to 8 by itself, which is
+ * off by one for a sixth of all values. Gray with alpha is read as sRGB, as sharp's 8-bit gray output would drop the alpha.
  */
 const READ_AS: Readonly<Record<string, { space: string; alphaSpace: string; depth: 'uchar' | 'ushort' }>> = {
   'b-w': { space: 'b-w', alphaSpace: 'srgb', depth: 'uchar' },
@@ -18,7 +19,7 @@ const READ_AS: Readonly<Record<string, { space: string; alphaSpace: string; dept
   rgb16: { space: 'rgb16', alphaSpace: 'rgb16', depth: 'ushort' },
 };
 
-/** Loaded with the first image that needs it: phantoms, packs, DICOM and NIfTI work on machines without it. */
+/** Loads sharp with the first image that needs it. Phantoms, packs, DICOM and NIfTI work on machines without it. */
 async function loadSharp() {
   try {
     return (await import('sharp')).default;
@@ -30,13 +31,13 @@ async function loadSharp() {
   }
 }
 
-/** Changes when decoded pixels may change. */
+/** Gives a version that changes when decoded pixels may change. */
 export async function sharpVersion(): Promise<string> {
   const { versions } = await loadSharp();
   return `sharp-${versions.sharp}/vips-${versions.vips}`;
 }
 
-/** Width and height in pixels as stored, before EXIF orientation, from the header alone. */
+/** Reads, from the header alone, width and height in pixels as stored, before EXIF orientation. */
 export async function imageSize(bytes: Uint8Array, name: string): Promise<{ width: number; height: number }> {
   const { width, height } = await readHeader(bytes, name);
   return { width, height };
@@ -48,9 +49,9 @@ export async function imageSize(bytes: Uint8Array, name: string): Promise<{ widt
  * - EXIF orientation is applied.
  * - Alpha is composited onto black and dropped: pixels under full transparency may hold anything, and black is the
  *   background of medical images.
- * - Embedded colour profiles are ignored, as the numbers are measurements, not colours; only CMYK is converted by its own.
+ * - Embedded colour profiles are ignored, as the numbers are measurements, not colours; only CMYK is converted by its own profile.
  *
- * @param name the file, for messages
+ * @param name the name of the file, for messages
  * @throws DataError if the bytes are truncated, damaged, of another format, or hold several pages or float samples
  */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixels> {
@@ -82,7 +83,8 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixe
     });
   const { width, height, channels } = decoded.info;
   const { buffer, byteOffset, byteLength } = decoded.data;
-  // Copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's byte order.
+  // The bytes are copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's byte
+  // order.
   const copy = buffer.slice(byteOffset, byteOffset + byteLength);
   const wide = readAs.depth === 'ushort';
   const samples = wide ? new Uint16Array(copy) : new Uint8Array(copy);

@@ -1,3 +1,4 @@
+/** The room `data/formats` decodes image files, whatever their format, into the values that the file holds. */
 import { readFileSync } from 'node:fs';
 import { DataError } from '../../errors.js';
 import type { FileSource, ImagePart, MemberSource } from '../sample.js';
@@ -16,7 +17,7 @@ export type { DicomHeader } from './dicom/dicom.js';
 export type { Box, Pixels } from './pixels.js';
 export { type Axis, type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
 
-/** File-name endings, lower case, that a folder of images is searched for; what a file is, its content tells. */
+/** The endings of file names, lower case, that a folder is searched for. The format of a file is told by its content. */
 export const IMAGE_EXTENSIONS: readonly string[] = [
   '.png',
   '.jpg',
@@ -31,30 +32,30 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
   '.nii.gz',
 ];
 
-/** `IMAGE_EXTENSIONS`' ending of a file's name, as it is written there; undefined: the name is not that of an image. */
+/** Gives the ending of a file's name as `IMAGE_EXTENSIONS` has it; undefined if the name is not that of an image. */
 export function imageExtension(file: string): string | undefined {
   const ending = IMAGE_EXTENSIONS.find((extension) => file.toLowerCase().endsWith(extension));
   return ending === undefined ? undefined : file.slice(-ending.length);
 }
 
-/** Loaded with the first DICOM file. */
+/** Loads the code for DICOM with the first such file. */
 const dicom = () => import('./dicom/dicom.js');
 
 type Format = 'dicom' | 'nifti' | 'bmp' | 'other';
 
-/** By content; `head` is a file's first `NIFTI_HEAD` bytes. What is left over is for sharp to recognise. */
+/** Tells the format by a file's first `NIFTI_HEAD` bytes. Formats that are not told here are for sharp to recognise. */
 function formatOf(head: Buffer): Format {
   if (isNiftiHead(head)) return 'nifti';
   if (isDicomHead(head)) return 'dicom';
   return isBmp(head) ? 'bmp' : 'other';
 }
 
-/** Whether a file is DICOM, by its first bytes: such files often have no ending in their names. */
+/** Tells whether a file is DICOM by its first bytes, as the names of such files often have no ending. */
 export async function isDicom(path: string): Promise<boolean> {
   return formatOf(await readHead(path, NIFTI_HEAD)) === 'dicom';
 }
 
-/** Whether a file is a NIfTI volume, gzipped or not, by its first bytes. */
+/** Tells whether a file is a NIfTI volume, gzipped or not, by its first bytes. */
 export async function isNifti(path: string): Promise<boolean> {
   return formatOf(await readHead(path, NIFTI_HEAD)) === 'nifti';
 }
@@ -69,8 +70,8 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
 }
 
 /**
- * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. Of a
- * composite the named half, of a multi-frame file the named frame.
+ * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. It gives
+ * the half of a composite that the source names, or the frame of a multi-frame file.
  *
  * @throws DataError if it cannot be read
  */
@@ -85,7 +86,7 @@ export async function readPixels(source: FileSource | MemberSource): Promise<Pix
   return part?.kind === 'half' ? cropPixels(pixels, halfOf(pixels, part, sourceName(source))) : pixels;
 }
 
-/** A cine loop is taken apart once, not once for each of its frames. */
+/** Multi-frame files, so that a cine loop is taken apart once and not once for each of its frames. */
 const multiFrameFiles = new RecentFiles<DicomFile>(
   async (path) => {
     const bytes = await readBytes({ kind: 'file', path });
@@ -121,7 +122,7 @@ async function decode(bytes: Buffer, source: FileSource | MemberSource): Promise
   return readSlice(name, 2, 0);
 }
 
-/** Exact halves: the two images of a composite must keep one pixel grid. */
+/** Cuts exact halves, as the two images of a composite must keep one pixel grid. */
 function halfOf(
   { width, height }: { width: number; height: number },
   { side }: Extract<ImagePart, { kind: 'half' }>,
@@ -136,7 +137,8 @@ function halfOf(
 }
 
 /**
- * Width and height in pixels, from headers alone, of what `readPixels` gives; EXIF orientation may still swap them.
+ * Reads, from headers alone, width and height in pixels of the image that `readPixels` gives. EXIF orientation may still swap
+ * them.
  *
  * @throws DataError if there is no readable header
  */
@@ -169,7 +171,7 @@ async function wholeSize(source: FileSource | MemberSource): Promise<{ width: nu
   return imageSize(bytes, name);
 }
 
-/** Changes when the pixels decoded from the same file may change: part of the cache's keys. */
+/** Gives a version that changes when the pixels decoded from the same file may change. It is part of the cache's keys. */
 export async function decoderVersion(): Promise<string> {
   const { dependencies } = JSON.parse(
     readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),

@@ -4,20 +4,20 @@ import { DataError } from '../../errors.js';
 import type { Values } from './distribution.js';
 import type { ValuesConstructor } from './pixels.js';
 
-/** Bytes of a file's beginning that surely hold its header, gzipped or not. */
+/** The number of first bytes of a file that surely hold its header, gzipped or not. */
 export const NIFTI_HEAD = 4096;
-/** gzip never shrinks more: a header that declares more than the file can hold is found out before memory is taken. */
+/** The greatest factor by which gzip can shrink data. A header that declares more than the file can hold is refused early. */
 const MOST_GZIP_GAIN = 1032;
-/** Of a volume in memory. */
+/** The largest size of a volume in memory, in bytes. */
 const MOST_BYTES = 2 ** 32;
 
 export interface NiftiHeader {
   readonly dims: readonly [number, number, number];
-  /** Millimetres, as far as the header says so, between voxel centres along the stored axes. */
+  /** The distances between voxel centres along the stored axes: millimetres, as far as the header says so. */
   readonly spacing: readonly [number, number, number];
   /**
-   * Voxel indices → millimetres to the patient's right, front and top, three rows of four. The sform if there is one, else
-   * the qform, as nibabel and ITK choose; undefined if the file has neither.
+   * The map from voxel indices to millimetres to the patient's right, front and top, three rows of four. It is the sform if
+   * there is one, else the qform, as nibabel and ITK choose; undefined if the file has neither.
    */
   readonly affine?: readonly (readonly number[])[];
   readonly type: VoxelType;
@@ -31,7 +31,7 @@ interface VoxelType {
   readonly name: string;
   readonly bytes: number;
   readonly get: (view: DataView, at: number, littleEndian: boolean) => number;
-  /** What holds the values if they are not scaled. */
+  /** The array type of values that are not scaled. */
   readonly values: ValuesConstructor;
 }
 
@@ -39,7 +39,7 @@ type Get = VoxelType['get'];
 const int64: Get = (view, at, little) => Number(view.getBigInt64(at, little));
 const uint64: Get = (view, at, little) => Number(view.getBigUint64(at, little));
 
-/** By NIfTI's datatype code. */
+/** The types of voxels that are read, by NIfTI's datatype code. */
 const VOXEL_TYPES: Readonly<Record<number, VoxelType>> = {
   2: { name: 'uint8', bytes: 1, get: (view, at) => view.getUint8(at), values: Uint8Array },
   4: { name: 'int16', bytes: 2, get: (view, at, little) => view.getInt16(at, little), values: Int16Array },
@@ -73,7 +73,7 @@ const VOXEL_TYPES: Readonly<Record<number, VoxelType>> = {
   1280: { name: 'uint64', bytes: 8, get: uint64, values: Float32Array },
 };
 
-/** Whether a file's first `NIFTI_HEAD` bytes are those of a NIfTI file. */
+/** Tells whether a file's first `NIFTI_HEAD` bytes are those of a NIfTI file. */
 export function isNiftiHead(head: Buffer): boolean {
   return layoutOf(inflateHead(head)) !== undefined;
 }
@@ -82,7 +82,7 @@ export function isNiftiHead(head: Buffer): boolean {
  * Reads the header of NIfTI-1 or NIfTI-2 in either byte order.
  *
  * @param head the file's first `NIFTI_HEAD` bytes
- * @throws DataError if there is no such header, or one of what is not a single volume of plain numbers
+ * @throws DataError if there is no such header, or if the file is not a single volume of plain numbers
  */
 export function readNiftiHeader(head: Buffer, name: string): NiftiHeader {
   const bytes = inflateHead(head);
@@ -135,10 +135,10 @@ export function readNiftiHeader(head: Buffer, name: string): NiftiHeader {
 
 interface Layout {
   readonly version: 1 | 2;
-  /** Of the header, bytes. */
+  /** The length of the header in bytes. */
   readonly length: number;
   readonly littleEndian: boolean;
-  /** The header stands in a file of its own. */
+  /** Whether the header stands in a file of its own. */
   readonly pair: boolean;
 }
 
@@ -158,7 +158,7 @@ function layoutOf(bytes: Buffer): Layout | undefined {
   return undefined;
 }
 
-/** The fields that are used, named as in nifti1.h. */
+/** Reads the fields that are used, named as in nifti1.h. */
 function readFields(bytes: Buffer, { version, littleEndian }: Layout) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const int16 = (at: number) => view.getInt16(at, littleEndian);
@@ -200,7 +200,10 @@ function readFields(bytes: Buffer, { version, littleEndian }: Layout) {
   };
 }
 
-/** Method 2 of nifti1.h: a rotation by the unit quaternion (a, b, c, d), the voxels' sizes and the sign of the third axis. */
+/**
+ * Makes the affine map by method 2 of nifti1.h: a rotation by the unit quaternion (a, b, c, d), the voxels' sizes and the
+ * sign of the third axis.
+ */
 function qformAffine({ quatern, qoffset, pixdim }: ReturnType<typeof readFields>): number[][] {
   const [b, c, d] = quatern as [number, number, number];
   const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
@@ -232,8 +235,8 @@ function readDims([rank = 0, ...sides]: number[], name: string): [number, number
 }
 
 /**
- * All voxels, the first axis fastest, scaled by the header's slope and intercept (a slope of 0 means none). NaN, which
- * some programs write outside the field of view, becomes the least finite value; infinities the nearest finite one.
+ * Reads all voxels, the first axis fastest, scaled by the header's slope and intercept (a slope of 0 means none). NaN, which
+ * some programs write outside the field of view, becomes the least finite value; infinities become the nearest finite one.
  *
  * @param bytes the whole file
  * @throws DataError if the file is truncated or damaged, or no voxel is finite
@@ -276,7 +279,7 @@ async function inflate(bytes: Buffer, needed: number, name: string): Promise<Buf
     return bytes;
   }
   if (bytes.length * MOST_GZIP_GAIN < needed) throw truncated(bytes.length * MOST_GZIP_GAIN);
-  // Whatever else the file inflates to would be no part of the volume; a little is allowed for padding.
+  // Bytes beyond the needed ones would be no part of the volume; a little is allowed for padding.
   const content = await promisify(gunzip)(bytes, { maxOutputLength: needed + 2 ** 20 }).catch(
     (error: Error) => {
       throw new DataError(
@@ -292,7 +295,7 @@ function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-/** The beginning of what the file holds, gzipped or not. */
+/** Gives the beginning of the file's content, gzipped or not. */
 function inflateHead(head: Buffer): Buffer {
   if (!isGzip(head)) return head;
   try {

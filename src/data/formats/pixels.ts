@@ -1,31 +1,33 @@
 import { Distribution, type Values } from './distribution.js';
 
-/** A decoded image before it is cropped and mapped to 8 bits: the file's own values, row-major, channels interleaved. */
+/** A decoded image before it is cropped and mapped to 8 bits, with the file's own values: row-major, channels interleaved. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
   readonly data: Values;
-  /** Values of black and white where the format itself fixes them: 8-bit images, 16-bit PNG and TIFF. */
+  /** The values of black and white where the format itself fixes them: 8-bit images, 16-bit PNG and TIFF. */
   readonly fullScale?: readonly [black: number, white: number];
-  /** Low values are bright (DICOM's MONOCHROME1): the mapped image is turned round, the values are left as they are. */
+  /** Whether low values are bright (DICOM's MONOCHROME1). The mapped image is then inverted; the values stay as they are. */
   readonly inverted?: boolean;
-  /** How the file itself says its values should be shown, the preferred one first. */
+  /** The windows through which the file says that its values should be shown, the preferred one first. */
   readonly windows?: readonly FileWindow[];
-  /** The values that extremes and percentiles are taken from, where that is not the image itself: a slice's whole volume. */
+  /**
+   * The values that extremes and percentiles are taken from, where they are not the image itself but a slice's whole volume.
+   */
   readonly population?: Distribution;
-  /** Areas of an ultrasound screen that show tissue, as a DICOM file declares them. */
+  /** The areas of an ultrasound screen that show tissue, as a DICOM file declares them. */
   readonly regions?: readonly Box[];
 }
 
 export type ValuesConstructor = new (length: number) => Values;
 
 export type FileWindow =
-  /** Linear between `low` and `high`, clipped outside. */
+  /** A map that is linear between `low` and `high`, and clipped outside. */
   | { readonly kind: 'linear'; readonly low: number; readonly high: number }
-  /** 1 / (1 + exp(−4 (x − centre) / width)). */
+  /** The map 1 / (1 + exp(−4 (x − centre) / width)). */
   | { readonly kind: 'sigmoid'; readonly centre: number; readonly width: number }
-  /** `output[x − first]`, of 0 … `white`; the first and the last entry go on outside. */
+  /** The map to `output[x − first]`, of 0 … `white`; the first and the last entry go on outside. */
   | { readonly kind: 'table'; readonly first: number; readonly output: Uint16Array; readonly white: number };
 
 /** A rectangle of whole pixels. */
@@ -36,7 +38,7 @@ export interface Box {
   readonly height: number;
 }
 
-/** The pixels inside a box that lies within the image. */
+/** Takes the pixels inside a box that lies within the image. */
 export function cropPixels(pixels: Pixels, box: Box): Pixels {
   const { left, top, width, height } = box;
   if (width === pixels.width && height === pixels.height) return pixels;
@@ -53,12 +55,12 @@ export function cropPixels(pixels: Pixels, box: Box): Pixels {
   return { ...pixels, width, height, data, regions };
 }
 
-/** Zeros of the same type. */
+/** Makes zeros of the same type. */
 export function emptyLike(values: Values, length: number): Values {
   return new (values.constructor as ValuesConstructor)(length);
 }
 
-/** Whether `inner` lies wholly inside `outer`. */
+/** Tells whether `inner` lies wholly inside `outer`. */
 export function contains(outer: Box, inner: Box): boolean {
   return (
     inner.left >= outer.left &&
@@ -68,7 +70,7 @@ export function contains(outer: Box, inner: Box): boolean {
   );
 }
 
-/** The values that extremes and percentiles are taken from. */
+/** Gives the values that extremes and percentiles are taken from. */
 export function populationOf(pixels: Pixels): Distribution {
   return pixels.population ?? new Distribution(pixels.data);
 }

@@ -2,18 +2,18 @@ import { stat } from 'node:fs/promises';
 import { unreadable } from './fileBytes.js';
 
 interface Entry<Content> {
-  /** Length and times of the file as it was read. */
+  /** The length and times of the file as it was read. */
   readonly version: string;
   readonly content: Promise<Content>;
   bytes: number;
 }
 
-/** Nothing asked for so long: all is forgotten, so that a training run does not hold on to the volumes it began with. */
+/** The time without a request after which all is forgotten, so that a training run does not hold on to its first volumes. */
 const IDLE_SECONDS = 20;
 
 /**
- * The latest few files that were decoded, so that the slices or frames of one, asked for in turn, decode it once. A file
- * that has changed is decoded again.
+ * Keeps the few files that were decoded last, so that the slices or frames of a file, asked for in turn, decode it once. A
+ * file that has changed is decoded again.
  */
 export class RecentFiles<Content> {
   readonly #entries = new Map<string, Entry<Content>>();
@@ -21,7 +21,7 @@ export class RecentFiles<Content> {
   readonly #most: { readonly files: number; readonly bytes: number };
   #idle?: NodeJS.Timeout;
 
-  /** @param most kept of both; the latest file is kept however large it is */
+  /** @param most the most files and bytes to keep; the latest file is kept however large it is */
   constructor(
     decode: (path: string) => Promise<{ content: Content; bytes: number }>,
     most: { files: number; bytes: number },

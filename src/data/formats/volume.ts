@@ -1,3 +1,4 @@
+/** Takes slices out of NIfTI volumes, turned as radiology shows them. */
 import { DataError } from '../../errors.js';
 import { Distribution, type Values } from './distribution.js';
 import { readBytes, readHead } from './fileBytes.js';
@@ -7,29 +8,29 @@ import { RecentFiles } from './recentFiles.js';
 
 /** A stored axis of a volume. */
 export type Axis = 0 | 1 | 2;
-/** Planes across the patient, named as radiologists do. */
+/** A plane across the patient, named as radiologists do. */
 export type Plane = 'axial' | 'coronal' | 'sagittal';
 
-/** What a volume's header says. */
+/** The facts in a volume's header. */
 export interface VolumeHeader {
-  /** Voxels along the stored axes. */
+  /** The numbers of voxels along the stored axes. */
   readonly dims: readonly [number, number, number];
-  /** Millimetres between voxel centres along the stored axes. */
+  /** The distances between voxel centres along the stored axes, in millimetres. */
   readonly spacing: readonly [number, number, number];
   /**
-   * Voxel indices → millimetres to the patient's right, front and top: three rows of four. Undefined where the file does
-   * not say how the patient lay.
+   * The map from voxel indices to millimetres to the patient's right, front and top: three rows of four. It is undefined
+   * where the file does not say how the patient lay.
    */
   readonly affine?: readonly (readonly number[])[];
   /**
-   * The stored axis that runs most nearly across a plane.
+   * Finds the stored axis that runs most nearly across a plane.
    *
    * @throws DataError if the file does not say how the patient lay
    */
   axisOf(plane: Plane): Axis;
 }
 
-/** The patient's axes: right, front, top. Each plane has one as its normal, one across the image, one down it. */
+/** The patient's axes (right, front, top) of each plane: one is its normal, one runs across the image, one down it. */
 const PLANES: Readonly<Record<Plane, { normal: Axis; across: Axis; down: Axis }>> = {
   axial: { normal: 2, across: 0, down: 1 },
   coronal: { normal: 1, across: 0, down: 2 },
@@ -52,7 +53,7 @@ const volumes = new RecentFiles<Volume>(
       bytes: values.byteLength,
     };
   },
-  // Two to five modalities of one patient, with those of the next.
+  // This is room for two to five modalities of one patient, with those of the next.
   { files: 10, bytes: 2 ** 30 },
 );
 
@@ -79,7 +80,7 @@ export async function readVolumeHeader(path: string): Promise<VolumeHeader> {
   };
 }
 
-/** For each slice across a stored axis the share of its voxels above the volume's darkest value. */
+/** Measures, for each slice across a stored axis, the share of its voxels above the volume's darkest value. */
 export async function volumeContent(path: string, axis: Axis): Promise<Float64Array> {
   const { header, values, distribution } = await volumes.get(path);
   const [darkest] = distribution.extremes();
@@ -93,10 +94,10 @@ export async function volumeContent(path: string, axis: Axis): Promise<Float64Ar
 }
 
 /**
- * One slice of a volume as radiology shows it: axial with the patient's right on the image's left and the front up, coronal
- * with the right on the left and the top up, sagittal with the front on the left and the top up. The plane is the one the
- * stored axis runs across most nearly; nothing is interpolated. Without an orientation in the file its axes are taken to
- * run right, front, top, as nifti1.h does. Voxels need not be square: the image keeps one pixel a voxel.
+ * Reads one slice of a volume as radiology shows it: axial with the patient's right on the image's left and the front up,
+ * coronal with the right on the left and the top up, sagittal with the front on the left and the top up. The plane is the one
+ * that the stored axis runs across most nearly; nothing is interpolated. Without an orientation in the file its axes are
+ * taken to run right, front, top, as nifti1.h does. Voxels need not be square: the image keeps one pixel for each voxel.
  *
  * @throws DataError if the file is no readable volume or has no such slice
  */
@@ -128,21 +129,21 @@ export async function readSlice(path: string, axis: Axis, index: number): Promis
   return { width, height, channels: 1, data, population: distribution };
 }
 
-/** Width and height of a slice, from the header alone. */
+/** Reads width and height of a slice from the header alone. */
 export async function sliceSize(path: string, axis: Axis): Promise<{ width: number; height: number }> {
   const header = readNiftiHeader(await readHead(path, NIFTI_HEAD), path);
   const [x, y] = sliceAxes(header, axis);
   return { width: header.dims[x.stored], height: header.dims[y.stored] };
 }
 
-/** A stored axis and which of the patient's axes (0 right, 1 front, 2 top) it runs along: towards it (1) or away (−1). */
+/** A stored axis, with the patient's axis (0 right, 1 front, 2 top) that it runs along: towards it (1) or away (−1). */
 interface PatientAxis {
   readonly stored: Axis;
   readonly axis: Axis;
   readonly sign: 1 | -1;
 }
 
-/** The stored axes that run across and down the image of a slice. */
+/** Finds the stored axes that run across and down the image of a slice. */
 function sliceAxes({ affine }: NiftiHeader, normal: Axis): readonly [PatientAxis, PatientAxis] {
   const axes = patientAxes(affine);
   const plane = Object.values(PLANES).find((candidate) => candidate.normal === axes[normal]!.axis)!;
@@ -154,7 +155,7 @@ function strides({ dims }: NiftiHeader): readonly [number, number, number] {
   return [1, dims[0], dims[0] * dims[1]];
 }
 
-/** For each stored axis the patient's axis it runs along most nearly: each is taken once, the clearest first. */
+/** Finds, for each stored axis, the patient's axis that it runs along most nearly. Each is taken once, the clearest first. */
 function patientAxes(affine: NiftiHeader['affine']): readonly PatientAxis[] {
   const stored: readonly Axis[] = [0, 1, 2];
   if (affine === undefined) return stored.map((axis) => ({ stored: axis, axis, sign: 1 }));

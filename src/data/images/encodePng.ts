@@ -1,6 +1,6 @@
 import type { Raster } from '../sample.js';
 
-/** Without loss, 8 bit, gray or RGB; equal pixels give equal bytes for one version of the encoder. */
+/** Encodes an 8-bit image as gray or RGB PNG. Equal pixels give equal bytes for one version of the encoder. */
 export async function encodePng({ data, width, height, channels }: Raster): Promise<Buffer> {
   const { default: sharp } = await import('sharp');
   return sharp(data, { raw: { width, height, channels } })

@@ -1,4 +1,5 @@
-/** Samples of exp(−x²/2σ²) for |x| ≤ 3σ (σ in samples), scaled to a sum of one. */
+/** Blurs numbers in memory, for drawing and for the audit; `augment/blur.ts` blurs tensors in training. */
+/** Samples exp(−x²/2σ²) for |x| ≤ 3σ (σ in samples), scaled to a sum of one. */
 export function gaussianKernel(sigma: number): Float64Array {
   const radius = Math.ceil(3 * sigma);
   const kernel = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
@@ -8,7 +9,7 @@ export function gaussianKernel(sigma: number): Float64Array {
   return kernel.map((w) => w / total);
 }
 
-/** Separable Gaussian filter; σ in pixels, 0 leaves that axis alone; edges mirrored, so that a constant stays constant. */
+/** Filters by a separable Gaussian. σ is in pixels, and 0 leaves that axis alone. Mirrored edges keep a constant constant. */
 export function gaussianBlur(
   image: Float32Array,
   width: number,
@@ -51,7 +52,7 @@ function blurColumns(image: Float32Array, width: number, height: number, kernel:
   return out;
 }
 
-/** Index reflected into [0, n), the edge sample repeated: … 1 0 | 0 1 … */
+/** Reflects an index into [0, n), with the edge sample repeated: … 1 0 | 0 1 … */
 function mirror(index: number, n: number): number {
   const period = 2 * n;
   const folded = ((index % period) + period) % period;

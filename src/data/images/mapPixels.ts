@@ -1,3 +1,4 @@
+/** Crops decoded pixels and maps them to 8 bits, as `Preprocessing` asks. */
 import { DataError } from '../../errors.js';
 import { findColourBox } from '../formats/colourBox.js';
 import type { Values } from '../formats/distribution.js';
@@ -6,15 +7,15 @@ import type { Crop, Intensity, Preprocessing } from '../preprocessing.js';
 import type { Raster } from '../sample.js';
 
 /**
- * One image as 8 bits, cropped and mapped as asked. A colour image that is gray everywhere comes back with one channel.
+ * Makes one image of 8 bits, cropped and mapped as asked. A colour image that is gray everywhere comes back with one channel.
  *
- * With nothing asked, values map linearly from the full range that the format fixes, the same for every image, so that
- * intensities stay comparable: 8 bits stay as they are, 16-bit PNG and TIFF map 0 … 65535 → 0 … 255. (An image that uses
- * 12 of its 16 bits comes out dark.) Other values have no such range.
+ * With nothing asked, values map linearly from the full range that the format fixes. The range is the same for every image,
+ * so that intensities stay comparable: 8 bits stay as they are, 16-bit PNG and TIFF map 0 … 65535 → 0 … 255. (An image that
+ * uses 12 of its 16 bits comes out dark.) Other formats fix no range.
  *
- * @param name the image, for messages
- * @param modality its name in the settings, for messages
- * @param screen where a coloured box is looked for, if not in `pixels`
+ * @param name the name of the image, for messages
+ * @param modality the name of the modality in the settings, for messages
+ * @param screen the image in which a coloured box is looked for, if not `pixels`
  * @throws DataError if the crop does not fit or is not found, or the values need a setting
  */
 export function mapPixels(
@@ -75,7 +76,7 @@ function grown(box: Box, margin: number, image: Box, name: string): Box {
   );
 }
 
-/** A value's place between black, 0, and white, 1; beyond both for what is to be clipped. */
+/** Places a value between black, 0, and white, 1; values to be clipped lie beyond. */
 type Level = (value: number) => number;
 
 function levels(
@@ -104,7 +105,7 @@ function levels(
   return (value) => output[Math.max(0, Math.min(output.length - 1, Math.trunc(value) - first))]! / white;
 }
 
-/** All values alike: black. */
+/** Maps linearly. Where all values are alike, they become black. */
 function linear(low: number, high: number): Level {
   if (low === high) return (value) => (value > high ? 1 : 0);
   return (value) => (value - low) / (high - low);
@@ -138,7 +139,7 @@ function toBytes(values: Values, level: Level, inverted = false): Uint8Array {
   return bytes;
 }
 
-/** One channel if the three are equal everywhere. */
+/** Keeps one channel if the three are equal everywhere. */
 function asGray(data: Uint8Array, channels: 1 | 3): Pick<Raster, 'channels' | 'data'> {
   if (channels === 1) return { channels, data };
   for (let i = 0; i < data.length; i += 3) {

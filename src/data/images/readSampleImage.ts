@@ -1,3 +1,6 @@
+/**
+ * The room `data/images` makes the pixels of a sample ready for use: read, cropped, mapped, resized. This file reads them.
+ */
 import { DataError } from '../../errors.js';
 import { readRange } from '../formats/fileBytes.js';
 import { readImageSize, readPixels } from '../formats/index.js';
@@ -6,9 +9,10 @@ import type { Dataset, ImageSource, PackedSource, Raster, Sample } from '../samp
 import { mapPixels } from './mapPixels.js';
 
 /**
- * One image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says: what the cache, the audit and packs see.
+ * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says. The cache, the audit and packs see
+ * this image.
  *
- * @param size side at which a generated image is drawn; others keep their own size
+ * @param size the side at which a generated image is drawn; other images keep their own size
  * @throws DataError if the image cannot be read
  */
 export async function readSampleImage(
@@ -26,8 +30,9 @@ export async function readSampleImage(
 }
 
 /**
- * Width and height, from headers alone, above which one image of a sample holds nothing new: its own, or those of the box
- * it is cropped to; a crop that is found in the pixels only makes it smaller. Not for generated images, which have any size.
+ * Finds, from headers alone, the width and height above which one image of a sample holds nothing new: its own, or those of
+ * the box that it is cropped to. A crop that is found in the pixels only makes it smaller. Generated images have any size and
+ * are not asked.
  */
 export async function imageSizeBound(
   dataset: Pick<Dataset, 'preprocess'>,
@@ -57,7 +62,7 @@ async function pixelsOf(source: ImageSource, size: number): Promise<Pixels> {
   return readPixels(source);
 }
 
-/** Planar bytes → interleaved. */
+/** Reads the planar bytes of a pack and interleaves them. */
 async function readPacked({ path, offset, side, channels }: PackedSource): Promise<Raster> {
   const pixels = side * side;
   const planes = await readRange(path, offset, pixels * channels);
@@ -68,7 +73,7 @@ async function readPacked({ path, offset, side, channels }: PackedSource): Promi
   return { width: side, height: side, channels, data };
 }
 
-/** How messages name an image. */
+/** Names an image for messages. */
 function nameOf(source: ImageSource): string {
   if (source.kind === 'generated') return source.key;
   return source.kind === 'member' ? `${source.path}: ${source.name}` : source.path;

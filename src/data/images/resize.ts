@@ -2,13 +2,13 @@ import { bilinearTaps } from '../../augment/bilinearTaps.js';
 import type { Raster } from '../sample.js';
 
 export interface ResizeOptions {
-  /** Widen the filter when shrinking, so that every source pixel counts; without it, shrinking skips pixels. Default true. */
+  /** Whether the filter is widened when shrinking, so that every source pixel counts; default true. */
   antialias?: boolean;
 }
 
 /**
- * The one bilinear resizer of this system: what `F.interpolate(x, size, mode='bilinear', align_corners=False,
- * antialias=…)` of PyTorch computes, on 8-bit pixels. Aspect ratio is whatever the new size makes it.
+ * Resizes bilinearly, the one way in this system: as `F.interpolate(x, size, mode='bilinear', align_corners=False,
+ * antialias=…)` of PyTorch does, on 8-bit pixels. The aspect ratio follows from the new size.
  *
  * Pixel i covers [i, i + 1), so its centre is at i + ½ (half-pixel centres). Sums are kept in double precision through
  * both directions and rounded once, at the end, halves up (`Math.round`).
@@ -22,7 +22,7 @@ export function resize(image: Raster, width: number, height: number, options: Re
 }
 
 /**
- * `resize` before rounding: interleaved values [height, width, channels] of the source → the same of the given size.
+ * Resizes without rounding: interleaved values [height, width, channels] of the source become those of the given size.
  */
 export function resizeValues(
   values: ArrayLike<number>,

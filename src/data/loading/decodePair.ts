@@ -1,9 +1,10 @@
+/** Decodes the images of single samples, for data that is streamed instead of cached. */
 import { planes } from '../cache/planeFile.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import type { Dataset, Sample } from '../sample.js';
 
-/** One image as tensors hold it: uint8 `[channels, S, S]`. */
+/** One image in the layout of tensors: uint8 `[channels, S, S]`. */
 export interface PlanarImage {
   readonly channels: 1 | 3;
   readonly data: Uint8Array<ArrayBuffer>;
@@ -12,14 +13,17 @@ export interface PlanarImage {
 /** A sample's images by modality, all of one side. */
 export type PlanarImages = Readonly<Record<string, PlanarImage>>;
 
-/** What of a data set and its samples the decoder needs; it can be sent to another thread. */
+/** The part of a data set that the decoder needs. It can be sent to another thread. */
 export type DecodedData = Pick<Dataset, 'modalities' | 'preprocess'>;
 export type DecodedSample = Pick<Sample, 'id' | 'subject' | 'images' | 'origin'>;
 
-/** Images decoded at once: enough to keep libuv's threads busy, few enough for memory. */
+/** The number of samples that are decoded at once: enough to keep libuv's threads busy, few enough for memory. */
 const AT_ONCE = 4;
 
-/** Decodes samples to squares of one side, as the cache holds them, a few at a time and in the order asked. */
+/**
+ * Decodes samples to squares of one side, as the cache holds them, a few at a time and in the order in which they are asked
+ * for.
+ */
 export class PairDecoder {
   readonly #data: DecodedData;
   readonly #size: number;

@@ -1,4 +1,4 @@
-/** A thread that decodes samples while the main thread trains; see streamLoader.ts. */
+/** The thread that decodes samples while the main thread trains; `streamLoader.ts` starts it. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { DataError } from '../../errors.js';
 import { type DecodedData, type DecodedSample, PairDecoder, type PlanarImages } from './decodePair.js';

@@ -1,10 +1,12 @@
+/** Opens the decoded images of a data set: from the cache where they are there and intact, else by decoding them. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError, DataError } from '../../errors.js';
-import { buildCache, type CacheIndex, INDEX_FILE, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { buildCache, type CacheIndex, INDEX_FILE } from '../cache/cacheBuild.js';
 import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from '../cache/cacheFolders.js';
 import { CACHE_FORMAT, cacheKey } from '../cache/cacheKey.js';
 import { dataHash } from '../cache/dataHash.js';
@@ -13,26 +15,26 @@ import { openPackedImages, verifyPacks } from '../pack/pack.js';
 import type { Dataset } from '../sample.js';
 
 export interface ImageCacheOptions {
-  /** Side length asked for, in pixels. */
+  /** The side length asked for, in pixels. */
   size: number;
-  /** Folder for all caches; default `$XDG_CACHE_HOME/anatomy-ssl` or `~/.cache/anatomy-ssl`. May be deleted any time. */
+  /** The folder of all caches, which may be deleted any time; default: that of `defaultCacheRoot`. */
   root?: string;
-  /** Called after each image while a cache is built. */
+  /** Is called after each image while a cache is built. */
   onProgress?: (done: number, total: number) => void;
-  /** Told when a damaged cache has to be built again. */
+  /** Is told when a damaged cache has to be built again. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
 
 /**
- * The decoded images of `dataset`, from disk if they are there and intact (lengths and SHA-256 are checked), else
+ * Gives the decoded images of `dataset`, from disk if they are there and intact (lengths and SHA-256 are checked), else
  * decoded now and kept. Images are squashed to squares of one size: the size asked for, or the shorter side of the
  * largest image if that is less.
  *
- * A pack that is no larger than asked for is not copied: its own file is what is mapped.
+ * A pack that is no larger than asked for is not copied, but its own file is mapped.
  *
- * Safe against crashes and against other processes: a cache is built in a folder of its own and appears by one rename;
- * of two processes that build the same cache, the later one uses the earlier one's.
+ * Crashes and other processes do no harm: a cache is built in a folder of its own and appears by one rename. Of two processes
+ * that build the same cache, the later one uses the earlier one's.
  *
  * @throws DataError listing the images that are missing or cannot be decoded
  */
@@ -50,7 +52,7 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   const folder = path.join(parent, key);
   await sweep(parent);
 
-  // More than one turn only if another process publishes, or damages, the same cache in between.
+  // There is more than one turn only if another process publishes, or damages, the same cache in between.
   for (let attempt = 0; attempt < 5; attempt += 1) {
     signal?.throwIfAborted();
     const stored = await readStored(folder, dataset);
@@ -65,7 +67,7 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   throw new AnatomyError(`The image cache ${folder} keeps changing. Is another program writing to it?`);
 }
 
-/** The index of the cache it published; undefined if another process was first. */
+/** Builds the cache and gives its index; undefined if another process published the same cache first. */
 async function buildAndPublish(
   dataset: Dataset,
   folder: string,
@@ -87,7 +89,7 @@ async function buildAndPublish(
       );
     }
     if (!(await publish(temporary, folder))) return undefined;
-    await syncFolder(path.dirname(folder));
+    syncFolder(path.dirname(folder));
     return index;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
@@ -135,7 +137,7 @@ async function readStored(folder: string, dataset: Dataset): Promise<Stored> {
   }
 }
 
-/** Compares the index with the data set and the files with the index. */
+/** Compares the index with the data set and the files with the index. Gives the first fault in words. */
 async function firstFault(index: CacheIndex, folder: string, dataset: Dataset): Promise<string | undefined> {
   const ids = dataset.samples.map(({ id }) => id);
   const names = index.modalities.map(({ name }) => name);

@@ -1,26 +1,28 @@
+/** The room `data/loading` hands out images as tensors. This file loads them from decoded files and says which come when. */
 import { type Device, keep, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../tensor/index.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
 
 /** Gives the images of samples as tensors. */
 export interface Loader {
-  /** Side of the images in pixels. */
+  /** The side of the images in pixels. */
   readonly size: number;
   readonly modalities: readonly string[];
   /**
    * Resolves when `images` may be asked for the samples at `indices`.
-   * @param held samples to hold in memory from now on, in the order in which they are to be read; left out: those held so far
+   *
+   * @param held samples to hold in memory from now on, in the order in which they are to be read; absent: those held so far
    * @throws DataError if one of the images cannot be read
    */
   prepare(indices: readonly number[], held?: readonly number[]): Promise<void>;
-  /** uint8 [B, C, S, S] per modality, on the device; C = 1 where all are gray. */
+  /** Gives uint8 [B, C, S, S] for each modality, on the device; C = 1 where all images are gray. */
   images(indices: readonly number[]): Record<string, Tensor>;
   dispose(): void;
 }
 
 /**
- * The cached images of a data set as tensors, mapped from disk: memory holds only what is touched, and the system may
- * drop it again.
+ * Loads the cached images of a data set as tensors that are mapped from disk. Memory holds only the pages that are touched,
+ * and the system may drop them again.
  */
 export class ImageLoader implements Loader {
   readonly size: number;
@@ -33,7 +35,7 @@ export class ImageLoader implements Loader {
     for (const [modality, { file, offset, channels }] of Object.entries(cache.modalities)) {
       const shape = [cache.count, channels, cache.size, cache.size];
       const bytes = shape.reduce((product, length) => product * length, 1);
-      // Files are mapped from their first byte on; what comes before the images is never touched.
+      // Files are mapped from their first byte on, but the bytes before the images are never touched.
       const images = tidy(() => {
         const all = ops.fromFile(file, false, offset + bytes, 'u8');
         return ops.reshape(ops.narrow(all, 0, offset, bytes), shape);
@@ -46,10 +48,10 @@ export class ImageLoader implements Loader {
     return [...this.#images.keys()];
   }
 
-  /** They are always there. */
+  /** Does nothing, as cached images are always there. */
   async prepare(): Promise<void> {}
 
-  /** Images of the samples at `indices`: uint8 [B, C, S, S] per modality, on the device. */
+  /** Gives the images of the samples at `indices`: uint8 [B, C, S, S] for each modality, on the device. */
   images(indices: ArrayLike<number>): Record<string, Tensor> {
     return noGrad(() => {
       const index = tensor(Array.from(indices), [indices.length], { dtype: 'i64' });
@@ -67,24 +69,24 @@ export class ImageLoader implements Loader {
 }
 
 export interface BatchPlan {
-  /** Positions, in the data set, of the samples trained on. */
+  /** The positions, in the data set, of the samples that are trained on. */
   readonly indices: readonly number[];
   readonly batchSize: number;
   readonly dropLast: boolean;
   readonly seed: number;
-  /** Where samples are streamed through a shuffle buffer instead of drawn from all. */
+  /** The shuffle buffer that samples are streamed through; absent: they are drawn from all. */
   readonly stream?: Stream;
 }
 
-/** Steps of one epoch. At least one: a last batch is kept where it is the only one. */
+/** The number of steps of one epoch. It is at least one, as a last batch is kept where it is the only one. */
 export function stepsPerEpoch({ indices, batchSize, dropLast }: BatchPlan): number {
   const full = Math.floor(indices.length / batchSize);
   return Math.max(1, dropLast ? full : Math.ceil(indices.length / batchSize));
 }
 
 /**
- * The samples of step `step`, counted from 0 over the whole run: a pure function, so that a resumed run needs no state.
- * `rows` are their positions in `plan.indices`, `indices` those in the data set.
+ * Gives the samples of step `step`, counted from 0 over the whole run. It is a pure function, so that a resumed run needs no
+ * state. `rows` are the positions of the samples in `plan.indices`, `indices` those in the data set.
  */
 export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: number[]; indices: number[] } {
   const steps = stepsPerEpoch(plan);
@@ -99,9 +101,9 @@ export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: n
 }
 
 /**
- * The samples that are in memory while step `step` of a streamed run is computed, in the order in which they are read: the
- * shuffle buffer and what the next step takes in. At most `buffer` + 2 `batchSize`; those of the next epoch come as the
- * buffer runs empty. None where nothing is streamed.
+ * Gives the samples that are in memory while step `step` of a streamed run is computed, in the order in which they are read:
+ * the shuffle buffer and the samples that the next step takes in. They are at most `buffer` + 2 `batchSize`. Those of the
+ * next epoch come as the buffer runs empty. There are none where nothing is streamed.
  */
 export function heldAt(plan: BatchPlan, step: number): number[] {
   const { stream, seed, indices, batchSize } = plan;
@@ -121,7 +123,7 @@ export function heldAt(plan: BatchPlan, step: number): number[] {
   return [...held(epoch, readBy, first), ...(beyond > 0 ? held(epoch + 1, beyond, 0) : [])];
 }
 
-/** A streamed epoch's order takes a pass over all samples, and holds for all its steps: the last two are kept. */
+/** The orders of the last two epochs. To make one takes a pass over all samples, and it holds for all steps of its epoch. */
 const orders = new WeakMap<Stream, Map<number, StreamOrder>>();
 
 function streamed(stream: Stream, seed: number, epoch: number): StreamOrder {

@@ -9,8 +9,8 @@ import type { DecodeAnswer, DecodeRequest, DecodeSetting } from './decodeWorker.
 import type { Loader } from './loader.js';
 
 /**
- * The images of a data set decoded as they are needed: memory holds those it is told to hold, the disk nothing. A thread of
- * its own decodes them, so that it goes on during a training step, which never lets the main thread's events through.
+ * Decodes the images of a data set as they are needed. Memory holds those that the loader is told to hold, and the disk none.
+ * A thread of its own decodes, as a training step never lets the main thread's events through.
  */
 export class StreamLoader implements Loader {
   readonly size: number;
@@ -18,7 +18,7 @@ export class StreamLoader implements Loader {
   readonly #samples: Dataset['samples'];
   readonly #device: Device;
   readonly #decoder: Decoder;
-  /** Asked for and not given up. */
+  /** The samples that were asked for and not given up, by position. */
   readonly #pending = new Map<number, Promise<void>>();
   readonly #decoded = new Map<number, PlanarImages>();
   #held: readonly number[] = [];
@@ -34,14 +34,14 @@ export class StreamLoader implements Loader {
     });
   }
 
-  /** Samples in memory or on their way to it. */
+  /** The number of samples that are in memory or on their way to it. */
   get holding(): number {
     return this.#pending.size;
   }
 
   async prepare(indices: readonly number[], held = this.#held): Promise<void> {
     this.#held = held;
-    // What is needed now comes before what is read ahead.
+    // The samples needed now come before those that are read ahead.
     const wanted = new Set([...indices, ...held]);
     for (const position of this.#pending.keys()) {
       if (wanted.has(position)) continue;
@@ -55,10 +55,10 @@ export class StreamLoader implements Loader {
   #start(position: number): void {
     const { id, subject, images, origin } = this.#samples[position]!;
     const decoding = this.#decoder.decode({ id, subject, images, origin }).then((decoded) => {
-      // Given up meanwhile, it is not kept.
+      // A sample that was given up meanwhile is not kept.
       if (this.#pending.get(position) === decoding) this.#decoded.set(position, decoded);
     });
-    // Thrown when the sample's turn comes; until then it must not end the process.
+    // An error is thrown when the sample's turn comes; until then it must not end the process.
     decoding.catch(() => undefined);
     this.#pending.set(position, decoding);
   }
@@ -79,7 +79,7 @@ export class StreamLoader implements Loader {
     const pixels = this.size ** 2;
     const joined = new Uint8Array(images.length * channels * pixels);
     for (const [i, image] of images.entries()) {
-      // Gray among colour: the same plane three times.
+      // A gray image among coloured ones gets the same plane three times.
       for (let c = 0; c < channels; c += image.channels) joined.set(image.data, (i * channels + c) * pixels);
     }
     return tensor(joined, [images.length, channels, this.size, this.size], { device: this.#device });
@@ -97,7 +97,10 @@ interface Decoder {
   close(): void;
 }
 
-/** There only in the built package; from TypeScript sources, as tests run them, decoding stays in this thread. */
+/**
+ * The thread's file, which is there only in the built package. From TypeScript sources, as tests run them, this thread
+ * decodes.
+ */
 const workerFile = new URL('./decodeWorker.js', import.meta.url);
 
 function makeDecoder(setting: DecodeSetting): Decoder {
@@ -106,7 +109,7 @@ function makeDecoder(setting: DecodeSetting): Decoder {
   return { decode: (sample) => decoder.decode(sample), close: () => undefined };
 }
 
-/** The thread keeps the process alive only while something is asked of it: whoever fails meanwhile need not know of it. */
+/** Decodes in a thread, which keeps the process alive only while it works. A program that fails need not know of it. */
 class ThreadDecoder implements Decoder {
   readonly #worker: Worker;
   readonly #waiting = new Map<

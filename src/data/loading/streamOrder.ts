@@ -1,25 +1,28 @@
-/** In which order streamed samples are read and used: pure functions, so that a resumed run needs no state. */
+/** The order in which streamed samples are read and used, by pure functions, so that a resumed run needs no state. */
 import { Random } from '../../tensor/random.js';
 
 export interface Stream {
-  /** The shard of each sample, by its row among those trained on; the samples of a shard in the order they are stored. */
+  /**
+   * The shard of each sample that is trained on, by row. The samples of a shard stand in the order in which they are stored.
+   */
   readonly shards: readonly number[];
-  /** Samples that the shuffle buffer holds. */
+  /** The number of samples that the shuffle buffer holds. */
   readonly buffer: number;
 }
 
 export interface StreamOrder {
-  /** Rows in the order in which they are read: shard after shard, the shards in an order drawn for the epoch. */
+  /** The rows in the order in which they are read: shard after shard, the shards in an order drawn for the epoch. */
   readonly read: Uint32Array;
-  /** Rows in the order in which they leave the buffer. */
+  /** The rows in the order in which they leave the buffer. */
   readonly used: Uint32Array;
-  /** By row, its place in `used`. */
+  /** The place of each row in `used`. */
   readonly turn: Uint32Array;
 }
 
 /**
- * One epoch through a shuffle buffer: it is filled with the first `buffer` samples read, then one of them, drawn at random,
- * leaves for each that comes; at the end it runs empty. So the k-th sample to leave is among the first k + `buffer` read.
+ * Orders one epoch by a shuffle buffer. The buffer is filled with the first `buffer` samples read; then one of its samples,
+ * drawn at random, leaves for each that comes, until it runs empty. So the k-th sample to leave is among the first k +
+ * `buffer` read.
  */
 export function streamOrder({ shards, buffer }: Stream, seed: number, epoch: number): StreamOrder {
   const rowsOf = new Map<number, number[]>();

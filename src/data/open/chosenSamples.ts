@@ -1,3 +1,4 @@
+/** Applies the choices of `--drop` and `--classes` to the samples that were read. */
 import type { Dataset, Sample } from '../sample.js';
 import type { DropList } from './dropList.js';
 import { classNames, samplesOfClasses } from './labels.js';
@@ -9,9 +10,9 @@ export interface Choice {
 }
 
 /**
- * The samples without those of the drop list, and of these the ones of `classes`.
+ * Leaves out the samples that the drop list names, and then those that are not of `classes`.
  *
- * @param usual the classes where none are asked for; absent: all
+ * @param usual the classes that are taken where none are asked for; absent: all
  * @throws DataError if a class does not occur, or the list leaves nothing
  */
 export function chosenSamples(

@@ -1,10 +1,11 @@
+/** Reads `dataset.json`, which says of a data set what no column of its manifest can. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 import type { Dataset } from '../sample.js';
 
-/** Stands beside a manifest and says of the data set what no column of it can. */
+/** The name of the card, which stands beside the manifest. */
 export const CARD_FILE = 'dataset.json';
 
 const cardSchema = z.object({
@@ -14,7 +15,7 @@ const cardSchema = z.object({
   /** Modalities whose colours are measurements. */
   colourCoded: z.array(z.string()).optional(),
   positive: z.string().optional(),
-  /** What made it: the command without paths, the generator's version, the side of the images. */
+  /** The command that made the data, without paths; then the generator's version and the side of the images. */
   command: z.string().optional(),
   version: z.number().optional(),
   size: z.number().optional(),
@@ -23,9 +24,9 @@ const cardSchema = z.object({
 export type DatasetCard = z.infer<typeof cardSchema>;
 
 /**
- * What `dataset.json` in this folder says of these modalities; nothing where there is none.
+ * Reads what the card in this folder says of these modalities. Gives nothing where there is no card.
  *
- * @throws DataError if the file is no such JSON
+ * @throws DataError if the file is not the JSON of a card
  */
 export async function readDatasetCard(
   folder: string,

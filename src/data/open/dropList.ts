@@ -1,3 +1,4 @@
+/** Reads and writes lists of samples to leave out. */
 import { DataError } from '../../errors.js';
 import { writeFileAtomic } from '../../files.js';
 import { csv } from '../../text/csv.js';
@@ -6,7 +7,7 @@ import { readCsvRows } from '../../text/csvRows.js';
 /** A sample to leave out. */
 export interface DroppedSample {
   readonly id: string;
-  /** For people: why. */
+  /** A reason for people to read. */
   readonly reason: string;
 }
 
@@ -16,7 +17,7 @@ export function writeDropList(file: string, samples: readonly DroppedSample[]): 
 }
 
 /**
- * Reads what `writeDropList` wrote, or a list by hand: any CSV with a column `id`. An id may stand in it more than once.
+ * Reads a list that `writeDropList` wrote, or one made by hand: any CSV with a column `id`. An id may stand in it repeatedly.
  *
  * @throws DataError if the file cannot be read, has no column `id`, or a line without one
  */
@@ -38,7 +39,7 @@ export async function readDropList(file: string): Promise<DropList> {
   return new DropList(ids, file);
 }
 
-/** Samples to leave out, by id. It remembers which it has met, to tell a list of other data. */
+/** The ids of samples to leave out. The list remembers which of them it has met, so that a list of other data is noticed. */
 export class DropList {
   readonly #ids: ReadonlySet<string>;
   readonly #met = new Set<string>();
@@ -57,9 +58,9 @@ export class DropList {
   }
 
   /**
-   * The samples that the list does not name.
+   * Gives the samples that the list does not name.
    *
-   * @param onWarning told how many ids of the list were never met
+   * @param onWarning is told how many ids of the list were never met
    * @throws DataError if no sample is left
    */
   without<Kept extends { readonly id: string }>(

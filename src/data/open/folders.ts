@@ -1,23 +1,19 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors.js';
-import { type FaultOptions, problemsError, tellFaults } from '../faults.js';
+import { type FaultGroup, problemsError, type Reading } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
 import { IMAGE_EXTENSIONS, imageExtension } from '../formats/index.js';
-import type { FileSource, Sample } from '../sample.js';
+import type { FileSource } from '../sample.js';
 
 /**
- * Pairs of two folders, `a` and `b`, matched by file name without its ending, in the order of the names. Every pair is a
+ * Pairs the images of two folders, `a` and `b`, by file name without its ending, in the order of the names. Every pair is a
  * subject of its own, as file names do not say whose images they are. Hidden files, sub-folders and files without an
- * image's ending are ignored.
+ * image's ending are ignored. An image without its mate on the other side is a fault.
  *
- * @throws DataError on an image without its mate on either side, or two images of one name in a folder
+ * @throws DataError on two images of one name in a folder, or a folder that cannot be read
  */
-export async function readFolders(
-  folderA: string,
-  folderB: string,
-  options: FaultOptions = {},
-): Promise<readonly Sample[]> {
+export async function readFolders(folderA: string, folderB: string): Promise<Reading> {
   const a = await listImages(folderA);
   const b = await listImages(folderB);
   if ((await realpath(folderA)) === (await realpath(folderB))) {
@@ -25,23 +21,24 @@ export async function readFolders(
       `${folderA} is given for both modalities. Name two folders, --data A --data-b B, or use a manifest.`,
     );
   }
-  const pairs = matchStems([folderA, a], [folderB, b], options);
-  return pairs.map(({ stem, images }) => ({ id: stem, subject: stem, images }));
+  const { pairs, alone } = matchStems([folderA, a], [folderB, b]);
+  return { samples: pairs.map(({ stem, images }) => ({ id: stem, subject: stem, images })), faults: [alone] };
 }
 
 /** A folder's path and its images by stem. */
 type ImageFolder = readonly [folder: string, images: ReadonlyMap<string, string>];
 
-/**
- * The images that both folders have, in the order of their stems.
- *
- * @throws DataError on an image without its mate, unless `onFault` is told of it
- */
+/** An image that both folders have. */
+interface StemPair {
+  readonly stem: string;
+  readonly images: Readonly<Record<'a' | 'b', FileSource>>;
+}
+
+/** Pairs the images that both folders have, in the order of their stems, and finds the images that stand alone. */
 export function matchStems(
   [folderA, a]: ImageFolder,
   [folderB, b]: ImageFolder,
-  options: FaultOptions,
-): { stem: string; images: Record<'a' | 'b', FileSource> }[] {
+): { pairs: readonly StemPair[]; alone: FaultGroup } {
   const without = ([folder, images]: ImageFolder, [other, mates]: ImageFolder) =>
     [...images]
       .filter(([stem]) => !mates.has(stem))
@@ -50,25 +47,26 @@ export function matchStems(
         id: stem,
         problems: [`${path.join(folder, file)}: no mate in ${other}`],
       }));
-  const alone = [...without([folderA, a], [folderB, b]), ...without([folderB, b], [folderA, a])];
-  tellFaults(alone, options, (problems) =>
-    problemsError(
-      `${problems.length} ${problems.length === 1 ? 'image has' : 'images have'} no mate of the same name`,
-      problems,
-      'Rename the files so that both folders use the same names (endings may differ), or write a manifest.',
-    ),
-  );
+  const alone: FaultGroup = {
+    headline: (problems) =>
+      `${problems} ${problems === 1 ? 'image has' : 'images have'} no mate of the same name`,
+    fix: 'Rename the files so that both folders use the same names (endings may differ), or write a manifest.',
+    faulty: [...without([folderA, a], [folderB, b]), ...without([folderB, b], [folderA, a])],
+  };
   const stems = [...a.keys()].filter((stem) => b.has(stem)).sort();
-  return stems.map((stem) => ({
-    stem,
-    images: {
-      a: { kind: 'file', path: path.resolve(folderA, a.get(stem)!) },
-      b: { kind: 'file', path: path.resolve(folderB, b.get(stem)!) },
-    },
-  }));
+  const pairs = stems.map(
+    (stem): StemPair => ({
+      stem,
+      images: {
+        a: { kind: 'file', path: path.resolve(folderA, a.get(stem)!) },
+        b: { kind: 'file', path: path.resolve(folderB, b.get(stem)!) },
+      },
+    }),
+  );
+  return { pairs, alone };
 }
 
-/** Name without ending → file name, for the images directly in a folder. */
+/** Lists the images directly in a folder: name without ending → file name. */
 async function listImages(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'no such folder' : error.message;
@@ -90,8 +88,8 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
 }
 
 /**
- * Name without ending → file name, in the order of the names; hidden files and those without an image's ending are left
- * out.
+ * Maps the name without its ending to the file name, in the order of the names. Hidden files and those without an image's
+ * ending are left out.
  *
  * @throws DataError where one stem stands for two files
  */

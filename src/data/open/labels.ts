@@ -6,7 +6,7 @@ import type { Sample } from '../sample.js';
 const POSITIVE_NAMES: ReadonlySet<string> = new Set(['1', 'true', 'malignant', 'tumor', 'p']);
 
 /**
- * The distinct labels in an order that does not depend on the order of the samples: by number where all are numbers,
+ * Lists the distinct labels in an order that does not depend on the order of the samples: by number where all are numbers,
  * else by code unit.
  */
 export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] {
@@ -15,7 +15,7 @@ export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] 
   return numeric ? names.sort((a, b) => Number(a) - Number(b)) : names;
 }
 
-/** Classes whose names differ in case or surrounding spaces alone: one class, written in several ways, more often than several. */
+/** Groups classes whose names differ in case or surrounding spaces alone. More often than not they are one class. */
 export function alikeClasses(names: readonly string[]): string[][] {
   const alike = new Map<string, string[]>();
   for (const name of names) {
@@ -26,8 +26,8 @@ export function alikeClasses(names: readonly string[]): string[][] {
 }
 
 /**
- * The class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1, true,
- * malignant, tumor or P (in any case); undefined without labels or with another number of classes.
+ * Finds the class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1, true,
+ * malignant, tumor or P (in any case). It is undefined without labels or with another number of classes.
  *
  * @throws DataError if the class asked for does not occur, or two classes leave it open which one is meant
  */
@@ -57,9 +57,9 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
 }
 
 /**
- * The samples of the classes asked for.
+ * Gives the samples of the classes that are asked for.
  *
- * @param samples all of the data set
+ * @param samples all samples of the data set
  * @throws DataError if a class does not occur
  */
 export function samplesOfClasses<Labelled extends Pick<Sample, 'label'>>(

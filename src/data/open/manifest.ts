@@ -1,46 +1,42 @@
+/**
+ * The room `data/open` holds what opening a data set takes beside the formats of images: manifests, folders, labels, drop
+ * lists. This file reads manifests.
+ */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../../errors.js';
 import { type CsvRow, readCsvRows } from '../../text/csvRows.js';
 import { nearest } from '../../text/nearest.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import type { FaultGroup, FaultySample, Reading } from '../faults.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, Sample } from '../sample.js';
 
 /**
- * Role → column name. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality (`a` and `b` are always
- * expected, `null` says that the data has no such modality).
+ * The column name of each role. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality. The modalities `a`
+ * and `b` are always expected; `null` says that the data has no such column.
  */
 export type ManifestColumns = Readonly<Record<string, string | null>>;
 
-export interface ManifestOptions extends FaultOptions {
-  columns?: ManifestColumns;
-  /** Told what was assumed where the manifest leaves something out. */
-  onWarning?: (message: string) => void;
-}
-
-export interface Manifest {
+export interface Manifest extends Reading {
   readonly modalities: readonly string[];
-  readonly samples: readonly Sample[];
-  /** Whether a column names the subjects; else each sample is one of its own. */
+  /** Whether a column names the subjects; if not, each sample is a subject of its own. */
   readonly namesSubjects: boolean;
 }
 
 const ROLES = ['id', 'subject', 'label', 'fold'] as const;
 type Role = (typeof ROLES)[number];
 
-/** Columns that most likely hold the subject under another name: overlooking them would leak patients across a split. */
+/** Names of columns that most likely hold the subject. Overlooking one would leak patients across a split. */
 const SUBJECT_LIKE = /^(subject|patient|case)([ _-]?(id|no|nr|number))?$/i;
 
 /**
  * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest; further
  * columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id is its own
- * subject (with a warning), unless some column looks like one.
+ * subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are not there.
  *
- * @throws DataError naming file and line: absent column, repeated id, missing image, bad fold, ragged or empty file
+ * @throws DataError naming file and line: absent column, a column that looks like an absent one, ragged or empty file
  */
-export async function readManifest(file: string, options: ManifestOptions = {}): Promise<Manifest> {
-  const { columns = {}, onWarning } = options;
+export async function readManifest(file: string, columns: ManifestColumns = {}): Promise<Manifest> {
   const [header, ...records] = await readCsvRows(file, 'the manifest');
   if (header === undefined) {
     throw new DataError(`${file}: is empty, expected a header line such as id,subject,a,b,label.`);
@@ -49,27 +45,26 @@ export async function readManifest(file: string, options: ManifestOptions = {}):
   if (records.length === 0) {
     throw new DataError(`${file}: has a header but no samples. Add one line a sample below it.`);
   }
-  const namesSubjects = table.roles.subject !== undefined;
-  if (!namesSubjects) {
-    onWarning?.(
-      `${file}: no column "subject", so every sample counts as a patient of its own unless it is a DICOM file that names one. ` +
-        'If patients have several samples, add the column or name it with --column subject=….',
-    );
-  }
-  const rows = readSamples(records, table, file, options);
-  const samples = await samplesWithFiles(rows, file, options);
-  return { modalities: [...table.modalities.keys()], samples, namesSubjects };
+  const rows = readRows(records, table, file);
+  const missing = await missingFiles(rows.samples, file);
+  const incomplete = new Set(missing.faulty.map(({ id }) => id));
+  return {
+    modalities: [...table.modalities.keys()],
+    samples: rows.samples.filter(({ id }) => !incomplete.has(id)),
+    faults: [rows.bad, missing],
+    namesSubjects: table.roles.subject !== undefined,
+  };
 }
 
 interface Table {
   readonly header: readonly string[];
-  /** Column index of each role that is present; `id` always is. */
+  /** The column index of each role that is present; `id` always is. */
   readonly roles: Readonly<Partial<Record<Role, number>> & { id: number }>;
   readonly modalities: ReadonlyMap<string, number>;
   readonly extra: ReadonlyMap<string, number>;
 }
 
-/** Which column plays which role. */
+/** Finds out which column plays which role. */
 function layOut(header: readonly string[], columns: ManifestColumns, file: string): Table {
   const repeated = header.find((name, i) => header.indexOf(name) !== i);
   if (repeated !== undefined) {
@@ -138,13 +133,12 @@ function absentColumn(role: string, name: string, header: readonly string[], fil
   return new DataError(`${file}:1: ${what}; the columns are ${listed}. ${fix}${absent}.`);
 }
 
-/** The samples of the rows without a fault. */
-function readSamples(
+/** Reads each row as a sample, or finds what is wrong in it. */
+function readRows(
   records: readonly CsvRow[],
   table: Table,
   file: string,
-  options: FaultOptions,
-): Sample[] {
+): { samples: readonly Sample[]; bad: FaultGroup } {
   const faulty: FaultySample[] = [];
   const lineOf = new Map<string, number>();
   const cell = (row: CsvRow, index: number | undefined): string | undefined =>
@@ -193,22 +187,16 @@ function readSamples(
       },
     ];
   });
-  tellFaults(faulty, options, (problems) =>
-    problemsError(
-      `The manifest has ${problems.length} ${problems.length === 1 ? 'fault' : 'faults'}`,
-      problems,
-      'Correct these lines, or leave them out.',
-    ),
-  );
-  return samples;
+  const bad: FaultGroup = {
+    headline: (problems) => `The manifest has ${problems} ${problems === 1 ? 'fault' : 'faults'}`,
+    fix: 'Correct these lines, or leave them out.',
+    faulty,
+  };
+  return { samples, bad };
 }
 
-/** The samples whose files are all there. */
-async function samplesWithFiles(
-  samples: readonly Sample[],
-  file: string,
-  options: FaultOptions,
-): Promise<readonly Sample[]> {
+/** Finds the samples of which a file is missing. */
+async function missingFiles(samples: readonly Sample[], file: string): Promise<FaultGroup> {
   const faulty: FaultySample[] = [];
   const checked = mapOrdered(samples, 16, async ({ id, images, origin }) => {
     const problems: string[] = [];
@@ -221,13 +209,10 @@ async function samplesWithFiles(
     return { kind: 'missing-file', id, problems } as const;
   });
   for await (const sample of checked) if (sample.problems.length > 0) faulty.push(sample);
-  tellFaults(faulty, options, (problems) =>
-    problemsError(
-      `${problems.length} of the images named in ${file} ${problems.length === 1 ? 'is' : 'are'} missing`,
-      problems,
-      `Paths are relative to ${path.dirname(path.resolve(file))}. Correct the paths, add the files or leave the lines out.`,
-    ),
-  );
-  const without = new Set(faulty.map(({ id }) => id));
-  return samples.filter(({ id }) => !without.has(id));
+  return {
+    headline: (problems) =>
+      `${problems} of the images named in ${file} ${problems === 1 ? 'is' : 'are'} missing`,
+    fix: `Paths are relative to ${path.dirname(path.resolve(file))}. Correct the paths, add the files or leave the lines out.`,
+    faulty,
+  };
 }

@@ -1,6 +1,7 @@
 /**
- * A pack: a data set decoded at one size, in one file that needs no decoder. It is a safetensors file, so that
- * `safetensors.numpy.load_file` opens it too: for each modality uint8 `[N, C, S, S]`, and under `__metadata__` the manifest.
+ * The room `data/pack` carries a data set from machine to machine. A pack is a data set decoded at one size, in one file that
+ * needs no decoder. It is a safetensors file, so that `safetensors.numpy.load_file` opens it too: for each modality uint8
+ * `[N, C, S, S]`, and under `__metadata__` the manifest. This file reads packs.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -18,7 +19,7 @@ export const PACK_VERSION = 1;
 
 const packManifest = portableDataset.extend({
   version: z.literal(PACK_VERSION),
-  /** Side S in pixels. */
+  /** The side S in pixels. */
   size: z.int().positive(),
   tensors: z.array(
     z.object({
@@ -33,19 +34,19 @@ export type PackManifest = z.infer<typeof packManifest>;
 
 interface PackFile {
   readonly manifest: PackManifest;
-  /** Where each modality's bytes begin in the file. */
+  /** The position in the file of each modality's first byte. */
   readonly begins: Readonly<Record<string, number>>;
 }
 
-/** The pack's manifest, as the metadata of a safetensors file, with a digest that vouches for it. */
+/** Writes the pack's manifest as the metadata of a safetensors file, with a digest that vouches for it. */
 export function packMetadata(manifest: PackManifest): Record<string, string> {
   const text = JSON.stringify(manifest);
   return { 'anatomy-pack': text, sha256: sha256(text) };
 }
 
 /**
- * Opens a pack. Its length, layout and manifest are checked here, so that nothing beyond the file's end is ever mapped;
- * the pixels when they are first used.
+ * Opens a pack. Its length, layout and manifest are checked here, so that nothing beyond the file's end is ever mapped. The
+ * pixels are checked when they are first used.
  *
  * @throws DataError if the file is truncated, damaged, or no pack
  */
@@ -96,7 +97,11 @@ function readPack(file: string): PackFile {
   return { manifest, begins };
 }
 
-/** Checks the pixels of every pack that images of `dataset` lie in. @throws DataError where they do not match their digest */
+/**
+ * Checks the pixels of every pack that holds images of these samples.
+ *
+ * @throws DataError where pixels do not match their digest
+ */
 export async function verifyPacks({ samples }: Pick<Dataset, 'samples'>): Promise<void> {
   const files = new Set<string>();
   for (const { images } of samples) {
@@ -121,8 +126,8 @@ async function verify(file: string, { manifest: { tensors, samples, size }, begi
 }
 
 /**
- * The images straight from the pack that `dataset` is, where nothing is to be done to them: undefined if it is not one whole
- * pack, is to be preprocessed further, or if `size` is less than the pack's.
+ * Gives the images straight from the pack that `dataset` is, where nothing is to be done to them. Gives undefined if the data
+ * set is not one whole pack or is to be preprocessed further, or if `size` is less than the pack's.
  *
  * @throws DataError if the pixels do not match their digests
  */

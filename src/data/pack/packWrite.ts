@@ -1,22 +1,24 @@
+/** Writes packs. */
 import { createReadStream, existsSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '../../errors.js';
 import { safetensorsHead } from '../../export/safetensors.js';
-import { buildCache, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { buildCache } from '../cache/cacheBuild.js';
 import type { Dataset } from '../sample.js';
 import { PACK_EXTENSION, PACK_VERSION, packMetadata } from './pack.js';
 import { besideTarget, makePortable, type PortableOptions } from './portable.js';
 
 export interface PackOptions extends PortableOptions {
-  /** Side asked for in pixels; not above the images', as for the cache. */
+  /** The side asked for, in pixels. The packed images are no larger than their sources, as in the cache. */
   size: number;
   overwrite?: boolean;
 }
 
 /**
- * Writes `dataset` as a pack: complete or not at all. Memory holds a few images at a time, the disk beside `file` for a
- * while twice the pack.
+ * Writes `dataset` as a pack, complete or not at all. Memory holds a few images at a time; the disk beside `file` holds twice
+ * the pack for a while.
  *
  * @returns the side of the packed images in pixels
  * @throws UsageError if the file exists, DataError listing the images that cannot be read
@@ -61,7 +63,7 @@ export async function writePack(
       await target.close();
     }
     await rename(unfinished, file);
-    await syncFolder(path.dirname(path.resolve(file)));
+    syncFolder(path.dirname(path.resolve(file)));
     return { size: index.size };
   });
 }

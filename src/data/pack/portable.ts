@@ -1,4 +1,4 @@
-/** What packs and shards say of a data set and its samples beside the pixels. */
+/** The facts of a data set and its samples that packs and shards carry beside the pixels. */
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -9,9 +9,9 @@ import type { Dataset, Sample } from '../sample.js';
 import { identityHash, sourceDigests, toldDigest } from '../sourceDigest.js';
 
 export interface PortableOptions {
-  /** Replace ids and subjects by keyed hashes and leave further columns out. */
+  /** Whether ids and subjects are replaced by keyed hashes and further columns left out. */
   pseudonyms?: boolean;
-  /** Called after each image. */
+  /** Is called after each image. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -26,7 +26,7 @@ export const portableSample = z.strictObject({
 });
 export type PortableSample = z.infer<typeof portableSample>;
 
-/** What is common to all samples. `preprocess` tells what was done to the pixels, and is not to be done again. */
+/** The facts that all samples share. `preprocess` tells what was done to the pixels and is not to be done again. */
 export const portableDataset = z.object({
   name: z.string(),
   modalities: z.array(z.string()).min(1),
@@ -44,12 +44,12 @@ export const portableDataset = z.object({
       notes: z.array(z.string()),
     })
     .optional(),
-  /** Hash of the hash of names, labels and images that it was made from. */
+  /** The hash of the identity hash: of the names, labels and source images of the data set. */
   sourceHash: z.string(),
 });
 export type PortableDataset = z.infer<typeof portableDataset>;
 
-/** The data set as it is to travel: digests known, names replaced where asked. */
+/** Makes a data set fit to travel: digests are computed, and names replaced where that is asked for. */
 export async function makePortable(
   dataset: Dataset,
   { pseudonyms = false, signal }: PortableOptions,
@@ -77,14 +77,14 @@ export async function makePortable(
   };
 }
 
-/** The opened data set that a pack's or shards' own words describe. */
+/** Makes the opened data set of the facts that a pack or shards carry. */
 export function fromPortable(common: PortableDataset, samples: readonly Sample[]): Dataset {
   return { ...described.parse(common), samples };
 }
 
 const described = portableDataset.omit({ preprocess: true, sourceHash: true });
 
-/** Runs `work` in a new folder beside `target`, which is gone afterwards whatever happens. */
+/** Runs `work` in a new folder beside `target`. The folder is gone afterwards, whatever happens. */
 export async function besideTarget<T>(target: string, work: (folder: string) => Promise<T>): Promise<T> {
   const full = path.resolve(target);
   let folder: string;

@@ -1,4 +1,7 @@
-/** Opens tar shards: those of `data pack --shards`, and other programs' after WebDataset's convention. */
+/**
+ * The room `data/shards` stores a data set in tar archives that are read from front to back. This file opens them: those of
+ * `data pack --shards`, and other programs' after WebDataset's convention.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -14,13 +17,13 @@ import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardF
 import { listTar, type TarMember } from './tar.js';
 
 export interface ShardsReadOptions {
-  /** Role → key of a sample's json or, for a modality, what follows the first dot of its files' names. */
+  /** The key of each role in a sample's json; for a modality, the end of its files' names after the first dot. */
   columns?: ManifestColumns;
-  /** Told what was assumed where the shards leave something out. */
+  /** Is told what was assumed where the shards leave something out. */
   onWarning?: (message: string) => void;
 }
 
-/** Whether a place names shards: an archive, several by `name-{000000..000009}.tar`, or a folder that holds some. */
+/** Tells whether a place names shards: an archive, several by `name-{000000..000009}.tar`, or a folder that holds some. */
 export function isShards(place: string): boolean {
   if (/\.(tar|tgz)(\.\w+)?$/i.test(place)) return true;
   if (existsSync(path.join(place, SHARDS_FILE))) return true;
@@ -34,7 +37,7 @@ function archives(folder: string): string[] {
 }
 
 /**
- * The samples of shards, in the order in which they are stored; nothing is decoded.
+ * Opens the samples of shards, in the order in which they are stored. Nothing is decoded.
  *
  * @throws DataError naming the shard and the byte if one is missing, truncated, compressed or damaged
  */
@@ -81,7 +84,7 @@ function readDescription(folder: string): ShardsDescription | undefined {
   );
 }
 
-/** `name-{000000..000009}.tar` → its ten names; a name without braces stands for itself. */
+/** Expands `name-{000000..000009}.tar` to its ten names. A name without braces stands for itself. */
 function expandBraces(name: string): string[] {
   const [, before, from, to, after] = /^(.*)\{(\d+)\.\.(\d+)\}(.*)$/.exec(name) ?? [];
   if (from === undefined || to === undefined) return [name];
@@ -96,13 +99,20 @@ function expandBraces(name: string): string[] {
   );
 }
 
-/** The files of one sample, which stand together: name up to the first dot → what follows it → file. */
+/**
+ * The files of one sample, which stand together. `key` is their name up to the first dot; the rest of a name maps to the
+ * file.
+ */
 interface Group {
   readonly key: string;
   readonly members: ReadonlyMap<string, TarMember>;
 }
 
-/** @param toRead what follows the first dot in the names of files whose contents are wanted */
+/**
+ * Yields the files of one sample after the other.
+ *
+ * @param toRead ends of names, after the first dot, of the files whose contents are wanted
+ */
 function* groups(file: string, toRead: ReadonlySet<string>): Generator<Group> {
   let current: { key: string; members: Map<string, TarMember> } | undefined;
   for (const member of listTar(file, (name) => toRead.has(keyAndExtension(name).extension))) {
@@ -118,7 +128,7 @@ function* groups(file: string, toRead: ReadonlySet<string>): Generator<Group> {
   if (current !== undefined) yield current;
 }
 
-/** `x/000017.a.png` → `x/000017` and `a.png`; no extension where there is none, and for hidden files. */
+/** Splits `x/000017.a.png` into `x/000017` and `a.png`. The extension of hidden files is empty. */
 function keyAndExtension(name: string): { key: string; extension: string } {
   const { dir, base } = path.posix.parse(name);
   const dot = base.indexOf('.');
@@ -151,7 +161,7 @@ async function ownShards(description: ShardsDescription, files: readonly string[
       });
       found.push({ json, images: Object.fromEntries(images), origin: `${file}: ${key}` });
     }
-    // Before the text is taken for what was written.
+    // The digest is checked before the text is trusted.
     if (hash.digest('hex') !== expected.samplesSha256 || found.length !== expected.samples) {
       throw damaged(`its samples do not match the digest in ${SHARDS_FILE}`);
     }
@@ -236,7 +246,7 @@ async function otherShards(
 
 const ROLES: readonly string[] = ['id', 'subject', 'label', 'fold'];
 
-/** Reads roles from a sample's json, or from a file of its own such as `cls`. */
+/** Makes the function that reads a role from a sample's json, or from a file of its own such as `cls`. */
 function fieldReader(members: Group['members'], columns: ManifestColumns) {
   const written = members.get('json')?.content;
   const parsed = written === undefined ? undefined : parseJson(written);
@@ -269,7 +279,7 @@ function textOf(member: TarMember | undefined): string | undefined {
   return member?.content?.toString('utf8').trim() || undefined;
 }
 
-/** The file that ends in `name`, or in `name` and an image's ending. */
+/** Finds the file that ends in `name`, or in `name` and an image's ending. */
 function imageOf(members: Group['members'], name: string): TarMember | undefined {
   return members.get(name) ?? IMAGE_EXTENSIONS.map((ending) => members.get(name + ending)).find(Boolean);
 }

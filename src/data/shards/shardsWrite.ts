@@ -1,3 +1,4 @@
+/** Writes shards. */
 import { createHash, type Hash } from 'node:crypto';
 import { createWriteStream, existsSync } from 'node:fs';
 import { open, readdir, stat, writeFile } from 'node:fs/promises';
@@ -5,7 +6,8 @@ import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 import { DataError, UsageError } from '../../errors.js';
-import { chooseSize, syncFolder } from '../cache/cacheBuild.js';
+import { syncFolder } from '../../files.js';
+import { chooseSize } from '../cache/cacheBuild.js';
 import { replaceFolder } from '../cache/cacheFolders.js';
 import { describeImage, problemsError } from '../faults.js';
 import { encodePng } from '../images/encodePng.js';
@@ -17,16 +19,16 @@ import type { Dataset, Sample } from '../sample.js';
 import { SHARDS_FILE, type ShardsDescription } from './shardFormat.js';
 
 export interface ShardsOptions extends PortableOptions {
-  /** Samples in a shard; the last one may hold fewer. */
+  /** The number of samples in a shard; the last shard may hold fewer. */
   shardSize: number;
-  /** Squashes images to squares of this side, as the cache does; absent: each keeps its own. Phantoms need it. */
+  /** The side of the squares that images are squashed to, as in the cache; absent: each keeps its shape. Phantoms need it. */
   size?: number;
   overwrite?: boolean;
 }
 
 /**
  * Writes `dataset` as shards into a new folder, which appears when it is complete: `NAME-000000.tar`, … and the description.
- * Equal data gives equal bytes. Memory holds a few samples.
+ * Equal data gives equal bytes. Memory holds a few samples at a time.
  *
  * @throws UsageError if the folder exists, DataError listing the images that cannot be read
  */
@@ -60,9 +62,9 @@ export async function writeShards(
     await writeFile(path.join(folder, SHARDS_FILE), `${JSON.stringify(description, null, 1)}\n`, {
       flush: true,
     });
-    await syncFolder(folder);
+    syncFolder(folder);
     await replaceFolder(target, folder);
-    await syncFolder(path.dirname(path.resolve(target)));
+    syncFolder(path.dirname(path.resolve(target)));
     return description;
   });
 }
@@ -78,7 +80,7 @@ async function refuseTarget(target: string, overwrite: boolean): Promise<void> {
   }
 }
 
-/** Python's reader makes small letters of what follows the first dot. */
+/** Gives each modality the end of its files' names. It is in small letters, as Python's reader makes small letters of it. */
 function memberExtensions(modalities: readonly string[]): Record<string, string> {
   const extensions = modalities.map((modality) => `${encodeURIComponent(modality)}.png`);
   const folded = extensions.map((extension) => extension.toLowerCase());
@@ -151,7 +153,7 @@ async function encode(
   const problems: string[] = [];
   for (const modality of dataset.modalities) {
     try {
-      // Drawn images have been refused where no size is given.
+      // A size is missing only where no image is drawn; such data was refused before.
       const image = await readSampleImage(dataset, sample, modality, size ?? 0);
       png[modality] = await encodePng(size === undefined ? image : resize(image, size, size));
     } catch (error) {
@@ -175,7 +177,7 @@ class Shard {
     this.#name = name;
     this.#file = path.join(folder, name);
     this.#written = pipeline(this.#pack, createWriteStream(this.#file, { flags: 'wx' }));
-    // Thrown by `finish`; until then, or if it is not reached, it must not end the process.
+    // An error is thrown by `finish`; until then, or if that is not reached, it must not end the process.
     this.#written.catch(() => undefined);
   }
 
@@ -186,13 +188,13 @@ class Shard {
       entry.on('error', reject);
     });
     await entered.catch(async (error: unknown) => {
-      // Where the disk refused, that is the reason, and not what the entry makes of it.
+      // Where the disk refused, its error is the reason, and not the one that the entry makes of it.
       await this.#written;
       throw error;
     });
   }
 
-  /** The last file of a sample. */
+  /** Adds the last file of a sample, its json. */
   async describe(key: string, sample: PortableSample): Promise<void> {
     const bytes = Buffer.from(JSON.stringify(sample));
     await this.add(`${key}.json`, bytes);

@@ -4,16 +4,16 @@ import { DataError } from '../../errors.js';
 /** A file within an uncompressed tar archive. */
 export interface TarMember {
   readonly name: string;
-  /** Of its content within the archive. */
+  /** The position of the file's first byte within the archive. */
   readonly offset: number;
   readonly length: number;
-  /** Where it was asked for. */
+  /** The content of the file, where it was asked for. */
   readonly content?: Buffer;
 }
 
 const BLOCK = 512;
 
-/** First bytes of compressed archives, by the tool that undoes the compression. */
+/** The first bytes of compressed archives, by the tool that undoes the compression. */
 const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[] = [
   ['gunzip', [0x1f, 0x8b]],
   ['unzstd', [0x28, 0xb5, 0x2f, 0xfd]],
@@ -22,10 +22,10 @@ const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[]
 ];
 
 /**
- * Lists the files in a tar archive (POSIX ustar and pax, GNU's long names) by its headers alone: contents are passed over,
- * so a large archive is listed as quickly as the disk finds its headers. Folders, links and devices are left out.
+ * Lists the files in a tar archive (POSIX ustar and pax, GNU's long names) by its headers alone. Contents are passed
+ * over, so a large archive is listed as quickly as the disk finds its headers. Folders, links and devices are left out.
  *
- * @param toRead tells by the name whose content is wanted too
+ * @param toRead tells, by the name of a file, whether its content is wanted too
  * @throws DataError naming the archive and the byte where it is truncated, damaged or not a tar
  */
 export function* listTar(
@@ -46,7 +46,7 @@ export function* listTar(
       return bytes;
     };
     if (size > 0) refuseCompressed(path, read(0, Math.min(size, 8)));
-    /** What an extension header says of the file after it. */
+    // The facts that an extension header gives of the file after it.
     let next: { name?: string; length?: number } = {};
     let position = 0;
     for (;;) {
@@ -104,7 +104,7 @@ function damaged(path: string, position: number, problem: string): DataError {
   );
 }
 
-/** The sum of the header's bytes, those of the sum itself counted as spaces. */
+/** Checks the sum of the header's bytes, in which the bytes of the sum itself count as spaces. */
 function checkHeader(header: Buffer): boolean {
   const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
   return octal(header.subarray(148, 156)) === sum;
@@ -134,7 +134,7 @@ function textUpToZero(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
-/** Records `LENGTH KEY=VALUE\n`, of which `path` and `size` count here. */
+/** Reads records `LENGTH KEY=VALUE\n`. Only `path` and `size` matter here. */
 function paxFields(path: string, position: number, bytes: Buffer): { name?: string; length?: number } {
   const found: { name?: string; length?: number } = {};
   for (let start = 0; start < bytes.length; ) {

@@ -1,3 +1,4 @@
+/** The room `data/splits` says which samples are tested together. This file makes, stores, reads and checks the folds. */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -19,27 +20,27 @@ const splitsSchema = z.object({
   source: z.enum(['generated', 'published']),
   dataset: z.string(),
   folds: z.record(z.string(), z.union([z.int().nonnegative(), z.literal(SET_ASIDE)])),
-  /** The group of each sample whose subject is tied to others by duplicates: it stays in one fold, like a subject. */
+  /** The group of each sample whose subject is tied to others by duplicates. A group stays in one fold, like a subject. */
   groups: z.record(z.string(), z.string()),
 });
 
-/** Which fold, 0 … k−1, every sample of a data set is tested in, or that it is set aside; also the content of a splits file. */
+/** The fold, 0 … k−1, that each sample of a data set is tested in, or `SET_ASIDE`; also the content of a splits file. */
 export type Splits = Readonly<z.infer<typeof splitsSchema>>;
 
 export interface SplitOptions {
-  /** Number of folds; default 5, or as many as the data publishes. */
+  /** The number of folds; default 5, or as many as the data publishes. */
   folds?: number;
   seed?: number;
-  /** About how many subjects to set aside, stratified, before the folds are drawn; default none. */
+  /** The approximate number of subjects to set aside, stratified, before the folds are drawn; default none. */
   setAside?: number;
-  /** Groups of samples that show one picture: their subjects share a fold. */
+  /** Groups of samples that show one picture; their subjects share a fold. */
   duplicates?: readonly DuplicateGroup[];
-  /** Told of near duplicates that published folds tear apart. */
+  /** Is told of near duplicates that published folds tear apart. */
   onWarning?: (message: string) => void;
 }
 
 /**
- * The folds that the data publishes where it does, else folds drawn by `subjectKFold`.
+ * Takes the folds that the data publishes, if it does, else draws them by `subjectKFold`.
  *
  * @throws UsageError if another number of folds is asked for than the data publishes, DataError if published folds tear
  *   a subject or exact duplicates apart
@@ -75,8 +76,9 @@ export function makeSplits(
 }
 
 /**
- * Whether each sample is set aside: one of so many equal parts of all subjects that it has about `count` of them. Drawn before
- * and apart from the folds, so that it is the same however many of those there are.
+ * Draws the samples that are set aside and tells of each whether it is one. All subjects are divided into equal parts of
+ * about `count`, of which one is taken. It is drawn before and apart from the folds, so that it does not depend on their
+ * number.
  */
 function drawSetAside(units: readonly Splittable[], count: number, seed: number): boolean[] {
   const subjects = new Set(units.map(({ subject }) => subject)).size;
@@ -98,7 +100,7 @@ function drawSetAside(units: readonly Splittable[], count: number, seed: number)
   return parts.map((part) => part === chosen);
 }
 
-/** `duplicates-1`, … for each sample of a tied subject, in the order of the samples. */
+/** Names the group of each sample of a tied subject: `duplicates-1`, …, in the order of the samples. */
 function groupNames(samples: readonly Sample[], ties: ReadonlyMap<string, string>): Record<string, string> {
   const names = new Map<string, string>();
   const groups = samples.flatMap(({ id, subject }) => {
@@ -110,7 +112,11 @@ function groupNames(samples: readonly Sample[], ties: ReadonlyMap<string, string
   return Object.fromEntries(groups);
 }
 
-/** The duplicates that the published folds keep together. @throws DataError if they tear exact ones apart */
+/**
+ * Finds the duplicates that the published folds keep together.
+ *
+ * @throws DataError if the folds tear exact duplicates apart
+ */
 function duplicatesInOneFold(
   samples: readonly Sample[],
   duplicates: readonly DuplicateGroup[],
@@ -159,7 +165,11 @@ export async function loadSplits(file: string, samples: readonly Sample[]): Prom
   return splits;
 }
 
-/** Reads a splits file as it is, whatever samples it is of. @throws DataError if it is malformed */
+/**
+ * Reads a splits file as it is, whatever samples it names.
+ *
+ * @throws DataError if it is malformed
+ */
 export async function readSplits(file: string): Promise<Splits> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
@@ -170,7 +180,11 @@ export async function readSplits(file: string): Promise<Splits> {
   return parseSplits(text, file);
 }
 
-/** @throws DataError naming the file and the key that is wrong */
+/**
+ * Parses the text of a splits file.
+ *
+ * @throws DataError naming the file and the key that is wrong
+ */
 export function parseSplits(text: string, file: string): Splits {
   let content: unknown;
   try {
@@ -187,7 +201,7 @@ export function parseSplits(text: string, file: string): Splits {
   );
 }
 
-/** Version 1 knew no groups, version 2 set nothing aside. */
+/** Brings older files up to date: version 1 knew no groups, and version 2 set nothing aside. */
 function upgraded(content: unknown): unknown {
   if (typeof content !== 'object' || content === null || !('version' in content)) return content;
   const { version } = content;
@@ -196,10 +210,12 @@ function upgraded(content: unknown): unknown {
 }
 
 /**
- * @param name what the splits are called in messages
+ * Checks splits against the samples that they are to be used with.
+ *
+ * @param name the name of the splits in messages
  * @throws DataError on ids that one side lacks, folds out of range or empty, a subject or a group in two folds
  */
-export function checkSplits(splits: Splits, samples: readonly Sample[], name: string): void {
+function checkSplits(splits: Splits, samples: readonly Sample[], name: string): void {
   const remake = 'Make the splits again for this data, or use the data they were made for.';
   const { folds, groups, k, source } = splits;
   const known = new Set(samples.map(({ id }) => id));
@@ -246,7 +262,11 @@ export function checkSplits(splits: Splits, samples: readonly Sample[], name: st
   });
 }
 
-/** @throws DataError listing the units, subjects say, that are in more than one fold */
+/**
+ * Refuses folds that tear a unit, such as a subject, apart.
+ *
+ * @throws DataError listing the units that are in more than one fold
+ */
 function refuseTorn(
   folds: Splits['folds'],
   samples: readonly { readonly id: string; readonly unit: string }[],
@@ -268,7 +288,7 @@ function refuseTorn(
   );
 }
 
-/** The number of folds that the data publishes, once it is known that every sample has one. */
+/** Checks that every sample has a published fold, and gives the number of folds. */
 function publishedFolds(samples: readonly Sample[], asked: number | undefined): number {
   const without = samples.filter(({ fold }) => fold === undefined);
   if (without.length > 0) {

@@ -3,21 +3,23 @@ import { Random } from '../../tensor/random.js';
 import type { Sample } from '../sample.js';
 
 export interface SubjectKFoldOptions {
-  /** Number of folds k, at least 2. */
+  /** The number of folds k, at least 2. */
   folds: number;
   seed: number;
 }
 
-/** What a fold is drawn from: any subset of a data set, so that inner splits use the same function. */
+/**
+ * The part of a sample that folds are drawn by. Any subset of a data set will do, so that inner splits use the same function.
+ */
 export type Splittable = Pick<Sample, 'subject' | 'label'>;
 
 /**
- * The fold, 0 … k−1, of each sample in the order given: all samples of a subject share one, and classes and sample
+ * Draws the fold, 0 … k−1, of each sample in the order given. All samples of a subject share one, and classes and sample
  * counts are balanced. The folds depend on the set of samples and the seed, not on the order of the samples.
  *
  * Balance is the cost Σ_folds (Σ_classes n_fc² / N_c + n_f² / N), least when every fold holds 1/k of each class (N_c)
  * and of all samples (N). Subjects, in random order within their main class, go where they raise it least; then
- * subjects are moved and exchanged between folds while that lowers it. With one sample a subject, class counts and
+ * subjects are moved and exchanged between folds while that lowers it. With one sample for each subject, class counts and
  * totals end within 1 of each other; with one class, totals end within the size of the largest subject.
  *
  * @throws DataError if there are fewer subjects than folds, UsageError if `folds` is not a whole number from 2
@@ -35,7 +37,7 @@ export function subjectKFold(samples: readonly Splittable[], { folds, seed }: Su
   }
   const random = new Random(seed, 'split');
   const order = [...random.permutation(subjects.length)].map((i) => subjects[i]!);
-  // One class after the other: dealing class by class is what makes both classes and totals even.
+  // Subjects are dealt class by class, which makes both classes and totals even.
   order.sort((s, t) => s.mainClass - t.mainClass);
 
   const bins = [...random.permutation(folds)].map((fold) => new Fold(fold, weights));
@@ -53,18 +55,21 @@ export function subjectKFold(samples: readonly Splittable[], { folds, seed }: Su
   return samples.map(({ subject }) => foldOf.get(subject)!);
 }
 
-/** Costs closer than this are equal but for rounding. */
+/** The difference below which two costs are equal but for rounding. */
 const TINY = 1e-12;
 
-/** Rounds over all moves and exchanges; a handful suffice, the limit is a net. */
+/** The limit of rounds over all moves and exchanges. A handful suffice; the limit is a safety net. */
 const MAX_ROUNDS = 50;
 
-/** Exchanges are tried for up to this many subjects: their number grows with the square, their use shrinks. */
+/**
+ * The number of subjects up to which exchanges are tried: with more subjects their number grows by the square, and their use
+ * shrinks.
+ */
 const MAX_SUBJECTS_TO_EXCHANGE = 1000;
 
 interface Subject {
   readonly name: string;
-  /** Samples per class, then samples in all. */
+  /** The number of samples of each class, then that of all samples. */
   readonly counts: readonly number[];
   readonly mainClass: number;
 }
@@ -103,7 +108,7 @@ class Fold {
     this.#counts = weights.map(() => 0);
   }
 
-  /** By how much the cost rises if `subject` comes and, where given, `leaving` goes. */
+  /** The rise of the cost if `subject` comes and, where given, `leaving` goes. */
   costOfAdding(subject: Subject | undefined, leaving?: Subject): number {
     let rise = 0;
     for (const [c, weight] of this.#weights.entries()) {
@@ -155,7 +160,7 @@ function improve(bins: readonly Fold[]): void {
   }
 }
 
-/** Whether the cost falls if `subject` goes from `from` to `to` and `other`, where given, the other way. */
+/** Tells whether the cost falls if `subject` goes from `from` to `to` and `other`, where given, the other way. */
 function lowers(from: Fold, subject: Subject, to: Fold, other: Subject | undefined): boolean {
   return from.costOfAdding(other, subject) + to.costOfAdding(subject, other) < -TINY;
 }

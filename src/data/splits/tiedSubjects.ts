@@ -2,15 +2,15 @@ import type { DuplicateGroup } from '../audit/measures/duplicates.js';
 import type { Sample } from '../sample.js';
 
 /**
- * Which subjects must share a fold because duplicates join them, directly or through others.
+ * Finds the subjects that must share a fold because duplicates join them, directly or through others.
  *
- * @returns each joined subject → the first subject, in the order of the samples, of those it is joined with
+ * @returns for each joined subject the first subject, in the order of the samples, of those it is joined with
  */
 export function tiedSubjects(
   samples: readonly Pick<Sample, 'subject'>[],
   duplicates: readonly Pick<DuplicateGroup, 'members'>[],
 ): ReadonlyMap<string, string> {
-  // Union-find: each subject points to one joined with it earlier, the last of such a chain to itself.
+  // Union-find: each subject points to one that it was joined with, and the last of such a chain points to itself.
   const joined = new Map(samples.map(({ subject }) => [subject, subject]));
   const headOf = (subject: string): string => {
     let head = subject;

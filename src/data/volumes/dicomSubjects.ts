@@ -1,25 +1,16 @@
 import { DataError } from '../../errors.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
 
-export interface DicomSubjectOptions extends FaultOptions {
-  /** Told how many files name nobody. */
-  readonly onWarning?: (message: string) => void;
-}
-
 /**
- * Samples of DICOM files with the patient of their headers as subject, else the study; others as they are. A file that names
- * only its study is of the patient that another file of this study names.
- *
- * @throws DataError listing headers that cannot be read and samples whose images are of different patients
+ * Gives samples of DICOM files the patient that their headers name as subject, else the study; other samples stay as they
+ * are. A file that names only its study is of the patient that another file of this study names. A sample is faulty if its
+ * header cannot be read, or if its images are of different patients.
  */
-export async function withDicomSubjects(
-  samples: readonly Sample[],
-  options: DicomSubjectOptions = {},
-): Promise<readonly Sample[]> {
+export async function withDicomSubjects(samples: readonly Sample[]): Promise<Reading> {
   const faulty: FaultySample[] = [];
   const read: { sample: Sample; headers: readonly Header[] }[] = [];
   const patientOf = new Map<string, string>();
@@ -36,7 +27,7 @@ export async function withDicomSubjects(
     const studies = distinct(headers.map(({ study }) => study));
     const subjects = patients.length > 0 ? patients : studies;
     if (subjects.length > 1) {
-      // Patients are not named: messages end up in logs.
+      // The message does not name the patients, as messages end up in logs.
       const files = headers.map(({ path }) => path).join(' and ');
       const what = patients.length > 1 ? 'patients' : 'studies, and name no patient';
       faulty.push({
@@ -49,30 +40,31 @@ export async function withDicomSubjects(
     if (headers.length > 0 && subjects.length === 0) nobody += 1;
     named.push({ ...sample, subject: subjects[0] ?? sample.subject });
   }
-  tellFaults(faulty, options, (problems) =>
-    problemsError(
-      `${problems.length} DICOM ${problems.length === 1 ? 'sample' : 'samples'} without a clear patient`,
-      problems,
-      'Correct or remove these files, or write a manifest with a subject column.',
-    ),
-  );
-  if (nobody > 0) {
-    options.onWarning?.(
-      `${nobody} of ${samples.length} samples: the DICOM headers name neither patient nor study, so each counts as a patient ` +
-        'of its own. If patients have several samples, write a manifest with a subject column.',
-    );
-  }
-  return named;
+  const namesNobody =
+    `${nobody} of ${samples.length} samples: the DICOM headers name neither patient nor study, so each counts as a patient ` +
+    'of its own. If patients have several samples, write a manifest with a subject column.';
+  return {
+    samples: named,
+    faults: [
+      {
+        headline: (problems) =>
+          `${problems} DICOM ${problems === 1 ? 'sample' : 'samples'} without a clear patient`,
+        fix: 'Correct or remove these files, or write a manifest with a subject column.',
+        faulty,
+      },
+    ],
+    warnings: nobody > 0 ? [namesNobody] : [],
+  };
 }
 
-/** Whose image a DICOM file holds, as far as it says. */
+/** The patient and study of a DICOM file, as far as it names them. */
 interface Header {
   readonly path: string;
   readonly patient?: string;
   readonly study?: string;
 }
 
-/** What the DICOM files of a sample say; `problem`: why one of them cannot be read. */
+/** Reads the headers of a sample's DICOM files. `problem` says why one of them cannot be read. */
 async function headersOf({ images }: Sample): Promise<{ headers: readonly Header[]; problem?: string }> {
   const headers: Header[] = [];
   try {

@@ -1,39 +1,39 @@
+/** The room `data/volumes` turns files that hold many images into many samples: volumes by slice, DICOM by frame. */
 import { DataError, UsageError } from '../../errors.js';
-import { type FaultOptions, type FaultySample, problemsError, tellFaults } from '../faults.js';
+import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, ImagePart, Sample } from '../sample.js';
 
-/** Which slices of a volume become samples. */
+/** The choice of the slices of a volume that become samples. */
 export interface VolumeOptions {
-  /** The slices' normal: a stored axis, or a plane found by the file's orientation. */
+  /** The axis across which slices lie: a stored one, or that of a plane, found by the file's orientation. */
   readonly axis: 0 | 1 | 2 | 'axial' | 'coronal' | 'sagittal';
   readonly from: number | null;
   readonly to: number | null;
   readonly step: number;
-  /** Slices whose share of pixels above the volume's darkest value is below this are left out. */
+  /** The least share of pixels above the volume's darkest value; slices with less are left out. */
   readonly content: number;
 }
 
 const ALL_SLICES: VolumeOptions = { axis: 'axial', from: null, to: null, step: 1, content: 0 };
 
-/** Headers read at a time, and volumes counted. */
+/** The number of samples that are taken apart at a time. */
 const AT_ONCE = 4;
 
 /**
- * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample a slice or frame, which keep
- * subject, label, fold and all else: `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second and third stored
- * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are.
+ * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample for each slice or frame, which keep
+ * subject, label, fold and all else. `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second and third stored
+ * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. A sample is faulty if its
+ * modalities are not on one grid, or if no slice is left of it.
  *
- * @throws DataError listing the samples whose modalities are not on one grid, or of which no slice is left; UsageError if
- *   the slices asked for cannot be
+ * @throws UsageError if no slice can be among those asked for
  */
 export async function expandVolumes(
   samples: readonly Sample[],
   volumes: VolumeOptions = ALL_SLICES,
-  options: FaultOptions = {},
-): Promise<readonly Sample[]> {
+): Promise<Reading> {
   if (volumes.from !== null && volumes.to !== null && volumes.from > volumes.to) {
     throw new UsageError(
       `data.volumes.from is ${volumes.from} and data.volumes.to is ${volumes.to}: there is no slice from the one to the other.`,
@@ -53,21 +53,24 @@ export async function expandVolumes(
     if ('problems' in result) faulty.push(result);
     else expanded.push(...result);
   }
-  tellFaults(faulty, options, (problems) =>
-    problemsError(
-      `${problems.length} ${problems.length === 1 ? 'sample' : 'samples'} cannot be taken apart into slices`,
-      problems,
-      'Correct these samples, or leave them out.',
-    ),
-  );
-  return expanded;
+  return {
+    samples: expanded,
+    faults: [
+      {
+        headline: (problems) =>
+          `${problems} ${problems === 1 ? 'sample' : 'samples'} cannot be taken apart into slices`,
+        fix: 'Correct these samples, or leave them out.',
+        faulty,
+      },
+    ],
+  };
 }
 
-/** What one modality's file holds. */
+/** The content of one modality's file. */
 interface Stack {
   readonly modality: string;
   readonly source: FileSource;
-  /** For messages, and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`. */
+  /** The size in words, for messages and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`. */
   readonly shape: string;
   readonly frames?: number;
   readonly volume?: Awaited<ReturnType<typeof readVolumeHeader>>;
@@ -114,12 +117,14 @@ function refuseOtherGrid({ id }: Sample, a: Stack, b: Stack): void {
   );
 }
 
-/** A tenth of a voxel: headers written by different programs differ in the last digits. */
+/** The tolerance for the grids of two volumes, in voxels: headers of different programs differ in the last digits. */
 const MOST_VOXELS_APART = 0.1;
 
 type Volume = NonNullable<Stack['volume']>;
 
-/** How far apart two grids of the same size place a voxel, at most, in edges of the first one's smallest edge. */
+/**
+ * The greatest distance at which two grids of the same size place the same voxel, in units of the first one's smallest edge.
+ */
 function voxelsApart({ dims, affine: a }: Volume, { affine: b }: Volume): number {
   if (a === undefined || b === undefined) return 0;
   const length = (vector: readonly number[]) => Math.hypot(...vector);
@@ -148,7 +153,7 @@ async function slicesOf(
   const shares =
     content > 0 ? await Promise.all(stacks.map(({ source }) => volumeContent(source.path, axis))) : [];
   const slices: Sample[] = [];
-  // Volumes differ in length: where one ends before `to`, so do its slices.
+  // Volumes differ in length, so the slices of one end with it where it ends before `to`.
   for (let index = from ?? 0; index <= Math.min(to ?? Infinity, dims[axis] - 1); index += step) {
     if (shares.some((share) => share[index]! < content)) continue;
     const name = `${'xyz'[axis]}=${String(index).padStart(3, '0')}`;

@@ -1,3 +1,4 @@
+/** The room `data/write` writes data sets as folders of files: phantoms, and pairs simulated from photographs. */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,31 +11,35 @@ import { CARD_FILE, type DatasetCard } from '../open/datasetCard.js';
 import { besideTarget } from '../pack/portable.js';
 import type { Raster, Sample } from '../sample.js';
 
-/** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs a modality, and `masks/`. */
+/** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs for each modality, and `masks/`. */
 export interface DatasetToWrite {
   readonly card: DatasetCard;
   readonly modalities: readonly string[];
   readonly samples: readonly Sample[];
-  /** The pixels of one sample, made when its turn comes. */
+  /** Makes the pixels of one sample when its turn comes. */
   readonly draw: (sample: Sample, index: number) => Promise<DrawnSample> | DrawnSample;
 }
 
 export interface DrawnSample {
   readonly images: Readonly<Record<string, Raster>>;
-  /** Label maps by name, values as they are; one without any label is not written. */
+  /** Label maps by name, with values as they are. A map without any label is not written. */
   readonly masks?: Readonly<Record<string, Raster>>;
-  /** Further columns of the manifest, beside the sample's own. */
+  /** Further columns of the manifest, beside those of the sample. */
   readonly columns?: Readonly<Record<string, string>>;
 }
 
 export interface WriteOptions {
-  /** Replace a data set written before. */
+  /** Whether a data set that was written before is replaced. */
   overwrite?: boolean;
   onProgress?: (done: number) => void;
   signal?: AbortSignal;
 }
 
-/** @throws UsageError if something stands there that must not be replaced */
+/**
+ * Checks that the folder may be written.
+ *
+ * @throws UsageError if something stands there that must not be replaced
+ */
 export async function checkOutFolder(out: string, overwrite = false): Promise<void> {
   if (!existsSync(out)) return;
   const entries = await readdir(out).catch(() => undefined);
@@ -49,8 +54,8 @@ export async function checkOutFolder(out: string, overwrite = false): Promise<vo
 }
 
 /**
- * Writes the data set beside `out` and gives it its name when it is complete: nobody ever sees a part of it, and an
- * interruption or failure leaves nothing.
+ * Writes the data set beside `out` and gives it its name when it is complete. Nobody ever sees a part of it, and an
+ * interruption or failure leaves nothing behind.
  *
  * @throws UsageError as `checkOutFolder` does; AnatomyError if the disk refuses; the signal's reason if aborted
  */
@@ -80,7 +85,7 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows: Map<string, string>[] = [];
-  // One after the other, so that nothing is still being written when an interruption takes the folder away.
+  // Samples come one after the other, so that nothing is still being written when an interruption takes the folder away.
   for (const [index, sample] of samples.entries()) {
     signal?.throwIfAborted();
     rows.push(await writeSample(folder, modalities, sample, await draw(sample, index)));
@@ -93,7 +98,7 @@ async function fill(
   writeFileAtomic(path.join(folder, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
 }
 
-/** Its line of the manifest, by column. */
+/** Writes the images and masks of one sample. Gives its line of the manifest, by column. */
 async function writeSample(
   folder: string,
   modalities: readonly string[],
@@ -119,7 +124,7 @@ async function writeSample(
   return row;
 }
 
-/** Columns that mean something to a manifest's reader. */
+/** The names of columns that mean something to a manifest's reader. */
 const taken = new Set(['label', 'fold']);
 
 async function writePng(file: string, image: Raster): Promise<void> {

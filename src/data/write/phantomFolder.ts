@@ -3,8 +3,8 @@ import type { Raster } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
 /**
- * A phantom as a data set of files: the same pixels as its name gives at this size, with masks, and its parameters as
- * columns of the manifest.
+ * Makes a data set of files of a phantom. The pixels are those that its name gives at this size; masks come with them, and
+ * the parameters of each sample become columns of the manifest.
  *
  * @param name as on the command line, `phantom:fundus,pairs=50`
  */
@@ -41,7 +41,7 @@ function gray(data: Uint8Array, size: number): Raster {
   return { width: size, height: size, channels: 1, data };
 }
 
-/** Numbers, words and truth values of nested objects as `eye.disc.cup`; lists are left out. */
+/** Yields the numbers, words and truth values of nested objects, named as in `eye.disc.cup`. Lists are left out. */
 function* scalars(value: object, prefix = ''): Generator<[string, string]> {
   for (const [key, entry] of Object.entries(value)) {
     if (Array.isArray(entry) || ArrayBuffer.isView(entry)) continue;

@@ -14,10 +14,10 @@ import type { Dataset, Raster, Sample } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
 /**
- * Pairs of real colour fundus photographs `a` and angiograms `b` simulated from them, to be written as a data set. Labels,
- * subjects and folds stay the photographs' own; the simulation does not see them.
+ * Pairs real colour fundus photographs, `a`, with angiograms simulated from them, `b`, to be written as a data set. Labels,
+ * subjects and folds stay those of the photographs; the simulation does not see them.
  *
- * @param size shorter side of the images; smaller photographs stay as they are
+ * @param size the shorter side of the images; smaller photographs stay as they are
  */
 export function simulatedPairs(
   photographs: Dataset,
@@ -54,7 +54,7 @@ function shrink(image: Raster, size: number): Raster {
   return resize(image, Math.round(scale * image.width), Math.round(scale * image.height));
 }
 
-/** What `openDataset` opens, of a manifest only the photographs' column; or a folder of nothing but photographs. */
+/** Opens photographs: a folder of nothing else, or any data that `openDataset` opens, of a manifest only their column. */
 export async function openPhotographs(
   { path: place, columns, ...spec }: DatasetSpec,
   onWarning: (message: string) => void,
@@ -73,7 +73,7 @@ export async function openPhotographs(
   }
 }
 
-/** Every image directly in a folder is a sample and a subject of its own. */
+/** Makes every image directly in a folder a sample and a subject of its own. */
 async function photographsIn(folder: string): Promise<Sample[]> {
   return [...imagesByStem(folder, await readdir(folder))].map(([stem, file]) => ({
     id: stem,

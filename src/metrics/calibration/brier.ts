@@ -2,7 +2,7 @@ import { requireLabels } from '../labels.js';
 
 /**
  * Brier score of two classes, the mean of (p_i − y_i)² with p the probability of class 1: 0 is perfect, and ¼ is that of
- * saying ½ always. More classes: {@link multiclassBrier}. NaN without samples, and where any value lies outside 0 … 1: such
+ * saying ½ always. More classes: {@link weightedMulticlassBrier}. NaN without samples, and where any value lies outside 0 … 1: such
  * scores are no probabilities.
  *
  * @param probabilities [n] of class 1
@@ -24,20 +24,11 @@ export function weightedBrier(
 
 /**
  * Brier score as Brier (1950) wrote it, the mean over samples of the sum over classes of (p_ic − [y_i = c])²: from 0 to 2,
- * and for two classes twice {@link brier}.
+ * and for two classes twice {@link brier}. In the result sample i counts `weights[i]` times.
  *
  * @param probabilities [n, classes], row-major
  * @param labels [n], class numbers from 0
  */
-export function multiclassBrier(
-  probabilities: ArrayLike<number>,
-  labels: ArrayLike<number>,
-  classes: number,
-): number {
-  return weightedMulticlassBrier(probabilities, labels, classes)();
-}
-
-/** {@link multiclassBrier} where sample i counts `weights[i]` times. */
 export function weightedMulticlassBrier(
   probabilities: ArrayLike<number>,
   labels: ArrayLike<number>,

@@ -4,20 +4,20 @@ import type { BreastCase, View } from './breastCase.js';
 import { layerNames, type Tissue } from './breastTissue.js';
 import { axialOversampling, speckleEnvelope } from './speckle.js';
 
-/** Electronic noise at the surface, dB relative to the gland's echo. */
+/** The electronic noise at the surface, in dB relative to the gland's echo. */
 const noiseFloorDb = -40;
-/** Time-gain compensation amplifies it with depth, dB/mm. */
+/** The rise of this noise with depth in dB/mm, by time-gain compensation. */
 const noiseRiseDbPerMm = 0.25;
-/** Brightest level on the screen above the gland's mean, dB. */
+/** The brightest level on the screen, in dB above the gland's mean. */
 const headroomDb = 18;
 /** The screen's gray curve, which darkens what is hypoechoic as sonographers like it. */
 const grayCurve = 1.8;
-/** Steps of its table. */
+/** The number of steps of the gray curve's table. */
 const curveSteps = 1024;
-/** Standard deviation of the scanner's speckle reduction, mm. */
+/** The standard deviation of the scanner's speckle reduction, in mm. */
 const speckleFilter = 0.13;
 
-/** The B-mode image, size × size gray values. `difficulty` raises the electronic noise. */
+/** Draws the B-mode image, size × size gray values. `difficulty` raises the electronic noise. */
 export function drawBmode(
   random: Random,
   breast: BreastCase,
@@ -32,7 +32,7 @@ export function drawBmode(
   const floorAtTop = difficulty ** 2 * decibels(noiseFloorDb);
   for (let i = 0; i < size; i += 1) {
     const depth = (i + 0.5) * pixel;
-    // Noise passes the same receive filter as the echoes, so it may enter as a floor under the scatterers' strength.
+    // Noise passes the same receive filter as the echoes, so it enters as a floor under the scatterers' strength.
     const noise = floorAtTop * decibels(noiseRiseDbPerMm * depth);
     const gain = decibels(view.tgcDbPerMm * depth);
     for (let at = i * size; at < (i + 1) * size; at += 1) {
@@ -50,18 +50,18 @@ export function drawBmode(
   );
 }
 
-/** Power ratio of a level in dB. */
+/** Gives the power ratio of a level in dB. */
 function decibels(level: number): number {
   return Math.exp((Math.LN10 / 10) * level);
 }
 
-/** Level in dB of an amplitude, looked up by the leading 16 bits of its 32-bit float: 0.03 dB fine. */
+/** The level in dB of an amplitude, by the leading 16 bits of its 32-bit float; it is exact to 0.03 dB. */
 const levels = Float32Array.from({ length: 1 << 15 }, (_, bits) => {
   const [amplitude] = new Float32Array(Uint32Array.of((bits << 16) + (1 << 15)).buffer);
   return (20 / Math.LN10) * Math.log(amplitude!);
 });
 
-/** Log compression to the screen's gray values, the axial rows of each pixel averaged, and the speckle filter. */
+/** Averages the axial rows of each pixel, compresses logarithmically to the screen's gray values, and filters speckle. */
 function compress(
   envelope: Float32Array,
   size: number,

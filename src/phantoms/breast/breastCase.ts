@@ -6,8 +6,8 @@ import { drawFindings, type Findings, severityShift } from './breastSigns.js';
  * One patient's breast and the two scanner settings as numbers: lengths in mm (x across, y down from the probe), stiffness
  * in kPa (Young's modulus), echoes in dB relative to the gland. Nothing here depends on the image size.
  *
- * Echo levels, layer thicknesses and stiffness of normal tissue: glandular tissue 11.3 ± 5.8 kPa and fat 9.2 ± 4.5 kPa
- * (Arch Med Sci 2011, n = 101); another series finds several times more (Diagnostics 2020, 10:393), hence the patient's scale.
+ * Echo levels, layer thicknesses and stiffness of normal tissue: glandular tissue 11.3 ± 5.8 kPa and fat 9.2 ± 4.5 kPa (Arch
+ * Med Sci 2011, n = 101); another series finds several times more (Diagnostics 2020, 10:393), hence the patient's scale.
  */
 export interface BreastCase extends Findings {
   readonly label: 'benign' | 'malignant';
@@ -18,104 +18,107 @@ export interface BreastCase extends Findings {
   readonly elastogram: Elastogram;
 }
 
-/** The B-mode settings; independent of the label. */
+/** The B-mode settings. They do not depend on the label. */
 export interface View {
-  /** Side of the square image, mm. */
+  /** The side of the square image, in mm. */
   readonly fieldOfView: number;
   readonly gainDb: number;
   readonly dynamicRangeDb: number;
   readonly gamma: number;
-  /** What time-gain compensation leaves uncorrected. */
+  /** The attenuation that time-gain compensation leaves uncorrected. */
   readonly tgcDbPerMm: number;
-  /** Transmit focus, mm. */
+  /** The depth of the transmit focus, in mm. */
   readonly focus: number;
-  /** Envelopes averaged by spatial compounding; 1 is none. */
+  /** The number of envelopes that spatial compounding averages; 1 is none. */
   readonly looks: 1 | 3;
 }
 
 export interface Layers {
-  /** The screen shows the patient's right on its left: the lateral side of the left breast is on the right. */
+  /**
+   * The side of the breast. The screen shows the patient's right on its left: the lateral side of the left breast is on the
+   * right.
+   */
   readonly laterality: 'left' | 'right';
-  /** Thickness of skin, subcutaneous fat, gland, retromammary fat, pectoral muscle and intercostal muscle, mm. */
+  /** The thickness in mm of skin, subcutaneous fat, gland, retromammary fat, pectoral muscle and intercostal muscle. */
   readonly thickness: readonly number[];
-  /** Standard deviation of each interface, mm. */
+  /** The standard deviation of each interface, in mm. */
   readonly waviness: number;
-  /** Of the interfaces below the skin, from the probe's tilt, rad. */
+  /** The tilt of the interfaces below the skin, from that of the probe, in rad. */
   readonly tilt: number;
-  /** What the gland gains in thickness from the medial to the lateral edge of the view, mm. */
+  /** The gain of the gland's thickness from the medial to the lateral edge of the view, in mm. */
   readonly wedge: number;
-  /** Amount of fat scattered in the gland, 0 … 1. */
+  /** The amount of fat scattered in the gland, 0 … 1. */
   readonly fatIslands: number;
   readonly ducts: readonly Duct[];
   readonly ribs: readonly { x: number; halfWidth: number }[];
 }
 
-/** A milk duct: runs along the gland. */
+/** A milk duct, which runs along the gland. */
 export interface Duct {
-  /** Mean depth, 0 at the gland's upper and 1 at its lower interface. */
+  /** The mean depth, 0 at the gland's upper and 1 at its lower interface. */
   readonly depth: number;
-  /** Where it begins and ends, mm. */
+  /** The place where the duct begins, then the one where it ends, in mm. */
   readonly from: number;
   readonly to: number;
-  /** mm */
+  /** The width in mm. */
   readonly calibre: number;
 }
 
 export interface Lesion {
   readonly x: number;
   readonly y: number;
-  /** Of the circle of equal area. */
+  /** The radius of the circle of equal area. */
   readonly radius: number;
-  /** Height over width before the tilt. */
+  /** The ratio of height to width before the tilt. */
   readonly aspect: number;
   readonly tilt: number;
   readonly outline: LesionOutline;
-  /** Width of the transition at the margin. */
+  /** The width of the transition at the margin. */
   readonly edge: number;
   readonly echoDb: number;
   readonly textureDb: number;
-  /** Attenuation in excess of the surroundings, dB/cm/MHz; negative enhances what lies behind. */
+  /** The attenuation in excess of the surroundings, in dB/cm/MHz. A negative one enhances the tissue behind. */
   readonly attenuation: number;
-  /** Bright dots, offsets from the centre. */
+  /** Bright dots, by their offsets from the centre. */
   readonly calcifications: readonly { x: number; y: number; db: number }[];
 }
 
 export interface Stiffness {
-  /** The lesion's level E. */
+  /** The level E of the lesion. */
   readonly lesion: number;
-  /** Centre and rim relative to E; both 1 without a stiff rim. */
+  /** The stiffness of the centre, then of the rim, relative to E; both 1 without a stiff rim. */
   readonly core: number;
   readonly rim: number;
-  /** How far the stiff region exceeds the B-mode outline, mm. */
+  /** The distance by which the stiff region exceeds the B-mode outline, in mm. */
   readonly growth: number;
-  /** Standard deviation of ln E within the lesion. */
+  /** The standard deviation of ln E within the lesion. */
   readonly heterogeneity: number;
-  /** Multiplies all normal tissue. */
+  /** The factor on the stiffness of all normal tissue. */
   readonly patientScale: number;
-  /** A cyst in which no shear wave was measured. */
+  /** Whether this is a cyst in which no shear wave was measured. */
   readonly silentCyst: boolean;
 }
 
-/** The elastography settings and artefacts; independent of the label. */
+/** The settings and artefacts of elastography. They do not depend on the label. */
 export interface Elastogram {
-  /** Top of the colour scale, kPa: 100 to 300, evenly in its logarithm. */
+  /** The top of the colour scale in kPa: 100 to 300, evenly in its logarithm. */
   readonly scaleKpa: number;
   readonly box: { left: number; right: number; top: number; bottom: number };
-  /** Of the colours over the B-mode image. */
+  /** The opacity of the colours over the B-mode image. */
   readonly opacity: number;
-  /** Width at half maximum of the point spread, mm. */
+  /** The width at half maximum of the point spread, in mm. */
   readonly resolution: number;
-  /** Factor on the stiffness above 4 mm when the probe presses; 1 without. */
+  /** The factor on the stiffness above 4 mm depth when the probe presses; 1 if it does not. */
   readonly precompression: number;
-  /** Push columns that show as vertical stripes. */
+  /** The push columns that show as vertical stripes. */
   readonly stripes: readonly number[];
 }
 
 const malignantShare = 0.42;
-/** Ultrasound frequency, MHz. */
+/** The ultrasound frequency in MHz. */
 export const frequency = 10;
 
-/** The streams of random numbers: one per pair and stage, so that a pair depends on nothing but its own index. */
+/** Starts the stream of random numbers of a pair and stage, so that a pair depends on nothing but its own index. */
 export function stream(seed: number, index: number, stage: string): Random {
   return new Random(seed, 'breast', index, stage);
 }
@@ -123,7 +126,7 @@ export function stream(seed: number, index: number, stage: string): Random {
 export interface CaseOptions {
   seed: number;
   index: number;
-  /** 1 is as published; larger values bring the classes together and raise the noise. */
+  /** The difficulty. 1 is as published; larger values bring the classes together and raise the noise. */
   difficulty?: number;
 }
 
@@ -144,7 +147,7 @@ export function sampleCase({ seed, index, difficulty = 1 }: CaseOptions): Breast
   };
 }
 
-/** Whether pair `index` is malignant, without sampling the rest. */
+/** Tells the class of pair `index` without sampling the rest. */
 export function caseLabel(seed: number, index: number): 'benign' | 'malignant' {
   return stream(seed, index, 'label').chance(malignantShare) ? 'malignant' : 'benign';
 }
@@ -208,7 +211,7 @@ function sampleLesion(
   { thickness }: Layers,
 ): Lesion {
   const radius = malignant ? random.uniform(4, 9.5) : random.uniform(3.5, 8);
-  // By the shape, not by the class: else the aspect would give away more than the signs' rates allow.
+  // The aspect follows the shape and not the class, as it would else give away more than the signs' rates allow.
   const parallelAspect = signs.irregular ? random.uniform(0.6, 1) : random.uniform(0.45, 0.85);
   const uprightAspect = random.uniform(1, 1.4);
   const aspect = signs.nonParallel ? uprightAspect : parallelAspect;
@@ -261,10 +264,11 @@ function sampleLesion(
 }
 
 /**
- * ln E ~ N(ln 34, .70) benign, N(ln 92, .58) malignant: means of 43 and 109 kPa, standard deviations of 34 and 69
- * (PMC9432095, n = 225: 43.4 ± 38.3 and 108.0 ± 70.0 kPa). Rim and core: peritumoral stiffness (Xu 2021; WJCC 2020). The stiff
- * region exceeds the outline by 1.5 mm in malignant and −0.2 mm in benign lesions on average (elastogram-to-B-mode size
- * ratio 1.36 ± .24 and 1.03 ± .30, JMU 2020). All follow the same severity, so that they tell one story, not four.
+ * Samples the stiffness: ln E ~ N(ln 34, .70) benign, N(ln 92, .58) malignant: means of 43 and 109 kPa, standard deviations
+ * of 34 and 69 (PMC9432095, n = 225: 43.4 ± 38.3 and 108.0 ± 70.0 kPa). Rim and core: peritumoral stiffness (Xu 2021; WJCC
+ * 2020). The stiff region exceeds the outline by 1.5 mm in malignant and −0.2 mm in benign lesions on average
+ * (elastogram-to-B-mode size ratio 1.36 ± .24 and 1.03 ± .30, JMU 2020). All follow the same severity, so that they tell one
+ * story, not four.
  */
 function sampleStiffness(
   random: Random,
@@ -292,7 +296,7 @@ function sampleStiffness(
 }
 
 function sampleElastogram(random: Random, { fieldOfView }: View, lesion: Lesion): Elastogram {
-  // Mostly the operator centres the box on the lesion, sometimes not.
+  // The operator usually centres the box on the lesion, but not always.
   const near = random.normal(0, 2);
   const far = random.uniform(4, 8) * (random.chance(0.5) ? 1 : -1);
   const centre = lesion.x + (random.chance(0.2) ? far : near);

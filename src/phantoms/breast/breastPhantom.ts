@@ -1,3 +1,9 @@
+/**
+ * The room `phantoms/breast` draws a synthetic breast-mass study: for each patient a B-mode image `a` (gray) and the
+ * shear-wave elastogram `b` (colour) of the same plane. Anatomy is shared; speckle, echoes and calcifications show in `a`
+ * only, stiffness in `b` only. Signs, stiffness and image formation follow published statistics (see `breastSigns`,
+ * `breastCase`, `speckle`), so that the classes overlap.
+ */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
 import { misalign } from '../misalignment.js';
@@ -6,24 +12,18 @@ import { type BreastCase, caseLabel, sampleCase, stream } from './breastCase.js'
 import { drawTissue, type Tissue } from './breastTissue.js';
 import { drawColours, drawGray, measureStiffness } from './elastography.js';
 
-/**
- * A synthetic breast-mass study: per patient a B-mode image `a` (gray) and the shear-wave elastogram `b` (colour) of the same
- * plane. Anatomy is shared; speckle, echoes and calcifications show in `a` only, stiffness in `b` only. Signs, stiffness and
- * image formation follow published statistics (see `breastSigns`, `breastCase`, `speckle`), so that the classes overlap.
- */
-
-/** Part of every key: raise it whenever a pixel changes. */
+/** The version of the pixels. It is part of every key and raised whenever a pixel changes. */
 export const phantomVersion = 2;
 
-/** What changes the pixels of a pair. */
+/** The options that change the pixels of a pair. */
 export interface Appearance {
-  /** `b` lies over a B-mode image of its own speckle, as screens show it; else it is the colours alone. Default true. */
+  /** Whether `b` lies over a B-mode image with speckle of its own, as on a screen, or is the colours alone. Default true. */
   overlay?: boolean;
-  /** `b` is one channel, the stiffness alone, from 0 to the top of the colour scale. Default false. */
+  /** Whether `b` is one channel, the stiffness alone, from 0 to the top of the colour scale. Default false. */
   gray?: boolean;
-  /** 1, the default, overlaps the classes as published; larger is harder. */
+  /** The difficulty. 1, the default, overlaps the classes as published; larger is harder. */
   difficulty?: number;
-  /** Root-mean-square displacement of `b` against `a`, pixels of a 224-pixel image, 0 (the default) to 4. */
+  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
   misalignment?: number;
 }
 
@@ -32,7 +32,11 @@ export interface BreastPhantomOptions extends Appearance {
   seed: number;
 }
 
-/** @throws UsageError on an option out of its range */
+/**
+ * Makes the data set of a study.
+ *
+ * @throws UsageError on an option out of its range
+ */
 export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptions): Dataset {
   requireInteger('pairs', pairs, 1, 1_000_000);
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
@@ -41,7 +45,7 @@ export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptio
   const key = `breast-${phantomVersion}/seed=${seed}/difficulty=${difficulty}`;
   const elastogram = `overlay=${overlay}/gray=${gray}/misalignment=${misalignment}`;
 
-  // A loader usually asks for a and b of a pair in turn; only the latest pair's anatomy is kept.
+  // A loader usually asks for a and b of a pair in turn, so only the latest pair's anatomy is kept.
   let latest: { key: string; scene: Scene } | undefined;
   const sceneOf = (index: number, size: number): Scene => {
     const wanted = `${index}/${size}`;
@@ -82,7 +86,7 @@ export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptio
 export interface PairOptions extends Appearance {
   seed: number;
   index: number;
-  /** Side of the square images, pixels. */
+  /** The side of the square images, in pixels. */
   size: number;
 }
 
@@ -90,18 +94,19 @@ export interface BreastPair {
   readonly a: Raster;
   readonly b: Raster;
   readonly label: 'benign' | 'malignant';
-  /** Row-major, one byte a pixel; they lie on `a`, wherever `b` is moved to. */
+  /** Masks, row-major, one byte for each pixel. They lie on `a`, wherever `b` is moved to. */
   readonly masks: {
-    /** 1 inside the lesion's outline. */
+    /** The lesion: 1 inside its outline. */
     readonly lesion: Uint8Array;
-    /** Index into `layerNames`, the lesion left out. */
+    /** The layers, as indices into `layerNames`, as if there were no lesion. */
     readonly layers: Uint8Array;
   };
   readonly params: BreastCase;
 }
 
 /**
- * Pair `index` with everything known about it. It is the same for any number of pairs; only its speckle depends on `size`.
+ * Draws pair `index`, with everything known about it. It is the same for any number of pairs; only its speckle depends on
+ * `size`.
  *
  * @throws UsageError on an option out of its range
  */
@@ -119,7 +124,11 @@ export function generatePair({ seed, index, size, ...appearance }: PairOptions):
   };
 }
 
-/** The mask `lesion` of `generatePair` alone: no image is drawn. @throws UsageError on an option out of its range */
+/**
+ * Draws the mask `lesion` of `generatePair` alone, without an image.
+ *
+ * @throws UsageError on an option out of its range
+ */
 export function breastLesion({ seed, index, size, ...appearance }: PairOptions): Uint8Array {
   return lesionOf(drawScene({ seed, index, size, ...completeAppearance(appearance) }));
 }
@@ -128,7 +137,7 @@ function lesionOf({ tissue }: Scene): Uint8Array {
   return Uint8Array.from(tissue.distance, (d) => (d < 0 ? 1 : 0));
 }
 
-/** A case drawn at one size, with what its two images need to know. */
+/** A case drawn at one size, with all that its two images need. */
 interface Scene extends Required<PairOptions> {
   readonly breast: BreastCase;
   readonly tissue: Tissue;
@@ -152,7 +161,7 @@ function renderElastogram(scene: Scene): Raster {
   const { breast, tissue, seed, index, size, overlay, gray, difficulty, misalignment } = scene;
   const { scaleKpa, opacity } = breast.elastogram;
   const measured = measureStiffness(stream(seed, index, 'shear wave'), breast, tissue, difficulty);
-  // The screen's two images are taken apart in time: the speckle under the colours is not that of `a`.
+  // The screen's two images are taken at different times, so the speckle under the colours is not that of `a`.
   const underlay = overlay
     ? { gray: drawBmode(stream(seed, index, 'speckle b'), breast, tissue, difficulty), opacity }
     : undefined;

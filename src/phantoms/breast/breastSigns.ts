@@ -1,7 +1,5 @@
-import type { Random } from '../../tensor/random.js';
-
 /**
- * Which signs a breast lesion shows. Every sign is drawn through a severity z ~ N(±0.9, 1) (malignant +, benign −):
+ * Draws the signs that a breast lesion shows. Every sign is drawn through a severity z ~ N(±0.9, 1) (malignant +, benign −):
  * P(sign | z) = 1 / (1 + exp(−slope·z − offset)). Signs therefore go together, and the classes overlap as they do in
  * patients. Slope and offset are solved for numerically, so that P(sign | class) is the table's.
  *
@@ -9,8 +7,9 @@ import type { Random } from '../../tensor/random.js';
  * are general knowledge with the literature's order of magnitude; shadowing is a weak sign (BMC Med Imaging 2022: 72 of 117
  * masses with shadowing were benign). Stiff rim: the order of Xu 2021.
  */
+import type { Random } from '../../tensor/random.js';
 
-/** P(sign | class). */
+/** The rate of a sign in each class, P(sign | class). */
 export interface SignRate {
   readonly malignant: number;
   readonly benign: number;
@@ -44,19 +43,19 @@ export const signRates = {
 export type Sign = keyof typeof signRates;
 export type Signs = Readonly<Record<Sign, boolean>>;
 
-/** Distance of each class's mean severity from 0, in standard deviations. */
+/** The distance of each class's mean severity from 0, in standard deviations. */
 export const severityShift = 0.9;
-/** Correlation, within a class, of what B-mode and what elastography show: partly shared, partly their own. */
+/** The correlation, within a class, of the severities that B-mode and elastography show: partly shared, partly their own. */
 const severityCorrelation = 0.5;
-/** Share of irregular lesions among circumscribed ones. */
+/** The share of irregular lesions among circumscribed ones. */
 const irregularIfCircumscribed = 0.05;
-/** Share of cysts with posterior enhancement. */
+/** The share of cysts with posterior enhancement. */
 const enhancementIfCyst = 0.6;
 
-/** Probability as a function of severity and class. */
+/** A probability as a function of severity and class. */
 type Chance = (severity: number, malignant: boolean) => number;
 
-/** ∫ N(z; ±0.9, 1) f(z) dz by the trapezoid rule, which is exact to rounding for so smooth an integrand. */
+/** Computes ∫ N(z; ±0.9, 1) f(z) dz by the trapezoid rule, which is exact to rounding for so smooth an integrand. */
 function expectation(malignant: boolean, f: (severity: number) => number): number {
   const mean = malignant ? severityShift : -severityShift;
   const step = 0.1;
@@ -70,8 +69,8 @@ function logistic(x: number): number {
 }
 
 /**
- * The logistic curve of severity for which P(eligible and sign | class) = `target` in both classes, by Newton's method on its
- * slope and offset. `eligible` is the chance that earlier signs leave this one open.
+ * Finds the logistic curve of severity for which P(eligible and sign | class) = `target` in both classes, by Newton's method
+ * on its slope and offset. `eligible` is the chance that earlier signs leave this one open.
  */
 function calibrate(target: SignRate, eligible: Chance = () => 1): (severity: number) => number {
   let slope = target.malignant > target.benign ? 1 : -1;
@@ -92,7 +91,7 @@ function calibrate(target: SignRate, eligible: Chance = () => 1): (severity: num
     const b = residual(false);
     if (Math.abs(m.gap) + Math.abs(b.gap) < 1e-12) return (z) => logistic(slope * z + offset);
     const determinant = m.bySlope * b.byOffset - m.byOffset * b.bySlope;
-    // Steps are kept short: far from the solution the curves are too flat for Newton's tangent.
+    // Steps are kept short, as the curves are too flat for Newton's tangent far from the solution.
     slope += clamp((m.gap * b.byOffset - m.byOffset * b.gap) / determinant, -0.5, 0.5);
     offset += clamp((m.bySlope * b.gap - m.gap * b.bySlope) / determinant, -0.5, 0.5);
   }
@@ -103,7 +102,8 @@ function clamp(x: number, low: number, high: number): number {
   return Math.min(high, Math.max(low, x));
 }
 
-// The tree of signs. What a sign inherits from an earlier one is taken off its target before its curve is solved for.
+// Below is the tree of signs. The part of a sign that an earlier one brings is taken off its target before its curve is
+// solved for.
 const r = signRates;
 const circumscribed = calibrate(r.circumscribed);
 const notCircumscribed: Chance = (z) => 1 - circumscribed(z);
@@ -116,7 +116,7 @@ const irregular = calibrate(
   },
   (z) => (1 - circumscribed(z)) * (1 - spiculated(z)),
 );
-/** Share of cysts among benign lesions that are oval and circumscribed. */
+/** The share of cysts among benign lesions that are oval and circumscribed. */
 const cystShare = r.cyst.benign / (r.circumscribed.benign * (1 - irregularIfCircumscribed));
 const solid: Chance = (z, malignant) =>
   malignant ? 1 : 1 - cystShare * circumscribed(z) * (1 - irregularIfCircumscribed);
@@ -134,13 +134,16 @@ const stiffRim = calibrate(r.stiffRim);
 
 export interface Findings {
   readonly signs: Signs;
-  /** Severity behind the B-mode signs. */
+  /** The severity behind the B-mode signs. */
   readonly severity: number;
-  /** Severity behind the elastographic signs; correlates with the other one within a class. */
+  /** The severity behind the elastographic signs, which correlates with the other one within a class. */
   readonly stiffSeverity: number;
 }
 
-/** `difficulty` divides the distance of the classes' mean severities; at 1 the rates are the table's. */
+/**
+ * Draws the findings of a lesion. `difficulty` divides the distance of the classes' mean severities; at 1 the rates are the
+ * table's.
+ */
 export function drawFindings(random: Random, malignant: boolean, difficulty: number): Findings {
   const mean = (malignant ? severityShift : -severityShift) / difficulty;
   const shared = random.normal();
@@ -148,7 +151,7 @@ export function drawFindings(random: Random, malignant: boolean, difficulty: num
   const severity = mean + shared;
   const stiffSeverity = mean + severityCorrelation * shared + Math.sqrt(1 - severityCorrelation ** 2) * own;
 
-  // One uniform number a sign, drawn whether needed or not, so that the signs stay comparable between difficulties.
+  // Each sign has one uniform number, drawn whether needed or not, so that the signs stay comparable between difficulties.
   const u = {
     circumscribed: random.uniform(),
     spiculated: random.uniform(),

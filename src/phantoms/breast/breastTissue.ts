@@ -4,18 +4,18 @@ import { outlineRadii } from '../lesionOutline.js';
 import { drawCurve, drawField, noiseCurve, noiseField } from '../noise.js';
 import { type BreastCase, type Duct, frequency, type Lesion, stream } from './breastCase.js';
 
-/** What both modalities look at: one case drawn on a size × size grid, row-major. */
+/** The tissue that both modalities look at: one case drawn on a size × size grid, row-major. */
 export interface Tissue {
   readonly size: number;
-  /** mm */
+  /** The side of a pixel in mm. */
   readonly pixel: number;
-  /** Index into `layerNames`. */
+  /** The layer of each pixel, as an index into `layerNames`. */
   readonly layer: Uint8Array;
-  /** Signed distance to the lesion's outline, mm, negative inside; to first order, and rough far away. */
+  /** The signed distance to the lesion's outline in mm, negative inside. It holds to first order and is rough far away. */
   readonly distance: Float32Array;
-  /** Scatterers' level, dB relative to the gland. */
+  /** The level of the scatterers, in dB relative to the gland. */
   readonly echo: Float32Array;
-  /** Gain or loss (negative) of the beam on its way, dB. */
+  /** The gain or loss (negative) of the beam on its way, in dB. */
   readonly shadow: Float32Array;
 }
 
@@ -30,7 +30,7 @@ export const layerNames = [
 ] as const;
 const [skin, fat, gland, retromammary, pectoralis, intercostal, lung] = [0, 1, 2, 3, 4, 5, 6] as const;
 
-/** Cases are drawn at any size from the same streams; only sampling density differs. */
+/** Draws the tissue of a case. Any size is drawn from the same random streams; only the sampling density differs. */
 export function drawTissue(breast: BreastCase, seed: number, index: number, size: number): Tissue {
   const { fieldOfView } = breast.view;
   const pixel = fieldOfView / size;
@@ -61,7 +61,7 @@ export function drawTissue(breast: BreastCase, seed: number, index: number, size
   return { size, pixel, distance, shadow, ...background };
 }
 
-/** Depth of the lower edge of each layer at each column, mm. */
+/** Draws the depth, in mm, of the lower edge of each layer at each column. */
 function drawInterfaces({ layers, view }: BreastCase, curves: readonly Float32Array[]): Float32Array[] {
   const size = curves[0]!.length;
   const pixel = view.fieldOfView / size;
@@ -70,7 +70,8 @@ function drawInterfaces({ layers, view }: BreastCase, curves: readonly Float32Ar
   let base = 0;
   for (const [k, thickness] of layers.thickness.entries()) {
     base += thickness;
-    // The skin lies flat against the probe; what is below it follows the tilt. Fasciae and pleura are smoother than fat.
+    // The skin lies flat against the probe, and the layers below it follow the tilt. Fasciae and pleura are smoother than
+    // fat.
     const waviness = layers.waviness * (k === skin ? 0.05 : k < retromammary ? 1 : 0.6);
     const slope = k === skin ? 0 : Math.tan(layers.tilt) + (k < gland ? 0 : wedge);
     const above = interfaces[k - 1];
@@ -85,7 +86,7 @@ function drawInterfaces({ layers, view }: BreastCase, curves: readonly Float32Ar
   return interfaces;
 }
 
-/** A bright line at signed distance `d` mm. */
+/** Gives the echo of a bright line at a signed distance of `d` mm from it. */
 function line(d: number, db: number, width: number): number {
   const t = d / width;
   return t * t > 9 ? 0 : db * Math.exp(-t * t);
@@ -96,7 +97,7 @@ function smoothstep(low: number, high: number, x: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** Bright line along the lower edge of each layer: superficial and deep fascia of the gland, fasciae of the muscles. */
+/** The brightness, in dB, of the line along the lower edge of each layer: fasciae of the gland and of the muscles. */
 const fasciaDb = [0, 4, 3, 11, 11, 0];
 
 function drawLayers(
@@ -110,7 +111,7 @@ function drawLayers(
   const size = interfaces[0]!.length;
   const layer = new Uint8Array(size * size);
   const echo = new Float32Array(size * size);
-  // Islands of fat where the field is below this many standard deviations.
+  // Islands of fat lie where the field is below this many standard deviations.
   const islandLevel = -1.6 + 1.4 * layers.fatIslands;
   for (let j = 0; j < size; j += 1) {
     const x = (j + 0.5) * pixel;
@@ -132,12 +133,12 @@ function drawLayers(
         db = 2.2 * grain - 8 * island;
       } else if (k === pectoralis || k === intercostal) {
         const depth = y - edges[k - 1]!;
-        // Muscle fibres: fine bright lines along the fascia, broken up by the texture.
+        // Muscle fibres are fine bright lines along the fascia, broken up by the texture.
         const fibre = Math.sin((2 * Math.PI * depth) / 1.1 + 1.6 * islands[at]! + 0.03 * x);
         db = -6 + 2.5 * fibre + 1.2 * grain;
       } else {
         const depth = y - edges[5];
-        // The pleura, then lung: reverberations that fade.
+        // The lung below the pleura shows reverberations that fade.
         db = line(depth - 0.3, 22, 0.4) - 9 - 0.8 * depth + 2 * Math.sin((2 * Math.PI * depth) / 2.4) + grain;
       }
       if (k > skin) db += line(y - edges[k - 1]!, fasciaDb[k - 1]!, 0.35);
@@ -159,10 +160,10 @@ function drawLayers(
   return { layer, echo };
 }
 
-/** Ducts meander by this standard deviation, mm. */
+/** The standard deviation, in mm, by which ducts meander. */
 const ductMeander = 0.8;
 
-/** A dark band along the gland, as wide as the duct, that fades at both ends. */
+/** Adds a duct: a dark band along the gland, as wide as the duct, that fades at both ends. */
 function addDuct(
   { depth, from, to, calibre }: Duct,
   course: Float32Array,
@@ -185,7 +186,7 @@ function addDuct(
   }
 }
 
-/** Depth of a rib's near side; a rib lies within the intercostal layer, under the pectoral muscle. */
+/** Gives the depth of a rib's near side. A rib lies within the intercostal layer, under the pectoral muscle. */
 function ribSurface(muscleEdge: number, off: number, halfWidth: number): number {
   return muscleEdge + 1 + 0.45 * halfWidth * off * off;
 }
@@ -203,7 +204,7 @@ class FatLobules {
     this.#points = Float32Array.from({ length: 2 * this.#columns * rows }, () => random.uniform(0.1, 0.9));
   }
 
-  /** Brightness of the septa at a point in mm, dB; `warp` bends them and lets parts of them fade. */
+  /** Gives the brightness in dB of the septa at a point in mm. `warp` bends them and lets parts of them fade. */
   septum(x: number, y: number, warp: number): number {
     const u = x / FatLobules.cellX + 1 + 0.1 * warp;
     const v = y / FatLobules.cellY + 1 - 0.12 * warp;
@@ -228,7 +229,10 @@ class FatLobules {
   }
 }
 
-/** Signed distance to the outline, to first order: (ρ − R(φ)) / |∇ρ| in the frame where the ellipse is the unit circle. */
+/**
+ * Draws the signed distance to the outline, to first order: (ρ − R(φ)) / |∇ρ| in the frame where the ellipse is the unit
+ * circle.
+ */
 function drawDistance(lesion: Lesion, size: number, pixel: number): Float32Array {
   const { x, y, radius, aspect, tilt, outline } = lesion;
   const halfWidth = radius / Math.sqrt(aspect);
@@ -259,7 +263,7 @@ function drawDistance(lesion: Lesion, size: number, pixel: number): Float32Array
   return distance;
 }
 
-/** Share of lesion at a signed distance, for a margin `edge` mm wide. */
+/** Gives the share of lesion at a signed distance, for a margin that is `edge` mm wide. */
 function coverage(distance: number, edge: number): number {
   return 1 / (1 + Math.exp(distance / (0.5 * edge)));
 }
@@ -275,7 +279,7 @@ function addLesion(
     const d = distance[at]!;
     if (d > reach) continue;
     if (signs.halo) echo[at]! += line(d - 1.2, 5, 0.9);
-    // The thin echogenic capsule of a sharp margin (Stavros, Radiology 1995).
+    // A sharp margin has a thin echogenic capsule (Stavros, Radiology 1995).
     if (signs.circumscribed) echo[at]! += line(d - 0.4, 4, 0.4);
     const share = coverage(d, lesion.edge);
     echo[at]! += share * (lesion.echoDb + lesion.textureDb * texture[at]! - echo[at]!);
@@ -283,8 +287,8 @@ function addLesion(
 }
 
 /**
- * Loss along the beam, −2 f ∫ Δα dy, clipped to [−18, 8] dB and widened laterally by 0.4 mm; streaks of refraction below the
- * tangents of smooth lesions; and next to nothing from behind a rib.
+ * Draws the loss along the beam, −2 f ∫ Δα dy, clipped to [−18, 8] dB and widened laterally by 0.4 mm. Streaks of refraction
+ * lie below the tangents of smooth lesions, and next to nothing comes back from behind a rib.
  */
 function drawShadow(
   { lesion, layers, signs }: BreastCase,

@@ -4,20 +4,20 @@ import { drawField, noiseField } from '../noise.js';
 import type { BreastCase } from './breastCase.js';
 import type { Tissue } from './breastTissue.js';
 
-/** Median stiffness of the layers, kPa, in the order of `layerNames`. */
+/** The median stiffness of the layers in kPa, in the order of `layerNames`. */
 const layerKpa = [15, 8, 14, 9, 22, 22, 22];
-/** Standard deviation of the filter that leaves no specks where the measurement fails, mm. */
+/** The standard deviation, in mm, of the filter that leaves no specks where the measurement fails. */
 const smoothing = 0.36;
 
-/** What the scanner measured, size × size. */
+/** The scanner's measurement, size × size. */
 export interface Elasticity {
-  /** Young's modulus, kPa; meaningful inside the colour box. */
+  /** Young's modulus in kPa; it has a meaning inside the colour box only. */
   readonly kpa: Float32Array;
-  /** How much of a measurement there is: 0 in a void and outside the colour box, 1 where the colours are shown. */
+  /** The share of colour that is shown: 0 in a void and outside the colour box, 1 where there is a measurement. */
   readonly shown: Float32Array;
 }
 
-/** ln of the stiffness in kPa, as it is before any measurement. */
+/** Draws ln of the stiffness in kPa, as it is before any measurement. */
 function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Float32Array {
   const { stiffness, view } = breast;
   const { layer, distance, size, pixel } = tissue;
@@ -31,7 +31,7 @@ function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Floa
     const d = distance[at]!;
     const around = normal[layer[at]!]! + 0.15 * texture[at]!;
     actual[at] = around;
-    // Where a cyst's fluid carries no shear wave, the tissue around it is all there is to measure.
+    // A cyst's fluid may carry no shear wave; then only the tissue around it can be measured.
     if (d > 8 || stiffness.silentCyst) continue;
     const level = stiffness.lesion * (core + (rim - core) * Math.exp(-(((d - 0.3) / 1.6) ** 2)));
     const inside = Math.log(level) + stiffness.heterogeneity * texture[at]!;
@@ -41,7 +41,9 @@ function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Floa
   return actual;
 }
 
-/** What the scanner makes of it: its resolution, noise, artefacts, and the places where it finds no shear wave. */
+/**
+ * Measures the stiffness as a scanner does, with its resolution, noise, artefacts, and places where it finds no shear wave.
+ */
 export function measureStiffness(
   random: Random,
   breast: BreastCase,
@@ -72,7 +74,7 @@ export function measureStiffness(
       const at = i * size + j;
       kpa[at] = Math.exp(kpa[at]! + pressed + stripes[j]! + 0.1 * difficulty * noise[at]!);
       if (signs.cyst && stiffness.silentCyst && distance[at]! < -0.3) continue;
-      // Push and tracking beams both weaken: half the shadow's dB in amplitude; 0.35 is where trackers give up.
+      // Push and tracking beams both weaken by half the shadow's dB in amplitude; trackers give up at 0.35.
       const beams = Math.exp((Math.LN10 / 40) * Math.min(0, shadow[at]!));
       confidence[at] = penetration * beams * (1 + 0.25 * Math.max(-2, gaps[at]!));
     }
@@ -89,15 +91,15 @@ export function measureStiffness(
   return { kpa, shown };
 }
 
-/** Steps of the palette over the colour scale. */
+/** The number of steps of the palette over the colour scale. */
 const paletteSteps = 1024;
-/** Jet, blue for soft to red for stiff: (r, g, b) = clip(1.5 − |4t − (3, 2, 1)|, 0, 1), t = E / scale. */
+/** The palette jet, blue for soft to red for stiff: (r, g, b) = clip(1.5 − |4t − (3, 2, 1)|, 0, 1), t = E / scale. */
 const jet = Float64Array.from({ length: 3 * (paletteSteps + 1) }, (_, i) => {
   const t = Math.floor(i / 3) / paletteSteps;
   return Math.max(0, Math.min(1, 1.5 - Math.abs(4 * t - [3, 2, 1][i % 3]!)));
 });
 
-/** RGB pixels: the colours over a B-mode image as on the screen, or alone on black. */
+/** Draws RGB pixels: the colours over a B-mode image as on the screen, or alone on black. */
 export function drawColours(
   { kpa, shown }: Elasticity,
   scaleKpa: number,
@@ -115,7 +117,7 @@ export function drawColours(
   return rgb;
 }
 
-/** Gray pixels: 255 at the top of the scale, 0 where nothing was measured. */
+/** Draws gray pixels: 255 at the top of the scale, 0 where nothing was measured. */
 export function drawGray({ kpa, shown }: Elasticity, scaleKpa: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(kpa, (value, at) => Math.round(255 * shown[at]! * Math.min(1, value / scaleKpa)));
 }

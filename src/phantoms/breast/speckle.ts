@@ -2,36 +2,39 @@ import { gaussianKernel } from '../../data/images/gaussianBlur.js';
 import type { Random } from '../../tensor/random.js';
 
 /**
- * Ultrasound speckle without simulating waves: complex circular Gaussian scatterers, blurred by a Gaussian point spread in
- * the complex baseband, which equals convolving the radio-frequency signal and demodulating it. The envelope of fully
- * developed speckle is Rayleigh: mean / std = 1.91 (PMC4916161). Where fewer than about ten scatterers share a resolution
- * cell the envelope is K-distributed and coarser, as in fat (about 1.5). Spatial compounding averages the envelopes of looks
- * from several directions, whose speckle is independent: √looks times the ratio.
+ * The options of ultrasound speckle, which is made without simulating waves: complex circular Gaussian scatterers, blurred by
+ * a Gaussian point spread in the complex baseband, which equals convolving the radio-frequency signal and demodulating it.
+ * The envelope of fully developed speckle is Rayleigh: mean / std = 1.91 (PMC4916161). Where fewer than about ten scatterers
+ * share a resolution cell the envelope is K-distributed and coarser, as in fat (about 1.5). Spatial compounding averages the
+ * envelopes of looks from several directions, whose speckle is independent: √looks times the ratio.
  */
 export interface SpeckleOptions {
-  /** Mean squared echo of each pixel, 1 for the gland; size × size. */
+  /** The mean squared echo of each pixel, size × size; 1 for the gland. */
   strength: Float32Array;
   size: number;
-  /** mm */
+  /** The side of a pixel in mm. */
   pixel: number;
-  /** Transmit focus, mm: laterally the point spread is narrowest there. */
+  /** The depth of the transmit focus in mm. The lateral point spread is narrowest there. */
   focus: number;
-  /** Envelopes averaged, 1 without compounding. */
+  /** The number of envelopes that are averaged; 1 without compounding. */
   looks?: number;
-  /** Pixels with few scatterers: non-zero there. */
+  /** A map that is non-zero at pixels with few scatterers. */
   sparse?: Uint8Array;
-  /** Single bright reflectors, mm; `db` is the peak over the gland's root-mean-square envelope. */
+  /** Single bright reflectors, placed in mm; `db` is the peak over the gland's root-mean-square envelope. */
   reflectors?: readonly { x: number; y: number; db: number }[];
 }
 
-/** Rows of the axial grid in each pixel. */
+/** The number of rows of the axial grid in each pixel. */
 export const axialOversampling = 2;
-/** Axial standard deviation of the point spread, mm: 0.22 mm at half maximum. */
+/** The axial standard deviation of the point spread in mm: 0.22 mm at half maximum. */
 const axialSigma = 0.095;
-/** Scatterers per mm² where they are sparse. */
+/** The number of scatterers per mm² where they are sparse. */
 const sparseDensity = 15;
 
-/** Quantiles of the magnitude of a complex normal of unit power, √(−ln u): a table is several times faster than a logarithm. */
+/**
+ * The bits of the index of a table of quantiles: of the magnitude of a complex normal of unit power, √(−ln u). A table is
+ * several times faster than a logarithm.
+ */
 const magnitudeBits = 14;
 const magnitudes = Float64Array.from({ length: 1 << magnitudeBits }, (_, i) =>
   Math.sqrt(-Math.log((i + 0.5) / (1 << magnitudeBits))),
@@ -40,7 +43,10 @@ const phaseSteps = 4096;
 const cosines = Float64Array.from({ length: phaseSteps }, (_, i) => Math.cos((2 * Math.PI * i) / phaseSteps));
 const sines = Float64Array.from({ length: phaseSteps }, (_, i) => Math.sin((2 * Math.PI * i) / phaseSteps));
 
-/** The envelope on a grid of size columns and `axialOversampling`·size rows; of one look, its mean square is the strength. */
+/**
+ * Draws the envelope on a grid of size columns and `axialOversampling`·size rows. The mean square of one look is the
+ * strength.
+ */
 export function speckleEnvelope(random: Random, options: SpeckleOptions): Float32Array {
   const { looks = 1, size, pixel, focus } = options;
   const spread = {
@@ -57,7 +63,10 @@ export function speckleEnvelope(random: Random, options: SpeckleOptions): Float3
   return looks === 1 ? envelope : envelope.map((sum) => sum / looks);
 }
 
-/** The Gaussian point spread's two factors, axial in samples of the finer grid, lateral in one kernel for each row of pixels. */
+/**
+ * The two factors of the Gaussian point spread: axial in samples of the finer grid, lateral with one kernel for each row of
+ * pixels.
+ */
 interface PointSpread {
   readonly axial: Float64Array;
   readonly lateral: readonly Float64Array[];
@@ -97,18 +106,21 @@ function centre(kernel: Float64Array): number {
   return kernel[(kernel.length - 1) / 2]!;
 }
 
-/** Lateral standard deviation of the point spread, mm, growing away from the focus. */
+/** Gives the lateral standard deviation of the point spread in mm, which grows away from the focus. */
 function lateralSigma(depth: number, focus: number): number {
   return 0.2 * Math.sqrt(1 + ((depth - focus) / 18) ** 2);
 }
 
-/** Independent scatterers keep their power under a kernel whose squares sum to one. */
+/** Scales a kernel so that its squares sum to one. Independent scatterers keep their power under it. */
 function unitEnergy(kernel: Float64Array): Float64Array {
   const energy = Math.sqrt(kernel.reduce((sum, w) => sum + w * w, 0));
   return kernel.map((w) => w / energy);
 }
 
-/** In place, one kernel a row of pixels; scatterers outside come from the image's other side, which keeps the statistics. */
+/**
+ * Blurs across, in place, with one kernel for each row of pixels. Scatterers outside come from the image's other side, which
+ * keeps the statistics.
+ */
 function blurAcross(
   real: Float32Array,
   imaginary: Float32Array,
@@ -140,7 +152,7 @@ function blurAcross(
   }
 }
 
-/** The axial factor of the point spread, then the magnitude. Rows outside the image count as silent. */
+/** Applies the axial factor of the point spread and takes the magnitude. Rows outside the image count as silent. */
 function detect(
   real: Float32Array,
   imaginary: Float32Array,

@@ -5,9 +5,9 @@ import { drawAperture, illumination } from './fundusPhotograph.js';
 import { type FundusTissue, fall, smoothstep } from './fundusTissue.js';
 
 /**
- * The fluorescein angiogram at one phase between 0 (arteriovenous) and 1 (late), size × size gray values. Fluorescein lights
- * up vessels and what leaks or stains; pigment and blood block it; where pigment is missing the choroid shines through (a
- * window defect), of a size that does not change, while leakage grows in size and brightness and blurs.
+ * Draws the fluorescein angiogram at one phase between 0 (arteriovenous) and 1 (late), size × size gray values. Fluorescein
+ * lights up vessels and places that leak or stain; pigment and blood block it. Where pigment is missing the choroid shines
+ * through (a window defect), with a size that does not change, while leakage grows in size and brightness and blurs.
  */
 export function drawAngiogram(
   random: Random,
@@ -43,19 +43,19 @@ export function drawAngiogram(
       (flush + capillaries * (1 + 0.35 * tissue.grain[at]!)) * (1 - 0.6 * Math.exp(-((r / 0.8) ** 2)));
     value += 0.3 * window * tissue.drusen[at]! + 0.12 * window * tissue.diffuse[at]!;
     value += 0.25 * late * tissue.cracks[at]! + 0.1 * tissue.cracks[at]!;
-    // Bare sclera: dark without its capillaries at first, stained from the edge later.
+    // Bare sclera is dark at first, as it has no capillaries, and is stained from the edge later.
     const bare = Math.max(tissue.atrophy[at]!, tissue.crescent[at]!);
     const choroidThrough = 0.16 + 0.25 * tissue.choroid[at]!;
     value += bare * (choroidThrough * (1 - 0.5 * late) + 0.42 * late + 0.2 * geographic * window - value);
     value += 0.18 * late * rim[at]!;
-    // Neovascularisation: lacy at once where classic, stippled and late where occult.
+    // Neovascularisation is lacy at once where it is classic, stippled and late where it is occult.
     const stipple = lesions.occult ? clamp(0.6 + 0.6 * tissue.grain[at]!, 0, 1.4) : 1;
     const onset = lesions.occult ? smoothstep(0.4, 0.7, phase) : 1;
     const lace = lesions.occult ? 0 : 0.3 + 0.12 * tissue.grain[at]!;
     value += tissue.membrane[at]! * lace + (0.12 + 0.6 * phase) * onset * stipple * leaked[at]!;
     value += disc * (0.08 + 0.3 * phase);
     value *= Math.exp(-2 * tissue.blood[at]! - 1.6 * Math.min(1, tissue.clumps[at]!));
-    // Bright on dark; on what is bright already, hardly.
+    // Vessels are bright on dark tissue, but hardly show on bright tissue.
     const vessels = Math.max(0.74 * tissue.artery[at]!, 0.66 * filled * tissue.vein[at]!) * vesselsLeft;
     out[at] = value + vessels * (1 - 0.6 * clamp(value, 0, 1));
   }
@@ -69,7 +69,7 @@ export function drawAngiogram(
   });
 }
 
-/** Where a map falls from 1 to 0, over about `width` mm inside. */
+/** Finds the edge where a map falls from 1 to 0, over about `width` mm inside. */
 function edgeOf(map: Float32Array, width: number, size: number, pixel: number): Float32Array {
   const sigma = width / pixel;
   const smooth = gaussianBlur(map, size, size, sigma, sigma);

@@ -1,8 +1,8 @@
 import { Random } from '../../tensor/random.js';
 
 /**
- * One eye and its two examinations as numbers: lengths in mm on the retina, x to the right, y down from the corner of a field
- * `fieldOfView` mm a side. Nothing here depends on the image size.
+ * One eye and its two examinations as numbers: lengths in mm on the retina, x to the right, y down from the corner of a
+ * field with a side of `fieldOfView` mm. Nothing here depends on the image size.
  *
  * Distance of disc and fovea 4.76 ± .34 mm (3.76 … 6.53; Beijing Eye Study, PMC4577126), disc 1.88 × 1.77 mm (Quigley
  * 1990). Rates of signs: the order of magnitude that textbooks give; pathologic myopia after META-PM (category 2, diffuse
@@ -12,7 +12,7 @@ import { Random } from '../../tensor/random.js';
 export interface FundusCase {
   readonly condition: FundusCondition;
   readonly signs: FundusSigns;
-  /** How far the disease has gone among eyes of the same condition, in standard deviations. */
+  /** The severity of the disease among eyes of the same condition, in standard deviations. */
   readonly severity: number;
   readonly eye: Eye;
   readonly camera: Camera;
@@ -22,11 +22,11 @@ export interface FundusCase {
 export const fundusConditions = ['normal', 'amd', 'high-myopia', 'pathologic-myopia'] as const;
 export type FundusCondition = (typeof fundusConditions)[number];
 
-/** Side of the square image; the round aperture within it has the radius `apertureRadius`. */
+/** The side of the square image in mm. The round aperture within it has the radius `apertureRadius`. */
 export const fieldOfView = 12.9;
 export const apertureRadius = 6.35;
 
-/** P(sign | condition), in the order of `fundusConditions`. */
+/** The rates of signs, P(sign | condition), in the order of `fundusConditions`. */
 export const fundusSignRates = {
   /** Atrophy beside the disc on its temporal side. */
   crescent: [0.3, 0.3, 0.7, 0.8],
@@ -57,10 +57,10 @@ export type FundusSign = keyof typeof fundusSignRates;
 export type FundusSigns = Readonly<Record<FundusSign, boolean>>;
 const signNames = Object.keys(fundusSignRates) as FundusSign[];
 
-/** Means of the tessellation, 0 … 1, and of the crescent's width over the disc's radius, by condition. */
+/** The means, by condition, of the tessellation, 0 … 1, and of the crescent's width over the disc's radius. */
 const tessellationMeans = [0.3, 0.28, 0.48, 0.56] as const;
 const crescentMeans = [0.35, 0.35, 0.6, 0.8] as const;
-/** Share of the variance of each sign's threshold that all signs of an eye have in common. */
+/** The share of the variance of each sign's threshold that all signs of an eye have in common. */
 const sharedVariance = 0.3;
 
 export interface Point {
@@ -72,50 +72,50 @@ export interface Eye {
   readonly side: 'left' | 'right';
   readonly disc: Disc;
   readonly fovea: Point;
-  /** How much the choroid's vessels show, 0 … 1. */
+  /** The degree to which the choroid's vessels show, 0 … 1. */
   readonly tessellation: number;
-  /** Pigment of the whole fundus, 0 … 1: light to dark people. */
+  /** The pigment of the whole fundus, 0 … 1: light to dark people. */
   readonly pigment: number;
-  /** From 0, tan, to 1, red. */
+  /** The colour of the fundus from 0, tan, to 1, red. */
   readonly redness: number;
-  /** Radius of the capillary-free zone. */
+  /** The radius of the capillary-free zone. */
   readonly fovealZone: number;
-  /** Factor on the vessels' wandering: axial stretching straightens them. */
+  /** The factor on the vessels' wandering. Axial stretching straightens them. */
   readonly tortuosity: number;
 }
 
 export interface Disc extends Point {
-  /** Half axes. */
+  /** The longer half axis; below, the shorter one. */
   readonly long: number;
   readonly short: number;
-  /** Direction of the long axis, rad. */
+  /** The direction of the long axis, in rad. */
   readonly angle: number;
-  /** Cup over disc. */
+  /** The ratio of cup to disc. */
   readonly cup: number;
-  /** Greatest width of the atrophy beside it; 0 without. */
+  /** The greatest width of the atrophy beside the disc; 0 where there is none. */
   readonly crescent: number;
-  /** How far around it reaches: rad to each side of the temporal direction; π is a ring. */
+  /** The reach of the crescent, in rad to each side of the temporal direction; π is a ring. */
   readonly crescentReach: number;
 }
 
-/** Of the colour photograph; independent of the condition. */
+/** The settings of the colour photograph. They do not depend on the condition. */
 export interface Camera {
   readonly gain: readonly [number, number, number];
-  /** Where the flash is brightest. */
+  /** The place where the flash is brightest. */
   readonly brightest: Point;
-  /** Share of the light lost one aperture radius away from there. */
+  /** The share of the light that is lost one aperture radius away from there. */
   readonly falloff: number;
-  /** Standard deviation of the blur by lens and media. */
+  /** The standard deviation of the blur by lens and media. */
   readonly blur: number;
-  /** Gray-green veil of the media, 0 … 1, thickest at the edge. */
+  /** The gray-green veil of the media, 0 … 1, thickest at the edge. */
   readonly veil: number;
-  /** Crescent of stray light at the aperture's edge: its direction, and its strength or 0. */
+  /** The crescent of stray light at the aperture's edge: its direction, and its strength or 0. */
   readonly flare: { readonly angle: number; readonly strength: number };
 }
 
-/** Of the angiogram; independent of the condition. */
+/** The settings of the angiogram. They do not depend on the condition. */
 export interface Angiography {
-  /** 0 is the arteriovenous phase (about 25 s), 1 the late one (about 10 min). */
+  /** The phase: 0 is the arteriovenous one (about 25 s), 1 the late one (about 10 min). */
   readonly phase: number;
   readonly gain: number;
   readonly brightest: Point;
@@ -123,19 +123,19 @@ export interface Angiography {
   readonly blur: number;
 }
 
-/** The streams of random numbers: one per pair and stage, so that a pair depends on nothing but its own index. */
+/** Starts the stream of random numbers of a pair and stage, so that a pair depends on nothing but its own index. */
 export function fundusStream(seed: number, index: number, stage: string): Random {
   return new Random(seed, 'fundus', index, stage);
 }
 
-/** How often each condition is drawn; those at 0 do not take part. */
+/** The share of each condition among the pairs. Conditions at 0 do not take part. */
 export type ConditionShares = Readonly<Record<FundusCondition, number>>;
 
 export interface FundusCaseOptions {
   seed: number;
   index: number;
   shares: ConditionShares;
-  /** 1 is as published; larger values bring the conditions together and raise the noise. */
+  /** The difficulty. 1 is as published; larger values bring the conditions together and raise the noise. */
   difficulty?: number;
 }
 
@@ -143,7 +143,7 @@ export function sampleFundusCase({ seed, index, shares, difficulty = 1 }: Fundus
   const condition = fundusCondition(seed, index, shares);
   const present = fundusConditions.map((name) => shares[name] > 0);
   const at = fundusConditions.indexOf(condition);
-  /** The condition's entry, drawn towards the mean of those that take part. */
+  // The entry of the condition, drawn towards the mean of those that take part.
   const typical = (entries: readonly number[]): number => {
     const taking = entries.filter((_, i) => present[i]);
     const mean = taking.reduce((sum, entry) => sum + entry, 0) / taking.length;
@@ -171,7 +171,7 @@ export function sampleFundusCase({ seed, index, shares, difficulty = 1 }: Fundus
   };
 }
 
-/** The condition of pair `index`, without sampling the rest. */
+/** Tells the condition of pair `index` without sampling the rest. */
 export function fundusCondition(seed: number, index: number, shares: ConditionShares): FundusCondition {
   const total = fundusConditions.reduce((sum, name) => sum + shares[name], 0);
   const drawn = total * fundusStream(seed, index, 'condition').uniform();
@@ -253,7 +253,7 @@ function sampleAngiography(random: Random): Angiography {
   };
 }
 
-/** P(X > z) of a standard normal X, to 1e-7 (Abramowitz & Stegun 26.2.17). */
+/** Computes P(X > z) of a standard normal X, to 1e-7 (Abramowitz & Stegun 26.2.17). */
 function upperTail(z: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(z));
   const polynomial =

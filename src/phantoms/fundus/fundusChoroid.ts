@@ -3,10 +3,13 @@ import { drawField, noiseField } from '../noise.js';
 import { type Eye, fieldOfView } from './fundusCase.js';
 import type { Segment } from './fundusVessels.js';
 
-/** Vessels of the choroid: broad, dense, running outwards from the posterior pole, joining where they meet. */
+/**
+ * The number of vessels of the choroid. They are broad and dense, run outwards from the posterior pole and join where they
+ * meet.
+ */
 const count = 330;
 const step = 0.2;
-/** Cells of the grid that holds the directions. */
+/** The number of cells, along a side, of the grid that holds the directions. */
 const grid = 24;
 
 export function growChoroid(random: Random, { disc, fovea }: Eye): Segment[] {
@@ -16,7 +19,7 @@ export function growChoroid(random: Random, { disc, fovea }: Eye): Segment[] {
   const cell = (position: number) =>
     Math.max(0, Math.min(grid - 1, Math.floor((position / fieldOfView) * grid)));
   const direction = (x: number, y: number): number => {
-    // Flatter than radial: most of the choroid's vessels run to the sides.
+    // Directions are flatter than radial, as most of the choroid's vessels run to the sides.
     const outwards = Math.atan2(0.8 * (y - pole.y), x - pole.x);
     return outwards + 0.6 * swirl[cell(y) * grid + cell(x)]!;
   };
@@ -29,7 +32,7 @@ export function growChoroid(random: Random, { disc, fovea }: Eye): Segment[] {
     const steps = 6 + random.below(20);
     for (let i = 0; i < steps; i += 1) {
       const target = direction(x, y);
-      // Smoothly, as the directions lie on a grid.
+      // The vessel turns smoothly, as the directions lie on a grid.
       heading += 0.35 * Math.sin(target - heading) + random.normal(0, 0.12);
       const to = { x: x + step * Math.cos(heading), y: y + step * Math.sin(heading) };
       segments.push({ from: { x, y }, to, width, branch });

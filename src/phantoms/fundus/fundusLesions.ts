@@ -3,31 +3,31 @@ import type { LesionOutline } from '../lesionOutline.js';
 import { clamp, type FundusCase, type Point } from './fundusCase.js';
 import type { Segment } from './fundusVessels.js';
 
-/** What the signs of an eye look like: shapes in mm. */
+/** The shapes of the signs of an eye, in mm. */
 export interface FundusLesions {
   readonly drusen: readonly Spot[];
   readonly exudates: readonly Spot[];
   readonly pigment: readonly Spot[];
-  /** Sharp: geographic atrophy, and the patches of pathologic myopia. */
+  /** Sharp atrophy: geographic atrophy, and the patches of pathologic myopia. */
   readonly atrophy: readonly Patch[];
   readonly membranes: readonly Patch[];
   readonly haemorrhages: readonly Patch[];
   readonly cracks: readonly Segment[];
-  /** Ill-defined pallor; strength 0 without. */
+  /** The ill-defined pallor; its strength is 0 where there is none. */
   readonly diffuse: Point & { readonly radius: number; readonly strength: number };
-  /** A neovascularisation that lies too deep to show early: it leaks late and stippled. */
+  /** Whether a neovascularisation lies too deep to show early, and leaks late and stippled. */
   readonly occult: boolean;
-  /** Outline of the crescent at the disc. */
+  /** The outline of the crescent at the disc. */
   readonly crescentOutline: LesionOutline;
 }
 
-/** Soft and round. */
+/** A soft, round spot. */
 export interface Spot extends Point {
   readonly radius: number;
   readonly strength: number;
 }
 
-/** Star-convex with an outline around `radius`. */
+/** A star-convex patch with an outline around `radius`. */
 export interface Patch extends Point {
   readonly radius: number;
   readonly outline: LesionOutline;
@@ -114,7 +114,7 @@ export function sampleLesions(random: Random, { signs, severity, eye }: FundusCa
   };
 }
 
-/** Medium drusen are 63 to 124 µm across, large ones 125 µm and more (AREDS). */
+/** Draws a soft druse. Medium drusen are 63 to 124 µm across, large ones 125 µm and more (AREDS). */
 function softDruse(random: Random, place: Point): Spot {
   const large = random.chance(0.4);
   const diameter = large ? random.uniform(0.125, 0.28) : random.uniform(0.063, 0.124);
@@ -136,7 +136,7 @@ function roughOutline(random: Random, roughness: number): LesionOutline {
   return { harmonics, spicules: [] };
 }
 
-/** Thin lines across the macula that branch. */
+/** Draws thin lines across the macula that branch. */
 function crackLines(random: Random, { x, y }: Point): Segment[] {
   const lines: Segment[] = [];
   const draw = (from: Point, direction: number, steps: number, width: number) => {

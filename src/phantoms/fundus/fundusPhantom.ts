@@ -1,3 +1,9 @@
+/**
+ * The room `phantoms/fundus` draws a synthetic study of the ocular fundus: for each patient a colour photograph `a` and a
+ * fluorescein angiogram `b` (gray) of the same field. Vessels, disc, fovea and lesions are shared; vessels are dark in `a`
+ * and bright in `b`. Colours of lipid, blood and pigment show in `a` only; filling, leakage and staining in `b` only. Signs
+ * overlap between the conditions.
+ */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
 import { misalign } from '../misalignment.js';
@@ -14,16 +20,10 @@ import {
 import { drawPhotograph } from './fundusPhotograph.js';
 import { drawFundus, type FundusTissue } from './fundusTissue.js';
 
-/**
- * A synthetic study of the ocular fundus: per patient a colour photograph `a` and a fluorescein angiogram `b` (gray) of the
- * same field. Vessels, disc, fovea and lesions are shared; vessels are dark in `a` and bright in `b`. Colours of lipid, blood
- * and pigment show in `a` only; filling, leakage and staining in `b` only. Signs overlap between the conditions.
- */
-
-/** Part of every key: raise it whenever a pixel changes. */
+/** The version of the pixels. It is part of every key and raised whenever a pixel changes. */
 export const fundusPhantomVersion = 1;
 
-/** `pm`: pathologic myopia against the rest, as in iChallenge-PM; `amd`: age-related macular degeneration against the rest. */
+/** The tasks: pathologic myopia (`pm`, as in iChallenge-PM) or age-related macular degeneration (`amd`) against the rest. */
 export const fundusTasks = ['pm', 'amd'] as const;
 export type FundusTask = (typeof fundusTasks)[number];
 
@@ -53,11 +53,14 @@ export interface FundusPhantomOptions {
   pairs: number;
   seed: number;
   task?: FundusTask;
-  /** Conditions that take part, the one sought as often as in the task, the others alike; absent: the task's shares. */
+  /**
+   * The conditions that take part: the one sought as often as in the task, the others alike; absent: all, with the task's
+   * shares.
+   */
   classes?: readonly string[];
-  /** 1 overlaps the conditions as in the table of signs; larger is harder. */
+  /** The difficulty. 1 overlaps the conditions as in the table of signs; larger is harder. */
   difficulty?: number;
-  /** Root mean square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
+  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
   misalignment?: number;
 }
 
@@ -69,7 +72,7 @@ export function fundusPhantom(options: FundusPhantomOptions): Dataset {
   const drawn = fundusConditions.filter((name) => shares[name] > 0).join('+');
   const key = `fundus-${fundusPhantomVersion}/seed=${seed}/task=${task}/classes=${drawn}/difficulty=${difficulty}`;
 
-  // A loader usually asks for a and b of a pair in turn; only the latest pair's anatomy is kept.
+  // A loader usually asks for a and b of a pair in turn, so only the latest pair's anatomy is kept.
   let latest: { key: string; scene: Scene } | undefined;
   const sceneOf = (index: number, size: number): Scene => {
     const wanted = `${index}/${size}`;
@@ -103,7 +106,7 @@ export function fundusPhantom(options: FundusPhantomOptions): Dataset {
 
 export interface FundusPairOptions extends Omit<FundusPhantomOptions, 'pairs'> {
   index: number;
-  /** Side of the square images, pixels. */
+  /** The side of the square images, in pixels. */
   size: number;
 }
 
@@ -111,18 +114,21 @@ export interface FundusPair {
   readonly a: Raster;
   readonly b: Raster;
   readonly label: string;
-  /** Row-major, one byte a pixel. */
+  /** Masks, row-major, one byte for each pixel. */
   readonly masks: FundusMasks;
   readonly params: FundusCase;
 }
 
-/** Of vessels 1 is an artery and 2 a vein; of the disc 1 is its rim and 2 its cup; of each lesion 1 is inside. */
+/**
+ * The masks by name. In that of vessels 1 is an artery and 2 a vein, in that of the disc 1 is its rim and 2 its cup; in a
+ * lesion's 1 is inside.
+ */
 export type FundusMasks = Readonly<
   Record<'vessels' | 'disc' | 'crescent' | 'diffuse' | 'atrophy' | 'drusen' | 'membrane', Uint8Array> &
     Record<'blood' | 'exudate' | 'clumps' | 'cracks', Uint8Array>
 >;
 
-/** Pair `index` with everything known about it. It is the same for any number of pairs; only its noise depends on `size`. */
+/** Draws a pair, with everything known about it. It is the same for any number of pairs; only its noise depends on `size`. */
 export function generateFundusPair(options: FundusPairOptions): FundusPair {
   const settings = check(options);
   const scene = drawScene({ ...settings, index: options.index, size: options.size });
@@ -173,7 +179,10 @@ const lesions = [
   'cracks',
 ] as const satisfies (keyof FundusMasks)[];
 
-/** 1 inside any lesion of `generateFundusPair`'s masks, whatever its kind; vessels and disc are anatomy. No image is drawn. */
+/**
+ * Draws a mask that is 1 inside any lesion of a pair, whatever its kind, without an image. Vessels and disc are anatomy and
+ * are left out.
+ */
 export function fundusLesion(options: FundusPairOptions): Uint8Array {
   const masks = masksOf(drawScene({ ...check(options), index: options.index, size: options.size }));
   return Uint8Array.from(masks.disc, (_, at) => (lesions.some((kind) => masks[kind][at] === 1) ? 1 : 0));
@@ -192,7 +201,7 @@ interface Settings {
   readonly misalignment: number;
 }
 
-/** An eye drawn at one size, with what its two images need to know. */
+/** An eye drawn at one size, with all that its two images need. */
 interface Scene extends Settings {
   readonly index: number;
   readonly size: number;

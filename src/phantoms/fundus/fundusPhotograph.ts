@@ -5,18 +5,18 @@ import { type FundusTissue, fall, smoothstep } from './fundusTissue.js';
 
 type Colour = readonly [red: number, green: number, blue: number];
 
-/** Light reflected by a fundus of little pigment, tan to red; and the share that much pigment leaves. */
+/** The light reflected by a fundus of little pigment, tan to red; and the share of it that much pigment leaves. */
 const tanFundus: Colour = [0.8, 0.48, 0.25];
 const redFundus: Colour = [0.84, 0.36, 0.17];
 const darkness: Colour = [0.68, 0.56, 0.5];
-/** Absorption by melanin, by venous and by arterial blood, by extravasated blood. */
+/** The absorption by melanin, by venous and by arterial blood, and by extravasated blood. */
 const melanin: Colour = [0.42, 0.9, 1.08];
 const venousBlood: Colour = [0.42, 1.15, 0.65];
 const arterialBlood: Colour = [0.16, 0.8, 0.5];
 const bleeding: Colour = [0.6, 1.6, 1.35];
 const betweenChoroidVessels: Colour = [0.6, 0.8, 0.75];
 const choroidBlood: Colour = [0.12, 0.42, 0.5];
-/** What replaces the fundus's own colour. */
+/** Colours that take the place of the fundus's own. */
 const sclera: Colour = [0.97, 0.87, 0.64];
 const pallor: Colour = [0.93, 0.66, 0.36];
 const druse: Colour = [0.96, 0.78, 0.42];
@@ -28,7 +28,7 @@ const crackLine: Colour = [0.97, 0.76, 0.45];
 const mediaVeil: Colour = [0.3, 0.36, 0.3];
 const strayLight: Colour = [0.9, 0.55, 0.35];
 
-/** The colour photograph, size × size RGB. `difficulty` raises the noise. */
+/** Draws the colour photograph, size × size RGB. `difficulty` raises the noise. */
 export function drawPhotograph(
   random: Random,
   fundus: FundusCase,
@@ -62,7 +62,7 @@ export function drawPhotograph(
   return out;
 }
 
-/** Three planes of what the fundus sends back, before light, lens and sensor. */
+/** Draws three planes of the light that the fundus reflects, before lamp, lens and sensor. */
 function reflectance({ eye }: FundusCase, tissue: FundusTissue): Float32Array[] {
   const { size } = tissue;
   const planes = [0, 1, 2].map(() => new Float32Array(size * size));
@@ -107,7 +107,7 @@ function reflectance({ eye }: FundusCase, tissue: FundusTissue): Float32Array[] 
   return planes;
 }
 
-/** 1 where the light falls, less and less away from there. */
+/** Draws the light of the flash: 1 where it falls, and less and less away from there. */
 export function illumination(
   brightest: { x: number; y: number },
   falloff: number,
@@ -121,7 +121,7 @@ export function illumination(
   });
 }
 
-/** 1 within the round aperture. */
+/** Draws the round aperture: 1 within it. */
 export function drawAperture(size: number, pixel: number): Float32Array {
   return Float32Array.from({ length: size * size }, (_, at) => {
     const dx = ((at % size) + 0.5) * pixel - fieldOfView / 2;

@@ -6,26 +6,26 @@ import { type FundusLesions, type Patch, type Spot, sampleLesions } from './fund
 import { growVessels } from './fundusVessels.js';
 import { drawStrokes } from './strokes.js';
 
-/** What both cameras look at: maps of size × size values, row-major, 0 … 1 unless said. */
+/** The tissue that both cameras look at: maps of size × size values, row-major, 0 … 1 unless said otherwise. */
 export interface FundusTissue {
   readonly size: number;
-  /** mm */
+  /** The side of a pixel in mm. */
   readonly pixel: number;
   readonly lesions: FundusLesions;
-  /** Share of the pixel that vessels cover, thick ones weighing more. */
+  /** The share of the pixel that vessels cover, with more weight on thick ones. */
   readonly artery: Float32Array;
   readonly vein: Float32Array;
-  /** Light stripe along the arteries. */
+  /** The light stripe along the arteries. */
   readonly reflex: Float32Array;
   readonly choroid: Float32Array;
-  /** Zero mean, unit variance: fine grain, and broad unevenness. */
+  /** Noise of zero mean and unit variance: fine grain, and broad unevenness. */
   readonly grain: Float32Array;
   readonly broad: Float32Array;
-  /** Melanin and macular pigment, 0 or more. */
+  /** The melanin and the macular pigment, 0 or more. */
   readonly melanin: Float32Array;
-  /** mm from the fovea. */
+  /** The distance from the fovea in mm. */
   readonly fromFovea: Float32Array;
-  /** Distance from the disc's centre over that of its margin in the same direction. */
+  /** The distance from the disc's centre over that of its margin in the same direction. */
   readonly discRadius: Float32Array;
   readonly crescent: Float32Array;
   readonly drusen: Float32Array;
@@ -38,7 +38,7 @@ export interface FundusTissue {
   readonly cracks: Float32Array;
 }
 
-/** An eye is drawn at any size from the same streams; only sampling density differs. */
+/** Draws the tissue of an eye. Any size is drawn from the same random streams; only the sampling density differs. */
 export function drawFundus(fundus: FundusCase, seed: number, index: number, size: number): FundusTissue {
   const { eye } = fundus;
   const pixel = fieldOfView / size;
@@ -133,7 +133,7 @@ function ellipticRadius({ eye: { disc } }: FundusCase, size: number, pixel: numb
   return out;
 }
 
-/** Widest towards the fovea, none where it ends; sharp at its outer edge. */
+/** Draws the crescent: widest towards the fovea, gone at its ends, and sharp at its outer edge. */
 function drawCrescent(
   { eye: { disc, fovea } }: FundusCase,
   outline: LesionOutline,
@@ -163,12 +163,12 @@ function drawCrescent(
 function drawSpots(spots: readonly Spot[], size: number, pixel: number): Float32Array {
   const out = new Float32Array(size * size);
   for (const spot of spots) {
-    // A spot below a pixel keeps its area.
+    // A spot smaller than a pixel keeps its area.
     const radius = Math.hypot(spot.radius, 0.45 * pixel);
     const strength = spot.strength * (spot.radius / radius) ** 2;
     around(spot, 1.8 * radius, size, pixel, (at, dx, dy) => {
       const r2 = (dx * dx + dy * dy) / (radius * radius);
-      // Flatter on top than a Gaussian, with soft edges.
+      // The spot is flatter on top than a Gaussian, with soft edges.
       out[at] = Math.max(out[at]!, strength * Math.exp(-(r2 ** 1.5)));
     });
   }
@@ -208,12 +208,12 @@ function radiusAt(radii: Float32Array, angle: number): number {
   return radii[Math.floor(turn * radii.length) % radii.length]!;
 }
 
-/** From 1 inside (negative distances) to 0 outside over ± `edge`, smoothly. */
+/** Falls smoothly from 1 inside (negative distances) to 0 outside, over ± `edge`. */
 export function fall(distance: number, edge: number): number {
   return smoothstep(edge, -edge, distance);
 }
 
-/** From 0 at `low` to 1 at `high`, smoothly. */
+/** Rises smoothly from 0 at `low` to 1 at `high`. */
 export function smoothstep(low: number, high: number, x: number): number {
   const t = clamp((x - low) / (high - low), 0, 1);
   return t * t * (3 - 2 * t);

@@ -11,7 +11,7 @@ export interface VesselTree {
   readonly bifurcations: readonly Bifurcation[];
 }
 
-/** A straight piece, mm; pieces of one branch follow each other. */
+/** A straight piece of a vessel, in mm. Pieces of one branch follow each other. */
 export interface Segment {
   readonly from: Point;
   readonly to: Point;
@@ -19,7 +19,7 @@ export interface Segment {
   readonly branch: number;
 }
 
-/** Widths of the parent and of the two it divides into, mm, and their deflections, rad. */
+/** The widths in mm of a parent and of the two vessels that it divides into, and their deflections in rad. */
 export interface Bifurcation {
   readonly parent: number;
   readonly large: number;
@@ -30,35 +30,35 @@ export interface Bifurcation {
 
 export type VesselKind = 'artery' | 'vein';
 
-/** Murray's exponent; 3 in theory, 2.5 to 3 measured in the retina. */
+/** Murray's exponent: 3 in theory, 2.5 to 3 as measured in the retina. */
 export const murrayExponent = 2.7;
-/** Widths where the trunks leave the disc, mm: arteries to veins as 2 to 3. */
+/** The widths in mm where the trunks leave the disc, arteries to veins about as 2 to 3. */
 const trunkWidth: Readonly<Record<VesselKind, number>> = { artery: 0.095, vein: 0.13 };
-/** Vessels below this width are capillaries, which are not drawn one by one. */
+/** The width in mm below which vessels are capillaries, which are not drawn one by one. */
 const thinnest = 0.018;
-/** No wide vessel runs through the macula. */
+/** The greatest width, in mm, of a vessel that runs through the macula. */
 const widestMacular = 0.06;
 const step = 0.12;
-/** Mean distance between two bifurcations, mm. */
+/** The mean distance between two bifurcations, in mm. */
 const bifurcationSpacing = 0.9;
-/** Sharpest bend, rad/mm. */
+/** The sharpest bend, in rad/mm. */
 const largestCurvature = 0.8;
 
-/** What a vessel steers for: around the fovea, straight on, to the fovea, or away from the posterior pole. */
+/** The course that a vessel steers: around the fovea, straight on, to the fovea, or away from the posterior pole. */
 type Course = 'arcade' | 'straight' | 'macular' | 'peripheral';
 
-/** A growing tip; position and heading in the frame of disc (origin) and fovea (on the positive first axis). */
+/** A growing tip. Position and heading are in the frame of disc (origin) and fovea (on the positive first axis). */
 interface Tip {
   u: number;
   v: number;
   heading: number;
   width: number;
   readonly course: Course;
-  /** 1 above the line through disc and fovea, −1 below. */
+  /** The half of the retina: 1 above the line through disc and fovea, −1 below. */
   readonly half: 1 | -1;
   readonly branch: number;
   readonly parent: number;
-  /** mm left to grow. */
+  /** The length in mm that is left to grow. */
   reach: number;
 }
 
@@ -70,7 +70,7 @@ class Growth {
   readonly #random: Random;
   readonly #eye: Eye;
   readonly #kind: VesselKind;
-  /** From the disc to the fovea. */
+  /** The distance from the disc to the fovea. */
   readonly #distance: number;
   readonly #axis: Point;
   readonly #centre: { u: number; v: number };
@@ -78,7 +78,7 @@ class Growth {
   readonly #segments: Segment[] = [];
   readonly #bifurcations: Bifurcation[] = [];
   readonly #tips: Tip[] = [];
-  /** Height of each arcade over the fovea. */
+  /** The height of each arcade over the fovea. */
   readonly #arcade: Readonly<Record<1 | -1, number>>;
   #branches = 0;
 
@@ -96,7 +96,7 @@ class Growth {
 
   grow(): VesselTree {
     this.#plantTrunks();
-    // The widest first: what is thin gives way.
+    // The widest tip grows first, so that thin vessels give way.
     while (this.#tips.length > 0) {
       let widest = 0;
       for (const [i, tip] of this.#tips.entries()) if (tip.width > this.#tips[widest]!.width) widest = i;
@@ -177,7 +177,8 @@ class Growth {
     const distance = this.#distance;
     switch (course) {
       case 'arcade': {
-        // Steeply up from the disc, around the fovea (u = L (v/h)²·⁵), then flat; outwards again where it strays within.
+        // An arcade runs steeply up from the disc, around the fovea (u = L (v/h)²·⁵), then flat; where it strays within,
+        // outwards again.
         const out = Math.max(0.05, half * v) / this.#arcade[half];
         const slope = (2.5 * distance * out ** 1.5) / this.#arcade[half];
         const angle = Math.atan2(1, slope) - 0.45 * clamp((u - 0.7 * distance) / distance, 0, 1.2);
@@ -231,7 +232,7 @@ class Growth {
     return true;
   }
 
-  /** Of the parent's heading: 1 is towards larger angles. */
+  /** Chooses the side of the parent's heading on which the child leaves: 1 is towards larger angles. */
   #sideOfChild({ u, v, heading, course }: Tip): 1 | -1 {
     const random = this.#random;
     if (course !== 'arcade') return random.chance(0.5) ? 1 : -1;
@@ -245,10 +246,10 @@ class Growth {
     return inwards ? 'macular' : 'peripheral';
   }
 
-  /** Whether a step in this direction keeps clear of its own kind; at its origin a vessel touches its parent. */
+  /** Tells whether a step in this direction keeps clear of its own kind. At its origin a vessel touches its parent. */
   #isFree({ u, v, width, branch, parent }: Tip, heading: number, grown: number, ahead = 0.17): boolean {
     const place = { u: u + ahead * Math.cos(heading), v: v + ahead * Math.sin(heading) };
-    // On the disc the trunks stand close.
+    // The trunks stand close on the disc.
     const clearance = Math.hypot(u, v) < 1.1 ? 0.08 : 0.1 + 1.2 * width;
     return this.#occupied.isFree(place, clearance, branch, grown === 0 ? parent : -1);
   }
@@ -264,17 +265,17 @@ class Growth {
   }
 }
 
-/** Side of a cell, and what the grid covers to each side of the disc, mm. */
+/** The side of a cell in mm; below, the extent of the grid to each side of the disc. */
 const cell = 0.06;
 const gridReach = 14;
 const cellsAcross = Math.ceil((2 * gridReach) / cell);
 
-/** Which branch runs through each cell of a grid over the frame of disc and fovea. */
+/** A grid over the frame of disc and fovea that knows which branch runs through each cell. */
 class Occupancy {
-  /** Branch + 1, 0 where nothing is. */
+  /** The branch + 1 in each cell; 0 where there is none. */
   readonly #grid = new Uint16Array(cellsAcross ** 2);
 
-  /** The last `length` mm behind a tip. */
+  /** Marks the last `length` mm behind a tip. */
   mark({ u, v, heading }: { u: number; v: number; heading: number }, length: number, branch: number): void {
     for (let back = 0; back < length; back += cell / 2) {
       const at = this.#at(u - back * Math.cos(heading), v - back * Math.sin(heading));
@@ -304,19 +305,21 @@ class Occupancy {
   }
 }
 
-/** Angle by which a branch of width `own` leaves its parent's direction where the other one has width `other`. */
+/**
+ * Computes the angle by which a branch of width `own` leaves its parent's direction where the other one has width `other`.
+ */
 function deflection(parent: number, own: number, other: number): number {
   const cosine = (parent ** 4 + own ** 4 - other ** 4) / (2 * parent ** 2 * own ** 2);
   return Math.acos(clamp(cosine, -1, 1));
 }
 
-/** Smallest turn from one heading to another, −π … π. */
+/** Computes the smallest turn from one heading to another, −π … π. */
 function turnTo(from: number, to: number): number {
   const turn = (to - from) % (2 * Math.PI);
   return turn > Math.PI ? turn - 2 * Math.PI : turn < -Math.PI ? turn + 2 * Math.PI : turn;
 }
 
-/** Beta(2, 3): the second smallest of four uniform numbers. */
+/** Draws from Beta(2, 3), as the second smallest of four uniform numbers. */
 function beta23(random: Random): number {
   const draws = [random.uniform(), random.uniform(), random.uniform(), random.uniform()];
   return draws.sort((a, b) => a - b)[1]!;

@@ -1,35 +1,36 @@
+/**
+ * Computes what a fluorescein angiogram might look like from a colour fundus photograph alone. No label is used, and nothing
+ * is known of filling or leakage, so it can show no more than the photograph does. Wherever such images appear they must be
+ * called simulated.
+ *
+ * Vessels come out bright, by a multi-scale ridge measure (Frangi et al. 1998) on the green channel over its local mean. Disc
+ * and atrophy come out bright, as they are bright and pale in the photograph; the choroid shows faintly, from the red
+ * channel. The fovea comes out dark where it is found: it is the darkest smooth place at a fovea's distance from the disc.
+ */
 import { gaussianBlur } from '../../data/images/gaussianBlur.js';
 import { resizeValues } from '../../data/images/resize.js';
 import type { Raster } from '../../data/sample.js';
 import { Random } from '../../tensor/random.js';
 
-/**
- * What a fluorescein angiogram might look like, computed from a colour fundus photograph alone: no label is used, and nothing
- * is known of filling or leakage, so it can show no more than the photograph does. Wherever such images appear they must be
- * called simulated.
- *
- * Vessels come out bright by a multi-scale ridge measure (Frangi et al. 1998) on the green channel over its local mean; disc
- * and atrophy bright, being bright and pale in the photograph; the choroid faintly, from the red channel; the fovea dark,
- * where it is found: the darkest smooth place at a fovea's distance from the disc.
- */
-
-/** Part of what a simulated angiogram depends on: raise it whenever a pixel changes. */
+/** The version of the pixels. Keys of simulated angiograms contain it, and it is raised whenever a pixel changes. */
 export const simulatedAngiographyVersion = 1;
 
-/** Widths of ridges, in pixels of a photograph whose shorter side has `referenceSide`. */
+/** The widths of ridges, in pixels of a photograph whose shorter side has `referenceSide`. */
 const vesselScales = [1, 1.5, 2.2, 3.2];
 const referenceSide = 384;
-/** Standard deviations, as shares of the shorter side. */
+/** Standard deviations as shares of the shorter side. */
 const illuminationScale = 0.065;
 const foveaScale = 0.07;
-/** Distances between disc and fovea in a photograph of 45 to 50 degrees, as shares of the shorter side. */
+/** The distances between disc and fovea in a photograph of 45 to 50 degrees, as shares of the shorter side. */
 const nearestFovea = 0.26;
 const farthestFovea = 0.48;
 
 /**
- * @param photograph colour, with a dark surround or none
- * @param key of the noise, such as (seed, sample id)
- * @returns gray, of the photograph's size; black where the photograph is
+ * Simulates the angiogram of one photograph.
+ *
+ * @param photograph a colour photograph, with a dark surround or none
+ * @param key the key of the noise, such as (seed, sample id)
+ * @returns a gray image of the photograph's size, black where the photograph is black
  */
 export function simulateAngiogram(photograph: Raster, ...key: readonly (string | number)[]): Raster {
   const { width, height } = photograph;
@@ -38,7 +39,8 @@ export function simulateAngiogram(photograph: Raster, ...key: readonly (string |
   const smooth: Smooth = (image, sigma) => blur(image, width, height, sigma);
   const flat = overLocalMean(green, aperture, illuminationScale * side, smooth);
   const flatRed = overLocalMean(red, aperture, illuminationScale * side, smooth);
-  // Retinal vessels are dark and redder than what is around them; the choroid's are only redder, what is between them only dark.
+  // Retinal vessels are dark and redder than their surroundings. The choroid's are only redder; the places between them only
+  // dark.
   const absorbing = flat.map((value, at) => Math.max(value, value / Math.max(0.2, flatRed[at]!)));
   const vessels = vesselness(absorbing, aperture, width, height);
   const pale = paleness(red, green, aperture);
@@ -63,7 +65,7 @@ export function simulateAngiogram(photograph: Raster, ...key: readonly (string |
 interface Channels {
   readonly red: Float32Array;
   readonly green: Float32Array;
-  /** 1 within the camera's field, 0 in the dark surround. */
+  /** The camera's field: 1 within it, 0 in the dark surround. */
   readonly aperture: Float32Array;
 }
 
@@ -72,7 +74,7 @@ function channelsOf({ width, height, channels, data }: Raster): Channels {
   const plane = (c: number) =>
     Float32Array.from({ length: count }, (_, at) => data[at * channels + Math.min(c, channels - 1)]! / 255);
   const [red, green] = [plane(0), plane(1)];
-  // Smoothed first, so that dark vessels near the edge stay inside.
+  // The image is smoothed first, so that dark vessels near the edge stay inside.
   const sigma = Math.min(width, height) / 150;
   const brightness = gaussianBlur(
     red.map((r, at) => Math.max(r, green[at]!)),
@@ -86,7 +88,7 @@ function channelsOf({ width, height, channels, data }: Raster): Channels {
 
 type Smooth = (image: Float32Array, sigma: number) => Float32Array;
 
-/** Gaussian; a broad one is made on a smaller image, where it costs little. */
+/** Blurs by a Gaussian. A broad one is made on a smaller image, where it costs little. */
 function blur(image: Float32Array, width: number, height: number, sigma: number): Float32Array {
   const factor = Math.floor(sigma / 4);
   if (factor < 2) return gaussianBlur(image, width, height, sigma, sigma);
@@ -103,7 +105,7 @@ function blur(image: Float32Array, width: number, height: number, sigma: number)
   return Float32Array.from(resizeValues(blurred, small, width, height));
 }
 
-/** Image over its Gaussian-weighted mean within the aperture; 1 outside. */
+/** Divides an image by its Gaussian-weighted mean within the aperture; gives 1 outside. */
 function overLocalMean(
   image: Float32Array,
   aperture: Float32Array,
@@ -120,11 +122,11 @@ function overLocalMean(
   );
 }
 
-/** 0 … 1: dark ridges of `flat`, over all scales. */
+/** Measures dark ridges of `flat` over all scales, 0 … 1. */
 function vesselness(flat: Float32Array, aperture: Float32Array, width: number, height: number): Float32Array {
   const unit = Math.min(width, height) / referenceSide;
   const out = new Float32Array(flat.length);
-  // The aperture's edge is a ridge of no vessel.
+  // The edge of the aperture is a ridge, but no vessel.
   const inside = gaussianBlur(aperture, width, height, 3 * unit, 3 * unit);
   for (const scale of vesselScales) {
     const sigma = scale * unit;
@@ -147,14 +149,14 @@ function vesselness(flat: Float32Array, aperture: Float32Array, width: number, h
         if (across <= 0) continue;
         const blob = ((xx + yy) / 2 - root) / across;
         strength[at] = sigma * sigma * across * Math.exp(-2 * blob * blob);
-        // The direction along the line: the eigenvector of the smaller curvature.
+        // The direction along the line is the eigenvector of the smaller curvature.
         const angle = 0.5 * Math.atan2(2 * xy, xx - yy);
         directionX[at] = -Math.sin(angle);
         directionY[at] = Math.cos(angle);
       }
     }
     const lines = alongLines({ strength, directionX, directionY, width, height }, 5 * unit);
-    // What counts as a vessel is relative to the image's own contrast, and where lines crowd to theirs: that is the choroid.
+    // A vessel is told by the image's own contrast, and where lines crowd by theirs, as those are the choroid.
     const half = Math.max(0.01, quantile(lines, 0.95));
     const crowded = blur(lines, width, height, 16 * unit);
     for (let at = 0; at < out.length; at += 1) {
@@ -173,7 +175,7 @@ interface Ridges {
   readonly height: number;
 }
 
-/** Strength averaged along its own direction, where what is met runs the same way: lines stay, specks fade. */
+/** Averages the strength along its own direction, over pixels that run the same way. Lines stay, and specks fade. */
 function alongLines(
   { strength, directionX, directionY, width, height }: Ridges,
   reach: number,
@@ -198,7 +200,7 @@ function alongLines(
   return out;
 }
 
-/** 0 … 1: as bright and pale as sclera or the disc's cup, relative to the photograph's own fundus. */
+/** Measures, 0 … 1, what is as bright and pale as sclera or the disc's cup, relative to the photograph's own fundus. */
 function paleness(red: Float32Array, green: Float32Array, aperture: Float32Array): Float32Array {
   const within = (values: Float32Array) => values.filter((_, at) => aperture[at]! > 0);
   const typicalGreen = Math.max(0.02, quantile(within(green), 0.5));
@@ -211,7 +213,7 @@ function paleness(red: Float32Array, green: Float32Array, aperture: Float32Array
   });
 }
 
-/** Texture of a middle scale, about −1 … 1: the choroid's vessels. */
+/** Filters the texture of a middle scale, about −1 … 1, which is that of the choroid's vessels. */
 function bandOf(image: Float32Array, side: number, smooth: Smooth): Float32Array {
   const fine = smooth(image, side / 300);
   const coarse = smooth(image, side / 40);
@@ -227,7 +229,7 @@ interface Found {
   readonly height: number;
 }
 
-/** The darkest place without vessels at a fovea's distance from the disc, at about its height. */
+/** Finds the darkest place without vessels at a fovea's distance from the disc, at about its height. */
 function findFovea(
   { flat, vessels, pale, aperture, width, height }: Found,
   smooth: Smooth,
@@ -240,7 +242,8 @@ function findFovea(
     ),
     width,
   );
-  // The local mean of `flat` is 1 at the scale of the illumination, which is the macula's: darkness shows between scales.
+  // The local mean of `flat` is 1 at the scale of the illumination, which is also that of the macula. Darkness shows between
+  // scales.
   const darkness = smooth(flat, 0.025 * side);
   const busy = smooth(vessels, 0.03 * side);
   const best = { x: width / 2, y: height / 2, score: Number.NEGATIVE_INFINITY };
@@ -266,13 +269,13 @@ function brightestPlace(image: Float32Array, width: number): { x: number; y: num
   return { x: best % width, y: Math.floor(best / width) };
 }
 
-/** The value below which a share `q` of the values lies. */
+/** Finds the value below which a share `q` of the values lies. */
 function quantile(values: Float32Array, q: number): number {
   if (values.length === 0) return 0;
   return values.slice().sort()[Math.min(values.length - 1, Math.floor(q * values.length))]!;
 }
 
-/** From 0 at `low` to 1 at `high`, straight. */
+/** Rises straight from 0 at `low` to 1 at `high`. */
 function ramp(value: number, low: number, high: number): number {
   return clamp((value - low) / (high - low));
 }

@@ -1,17 +1,17 @@
 import type { Segment } from './fundusVessels.js';
 
 export interface StrokeOptions {
-  /** Standard width of the soft edge beyond that of a pixel, mm. */
+  /** The standard width, in mm, of the soft edge beyond that of a pixel. */
   softness?: number;
-  /** Share of a segment's width that is drawn. */
+  /** The share of a segment's width that is drawn. */
   share?: number;
-  /** Peak by width in mm; 1 unless given. */
+  /** The peak by width in mm; 1 unless given. */
   peak?: (width: number) => number;
 }
 
 /**
- * Lines of given widths as the share of each pixel that they cover, 0 … 1, without drawing at a higher resolution: a line
- * thinner than a pixel is faint by as much. Where lines meet the larger value counts.
+ * Draws lines of given widths as the share of each pixel that they cover, 0 … 1, without a higher resolution. A line thinner
+ * than a pixel is accordingly faint. Where lines meet, the larger value counts.
  */
 export function drawStrokes(
   segments: readonly Segment[],

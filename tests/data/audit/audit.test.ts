@@ -40,7 +40,7 @@ describe('auditDataset on a study with one of each defect', () => {
     expect([...new Set(idsOf(report, code))].sort()).toEqual([...ids].sort());
   });
 
-  it('finds no other kind', () => {
+  it('finds no other kind of defect', () => {
     expect(report.findings.map(({ code }) => code).sort()).toEqual(Object.keys(PLANTED).sort());
   });
 
@@ -80,7 +80,7 @@ describe('auditDataset on a study with one of each defect', () => {
     expect(dropped).toMatchObject({ blank: 'blank (b)', copy: 'exact-duplicates (a, b)' });
   });
 
-  it('counts', () => {
+  it('counts samples, classes, readable images and errors', () => {
     expect(report).toMatchObject({
       samples: 65,
       classes: { cyst: 1 },
@@ -261,7 +261,7 @@ describe('auditDataset', () => {
     ]);
   });
 
-  it('in a hurry still finds what is blank, unreadable or copied to the pixel', async () => {
+  it('finds what is blank, unreadable or copied to the pixel even in a hurry', async () => {
     const black = { width: 20, height: 20, channels: 1 as const, data: new Uint8Array(400) };
     const { samples, ...rest } = mates(3);
     const dataset = {

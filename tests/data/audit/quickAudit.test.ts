@@ -46,7 +46,7 @@ const dataset = labelled(
   ['benign', 'malignant', 'benign'],
 );
 
-it('finds blank, repeated, contradicting and equal images in the cache', async () => {
+it('the quick audit finds blank, repeated, contradicting and equal images in the cache', async () => {
   const cache = await openImageCache(dataset, { size: 32, root });
   const found = await quickAudit(dataset, cache, root);
   expect(found).toEqual({
@@ -66,7 +66,7 @@ it('finds blank, repeated, contradicting and equal images in the cache', async (
   ]);
 });
 
-it('finds the same in a pack, where all modalities lie in one file', async () => {
+it('the quick audit finds the same in a pack, where all modalities lie in one file', async () => {
   const folder = join(root, 'packed');
   mkdirSync(folder);
   const file = join(folder, 'pairs.safetensors');
@@ -77,7 +77,7 @@ it('finds the same in a pack, where all modalities lie in one file', async () =>
   expect(await quickAudit(packed, cache, folder)).toEqual(await quickAudit(dataset, cached, root));
 });
 
-it('keeps what it found in the folder of all caches, and looks again when that is damaged', async () => {
+it('the quick audit keeps its findings in the folder of all caches, and looks again when they are damaged', async () => {
   const cache = await openImageCache(dataset, { size: 32, root });
   const first = await quickAudit(dataset, cache, root);
   const file = join(root, 'audits', `${cache.dataHash}.json`);
@@ -95,11 +95,11 @@ it('keeps what it found in the folder of all caches, and looks again when that i
   }
 });
 
-it('says nothing where nothing is wrong', () => {
+it('no warning is given where nothing is wrong', () => {
   expect(quickWarnings({ blank: 0, repeats: [], contradictions: 0, same: 0 })).toEqual([]);
 });
 
-it('tells of repeated images in different folds, and of those only', () => {
+it('warnings tell of repeated images in different folds, and of those only', () => {
   const audit = {
     blank: 0,
     repeats: [

@@ -35,7 +35,7 @@ async function groups(dataset: Dataset) {
 }
 
 describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is absent)` : ''}`, () => {
-  it('BUSI: the image that is benign and malignant, and copies cropped or annotated', async () => {
+  it('finds in BUSI the image that is benign and malignant, and copies that are cropped or annotated', async () => {
     // Numbers around the known ones, of each class; the whole set takes too long for every run.
     const near = (name: string) => /^(benign \((4[0-3]\d)\)|malignant \((9\d|14\d)\))\.png$/.test(name);
     const found = await groups(images('Dataset_BUSI_with_GT', ['benign', 'malignant'], near));
@@ -44,14 +44,14 @@ describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is abs
     expect(found.filter(([kind]) => kind === 'exact')).toHaveLength(1);
   });
 
-  it('iChallenge-PM: one exact pair, and none of the many alike discs taken for another', async () => {
+  it('finds one exact pair in iChallenge-PM, and takes none of the many alike discs for another', async () => {
     const dataset = images('iChallenge-PM/PALM-Training400', ['PALM-Training400'], (name) =>
       /^[PN]00[0-7]/.test(name),
     );
     expect(await groups(dataset)).toEqual([['exact', 'P0014', 'P0072']]);
   });
 
-  it('lgg-mri: blank slices, aligned mates, likeness of neighbours in patients but not between them', async () => {
+  it('finds in lgg-mri blank slices, aligned mates, and likeness of neighbours in patients but not between them', async () => {
     const { samples, ...rest } = await openDataset({ path: join(data, 'lgg-mri/manifest.csv') });
     const patients = new Set(['DU_A5TW', 'FG_6691', 'HT_7881', 'CS_4941', 'DU_7299', 'FG_7643']);
     const report = await auditDataset({

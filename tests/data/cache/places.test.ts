@@ -17,7 +17,7 @@ afterEach(() => {
   rmSync(cache, { recursive: true, force: true });
 });
 
-test('places come back absolute, the later of two in place of the earlier', () => {
+test('places come back absolute, and the later of two replaces the earlier', () => {
   expect(rememberedPlace('hash')).toBeUndefined();
   rememberPlace('hash', { ...nowhere, path: 'old.csv' });
   rememberPlace('hash', { path: 'pairs.csv', pathB: null, drop: '/lists/drop.csv' });

@@ -34,13 +34,13 @@ async function faultsIn(spec: Partial<DatasetSpec> = {}) {
 const labels = ({ samples }: Awaited<ReturnType<typeof open>>) =>
   samples.map(({ id, label }) => `${id}: ${label}`);
 
-it('is listed wherever the program says what data may be', () => {
+it('each known data set is listed wherever the program says what data may be', () => {
   expect(knownDatasets.map(({ name }) => name)).toEqual(KNOWN_DATASETS);
   for (const name of KNOWN_DATASETS) expect(WHAT_DATA_IS).toContain(name);
 });
 
 describe('US-SWE composites', () => {
-  it('are halves of one file, in the published folds, the class by the letter', async () => {
+  it('are halves of one file, in the published folds, with the class by the letter', async () => {
     layOut(root, [...LAYOUTS.composite, '1A/Thumbs.db']);
     const dataset = await open();
     expect(dataset).toMatchObject({
@@ -67,7 +67,7 @@ describe('US-SWE composites', () => {
     expect(makeSplits(dataset)).toMatchObject({ k: 5, source: 'published' });
   });
 
-  it('without their folds where these are not wanted', async () => {
+  it('come without their folds where these are not wanted', async () => {
     layOut(root, LAYOUTS.composite);
     const dataset = await open({ columns: { fold: null } });
     expect(dataset.samples.filter((sample) => 'fold' in sample)).toEqual([]);
@@ -87,7 +87,7 @@ describe('US-SWE composites', () => {
 describe('Fundus-FFA', () => {
   const order = (names: readonly string[]) => writeFileSync(join(root, 'random_list.txt'), names.join('\n'));
 
-  it('pairs photographs and synthesised angiographies; AMD by the first letter', async () => {
+  it('pairs photographs and synthesised angiographies, and tells AMD by the first letter', async () => {
     layOut(root, LAYOUTS.fundusAmd);
     const dataset = await open();
     expect(dataset).toMatchObject({ name: 'Fundus-FFA-AMD', positive: 'AMD', simulated: ['b'] });
@@ -105,7 +105,7 @@ describe('Fundus-FFA', () => {
     expect(dataset.samples.filter(({ label }) => label === 'non-AMD')).toHaveLength(9);
   });
 
-  it('PM has P against H and N, also one folder further out', async () => {
+  it('has P against H and N for PM, also one folder further out', async () => {
     const names = ['P0001', 'H0001', 'N0001'];
     layOut(
       join(root, 'PAML'),
@@ -116,7 +116,7 @@ describe('Fundus-FFA', () => {
     expect(labels(dataset)).toEqual(['H0001: non-PM', 'N0001: non-PM', 'P0001: PM']);
   });
 
-  it('takes folds from the list: fifths in its order, what is left over and A0012 in the last one', async () => {
+  it('takes folds from the list, as fifths in its order, with the rest and A0012 in the last one', async () => {
     const names = numbered(12, (n) => `A${n}`);
     const reversed = [...names].reverse();
     layOut(
@@ -151,6 +151,7 @@ describe('Fundus-FFA', () => {
     ]);
     expect(ids).toHaveLength(11);
     rmSync(join(root, 'resized_image_320/N0077.jpg'));
+    await expect(open()).rejects.toThrow('1 names tell no class');
     await expect(open()).rejects.toThrow('X0001.jpg: begins with neither A nor N');
   });
 
@@ -162,6 +163,16 @@ describe('Fundus-FFA', () => {
     await expect(open()).rejects.toThrow('has no folder "resized_image_syn"');
     layOut(root, [...LAYOUTS.fundusAmd, 'resized_image_320/P0001.jpg', 'resized_image_syn/P0001.png']);
     await expect(open()).rejects.toThrow('holds images of both tasks');
+    // An image without a mate comes first, as it may be why the task cannot be told.
+    layOut(root, ['resized_image_320/N0077.jpg']);
+    await expect(open()).rejects.toThrow('1 image has no mate');
+    await expect(faultsIn()).rejects.toThrow('holds images of both tasks');
+  });
+
+  it('is refused for the images without a mate where no pair is left', async () => {
+    layOut(root, ['resized_image_320/A0001.jpg', 'resized_image_syn/N0002.png']);
+    await expect(open()).rejects.toThrow('2 images have no mate');
+    await expect(faultsIn()).rejects.toThrow('holds images of no task');
   });
 });
 
@@ -215,7 +226,7 @@ describe('BUSI', () => {
 });
 
 describe('iChallenge', () => {
-  it('PM is labelled by the first letter, which is kept; other images are none of it', async () => {
+  it('PM is labelled by the first letter, which is kept, and other images are left out', async () => {
     layOut(join(root, 'PALM-Training400/PALM-Training400'), LAYOUTS.pm);
     layOut(join(root, 'PALM-Validation400'), ['V0001.jpg']);
     const dataset = await open();
@@ -230,7 +241,7 @@ describe('iChallenge', () => {
     });
   });
 
-  it('PM: validation images have no labels and are left out with a word', async () => {
+  it('PM leaves out validation images, which have no labels, with a warning', async () => {
     layOut(root, [...LAYOUTS.pm, 'V0001.jpg', 'V0002.jpg', 'mask.png']);
     const { samples, warnings } = await open();
     expect(samples).toHaveLength(5);

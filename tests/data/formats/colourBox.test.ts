@@ -38,14 +38,17 @@ function within({ left, top, width, height }: Box, x: number, y: number): boolea
 const BOX = { left: 90, top: 60, width: 180, height: 150 };
 
 describe('the coloured box', () => {
-  it.each([true, false])('of drawn screens with scale bar, captions and logo, over B-mode: %s', (overlay) => {
-    for (const index of [0, 1]) {
-      const { b, truth } = drawScreen(index, overlay);
-      const found = findColourBox({ ...b, fullScale: [0, 255] });
-      expect(found, `screen ${index}`).toBeDefined();
-      expect(overlap(found!, truth), `screen ${index}`).toBeGreaterThan(0.98);
-    }
-  });
+  it.each([true, false])(
+    'is found on drawn screens with scale bar, captions and logo, over B-mode: %s',
+    (overlay) => {
+      for (const index of [0, 1]) {
+        const { b, truth } = drawScreen(index, overlay);
+        const found = findColourBox({ ...b, fullScale: [0, 255] });
+        expect(found, `screen ${index}`).toBeDefined();
+        expect(overlap(found!, truth), `screen ${index}`).toBeGreaterThan(0.98);
+      }
+    },
+  );
 
   it('is not found on the B-mode screen, whose only colours are captions and a logo', () => {
     expect(findColourBox({ ...drawScreen(0, true).a, fullScale: [0, 255] })).toBeUndefined();

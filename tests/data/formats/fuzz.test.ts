@@ -98,8 +98,8 @@ const slice = fc.record({
   index: fc.nat(5),
 });
 
-describe('damaged files give a DataError or an image of the declared size', () => {
-  it('DICOM in all transfer syntaxes', async () => {
+describe('a DataError or an image of the declared size comes of', () => {
+  it('damaged DICOM in all transfer syntaxes', async () => {
     await fuzz(
       dicom.map((name) => readFileSync(join(golden, 'dicom', name))),
       frame,
@@ -107,7 +107,7 @@ describe('damaged files give a DataError or an image of the declared size', () =
     );
   });
 
-  it('NIfTI, gzipped and not', async () => {
+  it('damaged NIfTI, gzipped and not', async () => {
     await fuzz(
       nifti.map((name) => readFileSync(join(golden, 'nifti', name))),
       slice,
@@ -115,7 +115,7 @@ describe('damaged files give a DataError or an image of the declared size', () =
     );
   });
 
-  it('BMP, PNG and TIFF', async () => {
+  it('damaged BMP, PNG and TIFF', async () => {
     const palette = [
       [0, 0, 255, 0],
       [7, 7, 7, 0],

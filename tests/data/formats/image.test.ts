@@ -31,7 +31,7 @@ function noisy() {
   return sharp(data, { raw: { width: 32, height: 24, channels: 3 } });
 }
 
-describe('decodeImage: 8 bit', () => {
+describe('decodeImage with 8 bits', () => {
   it('reads gray, and RGB in its channel order', async () => {
     expect(await decoded(png(3, 8, GRAY, [[0, 7, 255]]))).toEqual({
       size: [3, 1],
@@ -104,7 +104,7 @@ describe('decodeImage: 8 bit', () => {
   });
 });
 
-describe('decodeImage: 16 bit', () => {
+describe('decodeImage with 16 bits', () => {
   it('maps 0 … 65535 linearly and rounds exactly, which sharp by itself does not', async () => {
     const values = [0, 384, 639, 0x8000, 0xfeff, 0xffff];
     const expected = values.map((value) => Math.round(value / 257));
@@ -129,7 +129,7 @@ describe('decodeImage: 16 bit', () => {
   });
 });
 
-describe('decodeImage: formats', () => {
+describe('decodeImage with formats other than PNG', () => {
   it('reads lossless TIFF and WebP to the bit, JPEG closely', async () => {
     const truth = await noisy().raw().toBuffer();
     expect((await decoded(await noisy().tiff({ compression: 'lzw' }).toBuffer())).data).toEqual([...truth]);
@@ -163,7 +163,7 @@ describe('decodeImage: formats', () => {
   });
 });
 
-describe('decodeImage: what it refuses', () => {
+describe('decodeImage of a file that it refuses', () => {
   it('names a truncated or damaged file of every format', async () => {
     for (const format of ['png', 'jpeg', 'tiff', 'webp'] as const) {
       const whole = await noisy()[format]().toBuffer();

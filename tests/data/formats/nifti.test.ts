@@ -43,27 +43,30 @@ function slice(path: string, axis: Axis, index: number) {
 }
 
 describe('NIfTI', () => {
-  it.each(Object.entries(golden.cases))('%s as nibabel reads it', async (name, { dims, spacing, values }) => {
-    const path = join(folder, name);
-    const header = await readVolumeHeader(path);
-    expect(header.dims).toEqual(dims);
-    for (const [axis, step] of header.spacing.entries()) expect(step).toBeCloseTo(spacing[axis]!, 6);
-    expect(await isNifti(path)).toBe(true);
-    const [width, height, depth] = dims as [number, number, number];
-    const { affine } = header;
-    for (let z = 0; z < depth; z += 1) {
-      const { data } = await slice(path, 2, z);
-      for (let y = 0; y < height; y += 1) {
-        for (let x = 0; x < width; x += 1) {
-          // These files lie right, front, top, or left, back, top.
-          const turned = affine === undefined || affine[0]![0]! > 0;
-          const at = turned ? (height - 1 - y) * width + (width - 1 - x) : y * width + x;
-          const expected = values[(z * height + y) * width + x]!;
-          expect(data[at]).toBe(data instanceof Float32Array ? Math.fround(expected) : expected);
+  it.each(Object.entries(golden.cases))(
+    'is read as nibabel reads it: %s',
+    async (name, { dims, spacing, values }) => {
+      const path = join(folder, name);
+      const header = await readVolumeHeader(path);
+      expect(header.dims).toEqual(dims);
+      for (const [axis, step] of header.spacing.entries()) expect(step).toBeCloseTo(spacing[axis]!, 6);
+      expect(await isNifti(path)).toBe(true);
+      const [width, height, depth] = dims as [number, number, number];
+      const { affine } = header;
+      for (let z = 0; z < depth; z += 1) {
+        const { data } = await slice(path, 2, z);
+        for (let y = 0; y < height; y += 1) {
+          for (let x = 0; x < width; x += 1) {
+            // These files lie right, front, top, or left, back, top.
+            const turned = affine === undefined || affine[0]![0]! > 0;
+            const at = turned ? (height - 1 - y) * width + (width - 1 - x) : y * width + x;
+            const expected = values[(z * height + y) * width + x]!;
+            expect(data[at]).toBe(data instanceof Float32Array ? Math.fround(expected) : expected);
+          }
         }
       }
-    }
-  });
+    },
+  );
 
   it.each(Object.entries(golden.orientations))(
     'shows slices of %s as radiology does',

@@ -27,13 +27,13 @@ function recent(most: { files: number; bytes: number }) {
   };
 }
 
-it('decodes a file once, also when it is asked for twice at a time', async () => {
+it('a file is decoded once, also when it is asked for twice at a time', async () => {
   const get = recent({ files: 2, bytes: 100 });
   await Promise.all([get('a'), get('a'), get('b', 'a')]);
   expect(decoded).toEqual(['a', 'b']);
 });
 
-it('forgets what was used longest ago, by number and by bytes, but never the latest', async () => {
+it('files used longest ago are forgotten, by number and by bytes, but never the latest', async () => {
   await recent({ files: 2, bytes: 100 })('a', 'b', 'a', 'c', 'a', 'b');
   expect(decoded).toEqual(['a', 'b', 'c', 'b']);
   decoded = [];
@@ -41,7 +41,7 @@ it('forgets what was used longest ago, by number and by bytes, but never the lat
   expect(decoded).toEqual(['a', 'b', 'a']);
 });
 
-it('decodes again what has changed, and what could not be read', async () => {
+it('a file that has changed or could not be read is decoded again', async () => {
   const get = recent({ files: 2, bytes: 100 });
   await get('a');
   writeFileSync(join(folder, 'a'), 'longer');
@@ -61,7 +61,7 @@ it('decodes again what has changed, and what could not be read', async () => {
   expect(await files.get(join(folder, 'b'))).toBe(1);
 });
 
-it('forgets everything when nothing is asked for a while', async () => {
+it('all files are forgotten when nothing is asked for a while', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   try {
     const get = recent({ files: 2, bytes: 100 });

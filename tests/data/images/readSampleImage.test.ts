@@ -130,8 +130,8 @@ describe('readSampleImage', () => {
   });
 });
 
-describe('without sharp', () => {
-  it('phantoms, packs, DICOM, NIfTI and BMP are read and cached', async () => {
+describe('a machine without sharp', () => {
+  it('reads and caches phantoms, packs, DICOM, NIfTI and BMP', async () => {
     const dist = new URL('../../../dist/data/', import.meta.url);
     const path = write('one.bmp', bmp({ width: 1, height: 1, bits: 24 }, [9, 8, 7, 0]));
     // A loader that knows no sharp.

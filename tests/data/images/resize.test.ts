@@ -23,17 +23,20 @@ function pattern(height: number, width: number, channels: 1 | 3): Raster {
 }
 
 describe('resize', () => {
-  it.each(golden.cases)('equals F.interpolate: $source → $target, antialias $antialias', (golden) => {
-    const [height, width, channels] = golden.source;
-    const [newHeight, newWidth] = golden.target;
-    const image = pattern(height, width, channels as 1 | 3);
-    const { antialias } = golden;
-    const values = resizeValues(image.data, image, newWidth, newHeight, { antialias });
-    expect(values.length).toBe(golden.values.length);
-    for (const [i, value] of values.entries()) expect(value).toBeCloseTo(golden.values[i]!, 7);
-    const rounded = resize(image, newWidth, newHeight, { antialias });
-    expect([...rounded.data]).toEqual(Array.from(values, Math.round));
-  });
+  it.each(golden.cases)(
+    'equals F.interpolate from $source to $target, with antialias $antialias',
+    (golden) => {
+      const [height, width, channels] = golden.source;
+      const [newHeight, newWidth] = golden.target;
+      const image = pattern(height, width, channels as 1 | 3);
+      const { antialias } = golden;
+      const values = resizeValues(image.data, image, newWidth, newHeight, { antialias });
+      expect(values.length).toBe(golden.values.length);
+      for (const [i, value] of values.entries()) expect(value).toBeCloseTo(golden.values[i]!, 7);
+      const rounded = resize(image, newWidth, newHeight, { antialias });
+      expect([...rounded.data]).toEqual(Array.from(values, Math.round));
+    },
+  );
 
   it('rounds halves up, once, at the end', () => {
     const image: Raster = { width: 2, height: 2, channels: 1, data: Uint8Array.of(0, 1, 0, 1) };

@@ -86,7 +86,7 @@ async function opened(dataset: Dataset, size = 8) {
 }
 
 describe('openImageCache', () => {
-  it('decodes once, one file a modality, in the order of the samples', async () => {
+  it('decodes once, into one file for each modality, in the order of the samples', async () => {
     const dataset = pairs();
     const progress: [number, number][] = [];
     const cache = await openImageCache(dataset, { size: 8, root, onProgress: (...at) => progress.push(at) });
@@ -103,7 +103,7 @@ describe('openImageCache', () => {
     expect(images()).toHaveLength(1);
   });
 
-  it('stores planar RGB if any image has colour, gray ones before and after it repeated', async () => {
+  it('stores planar RGB if any image has colour, and repeats gray ones before and after it', async () => {
     const sources = [gray(8, 0), gray(8, 1), colour(8), gray(8, 3)];
     const samples = sources.map(
       (source, i): Sample => ({
@@ -131,7 +131,7 @@ describe('openImageCache', () => {
     expect((await opened({ name: 'mixed', modalities: ['a', 'T1/c'], samples })).decoded).toBe(0);
   });
 
-  it('resizes to a square, not above the shorter side of the largest image', async () => {
+  it('resizes to a square that is no larger than the shorter side of the largest image', async () => {
     const wide = png(
       12,
       8,
@@ -185,7 +185,7 @@ describe('openImageCache', () => {
     expect((await opened(phantom(2), 40)).decoded).toBe(2);
   });
 
-  it('hashes what the data is: labels, subjects and pixels, not names and places of files', async () => {
+  it('hashes labels, subjects and pixels, but no names and places of files', async () => {
     const dataset = pairs();
     const { cache } = await opened(dataset);
     const moved = dataset.samples.map((sample, i) => ({
@@ -206,7 +206,7 @@ describe('openImageCache', () => {
     expect((await opened({ ...dataset, samples: relabelled })).decoded).toBe(0);
   });
 
-  it('sees a file changed in place although its length and mtime are the same', async () => {
+  it('sees that a file changed in place although its length and mtime are the same', async () => {
     const dataset = pairs();
     await opened(dataset);
     const path = join(folder, '1a.png');
@@ -255,7 +255,7 @@ describe('openImageCache: damage', () => {
     expect(images()).toHaveLength(1);
   });
 
-  it('removes what dead processes left, and leaves the living alone', async () => {
+  it('removes the folders of dead processes, and leaves those of living ones alone', async () => {
     const { pid } = JSON.parse(
       execFileSync(process.execPath, ['-p', 'JSON.stringify({ pid: process.pid })'], { encoding: 'utf8' }),
     );

@@ -94,7 +94,7 @@ it('a process killed in mid-write leaves nothing that is taken for a cache, and 
   expect(folders()).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
 });
 
-it('of two processes at once, the later one uses what the earlier one made', async () => {
+it('the later of two processes uses the cache that the earlier one made', async () => {
   const one = start(30);
   const two = start(30);
   await Promise.all([one.said('at 30'), two.said('at 30')]);

@@ -59,7 +59,7 @@ test('streamed pixels are the cached ones, in an order of their own, and memory 
   expect(met.slice(0, 4)).not.toEqual(cachedOrder);
 });
 
-test('an image that was not prepared is not there', () => {
+test('an image that was not prepared cannot be asked for', () => {
   const stream = freed(new StreamLoader(dataset, 32));
   expect(() => stream.images([3])).toThrow('sample 3 is not prepared');
 });

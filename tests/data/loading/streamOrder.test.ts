@@ -53,7 +53,7 @@ describe('one epoch', () => {
   });
 });
 
-test('what is held covers this step and the next, within the buffer and two batches', () => {
+test('the held samples cover this step and the next, within the buffer and two batches', () => {
   const plans = fc.record({
     shards: shardsOf,
     buffer,

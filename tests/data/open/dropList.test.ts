@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const samples = ['benign (1)', 'benign (2)', 'constructor'].map((id) => ({ id }));
 
-it('comes back as it was written, commas and quotes in it', async () => {
+it('a list comes back as it was written, with commas and quotes in it', async () => {
   const list = [
     { id: 'benign (1)', reason: 'same picture as "benign (2)", once more' },
     { id: 'a,b', reason: '' },
@@ -31,12 +31,12 @@ it('comes back as it was written, commas and quotes in it', async () => {
   ]);
 });
 
-it('may be written by hand: other columns, no reasons, an id twice', async () => {
+it('a list may be written by hand, with other columns, no reasons, or an id twice', async () => {
   writeFileSync(file, 'note, id\nx, benign (2)\ny,benign (2)\n');
   expect((await readDropList(file)).without(samples)).toEqual([samples[0], samples[2]]);
 });
 
-it('is refused without a column id or with an empty one, and where there is no such file', async () => {
+it('a list is refused without a column id, with an empty id, and where there is no such file', async () => {
   writeFileSync(file, 'benign (1)\nbenign (2)\n');
   await expect(readDropList(file)).rejects.toThrow(`${file}:1: no column "id" among "benign (1)"`);
   writeFileSync(file, '');
@@ -46,7 +46,7 @@ it('is refused without a column id or with an empty one, and where there is no s
   await expect(readDropList(join(folder, 'none.csv'))).rejects.toThrow('cannot be read: no such file');
 });
 
-it('tells of ids that are not in the data, and refuses to leave nothing', () => {
+it('a list tells of ids that are not in the data, and refuses to leave nothing', () => {
   const warnings: string[] = [];
   const drop = (...ids: string[]) =>
     new DropList(ids, 'drop.csv').without(samples, (warning) => warnings.push(warning));

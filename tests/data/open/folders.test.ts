@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DataFault } from '../../../src/data/faults.js';
+import type { FaultGroup } from '../../../src/data/faults.js';
 import { readFolders } from '../../../src/data/open/folders.js';
-import { DataError } from '../../../src/errors.js';
 
 let a: string;
 let b: string;
@@ -28,7 +27,7 @@ describe('readFolders', () => {
   it('pairs by name without ending, in the order of the names', async () => {
     fill({ A: ['p2.png', 'p1.x.PNG', '.hidden.png', 'notes.txt'], B: ['p1.x.jpg', 'p2.TIFF', 'Thumbs.db'] });
     mkdirSync(join(a, 'sub.png'));
-    expect(await readFolders(a, b)).toEqual([
+    expect((await readFolders(a, b)).samples).toEqual([
       {
         id: 'p1.x',
         subject: 'p1.x',
@@ -41,29 +40,22 @@ describe('readFolders', () => {
     ]);
   });
 
-  it('lists images without a mate on both sides', async () => {
+  it('leaves out images without a mate on either side and lists them', async () => {
     fill({ A: ['1.png', '2.png'], B: ['2.png', '3.jpg'] });
-    const error = (await readFolders(a, b).catch((e: Error) => e)) as Error;
-    expect(error).toBeInstanceOf(DataError);
-    expect(error.message).toContain('2 images have no mate');
-    expect(error.message).toContain(`${join(a, '1.png')}: no mate in ${b}`);
-    expect(error.message).toContain(`${join(b, '3.jpg')}: no mate in ${a}`);
-  });
-
-  it('leaves them out and tells so, where somebody listens', async () => {
-    fill({ A: ['1.png', '2.png'], B: ['2.png', '3.jpg'] });
-    const faults: DataFault[] = [];
-    const samples = await readFolders(a, b, { onFault: (fault) => faults.push(fault) });
+    const { samples, faults } = await readFolders(a, b);
     expect(samples.map(({ id }) => id)).toEqual(['2']);
-    expect(faults).toEqual([
-      { kind: 'missing-mate', id: '1', message: `${join(a, '1.png')}: no mate in ${b}` },
-      { kind: 'missing-mate', id: '3', message: `${join(b, '3.jpg')}: no mate in ${a}` },
+    const [{ headline, faulty }] = faults as [FaultGroup];
+    expect(headline(2)).toBe('2 images have no mate of the same name');
+    expect(headline(1)).toBe('1 image has no mate of the same name');
+    expect(faulty).toEqual([
+      { kind: 'missing-mate', id: '1', problems: [`${join(a, '1.png')}: no mate in ${b}`] },
+      { kind: 'missing-mate', id: '3', problems: [`${join(b, '3.jpg')}: no mate in ${a}`] },
     ]);
   });
 
   it('matches scan.nii.gz, scan.bmp and scan.DCM by "scan"', async () => {
     fill({ A: ['1.nii.gz', '2.DCM', '3.bmp'], B: ['1.nii', '2.png', '3.NII.GZ'] });
-    expect((await readFolders(a, b)).map(({ id }) => id)).toEqual(['1', '2', '3']);
+    expect((await readFolders(a, b)).samples.map(({ id }) => id)).toEqual(['1', '2', '3']);
   });
 
   it('refuses two images of one name, a folder without images, an absent one, and the same one twice', async () => {

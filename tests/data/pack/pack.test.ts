@@ -105,7 +105,7 @@ describe('a pack', () => {
     expect(openPack(file).published).toEqual(published);
   });
 
-  test('of some of its samples, or to be preprocessed further, it goes through the cache', async () => {
+  test('goes through the cache where only some samples are taken, or where it is preprocessed further', async () => {
     const root = temporaryFolder();
     const packed = openPack(file);
     const some = { ...packed, samples: packed.samples.filter((_, i) => i % 2 === 1) };
@@ -115,7 +115,7 @@ describe('a pack', () => {
     expect(readdirSync(join(root, 'images'))).toHaveLength(1);
   });
 
-  test('made again it has the same bytes; an existing file is kept unless it may be replaced', async () => {
+  test('has the same bytes when made again, and keeps an existing file unless it may be replaced', async () => {
     const again = join(temporaryFolder(), 'again.safetensors');
     await writePack(original, again, { size: 32 });
     expect(readFileSync(again).equals(readFileSync(file))).toBe(true);
@@ -124,7 +124,7 @@ describe('a pack', () => {
     await expect(writePack(original, join(folder, 'x.pack'), { size: 16 })).rejects.toThrow(/\.safetensors/);
   });
 
-  test('under pseudonyms tells neither ids nor subjects nor further columns, and keeps what belongs together', async () => {
+  test('tells neither ids nor subjects nor further columns under pseudonyms, and keeps what belongs together', async () => {
     const hidden = join(temporaryFolder(), 'hidden.safetensors');
     await writePack(original, hidden, { size: 32, pseudonyms: true });
     expect(readFileSync(hidden, 'latin1')).not.toMatch(/pair-|patient-|Jane/);
@@ -139,7 +139,7 @@ describe('a pack', () => {
   });
 
   test.skipIf(!existsSync(PYTHON))(
-    'opens in Python by the format’s own words: a header in JSON and plain bytes',
+    'opens in Python by the format’s own words, a header in JSON and plain bytes',
     async () => {
       const script = `
 import json, struct, sys
@@ -156,7 +156,7 @@ print(json.dumps([head['a']['dtype'], head['a']['shape'], head['b']['shape'], ma
     },
   );
 
-  test('an interruption, or an image that cannot be read, leaves nothing behind', async () => {
+  test('leaves nothing behind after an interruption or an image that cannot be read', async () => {
     const empty = temporaryFolder();
     const out = join(empty, 'x.safetensors');
     const abort = new AbortController();
@@ -207,7 +207,7 @@ test('a damaged pack is an error that names it, before anything is mapped, or no
   );
 });
 
-test('weights are no pack', () => {
+test('a file of weights is no pack', () => {
   const weights = join(temporaryFolder(), 'weights.safetensors');
   writeSafetensors(weights, new Map([['w', { dtype: 'U8', shape: [1], data: new Uint8Array(1) }]]));
   expect(() => openPack(weights)).toThrow(/is a safetensors file but no pack of images/);

@@ -45,7 +45,7 @@ const words = ({ samples }: Dataset) =>
 const files = ['shards.json', 'tiny-000000.tar', 'tiny-000001.tar', 'tiny-000002.tar'];
 
 describe('our own shards', () => {
-  test.skipIf(!existsSync(PYTHON))('are what Python lists', () => {
+  test.skipIf(!existsSync(PYTHON))('are listed by Python', () => {
     const python = `
 import json, sys, tarfile
 archive = tarfile.open(sys.argv[1])
@@ -57,7 +57,7 @@ print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('0000
     expect(JSON.parse(found)).toEqual([names, 'pair-3']);
   });
 
-  test('are what tar lists, and hold the samples and their very pixels', async () => {
+  test('are listed by tar, and hold the samples and their very pixels', async () => {
     expect(readdirSync(shards).sort()).toEqual(files);
     const listed = execFileSync('tar', ['tf', join(shards, files[3]!)], { encoding: 'utf8' });
     expect(listed).toBe('000006.a.png\n000006.b.png\n000006.json\n');
@@ -89,7 +89,7 @@ print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('0000
     expect((await readSampleImage(opened, opened.samples[6]!, 'b', 0)).width).toBe(16);
   });
 
-  test('some of them are named by a range, and a missing one is named', async () => {
+  test('a range names some of them, and a missing one is named', async () => {
     const some = await openDataset({ path: join(shards, 'tiny-{000001..000002}.tar') });
     expect(some.samples.map(({ id }) => id)).toEqual(['pair-3', 'pair-4', 'pair-5', 'pair-6']);
     expect(some.positive).toBe('1');
@@ -123,7 +123,7 @@ print(json.dumps([[m.name for m in archive], json.load(archive.extractfile('0000
     expect(readdirSync(place)).toEqual(['thesis.txt']);
   });
 
-  test('phantoms have no size of their own', async () => {
+  test('phantoms need a size, as they have none of their own', async () => {
     const drawn = await openDataset({ path: 'phantom:breast,pairs=3,seed=0' });
     const target = join(temporaryFolder(), 'drawn');
     await expect(writeShards(drawn, target, { shardSize: 2 })).rejects.toThrow(/--size is missing/);
@@ -227,7 +227,7 @@ describe('shards of other programs', () => {
     expect(warnings.join()).toMatch(/name no subjects/);
   });
 
-  test('truncated, empty, or with one id twice: an error that says where', async () => {
+  test('shards that are truncated, empty, or name an id twice are an error that says where', async () => {
     const path = shard('s.tar', { '1.a.png': 'a', '1.b.png': 'b', '1.json': '{"id": "x"}' });
     const twice = `${path}.tar`;
     copyFileSync(path, twice);

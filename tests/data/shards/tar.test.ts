@@ -42,7 +42,7 @@ const listed = (file: string) =>
   Object.fromEntries([...listTar(file, () => true)].map(({ name, content }) => [name, content]));
 
 test.each(['gnu', 'pax', 'oldgnu'])(
-  'lists what the system’s tar writes (%s), long names included',
+  'an archive that the system’s tar writes (%s) is listed, long names included',
   (format) => {
     const file = archive(format);
     expect(listed(file)).toEqual(CONTENTS);
@@ -55,7 +55,7 @@ test.each(['gnu', 'pax', 'oldgnu'])(
 describe('a damaged archive is an error that names the byte, or nothing that counts has changed', () => {
   const names = Object.keys(CONTENTS);
 
-  test('truncated anywhere', () => {
+  test('holds for an archive truncated anywhere', () => {
     const whole = readFileSync(archive('pax'));
     const cut = join(temporaryFolder(), 'cut.tar');
     fc.assert(
@@ -72,7 +72,7 @@ describe('a damaged archive is an error that names the byte, or nothing that cou
     );
   });
 
-  test('a bit flipped in a header', () => {
+  test('holds for a bit flipped in a header', () => {
     const file = archive('pax');
     const whole = readFileSync(file);
     const bent = join(temporaryFolder(), 'bent.tar');

@@ -59,7 +59,7 @@ describe('makeSplits', () => {
 describe('samples that are set aside', () => {
   const asideOf = ({ folds }: Splits) => Object.keys(folds).filter((id) => folds[id] === SET_ASIDE);
 
-  it('are of so many subjects, whole, stratified, and the same whatever the folds', () => {
+  it('are of so many whole subjects, stratified, and the same whatever the folds', () => {
     const splits = makeSplits(dataset(), { folds: 3, seed: 2, setAside: 4 });
     const aside = asideOf(splits);
     expect(aside).toHaveLength(8);
@@ -92,7 +92,7 @@ describe('samples that are set aside', () => {
     }
   });
 
-  it('are at most half, and a subject is not half set aside', async () => {
+  it('are at most half, and no subject is half set aside', async () => {
     expect(() => makeSplits(dataset(), { setAside: 7 })).toThrow('--set-aside is 7, expected 1 to 6');
     expect(() => makeSplits(dataset(), { setAside: 0 })).toThrow('--set-aside is 0, expected 1 to 6');
     const splits = makeSplits(dataset(), { folds: 3, setAside: 4 });
@@ -125,7 +125,7 @@ describe('duplicates', () => {
     expect(makeSplits(dataset(), { folds: 4, seed: 3 }).groups).toEqual({});
   });
 
-  it('that published folds tear are refused where exact, told where near', () => {
+  it('are refused where published folds tear exact ones, and told where they tear near ones', () => {
     const published = dataset((i) => (i >> 1) % 3);
     const warnings: string[] = [];
     const split = (...duplicates: ReturnType<typeof group>[]) =>
@@ -145,7 +145,7 @@ describe('duplicates', () => {
     ]);
   });
 
-  it('too many to fill the folds are refused', () => {
+  it('are refused where too many are joined to fill the folds', () => {
     const all = group('near', ...Array.from({ length: 24 }, (_, i) => i));
     expect(() => makeSplits(dataset(), { folds: 2, duplicates: [all] })).toThrow(
       '1 subjects cannot fill 2 folds',
@@ -210,7 +210,7 @@ describe('saveSplits and loadSplits', () => {
     );
   });
 
-  it('version 1, without groups, and version 2 are still read', async () => {
+  it('still read version 1, which has no groups, and version 2', async () => {
     const now = makeSplits(dataset(), { folds: 3 });
     const { groups: _, ...first } = now;
     await saveSplits(now, file);

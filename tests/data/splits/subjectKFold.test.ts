@@ -41,7 +41,7 @@ describe('subjectKFold', () => {
     );
   });
 
-  it('with one sample a subject, keeps classes and totals within 1 between folds', () => {
+  it('keeps classes and totals within 1 between folds if each subject has one sample', () => {
     fc.assert(
       fc.property(
         fc.array(fc.constantFrom('x', 'y', 'z'), { minLength: 6, maxLength: 150 }),
@@ -56,7 +56,7 @@ describe('subjectKFold', () => {
     );
   });
 
-  it('without labels, keeps totals within the largest subject', () => {
+  it('keeps totals within the largest subject if there are no labels', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 6, maxLength: 40 }),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { tiedSubjects } from '../../../src/data/splits/tiedSubjects.js';
 
-it('joins subjects through any chain of duplicates, and leaves the others alone', () => {
+it('any chain of duplicates joins its subjects, and leaves the others alone', () => {
   const samples = ['p', 'q', 'q', 'r', 's', 't'].map((subject) => ({ subject }));
   // s5 = s2 and s1 = s3 join t, q and r, although no picture is on all three.
   const ties = tiedSubjects(samples, [{ members: [2, 5] }, { members: [1, 3] }, { members: [1, 2] }]);
@@ -14,7 +14,7 @@ it('joins subjects through any chain of duplicates, and leaves the others alone'
   expect(tiedSubjects(samples, [{ members: [1, 2] }]).size).toBe(0);
 });
 
-it('gives the connected components, whatever the order of the groups', () => {
+it('the result is the connected components, whatever the order of the groups', () => {
   const subject = fc.integer({ min: 0, max: 9 }).map((n) => `p${n}`);
   fc.assert(
     fc.property(

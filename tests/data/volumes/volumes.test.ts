@@ -37,7 +37,7 @@ async function open(spec: DatasetSpec) {
 describe('NIfTI volumes', () => {
   const two = () => ({ path: place('flair.nii.gz'), pathB: place('t1.nii.gz') });
 
-  it('two files become a sample a slice, of one subject', async () => {
+  it('become one sample for each slice, all of one subject', async () => {
     write({ 'flair.nii.gz': nifti([2, 3, 4], bright), 't1.nii.gz': nifti([2, 3, 4], bright) });
     const { name, modalities, samples } = await openDataset(two());
     expect({ name, modalities }).toEqual({ name: 'flair+t1', modalities: ['a', 'b'] });
@@ -55,7 +55,7 @@ describe('NIfTI volumes', () => {
     expect(alone.samples).toHaveLength(4);
   });
 
-  it('slices are those asked for: axis or plane, from, to, step', async () => {
+  it('give the slices that axis or plane, from, to and step ask for', async () => {
     // Stored with the top along the first axis: axial slices lie across it.
     const onItsSide = [
       [0, 0, 1, 0],
@@ -76,7 +76,7 @@ describe('NIfTI volumes', () => {
     ).rejects.toThrow(UsageError);
   });
 
-  it('slices with too little in them, in any modality, are left out', async () => {
+  it('leave out slices with too little in them in any modality', async () => {
     // Slice z of the first has z of 4 voxels above its darkest; of the second, all but the last slice are full.
     write({
       'flair.nii.gz': nifti([2, 2, 5], (x, y, z) => (x + 2 * y < z ? 7 : 1)),
@@ -88,7 +88,7 @@ describe('NIfTI volumes', () => {
     expect(await ids(0)).toHaveLength(5);
   });
 
-  it('of other sizes or places are not co-registered; small differences of the headers do not matter', async () => {
+  it('are refused where their sizes or places differ, but not for small differences of the headers', async () => {
     write({ 'flair.nii.gz': nifti([2, 3, 4], bright), 't1.nii.gz': nifti([2, 3, 5], bright) });
     const message = `a and b are not co-registered: ${place('flair.nii.gz')} has 2×3×4 voxels, ${place('t1.nii.gz')} 2×3×5 voxels`;
     await expect(openDataset(two())).rejects.toThrow(message);
@@ -105,7 +105,7 @@ describe('NIfTI volumes', () => {
     await expect(openDataset(two())).rejects.toThrow('not co-registered');
   });
 
-  it('in two folders are matched without .nii.gz, each its own subject; a damaged one is told or left out', async () => {
+  it('are matched in two folders without .nii.gz, each a subject of its own; a damaged one is told or left out', async () => {
     for (const side of ['A', 'B']) {
       write({
         [`${side}/p1.nii.gz`]: nifti([2, 2, 2], bright),
@@ -122,8 +122,8 @@ describe('NIfTI volumes', () => {
   });
 });
 
-describe('in a manifest', () => {
-  it('volumes and multi-frame DICOM keep subject, label, fold and all else of their row', async () => {
+describe('a manifest', () => {
+  it('gives subject, label, fold and all else of a row to each slice or frame of its files', async () => {
     write({
       'v.nii.gz': nifti([2, 2, 2], bright),
       'cine.dcm': dicom({ frames: 3, patientId: 'someone else' }),
@@ -153,7 +153,7 @@ describe('in a manifest', () => {
     expect(samples[5]!.images.a).toEqual({ kind: 'file', path: place('plain.dcm') });
   });
 
-  it('a volume beside one image, or other frames, are refused together', async () => {
+  it('is refused for all rows at once where a volume stands beside one image, or frames differ', async () => {
     write({
       'v.nii.gz': nifti([2, 2, 2], bright),
       'three.dcm': dicom({ frames: 3 }),
@@ -171,10 +171,10 @@ describe('in a manifest', () => {
   });
 });
 
-describe('folders of DICOM', () => {
+describe('subjects of DICOM files', () => {
   const spec = () => ({ path: place('A'), pathB: place('B') });
 
-  it('take the patient, else the study, as subject, and say where neither is told', async () => {
+  it('are the patient, else the study, with a warning where neither is told', async () => {
     for (const side of ['A', 'B']) {
       write({
         [`${side}/1.dcm`]: dicom({ patientId: 'ann', studyId: '1.2.3' }),
@@ -194,7 +194,7 @@ describe('folders of DICOM', () => {
     expect(warnings).toEqual([expect.stringContaining('1 of 4 samples: the DICOM headers name neither')]);
   });
 
-  it('a study is of the patient that any of its files names', async () => {
+  it('are the patient that any file of the same study names', async () => {
     write({
       'A/1.dcm': dicom({ patientId: 'ann', studyId: '1.2.3' }),
       'B/1.dcm': dicom({ studyId: '1.2.9' }),
@@ -206,7 +206,7 @@ describe('folders of DICOM', () => {
     expect(samples.map(({ subject }) => subject)).toEqual(['ann', 'ann']);
   });
 
-  it('of a manifest that names no subjects take the patient, of one that does nothing', async () => {
+  it('come from the headers unless a manifest names them', async () => {
     write({ 'A/1.dcm': dicom({ patientId: 'ann' }), 'A/2.dcm': dicom({ patientId: 'ann' }) });
     write({
       'bare.csv': 'id,a\n1,A/1.dcm\n2,A/2.dcm\n',
@@ -218,12 +218,12 @@ describe('folders of DICOM', () => {
     expect(await subjects('full.csv')).toEqual(['s1', 's2']);
   });
 
-  it('refuse a pair of two studies where no patient is named', async () => {
+  it('are refused for a pair of two studies where no patient is named', async () => {
     write({ 'A/1.dcm': dicom({ studyId: '1.2.3' }), 'B/1.dcm': dicom({ studyId: '1.2.4' }) });
     await expect(openDataset(spec())).rejects.toThrow('are of different studies, and name no patient');
   });
 
-  it('refuse a pair of two patients', async () => {
+  it('are refused for a pair of two patients', async () => {
     write({ 'A/1.dcm': dicom({ patientId: 'ann' }), 'B/1.dcm': dicom({ patientId: 'bob' }) });
     await expect(openDataset(spec())).rejects.toThrow(
       `"1": ${place('A/1.dcm')} and ${place('B/1.dcm')} are of different patients`,

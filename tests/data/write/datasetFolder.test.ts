@@ -80,7 +80,7 @@ describe('writing a data set', () => {
     expect(readdirSync(foreign)).toEqual(['thesis.tex']);
   });
 
-  test('leaves nothing behind when interrupted or failing, and what stood there stays', async () => {
+  test('leaves nothing behind when it is interrupted or fails, and keeps what stood there', async () => {
     const parent = path.join(root, 'interrupted');
     const out = path.join(parent, 'set');
     await writeDatasetFolder(out, await phantom('phantom:fundus,pairs=2', 16));

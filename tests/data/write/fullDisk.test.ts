@@ -24,25 +24,28 @@ fs.createWriteStream = () => {
 syncBuiltinESMExports();
 `;
 
-test.each([7, 100])('shards of %i samples on a disk that is full: said so, and nothing is left', (size) => {
-  const folder = temporaryFolder();
-  const preload = `data:text/javascript,${encodeURIComponent(FULL_DISK)}`;
-  const pack = [
-    'data',
-    'pack',
-    '--data',
-    'phantom:breast,pairs=40',
-    '--size',
-    '48',
-    '--shard-size',
-    `${size}`,
-  ];
-  const { status, stderr } = spawnSync(
-    process.execPath,
-    ['--import', preload, program, ...pack, '--shards', join(folder, 'shards')],
-    { encoding: 'utf8' },
-  );
-  expect(stderr).toMatch(/shards does not fit on its disk: nothing was written/);
-  expect(status).toBe(1);
-  expect(readdirSync(folder)).toEqual([]);
-});
+test.each([7, 100])(
+  'shards of %i samples on a full disk end in an error that says so, and leave nothing behind',
+  (size) => {
+    const folder = temporaryFolder();
+    const preload = `data:text/javascript,${encodeURIComponent(FULL_DISK)}`;
+    const pack = [
+      'data',
+      'pack',
+      '--data',
+      'phantom:breast,pairs=40',
+      '--size',
+      '48',
+      '--shard-size',
+      `${size}`,
+    ];
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--import', preload, program, ...pack, '--shards', join(folder, 'shards')],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toMatch(/shards does not fit on its disk: nothing was written/);
+    expect(status).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { brier, multiclassBrier } from '../../../src/metrics/calibration/brier.js';
+import { brier, weightedMulticlassBrier } from '../../../src/metrics/calibration/brier.js';
 import { calibrationError, reliabilityBins } from '../../../src/metrics/calibration/calibration.js';
 import {
   calibrationIntercept,
@@ -49,9 +49,9 @@ describe('reliabilityBins', () => {
 describe('Brier score', () => {
   it('is ¼ of saying ½, and in the form for more classes twice that', () => {
     expect(brier([0.5, 0.5], [0, 1])).toBe(0.25);
-    expect(multiclassBrier([0.5, 0.5, 0.5, 0.5], [0, 1], 2)).toBe(0.5);
+    expect(weightedMulticlassBrier([0.5, 0.5, 0.5, 0.5], [0, 1], 2)()).toBe(0.5);
     expect(brier([0, 1], [1, 0])).toBe(1);
-    expect(multiclassBrier([1, 0, 0], [2], 3)).toBe(2);
+    expect(weightedMulticlassBrier([1, 0, 0], [2], 3)()).toBe(2);
   });
 
   it('is undefined without samples and for what are no probabilities', () => {

@@ -4,36 +4,36 @@ import { resizeValues } from '../../images/resize.js';
 import { WORKING_SIDE } from './picture.js';
 import { centreAndSpread } from './robust.js';
 
-/** Side of the square that a picture's detail is kept at. */
+/** The side of the square at which a picture's detail is kept. */
 const SIDE = 24;
 const LENGTH = SIDE * SIDE;
-/** Blur, in pixels of the square, that is taken off: brightness and shading may differ between copies. */
+/** The blur that is taken off, in pixels of the square, as brightness and shading may differ between copies. */
 const SIGMA = 1.5;
-/** Fewer pictures than this tell too little of what unrelated ones have in common. */
+/** The number of pictures below which they tell too little of what unrelated ones have in common. */
 const ENOUGH = 24;
-/** What near-duplicates must reach where the data set is too small to tell. */
+/** The likeness that near-duplicates must reach where the data set is too small to tell. */
 const LIKENESS_OF_FEW = 0.97;
-/** How far above the likeness of unrelated pictures near-duplicates lie, in robust standard deviations of Fisher's z. */
+/** The distance of near-duplicates above the likeness of unrelated pictures, in robust standard deviations of Fisher's z. */
 const DEVIATIONS = 12;
 const DRAWN_PAIRS = 20_000;
 
 /**
- * The detail of many pictures, 580 bytes each, and how alike two of them are: the correlation of what distinguishes them
- * from the mean picture of the data set. All brains share a skull and all fundus photographs a disc, so what counts as
- * alike is learnt from unrelated pictures of the same data.
+ * Keeps the detail of many pictures, 580 bytes each, and tells how alike two of them are, by the correlation of their
+ * differences from the mean picture of the data set. All brains share a skull and all fundus photographs a disc, so the
+ * likeness that counts is learnt from unrelated pictures of the same data.
  */
 export class DetailTable {
   readonly #values: Int8Array;
-  /** Reciprocals of the vectors' lengths; 0: nothing to compare. */
+  /** The reciprocals of the vectors' lengths; 0 where there is nothing to compare. */
   readonly #scales: Float32Array;
 
-  /** @param count pictures there is room for */
+  /** @param count the number of pictures that there is room for */
   constructor(count: number) {
     this.#values = new Int8Array(count * LENGTH);
     this.#scales = new Float32Array(count);
   }
 
-  /** @param gray `WORKING_SIDE`² */
+  /** @param gray gray values, `WORKING_SIDE`² */
   set(index: number, gray: Float32Array): void {
     const source = { width: WORKING_SIDE, height: WORKING_SIDE, channels: 1 };
     const small = Float32Array.from(resizeValues(gray, source, SIDE, SIDE));
@@ -44,12 +44,12 @@ export class DetailTable {
     );
   }
 
-  /** Whether there is anything to compare: false for what was never set and for a picture without detail. */
+  /** Tells whether there is anything to compare: not for a picture that was never set, or one without detail. */
   has(index: number): boolean {
     return this.#scales[index]! > 0;
   }
 
-  /** Correlation, −1 to 1, of two pictures that the table has. */
+  /** Computes the correlation, −1 to 1, of two pictures that the table has. */
   likeness(a: number, b: number): number {
     const values = this.#values;
     const [from, other] = [a * LENGTH, b * LENGTH];
@@ -59,9 +59,10 @@ export class DetailTable {
   }
 
   /**
-   * Takes the mean picture off all and tells from which likeness on two pictures are near-duplicates. Once, when all are set.
+   * Takes the mean picture off all and finds the likeness from which two pictures are near-duplicates. It is called once,
+   * when all pictures are set.
    *
-   * @param unrelated whether two pictures are known to be of different subjects
+   * @param unrelated tells whether two pictures are known to be of different subjects
    */
   calibrate(unrelated: (a: number, b: number) => boolean): number {
     const present = [...this.#scales.keys()].filter((index) => this.has(index));
@@ -69,7 +70,7 @@ export class DetailTable {
     this.#subtractMean(present);
     const random = new Random('likeness of unrelated pictures');
     const drawn: number[] = [];
-    // Data of one subject has no unrelated pictures; its own must do then.
+    // Data of one subject has no unrelated pictures, so its own must do.
     for (const accept of [unrelated, (a: number, b: number) => a !== b]) {
       for (let draw = 0; draw < DRAWN_PAIRS; draw += 1) {
         const a = present[random.below(present.length)]!;
@@ -83,8 +84,8 @@ export class DetailTable {
   }
 
   /**
-   * 64 bits as two words: the signs of the lowest frequencies (DCT-II) of the detail, a perceptual hash. With the mean
-   * picture taken off, about half of all pictures have each bit.
+   * Makes a perceptual hash of 64 bits, as two words: the signs of the lowest frequencies (DCT-II) of the detail. With the
+   * mean picture taken off, about half of all pictures have each bit.
    */
   hash(index: number, words: Uint32Array): void {
     const from = index * LENGTH;
@@ -100,7 +101,7 @@ export class DetailTable {
     LOWEST.forEach(([u, v], rank) => {
       let sum = 0;
       for (let y = 0; y < SIDE; y += 1) sum += rows[y * FREQUENCIES + u]! * COSINES[v * SIDE + y]!;
-      // Low and high frequencies in turn, so that all four quarters of the hash are equally steady.
+      // Low and high frequencies take turns, so that all four quarters of the hash are equally steady.
       const bit = 16 * (rank % 4) + (rank >> 2);
       if (sum > 0) words[2 * index + (bit >> 5)]! |= 1 << (bit & 31);
     });
@@ -125,7 +126,7 @@ export class DetailTable {
     const largest = detail.reduce((most, value) => Math.max(most, Math.abs(value - mean)), 0);
     let squares = 0;
     for (let i = 0; i < LENGTH; i += 1) {
-      // Below a thousandth it is rounding, not detail.
+      // A value below a thousandth is rounding, not detail.
       const value = largest < 1e-3 ? 0 : Math.round((127 * (detail[i]! - mean)) / largest);
       this.#values[index * LENGTH + i] = value;
       squares += value * value;
@@ -135,11 +136,11 @@ export class DetailTable {
 }
 
 const FREQUENCIES = 12;
-/** cos(π (x + ½) u / SIDE) at u · SIDE + x */
+/** The cosines cos(π (x + ½) u / SIDE), at u · SIDE + x. */
 const COSINES = Float64Array.from({ length: FREQUENCIES * SIDE }, (_, i) =>
   Math.cos((Math.PI * ((i % SIDE) + 0.5) * Math.floor(i / SIDE)) / SIDE),
 );
-/** The 64 frequencies (across, down) nearest to none, without none itself. */
+/** The 64 lowest frequencies (across, down) without the constant. */
 const LOWEST: readonly (readonly [number, number])[] = Array.from(
   { length: FREQUENCIES * FREQUENCIES },
   (_, i) => [i % FREQUENCIES, Math.floor(i / FREQUENCIES)] as const,

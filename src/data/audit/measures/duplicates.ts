@@ -1,3 +1,6 @@
+/**
+ * The room `data/audit/measures` measures images and pairs, for the audit to judge. This file finds images that are repeated.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Dataset } from '../../sample.js';
 import { DetailTable } from './detail.js';
@@ -5,12 +8,12 @@ import { HashIndex } from './hashIndex.js';
 import { BLANK_SHARE, DIGEST_BYTES, type Picture } from './picture.js';
 import { isReadable, readPictures } from './readPictures.js';
 
-/** Samples that show the same picture, in at least one modality. */
+/** Samples that show the same picture in one modality. */
 export interface DuplicateGroup {
-  /** `exact`: equal pixels; `near`: the same picture resized, recompressed, shifted a little or annotated. */
+  /** The likeness. `exact`: equal pixels; `near`: the same picture resized, recompressed, shifted a little or annotated. */
   readonly kind: 'exact' | 'near';
   readonly modality: string;
-  /** Positions in `dataset.samples`, ascending, at least two. */
+  /** The positions in `dataset.samples`, ascending, at least two. */
   readonly members: readonly number[];
 }
 
@@ -20,8 +23,8 @@ export interface DuplicateOptions {
 }
 
 /**
- * Every group of duplicates within each modality: the exact ones, and the near ones with their exact copies among them.
- * Blank images are all alike and no duplicates. Images that cannot be read are left out: the audit names them.
+ * Finds every group of duplicates within each modality: the exact ones, and the near ones with their exact copies among them.
+ * Blank images are all alike, but are no duplicates. Images that cannot be read are left out, as the audit names them.
  */
 export async function findDuplicates(
   dataset: Dataset,
@@ -43,20 +46,20 @@ export async function findDuplicates(
   return groups;
 }
 
-/** What duplicates of one modality are found by, about 600 bytes an image. */
+/** The prints by which duplicates of one modality are found, about 600 bytes for each image. */
 export class PrintTable {
   readonly #digests: Uint8Array;
   readonly #used: Uint8Array;
   readonly details: DetailTable;
 
-  /** @param count samples of the data set */
+  /** @param count the number of samples of the data set */
   constructor(count: number) {
     this.#digests = new Uint8Array(count * DIGEST_BYTES);
     this.#used = new Uint8Array(count);
     this.details = new DetailTable(count);
   }
 
-  /** @param near without it, only exact copies of this image can be found */
+  /** @param near whether near-duplicates of this image can be found, and not only exact copies */
   set(position: number, { digest, gray, flatShare }: Picture, near = true): void {
     if (flatShare >= BLANK_SHARE) return;
     this.#digests.set(digest, position * DIGEST_BYTES);
@@ -77,7 +80,9 @@ export class PrintTable {
   }
 }
 
-/** The groups of one modality, by its filled table, whose details are calibrated here and so spent. */
+/**
+ * Finds the groups of one modality by its filled table. It calibrates the details of the table, so they cannot be used again.
+ */
 export async function groupDuplicates(
   { samples }: Pick<Dataset, 'samples'>,
   modality: string,
@@ -93,7 +98,7 @@ export async function groupDuplicates(
     if (first === undefined) firsts.set(digest, position);
     else exact.join(first, position);
   }
-  // One of each exact group stands for all of it.
+  // One member of each exact group stands for all of it.
   const distinct = Uint32Array.from(firsts.values()).filter((position) => prints.details.has(position));
   firsts.clear();
   const { details } = prints;
@@ -124,7 +129,7 @@ export async function groupDuplicates(
   ];
 }
 
-/** Union-find whose groups are named by their first member. */
+/** A union-find whose groups are named by their first member. */
 class Groups {
   readonly #parents: Uint32Array;
 
@@ -141,7 +146,7 @@ class Groups {
     this.#parents[second] = first;
   }
 
-  /** Groups of at least two, by first member, members ascending. */
+  /** Lists the groups of at least two, ordered by first member, with members ascending. */
   list(): number[][] {
     const groups = new Map<number, number[]>();
     for (let member = 0; member < this.#parents.length; member += 1) {

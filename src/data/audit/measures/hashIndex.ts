@@ -1,28 +1,26 @@
-/** Chunks of the hash that are looked up, and the bits of each. */
+/** The number of chunks of the hash that are looked up, and the bits of each. */
 const CHUNKS = 4;
 const CHUNK_BITS = 16;
-/** Hashes that differ in more bits belong to different pictures. */
+/** The most bits in which hashes of the same picture differ. */
 const MOST_BITS = 16;
 
 /**
- * Multi-index search over 64-bit hashes (Norouzi, Punjani & Fleet 2012): two hashes within 7 bits of each other agree in one of
- * four 16-bit chunks up to one bit, so looking up each chunk and its 16 neighbours finds all of those, and most that differ
- * a little more, without comparing all with all.
+ * Searches 64-bit hashes by several indices (Norouzi, Punjani & Fleet 2012). Two hashes within 7 bits of each other agree in
+ * one of four 16-bit chunks up to one bit. Looking up each chunk and its 16 neighbours finds all of those, and most that
+ * differ a little more, without comparing all with all.
  */
 export class HashIndex {
   readonly #words: Uint32Array;
-  readonly #members: Uint32Array;
   /** For each chunk, the positions sorted by its code, and where each code begins. */
   readonly #sorted: Uint32Array[] = [];
   readonly #begins: Uint32Array[] = [];
 
   /**
-   * @param words two a hash
-   * @param members the hashes to index
+   * @param words all hashes, two words for each
+   * @param members the numbers of the hashes to index
    */
   constructor(words: Uint32Array, members: Uint32Array) {
     this.#words = words;
-    this.#members = members;
     for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
       const begins = new Uint32Array(2 ** CHUNK_BITS + 1);
       for (const member of members) begins[this.#code(member, chunk) + 1]! += 1;
@@ -37,10 +35,6 @@ export class HashIndex {
       this.#sorted.push(sorted);
       this.#begins.push(begins);
     }
-  }
-
-  get members(): Uint32Array {
-    return this.#members;
   }
 
   /** Calls `visit` once for each member above `member` whose hash is close. */
@@ -59,7 +53,7 @@ export class HashIndex {
     }
   }
 
-  /** Whether the hashes are close and no earlier chunk has found it. */
+  /** Tells whether the hashes are close and no earlier chunk has found them. */
   #close(member: number, other: number, chunk: number): boolean {
     const low = (this.#words[2 * member]! ^ this.#words[2 * other]!) >>> 0;
     const high = (this.#words[2 * member + 1]! ^ this.#words[2 * other + 1]!) >>> 0;

@@ -1,11 +1,11 @@
 import { PrintTable } from './duplicates.js';
 import { BLANK_SHARE, type Picture } from './picture.js';
 
-/** Everything kept of the images of one modality while a data set passes by: about 630 bytes an image. */
+/** The measures of the images of one modality, kept while a data set passes by: about 630 bytes for each image. */
 export class ImageTable {
   readonly width: Uint32Array;
   readonly height: Uint32Array;
-  /** 0: no image, or one that cannot be read. */
+  /** The number of channels; 0 for no image, or one that cannot be read. */
   readonly channels: Uint8Array;
   readonly mean: Float32Array;
   readonly deviation: Float32Array;
@@ -26,7 +26,7 @@ export class ImageTable {
     this.prints = new PrintTable(count);
   }
 
-  /** @param near keep what near-duplicates are found by */
+  /** @param near whether to keep the prints by which near-duplicates are found */
   set(position: number, picture: Picture, near: boolean): void {
     this.width[position] = picture.width;
     this.height[position] = picture.height;
@@ -51,7 +51,7 @@ export class ImageTable {
     return this.isReadable(position) && this.flatShare[position]! >= BLANK_SHARE;
   }
 
-  /** Whether there is something to see. */
+  /** Tells whether the image shows something. */
   hasContent(position: number): boolean {
     return this.isReadable(position) && !this.isBlank(position);
   }

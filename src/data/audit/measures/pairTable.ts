@@ -1,14 +1,16 @@
 import type { Picture } from './picture.js';
 import { findShift } from './shift.js';
 
-/** From this correlation of their gray values on, two mates are one image (or its negative), saved twice. */
+/** The correlation of gray values from which two mates are one image (or its negative) that was saved twice. */
 const SAME = 0.995;
-/** Mutual information must gain this share, and this many nats, before a shift counts: calibrated on aligned pairs. */
+/**
+ * The gain of mutual information, as a ratio and in nats, from which a shift counts. Both are calibrated on aligned pairs.
+ */
 const CLEAR_GAIN = 1.08;
 const LEAST_GAIN = 0.01;
-/** Shifts below this share of the side, and below one pixel, are left to chance and rounding. */
+/** The shift, as a share of the side, below which it is chance. A shift below one pixel is rounding. */
 const NOTABLE = 0.012;
-/** Shapes of mates may differ by this share before they cannot lie on one pixel grid. */
+/** The share by which the shapes of mates may differ before they cannot lie on one pixel grid. */
 const SHAPE_TOLERANCE = 0.02;
 
 export interface Size {
@@ -16,14 +18,14 @@ export interface Size {
   readonly height: number;
 }
 
-/** Whether width and height are in the same proportion. */
+/** Tells whether width and height are in the same proportion. */
 export function sameShape(a: Size, b: Size): boolean {
   return Math.abs(Math.log((a.width * b.height) / (a.height * b.width))) <= SHAPE_TOLERANCE;
 }
 
-/** What is kept of each pair of one modality with the first one while a data set passes by. */
+/** The measures of one modality's images against the first modality's, kept while a data set passes by. */
 export class PairTable {
-  /** Shift against the first modality in pixels of this one's image; NaN where it was not measured. */
+  /** The shift against the first modality, in pixels of this one's image; NaN where it was not measured. */
   readonly x: Float32Array;
   readonly y: Float32Array;
   /** 1 where the shift is large enough and clear. */
@@ -38,7 +40,7 @@ export class PairTable {
     this.same = new Int8Array(count);
   }
 
-  /** @param measure also the shift, which takes a millisecond or two */
+  /** @param measure whether to measure the shift too, which takes a millisecond or two */
   set(position: number, a: Picture, b: Picture, measure: boolean): void {
     const correlated = correlation(a.gray, b.gray);
     this.same[position] = correlated >= SAME ? 1 : correlated <= -SAME ? -1 : 0;

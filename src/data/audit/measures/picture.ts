@@ -2,32 +2,35 @@ import { createHash } from 'node:crypto';
 import { resizeValues } from '../../images/resize.js';
 import type { Raster } from '../../sample.js';
 
-/** Side of the gray square that every image is brought to for whatever looks at its content. */
+/** The side of the gray square that every image is brought to for measures of its content. */
 export const WORKING_SIDE = 128;
-/** Bytes of a digest. */
+/** The number of bytes of a digest. */
 export const DIGEST_BYTES = 16;
 
-/** What the audit keeps of one decoded image. */
+/** The measures that the audit takes of one decoded image. */
 export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-  /** Of the pixels and the size: equal for equal images, whatever their files. */
+  /** The digest of the pixels and the size, equal for equal images, whatever their files. */
   readonly digest: Uint8Array;
-  /** Of the gray image, 0 … 255. */
+  /** The mean and deviation of the gray image, 0 … 255. */
   readonly mean: number;
   readonly deviation: number;
-  /** Largest share of pixels that lie within five neighbouring gray levels. */
+  /** The largest share of pixels that lie within five neighbouring gray levels. */
   readonly flatShare: number;
-  /** Mean distance of a pixel's colour from gray, 0 … 255. */
+  /** The mean distance of a pixel's colour from gray, 0 … 255. */
   readonly colour: number;
-  /** Mean step between neighbouring pixels of `gray`, as a share of its deviation: fine texture is high, smooth maps are low. */
+  /**
+   * The mean step between neighbouring pixels of `gray` as a share of its deviation: high for fine texture, low for smooth
+   * maps.
+   */
   readonly texture: number;
   /** The gray image squashed to `WORKING_SIDE`², row-major. */
   readonly gray: Float32Array;
 }
 
-/** An image is blank if this share of it lies within five neighbouring gray levels: black, or black with a compressor's noise. */
+/** The share within five neighbouring gray levels from which an image is blank: black, or black with a compressor's noise. */
 export const BLANK_SHARE = 0.95;
 
 const LEVELS_OF_ONE_TONE = 5;
@@ -63,7 +66,7 @@ function meanStep(gray: Float32Array): number {
   return sum / (WORKING_SIDE * (WORKING_SIDE - 1));
 }
 
-/** Luma by ITU-R BT.601. */
+/** Makes the image gray, as luma by ITU-R BT.601. */
 function toGray({ channels, data }: Raster): { gray: Uint8Array; colour: number } {
   if (channels === 1) return { gray: data, colour: 0 };
   const gray = new Uint8Array(data.length / 3);
@@ -88,7 +91,7 @@ function moments(histogram: Uint32Array, count: number): { mean: number; deviati
   return { mean, deviation: Math.sqrt(Math.max(0, squares / count - mean * mean)) };
 }
 
-/** Largest share of `count` pixels within five neighbouring gray levels. */
+/** Finds the largest share of `count` pixels within five neighbouring gray levels. */
 export function flatShare(histogram: Uint32Array, count: number): number {
   let most = 0;
   let inWindow = 0;

@@ -8,13 +8,13 @@ import { describePicture, type Picture, WORKING_SIDE } from './picture.js';
 
 /** All images of one sample, in the order of the data set's modalities. */
 export interface SamplePictures {
-  /** In `dataset.samples`. */
+  /** The position in `dataset.samples`. */
   readonly position: number;
   readonly pictures: readonly (Picture | Unreadable)[];
 }
 
 export interface Unreadable {
-  /** Why it cannot be read, for people. */
+  /** The reason why it cannot be read, for people. */
   readonly problem: string;
 }
 
@@ -24,7 +24,7 @@ export function isReadable(picture: Picture | Unreadable): picture is Picture {
 
 /** Decodes every image once, a few samples ahead, and keeps nothing. */
 export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGenerator<SamplePictures> {
-  // Decoding runs on libuv's threads, describing on this one.
+  // Decoding runs on libuv's threads, and describing on this one.
   const ahead = Math.min(8, availableParallelism() + 1);
   return mapOrdered(dataset.samples.entries(), ahead, async ([position, sample]) => {
     signal?.throwIfAborted();
@@ -35,7 +35,7 @@ export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGener
 }
 
 async function read(dataset: Dataset, sample: Sample, modality: string): Promise<Picture | Unreadable> {
-  // Drawing is synchronous: let signals and timers in between.
+  // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]?.kind === 'generated') await nextTurn();
   try {
     return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));

@@ -5,12 +5,13 @@ const GRID = 8;
 const PATCHES = GRID * GRID;
 const PATCH = WORKING_SIDE / GRID;
 const RESAMPLES = 1000;
-/** Fewer pairs than this leave the answer to chance. */
+/** The number of pairs below which the answer is left to chance. */
 const ENOUGH = 20;
 
 /**
- * Cosine similarities between all pairs of the 8 × 8 patches of an image, as the method has them between patches of features
- * (Eq. 3 and 4 of the paper): here of the raw pixels, the image's mean taken off. The upper triangle, row by row.
+ * Computes the cosine similarities between all pairs of the 8 × 8 patches of an image, as the method does between patches of
+ * features (Eq. 3 and 4 of the paper). Here they are of the raw pixels, less the image's mean. The result is the upper
+ * triangle, row by row.
  */
 export function patchRelations(gray: Float32Array): Float32Array {
   const mean = gray.reduce((sum, value) => sum + value, 0) / gray.length;
@@ -34,29 +35,31 @@ export function patchRelations(gray: Float32Array): Float32Array {
   return relations;
 }
 
-/** Two mates as their patch relations. */
+/** The patch relations of two mates. */
 export interface RelatedPair {
   readonly subject: string;
   readonly a: Float32Array;
   readonly b: Float32Array;
 }
 
-/** How well raw patch relations tell a mate from the images of others. */
+/** The measures of how well raw patch relations tell a mate from the images of others. */
 export interface Suitability {
   readonly pairs: number;
-  /** Mean of the consistency loss (Eq. 5) of mates, and of images of different subjects. */
+  /** The mean of the consistency loss (Eq. 5) between mates, and between images of different subjects. */
   readonly mates: number;
   readonly strangers: number;
-  /** Share of comparisons in which the own mate is nearer than a stranger's image: 0.5 if no anatomy is shared, 1 if always. */
+  /**
+   * The share of comparisons in which the mate is nearer than a stranger's image: 0.5 if no anatomy is shared, 1 if always.
+   */
   readonly nearer: number;
-  /** 95 % interval over subjects. */
+  /** The 95 % interval over subjects. */
   readonly low: number;
   readonly high: number;
-  /** `1 − own ÷ mean of strangers` of each pair, for a picture. */
+  /** The advantage of each pair, `1 − own ÷ mean of strangers`, for a picture. */
   readonly advantages: readonly number[];
 }
 
-/** Compares every pair's `b` with those of all other subjects; undefined of too few pairs or of one subject. */
+/** Compares every pair's `b` with those of all other subjects; undefined for too few pairs or for one subject. */
 export function judgeSuitability(pairs: readonly RelatedPair[], seed: number): Suitability | undefined {
   if (pairs.length < ENOUGH) return undefined;
   const judged = pairs.flatMap(({ subject, a, b }) => {
@@ -86,7 +89,7 @@ export function judgeSuitability(pairs: readonly RelatedPair[], seed: number): S
   };
 }
 
-/** Percentiles 2.5 and 97.5 of the mean of `nearer` over resampled subjects. */
+/** Computes percentiles 2.5 and 97.5 of the mean of `nearer` over resampled subjects. */
 function subjectInterval(
   judged: readonly { subject: string; nearer: number }[],
   seed: number,
@@ -110,7 +113,7 @@ function subjectInterval(
   return [means[Math.floor(0.025 * RESAMPLES)]!, means[Math.ceil(0.975 * RESAMPLES) - 1]!];
 }
 
-/** Mean squared difference of all similarities, those of a patch with itself (always equal) counted in. */
+/** Computes the mean squared difference of all similarities. Those of a patch with itself, which are equal, count too. */
 function consistency(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i += 1) sum += (a[i]! - b[i]!) ** 2;

@@ -1,4 +1,4 @@
-/** Median, and the standard deviation that a normal distribution of the same median distance from it has. */
+/** Computes the median, and the standard deviation of a normal distribution with the same median distance from it. */
 export function centreAndSpread(values: readonly number[]): { centre: number; spread: number } {
   const centre = median(values);
   return { centre, spread: 1.4826 * median(values.map((value) => Math.abs(value - centre))) };

@@ -1,26 +1,30 @@
 import { WORKING_SIDE } from './picture.js';
 
-/** Farthest shift looked for, as a share of the side. */
-export const FARTHEST = 0.08;
+/** The farthest shift that is looked for, as a share of the side. */
+const FARTHEST = 0.08;
 const LEVELS = 16;
 
-/** How far one image of a pair lies from where it shares most with the other. */
+/** The shift at which one image of a pair shares most with the other. */
 export interface Shift {
-  /** Shares of the image's width and height: positive where the content of `b` lies to the right of and below that of `a`. */
+  /**
+   * The shift as shares of the image's width and height, positive where the content of `b` lies to the right of and below
+   * that of `a`.
+   */
   readonly x: number;
   readonly y: number;
-  /** Mutual information, in nats, as the images lie and where they share most. */
+  /** The mutual information, in nats, as the images lie and where they share most. */
   readonly here: number;
   readonly best: number;
 }
 
 /**
- * The whole-pixel shift of `b` against `a` with the largest normalised mutual information (Studholme, Hill & Hawkes 1999): no
- * assumption on how the intensities of two modalities relate. First every other shift up to `FARTHEST` at half the working
- * size, then around the best ones, at last at the working size; every shift is judged on the same inner part of `a`.
+ * Finds the whole-pixel shift of `b` against `a` with the largest normalised mutual information (Studholme, Hill & Hawkes
+ * 1999), which assumes nothing on how the intensities of two modalities relate. It tries every other shift up to `FARTHEST`
+ * at half the working size, then those around the best ones, and at last those at the working size. Every shift is judged on
+ * the same inner part of `a`.
  *
- * @param a gray `WORKING_SIDE`²
- * @param b the same
+ * @param a gray values, `WORKING_SIDE`²
+ * @param b gray values, `WORKING_SIDE`²
  */
 export function findShift(a: Float32Array, b: Float32Array): Shift {
   const half = WORKING_SIDE / 2;
@@ -41,7 +45,7 @@ interface Likeness {
   readonly information: number;
 }
 
-/** Two images of one side, their intensities in `LEVELS` levels of about equally many pixels. */
+/** Two images of one side, with their intensities in `LEVELS` levels of about equally many pixels. */
 class Overlay {
   readonly reach: number;
   readonly #a: Uint8Array;
@@ -58,7 +62,7 @@ class Overlay {
     this.#b = levels(b);
   }
 
-  /** The best of the shifts on a grid of `step` within `radius` of `centre`; of equals the shortest. */
+  /** Finds the best of the shifts on a grid of `step` within `radius` of `centre`; among equals the shortest. */
   best(centre: { x: number; y: number }, radius: number, step: number): { x: number; y: number } & Likeness {
     let best = { x: 0, y: 0, normalised: -1, information: 0 };
     for (let y = centre.y - radius; y <= centre.y + radius; y += step) {
@@ -103,7 +107,7 @@ function likeness(joint: Uint32Array, total: number): Likeness {
   return { normalised: ab > 0 ? (a + b) / ab : 1, information: a + b - ab };
 }
 
-/** n ln n */
+/** n ln n for each number of pixels n. */
 const COUNT_LOGS = Float64Array.from({ length: WORKING_SIDE ** 2 + 1 }, (_, n) =>
   n === 0 ? 0 : n * Math.log(n),
 );
@@ -114,7 +118,8 @@ function levels(image: Float32Array): Uint8Array {
   const levelOf = new Uint8Array(256);
   let below = 0;
   for (let value = 0; value < 256; value += 1) {
-    // By the middle of each value's ranks, so that a background of one value does not push all others together.
+    // The level follows the middle of each value's ranks, so that a background of one value does not push all others
+    // together.
     levelOf[value] = Math.min(
       LEVELS - 1,
       Math.floor((LEVELS * (below + histogram[value]! / 2)) / image.length),

@@ -1,22 +1,22 @@
 import type { ImageTable } from './imageTable.js';
 import { centreAndSpread } from './robust.js';
 
-/** Fewer pairs tell too little of what the modalities look like. */
+/** The number of pairs below which they tell too little of what the modalities look like. */
 const ENOUGH = 20;
-/** Log-likelihood ratio from which on an image clearly looks like one modality and not the other. */
+/** The log-likelihood ratio from which an image clearly looks like one modality and not the other. */
 const CLEARLY = 4;
-/** Share of pairs that must look clearly right before some may be called swapped. */
+/** The share of pairs that must look clearly right before others may be called swapped. */
 const TELLABLE = 0.8;
-/** No one measure may decide more than this. */
+/** The most that a single measure may add to the ratio. */
 const MOST = 12;
 
 const MEASURES = ['mean', 'deviation', 'flatShare', 'colour', 'texture'] as const;
-/** Differences below these are no difference. */
+/** The least spread of each measure, so that tiny differences do not count. */
 const LEAST_SPREAD = { mean: 2, deviation: 2, flatShare: 0.02, colour: 1, texture: 0.01 } as const;
 
 /**
- * Positions of pairs whose two images each look clearly like the other modality, by brightness, contrast, flat area, colour
- * and texture; undefined where the modalities look too much alike to tell.
+ * Finds the positions of pairs whose two images each look clearly like the other modality, by brightness, contrast, flat
+ * area, colour and texture. Gives undefined where the modalities look too much alike to tell.
  */
 export function swappedPairs(a: ImageTable, b: ImageTable): readonly number[] | undefined {
   const pairs = [...a.channels.keys()].filter((position) => a.hasContent(position) && b.hasContent(position));
@@ -44,7 +44,7 @@ function looks(table: ImageTable, pairs: readonly number[]): Looks {
   return Object.fromEntries(entries) as Looks;
 }
 
-/** Negative log-likelihood under a normal distribution, up to a constant. */
+/** Computes the negative log-likelihood under a normal distribution, up to a constant. */
 function surprise(value: number, { centre, spread }: { centre: number; spread: number }): number {
   return ((value - centre) / spread) ** 2 / 2 + Math.log(spread);
 }

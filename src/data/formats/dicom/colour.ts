@@ -4,7 +4,7 @@ import { readTable } from './table.js';
 import { TAGS } from './tags.js';
 
 /**
- * YCbCr of the full range → RGB (ITU-R BT.601, PS3.3 C.7.6.3.1.2), 8 bits:
+ * Turns YCbCr of the full range into RGB (ITU-R BT.601, PS3.3 C.7.6.3.1.2), 8 bits:
  * R = Y + 1.402 (Cr − 128), G = Y − 0.344136 (Cb − 128) − 0.714136 (Cr − 128), B = Y + 1.772 (Cb − 128).
  */
 export function fromYbr(ybr: Uint8Array): Uint8Array {
@@ -18,7 +18,7 @@ export function fromYbr(ybr: Uint8Array): Uint8Array {
   return new Uint8Array(rgb.buffer);
 }
 
-/** Colours of indices, looked up in the three tables of a palette. */
+/** Looks the colours of indices up in the three tables of a palette. */
 export function fromPalette(
   dataSet: DataSet,
   indices: Values,

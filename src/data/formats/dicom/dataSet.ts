@@ -5,7 +5,7 @@ import { bareSyntax, hasPreamble, IMPLICIT, PREAMBLE } from './preamble.js';
 import { TAGS } from './tags.js';
 import { transferSyntaxName } from './transferSyntax.js';
 
-/** Deflate never shrinks more. */
+/** The greatest factor by which deflate can shrink data. */
 const MOST_DEFLATE_GAIN = 1032;
 
 /** The attributes of a DICOM file that every reader here needs. */
@@ -18,7 +18,7 @@ export interface DicomFile {
 /**
  * Takes a DICOM file apart, with or without the preamble that standard files begin with.
  *
- * @param untilTag stop there, for headers
+ * @param untilTag the tag to stop at, where only the header is wanted
  * @throws DataError if the bytes are no DICOM, or truncated
  */
 export function parseDicom(bytes: Buffer, name: string, untilTag?: string): DicomFile {
@@ -40,11 +40,11 @@ export function parseDicom(bytes: Buffer, name: string, untilTag?: string): Dico
   }
 }
 
-/** What went wrong, in the words of parsers that throw errors or strings. C++ throws addresses, which say nothing. */
+/** Gives the words of parsers that throw errors or strings. C++ throws addresses, which say nothing. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error) return error.message;
   if (typeof error === 'number') return 'the decoder gave up';
-  // dicom-parser wraps a string with what it had read until then.
+  // dicom-parser wraps a string together with all that it had read until then.
   const { exception } = (error ?? {}) as { exception?: unknown };
   return String(exception ?? error).replace(/^dicomParser\.[\w.]+: /, '');
 }
@@ -64,7 +64,7 @@ export function refuse(
   throw new DataError(`${name}: ${problem} (transfer syntax ${transferSyntaxName(syntax)}). ${fix}`);
 }
 
-/** What dicom-parser asks for: the same bytes with all that follows `position` inflated. */
+/** Inflates all bytes after `position` and keeps those before, as dicom-parser asks for. */
 function inflateAfter(bytes: Uint8Array, position: number): Uint8Array {
   const deflated = bytes.subarray(position);
   const inflated = inflateRawSync(deflated, {

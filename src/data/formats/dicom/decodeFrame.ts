@@ -1,3 +1,4 @@
+/** Decompresses the frames of a DICOM file. */
 import type { Element } from 'dicom-parser';
 import { type DicomFile, reasonOf, refuse } from './dataSet.js';
 import { compressedFrame, endsImage } from './frame.js';
@@ -8,22 +9,22 @@ import { type Compression, transferSyntax } from './transferSyntax.js';
 import { jpeg8, jpeg2000, jpegLs, type WasmCodec } from './wasmCodec.js';
 
 export interface DecodedFrame {
-  /** Interleaved. */
+  /** The samples, interleaved. */
   readonly samples: Samples;
-  /** What the samples of a colour image are; a decoder may have turned YCbCr into RGB. */
+  /** The meaning of the samples, in DICOM's words. A decoder may have turned YCbCr into RGB. */
   readonly photometric: string;
 }
 
-/** What a frame is, and how its bytes lie. */
+/** The shape of a frame and the order of its bytes. */
 export interface PixelLayout extends FrameShape {
   readonly frames: number;
-  /** Colours plane by plane. */
+  /** Whether colours are stored plane by plane. */
   readonly planar: boolean;
   readonly photometric: string;
 }
 
 /**
- * The samples of one frame as they are stored, decompressed.
+ * Gives the samples of one frame as they are stored, decompressed.
  *
  * @throws DataError if they are truncated or damaged, or of a transfer syntax that is not read
  */
@@ -63,14 +64,14 @@ export async function decodeFrame(
   }
 }
 
-/** @throws whatever a decoder throws */
+/** Decompresses one frame. It throws whatever a decoder throws. */
 async function decompress(
   bytes: Uint8Array,
   compression: Compression,
   layout: PixelLayout,
 ): Promise<Samples> {
   if (compression === 'rle') return decodeRle(bytes, layout);
-  // Decoders allocate by what the image itself says.
+  // The image's own header is checked first, as decoders allocate by it.
   compareShape(compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
   if (!endsImage(bytes)) throw new Error('the compressed image ends early');
   if (compression === 'jpeg-lossless') return decodeJpegLossless(bytes);
@@ -79,7 +80,7 @@ async function decompress(
   return decodeByWasm(jpeg8, prepareJpeg(bytes, layout), layout);
 }
 
-/** What the samples are when the decoder is done. */
+/** Gives the meaning of the samples when the decoder is done. */
 function decodedPhotometric(compression: Compression, { photometric, samples }: PixelLayout): string {
   // libjpeg turns YCbCr into RGB.
   if (compression === 'jpeg' && samples === 3) return 'RGB';
@@ -103,7 +104,7 @@ function rawFrame(
     refuse(file, `YBR_FULL_422 with a width of ${width} and ${bits} bits`, 'Convert the file to RGB.');
   }
   const length = (shared ? 2 * pixels : pixels * samples) * (bits / 8);
-  // Of what the file says and what it holds the less.
+  // A file may say that it holds more bytes than are there.
   const there = Math.min(element.length, file.dataSet.byteArray.length - element.dataOffset);
   if (length * layout.frames > there) {
     refuse(
@@ -122,7 +123,7 @@ function rawFrame(
   return { samples: planar && samples === 3 ? interleave(stored) : stored, photometric };
 }
 
-/** Y Y Cb Cr → Y Cb Cr, Y Cb Cr. */
+/** Gives each of two pixels its colours: Y Y Cb Cr becomes Y Cb Cr, Y Cb Cr. */
 function spreadColours(bytes: Uint8Array): Uint8Array {
   const spread = new Uint8Array((bytes.length / 2) * 3);
   for (let pair = 0; pair < bytes.length / 4; pair += 1) {
@@ -132,7 +133,7 @@ function spreadColours(bytes: Uint8Array): Uint8Array {
   return spread;
 }
 
-/** Three planes → colours side by side. */
+/** Makes three planes colours side by side. */
 function interleave(planes: Samples): Samples {
   const pixels = planes.length / 3;
   return planes.map((_, i) => planes[(i % 3) * pixels + Math.floor(i / 3)]!);
@@ -141,7 +142,7 @@ function interleave(planes: Samples): Samples {
 async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLayout): Promise<Samples> {
   const decoded = await codec.decode(bytes);
   const { width, height, samples: count } = layout;
-  // OpenJPEG only says what is wrong on stderr.
+  // OpenJPEG says what is wrong on stderr alone.
   if (decoded.samples.length === 0) throw new Error('the decoder gave up');
   compareShape({ ...decoded, components: { length: decoded.components } }, layout);
   if (decoded.samples.length !== width * height * count) {
@@ -151,8 +152,8 @@ async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLa
 }
 
 /**
- * A lossy JPEG image for the decoder, which takes 8 bits only. What does not say of itself whether it is RGB or YCbCr is
- * what the DICOM header says; the decoder is told so by an Adobe segment.
+ * Prepares a lossy JPEG image for the decoder, which takes 8 bits only. An image that does not say whether it is RGB or YCbCr
+ * is what the DICOM header says; an Adobe segment then tells the decoder.
  */
 function prepareJpeg(bytes: Uint8Array, layout: PixelLayout): Uint8Array {
   const { process, precision, namesColours } = readJpegFrame(bytes);
@@ -163,7 +164,7 @@ function prepareJpeg(bytes: Uint8Array, layout: PixelLayout): Uint8Array {
   return told ? Buffer.concat([bytes.subarray(0, 2), ADOBE_RGB, bytes.subarray(2)]) : bytes;
 }
 
-/** Adobe's APP14 segment with colour transform 0: none. */
+/** Adobe's APP14 segment with colour transform 0, which means none. */
 const ADOBE_RGB = Buffer.from([0xff, 0xee, 0, 14, ...Buffer.from('Adobe'), 0, 100, 0, 0, 0, 0, 0]);
 
 function compareShape(
@@ -177,7 +178,7 @@ function compareShape(
   );
 }
 
-/** From the SIZ segment, which is the first of a JPEG 2000 codestream; it may stand in the boxes of a JP2 file. */
+/** Reads the shape from the SIZ segment, the first of a JPEG 2000 codestream, which may stand in the boxes of a JP2 file. */
 function readJpeg2000Shape(bytes: Uint8Array) {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const at = buffer.indexOf(Buffer.from([0xff, 0x4f, 0xff, 0x51]));

@@ -1,3 +1,6 @@
+/**
+ * The room `data/formats/dicom` reads DICOM files. This file reads a header or decodes a frame; the others do parts of it.
+ */
 import { AnatomyError, DataError } from '../../../errors.js';
 import { readBytes, readHead } from '../fileBytes.js';
 import type { Box, Pixels } from '../pixels.js';
@@ -7,29 +10,27 @@ import { type DecodedFrame, decodeFrame, type PixelLayout } from './decodeFrame.
 import { TAGS } from './tags.js';
 import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
-/** Bytes of a file that are enough for the headers of most. */
+/** The number of bytes that hold the header of most files. */
 const HEAD = 2 ** 18;
-/** A compressed image may claim any size; more than 8192² is refused before memory is taken. */
+/** The largest number of pixels, 8192². A compressed image may claim any size, so more is refused before memory is taken. */
 const MOST_PIXELS = 2 ** 26;
 
 export { parseDicom } from './dataSet.js';
 
-/** What is read of a DICOM file without its pixels. */
+/** The facts that are read of a DICOM file without its pixels. */
 export interface DicomHeader {
   readonly rows: number;
   readonly columns: number;
   readonly frames: number;
-  /** Bits stored of a sample. */
+  /** The number of bits stored of a sample. */
   readonly bits: number;
-  /** `US`, `CT`, `MG`, … */
-  readonly modality?: string;
   readonly patientId?: string;
-  /** Study instance UID. */
+  /** The study instance UID. */
   readonly studyId?: string;
 }
 
 /**
- * Reads what a DICOM file says of its images, patient and study.
+ * Reads the facts that a DICOM file gives of its images, patient and study.
  *
  * @throws DataError if the file is no DICOM or holds no image
  */
@@ -42,21 +43,20 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
       columns: width,
       frames,
       bits: bitsOf(file).stored,
-      modality: file.dataSet.string(TAGS.modality),
       patientId: file.dataSet.string(TAGS.patientId),
       studyId: file.dataSet.string(TAGS.studyId),
     };
   });
 }
 
-/** Width and height from the header. */
+/** Reads width and height from the header. */
 export async function dicomSize(bytes: Buffer, name: string): Promise<{ width: number; height: number }> {
   const file = parseDicom(bytes, name, TAGS.pixelData);
   const { width, height } = await orDamaged(name, () => layoutOf(file));
   return { width, height };
 }
 
-/** Parser and decoders throw errors, strings and numbers at what they do not understand: all of them mean a damaged file. */
+/** Makes one error of the errors, strings and numbers that parser and decoders throw: all of them mean a damaged file. */
 async function orDamaged<Result>(name: string, read: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await read();
@@ -78,10 +78,11 @@ async function headerOf(path: string): Promise<DicomFile> {
 
 /**
  * Decodes one frame of a DICOM file: gray, palette, RGB or YCbCr of up to 16 bits, in the transfer syntaxes of
- * `transferSyntax.ts` that have a decoder. Rescale slope and intercept, or the modality table, are applied; windows are
- * handed on; gray where low is bright (MONOCHROME1) is marked so. Pixel padding values are values like others.
+ * `transferSyntax.ts` that have a decoder. Rescale slope and intercept, or the modality table, are applied, and windows are
+ * handed on. Gray images whose low values are bright (MONOCHROME1) are marked so. Pixel padding values are values like
+ * others.
  *
- * @param frame counted from 0; undefined: the file must hold one
+ * @param frame the frame, counted from 0; if undefined, the file must hold one
  * @throws DataError if the file is truncated or damaged, or of a kind that is not read
  */
 export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
@@ -111,7 +112,7 @@ function chooseFrame(file: DicomFile, { frames }: PixelLayout, frame: number | u
   throw new DataError(`${file.name}: has no frame ${index}; it has ${frames}, counted from 0.`);
 }
 
-/** Samples → gray values with what the file says of them, or RGB. */
+/** Makes gray values of samples, with the file's facts about them, or RGB. */
 function meaning(
   { dataSet }: DicomFile,
   frame: number,
@@ -135,7 +136,11 @@ function meaning(
   return { channels: 3, data, fullScale: [0, 2 ** bits.stored - 1] };
 }
 
-/** @throws DataError if the header is not one of an image that is read */
+/**
+ * Reads the layout of the pixels from the header.
+ *
+ * @throws DataError if the header is not that of an image that is read
+ */
 function layoutOf(file: DicomFile): PixelLayout {
   const { dataSet } = file;
   const [width, height] = [dataSet.uint16(TAGS.columns), dataSet.uint16(TAGS.rows)];
@@ -190,7 +195,7 @@ function bitsOf(file: DicomFile): StoredBits {
   return { stored, high, signed: dataSet.uint16(TAGS.signed) === 1 };
 }
 
-/** Regions of tissue (B-mode) on an ultrasound screen (PS3.3 C.8.5.5), clipped to the image. */
+/** Reads the regions of tissue (B-mode) on an ultrasound screen (PS3.3 C.8.5.5), clipped to the image. */
 function regionsOf({ dataSet }: DicomFile, { width, height }: PixelLayout): Box[] {
   const [PLANE, TISSUE] = [1, 1];
   return itemsOf(dataSet, TAGS.regions).flatMap((item) => {

@@ -1,28 +1,28 @@
-/** What the frame header (SOF) of a JPEG or JPEG-LS image says. */
+/** The facts in the frame header (SOF) of a JPEG or JPEG-LS image. */
 export interface JpegFrame {
-  /** 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless, 0xf7 JPEG-LS. */
+  /** The kind of JPEG: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless, 0xf7 JPEG-LS. */
   readonly process: number;
   readonly precision: number;
   readonly width: number;
   readonly height: number;
   readonly components: readonly { readonly id: number; readonly across: number; readonly down: number }[];
-  /** The image says itself what its colours are, by a JFIF or an Adobe segment. */
+  /** Whether the image says itself what its colours are, by a JFIF or an Adobe segment. */
   readonly namesColours: boolean;
 }
 
-/** One marker segment, without marker and length. */
+/** One marker segment without marker and length. */
 export interface Segment {
   readonly marker: number;
   readonly bytes: Uint8Array;
-  /** Of the first byte after the segment. */
+  /** The position of the first byte after the segment. */
   readonly end: number;
 }
 
-/** Start of scan: what follows it are no segments but an image's bits. */
+/** The marker for the start of a scan. The bits of the image follow it instead of segments. */
 export const START_OF_SCAN = 0xda;
 
 /**
- * The marker segments from `at` up to and with the next start of scan, or the end of the image.
+ * Yields the marker segments from `at` up to and with the next start of scan, or to the end of the image.
  *
  * @throws Error where there is no marker
  */
@@ -45,7 +45,11 @@ export function* segments(bytes: Uint8Array, at: number): Generator<Segment> {
   }
 }
 
-/** @throws Error if there is no frame header before the first scan */
+/**
+ * Reads the frame header.
+ *
+ * @throws Error if there is none before the first scan
+ */
 export function readJpegFrame(bytes: Uint8Array): JpegFrame {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) throw new Error('no JPEG image');
   let namesColours = false;

@@ -2,8 +2,8 @@ import { readJpegFrame, type Segment, START_OF_SCAN, segments } from './jpegHead
 
 /**
  * Decodes lossless JPEG with Huffman codes (ITU-T T.81, process 14): all seven predictors, 2 to 16 bits, point transforms,
- * restart intervals, one scan for all components or one for each. (jpeg-lossless-decoder-js knows neither of the last
- * three nor 16-bit colour, and goes on with zeros where the data ends.)
+ * restart intervals, one scan for all components or one for each. (The package
+ * jpeg-lossless-decoder-js knows none of the last three and no 16-bit colour, and goes on with zeros where the data ends.)
  *
  * @returns samples, interleaved
  * @throws Error if the image is damaged or of another kind of JPEG
@@ -65,22 +65,22 @@ export function decodeJpegLossless(bytes: Uint8Array): Uint16Array {
 interface Scan {
   readonly width: number;
   readonly height: number;
-  /** Components of the image. */
+  /** The number of components of the image. */
   readonly channels: number;
-  /** Components of this scan. */
+  /** The components of this scan. */
   readonly components: readonly { readonly index: number; readonly table: Uint16Array }[];
   readonly selection: number;
   readonly point: number;
-  /** What the first sample is predicted to be. */
+  /** The prediction for the first sample. */
   readonly start: number;
-  /** Pixels, 0: none. */
+  /** The number of pixels between restarts; 0: there are none. */
   readonly restartInterval: number;
 }
 
 function decodeScan(reader: BitReader, samples: Uint16Array, scan: Scan): void {
   const { width, height, channels, components, selection, point, start, restartInterval } = scan;
   const row = width * channels;
-  // Where the first line of the image, or of what follows a restart, begins: there only the left neighbour counts.
+  // The pixel at which the image, or the part after a restart, begins: in its first line only the left neighbour counts.
   let first = 0;
   for (let pixel = 0; pixel < width * height; pixel += 1) {
     if (restartInterval > 0 && pixel > 0 && pixel % restartInterval === 0) {
@@ -104,7 +104,7 @@ function decodeScan(reader: BitReader, samples: Uint16Array, scan: Scan): void {
   }
 }
 
-/** Of the neighbours to the left (a), above (b) and above left (c). */
+/** Makes the predictor of a sample from its neighbours to the left (a), above (b) and above left (c). */
 function predict(selection: number, a: number, b: number, c: number): number {
   if (selection === 1) return a;
   if (selection === 2) return b;
@@ -115,7 +115,7 @@ function predict(selection: number, a: number, b: number, c: number): number {
   return (a + b) >> 1;
 }
 
-/** Huffman tables for 16 bits to come: length of the code << 8 | its symbol; 0: no code begins so. */
+/** Reads Huffman tables, by the next 16 bits: length of the code << 8 | its symbol; 0 where no code begins so. */
 function readTables(body: Uint8Array, tables: (Uint16Array | undefined)[]): void {
   for (let at = 0; at < body.length; ) {
     const destination = body[at]!;
@@ -138,13 +138,13 @@ function readTables(body: Uint8Array, tables: (Uint16Array | undefined)[]): void
   }
 }
 
-/** The bits of a scan, without the zeros stuffed after bytes of FF; ends at a marker. */
+/** Reads the bits of a scan up to a marker, without the zeros that are stuffed after bytes of FF. */
 class BitReader {
   readonly #bytes: Uint8Array;
   #next: number;
   #bits = 0;
   #held = 0;
-  /** Zero bits held that stand for no data. */
+  /** The number of zero bits held that stand for no data. */
   #made = 0;
 
   constructor(bytes: Uint8Array, position: number) {
@@ -152,12 +152,12 @@ class BitReader {
     this.#next = position;
   }
 
-  /** Of the next byte not taken yet. */
+  /** The position of the next byte that was not taken yet. */
   get position(): number {
     return this.#next;
   }
 
-  /** The next difference: the symbol is its number of bits. */
+  /** Reads the next difference, whose number of bits is the symbol. */
   difference(table: Uint16Array): number {
     this.#fill(16);
     const entry = table[(this.#bits >>> (this.#held - 16)) & 0xffff]!;
@@ -173,7 +173,7 @@ class BitReader {
     return value < 1 << (length - 1) ? value - (1 << length) + 1 : value;
   }
 
-  /** Passes a restart marker. */
+  /** Passes over a restart marker. */
   restart(): void {
     const marker = this.#bytes[this.#next] === 0xff ? this.#bytes[this.#next + 1]! : 0;
     if (marker < 0xd0 || marker > 0xd7) throw new Error('a restart marker is missing');

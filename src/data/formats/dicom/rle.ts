@@ -1,20 +1,20 @@
-/** What one frame's samples are, whatever their compression. */
+/** The shape of one frame's samples, whatever their compression. */
 export interface FrameShape {
   readonly width: number;
   readonly height: number;
   readonly samples: 1 | 3;
-  /** Bits that one sample takes when it is not compressed. */
+  /** The number of bits of one sample when it is not compressed. */
   readonly bits: 8 | 16;
 }
 
-/** A frame's samples, interleaved. */
+/** The samples of a frame, interleaved. */
 export type Samples = Uint8Array | Uint16Array;
 
 /**
- * DICOM's run-length encoding (PS3.5 annex G): after a table of 16 numbers one segment for each byte of each sample, the
- * most significant byte first; each segment is PackBits.
+ * Decodes DICOM's run-length encoding (PS3.5 annex G). After a table of 16 numbers comes one segment for each byte of each
+ * sample, the most significant byte first; each segment is PackBits.
  *
- * @throws Error if a segment is missing or does not hold what it should
+ * @throws Error if a segment is missing or does not hold all of its samples
  */
 export function decodeRle(bytes: Uint8Array, { width, height, samples, bits }: FrameShape): Samples {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -23,7 +23,7 @@ export function decodeRle(bytes: Uint8Array, { width, height, samples, bits }: F
   const expected = samples * bytesEach;
   const segments = bytes.length < 64 ? 0 : view.getUint32(0, true);
   if (segments !== expected) throw new Error(`${segments} RLE segments, expected ${expected}`);
-  // 128 bytes are the most that two can stand for.
+  // Two bytes can stand for 128 bytes at most.
   if (pixels * expected > bytes.length * 64) throw new Error(`${bytes.length} bytes are too few`);
   const decoded = bits === 8 ? new Uint8Array(pixels * samples) : new Uint16Array(pixels * samples);
   const plane = new Uint8Array(pixels);
@@ -40,7 +40,7 @@ export function decodeRle(bytes: Uint8Array, { width, height, samples, bits }: F
   return decoded;
 }
 
-/** PackBits: n in 0 … 127 is followed by n + 1 bytes as they are, −127 … −1 by one byte to repeat 1 − n times. */
+/** Unpacks PackBits: n in 0 … 127 is followed by n + 1 bytes as they are, −127 … −1 by one byte to repeat 1 − n times. */
 function unpack(packed: Uint8Array, into: Uint8Array): void {
   let [at, to] = [0, 0];
   while (to < into.length) {

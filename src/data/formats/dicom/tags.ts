@@ -1,11 +1,10 @@
 /**
- * The only attributes that are ever read from a DICOM file: what pixels mean, and what tells patients and studies apart.
- * No names, no dates, no free text.
+ * The only attributes that are ever read from a DICOM file: those that give the pixels their meaning, and those that tell
+ * patients and studies apart. They are no names, no dates and no free text.
  */
 export const TAGS = {
   transferSyntax: 'x00020010',
 
-  modality: 'x00080060',
   patientId: 'x00100020',
   studyId: 'x0020000d',
 
@@ -29,12 +28,12 @@ export const TAGS = {
   voiTable: 'x00283010',
   tableDescriptor: 'x00283002',
   tableData: 'x00283006',
-  /** Red, green, blue. */
+  // Red, green, blue.
   paletteDescriptors: ['x00281101', 'x00281102', 'x00281103'],
   palettes: ['x00281201', 'x00281202', 'x00281203'],
   segmentedPalette: 'x00281221',
 
-  /** Functional groups of enhanced multi-frame objects, with the macros that hold rescale and window. */
+  // The functional groups of enhanced multi-frame objects, with the macros that hold rescale and window.
   sharedGroups: 'x52009229',
   frameGroups: 'x52009230',
   pixelValueTransformation: 'x00289145',
@@ -43,7 +42,7 @@ export const TAGS = {
   regions: 'x00186011',
   regionFormat: 'x00186012',
   regionType: 'x00186014',
-  /** Left, top, right, bottom. */
+  // Left, top, right, bottom.
   regionEdges: ['x00186018', 'x0018601a', 'x0018601c', 'x0018601e'],
 
   pixelData: 'x7fe00010',

@@ -1,9 +1,9 @@
 export type Compression = 'rle' | 'jpeg' | 'jpeg-lossless' | 'jpeg-ls' | 'jpeg-2000';
 
-/** How the pixels of a transfer syntax are stored, with the name that the standard gives it. */
+/** The way in which a transfer syntax stores pixels, with the name that the standard gives it. */
 export interface TransferSyntax {
   readonly name: string;
-  /** Absent: no decoder here. */
+  /** The storage of the pixels; absent: there is no decoder for it here. */
   readonly pixels?: 'raw' | Compression;
   readonly bigEndian?: boolean;
 }
@@ -42,7 +42,7 @@ export function transferSyntax(uid: string): TransferSyntax {
   return TRANSFER_SYNTAXES[uid] ?? { name: 'unknown' };
 }
 
-/** `1.2.840.10008.1.2.5 (RLE Lossless)`, for messages. */
+/** Names a transfer syntax for messages, as in `1.2.840.10008.1.2.5 (RLE Lossless)`. */
 export function transferSyntaxName(uid: string): string {
   return `${uid} (${transferSyntax(uid).name})`;
 }

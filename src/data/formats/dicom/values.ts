@@ -5,14 +5,14 @@ import type { Samples } from './rle.js';
 import { readTable } from './table.js';
 import { TAGS } from './tags.js';
 
-/** Where in their cells the bits of a sample stand. */
+/** The place of a sample's bits in its cell. */
 export interface StoredBits {
   readonly stored: number;
   readonly high: number;
   readonly signed: boolean;
 }
 
-/** The stored bits of each cell as numbers; whatever else a cell holds, such as an overlay, is dropped. */
+/** Gives the stored bits of each cell as a number. Other bits of a cell, such as an overlay, are dropped. */
 export function unpackBits(cells: Samples, { stored, high, signed }: StoredBits): Values {
   const shift = high - stored + 1;
   if (!signed) {
@@ -30,10 +30,10 @@ export function unpackBits(cells: Samples, { stored, high, signed }: StoredBits)
 }
 
 /**
- * Stored values → the values that the file means, such as Hounsfield units (PS3.3 C.11.1), and the windows it carries for
- * them (C.11.2). Enhanced objects keep both in functional groups, for all frames or for each.
+ * Turns stored values into the values that the file means, such as Hounsfield units (PS3.3 C.11.1), and reads the windows
+ * that it carries for them (C.11.2). Enhanced objects keep both in functional groups, for all frames or for each.
  *
- * @throws Error if they are damaged
+ * @throws Error if the groups, tables or windows are damaged
  */
 export function meaningOf(
   dataSet: DataSet,
@@ -69,7 +69,7 @@ export function meaningOf(
   };
 }
 
-/** Tables come first, then windows, both in the file's order. */
+/** Reads the windows: tables come first, then linear and sigmoid windows, both in the file's order. */
 function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
   const windows: FileWindow[] = itemsOf(dataSet, TAGS.voiTable).map((item) =>
     readTable(item, TAGS.tableDescriptor, TAGS.tableData, signed),
@@ -92,7 +92,10 @@ function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
   return windows;
 }
 
-/** The data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the file's own. */
+/**
+ * Finds the data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the file's
+ * own.
+ */
 function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
   for (const group of [itemsOf(dataSet, TAGS.frameGroups)[frame], itemsOf(dataSet, TAGS.sharedGroups)[0]]) {
     const [item] = group === undefined ? [] : itemsOf(group, macro);
@@ -101,7 +104,7 @@ function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSe
   return dataSet;
 }
 
-/** The items of a sequence; none if it is missing or empty. */
+/** Gives the items of a sequence; none if it is missing or empty. */
 export function itemsOf(dataSet: DataSet, tag: string): readonly DataSet[] {
   return (dataSet.elements[tag]?.items ?? []).flatMap((item) => (item.dataSet ? [item.dataSet] : []));
 }

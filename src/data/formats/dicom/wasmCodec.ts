@@ -1,12 +1,12 @@
-/** The decoders that Emscripten made of C++ libraries; all of them work alike. */
+/** A decoder that Emscripten made of a C++ library. All of them work alike. */
 export interface WasmDecoder {
-  /** Memory of the decoder for the compressed bytes. */
+  /** Gives memory of the decoder for the compressed bytes. */
   getEncodedBuffer(length: number): Uint8Array;
   decode(): void;
   getFrameInfo(): { width: number; height: number; bitsPerSample: number; componentCount: number };
-  /** JPEG-LS only: 0 if the components follow each other plane by plane. */
+  /** Gives 0 if the components follow each other plane by plane. Only the decoder of JPEG-LS has it. */
   getInterleaveMode?(): number;
-  /** Memory of the decoder with the samples, of 8 or 16 bits. */
+  /** Gives memory of the decoder with the samples, of 8 or 16 bits. */
   getDecodedBuffer(): Uint8Array;
   delete(): void;
 }
@@ -21,11 +21,11 @@ export interface Decoded {
   readonly height: number;
   readonly components: number;
   readonly planar: boolean;
-  /** In the decoder's order. */
+  /** The samples in the decoder's order. */
   readonly samples: Uint8Array | Uint16Array;
 }
 
-/** A C++ decoder, loaded with the first image that needs it. What it prints goes nowhere. */
+/** A C++ decoder that is loaded with the first image that needs it. Its prints go nowhere. */
 export class WasmCodec {
   readonly #load: () => Promise<new () => WasmDecoder>;
   #loaded?: Promise<new () => WasmDecoder>;
@@ -34,7 +34,7 @@ export class WasmCodec {
     this.#load = load;
   }
 
-  /** @throws whatever the decoder throws, also numbers */
+  /** Decodes one image. It throws whatever the decoder throws, also numbers. */
   async decode(bytes: Uint8Array): Promise<Decoded> {
     try {
       this.#loaded ??= this.#load();
@@ -45,7 +45,7 @@ export class WasmCodec {
         decoder.decode();
         const { width, height, bitsPerSample, componentCount } = decoder.getFrameInfo();
         const planar = decoder.getInterleaveMode?.() === 0;
-        // Copied out of the decoder's memory, which is used again.
+        // The samples are copied out of the decoder's memory, which is used again.
         const copy = decoder.getDecodedBuffer().slice();
         const samples = bitsPerSample > 8 ? new Uint16Array(copy.buffer, 0, copy.length >> 1) : copy;
         return { width, height, components: componentCount, planar, samples };
@@ -53,14 +53,14 @@ export class WasmCodec {
         decoder.delete();
       }
     } catch (error) {
-      // After a fault its memory may hold anything.
+      // After a fault the decoder's memory may hold anything.
       this.#loaded = undefined;
       throw error;
     }
   }
 }
 
-/** Emscripten builds the module into the object it is given, so each load needs its own. */
+/** Makes the object that Emscripten builds a module into. Each load needs its own. */
 const silent = () => ({ print: () => undefined, printErr: () => undefined });
 
 export const jpegLs = new WasmCodec(async () => {

@@ -13,7 +13,7 @@ function distance(words: Uint32Array, a: number, b: number): number {
   return bits;
 }
 
-it('finds every pair within 7 bits once, and none beyond 16', () => {
+it('the index finds every pair within 7 bits once, and none beyond 16', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0 }), fc.integer({ min: 2, max: 40 }), (seed, count) => {
       const random = new Random(seed, 'hashes');
