@@ -85,7 +85,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/probes', 'evaluation/encoders', 'evaluation/folds', 'evaluation/features'],
     ...['evaluation/trained', 'evaluation/summary'],
   ],
-  'report/html': [],
+  'report/html': ['evaluation/results'],
   'report/figures': ['metrics', 'log', 'evaluation/results', 'report/html'],
   'report/source': [
     ...['tensor', 'methods', 'config', 'log', 'training', 'phantoms', ...data, 'data/audit'],
@@ -113,7 +113,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/probes', 'evaluation/results', 'evaluation/encoders', 'evaluation/summary'],
     ...['experiments/file', 'experiments/stored'],
   ],
-  'experiments/print': ['metrics', 'report/judged', 'experiments/table'],
+  'experiments/print': ['metrics', 'evaluation/results', 'report/judged', 'experiments/table'],
   'experiments/run': [
     ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation/results'],
     ...['experiments/file', 'experiments/stored', 'experiments/table'],

@@ -1,16 +1,11 @@
 /** The words around a table: what was run, how to read it, what is missing. */
+import { exposureName, featuresName, imagesName, protocolName } from '../../evaluation/results/names.js';
 import type { BootstrapInterval } from '../../metrics/bootstrap.js';
 import { counted, fixed, numbered } from '../../text/numbers.js';
+import { cellWords } from '../../text/table/cellWords.js';
+import { MISSING } from '../../text/table/model.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from '../table/model.js';
-import { besidePaper, MISSING, shownImages, shownProtocol } from './layout.js';
-
-const EXPOSURES: Readonly<Record<string, string>> = {
-  transductive: 'pretrained on the very images it is tested on, never on their labels',
-  'in-fold': 'each encoder pretrained without the images it is tested on',
-  transfer: 'pretrained on other data',
-  unknown: 'whether the tested images were seen in pretraining is not known',
-  untrained: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
-};
+import { paperTable, seedsName } from './tables.js';
 
 const DETECTABLE =
   'Detectable: a true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
@@ -79,7 +74,7 @@ function ranLines({ data, facts, seeds, folds, judge, confirmation }: Experiment
     ...named(facts.size, (value) => `${value}²`),
     ...named(facts.width, (value) => `width ${value}`),
     ...named(facts.precision, (value) => value),
-    `seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`,
+    seedsName(seeds),
   ];
   // Of other samples than these other things are true.
   const rest = data.setAside === undefined ? '' : ', but for what is set aside';
@@ -93,7 +88,7 @@ function seenLines(exposures: readonly Fact[], of = ''): string[] {
   const each = exposures.map(({ value, rows }, i) => {
     const who =
       i > 0 ? rows.join(', ') : exposures.length === 1 ? 'all rows' : 'all rows but those that follow';
-    return `*${value}* (${EXPOSURES[value]}): ${who}`;
+    return `*${value}* (${exposureName(value)}): ${who}`;
   });
   return [`What the encoders had seen${of}: ${each.join('; ')}.`];
 }
@@ -123,7 +118,7 @@ function pairsLine({ pairs, subjects, setAside }: ExperimentTable['data']): stri
 
 /** What stands beside each other, in those of the parts that have numbers of the paper beside theirs. */
 export function paperLines({ data }: ExperimentTable, parts: readonly TablePart[]): string[] {
-  const beside = parts.filter((part) => besidePaper(part) !== undefined);
+  const beside = parts.filter((part) => paperTable(part) !== undefined);
   const papers = beside.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
   if (papers.length === 0) return [];
   const distinct = (values: string[]) => [...new Set(values)].join(' and ');
@@ -197,7 +192,7 @@ export function closingLines(table: ExperimentTable): string[] {
   const { missing, notes, judge, paperNotes, family, matching, parts } = table;
   const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
   return [
-    ...(missing.length === 0 ? [] : [`${missingOf(table)} (${MISSING}): ${listed}.`]),
+    ...(missing.length === 0 ? [] : [`${missingOf(table)} (${cellWords(MISSING).value}): ${listed}.`]),
     ...judge.flatMap(({ name, absent }) =>
       absent === undefined ? [] : [`${name} is not judged here: ${absent}`],
     ),
@@ -207,7 +202,7 @@ export function closingLines(table: ExperimentTable): string[] {
           `${family.reference} could not be compared with ${family.missing.join(', ')}: ${matching?.compared?.pairs === 0 ? 'no positive has a negative to be compared with' : 'an evaluation, or its predictions, are not here, or it has no value'}. Holm’s correction counts them all the same.`,
         ]),
     ...notes,
-    ...(parts.some((part) => besidePaper(part) !== undefined)
+    ...(parts.some((part) => paperTable(part) !== undefined)
       ? paperNotes.map((note) => `About the paper’s numbers: ${note}`)
       : []),
   ];
@@ -224,7 +219,7 @@ export function detectable({ rows, images }: TablePart): string {
   if (widest === undefined || found.length === 0) return '';
   const [low, high] = [fixed(Math.min(...found)), fixed(Math.max(...found))];
   return (
-    `Minimum detectable difference to the untrained encoder, ${shownImages(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
+    `Minimum detectable difference to the untrained encoder, ${imagesName(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
     '(two-sided 5 %, power 80 %, paired over subjects).'
   );
 }
@@ -244,7 +239,7 @@ export function choiceLines({ rows, images }: TablePart): string[] {
           ? `${choice}${choices.length === 1 ? '' : ' in all folds'}`
           : `${choice} in fold${own.length === 1 ? '' : 's'} ${own.join(', ')}`,
       );
-      return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
+      return `Chosen for ${row.name}, ${imagesName(widest)}, seed ${seed}: ${each.join('; ')}.`;
     }),
   );
 }
@@ -258,5 +253,5 @@ export function familyTitle({ family, confirmation, matching }: ExperimentTable)
   const { reference, protocol, features, images } = family;
   // What was planned was planned for the AUC.
   const kind = matching !== undefined ? 'Matched' : confirmation === undefined ? 'Primary' : 'Confirmatory';
-  return `${kind} comparisons of ${reference}: ${shownProtocol(protocol)}, ${features === 'chosen' ? 'features chosen by inner folds' : `${features} features`}, ${shownImages(images)}`;
+  return `${kind} comparisons of ${reference}: ${protocolName(protocol)}, ${featuresName(features)}, ${imagesName(images)}`;
 }

@@ -1,13 +1,13 @@
 /** What `experiment table` tells: numbers, what was run to get them, and what they mean. */
-import type { Exposure } from '../../evaluation/results/evaluationResult.js';
 import type { PairsRecord } from '../../evaluation/results/pairsRecord.js';
+import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { MatchedCounts } from '../../metrics/areas/matchedAuc.js';
 import type { ProtocolName } from '../file/protocols.js';
 import type { ConfirmationRecord } from '../stored/confirmation.js';
 import type { ExperimentDescription } from '../stored/description.js';
 import type { Choice } from './compose.js';
 import type { CovariateAlone } from './matching.js';
-import type { Comparison, Mark } from './significance.js';
+import type { Comparison } from './significance.js';
 
 export interface ExperimentTable
   extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
@@ -78,18 +78,10 @@ export interface TablePart {
   readonly tested: boolean;
 }
 
-export interface TableRow {
-  readonly name: string;
-  readonly source: 'run' | 'untrained' | 'thumbnail';
-  readonly exposure?: Exposure['kind'];
+export interface TableRow extends ResultRow {
   readonly paper?: PaperBeside;
-  /** By images; absent while there is no result. */
-  readonly values: Readonly<Record<string, TableValue>>;
   /** Accuracy, F1 and precision of the pooled predictions, by images. */
   readonly metrics: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
-  /** Against the untrained encoder and the thumbnail, by images. */
-  readonly against: Readonly<Record<'untrained' | 'thumbnail', Readonly<Record<string, TableDifference>>>>;
-  readonly marks: Readonly<Record<string, Mark>>;
   /** What was chosen in each fold, by images and seed, or `0, draw 1` where labels were drawn several times. */
   readonly choices?: Readonly<Record<string, Readonly<Record<string, readonly Choice[]>>>>;
   /** Numbers of the epoch that did best on the test data, as the paper’s snapshot reports, by images. */
@@ -103,24 +95,6 @@ export interface PaperBeside {
   readonly data: string;
   readonly protocol: string;
   readonly metrics: Readonly<Record<string, number>>;
-}
-
-/** Of one seed, or the mean over several; a number that is undefined is null. */
-export interface TableValue {
-  readonly value: number | null;
-  /** Ends of the interval over subjects, of the mean where there are several seeds. */
-  readonly low: number | null;
-  readonly high: number | null;
-  /** Sample standard deviation over several seeds. */
-  readonly deviation: number | null;
-  /** Seeds, times draws of the labels. */
-  readonly seeds: number;
-  /** The mean of the AUCs inside the test folds, beside that of all test predictions together; null where a fold has none. */
-  readonly foldMean: number | null;
-}
-
-export interface TableDifference extends Omit<TableValue, 'foldMean'> {
-  readonly minimumDetectable: number | null;
 }
 
 export interface TableFamily {

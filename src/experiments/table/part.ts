@@ -1,13 +1,17 @@
 /** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { modalityKey } from '../../evaluation/results/modalitySets.js';
+import { BASELINES, type Baseline, sourceName } from '../../evaluation/results/names.js';
+import type { ResultDifference, ResultValue } from '../../evaluation/results/resultTable.js';
+import type { Mark } from '../../text/table/model.js';
 import { type PaperGroup, paperBlock, printedNumbers } from '../file/paperNumbers.js';
 import type { DescribedRow } from '../stored/description.js';
 import type { FinishedEvaluation } from '../stored/folder.js';
 import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
 import { byValue } from './facts.js';
-import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './model.js';
-import { imagesOf, type Results } from './results.js';
-import { type Mark, marksOf } from './significance.js';
+import type { PaperBeside, TablePart, TableRow } from './model.js';
+import type { Results } from './results.js';
+import { marksOf } from './significance.js';
 
 export interface PartOptions extends EntryOptions {
   readonly rows: readonly DescribedRow[];
@@ -44,7 +48,7 @@ export class Part {
     const own = first.filter(
       ({ source, features: kind }) => source === 'run' && (features === 'chosen' || kind === features),
     );
-    return [...new Set(own.map(imagesOf))];
+    return [...new Set(own.map(({ modalities }) => modalityKey(modalities)))];
   }
 
   table(): TablePart {
@@ -71,11 +75,10 @@ export class Part {
         ),
         ...(judged === undefined
           ? []
-          : [
-              this.#baseline(judged, 'untrained', 'untrained, calibrated', images),
-              this.#baseline(judged, 'thumbnail', 'thumbnail ridge, 12×12', images),
+          : BASELINES.map((source) => this.#baseline(judged, source, images)).filter(
               // Finetuning may go without.
-            ].filter(({ values }) => Object.keys(values).length > 0)),
+              ({ values }) => Object.keys(values).length > 0,
+            )),
       ],
       tested: marks.every(({ tested }) => tested),
     };
@@ -136,12 +139,7 @@ export class Part {
     };
   }
 
-  #baseline(
-    row: DescribedRow,
-    source: 'untrained' | 'thumbnail',
-    name: string,
-    images: readonly string[],
-  ): TableRow {
+  #baseline(row: DescribedRow, source: Baseline, images: readonly string[]): TableRow {
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
@@ -152,7 +150,7 @@ export class Part {
       return [[image, new Entry(distinct, this.#options)] as const];
     });
     return {
-      name,
+      name: sourceName(source),
       source,
       values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry)])),
       metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
@@ -161,15 +159,11 @@ export class Part {
     };
   }
 
-  #against(
-    row: DescribedRow,
-    other: 'untrained' | 'thumbnail',
-    images: readonly string[],
-  ): Record<string, TableDifference> {
+  #against(row: DescribedRow, other: Baseline, images: readonly string[]): Record<string, ResultDifference> {
     const { results, features, metric, resampled } = this.#options;
     const cells = results.found(row);
     return Object.fromEntries(
-      images.flatMap((image): [string, TableDifference][] => {
+      images.flatMap((image): [string, ResultDifference][] => {
         // Seeds that are not finished for one side are left out for both.
         const all = this.entry(row, other, image);
         const own = this.entry(row, 'run', image).pairedWith(all);
@@ -223,7 +217,7 @@ export class Part {
     const own = images.flatMap((image) => {
       const styles = results.found(row).flatMap(({ result }) => {
         const found = result.rows.find(
-          (one) => one.source === 'run' && one.features === features && imagesOf(one) === image,
+          (one) => one.source === 'run' && one.features === features && modalityKey(one.modalities) === image,
         );
         return found?.paperStyle ?? [];
       });
@@ -239,7 +233,7 @@ export class Part {
   }
 }
 
-function tableValue(entry: Entry): TableValue {
+function tableValue(entry: Entry): ResultValue {
   const [only, ...others] = entry.measurements;
   const stored = others.length === 0 ? only?.interval : undefined;
   const interval = stored ?? entry.interval();
@@ -257,15 +251,14 @@ function metricsOf(entry: Entry): Record<string, number | null> {
   return Object.fromEntries(SHOWN_METRICS.map((name) => [name, entry.value(name)]));
 }
 
-function storedDifference(
-  { result }: FinishedEvaluation,
-  other: 'untrained' | 'thumbnail',
-  features: string,
-  images: string,
-) {
+function storedDifference({ result }: FinishedEvaluation, other: Baseline, features: string, images: string) {
   const rows = new Map(result.rows.map((row) => [row.key, row]));
   return result.differences.find(({ row, against }) => {
     const own = rows.get(row)!;
-    return own.features === features && imagesOf(own) === images && rows.get(against)!.source === other;
+    return (
+      own.features === features &&
+      modalityKey(own.modalities) === images &&
+      rows.get(against)!.source === other
+    );
   });
 }

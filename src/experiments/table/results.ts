@@ -1,5 +1,6 @@
 /** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import { readPredictions, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { methodNamed } from '../../methods/index.js';
 import { choosingProtocol, type ExperimentProtocol, seedsOf } from '../file/protocols.js';
@@ -31,10 +32,6 @@ interface Repeat {
 interface FoundCell {
   readonly id: string;
   readonly cell: FinishedEvaluation;
-}
-
-export function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): string {
-  return modalities.join('+');
 }
 
 /** Whether the row was trained and has no value, in no metric: finetuning that ran off to infinity. */
@@ -134,7 +131,7 @@ export class Results {
       if (cells.length < candidates.length) return [];
       const alternatives = cells.flatMap((found) =>
         found.cell.result.rows
-          .filter((one) => one.source === source && imagesOf(one) === images)
+          .filter((one) => one.source === source && modalityKey(one.modalities) === images)
           .filter((one) => features === 'chosen' || one.features === features)
           .map((one) => ({ ...found, row: one })),
       );

@@ -1,8 +1,7 @@
 /** What can be told apart: the marks of a table’s columns, and families of comparisons. */
 import { holm } from '../../metrics/holm.js';
+import type { Mark } from '../../text/table/model.js';
 import type { Entry } from './entries.js';
-
-export type Mark = 'best' | 'second';
 
 /** A difference below this chance, after Holm, is called one. */
 export const SIGNIFICANCE = 0.05;

@@ -1,21 +1,12 @@
 /** The claims on pairs as a table: each beside chance, the same encoder untrained and the pixels; several runs side by side. */
 
+import { featuresName, sourceName } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairMeasureRecord, PairsRecord } from '../../evaluation/results/pairsRecord.js';
-import { markdownTable } from '../../text/markdownTable.js';
-import { fixed, numbered, signed } from '../../text/numbers.js';
+import { numbered } from '../../text/numbers.js';
+import { markdownTable } from '../../text/table/markdown.js';
+import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
 
-export interface Table {
-  readonly header: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-type Source = PairMeasureRecord['source'];
 type Zone = NonNullable<PairMeasureRecord['zone']>;
-
-const sources: Readonly<Record<Exclude<Source, 'run'>, string>> = {
-  untrained: 'untrained, calibrated',
-  pixels: 'pixels',
-};
 
 /** Which of the data's pairs were measured. */
 export const CHOSEN: Readonly<Record<PairsRecord['data']['chosen'], string>> = {
@@ -23,17 +14,6 @@ export const CHOSEN: Readonly<Record<PairsRecord['data']['chosen'], string>> = {
   'set-aside': 'set aside, and kept from the encoder',
   all: 'all there are',
 };
-
-const featureNames: Readonly<Record<string, string>> = {
-  head: 'head embeddings',
-  pooled: 'pooled last map',
-  thumbnail: '12×12 thumbnails',
-  'patch-mean': 'means of patches',
-  'patch-pixels': 'pixels of patches',
-};
-
-const featuresName = (features: string): string =>
-  featureNames[features] ?? features.replace(/^map(\d)$/, 'map $1');
 
 /** What a measure is called. */
 export function claimName({ claim, features, direction, grid }: PairMeasureRecord): string {
@@ -57,21 +37,29 @@ export function claimName({ claim, features, direction, grid }: PairMeasureRecor
  * of the first one: they are the same for all that were measured on the same pairs with the same settings.
  */
 export function claimsTable(results: readonly NamedPairs[]): Table {
-  const lines = new Map<string, string[][]>();
-  for (const { of, measure } of named(results)) {
-    const { zone = 'all', chance, againstChance: against, pairs } = measure;
-    if (zone !== 'all') continue;
-    const claim = claimName(measure);
-    // Eq. 5 is tiny where it is taken literally.
-    const places = measure.claim === 'consistency' ? 5 : 3;
-    const compared = against.kind === 'ratio' ? `× ${told(against)}` : told(against, 3, true);
-    const line = [claim, of, told(measure, places), fixed(chance.value, places), compared, String(pairs)];
-    lines.set(claim, [...(lines.get(claim) ?? []), line]);
+  const byClaim = new Map<string, NamedMeasure[]>();
+  for (const one of named(results)) {
+    if ((one.measure.zone ?? 'all') !== 'all') continue;
+    const claim = claimName(one.measure);
+    byClaim.set(claim, [...(byClaim.get(claim) ?? []), one]);
   }
-  return {
-    header: ['claim', 'of', 'value', 'by chance', 'against chance', 'pairs'],
-    rows: [...lines.values()].flat(),
-  };
+  // Eq. 5 is tiny where it is taken literally.
+  const places = ({ measure }: NamedMeasure) => (measure.claim === 'consistency' ? 5 : 3);
+  return tableOf([...byClaim.values()].flat(), [
+    { header: 'claim', words: true, cell: ({ measure }) => text(claimName(measure)) },
+    { header: 'of', words: true, cell: ({ of }) => text(of) },
+    { header: 'value', cell: (one) => measured(one.measure, { places: places(one) }) },
+    {
+      header: 'by chance',
+      cell: (one) => number(one.measure.chance.value, { places: places(one) }),
+    },
+    {
+      header: 'against chance',
+      cell: ({ measure: { againstChance: against } }) =>
+        measured(against, { as: against.kind === 'ratio' ? 'ratio' : 'difference' }),
+    },
+    { header: 'pairs', cell: ({ measure }) => number(measure.pairs, { places: 0 }) },
+  ]);
 }
 
 /**
@@ -79,39 +67,51 @@ export function claimsTable(results: readonly NamedPairs[]): Table {
  * Undefined where no lesion is known.
  */
 export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
-  const lines = new Map<string, Map<Zone, PairMeasureRecord>>();
+  const lines = new Map<string, ZonesLine>();
   for (const { of, measure } of named(results)) {
     const { zone = 'all', features, grid } = measure;
     if (zone === 'all') continue;
-    const line = [featuresName(features), `${grid}×${grid}`, of].join('\n');
-    lines.set(line, (lines.get(line) ?? new Map()).set(zone, measure));
+    const line = { features: featuresName(features), grid: `${grid}×${grid}`, of };
+    const key = JSON.stringify(line);
+    if (!lines.has(key)) lines.set(key, { ...line, zones: new Map() });
+    lines.get(key)!.zones.set(zone, measure);
   }
   if (lines.size === 0) return undefined;
-  const beside = (measure: PairMeasureRecord | undefined): string =>
-    measure === undefined ? '–' : `${told(measure)} (${fixed(measure.chance.value)})`;
-  const lessRest = (measure: PairMeasureRecord | undefined): string =>
-    measure?.againstRest === undefined ? '–' : told(measure.againstRest, 3, true);
-  return {
-    header: [
-      'features',
-      'grid',
-      'of',
-      'in the lesion',
-      'around it',
-      'elsewhere',
-      'in − elsewhere',
-      'around − elsewhere',
+  const map = ({ features, grid }: ZonesLine) => [features, grid].join();
+  const beside = (measure: PairMeasureRecord | undefined): Cell =>
+    measure === undefined ? UNDEFINED : measured(measure, { chance: measure.chance.value });
+  const lessRest = (measure: PairMeasureRecord | undefined): Cell =>
+    measure?.againstRest === undefined ? UNDEFINED : measured(measure.againstRest, { as: 'difference' });
+  return tableOf(
+    [...lines.values()].sort((one, other) => (map(one) < map(other) ? -1 : 1)),
+    [
+      { header: 'features', words: true, cell: ({ features }) => text(features) },
+      { header: 'grid', cell: ({ grid }) => text(grid) },
+      { header: 'of', words: true, cell: ({ of }) => text(of) },
+      { header: 'in the lesion', cell: ({ zones }) => beside(zones.get('inside')) },
+      { header: 'around it', cell: ({ zones }) => beside(zones.get('around')) },
+      { header: 'elsewhere', cell: ({ zones }) => beside(zones.get('rest')) },
+      { header: 'in − elsewhere', cell: ({ zones }) => lessRest(zones.get('inside')) },
+      { header: 'around − elsewhere', cell: ({ zones }) => lessRest(zones.get('around')) },
     ],
-    rows: [...lines]
-      .sort(([one], [other]) => (one.split('\n', 2).join() < other.split('\n', 2).join() ? -1 : 1))
-      .map(([line, zones]) => [
-        ...line.split('\n'),
-        ...(['inside', 'around', 'rest'] as const).map((zone) => beside(zones.get(zone))),
-        lessRest(zones.get('inside')),
-        lessRest(zones.get('around')),
-      ]),
-  };
+  );
 }
+
+/** The measures of one run on one map, by where the anchors lie. */
+interface ZonesLine {
+  readonly features: string;
+  readonly grid: string;
+  readonly of: string;
+  readonly zones: Map<Zone, PairMeasureRecord>;
+}
+
+const UNDEFINED = number(null);
+
+function measured({ value, low, high }: Measured, options: NumberOptions): Cell {
+  return number(value, { low, high, ...options });
+}
+
+type Measured = Pick<PairMeasureRecord, 'value' | 'low' | 'high'>;
 
 /** Of the claims in the tables: that of the losses, then those of the paper's figures. */
 const ORDER: readonly PairMeasureRecord['claim'][] = [
@@ -122,8 +122,14 @@ const ORDER: readonly PairMeasureRecord['claim'][] = [
   'agreement',
 ];
 
-/** Claim by claim those of every run, then what they are compared with, of the first one. */
-function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasureRecord }[] {
+/** A measure and the name of whose it is. */
+interface NamedMeasure {
+  readonly of: string;
+  readonly measure: PairMeasureRecord;
+}
+
+/** Claim by claim the measures of every run, then those of what they are compared with, from the first run. */
+function named(results: readonly NamedPairs[]): NamedMeasure[] {
   const runs = results.flatMap(({ name, record }) =>
     record.measures
       .filter(({ source }) => source === 'run')
@@ -132,7 +138,7 @@ function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasu
   const others = (['untrained', 'pixels'] as const).flatMap((source) =>
     (results[0]?.record.measures ?? [])
       .filter((measure) => measure.source === source)
-      .map((measure) => ({ of: sources[source], measure })),
+      .map((measure) => ({ of: sourceName(source), measure })),
   );
   const rank = ({ measure }: (typeof runs)[number]) => ORDER.indexOf(measure.claim);
   return [...runs, ...others].sort((a, b) => rank(a) - rank(b));
@@ -140,15 +146,6 @@ function named(results: readonly NamedPairs[]): { of: string; measure: PairMeasu
 
 function exposed({ exposure }: PairsRecord): string {
   return exposure.kind === 'transductive' ? ', transductive' : '';
-}
-
-function told(
-  { value, low, high }: { value: number | null; low: number | null; high: number | null },
-  places = 3,
-  sign = false,
-): string {
-  const shown = (number: number | null) => (sign ? signed(number, places) : fixed(number, places));
-  return low === null || high === null ? shown(value) : `${shown(value)} [${shown(low)}, ${shown(high)}]`;
 }
 
 /** Each note once; what is not true of all has the names it is true of. */
@@ -167,17 +164,16 @@ export function formatClaims(results: readonly NamedPairs[]): string {
   const zones = zonesTable(results);
   const { data, bootstrap } = results[0]!.record;
   const percent = Math.round(100 * bootstrap.confidence);
-  const inMarkdown = ({ header, rows }: Table) => markdownTable(header, rows);
   const sections = [
     `## Claims on pairs of ${data.name}`,
     `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); ${percent} % intervals by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
-    inMarkdown(claimsTable(results)),
+    markdownTable(claimsTable(results)),
     ...(zones === undefined
       ? []
       : [
           `### Agreement of patches by where the anchor lies, in ${numbered(data.withLesion, 'pair')} with a known lesion; in brackets by chance`,
-          inMarkdown(zones),
+          markdownTable(zones),
         ]),
     notesOf(results).join('\n'),
   ];

@@ -1,7 +1,7 @@
 /** The errors that a probe was surest of: under pseudonyms, with images only where these may be shown. */
 
+import { html, type Markup } from '../../text/markup.js';
 import { counted, fixed } from '../../text/numbers.js';
-import { html, type Markup } from '../html/markup.js';
 import type { ShownPicture } from '../source/thumbnails.js';
 import type { Failure, Failures } from './judgement.js';
 

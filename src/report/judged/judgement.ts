@@ -6,7 +6,13 @@ import {
   type EvaluationRow,
   primaryRow,
 } from '../../evaluation/results/evaluationRecord.js';
-import { featuresName, modalitiesName, sourceName } from '../../evaluation/results/names.js';
+import {
+  featuresName,
+  heading,
+  modalitiesName,
+  shortSource,
+  sourceName,
+} from '../../evaluation/results/names.js';
 import type { StoredPredictions } from '../../evaluation/results/predictions.js';
 import { classColumn, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
@@ -86,7 +92,8 @@ export function judgementFigures(
     const probabilities = predictions.probabilities.get(one.key);
     if (probabilities === undefined) return [];
     const { pooled = null, low = null, high = null } = one.metrics[record.metrics[0]!] ?? {};
-    const name = one.source === 'run' ? (options.own ?? sourceName('run')) : BASELINES[one.source];
+    const known = one.source === 'run' ? sourceName('run') : shortSource(one.source);
+    const name = (one.source === 'run' ? options.own : undefined) ?? heading(known);
     return [{ name, source: one.source, probabilities, auc: { value: pooled, low, high } }];
   };
   const [own] = scoresOf(row);
@@ -99,9 +106,6 @@ export function judgementFigures(
     options,
   );
 }
-
-/** In legends. */
-export const BASELINES = { untrained: 'Untrained', thumbnail: 'Thumbnail' } as const;
 
 function curveOf(
   { name, source, probabilities, auc }: JudgedScores,

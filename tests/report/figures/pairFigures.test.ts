@@ -11,6 +11,8 @@ import { lossFigures } from '../../../src/report/figures/lossFigure.js';
 import { projectionFigures } from '../../../src/report/figures/projectionFigure.js';
 import { similarityFigures } from '../../../src/report/figures/similarityFigure.js';
 import { claimsTable, formatClaims, zonesTable } from '../../../src/report/judged/claimsTable.js';
+import { cellWords } from '../../../src/text/table/cellWords.js';
+import type { Table } from '../../../src/text/table/model.js';
 
 const interval = (value: number | null) => ({ value, low: value, high: value });
 
@@ -191,18 +193,22 @@ describe('Fig. 3', () => {
   });
 });
 
+const wordsOf = ({ rows }: Table) =>
+  rows.map(({ cells }) => cells.map(cellWords).map(({ value, rest }) => value + rest));
+
 describe('the claims as tables', () => {
   test('have a line a claim and run, those that are compared with once, and dashes for what is undefined', () => {
-    const { header, rows } = claimsTable(results('Ours', 'Other'));
-    expect(header).toHaveLength(6);
+    const table = claimsTable(results('Ours', 'Other'));
+    expect(table.columns).toHaveLength(6);
+    const rows = wordsOf(table);
     expect(rows.map(([claim, of]) => `${claim}: ${of}`)).toEqual([
       'L_C (Eq. 6): Ours, transductive',
       'L_C (Eq. 6): Other, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: Ours, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: Other, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: untrained, calibrated',
-      'Fig. 4: mates found first a→b, head embeddings: Ours, transductive',
-      'Fig. 4: mates found first a→b, head embeddings: Other, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: Ours, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: Other, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: untrained, calibrated',
+      'Fig. 4: mates found first a→b, head features: Ours, transductive',
+      'Fig. 4: mates found first a→b, head features: Other, transductive',
       'Fig. 5: agreement of patches, map 3, 8×8: Ours, transductive',
       'Fig. 5: agreement of patches, map 3, 8×8: Other, transductive',
     ]);
@@ -218,7 +224,7 @@ describe('the claims as tables', () => {
 
   test('zones stand beside each other with what they are more than elsewhere; without a lesion there are none', () => {
     const table = zonesTable(results('Ours'))!;
-    expect(table.rows).toEqual([
+    expect(wordsOf(table)).toEqual([
       [
         'map 3',
         '8×8',
