@@ -1,4 +1,4 @@
-/** The words around a table: what was run, how to read it, what is missing. */
+/** The sentences around a table: what was run, how to read the numbers, and what is missing. */
 import { exposureName, featuresName, imagesName, protocolName } from '../../evaluation/results/names.js';
 import type { BootstrapInterval } from '../../metrics/bootstrap.js';
 import { counted, fixed, numbered } from '../../text/numbers.js';
@@ -10,13 +10,13 @@ import { paperTable, seedsName } from './tables.js';
 const DETECTABLE =
   'Detectable: a true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
 
-/** What the marks of the table are called. */
+/** How a format writes the marks of the best and second best values. */
 export interface MarkNames {
   readonly best: string;
   readonly second: string;
 }
 
-/** What was run and how to read it. */
+/** Sentences before the tables: what was run, and how to read the numbers. */
 export function aboutLines(table: ExperimentTable, marks: MarkNames): string[] {
   const shown = table.parts.some((part) => detectable(part) !== '');
   return [
@@ -34,7 +34,7 @@ export function smokeLines({ smoke }: ExperimentTable): string[] {
   return smoke ? ['**A smoke run: far too small to mean anything.**'] : [];
 }
 
-/** What the matched AUC is, where the table has it. */
+/** Explains the matched AUC where the table has it. */
 export function matchedLines({ matching, data }: ExperimentTable): string[] {
   if (matching === undefined) return [];
   const { column, within, samples, alone } = matching;
@@ -60,7 +60,7 @@ function comparedWords({ column, within, compared }: NonNullable<ExperimentTable
   return ` Of ${counted(positives)} positives ${counted(matched)} have such a negative; ${counted(pairs)} pairs are compared.`;
 }
 
-/** What was run, for a page whose tables say themselves how to read them. */
+/** What was run, for a page whose tables have captions of their own. */
 export function studyLines(table: ExperimentTable): string[] {
   return [...confirmationLines(table), ...ranLines(table), ...paperLines(table, table.parts)];
 }
@@ -76,7 +76,7 @@ function ranLines({ data, facts, seeds, folds, judge, confirmation }: Experiment
     ...named(facts.precision, (value) => value),
     seedsName(seeds),
   ];
-  // Of other samples than these other things are true.
+  // The facts are of the samples that are not set aside.
   const rest = data.setAside === undefined ? '' : ', but for what is set aside';
   const of =
     confirmation !== undefined || (judge.length === 0 && rest === '') ? '' : ` of ${data.name}${rest}`;
@@ -101,7 +101,7 @@ export function judgedLine({ confirmation }: ExperimentTable, { judged }: TableP
   return `${numbered(samples, 'sample')} of ${numbered(subjects, 'subject')}, ${how}.`;
 }
 
-/** What must be known of a table of further data, where the words above all tables are of the data that is pretrained on. */
+/** The caption of a part on further data; the sentences before all tables are about the data that the encoders were pretrained on. */
 export function setLine(table: ExperimentTable, part: TablePart): string {
   if (part.set === undefined) return '';
   return [judgedLine(table, part), ...seenLines(part.judged?.exposure ?? [])]
@@ -116,7 +116,7 @@ function pairsLine({ pairs, subjects, setAside }: ExperimentTable['data']): stri
   return `${all}, of which ${numbered(setAside.pairs, 'pair')} of ${numbered(setAside.subjects, 'subject')} ${setAside.pairs === 1 ? 'is' : 'are'} set aside`;
 }
 
-/** What stands beside each other, in those of the parts that have numbers of the paper beside theirs. */
+/** Says which data the paper’s numbers and ours are of, where any part has both. */
 export function paperLines({ data }: ExperimentTable, parts: readonly TablePart[]): string[] {
   const beside = parts.filter((part) => paperTable(part) !== undefined);
   const papers = beside.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
@@ -180,14 +180,14 @@ function markLine({ parts }: ExperimentTable, { best, second }: MarkNames): stri
     : `${rule}, ${second} the next, whether or not they can be told apart: not all predictions are here to test it.`;
 }
 
-/** The value of most rows; those of others with their names. */
+/** The value of most rows, followed by the exceptions with their rows. */
 function named([most, ...others]: readonly Fact[], text: (value: string) => string): string[] {
   if (most === undefined) return [];
   const exceptions = others.map(({ value, rows }) => `${rows.join(', ')}: ${value}`);
   return [text(most.value) + (exceptions.length === 0 ? '' : ` (${exceptions.join('; ')})`)];
 }
 
-/** What is missing, and what must be known. */
+/** Notes below all tables: what is missing, and what a reader must know. */
 export function closingLines(table: ExperimentTable): string[] {
   const { missing, notes, judge, paperNotes, family, matching, parts } = table;
   const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
@@ -224,7 +224,7 @@ export function detectable({ rows, images }: TablePart): string {
   );
 }
 
-/** What was chosen for tuned rows on all modalities side by side: each choice with its folds. */
+/** The choices of tuned rows on the widest images, a sentence for each seed: each choice with its folds. */
 export function choiceLines({ rows, images }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
   return rows.flatMap((row) =>
@@ -251,7 +251,7 @@ function shortened(candidate: string, { name }: TableRow): string {
 export function familyTitle({ family, confirmation, matching }: ExperimentTable): string {
   if (family === undefined) return '';
   const { reference, protocol, features, images } = family;
-  // What was planned was planned for the AUC.
+  // Comparisons are planned for the AUC, so those of the matched AUC are not primary.
   const kind = matching !== undefined ? 'Matched' : confirmation === undefined ? 'Primary' : 'Confirmatory';
   return `${kind} comparisons of ${reference}: ${protocolName(protocol)}, ${featuresName(features)}, ${imagesName(images)}`;
 }

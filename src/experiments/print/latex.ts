@@ -14,11 +14,11 @@ import {
 } from './captions.js';
 import { familyTable, paperTable, partTitle } from './tables.js';
 
-/** What is true of all tables stands once before them, as captions are set apart from each other. */
+/** Floating tables. Sentences that hold for all of them stand once before them. */
 export function latex(table: ExperimentTable): string {
   const about = aboutLines(table, { best: '**bold**', second: 'underlined' });
   const { family } = table;
-  // Nobody should meet such a table without it.
+  // Every table of a smoke run says that it is one, as tables are copied one by one.
   const smoke = smokeLines(table);
   const floats = [
     ...(family?.comparisons.length

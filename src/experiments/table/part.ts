@@ -1,4 +1,4 @@
-/** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
+/** The part of a table with the results of one protocol, on one data set and one kind of features. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import { BASELINES, type Baseline, sourceName } from '../../evaluation/results/names.js';
@@ -17,11 +17,11 @@ export interface PartOptions extends EntryOptions {
   readonly rows: readonly DescribedRow[];
   readonly results: Results;
   readonly features: TablePart['features'];
-  /** The paper’s numbers to stand beside, but for the table, which a row names. */
+  /** The group of the paper’s numbers that the rows stand beside. Each row names its table. */
   readonly paper?: Omit<PaperGroup, 'table'>;
 }
 
-/** A part, and the entry of each row on each images, for comparisons. */
+/** Keeps the entry of each row on each set of images, so that comparisons use the same bootstrap as the table. */
 export class Part {
   readonly #options: PartOptions;
   readonly #entries = new Map<string, Entry>();
@@ -41,7 +41,7 @@ export class Part {
     return made;
   }
 
-  /** Modality sets that rows were judged on, in their order. */
+  /** The sets of modalities that the rows were judged on, in the order of the evaluation. */
   get images(): string[] {
     const { rows, results, features } = this.#options;
     const first = rows.flatMap((row) => results.found(row))[0]?.result.rows ?? [];
@@ -58,7 +58,7 @@ export class Part {
     const marks = images.map((image) =>
       marksOf(new Map(ranked.map((row) => [row.name, this.entry(row, 'run', image)]))),
     );
-    // The baselines are those of a row with all seeds, where there is one.
+    // A row with all seeds gives the baselines, where there is one.
     const found = rows.filter((row) => results.found(row).length > 0);
     const judged = found.find(({ seeds }) => seeds === undefined) ?? found[0];
     return {
@@ -76,7 +76,7 @@ export class Part {
         ...(judged === undefined
           ? []
           : BASELINES.map((source) => this.#baseline(judged, source, images)).filter(
-              // Finetuning may go without.
+              // Finetuning may be judged without them.
               ({ values }) => Object.keys(values).length > 0,
             )),
       ],
@@ -143,7 +143,7 @@ export class Part {
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
-      // A thumbnail has no seed, but learns from the labels that were drawn.
+      // A thumbnail is the same for all seeds, and differs only between draws of the labels.
       const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
       const distinct =
         source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
@@ -164,7 +164,7 @@ export class Part {
     const cells = results.found(row);
     return Object.fromEntries(
       images.flatMap((image): [string, ResultDifference][] => {
-        // Seeds that are not finished for one side are left out for both.
+        // A difference needs both sides of a seed.
         const all = this.entry(row, other, image);
         const own = this.entry(row, 'run', image).pairedWith(all);
         const others = all.pairedWith(own);
@@ -210,7 +210,7 @@ export class Part {
     return metrics && { ...paper, data: block.data, protocol: block.protocol, metrics };
   }
 
-  /** Of probes with epochs: the numbers of the epoch that the test data chose. */
+  /** The metrics of the epoch that did best on the test data; undefined for probes without epochs. */
   #paperStyle(row: DescribedRow, images: readonly string[]): TableRow['paperStyle'] {
     const { results, features } = this.#options;
     if (features === 'chosen' || row.candidates.length > 1) return undefined;

@@ -1,4 +1,4 @@
-/** The claims on pairs as a table: each beside chance, the same encoder untrained and the pixels; several runs side by side. */
+/** Tables of the claims on pairs: each claim beside chance, the untrained encoder and the pixels, for several runs side by side. */
 
 import { featuresName, sourceName } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairMeasureRecord, PairsRecord } from '../../evaluation/results/pairsRecord.js';
@@ -8,14 +8,14 @@ import { type Cell, type NumberOptions, number, type Table, tableOf, text } from
 
 type Zone = NonNullable<PairMeasureRecord['zone']>;
 
-/** Which of the data's pairs were measured. */
+/** Words for the pairs of the data that were measured. */
 export const CHOSEN: Readonly<Record<PairsRecord['data']['chosen'], string>> = {
   'held-out': 'kept from the encoder that measured them',
   'set-aside': 'set aside, and kept from the encoder',
   all: 'all there are',
 };
 
-/** What a measure is called. */
+/** The name of a measure in the tables. */
 export function claimName({ claim, features, direction, grid }: PairMeasureRecord): string {
   const on = featuresName(features);
   switch (claim) {
@@ -33,8 +33,8 @@ export function claimName({ claim, features, direction, grid }: PairMeasureRecor
 }
 
 /**
- * The claims over all anchors, one line a claim and run. The untrained encoder and the pixels stand once below the runs, those
- * of the first one: they are the same for all that were measured on the same pairs with the same settings.
+ * The claims over all anchors, with a line for each claim and run. Below the runs stand the untrained encoder and the pixels of the first
+ * one, which are the same for all runs that were measured on the same pairs with the same settings.
  */
 export function claimsTable(results: readonly NamedPairs[]): Table {
   const byClaim = new Map<string, NamedMeasure[]>();
@@ -113,7 +113,7 @@ function measured({ value, low, high }: Measured, options: NumberOptions): Cell 
 
 type Measured = Pick<PairMeasureRecord, 'value' | 'low' | 'high'>;
 
-/** Of the claims in the tables: that of the losses, then those of the paper's figures. */
+/** The order of the claims in the tables: those of the losses, then those of the paper’s figures. */
 const ORDER: readonly PairMeasureRecord['claim'][] = [
   'consistency',
   'global',
@@ -148,7 +148,7 @@ function exposed({ exposure }: PairsRecord): string {
   return exposure.kind === 'transductive' ? ', transductive' : '';
 }
 
-/** Each note once; what is not true of all has the names it is true of. */
+/** Each note once, with the names of its runs where it is not of all. */
 function notesOf(results: readonly NamedPairs[]): string[] {
   const names = new Map<string, string[]>();
   for (const { name, record } of results) {
@@ -159,7 +159,7 @@ function notesOf(results: readonly NamedPairs[]): string[] {
   );
 }
 
-/** The tables in Markdown, with what must be known to read them. */
+/** The tables in Markdown, with the sentences that explain them. */
 export function formatClaims(results: readonly NamedPairs[]): string {
   const zones = zonesTable(results);
   const { data, bootstrap } = results[0]!.record;

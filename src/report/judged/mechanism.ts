@@ -1,4 +1,4 @@
-/** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
+/** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
 import type { NamedPairs } from '../../evaluation/results/pairsRecord.js';
 import type { MessageConsole } from '../../log/console.js';
@@ -12,7 +12,7 @@ import type { RunRecord } from '../source/runRecord.js';
 import { CHOSEN, claimsTable, zonesTable } from './claimsTable.js';
 import type { FigureGroup, StudyMechanism } from './study.js';
 
-/** The map of Figure 5: fine enough to see anatomy, coarse enough to know it. The others are in the JSON. */
+/** Figure 5 shows map 3, which is fine enough to show anatomy and coarse enough to recognise it. The others are in the JSON. */
 const MAP = 3;
 
 export interface ExampleSource {
@@ -24,8 +24,8 @@ export interface ExampleSource {
 }
 
 /**
- * @param results of one data set
- * @param set name of the data set, where it is not the one that was pretrained on
+ * @param results the results on one data set
+ * @param set the name of the data set, where it is not the one that the encoders were pretrained on
  */
 export async function mechanismOf(
   results: readonly NamedPairs[],

@@ -1,4 +1,4 @@
-/** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
+/** The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them. */
 
 import {
   type EvaluationRecord,
@@ -36,7 +36,7 @@ import {
   text,
 } from '../../text/table/model.js';
 
-/** Metrics in a table, as more do not fit a page: of two classes, and of more. */
+/** The metrics that fit the width of a page, for two classes and for more. */
 const COLUMNS = {
   two: ['auc', 'accuracy', 'f1', 'precision', 'recall'],
   more: ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'],
@@ -115,7 +115,7 @@ function metricTable(record: EvaluationRecord, rows: readonly EvaluationRow[], c
   );
 }
 
-/** What tells a row from the others. */
+/** The columns that tell a row from the others. */
 const ROW_COLUMNS: readonly ColumnOf<EvaluationRow>[] = [
   { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
   { header: 'Features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
@@ -144,7 +144,7 @@ function metricCell(metric: MetricRecord | undefined): Cell {
   return number(pooled, { low, high, folds: { mean, deviation: std } });
 }
 
-/** What the first table has no room for, of the row that stands for the run. */
+/** The metrics that the first table has no room for, of the primary row. */
 function furtherMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'name'>): Table | undefined {
   const row = primaryRow(record);
   const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
@@ -206,7 +206,7 @@ function differenceTable(record: EvaluationRecord): Table | undefined {
 
 type Tested = EvaluationRecord['differences'][number];
 
-/** Numbers that the test labels chose, beside the honest ones and never instead of them. */
+/** The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never replace them. */
 function paperStyleTable(record: EvaluationRecord): Table | undefined {
   const chosen = record.rows.filter(({ paperStyle }) => paperStyle !== undefined);
   const [first] = chosen;
@@ -231,14 +231,14 @@ function paperStyleTable(record: EvaluationRecord): Table | undefined {
   );
 }
 
-/** A sentence of which one part matters most. */
+/** A sentence whose middle part is shown in bold. */
 export interface Verdict {
   readonly before: string;
   readonly strong: string;
   readonly after: string;
 }
 
-/** The primary row by itself and against both baselines, in words: higher, lower, or not shown to differ. */
+/** Sentences on the primary row, by itself and against each baseline: it is higher, lower, or not shown to differ. */
 export function verdicts(record: EvaluationRecord): Verdict[] {
   const [metric = 'auc'] = record.metrics;
   const primary = primaryRow(record);
@@ -272,7 +272,7 @@ export function verdicts(record: EvaluationRecord): Verdict[] {
   return [own, ...against];
 }
 
-/** What the thumbnail is there for: what an encoder has learned of use to the task shows in that it beats it. */
+/** What a comparison with the thumbnail says of the encoder: it has learned something useful for the task if it is higher. */
 function beyondThumbnail(higher: boolean, lower: boolean): string {
   if (higher) return '';
   return lower

@@ -10,25 +10,26 @@ import type { Verdict } from './probeSection.js';
 export interface Study {
   readonly title: string;
   readonly lead: string;
-  /** What must be known before anything is read: a smoke run, results that are missing. */
+  /** Warnings at the top of the page: a smoke run, missing results. */
   readonly banners: readonly string[];
   readonly inShort: readonly Verdict[];
+  /** Paragraphs on what was run. */
   readonly about: readonly string[];
-  /** What was trained on what, by name. */
+  /** A summary of each method’s training, by name. */
   readonly facts: readonly NamedFact[];
   readonly data: RunData | Unavailable;
   readonly curves: readonly Figure[];
-  /** Values and differences at a glance. */
+  /** Figures of the values and the differences. */
   readonly overview: readonly Figure[];
   readonly results: readonly StudyResults[];
   readonly families: readonly StudyFamily[];
-  /** What pairs say without labels. */
+  /** The claims on pairs, measured without labels. */
   readonly mechanism: StudyMechanism;
   /** The predictions of the rows that matter most. */
   readonly judged: readonly JudgedRow[];
   readonly failures: readonly RowFailures[];
   readonly notes: readonly string[];
-  /** What is odd about the paper’s numbers. */
+  /** Oddities of the paper’s numbers. */
   readonly paperNotes: readonly string[];
   readonly provenance: readonly NamedFact[];
 }
@@ -78,7 +79,7 @@ export interface BesideTable {
 
 /** Comparisons that are tested together. */
 export interface StudyFamily {
-  /** Where there are several families: what this one is on, in a word before each of its comparisons. */
+  /** The name of the samples, which is set before each comparison where there are several families. */
   readonly on?: string;
   readonly comparisons: readonly StudyComparison[];
   readonly table: Table;

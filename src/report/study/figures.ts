@@ -1,4 +1,4 @@
-/** The figures of a study that are made from its tables and from the curves of its runs. */
+/** Figures of a study’s results and of the losses of its runs. */
 
 import { BASELINES, baselineMeaning, imagesName, metricName } from '../../evaluation/results/names.js';
 import type { JsonLine } from '../../log/jsonLines.js';
@@ -11,7 +11,7 @@ import { PALETTE, SOURCE_COLOURS } from '../figures/palette.js';
 import { type Series, seriesOf } from '../figures/series.js';
 import type { StudyFamily, StudyResults } from '../judged/study.js';
 
-/** Values of all rows on the widest images, and their differences to the untrained encoder and the thumbnail. */
+/** Forest plots of all rows on the widest images: their values, and their differences to each baseline. */
 export function overviewFigures(results: StudyResults, id: string): Figure[] {
   const widest = results.images.at(-1);
   if (widest === undefined) return [];
@@ -87,7 +87,7 @@ const TERMS: Readonly<Record<string, string>> = {
   classification: 'Classification',
 };
 
-/** Figure 3, both losses of the paper, and what else the runs log. */
+/** Figure 3 with both losses of the paper, and a figure for each other loss that the runs log. */
 export function studyCurves(courses: readonly Course[]): Figure[] {
   const figures = courseFigures(courses);
   const paper = lossFigures(courses);
@@ -110,7 +110,7 @@ function courseFigures(courses: readonly Course[]): Figure[] {
       const series = seriesOf(lines, term, name);
       const chance = seriesOf(lines, `chance/${term}`).points.at(-1)?.value;
       if (series.points.length === 0) continue;
-      // That of L_C is measured, and so a little different in each run.
+      // The chance level of L_C is measured, and so it differs a little between runs.
       const key = term === 'consistency' || chance === undefined ? term : `${term} ${brief(chance)}`;
       groups.set(key, [...(groups.get(key) ?? []), { term, series, chance }]);
     }
@@ -123,7 +123,7 @@ function courseFigures(courses: readonly Course[]): Figure[] {
   return sets.map((set, i) => {
     const [{ term }] = set as [Logged, ...Logged[]];
     const title = TERMS[term] ?? term;
-    // Figures of the same loss are told apart by whose it is.
+    // Figures of the same loss are told apart by the names of their runs.
     const alone = sets.filter(([other]) => other!.term === term).length === 1;
     const names = set.map(({ series: { name } }) => name).join(', ');
     return courseFigure(set, `course-${i + 1}-${term}`, alone ? title : `${title}: ${names}`);

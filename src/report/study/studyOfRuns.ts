@@ -1,4 +1,4 @@
-/** Several runs side by side, without an experiment that holds them together. */
+/** The study of several runs that belong to no experiment. */
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import {
@@ -42,7 +42,7 @@ export interface RunsStudyOptions {
   readonly console: MessageConsole;
 }
 
-/** Rows whose predictions are drawn, and those whose errors are listed. */
+/** The numbers of runs whose predictions are drawn, and whose errors are listed. */
 const CLOSER = 6;
 const LISTED = 2;
 
@@ -108,7 +108,7 @@ export async function studyOfRuns(
   };
 }
 
-/** The last parts of the paths that tell them apart, without what all end in: no more of a path belongs on a page. */
+/** The shortest ends of the paths that differ, without an end that all share: no more of a path belongs on a page. */
 function distinctNames(paths: readonly string[]): string[] {
   const parts = paths.map((path) => resolve(path).split('/').filter(Boolean));
   const twice = parts.find((own, i) => parts.findIndex((other) => other.join('/') === own.join('/')) < i);
@@ -153,7 +153,7 @@ function resultsOf(members: readonly Member[]): StudyResults[] {
   });
 }
 
-/** The same for evaluations of the same samples in as many folds: others share no table. */
+/** A key that is equal for evaluations of the same samples in the same folds, which share a table. */
 function samplesKey({ data, folds }: EvaluationRecord): string {
   const { name, dataHash, samples, subjects, classes } = data;
   return JSON.stringify([name, dataHash, samples, subjects, classes, folds]);
@@ -249,7 +249,7 @@ function besideOf(name: string, row: EvaluationRow | undefined): BesideRow {
   return { name, source: 'run', beside: Object.fromEntries(beside) };
 }
 
-/** What a reader must know, each once, with the runs that say so where not all do. */
+/** The notes of all evaluations, each once, with the names of its runs where it is not of all. */
 function notesOf(members: readonly Member[]): string[] {
   const by = new Map<string, Set<string>>();
   for (const { name, evaluations } of members) {

@@ -1,16 +1,16 @@
-/** What came out of a study, in words, and what it takes to repeat it. */
+/** Sentences on the results of a study, and the facts that it takes to repeat it. */
 
 import { baselineMeaning, imagesName } from '../../evaluation/results/names.js';
 import { fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
 import type { Verdict } from '../judged/probeSection.js';
 import type { NamedFact, StudyDifference, StudyFamily, StudyResults } from '../judged/study.js';
 
-/** Rows that are told one by one. */
+/** The largest number of rows that have a sentence each. */
 const TOLD = 6;
-/** Two-sided. */
+/** A two-sided p-value below this level counts as a difference. */
 const LEVEL = 0.05;
 
-/** The comparisons that the study was made for; without such the rows of its first table against the untrained encoder. */
+/** A sentence for each planned comparison, or else for each row of the first table against the untrained encoder. */
 export function studyVerdicts(results: readonly StudyResults[], families: readonly StudyFamily[]): Verdict[] {
   const [first] = results;
   const widest = first?.images.at(-1);
@@ -47,7 +47,7 @@ export function studyVerdicts(results: readonly StudyResults[], families: readon
   return [...highest, ...against.slice(0, TOLD)];
 }
 
-/** @param holm p after correction for the comparisons made together; undefined where this is one by itself */
+/** @param holm the p-value after Holm’s correction over the family; undefined for a comparison without a family */
 function verdict(
   name: string,
   { value, low, high, minimumDetectable }: StudyDifference,
