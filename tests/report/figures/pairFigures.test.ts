@@ -115,7 +115,7 @@ async function sizeOf(figure: Figure): Promise<{ width: number; height: number }
 }
 
 describe('Fig. 4', () => {
-  test('has a panel for the untrained encoder and for each run, two a figure, a line between mates', async () => {
+  test('has a panel for the untrained encoder and for each run, two to a figure, with a line between mates', async () => {
     const figures = projectionFigures(results('Ours', 'L_Glo alone'), 'tsne');
     expect(figures.map(({ id }) => id)).toEqual(['projection-tsne-1', 'projection-tsne-2']);
     expect(figures[0]!.alt).toContain(
@@ -133,7 +133,7 @@ describe('Fig. 4', () => {
 });
 
 describe('Fig. 5', () => {
-  test('has a row a method and a column a modality on one scale, and says how alike the maps are', async () => {
+  test('has a row for each method and a column for each modality on one scale, and says how alike the maps are', async () => {
     const [figure, ...others] = similarityFigures(results('Ours'), { map: 3 });
     expect(others).toEqual([]);
     // Identical maps correlate fully; the reversed ones of the untrained encoder are opposed: −0.23 / 0.26 by hand.
@@ -196,8 +196,8 @@ describe('Fig. 3', () => {
 const wordsOf = ({ rows }: Table) =>
   rows.map(({ cells }) => cells.map(cellWords).map(({ value, rest }) => value + rest));
 
-describe('the claims as tables', () => {
-  test('have a line a claim and run, those that are compared with once, and dashes for what is undefined', () => {
+describe('the tables of claims', () => {
+  test('have a line for each claim and run, one for each baseline, and a dash for an undefined number', () => {
     const table = claimsTable(results('Ours', 'Other'));
     expect(table.columns).toHaveLength(6);
     const rows = wordsOf(table);
@@ -222,7 +222,7 @@ describe('the claims as tables', () => {
     expect(rows[7]![4]).toBe('−0.250 [−0.250, −0.250]');
   });
 
-  test('zones stand beside each other with what they are more than elsewhere; without a lesion there are none', () => {
+  test('have the zones side by side with their differences to elsewhere, and do not exist without a lesion', () => {
     const table = zonesTable(results('Ours'))!;
     expect(wordsOf(table)).toEqual([
       [

@@ -27,7 +27,7 @@ const family = (holm: number | null, on?: string): StudyFamily => ({
 });
 
 describe('what a study says in short', () => {
-  test('p after correction decides, whatever the interval of one comparison by itself', () => {
+  test('the corrected p-value decides, even against the interval of the comparison', () => {
     const said = (holm: number | null) => studyVerdicts([results], [family(holm)])[1];
     expect(said(0.2)).toMatchObject({ strong: 'not shown to differ' });
     expect(said(0.2)!.after).toContain('p\u00a00.200 after Holm’s correction');
@@ -35,7 +35,7 @@ describe('what a study says in short', () => {
     expect(said(null)).toMatchObject({ strong: 'higher' });
   });
 
-  test('comparisons on other patients are told apart', () => {
+  test('a comparison on other patients is told apart by their name', () => {
     const said = studyVerdicts([results], [family(0.01, 'Set aside'), family(0.01)]);
     expect(said.slice(1).map(({ before }) => before)).toEqual([
       'Set aside: Ours − SimCLR: ',
@@ -43,7 +43,7 @@ describe('what a study says in short', () => {
     ]);
   });
 
-  test('no p is 0', () => {
+  test('a p-value is never shown as 0', () => {
     expect([0, 0.0005, 0.001, 1, null].map(probability)).toEqual([
       '< 0.001',
       '< 0.001',
@@ -54,14 +54,14 @@ describe('what a study says in short', () => {
   });
 });
 
-test('what rounds to 0 has no sign, and a difference else has one', () => {
+test('a difference has a sign unless it rounds to 0', () => {
   expect([-0.0004, -0.0006, 0].map((value) => fixed(value))).toEqual(['0.000', '−0.001', '0.000']);
   expect([-0.0004, 0.0004, 0.0006, -0.1, null].map((value) => signed(value))).toEqual([
     ...['0.000', '0.000', '+0.001', '−0.100', '–'],
   ]);
 });
 
-test('names and numbers of a forest plot are filled, over a halo', () => {
+test('names and numbers of a forest plot are filled letters over a halo', () => {
   const figure = forestPlot([{ name: 'Ours', value: 0.1, low: 0, high: 0.2 }], {
     id: 'x',
     title: 'x',

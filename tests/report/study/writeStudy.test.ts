@@ -48,7 +48,7 @@ function twoRuns(): string[] {
   });
 }
 
-test('runs side by side: a table a kind of features, curves of each, and nothing that names a person or a place', async () => {
+test('the page of two runs has a table for each kind of features and curves of each run, and names no person or place', async () => {
   const { page, figures, summary } = await writeReport(twoRuns(), { out: join(folder, 'out'), console });
   const { text, document } = opened(page);
   expect(textOf(document.querySelector('h1')!)).toBe('2 runs side by side');
