@@ -21,8 +21,8 @@ import { Part } from '../dist/experiments/table/part.js';
 import { Results } from '../dist/experiments/table/results.js';
 import { MessageConsole } from '../dist/log/console.js';
 import { featureRows, takeRows } from '../dist/metrics/features/features.js';
-import { markdownTable } from '../dist/text/markdownTable.js';
 import { fixed as shown, signed } from '../dist/text/numbers.js';
+import { markdownGrid } from '../dist/text/table/markdown.js';
 
 const [tuning, study, manifest] = process.argv.slice(2);
 const BOOTSTRAP = { replicates: 2000, confidence: 0.95, seed: 0 };
@@ -74,7 +74,7 @@ function effects() {
       ];
     }),
   );
-  return markdownTable(['', 'features', 'A crop', 'B mask', 'C rate', 'D own', 'interactions'], lines);
+  return markdownGrid(['', 'features', 'A crop', 'B mask', 'C rate', 'D own', 'interactions'], lines);
 }
 
 /** The candidate that each fold chose in tuning. */
@@ -134,7 +134,7 @@ function nested() {
     const less = entry === ours.entry ? '' : `${signed(difference.value)} ${interval(difference, signed)}`;
     return [name, own.join(' '), `${shown(entry.value())} ${interval(entry.interval(), shown)}`, less];
   });
-  return markdownTable(['', 'by fold', 'AUC, A+B', 'Ours −'], lines);
+  return markdownGrid(['', 'by fold', 'AUC, A+B', 'Ours −'], lines);
 }
 
 /** Candidate 1, over the seeds: all else but L_M is the same. */
@@ -167,7 +167,7 @@ function withoutMatching(matching) {
       ];
     });
   });
-  return markdownTable(['', 'features', 'L_AUG alone', 'L_AUG and L_M', 'difference'], lines);
+  return markdownGrid(['', 'features', 'L_AUG alone', 'L_AUG and L_M', 'difference'], lines);
 }
 
 /** Cross-validated in the folds of the study: the place with the row's score, less the place alone. */
@@ -216,7 +216,7 @@ function beyondPlace(matching) {
       `${signed(difference.value)} ${interval(difference, signed)}`,
     ];
   });
-  return markdownTable(['', 'place alone', 'place and score', 'difference'], lines);
+  return markdownGrid(['', 'place alone', 'place and score', 'difference'], lines);
 }
 
 /** One row less each of the others, of one protocol on one data set. */
@@ -250,7 +250,7 @@ function finetuned() {
   const lines = names.flatMap((reference) =>
     lessOthers(study, { protocol, features: 'head', images: IMAGES, reference, others: ['w/o pretrain'] }),
   );
-  return markdownTable(DIFFERENCES, lines);
+  return markdownGrid(DIFFERENCES, lines);
 }
 
 function transfer(root) {
@@ -260,7 +260,7 @@ function transfer(root) {
     .filter(({ absent }) => absent === undefined)
     .map((set) => ({ set, protocol: set.protocols[0], images: 'a' }));
   const common = { features: 'pooled', reference: 'Ours', others: ['L_Glo alone', 'SimCLR', 'InstDis all'] };
-  return markdownTable(
+  return markdownGrid(
     DIFFERENCES,
     [...own, ...others].flatMap((one) => lessOthers(root, { ...common, ...one })),
   );

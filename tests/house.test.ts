@@ -96,7 +96,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/encoders', 'evaluation/folds', 'evaluation/openJudgement', 'evaluation/features'],
     ...['evaluation/protocols', 'evaluation/summary'],
   ],
-  'report/html': [],
+  'report/html': ['evaluation/results'],
   'report/figures': ['metrics', 'log', 'evaluation/results', 'report/html'],
   'report/source': [
     ...['tensor', 'methods', 'config', 'log', 'training', 'phantoms', ...data, 'data/audit'],
@@ -129,7 +129,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/results', 'evaluation/probes', 'evaluation/encoders', 'evaluation/protocols'],
     ...['evaluation/summary', 'experiments/file', 'experiments/stored'],
   ],
-  'experiments/print': ['metrics', 'report/judged', 'experiments/table'],
+  'experiments/print': ['metrics', 'evaluation/results', 'report/judged', 'experiments/table'],
   'experiments/run': [
     ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation'],
     ...['evaluation/results', 'experiments/file', 'experiments/stored', 'experiments/table'],

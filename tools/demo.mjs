@@ -25,7 +25,8 @@ const steps = [
   {
     title: 'Judge it on the labels, beside the same encoder untrained and a 12×12 thumbnail',
     command: evaluate,
-    done: () => newer(join(root, run, 'evaluation/logreg-pooled.json'), join(root, run, 'encoder.safetensors')),
+    done: () =>
+      newer(join(root, run, 'evaluation/logreg-pooled.json'), join(root, run, 'encoder.safetensors')),
   },
   { title: 'Write the report', command: ['report', run, '--out', report] },
 ];

@@ -122,7 +122,7 @@ async function measurePairs(
   const [{ evaluatePairs }, { pairsJson, savePairs }, { formatClaims }] = await Promise.all([
     import('../evaluation/pairs/evaluatePairs.js'),
     import('../evaluation/pairs/savePairs.js'),
-    import('../report/judged/claimsTable.js'),
+    import('../evaluation/results/claimsTable.js'),
   ]);
   const record = await evaluatePairs(options);
   const text = formatClaims([{ name: record.run.name, record }]);

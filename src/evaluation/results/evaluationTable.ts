@@ -1,25 +1,16 @@
 /** An evaluation as Markdown tables that are also aligned for the terminal. */
 
-import { markdownTable } from '../../text/markdownTable.js';
-import { fixed, probability, signed } from '../../text/numbers.js';
+import { fixed } from '../../text/numbers.js';
+import { markdownTable } from '../../text/table/markdown.js';
+import { type Cell, type ColumnOf, number, pValue, tableOf, text } from '../../text/table/model.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './evaluationResult.js';
 import { excludedValueNote } from './excludedValue.js';
+import { metricOfClasses, modalitiesName, protocolOf, shortFeatures, shortSource } from './names.js';
 
 function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
-  switch (protocol) {
-    case 'logreg':
-      return 'logistic regression';
-    case 'linear':
-      return preset === undefined || preset === 'hu'
-        ? 'hu-linear (SGD on raw features)'
-        : `${preset}-linear (linear layer on augmented images)`;
-    case 'knn':
-      return 'k nearest neighbours';
-    case 'finetune':
-      return `finetuning, preset ${preset} (batch norm ${settings.batchNorm === 'frozen' ? 'frozen' : 'trained'})`;
-    default:
-      return protocol;
-  }
+  const batchNorm = settings.batchNorm === 'frozen' ? 'frozen' : 'trained';
+  const name = protocolOf({ protocol, preset });
+  return protocol === 'finetune' ? `${name}, batch norm ${batchNorm}` : name;
 }
 
 /** Metrics that fit beside a row's name; the others are in the JSON. */
@@ -82,13 +73,12 @@ function range(numbers: readonly number[]): string {
   return least === most ? `${least}` : `${least} to ${most}`;
 }
 
-function overFolds({ mean, std, meanLow, meanHigh }: MetricSummary, first: boolean): string {
-  const value = Number.isNaN(std) ? fixed(mean) : `${fixed(mean)} ± ${fixed(std)}`;
-  return first && !Number.isNaN(meanLow) ? `${value} [${fixed(meanLow)}, ${fixed(meanHigh)}]` : value;
+function overFolds({ mean, std, meanLow, meanHigh }: MetricSummary, first: boolean): Cell {
+  return number(mean, { deviation: std, ...(first && { low: meanLow, high: meanHigh }) });
 }
 
-function together({ pooled, low, high }: MetricSummary): string {
-  return Number.isNaN(low) ? fixed(pooled) : `${fixed(pooled)} [${fixed(low)}, ${fixed(high)}]`;
+function together({ pooled, low, high }: MetricSummary): Cell {
+  return number(pooled, { low, high });
 }
 
 /** Of the intervals in the tables. */
@@ -96,13 +86,13 @@ function exclusions({ metrics, data, rows, patients = [] }: EvaluationResult): s
   const together = [...rows, ...patients.flatMap((one) => one.rows)].flatMap((row) =>
     metrics.slice(0, COLUMNS).map((name) => {
       const { pooled, low, high } = row.metrics[name]!;
-      return { name: metricTitle(name, data.classes), value: pooled, low, high };
+      return { name: metricOfClasses(name, data.classes), value: pooled, low, high };
     }),
   );
   const overFolds = rows.map((row) => {
     const { mean, meanLow, meanHigh } = row.metrics[metrics[0]!]!;
     return {
-      name: `the mean of ${metricTitle(metrics[0]!, data.classes)}`,
+      name: `the mean of ${metricOfClasses(metrics[0]!, data.classes)}`,
       value: mean,
       low: meanLow,
       high: meanHigh,
@@ -115,20 +105,17 @@ function exclusions({ metrics, data, rows, patients = [] }: EvaluationResult): s
 function rowTable(
   { metrics, data, exposure }: EvaluationResult,
   rows: readonly (RowName & Pick<EvaluationRow, 'metrics'>)[],
-  show: (summary: MetricSummary, first: boolean) => string,
+  show: (summary: MetricSummary, first: boolean) => Cell,
 ): string {
-  const shown = metrics.slice(0, COLUMNS);
-  return markdownTable(
-    ['encoder', 'features', 'images', ...shown.map((name) => metricTitle(name, data.classes))],
-    rows.map((row) => [
-      ...rowCells(row, exposure.kind),
-      ...shown.map((name, i) => show(row.metrics[name]!, i === 0)),
-    ]),
-  );
+  const columns = metrics.slice(0, COLUMNS).map((name, i) => ({
+    header: metricOfClasses(name, data.classes),
+    cell: (row: Pick<EvaluationRow, 'metrics'>) => show(row.metrics[name]!, i === 0),
+  }));
+  return markdownTable(tableOf(rows, [...rowColumns(exposure.kind), ...columns]));
 }
 
 function furtherMetrics({ metrics, data }: EvaluationResult): string {
-  const further = metrics.slice(COLUMNS).map((name) => metricTitle(name, data.classes));
+  const further = metrics.slice(COLUMNS).map((name) => metricOfClasses(name, data.classes));
   const rule =
     data.classes.length === 2 ? `${data.classes[1]} is called above ½` : 'the most probable class is called';
   return further.length === 0
@@ -138,58 +125,36 @@ function furtherMetrics({ metrics, data }: EvaluationResult): string {
 
 /** Apart from the tables that count: nobody should take a number for one of theirs. */
 function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
-  const styled = rows.flatMap((row) =>
-    row.paperStyle === undefined ? [] : [{ row, style: row.paperStyle }],
+  const styled = rows.filter(({ paperStyle }) => paperStyle !== undefined);
+  const style = styled[0]?.paperStyle;
+  if (style === undefined) return '';
+  const table = tableOf(
+    styled,
+    [
+      ...rowColumns(exposure.kind),
+      ...Object.keys(style.metrics).map((name) => ({
+        header: metricOfClasses(name, data.classes),
+        cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]!.mean),
+      })),
+      { header: 'epochs', words: true, cell: ({ paperStyle }) => text(paperStyle!.epochs.join(', ')) },
+    ],
+    { caption: `Not a result (${style.label}); the table above is of the last epoch:` },
   );
-  if (styled.length === 0) return '';
-  const names = Object.keys(styled[0]!.style.metrics);
-  const table = markdownTable(
-    ['encoder', 'features', 'images', ...names.map((name) => metricTitle(name, data.classes)), 'epochs'],
-    styled.map(({ row, style }) => [
-      ...rowCells(row, exposure.kind),
-      ...names.map((name) => fixed(style.metrics[name]!.mean)),
-      style.epochs.join(', '),
-    ]),
-  );
-  return `Not a result (${styled[0]!.style.label}); the table above is of the last epoch:\n\n${table}`;
+  return markdownTable(table);
 }
 
-function rowCells({ source, features, modalities }: RowName, exposure: string): string[] {
-  const marked = source === 'run' && exposure === 'transductive' ? 'run, transductive' : source;
+/** What tells a row from the others. */
+function rowColumns(exposure: string): ColumnOf<RowName>[] {
   return [
-    source === 'thumbnail' ? 'thumbnail ridge' : marked,
-    features === 'pixels' ? '12×12' : features,
-    images(modalities),
+    { header: 'encoder', words: true, cell: ({ source }) => text(encoderWords(source, exposure)) },
+    { header: 'features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
+    { header: 'images', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
   ];
 }
 
-function images(modalities: readonly string[]): string {
-  return modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join('+');
-}
-
-/** Says what is binary and of which class, and what is macro: F1 alone means either. */
-function metricTitle(name: string, classes: readonly string[]): string {
-  const positive = classes[1]!;
-  const titles: Readonly<Record<string, string>> = {
-    auc: 'AUC',
-    macroAuc: 'macro AUC',
-    accuracy: 'accuracy',
-    f1: `F1 (${positive})`,
-    precision: `precision (${positive})`,
-    recall: `sensitivity = recall (${positive})`,
-    specificity: 'specificity',
-    averagePrecision: `average precision (${positive})`,
-    macroAveragePrecision: 'macro average precision',
-    macroF1: 'macro F1',
-    macroPrecision: 'macro precision',
-    macroRecall: 'balanced accuracy = macro recall',
-    kappa: 'Cohen’s kappa',
-    brier: classes.length === 2 ? 'Brier score' : 'Brier score (sum over classes)',
-    calibrationError: 'expected calibration error (10 bins)',
-    calibrationSlope: 'calibration slope',
-    calibrationIntercept: 'calibration intercept',
-  };
-  return titles[name] ?? name;
+function encoderWords(source: RowName['source'], exposure: string): string {
+  const transductive = source === 'run' && exposure === 'transductive';
+  return `${shortSource(source)}${transductive ? ', transductive' : ''}`;
 }
 
 function minimumDetectable({ differences }: EvaluationResult): string {
@@ -212,14 +177,22 @@ function differenceTitle({ differences }: EvaluationResult, mark: string): strin
 function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
   if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
-  return markdownTable(
-    ['run', 'images', 'against', 'difference [95 % interval]', 'p', 'p, Holm', 'p, DeLong', 'detectable'],
-    differences.map(({ row, against, value, low, high, pValue, holm, deLong, minimumDetectable }) => {
-      const [, features, shown] = rowCells(named.get(row)!, exposure.kind);
-      const other = rowCells(named.get(against)!, exposure.kind)[0]!;
-      const interval = `${signed(value)} [${signed(low)}, ${signed(high)}]`;
-      const tests = [pValue, holm, deLong?.pValue ?? null].map(probability);
-      return [features!, shown!, other, interval, ...tests, fixed(minimumDetectable)];
-    }),
-  );
+  const table = tableOf(differences, [
+    { header: 'run', words: true, cell: ({ row }) => text(shortFeatures(named.get(row)!.features)) },
+    { header: 'images', words: true, cell: ({ row }) => text(modalitiesName(named.get(row)!.modalities)) },
+    {
+      header: 'against',
+      words: true,
+      cell: ({ against }) => text(encoderWords(named.get(against)!.source, exposure.kind)),
+    },
+    {
+      header: 'difference [95 % interval]',
+      cell: ({ value, low, high }) => number(value, { low, high, as: 'difference' }),
+    },
+    { header: 'p', cell: (one) => pValue(one.pValue) },
+    { header: 'p, Holm', cell: ({ holm }) => pValue(holm) },
+    { header: 'p, DeLong', cell: ({ deLong }) => pValue(deLong?.pValue) },
+    { header: 'detectable', cell: ({ minimumDetectable }) => number(minimumDetectable) },
+  ]);
+  return markdownTable(table);
 }

@@ -1,103 +1,213 @@
-/** What the names in an evaluation mean to a reader. */
+/**
+ * What a reader calls the things of an evaluation: protocols, metrics, rows, features, modalities and exposure. Every table, page and
+ * figure looks its words up here. Words are in lower case, as inside a sentence; `heading` makes a title of them. A name that is not listed
+ * stands for itself.
+ */
 
 import { brief } from '../../text/numbers.js';
 import type { EvaluationResult, EvaluationRow } from './evaluationResult.js';
+import { modalityKey } from './modalitySets.js';
 
+/** `macro AUC` → `Macro AUC` */
+export function heading(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+const PRIMARY = ' (primary probe)';
+
+/** A protocol with its preset, as experiment files name it. */
 const protocols: Readonly<Record<string, string>> = {
-  logreg: 'Logistic regression on frozen features (primary probe)',
-  linear: 'Linear probe by SGD',
-  finetune: 'Finetuning of the whole encoder',
-  knn: 'Nearest neighbours',
+  logreg: `logistic regression${PRIMARY}`,
+  linear: 'hu-linear (SGD on raw features)',
+  'linear hu': 'hu-linear (SGD on raw features)',
+  'linear moco': 'linear probe as MoCo’s',
+  'linear simclr': 'linear probe as SimCLR’s',
+  'linear cmc': 'linear probe as CMC’s',
+  'linear solo': 'linear probe as solo-learn’s',
+  knn: 'k nearest neighbours',
+  finetune: 'finetuning of the whole encoder',
 };
 
-const sources: Readonly<Record<EvaluationRow['source'], string>> = {
-  run: 'Encoder of the run',
-  untrained: 'Untrained, calibrated',
-  thumbnail: 'Thumbnail ridge, 12×12 pixels',
-};
+/** `logreg labels 0.1`, a name of an experiment file, → `logistic regression, 10 % of the training labels` */
+export function protocolName(name: string): string {
+  const [, base = name, share] = /^(.+?) labels ([\d.]+)$/.exec(name) ?? [];
+  const preset = /^finetune (.+)$/.exec(base)?.[1];
+  const known = preset === undefined ? (protocols[base] ?? base) : `${protocols.finetune} (preset ${preset})`;
+  if (share === undefined) return known;
+  return `${known.replace(PRIMARY, '')}, ${brief(100 * Number(share))} % of the training labels`;
+}
 
-const features: Readonly<Record<string, string>> = { pooled: 'pooled map', head: 'head', pixels: 'pixels' };
-
-const metrics: Readonly<Record<string, string>> = {
-  auc: 'AUC',
-  accuracy: 'Accuracy',
-  f1: 'F1',
-  precision: 'Precision',
-  recall: 'Sensitivity (recall)',
-  specificity: 'Specificity',
-  averagePrecision: 'Average precision',
-  macroAuc: 'Macro AUC',
-  matchedAuc: 'Matched AUC',
-  macroAveragePrecision: 'Macro average precision',
-  macroF1: 'Macro F1',
-  macroPrecision: 'Macro precision',
-  macroRecall: 'Balanced accuracy (macro recall)',
-  kappa: 'Cohen’s kappa',
-  brier: 'Brier score',
-  calibrationError: 'Expected calibration error',
-  calibrationSlope: 'Calibration slope',
-  calibrationIntercept: 'Calibration intercept',
-};
-
-const presets: Readonly<Record<string, string>> = { hu: 'as the authors do it (hu)' };
-
-/** `Linear probe by SGD, preset moco, 10 % of the labels` */
-export function protocolName({
+/** The protocol of an evaluation: `linear probe as MoCo’s, 10 % of the training labels` */
+export function protocolOf({
   protocol,
   preset,
   labels,
   setAside,
-}: Pick<EvaluationResult, 'protocol' | 'preset' | 'labels' | 'setAside'>): string {
-  // Earlier versions had one preset and did not name it.
-  const named = preset ?? (protocol === 'linear' ? 'hu' : undefined);
-  return [
-    protocols[protocol] ?? protocol,
-    ...(named === undefined ? [] : [presets[named] ?? `preset ${named}`]),
-    ...(labels === undefined || labels.fraction === 1
-      ? []
-      : [`${brief(100 * labels.fraction)} % of the labels`]),
-    ...(setAside === true ? ['on the samples set aside'] : []),
-  ].join(', ');
+}: Pick<EvaluationResult, 'protocol' | 'preset'> &
+  Partial<
+    Pick<EvaluationResult, 'setAside'> & { labels: Pick<EvaluationResult['labels'], 'fraction'> }
+  >): string {
+  const base = preset === undefined ? protocol : `${protocol} ${preset}`;
+  const few = labels === undefined || labels.fraction === 1 ? '' : ` labels ${labels.fraction}`;
+  return `${protocolName(base + few)}${setAside === true ? ', on the samples set aside' : ''}`;
 }
 
-export const sourceName = (source: EvaluationRow['source']): string => sources[source];
-export const featuresName = (kind: string): string => features[kind] ?? kind;
-export const metricName = (metric: string): string => metrics[metric] ?? metric;
-export const modalitiesName = (modalities: readonly string[]): string =>
-  modalities.map((name) => (name.length === 1 ? name.toUpperCase() : name)).join(' + ');
-
-/** `Encoder of the run, pooled map, A + B` */
-export function rowName(record: EvaluationResult, key: string): string {
-  const row = record.rows.find((one) => one.key === key);
-  return row === undefined ? key : nameOf(row);
+interface MetricWords {
+  readonly name: string;
+  /** Whether it is of one class against the other, and of which, has to be said. */
+  readonly ofPositive?: boolean;
+  /** A sentence for readers who are no engineers. */
+  readonly meaning?: string;
 }
 
-export function nameOf({ source, features: kind, modalities }: EvaluationRow): string {
-  const parts = [sourceName(source), ...(source === 'thumbnail' ? [] : [featuresName(kind)])];
-  return [...parts, modalitiesName(modalities)].join(', ');
-}
-
-const shortSources: Readonly<Record<EvaluationRow['source'], string>> = {
-  run: 'Run',
-  untrained: 'Untrained',
-  thumbnail: 'Thumbnail',
+const metrics: Readonly<Record<string, MetricWords>> = {
+  auc: {
+    name: 'AUC',
+    meaning:
+      'The chance that of a positive and a negative image the positive one gets the higher score: 0.5 is guessing, 1 is perfect.',
+  },
+  macroAuc: { name: 'macro AUC' },
+  matchedAuc: { name: 'matched AUC' },
+  accuracy: { name: 'accuracy' },
+  f1: {
+    name: 'F1',
+    ofPositive: true,
+    meaning: 'One number from precision and recall, their harmonic mean.',
+  },
+  precision: {
+    name: 'precision',
+    ofPositive: true,
+    meaning: 'The share of those called positive that are.',
+  },
+  recall: {
+    name: 'sensitivity = recall',
+    ofPositive: true,
+    meaning: 'The share of positives that are called positive.',
+  },
+  specificity: { name: 'specificity', meaning: 'The share of negatives that are called negative.' },
+  averagePrecision: { name: 'average precision', ofPositive: true },
+  macroAveragePrecision: { name: 'macro average precision' },
+  macroF1: { name: 'macro F1' },
+  macroPrecision: { name: 'macro precision' },
+  macroRecall: { name: 'balanced accuracy = macro recall' },
+  kappa: { name: 'Cohen’s kappa' },
+  brier: { name: 'Brier score' },
+  calibrationError: { name: 'expected calibration error (10 bins)' },
+  calibrationSlope: { name: 'calibration slope' },
+  calibrationIntercept: { name: 'calibration intercept' },
 };
 
-/** `Run: head, A + B`, for figures. */
-export function shortNameOf({ source, features: kind, modalities }: EvaluationRow): string {
-  const what = [...(source === 'thumbnail' ? [] : [featuresName(kind)]), modalitiesName(modalities)];
-  return `${shortSources[source]}: ${what.join(', ')}`;
+export const metricName = (metric: string): string => metrics[metric]?.name ?? metric;
+export const metricHeading = (metric: string): string => heading(metricName(metric));
+/** Undefined of a metric that has no sentence. */
+export const metricMeaning = (metric: string): string | undefined => metrics[metric]?.meaning;
+
+/** With the class that it is of, `F1 (malignant)`: F1 alone may be that of a class or the mean over all. */
+export function metricOfClasses(metric: string, classes: readonly string[]): string {
+  const name = metricName(metric);
+  if (metric === 'brier' && classes.length > 2) return `${name} (sum over classes)`;
+  return metrics[metric]?.ofPositive ? `${name} (${classes[1]})` : name;
 }
 
-const exposures: Readonly<Record<EvaluationResult['exposure']['kind'], string>> = {
-  transductive:
-    'The encoder was pretrained on the very images it is tested on (never on their labels). What it would reach on new patients is not measured here.',
-  'in-fold': 'Each encoder was pretrained without the images it is tested on.',
-  transfer: 'The encoder was pretrained on other data.',
-  unknown:
-    'Whether the encoder was pretrained on the tested images is not known: the data of its run is not there.',
-  untrained:
-    'The encoder was not pretrained here: its weights are random, or came from elsewhere and were taken as they are.',
+/** `a+b` → `A+B`; longer names stay. */
+export function imagesName(images: string): string {
+  return images
+    .split('+')
+    .map((name) => (name.length === 1 ? name.toUpperCase() : name))
+    .join('+');
+}
+
+/** `['a', 'b']` → `A+B` */
+export const modalitiesName = (modalities: readonly string[]): string => imagesName(modalityKey(modalities));
+
+interface Words {
+  /** Says all, wherever it stands. */
+  readonly name: string;
+  /** For legends, and for cells of a column that is headed by the rest. */
+  readonly short: string;
+}
+
+/** Where a row's features come from; `pixels` are the baseline of measures on pairs. */
+export type Source = EvaluationRow['source'] | 'pixels';
+
+const sources: Readonly<Record<Source, Words>> = {
+  run: { name: 'encoder of the run', short: 'run' },
+  untrained: { name: 'untrained, calibrated', short: 'untrained' },
+  thumbnail: { name: 'thumbnail ridge, 12×12', short: 'thumbnail' },
+  pixels: { name: 'pixels', short: 'pixels' },
 };
 
-export const exposureMeaning = (kind: EvaluationResult['exposure']['kind']): string => exposures[kind];
+export const sourceName = (source: Source): string => sources[source].name;
+export const shortSource = (source: Source): string => sources[source].short;
+
+/** What every encoder is compared with, in the order of tables. */
+export const BASELINES = ['untrained', 'thumbnail'] as const;
+export type Baseline = (typeof BASELINES)[number];
+
+/** A baseline inside a sentence: `higher than …`. */
+export const baselineMeaning: Readonly<Record<Baseline, string>> = {
+  untrained: 'the same encoder untrained',
+  thumbnail: 'a 12×12 thumbnail of the images',
+};
+
+const features: Readonly<Record<string, Words>> = {
+  chosen: { name: 'features chosen by inner folds', short: 'chosen' },
+  pooled: { name: 'pooled features', short: 'pooled' },
+  head: { name: 'head features', short: 'head' },
+  pixels: { name: '12×12 pixels', short: '12×12' },
+  thumbnail: { name: '12×12 thumbnails', short: '12×12' },
+  'patch-mean': { name: 'means of patches', short: 'means' },
+  'patch-pixels': { name: 'pixels of patches', short: 'pixels' },
+};
+
+/** `pooled` → `pooled features`, `map3` → `map 3` */
+export const featuresName = (kind: string): string =>
+  features[kind]?.name ?? kind.replace(/^map(\d)$/, 'map $1');
+export const shortFeatures = (kind: string): string => features[kind]?.short ?? featuresName(kind);
+
+/** `encoder of the run, pooled features, A+B` */
+export function rowName({ source, features: kind, modalities }: EvaluationRow): string {
+  const of = source === 'thumbnail' ? [] : [featuresName(kind)];
+  return [sourceName(source), ...of, modalitiesName(modalities)].join(', ');
+}
+
+/** `run: head, A+B`, for figures. */
+export function shortRowName({ source, features: kind, modalities }: EvaluationRow): string {
+  const of = source === 'thumbnail' ? [] : [shortFeatures(kind)];
+  return `${shortSource(source)}: ${[...of, modalitiesName(modalities)].join(', ')}`;
+}
+
+type Exposure = EvaluationResult['exposure']['kind'];
+
+interface ExposureWords {
+  /** What the encoder saw, as part of a sentence. */
+  readonly name: string;
+  /** The same for those who meet the word for the first time. */
+  readonly meaning: string;
+}
+
+const exposures: Readonly<Record<Exposure, ExposureWords>> = {
+  transductive: {
+    name: 'pretrained on the very images it is tested on, never on their labels',
+    meaning:
+      'The encoder was pretrained on the very images it is tested on (never on their labels). What it would reach on new patients is not measured here.',
+  },
+  'in-fold': {
+    name: 'each encoder pretrained without the images it is tested on',
+    meaning: 'Each encoder was pretrained without the images it is tested on.',
+  },
+  transfer: { name: 'pretrained on other data', meaning: 'The encoder was pretrained on other data.' },
+  unknown: {
+    name: 'whether the tested images were seen in pretraining is not known',
+    meaning:
+      'Whether the encoder was pretrained on the tested images is not known: the data of its run is not there.',
+  },
+  untrained: {
+    name: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
+    meaning:
+      'The encoder was not pretrained here: its weights are random, or came from elsewhere and were taken as they are.',
+  },
+};
+
+export const exposureName = (kind: string): string => exposures[kind as Exposure]?.name ?? kind;
+export const exposureMeaning = (kind: Exposure): string => exposures[kind].meaning;

@@ -1,27 +1,22 @@
-/** The words around a table: what was run, how to read it, what is missing. */
+/** The sentences around a table: what was run, how to read the numbers, and what is missing. */
+import { exposureName, featuresName, imagesName, protocolName } from '../../evaluation/results/names.js';
 import type { BootstrapInterval } from '../../metrics/bootstrap.js';
 import { counted, fixed, numbered } from '../../text/numbers.js';
+import { cellWords } from '../../text/table/cellWords.js';
+import { MISSING } from '../../text/table/model.js';
 import type { ExperimentTable, Fact, TablePart, TableRow } from '../table/model.js';
-import { besidePaper, MISSING, shownImages, shownProtocol } from './layout.js';
-
-const EXPOSURES: Readonly<Record<string, string>> = {
-  transductive: 'pretrained on the very images it is tested on, never on their labels',
-  'in-fold': 'each encoder pretrained without the images it is tested on',
-  transfer: 'pretrained on other data',
-  unknown: 'whether the tested images were seen in pretraining is not known',
-  untrained: 'not pretrained here: weights are random, or from elsewhere and taken as they are',
-};
+import { paperTable, seedsName } from './tables.js';
 
 const DETECTABLE =
   'Detectable: a true difference of that size is found four times of five by one test without correction; a smaller one may be found, or not.';
 
-/** What the marks of the table are called. */
+/** How a format writes the marks of the best and second best values. */
 export interface MarkNames {
   readonly best: string;
   readonly second: string;
 }
 
-/** What was run and how to read it. */
+/** Sentences before the tables: what was run, and how to read the numbers. */
 export function aboutLines(table: ExperimentTable, marks: MarkNames): string[] {
   const shown = table.parts.some((part) => detectable(part) !== '');
   return [
@@ -39,7 +34,7 @@ export function smokeLines({ smoke }: ExperimentTable): string[] {
   return smoke ? ['**A smoke run: far too small to mean anything.**'] : [];
 }
 
-/** What the matched AUC is, where the table has it. */
+/** Explains the matched AUC where the table has it. */
 export function matchedLines({ matching, data }: ExperimentTable): string[] {
   if (matching === undefined) return [];
   const { column, within, samples, alone } = matching;
@@ -65,7 +60,7 @@ function comparedWords({ column, within, compared }: NonNullable<ExperimentTable
   return ` Of ${counted(positives)} positives ${counted(matched)} have such a negative; ${counted(pairs)} pairs are compared.`;
 }
 
-/** What was run, for a page whose tables say themselves how to read them. */
+/** What was run, for a page whose tables have captions of their own. */
 export function studyLines(table: ExperimentTable): string[] {
   return [...confirmationLines(table), ...ranLines(table), ...paperLines(table, table.parts)];
 }
@@ -79,9 +74,9 @@ function ranLines({ data, facts, seeds, folds, judge, confirmation }: Experiment
     ...named(facts.size, (value) => `${value}²`),
     ...named(facts.width, (value) => `width ${value}`),
     ...named(facts.precision, (value) => value),
-    `seed${seeds.length === 1 ? '' : 's'} ${seeds.join(', ')}`,
+    seedsName(seeds),
   ];
-  // Of other samples than these other things are true.
+  // The facts are of the samples that are not set aside.
   const rest = data.setAside === undefined ? '' : ', but for what is set aside';
   const of =
     confirmation !== undefined || (judge.length === 0 && rest === '') ? '' : ` of ${data.name}${rest}`;
@@ -93,7 +88,7 @@ function seenLines(exposures: readonly Fact[], of = ''): string[] {
   const each = exposures.map(({ value, rows }, i) => {
     const who =
       i > 0 ? rows.join(', ') : exposures.length === 1 ? 'all rows' : 'all rows but those that follow';
-    return `*${value}* (${EXPOSURES[value]}): ${who}`;
+    return `*${value}* (${exposureName(value)}): ${who}`;
   });
   return [`What the encoders had seen${of}: ${each.join('; ')}.`];
 }
@@ -106,7 +101,7 @@ export function judgedLine({ confirmation }: ExperimentTable, { judged }: TableP
   return `${numbered(samples, 'sample')} of ${numbered(subjects, 'subject')}, ${how}.`;
 }
 
-/** What must be known of a table of further data, where the words above all tables are of the data that is pretrained on. */
+/** The caption of a part on further data; the sentences before all tables are about the data that the encoders were pretrained on. */
 export function setLine(table: ExperimentTable, part: TablePart): string {
   if (part.set === undefined) return '';
   return [judgedLine(table, part), ...seenLines(part.judged?.exposure ?? [])]
@@ -121,9 +116,9 @@ function pairsLine({ pairs, subjects, setAside }: ExperimentTable['data']): stri
   return `${all}, of which ${numbered(setAside.pairs, 'pair')} of ${numbered(setAside.subjects, 'subject')} ${setAside.pairs === 1 ? 'is' : 'are'} set aside`;
 }
 
-/** What stands beside each other, in those of the parts that have numbers of the paper beside theirs. */
+/** Says which data the paper’s numbers and ours are of, where any part has both. */
 export function paperLines({ data }: ExperimentTable, parts: readonly TablePart[]): string[] {
-  const beside = parts.filter((part) => besidePaper(part) !== undefined);
+  const beside = parts.filter((part) => paperTable(part) !== undefined);
   const papers = beside.flatMap(({ rows }) => rows.flatMap(({ paper }) => paper ?? []));
   if (papers.length === 0) return [];
   const distinct = (values: string[]) => [...new Set(values)].join(' and ');
@@ -185,19 +180,19 @@ function markLine({ parts }: ExperimentTable, { best, second }: MarkNames): stri
     : `${rule}, ${second} the next, whether or not they can be told apart: not all predictions are here to test it.`;
 }
 
-/** The value of most rows; those of others with their names. */
+/** The value of most rows, followed by the exceptions with their rows. */
 function named([most, ...others]: readonly Fact[], text: (value: string) => string): string[] {
   if (most === undefined) return [];
   const exceptions = others.map(({ value, rows }) => `${rows.join(', ')}: ${value}`);
   return [text(most.value) + (exceptions.length === 0 ? '' : ` (${exceptions.join('; ')})`)];
 }
 
-/** What is missing, and what must be known. */
+/** Notes below all tables: what is missing, and what a reader must know. */
 export function closingLines(table: ExperimentTable): string[] {
   const { missing, notes, judge, paperNotes, family, matching, parts } = table;
   const listed = missing.slice(0, 6).join('; ') + (missing.length > 6 ? '; …' : '');
   return [
-    ...(missing.length === 0 ? [] : [`${missingOf(table)} (${MISSING}): ${listed}.`]),
+    ...(missing.length === 0 ? [] : [`${missingOf(table)} (${cellWords(MISSING).value}): ${listed}.`]),
     ...judge.flatMap(({ name, absent }) =>
       absent === undefined ? [] : [`${name} is not judged here: ${absent}`],
     ),
@@ -207,7 +202,7 @@ export function closingLines(table: ExperimentTable): string[] {
           `${family.reference} could not be compared with ${family.missing.join(', ')}: ${matching?.compared?.pairs === 0 ? 'no positive has a negative to be compared with' : 'an evaluation, or its predictions, are not here, or it has no value'}. Holm’s correction counts them all the same.`,
         ]),
     ...notes,
-    ...(parts.some((part) => besidePaper(part) !== undefined)
+    ...(parts.some((part) => paperTable(part) !== undefined)
       ? paperNotes.map((note) => `About the paper’s numbers: ${note}`)
       : []),
   ];
@@ -224,12 +219,12 @@ export function detectable({ rows, images }: TablePart): string {
   if (widest === undefined || found.length === 0) return '';
   const [low, high] = [fixed(Math.min(...found)), fixed(Math.max(...found))];
   return (
-    `Minimum detectable difference to the untrained encoder, ${shownImages(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
+    `Minimum detectable difference to the untrained encoder, ${imagesName(widest)}: ${low === high ? low : `${low} to ${high}`} ` +
     '(two-sided 5 %, power 80 %, paired over subjects).'
   );
 }
 
-/** What was chosen for tuned rows on all modalities side by side: each choice with its folds. */
+/** The choices of tuned rows on the widest images, a sentence for each seed: each choice with its folds. */
 export function choiceLines({ rows, images }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
   return rows.flatMap((row) =>
@@ -244,7 +239,7 @@ export function choiceLines({ rows, images }: TablePart): string[] {
           ? `${choice}${choices.length === 1 ? '' : ' in all folds'}`
           : `${choice} in fold${own.length === 1 ? '' : 's'} ${own.join(', ')}`,
       );
-      return `Chosen for ${row.name}, ${shownImages(widest)}, seed ${seed}: ${each.join('; ')}.`;
+      return `Chosen for ${row.name}, ${imagesName(widest)}, seed ${seed}: ${each.join('; ')}.`;
     }),
   );
 }
@@ -256,7 +251,7 @@ function shortened(candidate: string, { name }: TableRow): string {
 export function familyTitle({ family, confirmation, matching }: ExperimentTable): string {
   if (family === undefined) return '';
   const { reference, protocol, features, images } = family;
-  // What was planned was planned for the AUC.
+  // Comparisons are planned for the AUC, so those of the matched AUC are not primary.
   const kind = matching !== undefined ? 'Matched' : confirmation === undefined ? 'Primary' : 'Confirmatory';
-  return `${kind} comparisons of ${reference}: ${shownProtocol(protocol)}, ${features === 'chosen' ? 'features chosen by inner folds' : `${features} features`}, ${shownImages(images)}`;
+  return `${kind} comparisons of ${reference}: ${protocolName(protocol)}, ${featuresName(features)}, ${imagesName(images)}`;
 }

@@ -1,45 +1,67 @@
-import type { ExperimentTable } from '../table/model.js';
+import { BASELINES } from '../../evaluation/results/names.js';
+import { type ColumnOf, number, type Table, tableOf, text } from '../../text/table/model.js';
+import { SHOWN_METRICS } from '../table/entries.js';
+import type { ExperimentTable, TablePart, TableRow } from '../table/model.js';
 
-/** One line a value, numbers unrounded; what is undefined or missing is empty. */
-export function csvLines({ parts, metric = '' }: ExperimentTable): string[][] {
-  const number = (value: number | null | undefined) =>
-    value === null || value === undefined ? '' : String(value);
-  const against = ['untrained', 'thumbnail'] as const;
-  const others = ['accuracy', 'f1', 'precision'] as const;
-  const header = [
-    ...['row', 'source', 'exposure', 'data', 'protocol', 'features', 'images', 'metric'],
-    ...['value', 'low', 'high', 'deviation', 'seeds', 'fold_mean', 'mark'],
-    ...others,
-    ...against.flatMap((other) =>
-      ['difference', 'low', 'high', 'deviation', 'detectable'].map((name) => `${other}_${name}`),
-    ),
-    ...['paper_table', 'paper_row', 'paper_data', 'paper_protocol'],
-    ...['auc', 'accuracy', 'f1', 'precision'].map((name) => `paper_${name}_percent`),
-    'best_test_epoch_auc',
-  ];
-  const lines = parts.flatMap(({ set = '', name: protocol, features, images, rows }) =>
-    rows.flatMap(({ name, source, exposure = '', values, metrics, paper, marks, paperStyle, ...row }) =>
-      images.map((image) => {
-        const value = values[image];
-        const style = paperStyle?.[image];
-        return [
-          ...[name, source, exposure, set, protocol, features, image, metric],
-          ...[value?.value, value?.low, value?.high, value?.deviation, value?.seeds, value?.foldMean].map(
-            number,
-          ),
-          marks[image] ?? '',
-          ...others.map((other) => number(metrics[image]?.[other])),
-          ...against.flatMap((other) => {
-            const found = row.against[other][image];
-            const { deviation, minimumDetectable } = found ?? {};
-            return [found?.value, found?.low, found?.high, deviation, minimumDetectable].map(number);
-          }),
-          ...[number(paper?.table), paper?.row ?? '', paper?.data ?? '', paper?.protocol ?? ''],
-          ...['AUC', 'accuracy', 'F1', 'precision'].map((key) => number(paper?.metrics[key])),
-          number(style?.auc ?? style?.macroAuc),
-        ];
-      }),
-    ),
+/** One value of the table: a row on a set of images, by one protocol and one kind of features. */
+interface Value {
+  readonly part: TablePart;
+  readonly row: TableRow;
+  readonly images: string;
+}
+
+/** A line for each value and a column for everything that is known of it, for other programs to read. */
+export function csvLines({ parts, metric = '' }: ExperimentTable): Table {
+  const values = parts.flatMap((part) =>
+    part.rows.flatMap((row) => part.images.map((images): Value => ({ part, row, images }))),
   );
-  return [header, ...lines];
+  const words = (header: string, of: (value: Value) => string | undefined): ColumnOf<Value> => ({
+    header,
+    words: true,
+    cell: (value) => text(of(value) ?? ''),
+  });
+  const measured = (header: string, of: (value: Value) => number | null | undefined): ColumnOf<Value> => ({
+    header,
+    cell: (value) => number(of(value)),
+  });
+  const found = ({ row, images }: Value) => row.values[images];
+  return tableOf(values, [
+    words('row', ({ row }) => row.name),
+    words('source', ({ row }) => row.source),
+    words('exposure', ({ row }) => row.exposure),
+    words('data', ({ part }) => part.set),
+    words('protocol', ({ part }) => part.name),
+    words('features', ({ part }) => part.features),
+    words('images', ({ images }) => images),
+    words('metric', () => metric),
+    measured('value', (one) => found(one)?.value),
+    measured('low', (one) => found(one)?.low),
+    measured('high', (one) => found(one)?.high),
+    measured('deviation', (one) => found(one)?.deviation),
+    measured('seeds', (one) => found(one)?.seeds),
+    measured('fold_mean', (one) => found(one)?.foldMean),
+    words('mark', ({ row, images }) => row.marks[images]),
+    ...SHOWN_METRICS.map((name) => measured(name, ({ row, images }) => row.metrics[images]?.[name])),
+    ...BASELINES.flatMap((other) => {
+      const against = ({ row, images }: Value) => row.against[other][images];
+      return [
+        measured(`${other}_difference`, (one) => against(one)?.value),
+        measured(`${other}_low`, (one) => against(one)?.low),
+        measured(`${other}_high`, (one) => against(one)?.high),
+        measured(`${other}_deviation`, (one) => against(one)?.deviation),
+        measured(`${other}_detectable`, (one) => against(one)?.minimumDetectable),
+      ];
+    }),
+    measured('paper_table', ({ row }) => row.paper?.table),
+    words('paper_row', ({ row }) => row.paper?.row),
+    words('paper_data', ({ row }) => row.paper?.data),
+    words('paper_protocol', ({ row }) => row.paper?.protocol),
+    ...['AUC', 'accuracy', 'F1', 'precision'].map((name) =>
+      measured(`paper_${name.toLowerCase()}_percent`, ({ row }) => row.paper?.metrics[name]),
+    ),
+    measured('best_test_epoch_auc', ({ row, images }) => {
+      const style = row.paperStyle?.[images];
+      return style?.auc ?? style?.macroAuc;
+    }),
+  ]);
 }

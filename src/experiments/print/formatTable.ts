@@ -1,8 +1,9 @@
 /** An experiment's table as Markdown, CSV or LaTeX. */
 
-import { formatClaims } from '../../report/judged/claimsTable.js';
-import { csv } from '../../text/csv.js';
-import { markdownTable } from '../../text/markdownTable.js';
+import { formatClaims } from '../../evaluation/results/claimsTable.js';
+import { resultTable } from '../../evaluation/results/resultTable.js';
+import { csvTable } from '../../text/table/csv.js';
+import { markdownTable } from '../../text/table/markdown.js';
 import type { ExperimentTable } from '../table/model.js';
 import { namedPairs } from '../table/pairs.js';
 import {
@@ -16,7 +17,7 @@ import {
 } from './captions.js';
 import { csvLines } from './csvLines.js';
 import { latex } from './latex.js';
-import { besidePaper, familyLayout, type Layout, layOut, title } from './layout.js';
+import { familyTable, paperTable, partTitle } from './tables.js';
 
 export const tableFormats = ['markdown', 'csv', 'latex'] as const;
 export type TableFormat = (typeof tableFormats)[number];
@@ -26,29 +27,28 @@ export function formatTable(table: ExperimentTable, format: TableFormat): string
     case 'markdown':
       return markdown(table);
     case 'csv':
-      return csv(csvLines(table));
+      return csvTable(csvLines(table));
     case 'latex':
       return latex(table);
   }
 }
 
 function markdown(table: ExperimentTable): string {
-  const family = familyLayout(table);
+  const { family } = table;
   const sections = [
     `# ${table.name} on ${table.data.name}`,
     table.description?.trim() ?? '',
     ...aboutLines(table, { best: '**best**', second: '*second best*' }),
     ...paperLines(table, table.parts),
-    ...(family === undefined ? [] : [`## ${familyTitle(table)}`, shown(family)]),
+    ...(family?.comparisons.length ? [`## ${familyTitle(table)}`, markdownTable(familyTable(family))] : []),
     ...table.parts.flatMap((part) => {
-      const paper = besidePaper(part);
+      const paper = paperTable(part);
+      const caption = setLine(table, part);
+      const notes = [detectable(part), choiceLines(part).join('\n')];
       return [
-        `## ${title(table, part)}`,
-        setLine(table, part),
-        shown(layOut(part)),
-        detectable(part),
-        choiceLines(part).join('\n'),
-        ...(paper === undefined ? [] : ['Beside the paper:', shown(paper)]),
+        `## ${partTitle(table, part)}`,
+        markdownTable({ ...resultTable(part.images, part.rows), caption, notes }),
+        ...(paper === undefined ? [] : [markdownTable({ ...paper, caption: 'Beside the paper:' })]),
       ];
     }),
     ...namedPairs(table).map(({ results }) => formatClaims(results).trim()),
@@ -57,14 +57,4 @@ function markdown(table: ExperimentTable): string {
       .join('\n'),
   ];
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
-}
-
-function shown({ header, rows }: Layout): string {
-  const lines = rows.map((cells) =>
-    cells.map(({ value, rest, mark }) => {
-      const sign = mark === undefined ? '' : mark === 'best' ? '**' : '*';
-      return `${sign}${value}${sign}${rest ?? ''}`;
-    }),
-  );
-  return markdownTable(header, lines);
 }

@@ -1,10 +1,10 @@
 /** What the test predictions of an experiment's rows look like, those of tuned rows as they were composed. */
 
-import { metricName, modalitiesName } from '../../evaluation/results/names.js';
-import { BASELINES, failuresAmong, type JudgedScores, scoreFigures } from '../../report/judged/judgement.js';
+import { BASELINES, featuresName, heading, imagesName, shortSource } from '../../evaluation/results/names.js';
+import { failuresAmong, type JudgedScores, scoreFigures } from '../../report/judged/judgement.js';
 import { type PictureSource, SHOWN_FAILURES, withPictures } from '../../report/judged/shownFailures.js';
 import type { JudgedRow, RowFailures } from '../../report/judged/study.js';
-import { title } from '../print/layout.js';
+import { partTitle } from '../print/tables.js';
 import type { DescribedRow, ExperimentDescription } from '../stored/description.js';
 import type { Measurement } from '../table/entries.js';
 import type { ExperimentTable, TablePart } from '../table/model.js';
@@ -38,19 +38,19 @@ export async function judgedRows(
     const samples = { ...own, classes: result.data.classes, ids };
     const metric = result.metrics[0]!;
     const scores = scoresOf(measured, metric, row.name, 'run', valueIn(part, row.name, images));
-    const baselines = (['untrained', 'thumbnail'] as const).flatMap((other) => {
+    const baselines = BASELINES.flatMap((other) => {
       const kind = other === 'thumbnail' ? 'pixels' : part.features;
       const found = results.measure(row, other, kind, images)[0];
-      return found === undefined ? [] : scoresOf(found, metric, BASELINES[other], other);
+      return found === undefined ? [] : scoresOf(found, metric, heading(shortSource(other)), other);
     });
     if (scores[0] === undefined) continue;
     const seeds = table.seeds.length > 1 ? `, seed ${measured.seed}` : '';
     const draws = measured.draw === undefined ? '' : `, draw ${measured.draw}`;
     const name = `${row.name}${seeds}${draws}`;
-    const about = { id: row.folder, name: `${name}: ${title(table, part)}` };
+    const about = { id: row.folder, name: `${name}: ${partTitle(table, part)}` };
     judged.push({ name, figures: scoreFigures(samples, scores[0], baselines, result.bootstrap, about) });
     if (failures.length < LISTED) {
-      const features = `${metricName(part.features)} features, ${modalitiesName(images.split('+'))}`;
+      const features = `${featuresName(part.features)}, ${imagesName(images)}`;
       const found = { features, ...failuresAmong(samples, own.probabilities, SHOWN_FAILURES) };
       failures.push({
         name,

@@ -1,10 +1,9 @@
 /** How much the rows of an experiment lose when labels are few. */
 
-import { metricName, modalitiesName } from '../../evaluation/results/names.js';
+import { featuresName, imagesName, metricHeading, protocolName } from '../../evaluation/results/names.js';
 import type { Figure } from '../../report/figures/figure.js';
 import { type LabelCurve, labelEfficiencyFigure } from '../../report/figures/labelEfficiency.js';
 import type { ExperimentProtocol } from '../file/protocols.js';
-import { featuresOf, shownProtocol } from '../print/layout.js';
 import type { ExperimentDescription } from '../stored/description.js';
 import type { ExperimentTable, TablePart } from '../table/model.js';
 
@@ -46,12 +45,12 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
         }),
       }),
     );
-    const metric = metricName(table.metric ?? 'auc');
-    const kind = featuresOf(parts[0]!);
+    const metric = metricHeading(table.metric ?? 'auc');
+    const kind = featuresName(parts[0]!.features);
     const figure = labelEfficiencyFigure(curves, {
       id: `labels-${i + 1}`,
       title: `${metric} with few labels, ${kind}`,
-      of: `${shownProtocol(parts[0]!.protocol)}, ${modalitiesName(images.split('+'))}`,
+      of: `${protocolName(parts[0]!.protocol)}, ${imagesName(images)}`,
       label: metric,
       intervals: `${Math.round(100 * (table.bootstrap?.confidence ?? 0.95))} % intervals over patients`,
     });

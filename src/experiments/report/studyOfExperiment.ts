@@ -22,7 +22,7 @@ import { namedPairs } from '../table/pairs.js';
 import { runCourses } from './courses.js';
 import { judgedRows } from './judgedRows.js';
 import { labelCurves } from './labelCurves.js';
-import { studyFamily, studyTable } from './studyTables.js';
+import { studyFamily, studyResults } from './studyTables.js';
 
 export interface ExperimentStudyOptions {
   readonly withImages?: boolean;
@@ -54,13 +54,13 @@ export async function studyOfExperiment(
   for (const { set, results } of namedPairs(table)) {
     mechanisms.push(await mechanismOf(results, { run, data, show, console }, set));
   }
-  const tablesOf = (one: ExperimentTable) =>
+  const resultsOf = (one: ExperimentTable) =>
     one.parts
-      .map((part) => studyTable(one, part))
+      .map((part) => studyResults(one, part))
       .filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
   // With all rows, of which those that confirm are some.
-  const [primary, ...others] = tablesOf(table);
-  const matched = matching === undefined ? [] : tablesOf(experimentTable(root, { matching })).slice(0, 1);
+  const [primary, ...others] = resultsOf(table);
+  const matched = matching === undefined ? [] : resultsOf(experimentTable(root, { matching })).slice(0, 1);
   const own = [...(primary === undefined ? [] : [primary]), ...matched, ...others];
   return {
     title: `${told.name} on ${told.data.name}`,
@@ -78,7 +78,7 @@ export async function studyOfExperiment(
       ...(own[0] === undefined ? [] : overviewFigures(own[0], 'methods')),
       ...labelCurves(told, table),
     ],
-    tables: tables.flatMap((one) => (one === table ? own : tablesOf(one))),
+    results: tables.flatMap((one) => (one === table ? own : resultsOf(one))),
     families,
     mechanism: {
       tables: mechanisms.flatMap((one) => one.tables),

@@ -1,23 +1,18 @@
-/** Tables of an experiment as its report shows them. */
-import { metricName, modalitiesName } from '../../evaluation/results/names.js';
-import type { Beside, StudyFamily, StudyRow, StudyTable } from '../../report/judged/study.js';
+/** The results of an experiment as its report shows them. */
+import { imagesName, metricHeading, metricName } from '../../evaluation/results/names.js';
+import type { StudyFamily, StudyResults } from '../../report/judged/study.js';
+import { type Beside, type BesideRow, besideTable } from '../../report/judged/tables.js';
 import { choiceLines, familyTitle, judgedLine, matchedLines } from '../print/captions.js';
-import { comparedWith, title } from '../print/layout.js';
+import { comparedWith, familyTable, OURS, partTitle } from '../print/tables.js';
+import { SHOWN_METRICS } from '../table/entries.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from '../table/model.js';
 
-/** The paper’s metrics by the names of ours. */
-const OURS: Readonly<Record<string, string>> = {
-  AUC: 'auc',
-  accuracy: 'accuracy',
-  F1: 'f1',
-  precision: 'precision',
-};
-
-export function studyTable(table: ExperimentTable, part: TablePart): StudyTable {
-  const { metric = 'auc', bootstrap, confirmation } = table;
+export function studyResults(table: ExperimentTable, part: TablePart): StudyResults {
+  const { metric = 'auc', confirmation } = table;
+  const { images, rows } = part;
   const seeds = part.seeds ?? table.seeds;
-  const widest = part.images.at(-1) ?? '';
-  const percent = Math.round(100 * (bootstrap?.confidence ?? 0.95));
+  const widest = images.at(-1) ?? '';
+  const percent = percentOf(table);
   const set = confirmation === undefined ? '' : 'Set aside: ';
   const draws = table.protocols.find(({ name }) => name === part.name)?.draws ?? 1;
   const over = [...(seeds.length > 1 ? ['seeds'] : []), ...(draws > 1 ? ['draws of the labels'] : [])];
@@ -25,70 +20,61 @@ export function studyTable(table: ExperimentTable, part: TablePart): StudyTable 
   const rule = part.tested
     ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others. A help for the eye, in which methods with fewer seeds, or pretrained with labels, take no part'
     : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';
+  const title = `${set}${partTitle(table, part)}`;
+  const beside = rows.map((row) => besideOf(row, widest, metric));
   return {
-    title: `${set}${title(table, part)}`,
-    metric: metricName(metric),
+    title,
+    metric: metricHeading(metric),
     caption:
-      `${judgedLine(table, part)} ${matchedLines(table).join('')} ${table.matching === undefined ? `${metricName(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
-    images: part.images,
-    rows: part.rows.map((row) => studyRow(row, widest, metric)),
-    besideMetrics: [metric, 'accuracy', 'f1', 'precision'],
+      `${judgedLine(table, part)} ${matchedLines(table).join('')} ${table.matching === undefined ? `${metricHeading(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
+    images,
+    rows,
     notes: choiceLines(part),
+    beside: besideTable(beside, [metric, ...SHOWN_METRICS], { title, images }),
   };
 }
 
-function studyRow(row: TableRow, widest: string, metric: string): StudyRow {
-  const { name, source, exposure, values, marks, against } = row;
-  const { [widest]: untrained } = against.untrained;
-  const { [widest]: thumbnail } = against.thumbnail;
-  return {
-    name,
-    source,
-    exposure,
-    values: Object.fromEntries(
-      Object.entries(values).map(([images, value]) => [images, { ...value, mark: marks[images] }]),
-    ),
-    foldMean: values[widest]?.foldMean,
-    against: { ...(untrained && { untrained }), ...(thumbnail && { thumbnail }) },
-    beside: besideOf(row, widest, metric),
-  };
+function percentOf({ bootstrap }: ExperimentTable): number {
+  return Math.round(100 * (bootstrap?.confidence ?? 0.95));
 }
 
-function besideOf({ paper, metrics, values, paperStyle }: TableRow, widest: string, metric: string) {
+/** What a row measured on the widest images, the paper prints of it, and the best test epoch has. */
+function besideOf(row: TableRow, widest: string, metric: string): BesideRow {
+  const { name, source, paper, metrics, values, paperStyle } = row;
   const measured: Readonly<Record<string, number | null>> = {
     ...metrics[widest],
     [metric]: values[widest]?.value ?? null,
   };
   const printed = new Map(
-    Object.entries(paper?.metrics ?? {}).flatMap(([name, percent]) => {
-      const ours = OURS[name];
+    Object.entries(paper?.metrics ?? {}).flatMap(([theirs, percent]) => {
+      const ours = OURS[theirs];
       return ours === undefined ? [] : [[ours, percent / 100] as const];
     }),
   );
   const style = paperStyle?.[widest] ?? {};
-  if (printed.size === 0 && Object.keys(style).length === 0) return {};
-  const names = [
-    ...new Set([...printed.keys(), ...Object.keys(measured).filter((name) => style[name] != null)]),
-  ];
-  return Object.fromEntries(
-    names.map((name): [string, Beside] => [
-      name,
-      { ours: measured[name] ?? null, paper: printed.get(name), paperStyle: style[name] },
+  if (printed.size === 0 && Object.keys(style).length === 0) return { name, source, beside: {} };
+  const shown = new Set([...printed.keys(), ...Object.keys(measured).filter((one) => style[one] != null)]);
+  const beside = Object.fromEntries(
+    [...shown].map((one): [string, Beside] => [
+      one,
+      { ours: measured[one] ?? null, paper: printed.get(one), paperStyle: style[one] },
     ]),
   );
+  return { name, source, beside };
 }
 
 export function studyFamily(table: ExperimentTable, family: TableFamily): StudyFamily {
   const { reference, images, comparisons, missing } = family;
   const confirmed = table.confirmation !== undefined;
+  const percent = percentOf(table);
   return {
-    title: familyTitle(table),
     ...(confirmed && { on: 'Set aside' }),
-    caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${modalitiesName(images.split('+'))}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each interval is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
-    comparisons: comparisons.map(({ against, seeds, ...found }) => ({
-      name: `${reference} − ${comparedWith({ against, seeds })}`,
-      ...found,
-    })),
-    missing,
+    comparisons: comparisons.map((one) => ({ ...one, name: `${reference} − ${comparedWith(one)}` })),
+    table: {
+      ...familyTable(family),
+      title: familyTitle(table),
+      caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${imagesName(images)}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each ${percent} % interval, in small letters, is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
+      notes: missing.length === 0 ? [] : [`Not compared yet: ${missing.join('; ')}.`],
+    },
   };
 }

@@ -1,4 +1,4 @@
-/** One number of a table, a row on some images: what was measured, and its bootstrap, computed once however often compared. */
+/** A number of the table: the measurements of one row on one set of images, and their bootstrap, which is computed once. */
 import { type Judged, metricNames, resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import {
   type BootstrapDifference,
@@ -13,27 +13,27 @@ import {
 import { classificationMetrics } from '../../metrics/metricSet.js';
 import type { Choice } from './compose.js';
 
-/** What one seed, or one draw of the labels, found. */
+/** The result of one seed, or of one draw of the labels. */
 export interface Measurement {
   readonly seed: number;
-  /** Where there are several draws of the labels. */
+  /** The number of the draw, where the labels were drawn several times. */
   readonly draw?: number;
-  /** Of the pooled predictions by metric; a number that is undefined is null. */
+  /** The metrics of all test predictions together; a metric that is undefined is null. */
   readonly metrics: Readonly<Record<string, number | null>>;
-  /** The interval that the evaluation itself gave. */
+  /** The interval that the evaluation stored. */
   readonly interval?: { readonly low: number | null; readonly high: number | null };
-  /** Of the first metric: its mean over the test folds, where every fold has it. */
+  /** The mean of the first metric over the test folds; null where a fold has none. */
   readonly foldMean?: number | null;
-  /** Test predictions; undefined where they did not travel. */
+  /** Test predictions; undefined where their file is not here. */
   readonly predicted?: { readonly ids: readonly string[]; readonly judged: Judged };
-  /** Of a tuned row. */
+  /** The choice of each fold, of a tuned row. */
   readonly choices?: readonly Choice[];
 }
 
-/** Metrics that stand beside the paper’s. */
+/** Metrics that the paper prints too, beside the AUC. */
 export const SHOWN_METRICS = ['accuracy', 'f1', 'precision'] as const;
 
-/** All metrics of predictions that no evaluation has seen together. */
+/** The metrics of predictions that were put together from several evaluations, so that none of these stored them. */
 export function pooledMetrics(judged: Judged): Record<string, number | null> {
   const { probabilities, labels, classes } = judged;
   const all = classificationMetrics(probabilities, labels, { classes });
@@ -60,14 +60,14 @@ export function meanFoldAuc({ probabilities, labels, folds, classes }: Judged): 
   return Number.isFinite(value) ? value : null;
 }
 
-/** A metric of predictions that are resampled. */
+/** Makes the metric that is resampled from predictions. */
 export type ResampledOf = (predicted: NonNullable<Measurement['predicted']>) => ResampledMetric;
 
 export interface EntryOptions {
-  /** The metric of the table, by its name in the measurements. */
+  /** The name of the table’s metric. */
   readonly metric: string;
   readonly bootstrap: BootstrapOptions;
-  /** The same for resampling; default: the AUC. */
+  /** The same metric for resampling; the AUC by default. */
   readonly resampled?: ResampledOf;
 }
 
@@ -85,7 +85,7 @@ export class Entry {
     return [...new Set(this.measurements.map(({ seed }) => seed))];
   }
 
-  /** The part of this that was measured with the same seeds and draws as the other, in its order. */
+  /** The measurements that share seed and draw with the other entry, in the other’s order. */
   pairedWith({ measurements }: Entry): Entry {
     const own = measurements.flatMap(
       ({ seed, draw }) => this.measurements.find((one) => one.seed === seed && one.draw === draw) ?? [],
@@ -95,17 +95,17 @@ export class Entry {
     return same ? this : new Entry(own, this.#options);
   }
 
-  /** Of the metric of the table, or of another one: the mean over the seeds; null where one of them has none. */
+  /** The mean of a metric over the seeds; null where a seed has no value. */
   value(metric = this.#options.metric): number | null {
     return mean(this.measurements.map(({ metrics }) => metrics[metric] ?? null));
   }
 
-  /** Sample standard deviation over the seeds. */
+  /** The sample standard deviation of the table’s metric over the seeds. */
   get deviation(): number | null {
     return deviation(this.measurements.map(({ metrics }) => metrics[this.#options.metric] ?? null));
   }
 
-  /** Mean over the seeds of the means over the folds. */
+  /** The mean over the seeds of the means over the folds. */
   get foldMean(): number | null {
     return mean(this.measurements.map((one) => one.foldMean ?? null));
   }
@@ -120,7 +120,7 @@ export class Entry {
     );
   }
 
-  /** Of the seed-mean; undefined where predictions are missing. */
+  /** The interval of the mean over the seeds; undefined where predictions are missing. */
   interval(): BootstrapInterval | undefined {
     const value = this.value();
     if (value === null || !this.isResampled) return undefined;
@@ -128,7 +128,8 @@ export class Entry {
   }
 
   /**
-   * This less the other, over the seeds that both have, on the same draws of subjects; undefined where they cannot be paired.
+   * The difference of this entry less the other, over the seeds of both and on the same draws of subjects; undefined where the two
+   * cannot be paired.
    */
   minus(other: Entry): BootstrapDifference | undefined {
     const own = this.pairedWith(other);
@@ -142,7 +143,7 @@ export class Entry {
     return differenceOfReplicates(value - less, differences, this.#options.bootstrap);
   }
 
-  /** The mean of the seeds in each draw of subjects. */
+  /** The mean over the seeds in each draw of subjects. */
   #drawn(): Float64Array {
     const { bootstrap, resampled = ({ judged }) => resampledAuc(judged) } = this.#options;
     this.#replicates ??= this.measurements
@@ -159,7 +160,7 @@ function sameSamples(a: readonly string[] | undefined, b: readonly string[] | un
   return a !== undefined && b !== undefined && a.length === b.length && a.every((id, i) => id === b[i]);
 }
 
-/** Null when a number is undefined, as JSON has it. */
+/** Null where any number is undefined. */
 export function mean(values: readonly (number | null)[]): number | null {
   if (values.length === 0 || values.some((value) => value === null || !Number.isFinite(value))) return null;
   return (values as number[]).reduce((sum, value) => sum + value, 0) / values.length;

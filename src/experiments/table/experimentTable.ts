@@ -1,4 +1,4 @@
-/** The table of an experiment, from the cells that are finished. */
+/** Makes the table of an experiment from its finished cells. */
 
 import { configDifferences, type Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
@@ -26,9 +26,9 @@ import { Part } from './part.js';
 import { Results } from './results.js';
 
 export interface TableOptions {
-  /** The table of the samples that are set aside, and nothing else. */
+  /** Whether the table is of the samples that are set aside, and of nothing else. */
   readonly confirm?: boolean;
-  /** The AUC among samples that are alike in a column, in place of the AUC; of the data that is pretrained on. */
+  /** Puts the AUC among samples that are alike in a column in place of the AUC, for the data that the encoders were pretrained on. */
   readonly matching?: Matching;
 }
 
@@ -47,7 +47,7 @@ export function experimentTable(
   return { ...table, notes: [...table.notes, note] };
 }
 
-/** The rows that are compared on what is set aside, by their one protocol. */
+/** The table of the samples that are set aside. It has only the rows that are compared on them, judged by one protocol. */
 function setAsideTable(root: string, told: ExperimentDescription, matching?: Matching): ExperimentTable {
   const { setAside: family } = told;
   const confirmation = readConfirmation(root);
@@ -74,7 +74,7 @@ function setAsideTable(root: string, told: ExperimentDescription, matching?: Mat
   return { ...table, confirmation: { ...confirmation, outdated: outdated(root, confirmation) } };
 }
 
-/** What was judged, and has been pretrained otherwise since: the values of the last look are not of the encoders there are now. */
+/** Encoders that were pretrained anew with other settings after the last look, so that its values are not of the encoders here now. */
 function outdated(root: string, { looks }: ConfirmationRecord): string[] {
   return Object.entries(looks.at(-1)!.settings).flatMap(([id, { pretraining }]) => {
     const own = id.slice(0, id.lastIndexOf('/'));
@@ -86,9 +86,9 @@ function outdated(root: string, { looks }: ConfirmationRecord): string[] {
 }
 
 /**
- * The row that the development table has on top, but for the reference.
+ * The row with the highest value in the development table, the reference left out.
  *
- * @param names of the rows that it may be
+ * @param names the rows to choose from
  * @throws UsageError when there is none
  */
 export function bestRow(root: string, family: ComparisonFamily, names: readonly string[]): string {
@@ -112,7 +112,7 @@ function tableOf(
     const own = (set ?? told).protocols
       .filter(judgesLabels)
       .map((protocol) => new Results({ root, description: told, set, protocol, setAside, matching }));
-    // What is not there misses no evaluation; what was judged on another machine counts.
+    // Data that are absent here have no missing evaluations, but may have been judged on another machine.
     const judged = own.some((results) => rows.some((row) => results.found(row).length > 0));
     return set?.absent === undefined || judged ? own : [];
   });
@@ -136,7 +136,7 @@ function tableOf(
       const part = new Part({
         ...{ rows, results, features, bootstrap: { ...bootstrap }, resampled },
         metric: matching === undefined ? (stored ?? metric) : metric,
-        // It has no matched numbers.
+        // The paper has no matched AUC.
         paper: matching === undefined ? paperOf(told, results.set, results.protocol) : undefined,
       });
       return { results, features, part };
@@ -175,7 +175,7 @@ function tableOf(
   };
 }
 
-/** What was matched, and what that tells alone: in the folds of the first row whose predictions are here. */
+/** What the samples were matched by, and the AUC of that alone, in the folds of the first row whose predictions are here. */
 function matchingOf(
   matching: Matching,
   parts: readonly FamilyPart[],
@@ -195,7 +195,7 @@ function matchingOf(
 function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['row']): number[] {
   return row.candidates.flatMap(({ folder }) =>
     seeds.flatMap((seed) => {
-      // Those of the first fold: all folds are trained alike.
+      // All folds are trained with as many steps, so the first one stands for them.
       const cell =
         readCell(root, pretrainingId(folder, seed)) ?? readCell(root, pretrainingId(folder, seed, 0));
       return cell?.kind === 'pretrain' ? [cell.steps] : [];
@@ -203,7 +203,7 @@ function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['
   );
 }
 
-/** Kinds of features that a protocol was, or will be, judged on; the chosen ones first where rows are tuned. */
+/** The kinds of features of a protocol’s parts; the chosen ones come first where rows are tuned. */
 function kindsOf(
   { rows, compare, setAside }: ExperimentDescription,
   protocol: ExperimentProtocol,
@@ -217,7 +217,7 @@ function kindsOf(
   return chosen ? ['chosen', 'pooled', 'head'] : ['pooled', 'head'];
 }
 
-/** Which of the paper’s columns a part stands beside. */
+/** The group of the paper’s numbers that a part stands beside; undefined where the paper has none. */
 function paperOf(
   { data }: ExperimentDescription,
   set: DescribedSet | undefined,
@@ -227,7 +227,7 @@ function paperOf(
   // The paper has no numbers for few labels.
   if (kind === undefined || labelFraction < 1 || (set !== undefined && set.paper === undefined))
     return undefined;
-  // BUSI is what breast encoders are transferred to, iChallenge-PM what fundus encoders are.
+  // The paper transfers breast encoders to BUSI, and fundus encoders to iChallenge-PM.
   const pretrained =
     set?.paper === undefined ? pretrainedOn(data.name) : set.paper === 'BUSI' ? 'US-SWE' : 'Fundus-FFA';
   return { pretrained, transfer: set?.paper, protocol: kind };

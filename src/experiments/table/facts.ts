@@ -4,16 +4,18 @@ import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';
 import type { ExperimentTable, Fact, TablePart } from './model.js';
 
-/** What is there of a row. */
+/** The finished cells of a row. */
 export interface RowFound {
   readonly row: DescribedRow;
-  /** On the data that is pretrained on. */
+  /** Evaluations on the data that the encoders were pretrained on. */
   readonly judged: readonly FinishedEvaluation[];
-  /** On all data. */
+  /** Evaluations on all data. */
   readonly all: readonly FinishedEvaluation[];
+  /** Numbers of training steps of the row’s pretrainings. */
   readonly steps: readonly number[];
 }
 
+/** The settings of the runs, each with its values and their rows. */
 export function factsOf(found: readonly RowFound[]): ExperimentTable['facts'] {
   const setting = (of: (config: Config) => number) =>
     byValue(found, ({ judged }) => judged.map(({ settings }) => of(settings.pretraining as Config)));
@@ -27,7 +29,7 @@ export function factsOf(found: readonly RowFound[]): ExperimentTable['facts'] {
   };
 }
 
-/** Values with the names of the rows that have them, those of most rows first. */
+/** Each value with the names of the rows that have it; the value of most rows comes first. */
 export function byValue<Found extends { readonly row: { readonly name: string } }>(
   found: readonly Found[],
   valuesOf: (found: Found) => readonly (string | number)[],
@@ -43,7 +45,7 @@ export function byValue<Found extends { readonly row: { readonly name: string } 
     .sort((a, b) => b.rows.length - a.rows.length);
 }
 
-/** What the evaluations themselves say, once, with the rows that it is said of. */
+/** The notes of the evaluations, each once, with the names of its rows where it is not of all. */
 export function notesOf(found: readonly RowFound[], parts: readonly TablePart[]): string[] {
   const notes = parts.flatMap(otherUntrained);
   const hashes = new Set(found.flatMap(({ judged }) => judged.map(({ result }) => result.data.dataHash)));
@@ -59,10 +61,10 @@ export function notesOf(found: readonly RowFound[], parts: readonly TablePart[])
   return notes;
 }
 
-/** Largest difference that is none: runs of the same encoder in other processes. */
+/** The same encoder, run in another process, gives an AUC that differs by no more than this. */
 const SAME = 5e-4;
 
-/** Rows whose own untrained encoder is another than the one shown: another head, another normalisation. */
+/** A note on rows whose untrained encoder is not the one that the table shows, as its head or its normalisation is another. */
 function otherUntrained({ set, name, features, images, rows }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
   const { value: shown, seeds } = rows.find(({ source }) => source === 'untrained')?.values[widest] ?? {};
@@ -70,7 +72,7 @@ function otherUntrained({ set, name, features, images, rows }: TablePart): strin
   const others = rows.flatMap((row) => {
     const [value, difference] = [row.values[widest]?.value, row.against.untrained[widest]?.value];
     if (typeof value !== 'number' || typeof difference !== 'number') return [];
-    // A mean over other seeds is another number anyway.
+    // A mean over other seeds differs anyway.
     if (row.values[widest]!.seeds !== seeds || row.against.untrained[widest]!.seeds !== seeds) return [];
     const own = value - difference;
     return Math.abs(own - shown) > SAME ? [`${row.name} ${own.toFixed(3)}`] : [];

@@ -1,4 +1,4 @@
-/** The comparisons that an experiment was made for. */
+/** The comparisons that an experiment was made for: one row with each of the others. */
 
 import type { ComparisonFamily } from '../file/fileSchema.js';
 import type { DescribedRow } from '../stored/description.js';
@@ -15,8 +15,8 @@ export interface FamilyPart {
 }
 
 /**
- * @param protocol name of the family’s
- * @param parts of the data that is pretrained on
+ * @param protocol the name of the protocol that the rows are compared by
+ * @param parts the parts of the table on the data that the encoders were pretrained on
  * @returns undefined while nothing is judged by that protocol
  */
 export function familyOf(
@@ -47,14 +47,14 @@ export function familyOf(
   return { reference, protocol, features: found.features, images: shown, comparisons: compared, missing };
 }
 
-/** The row with the highest value but the reference, of those that have all seeds. */
+/** The row with the highest value among those with all seeds, the reference left out. */
 export function bestOther(
   part: Part,
   rows: readonly DescribedRow[],
   reference: string,
   images: string,
 ): DescribedRow | undefined {
-  // A mean over fewer seeds is another quantity.
+  // A mean over fewer seeds cannot be ranked among means over all.
   const whole = rows.filter(({ name, seeds }) => name !== reference && seeds === undefined);
   const ranked = whole.flatMap((row) => {
     const value = part.entry(row, 'run', images).value();

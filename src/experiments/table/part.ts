@@ -1,23 +1,27 @@
-/** The results of one protocol on one data set and one kind of features: rows, baselines, marks. */
+/** The part of a table with the results of one protocol, on one data set and one kind of features. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { modalityKey } from '../../evaluation/results/modalitySets.js';
+import { BASELINES, type Baseline, sourceName } from '../../evaluation/results/names.js';
+import type { ResultDifference, ResultValue } from '../../evaluation/results/resultTable.js';
+import type { Mark } from '../../text/table/model.js';
 import { type PaperGroup, paperBlock, printedNumbers } from '../file/paperNumbers.js';
 import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';
 import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
 import { byValue } from './facts.js';
-import type { PaperBeside, TableDifference, TablePart, TableRow, TableValue } from './model.js';
-import { imagesOf, type Results } from './results.js';
-import { type Mark, marksOf } from './significance.js';
+import type { PaperBeside, TablePart, TableRow } from './model.js';
+import type { Results } from './results.js';
+import { marksOf } from './significance.js';
 
 export interface PartOptions extends EntryOptions {
   readonly rows: readonly DescribedRow[];
   readonly results: Results;
   readonly features: TablePart['features'];
-  /** The paper’s numbers to stand beside, but for the table, which a row names. */
+  /** The group of the paper’s numbers that the rows stand beside. Each row names its table. */
   readonly paper?: Omit<PaperGroup, 'table'>;
 }
 
-/** A part, and the entry of each row on each images, for comparisons. */
+/** Keeps the entry of each row on each set of images, so that comparisons use the same bootstrap as the table. */
 export class Part {
   readonly #options: PartOptions;
   readonly #entries = new Map<string, Entry>();
@@ -37,14 +41,14 @@ export class Part {
     return made;
   }
 
-  /** Modality sets that rows were judged on, in their order. */
+  /** The sets of modalities that the rows were judged on, in the order of the evaluation. */
   get images(): string[] {
     const { rows, results, features } = this.#options;
     const first = rows.flatMap((row) => results.found(row))[0]?.result.rows ?? [];
     const own = first.filter(
       ({ source, features: kind }) => source === 'run' && (features === 'chosen' || kind === features),
     );
-    return [...new Set(own.map(imagesOf))];
+    return [...new Set(own.map(({ modalities }) => modalityKey(modalities)))];
   }
 
   table(): TablePart {
@@ -54,7 +58,7 @@ export class Part {
     const marks = images.map((image) =>
       marksOf(new Map(ranked.map((row) => [row.name, this.entry(row, 'run', image)]))),
     );
-    // The baselines are those of a row with all seeds, where there is one.
+    // A row with all seeds gives the baselines, where there is one.
     const found = rows.filter((row) => results.found(row).length > 0);
     const judged = found.find(({ seeds }) => seeds === undefined) ?? found[0];
     return {
@@ -71,11 +75,10 @@ export class Part {
         ),
         ...(judged === undefined
           ? []
-          : [
-              this.#baseline(judged, 'untrained', 'untrained, calibrated', images),
-              this.#baseline(judged, 'thumbnail', 'thumbnail ridge, 12×12', images),
-              // Finetuning may go without.
-            ].filter(({ values }) => Object.keys(values).length > 0)),
+          : BASELINES.map((source) => this.#baseline(judged, source, images)).filter(
+              // Finetuning may be judged without them.
+              ({ values }) => Object.keys(values).length > 0,
+            )),
       ],
       tested: marks.every(({ tested }) => tested),
     };
@@ -136,23 +139,18 @@ export class Part {
     };
   }
 
-  #baseline(
-    row: DescribedRow,
-    source: 'untrained' | 'thumbnail',
-    name: string,
-    images: readonly string[],
-  ): TableRow {
+  #baseline(row: DescribedRow, source: Baseline, images: readonly string[]): TableRow {
     const own = images.flatMap((image) => {
       const { measurements } = this.entry(row, source, image);
       if (measurements.length === 0) return [];
-      // A thumbnail has no seed, but learns from the labels that were drawn.
+      // A thumbnail is the same for all seeds, and differs only between draws of the labels.
       const [{ seed: first }] = measurements as [Measurement, ...Measurement[]];
       const distinct =
         source === 'thumbnail' ? measurements.filter(({ seed }) => seed === first) : measurements;
       return [[image, new Entry(distinct, this.#options)] as const];
     });
     return {
-      name,
+      name: sourceName(source),
       source,
       values: Object.fromEntries(own.map(([image, entry]) => [image, tableValue(entry)])),
       metrics: Object.fromEntries(own.map(([image, entry]) => [image, metricsOf(entry)])),
@@ -161,16 +159,12 @@ export class Part {
     };
   }
 
-  #against(
-    row: DescribedRow,
-    other: 'untrained' | 'thumbnail',
-    images: readonly string[],
-  ): Record<string, TableDifference> {
+  #against(row: DescribedRow, other: Baseline, images: readonly string[]): Record<string, ResultDifference> {
     const { results, features, metric, resampled } = this.#options;
     const cells = results.found(row);
     return Object.fromEntries(
-      images.flatMap((image): [string, TableDifference][] => {
-        // Seeds that are not finished for one side are left out for both.
+      images.flatMap((image): [string, ResultDifference][] => {
+        // A difference needs both sides of a seed.
         const all = this.entry(row, other, image);
         const own = this.entry(row, 'run', image).pairedWith(all);
         const others = all.pairedWith(own);
@@ -216,14 +210,14 @@ export class Part {
     return metrics && { ...paper, data: block.data, protocol: block.protocol, metrics };
   }
 
-  /** Of probes with epochs: the numbers of the epoch that the test data chose. */
+  /** The metrics of the epoch that did best on the test data; undefined for probes without epochs. */
   #paperStyle(row: DescribedRow, images: readonly string[]): TableRow['paperStyle'] {
     const { results, features } = this.#options;
     if (features === 'chosen' || row.candidates.length > 1) return undefined;
     const own = images.flatMap((image) => {
       const styles = results.found(row).flatMap(({ result }) => {
         const found = result.rows.find(
-          (one) => one.source === 'run' && one.features === features && imagesOf(one) === image,
+          (one) => one.source === 'run' && one.features === features && modalityKey(one.modalities) === image,
         );
         return found?.paperStyle ?? [];
       });
@@ -239,7 +233,7 @@ export class Part {
   }
 }
 
-function tableValue(entry: Entry): TableValue {
+function tableValue(entry: Entry): ResultValue {
   const [only, ...others] = entry.measurements;
   const stored = others.length === 0 ? only?.interval : undefined;
   const interval = stored ?? entry.interval();
@@ -257,15 +251,14 @@ function metricsOf(entry: Entry): Record<string, number | null> {
   return Object.fromEntries(SHOWN_METRICS.map((name) => [name, entry.value(name)]));
 }
 
-function storedDifference(
-  { result }: FinishedEvaluation,
-  other: 'untrained' | 'thumbnail',
-  features: string,
-  images: string,
-) {
+function storedDifference({ result }: FinishedEvaluation, other: Baseline, features: string, images: string) {
   const rows = new Map(result.rows.map((row) => [row.key, row]));
   return result.differences.find(({ row, against }) => {
     const own = rows.get(row)!;
-    return own.features === features && imagesOf(own) === images && rows.get(against)!.source === other;
+    return (
+      own.features === features &&
+      modalityKey(own.modalities) === images &&
+      rows.get(against)!.source === other
+    );
   });
 }

@@ -2,6 +2,7 @@
 
 import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import { readPredictions, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { methodNamed } from '../../methods/index.js';
 import { choosingProtocol, type ExperimentProtocol, seedsOf } from '../file/protocols.js';
@@ -17,15 +18,16 @@ export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
 export interface ResultsOf {
   readonly root: string;
   readonly description: ExperimentDescription;
-  /** Further data; undefined: the data that is pretrained on. */
+  /** The further data that are judged; undefined for the data that the encoders were pretrained on. */
   readonly set?: DescribedSet;
   readonly protocol: ExperimentProtocol;
+  /** Whether the evaluations are those of the samples that were set aside. */
   readonly setAside: boolean;
-  /** Adds the AUC among samples that are alike. */
+  /** Adds the AUC among samples that are alike in a column. */
   readonly matching?: Matching;
 }
 
-/** One seed, and one draw of the labels where there are several. */
+/** A seed, and a draw of the labels where a protocol draws them several times. */
 interface Repeat {
   readonly seed: number;
   readonly draw?: number;
@@ -36,11 +38,7 @@ interface FoundCell {
   readonly cell: FinishedEvaluation;
 }
 
-export function imagesOf({ modalities }: Pick<EvaluationRow, 'modalities'>): string {
-  return modalities.join('+');
-}
-
-/** Whether the row was trained and has no value, in no metric: finetuning that ran off to infinity. */
+/** Whether finetuning ran off to infinity, so that a trained row has no value in any metric. */
 function diverged({ source, metrics }: EvaluationRow, { result }: FinishedEvaluation): boolean {
   return (
     source !== 'thumbnail' &&
@@ -49,12 +47,13 @@ function diverged({ source, metrics }: EvaluationRow, { result }: FinishedEvalua
   );
 }
 
+/** Reads cells and their predictions when they are asked for, each once. */
 export class Results {
   readonly #of: ResultsOf;
   readonly #repeats: readonly Repeat[];
   readonly #cells = new Map<string, FinishedEvaluation | undefined>();
   readonly #predictions = new Map<string, StoredPredictions | undefined>();
-  /** Rows that cannot be chosen for want of a validation. */
+  /** Names of rows whose features or candidates cannot be chosen, as a validation is missing. */
   readonly unchosen = new Set<string>();
 
   constructor(of: ResultsOf) {
@@ -73,19 +72,19 @@ export class Results {
     return this.#of.set;
   }
 
-  /** Evaluations that a row should have. */
+  /** The number of evaluations that a row has when all are finished. */
   expected(row: DescribedRow): number {
     return row.candidates.length * this.#repeatsOf(row).length;
   }
 
-  /** Whether it is to be compared with rows of its kind: judged at every seed, and pretrained without labels. */
+  /** Whether a row takes part in the ranking: it is judged with every seed and was pretrained without labels. */
   ranks(row: DescribedRow): boolean {
     const [first] = this.found(row);
     const learned = first && methodNamed(first.result.run.method)?.usesLabels;
     return this.#repeatsOf(row).length === this.#repeats.length && learned !== true;
   }
 
-  /** Titles of evaluations that are not there. */
+  /** Titles of the row’s evaluations that are not finished. */
   missing(row: DescribedRow): string[] {
     const { set, protocol, setAside } = this.#of;
     return row.candidates.flatMap(({ name, folder }) =>
@@ -101,14 +100,14 @@ export class Results {
     );
   }
 
-  /** All finished evaluations of a row. */
+  /** The row’s finished evaluations. */
   found(row: DescribedRow): FinishedEvaluation[] {
     return row.candidates.flatMap(({ folder }) =>
       this.#repeatsOf(row).flatMap((repeat) => this.#find(folder, repeat)?.cell ?? []),
     );
   }
 
-  /** What a row measured, a seed each; seeds that are not finished are left out. */
+  /** The row’s measurements, one for each seed and draw that is finished. */
   measure(
     row: DescribedRow,
     source: EvaluationRow['source'],
@@ -126,22 +125,22 @@ export class Results {
     features: TableFeatures,
     images: string,
   ): Measurement[] {
-    // The baselines of all candidates are alike, but for their heads.
+    // Baselines of different candidates differ in nothing but their heads.
     const candidates = source === 'run' ? row.candidates : row.candidates.slice(0, 1);
     return this.#repeatsOf(row).flatMap((repeat) => {
       const cells = candidates.flatMap(({ name, folder }) => {
         const found = this.#find(folder, repeat);
         return found === undefined ? [] : [{ name, folder, ...found }];
       });
-      // Chosen is among all candidates or not at all.
+      // A choice needs all candidates.
       if (cells.length < candidates.length) return [];
       const alternatives = cells.flatMap((found) =>
         found.cell.result.rows
-          .filter((one) => one.source === source && imagesOf(one) === images)
+          .filter((one) => one.source === source && modalityKey(one.modalities) === images)
           .filter((one) => features === 'chosen' || one.features === features)
           .map((one) => ({ ...found, row: one })),
       );
-      // What diverged has nothing to be chosen for; that it did shows without a test label.
+      // A candidate that diverged is never chosen. That it diverged is known without test labels.
       const [valued, ...others] = alternatives.filter(({ row: one, cell }) => !diverged(one, cell));
       const [first] = alternatives;
       if (first === undefined) return [];
@@ -156,7 +155,7 @@ export class Results {
     return this.#repeats.filter(({ seed }) => own === undefined || own.includes(seed));
   }
 
-  /** As the evaluation gave it. */
+  /** The measurement that the evaluation itself stored. */
   #stored({ id, cell }: FoundCell, row: EvaluationRow, { seed, draw }: Repeat): Measurement {
     const { metrics } = row;
     const predictions = this.#predicted(id, cell);
@@ -183,6 +182,7 @@ export class Results {
     };
   }
 
+  /** The measurement composed of each fold’s best alternative; undefined where a validation or predictions are missing. */
   #chosen(found: readonly [Found, ...Found[]], repeat: Repeat): [Measurement] | undefined {
     const alternatives = found.flatMap((one): Alternative[] => {
       const validation = this.#validation(one, repeat);
@@ -197,7 +197,7 @@ export class Results {
     return [{ ...repeat, metrics, foldMean: meanFoldAuc(judged), predicted: { ids, judged }, choices }];
   }
 
-  /** Of this evaluation, else of the same encoder’s logistic regression on the same data and labels. */
+  /** The inner validation of this evaluation, or else of the same encoder’s logistic regression on the same data and labels. */
   #validation({ folder, row }: Found, { seed, draw }: Repeat): readonly (number | null)[] | undefined {
     if (row.validation !== undefined) return row.validation;
     const { root, description, set, protocol, setAside } = this.#of;

@@ -1,23 +1,22 @@
-/** What can be told apart: the marks of a table’s columns, and families of comparisons. */
+/** Tests which rows differ: for the marks of a table’s columns, and for families of comparisons. */
 import { holm } from '../../metrics/holm.js';
+import type { Mark } from '../../text/table/model.js';
 import type { Entry } from './entries.js';
 
-export type Mark = 'best' | 'second';
-
-/** A difference below this chance, after Holm, is called one. */
+/** A p-value after Holm’s correction below this level counts as a difference. */
 export const SIGNIFICANCE = 0.05;
 
 export interface Marks {
-  /** By row; rows without a mark are left out. */
+  /** The mark of each row that has one. */
   readonly marks: ReadonlyMap<string, Mark>;
-  /** Whether rows share a mark by a test; else by value alone, as there are no predictions to resample. */
+  /** Whether marks go by a test; without predictions to resample they go by value alone. */
   readonly tested: boolean;
 }
 
 /**
- * Best is the row with the highest value, and every row that is not significantly below it (paired bootstrap over subjects, Holm
- * over the rows compared with it); second best the same among the others. A help for the eye: as the row compared with is the one that came
- * out highest, equal rows are told apart somewhat more often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
+ * The best rows are the one with the highest value and every row that is not significantly below it (paired bootstrap over subjects, Holm
+ * over the rows compared with it); the second best are the same among the others. The marks are a help for the eye: as rows are compared with
+ * the one that came out highest, equal rows are told apart somewhat more often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
  */
 export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
   const ranked = [...entries]
@@ -43,24 +42,24 @@ export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
 }
 
 export interface Comparison {
-  /** Reference less this. */
+  /** The name of the row that is subtracted from the reference. */
   readonly against: string;
-  /** Over which it is made, where one of the two has others as well. */
+  /** The seeds of the comparison; undefined where both rows have no others. */
   readonly seeds?: readonly number[];
   readonly value: number;
   readonly low: number;
   readonly high: number;
   readonly pValue: number;
-  /** `pValue` after Holm over the family. */
+  /** The p-value after Holm’s correction over the family. */
   readonly holm: number;
   readonly minimumDetectable: number;
 }
 
 /**
- * Those that can be compared. The family that Holm corrects for is all that were planned: while some are missing they count as
- * p = 1, so that no p-value of an unfinished table grows when the rest comes in.
+ * The comparisons that can be made. Holm corrects for all that were planned: those that are missing count as p = 1, so that no p-value
+ * of an unfinished table grows when the rest comes in.
  *
- * @param others undefined where there is nothing to compare with
+ * @param others the other rows by name; an entry is undefined where its row has no result
  */
 export function comparisons(
   reference: Entry,

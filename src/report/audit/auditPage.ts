@@ -1,10 +1,10 @@
 /** The audit of a data set as one HTML page that carries all it shows: no script, nothing from elsewhere. */
 import type { AuditReport } from '../../data/audit/audit.js';
 import type { Finding } from '../../data/audit/finding.js';
+import { html, type Markup, trusted } from '../../text/markup.js';
 import { counted } from '../../text/numbers.js';
 import { packageVersion } from '../../version.js';
 import type { Figure } from '../figures/figure.js';
-import { html, type Markup, trusted } from '../html/markup.js';
 import { pageStyle } from '../html/pageStyle.js';
 import type { ShownPicture } from '../source/thumbnails.js';
 import { factsOf, severityName, verdict } from './auditText.js';

@@ -2,7 +2,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import sharp from 'sharp';
-import { escapeText } from '../html/markup.js';
+import { escapeText } from '../../text/markup.js';
 
 /** What a reader sees, with the words that make it readable to all. */
 export interface Figure {

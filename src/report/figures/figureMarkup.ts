@@ -1,4 +1,4 @@
-import { html, type Markup, trusted } from '../html/markup.js';
+import { html, type Markup, trusted } from '../../text/markup.js';
 import type { Figure } from './figure.js';
 
 interface GridOptions {

@@ -1,7 +1,8 @@
 import * as Plot from '@observablehq/plot';
+import { heading, shortSource } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairsResult, Point } from '../../evaluation/results/pairsResult.js';
+import { escapeText } from '../../text/markup.js';
 import { fixed } from '../../text/numbers.js';
-import { escapeText } from '../html/markup.js';
 import { type Figure, renderPlot } from './figure.js';
 
 export type ProjectionKind = PairsResult['projections'][number]['kind'];
@@ -35,7 +36,9 @@ interface Dot {
  */
 export function projectionFigures(results: readonly NamedPairs[], kind: ProjectionKind): Figure[] {
   const panels = [
-    ...results.slice(0, 1).flatMap(({ record }) => panelOf('Untrained', record, kind, 'untrained')),
+    ...results
+      .slice(0, 1)
+      .flatMap(({ record }) => panelOf(heading(shortSource('untrained')), record, kind, 'untrained')),
     ...results.flatMap(({ name, record }) => panelOf(name, record, kind, 'run')),
   ];
   const [first] = results;

@@ -1,7 +1,8 @@
 import * as Plot from '@observablehq/plot';
+import { heading, imagesName, shortSource } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
+import { escapeText } from '../../text/markup.js';
 import { fixed } from '../../text/numbers.js';
-import { escapeText } from '../html/markup.js';
 import { type Figure, renderPlot } from './figure.js';
 
 type Example = PairsResult['examples'][number];
@@ -42,9 +43,7 @@ export function similarityFigures(
 ): Figure[] {
   const [first] = results;
   if (first === undefined) return [];
-  const [nameA, nameB] = first.record.data.modalities.map((name) =>
-    name.length === 1 ? name.toUpperCase() : name,
-  );
+  const [nameA, nameB] = first.record.data.modalities.map(imagesName);
   return first.record.examples.flatMap((example, number) => {
     const rows = rowsOf(results, example, map);
     if (rows.length === 0) return [];
@@ -94,7 +93,7 @@ function rowsOf(results: readonly NamedPairs[], { position }: Example, map: numb
   };
   const untrained = results
     .slice(0, 1)
-    .flatMap((result) => rowOf({ ...result, name: 'Untrained' }, 'untrained'));
+    .flatMap((result) => rowOf({ ...result, name: heading(shortSource('untrained')) }, 'untrained'));
   return [...untrained, ...results.flatMap((result) => rowOf(result, 'run'))];
 }
 

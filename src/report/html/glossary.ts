@@ -1,5 +1,6 @@
 /** The terms of a report in a sentence each, for a reader who is no engineer. */
-import { html, type Markup } from './markup.js';
+import { metricHeading, metricMeaning } from '../../evaluation/results/names.js';
+import { html, type Markup } from '../../text/markup.js';
 
 const TERMS: readonly (readonly [term: string, meaning: string])[] = [
   [
@@ -36,14 +37,9 @@ const TERMS: readonly (readonly [term: string, meaning: string])[] = [
     'Untrained, thumbnail',
     'What must be beaten: the same network with random weights, and a linear model on the image shrunk to 12×12 pixels.',
   ],
-  [
-    'AUC',
-    'The chance that of a positive and a negative image the positive one gets the higher score: 0.5 is guessing, 1 is perfect.',
-  ],
-  ['Sensitivity, recall', 'The share of positives that are called positive.'],
-  ['Specificity', 'The share of negatives that are called negative.'],
-  ['Precision', 'The share of those called positive that are.'],
-  ['F1', 'One number from precision and recall, their harmonic mean.'],
+  ...['auc', 'recall', 'specificity', 'precision', 'f1'].map(
+    (metric) => [metricHeading(metric), metricMeaning(metric) ?? ''] as const,
+  ),
   [
     'Calibration',
     'Whether of all images called 30 % likely positive, 30 % are; a slope of 1 and an intercept of 0 are ideal.',

@@ -1,5 +1,5 @@
 /** The frame of every report: one HTML file that carries all it shows, runs nothing and asks nothing of the network. */
-import { type Content, html, trusted } from './markup.js';
+import { type Content, html, trusted } from '../../text/markup.js';
 import { pageStyle } from './pageStyle.js';
 
 /** Tells a report from a page of somebody else’s. */

@@ -1,5 +1,5 @@
+import { html, type Markup } from '../../text/markup.js';
 import { counted } from '../../text/numbers.js';
-import { html, type Markup } from '../html/markup.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 
 /** What a quick look at the pixels found. */

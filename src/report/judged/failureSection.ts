@@ -1,7 +1,7 @@
-/** The errors that a probe was surest of: under pseudonyms, with images only where these may be shown. */
+/** The section on the errors that a probe was surest of. Samples have pseudonyms, and images where these may be shown. */
 
+import { html, type Markup } from '../../text/markup.js';
 import { counted, fixed } from '../../text/numbers.js';
-import { html, type Markup } from '../html/markup.js';
 import type { ShownPicture } from '../source/thumbnails.js';
 import type { Failure, Failures } from './judgement.js';
 
@@ -18,7 +18,7 @@ export interface PageFailures {
 
 const PSEUDONYM = /^[SP]-[0-9a-f]{12}$/;
 
-/** Names fit for a page that is passed on: a file of predictions may hold ids as the data have them. */
+/** Replaces names that are no pseudonyms by numbers: a page may be passed on, and predictions may hold the ids of patients. */
 export function withoutIdentities(worst: readonly Failure[]): Failure[] {
   const named = (name: string, kind: string, all: string[]) =>
     PSEUDONYM.test(name) ? name : `${kind} ${all.indexOf(name) + 1}`;

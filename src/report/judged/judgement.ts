@@ -1,4 +1,4 @@
-/** What the test predictions of an evaluation look like: curves, tables of errors, and the errors themselves. */
+/** Figures of an evaluation’s test predictions, and the errors among them. */
 
 import {
   baselinesOf,
@@ -6,7 +6,13 @@ import {
   type EvaluationRow,
   primaryRow,
 } from '../../evaluation/results/evaluationResult.js';
-import { featuresName, modalitiesName, sourceName } from '../../evaluation/results/names.js';
+import {
+  featuresName,
+  heading,
+  modalitiesName,
+  shortSource,
+  sourceName,
+} from '../../evaluation/results/names.js';
 import type { StoredPredictions } from '../../evaluation/results/predictions.js';
 import { classColumn, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
@@ -23,25 +29,25 @@ export type Bootstrap = EvaluationResult['bootstrap'];
 /** The samples that several rows were judged on. */
 export type JudgedSamples = Pick<StoredPredictions, 'labels' | 'subjects' | 'classes'>;
 
-/** What a row says of them. */
+/** The predictions of a row. */
 export interface JudgedScores {
-  /** In the legend. */
+  /** The name in the legend. */
   readonly name: string;
   readonly source: EvaluationRow['source'];
   /** [n, classes] row-major */
   readonly probabilities: Float64Array;
-  /** Area under the curve with its interval, as in the tables. */
+  /** The area under the curve with its interval, as the tables have it. */
   readonly auc: { readonly value: number | null; readonly low: number | null; readonly high: number | null };
 }
 
 export interface JudgementOptions {
-  /** Begins the ids of the figures. */
+  /** The end of each figure’s id. */
   readonly id: string;
-  /** What they are of: `Ours, logistic regression`. */
+  /** Whose predictions the figures show: `Ours, logistic regression`. */
   readonly name: string;
 }
 
-/** ROC curves beside those of the baselines, calibration and errors of a row. */
+/** The ROC curve of a row beside those of the baselines, its calibration and its confusion of classes. */
 export function scoreFigures(
   samples: JudgedSamples,
   own: JudgedScores,
@@ -74,7 +80,7 @@ export function scoreFigures(
   ].filter((figure) => figure !== undefined);
 }
 
-/** The same of an evaluation’s primary row; none where its predictions are not there. */
+/** The same figures for the primary row of an evaluation; none where its predictions are not stored. */
 export function judgementFigures(
   record: EvaluationResult,
   predictions: StoredPredictions | undefined,
@@ -86,7 +92,8 @@ export function judgementFigures(
     const probabilities = predictions.probabilities.get(one.key);
     if (probabilities === undefined) return [];
     const { pooled = null, low = null, high = null } = one.metrics[record.metrics[0]!] ?? {};
-    const name = one.source === 'run' ? (options.own ?? sourceName('run')) : BASELINES[one.source];
+    const known = one.source === 'run' ? sourceName('run') : shortSource(one.source);
+    const name = (one.source === 'run' ? options.own : undefined) ?? heading(known);
     return [{ name, source: one.source, probabilities, auc: { value: pooled, low, high } }];
   };
   const [own] = scoresOf(row);
@@ -99,9 +106,6 @@ export function judgementFigures(
     options,
   );
 }
-
-/** In legends. */
-export const BASELINES = { untrained: 'Untrained', thumbnail: 'Thumbnail' } as const;
 
 function curveOf(
   { name, source, probabilities, auc }: JudgedScores,
@@ -117,7 +121,7 @@ function curveOf(
   };
 }
 
-/** Of more than two classes, each against the rest. */
+/** A curve for each of more than two classes, against all others together. */
 function classCurves(
   { labels, subjects, classes }: JudgedSamples,
   probabilities: Float64Array,
@@ -140,19 +144,19 @@ export interface Failure {
   readonly id: string;
   readonly subject: string;
   readonly fold: number;
-  /** Names of classes. */
+  /** The name of the true class, then that of the predicted one. */
   readonly label: string;
   readonly predicted: string;
-  /** Of the predicted class. */
+  /** The probability of the predicted class. */
   readonly probability: number;
 }
 
 export interface Failures {
-  /** Of the row: `pooled map, A + B`. */
+  /** The features and the images of the row: `pooled features, A+B`. */
   readonly features: string;
   readonly wrong: number;
   readonly samples: number;
-  /** The most confident ones, those first that the probe was surest of. */
+  /** The most confident errors; the one that the probe was surest of comes first. */
   readonly worst: readonly Failure[];
 }
 
@@ -181,7 +185,7 @@ export function failuresAmong(
   return { wrong: wrong.length, samples: labels.length, worst };
 }
 
-/** The errors of an evaluation’s primary row; undefined where its predictions are not there. */
+/** The errors of an evaluation’s primary row; undefined where its predictions are not stored. */
 export function failuresOf(
   record: EvaluationResult,
   predictions: StoredPredictions | undefined,

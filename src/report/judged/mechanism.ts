@@ -1,17 +1,18 @@
-/** What pairs say without labels: the claims as tables, and Figures 4 and 5. */
+/** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
+import { CHOSEN, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
 import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { counted } from '../../text/numbers.js';
+import type { Table } from '../../text/table/model.js';
 import { projectionFigures } from '../figures/projectionFigure.js';
 import { similarityFigures } from '../figures/similarityFigure.js';
 import { exampleImages } from '../source/exampleImages.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { RunRecord } from '../source/runRecord.js';
-import { CHOSEN, claimsTable, zonesTable } from './claimsTable.js';
-import type { FigureGroup, StudyMechanism, TextTable } from './study.js';
+import type { FigureGroup, StudyMechanism } from './study.js';
 
-/** The map of Figure 5: fine enough to see anatomy, coarse enough to know it. The others are in the JSON. */
+/** Figure 5 shows map 3, which is fine enough to show anatomy and coarse enough to recognise it. The others are in the JSON. */
 const MAP = 3;
 
 export interface ExampleSource {
@@ -23,8 +24,8 @@ export interface ExampleSource {
 }
 
 /**
- * @param results of one data set
- * @param set name of the data set, where it is not the one that was pretrained on
+ * @param results the results on one data set
+ * @param set the name of the data set, where it is not the one that the encoders were pretrained on
  */
 export async function mechanismOf(
   results: readonly NamedPairs[],
@@ -38,19 +39,19 @@ export async function mechanismOf(
   const on = set === undefined ? '' : ` on ${set}`;
   const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets ${percent} % intervals over subjects`;
   const zones = zonesTable(results);
-  const tables: TextTable[] = [
+  const tables: Table[] = [
     {
+      ...claimsTable(results),
       title: `The paper’s claims about pairs${on}`,
       caption: `${about}. By chance: an image of another subject in place of the partner, or guessing. A claim holds where a value is better than chance and better than the untrained encoder’s.`,
-      ...claimsTable(results),
     },
     ...(zones === undefined
       ? []
       : [
           {
+            ...zones,
             title: `Whether patches agree at the lesion${on}`,
             caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
-            ...zones,
           },
         ]),
   ];

@@ -1,4 +1,4 @@
-/** An evaluation as tables that stand alone: every number with its interval, and what it must not be read as. */
+/** The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them. */
 
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import {
@@ -10,19 +10,34 @@ import {
 } from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
 import {
+  baselineMeaning,
   exposureMeaning,
   featuresName,
+  heading,
+  metricHeading,
   metricName,
   modalitiesName,
-  nameOf,
-  protocolName,
+  protocolOf,
   rowName,
+  shortFeatures,
   sourceName,
 } from '../../evaluation/results/names.js';
+import { type Content, html, type Markup } from '../../text/markup.js';
 import { counted, fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
-import { type Content, html, type Markup } from '../html/markup.js';
+import { htmlTable } from '../../text/table/html.js';
+import {
+  type Cell,
+  type ColumnOf,
+  intervalCell,
+  MISSING,
+  number,
+  pValue,
+  type Table,
+  tableOf,
+  text,
+} from '../../text/table/model.js';
 
-/** Metrics in a table, as more do not fit a page: of two classes, and of more. */
+/** The metrics that fit the width of a page, for two classes and for more. */
 const COLUMNS = {
   two: ['auc', 'accuracy', 'f1', 'precision', 'recall'],
   more: ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'],
@@ -33,26 +48,41 @@ function columnsOf({ data, metrics }: EvaluationResult): string[] {
   return columns.filter((name) => metrics.includes(name));
 }
 
+const LOOK = { className: 'numbers' };
+
 export function probeSection({ record, name }: StoredEvaluation, figures: Content): Markup {
   const { exposure, data, folds, patients = [], notes } = record;
-  const classes = data.classes.map((name, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${name}`);
-  return html`<section aria-labelledby="probe-${name}-title">
-<h3 id="probe-${name}-title">${protocolName(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
-<p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${capital(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
-${figures}
-${metricTable(record, record.rows, `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation of the folds’ own values.`)}
-${allMetrics({ record, name })}
-${differenceTable(record)}
-${paperStyleTable(record)}
-${patients.map(({ aggregation, subjects, rows }) =>
-  metricTable(
+  const classes = data.classes.map((one, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${one}`);
+  const byImage = metricTable(
     record,
-    rows,
-    `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images.`,
-  ),
-)}
+    record.rows,
+    `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation of the folds’ own values.`,
+  );
+  const byPatient = patients.map(({ aggregation, subjects, rows }) =>
+    metricTable(
+      record,
+      rows,
+      `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images.`,
+    ),
+  );
+  const tables = [
+    byImage,
+    furtherMetrics({ record, name }),
+    differenceTable(record),
+    paperStyleTable(record),
+    ...byPatient,
+  ].filter((table) => table !== undefined);
+  return html`<section aria-labelledby="probe-${name}-title">
+<h3 id="probe-${name}-title">${protocolHeading(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
+<p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${heading(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
+${figures}
+${tables.map((table) => html`${htmlTable(table, LOOK)}\n`)}
 ${notes.length > 0 ? html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
 </section>`;
+}
+
+function protocolHeading(record: EvaluationResult): string {
+  return heading(protocolOf(record));
 }
 
 function checkpointWords({ run }: EvaluationResult): string {
@@ -66,26 +96,35 @@ function percentOf({ bootstrap }: EvaluationResult): string {
   return `${Math.round(100 * bootstrap.confidence)} %`;
 }
 
+function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], caption: string): Table {
+  const metrics = columnsOf(record);
+  return tableOf(
+    rows,
+    [
+      ...ROW_COLUMNS,
+      ...metrics.map((name) => ({
+        header: metricHeading(name),
+        strong: true,
+        cell: ({ metrics: found }: JudgedRow) => metricCell(found[name]),
+      })),
+    ],
+    {
+      title: `${protocolHeading(record)}: metrics`,
+      caption: `${caption} ${exclusions(rows, metrics)}`.trim(),
+      kindOf: ({ source }) => source,
+    },
+  );
+}
+
+/** The columns that tell a row from the others. */
 /** A row by image or by patient. */
 type JudgedRow = RowName & Pick<EvaluationRow, 'metrics'>;
 
-function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], caption: string): Markup {
-  const metrics = columnsOf(record);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: metrics">
-<table class="numbers">
-<caption><span>${caption} ${exclusions(rows, metrics)}</span></caption>
-<thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${metrics.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
-<tbody>
-${rows.map(
-  (
-    row,
-    i,
-  ) => html`<tr class="${row.source}${rows[i - 1]?.source === row.source ? '' : ' first'}"><th scope="row">${sourceName(row.source)}</th><td>${featuresName(row.features)}</td><td>${modalitiesName(row.modalities)}</td>${metrics.map((name) => metricCell(row.metrics[name]))}</tr>
-`,
-)}</tbody>
-</table>
-</div>`;
-}
+const ROW_COLUMNS: readonly ColumnOf<RowName>[] = [
+  { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
+  { header: 'Features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
+  { header: 'Modality', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
+];
 
 /** @param ofMeans whether the intervals of the means over the folds are shown too */
 function exclusions(rows: readonly JudgedRow[], metrics: readonly string[], ofMeans = false): string {
@@ -103,88 +142,107 @@ function exclusions(rows: readonly JudgedRow[], metrics: readonly string[], ofMe
   );
 }
 
-function metricCell(metric: MetricSummary | undefined): Markup {
-  if (metric === undefined) return html`<td class="number">–</td>`;
+function metricCell(metric: MetricSummary | undefined): Cell {
+  if (metric === undefined) return MISSING;
   const { pooled, low, high, mean, std } = metric;
-  return html`<td class="number"><b>${fixed(pooled)}</b><br><small>${interval(low, high)}</small><br><small>${fixed(mean)} ± ${fixed(std)}</small></td>`;
+  return number(pooled, { low, high, folds: { mean, deviation: std } });
 }
 
-/** What the first table has no room for, of the row that stands for the run. */
-function allMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'name'>): Markup | string {
+/** The metrics that the first table has no room for, of the primary row. */
+function furtherMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'name'>): Table | undefined {
   const row = primaryRow(record);
   const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
-  if (row === undefined || further.length === 0) return '';
+  if (row === undefined || further.length === 0) return undefined;
   const shown = [record.metrics[0]!, ...further];
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: further metrics">
-<table class="numbers">
-<caption><span>Further metrics of ${nameOf(row)}; those of all rows are in evaluation/${name}.json. Classes are called at a probability of 0.5, or the most probable one of more than two. ${exclusions([row], shown, true)}</span></caption>
-<thead><tr><th scope="col">Metric</th><th scope="col" class="number">All together</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">Mean of folds</th><th scope="col" class="number">${percentOf(record)} interval</th></tr></thead>
-<tbody>
-${shown.map((metric) => {
-  const {
-    pooled = null,
-    low = null,
-    high = null,
-    mean = null,
-    meanLow = null,
-    meanHigh = null,
-  } = row.metrics[metric] ?? {};
-  return html`<tr><th scope="row">${metricName(metric)}</th><td class="number"><b>${fixed(pooled)}</b></td><td class="number">${interval(low, high)}</td><td class="number">${fixed(mean)}</td><td class="number">${interval(meanLow, meanHigh)}</td></tr>
-`;
-})}</tbody>
-</table>
-</div>`;
+  const between = `${percentOf(record)} interval`;
+  const found = (metric: string): Partial<MetricSummary> => row.metrics[metric] ?? {};
+  return tableOf(
+    shown,
+    [
+      { header: 'Metric', words: true, cell: (metric) => text(metricHeading(metric)) },
+      { header: 'All together', strong: true, cell: (metric) => number(found(metric).pooled) },
+      {
+        header: between,
+        cell: (metric) => intervalCell(found(metric).low ?? null, found(metric).high ?? null),
+      },
+      { header: 'Mean of folds', cell: (metric) => number(found(metric).mean) },
+      {
+        header: between,
+        cell: (metric) => intervalCell(found(metric).meanLow ?? null, found(metric).meanHigh ?? null),
+      },
+    ],
+    {
+      title: `${protocolHeading(record)}: further metrics`,
+      caption:
+        `Further metrics of the ${rowName(row)}; those of all rows are in evaluation/${name}.json. Classes are called at a probability of 0.5, or the most probable one of more than two. ${exclusions([row], shown, true)}`.trim(),
+    },
+  );
 }
 
-function differenceTable(record: EvaluationResult): Markup | string {
-  const { differences } = record;
-  if (differences.length === 0) return '';
+function differenceTable(record: EvaluationResult): Table | undefined {
+  const { differences, rows } = record;
+  if (differences.length === 0) return undefined;
   const withHolm = differences.some(({ holm }) => holm !== undefined);
   const withDeLong = differences.some(({ deLong }) => deLong !== undefined);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${protocolName(record)}: differences">
-<table class="numbers">
-<caption><span>Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.${withHolm ? ' Holm’s correction is over all rows of this table.' : ''}${withDeLong ? ' DeLong’s test is the one for clustered samples.' : ''}</span></caption>
-<thead><tr><th scope="col">Features</th><th scope="col">against</th><th scope="col">Metric</th><th scope="col" class="number">Difference</th><th scope="col" class="number">${percentOf(record)} interval</th><th scope="col" class="number">p</th>${withHolm ? html`<th scope="col" class="number">p, Holm</th>` : ''}${withDeLong ? html`<th scope="col" class="number">p, DeLong</th>` : ''}<th scope="col" class="number">Detectable</th></tr></thead>
-<tbody>
-${differences.map(
-  (
-    one,
-  ) => html`<tr><th scope="row">${rowName(record, one.row)}</th><td>${rowName(record, one.against)}</td><td>${metricName(one.metric)}</td><td class="number"><b>${signed(one.value)}</b></td><td class="number">${signedInterval(one.low, one.high)}</td><td class="number">${probability(one.pValue)}</td>${withHolm ? html`<td class="number">${probability(one.holm ?? null)}</td>` : ''}${withDeLong ? html`<td class="number">${probability(one.deLong?.pValue ?? null)}</td>` : ''}<td class="number">${fixed(one.minimumDetectable)}</td></tr>
-`,
-)}</tbody>
-</table>
-</div>`;
-}
-
-/** Numbers that the test labels chose, beside the honest ones and never instead of them. */
-function paperStyleTable(record: EvaluationResult): Markup | string {
-  const chosen = record.rows.flatMap((row) =>
-    row.paperStyle === undefined ? [] : [{ row, ...row.paperStyle }],
+  const named = (key: string) => {
+    const row = rows.find((one) => one.key === key);
+    return text(row === undefined ? key : heading(rowName(row)));
+  };
+  return tableOf<Tested>(
+    differences,
+    [
+      { header: 'Features', words: true, cell: ({ row }) => named(row) },
+      { header: 'against', words: true, cell: ({ against }) => named(against) },
+      { header: 'Metric', words: true, cell: ({ metric }) => text(metricHeading(metric)) },
+      { header: 'Difference', strong: true, cell: ({ value }) => number(value, { as: 'difference' }) },
+      { header: `${percentOf(record)} interval`, cell: ({ low, high }) => intervalCell(low, high, true) },
+      { header: 'p', cell: (one) => pValue(one.pValue) },
+      ...(withHolm ? [{ header: 'p, Holm', cell: ({ holm }: Tested) => pValue(holm) }] : []),
+      ...(withDeLong ? [{ header: 'p, DeLong', cell: ({ deLong }: Tested) => pValue(deLong?.pValue) }] : []),
+      { header: 'Detectable', cell: ({ minimumDetectable }) => number(minimumDetectable) },
+    ],
+    {
+      title: `${protocolHeading(record)}: differences`,
+      caption: `Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.${withHolm ? ' Holm’s correction is over all rows of this table.' : ''}${withDeLong ? ' DeLong’s test is the one for clustered samples.' : ''}`,
+    },
   );
-  if (chosen.length === 0) return '';
-  const names = columnsOf(record).filter((name) => chosen.some((one) => one.metrics[name] !== undefined));
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Numbers of the best test epoch">
-<table class="numbers">
-<caption><span>Only to be set beside the paper’s: ${chosen[0]!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.</span></caption>
-<thead><tr><th scope="col">Encoder</th><th scope="col">Features</th><th scope="col">Modality</th>${names.map((name) => html`<th scope="col" class="number">${metricName(name)}</th>`)}</tr></thead>
-<tbody>
-${chosen.map(
-  ({ row, metrics: found }) =>
-    html`<tr class="${row.source}"><th scope="row">${sourceName(row.source)}</th><td>${featuresName(row.features)}</td><td>${modalitiesName(row.modalities)}</td>${names.map((name) => html`<td class="number">${fixed(found[name]?.mean ?? null)}</td>`)}</tr>
-`,
-)}</tbody>
-</table>
-</div>`;
 }
 
-/** A sentence of which one part matters most. */
+type Tested = EvaluationResult['differences'][number];
+
+/** The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never replace them. */
+function paperStyleTable(record: EvaluationResult): Table | undefined {
+  const chosen = record.rows.filter(({ paperStyle }) => paperStyle !== undefined);
+  const [first] = chosen;
+  if (first === undefined) return undefined;
+  const names = columnsOf(record).filter((name) =>
+    chosen.some(({ paperStyle }) => paperStyle!.metrics[name] !== undefined),
+  );
+  return tableOf(
+    chosen,
+    [
+      ...ROW_COLUMNS,
+      ...names.map((name) => ({
+        header: metricHeading(name),
+        cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]?.mean),
+      })),
+    ],
+    {
+      title: 'Numbers of the best test epoch',
+      caption: `Only to be set beside the paper’s: ${first.paperStyle!.label}. Mean over the folds; the test labels chose the epoch, so these are too good and nothing is compared by them.`,
+      kindOf: ({ source }) => source,
+    },
+  );
+}
+
+/** A sentence whose middle part is shown in bold. */
 export interface Verdict {
   readonly before: string;
   readonly strong: string;
   readonly after: string;
 }
 
-/** The primary row by itself and against both baselines, in words: higher, lower, or not shown to differ. */
+/** Sentences on the primary row, by itself and against each baseline: it is higher, lower, or not shown to differ. */
 export function verdicts(record: EvaluationResult): Verdict[] {
   const [metric = 'auc'] = record.metrics;
   const primary = primaryRow(record);
@@ -192,7 +250,7 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   if (primary === undefined || found === undefined) return [];
   const percent = percentOf(record);
   const own = {
-    before: `${metricName(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
+    before: `${metricHeading(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
     strong: fixed(found.pooled),
     after: `, ${percent} interval ${interval(found.low, found.high)}, ${record.exposure.kind}.`,
   };
@@ -209,7 +267,7 @@ export function verdicts(record: EvaluationResult): Verdict[] {
         before: 'It is ',
         strong: higher ? 'higher than' : lower ? 'lower than' : 'not shown to differ from',
         after:
-          ` that of ${thumbnail ? 'a 12×12 thumbnail of the images' : 'the same encoder untrained'}: ` +
+          ` that of ${baselineMeaning[thumbnail ? 'thumbnail' : 'untrained']}: ` +
           `difference ${signed(value)}, ${percent} interval ${signedInterval(low, high)}${corrected}; ` +
           `differences below ${fixed(minimumDetectable)} would mostly be missed by a study of this size.` +
           (thumbnail ? beyondThumbnail(higher, lower) : ''),
@@ -218,14 +276,10 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   return [own, ...against];
 }
 
-/** What the thumbnail is there for: what an encoder has learned of use to the task shows in that it beats it. */
+/** What a comparison with the thumbnail says of the encoder: it has learned something useful for the task if it is higher. */
 function beyondThumbnail(higher: boolean, lower: boolean): string {
   if (higher) return '';
   return lower
     ? ' For this task the thumbnail by itself serves better.'
     : ' That it has learned anything useful for this task is not shown.';
-}
-
-function capital(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }

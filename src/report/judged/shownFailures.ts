@@ -1,4 +1,4 @@
-/** Which errors of a run a page shows, and with what: images only of phantoms or when asked. */
+/** Chooses the errors that a page shows. Images come with them only for phantoms, or when the user asks. */
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import { isPhantom, type RunRecord } from '../source/runRecord.js';
@@ -6,10 +6,10 @@ import { thumbnails } from '../source/thumbnails.js';
 import { type PageFailures, withoutIdentities } from './failureSection.js';
 import { type Failures, failuresOf } from './judgement.js';
 
-/** Errors that a report shows. */
+/** The number of errors that a report shows. */
 export const SHOWN_FAILURES = 12;
 
-/** The errors of an evaluation of a run; undefined where its predictions are not there. */
+/** The errors of an evaluation of a run; undefined where its predictions are not stored. */
 export async function failuresShown(
   run: RunRecord,
   evaluation: StoredEvaluation | undefined,
@@ -25,7 +25,7 @@ export async function failuresShown(
 
 export interface PictureSource {
   readonly data: RunData | Unavailable;
-  /** Of the data that was judged on. */
+  /** The hash of the data that was judged; images of other data are not shown. */
   readonly dataHash?: string;
   /** Whether images may be shown. */
   readonly show: boolean;

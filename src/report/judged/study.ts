@@ -1,5 +1,7 @@
 /** What the page of several runs, or of an experiment, is made from. It knows no folders. */
 
+import type { ResultRow } from '../../evaluation/results/resultTable.js';
+import type { Table } from '../../text/table/model.js';
 import type { Figure } from '../figures/figure.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { PageFailures } from './failureSection.js';
@@ -8,25 +10,26 @@ import type { Verdict } from './probeSection.js';
 export interface Study {
   readonly title: string;
   readonly lead: string;
-  /** What must be known before anything is read: a smoke run, results that are missing. */
+  /** Warnings at the top of the page: a smoke run, missing results. */
   readonly banners: readonly string[];
   readonly inShort: readonly Verdict[];
+  /** Paragraphs on what was run. */
   readonly about: readonly string[];
-  /** What was trained on what, by name. */
+  /** A summary of each method’s training, by name. */
   readonly facts: readonly NamedFact[];
   readonly data: RunData | Unavailable;
   readonly curves: readonly Figure[];
-  /** Values and differences at a glance. */
+  /** Figures of the values and the differences. */
   readonly overview: readonly Figure[];
-  readonly tables: readonly StudyTable[];
+  readonly results: readonly StudyResults[];
   readonly families: readonly StudyFamily[];
-  /** What pairs say without labels. */
+  /** The claims on pairs, measured without labels. */
   readonly mechanism: StudyMechanism;
-  /** Of the rows that matter most. */
+  /** The predictions of the rows that matter most. */
   readonly judged: readonly JudgedRow[];
   readonly failures: readonly RowFailures[];
   readonly notes: readonly string[];
-  /** What is odd about the paper’s numbers. */
+  /** Oddities of the paper’s numbers. */
   readonly paperNotes: readonly string[];
   readonly provenance: readonly NamedFact[];
 }
@@ -44,7 +47,7 @@ export interface RowFailures {
 }
 
 export interface StudyMechanism {
-  readonly tables: readonly TextTable[];
+  readonly tables: readonly Table[];
   readonly groups: readonly FigureGroup[];
 }
 
@@ -53,51 +56,33 @@ export interface FigureGroup {
   readonly figures: readonly Figure[];
 }
 
-/** A table whose cells are text already. */
-export interface TextTable {
-  readonly title: string;
-  readonly caption: string;
-  readonly header: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
 /** The results of one probe on features of one kind. */
-export interface StudyTable {
+export interface StudyResults {
   readonly title: string;
-  /** Of the values. */
+  /** The name of the metric that the values are of. */
   readonly metric: string;
   readonly caption: string;
-  /** Columns: modalities side by side, as `a+b`. */
+  /** Sets of modalities, as `a+b`; the widest is the last. */
   readonly images: readonly string[];
-  readonly rows: readonly StudyRow[];
-  /** What must be known of this table alone. */
+  readonly rows: readonly ResultRow[];
+  /** What must be known of these results alone. */
   readonly notes?: readonly string[];
-  /** Names of the metrics of `beside`. */
-  readonly besideMetrics: readonly string[];
+  /** The paper’s numbers, and those of the best test epoch, beside the ones that are measured. */
+  readonly beside?: BesideTable;
 }
 
-export interface StudyRow {
-  readonly name: string;
-  readonly source: 'run' | 'untrained' | 'thumbnail';
-  readonly exposure?: string;
-  /** By images; absent while there is no result. */
-  readonly values: Readonly<Record<string, StudyValue>>;
-  /** Mean of the AUCs inside the test folds, of the widest images. */
-  readonly foldMean?: number | null;
-  /** Of the widest images. */
-  readonly against: Readonly<Partial<Record<'untrained' | 'thumbnail', StudyDifference>>>;
-  /** By metric, of the widest images: what is measured, what the paper prints, what the best test epoch has. */
-  readonly beside: Readonly<Record<string, Beside>>;
+export interface BesideTable {
+  readonly table: Table;
+  /** Whether any number of the paper can be compared with ours. */
+  readonly comparable: boolean;
 }
 
-export interface StudyValue {
-  readonly value: number | null;
-  readonly low: number | null;
-  readonly high: number | null;
-  /** Sample standard deviation over several seeds. */
-  readonly deviation: number | null;
-  readonly seeds: number;
-  readonly mark?: 'best' | 'second';
+/** Comparisons that are tested together. */
+export interface StudyFamily {
+  /** The name of the samples, which is set before each comparison where there are several families. */
+  readonly on?: string;
+  readonly comparisons: readonly StudyComparison[];
+  readonly table: Table;
 }
 
 export interface StudyDifference {
@@ -107,23 +92,9 @@ export interface StudyDifference {
   readonly minimumDetectable: number | null;
 }
 
-export interface Beside {
-  readonly ours: number | null;
-  /** As a share, as ours is. */
-  readonly paper?: number;
-  readonly paperStyle?: number | null;
-}
-
-/** Comparisons that are tested together. */
-export interface StudyFamily {
-  readonly title: string;
-  /** Where there are several families: what this one is on, in a word before each of its comparisons. */
-  readonly on?: string;
-  readonly caption: string;
-  readonly comparisons: readonly (StudyDifference & {
-    readonly name: string;
-    readonly pValue: number | null;
-    readonly holm: number | null;
-  })[];
-  readonly missing: readonly string[];
+export interface StudyComparison extends StudyDifference {
+  /** `Ours − SimCLR` */
+  readonly name: string;
+  /** The p-value after Holm’s correction over the family. */
+  readonly holm: number | null;
 }

@@ -1,6 +1,12 @@
 import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
-import { metricName, protocolName, shortNameOf } from '../../evaluation/results/names.js';
+import {
+  heading,
+  metricHeading,
+  metricName,
+  protocolOf,
+  shortRowName,
+} from '../../evaluation/results/names.js';
 import type { Figure } from '../figures/figure.js';
 import { forestPlot } from '../figures/forestPlot.js';
 import { SOURCE_COLOURS } from '../figures/palette.js';
@@ -13,7 +19,7 @@ export function intervalChart(record: EvaluationResult, name: string): Figure | 
     if (pooled === undefined || pooled === null || low === undefined || low === null) return [];
     return [
       {
-        name: shortNameOf(row),
+        name: heading(shortRowName(row)),
         value: pooled,
         low,
         high: high!,
@@ -26,9 +32,9 @@ export function intervalChart(record: EvaluationResult, name: string): Figure | 
   const percent = Math.round(100 * record.bootstrap.confidence);
   return forestPlot(rows, {
     id: `probe-${name}`,
-    title: `${metricName(metric)} with ${percent} % confidence intervals`,
-    of: protocolName(record),
-    label: metricName(metric),
+    title: `${metricHeading(metric)} with ${percent} % confidence intervals`,
+    of: heading(protocolOf(record)),
+    label: metricHeading(metric),
     reference: metric === 'auc' ? { level: 0.5, name: 'guessing' } : undefined,
     reading:
       `Each point is one set of features, the bar its ${percent} % interval by drawing the patients anew: how far the value may be off for the chance of which patients are in the study. ` +

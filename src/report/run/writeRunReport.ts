@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { AnatomyError } from '../../errors.js';
 import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
-import { protocolName } from '../../evaluation/results/names.js';
+import { heading, protocolOf } from '../../evaluation/results/names.js';
 import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
@@ -68,7 +68,7 @@ function figuresOf({ record, name, predictions }: StoredEvaluation): Figure[] {
   const chart = intervalChart(record, name);
   return [
     ...(chart === undefined ? [] : [chart]),
-    ...judgementFigures(record, predictions, { id: name, name: protocolName(record) }),
+    ...judgementFigures(record, predictions, { id: name, name: heading(protocolOf(record)) }),
   ];
 }
 

@@ -6,10 +6,10 @@ import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import type { MessageConsole } from '../../log/console.js';
 import type { ViewSpec } from '../../methods/index.js';
 import { Random, type Tensor, tidy } from '../../tensor/index.js';
+import { escapeText } from '../../text/markup.js';
 import { buildMethod, checkMethod, pairOf } from '../../training/build.js';
 import { openImages } from '../../training/imageCache.js';
 import { openData } from '../../training/prepare.js';
-import { escapeText } from '../html/markup.js';
 
 export interface Preview {
   /** Name of the data, without a path. */

@@ -1,6 +1,6 @@
-/** The figures of a study that are made from its tables and from the curves of its runs. */
+/** Figures of a study’s results and of the losses of its runs. */
 
-import { metricName, modalitiesName } from '../../evaluation/results/names.js';
+import { BASELINES, baselineMeaning, imagesName, metricName } from '../../evaluation/results/names.js';
 import type { JsonLine } from '../../log/jsonLines.js';
 import { brief } from '../../text/numbers.js';
 import type { Figure } from '../figures/figure.js';
@@ -9,32 +9,32 @@ import { lineChart } from '../figures/lineChart.js';
 import { lossFigures } from '../figures/lossFigure.js';
 import { PALETTE, SOURCE_COLOURS } from '../figures/palette.js';
 import { type Series, seriesOf } from '../figures/series.js';
-import type { StudyFamily, StudyTable } from '../judged/study.js';
+import type { StudyFamily, StudyResults } from '../judged/study.js';
 
-/** Values of all rows on the widest images, and their differences to the untrained encoder and the thumbnail. */
-export function overviewFigures(table: StudyTable, id: string): Figure[] {
-  const widest = table.images.at(-1);
+/** Forest plots of all rows on the widest images: their values, and their differences to each baseline. */
+export function overviewFigures(results: StudyResults, id: string): Figure[] {
+  const widest = results.images.at(-1);
   if (widest === undefined) return [];
-  const images = modalitiesName(widest.split('+'));
-  const of = `${table.title}, ${images}`;
-  const values = table.rows.flatMap((row): ForestRow[] => {
+  const images = imagesName(widest);
+  const of = `${results.title}, ${images}`;
+  const values = results.rows.flatMap((row): ForestRow[] => {
     const { value, low = null, high = null } = row.values[widest] ?? {};
     if (value === undefined || value === null) return [];
     const baseline = row.source !== 'run';
     return [{ name: row.name, value, low, high, colour: SOURCE_COLOURS[row.source], baseline }];
   });
-  const differences = (['untrained', 'thumbnail'] as const).map((other) => {
-    const rows = table.rows.flatMap((row): ForestRow[] => {
-      const found = row.against[other];
+  const differences = BASELINES.map((other) => {
+    const rows = results.rows.flatMap((row): ForestRow[] => {
+      const found = row.against[other][widest];
       if (found === undefined || found.value === null) return [];
       return [{ name: row.name, value: found.value, low: found.low, high: found.high }];
     });
-    const against = other === 'untrained' ? 'the same encoder untrained' : 'a 12×12 thumbnail';
+    const against = baselineMeaning[other];
     return forestPlot(rows, {
       id: `${id}-against-${other}`,
-      title: `${table.metric} above ${against}`,
+      title: `${results.metric} above ${against}`,
       of,
-      label: `difference in ${table.metric}`,
+      label: `difference in ${results.metric}`,
       reference: { level: 0, name: 'no difference' },
       differences: true,
       reading: `What each method adds to ${against}, on the same patients. A bar across the dashed line leaves open whether there is a difference; one left of it says that the method is worse.`,
@@ -43,17 +43,20 @@ export function overviewFigures(table: StudyTable, id: string): Figure[] {
   return [
     forestPlot(values, {
       id: `${id}-values`,
-      title: `${table.metric} of all methods`,
+      title: `${results.metric} of all methods`,
       of,
-      label: table.metric,
-      reference: table.metric === metricName('auc') ? { level: 0.5, name: 'guessing' } : undefined,
-      reading: `${table.title}, ${images}. Dots are methods, diamonds what they must beat; bars are intervals over patients. Overlapping bars do not settle which is better; paired differences do.`,
+      label: results.metric,
+      reference: results.metric === metricName('auc') ? { level: 0.5, name: 'guessing' } : undefined,
+      reading: `${results.title}, ${images}. Dots are methods, diamonds what they must beat; bars are intervals over patients. Overlapping bars do not settle which is better; paired differences do.`,
     }),
     ...differences,
   ].filter((figure) => figure !== undefined);
 }
 
-export function familyFigure({ title, comparisons }: StudyFamily, id: string): Figure | undefined {
+export function familyFigure(
+  { table: { title = '' }, comparisons }: StudyFamily,
+  id: string,
+): Figure | undefined {
   const rows = comparisons.flatMap(({ name, value, low, high }) =>
     value === null ? [] : [{ name, value, low, high }],
   );
@@ -84,7 +87,7 @@ const TERMS: Readonly<Record<string, string>> = {
   classification: 'Classification',
 };
 
-/** Figure 3, both losses of the paper, and what else the runs log. */
+/** Figure 3 with both losses of the paper, and a figure for each other loss that the runs log. */
 export function studyCurves(courses: readonly Course[]): Figure[] {
   const figures = courseFigures(courses);
   const paper = lossFigures(courses);
@@ -107,7 +110,7 @@ function courseFigures(courses: readonly Course[]): Figure[] {
       const series = seriesOf(lines, term, name);
       const chance = seriesOf(lines, `chance/${term}`).points.at(-1)?.value;
       if (series.points.length === 0) continue;
-      // That of L_C is measured, and so a little different in each run.
+      // The chance level of L_C is measured, and so it differs a little between runs.
       const key = term === 'consistency' || chance === undefined ? term : `${term} ${brief(chance)}`;
       groups.set(key, [...(groups.get(key) ?? []), { term, series, chance }]);
     }
@@ -120,7 +123,7 @@ function courseFigures(courses: readonly Course[]): Figure[] {
   return sets.map((set, i) => {
     const [{ term }] = set as [Logged, ...Logged[]];
     const title = TERMS[term] ?? term;
-    // Figures of the same loss are told apart by whose it is.
+    // Figures of the same loss are told apart by the names of their runs.
     const alone = sets.filter(([other]) => other!.term === term).length === 1;
     const names = set.map(({ series: { name } }) => name).join(', ');
     return courseFigure(set, `course-${i + 1}-${term}`, alone ? title : `${title}: ${names}`);

@@ -1,4 +1,4 @@
-/** Several runs side by side, without an experiment that holds them together. */
+/** The study of several runs that belong to no experiment. */
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
@@ -7,14 +7,23 @@ import {
   type EvaluationResult,
   type EvaluationRow,
 } from '../../evaluation/results/evaluationResult.js';
-import { featuresName, metricName, protocolName, sourceName } from '../../evaluation/results/names.js';
+import { modalityKey } from '../../evaluation/results/modalitySets.js';
+import {
+  BASELINES,
+  featuresName,
+  metricHeading,
+  protocolOf,
+  sourceName,
+} from '../../evaluation/results/names.js';
+import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { MessageConsole } from '../../log/console.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
 import { judgementFigures } from '../judged/judgement.js';
 import { mechanismOf } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
-import type { Study, StudyRow, StudyTable } from '../judged/study.js';
+import type { Study, StudyResults } from '../judged/study.js';
+import { type BesideRow, besideTable } from '../judged/tables.js';
 import { openRunData } from '../source/runData.js';
 import { isPhantom, type RunFolder, readRunFolder } from '../source/runRecord.js';
 import { overviewFigures, studyCurves } from './figures.js';
@@ -31,7 +40,7 @@ export interface RunsStudyOptions {
   readonly console: MessageConsole;
 }
 
-/** Rows whose predictions are drawn, and those whose errors are listed. */
+/** The numbers of runs whose predictions are drawn, and whose errors are listed. */
 const CLOSER = 6;
 const LISTED = 2;
 
@@ -48,7 +57,7 @@ export async function studyOfRuns(
       evaluations: readEvaluations(path),
     }),
   );
-  const tables = tablesOf(members);
+  const results = resultsOf(members);
   const first = members[0]!.folder.runs[0];
   const data = await openRunData(first, console);
   const pairs = paths.flatMap((path, i) => {
@@ -71,18 +80,18 @@ export async function studyOfRuns(
         : []),
       ...(unfinished.length > 0 ? [`Not finished: ${unfinished.map(({ name }) => name).join(', ')}.`] : []),
     ],
-    inShort: studyVerdicts(tables, []),
+    inShort: studyVerdicts(results, []),
     about: [],
     facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
     data,
     curves: studyCurves(members.map(({ name, folder }) => ({ name, lines: folder.runs[0].lines }))),
-    overview: tables[0] === undefined ? [] : overviewFigures(tables[0], 'study'),
-    tables,
+    overview: results[0] === undefined ? [] : overviewFigures(results[0], 'study'),
+    results,
     families: [],
     mechanism: await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
     judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
       if (primary === undefined) return [];
-      const about = { id: `${i + 1}`, name: `${name}, ${protocolName(primary.record)}`, own: name };
+      const about = { id: `${i + 1}`, name: `${name}, ${protocolOf(primary.record)}`, own: name };
       const figures = judgementFigures(primary.record, primary.predictions, about);
       return figures.length === 0 ? [] : [{ name, figures }];
     }),
@@ -97,7 +106,7 @@ export async function studyOfRuns(
   };
 }
 
-/** The last parts of the paths that tell them apart, without what all end in: no more of a path belongs on a page. */
+/** The shortest ends of the paths that differ, without an end that all share: no more of a path belongs on a page. */
 function distinctNames(paths: readonly string[]): string[] {
   const parts = paths.map((path) => resolve(path).split('/').filter(Boolean));
   const twice = parts.find((own, i) => parts.findIndex((other) => other.join('/') === own.join('/')) < i);
@@ -126,8 +135,8 @@ interface JudgedMember {
   readonly record: EvaluationResult;
 }
 
-/** A table for each evaluation and kind of features that any run has, and for each data that it was made on. */
-function tablesOf(members: readonly Member[]): StudyTable[] {
+/** The results of each evaluation on each kind of features that any run has, apart for each data that it was made on. */
+function resultsOf(members: readonly Member[]): StudyResults[] {
   const names = [...new Set(members.flatMap(({ evaluations }) => evaluations.map(({ name }) => name)))];
   return names.flatMap((name) => {
     const judged = members.flatMap((member): JudgedMember[] => {
@@ -137,12 +146,12 @@ function tablesOf(members: readonly Member[]): StudyTable[] {
     return [...new Set(judged.map(({ record }) => samplesKey(record)))].flatMap((key) => {
       const alike = judged.filter(({ record }) => samplesKey(record) === key);
       const kinds = new Set(alike.flatMap(({ record }) => ownRows(record).map(({ features }) => features)));
-      return [...kinds].map((kind) => tableOf(alike, kind));
+      return [...kinds].map((kind) => resultsOn(alike, kind));
     });
   });
 }
 
-/** The same for evaluations of the same samples in as many folds: others share no table. */
+/** A key that is equal for evaluations of the same samples in the same folds, which share a table. */
 function samplesKey({ data, folds }: EvaluationResult): string {
   const { name, dataHash, samples, subjects, classes } = data;
   return JSON.stringify([name, dataHash, samples, subjects, classes, folds]);
@@ -152,84 +161,93 @@ function ownRows({ rows }: EvaluationResult): EvaluationRow[] {
   return rows.filter(({ source }) => source === 'run');
 }
 
-const imagesOf = ({ modalities }: EvaluationRow) => modalities.join('+');
+const imagesOf = ({ modalities }: EvaluationRow) => modalityKey(modalities);
 
-function tableOf(judged: readonly JudgedMember[], kind: string): StudyTable {
-  const { record: first } = judged[0]!;
+function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults {
+  const { member: firstName, record: first } = judged[0]!;
   const metric = first.metrics[0] ?? 'auc';
-  const images = [
-    ...new Set(
-      judged.flatMap(({ record }) =>
-        ownRows(record)
-          .filter(({ features }) => features === kind)
-          .map(imagesOf),
-      ),
-    ),
-  ].sort((a, b) => a.split('+').length - b.split('+').length);
-  const widest = images.at(-1)!;
-  const rows = judged.map(({ member, record }): StudyRow => {
-    const own = ownRows(record).filter(({ features }) => features === kind);
-    const row = own.find((one) => imagesOf(one) === widest);
+  const onKind = (record: EvaluationResult) => ownRows(record).filter(({ features }) => features === kind);
+  const images = [...new Set(judged.flatMap(({ record }) => onKind(record).map(imagesOf)))].sort(
+    (a, b) => a.split('+').length - b.split('+').length,
+  );
+  const rows = judged.map(({ member, record }): ResultRow => {
+    const own = onKind(record);
     return {
       name: member,
       source: 'run',
       exposure: record.exposure.kind,
       values: valuesOf(own, metric),
-      foldMean: row?.metrics[metric]?.mean,
-      against: row === undefined ? {} : againstOf(record, row, metric),
-      beside: row?.paperStyle === undefined ? {} : besideOf(row),
+      against: againstOf(record, own, metric),
+      marks: {},
     };
   });
-  const baselines = (['untrained', 'thumbnail'] as const).flatMap((source): StudyRow[] => {
-    const own = ownRows(first).filter(({ features }) => features === kind);
-    const found = own.flatMap((row) => baselinesOf(first, row)).filter((row) => row.source === source);
+  const baselines = BASELINES.flatMap((source): ResultRow[] => {
+    const found = onKind(first)
+      .flatMap((row) => baselinesOf(first, row))
+      .filter((row) => row.source === source);
     if (found.length === 0) return [];
-    return [{ name: sourceName(source), source, values: valuesOf(found, metric), against: {}, beside: {} }];
+    const values = valuesOf(found, metric);
+    const against = { untrained: {}, thumbnail: {} };
+    return [{ name: sourceName(source), source, values, against, marks: {} }];
   });
   const percent = Math.round(100 * first.bootstrap.confidence);
   const { data, folds } = first;
+  const title = `${data.name}: ${protocolOf(first)}, ${featuresName(kind)}`;
+  const beside = judged.map(({ member, record }) =>
+    besideOf(
+      member,
+      onKind(record).find((one) => imagesOf(one) === images.at(-1)),
+    ),
+  );
   return {
-    title: `${data.name}: ${protocolName(first)}, ${featuresName(kind)}`,
-    metric: metricName(metric),
-    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricName(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${judged[0]!.member}. Nothing is marked as best: the runs were not planned as one study.`,
+    title,
+    metric: metricHeading(metric),
+    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricHeading(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${firstName}. Nothing is marked as best: the runs were not planned as one study.`,
     images,
     rows: [...rows, ...baselines],
-    besideMetrics: first.metrics,
+    beside: besideTable(beside, first.metrics, { title, images }),
   };
 }
 
-function valuesOf(rows: readonly EvaluationRow[], metric: string): StudyRow['values'] {
+function valuesOf(rows: readonly EvaluationRow[], metric: string): ResultRow['values'] {
   return Object.fromEntries(
     rows.flatMap((row) => {
       const found = row.metrics[metric];
       if (found === undefined) return [];
-      const { pooled: value, low, high } = found;
-      return [[imagesOf(row), { value, low, high, deviation: null, seeds: 1 }]];
+      const { pooled: value, low, high, mean: foldMean } = found;
+      return [[imagesOf(row), { value, low, high, deviation: null, seeds: 1, foldMean }]];
     }),
   );
 }
 
-function againstOf(record: EvaluationResult, row: EvaluationRow, metric: string): StudyRow['against'] {
-  return Object.fromEntries(
-    baselinesOf(record, row).flatMap(({ key, source }) => {
-      const found = record.differences.find(
-        (one) => one.row === row.key && one.against === key && one.metric === metric,
-      );
-      return found === undefined ? [] : [[source, found]];
-    }),
-  );
+function againstOf(
+  record: EvaluationResult,
+  rows: readonly EvaluationRow[],
+  metric: string,
+): ResultRow['against'] {
+  const differences = (baseline: EvaluationRow['source']) =>
+    Object.fromEntries(
+      rows.flatMap((row) => {
+        const { key } = baselinesOf(record, row).find(({ source }) => source === baseline) ?? {};
+        const found = record.differences.find(
+          (one) => one.row === row.key && one.against === key && one.metric === metric,
+        );
+        return found === undefined ? [] : [[imagesOf(row), { ...found, deviation: null, seeds: 1 }] as const];
+      }),
+    );
+  return { untrained: differences('untrained'), thumbnail: differences('thumbnail') };
 }
 
-function besideOf({ metrics, paperStyle }: EvaluationRow): StudyRow['beside'] {
-  return Object.fromEntries(
-    Object.entries(paperStyle?.metrics ?? {}).map(([name, { mean }]) => [
-      name,
-      { ours: metrics[name]?.pooled ?? null, paperStyle: mean },
-    ]),
-  );
+/** The numbers of the best test epoch beside those of the last one. */
+function besideOf(name: string, row: EvaluationRow | undefined): BesideRow {
+  const beside = Object.entries(row?.paperStyle?.metrics ?? {}).map(([metric, { mean }]) => [
+    metric,
+    { ours: row?.metrics[metric]?.pooled ?? null, paperStyle: mean },
+  ]);
+  return { name, source: 'run', beside: Object.fromEntries(beside) };
 }
 
-/** What a reader must know, each once, with the runs that say so where not all do. */
+/** The notes of all evaluations, each once, with the names of its runs where it is not of all. */
 function notesOf(members: readonly Member[]): string[] {
   const by = new Map<string, Set<string>>();
   for (const { name, evaluations } of members) {

@@ -1,14 +1,15 @@
 /** Several runs, or an experiment, as one page that a clinician or a reviewer can read from top to bottom. */
+
+import { type Content, html, type Markup } from '../../text/markup.js';
 import { packageVersion } from '../../version.js';
 import { figureGrid } from '../figures/figureMarkup.js';
 import { glossary } from '../html/glossary.js';
-import { type Content, html, type Markup } from '../html/markup.js';
 import { shell } from '../html/shell.js';
 import { auditSection } from '../judged/auditSection.js';
 import { failureSection } from '../judged/failureSection.js';
 import { mechanismSection } from '../judged/mechanismSection.js';
 import type { NamedFact, Study } from '../judged/study.js';
-import { comparable, familyTable, studyTable } from '../judged/tables.js';
+import { familySection, resultsSection } from '../judged/tables.js';
 
 export function studyPage(study: Study): string {
   const sections: readonly (readonly [id: string, title: string, content: Content])[] = [
@@ -45,13 +46,13 @@ function shortSection({ inShort }: Study): Markup {
   )}</ul>`;
 }
 
-function resultSection({ overview, tables, families, notes }: Study): Content {
-  if (tables.length === 0) return html`<p>Nothing has been judged on labels yet.</p>`;
+function resultSection({ overview, results, families, notes }: Study): Content {
+  if (results.length === 0) return html`<p>Nothing has been judged on labels yet.</p>`;
   return [
     figureGrid(overview),
-    ...families.map(familyTable),
+    ...families.map(familySection),
     html`<p class="notes">Columns of the tables below: a value for each kind of image; − untrained and − thumbnail are what a row adds to the same encoder with random weights and to a linear model on 12×12 pixels, on the same patients; Detectable is the smallest difference to the untrained encoder that so many patients would show in four of five tries, by one test without correction. Mean of folds is the AUC inside each test fold, averaged: it never ranks the scores of two probes against each other, as the value of all test predictions together does. Intervals are over patients; what another pretraining of the same method would change is not in them.</p>`,
-    ...tables.map(studyTable),
+    ...results.map(resultsSection),
     notes.length === 0
       ? ''
       : html`<h3>Notes</h3><ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
@@ -80,9 +81,9 @@ function failuresSection({ failures }: Study): Content {
   return failures.map((one) => html`<h3>${one.name}</h3>${failureSection(one.failures)}`);
 }
 
-function paperSection({ paperNotes, tables }: Study): Content {
-  const beside = tables.some(({ rows }) => rows.some((row) => Object.values(row.beside).some(comparable)));
-  if (!beside) return html`<p>No row stands beside one of the paper’s.</p>`;
+function paperSection({ paperNotes, results }: Study): Content {
+  if (!results.some(({ beside }) => beside?.comparable))
+    return html`<p>No row stands beside one of the paper’s.</p>`;
   return [
     html`<p>They stand beside ours in the tables above. They are of other data, most of them private, trained longer; intervals are not given. What is odd about them, by arithmetic on what is printed:</p>`,
     paperNotes.length === 0

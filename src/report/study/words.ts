@@ -1,24 +1,24 @@
-/** What came out of a study, in words, and what it takes to repeat it. */
+/** Sentences on the results of a study, and the facts that it takes to repeat it. */
 
-import { modalitiesName } from '../../evaluation/results/names.js';
+import { baselineMeaning, imagesName } from '../../evaluation/results/names.js';
 import { fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
 import type { Verdict } from '../judged/probeSection.js';
-import type { NamedFact, StudyDifference, StudyFamily, StudyTable } from '../judged/study.js';
+import type { NamedFact, StudyDifference, StudyFamily, StudyResults } from '../judged/study.js';
 
-/** Rows that are told one by one. */
+/** The largest number of rows that have a sentence each. */
 const TOLD = 6;
-/** Two-sided. */
+/** A two-sided p-value below this level counts as a difference. */
 const LEVEL = 0.05;
 
-/** The comparisons that the study was made for; without such the rows of its first table against the untrained encoder. */
-export function studyVerdicts(tables: readonly StudyTable[], families: readonly StudyFamily[]): Verdict[] {
-  const [table] = tables;
-  const widest = table?.images.at(-1);
-  if (table === undefined || widest === undefined) {
+/** A sentence for each planned comparison, or else for each row of the first table against the untrained encoder. */
+export function studyVerdicts(results: readonly StudyResults[], families: readonly StudyFamily[]): Verdict[] {
+  const [first] = results;
+  const widest = first?.images.at(-1);
+  if (first === undefined || widest === undefined) {
     return [{ before: 'Nothing has been judged on labels yet.', strong: '', after: '' }];
   }
-  const images = modalitiesName(widest.split('+'));
-  const rows = table.rows.flatMap((row) => {
+  const images = imagesName(widest);
+  const rows = first.rows.flatMap((row) => {
     const found = row.values[widest];
     return found === undefined || found.value === null ? [] : [{ ...row, ...found, value: found.value }];
   });
@@ -29,7 +29,7 @@ export function studyVerdicts(tables: readonly StudyTable[], families: readonly 
       ? []
       : [
           {
-            before: `Highest in the table “${table.title}”, ${images}, is ${best.name}: `,
+            before: `Highest in the table “${first.title}”, ${images}, is ${best.name}: `,
             strong: fixed(best.value),
             after: `${best.low === null ? '' : ` (95 % interval ${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
           },
@@ -38,13 +38,16 @@ export function studyVerdicts(tables: readonly StudyTable[], families: readonly 
     comparisons.map((one) => verdict(`${on === undefined ? '' : `${on}: `}${one.name}`, one, one.holm)),
   );
   if (compared.length > 0) return [...highest, ...compared];
-  const against = own.flatMap(({ name, against: { untrained } }) =>
-    untrained === undefined ? [] : [verdict(`${name} against the same encoder untrained`, untrained)],
-  );
+  const against = own.flatMap(({ name, against: { untrained } }) => {
+    const difference = untrained[widest];
+    return difference === undefined
+      ? []
+      : [verdict(`${name} against ${baselineMeaning.untrained}`, difference)];
+  });
   return [...highest, ...against.slice(0, TOLD)];
 }
 
-/** @param holm p after correction for the comparisons made together; undefined where this is one by itself */
+/** @param holm the p-value after Holm’s correction over the family; undefined for a comparison without a family */
 function verdict(
   name: string,
   { value, low, high, minimumDetectable }: StudyDifference,

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
+import { claimsTable, formatClaims, zonesTable } from '../../../src/evaluation/results/claimsTable.js';
 import {
   type NamedPairs,
   type PairMeasure,
@@ -10,7 +11,8 @@ import { type Figure, standaloneSvg, svgToPng } from '../../../src/report/figure
 import { lossFigures } from '../../../src/report/figures/lossFigure.js';
 import { projectionFigures } from '../../../src/report/figures/projectionFigure.js';
 import { similarityFigures } from '../../../src/report/figures/similarityFigure.js';
-import { claimsTable, formatClaims, zonesTable } from '../../../src/report/judged/claimsTable.js';
+import { cellWords } from '../../../src/text/table/cellWords.js';
+import type { Table } from '../../../src/text/table/model.js';
 
 const interval = (value: number | null) => ({ value, low: value, high: value });
 
@@ -115,7 +117,7 @@ async function sizeOf(figure: Figure): Promise<{ width: number; height: number }
 }
 
 describe('Fig. 4', () => {
-  test('has a panel for the untrained encoder and for each run, two a figure, a line between mates', async () => {
+  test('has a panel for the untrained encoder and for each run, two to a figure, with a line between mates', async () => {
     const figures = projectionFigures(results('Ours', 'L_Glo alone'), 'tsne');
     expect(figures.map(({ id }) => id)).toEqual(['projection-tsne-1', 'projection-tsne-2']);
     expect(figures[0]!.alt).toContain(
@@ -133,7 +135,7 @@ describe('Fig. 4', () => {
 });
 
 describe('Fig. 5', () => {
-  test('has a row a method and a column a modality on one scale, and says how alike the maps are', async () => {
+  test('has a row for each method and a column for each modality on one scale, and says how alike the maps are', async () => {
     const [figure, ...others] = similarityFigures(results('Ours'), { map: 3 });
     expect(others).toEqual([]);
     // Identical maps correlate fully; the reversed ones of the untrained encoder are opposed: −0.23 / 0.26 by hand.
@@ -193,18 +195,22 @@ describe('Fig. 3', () => {
   });
 });
 
-describe('the claims as tables', () => {
-  test('have a line a claim and run, those that are compared with once, and dashes for what is undefined', () => {
-    const { header, rows } = claimsTable(results('Ours', 'Other'));
-    expect(header).toHaveLength(6);
+const wordsOf = ({ rows }: Table) =>
+  rows.map(({ cells }) => cells.map(cellWords).map(({ value, rest }) => value + rest));
+
+describe('the tables of claims', () => {
+  test('have a line for each claim and run, one for each baseline, and a dash for an undefined number', () => {
+    const table = claimsTable(results('Ours', 'Other'));
+    expect(table.columns).toHaveLength(6);
+    const rows = wordsOf(table);
     expect(rows.map(([claim, of]) => `${claim}: ${of}`)).toEqual([
       'L_C (Eq. 6): Ours, transductive',
       'L_C (Eq. 6): Other, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: Ours, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: Other, transductive',
-      'Fig. 4: 1 − cosine of mates, head embeddings: untrained, calibrated',
-      'Fig. 4: mates found first a→b, head embeddings: Ours, transductive',
-      'Fig. 4: mates found first a→b, head embeddings: Other, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: Ours, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: Other, transductive',
+      'Fig. 4: 1 − cosine of mates, head features: untrained, calibrated',
+      'Fig. 4: mates found first a→b, head features: Ours, transductive',
+      'Fig. 4: mates found first a→b, head features: Other, transductive',
       'Fig. 5: agreement of patches, map 3, 8×8: Ours, transductive',
       'Fig. 5: agreement of patches, map 3, 8×8: Other, transductive',
     ]);
@@ -218,9 +224,9 @@ describe('the claims as tables', () => {
     expect(rows[7]![4]).toBe('−0.250 [−0.250, −0.250]');
   });
 
-  test('zones stand beside each other with what they are more than elsewhere; without a lesion there are none', () => {
+  test('have the zones side by side with their differences to elsewhere, and do not exist without a lesion', () => {
     const table = zonesTable(results('Ours'))!;
-    expect(table.rows).toEqual([
+    expect(wordsOf(table)).toEqual([
       [
         'map 3',
         '8×8',

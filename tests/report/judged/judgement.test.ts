@@ -67,7 +67,7 @@ describe('figures', () => {
   const scores = labels.map((label, i) => 0.35 + 0.2 * label + 0.3 * Math.sin(i));
   const auc = { value: 0.75, low: 0.6, high: 0.9 };
 
-  it('ROC: a curve a row, one band, numbers in the words', () => {
+  it('the ROC figure has a curve for each row and one band, and tells its numbers', () => {
     const curve = { scores, positive, subjects, auc };
     const figure = rocFigure(
       [
@@ -87,7 +87,7 @@ describe('figures', () => {
     ).toBeUndefined();
   });
 
-  it('confusion: a cell for each two classes, the rule in words', () => {
+  it('the confusion figure has a cell for each two classes, and tells the rule', () => {
     const two = confusionFigure(
       {
         probabilities: Float64Array.from([0.9, 0.1, 0.2, 0.8, 0.5, 0.5, 0.3, 0.7]),
@@ -117,7 +117,7 @@ describe('figures', () => {
     ).toBeUndefined();
   });
 
-  it('calibration: ten bins of all images, their shares, slope and intercept', () => {
+  it('the calibration figure has ten bins of all images, and tells slope and intercept', () => {
     const probabilities = Float64Array.from(scores);
     const found = calibrationOf(probabilities, { labels, subjects }, bootstrap);
     expect(found.bins.reduce((sum, bin) => sum + bin.count, 0)).toBe(40);
@@ -137,7 +137,7 @@ describe('figures', () => {
     expect(calibrationFigure(none, { ...about, positive: 'tumor', percent: 95 })).toBeUndefined();
   });
 
-  it('forest plot: a point a row, a bar where there is an interval, long names on a line of their own', () => {
+  it('the forest plot has a point for each row, a bar for each interval, and long names on a line of their own', () => {
     const rows = [
       { name: 'Ours', value: 0.05, low: -0.01, high: 0.11 },
       { name: 'SimCLR', value: -0.02, low: null, high: null },
@@ -157,7 +157,7 @@ describe('figures', () => {
     expect(forestPlot([], options)).toBeUndefined();
   });
 
-  it('label efficiency: a curve a method over the share, and none of one share only', () => {
+  it('the figure of few labels has a curve for each method, and needs more than one share', () => {
     const point = (fraction: number) => ({
       fraction,
       samples: 100 * fraction,
@@ -174,7 +174,7 @@ describe('figures', () => {
     expect(labelEfficiencyFigure([{ name: 'Ours', points: [point(1)] }], options)).toBeUndefined();
   });
 
-  it('are files of their own whatever stands in a name', async () => {
+  it('every figure is a valid file whatever characters its names have', async () => {
     const samples = { labels, subjects, classes: ['<i>"benign"</i>', 'a & b'] };
     const probabilities = Float64Array.from(scores.flatMap((s) => [1 - s, s]));
     const own = { name: '<script>', source: 'run', probabilities, auc } as const;
@@ -186,7 +186,7 @@ describe('figures', () => {
     }
   });
 
-  it('of three classes each has its curve against the rest, and there is no calibration', () => {
+  it('each of three classes has its curve against the rest, and there is no calibration', () => {
     const three = labels.map((_, i) => i % 3);
     const probabilities = Float64Array.from(
       three.flatMap((label) => [0, 1, 2].map((c) => (c === label ? 0.6 : 0.2))),
@@ -199,7 +199,7 @@ describe('figures', () => {
   });
 });
 
-it('errors are listed from the surest on', () => {
+it('the errors that the probe was surest of are listed first', () => {
   const judged = {
     ids: ['p', 'q', 'r', 's'],
     subjects: ['1', '1', '2', '2'],
@@ -218,7 +218,7 @@ it('errors are listed from the surest on', () => {
   ).toHaveLength(1);
 });
 
-it('ids of the data are numbered, pseudonyms stay', () => {
+it('ids of the data become numbers, and pseudonyms stay', () => {
   const failure = { fold: 0, label: 'no', predicted: 'yes', probability: 0.9 };
   const shown = withoutIdentities([
     { ...failure, id: 'Jane Doe 1', subject: 'Jane Doe' },

@@ -99,13 +99,13 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
     'Accuracy',
     'F1',
     'Precision',
-    'Sensitivity (recall)',
+    'Sensitivity = recall',
   ]);
   const cells = [...metrics!.querySelectorAll('tbody tr')].map((row) =>
     row.textContent!.replace(/\s+/g, ' '),
   );
   expect(cells).toHaveLength(4);
-  expect(cells[1]).toContain('Encoder of the runpooled mapA + B');
+  expect(cells[1]).toContain('Encoder of the runpooledA+B');
   expect(cells[1]).toContain('0.8000.740 to 0.8600.790 ± 0.050');
   expect(cells.map((cell) => cell.slice(0, 9))).toEqual(['Encoder o', 'Encoder o', 'Untrained', 'Thumbnail']);
   expect(further!.textContent).toContain('Specificity0.8000.740 to 0.8600.790');
@@ -134,7 +134,7 @@ test('what counts as a difference is p after Holm’s correction, as the page sa
 
 test('an interval that does not hold its value has its reason, where there is one', async () => {
   const run = storeRun(join(folder, 'run'));
-  const REASON = 'An interval of Expected calibration error does not hold its own value';
+  const REASON = 'An interval of expected calibration error (10 bins) does not hold its own value';
   storeEvaluation(run);
   const { rows, differences } = JSON.parse(readFileSync(join(run, 'evaluation/logreg.json'), 'utf8'));
   expect((await reportOf(run)).document.body.textContent).not.toMatch(

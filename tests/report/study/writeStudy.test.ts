@@ -48,14 +48,14 @@ function twoRuns(): string[] {
   });
 }
 
-test('runs side by side: a table a kind of features, curves of each, and nothing that names a person or a place', async () => {
+test('the page of two runs has a table for each kind of features and curves of each run, and names no person or place', async () => {
   const { page, figures, summary } = await writeReport(twoRuns(), { out: join(folder, 'out'), console });
   const { text, document } = opened(page);
   expect(textOf(document.querySelector('h1')!)).toBe('2 runs side by side');
   const rows = [...document.querySelectorAll('table.study tbody tr')].map(textOf);
   expect(rows).toHaveLength(4);
   expect(rows[0]).toMatch(/^<b>ours0\.7000\.640 to 0\.7600\.8000\.740 to 0\.8600\.790\+0\.150/);
-  expect(rows.at(-1)).toMatch(/^Thumbnail/);
+  expect(rows.at(-1)).toMatch(/^thumbnail ridge, 12×12–0\.790/);
   expect(summary[0]).toContain('Highest in the table');
   expect(figures.some((file) => file.endsWith('losses-global.svg'))).toBe(true);
   expect(figures.filter((file) => /roc-\d\.svg$/.test(file))).toHaveLength(2);
@@ -83,7 +83,7 @@ test('runs that were judged on different samples share no table and no baseline'
   expect(primary[1]).toMatch(/baselines are those of other/);
   const { document } = opened(page);
   const headings = [...document.querySelectorAll('h3')].map(textOf);
-  const title = 'BUSI: Logistic regression on frozen features (primary probe), pooled map';
+  const title = 'BUSI: logistic regression (primary probe), pooled features';
   expect(headings.some((heading) => heading.startsWith(title))).toBe(true);
 });
 

@@ -1,0 +1,181 @@
+/** Tables of the claims on pairs: each claim beside chance, the untrained encoder and the pixels, for several runs side by side. */
+
+import { numbered } from '../../text/numbers.js';
+import { markdownTable } from '../../text/table/markdown.js';
+import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
+import { featuresName, sourceName } from './names.js';
+import type { NamedPairs, PairMeasure, PairsResult } from './pairsResult.js';
+
+type Zone = NonNullable<PairMeasure['zone']>;
+
+/** Words for the pairs of the data that were measured. */
+export const CHOSEN: Readonly<Record<PairsResult['data']['chosen'], string>> = {
+  'held-out': 'kept from the encoder that measured them',
+  'set-aside': 'set aside, and kept from the encoder',
+  all: 'all there are',
+};
+
+/** The name of a measure in the tables. */
+export function claimName({ claim, features, direction, grid }: PairMeasure): string {
+  const on = featuresName(features);
+  switch (claim) {
+    case 'consistency':
+      return 'L_C (Eq. 6)';
+    case 'global':
+      return 'L_Glo (Eq. 11), nats';
+    case 'distance':
+      return `Fig. 4: 1 − cosine of mates, ${on}`;
+    case 'retrieval':
+      return `Fig. 4: mates found first ${direction!.replace('-to-', '→')}, ${on}`;
+    case 'agreement':
+      return `Fig. 5: agreement of patches, ${on}, ${grid}×${grid}`;
+  }
+}
+
+/**
+ * The claims over all anchors, with a line for each claim and run. Below the runs stand the untrained encoder and the pixels of the first
+ * one, which are the same for all runs that were measured on the same pairs with the same settings.
+ */
+export function claimsTable(results: readonly NamedPairs[]): Table {
+  const byClaim = new Map<string, NamedMeasure[]>();
+  for (const one of named(results)) {
+    if ((one.measure.zone ?? 'all') !== 'all') continue;
+    const claim = claimName(one.measure);
+    byClaim.set(claim, [...(byClaim.get(claim) ?? []), one]);
+  }
+  // Eq. 5 is tiny where it is taken literally.
+  const places = ({ measure }: NamedMeasure) => (measure.claim === 'consistency' ? 5 : 3);
+  return tableOf([...byClaim.values()].flat(), [
+    { header: 'claim', words: true, cell: ({ measure }) => text(claimName(measure)) },
+    { header: 'of', words: true, cell: ({ of }) => text(of) },
+    { header: 'value', cell: (one) => measured(one.measure, { places: places(one) }) },
+    {
+      header: 'by chance',
+      cell: (one) => number(one.measure.chance.value, { places: places(one) }),
+    },
+    {
+      header: 'against chance',
+      cell: ({ measure: { againstChance: against } }) =>
+        measured(against, { as: against.kind === 'ratio' ? 'ratio' : 'difference' }),
+    },
+    { header: 'pairs', cell: ({ measure }) => number(measure.pairs, { places: 0 }) },
+  ]);
+}
+
+/**
+ * The premise of Fig. 1b: agreement of anchors inside and around a lesion and elsewhere in the same images, each beside chance.
+ * Undefined where no lesion is known.
+ */
+export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
+  const lines = new Map<string, ZonesLine>();
+  for (const { of, measure } of named(results)) {
+    const { zone = 'all', features, grid } = measure;
+    if (zone === 'all') continue;
+    const line = { features: featuresName(features), grid: `${grid}×${grid}`, of };
+    const key = JSON.stringify(line);
+    if (!lines.has(key)) lines.set(key, { ...line, zones: new Map() });
+    lines.get(key)!.zones.set(zone, measure);
+  }
+  if (lines.size === 0) return undefined;
+  const map = ({ features, grid }: ZonesLine) => [features, grid].join();
+  const beside = (measure: PairMeasure | undefined): Cell =>
+    measure === undefined ? UNDEFINED : measured(measure, { chance: measure.chance.value });
+  const lessRest = (measure: PairMeasure | undefined): Cell =>
+    measure?.againstRest === undefined ? UNDEFINED : measured(measure.againstRest, { as: 'difference' });
+  return tableOf(
+    [...lines.values()].sort((one, other) => (map(one) < map(other) ? -1 : 1)),
+    [
+      { header: 'features', words: true, cell: ({ features }) => text(features) },
+      { header: 'grid', cell: ({ grid }) => text(grid) },
+      { header: 'of', words: true, cell: ({ of }) => text(of) },
+      { header: 'in the lesion', cell: ({ zones }) => beside(zones.get('inside')) },
+      { header: 'around it', cell: ({ zones }) => beside(zones.get('around')) },
+      { header: 'elsewhere', cell: ({ zones }) => beside(zones.get('rest')) },
+      { header: 'in − elsewhere', cell: ({ zones }) => lessRest(zones.get('inside')) },
+      { header: 'around − elsewhere', cell: ({ zones }) => lessRest(zones.get('around')) },
+    ],
+  );
+}
+
+/** The measures of one run on one map, by where the anchors lie. */
+interface ZonesLine {
+  readonly features: string;
+  readonly grid: string;
+  readonly of: string;
+  readonly zones: Map<Zone, PairMeasure>;
+}
+
+const UNDEFINED = number(null);
+
+function measured({ value, low, high }: Measured, options: NumberOptions): Cell {
+  return number(value, { low, high, ...options });
+}
+
+type Measured = Pick<PairMeasure, 'value' | 'low' | 'high'>;
+
+/** The order of the claims in the tables: those of the losses, then those of the paper’s figures. */
+const ORDER: readonly PairMeasure['claim'][] = [
+  'consistency',
+  'global',
+  'distance',
+  'retrieval',
+  'agreement',
+];
+
+/** A measure and the name of whose it is. */
+interface NamedMeasure {
+  readonly of: string;
+  readonly measure: PairMeasure;
+}
+
+/** Claim by claim the measures of every run, then those of what they are compared with, from the first run. */
+function named(results: readonly NamedPairs[]): NamedMeasure[] {
+  const runs = results.flatMap(({ name, record }) =>
+    record.measures
+      .filter(({ source }) => source === 'run')
+      .map((measure) => ({ of: name + exposed(record), measure })),
+  );
+  const others = (['untrained', 'pixels'] as const).flatMap((source) =>
+    (results[0]?.record.measures ?? [])
+      .filter((measure) => measure.source === source)
+      .map((measure) => ({ of: sourceName(source), measure })),
+  );
+  const rank = ({ measure }: (typeof runs)[number]) => ORDER.indexOf(measure.claim);
+  return [...runs, ...others].sort((a, b) => rank(a) - rank(b));
+}
+
+function exposed({ exposure }: PairsResult): string {
+  return exposure.kind === 'transductive' ? ', transductive' : '';
+}
+
+/** Each note once, with the names of its runs where it is not of all. */
+function notesOf(results: readonly NamedPairs[]): string[] {
+  const names = new Map<string, string[]>();
+  for (const { name, record } of results) {
+    for (const note of record.notes) names.set(note, [...(names.get(note) ?? []), name]);
+  }
+  return [...names].map(([note, own]) =>
+    own.length === results.length ? `- ${note}` : `- ${note} (${own.join('; ')})`,
+  );
+}
+
+/** The tables in Markdown, with the sentences that explain them. */
+export function formatClaims(results: readonly NamedPairs[]): string {
+  const zones = zonesTable(results);
+  const { data, bootstrap } = results[0]!.record;
+  const percent = Math.round(100 * bootstrap.confidence);
+  const sections = [
+    `## Claims on pairs of ${data.name}`,
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); ${percent} % intervals by ` +
+      `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
+    markdownTable(claimsTable(results)),
+    ...(zones === undefined
+      ? []
+      : [
+          `### Agreement of patches by where the anchor lies, in ${numbered(data.withLesion, 'pair')} with a known lesion; in brackets by chance`,
+          markdownTable(zones),
+        ]),
+    notesOf(results).join('\n'),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}

@@ -1,0 +1,22 @@
+import { csv } from '../csv.js';
+import type { Cell, Table } from './model.js';
+
+/** Numbers are not rounded; what is undefined or missing is empty. Intervals and spreads belong in columns of their own. */
+export function csvTable({ columns, rows }: Table): string {
+  return csv([columns.map(({ header }) => header), ...rows.map(({ cells }) => cells.map(cellCsv))]);
+}
+
+function cellCsv(cell: Cell): string {
+  switch (cell.kind) {
+    case 'text':
+      return cell.text;
+    case 'number':
+    case 'probability':
+      return cell.value === null ? '' : String(cell.value);
+    case 'interval':
+      return cell.low === null || cell.high === null ? '' : `${cell.low} ${cell.high}`;
+    case 'missing':
+    case 'none':
+      return '';
+  }
+}
