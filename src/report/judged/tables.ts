@@ -1,10 +1,24 @@
 /** The tables of a study: methods down, kinds of images across, each number with its interval. */
 
 import { BASELINES, imagesName, metricHeading, shortSource } from '../../evaluation/results/names.js';
-import { differenceCell, hasFolds, type ResultRow, valueCell } from '../../evaluation/results/resultTable.js';
+import {
+  differenceCell,
+  hasFolds,
+  type ResultDifference,
+  type ResultRow,
+  valueCell,
+} from '../../evaluation/results/resultTable.js';
 import { html, type Markup } from '../../text/markup.js';
 import { htmlTable, tag } from '../../text/table/html.js';
-import { type ColumnOf, MISSING, number, type Table, tableOf, text } from '../../text/table/model.js';
+import {
+  type Cell,
+  type ColumnOf,
+  MISSING,
+  number,
+  type Table,
+  tableOf,
+  text,
+} from '../../text/table/model.js';
 import type { BesideTable, StudyFamily, StudyResults } from './study.js';
 
 const STUDY = { className: 'numbers study' };
@@ -58,7 +72,7 @@ function resultsOnPage({ title, metric, caption, images, rows: all, notes = [] }
       ...(hasFolds(rows, widest) ? [folds] : []),
       ...compared.map((other) => ({
         header: `− ${shortSource(other)}${wide}`,
-        cell: ({ against }: ResultRow) => differenceCell(against[other][widest]),
+        cell: ({ against }: ResultRow) => differenceOnPage(against[other][widest]),
       })),
       ...(first === undefined
         ? []
@@ -76,6 +90,11 @@ function resultsOnPage({ title, metric, caption, images, rows: all, notes = [] }
       kindOf: ({ source }) => (source === 'run' ? 'run' : 'baseline'),
     },
   );
+}
+
+/** A difference without its deviation over the seeds: on a page only values show theirs. */
+function differenceOnPage(found: ResultDifference | undefined): Cell {
+  return differenceCell(found && { ...found, deviation: null });
 }
 
 function measured(rows: readonly ResultRow[]): ResultRow[] {
