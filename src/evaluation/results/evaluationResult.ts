@@ -93,7 +93,8 @@ const patientResult = z.object({
 export const judgedRunSummary = z.object({
   /** Name of the run's folder, without a path. */
   name: z.string(),
-  method: z.string(),
+  /** Name of the pretraining method; before evaluations named it there was one. */
+  method: z.string().default('anatomy'),
   recipe: z.string(),
   seed: z.number(),
   size: z.number(),
@@ -162,15 +163,17 @@ export const evaluationResult = z.object({
     seed: z.number(),
   }),
   /** Whether the samples that were set aside are judged; they are the only fold then. */
-  setAside: z.boolean(),
+  setAside: z.boolean().default(false),
   /** What the probes learned from. */
-  labels: z.object({
-    /** Share of the training labels of each class. */
-    fraction: z.number(),
-    /** Training samples and their subjects, one number a judged fold. */
-    samples: z.array(z.number()),
-    subjects: z.array(z.number()),
-  }),
+  labels: z
+    .object({
+      /** Share of the training labels of each class. */
+      fraction: z.number(),
+      /** Training samples and their subjects, one number a judged fold; empty where an older version did not count. */
+      samples: z.array(z.number()),
+      subjects: z.array(z.number()),
+    })
+    .default({ fraction: 1, samples: [], subjects: [] }),
   exposure,
   bootstrap: bootstrapSettings,
   /**
