@@ -98,7 +98,7 @@ function packedFiles(root) {
   const samples = distinct(cells.samples);
   const columns = [];
   const column = distinct(columns);
-  const parts = existsSync(join(root, 'experiment.json')) ? ['experiment.json', 'cells'] : ['.'];
+  const parts = existsSync(join(root, 'experiment.json')) ? ['cells', 'experiment.json'] : ['.'];
   for (const path of parts.flatMap((part) => filesIn(join(root, part)))) {
     const file = relative(root, path).split(sep).join('/');
     const text = readFileSync(path, 'utf8');
