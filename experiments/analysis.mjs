@@ -1,9 +1,10 @@
 /**
- * Numbers of docs/results.md that stand in no table of `anatomy experiment table`, from the finished cells alone:
+ * Numbers of docs/results.md that stand in no table of `anatomy experiment table`, from the finished cells alone, which
+ * `node experiments/results.mjs unpack` gives:
  *
- *   node experiments/analysis.mjs experiments/results/tuning experiments/results/study [manifest-core.csv]
+ *   node experiments/analysis.mjs runs/tuning runs/study [manifest-core.csv]
  *
- *   node experiments/analysis.mjs transfer experiments/results/transfer-breast
+ *   node experiments/analysis.mjs transfer runs/transfer-breast
  *
  * What each factor of the tuning does; the study's AUCs with each fold kept to the candidate that it chose itself in tuning; L_AUG alone
  * against the same training with L_M; finetuning less that from random weights. With the manifest these also among slices at the same

@@ -1,0 +1,81 @@
+/** The stored numbers, from what `experiments/results` keeps of them. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'csv-parse/sync';
+import { afterAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const kept = join(root, 'experiments/results');
+const folder = mkdtempSync(join(tmpdir(), 'anatomy-results-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const node = (...words: string[]) => execFileSync('node', words, { cwd: root, encoding: 'utf8' });
+
+/** The experiment's folder, unpacked once. */
+function unpacked(name: string): string {
+  const to = join(folder, name);
+  if (!existsSync(to)) node('experiments/results.mjs', 'unpack', join(kept, name), to);
+  return to;
+}
+
+/**
+ * Scores are kept with three significant digits, which changes an area under the curve or an end of an interval that is computed
+ * from them by at most 0.0007; tables show three decimals.
+ */
+const TOLERANCE = 0.001;
+
+/** Columns that come from the scores whatever the row: differences from a baseline, paired over patients. */
+const PAIRED = /^(untrained|thumbnail)_/;
+
+describe('what is kept', () => {
+  const names = readdirSync(kept, { withFileTypes: true }).flatMap((one) =>
+    one.isDirectory() ? one.name : [],
+  );
+
+  test('is seven folders, each as its checksums say', () => {
+    expect(names.sort()).toEqual([
+      ...['cpu-twin', 'large', 'set-aside-pairs', 'study', 'transfer-breast', 'transfer-fundus', 'tuning'],
+    ]);
+    for (const name of names) node('experiments/results.mjs', 'check', join(kept, name));
+  });
+
+  test('takes at most 4 MB', () => {
+    const sizes = names.flatMap((name) =>
+      readdirSync(join(kept, name)).map((file) => readFileSync(join(kept, name, file)).length),
+    );
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4e6);
+  });
+});
+
+test.each([
+  ['transfer-breast', 'every row has one candidate, so its own values are stored exactly', PAIRED],
+  ['tuning', 'rows are composed from the scores of their candidates', /./],
+])('the table of %s can be made again (%s)', (name, _, computed) => {
+  const read = (text: string): Record<string, string>[] => parse(text, { columns: true });
+  const again = read(node('dist/cli/main.js', 'experiment', 'table', unpacked(name), '--format', 'csv'));
+  const stored = read(readFileSync(join(kept, name, 'table.csv'), 'utf8'));
+  expect(again).toHaveLength(stored.length);
+  for (const [i, row] of stored.entries()) {
+    for (const [column, value] of Object.entries(row)) {
+      const found = again[i]![column]!;
+      const isNumber = value !== '' && Number.isFinite(Number(value));
+      if (!isNumber || !computed.test(column)) expect([column, found]).toEqual([column, value]);
+      else expect(Math.abs(Number(found) - Number(value)), `${row.row}, ${column}`).toBeLessThan(TOLERANCE);
+    }
+  }
+});
+
+test('what docs/results.md says beside the tables comes from the stored cells', () => {
+  const analysis = (...words: string[]) => node('experiments/analysis.mjs', ...words);
+  const study = analysis(unpacked('tuning'), unpacked('study'));
+  expect(study.match(/^## .*/gm)).toHaveLength(4);
+  expect(study).toMatch(
+    /Finetuned, less from random weights[^#]*Ours − w\/o pretrain +\| −0\.003 \[−0\.035, \+0\.029\]/,
+  );
+  expect(analysis('transfer', unpacked('transfer-breast'))).toMatch(
+    /BUSI, a +\| Ours − InstDis all +\| −0\.064 \[−0\.102, −0\.027\]/,
+  );
+});
