@@ -113,27 +113,42 @@ export function safetensorsHead(
   return { head, names: sorted.map(([name]) => name) };
 }
 
-/** Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got. */
-export function readSafetensors(path: string): SafetensorsFile {
-  return withFile(path, (file) => {
-    const header = readHeader(path, file);
+/**
+ * Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got.
+ * @param content of the file, where it has been read already: then `path` only names it
+ */
+export function readSafetensors(path: string, content?: Uint8Array): SafetensorsFile {
+  const read = (source: Source): SafetensorsFile => {
+    const header = readHeader(path, source);
     const tensors = new Map<string, SafetensorsEntry>();
     for (const [name, { dtype, shape, begin, end }] of header.tensors) {
-      tensors.set(name, { dtype, shape, data: readRange(path, file, begin, end) });
+      tensors.set(name, { dtype, shape, data: source.read(begin, end) });
     }
     return { tensors, metadata: header.metadata };
+  };
+  if (content === undefined) return withFile(path, read);
+  return read({
+    size: content.length,
+    read: (begin, end) => new Uint8Array(content.subarray(begin, end)),
   });
 }
 
 /** Names, shapes and metadata without the tensors' bytes; checks as much as `readSafetensors` does. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  return withFile(path, (file) => readHeader(path, file));
+  return withFile(path, (source) => readHeader(path, source));
 }
 
-function readHeader(path: string, file: number): SafetensorsHeader {
-  const { size } = fstatSync(file);
+/** The bytes of a file, on disk or in memory. */
+interface Source {
+  /** Length in bytes. */
+  readonly size: number;
+  /** The bytes from `begin` up to `end`, in a memory block of their own. */
+  read(begin: number, end: number): Uint8Array;
+}
+
+function readHeader(path: string, { size, read }: Source): SafetensorsHeader {
   if (size < 8) throw new DataError(`${path}: expected a safetensors file, got only ${size} bytes`);
-  const length = readRange(path, file, 0, 8);
+  const length = read(0, 8);
   const headerLength = Buffer.from(length.buffer).readBigUInt64LE(0);
   if (headerLength > BigInt(Math.min(largestHeader, size - 8))) {
     throw new DataError(
@@ -141,7 +156,7 @@ function readHeader(path: string, file: number): SafetensorsHeader {
     );
   }
   const dataStart = 8 + Number(headerLength);
-  const header = parseHeader(path, readRange(path, file, 8, dataStart));
+  const header = parseHeader(path, read(8, dataStart));
   const { [metadataKey]: metadata = {}, ...described } = header;
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new DataError(`${path}: ${metadataKey} must map names to strings, got ${excerpt(metadata)}`);
@@ -210,11 +225,15 @@ function byteCount(dtype: SafetensorsDtype, shape: readonly number[]): number | 
   return isCounts(shape) && Number.isSafeInteger(count) ? count : undefined;
 }
 
-function withFile<T>(path: string, read: (file: number) => T): T {
+function withFile<T>(path: string, use: (source: Source) => T): T {
   let file: number | undefined;
   try {
-    file = openSync(path, 'r');
-    return read(file);
+    const opened = openSync(path, 'r');
+    file = opened;
+    return use({
+      size: fstatSync(opened).size,
+      read: (begin, end) => readRange(path, opened, begin, end),
+    });
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new DataError(`cannot read ${path}: ${cause.message}`, { cause });

@@ -21,7 +21,12 @@ export interface Fingerprint {
   readonly microBatch: number;
 }
 
-export function fingerprint(device: string, precision: string, microBatch: number): Fingerprint {
+/** The fingerprint of a run with these settings in this process. */
+export function fingerprint({
+  device,
+  precision,
+  microBatch,
+}: Pick<Fingerprint, 'device' | 'precision' | 'microBatch'>): Fingerprint {
   return {
     torch: torchVersion(),
     instructionSet: instructionSet(),
@@ -65,7 +70,11 @@ export function saveCheckpoint(
   for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
   const base = join(folder, checkpointName(info.step));
   saveState(`${base}.safetensors`, state);
-  const stored: StoredInfo = { version: VERSION, ...info, sha256: digest(`${base}.safetensors`) };
+  const stored: StoredInfo = {
+    version: VERSION,
+    ...info,
+    sha256: digest(readFileSync(`${base}.safetensors`)),
+  };
   writeFileAtomic(`${base}.json`, `${JSON.stringify(stored, null, 2)}\n`);
   // Of a later step than this are only damaged ones, which the resume passed over: they must not push out good ones.
   const names = checkpointNames(folder);
@@ -104,12 +113,27 @@ function checkpointNames(folder: string): string[] {
     .reverse();
 }
 
+/** An intact checkpoint on disk. */
 export interface Checkpoint extends CheckpointInfo {
+  /** Path of the state file. */
   readonly file: string;
 }
 
+/** The tensors of a checkpoint, on the CPU. */
+export interface CheckpointState {
+  /** Parameters, buffers and banks of the method, by name. */
+  readonly model: Map<string, Tensor>;
+  /** The optimiser's velocities, by the name of their parameter. */
+  readonly velocities: Map<string, Tensor>;
+  /** Frees all tensors; may be called more than once. */
+  dispose(): void;
+}
+
+/** A checkpoint whose state is in memory. */
+export type OpenCheckpoint = Checkpoint & CheckpointState;
+
 /**
- * The newest intact checkpoint, or undefined when there is none at all.
+ * The newest intact checkpoint, or undefined when there is none at all. Its state stays on disk until `readCheckpoint`.
  * @param onWarning told of damaged ones that were passed over
  * @throws DataError when there are checkpoints and none is intact
  */
@@ -117,13 +141,33 @@ export function latestCheckpoint(
   folder: string,
   onWarning: (message: string) => void,
 ): Checkpoint | undefined {
+  return newestIntact(folder, onWarning)?.checkpoint;
+}
+
+/**
+ * The newest intact checkpoint with its state, from one reading of the file; the caller disposes it. Warns and throws as
+ * `latestCheckpoint` does.
+ */
+export function openLatestCheckpoint(
+  folder: string,
+  onWarning: (message: string) => void,
+): OpenCheckpoint | undefined {
+  const found = newestIntact(folder, onWarning);
+  return found && { ...found.checkpoint, ...stateOf(found.checkpoint.file, found.content) };
+}
+
+function newestIntact(
+  folder: string,
+  onWarning: (message: string) => void,
+): { checkpoint: Checkpoint; content: Uint8Array } | undefined {
   const names = checkpointNames(folder);
   for (const name of names) {
     const file = join(folder, `${name}.safetensors`);
     const stored = readVoucher(join(folder, `${name}.json`));
-    if (stored !== undefined && existsSync(file) && digest(file) === stored.sha256) {
+    const content = stored !== undefined && existsSync(file) ? readFileSync(file) : undefined;
+    if (stored !== undefined && content !== undefined && digest(content) === stored.sha256) {
       const { sha256: _, version, ...info } = stored;
-      if (version === VERSION) return { ...info, file };
+      if (version === VERSION) return { checkpoint: { ...info, file }, content };
       throw new DataError(
         `${file}: is a checkpoint of version ${version}, expected ${VERSION}; go on with the anatomy-ssl that wrote it`,
       );
@@ -147,21 +191,25 @@ function readVoucher(file: string): StoredInfo | undefined {
   }
 }
 
-/** The tensors of a checkpoint; the caller disposes them. */
-export function readCheckpoint(checkpoint: Checkpoint): {
-  model: Map<string, Tensor>;
-  velocities: Map<string, Tensor>;
-} {
-  const { state } = readState(checkpoint.file);
+/** The state of a checkpoint, read from its file; the caller disposes it. */
+export function readCheckpoint({ file }: Checkpoint): CheckpointState {
+  return stateOf(file);
+}
+
+/** @param content of the file, where it has been read already */
+function stateOf(file: string, content?: Uint8Array): CheckpointState {
+  const { state } = readState(file, content);
   const model = new Map<string, Tensor>();
   const velocities = new Map<string, Tensor>();
   for (const [name, tensor] of state) {
     if (name.startsWith(MODEL)) model.set(name.slice(MODEL.length), tensor);
     else if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
-    else
-      throw new DataError(`${checkpoint.file}: holds ${name}, expected names under ${MODEL} and ${VELOCITY}`);
+    else throw new DataError(`${file}: holds ${name}, expected names under ${MODEL} and ${VELOCITY}`);
   }
-  return { model, velocities };
+  const dispose = () => {
+    for (const tensor of state.values()) tensor.dispose();
+  };
+  return { model, velocities, dispose };
 }
 
 /** @throws UsageError when the continued run would not be exact to the bit */
@@ -175,6 +223,6 @@ export function checkFingerprint(before: Fingerprint, now: Fingerprint): void {
   );
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
+function digest(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

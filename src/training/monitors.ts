@@ -1,4 +1,6 @@
 /** Is it working? Looks at the embeddings of some pairs, held-out ones where there are any. */
+
+import type { MessageConsole } from '../log/console.js';
 import {
   alignment,
   classificationMetrics,
@@ -134,4 +136,26 @@ async function knn(
   });
   found['knnAuc/both'] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
   return found;
+}
+
+/**
+ * Warns of collapsed embeddings once for each modality, at the second look in a row that finds them: batch norm's running
+ * statistics lag behind in the first steps, and by them the embeddings of a healthy encoder lie close together for a while.
+ * @param found by a look of `monitor`
+ * @param collapsed number of looks in a row that found a collapse, by the name of the metric; this call updates it
+ */
+export function warnOfCollapse(
+  found: Readonly<Record<string, number>>,
+  collapsed: Map<string, number>,
+  console: Pick<MessageConsole, 'warn'>,
+): void {
+  for (const [name, value] of Object.entries(found)) {
+    if (!name.startsWith('featureDeviation/')) continue;
+    const looks = collapsed.get(name) ?? 0;
+    if (looks < 2) collapsed.set(name, value < COLLAPSE ? looks + 1 : 0);
+    if (looks !== 1 || value >= COLLAPSE) continue;
+    console.warn(
+      `the embeddings of ${name.slice('featureDeviation/'.length)} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
+    );
+  }
 }

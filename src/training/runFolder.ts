@@ -11,6 +11,7 @@ import { refuseUnwritable, writeFileAtomic } from '../files.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
 import { packageVersion } from '../version.js';
+import type { PreparedRun } from './prepare.js';
 
 export interface RunPaths {
   readonly root: string;
@@ -192,30 +193,12 @@ function fromStored(path: string | null, root: string): string | null {
   return path === null || path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
 }
 
-export interface Provenance {
-  /** Name of the data, without a path. */
-  readonly data: string;
-  /** Modalities that no scanner made. */
-  readonly simulated?: readonly string[];
-  /** Version of what drew or simulated them. */
-  readonly generatorVersion?: number;
-  readonly dataHash: string;
-  readonly pairs: number;
-  readonly config: Config;
-  readonly device: string;
-  readonly precision: string;
-  /** Pairs in one forward pass. */
-  readonly microBatch: number;
-}
-
 /**
- * Versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
+ * Writes versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
  * before under `earlier`.
  */
-export function writeProvenance(
-  root: string,
-  { data, simulated, generatorVersion, dataHash, pairs, config, device, precision, microBatch }: Provenance,
-): void {
+export function writeProvenance(root: string, run: PreparedRun): void {
+  const { config, dataset } = run;
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
     node: process.version,
@@ -226,16 +209,16 @@ export function writeProvenance(
     threads: threads(),
     memoryBytes: totalmem(),
     cudaDevices: cudaDevices(),
-    device,
-    precision,
-    microBatch,
+    device: run.device,
+    precision: run.precision,
+    microBatch: run.microBatch,
     seed: config.seed,
     recipe: config.recipe,
-    data,
-    simulated,
-    generatorVersion,
-    pairs,
-    dataHash: published(dataHash),
+    data: dataset.name,
+    simulated: dataset.simulated,
+    generatorVersion: dataset.generatorVersion,
+    pairs: run.plan.indices.length,
+    dataHash: published(run.dataHash),
   };
   const file = runPaths(root).provenance;
   const { earlier = [], ...before } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};

@@ -13,7 +13,7 @@ import {
 } from '../../src/training/checkpoint.js';
 import { numbers, temporaryFolder } from './tiny.js';
 
-const mark = fingerprint('cpu', 'fp32', 8);
+const mark = fingerprint({ device: 'cpu', precision: 'fp32', microBatch: 8 });
 
 function save(folder: string, step: number, { keep = 2, value = step } = {}): void {
   tidy(() =>

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loading/loader.js';
-import { planMonitors } from '../../src/training/monitors.js';
-import { warnOfCollapse } from '../../src/training/pretrain.js';
+import { planMonitors, warnOfCollapse } from '../../src/training/monitors.js';
 
 describe('planMonitors', () => {
   const subjectsOf = (positions: readonly number[], subjects: readonly string[]) =>

@@ -8,7 +8,7 @@ import type { ViewSpec } from '../../methods/index.js';
 import { Random, type Tensor, tidy } from '../../tensor/index.js';
 import { buildMethod, checkMethod, pairOf } from '../../training/build.js';
 import { openImages } from '../../training/imageCache.js';
-import { openData } from '../../training/prepare.js';
+import { openData } from '../../training/trainingData.js';
 import { escapeText } from '../html/markup.js';
 
 export interface Preview {
