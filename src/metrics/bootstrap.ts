@@ -109,20 +109,6 @@ export function minimumDetectableDifference(standardError: number): number {
   return (1.959963984540054 + 0.8416212335729143) * standardError;
 }
 
-/** The mean of one value a sample, e.g. of what each pair retrieved; NaN when a drawn value is NaN or none is drawn. */
-export function resampledMean(values: ArrayLike<number>): ResampledMetric {
-  return (weights) => {
-    let sum = 0;
-    let total = 0;
-    for (let i = 0; i < weights.length; i += 1) {
-      if (weights[i] === 0) continue; // 0 · NaN would be NaN though the sample was not drawn
-      sum += weights[i]! * values[i]!;
-      total += weights[i]!;
-    }
-    return sum / total;
-  };
-}
-
 /**
  * Mean of several metrics of the same draws, e.g. of one method pretrained at three seeds: one interval and one p for
  * them all. NaN where any is.

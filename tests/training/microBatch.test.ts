@@ -275,7 +275,7 @@ describe('precision', () => {
   test('a loss that is not finite ends the step: nothing is updated or remembered', () => {
     const method = tinyMethod(methodConfig('method=cmc', 'method.encoders=shared'));
     const { optimizer, gradients } = noting(method);
-    noGrad(() => void ops.fill_(method.parameters().get('features.0.bias')!, Number.NaN));
+    noGrad(() => void ops.addScalar_(method.parameters().get('features.0.bias')!, Number.NaN));
     const bank = numbers(method.state().get('bank.a.vectors')!);
     const step = {
       method,

@@ -190,7 +190,7 @@ describe('trainingStep', () => {
 
   test('a loss that is not finite updates nothing', () => {
     const { method, optimizer, step } = trainer(tinyConfig());
-    tidy(() => noGrad(() => void ops.fill_(method.parameters().get('features.0.weight')!, Number.NaN)));
+    tidy(() => noGrad(() => void ops.addScalar_(method.parameters().get('features.0.weight')!, Number.NaN)));
     const weight = numbers(method.parameters().get('head.weight')!);
     const result = step({ inspect: true });
     expect(result).toMatchObject({ loss: Number.NaN, finite: false, inspection: {} });

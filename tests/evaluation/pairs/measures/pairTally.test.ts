@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { PairTally } from '../../../../src/evaluation/pairs/measures/pairTally.js';
-import { bootstrapDifference, bootstrapInterval, resampledMean } from '../../../../src/metrics/bootstrap.js';
+import { bootstrapDifference, bootstrapInterval } from '../../../../src/metrics/bootstrap.js';
 import { Random } from '../../../../src/tensor/random.js';
+import { resampledMean } from '../../../metrics/resampledMean.js';
 
 const N = 40;
 const subjects = Array.from({ length: N }, (_, i) => `patient ${Math.floor(i / 3)}`);
