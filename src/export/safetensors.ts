@@ -1,3 +1,4 @@
+/** This room reads and writes weights: the safetensors format, states of networks, encoders. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
@@ -26,12 +27,12 @@ export interface SafetensorsFile {
 }
 
 export interface SafetensorsHeader {
-  /** In the order of their bytes in the file. `begin` and `end` count from the start of the file. */
+  /** The tensors in the order of their bytes in the file; `begin` and `end` count from the start of the file. */
   tensors: Map<string, { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number }>;
   metadata: Record<string, string>;
 }
 
-/** In the order in which the reference implementation lays tensors out: each then begins at a multiple of its own size. */
+/** The dtypes in the order in which the reference implementation lays tensors out: each begins at a multiple of its own size. */
 const bytesPerElement: Readonly<Record<SafetensorsDtype, number>> = {
   I64: 8,
   F64: 8,
@@ -65,7 +66,8 @@ export function writeSafetensors(
 }
 
 /**
- * What comes before the tensors' bytes, and the order in which these follow: for whoever writes them without holding them all.
+ * Makes the bytes before the tensors' bytes and the order in which those follow, for callers that do not hold all tensors at
+ * once.
  * @throws DataError if the header would be larger than readers take
  */
 export function safetensorsHead(
@@ -218,7 +220,7 @@ function parseTensor(path: string, name: string, value: unknown, dataStart: numb
   return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
-/** Undefined where the product exceeds what a file can hold, or a size is not a whole number from 0. */
+/** The bytes of a tensor; undefined where a file cannot hold as many, or a size is not a whole number from 0. */
 function byteCount(dtype: SafetensorsDtype, shape: readonly number[]): number | undefined {
   let count = bytesPerElement[dtype];
   for (const size of shape) count *= size;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
-  /** Resuming: the checkpoint's step. What earlier files say of later steps disappears from TensorBoard. */
+  /** The step of the checkpoint that a run resumes from. Points of earlier files at later steps disappear from TensorBoard. */
   resumedFrom?: number;
-  /** Seconds since 1970, written into every event and the file's name. */
+  /** Gives the seconds since 1970, which stand in every event and in the file's name. */
   clock?: () => number;
 }
 
@@ -44,7 +44,7 @@ export class EventWriter {
     this.#write(this.#event(step).message(5, summary));
   }
 
-  /** Waits until everything written is on the disk: to be called before a checkpoint of the same step is saved. */
+  /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
     fsyncSync(this.#file);
   }

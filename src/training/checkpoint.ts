@@ -1,6 +1,6 @@
 /**
- * Checkpoints: `step-00000100.safetensors` with the state, then `step-00000100.json`, which vouches for it by its SHA-256. A
- * crash between the two leaves a state that nobody vouches for, and it is not used.
+ * Checkpoints of a run. Each is a state file, `step-00000100.safetensors`, and a voucher, `step-00000100.json`, which holds
+ * the state's SHA-256 and is written after it. A crash between the two leaves a state without a voucher, which is not used.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -10,14 +10,17 @@ import { readState, saveState } from '../export/stateFile.js';
 import { writeFileAtomic } from '../files.js';
 import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
 
-/** What a resume must share with the run it continues to be exact to the bit. */
+/** The conditions under which numbers come out equal to the bit. A resumed run must share them with the run before. */
 export interface Fingerprint {
+  /** The version of LibTorch. */
   readonly torch: string;
+  /** The instruction-set extensions that decide which kernels LibTorch chooses. */
   readonly instructionSet: string;
+  /** The number of threads of LibTorch. */
   readonly threads: number;
   readonly device: string;
   readonly precision: string;
-  /** Pairs in one forward pass. */
+  /** The number of pairs in one forward pass. */
   readonly microBatch: number;
 }
 
@@ -37,26 +40,32 @@ export function fingerprint({
   };
 }
 
+/** The facts about a checkpoint, beside its tensors. */
 export interface CheckpointInfo {
-  /** Steps done. */
+  /** The number of optimiser steps done. */
   readonly step: number;
+  /** The published digest of the data. */
   readonly dataHash: string;
   readonly fingerprint: Fingerprint;
+  /** The state of fp16's loss scaler; absent for other precisions. */
   readonly lossScale?: { readonly scale: number; readonly goodSteps: number };
 }
 
+/** The version of the format of checkpoints. */
 const VERSION = 1;
 
+/** The content of a voucher. */
 interface StoredInfo extends CheckpointInfo {
   readonly version: number;
+  /** The digest of the state file, in hexadecimal. */
   readonly sha256: string;
 }
 
-/** Prefixes of the two kinds of tensors in a state file. */
+/** The prefixes of names in a state file, which tell the two kinds of tensors apart. */
 const MODEL = 'model.';
 const VELOCITY = 'velocity.';
 
-/** Saves a checkpoint and deletes all but the last `keep`. */
+/** Saves a checkpoint and deletes all but the newest `keep`. */
 export function saveCheckpoint(
   folder: string,
   info: CheckpointInfo,
@@ -76,7 +85,7 @@ export function saveCheckpoint(
     sha256: digest(readFileSync(`${base}.safetensors`)),
   };
   writeFileAtomic(`${base}.json`, `${JSON.stringify(stored, null, 2)}\n`);
-  // Of a later step than this are only damaged ones, which the resume passed over: they must not push out good ones.
+  // Checkpoints of later steps are damaged: the resume passed over them. They must not push out good ones.
   const names = checkpointNames(folder);
   const current = names.indexOf(checkpointName(info.step));
   for (const name of [...names.slice(0, current), ...names.slice(current + keep)]) remove(folder, name);
@@ -87,12 +96,12 @@ function checkpointName(step: number): string {
 }
 
 function remove(folder: string, name: string): void {
-  // The voucher first: a state without one is rubbish, one without its state would be an error.
+  // The voucher goes first: a state without a voucher is swept away, a voucher without its state would count as damage.
   rmSync(join(folder, `${name}.json`), { force: true });
   rmSync(join(folder, `${name}.safetensors`), { force: true });
 }
 
-/** Deletes what a killed process left: unfinished files, and states that nobody vouches for. */
+/** Deletes the remains of a killed process: unfinished files, and states without a voucher. */
 export function sweepCheckpoints(folder: string): void {
   if (!existsSync(folder)) return;
   const vouched = new Set(checkpointNames(folder));
@@ -103,7 +112,7 @@ export function sweepCheckpoints(folder: string): void {
   }
 }
 
-/** Names of vouched checkpoints, newest first. */
+/** The names of checkpoints that have a voucher, the newest first. */
 function checkpointNames(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
@@ -133,8 +142,9 @@ export interface CheckpointState {
 export type OpenCheckpoint = Checkpoint & CheckpointState;
 
 /**
- * The newest intact checkpoint, or undefined when there is none at all. Its state stays on disk until `readCheckpoint`.
- * @param onWarning told of damaged ones that were passed over
+ * Finds the newest intact checkpoint; undefined when the folder holds none at all. The state stays on disk until
+ * `readCheckpoint`.
+ * @param onWarning receives a message for each damaged checkpoint that is passed over
  * @throws DataError when there are checkpoints and none is intact
  */
 export function latestCheckpoint(
@@ -145,8 +155,8 @@ export function latestCheckpoint(
 }
 
 /**
- * The newest intact checkpoint with its state, from one reading of the file; the caller disposes it. Warns and throws as
- * `latestCheckpoint` does.
+ * Opens the newest intact checkpoint with its state and reads the file only once; the caller disposes it. Warns and throws
+ * as `latestCheckpoint` does.
  */
 export function openLatestCheckpoint(
   folder: string,
@@ -180,7 +190,7 @@ function newestIntact(
   return undefined;
 }
 
-/** Undefined when it is damaged. */
+/** Reads a voucher; undefined when it is damaged. */
 function readVoucher(file: string): StoredInfo | undefined {
   try {
     const stored = JSON.parse(readFileSync(file, 'utf8')) as StoredInfo | null;
@@ -191,7 +201,7 @@ function readVoucher(file: string): StoredInfo | undefined {
   }
 }
 
-/** The state of a checkpoint, read from its file; the caller disposes it. */
+/** Reads the state of a checkpoint; the caller disposes it. */
 export function readCheckpoint({ file }: Checkpoint): CheckpointState {
   return stateOf(file);
 }
@@ -212,7 +222,7 @@ function stateOf(file: string, content?: Uint8Array): CheckpointState {
   return { model, velocities, dispose };
 }
 
-/** @throws UsageError when the continued run would not be exact to the bit */
+/** Compares two fingerprints. @throws UsageError when the continued run would not be exact to the bit */
 export function checkFingerprint(before: Fingerprint, now: Fingerprint): void {
   const changed = (Object.keys(now) as (keyof Fingerprint)[])
     .filter((key) => before[key] !== now[key])

@@ -1,4 +1,4 @@
-/** What a run would take. */
+/** The dry run: it measures what a run would cost. */
 import type { Config } from '../config/index.js';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import type { MessageConsole } from '../log/console.js';
@@ -8,21 +8,23 @@ import { trainingStep } from './step.js';
 import { TrainingData } from './trainingData.js';
 
 export interface DryRun {
+  /** The number of pairs trained on. */
   readonly pairs: number;
-  /** Encoders to train: one, or one a fold. */
+  /** The number of encoders to train: one, or one for each fold. */
   readonly encoders: number;
-  /** Of each encoder. */
+  /** The number of optimiser steps of each encoder. */
   readonly steps: number;
   readonly stepsPerEpoch: number;
   readonly secondsPerStep: number;
+  /** The seconds that the steps of all encoders take. */
   readonly secondsInAll: number;
-  /** The process's largest resident size so far. */
+  /** The largest resident size of the process so far, in bytes. */
   readonly peakMemoryBytes: number;
   readonly precision: string;
   readonly device: string;
 }
 
-/** Two real steps on real data, the second one timed; nothing is written but the image cache. */
+/** Takes two steps on the data and times the second one. Nothing is written but the image cache. */
 export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
   const one = { ...config, data: { ...config.data, fold } };

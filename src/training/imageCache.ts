@@ -43,7 +43,7 @@ export async function openImages(
 }
 
 /**
- * How the samples at `trained` are streamed; undefined where they are decoded into the cache first.
+ * Plans how the samples at `trained` are streamed; undefined where they are decoded into the cache first.
  * @throws UsageError when `data.shuffleBuffer` is set and the data is no shards
  */
 export function streamOf(

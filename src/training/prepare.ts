@@ -117,7 +117,7 @@ export async function prepare(
     const untrained = method.parameters().size === 0;
     const begun = allowInexact ? undefined : checkpoint?.fingerprint.microBatch;
     const microBatch = resolveMicroBatch({
-      // What `auto` chose when the run began: another choice now would change its numbers.
+      // A resumed run keeps the choice that `auto` made when it began: another one would change its numbers.
       asked: training.microBatch === 'auto' ? (begun ?? 'auto') : training.microBatch,
       batchSize: Math.min(training.batchSize, trained.length),
       backbone: method.encoderFor(modalities[0]).backbone,

@@ -1,4 +1,4 @@
-/** From a config to a trained encoder. */
+/** This room pretrains: from a config to a run folder with a trained encoder. This file holds its entrance. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/index.js';
@@ -22,9 +22,12 @@ import {
 import { TrainingData } from './trainingData.js';
 
 export interface PretrainOptions {
+  /** The folder of the run; with `fold: all`, the folder of the runs. */
   readonly out: string;
   readonly console: MessageConsole;
+  /** Deletes a run that is in the folder. */
   readonly overwrite?: boolean;
+  /** Goes on with a run whose device, precision or threads were others. */
   readonly allowInexact?: boolean;
 }
 
@@ -94,7 +97,7 @@ async function pretrainOne(
   }
 }
 
-/** Says what is going to be trained on what, and warns of a method that learns from all labels. */
+/** Announces data, steps and device of a run, and warns if the method learns from the labels of all pairs. */
 function describe({ config, dataset, method, plan, ...run }: PreparedRun, console: MessageConsole): void {
   const pairs = plan.indices.length;
   const batch = Math.min(config.training.batchSize, pairs);
@@ -129,7 +132,7 @@ function exportEncoders(root: string, { method, dataset }: PreparedRun): void {
   exportEncoder(runPaths(root).encoder, first![1]);
 }
 
-/** Messages name files by paths; the log may be shared, so it tells the last part of each only. */
+/** Makes the function that shortens paths in messages to their last part, as the log may be shared. */
 function redactor({ data, model }: Config, out: string): (text: string) => string {
   const { path, pathB, drop, splits, cacheFolder } = data;
   const named = [path, pathB, drop, splits, cacheFolder, model.initFrom, out].filter((file) =>
@@ -139,7 +142,7 @@ function redactor({ data, model }: Config, out: string): (text: string) => strin
     withoutFolders(named.reduce<string>((shown, file) => shown.replaceAll(file!, basename(file!)), text));
 }
 
-/** Strips the folders off paths that look like such. */
+/** Removes the folders from everything in a text that looks like a path. */
 export function withoutFolders(text: string): string {
   return text.replace(/(^|[\s"'(=])(?:\.{0,2}\/)+(?:[^\s/"']+\/)+/g, '$1');
 }

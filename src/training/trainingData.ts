@@ -45,11 +45,11 @@ export interface TrainingImages {
  * `--fold all` share them, and so each warning about the data is given once.
  */
 export class TrainingData {
-  /** As `openData` does. */
+  /** Opens the data set, as `openData` does. */
   readonly dataset: () => Promise<Dataset>;
-  /** As `foldsOf` does. */
+  /** Reads or makes the folds, as `foldsOf` does. */
   readonly folds: () => Promise<Splits>;
-  /** Decodes what the cache does not hold yet, unless the images are streamed. */
+  /** Opens the images and decodes those that the cache does not hold yet, unless they are streamed. */
   readonly images: () => Promise<TrainingImages>;
   readonly #console: MessageConsole;
   #told = false;

@@ -306,7 +306,7 @@ describe('folds', () => {
     expect(hash(runPaths(out('other')).encoder)).not.toBe(hash(runPaths(out('before')).encoder));
   });
 
-  test('all: an encoder for each fold, the same that --fold k alone gives', async () => {
+  test('--fold all trains an encoder for each fold, the same that --fold k gives', async () => {
     const { folder, manifest, settings, out } = await place('training.steps=2');
     const { console, text } = listener();
     const dataset = await openDataset({ path: manifest });
@@ -481,7 +481,7 @@ describe('the run folder', () => {
     );
   });
 
-  test('folds come back by sample id for who holds the data, and for nobody else', async () => {
+  test('folds come back by sample id for those who hold the data, and for nobody else', async () => {
     const { folder, manifest, settings, out } = await place('training.steps=1');
     const { console } = listener();
     const dataset = await openDataset({ path: manifest });

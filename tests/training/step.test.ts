@@ -173,7 +173,7 @@ describe('trainingStep', () => {
     });
   });
 
-  test('alpha 0: the head stays as it is, weight decay and momentum notwithstanding', () => {
+  test('with alpha 0 the head stays as it is, in spite of weight decay and momentum', () => {
     const { method, optimizer, step } = trainer(tinyConfig('method.alpha=0', 'training.weightDecay=0.1'));
     const before = snapshot(method);
     step();
