@@ -168,99 +168,58 @@ async function memory(precision, folder) {
 
 /** Runs in a process of its own: the real loop, with checkpoints and monitors; prints what it saw as JSON. */
 async function trainAndWatch(precision, folder) {
-  const [{ resolveConfig }, { openData }, { buildMethod }, { train }, { monitor, planMonitors }] =
-    await Promise.all(
-      ['config/index', 'training/prepare', 'training/build', 'training/loop', 'training/monitors'].map(
-        (name) => import(`../dist/${name}.js`),
-      ),
-    );
+  const names = [
+    'config/index',
+    'log/console',
+    'tensor/index',
+    'training/loop',
+    'training/prepare',
+    'training/runFolder',
+    'training/trainingData',
+  ];
   const [
-    { openImages },
-    { ImageLoader },
-    { Sgd },
-    { liveTensors, setThreads },
+    { resolveConfig },
     { MessageConsole },
+    { liveTensors },
+    { train },
+    { prepare },
     { runPaths },
-    { fingerprint },
-  ] = await Promise.all(
-    [
-      'training/imageCache',
-      'data/loading/loader',
-      'optim/index',
-      'tensor/index',
-      'log/console',
-      'training/runFolder',
-      'training/checkpoint',
-    ].map((name) => import(`../dist/${name}.js`)),
-  );
+    { TrainingData },
+  ] = await Promise.all(names.map((name) => import(`../dist/${name}.js`)));
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
   const deadline = Date.now() + seconds * 1000;
-  const config = resolveConfig({ set: settings(folder, [`training.precision=${precision}`]) });
-  const quiet = new MessageConsole({ quiet: true });
-  setThreads(config.training.threads);
-  const dataset = await openData(config, quiet);
-  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, quiet);
-  const method = buildMethod(config, dataset, 'cpu');
-  const loader = new ImageLoader(cache, 'cpu');
-  const all = dataset.samples.map((_, position) => position);
-  const labels = dataset.samples.map(({ label }) => Number(label === dataset.positive));
-  const subjects = dataset.samples.map(({ subject }) => subject);
-  const looked = planMonitors({
-    trained: all,
-    heldOut: [],
-    subjects,
-    labels,
-    pairs: 8,
-    neighbours: 3,
-    seed: 0,
-  });
-  const watch = {
-    encoderFor: () => method.encoderFor('a'),
-    modalities: ['a', 'b'],
-    loader,
-    size: config.data.size,
-  };
   const every = Math.max(1, Math.floor(Math.min(10, steps / 20)));
+  const asked = [
+    `training.precision=${precision}`,
+    `training.steps=${warmup + steps}`,
+    'training.checkpointEvery=100',
+    'training.keepCheckpoints=2',
+    `monitor.every=${every}`,
+    'monitor.pairs=8',
+    'monitor.neighbours=3',
+  ];
+  const config = resolveConfig({ set: settings(folder, asked) });
+  const quiet = new MessageConsole({ quiet: true });
+  const prepared = await prepare(config, new TrainingData(config, quiet), quiet);
   const tensors = [];
   const points = [];
-  const { training } = config;
+  const monitor = async () => {
+    const found = await prepared.monitor();
+    // The garbage collector's finalizers would hide tensors that nobody released, so it runs at few looks, after the count.
+    tensors.push(liveTensors());
+    if (tensors.length % 4 === 0) {
+      collect();
+      // The loop looks after the first step, then after every `every` steps, and after the last.
+      const step = every === 1 ? tensors.length : Math.min(warmup + steps, (tensors.length - 1) * every);
+      points.push({ step, bytes: process.memoryUsage.rss() });
+    }
+    if (Date.now() > deadline) process.kill(process.pid, 'SIGTERM'); // the loop then stops at its next safe point
+    return found;
+  };
   const root = join(folder, precision);
   mkdirSync(root, { recursive: true });
-  const outcome = await train({
-    method,
-    optimizer: new Sgd(method.parameters(), training),
-    loader,
-    plan: { indices: all, batchSize: training.batchSize, dropLast: false, seed: config.seed },
-    ids: cache.ids,
-    dataHash: cache.dataHash,
-    totalSteps: warmup + steps,
-    learningRate: training.learningRate,
-    schedule: training.schedule,
-    warmupSteps: 0,
-    precision,
-    device: 'cpu',
-    fingerprint: fingerprint('cpu', precision),
-    allowInexact: false,
-    checkpointEvery: 100,
-    keepCheckpoints: 2,
-    inspectEvery: every,
-    monitor: async () => {
-      const found = await monitor(looked, { ...watch, normalization: 'none', precision, device: 'cpu' });
-      // The garbage collector's finalizers would hide tensors that nobody released, so it runs at few looks, after the count.
-      tensors.push(liveTensors());
-      if (tensors.length % 4 === 0) {
-        collect();
-        // The loop looks after the first step, then after every `every` steps, and after the last.
-        const step = every === 1 ? tensors.length : Math.min(warmup + steps, (tensors.length - 1) * every);
-        points.push({ step, bytes: process.memoryUsage.rss() });
-      }
-      if (Date.now() > deadline) process.kill(process.pid, 'SIGTERM'); // the loop then stops at its next safe point
-      return found;
-    },
-    paths: runPaths(root),
-    console: quiet,
-  });
+  const outcome = await train({ ...prepared, monitor }, { paths: runPaths(root), console: quiet });
   // Velocities are made at the first step; after it nothing may come.
   process.stdout.write(JSON.stringify({ outcome, done: outcome.step, tensors: tensors.slice(1), points }));
 }

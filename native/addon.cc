@@ -1,3 +1,4 @@
+// The entrance of the addon: it registers the functions of all other files in native/.
 #include "addon.h"
 
 namespace anatomy {

@@ -1,4 +1,4 @@
-// What differs between LibTorch 1.13 and 2.x, in one place.
+// The differences between LibTorch 1.13 and 2.x, in one place.
 #pragma once
 
 #include <ATen/autocast_mode.h>

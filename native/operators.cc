@@ -24,7 +24,7 @@ std::string describe(const Napi::Value& value) {
   return isTensorHandle(value.Env(), value) ? "a tensor" : "an object";
 }
 
-// Where a conversion stands, for its error message.
+// The place of a conversion, for its error message.
 struct Place {
   Napi::Env env;
   const c10::FunctionSchema& schema;

@@ -93,7 +93,7 @@ export class MemoryBank {
     );
   }
 
-  /** What a checkpoint must hold. */
+  /** The tensors that a checkpoint must hold, by name. */
   state(): ReadonlyMap<string, Tensor> {
     return new Map([[`${this.#name}.vectors`, this.vectors]]);
   }

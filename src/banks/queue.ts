@@ -82,7 +82,7 @@ export class KeyQueue {
     );
   }
 
-  /** What a checkpoint must hold. */
+  /** The tensors that a checkpoint must hold, by name. */
   state(): ReadonlyMap<string, Tensor> {
     return new Map([
       [`${this.#name}.keys`, this.keys],

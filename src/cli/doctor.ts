@@ -92,7 +92,7 @@ function checkNode({ nodeVersion }: Machine): Check {
   };
 }
 
-/** Only building needs one. */
+/** Checks for a compiler, which only building needs. */
 function checkCompiler({ compiler }: Machine, addon: LoadedAddon | Error): Check {
   const name = 'C++ compiler';
   if (compiler !== undefined) return { name, status: 'ok', found: compiler };

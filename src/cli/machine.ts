@@ -20,7 +20,7 @@ export interface LoadedAddon {
   readonly threads: number;
 }
 
-/** What `anatomy doctor` looks at. Tests give it another machine. */
+/** The facts that `anatomy doctor` looks at. Tests give it another machine. */
 export interface Machine {
   readonly nodeVersion: string;
   /** First line of the compiler's `--version`. */
@@ -115,12 +115,12 @@ function mappedBlas(): string | undefined {
     .find((path) => path !== undefined);
 }
 
-/** What is left of a container's limit where there is one, which Node tells from 20.13 on. */
+/** The free memory in bytes, in a container what is left of its limit, which Node tells from 20.13 on. */
 function freeMemory(): number {
   return process.availableMemory?.() ?? freemem();
 }
 
-/** Whether the folder is writable or could be made: looks only, makes nothing. */
+/** True if the folder is writable or could be made. It only looks and makes nothing. */
 function canCreate(folder: string): boolean {
   let place = folder;
   while (!existsSync(place) && dirname(place) !== place) place = dirname(place);

@@ -30,7 +30,7 @@ export function anatomyProgram(): Command {
   return program;
 }
 
-/** For each command by itself, as errors point to its own help. */
+/** Sets the help line of errors for each command by itself, as errors point to its own help. */
 function setErrors(command: Command, words: string): void {
   command.exitOverride().showHelpAfterError(`(see ${words} --help)`);
   for (const one of command.commands) setErrors(one, `${words} ${one.name()}`);

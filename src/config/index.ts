@@ -1,3 +1,4 @@
+/** The settings of a run: schema, defaults, recipes, and how a config is put together from its sources. */
 export { augmentationRecipes, defaults, recipes } from './recipes.js';
 export {
   type ConfigSources,

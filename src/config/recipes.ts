@@ -91,7 +91,7 @@ export const recipes: Readonly<Record<string, DeepPartial<Config>>> = {
       schedule: { kind: 'multistep', milestones: [10, 30, 50, 70], gamma: 0.5, unit: 'step' },
     },
   },
-  // What the five folds chose with the highest AUC in our own study, on one task: docs/results.md.
+  // The choice with the highest AUC over the five folds of our own study, on one task: docs/results.md.
   recommended: {
     method: { name: 'instdis', mask: 'subject' },
     augment: { crop: { scale: [0.2, 1] } },

@@ -22,7 +22,7 @@ export interface ConfigSources {
   set?: readonly string[];
   /** Settings that have a flag of their own, stronger than all others. */
   flags?: Readonly<Record<string, unknown>>;
-  /** What messages call the config; default: the file. */
+  /** The name of the config in messages; default: the file. */
   name?: string;
 }
 
@@ -175,7 +175,7 @@ function merge(into: Tree, from: Tree): void {
   }
 }
 
-/** Whether a group of settings is of another kind than asked: the kinds of a schedule, crop or intensity share no settings. */
+/** True if a group of settings is of another kind than asked: the kinds of a schedule, crop or intensity share no settings. */
 function isOtherKind({ kind }: Tree, asked: unknown): boolean {
   return kind !== undefined && asked !== undefined && kind !== asked;
 }
@@ -208,8 +208,8 @@ function validate(value: unknown, where = 'config'): Config {
 }
 
 /**
- * What the schema makes of the value.
- * @param where what messages call it
+ * Checks a value against a schema and fills in defaults.
+ * @param where the name of the value in messages
  * @throws UsageError that names the keys, their values, what was expected and, for an unknown key, the nearest known one
  */
 export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, where: string): T {

@@ -13,9 +13,9 @@ export function exportEncoder(
 }
 
 export interface ImportOptions {
-  /** What becomes of a head of another shape. Default `refuse`. */
+  /** The treatment of a head of another shape. Default `refuse`. */
   otherHead?: 'refuse' | 'leave out';
-  /** Told when the head was left out. */
+  /** Receives a message when the head was left out. */
   onWarning?: (message: string) => void;
 }
 

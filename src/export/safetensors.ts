@@ -1,3 +1,4 @@
+/** This room reads and writes weights: the safetensors format, states of networks, encoders. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
@@ -26,12 +27,12 @@ export interface SafetensorsFile {
 }
 
 export interface SafetensorsHeader {
-  /** In the order of their bytes in the file. `begin` and `end` count from the start of the file. */
+  /** The tensors in the order of their bytes in the file; `begin` and `end` count from the start of the file. */
   tensors: Map<string, { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number }>;
   metadata: Record<string, string>;
 }
 
-/** In the order in which the reference implementation lays tensors out: each then begins at a multiple of its own size. */
+/** The dtypes in the order in which the reference implementation lays tensors out: each begins at a multiple of its own size. */
 const bytesPerElement: Readonly<Record<SafetensorsDtype, number>> = {
   I64: 8,
   F64: 8,
@@ -65,7 +66,8 @@ export function writeSafetensors(
 }
 
 /**
- * What comes before the tensors' bytes, and the order in which these follow: for whoever writes them without holding them all.
+ * Makes the bytes before the tensors' bytes and the order in which those follow, for callers that do not hold all tensors at
+ * once.
  * @throws DataError if the header would be larger than readers take
  */
 export function safetensorsHead(
@@ -113,27 +115,42 @@ export function safetensorsHead(
   return { head, names: sorted.map(([name]) => name) };
 }
 
-/** Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got. */
-export function readSafetensors(path: string): SafetensorsFile {
-  return withFile(path, (file) => {
-    const header = readHeader(path, file);
+/**
+ * Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got.
+ * @param content of the file, where it has been read already: then `path` only names it
+ */
+export function readSafetensors(path: string, content?: Uint8Array): SafetensorsFile {
+  const read = (source: Source): SafetensorsFile => {
+    const header = readHeader(path, source);
     const tensors = new Map<string, SafetensorsEntry>();
     for (const [name, { dtype, shape, begin, end }] of header.tensors) {
-      tensors.set(name, { dtype, shape, data: readRange(path, file, begin, end) });
+      tensors.set(name, { dtype, shape, data: source.read(begin, end) });
     }
     return { tensors, metadata: header.metadata };
+  };
+  if (content === undefined) return withFile(path, read);
+  return read({
+    size: content.length,
+    read: (begin, end) => new Uint8Array(content.subarray(begin, end)),
   });
 }
 
 /** Names, shapes and metadata without the tensors' bytes; checks as much as `readSafetensors` does. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
-  return withFile(path, (file) => readHeader(path, file));
+  return withFile(path, (source) => readHeader(path, source));
 }
 
-function readHeader(path: string, file: number): SafetensorsHeader {
-  const { size } = fstatSync(file);
+/** The bytes of a file, on disk or in memory. */
+interface Source {
+  /** Length in bytes. */
+  readonly size: number;
+  /** The bytes from `begin` up to `end`, in a memory block of their own. */
+  read(begin: number, end: number): Uint8Array;
+}
+
+function readHeader(path: string, { size, read }: Source): SafetensorsHeader {
   if (size < 8) throw new DataError(`${path}: expected a safetensors file, got only ${size} bytes`);
-  const length = readRange(path, file, 0, 8);
+  const length = read(0, 8);
   const headerLength = Buffer.from(length.buffer).readBigUInt64LE(0);
   if (headerLength > BigInt(Math.min(largestHeader, size - 8))) {
     throw new DataError(
@@ -141,7 +158,7 @@ function readHeader(path: string, file: number): SafetensorsHeader {
     );
   }
   const dataStart = 8 + Number(headerLength);
-  const header = parseHeader(path, readRange(path, file, 8, dataStart));
+  const header = parseHeader(path, read(8, dataStart));
   const { [metadataKey]: metadata = {}, ...described } = header;
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string')) {
     throw new DataError(`${path}: ${metadataKey} must map names to strings, got ${excerpt(metadata)}`);
@@ -203,18 +220,22 @@ function parseTensor(path: string, name: string, value: unknown, dataStart: numb
   return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
-/** Undefined where the product exceeds what a file can hold, or a size is not a whole number from 0. */
+/** The bytes of a tensor; undefined where a file cannot hold as many, or a size is not a whole number from 0. */
 function byteCount(dtype: SafetensorsDtype, shape: readonly number[]): number | undefined {
   let count = bytesPerElement[dtype];
   for (const size of shape) count *= size;
   return isCounts(shape) && Number.isSafeInteger(count) ? count : undefined;
 }
 
-function withFile<T>(path: string, read: (file: number) => T): T {
+function withFile<T>(path: string, use: (source: Source) => T): T {
   let file: number | undefined;
   try {
-    file = openSync(path, 'r');
-    return read(file);
+    const opened = openSync(path, 'r');
+    file = opened;
+    return use({
+      size: fstatSync(opened).size,
+      read: (begin, end) => readRange(path, opened, begin, end),
+    });
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new DataError(`cannot read ${path}: ${cause.message}`, { cause });

@@ -52,14 +52,18 @@ export function saveState(
 }
 
 /**
- * Tensors on the CPU; half precisions are widened to f32.
+ * Reads tensors onto the CPU; half precisions are widened to f32.
+ * @param content of the file, where it has been read already
  * @throws DataError on a broken file or a dtype that no state has
  */
-export function readState(path: string): {
+export function readState(
+  path: string,
+  content?: Uint8Array,
+): {
   state: Map<string, Tensor>;
   metadata: Readonly<Record<string, string>>;
 } {
-  const { tensors, metadata } = readSafetensors(path);
+  const { tensors, metadata } = readSafetensors(path, content);
   const state = new Map<string, Tensor>();
   for (const [name, { dtype, shape, data }] of tensors) {
     state.set(name, toTensor(path, name, dtype, shape, data));

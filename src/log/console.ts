@@ -1,8 +1,9 @@
+/** This room holds what a run tells people and tools: messages, progress, JSON lines, TensorBoard events. */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
 
-/** Where messages go: standard error, or a stand-in. */
+/** The destination of messages: standard error, or a stand-in. */
 export type TextStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** Something drawn on the terminal's last line that must step aside while a message is printed: a progress bar. */
@@ -12,9 +13,9 @@ export interface LiveLine {
 }
 
 export interface MessageConsoleOptions {
-  /** Only warnings and errors; wins over `verbose`. */
+  /** Shows only warnings and errors; wins over `verbose`. */
   quiet?: boolean;
-  /** Also details. */
+  /** Shows details too. */
   verbose?: boolean;
   /** Forces colours on or off (`--no-color`); left out, `NO_COLOR`, `FORCE_COLOR` and the terminal decide. */
   color?: boolean;
@@ -38,7 +39,7 @@ export class MessageConsole {
   readonly stream: TextStream;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** Whether a line can be redrawn in place. */
+  /** True if a line can be redrawn in place. */
   readonly interactive: boolean;
   readonly #colors: ReturnType<typeof picocolors.createColors>;
   readonly #clock: () => Date;

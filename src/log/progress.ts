@@ -1,7 +1,7 @@
 import cliProgress from 'cli-progress';
 import type { MessageConsole } from './console.js';
 
-/** What a step can report; what is left out is not shown. */
+/** The values that a step can report; those left out are not shown. */
 export interface ProgressFields {
   loss?: number;
   /** The loss's parts by name. */
@@ -12,13 +12,13 @@ export interface ProgressFields {
 }
 
 export interface ProgressOptions {
-  /** What is being done, in a word: the lines begin with it. Default `training`. */
+  /** A word for the work, with which the lines begin. Default `training`. */
   title?: string;
-  /** Steps done before, by a run that is resumed. */
+  /** The number of steps that a resumed run has done before. */
   start?: number;
-  /** Away from a terminal: the least seconds between two lines. */
+  /** The least number of seconds between two lines, where there is no terminal. */
   everySeconds?: number;
-  /** Milliseconds. */
+  /** Gives the time in milliseconds. */
   clock?: () => number;
 }
 

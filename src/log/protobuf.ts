@@ -1,4 +1,4 @@
-/** How a field's value is laid out; the numbers are the format's own. */
+/** The layouts of a field's value; the numbers are the format's own. */
 const wire = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
 /**

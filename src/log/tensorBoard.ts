@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
-  /** Resuming: the checkpoint's step. What earlier files say of later steps disappears from TensorBoard. */
+  /** The step of the checkpoint that a run resumes from. Points of earlier files at later steps disappear from TensorBoard. */
   resumedFrom?: number;
-  /** Seconds since 1970, written into every event and the file's name. */
+  /** Gives the seconds since 1970, which stand in every event and in the file's name. */
   clock?: () => number;
 }
 
@@ -44,15 +44,7 @@ export class EventWriter {
     this.#write(this.#event(step).message(5, summary));
   }
 
-  /** A picture, given as an encoded PNG file. */
-  image(step: number, tag: string, png: Uint8Array): void {
-    const { height, width, colorSpace } = pngHeader(png);
-    const image = new Message().int(1, height).int(2, width).int(3, colorSpace).bytes(4, png);
-    const summary = new Message().message(1, new Message().string(1, tag).message(4, image));
-    this.#write(this.#event(step).message(5, summary));
-  }
-
-  /** Waits until everything written is on the disk: to be called before a checkpoint of the same step is saved. */
+  /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
     fsyncSync(this.#file);
   }
@@ -85,26 +77,6 @@ function nextFileName(folder: string, now: number): string {
     if (earlier !== undefined) seconds = Math.max(seconds, Number(earlier) + 1);
   }
   return `events.out.tfevents.${String(seconds).padStart(10, '0')}.anatomy`;
-}
-
-/** Size and TensorFlow's colour space (1 gray, 2 gray + alpha, 3 RGB, 4 RGBA) from a PNG file's first chunk. */
-function pngHeader(png: Uint8Array): { height: number; width: number; colorSpace: number } {
-  const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength);
-  if (bytes.length < 26 || bytes.toString('latin1', 1, 4) !== 'PNG') {
-    throw new TypeError(
-      `a PNG file was expected, got ${bytes.length} bytes beginning ${bytes.toString('hex', 0, 8)}`,
-    );
-  }
-  const colorSpaces = new Map([
-    [0, 1],
-    [2, 3],
-    [3, 3], // a palette's colours
-    [4, 2],
-    [6, 4],
-  ]);
-  const colorSpace = colorSpaces.get(bytes[25]!);
-  if (colorSpace === undefined) throw new TypeError(`PNG colour type ${bytes[25]} does not exist`);
-  return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20), colorSpace };
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {

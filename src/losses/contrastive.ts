@@ -12,7 +12,7 @@ export interface InfoNceOptions {
   /** Bool [N, N]: candidates that are no negatives of an anchor, such as other slices of its subject. The positive stays. */
   exclude?: Tensor;
   /**
-   * How often the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in the authors'
+   * The number of times the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in the authors'
    * code, which puts it before the full row (the loss is then at least ln 2).
    */
   positive?: 'once' | 'twice';

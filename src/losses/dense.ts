@@ -17,7 +17,7 @@ import { checkTau } from './options.js';
 import { checkQueue, type QueueContrastOptions, toQueue } from './queue.js';
 
 /**
- * For each query position the key position of highest cosine, without gradient.
+ * Finds for each query position the key position of highest cosine, without gradient.
  * @param fq backbone features of the query image [B, C, P], raw
  * @param fk those of the key image
  * @returns i64 [B, P]

@@ -24,7 +24,7 @@ export function meanOverPairs(
   const inputs = [sA, sB];
   const differentiable = inputs.some((s) => s.requiresGrad);
   return tidy(() => {
-    // What outlives a part has its place before the first one: later, it would break up the memory that every part reuses.
+    // Tensors that outlive a part are allocated before the first one: later, they would break up the memory that parts reuse.
     const value = ops.full([], 0, sA.dtype, null, sA.device);
     const gradients = differentiable ? inputs.map((s) => ops.clone(s.detach(), 'preserve')) : [];
     for (let first = 0; first < pairs; first += atOnce) {

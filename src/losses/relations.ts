@@ -1,5 +1,5 @@
 /**
- * How two aligned images are compared by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives of its
+ * The comparison of two aligned images by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives of its
  * Table 3, which it names in a word each, and CKA. s^A, s^B: patch embeddings [B, C, P]; every loss is the mean over the pairs.
  */
 import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
@@ -28,7 +28,7 @@ export interface RelationOptions {
   /** `mse`: Eq. 5. `frobenius`: ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code), for `correlation` and `normed`. */
   distance?: 'mse' | 'frobenius';
   /**
-   * How `correlation` (with `mse`) and `cka` are computed, which is a matter of time and memory only. `patches`: by P×P
+   * The way `correlation` (with `mse`) and `cka` are computed, a matter of time and memory only. `patches`: by P×P
    * matrices. `gram`: by C×C matrices, in f64. `auto`: `gram` where patches are many and more than channels.
    */
   form?: 'auto' | 'patches' | 'gram';
@@ -39,7 +39,7 @@ type Form = Exclude<NonNullable<RelationOptions['form']>, 'auto'>;
 
 const temperatures: Partial<Record<Relation, number>> = { normed: 1, kl: 0.1, 'local-contrast': 0.07 };
 
-/** How many P×P matrices a pair takes at its peak, forward and backward, as measured. */
+/** The number of P×P matrices that a pair takes at its peak, forward and backward, as measured. */
 const matrices: Record<Relation, number> = {
   correlation: 9,
   normed: 15,
@@ -109,7 +109,7 @@ export function relationLoss(
   return meanOverPairs(sA, sB, bytesPerPair, (a, b) => directLoss(a, b, options));
 }
 
-/** What the P×P matrices of a pair take. @throws TensorError when that is more than the limit */
+/** The bytes that the P×P matrices of a pair take. @throws TensorError when they are more than the limit */
 function checkedBytes(
   patches: number,
   options: RelationOptions,
@@ -127,8 +127,8 @@ function checkedBytes(
 }
 
 /**
- * To be asked before anything is computed.
- * @param layer what messages call the map
+ * Checks the number of patches before anything is computed.
+ * @param layer the number of the map in messages
  * @throws TensorError where a grid of so many patches would take more than 4 GiB for each pair, in f32
  */
 export function checkPatchCount(patches: number, layer: number, options: RelationOptions): void {

@@ -47,7 +47,7 @@ export class BankContrast {
     this.#bank = new MemoryBank({ rows, dimension, momentum: bankMomentum, seed, name, device });
     this.#numbers = numbers && tensor([...numbers], [rows], { dtype: 'i64', device });
     if (loss === 'nce' || (loss === 'auto' && rows >= MOST_FOR_SOFTMAX)) {
-      // Of a bank of random directions: cosines are about N(0, 1/d), so the mean of exp(cosine/τ) is exp(1/(2dτ²)).
+      // In a bank of random directions cosines are about N(0, 1/d), so the mean of exp(cosine/τ) is exp(1/(2dτ²)).
       const first = rows * Math.exp(1 / (2 * dimension * tau ** 2));
       this.#normalizer = tensor([first, 0], [2], { dtype: 'f64' });
     }
@@ -84,7 +84,7 @@ export class BankContrast {
     return Math.min(this.#options.negatives, this.#options.rows - 1);
   }
 
-  /** Of the loss when all rows are equally likely. */
+  /** The value of the loss when all rows are equally likely. */
   get chance(): number {
     const k = this.#drawn;
     return this.#normalizer === undefined

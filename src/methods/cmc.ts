@@ -40,7 +40,7 @@ class Cmc implements Method {
   readonly #options: CmcOptions;
   readonly #context: MethodContext;
   readonly #encoders: readonly [Encoder, Encoder];
-  /** Of A's and of B's features; none where the batch holds the candidates. */
+  /** The banks of A's and of B's features; none where the batch holds the candidates. */
   readonly #banks: readonly BankContrast[];
 
   constructor(options: CmcOptions, context: MethodContext) {

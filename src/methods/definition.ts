@@ -1,11 +1,11 @@
-/** What a method file exports and the registry lists: the method's name, settings and maker. */
+/** The definition of a method, which its file exports and the registry lists: name, settings and maker. */
 import type { z } from 'zod';
 import type { Encoder } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
 import type { Method } from './method.js';
 import type { ViewOptions } from './views.js';
 
-/** What a method is made for and with. */
+/** The data and the tools that a method is made with. */
 export interface MethodContext extends ViewOptions {
   /** The two modalities, A and B. */
   readonly modalities: readonly [string, string];
@@ -18,30 +18,30 @@ export interface MethodContext extends ViewOptions {
   readonly labels?: readonly number[];
 }
 
-/** What a method's settings must fit. */
+/** The facts about a run that a method's settings must fit. */
 export interface RunFacts {
-  /** Side of the images. */
+  /** The side of the images in pixels. */
   readonly size: number;
-  /** Whether the encoder starts from weights of a file. */
+  /** True if the encoder starts from weights of a file. */
   readonly givenWeights: boolean;
 }
 
 export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly name: z.infer<Schema>['name'];
-  /** One line for people. */
+  /** One line for people that describes the method. */
   readonly summary: string;
   /** The settings under `method` in a config, `name` among them. */
   readonly schema: Schema;
   readonly defaults: z.infer<Schema>;
   /** Settings outside `method` that this method's source has otherwise; a recipe, a file and --set override them. */
   readonly elsewhere?: Readonly<Record<string, unknown>>;
-  /** Whether it learns from the labels: then test samples must not be among those it was pretrained on. */
+  /** True if the method learns from the labels: then test samples must not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
-  /** False: its weights are taken as they are, and no image is learned from. */
+  /** False if the weights are taken as they are, and no image is learned from. */
   readonly trains?: false;
-  /** Asked before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
+  /** Checks the settings before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
   check?(options: z.infer<Schema>, run: RunFacts): void;
-  /** @throws UsageError when the settings do not fit the data */
+  /** Makes the method with its initial weights. @throws UsageError when the settings do not fit the data */
   create(options: z.infer<Schema>, context: MethodContext): Method;
 }
 

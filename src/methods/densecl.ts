@@ -50,7 +50,7 @@ export const densecl = defineMethod({
   summary:
     'dense contrast of corresponding patches with momentum encoder and queues (DenseCL, Wang et al. 2021)',
   schema,
-  // As the source but for the momentum: 0.999 remembers a thousand steps, more than a small set is trained for; 0.99 is what
+  // The defaults are those of the source but for the momentum: 0.999 remembers a thousand steps, more than a small set is trained for; 0.99 is what
   // MoCo's own demo on small images has. The mask: a queue as long as the data holds the query's own old keys.
   defaults: {
     name: 'densecl',
@@ -83,7 +83,7 @@ class DenseHead implements Module {
   }
 }
 
-/** What is compared of all images. */
+/** The tensors of all images that are compared. */
 interface Compared {
   /** [2B, d] */
   readonly embedding: Tensor;
@@ -93,7 +93,7 @@ interface Compared {
   readonly dense: Tensor;
 }
 
-/** What one of the two networks makes of them. */
+/** The outputs of one of the two networks. */
 interface Looked extends Compared {
   readonly map: Tensor;
 }

@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { pairsEqual } from '../losses/index.js';
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
 
-/** Where all candidates are of the batch, in which no sample stands twice. */
+/** The setting of methods whose candidates are all in the batch, where no sample stands twice. */
 export const subjectMask = z
   .enum(['none', 'subject'])
   .describe('Which other entries are no negatives: none, or those of the same subject (false negatives).');
 
-/** Where a memory also holds other images of the same pair. */
+/** The setting of methods whose memory also holds other images of the same pair. */
 export const memoryMask = z
   .enum(['none', 'sample', 'subject'])
   .describe('Which other entries are no negatives: none, those of the same pair, or of the same subject.');

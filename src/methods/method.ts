@@ -1,19 +1,19 @@
 import type { Encoder } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 
-/** The pairs of a batch, by what they are called. */
+/** The pairs of a batch by their names and numbers. */
 export interface Pairs {
-  /** Sample ids, keys of every random draw. */
+  /** The sample ids, which are the keys of every random draw. */
   readonly ids: readonly string[];
-  /** Positions among the pairs trained on, from 0 and stable over the run: where memories keep what belongs to a pair. */
+  /** The positions among the pairs trained on, from 0 and stable over the run: the rows in which memories keep a pair. */
   readonly rows: readonly number[];
-  /** Counted from 0. */
+  /** The number of the epoch, from 0. */
   readonly epoch: number;
 }
 
 /** A batch as the loader gives it: a method sees tensors, never files. */
 export interface Batch extends Pairs {
-  /** Per modality uint8 [B, C, S, S] on the training device, C 1 or 3. */
+  /** The images of each modality, uint8 [B, C, S, S] on the training device, C 1 or 3. */
   readonly images: Readonly<Record<string, Tensor>>;
 }
 
@@ -44,30 +44,30 @@ export interface Term {
 }
 
 export interface Forward {
-  /** What the loss compares across the batch, [B, d] each. */
+  /** The embeddings that the loss compares across the batch, [B, d] each. */
   readonly embeddings: Readonly<Record<string, Tensor>>;
-  /** Terms that stand per pair, averaged over the pairs: they need no other pair, so micro-batches just add up. */
+  /** The terms that stand per pair, averaged over the pairs: they need no other pair, so micro-batches just add up. */
   readonly perPair: Readonly<Record<string, Term>>;
   /** Feature maps at which the monitors compare the terms' gradients, by name. */
   readonly maps: Readonly<Record<string, Tensor>>;
-  /** What `afterStep` is to remember of the batch, without graph and one row a pair: [B, …] each. */
+  /** The tensors of the batch that `afterStep` remembers, without graph, one row for each pair: [B, …] each. */
   readonly memory: Readonly<Record<string, Tensor>>;
 }
 
 export interface RecordOptions {
-  /** Whether batch norm's running statistics move, as by default: of several passes over a batch only one may do so. */
+  /** True, the default, if batch norm's running statistics move: of several passes over a batch only one may do so. */
   readonly record?: boolean;
 }
 
 /**
- * What is particular to one way of pretraining. Split so that the loop owns backward, optimiser, precision, micro-batches,
+ * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision, micro-batches,
  * logging and resume, once for all methods.
  */
 export interface Method {
   readonly name: string;
-  /** Whether `loss` compares pairs with each other; otherwise all terms stand per pair, and it is never called. */
+  /** True if `loss` compares pairs with each other; otherwise all terms stand per pair, and `loss` is never called. */
   readonly comparesBatch: boolean;
-  /** Everything trained, by the names in the checkpoint. Empty: nothing is trained, and the run ends as it starts. */
+  /** Everything trained, by the names in the checkpoint. If empty, nothing is trained and the run ends as it starts. */
   parameters(): ReadonlyMap<string, Tensor>;
   /** Everything a checkpoint must hold: parameters, running statistics, banks, queues, momentum encoders. */
   state(): ReadonlyMap<string, Tensor>;
@@ -78,7 +78,7 @@ export interface Method {
   loss?(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>>;
   /** Each term's value when nothing has been learned, for the monitors. @param pairs in the whole batch */
   chance(forward: Forward, pairs: number): Readonly<Record<string, number>>;
-  /** After the optimiser's step, with the memory of the whole batch: momentum encoders, banks, queues. */
+  /** Updates momentum encoders, banks and queues after the optimiser's step, from the memory of the whole batch. */
   afterStep?(memory: Readonly<Record<string, Tensor>>, pairs: Pairs): void;
   /** The encoder that judges and exports use for a modality. */
   encoderFor(modality: string): Encoder;

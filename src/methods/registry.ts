@@ -23,7 +23,7 @@ export type MethodConfig = z.infer<typeof methodSchema>;
 
 export const methodNames: readonly string[] = definitions.map(({ name }) => name);
 
-/** Undefined for a name that no method has. */
+/** The method of a name; undefined for a name that no method has. */
 export function methodNamed(name: string): MethodDefinition | undefined {
   return definitions.find((definition) => definition.name === name) as MethodDefinition | undefined;
 }

@@ -1,5 +1,5 @@
 export interface SubjectScores {
-  /** In order of first appearance. */
+  /** The subjects in order of first appearance. */
   readonly subjects: readonly string[];
   readonly scores: Float64Array;
   /** 1 where any image of the subject is positive. */

@@ -6,7 +6,7 @@ export type ResampledMetric = (weights: Float64Array) => number;
 
 export interface BootstrapOptions {
   readonly replicates?: number;
-  /** Share of the replicates inside the interval. */
+  /** The share of the replicates inside the interval. Default 0.95. */
   readonly confidence?: number;
   readonly seed?: number;
 }
@@ -18,14 +18,14 @@ export interface BootstrapInterval {
   readonly high: number;
   /** Standard deviation of the replicates. */
   readonly standardError: number;
-  /** Replicates without a value, e.g. an AUC that drew one class only; the interval rests on the others. */
+  /** The number of replicates without a value, e.g. an AUC that drew one class only; the interval rests on the others. */
   readonly undefinedReplicates: number;
 }
 
 export interface BootstrapDifference extends BootstrapInterval {
-  /** Two-sided, at least 2 / (replicates + 1). */
+  /** The two-sided p-value, at least 2 / (replicates + 1). */
   readonly pValue: number;
-  /** See {@link minimumDetectableDifference}. */
+  /** The smallest true difference that is likely to be found; see {@link minimumDetectableDifference}. */
   readonly minimumDetectable: number;
 }
 
@@ -75,7 +75,7 @@ export function bootstrapDifference(
 }
 
 /**
- * What {@link bootstrapDifference} tells, of differences that were found draw by draw.
+ * Gives the result of {@link bootstrapDifference} for differences that were found draw by draw.
  *
  * @param value the difference on the data as they are
  * @param replicates the difference in each draw, such as of two results of {@link bootstrapReplicates}
@@ -233,7 +233,7 @@ function numbered(subjects: ArrayLike<string | number>): { cluster: Uint32Array;
   return { cluster, clusters: numberOf.size };
 }
 
-/** Linear interpolation between order statistics, numpy's default. NaN of nothing. */
+/** The quantile by linear interpolation between order statistics, numpy's default; NaN without values. */
 function quantile(sorted: Float64Array, q: number): number {
   if (sorted.length === 0) return Number.NaN;
   const at = q * (sorted.length - 1);
@@ -241,7 +241,7 @@ function quantile(sorted: Float64Array, q: number): number {
   return below + (at - Math.floor(at)) * (sorted[Math.ceil(at)]! - below);
 }
 
-/** NaN of fewer than two values. */
+/** The standard deviation of a sample; NaN for fewer than two values. */
 function standardDeviation(values: Float64Array): number {
   if (values.length < 2) return Number.NaN;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

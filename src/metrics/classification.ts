@@ -1,7 +1,7 @@
 import { classColumn } from './areas/rocAuc.js';
 import { requireLabels } from './labels.js';
 
-/** How often a sample of class `label` was called `predicted`: counts[label · classes + predicted]. */
+/** The confusion table: counts[label · classes + predicted] samples of class `label` were called `predicted`. */
 export interface Confusion {
   readonly classes: number;
   readonly counts: Float64Array;

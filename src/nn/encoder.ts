@@ -4,13 +4,13 @@ import type { Module } from './module.js';
 import type { Backbone, ForwardOptions } from './vgg.js';
 
 /**
- * What the projection head reads: the last map flattened (`map`, what the authors' code does), the max-pooled last map
+ * The input of the projection head: the last map flattened (`map`, what the authors' code does), the max-pooled last map
  * flattened (`pool`, VGG's own), or the average over the last map (`gap`, independent of the input size).
  */
 export type HeadInput = 'map' | 'pool' | 'gap';
 
 export interface EncoderOutput {
-  /** See BackboneOutput. */
+  /** The maps of the stages, [B, C, H, W] each; see BackboneOutput. */
   readonly maps: readonly Tensor[];
   /** The last map averaged over its pixels, [B, C]. */
   readonly features: Tensor;
@@ -20,10 +20,10 @@ export interface EncoderOutput {
 
 export interface EncoderOptions {
   backbone: Backbone;
-  /** Side of the square images, a multiple of 16 and at least 32. */
+  /** The side of the square images in pixels, a multiple of 16 and at least 32. */
   size: number;
   headInput?: HeadInput;
-  /** The paper's 500. */
+  /** The number of the embedding's components; default: the paper's 500. */
   embeddingSize?: number;
   seed?: number;
 }

@@ -18,11 +18,11 @@ export interface Vgg16Options {
   /** Factor on every layer's channels; the authors' code trains ¼. */
   width?: 1 | 0.5 | 0.25;
   batchNorm?: boolean;
-  /** Of the initial weights. */
+  /** The seed of the initial weights. */
   seed?: number;
 }
 
-/** What a backbone makes of images. */
+/** The outputs of a backbone for a batch of images. */
 export interface BackboneOutput {
   /**
    * Each stage's output after its last ReLU and before its max-pool, [B, C, H, W] with H halving from stage to stage (at
@@ -38,7 +38,7 @@ export interface BackboneOutput {
 export interface ForwardOptions {
   /** Batch norm uses the batch's statistics and records them. */
   training?: boolean;
-  /** False: it uses them and does not record them. */
+  /** If false, batch norm uses the batch's statistics and does not record them. */
   record?: boolean;
   /** Weight of this batch in the running statistics; see BatchNorm. */
   momentum?: number;
@@ -118,7 +118,7 @@ export class Vgg16 implements Backbone {
       for (const { conv, norm } of stage) {
         x = conv.forward(x);
         if (norm) x = norm.forward(x, { training, momentum, record });
-        // In place: no gradient needs the values before the ReLU, and a pass over fresh memory is saved.
+        // The ReLU works in place: no gradient needs the values before it, and a pass over fresh memory is saved.
         x = ops.relu_(x);
       }
       maps.push(x);

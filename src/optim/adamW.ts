@@ -14,7 +14,7 @@ export interface AdamWOptions {
   readonly epsilon?: number;
 }
 
-/** What a parameter has gathered since its first gradient. */
+/** The running averages of a parameter since its first gradient: of the gradient and of its square. */
 interface Moments {
   readonly first: Tensor;
   readonly second: Tensor;
@@ -100,7 +100,7 @@ export class AdamW {
     }
   }
 
-  /** By parameter name with torch's `exp_avg` and `exp_avg_sq`, and `step` as i64; the caller frees the latter. */
+  /** The state by parameter name, with torch's `exp_avg` and `exp_avg_sq`, and `step` as i64; the caller frees the latter. */
   state(): ReadonlyMap<string, Tensor> {
     return new Map(
       [...this.#moments].flatMap(([name, { first, second, steps }]) => [
@@ -144,7 +144,7 @@ export class AdamW {
   }
 }
 
-/** In the parameter's own memory format. */
+/** Zeros of the parameter's shape, in the parameter's own memory format. */
 function zerosLike(parameter: Tensor): Tensor {
   return noGrad(() => keep(ops.zero_(ops.clone(parameter, 'preserve'))));
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /**
- * Whether this CPU multiplies bf16 numbers in hardware, so that `precision: auto` gains by it: avx512_bf16 (AMD from Zen 4,
+ * True if this CPU multiplies bf16 numbers in hardware, so that `precision: auto` gains by it: avx512_bf16 (AMD from Zen 4,
  * Intel from Cooper Lake) or amx_bf16. Elsewhere bf16 is emulated and slower than f32. Only Linux tells.
  */
 export function supportsBf16(cpuinfo = readCpuinfo()): boolean {

@@ -12,7 +12,7 @@ export type Dtype = 'f32' | 'f64' | 'f16' | 'bf16' | 'u8' | 'i64' | 'bool';
 export type Device = 'cpu' | 'cuda' | `cuda:${number}`;
 export type MemoryFormat = 'contiguous' | 'channelsLast';
 
-/** What went wrong inside the engine. `libtorch` carries LibTorch's own words. */
+/** The kinds of errors inside the engine. The message of `libtorch` is LibTorch's own. */
 export type TensorErrorCode = 'libtorch' | 'freed' | 'foreign' | 'argument' | 'operator';
 
 export class TensorError extends Error {
@@ -69,7 +69,7 @@ export interface Native {
 
 export type AutocastToken = { readonly autocastToken: unique symbol };
 
-/** What the build left in native/build/current.json. */
+/** The content of native/build/current.json, which the build writes. */
 export interface NativeBuild {
   readonly addon: string;
   readonly torch: {

@@ -25,12 +25,10 @@ export const exp = op<[x: Tensor], Tensor>('aten::exp', 'Tensor');
 export const logSigmoid = op<[x: Tensor], Tensor>('aten::log_sigmoid', 'Tensor');
 export const log = op<[x: Tensor], Tensor>('aten::log', 'Tensor');
 export const clampMin = op<[x: Tensor, low: number], Tensor>('aten::clamp_min', 'Tensor', 'Scalar');
-export const clamp = op<[x: Tensor, low: number, high: number], Tensor>('aten::clamp', 'Tensor', 'Scalar?', 'Scalar?');
 export const clamp_ = op<[x: Tensor, low: number | null, high: number | null], Tensor>('aten::clamp_', 'Tensor', 'Scalar?', 'Scalar?');
 export const minimum = op<[a: Tensor, b: Tensor], Tensor>('aten::minimum', 'Tensor', 'Tensor');
 export const remainderScalar = op<[x: Tensor, divisor: number], Tensor>('aten::remainder.Scalar', 'Tensor', 'Scalar');
 export const reverseSubScalar = op<[x: Tensor, from: number], Tensor>('aten::rsub.Scalar', 'Tensor', 'Scalar');
-export const lerpScalar = op<[a: Tensor, b: Tensor, weight: number], Tensor>('aten::lerp.Scalar', 'Tensor', 'Tensor', 'Scalar');
 
 // Reductions
 export const sum = op<[x: Tensor], Tensor>('aten::sum', 'Tensor');
@@ -71,29 +69,24 @@ export const transpose = op<[x: Tensor, dim0: number, dim1: number], Tensor>('at
 export const t = op<[x: Tensor], Tensor>('aten::t', 'Tensor');
 export const narrow = op<[x: Tensor, dim: number, start: number, length: number], Tensor>('aten::narrow', 'Tensor', 'int', 'int', 'int');
 export const split = op<[x: Tensor, length: number, dim: number], Tensor[]>('aten::split.Tensor', 'Tensor', 'int', 'int');
-export const select = op<[x: Tensor, dim: number, index: number], Tensor>('aten::select.int', 'Tensor', 'int', 'int');
 export const expand = op<[x: Tensor, shape: Ints], Tensor>('aten::expand', 'Tensor', 'int[]');
 export const viewDtype = op<[x: Tensor, dtype: Dtype], Tensor>('aten::view.dtype', 'Tensor', 'ScalarType');
 export const unsqueeze = op<[x: Tensor, dim: number], Tensor>('aten::unsqueeze', 'Tensor', 'int');
 export const cat = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::cat', 'Tensor[]', 'int');
-export const stack = op<[xs: readonly Tensor[], dim: number], Tensor>('aten::stack', 'Tensor[]', 'int');
 export const indexSelect = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::index_select', 'Tensor', 'int', 'Tensor');
 export const take = op<[x: Tensor, index: Tensor], Tensor>('aten::take', 'Tensor', 'Tensor');
 export const gather = op<[x: Tensor, dim: number, index: Tensor], Tensor>('aten::gather', 'Tensor', 'int', 'Tensor');
 export const indexCopy_ = op<[x: Tensor, dim: number, index: Tensor, source: Tensor], Tensor>('aten::index_copy_', 'Tensor', 'int', 'Tensor', 'Tensor');
 export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::roll', 'Tensor', 'int[1]', 'int[1]');
-export const flip = op<[x: Tensor, dims: Ints], Tensor>('aten::flip', 'Tensor', 'int[]');
 
 // Comparison
 export const where = op<[condition: Tensor, a: Tensor, b: Tensor], Tensor>('aten::where.self', 'Tensor', 'Tensor', 'Tensor');
-export const equal = op<[a: Tensor, b: Tensor], boolean>('aten::equal', 'Tensor', 'Tensor');
 export const eqTensor = op<[a: Tensor, b: Tensor], Tensor>('aten::eq.Tensor', 'Tensor', 'Tensor');
 export const geScalar = op<[a: Tensor, b: number], Tensor>('aten::ge.Scalar', 'Tensor', 'Scalar');
 export const logicalAnd = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_and', 'Tensor', 'Tensor');
 export const maskedFill = op<[x: Tensor, mask: Tensor, value: number], Tensor>('aten::masked_fill.Scalar', 'Tensor', 'Tensor', 'Scalar');
 
 // Making and copying
-export const empty = op<[shape: Ints, dtype: Dtype | null, layout: null, device: Device | null], Tensor>('aten::empty.memory_format', 'int[]', 'ScalarType?', 'Layout?', 'Device?');
 export const full = op<[shape: Ints, value: number, dtype: Dtype | null, layout: null, device: Device | null], Tensor>('aten::full', 'int[]', 'Scalar', 'ScalarType?', 'Layout?', 'Device?');
 export const arange = op<[end: number, dtype: Dtype | null, layout: null, device: Device | null], Tensor>('aten::arange', 'Scalar', 'ScalarType?', 'Layout?', 'Device?');
 export const fromFile = op<[path: string, shared: boolean, size: number, dtype: Dtype], Tensor>('aten::from_file', 'str', 'bool?', 'int?', 'ScalarType?');
@@ -104,7 +97,6 @@ export const detach = op<[x: Tensor], Tensor>('aten::detach', 'Tensor');
 export const copy_ = op<[target: Tensor, source: Tensor], Tensor>('aten::copy_', 'Tensor', 'Tensor');
 export const setData = op<[x: Tensor, data: Tensor], void>('aten::set_data', 'Tensor', 'Tensor');
 export const zero_ = op<[x: Tensor], Tensor>('aten::zero_', 'Tensor');
-export const fill_ = op<[x: Tensor, value: number], Tensor>('aten::fill_.Scalar', 'Tensor', 'Scalar');
 export const add_ = op<[target: Tensor, source: Tensor], Tensor>('aten::add_.Tensor', 'Tensor', 'Tensor');
 export const addScalar_ = op<[target: Tensor, value: number], Tensor>('aten::add_.Scalar', 'Tensor', 'Scalar');
 export const mulScalar_ = op<[target: Tensor, factor: number], Tensor>('aten::mul_.Scalar', 'Tensor', 'Scalar');

@@ -1,7 +1,7 @@
 import type { BatchPlan } from '../data/loading/loader.js';
 
 /**
- * What is probably not meant about the batches of a run.
+ * Describes the fault of batches that are hardly meant as they are; undefined if there is none.
  * @param comparesBatch whether the method's terms compare the pairs of a batch
  */
 export function batchFault(

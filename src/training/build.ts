@@ -36,7 +36,7 @@ export function buildEncoder(
 
 /** The pairs that a method is made for. */
 export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded'> {
-  /** In the order in which batches count them. */
+  /** The pairs trained on, in the order in which batches number them. */
   readonly samples: readonly { readonly subject: string; readonly label?: string }[];
 }
 
@@ -70,7 +70,7 @@ function numbered(names: readonly string[]): number[] {
   return names.map((name) => numbers.get(name)!);
 }
 
-/** To be asked before anything is decoded. @throws UsageError when the method's settings do not fit the rest */
+/** Checks the method's settings before anything is decoded. @throws UsageError when they do not fit the rest of the config */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
   methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
 }

@@ -1,6 +1,6 @@
 /**
- * Checkpoints: `step-00000100.safetensors` with the state, then `step-00000100.json`, which vouches for it by its SHA-256. A
- * crash between the two leaves a state that nobody vouches for, and it is not used.
+ * Checkpoints of a run. Each is a state file, `step-00000100.safetensors`, and a voucher, `step-00000100.json`, which holds
+ * the state's SHA-256 and is written after it. A crash between the two leaves a state without a voucher, which is not used.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -10,18 +10,26 @@ import { readState, saveState } from '../export/stateFile.js';
 import { writeFileAtomic } from '../files.js';
 import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
 
-/** What a resume must share with the run it continues to be exact to the bit. */
+/** The conditions under which numbers come out equal to the bit. A resumed run must share them with the run before. */
 export interface Fingerprint {
+  /** The version of LibTorch. */
   readonly torch: string;
+  /** The instruction-set extensions that decide which kernels LibTorch chooses. */
   readonly instructionSet: string;
+  /** The number of threads of LibTorch. */
   readonly threads: number;
   readonly device: string;
   readonly precision: string;
-  /** Pairs in one forward pass. */
+  /** The number of pairs in one forward pass. */
   readonly microBatch: number;
 }
 
-export function fingerprint(device: string, precision: string, microBatch: number): Fingerprint {
+/** The fingerprint of a run with these settings in this process. */
+export function fingerprint({
+  device,
+  precision,
+  microBatch,
+}: Pick<Fingerprint, 'device' | 'precision' | 'microBatch'>): Fingerprint {
   return {
     torch: torchVersion(),
     instructionSet: instructionSet(),
@@ -32,26 +40,32 @@ export function fingerprint(device: string, precision: string, microBatch: numbe
   };
 }
 
+/** The facts about a checkpoint, beside its tensors. */
 export interface CheckpointInfo {
-  /** Steps done. */
+  /** The number of optimiser steps done. */
   readonly step: number;
+  /** The published digest of the data. */
   readonly dataHash: string;
   readonly fingerprint: Fingerprint;
+  /** The state of fp16's loss scaler; absent for other precisions. */
   readonly lossScale?: { readonly scale: number; readonly goodSteps: number };
 }
 
+/** The version of the format of checkpoints. */
 const VERSION = 1;
 
+/** The content of a voucher. */
 interface StoredInfo extends CheckpointInfo {
   readonly version: number;
+  /** The digest of the state file, in hexadecimal. */
   readonly sha256: string;
 }
 
-/** Prefixes of the two kinds of tensors in a state file. */
+/** The prefixes of names in a state file, which tell the two kinds of tensors apart. */
 const MODEL = 'model.';
 const VELOCITY = 'velocity.';
 
-/** Saves a checkpoint and deletes all but the last `keep`. */
+/** Saves a checkpoint and deletes all but the newest `keep`. */
 export function saveCheckpoint(
   folder: string,
   info: CheckpointInfo,
@@ -65,9 +79,13 @@ export function saveCheckpoint(
   for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
   const base = join(folder, checkpointName(info.step));
   saveState(`${base}.safetensors`, state);
-  const stored: StoredInfo = { version: VERSION, ...info, sha256: digest(`${base}.safetensors`) };
+  const stored: StoredInfo = {
+    version: VERSION,
+    ...info,
+    sha256: digest(readFileSync(`${base}.safetensors`)),
+  };
   writeFileAtomic(`${base}.json`, `${JSON.stringify(stored, null, 2)}\n`);
-  // Of a later step than this are only damaged ones, which the resume passed over: they must not push out good ones.
+  // Checkpoints of later steps are damaged: the resume passed over them. They must not push out good ones.
   const names = checkpointNames(folder);
   const current = names.indexOf(checkpointName(info.step));
   for (const name of [...names.slice(0, current), ...names.slice(current + keep)]) remove(folder, name);
@@ -78,12 +96,12 @@ function checkpointName(step: number): string {
 }
 
 function remove(folder: string, name: string): void {
-  // The voucher first: a state without one is rubbish, one without its state would be an error.
+  // The voucher goes first: a state without a voucher is swept away, a voucher without its state would count as damage.
   rmSync(join(folder, `${name}.json`), { force: true });
   rmSync(join(folder, `${name}.safetensors`), { force: true });
 }
 
-/** Deletes what a killed process left: unfinished files, and states that nobody vouches for. */
+/** Deletes the remains of a killed process: unfinished files, and states without a voucher. */
 export function sweepCheckpoints(folder: string): void {
   if (!existsSync(folder)) return;
   const vouched = new Set(checkpointNames(folder));
@@ -94,7 +112,7 @@ export function sweepCheckpoints(folder: string): void {
   }
 }
 
-/** Names of vouched checkpoints, newest first. */
+/** The names of checkpoints that have a voucher, the newest first. */
 function checkpointNames(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
@@ -104,26 +122,62 @@ function checkpointNames(folder: string): string[] {
     .reverse();
 }
 
+/** An intact checkpoint on disk. */
 export interface Checkpoint extends CheckpointInfo {
+  /** Path of the state file. */
   readonly file: string;
 }
 
+/** The tensors of a checkpoint, on the CPU. */
+export interface CheckpointState {
+  /** Parameters, buffers and banks of the method, by name. */
+  readonly model: Map<string, Tensor>;
+  /** The optimiser's velocities, by the name of their parameter. */
+  readonly velocities: Map<string, Tensor>;
+  /** Frees all tensors; may be called more than once. */
+  dispose(): void;
+}
+
+/** A checkpoint whose state is in memory. */
+export type OpenCheckpoint = Checkpoint & CheckpointState;
+
 /**
- * The newest intact checkpoint, or undefined when there is none at all.
- * @param onWarning told of damaged ones that were passed over
+ * Finds the newest intact checkpoint; undefined when the folder holds none at all. The state stays on disk until
+ * `readCheckpoint`.
+ * @param onWarning receives a message for each damaged checkpoint that is passed over
  * @throws DataError when there are checkpoints and none is intact
  */
 export function latestCheckpoint(
   folder: string,
   onWarning: (message: string) => void,
 ): Checkpoint | undefined {
+  return newestIntact(folder, onWarning)?.checkpoint;
+}
+
+/**
+ * Opens the newest intact checkpoint with its state and reads the file only once; the caller disposes it. Warns and throws
+ * as `latestCheckpoint` does.
+ */
+export function openLatestCheckpoint(
+  folder: string,
+  onWarning: (message: string) => void,
+): OpenCheckpoint | undefined {
+  const found = newestIntact(folder, onWarning);
+  return found && { ...found.checkpoint, ...stateOf(found.checkpoint.file, found.content) };
+}
+
+function newestIntact(
+  folder: string,
+  onWarning: (message: string) => void,
+): { checkpoint: Checkpoint; content: Uint8Array } | undefined {
   const names = checkpointNames(folder);
   for (const name of names) {
     const file = join(folder, `${name}.safetensors`);
     const stored = readVoucher(join(folder, `${name}.json`));
-    if (stored !== undefined && existsSync(file) && digest(file) === stored.sha256) {
+    const content = stored !== undefined && existsSync(file) ? readFileSync(file) : undefined;
+    if (stored !== undefined && content !== undefined && digest(content) === stored.sha256) {
       const { sha256: _, version, ...info } = stored;
-      if (version === VERSION) return { ...info, file };
+      if (version === VERSION) return { checkpoint: { ...info, file }, content };
       throw new DataError(
         `${file}: is a checkpoint of version ${version}, expected ${VERSION}; go on with the anatomy-ssl that wrote it`,
       );
@@ -136,7 +190,7 @@ export function latestCheckpoint(
   return undefined;
 }
 
-/** Undefined when it is damaged. */
+/** Reads a voucher; undefined when it is damaged. */
 function readVoucher(file: string): StoredInfo | undefined {
   try {
     const stored = JSON.parse(readFileSync(file, 'utf8')) as StoredInfo | null;
@@ -147,24 +201,28 @@ function readVoucher(file: string): StoredInfo | undefined {
   }
 }
 
-/** The tensors of a checkpoint; the caller disposes them. */
-export function readCheckpoint(checkpoint: Checkpoint): {
-  model: Map<string, Tensor>;
-  velocities: Map<string, Tensor>;
-} {
-  const { state } = readState(checkpoint.file);
+/** Reads the state of a checkpoint; the caller disposes it. */
+export function readCheckpoint({ file }: Checkpoint): CheckpointState {
+  return stateOf(file);
+}
+
+/** @param content of the file, where it has been read already */
+function stateOf(file: string, content?: Uint8Array): CheckpointState {
+  const { state } = readState(file, content);
   const model = new Map<string, Tensor>();
   const velocities = new Map<string, Tensor>();
   for (const [name, tensor] of state) {
     if (name.startsWith(MODEL)) model.set(name.slice(MODEL.length), tensor);
     else if (name.startsWith(VELOCITY)) velocities.set(name.slice(VELOCITY.length), tensor);
-    else
-      throw new DataError(`${checkpoint.file}: holds ${name}, expected names under ${MODEL} and ${VELOCITY}`);
+    else throw new DataError(`${file}: holds ${name}, expected names under ${MODEL} and ${VELOCITY}`);
   }
-  return { model, velocities };
+  const dispose = () => {
+    for (const tensor of state.values()) tensor.dispose();
+  };
+  return { model, velocities, dispose };
 }
 
-/** @throws UsageError when the continued run would not be exact to the bit */
+/** Compares two fingerprints. @throws UsageError when the continued run would not be exact to the bit */
 export function checkFingerprint(before: Fingerprint, now: Fingerprint): void {
   const changed = (Object.keys(now) as (keyof Fingerprint)[])
     .filter((key) => before[key] !== now[key])
@@ -175,6 +233,6 @@ export function checkFingerprint(before: Fingerprint, now: Fingerprint): void {
   );
 }
 
-function digest(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
+function digest(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -3,7 +3,7 @@ import { WHAT_DATA_IS } from '../data/open/dataNames.js';
 import type { DatasetSpec } from '../data/openDataset.js';
 import { UsageError } from '../errors.js';
 
-/** What a config says about which data to open and how. @throws UsageError when it names none */
+/** Takes from a config which data to open and how. @throws UsageError when the config names no data */
 export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
   const { path, pathB, columns, positive, classes, drop, preprocess, volumes } = data;
   if (path === null) {

@@ -1,49 +1,47 @@
-/** What a run would take. */
+/** The dry run: it measures what a run would cost. */
 import type { Config } from '../config/index.js';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import type { MessageConsole } from '../log/console.js';
 import { tidy } from '../tensor/index.js';
 import { prepare } from './prepare.js';
 import { trainingStep } from './step.js';
+import { TrainingData } from './trainingData.js';
 
 export interface DryRun {
+  /** The number of pairs trained on. */
   readonly pairs: number;
-  /** Encoders to train: one, or one a fold. */
+  /** The number of encoders to train: one, or one for each fold. */
   readonly encoders: number;
-  /** Of each encoder. */
+  /** The number of optimiser steps of each encoder. */
   readonly steps: number;
   readonly stepsPerEpoch: number;
   readonly secondsPerStep: number;
+  /** The seconds that the steps of all encoders take. */
   readonly secondsInAll: number;
-  /** The process's largest resident size so far. */
+  /** The largest resident size of the process so far, in bytes. */
   readonly peakMemoryBytes: number;
   readonly precision: string;
   readonly device: string;
 }
 
-/** Two real steps on real data, the second one timed; nothing is written but the image cache. */
+/** Takes two steps on the data and times the second one. Nothing is written but the image cache. */
 export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
-  const run = await prepare({ ...config, data: { ...config.data, fold } }, console, console);
+  const one = { ...config, data: { ...config.data, fold } };
+  const run = await prepare(one, new TrainingData(one, console), console);
   try {
-    const { plan, method, optimizer, loader, precision, microBatch, device, totalSteps } = run;
+    const { plan, loader, dataset, totalSteps } = run;
     const encoders = config.data.fold === 'all' ? run.foldCount : 1;
+    const { learningRate } = config.training;
     const step = async (number: number): Promise<number> => {
       const { epoch, rows, indices } = batchAt(plan, number);
       await loader.prepare(indices, heldAt(plan, number));
       const began = performance.now();
-      const ids = indices.map((index) => run.ids[index]!);
-      tidy(() =>
-        trainingStep({
-          method,
-          optimizer,
-          batch: { images: loader.images(indices), ids, rows, epoch },
-          learningRate: config.training.learningRate,
-          precision,
-          device,
-          microBatch,
-        }),
-      );
+      const ids = indices.map((index) => dataset.samples[index]!.id);
+      tidy(() => {
+        const batch = { images: loader.images(indices), ids, rows, epoch };
+        return trainingStep({ ...run, batch, learningRate });
+      });
       return (performance.now() - began) / 1000;
     };
     if (totalSteps > 0) await step(0);
@@ -56,8 +54,8 @@ export async function dryRun(config: Config, console: MessageConsole): Promise<D
       secondsPerStep,
       secondsInAll: secondsPerStep * totalSteps * encoders,
       peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
-      precision,
-      device,
+      precision: run.precision,
+      device: run.device,
     };
   } finally {
     run.dispose();

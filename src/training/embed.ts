@@ -5,12 +5,13 @@ import type { Encoder, EncoderOutput } from '../nn/index.js';
 import { autocast, type Device, noGrad, tidy, toChannelsLast } from '../tensor/index.js';
 import { autocastDtype, type Precision } from './precision.js';
 
-/** What an encoder makes of one modality: row i belongs to sample i, row-major. */
+/** The outputs of an encoder for the images of one modality, row-major: row i belongs to the i-th sample asked for. */
 export interface Embeddings {
   /** The head's raw output, [n, embeddingSize]. */
   readonly embedding: Float32Array;
   /** The last map averaged over its pixels, [n, C]. */
   readonly features: Float32Array;
+  /** The number of samples, n. */
   readonly rows: number;
 }
 

@@ -1,18 +1,11 @@
 import type { Config } from '../config/index.js';
-import { quickAudit, quickWarnings } from '../data/audit/quickAudit.js';
-import { chooseSize } from '../data/cache/cacheBuild.js';
-import { streamHash } from '../data/cache/dataHash.js';
 import type { ImageCache } from '../data/cache/decodedImages.js';
-import type { FoldOf } from '../data/fold.js';
 import { openImageCache } from '../data/loading/imageCache.js';
-import { ImageLoader, type Loader } from '../data/loading/loader.js';
-import { StreamLoader } from '../data/loading/streamLoader.js';
 import type { Stream } from '../data/loading/streamOrder.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
-import type { Device } from '../tensor/index.js';
 
 /**
  * Side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
@@ -50,7 +43,7 @@ export async function openImages(
 }
 
 /**
- * How the samples at `trained` are streamed; undefined where they are decoded into the cache first.
+ * Plans how the samples at `trained` are streamed; undefined where they are decoded into the cache first.
  * @throws UsageError when `data.shuffleBuffer` is set and the data is no shards
  */
 export function streamOf(
@@ -72,29 +65,4 @@ export function streamOf(
     return number;
   });
   return { shards, buffer: data.shuffleBuffer };
-}
-
-/**
- * The images to train on, from the cache or streamed, the digest of what the data is, and what a quick look through the cache
- * found wrong, a line each.
- */
-export async function openLoader(
-  dataset: Dataset,
-  config: Pick<Config, 'data'>,
-  device: Device,
-  console: MessageConsole,
-  foldAt: FoldOf,
-): Promise<{ loader: Loader; dataHash: string; faults: string[] }> {
-  if (config.data.shuffleBuffer === null) {
-    const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
-    const audit = await quickAudit(dataset, cache, config.data.cacheFolder ?? undefined);
-    const faults = quickWarnings(audit, foldAt);
-    return { loader: new ImageLoader(cache, device), dataHash: cache.dataHash, faults };
-  }
-  const size = await chooseSize(dataset, cacheSizeOf(config));
-  return {
-    loader: new StreamLoader(dataset, size, device),
-    dataHash: await streamHash(dataset, size),
-    faults: [],
-  };
 }

@@ -4,14 +4,15 @@ import { gradientsOf, ops, type Tensor } from '../tensor/index.js';
 /** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
 export interface Pull {
   readonly name: string;
-  /** Whether it stands per pair or compares the batch. */
+  /** `perPair`: the term needs no other pair. `batch`: it compares the pairs of the batch. */
   readonly kind: 'perPair' | 'batch';
   readonly value: Tensor;
 }
 
 /**
- * How hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per pair (L_C) to
- * those that compare the batch (L_Glo). Beside them what each term would be by chance. Micro-batches are added one by one.
+ * Measures how hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per pair
+ * (L_C) to those that compare the batch (L_Glo); beside these, the value of each term by chance. Micro-batches are added one
+ * by one.
  */
 export class Inspection {
   readonly #method: Method;

@@ -1,54 +1,27 @@
-/** THE training loop: steps, logs, monitors, checkpoints, signals. Knows no method, no data set and no file but the run's. */
-
+/** The training loop: steps, logs, monitors, checkpoints, signals. It knows no particular method and no file but the run's. */
 import { rmSync } from 'node:fs';
-import { type BatchPlan, batchAt, heldAt, type Loader, stepsPerEpoch } from '../data/loading/loader.js';
+import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
+import { published } from '../data/pseudonym.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';
 import { Progress } from '../log/progress.js';
 import { EventWriter } from '../log/tensorBoard.js';
-import type { Method } from '../methods/index.js';
 import { loadState as loadModule } from '../nn/index.js';
-import { learningRateAt, type Schedule, type Sgd } from '../optim/index.js';
-import { type Device, noGrad, ops, type Tensor, takeWarnings, tidy, watchSignals } from '../tensor/index.js';
-import {
-  type Checkpoint,
-  checkFingerprint,
-  type Fingerprint,
-  latestCheckpoint,
-  readCheckpoint,
-  saveCheckpoint,
-  sweepCheckpoints,
-} from './checkpoint.js';
-import { LossScaler, type Precision } from './precision.js';
+import { learningRateAt } from '../optim/index.js';
+import { noGrad, ops, type Tensor, takeWarnings, tidy, watchSignals } from '../tensor/index.js';
+import { checkFingerprint, fingerprint, saveCheckpoint, sweepCheckpoints } from './checkpoint.js';
+import { LossScaler } from './precision.js';
+import type { PreparedRun } from './prepare.js';
 import type { RunPaths } from './runFolder.js';
 import { type StepResult, trainingStep } from './step.js';
 
 export interface LoopOptions {
-  readonly method: Method;
-  readonly optimizer: Sgd;
-  readonly loader: Loader;
-  readonly plan: BatchPlan;
-  /** Sample ids by position in the data set. */
-  readonly ids: readonly string[];
-  readonly dataHash: string;
-  readonly totalSteps: number;
-  readonly learningRate: number;
-  readonly schedule: Schedule;
-  readonly warmupSteps: number;
-  readonly precision: Precision;
-  readonly device: Device;
-  /** Pairs in one forward pass. */
-  readonly microBatch: number;
-  readonly fingerprint: Fingerprint;
-  readonly allowInexact: boolean;
-  readonly checkpointEvery: number;
-  readonly keepCheckpoints: number;
-  readonly inspectEvery: number;
-  /** Looks at the embeddings; its values are logged. */
-  readonly monitor: () => Promise<Record<string, number>>;
+  /** The files of the run; its folder exists. */
   readonly paths: RunPaths;
   readonly console: MessageConsole;
+  /** Goes on from the run's checkpoint although the result will not be exact to the bit. */
+  readonly allowInexact?: boolean;
 }
 
 export type LoopOutcome =
@@ -56,11 +29,16 @@ export type LoopOutcome =
   | { readonly kind: 'interrupted'; readonly step: number; readonly signal: 'SIGINT' | 'SIGTERM' }
   | { readonly kind: 'failed'; readonly step: number; readonly reason: string };
 
-/** Runs from the last checkpoint, or from the start, to the end, a signal or a loss that is not a number. */
-export async function train(options: LoopOptions): Promise<LoopOutcome> {
-  const { method, optimizer, loader, plan, ids, totalSteps, paths, console, device, precision } = options;
+/**
+ * Trains from the run's checkpoint, or from the start, to the end, a signal or a loss that is not a number.
+ * @throws UsageError when the checkpoint was made under conditions that give other bits
+ */
+export async function train(run: PreparedRun, options: LoopOptions): Promise<LoopOutcome> {
+  const { method, optimizer, loader, plan, dataset, totalSteps, precision } = run;
+  const { paths, console } = options;
+  const { training, monitor } = run.config;
   const scaler = precision === 'fp16' ? new LossScaler() : undefined;
-  const start = resume(options, scaler);
+  const start = resume(run, scaler, options);
   sweepCheckpoints(paths.checkpoints);
   rmSync(paths.failure, { force: true });
   if (start > 0) console.info(`resuming after step ${start} of ${totalSteps}`);
@@ -78,10 +56,9 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
     if (broken !== undefined) return broken;
     metrics.sync();
     events.sync();
-    const { dataHash, fingerprint, keepCheckpoints } = options;
     const lossScale = scaler && { scale: scaler.scale, goodSteps: scaler.goodSteps };
-    const info = { step, dataHash, fingerprint, lossScale };
-    saveCheckpoint(paths.checkpoints, info, method.state(), optimizer.state(), keepCheckpoints);
+    const info = { step, dataHash: published(run.dataHash), fingerprint: fingerprint(run), lossScale };
+    saveCheckpoint(paths.checkpoints, info, method.state(), optimizer.state(), training.keepCheckpoints);
     saved = step;
     return undefined;
   };
@@ -105,7 +82,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
     let result: StepResult | undefined;
     for (let step = start; ; step += 1) {
       const signal = signals.pending();
-      const due = step % options.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
+      const due = step % training.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
       const broken = due ? save(step) : undefined;
       // The step that broke it is the one before.
       if (broken !== undefined) return fail(step - 1, `${broken} holds a number that is not finite`, result);
@@ -114,27 +91,19 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       const began = performance.now();
       const { epoch, rows, indices } = batchAt(plan, step);
       await loader.prepare(indices, heldAt(plan, step));
-      const learningRate = learningRateAt(step, options.schedule, {
-        base: options.learningRate,
+      const learningRate = learningRateAt(step, training.schedule, {
+        base: training.learningRate,
         totalSteps,
         stepsPerEpoch: stepsPerEpoch(plan),
-        warmupSteps: options.warmupSteps,
+        warmupSteps: training.warmupSteps,
       });
       const done = step + 1;
-      const inspect = done % options.inspectEvery === 0 || done === totalSteps || step === 0;
-      result = tidy(() =>
-        trainingStep({
-          method,
-          optimizer,
-          batch: { images: loader.images(indices), ids: indices.map((index) => ids[index]!), rows, epoch },
-          learningRate,
-          precision,
-          device,
-          microBatch: options.microBatch,
-          scaler,
-          inspect,
-        }),
-      );
+      const inspect = done % monitor.every === 0 || done === totalSteps || step === 0;
+      const ids = indices.map((index) => dataset.samples[index]!.id);
+      result = tidy(() => {
+        const batch = { images: loader.images(indices), ids, rows, epoch };
+        return trainingStep({ ...run, batch, learningRate, scaler, inspect });
+      });
       if (!result.finite) {
         return fail(
           step,
@@ -147,7 +116,7 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
       const seconds = (performance.now() - began) / 1000;
       // Weights that the step has broken have nothing to show; the next step stops the run.
       const sound = !inspect || firstNonFinite(method.state()) === undefined;
-      const looked = inspect ? { ...result.inspection, ...(sound ? await options.monitor() : {}) } : {};
+      const looked = inspect ? { ...result.inspection, ...(sound ? await run.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
       const fp16 = scaler && { lossScale: scaler.scale, skipped: Number(result.skipped) };
       const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...fp16, ...looked };
@@ -172,18 +141,21 @@ export async function train(options: LoopOptions): Promise<LoopOutcome> {
   }
 }
 
-/** @returns steps done before */
-function resume(options: LoopOptions, scaler: LossScaler | undefined): number {
-  const { method, optimizer, paths, console, fingerprint, allowInexact } = options;
-  const checkpoint: Checkpoint | undefined = latestCheckpoint(paths.checkpoints, (text) =>
-    console.warn(text),
-  );
+/**
+ * Loads the run's checkpoint, if it has one, and frees it.
+ * @returns the number of steps done before
+ */
+function resume(
+  run: PreparedRun,
+  scaler: LossScaler | undefined,
+  { allowInexact = false }: LoopOptions,
+): number {
+  const { method, optimizer, checkpoint } = run;
   if (checkpoint === undefined) return 0;
-  if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint);
-  const { model, velocities } = readCheckpoint(checkpoint);
-  loadModule({ buffers: Object.fromEntries(method.state()) }, model);
-  optimizer.loadState(velocities);
-  for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
+  if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint(run));
+  loadModule({ buffers: Object.fromEntries(method.state()) }, checkpoint.model);
+  optimizer.loadState(checkpoint.velocities);
+  checkpoint.dispose();
   if (scaler && checkpoint.lossScale) Object.assign(scaler, checkpoint.lossScale);
   return checkpoint.step;
 }

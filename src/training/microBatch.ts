@@ -4,26 +4,28 @@ import type { Device } from '../tensor/index.js';
 import type { Precision } from './precision.js';
 
 export interface MicroBatchOptions {
+  /** The setting `training.microBatch`; null means the whole batch. */
   readonly asked: number | 'auto' | null;
   readonly batchSize: number;
   readonly backbone: Backbone;
-  /** Side of the images. */
+  /** The side of the images in pixels. */
   readonly size: number;
-  /** Images that a pair puts into one forward pass. */
+  /** The number of images that a pair puts into one forward pass. */
   readonly views: number;
   readonly precision: Precision;
   readonly device: Device;
-  /** Bytes. Default: the memory of the machine, or of the container. */
+  /** The memory in bytes. Default: that of the machine, or of the container. */
   readonly memory?: number;
 }
 
-/** What the authors' four GPUs had each, of their 128 pairs. */
+/** The share of each of the authors' four GPUs in their batch of 128 pairs. */
 const PAIRS_ON_A_GPU = 32;
 
 /**
- * Pairs in one forward pass. `auto`: all of the batch where its activations take at most half of the machine's memory, else
- * the largest power of two that does; on a GPU, whose memory LibTorch's operators do not tell, at most 32. As batch norm sees
- * a micro-batch at a time, the number is part of what a run must repeat: it does not depend on what else is at work.
+ * Chooses the number of pairs in one forward pass. `auto` takes all of the batch where its activations take at most half of
+ * the machine's memory, else the largest power of two that does; on a GPU, whose memory LibTorch's operators do not tell, at
+ * most 32. Batch norm sees a micro-batch at a time, so a repeated run needs the same number: it does not depend on what else
+ * is at work.
  */
 export function resolveMicroBatch(options: MicroBatchOptions): number {
   const { asked, batchSize, backbone, size, views, precision, device } = options;

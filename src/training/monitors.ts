@@ -1,4 +1,6 @@
-/** Is it working? Looks at the embeddings of some pairs, held-out ones where there are any. */
+/** The monitors tell whether training works: they look at the embeddings of some pairs, held-out ones where there are any. */
+
+import type { MessageConsole } from '../log/console.js';
 import {
   alignment,
   classificationMetrics,
@@ -14,18 +16,20 @@ import { Random } from '../tensor/index.js';
 import { type Embeddings, type EmbedOptions, embed } from './embed.js';
 
 export interface MonitorPlan {
-  /** Positions of the pairs looked at. */
+  /** The positions of the pairs looked at. */
   readonly queries: readonly number[];
-  /** Positions of the training pairs that kNN votes with; empty where no label is known. */
+  /** The positions of the training pairs that vote in kNN; empty where none are left to vote. */
   readonly references: readonly number[];
   /** Class number, 0 or 1, by position in the data set; absent without labels. */
   readonly labels?: readonly number[];
+  /** The number of neighbours that vote. */
   readonly neighbours: number;
 }
 
 export interface MonitorPlanOptions {
-  /** Positions trained on, and kept out. */
+  /** The positions of the pairs trained on. */
   readonly trained: readonly number[];
+  /** The positions of the pairs held out. */
   readonly heldOut: readonly number[];
   readonly subjects: readonly string[];
   readonly labels?: readonly number[];
@@ -76,8 +80,9 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
 };
 
 /**
- * `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed), `retrieval/A-to-B` and back on the
- * embeddings; `knnAuc/M` and of both on the pooled features.
+ * Computes `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed) and `retrieval/A-to-B` with its
+ * reverse from the embeddings, and `knnAuc/M` of each modality and of both from the pooled features. Values that are not
+ * finite are only counted, as `nonFinite`.
  */
 export async function monitor(
   plan: MonitorPlan,
@@ -134,4 +139,26 @@ async function knn(
   });
   found['knnAuc/both'] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
   return found;
+}
+
+/**
+ * Warns of collapsed embeddings once for each modality, at the second look in a row that finds them: batch norm's running
+ * statistics lag behind in the first steps, and by them the embeddings of a healthy encoder lie close together for a while.
+ * @param found by a look of `monitor`
+ * @param collapsed number of looks in a row that found a collapse, by the name of the metric; this call updates it
+ */
+export function warnOfCollapse(
+  found: Readonly<Record<string, number>>,
+  collapsed: Map<string, number>,
+  console: Pick<MessageConsole, 'warn'>,
+): void {
+  for (const [name, value] of Object.entries(found)) {
+    if (!name.startsWith('featureDeviation/')) continue;
+    const looks = collapsed.get(name) ?? 0;
+    if (looks < 2) collapsed.set(name, value < COLLAPSE ? looks + 1 : 0);
+    if (looks !== 1 || value >= COLLAPSE) continue;
+    console.warn(
+      `the embeddings of ${name.slice('featureDeviation/'.length)} have collapsed: their deviation is ${value.toFixed(4)} of a healthy one; lower the learning rate or raise tau`,
+    );
+  }
 }

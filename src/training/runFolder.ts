@@ -1,4 +1,4 @@
-/** The folder of a run: what it was asked, where it ran, what it measured, what it learned. */
+/** The folder of a run: its config, provenance, measurements, log, checkpoints and encoders. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { arch, cpus, homedir, platform, totalmem } from 'node:os';
 import { basename, join, relative, resolve, sep } from 'node:path';
@@ -11,18 +11,26 @@ import { refuseUnwritable, writeFileAtomic } from '../files.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
 import { packageVersion } from '../version.js';
+import type { PreparedRun } from './prepare.js';
 
+/** The paths of everything in the folder of a run. */
 export interface RunPaths {
   readonly root: string;
+  /** The settings of the run. */
   readonly config: string;
+  /** Versions, hardware, data and seed. */
   readonly provenance: string;
+  /** One line of JSON for each step. */
   readonly metrics: string;
+  /** The messages of the run. */
   readonly log: string;
+  /** The folder of checkpoints. */
   readonly checkpoints: string;
-  /** Final weights; there once the run is finished. */
+  /** The final weights; the file exists once the run is finished. */
   readonly encoder: string;
-  /** Which pseudonymous sample was kept out in which fold. */
+  /** The fold of each sample, by its pseudonym. */
   readonly folds: string;
+  /** The report of the step at which the run failed. */
   readonly failure: string;
 }
 
@@ -40,7 +48,10 @@ export function runPaths(root: string): RunPaths {
   };
 }
 
-/** Final weights of a further modality that has an encoder of its own. Names of modalities may hold what files' may not. */
+/**
+ * The path of the final weights of a further modality that has an encoder of its own. The name is encoded, as names of
+ * modalities may hold characters that file names may not.
+ */
 export function encoderPath(root: string, modality: string): string {
   return join(root, `encoder-${encodeURIComponent(modality)}.safetensors`);
 }
@@ -48,17 +59,17 @@ export function encoderPath(root: string, modality: string): string {
 export type RunState = 'new' | 'unfinished' | 'finished';
 
 export interface OpenRunOptions {
-  /** Delete the run that is there. */
+  /** Deletes the run that is in the folder. */
   overwrite?: boolean;
-  /** Go on with a run whose device, precision or threads were others. */
+  /** Goes on with a run whose device, precision or threads were others. */
   allowInexact?: boolean;
 }
 
-/** Settings that decide the last bits of the numbers and nothing else. */
+/** Matches the differences of configs that decide the last bits of the numbers and nothing else. */
 const INEXACT = /^training\.(device|precision|threads): /;
 
 /**
- * What stands in the folder of a run with this config; changes nothing.
+ * Tells whether the folder holds no run yet, or an unfinished or finished run with this config. Changes nothing.
  * @throws UsageError when it holds a run with another config (the differences are listed), or other files
  */
 export function checkRunFolder(
@@ -69,7 +80,7 @@ export function checkRunFolder(
   const paths = runPaths(root);
   refuseUnwritable(root);
   if (!existsSync(root)) return 'new';
-  // What a process killed while it opened the folder may have left.
+  // Temporary files may be left of a process that was killed while it opened the folder.
   const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
   if (overwrite) {
     const beginnings = ['config.yaml', 'train.log'];
@@ -97,7 +108,8 @@ export function checkRunFolder(
 }
 
 /**
- * Opens the folder for a run with this config: new, or one to go on with; `overwrite` deletes what is there.
+ * Opens the folder for a run with this config, new or unfinished; `overwrite` deletes the run that is there. A finished run
+ * is left as it is.
  * @throws UsageError as checkRunFolder does
  */
 export function openRunFolder(root: string, config: Config, options: OpenRunOptions = {}): RunState {
@@ -111,7 +123,7 @@ export function openRunFolder(root: string, config: Config, options: OpenRunOpti
   return state;
 }
 
-/** The config of a stored run. @throws UsageError when the folder holds none */
+/** Reads the config of a stored run, with its paths resolved. @throws UsageError when the folder holds no run */
 export function readRunConfig(root: string): Config {
   const { config } = runPaths(root);
   if (!existsSync(config)) {
@@ -127,7 +139,7 @@ export function readRunConfig(root: string): Config {
   };
 }
 
-/** Where the run says that its data lies, else where this machine remembers data of the same digest. */
+/** Finds the data of a run: at the paths of its config, else where this machine remembers data of the same digest. */
 function placeOf({ data }: Config, root: string): Place {
   const told: Place = {
     path: fromStored(data.path, root),
@@ -141,22 +153,22 @@ function placeOf({ data }: Config, root: string): Place {
   return (hash === undefined ? undefined : rememberedPlace(hash)) ?? told;
 }
 
-/** The digest of the run’s data as its provenance tells it, undefined where there is none, or it cannot be read. */
+/** The published digest of the run’s data from its provenance; undefined where that is absent or damaged. */
 export function storedDataHash(root: string): string | undefined {
   const { provenance } = runPaths(root);
   if (!existsSync(provenance)) return undefined;
   try {
     return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
   } catch (error) {
-    // Who needs more of it than its digest says that it is damaged.
+    // Callers that need more than the digest report the damage.
     if (!(error instanceof SyntaxError)) throw error;
     return undefined;
   }
 }
 
 /**
- * Paths as seen from the run where both lie in one project, so that the run finds its data again; of others only the last part,
- * so that a run tells nobody where its owner keeps things.
+ * Prepares a config for storing. A path in the project of the run becomes relative to the run, so that the run finds its data
+ * again; of any other path only the last part is kept, so that a run tells nobody where its owner keeps things.
  */
 export function storable(config: Config, root: string): Config {
   const { path, pathB, drop, splits, cacheFolder: _ } = config.data;
@@ -180,7 +192,7 @@ function toStored(path: string | null, root: string): string | null {
   return sameProject(here, there) ? relative(here, there) : basename(there);
 }
 
-/** Whether two paths share a folder that is neither the home folder nor at the top of the file system. */
+/** True if two paths share a folder that is neither the home folder nor at the top of the file system. */
 function sameProject(a: string, b: string): boolean {
   const [left, right] = [a.split(sep), b.split(sep)];
   const differing = left.findIndex((part, i) => part !== right[i]);
@@ -192,30 +204,12 @@ function fromStored(path: string | null, root: string): string | null {
   return path === null || path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
 }
 
-export interface Provenance {
-  /** Name of the data, without a path. */
-  readonly data: string;
-  /** Modalities that no scanner made. */
-  readonly simulated?: readonly string[];
-  /** Version of what drew or simulated them. */
-  readonly generatorVersion?: number;
-  readonly dataHash: string;
-  readonly pairs: number;
-  readonly config: Config;
-  readonly device: string;
-  readonly precision: string;
-  /** Pairs in one forward pass. */
-  readonly microBatch: number;
-}
-
 /**
- * Versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
+ * Writes versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
  * before under `earlier`.
  */
-export function writeProvenance(
-  root: string,
-  { data, simulated, generatorVersion, dataHash, pairs, config, device, precision, microBatch }: Provenance,
-): void {
+export function writeProvenance(root: string, run: PreparedRun): void {
+  const { config, dataset } = run;
   const provenance = {
     tool: `anatomy-ssl ${packageVersion()}`,
     node: process.version,
@@ -226,16 +220,16 @@ export function writeProvenance(
     threads: threads(),
     memoryBytes: totalmem(),
     cudaDevices: cudaDevices(),
-    device,
-    precision,
-    microBatch,
+    device: run.device,
+    precision: run.precision,
+    microBatch: run.microBatch,
     seed: config.seed,
     recipe: config.recipe,
-    data,
-    simulated,
-    generatorVersion,
-    pairs,
-    dataHash: published(dataHash),
+    data: dataset.name,
+    simulated: dataset.simulated,
+    generatorVersion: dataset.generatorVersion,
+    pairs: run.plan.indices.length,
+    dataHash: published(run.dataHash),
   };
   const file = runPaths(root).provenance;
   const { earlier = [], ...before } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
@@ -245,13 +239,16 @@ export function writeProvenance(
   writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
 }
 
-/** Which pair was kept out in which fold or set aside, by pseudonym. */
+/** Stores the fold of each sample, or that it is set aside, by the sample's pseudonym. */
 export function writeFolds(root: string, folds: ReadonlyMap<string, Fold>, dataHash: string): void {
   const entries = [...folds].map(([id, fold]) => [pseudonym('sample', id, dataHash), fold] as const).sort();
   writeFileAtomic(runPaths(root).folds, `${JSON.stringify(Object.fromEntries(entries))}\n`);
 }
 
-/** The folds a run was pretrained with, by sample id; undefined where it saw everything. */
+/**
+ * Reads the folds that a run was pretrained with, by sample id; undefined where it was trained on every sample.
+ * @throws UsageError when a sample has no fold, as it is not of the run's data
+ */
 export function readFolds(
   root: string,
   ids: readonly string[],

@@ -11,24 +11,24 @@ export interface StepOptions {
   learningRate: number;
   precision: Precision;
   device: Device;
-  /** Pairs in one forward pass; all of the batch where left out. */
+  /** The number of pairs in one forward pass; default: the whole batch. */
   microBatch?: number;
-  /** Present for fp16. */
+  /** The loss scaler of fp16; absent for other precisions. */
   scaler?: LossScaler;
-  /** Also compare with chance and measure the terms' gradients: costs a backward pass for each term. */
+  /** Also compares with chance and measures the terms' gradients, which costs a backward pass for each term. */
   inspect?: boolean;
 }
 
 export interface StepResult {
-  /** The objective. */
+  /** The value of the objective, the weighted sum of the terms. */
   readonly loss: number;
-  /** Every term unweighted, those of weight 0 too. */
+  /** The value of every term without its weight, terms of weight 0 included. */
   readonly terms: Readonly<Record<string, number>>;
   /** False: nothing was updated, because the objective is not a finite number. */
   readonly finite: boolean;
   /** True: fp16's gradients overflowed, and the optimiser's step was left out. */
   readonly skipped: boolean;
-  /** With `inspect`: `chance/TERM`, `gradientNorm/TERM/MAP`, `gradientRatio/MAP`. */
+  /** The values of the inspection by name, `chance/TERM`, `gradientNorm/TERM/MAP` and `gradientRatio/MAP`; empty without one. */
   readonly inspection: Readonly<Record<string, number>>;
 }
 
@@ -135,7 +135,7 @@ interface Cached {
   /** The weighted sum of the terms that compare the batch. */
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
-  /** For each trained term, of each micro-batch: its weighted gradient at each embedding. */
+  /** The weighted gradients of each trained term: one entry for each micro-batch, which maps embeddings to gradients. */
   readonly gradients: readonly {
     readonly name: string;
     readonly of: readonly Readonly<Record<string, Tensor>>[];
@@ -154,7 +154,7 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
         parts.map((one) => one[name]!),
         0,
       );
-      // In f32, so that gradients do not underflow before the second pass scales them.
+      // The embeddings are f32, so that gradients do not underflow before the second pass scales them.
       const wide = joined.dtype === 'f64' ? joined : joined.to({ dtype: 'f32' });
       return [name, wide.setRequiresGrad()] as const;
     });

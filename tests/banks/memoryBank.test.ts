@@ -3,6 +3,7 @@ import { MemoryBank, type MemoryBankOptions } from '../../src/banks/index.js';
 import { bankSoftmax } from '../../src/losses/index.js';
 import { liveTensors, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
+import { flip } from '../tensor/flip.js';
 
 const options: MemoryBankOptions = { rows: 6, dimension: 4, seed: 7, name: 'a' };
 
@@ -90,7 +91,7 @@ describe('MemoryBank', () => {
       bank.update([5, 0, 3], x.narrow(0, 0, 3));
       bank.update([2, 1], x.narrow(0, 3, 2));
       withBank((other) => {
-        other.update([1, 2, 3, 0, 5], ops.flip(x, [0]));
+        other.update([1, 2, 3, 0, 5], flip(x, [0]));
         expect(rowsOf(other)).toEqual(rowsOf(bank));
       });
     }));

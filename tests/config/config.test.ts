@@ -78,7 +78,7 @@ describe('recipes are the table of DESIGN §3', () => {
     expect(config.training.epochs).toBe(epochs);
   });
 
-  test('authors', () => {
+  test('authors has the settings of the authors’ code', () => {
     const config = resolveConfig({ recipe: 'authors' });
     expect(config).toMatchObject({
       recipe: 'authors',
@@ -123,7 +123,7 @@ describe('recipes are the table of DESIGN §3', () => {
     });
   });
 
-  test('an unknown one names the known and the nearest', () => {
+  test('an unknown recipe names the known ones and the nearest', () => {
     const message = refusal({ recipe: 'author' });
     expect(message).toMatch(/recipe is "author", expected one of paper-us-swe, .*did you mean authors\?/);
     expect(refusal({ recipe: 'constructor' })).toContain('recipe is "constructor"');
@@ -280,7 +280,7 @@ describe('methods', () => {
     expect(of({ file: path, set: ['method={tau: 0.2}'] })).toBe('simclr');
   });
 
-  test('what a method has otherwise outside itself: augmentation, geometry, normalisation', () => {
+  test('a method may set augmentation, geometry and normalisation outside itself', () => {
     const plain = resolveConfig({});
     const { method: _, ...simclr } = resolveConfig({ set: ['method=simclr'] });
     expect(simclr).toEqual({ ...resolveConfig({ set: ['augment=simclr'] }), method: undefined });
@@ -296,7 +296,7 @@ describe('methods', () => {
     }
   });
 
-  test('that is weaker than recipe, file and --set', () => {
+  test('the method’s settings outside itself are weaker than recipe, file and --set', () => {
     const path = file('augment:\n  geometry: independent\n');
     expect(resolveConfig({ file: path, set: ['method=cmc'] }).augment.geometry).toBe('independent');
     expect(resolveConfig({ set: ['method=cmc', 'augment.geometry=independent'] }).augment.geometry).toBe(
@@ -396,13 +396,13 @@ describe('errors name the key, its value and what was expected', () => {
     expect(setting(text)).toContain(expected);
   });
 
-  test('no weight at all', () => {
+  test('a method without any weight is refused', () => {
     expect(setting('method.alpha=0', 'method.consistencyWeight=0')).toContain(
       'expected alpha or consistencyWeight above 0',
     );
   });
 
-  test('several at once, all listed', () => {
+  test('several errors at once are all listed', () => {
     expect(setting('seed=-1', 'model.width=3').split('\n')).toHaveLength(2);
   });
 
@@ -440,11 +440,11 @@ describe('stored configs', () => {
     expect(readConfig(file(formatConfig(config)))).toEqual(config);
   });
 
-  test('an incomplete one is refused: nothing is left to defaults', () => {
+  test('an incomplete config is refused, as nothing is left to defaults', () => {
     expect(() => readConfig(file('seed: 1\n'))).toThrow(/data is missing/);
   });
 
-  test('differences, by key', () => {
+  test('differences are listed by key', () => {
     const before = resolveConfig({});
     const after = resolveConfig({ set: ['seed=1', 'training.schedule={kind: constant}', 'method.maps=[1]'] });
     expect(configDifferences(before, after)).toEqual([

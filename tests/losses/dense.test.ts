@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { denseContrast, denseCorrespondence, queueContrast } from '../../src/losses/index.js';
 import { ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { flip } from '../tensor/flip.js';
 import { equalRows, i64, numbers, rows, unitRows } from './embeddings.js';
 
 describe('denseCorrespondence', () => {
@@ -75,7 +76,7 @@ describe('denseContrast', () => {
       // Backbone: positions in the same order. Dense embeddings: still the other way round.
       const backbone = rows([1, 3, 2], 1);
       const q = tensor([1, 0, 0, 1], [1, 2, 2], { dtype: 'f64' });
-      const k = ops.flip(q, [2]);
+      const k = flip(q, [2]);
       const match = denseCorrespondence(backbone, backbone);
       const queue = unitRows([4, 2], 2);
       expect(numbers(match)).toEqual([0, 1]);

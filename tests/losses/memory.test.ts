@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { bankNce, bankSoftmax, estimateNormalizer } from '../../src/losses/index.js';
 import { autocast, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { flip } from '../tensor/flip.js';
 import { bool, equalRows, i64, numbers, oneHot, rows, unitRows } from './embeddings.js';
 
 /** All rows but each sample's own. */
@@ -41,9 +42,9 @@ describe('bankSoftmax', () => {
             const [f, bank] = [rows([batch, 3], seed), unitRows([n, 3], seed + 1)];
             const own = Array.from({ length: batch }, (_, b) => (2 * b + seed) % n);
             const loss = bankSoftmax(f, bank, i64(own)).item();
-            const turned = bankSoftmax(ops.flip(f, [0]), bank, i64([...own].reverse()));
+            const turned = bankSoftmax(flip(f, [0]), bank, i64([...own].reverse()));
             expect(turned.item()).toBeCloseTo(loss, 11);
-            const turnedBank = bankSoftmax(f, ops.flip(bank, [0]), i64(own.map((row) => n - 1 - row)));
+            const turnedBank = bankSoftmax(f, flip(bank, [0]), i64(own.map((row) => n - 1 - row)));
             expect(turnedBank.item()).toBeCloseTo(loss, 11);
             expect(bankSoftmax(f.mul(scale), bank, i64(own)).item()).toBeCloseTo(loss, 11);
           }),

@@ -7,7 +7,7 @@ import { anatomySettings, numbers, pictures, tinyBatch, tinyConfig, tinyMethod }
 
 /** View `v` of pair `i`. */
 const image = (images: Tensor, pairs: number, v: number, i: number) =>
-  numbers(ops.select(images, 0, v * pairs + i));
+  numbers(ops.narrow(images, 0, v * pairs + i, 1));
 
 describe('views', () => {
   test('come in the order A, B, Â, B̂; the first two are the resized images themselves', () => {

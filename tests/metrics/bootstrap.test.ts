@@ -6,17 +6,11 @@ import {
   meanOf,
   meanOverFolds,
   minimumDetectableDifference,
-  type ResampledMetric,
   resampledConfusion,
 } from '../../src/metrics/bootstrap.js';
 import { confusion, f1 } from '../../src/metrics/classification.js';
 import { Random } from '../../src/tensor/random.js';
-
-/** The mean of one value for each sample, as a metric to resample. */
-function weightedMean(values: readonly number[]): ResampledMetric {
-  return (weights) =>
-    values.reduce((sum, value, i) => sum + weights[i]! * value, 0) / weights.reduce((a, b) => a + b);
-}
+import { resampledMean } from './resampledMean.js';
 
 function draws(n: number, seed: number): { labels: number[]; scores: (noise: number) => number[] } {
   const random = new Random(seed, 'test');
@@ -31,7 +25,7 @@ describe('bootstrapInterval', () => {
     const mean = values.reduce((a, b) => a + b) / 200;
     const se = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 200 / 200);
     const found = bootstrapInterval(
-      weightedMean(values),
+      resampledMean(values),
       values.map((_, i) => i),
       { replicates: 8000 },
     );
@@ -44,8 +38,8 @@ describe('bootstrapInterval', () => {
 
   it('narrows with the confidence', () => {
     const values = Array.from({ length: 50 }, (_, i) => i);
-    const wide = bootstrapInterval(weightedMean(values), values);
-    const narrow = bootstrapInterval(weightedMean(values), values, { confidence: 0.5 });
+    const wide = bootstrapInterval(resampledMean(values), values);
+    const narrow = bootstrapInterval(resampledMean(values), values, { confidence: 0.5 });
     expect((narrow.high - narrow.low) / (wide.high - wide.low)).toBeCloseTo(0.6745 / 1.96, 1);
   });
 
@@ -94,7 +88,7 @@ describe('bootstrapInterval', () => {
   });
 
   it('repeats for a seed and differs for another', () => {
-    const metric = weightedMean([1, 5, 2, 8]);
+    const metric = resampledMean([1, 5, 2, 8]);
     const subjects = ['a', 'b', 'c', 'd'];
     const first = bootstrapInterval(metric, subjects, { seed: 1 });
     expect(bootstrapInterval(metric, subjects, { seed: 1 })).toEqual(first);
@@ -102,11 +96,11 @@ describe('bootstrapInterval', () => {
   });
 
   it('names what does not fit', () => {
-    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'a'])).toThrow('1 subject(s) in 2 samples');
-    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'b'], { replicates: 0 })).toThrow(
+    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'a'])).toThrow('1 subject(s) in 2 samples');
+    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'b'], { replicates: 0 })).toThrow(
       'replicates is 0',
     );
-    expect(() => bootstrapInterval(weightedMean([1, 2]), ['a', 'b'], { confidence: 95 })).toThrow(
+    expect(() => bootstrapInterval(resampledMean([1, 2]), ['a', 'b'], { confidence: 95 })).toThrow(
       'confidence is 95',
     );
   });
@@ -180,7 +174,7 @@ describe('metrics to resample', () => {
   });
 
   it('average metrics of the same draws', () => {
-    const both = meanOf([weightedMean([1, 3, 4]), weightedMean([5, 0, 2])]);
+    const both = meanOf([resampledMean([1, 7, 4]), resampledMean([5, 0, 2])]);
     expect(both(new Float64Array([2, 0, 1]))).toBe(3);
     expect(both(new Float64Array(3))).toBeNaN();
   });

@@ -33,7 +33,7 @@ function parseArguments(schema: string): Argument[] {
     }));
 }
 
-test('the parser of declarations', () => {
+test('the parser of declarations finds types and defaults', () => {
   expect(
     parseArguments('aten::f(Tensor(a!)[] self, SymInt[2] s=[1, 1], *, Scalar? alpha=1) -> (Tensor, int)'),
   ).toEqual([

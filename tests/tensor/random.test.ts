@@ -97,7 +97,7 @@ describe('Random', () => {
       expect(() => random.below(bad)).toThrow(RangeError);
   });
 
-  test('chance(p)', () => {
+  test('chance(p) is true in a share p of the draws', () => {
     const random = new Random('chance');
     const hits = draws(10_000, () => (random.chance(0.2) ? 1 : 0)).reduce((sum, hit) => sum + hit, 0);
     expect(Math.abs(hits - 2000)).toBeLessThan(160); // 4 standard deviations

@@ -37,7 +37,7 @@ describe('from arrays and back', () => {
     expect([...tensor(data).toArray()]).toEqual([...data]);
   });
 
-  test('other defaults', () => {
+  test('booleans, lists and numbers have dtypes and shapes of their own', () => {
     expect(tensor([true, false])).toMatchObject({ dtype: 'bool', shape: [2] });
     expect(tensor([1, 2])).toMatchObject({ dtype: 'f32', shape: [2] });
     expect(tensor(5)).toMatchObject({ dtype: 'f32', shape: [] });
@@ -65,7 +65,7 @@ describe('from arrays and back', () => {
     expect([...made.toArray()]).toEqual([1, 2]);
   });
 
-  test('a view into a larger buffer, also a shared one', () => {
+  test('a view into a larger buffer is copied, also of a shared one', () => {
     for (const buffer of [new ArrayBuffer(16), new SharedArrayBuffer(16)]) {
       new Float32Array(buffer).set([1, 2, 3, 4]);
       expect([...tensor(new Float32Array(buffer, 4, 2)).toArray()]).toEqual([2, 3]);
@@ -78,7 +78,7 @@ describe('from arrays and back', () => {
     expect([...matrix.narrow(1, 1, 2).toArray()]).toEqual([2, 3, 5, 6]);
   });
 
-  test('empty tensors and scalars', () => {
+  test('empty tensors and scalars come back', () => {
     expect(tensor([], [0, 3])).toMatchObject({ shape: [0, 3] });
     expect(tensor([]).toArray()).toEqual(new Float32Array(0));
     expect(tensor([], [2, 0], { dtype: 'bf16' }).toArray()).toEqual(new Float32Array(0));
@@ -105,7 +105,7 @@ describe('from arrays and back', () => {
   });
 });
 
-describe('what does not fit is named', () => {
+describe('errors name what does not fit', () => {
   test.each<[unknown, number[] | undefined, Dtype | undefined, string]>([
     [[1.5], undefined, 'i64', 'the data holds 1.5, expected a safe integer for dtype i64'],
     [[2 ** 53], undefined, 'i64', 'the data holds 9007199254740992, expected a safe integer'],
@@ -190,7 +190,7 @@ describe('devices', () => {
     expect(thrown(() => tensor([1]).to({ device: 'cuda:1' }))).toMatchObject({ code: 'libtorch' });
   });
 
-  test('an unknown one', () => {
+  test('an unknown device is refused', () => {
     expect(thrown(() => tensor([1], [1], { device: 'nonsense' as 'cpu' }))).toMatchObject({
       code: 'argument',
       message: "unknown device 'nonsense'; expected cpu, cuda or cuda:N",

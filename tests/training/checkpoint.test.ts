@@ -13,7 +13,7 @@ import {
 } from '../../src/training/checkpoint.js';
 import { numbers, temporaryFolder } from './tiny.js';
 
-const mark = fingerprint('cpu', 'fp32', 8);
+const mark = fingerprint({ device: 'cpu', precision: 'fp32', microBatch: 8 });
 
 function save(folder: string, step: number, { keep = 2, value = step } = {}): void {
   tidy(() =>
@@ -60,7 +60,7 @@ describe('checkpoints', () => {
     });
   });
 
-  test('only the last k are kept', () => {
+  test('only the newest k are kept', () => {
     const folder = temporaryFolder();
     for (const step of [1, 2, 10]) save(folder, step);
     expect(readdirSync(folder).sort()).toEqual([
@@ -108,7 +108,7 @@ describe('checkpoints', () => {
     expect(readdirSync(folder)).toHaveLength(2);
   });
 
-  test('none intact is an error, not a new start', () => {
+  test('a folder without an intact checkpoint is an error, not a new start', () => {
     const folder = temporaryFolder();
     save(folder, 1);
     damage(path(folder, 1, 'safetensors'));
@@ -124,7 +124,7 @@ describe('checkpoints', () => {
     expect(() => latest(folder)).toThrow(/checkpoint of version 2, expected 1/);
   });
 
-  test('unfinished files of a killed process are swept, others stay', () => {
+  test('the unfinished files of a killed process are swept, and others stay', () => {
     const folder = temporaryFolder();
     save(folder, 1);
     writeFileSync(join(folder, '.step-00000002.safetensors.99-0.tmp'), 'half');

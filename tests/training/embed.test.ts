@@ -67,7 +67,9 @@ describe('monitor', () => {
         modalities: ['a', 'b'],
       });
     expect(Object.keys(await look())).toContain('knnAuc/both');
-    noGrad(() => ops.fill_(stateDict(method.encoderFor('a')).get('head.bias')!, Number.POSITIVE_INFINITY));
+    noGrad(() =>
+      ops.addScalar_(stateDict(method.encoderFor('a')).get('head.bias')!, Number.POSITIVE_INFINITY),
+    );
     const { nonFinite, ...rest } = await look();
     expect(nonFinite).toBe(2 * 4 * 500);
     expect(rest).toEqual({});

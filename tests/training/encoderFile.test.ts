@@ -57,7 +57,7 @@ describe('encoder files', () => {
     expect(built.parameters().get('features.3.weight')!.memoryFormat).toBe('channelsLast');
   });
 
-  test('a file like torchvision’s: features.* are taken, classifier.* is left out, the head stays', () => {
+  test('of a file like torchvision’s, features.* are taken, classifier.* is left out, and the head stays', () => {
     const path = file();
     const encoder = trained();
     const head = numbers(stateDict(encoder).get('head.weight')!);
@@ -123,7 +123,7 @@ describe('encoder files', () => {
     expect(numbers(stateDict(encoder).get('features.0.bias')!)).toEqual(entries.map(() => 1));
   });
 
-  test('what does not fit is refused and nothing is changed', () => {
+  test('weights that do not fit are refused and nothing is changed', () => {
     const encoder = trained();
     const before = numbers(stateDict(encoder).get('features.0.weight')!);
     const attempt = (state: Map<string, Tensor>) => {
@@ -178,7 +178,7 @@ describe('buildEncoder', () => {
   });
 });
 
-describe('what does not fit the data', () => {
+describe('settings that do not fit the data', () => {
   test('a grid finer than its map names the smallest size that works', () => {
     const at =
       (...set: string[]) =>

@@ -103,7 +103,7 @@ describe('without batch norm a step in micro-batches is the whole step', () => {
     expect(whole.gradients.size).toBeGreaterThan(12);
   });
 
-  test('as many as there are, or more, is one pass to the bit', () => {
+  test('a micro-batch of the whole batch or more is one pass, to the bit', () => {
     const config = methodConfig('method=simclr');
     const [exact, more] = [stepped(config, 7), stepped(config, 100)];
     expect(more.state).toEqual(exact.state);
@@ -275,7 +275,7 @@ describe('precision', () => {
   test('a loss that is not finite ends the step: nothing is updated or remembered', () => {
     const method = tinyMethod(methodConfig('method=cmc', 'method.encoders=shared'));
     const { optimizer, gradients } = noting(method);
-    noGrad(() => void ops.fill_(method.parameters().get('features.0.bias')!, Number.NaN));
+    noGrad(() => void ops.addScalar_(method.parameters().get('features.0.bias')!, Number.NaN));
     const bank = numbers(method.state().get('bank.a.vectors')!);
     const step = {
       method,
@@ -317,20 +317,20 @@ test.each(named)('leaves no tensor behind, and no gradient: %s', (_, set) => {
   for (const parameter of method.parameters().values()) expect(parameter.grad).toBeNull();
 });
 
-describe('how many pairs a micro-batch has', () => {
+describe('the number of pairs in a micro-batch', () => {
   const backbone = vgg16({ width: 0.25, batchNorm: true });
   const common = { batchSize: 128, backbone, size: 64, views: 4, precision: 'fp32', device: 'cpu' } as const;
   const perPair = 4 * backbone.savedBytes(64, 4);
   const auto = (fit: number, more = {}) =>
     resolveMicroBatch({ ...common, asked: 'auto', memory: 2 * fit * perPair, ...more });
 
-  test('null: all; a number: that many, at most all', () => {
+  test('null takes all pairs, and a number takes that many, at most all', () => {
     expect(resolveMicroBatch({ ...common, asked: null })).toBe(128);
     expect(resolveMicroBatch({ ...common, asked: 24 })).toBe(24);
     expect(resolveMicroBatch({ ...common, asked: 500 })).toBe(128);
   });
 
-  test('auto: all that fit into half of the memory, else the largest power of two, at least one', () => {
+  test('auto takes all pairs that fit into half of the memory, else the largest power of two, at least one', () => {
     expect([128, 200, 127.9, 64, 63.9, 1, 0.3].map((fit) => auto(fit))).toEqual([128, 128, 64, 64, 32, 1, 1]);
     // Fewer views or half the bytes a number: more pairs.
     expect(auto(40, { views: 2 })).toBe(64);
@@ -338,7 +338,7 @@ describe('how many pairs a micro-batch has', () => {
     expect(auto(100, { batchSize: 100 })).toBe(100);
   });
 
-  test('auto on this machine is a number of pairs; on a GPU at most what one of the authors’ had', () => {
+  test('auto gives a number of pairs on this machine, and on a GPU at most the share of one of the authors’ GPUs', () => {
     const here = resolveMicroBatch({ ...common, asked: 'auto' });
     expect(here === 128 || Number.isInteger(Math.log2(here))).toBe(true);
     expect(resolveMicroBatch({ ...common, asked: 'auto', device: 'cuda' })).toBe(32);

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loading/loader.js';
-import { planMonitors } from '../../src/training/monitors.js';
-import { warnOfCollapse } from '../../src/training/pretrain.js';
+import { planMonitors, warnOfCollapse } from '../../src/training/monitors.js';
 
 describe('planMonitors', () => {
   const subjectsOf = (positions: readonly number[], subjects: readonly string[]) =>
@@ -53,7 +52,7 @@ describe('planMonitors', () => {
     expect([plan(1).queries.length, plan(1).references.length]).toEqual([5, 10]);
   });
 
-  test('one subject alone: no one may vote', () => {
+  test('nobody votes where there is one subject alone', () => {
     const plan = planMonitors({
       trained: [0, 1, 2],
       heldOut: [],
@@ -94,7 +93,7 @@ describe('batchAt', () => {
     return Array.from({ length: steps }, (_, i) => batchAt(one, epoch * steps + i));
   };
 
-  test('every sample once an epoch, in an order of its own', () => {
+  test('each epoch gives every sample once, in an order of its own', () => {
     const orders = [0, 1, 2].map((epoch) => {
       const batches = epochOf(plan(), epoch);
       expect(batches.map(({ indices }) => indices.length)).toEqual([3, 3, 1]);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
+import fs, {
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -9,15 +9,18 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { formatConfig } from '../../src/config/index.js';
 import { openImageCache } from '../../src/data/loading/imageCache.js';
+import { ImageLoader } from '../../src/data/loading/loader.js';
 import { openDataset } from '../../src/data/openDataset.js';
 import { pseudonym } from '../../src/data/pseudonym.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
+import { Sgd } from '../../src/optim/index.js';
 import { liveTensors } from '../../src/tensor/index.js';
 import { dryRun } from '../../src/training/dryRun.js';
 import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
@@ -303,7 +306,7 @@ describe('folds', () => {
     expect(hash(runPaths(out('other')).encoder)).not.toBe(hash(runPaths(out('before')).encoder));
   });
 
-  test('all: an encoder for each fold, the same that --fold k alone gives', async () => {
+  test('--fold all trains an encoder for each fold, the same that --fold k gives', async () => {
     const { folder, manifest, settings, out } = await place('training.steps=2');
     const { console, text } = listener();
     const dataset = await openDataset({ path: manifest });
@@ -328,6 +331,88 @@ describe('folds', () => {
     expect((await refusal(pretrain(beyond, { out: out('x'), console }))).message).toContain(
       'expected 0 to 1',
     );
+  });
+});
+
+describe('what is opened', () => {
+  test('folds share their data: the second one neither opens nor audits them again', async () => {
+    const { folder, manifest, settings, out } = await place('training.steps=2');
+    const lines = readFileSync(manifest, 'utf8').trim().split('\n');
+    // The positive class cannot be told, of which opening warns.
+    writeFileSync(manifest, lines.map((line) => line.replace(/,([01])$/, ',class $1')).join('\n'));
+    copyFileSync(join(folder, 'data', 'images', 'b0.png'), join(folder, 'data', 'images', 'b1.png'));
+    const file = join(folder, 'splits.json');
+    await saveSplits(
+      makeSplits(await openDataset({ path: manifest, positive: 'class 1' }), { folds: 2 }),
+      file,
+    );
+    const audits = join(folder, 'cache', 'audits');
+    const gone = [join(folder, 'data'), file, audits];
+    const { console, text } = listener();
+    const info = vi.spyOn(console, 'info').mockImplementation((line) => {
+      if (line === 'fold 1 of 2') for (const path of gone) rmSync(path, { recursive: true });
+    });
+    const config = settings(`data.splits=${file}`, 'data.fold=all');
+    expect(await pretrain(config, { out: out('all'), console })).toEqual({ kind: 'finished', step: 2 });
+    expect(info).toHaveBeenCalledWith('fold 1 of 2');
+    expect(existsSync(audits)).toBe(false);
+    expect(text().match(/Until then no monitor looks at the labels/g)).toHaveLength(1);
+    expect(text().match(/1 sample repeats an image/g)).toHaveLength(1);
+  });
+
+  test('finished folds open no images', async () => {
+    const { folder, manifest, settings, out } = await place('training.steps=1');
+    const file = join(folder, 'splits.json');
+    await saveSplits(makeSplits(await openDataset({ path: manifest }), { folds: 2 }), file);
+    const config = settings(`data.splits=${file}`, 'data.fold=all');
+    const { console } = listener();
+    await pretrain(config, { out: out('all'), console });
+    rmSync(join(folder, 'cache'), { recursive: true });
+    await pretrain(config, { out: out('all'), console });
+    expect(existsSync(join(folder, 'cache'))).toBe(false);
+  });
+
+  test('loader and optimiser are freed once for each run, also when the run is refused', async () => {
+    const { folder, manifest, settings, out } = await place('training.steps=2', 'training.checkpointEvery=1');
+    const file = join(folder, 'splits.json');
+    await saveSplits(makeSplits(await openDataset({ path: manifest }), { folds: 2 }), file);
+    const { console } = listener();
+    const freed = [ImageLoader, Sgd].map((kind) => vi.spyOn(kind.prototype, 'dispose'));
+    onTestFinished(() => {
+      for (const spy of freed) spy.mockRestore();
+    });
+    const counts = () => freed.map((spy) => spy.mock.calls.length);
+    await pretrain(settings(`data.splits=${file}`, 'data.fold=all'), { out: out('all'), console });
+    expect(counts()).toEqual([2, 2]);
+    const last = out('all/fold-1');
+    unfinish(last, 2);
+    await writePairs(join(folder, 'data'), { pairs: 12, salt: () => 1 });
+    const before = liveTensors();
+    const refused = await refusal(
+      pretrain(settings(`data.splits=${file}`, 'data.fold=1'), { out: last, console }),
+    );
+    expect(refused.message).toContain('the data has changed since step 1 of this run');
+    expect(counts()).toEqual([3, 3]);
+    expect(liveTensors()).toBeLessThanOrEqual(before);
+  });
+
+  test.each(['auto', '2'])('a resume reads its checkpoint once, with microBatch %s', async (microBatch) => {
+    const { settings, out } = await place(`training.microBatch=${microBatch}`);
+    const { console, text } = listener();
+    const run = out('run');
+    await pretrain(settings(), { out: run, console });
+    unfinish(run);
+    // Every way of reading a file opens it first. The call makes named imports of node:fs see the spy.
+    const open = vi.spyOn(fs, 'openSync');
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      open.mockRestore();
+      syncBuiltinESMExports();
+    });
+    await pretrain(settings(), { out: run, console });
+    expect(text()).toContain('resuming after step 4 of 6');
+    const checkpoint = join(runPaths(run).checkpoints, 'step-00000004.safetensors');
+    expect(open.mock.calls.filter(([file]) => file === checkpoint)).toHaveLength(1);
   });
 });
 
@@ -396,7 +481,7 @@ describe('the run folder', () => {
     );
   });
 
-  test('folds come back by sample id for who holds the data, and for nobody else', async () => {
+  test('folds come back by sample id for those who hold the data, and for nobody else', async () => {
     const { folder, manifest, settings, out } = await place('training.steps=1');
     const { console } = listener();
     const dataset = await openDataset({ path: manifest });

@@ -173,7 +173,7 @@ describe('trainingStep', () => {
     });
   });
 
-  test('alpha 0: the head stays as it is, weight decay and momentum notwithstanding', () => {
+  test('with alpha 0 the head stays as it is, in spite of weight decay and momentum', () => {
     const { method, optimizer, step } = trainer(tinyConfig('method.alpha=0', 'training.weightDecay=0.1'));
     const before = snapshot(method);
     step();
@@ -190,7 +190,7 @@ describe('trainingStep', () => {
 
   test('a loss that is not finite updates nothing', () => {
     const { method, optimizer, step } = trainer(tinyConfig());
-    tidy(() => noGrad(() => void ops.fill_(method.parameters().get('features.0.weight')!, Number.NaN)));
+    tidy(() => noGrad(() => void ops.addScalar_(method.parameters().get('features.0.weight')!, Number.NaN)));
     const weight = numbers(method.parameters().get('head.weight')!);
     const result = step({ inspect: true });
     expect(result).toMatchObject({ loss: Number.NaN, finite: false, inspection: {} });

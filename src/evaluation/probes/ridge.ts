@@ -11,23 +11,8 @@ export interface RidgeModel {
 /** Multiples of the mean variance of the training rows' columns times n, so that the grid fits any scale of pixels. */
 export const DEFAULT_RIDGE_GRID: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
 
-/**
- * Ridge regression, minimising ‖y − X w − b‖² + λ ‖w‖² with a free intercept, in closed form: w = (X̃ᵀX̃ + λI)⁻¹ X̃ᵀỹ
- * with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). Exact for hundreds of columns; cost n d²/2 + d³/6.
- *
- * @param features [n, d]
- * @param targets [n], e.g. ±1
- * @throws RangeError when lengths differ or λ is not positive
- */
-export function fitRidge(features: Features, targets: ArrayLike<number>, lambda: number): RidgeModel {
-  if (!(lambda > 0 && Number.isFinite(lambda))) {
-    throw new RangeError(`ridge: lambda is ${lambda}; expected a positive number`);
-  }
-  return solve(normalEquations(features, targets), lambda);
-}
-
 /** Scores [n] = X w + b. */
-export function predictRidge(model: RidgeModel, { data, rows, columns }: Features): Float64Array {
+function predictRidge(model: RidgeModel, { data, rows, columns }: Features): Float64Array {
   if (columns !== model.weights.length) {
     throw new RangeError(`ridge: ${columns} columns, but fitted on ${model.weights.length}`);
   }
@@ -140,6 +125,10 @@ function normalEquations(
   return { gram, moment, mean, targetMean, scale: trace > 0 ? trace / d : 1 };
 }
 
+/**
+ * Ridge regression, minimising ‖y − X w − b‖² + λ ‖w‖² with a free intercept, in closed form: w = (X̃ᵀX̃ + λI)⁻¹ X̃ᵀỹ
+ * with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). Exact for hundreds of columns; cost n d²/2 + d³/6.
+ */
 function solve({ gram, moment, mean, targetMean }: NormalEquations, lambda: number): RidgeModel {
   const system = Float64Array.from(gram);
   for (let j = 0; j < moment.length; j += 1) system[j * moment.length + j]! += lambda;

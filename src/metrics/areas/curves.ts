@@ -1,7 +1,7 @@
 /** Curves to draw: one point for each distinct score, none left out. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
-/** What is seen when every sample that scores at least `threshold` is called positive. */
+/** The error rates when every sample that scores at least `threshold` is called positive. */
 export interface RocPoint {
   readonly threshold: number;
   /** 1 − specificity. */

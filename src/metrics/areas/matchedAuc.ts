@@ -48,11 +48,11 @@ export function weightedMatchedAuc(
   };
 }
 
-/** Which samples are compared. */
+/** The rule by which samples are compared. */
 export interface CovariateMatching {
-  /** [n]; a sample whose value is not finite is in no pair. */
+  /** [n] the value of each sample; a sample whose value is not finite is in no pair. */
   readonly covariate: ArrayLike<number>;
-  /** Largest difference that counts as the same, in the covariate’s own units. */
+  /** The largest difference that counts as the same, in the covariate’s own units. */
   readonly within: number;
   /** [n] samples of one group always have the same weight, such as those of a patient who is resampled. */
   readonly groups?: ArrayLike<string | number>;
@@ -63,12 +63,12 @@ export interface CovariateMatching {
   readonly strata?: ArrayLike<string | number>;
 }
 
-/** How much a matched AUC rests on. */
+/** The numbers of samples and pairs that a matched AUC rests on. */
 export interface MatchedCounts {
   readonly positives: number;
-  /** Those of them with a negative that is alike. */
+  /** The number of positives with a negative that is alike. */
   readonly matched: number;
-  /** Of a positive and a negative that are compared. */
+  /** The number of pairs of a positive and a negative that are compared. */
   readonly pairs: number;
 }
 

@@ -38,7 +38,7 @@ export function weightedMulticlassBrier(
   return weightedMean(squares(probabilities, labels, classes, (i, c) => (labels[i] === c ? 1 : 0)));
 }
 
-/** Whether all values may be probabilities. @throws RangeError naming the first that is NaN */
+/** True if all values lie between 0 and 1. @throws RangeError naming the first that is NaN */
 export function allProbabilities(values: ArrayLike<number>, metric: string): boolean {
   let all = true;
   for (let i = 0; i < values.length; i += 1) {

@@ -1,4 +1,4 @@
-/** Whether of the samples called 30 % malignant, 30 % are: bins of the reliability diagram and their mean error. */
+/** Calibration: of the samples called 30 % malignant, 30 % should be. Bins of the reliability diagram and their mean error. */
 
 import { requireLabels } from '../labels.js';
 import { allProbabilities } from './brier.js';

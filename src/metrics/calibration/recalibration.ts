@@ -68,7 +68,7 @@ function recalibrated(
     exists(logits, positive, weights, freeSlope)
       ? newton(logits, positive, weights, freeSlope, start)
       : undefined;
-  // Of resampled data the fit is near that of the data, so a step or two less is needed from there.
+  // The fit of resampled data is near that of the data, so starting there saves a step or two.
   const whole = lineOf(ones, UNCHANGED);
   return (weights = ones) => {
     const line = weights === ones ? whole : lineOf(weights, whole ?? UNCHANGED);
@@ -76,7 +76,10 @@ function recalibrated(
   };
 }
 
-/** With one class the intercept, with classes that a threshold separates (or one logit only) the slope has no finite best. */
+/**
+ * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold separates
+ * the classes, or with a single logit.
+ */
 function exists(
   logits: Float64Array,
   positive: Uint8Array,

@@ -98,8 +98,8 @@ export function retrievalAtOne(a: Features, b: Features): Retrieval {
 }
 
 /**
- * How close partners lie (Wang & Isola 2020, §4.1): mean over i of ‖â_i − b̂_i‖^α, with rows scaled to length 1. 0 is
- * perfect; unrelated isotropic rows have 2 at α = 2.
+ * Alignment, the distance of partners (Wang & Isola 2020, §4.1): mean over i of ‖â_i − b̂_i‖^α, with rows scaled to
+ * length 1. 0 is perfect; unrelated isotropic rows have 2 at α = 2.
  *
  * @param a [n, d]
  * @param b [n, d], row i the partner of row i of `a`
@@ -118,8 +118,8 @@ export function alignment(a: Features, b: Features, alpha = 2): number {
 }
 
 /**
- * How evenly rows cover the sphere (Wang & Isola 2020, §4.1): log of the mean over pairs i < j of exp(−t ‖x̂_i − x̂_j‖²),
- * with rows scaled to length 1. 0 when all rows are the same; towards −2t when they spread evenly in many dimensions.
+ * Uniformity, the evenness with which rows cover the sphere (Wang & Isola 2020, §4.1): log of the mean over pairs i < j
+ * of exp(−t ‖x̂_i − x̂_j‖²), with rows scaled to length 1. 0 when all rows are the same; towards −2t when they spread evenly in many dimensions.
  *
  * @param features [n, d], n ≥ 2
  */
@@ -193,7 +193,7 @@ class Nearest {
     this.index[at] = index;
   }
 
-  /** Of equal similarities the later row leaves first. */
+  /** True if row a leaves before row b: the less similar row leaves first, and the later one of equally similar rows. */
   #worse(a: number, b: number): boolean {
     return (
       this.similarity[a]! < this.similarity[b]! ||

@@ -8,7 +8,7 @@ import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { type Tensor, tidy } from '../../tensor/index.js';
 import { openImages } from '../../training/imageCache.js';
-import { openData } from '../../training/prepare.js';
+import { openData } from '../../training/trainingData.js';
 import { rasterPng } from './preview.js';
 
 /** Side of the pictures, pixels: a little more than that of a panel, as they stand in it twice. */

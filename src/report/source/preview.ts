@@ -9,7 +9,7 @@ import { Random, type Tensor, tidy } from '../../tensor/index.js';
 import { escapeText } from '../../text/markup.js';
 import { buildMethod, checkMethod, pairOf } from '../../training/build.js';
 import { openImages } from '../../training/imageCache.js';
-import { openData } from '../../training/prepare.js';
+import { openData } from '../../training/trainingData.js';
 
 export interface Preview {
   /** Name of the data, without a path. */

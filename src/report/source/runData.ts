@@ -5,7 +5,7 @@ import type { Dataset, Sample } from '../../data/sample.js';
 import { AnatomyError } from '../../errors.js';
 import type { MessageConsole } from '../../log/console.js';
 import { openImages } from '../../training/imageCache.js';
-import { foldsOf, openData } from '../../training/prepare.js';
+import { foldsOf, openData } from '../../training/trainingData.js';
 import type { RunRecord } from './runRecord.js';
 
 export interface RunData {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { choleskySolve } from '../../../src/evaluation/probes/cholesky.js';
-import { fitRidge, predictRidge, ridgeBaseline } from '../../../src/evaluation/probes/ridge.js';
+import { ridgeBaseline } from '../../../src/evaluation/probes/ridge.js';
 import { rocAuc } from '../../../src/metrics/areas/rocAuc.js';
 import { featureRows, takeRows } from '../../../src/metrics/features/features.js';
 import { Random } from '../../../src/tensor/random.js';
@@ -27,26 +27,6 @@ describe('choleskySolve', () => {
   });
 });
 
-describe('fitRidge', () => {
-  it('equals scikit-learn', () => {
-    const x = rows(probes.ridge.x, 5);
-    for (const { lambda, weights, bias } of probes.ridge.fits) {
-      const model = fitRidge(x, probes.ridge.y, lambda);
-      expect(relativeError(model.weights, weights)).toBeLessThan(1e-11);
-      expect(model.bias).toBeCloseTo(bias, 11);
-      const first = predictRidge(model, takeRows(x, [0]))[0];
-      expect(first).toBeCloseTo(bias + weights.reduce((sum, w, j) => sum + w * x.data[j]!, 0), 11);
-    }
-  });
-
-  it('names what does not fit', () => {
-    const x = rows([1, 2, 3, 4], 2);
-    expect(() => fitRidge(x, [1, -1], 0)).toThrow('lambda is 0');
-    expect(() => fitRidge(x, [1], 1)).toThrow('2 rows of features and 1 targets');
-    expect(() => predictRidge(fitRidge(x, [1, -1], 1), rows([1], 1))).toThrow('1 columns, but fitted on 2');
-  });
-});
-
 describe('ridgeBaseline', () => {
   const [n, d] = [240, 144];
   const random = new Random(12);
@@ -68,6 +48,25 @@ describe('ridgeBaseline', () => {
   );
   const trainLabels = labels.slice(0, 160);
   const folds = trainLabels.map((_, i) => i % 5);
+
+  it('equals scikit-learn for a given λ', () => {
+    const x = rows(probes.ridge.x, 5);
+    const own = probes.ridge.y.map((target) => (target + 1) / 2);
+    const means = Array.from(
+      { length: 5 },
+      (_, j) => probes.ridge.x.reduce((sum, v, at) => sum + (at % 5 === j ? v : 0), 0) / 20,
+    );
+    const variation = probes.ridge.x.reduce((sum, v, at) => sum + (v - means[at % 5]!) ** 2, 0);
+    for (const { lambda, weights, bias } of probes.ridge.fits) {
+      const grid = [lambda / (variation / 5)];
+      const inner = own.map((_, i) => i % 4);
+      const { model, scores } = ridgeBaseline(x, own, takeRows(x, [0]), inner, { grid });
+      expect(model.lambda / lambda).toBeCloseTo(1, 12);
+      expect(relativeError(model.weights, weights)).toBeLessThan(1e-11);
+      expect(model.bias).toBeCloseTo(bias, 11);
+      expect(scores[0]).toBeCloseTo(bias + weights.reduce((sum, w, j) => sum + w * x.data[j]!, 0), 11);
+    }
+  });
 
   it('finds what the brightness says, more than a hardly regularised fit does', () => {
     const { scores } = ridgeBaseline(train, trainLabels, test, folds);
@@ -133,5 +132,8 @@ describe('ridgeBaseline', () => {
         folds,
       ),
     ).toThrow('expected 0 or 1');
+    const narrow = featureRows(new Float32Array(80), 80, 1);
+    expect(() => ridgeBaseline(train, trainLabels, narrow, folds)).toThrow('1 columns, but fitted on 144');
+    expect(() => ridgeBaseline(train, trainLabels.slice(1), test, folds)).toThrow(RangeError);
   });
 });
