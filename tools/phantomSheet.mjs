@@ -1,4 +1,4 @@
-// Writes the pictures of docs/phantoms.md, docs/phantom-breast.png and docs/phantom-fundus.png: picked pairs of seed 0.
+// Writes the pictures of docs/phantoms.md, docs/phantom-breast.webp and docs/phantom-fundus.webp: picked pairs of seed 0.
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { generatePair } from '../dist/phantoms/breast/breastPhantom.js';
@@ -23,7 +23,7 @@ async function sheet(name, rows, { tile, scale = 1, gap = 3 }) {
   const [width, height] = [at(rows[0].length), at(rows.length)];
   await sharp({ create: { width, height, channels: 3, background: 'white' } })
     .composite(tiles)
-    .png({ palette: true, compressionLevel: 9, effort: 10 })
+    .webp({ quality: 80, effort: 6 })
     .toFile(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)));
 }
 
@@ -35,7 +35,7 @@ const breast = [
   (options) => generatePair({ ...options, overlay: false }).b,
 ];
 const drawn = breast.map((draw) => masses.map((index) => draw({ seed: 0, index, size: 144 })));
-await sheet('phantom-breast.png', drawn, { tile: 144 });
+await sheet('phantom-breast.webp', drawn, { tile: 144 });
 
 // A row for each condition: the first eyes of it that show a sign of the disease.
 const conditions = [
@@ -52,4 +52,4 @@ const eyes = conditions.map(([task, condition, shows]) => {
   }
   return row;
 });
-await sheet('phantom-fundus.png', eyes, { tile: 150, scale: 2 });
+await sheet('phantom-fundus.webp', eyes, { tile: 150, scale: 2 });
