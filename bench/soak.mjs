@@ -12,7 +12,8 @@
  *   grid     kill −9 of a whole experiment at random moments; each time at most the cells at work are lost, and in the end its table
  *            is that of one that was left alone, to the byte.
  *
- * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --grid-kills N (10)  --seed N (0)  --seconds N: stop a part after so long, and judge what there is.
+ * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --grid-kills N (10)
+ * --seed N (0)  --precisions fp32,bf16  --seconds N: stop a part after so long, and judge what there is.
  * Prints a table on stdout; ends with 1 when something is wrong.
  */
 import { spawn } from 'node:child_process';
@@ -41,6 +42,7 @@ const flags = parseOptions(import.meta.url, {
   'grid-kills': { type: 'string', default: '10' },
   seed: { type: 'string', default: '0' },
   seconds: { type: 'string', default: 'Infinity' },
+  precisions: { type: 'string', default: 'fp32,bf16' },
   // Set by this program for a process of its own.
   memory: { type: 'string' },
   folder: { type: 'string' },
@@ -102,7 +104,7 @@ async function soak() {
   const folder = mkdtempSync(join(tmpdir(), 'anatomy-soak-'));
   const rows = [['part', 'what', 'result', 'verdict']];
   try {
-    if (steps > 0) for (const precision of ['fp32', 'bf16']) rows.push(...(await memory(precision, folder)));
+    if (steps > 0) for (const precision of flags.precisions.split(',')) rows.push(...(await memory(precision, folder)));
     if (kills > 0) rows.push(...(await killing(folder)));
     if (gridKills > 0) rows.push(...(await killingGrids(folder)));
   } finally {

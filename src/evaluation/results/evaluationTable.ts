@@ -8,9 +8,10 @@ import { excludedValueNote } from './excludedValue.js';
 import { metricOfClasses, modalitiesName, protocolOf, shortFeatures, shortSource } from './names.js';
 
 function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
-  const batchNorm = settings.batchNorm === 'frozen' ? 'frozen' : 'trained';
   const name = protocolOf({ protocol, preset });
-  return protocol === 'finetune' ? `${name}, batch norm ${batchNorm}` : name;
+  const { batchNorm } = settings;
+  if (batchNorm === undefined) return name;
+  return `${name}, batch norm ${batchNorm === 'frozen' ? 'frozen' : 'trained'}`;
 }
 
 /** Metrics that fit beside a row's name; the others are in the JSON. */

@@ -116,7 +116,8 @@ function banner({ fold, finished, failure, steps }: RunRecord): Markup | string 
 
 /** What came out, a sentence each, from the judgement down to the losses. */
 export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationResult[]): Verdict[] {
-  const primary = evaluations.find(({ protocol }) => protocol === 'logreg') ?? evaluations[0];
+  // They come with the primary protocol first.
+  const [primary] = evaluations;
   const unjudged = { before: 'The features have not been judged on labels yet.', strong: '', after: '' };
   return [
     ...(primary === undefined ? [unjudged] : verdicts(primary)),

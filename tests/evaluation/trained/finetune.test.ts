@@ -106,7 +106,7 @@ describe('finetuning', () => {
     }
     expect(thumbnail!.paperStyle).toBeUndefined();
     const text = formatEvaluation(result);
-    expect(text).toContain('finetuning, preset hu (batch norm frozen)');
+    expect(text).toContain('finetuning of the whole encoder (preset hu), batch norm frozen');
     expect(text).toContain('Not a result (best test epoch, as the paper’s snapshot reports; optimistic)');
     saveEvaluation(join(folder, 'read', 'evaluation'), result);
     const [stored] = readEvaluations(join(folder, 'read'));
@@ -173,7 +173,7 @@ describe('finetuning', () => {
     const [run, untrained, thumbnail] = result.rows;
     for (const row of [run!, untrained!]) {
       expect(row.metrics.auc!.pooled).toBeNull();
-      expect(row.metrics.accuracy!.folds).toEqual([Number.NaN, Number.NaN]);
+      expect(row.metrics.accuracy!.folds).toEqual([null, null]);
       expect(row.paperStyle).toBeUndefined();
     }
     expect(thumbnail!.metrics.auc!.pooled).toBeGreaterThan(0);
@@ -214,7 +214,7 @@ describe('linear presets', () => {
     expect(result.rows[0]!.paperStyle!.epochs).toHaveLength(2);
     expect(hu.rows[0]!.paperStyle!.epochs).toHaveLength(2);
     expect([evaluationName(hu), evaluationName(result)]).toEqual(['linear-pooled', 'linear-simclr-pooled']);
-    expect(formatEvaluation(result)).toContain('simclr-linear');
+    expect(formatEvaluation(result)).toContain('linear probe as SimCLR’s');
   });
 
   it('weigh classes where asked to, hu too', async () => {
