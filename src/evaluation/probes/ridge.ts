@@ -8,12 +8,16 @@ export interface RidgeModel {
   readonly lambda: number;
 }
 
-/** Multiples of the mean variance of the training rows' columns times n, so that the grid fits any scale of pixels. */
+/**
+ * The values of λ to choose from, as multiples of n times the mean variance of the training rows' columns, so that the
+ * grid fits any scale of pixels.
+ */
 export const DEFAULT_RIDGE_GRID: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
 
 /**
- * Ridge regression, minimising ‖y − X w − b‖² + λ ‖w‖² with a free intercept, in closed form: w = (X̃ᵀX̃ + λI)⁻¹ X̃ᵀỹ
- * with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). Exact for hundreds of columns; cost n d²/2 + d³/6.
+ * Fits ridge regression, minimising ‖y − X w − b‖² + λ ‖w‖² with a free intercept, in closed form: w = (X̃ᵀX̃ + λI)⁻¹
+ * X̃ᵀỹ with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). It is exact for hundreds of columns; the cost is n d²/2 +
+ * d³/6.
  *
  * @param features [n, d]
  * @param targets [n], e.g. ±1
@@ -26,7 +30,7 @@ export function fitRidge(features: Features, targets: ArrayLike<number>, lambda:
   return solve(normalEquations(features, targets), lambda);
 }
 
-/** Scores [n] = X w + b. */
+/** Computes the scores [n] = X w + b. */
 export function predictRidge(model: RidgeModel, { data, rows, columns }: Features): Float64Array {
   if (columns !== model.weights.length) {
     throw new RangeError(`ridge: ${columns} columns, but fitted on ${model.weights.length}`);
@@ -39,20 +43,23 @@ export function predictRidge(model: RidgeModel, { data, rows, columns }: Feature
 }
 
 export interface RidgeBaselineOptions {
-  /** Relative λ, see {@link DEFAULT_RIDGE_GRID}. */
+  /** Relative values of λ, see {@link DEFAULT_RIDGE_GRID}. */
   readonly grid?: readonly number[];
 }
 
 export interface RidgeBaseline {
-  /** [m] for the test rows; above 0 means class 1. Ranks only: these are no probabilities. */
+  /**
+   * The scores [m] of the test rows; above 0 means class 1. Only their order means something: they are no
+   * probabilities.
+   */
   readonly scores: Float64Array;
   readonly model: RidgeModel;
 }
 
 /**
- * The thumbnail baseline: ridge regression of ±1 labels on shrunken pixels (12×12: d = 144 a modality), λ chosen by the
- * held-out squared error inside the training rows. An encoder that does not beat it is not shown to have learned
- * more than the coarse brightness of the images.
+ * The thumbnail baseline: ridge regression of ±1 labels on shrunken pixels (12×12: d = 144 for each modality), with λ
+ * chosen by the held-out squared error inside the training rows. An encoder that does not beat it is not shown to have
+ * learned more than the coarse brightness of the images.
  *
  * @param train [n, d]
  * @param labels [n] 0 or 1
@@ -99,13 +106,13 @@ export function ridgeBaseline(
 }
 
 interface NormalEquations {
-  /** [d, d], lower triangle of X̃ᵀX̃. */
+  /** The lower triangle of X̃ᵀX̃, [d, d]. */
   readonly gram: Float64Array;
-  /** [d] X̃ᵀỹ. */
+  /** X̃ᵀỹ, [d]. */
   readonly moment: Float64Array;
   readonly mean: Float64Array;
   readonly targetMean: number;
-  /** Mean of the gram's diagonal, 1 if that is 0: the unit of a relative λ. */
+  /** The mean of the gram's diagonal, 1 if that is 0. It is the unit of a relative λ. */
   readonly scale: number;
 }
 
