@@ -1,29 +1,32 @@
 /**
- * What the paper reports, to stand beside what we measure: its Tables 1 to 3, in per cent as printed. What is odd about these
- * numbers, by arithmetic on them, is in their notes.
+ * The numbers of the paper, to show beside ours: its Tables 1 to 3, in per cent as printed. The notes tell what is odd
+ * about these numbers, by arithmetic on them.
  */
 import { UsageError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
 
-/** What the paper's encoders were pretrained on. */
+/** The data that the paper's encoders were pretrained on. */
 export type Pretrained = 'US-SWE' | 'Fundus-FFA';
-/** How the paper judges them. */
+/** The way in which the paper judges its encoders. */
 export type PaperProtocol = 'linear classification' | 'finetuning';
 
-/** A group of columns: encoders pretrained on one data set, judged on one, in one way. */
+/** A group of columns in a table: encoders that were pretrained on one data set and judged on one, in one way. */
 export interface PaperBlock {
   readonly table: 1 | 2 | 3;
   readonly pretrained: Pretrained;
-  /** The same as `pretrained`, or the data set that the encoders are transferred to. */
+  /** The data that the encoders are judged on: that of pretraining, or the data set they are transferred to. */
   readonly data: Pretrained | 'BUSI' | 'iChallenge-PM';
   readonly protocol: PaperProtocol;
-  /** Names of the columns; AUC is the first. */
+  /** The names of the columns; AUC is the first. */
   readonly metrics: readonly string[];
   readonly rows: Readonly<Record<string, readonly number[]>>;
   readonly notes: readonly string[];
 }
 
-/** The rows of Table 1 have names of their modality; ours are A (US, Fundus) and B (SWE, FFA). */
+/**
+ * Our names for rows of Table 1, which is printed with the names of the modalities; ours are A (US, Fundus) and B (SWE,
+ * FFA).
+ */
 const ALIASES: Readonly<Record<Pretrained, Readonly<Record<string, string>>>> = {
   'US-SWE': { 'InstDis-A': 'InstDis-US', 'InstDis-B': 'InstDis-SWE' },
   'Fundus-FFA': { 'InstDis-A': 'InstDis-Fundus', 'InstDis-B': 'InstDis-FFA' },
@@ -216,10 +219,10 @@ export const paperBlocks: readonly PaperBlock[] = [
   },
 ];
 
-/** Names a row of the paper's tables. */
+/** A reference to a row of the paper's tables. */
 export interface PaperReference {
   readonly table: PaperBlock['table'];
-  /** As printed, or `InstDis-A` and `InstDis-B` of Table 1. */
+  /** The row's name as printed, or `InstDis-A` and `InstDis-B` of Table 1. */
   readonly row: string;
 }
 
@@ -236,7 +239,7 @@ export function checkPaperReference({ table, row }: PaperReference): void {
   );
 }
 
-/** The paper's own data set that is meant, or that data of ours stands in for. */
+/** Finds the data set of the paper that a name means, or that data of ours stands in for. */
 export function pretrainedOn(dataName: string): Pretrained {
   return /fundus/i.test(dataName) ? 'Fundus-FFA' : 'US-SWE';
 }
@@ -244,7 +247,7 @@ export function pretrainedOn(dataName: string): Pretrained {
 export interface PaperGroup {
   readonly table: PaperBlock['table'];
   readonly pretrained: Pretrained;
-  /** Data set that the encoders are transferred to; undefined: the one of pretraining. */
+  /** The data set that the encoders are transferred to; undefined for that of pretraining. */
   readonly transfer?: string;
   readonly protocol: PaperProtocol;
 }
@@ -259,7 +262,7 @@ export function paperBlock({ table, pretrained, transfer, protocol }: PaperGroup
   );
 }
 
-/** What a block prints for a row, in per cent by column; undefined where it has none. */
+/** The numbers that a block prints for a row, in per cent by column; undefined when it has none. */
 export function printedNumbers(
   { pretrained, rows, metrics }: PaperBlock,
   row: string,
