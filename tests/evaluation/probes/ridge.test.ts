@@ -39,7 +39,7 @@ describe('fitRidge', () => {
     }
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     const x = rows([1, 2, 3, 4], 2);
     expect(() => fitRidge(x, [1, -1], 0)).toThrow('lambda is 0');
     expect(() => fitRidge(x, [1], 1)).toThrow('2 rows of features and 1 targets');
@@ -69,7 +69,7 @@ describe('ridgeBaseline', () => {
   const trainLabels = labels.slice(0, 160);
   const folds = trainLabels.map((_, i) => i % 5);
 
-  it('finds what the brightness says, more than a hardly regularised fit does', () => {
+  it('uses the brightness of the images better than a hardly regularised fit does', () => {
     const { scores } = ridgeBaseline(train, trainLabels, test, folds);
     const bare = ridgeBaseline(train, trainLabels, test, folds, { grid: [1e-6] });
     const auc = rocAuc(scores, labels.slice(160));
@@ -77,7 +77,7 @@ describe('ridgeBaseline', () => {
     expect(auc).toBeGreaterThan(rocAuc(bare.scores, labels.slice(160)));
   });
 
-  it('ranks alike whatever the unit of the pixels', () => {
+  it('ranks alike in any unit of the pixels', () => {
     const in255 = (part: typeof train) => ({ ...part, data: part.data.map((v) => 255 * v) });
     const unit = ridgeBaseline(train, trainLabels, test, folds);
     const bytes = ridgeBaseline(in255(train), trainLabels, in255(test), folds);
@@ -109,7 +109,7 @@ describe('ridgeBaseline', () => {
     expect(chosen.model.lambda).toBe(alone.model.lambda);
   });
 
-  it('takes the larger of equally good λ and survives pixels that are all the same', () => {
+  it('takes the larger of equally good λ, and survives pixels that are all the same', () => {
     const blank = featureRows(new Float32Array(12 * 3).fill(0.5), 12, 3);
     const own = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1];
     const { model, scores } = ridgeBaseline(
@@ -123,7 +123,7 @@ describe('ridgeBaseline', () => {
     expect(scores[0]).toBeCloseTo(7 / 6 - 1, 12); // the mean of the targets
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     expect(() => ridgeBaseline(train, trainLabels, test, [0, 1])).toThrow('160 rows but 2 fold numbers');
     expect(() =>
       ridgeBaseline(
