@@ -283,7 +283,7 @@ describe('few labels', () => {
 });
 
 it.each(['logreg', 'knn'] as const)(
-  '%s without the untrained encoder finds the same for the others',
+  '%s finds the same for the other rows without the untrained encoder',
   async (protocol) => {
     const all = await judge({ run: whole, protocol });
     const alone = await judge({ run: whole, protocol, untrained: false });

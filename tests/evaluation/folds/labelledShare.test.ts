@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { labelledShare } from '../../../src/evaluation/folds/labelledShare.js';
 import type { Task } from '../../../src/evaluation/folds/task.js';
 
-/** Makes `n` samples, `each` of them for a subject, one in three positive. */
+/** Makes `n` samples, `each` of them per subject, one in three positive. */
 function taskOf(n: number, each: number): Task {
   const indices = Array.from({ length: n }, (_, i) => i);
   return {

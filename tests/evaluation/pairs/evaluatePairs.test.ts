@@ -286,7 +286,7 @@ describe('with masks', () => {
 });
 
 describe('evaluatePairs refuses', () => {
-  it('one modality, one patient, and folds that no encoder was kept from', async () => {
+  it('one modality, one patient, and the splits of other data', async () => {
     const single = manifest(
       'single.csv',
       (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,benign`,
@@ -299,7 +299,8 @@ describe('evaluatePairs refuses', () => {
     await expect(measure({ data: { path: alone, positive: 'benign' } })).rejects.toThrow(
       /are of one subject, expected at least 2/,
     );
-    // A splits file without an open fold is told where it is read; a run whose folds are all of other data has none to measure.
+    // A splits file without an open fold is refused where it is read. A run whose folds are all of other data has
+    // nothing to measure.
     const strange = await tinyPairs(join(folder, 'strange'), 2, 5);
     await expect(measure({ splits, data: { path: strange.manifest } })).rejects.toThrow(DataError);
   });
