@@ -1,3 +1,4 @@
+/** Names and writes the files of an evaluation: its result and its test predictions. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pseudonym } from '../data/pseudonym.js';

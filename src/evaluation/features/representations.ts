@@ -1,3 +1,4 @@
+/** Computes the features of a run's encoders by kind and set of modalities. */
 import type { Loader } from '../../data/loading/loader.js';
 import { type Features, featureRows, joinColumns } from '../../metrics/features/features.js';
 import type { Encoder } from '../../nn/index.js';

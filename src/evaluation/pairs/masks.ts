@@ -1,3 +1,4 @@
+/** Reads where the lesions of the pairs are, from a folder of masks or from the phantom. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPixels } from '../../data/formats/index.js';

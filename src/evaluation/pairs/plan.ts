@@ -1,3 +1,4 @@
+/** Plans which pairs are measured and which encoder measures them. */
 import { SET_ASIDE } from '../../data/fold.js';
 import type { Dataset } from '../../data/sample.js';
 import { loadSplits } from '../../data/splits/splits.js';

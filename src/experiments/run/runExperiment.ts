@@ -111,8 +111,8 @@ export async function runExperiment(
 }
 
 /**
- * Judges the samples set aside. Their rows are chosen by the finished table alone, so the choice does not depend on these
- * samples.
+ * Judges the samples set aside. Their rows are chosen by the finished table alone, so the choice does not depend on
+ * these samples.
  */
 async function judgeSetAside(
   experiment: Experiment,

@@ -86,7 +86,8 @@ test('PCA equals the closed form on an ellipse in two orthogonal directions of m
     angles.flatMap((t) => u.map((_, j) => 3 + 5 * Math.cos(t) * u[j]! + 2 * Math.sin(t) * v[j]!)),
   );
   const points = project({ data, rows: 40, columns: 4 }, 'pca', 0);
-  // The largest entry of each component is made positive: u stays, v is turned round. 1e-3: what the power iteration stops at.
+  // The largest entry of each component is made positive: u stays as it is, v is turned round. The power iteration
+  // stops at 1e-3.
   for (const [i, t] of angles.entries()) {
     expect(Math.abs(points[i]![0] - 5 * Math.cos(t))).toBeLessThan(1e-3);
     expect(Math.abs(points[i]![1] + 2 * Math.sin(t))).toBeLessThan(1e-3);

@@ -144,8 +144,8 @@ describe('one step of finetuning equals float64 PyTorch', () => {
       optimizer.step(one.rate);
       optimizer.zeroGrad();
       for (const [name, parameter] of named) {
-        // AdamW's first step divides a gradient by itself: of one that is noise, and so another on every machine, 1e-16 to 1e-15
-        // over its epsilon of 1e-8 stays, times the rate.
+        // AdamW's first step divides a gradient by itself. Where the gradient is only noise, which differs on every
+        // machine, 1e-16 to 1e-15 over its epsilon of 1e-8 remains, times the rate.
         const noise = (one.gradients[name]?.[1] ?? 0) < 1e-10 * largest;
         expect(digestError(parameter, one.parameters[name]!, 1)).toBeLessThan(noise ? 1e-9 : 1e-11);
       }

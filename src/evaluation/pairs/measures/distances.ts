@@ -1,3 +1,4 @@
+/** Measures Fig. 4's claim: mates are nearer to each other than strangers, and an image finds its mate. */
 import { type Features, unitRows } from '../../../metrics/features/features.js';
 import { eachProductRow } from '../../../metrics/features/similarity.js';
 

@@ -1,4 +1,7 @@
-/** Measures the pairs with one encoder: all claims of the paper on its maps and embeddings. */
+/**
+ * This room measures the claims on pairs. Here are the measures of an encoder's maps and embeddings; pixelMeasures.ts
+ * has those of the images themselves.
+ */
 import { correlation, type PatchOptions, patchEmbeddings } from '../../../losses/index.js';
 import { type Features, featureRows } from '../../../metrics/features/features.js';
 import type { EncoderOutput } from '../../../nn/index.js';

@@ -1,3 +1,4 @@
+/** Computes L_Glo pair by pair, where the loss itself gives only the mean over a batch. */
 import { type Features, unitRows } from '../../../metrics/features/features.js';
 import { eachProductRow } from '../../../metrics/features/similarity.js';
 

@@ -1,3 +1,4 @@
+/** Adds the agreement of patches (agreement.ts) to the tally, over the whole image and by zone. */
 import type { PairSource, Zone } from '../../results/pairsResult.js';
 import { agreementOf, meanOver, rankRows } from './agreement.js';
 import type { PairTally } from './pairTally.js';

@@ -1,3 +1,4 @@
+/** Measures the pairs without any network: the agreement of pixel patches and the distances of thumbnails. */
 import type { Loader } from '../../../data/loading/loader.js';
 import { tidy } from '../../../tensor/index.js';
 import type { Representations } from '../../features/representations.js';

@@ -1,3 +1,4 @@
+/** Chooses the settings of L_C and L_Glo for a run, so that every run can be measured with the paper's losses. */
 import type { Augmentation } from '../../../augment/index.js';
 import { type Config, defaults } from '../../../config/index.js';
 import type { ConsistencyOptions } from '../../../losses/index.js';

@@ -1,3 +1,4 @@
+/** Finds the patches of a grid that lie in a lesion, around it, or elsewhere. */
 import type { PatchOptions } from '../../../losses/index.js';
 import type { Zone } from '../../results/pairsResult.js';
 

@@ -73,8 +73,9 @@ test('agreement that holds only at the lesion is found only there', () => {
   const zones = zonesOf(mask, patchSpans(side, grid))!;
   const ranks = ['a', 'b'].map((salt) => {
     const [shared, own] = [new Random('shared'), new Random(salt)];
-    // Half of a patch's 16 pixels are the same in A and B; of the others one is bright, but not in the lesion, and each
-    // modality has its own: it decides which of the other patches look alike, and says nothing to a patch of the lesion.
+    // Half of a patch's 16 pixels are the same in A and B. Of the others one is bright, except in the lesion, and it is
+    // another one in each modality. It decides which of the other patches look alike, and does not change a patch of
+    // the lesion.
     const patches = Array.from({ length: grid * grid }, (_, patch) => {
       const [bright, tones] = [8 + own.below(8), Array.from({ length: 8 }, () => shared.below(60))];
       return (k: number) => tones[k] ?? (k === bright && zones[patch] !== 'inside' ? 200 : 0);
