@@ -104,7 +104,8 @@ async function soak() {
   const folder = mkdtempSync(join(tmpdir(), 'anatomy-soak-'));
   const rows = [['part', 'what', 'result', 'verdict']];
   try {
-    if (steps > 0) for (const precision of flags.precisions.split(',')) rows.push(...(await memory(precision, folder)));
+    if (steps > 0)
+      for (const precision of flags.precisions.split(',')) rows.push(...(await memory(precision, folder)));
     if (kills > 0) rows.push(...(await killing(folder)));
     if (gridKills > 0) rows.push(...(await killingGrids(folder)));
   } finally {

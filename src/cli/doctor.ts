@@ -1,10 +1,11 @@
+/** The command `anatomy doctor`: it checks what this machine has and lacks. */
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
 import { judgeBlas } from '../../tools/blas.mjs';
 import { INSTALL_LINE, PIP_LINE, whyNoLibTorch } from '../../tools/libtorch.mjs';
 import { type LoadedAddon, type Machine, thisMachine } from './machine.js';
 
-/** `missing`: nothing works without it. `warn`: it works, but slower or not for long. */
+/** The outcome of a check. With `missing` nothing works; with `warn` it works, but more slowly or not for long. */
 export type CheckStatus = 'ok' | 'warn' | 'missing';
 
 export type CheckName =
@@ -24,21 +25,26 @@ export interface Check {
   readonly name: CheckName;
   readonly status: CheckStatus;
   readonly found: string;
-  /** One line that mends it. */
+  /** One line that mends the problem. */
   readonly fix?: string;
 }
 
 export interface DoctorOptions {
-  /** The report as JSON. */
+  /** Print the report as JSON. */
   json?: boolean;
 }
 
 const SETUP_LINE = 'npm run setup';
 const BYTES_PER_GIB = 2 ** 30;
-/** Below this neither the addon's compiler nor a training step at a useful size has room. */
+/**
+ * The memory in bytes below which there is no room for the addon's compiler or for a training step at a useful size.
+ */
 const LEAST_MEMORY = 2 * BYTES_PER_GIB;
 
-/** Prints what this machine has and lacks. Returns the exit code: 4 without LibTorch or the addon, 1 if anything else needed is missing. */
+/**
+ * Prints what this machine has and lacks.
+ * @returns the exit code: 4 without LibTorch or the addon, 1 if anything else needed is missing
+ */
 export async function doctor(options: DoctorOptions = {}): Promise<number> {
   const checks = await diagnose();
   const exitCode = exitCodeOf(checks);
@@ -55,7 +61,9 @@ export function exitCodeOf(checks: readonly Check[]): number {
   return missing.length > 0 ? 1 : 0;
 }
 
-/** All checks, in the order in which things depend on each other. Changes nothing; loads the addon if there is one. */
+/**
+ * Runs all checks, in the order in which things depend on each other. Changes nothing; loads the addon if there is one.
+ */
 export async function diagnose(machine: Machine = thisMachine()): Promise<Check[]> {
   const addon = await tryAddon(machine);
   return [
@@ -92,7 +100,7 @@ function checkNode({ nodeVersion }: Machine): Check {
   };
 }
 
-/** Checks for a compiler, which only building needs. */
+/** Checks for a compiler, which only building the addon needs. */
 function checkCompiler({ compiler }: Machine, addon: LoadedAddon | Error): Check {
   const name = 'C++ compiler';
   if (compiler !== undefined) return { name, status: 'ok', found: compiler };
@@ -225,7 +233,7 @@ function checkDist({ typeScript }: Machine): Check {
     : { name, status: 'missing', found: 'not built', fix: SETUP_LINE };
 }
 
-/** The report for people: a line for each check, the remedy below it, the verdict at the end. */
+/** Formats the report for people: a line for each check, the remedy below it, the verdict at the end. */
 export function renderChecks(
   checks: readonly Check[],
   colors: Pick<ReturnType<typeof picocolors.createColors>, 'green' | 'yellow' | 'red' | 'dim'>,

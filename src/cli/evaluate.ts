@@ -1,3 +1,4 @@
+/** The command `anatomy evaluate`, with a subcommand for each protocol. */
 import type { Command } from 'commander';
 import type { ProtocolDefinition } from '../evaluation/protocols/definition.js';
 import { protocols } from '../evaluation/protocols/registry.js';
@@ -14,17 +15,17 @@ import {
   resultFolder,
 } from './options/evaluationOptions.js';
 
-/** With the settings of the protocol, each under its name. */
+/** The flags of the command. The settings of the protocol are further keys, each under its name. */
 interface Flags extends EvaluationFlags {
   masks?: string;
   keepIds?: boolean;
 }
 
-/** What a protocol prints and keeps. */
+/** The output of a protocol. */
 interface Outcome {
   readonly json: string;
   readonly text: string;
-  /** Paths of the files that were written. */
+  /** The paths of the files that were written. */
   readonly files: readonly string[];
 }
 

@@ -1,3 +1,7 @@
+/**
+ * The command `anatomy experiment`: it runs the cells of an experiment file, and prints the table of those that are
+ * finished.
+ */
 import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/open/dataNames.js';
 import type { TableFormat } from '../experiments/print/formatTable.js';

@@ -1,3 +1,4 @@
+/** Finds out what `anatomy doctor` wants to know about this machine. */
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, freemem } from 'node:os';
@@ -12,7 +13,7 @@ import { defaultCacheRoot } from '../data/cache/cacheFolders.js';
 import { supportsBf16, usableCores } from '../tensor/cpu.js';
 import type { NativeBuild } from '../tensor/native.js';
 
-/** The addon, once it is loaded. */
+/** The addon after it has been loaded. */
 export interface LoadedAddon {
   readonly build: NativeBuild;
   readonly torchVersion: string;
@@ -20,25 +21,27 @@ export interface LoadedAddon {
   readonly threads: number;
 }
 
-/** The facts that `anatomy doctor` looks at. Tests give it another machine. */
+/** The facts about a machine that `anatomy doctor` looks at. Tests give it another machine. */
 export interface Machine {
   readonly nodeVersion: string;
-  /** First line of the compiler's `--version`. */
+  /** The first line of the compiler's `--version`. */
   readonly compiler: string | undefined;
   readonly libTorch: LibTorchSearch;
   addonState(torch: LibTorch): BuildState;
-  /** @throws EngineMissingError when it is not built or does not load. */
+  /** Loads the addon. @throws EngineMissingError when it is not built or does not load */
   loadAddon(): Promise<LoadedAddon>;
-  /** The BLAS that serves LibTorch: the one in memory, else the one the system would give it. Asked after `loadAddon`. */
+  /**
+   * The BLAS that serves LibTorch: the one in memory, else the one the system would give it. Call it after `loadAddon`.
+   */
   blas(loaded: boolean): string | undefined;
   readonly cpu: {
     readonly model: string;
-    /** Hardware threads this process may use, and the cores that they are on. */
+    /** The number of hardware threads that this process may use, and the number of cores that they are on. */
     readonly hardwareThreads: number;
     readonly cores: number;
     readonly bf16: boolean;
   };
-  /** A line for each NVIDIA GPU the driver knows. */
+  /** One line for each NVIDIA GPU that the driver knows. */
   readonly gpus: readonly string[];
   readonly freeMemory: number;
   readonly cache: { readonly folder: string; readonly writable: boolean };
@@ -68,7 +71,7 @@ export function thisMachine(environment: NodeJS.ProcessEnv = process.env): Machi
   };
 }
 
-/** Here and not at the top: importing this module must not need LibTorch. */
+/** The import is here and not at the top, since importing this module must not need LibTorch. */
 async function loadAddon(): Promise<LoadedAddon> {
   const { native, nativeBuild } = await import('../tensor/native.js');
   const engine = native();
@@ -106,7 +109,10 @@ function firstLine(program: string, parameters: readonly string[]): string | und
   return output(program, parameters)?.split('\n')[0];
 }
 
-/** The BLAS this process has mapped; libblas.so first, as other libraries may bring an OpenBLAS of their own along. */
+/**
+ * Finds the BLAS that this process has mapped. libblas.so comes first, as other libraries may bring an OpenBLAS of
+ * their own along.
+ */
 function mappedBlas(): string | undefined {
   if (!existsSync('/proc/self/maps')) return undefined;
   const mapped = readFileSync('/proc/self/maps', 'utf8').match(/\/\S+\.so\S*$/gm) ?? [];
@@ -115,12 +121,12 @@ function mappedBlas(): string | undefined {
     .find((path) => path !== undefined);
 }
 
-/** The free memory in bytes, in a container what is left of its limit, which Node tells from 20.13 on. */
+/** The free memory in bytes: the rest of a container's limit where there is one, which Node tells from 20.13 on. */
 function freeMemory(): number {
   return process.availableMemory?.() ?? freemem();
 }
 
-/** True if the folder is writable or could be made. It only looks and makes nothing. */
+/** True when the folder is writable or could be made. It is not made. */
 function canCreate(folder: string): boolean {
   let place = folder;
   while (!existsSync(place) && dirname(place) !== place) place = dirname(place);

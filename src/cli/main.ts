@@ -3,16 +3,18 @@ import { CommanderError } from 'commander';
 import { AnatomyError } from '../errors.js';
 import { anatomyProgram } from './program.js';
 
-/** Exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
+/** The exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
 const program = anatomyProgram();
 
-// `anatomy … | head` closes our output early: that is no failure.
+// The reader of `anatomy …
+// head` closes our output early, which is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
 
-// A child of `anatomy experiment` saves and ends when its parent is gone: left alone it would spoil the run that the next one resumes.
+// A child of `anatomy experiment` saves and ends when its parent is gone. If it went on, it would spoil the run that
+// the next one resumes.
 if (process.connected) {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
   process.channel?.unref();
@@ -30,7 +32,7 @@ try {
 }
 
 function exitCodeOf(error: unknown): number {
-  // Commander throws for --help and --version too, with 0; its 1 is a usage error.
+  // Commander throws for --help and --version too, with exit code 0; its 1 is a usage error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   return error instanceof AnatomyError ? error.exitCode : 1;
 }

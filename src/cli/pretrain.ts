@@ -1,3 +1,4 @@
+/** The command `anatomy pretrain`: it trains one run, or one for each fold. */
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';

@@ -1,3 +1,4 @@
+/** This room is the command line: each file adds one command, reads its flags, and prints what the library returns. */
 import { Command } from 'commander';
 import { packageVersion } from '../version.js';
 import { registerConfig } from './config.js';
@@ -8,7 +9,7 @@ import { registerExperiment } from './experiment.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
 
-/** The command line, not yet run: instead of ending the process, parsing throws a CommanderError. */
+/** Makes the command line without running it. Parsing throws a CommanderError instead of ending the process. */
 export function anatomyProgram(): Command {
   const program = new Command('anatomy')
     .description('Self-supervised pretraining on aligned pairs of medical images, and its judgement.')
@@ -30,7 +31,7 @@ export function anatomyProgram(): Command {
   return program;
 }
 
-/** Sets the help line of errors for each command by itself, as errors point to its own help. */
+/** Sets how errors end, for each command by itself, as errors point to its own help. */
 function setErrors(command: Command, words: string): void {
   command.exitOverride().showHelpAfterError(`(see ${words} --help)`);
   for (const one of command.commands) setErrors(one, `${words} ${one.name()}`);

@@ -1,3 +1,4 @@
+/** The command `anatomy report`: it writes a page about runs or about an experiment. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';

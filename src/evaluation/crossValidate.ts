@@ -12,7 +12,7 @@ import type { ProbeSpec, RowOutcome } from './probes/probe.js';
 import { type PlannedProbe, runProbes } from './probes/probePool.js';
 import type { RowName } from './results/evaluationResult.js';
 
-/** The probe that judges the rows of encoders; it may depend on the labels (class numbers) that it learns from. */
+/** Chooses the probe for the rows of encoders, given the labels (class numbers) that it learns from. */
 export type ProbeFor = (labels: Uint32Array, classes: number) => ProbeSpec;
 
 export interface CrossValidationSources extends FeatureSources {
@@ -20,7 +20,10 @@ export interface CrossValidationSources extends FeatureSources {
   readonly console: MessageConsole;
 }
 
-/** Judges rows of encoders and of thumbnails; every encoder is run once over the images. @returns outcomes by row key */
+/**
+ * Judges the rows of encoders and of thumbnails. Every encoder runs once over the images.
+ * @returns outcomes by row key
+ */
 export async function crossValidateEncoders(
   names: readonly RowName[],
   probeFor: ProbeFor,
@@ -30,7 +33,7 @@ export async function crossValidateEncoders(
   return crossValidate(names, features, probeFor, sources);
 }
 
-/** Judges those of the rows that are thumbnails; no encoder is run. @returns outcomes by row key */
+/** Judges only the rows that are thumbnails; no encoder is run. @returns outcomes by row key */
 export async function crossValidateThumbnails(
   names: readonly RowName[],
   sources: CrossValidationSources,

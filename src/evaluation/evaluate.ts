@@ -1,6 +1,6 @@
 /**
- * The judgement of a run by labels: what a probe reads from its features, beside the same from the untrained encoder and from
- * thumbnails.
+ * This room judges a run by labels: what a probe reads from its features, beside what it reads from the untrained
+ * encoder and from thumbnails.
  */
 import { judgeRows } from './judgeRows.js';
 import { type EvaluateOptions, planEvaluation } from './planEvaluation.js';
@@ -8,8 +8,8 @@ import type { Evaluation } from './results/evaluationResult.js';
 import { summarise } from './summarise.js';
 
 /**
- * Judges a run by cross-validation over subjects. Writes nothing; see `saveEvaluation`. The same options give the same
- * numbers, for the same LibTorch, threads and precision.
+ * Judges a run by cross-validation over subjects and writes nothing; see `saveEvaluation`. The same options give the
+ * same numbers, for the same LibTorch, threads and precision.
  *
  * @throws UsageError when there is no run or the options do not fit it, DataError when the data cannot be judged on
  */

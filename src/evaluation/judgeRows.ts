@@ -4,24 +4,24 @@ import type { PaperStyle } from './results/evaluationResult.js';
 import type { Computed } from './results/stored.js';
 import { bestTestEpoch } from './summary/bestTestEpoch.js';
 
-/** What the probes of a row found in all rounds. */
+/** The judgement of a row over all rounds. */
 export interface RowJudgement {
-  /** Columns of the features. */
+  /** The number of columns of the features. */
   readonly columns: number;
-  /** [task samples, classes]; samples that no round tests are 0. */
+  /** The predictions [task samples, classes]. Samples that no round tests have 0. */
   readonly predictions: Float64Array;
-  /** See `EvaluationRow`. */
+  /** The C or λ of each round; see `EvaluationRow`. */
   readonly chosen?: readonly number[];
   readonly validation?: readonly number[];
   readonly paperStyle?: Computed<PaperStyle>;
-  /** Why the row has no value; its predictions are NaN. */
+  /** The reason why the row has no value; its predictions are NaN. */
   readonly diverged?: string;
 }
 
 export interface Judgement {
-  /** By row key. */
+  /** The judgement of each row, by its key. */
   readonly rows: ReadonlyMap<string, RowJudgement>;
-  /** Everything that decides the numbers but folds and seed. */
+  /** All settings that decide the numbers except folds and seed. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 

@@ -1,4 +1,7 @@
-/** What every protocol begins with: the run that is judged, the data it is judged on, and what the run has seen of them. */
+/**
+ * Opens what every protocol begins with: the run that is judged, the data to judge it on, and what the run has seen of
+ * them.
+ */
 import type { ImageCache } from '../data/cache/decodedImages.js';
 import type { Dataset } from '../data/sample.js';
 import { MessageConsole } from '../log/console.js';
@@ -10,25 +13,25 @@ import { type Forwarding, forwardingOf } from './encoders/runSummary.js';
 import { type ImageTrace, traceImages } from './folds/imageTrace.js';
 import type { BootstrapSettings } from './results/evaluationResult.js';
 
-/** Options of every protocol. */
+/** The options that every protocol has. */
 export interface JudgementOptions {
-  /** A run's folder, or that of `pretrain --fold all`. */
+  /** The folder of a run, or of `pretrain --fold all`. */
   readonly run: string;
-  /** The data to judge on; the run's own where left out. */
+  /** The data to judge on; by default the run's own. */
   readonly data?: JudgedDataSpec;
-  /** A splits file of `anatomy data split`. */
+  /** The path of a splits file from `anatomy data split`. */
   readonly splits?: string;
-  /** Judge the samples that the splits set aside, and nothing else. */
+  /** Judge only the samples that the splits set aside. */
   readonly setAside?: boolean;
-  /** Seed of all draws. Default 0. */
+  /** The seed of all draws; 0 by default. */
   readonly seed?: number;
-  /** Draws of the bootstrap over subjects. Default 2000. */
+  /** The number of draws of the bootstrap over subjects; 2000 by default. */
   readonly replicates?: number;
   readonly device?: string;
-  /** Precision of the forward pass; default: that of the run's training. */
+  /** The precision of the forward pass; by default that of the run's training. */
   readonly precision?: 'auto' | Precision;
   readonly console?: MessageConsole;
-  /** Folder for decoded images. */
+  /** The folder for decoded images. */
   readonly cacheFolder?: string;
 }
 
@@ -44,7 +47,8 @@ export interface OpenJudgement {
 }
 
 /**
- * @param refuse called before the data is opened, with where and how precisely the run will be judged
+ * Opens the run and the data.
+ * @param refuse called before the data is opened, with the device and precision with which the run will be judged
  * @throws UsageError where there is no run or the options do not fit it, DataError where the data cannot be opened
  */
 export async function openJudgement(
@@ -60,7 +64,7 @@ export async function openJudgement(
   return { run, forwarding, dataset, seed, bootstrap, console, cacheFolder };
 }
 
-/** Decodes the images, and finds out which of them the run has met. */
+/** Decodes the images, and finds out which of them the run has seen. */
 export async function decodeImages({
   run,
   dataset,

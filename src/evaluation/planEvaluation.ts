@@ -1,4 +1,4 @@
-/** What an evaluation by labels will do: all that can be refused is refused here, the cheapest first. */
+/** Plans an evaluation by labels. All that can be refused is refused here, the cheapest checks first. */
 import type { ImageCache } from '../data/cache/decodedImages.js';
 import { UsageError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
@@ -19,18 +19,18 @@ import type { Exposure, RowName } from './results/evaluationResult.js';
 import { askedSets } from './results/modalitySets.js';
 
 export interface EvaluateOptions extends JudgementOptions {
-  /** Name of a protocol that judges by labels; its settings stand beside, as `protocols/NAME.ts` lists them. */
+  /** The name of a protocol that judges by labels. Its settings are further keys, as `protocols/NAME.ts` lists them. */
   readonly protocol: string;
-  /** Number of folds to draw. Default 5. */
+  /** The number of folds to draw; 5 by default. */
   readonly folds?: number;
-  /** Default: what the protocol judges. */
+  /** The kinds of features to judge; by default those of the protocol. */
   readonly features?: FeatureKinds;
-  /** Sets of modalities to judge, such as `['a', 'a+b']`; default: what the protocol judges. */
+  /** The sets of modalities to judge, such as `['a', 'a+b']`; by default those of the protocol. */
   readonly images?: readonly string[];
-  /** Share of each class's training labels that probes learn from, above 0; default 1, all. */
+  /** The share of each class's training labels that probes learn from, above 0; by default 1, all. */
   readonly labelFraction?: number;
   /**
-   * Whether the same network with random weights is judged beside the run, which takes as long again or longer. Default true.
+   * Judge the same network with random weights beside the run, which takes as long again or longer. True by default.
    */
   readonly untrained?: boolean;
   readonly [setting: string]: unknown;
@@ -45,9 +45,9 @@ export interface EvaluationPlan extends OpenJudgement {
   readonly exposure: Exposure;
   readonly labelFraction: number;
   readonly setAside: boolean;
-  /** Kinds of features that are judged. */
+  /** The kinds of features that are judged. */
   readonly kinds: readonly ('pooled' | 'head')[];
-  /** Sets of modalities that are judged side by side. */
+  /** The sets of modalities that are judged. */
   readonly sets: readonly (readonly string[])[];
   readonly rows: readonly RowName[];
 }
@@ -108,7 +108,7 @@ function refuseMisfit(protocol: LabelProtocol, settings: AskedSettings, fewest: 
   );
 }
 
-/** A supervised encoder that met the test samples knows their labels. */
+/** Refuses a supervised encoder that saw the test samples, since it knows their labels. */
 function refuseLearnedLabels({ run }: OpenJudgement, exposure: Exposure, folder: string): void {
   const { name } = run.encoders[0]!.config.method;
   if (!methodNamed(name)!.usesLabels || exposure.seenTestSamples === 0) return;

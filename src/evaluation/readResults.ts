@@ -1,4 +1,4 @@
-/** Reads what evaluations left in a run. */
+/** Reads the results that evaluations left in a run. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { labelProtocols } from './protocols/registry.js';
@@ -6,23 +6,23 @@ import { type EvaluationResult, parseEvaluation } from './results/evaluationResu
 import { type PairsResult, parsePairs } from './results/pairsResult.js';
 import { readPredictions, type StoredPredictions } from './results/predictions.js';
 
-/** An evaluation as it lies in a folder. */
+/** An evaluation that is stored in a folder. */
 export interface StoredEvaluation {
   readonly record: EvaluationResult;
-  /** Name of its file without `.json`: `logreg`, `linear-moco`. */
+  /** The name of its file without `.json`: `logreg`, `linear-moco`. */
   readonly name: string;
-  /** Undefined where the file is not there. */
+  /** The test predictions; undefined when their file is not there. */
   readonly predictions?: StoredPredictions;
 }
 
-/** What judges pairs without labels, and so is no evaluation of this kind. */
+/** The files of results on pairs, which are no evaluations by labels. */
 const PAIRS = ['pairs.json', 'pairs-set-aside.json'];
 
-/** All evaluations of a run that judge by labels. @throws DataError naming the file that is not one */
+/** Reads all evaluations of a run that judge by labels. @throws DataError naming the file that is not one */
 export function readEvaluations(root: string): StoredEvaluation[] {
   const folder = join(root, 'evaluation');
   if (!existsSync(folder)) return [];
-  // As in the registry, the primary probe first.
+  // The order is that of the registry, the primary probe first.
   const rank = ({ record }: StoredEvaluation) => {
     const known = labelProtocols.findIndex(({ name }) => name === record.protocol);
     return known < 0 ? labelProtocols.length : known;
@@ -40,7 +40,7 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     .sort((a, b) => rank(a) - rank(b));
 }
 
-/** The claims of a run; undefined where they have not been measured. @throws DataError when the file is damaged */
+/** Reads the result on pairs of a run; undefined when there is none. @throws DataError when the file is damaged */
 export function readPairs(root: string): PairsResult | undefined {
   const file = join(root, 'evaluation', 'pairs.json');
   return existsSync(file) ? parsePairs(readFileSync(file, 'utf8'), file) : undefined;

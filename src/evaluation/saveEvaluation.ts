@@ -1,3 +1,4 @@
+/** Names and writes the files of an evaluation: its result and its test predictions. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pseudonym } from '../data/pseudonym.js';
@@ -7,17 +8,17 @@ import { labelProtocolNamed, usualImages } from './protocols/registry.js';
 import type { Evaluation, EvaluationResult, EvaluationRow, Predictions } from './results/evaluationResult.js';
 import { modalityKey } from './results/modalitySets.js';
 
-/** The result as JSON, without the predictions; an undefined value is null. */
+/** Formats the result as JSON, without the predictions. An undefined value is null. */
 export function evaluationJson({ predictions: _, ...summary }: Evaluation): string {
   return JSON.stringify(summary, null, 2);
 }
 
 export interface SaveOptions {
-  /** Write ids and subjects as the data has them instead of pseudonyms. */
+  /** Write the ids and subjects of the data instead of pseudonyms. */
   readonly keepIds?: boolean;
 }
 
-/** What names an evaluation. */
+/** The parts of a result that its file name is made of. */
 export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
   readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
   readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities'>;
@@ -26,9 +27,10 @@ export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset
 }
 
 /**
- * What the files of an evaluation are called: the protocol, its preset where that is not the protocol's default, and what else is
- * unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`, `logreg-on-busi` for other data than the
- * run's, `logreg-a-pooled` for some images or features only, `finetune-hu-alone` without the untrained encoder.
+ * Makes the name of an evaluation's files. It is the protocol, its preset where that is not the default one, and all
+ * that is unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`,
+ * `logreg-on-busi` for other data than the run's, `logreg-a-pooled` for some images or features only,
+ * `finetune-hu-alone` without the untrained encoder.
  */
 export function evaluationName(result: NamedResult): string {
   const { protocol, preset, labels, setAside, data, exposure, rows } = result;
@@ -54,7 +56,7 @@ export function evaluationName(result: NamedResult): string {
   return parts.join('-');
 }
 
-/** Images and features, where those are not what the protocol judges unasked. */
+/** The images and features in the name, where they are not those that the protocol judges by default. */
 function chosenParts({ protocol: name, preset, data: { modalities }, rows }: NamedResult): string[] {
   const protocol = labelProtocolNamed(name)!;
   const own = rows.filter(({ source }) => source === 'run');
@@ -70,15 +72,15 @@ function chosenParts({ protocol: name, preset, data: { modalities }, rows }: Nam
   ];
 }
 
-/** The files of an evaluation that is kept in a folder. */
+/** The paths of an evaluation's files in a folder. */
 export function evaluationPaths(folder: string, result: NamedResult): { json: string; predictions: string } {
   const name = evaluationName(result);
   return { json: join(folder, `${name}.json`), predictions: join(folder, `${name}-predictions.csv`) };
 }
 
 /**
- * Writes `NAME-predictions.csv`, then `NAME.json`, each whole or not at all, over those of an earlier evaluation of the same
- * name.
+ * Writes `NAME-predictions.csv`, then `NAME.json`, over those of an earlier evaluation of the same name. An interrupted
+ * write leaves no half file.
  *
  * @returns the paths of both
  */
@@ -95,8 +97,8 @@ export function saveEvaluation(
 }
 
 /**
- * `id,subject,fold,label`, then one column a row of the tables, named by its key: the probability of the positive class;
- * with more classes one column for each, `key:class`.
+ * Formats the predictions as CSV: `id,subject,fold,label`, then one column for each row of the tables, named by its
+ * key, with the probability of the positive class. With more classes there is one column for each, `key:class`.
  */
 function predictionsCsv(
   { dataHash, ids, subjects, folds, labels, probabilities }: Predictions,

@@ -99,12 +99,12 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
   };
 }
 
-/** Stands for the folds of a sample that no round tests and every round may train on. */
+/** The mark of samples that no round tests and every round may train on. */
 const TRAINED_ON = -1;
 
 /**
- * The fold of the sample at a position of the data: the one that tests it. Undefined for what no round touches: samples that
- * are set aside or have no label.
+ * Makes a function from a position in the data to the fold that tests its sample. It is undefined for samples that no
+ * round uses: those that are set aside or have no label.
  */
 function foldAtOf({ task, folds }: EvaluationPlan, testedIn: ReadonlyMap<number, number>): FoldOf {
   const trainedOn = new Set(folds.rounds.flatMap(({ pool }) => pool));

@@ -31,7 +31,7 @@ const addon: LoadedAddon = {
   threads: 4,
 };
 
-/** A machine on which all is well, but for what the test says. */
+/** A machine on which all is well, except for what the test says. */
 function machine(different: Partial<Machine> = {}): Machine {
   return {
     nodeVersion: '20.20.2',
@@ -57,13 +57,13 @@ async function look(name: CheckName, different: Partial<Machine>) {
 const notLoading = { loadAddon: () => Promise.reject(new EngineMissingError('undefined symbol: x')) };
 const noTorch = { libTorch: { torch: null, rejected: [] } };
 
-test('a machine on which all is well', async () => {
+test('every check is ok on a machine on which all is well', async () => {
   const checks = await diagnose(machine());
   expect(checks.filter(({ status }) => status !== 'ok')).toEqual([]);
   expect(exitCodeOf(checks)).toBe(0);
 });
 
-test('without LibTorch every check still answers, with what to run, and the exit code is 4', async () => {
+test('every check answers without LibTorch, with what to run, and the exit code is 4', async () => {
   const checks = await diagnose(machine({ ...noTorch, ...notLoading, compiler: undefined }));
   const missing = checks.filter(({ status }) => status === 'missing');
   expect(missing.map(({ name }) => name)).toEqual(['C++ compiler', 'LibTorch', 'addon']);
@@ -71,7 +71,7 @@ test('without LibTorch every check still answers, with what to run, and the exit
   expect(exitCodeOf(checks)).toBe(4);
 });
 
-test('what is needed decides the exit code, what is slow does not', async () => {
+test('a missing need decides the exit code, and slowness does not', async () => {
   expect(await look('Node', { nodeVersion: '18.19.0' })).toMatchObject({ status: 'missing', exitCode: 1 });
   expect(await look('dist', { typeScript: 'missing' })).toMatchObject({ status: 'missing', exitCode: 1 });
   expect(await look('dist', { typeScript: 'stale' })).toMatchObject({ status: 'warn', exitCode: 0 });
@@ -81,7 +81,7 @@ test('what is needed decides the exit code, what is slow does not', async () => 
   expect(await look('cache', { cache })).toMatchObject({ status: 'warn', exitCode: 0 });
 });
 
-test('an addon that does not load, is of another LibTorch, or is older than its sources', async () => {
+test('an addon is reported that does not load, is of another LibTorch, or is older than its sources', async () => {
   expect(await look('addon', notLoading)).toMatchObject({ found: 'undefined symbol: x', exitCode: 4 });
   const newer = { loadAddon: () => Promise.resolve({ ...addon, torchVersion: '2.1.0' }) };
   expect(await look('addon', newer)).toMatchObject({ status: 'missing', exitCode: 4 });
@@ -90,7 +90,7 @@ test('an addon that does not load, is of another LibTorch, or is older than its 
   expect(await look('addon', { addonState: () => 'stale' })).toMatchObject({ status: 'warn' });
 });
 
-test('a slow BLAS, a CPU without bf16, too few threads', async () => {
+test('a slow BLAS, a CPU without bf16 and too few threads are warned of', async () => {
   const reference = { blas: () => '/usr/lib/x86_64-linux-gnu/blas/libblas.so.3.11.0' };
   const blas = await look('BLAS', reference);
   expect(blas).toMatchObject({ status: 'warn', exitCode: 0 });
@@ -112,14 +112,14 @@ test('a GPU that cannot be used says whether LibTorch or the driver is why', asy
   expect(await look('CUDA', seeing)).toMatchObject({ status: 'ok', found: `1 usable: ${gpus[0]}` });
 });
 
-test('the report has a line for each check, the remedy below it and a verdict', async () => {
+test('the report has a line for each check, the remedy below it, and a verdict', async () => {
   const text = renderChecks(await diagnose(machine({ typeScript: 'stale' })), picocolors.createColors(false));
   expect(text.split('\n')[0]).toBe('✓ Node          20.20.2');
   expect(text).toContain('! dist          older than src/\n                fix: npm run setup\n');
   expect(text.endsWith('\n\nEverything needed is there, 1 to improve.')).toBe(true);
 });
 
-test('a file that is no addon gives the loader’s words instead of an exception', async () => {
+test('a file that is no addon is reported in the loader’s words instead of an exception', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-test-'));
   const broken = join(folder, 'anatomy.node');
   writeFileSync(broken, 'not a shared library');
@@ -133,7 +133,7 @@ test('a file that is no addon gives the loader’s words instead of an exception
   }
 });
 
-test('a real machine whose LIBTORCH points nowhere', async () => {
+test('a real machine whose LIBTORCH points nowhere is told so', async () => {
   const { libTorch } = thisMachine({ ...process.env, LIBTORCH: '/nowhere' });
   const check = await look('LibTorch', { libTorch });
   expect(check).toMatchObject({
@@ -144,7 +144,7 @@ test('a real machine whose LIBTORCH points nowhere', async () => {
   expect(check.fix).toContain('unset LIBTORCH');
 });
 
-test('the command prints JSON that says the same as its exit code', async () => {
+test('the command prints JSON that agrees with its exit code', async () => {
   const written: string[] = [];
   const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     written.push(String(text));

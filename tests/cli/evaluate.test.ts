@@ -47,7 +47,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('prints tables, or with --json the JSON that it also wrote and nothing else', () => {
+it('prints tables, or with --json only the JSON that it also wrote', () => {
   const words = [
     'evaluate',
     'knn',
@@ -78,7 +78,7 @@ it('prints tables, or with --json the JSON that it also wrote and nothing else',
   expect(stdout).not.toContain('patient ');
 });
 
-it('takes what to judge on, and how it is read, from --data-config', () => {
+it('takes the data to judge on, and how it is read, from --data-config', () => {
   const file = join(folder, 'other.yaml');
   const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '50', '--json'];
   const judge = (text: string) => {
@@ -93,12 +93,12 @@ it('takes what to judge on, and how it is read, from --data-config', () => {
     readFileSync(join(run, 'evaluation', 'knn-pooled.json'), 'utf8'),
   ) as EvaluationResult;
   expect(data.samples).toBe(own.data.samples);
-  // Other intensities are other images.
+  // Other intensities make other images.
   expect(data.dataHash).not.toBe(own.data.dataHash);
   expect(judge('data: { size: 32 }').stderr).toContain('no data; name it with --data');
 });
 
-it('finds the data of a run outside its project again on this machine, and the run does not say where they are', async () => {
+it('finds the data of a run outside its project again on this machine, while the run does not say where they are', async () => {
   const elsewhere = mkdtempSync(join(tmpdir(), 'evaluate-elsewhere-'));
   const away = join(folder, 'away');
   const judge = (...words: string[]) =>

@@ -39,7 +39,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('prints tables, or with --json the JSON that it also wrote and nothing else', () => {
+it('prints tables, or with --json only the JSON that it also wrote', () => {
   const table = measure();
   expect(table.status).toBe(0);
   expect(table.stdout).toMatch(/^\| L_C \(Eq\. 6\) +\| run, transductive/m);

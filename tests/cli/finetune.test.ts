@@ -7,13 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EvaluationResult } from '../../src/evaluation/results/evaluationResult.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
 
-/** The built program in processes of its own. */
+/** Runs the built program in processes of its own. */
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let folder: string;
 let run: string;
 
 interface Ended {
-  /** As a shell tells it: 128 + number of the signal that ended the process. */
+  /** The exit code as a shell gives it: 128 + number of the signal that ended the process. */
   code: number;
   stdout: string;
   stderr: string;
@@ -85,7 +85,7 @@ describe('anatomy evaluate finetune', () => {
       'thumbnail/pixels/a+b',
     ]);
     expect(stderr).toMatch(/finetuning \d+\/4 .*took/);
-    // 8 samples in a fold, and no more in a batch.
+    // A fold has 8 samples, and a batch no more.
     expect(stderr).toContain('preset layer-decay: batches of 8 in place of 16');
   });
 
@@ -95,7 +95,7 @@ describe('anatomy evaluate finetune', () => {
     const { rows, differences } = JSON.parse(stdout) as EvaluationResult;
     expect(rows.map(({ key }) => key)).toEqual(['run/head/a+b', 'thumbnail/pixels/a+b']);
     expect(differences.map(({ against }) => against)).toEqual(['thumbnail/pixels/a+b']);
-    // Beside the fuller one, not over it.
+    // The result lies beside the fuller one, not over it.
     expect(readdirSync(join(folder, 'alone'))).toContain('finetune-hu-alone.json');
     const table = await anatomy(finetune('again', '--epochs', '1', '--no-untrained'));
     expect([table.code, table.stdout]).toEqual([
@@ -107,21 +107,24 @@ describe('anatomy evaluate finetune', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s in the middle ends it at once, exit %i, and nothing is written', async (signal, code) => {
-    let sent = false;
-    const ended = await anatomy(
-      finetune(signal, '--epochs', '5000', '--learning-rate', '1e-6'),
-      (text, kill) => {
-        if (sent || !text.includes('finetuning 1/')) return;
-        sent = true;
-        kill(signal);
-      },
-    );
-    expect([ended.code, ended.stdout, sent]).toEqual([code, '', true]);
-    expect(existsSync(join(folder, signal))).toBe(false);
-  });
+  ] as const)(
+    'is ended at once by %s in the middle, with exit code %i, and writes nothing',
+    async (signal, code) => {
+      let sent = false;
+      const ended = await anatomy(
+        finetune(signal, '--epochs', '5000', '--learning-rate', '1e-6'),
+        (text, kill) => {
+          if (sent || !text.includes('finetuning 1/')) return;
+          sent = true;
+          kill(signal);
+        },
+      );
+      expect([ended.code, ended.stdout, sent]).toEqual([code, '', true]);
+      expect(existsSync(join(folder, signal))).toBe(false);
+    },
+  );
 
-  test('a mistake is exit 2 with what was meant', async () => {
+  test('exits with 2 for a mistake and names what was meant', async () => {
     const said = async (...words: string[]) => {
       const { code, stdout, stderr } = await anatomy(words);
       expect([code, stdout]).toEqual([2, '']);

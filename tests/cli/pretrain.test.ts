@@ -18,7 +18,7 @@ import { Random } from '../../src/tensor/index.js';
 import { resolveDevice } from '../../src/training/precision.js';
 import { writePairs } from '../training/tiny.js';
 
-/** The built program in processes of its own: signals, exit codes, streams. */
+/** Runs the built program in processes of its own: signals, exit codes, streams. */
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const STEPS = 12;
 let folder: string;
@@ -75,7 +75,7 @@ const pretrain = (out: string, ...more: string[]) => [
   ...more,
 ];
 
-/** What must be the same to the bit. */
+/** The parts of a run that must be the same to the bit. */
 function result(out: string) {
   const hash = createHash('sha256')
     .update(readFileSync(join(folder, out, 'encoder.safetensors')))
@@ -87,7 +87,7 @@ function result(out: string) {
 }
 let alone: ReturnType<typeof result>;
 
-/** Calls `act` once the run has done so many steps. */
+/** Calls `act` once the run has done this many steps. */
 const afterStep = (out: string, steps: number, act: (child: Child) => void) => (child: Child) => {
   const file = join(folder, out, 'metrics.jsonl');
   const timer = setInterval(() => {
@@ -109,31 +109,34 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('interrupted runs end as if they never were', () => {
+describe('interrupted runs end as if they had never been interrupted', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s: saved, exit %i, and the same command finishes', async (signal, code) => {
-    const out = signal.toLowerCase();
-    const stopped = await anatomy(
-      pretrain(out),
-      afterStep(out, 4, (child) => child.kill(signal)),
-    );
-    expect(stopped).toMatchObject({ code, signal: null, stdout: '' });
-    const step = Number(
-      new RegExp(`${signal}: saved after step (\\d+); the same command goes on`).exec(stopped.stderr)?.[1],
-    );
-    expect(step).toBeGreaterThanOrEqual(4);
-    expect(step).toBeLessThan(STEPS);
-    const saved = `step-${String(step).padStart(8, '0')}.json`;
-    expect(readdirSync(join(folder, out, 'checkpoints'))).toContain(saved);
-    const finished = await anatomy(pretrain(out));
-    expect(finished.stderr).toContain(`resuming after step ${step} of ${STEPS}`);
-    expect(finished.code).toBe(0);
-    expect(result(out)).toEqual(alone);
-  });
+  ] as const)(
+    '%s saves the run with exit code %i, and the same command finishes it',
+    async (signal, code) => {
+      const out = signal.toLowerCase();
+      const stopped = await anatomy(
+        pretrain(out),
+        afterStep(out, 4, (child) => child.kill(signal)),
+      );
+      expect(stopped).toMatchObject({ code, signal: null, stdout: '' });
+      const step = Number(
+        new RegExp(`${signal}: saved after step (\\d+); the same command goes on`).exec(stopped.stderr)?.[1],
+      );
+      expect(step).toBeGreaterThanOrEqual(4);
+      expect(step).toBeLessThan(STEPS);
+      const saved = `step-${String(step).padStart(8, '0')}.json`;
+      expect(readdirSync(join(folder, out, 'checkpoints'))).toContain(saved);
+      const finished = await anatomy(pretrain(out));
+      expect(finished.stderr).toContain(`resuming after step ${step} of ${STEPS}`);
+      expect(finished.code).toBe(0);
+      expect(result(out)).toEqual(alone);
+    },
+  );
 
-  test('SIGKILL at three random moments', async () => {
+  test('a run killed by SIGKILL at three random moments ends the same', async () => {
     const random = new Random(1, 'kill');
     for (const steps of [1, 4, 7]) {
       const delay = random.uniform(0, 150);
@@ -148,7 +151,7 @@ describe('interrupted runs end as if they never were', () => {
   });
 
   test('a second SIGINT ends the process at once', async () => {
-    // A step of many seconds: only the native handler can end it.
+    // A step takes many seconds, so only the native handler can end it.
     const slow = ['pretrain', '--data', manifest, '--out', 'slow', '--steps', '2'];
     const big = settings(
       'model.width=1',
@@ -198,7 +201,7 @@ describe('interrupted runs end as if they never were', () => {
 });
 
 describe('exit codes and streams', () => {
-  test('a finished run is left as it is; --json tells where it stands', async () => {
+  test('a finished run is left as it is, and --json tells where it stands', async () => {
     const ended = await anatomy([...pretrain('alone'), '--json']);
     expect(ended.code).toBe(0);
     expect(JSON.parse(ended.stdout)).toEqual({ run: 'alone', kind: 'finished', step: STEPS });
@@ -225,7 +228,7 @@ describe('exit codes and streams', () => {
     expect(existsSync(join(folder, 'x'))).toBe(false);
   });
 
-  test('a bad manifest is exit 3 with file and line, and leaves no run', async () => {
+  test('a bad manifest exits with 3, names file and line, and leaves no run', async () => {
     const bad = join(folder, 'bad');
     mkdirSync(bad);
     writeFileSync(
@@ -238,7 +241,7 @@ describe('exit codes and streams', () => {
     expect(existsSync(join(folder, 'none'))).toBe(false);
   });
 
-  test('--dry-run says steps, time and memory, and writes no run', async () => {
+  test('--dry-run tells steps, time and memory, and writes no run', async () => {
     const args = ['pretrain', '--data', manifest, ...settings('training.epochs=5')];
     const ended = await anatomy([...args, '--dry-run', '--json', '--out', 'dry']);
     expect(ended.code).toBe(0);
@@ -250,7 +253,7 @@ describe('exit codes and streams', () => {
     expect(existsSync(join(folder, 'dry'))).toBe(false);
   });
 
-  test('a method that trains nothing says so, and of no curves', async () => {
+  test('a method that trains nothing says so, and that it has no curves', async () => {
     const words = [
       ...['pretrain', '--data', manifest, '--method', 'random'],
       ...['--set', 'data.size=32', 'model.width=0.25', `data.cacheFolder=${folder}/cache`],
@@ -264,7 +267,7 @@ describe('exit codes and streams', () => {
     expect(stderr).not.toMatch(/tensorboard|took/);
   });
 
-  test('a loss that is not finite is exit 1, told without a stack', async () => {
+  test('a loss that is not finite exits with 1 and shows no stack', async () => {
     const explode = 'training.schedule={kind: multistep, milestones: [4], gamma: 1e20, unit: step}';
     const ended = await anatomy([...pretrain('nan', explode), '--json']);
     expect(ended.code).toBe(1);

@@ -32,7 +32,7 @@ it('writes the report and prints where it is', () => {
   expect(existsSync(stdout.trim())).toBe(true);
 });
 
-it('exits with 2 for what is no run and with 3 for a run without metrics', () => {
+it('exits with 2 for a folder that is no run and with 3 for a run without metrics', () => {
   const none = anatomy('report', folder);
   expect(none.status).toBe(2);
   expect(none.stderr).toContain('no run here');
@@ -41,7 +41,7 @@ it('exits with 2 for what is no run and with 3 for a run without metrics', () =>
   expect(empty.stderr).toContain('has no metrics yet');
 });
 
-it('data preview writes one picture, and no other file over it', async () => {
+it('data preview writes one picture, and replaces no other file', async () => {
   const out = join(folder, 'sheet.png');
   const words = [
     'data',

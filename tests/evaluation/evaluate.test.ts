@@ -38,7 +38,7 @@ import { SIDE, type TinyPairs, tinyPairs, writeManifest } from './tinyPairs.js';
 const FOLDS = 2;
 let folder: string;
 let pairs: TinyPairs;
-/** Pretrained on everything, and once for each fold. */
+/** One run pretrained on everything, and one for each fold. */
 let whole: string;
 let inFolds: string;
 let splits: string;
@@ -129,7 +129,7 @@ describe('folds', () => {
     }
   });
 
-  it('of the run pair each encoder with the fold that was kept from it', async () => {
+  it('of the run pair each encoder with the fold that it did not see', async () => {
     const result = await judge({ run: inFolds });
     expect(result.folds).toMatchObject({ source: 'run', k: FOLDS, judged: [0, 1] });
     expect(result.exposure).toMatchObject({ kind: 'in-fold', seenTestSamples: 0 });
@@ -149,7 +149,7 @@ describe('folds', () => {
     expect(foldsOf(wrong, 'untrained/pooled/a+b')).toEqual(foldsOf(result, 'untrained/pooled/a+b'));
   });
 
-  it('without an encoder are left out, and it is said', async () => {
+  it('without an encoder are left out with a note', async () => {
     const result = await judge({ run: join(inFolds, 'fold-1') });
     expect(result.folds.judged).toEqual([1]);
     expect(result.exposure.kind).toBe('in-fold');
@@ -179,7 +179,7 @@ describe('samples that are set aside', () => {
     run = await train(join(folder, 'apart'), { 'data.splits': apart });
   });
 
-  it('are in no fold, learned from by nothing, and not seen in pretraining', async () => {
+  it('are in no fold, in no training set, and not seen in pretraining', async () => {
     const { pairs: trained } = JSON.parse(readFileSync(join(run, 'provenance.json'), 'utf8'));
     expect(trained).toBe(36 - aside.length);
     const result = await judge({ run });
@@ -189,7 +189,7 @@ describe('samples that are set aside', () => {
     expect(result.exposure.kind).toBe('transductive');
   });
 
-  it('are judged when asked, in-fold, by what is learned from all others', async () => {
+  it('are judged when asked for, in-fold, by probes trained on all others', async () => {
     const result = await judge({ run, setAside: true, splits: apart });
     expect(result.predictions.ids).toEqual(aside);
     expect(result.setAside).toBe(true);
@@ -204,10 +204,10 @@ describe('samples that are set aside', () => {
     expect(formatEvaluation(seen)).toContain('set aside, judged by what the probe learns from all others');
   });
 
-  it('are no training images: a tested sample may repeat one of them without a note', async () => {
+  it('are no training images, so a tested sample may repeat one of them without a note', async () => {
     const path = join(folder, 'images', 'repeats-aside.csv');
     const [kept] = pairs.ids.filter((id) => !aside.includes(id));
-    // The same images under a new id, as a patient of its own that is tested.
+    // The same images appear under a new id, as a patient of its own that is tested.
     const again = (id: string) =>
       `again,stranger,${id}-a.png,${id}-b.png,${pairs.labels[pairs.ids.indexOf(id)]}\n`;
     const notes = async (repeated: string) => {
@@ -235,7 +235,7 @@ describe('samples that are set aside', () => {
     await expect(judge({ run, splits })).rejects.toThrow(/samples in folds that were set aside/);
   });
 
-  it('must be there, and need one encoder', async () => {
+  it('must exist, and need a run with one encoder', async () => {
     await expect(judge({ run: whole, setAside: true, splits })).rejects.toThrow(
       /no sample to judge is set aside/,
     );
@@ -257,7 +257,7 @@ describe('few labels', () => {
     expect(few.predictions.ids).toEqual(all.predictions.ids);
   });
 
-  it('leave the untrained encoder as it is: all images calibrate it, labelled or not', async () => {
+  it('leave the untrained encoder as it is, which all images calibrate, labelled or not', async () => {
     const dataset = await openDataset({ path: pairs.manifest });
     const task = labelledTask(dataset);
     const run = openRun(whole, () => {});
@@ -275,7 +275,7 @@ describe('few labels', () => {
     expect(await untrained(0.25)).toEqual(await untrained(1));
   });
 
-  it('are refused where the share makes no sense', async () => {
+  it('are refused when the share makes no sense', async () => {
     for (const labelFraction of [0, 1.5, Number.NaN]) {
       await expect(judge({ run: whole, labelFraction })).rejects.toThrow(/--label-fraction is .*at most 1/);
     }
@@ -283,7 +283,7 @@ describe('few labels', () => {
 });
 
 it.each(['logreg', 'knn'] as const)(
-  '%s without the untrained encoder finds the same for the others',
+  '%s finds the same for the other rows without the untrained encoder',
   async (protocol) => {
     const all = await judge({ run: whole, protocol });
     const alone = await judge({ run: whole, protocol, untrained: false });
@@ -296,7 +296,7 @@ it.each(['logreg', 'knn'] as const)(
   },
 );
 
-it('is called by what is judged: other data and some images by name, all of one’s own by none', () => {
+it('an evaluation is named by what is judged: other data and some images by name, all of one’s own without', () => {
   const rows = (['a', 'b', 'a+b'] as const).flatMap((images) =>
     (['run', 'untrained'] as const).flatMap((source) =>
       (['pooled', 'head'] as const).map((features) => ({ source, features, modalities: images.split('+') })),
@@ -323,7 +323,7 @@ it('is called by what is judged: other data and some images by name, all of one�
   expect(evaluationName({ ...tuned, rows: widest })).toBe('finetune-hu-pooled-head');
 });
 
-it('judges the sets of modalities that are asked for, alike', async () => {
+it('judges the sets of modalities that are asked for as it does by default', async () => {
   const all = await judge({ run: whole });
   const asked = await judge({ run: whole, images: ['a+b'] });
   expect(asked.rows.map(({ key }) => key)).toEqual([
@@ -339,7 +339,7 @@ it('judges the sets of modalities that are asked for, alike', async () => {
   );
 });
 
-it('tells what the inner folds say of a probe, without the test labels', async () => {
+it('reports what the inner folds say of a probe, without the test labels', async () => {
   const { rows } = await judge({ run: whole, protocol: 'logreg' });
   const own = rows.find(({ key }) => key === 'run/pooled/a+b')!;
   expect(own.validation).toHaveLength(FOLDS);
@@ -347,7 +347,7 @@ it('tells what the inner folds say of a probe, without the test labels', async (
   expect(rows.find(({ source }) => source === 'thumbnail')!.validation).toBeUndefined();
 });
 
-it('prints numbers as they are: no p is 0, no 0 has a minus, an interval off its value has its reason', async () => {
+it('prints numbers truly: no p is 0, no 0 has a minus, and an interval off its value has its reason', async () => {
   const result = await judge({ run: whole });
   const [difference] = result.differences;
   const row = result.rows.find(({ key }) => key === 'run/pooled/a+b')!;
@@ -385,10 +385,11 @@ describe('exposure', () => {
     expect(copied.exposure.kind).toBe('in-fold');
   });
 
-  it('is transfer on other images', async () => {
+  it('is transfer for other images', async () => {
     const other = await tinyPairs(join(folder, 'other'), 12, 8);
     const result = await judge({ run: inFolds, data: { path: other.manifest }, folds: 3 });
-    // Of the same ids and subjects as the run's own, which nobody can tell from the run's images saved anew.
+    // The ids and subjects are those of the run's own data, so nobody can tell the images from the run's images saved
+    // anew.
     const namesakes = { namesakes: 24 };
     expect(result.exposure).toEqual({ kind: 'transfer', seenTestSamples: 0, testSamples: 24, ...namesakes });
     expect(result.folds.judged).toEqual([0, 1, 2]);
@@ -397,7 +398,7 @@ describe('exposure', () => {
     );
   });
 
-  it('is untrained for weights that are random or given: nothing was pretrained on the test images', async () => {
+  it('is untrained for weights that are random or given, since nothing was pretrained on the test images', async () => {
     const random = await train(join(folder, 'random'), { 'method.name': 'random' });
     const calibrated = await judge({ run: random });
     expect(calibrated.exposure).toEqual({ kind: 'untrained', seenTestSamples: 36, testSamples: 36 });
@@ -414,7 +415,7 @@ describe('exposure', () => {
   });
 });
 
-it('says when an image is repeated in another fold', async () => {
+it('notes an image that is repeated in another fold', async () => {
   const path = join(folder, 'images', 'repeated.csv');
   writeFileSync(path, `${readFileSync(pairs.manifest, 'utf8')}again,stranger,x0-a.png,x0-b.png,benign\n`);
   const notesIn = async (fold: (ofFirst: Fold) => number) => {
@@ -429,7 +430,7 @@ it('says when an image is repeated in another fold', async () => {
   expect(await notesIn((first) => (first === 0 ? 0 : 1))).not.toContain('repeat');
 });
 
-it('names the method, and says where it learned from labels', async () => {
+it('names the method, and notes that it learned from labels', async () => {
   const own = await judge({ run: inFolds });
   expect(formatEvaluation(own)).toContain('; encoder anatomy (recipe paper-us-swe), 32², seed 0; in-fold.');
   expect(own.notes).toEqual([]);
@@ -444,7 +445,7 @@ it('names the method, and says where it learned from labels', async () => {
 });
 
 describe('numbers', () => {
-  it('of the thumbnail row equal ridge on 12×12 pixels computed here', async () => {
+  it('of the thumbnail row equal a ridge on 12×12 pixels computed here', async () => {
     const result = await judge({ run: whole, splits });
     const luma = pairs.b.map((rgb) =>
       Array.from(
@@ -523,12 +524,12 @@ describe('numbers', () => {
     expect(named.map(({ id }) => id)).toEqual(pairs.ids);
   });
 
-  it('are the same again, and by linear probe too', async () => {
+  it('are the same in a second evaluation, by the linear probe too', async () => {
     const options = { run: whole, protocol: 'linear', features: 'head' } as const;
     expect(evaluationJson(await judge(options))).toBe(evaluationJson(await judge(options)));
   });
 
-  it('exist for three classes, and for one modality', async () => {
+  it('exist for three classes and for one modality', async () => {
     const labels = pairs.subjects.map((_, i) => ['x', 'y', 'z'][Math.floor(i / 2) % 3]!);
     const path = writeManifest(join(folder, 'images', 'three.csv'), pairs, labels);
     const three = await judge({ run: whole, protocol: 'logreg', data: { path } });
@@ -544,7 +545,7 @@ describe('numbers', () => {
   });
 });
 
-it('judges an unfinished run by its last checkpoint, and says so', async () => {
+it('judges an unfinished run by its last checkpoint, with a note', async () => {
   const run = join(folder, 'unfinished');
   cpSync(whole, run, { recursive: true });
   rmSync(join(run, 'encoder.safetensors'));
@@ -555,7 +556,7 @@ it('judges an unfinished run by its last checkpoint, and says so', async () => {
   await expect(judge({ run })).rejects.toThrow(UsageError);
 });
 
-it('refuses data that nothing can be learned from, and says what is missing', async () => {
+it('refuses data that nothing can be learned from, and names what is missing', async () => {
   const manifest = (name: string, labels: string[]) =>
     writeManifest(join(folder, 'images', name), pairs, labels);
   const refused = async (path: string, message: string) => {
@@ -586,7 +587,7 @@ it('refuses data that nothing can be learned from, and says what is missing', as
   );
 });
 
-it('takes the columns of the run where it judges its data, and those asked for beside them', async () => {
+it('takes the columns of the run when it judges the run’s data, and adds those that are asked for', async () => {
   const path = join(folder, 'images', 'renamed.csv');
   const text = readFileSync(pairs.manifest, 'utf8');
   writeFileSync(path, text.replace('id,subject,a,b,label', 'scan,subject,flair,t1,diagnosis'));
@@ -595,12 +596,12 @@ it('takes the columns of the run where it judges its data, and those asked for b
   const { samples, positive } = await openJudgedData({ columns: { label: 'diagnosis' } }, config, quiet());
   expect(samples.map(({ label }) => label)).toEqual(pairs.labels);
   expect(positive).toBe('malignant');
-  // Other data have columns of their own.
+  // Other data have their own columns.
   const other = await openJudgedData({ path: pairs.manifest }, config, quiet());
   expect(other.samples.map(({ id }) => id)).toEqual(pairs.ids);
 });
 
-it('tells a mistake that the samples show before it decodes an image', async () => {
+it('reports a mistake that the samples show before it decodes an image', async () => {
   const cacheFolder = join(folder, 'untouched');
   const refused = async (message: string, options: Partial<EvaluateOptions>) => {
     await expect(judge({ run: whole, cacheFolder, ...options })).rejects.toThrow(message);
@@ -622,7 +623,7 @@ it('tells a mistake that the samples show before it decodes an image', async () 
   }
 });
 
-it('refuses a run whose images were kept smaller than the network sees them', async () => {
+it('refuses a run whose images were stored smaller than the network sees them', async () => {
   const run = join(folder, 'enlarged');
   cpSync(whole, run, { recursive: true });
   const config = join(run, 'config.yaml');

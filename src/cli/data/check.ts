@@ -114,7 +114,10 @@ async function oneName(argument: string | undefined, flag: string | undefined): 
   throw new UsageError(`data check: the data is named twice, ${argument} and --data ${flag}; name it once`);
 }
 
-/** Nothing is written before the end, so an interrupted check may end at once; returns how to undo this. */
+/**
+ * Ends the process at once when it is interrupted, as nothing is written before the end of a check.
+ * @returns a function that undoes this
+ */
 function endOnSignals(tidyUp: () => void): () => void {
   const codes = { SIGINT: 130, SIGTERM: 143 } as const;
   const ends = Object.entries(codes).map(([signal, code]) => {

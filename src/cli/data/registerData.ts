@@ -1,3 +1,7 @@
+/**
+ * This room is the command `anatomy data`, which checks, splits, packs, shows and draws data. Each file adds one
+ * subcommand.
+ */
 import type { Command } from 'commander';
 import { registerDataCheck } from './check.js';
 import { registerDataPack } from './pack.js';

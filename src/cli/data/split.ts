@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../options/configOptions.js';
 
-/** Which duplicates share a fold. */
+/** The kinds of duplicates that share a fold. */
 const DUPLICATES = ['near', 'exact', 'ignore'] as const;
 
 interface SplitFlags extends ConfigFlags {
@@ -118,7 +118,7 @@ async function duplicatesIn(dataset: Dataset, kind: SplitFlags['duplicates'], co
   return duplicates;
 }
 
-/** Says so where patients or duplicates that stay together are more than a fold's share. */
+/** Warns when patients or duplicates that stay together are more than a fold's share. */
 function warnOfLargestUnit(
   { samples }: Dataset,
   { folds, groups, k }: Splits,
@@ -127,7 +127,7 @@ function warnOfLargestUnit(
   const groupOf = new Map(Object.entries(groups));
   const sizes = new Map<string, { name: string; size: number; fold: Fold }>();
   for (const { id, subject } of samples) {
-    if (folds[id] === SET_ASIDE) continue; // as large as was asked for
+    if (folds[id] === SET_ASIDE) continue; // the part set aside is as large as was asked for
     const group = groupOf.get(id);
     const name = group === undefined ? `the subject "${subject}"` : `the group "${group}"`;
     sizes.set(name, { name, size: (sizes.get(name)?.size ?? 0) + 1, fold: folds[id]! });

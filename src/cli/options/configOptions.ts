@@ -1,8 +1,9 @@
+/** The options that commands share live in this folder. Here are those of commands that take a config. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigSources } from '../../config/index.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 
-/** Flags of every command that takes a config. */
+/** The flags of every command that takes a config. */
 export interface ConfigFlags extends DataFlags {
   recipe?: string;
   method?: string;
@@ -34,14 +35,14 @@ export function addConfigOptions(command: Command): Command {
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
 }
 
-/** For commands that open data and train nothing: the data's flags, and any setting under `data`. */
+/** Adds the flags for commands that open data and train nothing: the data's flags, and any setting under `data`. */
 export function addDataConfigOptions(command: Command): Command {
   return addDataOptions(command)
     .option('--config <file>', 'YAML with any settings, of which those under data count')
     .option('--set <key=value...>', 'one setting of the data, such as data.size=128; may be repeated');
 }
 
-/** Reads a number in this range. */
+/** Makes a parser for whole numbers in this range. */
 export function wholeNumber(least = 0, most = Number.POSITIVE_INFINITY): (text: string) => number {
   const range = most === Number.POSITIVE_INFINITY ? `from ${least}` : `from ${least} to ${most}`;
   return (text) => {
@@ -51,7 +52,7 @@ export function wholeNumber(least = 0, most = Number.POSITIVE_INFINITY): (text: 
   };
 }
 
-/** What range it must be in says the command that uses it. */
+/** Parses a number. The command that uses it checks the range. */
 export function decimalNumber(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (!Number.isFinite(value)) throw new InvalidArgumentError('Expected a number such as 0.1.');

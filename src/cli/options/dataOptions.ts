@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../../data/open/dataNames.js';
 
-/** Flags of every command that opens data. */
+/** The flags of every command that opens data. */
 export interface DataFlags {
   data?: string;
   dataB?: string;
@@ -11,7 +11,7 @@ export interface DataFlags {
   drop?: string;
 }
 
-/** @param data what `--data` names here */
+/** Adds the flags that name the data. @param data the help of `--data` */
 export function addDataOptions(command: Command, data: string = WHAT_DATA_IS): Command {
   return command
     .option('--data <path>', data)

@@ -2,7 +2,7 @@ import type { EvaluateOptions } from '../../evaluation/planEvaluation.js';
 import { configSources } from './configOptions.js';
 import type { DataFlags } from './dataOptions.js';
 
-/** Flags of every protocol. */
+/** The flags of every protocol. */
 export interface EvaluationFlags extends DataFlags {
   run: string;
   dataConfig?: string;
@@ -17,7 +17,10 @@ export interface EvaluationFlags extends DataFlags {
   json?: boolean;
 }
 
-/** Where the results go, looked at before the work. A `--run` that is no folder is told by what opens runs. */
+/**
+ * The folder that results go to, checked before the work begins. A `--run` that is no folder is reported later, when
+ * the run is opened.
+ */
 export async function resultFolder({ run, out }: Pick<EvaluationFlags, 'run' | 'out'>): Promise<string> {
   const [{ refuseUnwritable }, { statSync }, { join }] = await Promise.all([
     import('../../files.js'),
@@ -30,7 +33,7 @@ export async function resultFolder({ run, out }: Pick<EvaluationFlags, 'run' | '
   return folder;
 }
 
-/** What the flags say about the data; a file says all there is to say. */
+/** The data that the flags name. A file of --data-config names all of it. */
 export async function askedData(
   flags: DataFlags & Pick<EvaluationFlags, 'dataConfig'>,
 ): Promise<EvaluateOptions['data']> {

@@ -4,7 +4,7 @@ import { consoleOf } from '../console.js';
 import { decimalNumber } from './configOptions.js';
 import { addDataOptions, type DataFlags } from './dataOptions.js';
 
-/** Flags of what tells of an experiment by samples that are alike in a column. */
+/** The flags of commands that report on an experiment by samples that are alike in a column. */
 export interface MatchingFlags extends DataFlags {
   matched?: string;
   within?: number;
@@ -20,7 +20,10 @@ export function addMatchingOptions(command: Command): Command {
   return addDataOptions(command, 'of --matched: where the data lie (default: where they were pretrained on)');
 }
 
-/** Undefined where nothing is matched. @throws UsageError when one of the flags is given without another that it needs */
+/**
+ * Reads how samples are matched; undefined when they are not.
+ * @throws UsageError when one of the flags is given without another that it needs
+ */
 export async function askedMatching(
   program: Command,
   experiment: string | undefined,

@@ -7,15 +7,15 @@ import { UsageError } from '../../errors.js';
 import type { MessageConsole } from '../../log/console.js';
 import { datasetSpec } from '../../training/datasetSpec.js';
 
-/** What the command line says about the data; the run's own where left out. */
+/** The data that the command line names; what it leaves out is taken from the run. */
 export interface JudgedDataSpec extends Partial<DatasetSpec> {
-  /** Nothing is left out: nothing is the run's own, even where the data is. */
+  /** True when nothing is taken from the run, even if the data is the run's own. */
   readonly complete?: boolean;
 }
 
 /**
- * Opens the data to judge on; nothing is decoded yet. Columns and the positive class are the run's only where the data
- * is: names in other data have nothing to do with them.
+ * Opens the data to judge on, without decoding any image. Columns and the positive class are taken from the run only
+ * when the data is the run's own, since the names in other data have nothing to do with them.
  */
 export async function openJudgedData(
   asked: JudgedDataSpec,

@@ -1,3 +1,4 @@
+/** This room opens what is judged: a run's encoders, their weights, and the data to judge them on. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type Config, configDifferences, readConfig } from '../../config/index.js';
@@ -10,27 +11,27 @@ import { buildEncoder } from '../../training/build.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../../training/checkpoint.js';
 import { encoderPath, readRunConfig, runPaths } from '../../training/runFolder.js';
 
-/** The weights of an encoder that a run has made, not yet loaded. */
+/** An encoder that a run has made, before its weights are loaded. */
 export interface RunEncoder {
   readonly root: string;
   readonly config: Config;
-  /** The fold kept out of its pretraining. */
+  /** The fold that was kept out of its pretraining. */
   readonly fold: number | 'none';
-  /** What it is loaded from while the run is unfinished. */
+  /** The checkpoint to load while the run is unfinished. */
   readonly checkpoint?: Checkpoint;
 }
 
-/** One run, or a folder of runs, one a fold. */
+/** What is judged: one run, or a folder of runs with one for each fold. */
 export interface JudgedRun {
   readonly root: string;
   readonly name: string;
-  /** By fold; at least one. */
+  /** The encoders, ordered by fold; at least one. */
   readonly encoders: readonly RunEncoder[];
 }
 
 /**
- * Opens what `--run` names: a run, or the folder of `pretrain --fold all` with its `fold-0`, `fold-1`, …. Folds without
- * any weights yet are left out.
+ * Opens what `--run` names: a run, or the folder of `pretrain --fold all` with its `fold-0`, `fold-1`, …. Folds that
+ * have no weights yet are left out.
  *
  * @throws UsageError where there is no run, or none with weights, or the folds were pretrained with different settings
  */
@@ -68,9 +69,10 @@ function encoderOf(root: string, onWarning: (message: string) => void): RunEncod
   return checkpoint && { root, config, fold, checkpoint };
 }
 
-/** Folds pretrained by other recipes would be judged as one. */
+/** Refuses folds that were pretrained with different settings, since they would be judged as one. */
 function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
-  // As they are stored: a path is told from its own run's folder, so what one fold calls its data the other calls so too.
+  // The settings are compared in their stored form, where a path is relative to its run's folder, so that two folds
+  // have the same path for the same data.
   const [before, after] = [first, other].map(({ root }) => readConfig(runPaths(root).config));
   const differences = configDifferences(before!, after!).filter(
     (difference) => !difference.startsWith('data.fold:'),
@@ -82,10 +84,10 @@ function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
 }
 
 /**
- * Puts the weights that were trained for a modality into a network made by `untrainedEncoder`, over all that is there. A
- * modality that has no encoder of its own gets the first one's.
+ * Loads the weights that were trained for a modality into a network made by `untrainedEncoder`, over those it has. A
+ * modality without an encoder of its own gets the weights of the first.
  *
- * @returns the names taken
+ * @returns the names of the weights that were loaded
  */
 export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): string[] {
   if (checkpoint === undefined) {
@@ -94,7 +96,7 @@ export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, 
   }
   const { model, velocities } = readCheckpoint(checkpoint);
   try {
-    // Beside the encoder a checkpoint may hold another modality's, banks and queues.
+    // A checkpoint may hold more than this encoder: another modality's encoder, banks and queues.
     const prefix = `encoder.${modality}.`;
     const separate = [...model.keys()].some((name) => name.startsWith(prefix));
     const names = [...stateDict(network).keys()];
@@ -109,7 +111,7 @@ export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, 
   }
 }
 
-/** Modalities that have an encoder of their own, beside the first one's. */
+/** Finds the modalities that have an encoder of their own, beside the first one's. */
 export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
   const [names, pattern] =
     checkpoint === undefined
@@ -118,7 +120,10 @@ export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
   return [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
 }
 
-/** The encoder as it was before pretraining, or would have been without `model.initFrom`: random, from the run's seed. */
+/**
+ * Builds the encoder with random weights from the run's seed: as it was before pretraining, or would have been without
+ * `model.initFrom`.
+ */
 export function untrainedEncoder(config: Config, device: Device): Encoder {
   return buildEncoder({ ...config, model: { ...config.model, initFrom: null } }, device);
 }

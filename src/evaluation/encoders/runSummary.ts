@@ -4,13 +4,17 @@ import { resolveDevice, resolvePrecision } from '../../training/precision.js';
 import type { JudgedRunSummary } from '../results/evaluationResult.js';
 import type { JudgedRun } from './runEncoders.js';
 
-/** Where and how precisely a run is judged. */
+/** The device and the precision with which a run is judged. */
 export interface Forwarding {
   readonly device: Device;
   readonly precision: Precision;
 }
 
-/** As asked, else as the run was trained; a run in fp16 on a GPU can be judged without one. @throws UsageError where that cannot be */
+/**
+ * Resolves the device and the precision: as asked for, else as the run was trained. A run in fp16 from a GPU can be
+ * judged without one.
+ * @throws UsageError when the device or the precision is not available
+ */
 export function forwardingOf(
   { encoders }: JudgedRun,
   asked: { readonly device?: string; readonly precision?: 'auto' | Precision },

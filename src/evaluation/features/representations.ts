@@ -1,3 +1,4 @@
+/** Computes the features of a run's encoders by kind and set of modalities. */
 import type { Loader } from '../../data/loading/loader.js';
 import { type Features, featureRows, joinColumns } from '../../metrics/features/features.js';
 import type { Encoder } from '../../nn/index.js';
@@ -5,19 +6,19 @@ import { type Embeddings, type EmbedOptions, embed } from '../../training/embed.
 import type { FeatureKind } from '../results/evaluationResult.js';
 import { modalityKey } from '../results/modalitySets.js';
 
-/** Features by kind and modality set: `pooled/a+b`. */
+/** Features by their kind and set of modalities, for example `pooled/a+b`. */
 export type Representations = ReadonlyMap<string, Features>;
 
 export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
-  /** Asked once for each modality, in turn: the same network may come back with other weights. */
+  /** Called once for each modality, in turn. The same network may come back with other weights. */
   readonly encoderFor: (modality: string) => Encoder;
   readonly loader: Loader;
-  /** Sets of modalities side by side. */
+  /** The sets of modalities whose features are joined. */
   readonly sets: readonly (readonly string[])[];
   readonly kinds: readonly Exclude<FeatureKind, 'pixels'>[];
 }
 
-/** All features of a run's encoders, from one pass over each modality's images. */
+/** Computes all features of a run's encoders in one pass over each modality's images. */
 export async function represent({
   sets,
   kinds,

@@ -1,3 +1,7 @@
+/**
+ * This room computes the features that the rows of a table are judged by: of the run's encoders, of the same encoder
+ * untrained, and of thumbnails.
+ */
 import type { ImageCache } from '../../data/cache/decodedImages.js';
 import { ImageLoader } from '../../data/loading/loader.js';
 import type { MessageConsole } from '../../log/console.js';
@@ -15,7 +19,10 @@ import { modalityKey } from '../results/modalitySets.js';
 import { type Representations, represent } from './representations.js';
 import { thumbnails } from './thumbnails.js';
 
-/** The rows of a table: the run, the same encoder untrained, and thumbnails, each on every given set of modalities. */
+/**
+ * Names the rows of a table: the run, the same encoder untrained, and thumbnails, each on every given set of
+ * modalities.
+ */
 export function rowNames(
   kinds: readonly ('pooled' | 'head')[],
   sets: readonly (readonly string[])[],
@@ -34,7 +41,9 @@ export function rowNames(
   ];
 }
 
-/** Features of a row, one line a sample of the task, as the encoder of this round gives them. */
+/**
+ * Gives the features of a row, [n, columns] with one line for each sample of the task, from the encoder of the round.
+ */
 export type FeaturesOf = (round: OuterFold, row: RowName) => Features;
 
 export interface FeatureSources {
@@ -42,23 +51,23 @@ export interface FeatureSources {
   readonly cache: ImageCache;
   readonly plan: FoldPlan;
   readonly kinds: readonly ('pooled' | 'head')[];
-  /** Of the data. */
+  /** All modalities of the data. */
   readonly modalities: readonly string[];
-  /** Those that are judged side by side. */
+  /** The sets of modalities that are judged. */
   readonly sets: readonly (readonly string[])[];
   readonly device: Device;
   readonly precision: Precision;
 }
 
-/** The thumbnails alone: no encoder is run. */
+/** Features for thumbnail rows alone; no encoder is run. */
 export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' | 'task'>): FeaturesOf {
   const pixels = thumbnails(cache, task.positions);
   return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
 }
 
 /**
- * Runs every encoder once over the images; the untrained one once a fold, calibrated on the fold's training images, and only where
- * rows ask for it: over all folds that is most of the work.
+ * Runs every encoder once over the images. The untrained encoder runs once for each fold, calibrated on the fold's
+ * training images, and only where rows ask for it: over all folds that is most of the work.
  */
 export async function rowFeatures(
   names: readonly RowName[],
@@ -68,7 +77,7 @@ export async function rowFeatures(
   const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;
   const asked = names.some(({ source }) => source === 'untrained');
   const { positions } = task;
-  // One for all folds: they differ in their weights only.
+  // All folds share one network, since their encoders differ in the weights only.
   const { config } = plan.rounds[0]!.encoder;
   const { size, normalize: normalization } = config.data;
   const calibrated = config.model.backbone === 'vgg16_bn';
@@ -93,7 +102,7 @@ export async function rowFeatures(
         trained.set(encoder, await represented(loaded));
       }
       if (asked) {
-        // Without batch norm there is nothing to calibrate, and all folds share one.
+        // Without batch norm there is nothing to calibrate, and all folds share the features.
         const earlier = calibrated ? undefined : untrained.values().next().value;
         if (calibrated) {
           await calibrate(
@@ -104,7 +113,7 @@ export async function rowFeatures(
         untrained.set(fold, earlier ?? (await represented(() => random)));
       }
       progress.update(done + 1);
-      // Lets the terminal have its turn: a pass over the images is one synchronous call.
+      // A pass over the images is one synchronous call. This lets the terminal have its turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {

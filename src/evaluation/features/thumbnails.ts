@@ -5,10 +5,10 @@ import { type Features, featureRows, joinColumns } from '../../metrics/features/
 import { modalityKey, modalitySets } from '../results/modalitySets.js';
 import type { Representations } from './representations.js';
 
-/** Side of a thumbnail in pixels. */
+/** The side of a thumbnail in pixels. */
 export const THUMBNAIL = 12;
 
-/** `pixels/a`, `pixels/a+b`, …: shrunken gray images, values 0 … 1, of the samples at `positions`. */
+/** Shrinks the images at `positions` to gray thumbnails, values 0 … 1. The keys are `pixels/a`, `pixels/a+b`, …. */
 export function thumbnails(cache: ImageCache, positions: readonly number[]): Representations {
   const modalities = Object.keys(cache.modalities);
   const pixels = new Map(
@@ -46,7 +46,10 @@ function shrunken(
   return featureRows(data, positions.length, columns);
 }
 
-/** ITU-R BT.601, as in Pillow's `convert('L')` but not rounded. */
+/**
+ * Gray values by ITU-R BT.601, as in Pillow's `convert('L')` but not rounded. @param image three planes of `plane`
+ * pixels each
+ */
 function luma(image: Uint8Array, plane: number): Float64Array {
   return Float64Array.from(
     { length: plane },

@@ -1,4 +1,4 @@
-/** How many of the test samples an encoder met in its pretraining: what makes a judgement transductive. */
+/** Counts the test samples that an encoder saw in its pretraining. If it saw any, the judgement is transductive. */
 import { SET_ASIDE } from '../../data/fold.js';
 import { methodNamed } from '../../methods/index.js';
 import type { RunEncoder } from '../encoders/runEncoders.js';
@@ -7,7 +7,10 @@ import type { ImageTrace } from './imageTrace.js';
 import type { OuterFold } from './outerFolds.js';
 import type { Task } from './task.js';
 
-/** Counts the test samples that the encoder judged on them had met. */
+/**
+ * Finds how the pretraining data and the test samples overlap. Each test sample counts with the encoder that is judged
+ * on it.
+ */
 export function exposureOf(
   { rounds }: { readonly rounds: readonly Pick<OuterFold, 'test' | 'encoder'>[] },
   { positions }: Pick<Task, 'positions'>,
@@ -26,13 +29,17 @@ export function exposureOf(
   };
 }
 
+/** Names the kind of overlap for a trained encoder that saw `seen` of the test samples. */
 function kindOf({ known, inRun }: ImageTrace, positions: readonly number[], seen: number): Exposure['kind'] {
   if (!known) return 'unknown';
   if (seen > 0) return 'transductive';
   return positions.some((position) => inRun[position]) ? 'in-fold' : 'transfer';
 }
 
-/** Whether the encoder met an image of the sample in its run. Given weights are taken as they are and meet none. */
+/**
+ * True when the encoder saw an image of the sample in its run. An encoder that takes given weights and trains nothing
+ * saw none.
+ */
 function met({ inRun, keptOut }: ImageTrace, { fold, config }: RunEncoder, position: number): boolean {
   if (!trained(config) && config.model.initFrom !== null) return false;
   if (keptOut[position] === SET_ASIDE) return false;

@@ -1,4 +1,7 @@
-/** Which samples of the judged data a run has images of, and which of them it kept out of pretraining. */
+/**
+ * Traces the judged data in a run's own data: which samples the run has images of, and which of them it kept out of
+ * pretraining.
+ */
 import { existsSync } from 'node:fs';
 import { streamHash } from '../../data/cache/dataHash.js';
 import type { ImageCache } from '../../data/cache/decodedImages.js';
@@ -14,19 +17,25 @@ import { cacheSizeOf } from '../../training/imageCache.js';
 import { readFolds, runPaths, storedDataHash } from '../../training/runFolder.js';
 import type { JudgedRun, RunEncoder } from '../encoders/runEncoders.js';
 
-/** What a run's own data has to do with the judged data. */
+/** The overlap of a run's own data with the judged data. The lists go by position in the judged data. */
 export interface ImageTrace {
   /** False when the run's own data is not there to compare with. */
   readonly known: boolean;
-  /** By position in the judged data: whether the run's data has an image of the sample. */
+  /** True where the run's data has an image of the sample. */
   readonly inRun: readonly boolean[];
-  /** By position: whether the run's data has the sample's id and subject, but none of its images: another of that name, or the same saved anew. */
+  /**
+   * True where the run's data has the sample's id and subject but none of its images: it is another sample of that
+   * name, or the same one saved anew.
+   */
   readonly namesake: readonly boolean[];
-  /** By position: the fold that kept the sample out of pretraining, or that it was set aside, where the run tells. */
+  /**
+   * The fold that kept the sample out of pretraining, or the mark that it was set aside; undefined where the run does
+   * not tell.
+   */
   readonly keptOut: readonly (Fold | undefined)[];
 }
 
-/** What is known without a look at the images. */
+/** The trace before any image has been looked at: nothing is known. */
 export function untraced({ samples }: Dataset): ImageTrace {
   return {
     known: false,
@@ -37,11 +46,12 @@ export function untraced({ samples }: Dataset): ImageTrace {
 }
 
 /**
- * Compares the judged data with the run's own: the same data by its digest, wherever it lies now; other data image by
- * image, by the content of what they are made from, so that copies, packs and shards are recognised. An image that was
- * saved anew in other bytes is not.
+ * Compares the judged data with the run's own. The same data is recognised by its digest, wherever it lies now. Other
+ * data is compared image by image, by the content of the files, so that copies, packs and shards are recognised. An
+ * image that was saved anew in other bytes is not recognised.
  *
- * @throws UsageError when the run has folds and its data has changed since, so that nobody knows who was in which
+ * @throws UsageError when the run has folds and its data has changed since, so that nobody knows which fold a sample
+ * was in
  */
 export async function traceImages(
   { encoders }: JudgedRun,
@@ -73,7 +83,8 @@ export async function traceImages(
   for (const [i, { id }] of own.samples.entries()) for (const name of ownNames[i]!) ownId.set(name, id);
   const idInRun = names.map((images) => images.map((name) => ownId.get(name)).find((id) => id !== undefined));
   const inRun = idInRun.map((id) => id !== undefined);
-  // What is generated is named by number, whatever its seed, and its image is known by how it was made.
+  // Generated samples are named by number, whatever their seed, so their names say nothing. Their images are compared
+  // by how they were made.
   const files = own.samples.filter(({ images }) =>
     Object.values(images).some(({ kind }) => kind !== 'generated'),
   );
@@ -91,7 +102,7 @@ export async function traceImages(
   };
 }
 
-/** The digest of data as a run of this config takes it. */
+/** The digest of the data in the form in which a run of this config reads it. */
 async function dataHashOf(
   dataset: Dataset,
   cache: ImageCache,
@@ -100,7 +111,7 @@ async function dataHashOf(
   return data.shuffleBuffer === null ? cache.dataHash : streamHash(dataset, cache.size);
 }
 
-/** Names for the images of each sample, equal where the images are the same. */
+/** Makes names for the images of each sample. Two images have the same name when they are the same. */
 async function imageNames(samples: readonly Sample[]): Promise<string[][]> {
   const names: string[][] = [];
   for await (const digests of sourceDigests(samples)) names.push(Object.values(digests).map(toldDigest));
@@ -110,10 +121,11 @@ async function imageNames(samples: readonly Sample[]): Promise<string[][]> {
 async function openOwnData(config: RunEncoder['config']): Promise<Dataset | undefined> {
   if (config.data.path === null) return undefined;
   try {
-    // As pretraining opened it: which class is positive is nothing to it.
+    // The data is opened in the way pretraining opened it, to which it does not matter which class is positive.
     return await openDataset(datasetSpec(config), { positive: 'optional' });
   } catch (error) {
-    // Moved or deleted since the run: not an error of this evaluation, but nothing to compare with either.
+    // The data was moved or deleted since the run. That is no error of this evaluation, but there is nothing to compare
+    // with.
     if (error instanceof AnatomyError) return undefined;
     throw error;
   }

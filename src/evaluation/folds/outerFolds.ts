@@ -1,3 +1,7 @@
+/**
+ * This room plans the cross-validation: the task that the labels set, the rounds in which it is judged, the labels that
+ * are used, and what each encoder saw of the test samples in its pretraining.
+ */
 import { existsSync } from 'node:fs';
 import { type Fold, SET_ASIDE } from '../../data/fold.js';
 import type { Dataset } from '../../data/sample.js';
@@ -11,47 +15,49 @@ import { type ImageTrace, untraced } from './imageTrace.js';
 import { labelledShare } from './labelledShare.js';
 import type { Task } from './task.js';
 
-/** One round of the cross-validation; numbers are samples of the task. */
+/** One round of the cross-validation. The numbers are samples of the task. */
 export interface OuterFold {
   readonly fold: number;
-  /** All samples that may be trained on, labelled for the probe or not. */
+  /** All samples that may be trained on, whether their labels are used or not. */
   readonly pool: readonly number[];
-  /** Those of them whose labels the probe uses. */
+  /** The samples of the pool whose labels the probe uses. */
   readonly train: readonly number[];
   readonly test: readonly number[];
-  /** Inner fold of each training sample, by subject. */
+  /** The inner fold of each training sample; all samples of a subject are in the same one. */
   readonly inner: Uint32Array;
-  /** The encoder judged in this round. */
+  /** The encoder that is judged in this round. */
   readonly encoder: RunEncoder;
 }
 
 export interface OuterFoldOptions {
-  /** A splits file. */
+  /** The path of a splits file. */
   readonly splits?: string;
+  /** The number of folds. */
   readonly folds?: number;
   readonly seed: number;
-  /** Share of the training labels that probes use. */
+  /** The share of the training labels that probes use. */
   readonly labelFraction: number;
-  /** Judge the samples that were set aside, by what is learned from all others. */
+  /** Judge the samples that were set aside, with probes trained on all others. */
   readonly setAside: boolean;
 }
 
+/** The options that decide which labels are used. */
 type LabelOptions = Pick<OuterFoldOptions, 'seed' | 'labelFraction'>;
 
 export interface FoldPlan extends Omit<JudgedFolds, 'judged'> {
   readonly rounds: readonly OuterFold[];
 }
 
-/** Inner folds, fewer only where the training subjects are. */
+/** The number of inner folds; there are fewer when there are fewer training subjects. */
 const INNER_FOLDS = 5;
 
 /**
- * The rounds of the cross-validation and which encoder is judged in each. The folds are those of the splits file, else
- * those the run was pretrained in, else those published with the data, else drawn by subject.
+ * Plans the rounds of the cross-validation and the encoder that is judged in each. The folds are those of the splits
+ * file, else those the run was pretrained in, else those published with the data, else they are drawn by subject.
  *
- * Where the run has seen the data, an encoder is judged on the fold that was kept from it, and folds without an encoder
- * are left out. On data that the run has not seen any of its encoders will do, and they take turns. Samples that are set
- * aside are in no round, or in the only one.
+ * When the run has seen the data, each encoder is judged on the fold that it did not see, and folds without an encoder
+ * are left out. On data that the run has not seen any encoder may judge any fold, and they take turns. Samples that are
+ * set aside are in no round, or in the only one.
  *
  * @throws UsageError when the folds asked for are not the run's, DataError when a round has too little to train on
  */
@@ -82,7 +88,7 @@ export async function planFolds(
   for (let fold = 0; fold < k; fold += 1) {
     const test = samplesOf((own) => own === fold);
     const encoder = encoderOf(fold);
-    // All samples of a fold may be without a label.
+    // It may be that no sample of a fold has a label.
     if (encoder === undefined || test.length === 0) continue;
     const pool = samplesOf((own) => own !== fold && own !== SET_ASIDE);
     rounds.push(roundOf(fold, test, pool, encoder));
@@ -95,7 +101,7 @@ export async function planFolds(
 }
 
 /**
- * What the rounds of a cross-validation in these folds learn from, whatever is pretrained.
+ * Finds the training samples of each round of a cross-validation in these folds, without any encoder.
  *
  * @returns sample numbers of the task, a list for each fold with something to test
  * @throws DataError when a round has too little to train on
@@ -123,7 +129,10 @@ function trainingOf(
   return { train, inner: innerFoldsOf(task, train, fold, seed) };
 }
 
-/** The one encoder of the run. @throws UsageError when nothing is set aside, or the run has an encoder a fold */
+/**
+ * The encoder that judges the samples set aside.
+ * @throws UsageError when nothing is set aside, or the run has an encoder for each fold
+ */
 export function setAsideEncoder(
   { root, encoders }: Pick<JudgedRun, 'root' | 'encoders'>,
   test: readonly number[],
@@ -142,8 +151,8 @@ export function setAsideEncoder(
 }
 
 /**
- * The same before any image is decoded, so that a mistake is told at once. Undefined for a run that kept samples out: the
- * digest of the images tells which. Its splits file is checked all the same.
+ * Plans the rounds before any image is decoded, so that a mistake is reported at once. Undefined for a run that kept
+ * samples out, since only the digest of the images tells which ones; the splits file is checked all the same.
  */
 export async function planUndecoded(
   task: Task,
@@ -159,6 +168,7 @@ export async function planUndecoded(
   return undefined;
 }
 
+/** Chooses the folds by the order of {@link planFolds} and checks that they agree with what was asked for. */
 async function chooseFolds(
   { positions, ids }: Task,
   dataset: Dataset,
@@ -201,6 +211,7 @@ function refuseOther(asked: number | undefined, k: number, where: string, who = 
   );
 }
 
+/** Deals the training samples into inner folds. @throws DataError when a class or a second subject is missing */
 function innerFoldsOf(
   { subjects, labels, classes }: Task,
   train: readonly number[],

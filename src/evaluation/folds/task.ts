@@ -2,20 +2,22 @@ import { classNames } from '../../data/open/labels.js';
 import type { Dataset } from '../../data/sample.js';
 import { DataError } from '../../errors.js';
 
-/** The labelled samples of a data set as a classification task; sample i of the task is at `positions[i]` of the data. */
+/**
+ * The labelled samples of a data set as a classification task. Sample i of the task is at `positions[i]` of the data.
+ */
 export interface Task {
   readonly positions: readonly number[];
   readonly ids: readonly string[];
   readonly subjects: readonly string[];
-  /** Class numbers. */
+  /** The class number of each sample. */
   readonly labels: readonly number[];
-  /** Class names; of two, class 1 is the positive one. */
+  /** The class names. When there are two, class 1 is the positive one. */
   readonly classes: readonly string[];
 }
 
 /**
- * The task that the labels set. With a positive class it has two classes, that one against all others; otherwise one for
- * each label. Unlabelled samples are left out.
+ * Makes the task that the labels set. With a positive class there are two classes, that one against all others;
+ * otherwise there is one for each label. Unlabelled samples are left out.
  *
  * @throws DataError without labels, with one class, or with a class of fewer than two subjects
  */

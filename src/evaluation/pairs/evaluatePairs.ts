@@ -1,6 +1,7 @@
 /**
- * The paper's mechanism, measured on pairs without labels: what the two losses are on them (Fig. 3), how near mates are (Fig. 4),
- * whether patches are alike in the same way in both modalities (Fig. 5), and whether they were before any training (Fig. 1b).
+ * This room measures the paper's mechanism on pairs without labels: the values of the two losses (Fig. 3), the distance
+ * of mates (Fig. 4), whether patches are alike in the same way in both modalities (Fig. 5), and whether they were
+ * before any training (Fig. 1b).
  */
 import type { ImageCache } from '../../data/cache/decodedImages.js';
 import { ImageLoader } from '../../data/loading/loader.js';
@@ -44,9 +45,9 @@ import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js'
 import { projectionSettings, projectPairs } from './projection.js';
 
 export interface EvaluatePairsOptions extends JudgementOptions {
-  /** Folder of `ID.png`, not 0 where the lesion is. Phantoms know theirs. */
+  /** A folder with a mask `ID.png` for each pair, not 0 where the lesion is. Phantoms know their own lesions. */
   readonly masks?: string;
-  /** Pairs to measure at most; default: all. */
+  /** The largest number of pairs to measure; all by default. */
   readonly pairs?: number;
 }
 
@@ -54,11 +55,11 @@ type EncoderSource = Exclude<PairSource, 'pixels'>;
 const encoderSources: readonly EncoderSource[] = ['run', 'untrained'];
 
 /**
- * Measures the claims. Writes nothing; see `savePairs`. The same options give the same numbers, for the same LibTorch, threads
- * and precision.
+ * Measures all claims and writes nothing; see `savePairs`. The same options give the same numbers, for the same
+ * LibTorch, threads and precision.
  *
- * @throws UsageError when there is no run or the options do not fit it, DataError when the data has no pairs to compare or the masks
- * cannot be read
+ * @throws UsageError when there is no run or the options do not fit it, DataError when the data has no pairs to compare
+ * or the masks cannot be read
  */
 export async function evaluatePairs(options: EvaluatePairsOptions): Promise<PairsResult> {
   const opened = await openJudgement(options);
@@ -187,7 +188,7 @@ async function measureAll(
             seed,
             tally,
           });
-          // Embeddings of two encoders have no axis in common: the picture is of the first one's pairs.
+          // Embeddings of two encoders have no axis in common, so the picture shows the pairs of the first one.
           if (r === 0) projections.push(...projectionsOf(source, features, seed));
           for (const { position, anchors } of examples) {
             if (!round.positions.includes(position)) continue;
@@ -221,7 +222,7 @@ function batchesOf({ positions }: PairRound, { dataset, plan, masks, seed }: Mea
   });
 }
 
-/** One network for both modalities unless the run trained two. */
+/** Builds one network for both modalities, or two where the run trained two. */
 async function encodersOf(
   source: EncoderSource,
   { encoder, calibration }: PairRound,
@@ -248,6 +249,7 @@ function projectionsOf(source: EncoderSource, { head: [a, b] }: PairFeatures, se
   return projectPairs(unitRows(a), unitRows(b), seed).map((projection) => ({ source, ...projection }));
 }
 
+/** An example whose similarity maps are still being added. */
 type GrowingExample = Omit<Example, 'anchors'> & {
   readonly anchors: (Omit<Example['anchors'][number], 'maps'> & {
     readonly maps: Example['anchors'][number]['maps'][number][];

@@ -1,3 +1,4 @@
+/** Chooses the pairs and anchor patches that figures show, and computes their similarity maps. */
 import type { Loader } from '../../data/loading/loader.js';
 import { tidy } from '../../tensor/index.js';
 import { Random } from '../../tensor/random.js';
@@ -7,11 +8,12 @@ import type { PairEncoder } from './measures/pairEncoder.js';
 import { mapSide } from './measures/ruler.js';
 import { type LesionMask, patchSpans, zonesOf } from './measures/zones.js';
 
+/** The number of example pairs. */
 const EXAMPLES = 3;
-/** Patches a side, where a map has as many pixels: the last map's own resolution at 224². */
+/** The most patches on one side of a similarity map: the last map's own resolution at 224². */
 const FINEST = 14;
 
-/** Pairs of different subjects, drawn by the seed, those with a known lesion first. */
+/** Chooses pairs of different subjects in an order drawn by the seed; pairs with a known lesion come first. */
 export function chooseExamples(
   positions: readonly number[],
   subjects: readonly string[],
@@ -35,8 +37,9 @@ export function chooseExamples(
 export type Anchor = Omit<ExampleAnchor, 'maps'>;
 
 /**
- * Two anchors: with a lesion, the patch of A with the largest variance of intensity in it or around it, and the one elsewhere;
- * without, the central patch, and the one of largest variance elsewhere.
+ * Chooses two anchors. In a pair with a lesion the first is the patch of A with the largest variance of intensity in
+ * the lesion or around it; in a pair without it is the central patch. The second is the patch with the largest variance
+ * elsewhere.
  *
  * @param gray intensities of A, [side, side]
  */
@@ -83,7 +86,7 @@ function varianceOf(
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
 }
 
-/** Intensities of modality A of one pair at its cached size: the mean of the channels. */
+/** The intensities of one image at its cached size, averaged over its channels. */
 export async function intensities(loader: Loader, modality: string, position: number): Promise<Float32Array> {
   await loader.prepare([position]);
   return tidy(() =>
@@ -91,7 +94,10 @@ export async function intensities(loader: Loader, modality: string, position: nu
   ) as Float32Array;
 }
 
-/** How alike all patches are to each anchor, on every map of one encoder. */
+/**
+ * Computes the similarity of all patches to each anchor, on every map of one encoder.
+ * @returns the maps of each anchor
+ */
 export async function similarityMaps(
   encoder: PairEncoder,
   source: SimilarityMap['source'],
@@ -102,7 +108,7 @@ export async function similarityMaps(
   const [all] = await encoder.whole([position], (a, b) =>
     AGREEMENT_MAPS.map((map) => {
       const grid = Math.min(FINEST, mapSide(size, map));
-      // All of the map is shown: where the grid does not divide it, patches overlap.
+      // All of the map is shown. Patches overlap where the grid does not divide it.
       const similarities = [a, b].map(({ maps }) =>
         patchSimilarities(maps[map]!, grid, { windows: 'adaptive' }),
       );

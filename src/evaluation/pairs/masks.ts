@@ -1,3 +1,4 @@
+/** Reads where the lesions of the pairs are, from a folder of masks or from the phantom. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPixels } from '../../data/formats/index.js';
@@ -9,26 +10,26 @@ import type { LesionMask } from './measures/zones.js';
 
 export interface MaskSources {
   readonly dataset: Dataset;
-  /** What `--data` names. */
+  /** The data as `--data` names it. */
   readonly path: string;
-  /** Folder of `ID.png`; without it phantoms alone have masks. */
+  /** A folder of masks `ID.png`; without it only phantoms have masks. */
   readonly folder: string | undefined;
-  /** Side at which phantoms are drawn. */
+  /** The side in pixels at which phantoms are drawn. */
   readonly size: number;
 }
 
 export interface Masks {
-  /** By position in the data; a pair without a known lesion has none. */
+  /** The lesion masks by position in the data. A pair without a known lesion has none. */
   readonly lesion: ReadonlyMap<number, LesionMask>;
-  /** Pairs that the folder has no file for. */
+  /** The number of pairs that have no file in the folder. */
   readonly missing: number;
 }
 
 /**
- * The lesions of the pairs at `positions`.
+ * Reads the lesion masks of the pairs at `positions`.
  *
- * @throws DataError when there is no such folder, none of the pairs has a mask in it, or one cannot be read; UsageError when the
- * images are cropped and the masks are not
+ * @throws DataError when there is no such folder, none of the pairs has a mask in it, or one cannot be read; UsageError
+ * when the images are cropped and the masks are not
  */
 export async function readMasks(positions: readonly number[], sources: MaskSources): Promise<Masks> {
   const { dataset, path, folder, size } = sources;
@@ -74,7 +75,7 @@ async function fromFolder(positions: readonly number[], dataset: Dataset, folder
   return { lesion, missing };
 }
 
-/** As the id is written, or as `anatomy data phantom` writes it. */
+/** Finds the mask of a pair by its id, as it is or as `anatomy data phantom` encodes it in a file name. */
 async function maskFile(folder: string, id: string): Promise<string | undefined> {
   for (const name of new Set([id, encodeURIComponent(id)])) {
     const file = join(folder, `${name}.png`);

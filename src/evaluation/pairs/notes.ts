@@ -15,7 +15,7 @@ export interface PairNotes {
   readonly measures: readonly PairMeasure[];
 }
 
-/** What a reader must know to read the numbers rightly, a sentence each. */
+/** Lists what a reader must know to read the numbers rightly, one sentence each. */
 export function pairNotes({ run, dataset, plan, exposure, masks, measures }: PairNotes): string[] {
   const notes: string[] = [];
   const { encoders } = run;

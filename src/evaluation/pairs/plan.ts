@@ -1,3 +1,4 @@
+/** Plans which pairs are measured and which encoder measures them. */
 import { SET_ASIDE } from '../../data/fold.js';
 import type { Dataset } from '../../data/sample.js';
 import { loadSplits } from '../../data/splits/splits.js';
@@ -8,31 +9,35 @@ import type { ImageTrace } from '../folds/imageTrace.js';
 import { setAsideEncoder } from '../folds/outerFolds.js';
 import type { PairsData } from '../results/pairsResult.js';
 
-/** Pairs that one encoder measures; numbers are positions in the data. */
+/** The pairs that one encoder measures. The numbers are positions in the data. */
 export interface PairRound {
   readonly encoder: RunEncoder;
   readonly positions: readonly number[];
-  /** What the untrained encoder's batch norm is calibrated on. */
+  /** The pairs on which the batch norm of the untrained encoder is calibrated. */
   readonly calibration: readonly number[];
 }
 
 export interface PairPlan extends Pick<PairsData, 'chosen' | 'setAside'> {
   readonly rounds: readonly PairRound[];
-  /** All positions measured, ascending: pair i of the result. */
+  /** The positions of all measured pairs, ascending; entry i is pair i of the result. */
   readonly positions: readonly number[];
 }
 
 export interface PairPlanOptions {
-  /** A splits file: what it sets aside is not touched. */
+  /** The path of a splits file. Samples that it sets aside are not touched. */
   readonly splits?: string;
-  /** Only what is set aside. */
+  /** Measure only the samples that are set aside. */
   readonly setAside?: boolean;
-  /** Pairs to measure at most, drawn by the seed. */
+  /** The largest number of pairs to measure, drawn by the seed. */
   readonly pairs?: number;
   readonly seed: number;
 }
 
-/** @throws DataError where the data has no pairs, or pairs of one subject only */
+/**
+ * The two modalities of the data.
+ * @throws DataError where the data has no pairs, or pairs of one subject only; UsageError where it has more than two
+ * modalities
+ */
 export function checkPairs({ name, modalities, samples }: Dataset): [string, string] {
   const [a, b] = modalities;
   if (a === undefined || b === undefined) {
@@ -56,8 +61,9 @@ export function checkPairs({ name, modalities, samples }: Dataset): [string, str
 }
 
 /**
- * Which pairs are measured, and by which encoder: where the run kept folds out, each fold by the encoder that did not see it;
- * else all by the one there is. Samples that are set aside are in no round, or in the only one.
+ * Plans which pairs are measured, and by which encoder. When the run kept folds out, each fold is measured by the
+ * encoder that did not see it; otherwise one encoder measures all. Samples that are set aside are in no round, or in
+ * the only one.
  *
  * @throws UsageError where nothing is left to measure
  */
@@ -80,7 +86,7 @@ export async function planPairs(
     return { rounds: [{ encoder, positions, calibration }], positions, chosen: 'set-aside', setAside: 0 };
   }
   const heldOut = encoders[0]!.fold !== 'none' && inRun.includes(true);
-  // Data that no encoder has seen is measured by one of them: features of two encoders cannot be compared.
+  // Data that no encoder has seen is measured by one of them, since features of two encoders cannot be compared.
   const own = heldOut
     ? encoders.map((encoder) => ({
         encoder,

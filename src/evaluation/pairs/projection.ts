@@ -1,4 +1,4 @@
-/** Embeddings in two dimensions, by seed. The one place that knows DruidJS. */
+/** Projects embeddings to two dimensions, repeatably by seed. This is the one file that knows DruidJS. */
 import { PCA, TSNE, UMAP } from '@saehrimnir/druidjs';
 import type { DoubleFeatures } from '../../metrics/features/features.js';
 import { Random } from '../../tensor/random.js';
@@ -6,7 +6,10 @@ import type { Point, ProjectionKind } from '../results/pairsResult.js';
 
 export const projectionKinds: readonly ProjectionKind[] = ['pca', 'tsne', 'umap'];
 
-/** The paper names none of them; van der Maaten's and McInnes' defaults where there are points enough. */
+/**
+ * The settings of t-SNE and UMAP. The paper names none, so these are van der Maaten's and McInnes' defaults, used where
+ * there are points enough.
+ */
 export const projectionSettings = {
   perplexity: 30,
   tsneIterations: 500,
@@ -16,7 +19,7 @@ export const projectionSettings = {
 } as const;
 
 /**
- * Rows as points. The same rows and seed give the same points, for the same Node.
+ * Projects each row to a point. The same rows and seed give the same points, for the same Node.
  * - `pca`: the first two principal components; each component's largest entry is positive, as its sign is arbitrary.
  * - `tsne`: van der Maaten & Hinton 2008, perplexity 30 or a third of the other points if that is less.
  * - `umap`: McInnes et al. 2018, 15 neighbours or all others.
@@ -62,14 +65,14 @@ function pointsOf(projected: readonly ArrayLike<number>[]): Point[] {
   return projected.map((row) => [row[0]!, row[1]!]);
 }
 
-/** Pairs in a picture at most: more would hide each other. */
+/** The largest number of pairs in a picture; more would hide each other. */
 const SHOWN = 200;
 
 /**
- * A and B of the same pairs, at most 200 drawn by the seed, in one space, by every kind.
+ * Projects A and B of the same pairs into one space, by every kind. At most 200 pairs are drawn by the seed.
  * @param a unit rows [n, d]
  * @param b row i is the mate of row i of `a`
- * @returns none with fewer than 2 pairs
+ * @returns no projection for fewer than 2 pairs
  */
 export function projectPairs(
   a: DoubleFeatures,

@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../../files.js';
 import type { PairsResult } from '../results/pairsResult.js';
 
-/** The result as JSON; an undefined value is null. Numbers of the figures stand in lines, not one a line. */
+/** Formats the result as JSON, where an undefined value is null. The numbers of a figure share a line. */
 export function pairsJson(result: PairsResult): string {
   return JSON.stringify(result, null, 2).replace(/\[[\s\d.,e+-]+\]/g, (numbers) =>
     numbers.replace(/\s+/g, ''),
   );
 }
 
-/** Writes `pairs.json`, of what is set aside `pairs-set-aside.json`, whole or not at all, over an earlier one. @returns its path */
+/**
+ * Writes `pairs.json`, or `pairs-set-aside.json` for the samples set aside, over an earlier one. An interrupted write
+ * leaves no half file.
+ * @returns the path of the file
+ */
 export function savePairs(folder: string, result: PairsResult): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, result.data.chosen === 'set-aside' ? 'pairs-set-aside.json' : 'pairs.json');

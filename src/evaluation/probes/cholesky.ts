@@ -24,7 +24,10 @@ export function choleskySolve(s: Float64Array, b: Float64Array): Float64Array {
   return x;
 }
 
-/** Σ a[aStart + k] · b[bStart + k] over k < n, in four partial sums so that additions do not wait for each other. */
+/**
+ * The inner product Σ a[aStart + k] · b[bStart + k] over k < n, in four partial sums so that additions do not wait for
+ * each other.
+ */
 export function inner(a: Float64Array, aStart: number, b: Float64Array, bStart: number, n: number): number {
   let s0 = 0;
   let s1 = 0;

@@ -1,12 +1,12 @@
-/** One round of an inner cross-validation: sample numbers to fit on and to judge by. */
+/** One round of an inner cross-validation, with the numbers of the samples to fit on and to judge by. */
 export interface InnerFold {
   readonly fit: Uint32Array;
   readonly judge: Uint32Array;
 }
 
 /**
- * The rounds of a cross-validation: each fold number that occurs judges once. Make `folds` by subject, so that no
- * patient is on both sides.
+ * Makes the rounds of a cross-validation, in which each fold number that occurs judges once. Make `folds` by subject,
+ * so that no patient is on both sides.
  *
  * @param folds [n] fold of each sample
  * @throws RangeError with fewer than two folds

@@ -1,18 +1,18 @@
-/** A differentiable function: returns f(x) and writes ∇f(x) into `gradient`. */
+/** A differentiable function, which returns f(x) and writes ∇f(x) into `gradient`. */
 export type Objective = (x: Float64Array, gradient: Float64Array) => number;
 
 export interface LbfgsOptions {
-  /** Stops when every component of the gradient is at most this in size. */
+  /** The minimiser stops when no component of the gradient is larger than this in size. */
   readonly tolerance?: number;
   readonly maxIterations?: number;
-  /** Pairs of steps and gradient changes that stand for the curvature. */
+  /** The number of pairs of steps and gradient changes that approximate the curvature. */
   readonly memory?: number;
 }
 
 export interface Minimum {
   readonly x: Float64Array;
   readonly value: number;
-  /** Largest component of the gradient in size. */
+  /** The size of the gradient's largest component. */
   readonly gradientSize: number;
   readonly iterations: number;
   readonly evaluations: number;
@@ -20,8 +20,8 @@ export interface Minimum {
 }
 
 /**
- * Limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5) with a line search for the strong Wolfe conditions
- * (algorithms 3.5 and 3.6). `start` is left as it is.
+ * Minimises by limited-memory BFGS (Nocedal & Wright 2006, algorithm 7.5) with a line search for the strong Wolfe
+ * conditions (algorithms 3.5 and 3.6). `start` is not changed.
  */
 export function minimize(
   objective: Objective,
@@ -40,7 +40,8 @@ export function minimize(
     const found = wolfeStep(objective, x, value, gradient, direction, firstStep);
     evaluations += found.evaluations;
     if (found.point === undefined) {
-      // Curvature gathered far away can mislead; without any left, rounding allows no further descent.
+      // Curvature gathered far away can mislead, so it is dropped once. If there is none left, rounding allows no
+      // further descent.
       if (pairs.length === 0) break;
       pairs.length = 0;
       continue;
@@ -74,7 +75,7 @@ interface Point {
   readonly slope: number;
 }
 
-/** −H ∇f by the two-loop recursion (algorithm 7.4). */
+/** The quasi-Newton direction −H ∇f by the two-loop recursion (algorithm 7.4). */
 function quasiNewtonDirection(gradient: Float64Array, pairs: readonly Pair[]): Float64Array {
   const direction = gradient.map((v) => -v);
   const alphas = new Float64Array(pairs.length);
@@ -99,7 +100,7 @@ const SUFFICIENT_DECREASE = 1e-4;
 const CURVATURE = 0.9;
 const MOST_TRIALS = 40;
 
-/** A step along `direction` that meets the strong Wolfe conditions, or no point when none is found. */
+/** Finds a step along `direction` that meets the strong Wolfe conditions; no point when there is none. */
 function wolfeStep(
   objective: Objective,
   x: Float64Array,
@@ -111,7 +112,7 @@ function wolfeStep(
   const slope = inner(gradient, direction);
   let evaluations = 0;
   if (!(slope < 0)) return { evaluations };
-  // Close to the minimum the decrease drowns in the rounding of f; the slope still tells.
+  // Close to the minimum the decrease is lost in the rounding of f, but the slope still tells the way.
   const rounding = 1e-15 * Math.abs(value);
   const at = (t: number): Point => {
     evaluations += 1;
@@ -129,7 +130,7 @@ function wolfeStep(
   let t = firstStep;
   while (evaluations < MOST_TRIALS) {
     const trial = at(t);
-    // A NaN, from a step out of the domain, is no decrease either.
+    // A step out of the domain gives NaN, which is no decrease either.
     if (!decreases(trial) || trial.value > low.value + rounding) high = trial;
     else {
       if (isFlat(trial)) return { point: trial, evaluations };
@@ -142,10 +143,10 @@ function wolfeStep(
   return { evaluations };
 }
 
-/** One end of the bracket; `low` always fulfils the decrease and its slope points into the bracket. */
+/** One end of the bracket. The end `low` always fulfils the decrease, and its slope points into the bracket. */
 type End = Pick<Point, 't' | 'value' | 'slope'>;
 
-/** The minimum of the cubic through both ends (eq. 3.59), kept off the ends; the middle where there is no cubic. */
+/** The minimum of the cubic through both ends (eq. 3.59), kept off the ends; the middle when there is no cubic. */
 function between(low: End, high: End): number {
   const width = high.t - low.t;
   const d1 = low.slope + high.slope - (3 * (high.value - low.value)) / width;

@@ -1,17 +1,17 @@
 import type { Features } from '../../metrics/features/features.js';
 import { inner } from './cholesky.js';
 
-/** A linear layer with softmax; two classes may also share one row, the log-odds of class 1. */
+/** A linear layer with softmax. Two classes may share one row of weights, which gives the log-odds of class 1. */
 export interface LinearClassifier {
   readonly classes: number;
-  /** [outputs, d] row-major, outputs being `classes`, or 1 for two classes. */
+  /** The weights [outputs, d], row-major. There are as many outputs as classes, or 1 for two classes. */
   readonly weights: Float64Array;
-  /** [outputs] */
+  /** The bias [outputs]. */
   readonly bias: Float64Array;
 }
 
 /**
- * Class probabilities [n, classes], rows summing to 1.
+ * Computes class probabilities [n, classes]; each row sums to 1.
  *
  * @throws RangeError when the features have another number of columns than the classifier
  */
@@ -34,7 +34,7 @@ export function predictProbabilities(
   return probabilities;
 }
 
-/** exp(logit_k) / Σ exp(logit_j), with the largest factored out. */
+/** Softmax exp(logit_k) / Σ exp(logit_j), with the largest logit factored out. */
 export function softmax(logits: Float64Array): Float64Array {
   const top = logits.reduce((a, b) => Math.max(a, b));
   const votes = logits.map((logit) => Math.exp(logit - top));
@@ -43,6 +43,6 @@ export function softmax(logits: Float64Array): Float64Array {
 }
 
 function twoClasses(logit: number): [number, number] {
-  // Each side from its own exponential: 1 − p would lose the small one.
+  // Each side has its own exponential, since 1 − p would lose the small one.
   return [1 / (1 + Math.exp(logit)), 1 / (1 + Math.exp(-logit))];
 }

@@ -9,25 +9,28 @@ export interface LinearProbeOptions {
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly learningRate?: number;
-  /** Where the learning rate is halved, counted in `milestoneUnit`. */
+  /** The times at which the learning rate is halved, counted in `milestoneUnit`. */
   readonly milestones?: readonly number[];
-  /** `epoch` as the paper intends; `iteration` as the authors' code steps its scheduler, once a batch. */
+  /**
+   * Milestones are counted by `epoch`, as the paper intends, or by `iteration`, as the authors' code steps its
+   * scheduler, once a batch.
+   */
   readonly milestoneUnit?: 'epoch' | 'iteration';
-  /** One a class; a batch's loss is the weighted mean. Default: all 1. */
+  /** The weight of each class; the loss of a batch is the weighted mean. All 1 by default. */
   readonly classWeights?: readonly number[];
   readonly seed?: number;
 }
 
 export interface LinearProbe {
-  /** [m, classes] for the test rows, after the last epoch. */
+  /** The probabilities [m, classes] of the test rows after the last epoch. */
   readonly probabilities: Float64Array;
-  /** The same after each epoch. */
+  /** The probabilities [m, classes] of the test rows after each epoch. */
   readonly byEpoch: readonly Float64Array[];
-  /** [classes, d] row-major. */
+  /** The weights [classes, d], row-major. */
   readonly weights: Float64Array;
-  /** [classes] */
+  /** The bias [classes]. */
   readonly bias: Float64Array;
-  /** Mean cross-entropy a sample, unweighted, in each epoch, measured before each step. */
+  /** The mean cross-entropy per sample in each epoch, unweighted and measured before each step. */
   readonly losses: readonly number[];
 }
 
@@ -93,7 +96,10 @@ export function linearProbe(
   return { probabilities, byEpoch, weights, bias, losses };
 }
 
-/** One step down the weighted mean cross-entropy of a batch, in place. Returns the sum of the batch's losses before it. */
+/**
+ * Takes one step down the weighted mean cross-entropy of a batch, in place.
+ * @returns the sum of the batch's losses before it
+ */
 function descend(
   x: Float64Array,
   labels: ArrayLike<number>,

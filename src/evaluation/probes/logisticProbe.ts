@@ -4,10 +4,13 @@ import { predictProbabilities } from './linearClassifier.js';
 import { fitLogistic, type LogisticModel, type LogisticOptions, logisticPath } from './logisticRegression.js';
 import { fitStandardizer, standardize } from './standardize.js';
 
-/** From "only the means differ" to hardly regularised, for standardised features. */
+/** The values of C to choose from, for standardised features: from "only the means differ" to hardly regularised. */
 export const DEFAULT_C_GRID: readonly number[] = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10];
 
-/** Enough for held-out losses to four digits; the final fit goes on to the tolerance of the options. */
+/**
+ * The tolerance while C is chosen, enough for held-out losses to four digits. The final fit goes on to the tolerance of
+ * the options.
+ */
 const SELECTION_TOLERANCE = 1e-4;
 
 export interface LogisticProbeOptions extends LogisticOptions {
@@ -16,28 +19,28 @@ export interface LogisticProbeOptions extends LogisticOptions {
 
 export interface ChosenC {
   readonly C: number;
-  /** Held-out log-loss a sample, for each C of the grid; NaN for those not tried. */
+  /** The held-out log-loss per sample for each C of the grid; NaN for values that were not tried. */
   readonly logLoss: readonly number[];
-  /** Held-out probabilities [n, classes] at the chosen C: what is known of this probe without a test label. */
+  /** The held-out probabilities [n, classes] at the chosen C: all that is known of this probe without a test label. */
   readonly heldOut: Float64Array;
 }
 
 export interface LogisticProbe {
-  /** [m, classes] for the test rows. */
+  /** The probabilities [m, classes] of the test rows. */
   readonly probabilities: Float64Array;
   readonly model: LogisticModel;
-  /** Present when C was chosen and not given. */
+  /** The choice of C; absent when C was given. */
   readonly chosen?: ChosenC;
 }
 
 /**
- * The primary probe: logistic regression on features standardised on the training rows, C chosen by cross-validation
- * inside them. Test rows are only ever predicted.
+ * The primary probe: logistic regression on features that are standardised on the training rows, with C chosen by
+ * cross-validation inside them. Test rows are only ever predicted.
  *
  * @param train [n, d]
  * @param labels [n] class numbers
  * @param test [m, d]
- * @param selection inner fold of each training row, by subject, to choose C; or a C to use
+ * @param selection the inner fold of each training row, by subject, to choose C; or a C to use
  */
 export function logisticProbe(
   train: Features,
@@ -57,15 +60,19 @@ export function logisticProbe(
   return { probabilities: predictProbabilities(model, standardize(test, standardizer)), model, chosen };
 }
 
-/** The held-out loss falls and then rises with C: after so many rises in a row, larger values only overfit more. */
+/**
+ * The number of rises in a row that end the search. The held-out loss falls and then rises with C, so larger values
+ * only overfit more.
+ */
 const RISES = 2;
 
 /**
- * The C with the lowest held-out log-loss over all inner folds together; of equal ones the smaller. Log-loss, unlike AUC,
- * exists in folds with one class and does not jump between neighbouring values of C. Each inner fold standardises anew.
+ * Chooses the C with the lowest held-out log-loss over all inner folds together; of equal ones the smaller. Log-loss,
+ * unlike AUC, exists in folds with one class and does not jump between neighbouring values of C. Each inner fold is
+ * standardised anew.
  *
- * The grid is walked upwards and left when the loss has risen twice in a row: the values beyond take most of the time, as
- * hardly regularised fits need hundreds of iterations.
+ * The search goes up the grid and ends when the loss has risen twice in a row. The values beyond would take most of the
+ * time, as hardly regularised fits need hundreds of iterations.
  *
  * @param features [n, d] as extracted, not standardised
  * @param labels [n] class numbers

@@ -4,7 +4,7 @@ import { minimize, type Objective } from './lbfgs.js';
 import type { LinearClassifier } from './linearClassifier.js';
 import { rowSpace } from './rowSpace.js';
 
-/** One output for two classes, otherwise one a class. */
+/** A fitted logistic regression. It has one output for two classes, otherwise one for each class. */
 export interface LogisticModel extends LinearClassifier {
   readonly C: number;
   readonly iterations: number;
@@ -13,7 +13,10 @@ export interface LogisticModel extends LinearClassifier {
 
 export interface LogisticOptions {
   readonly classes?: number;
-  /** Largest component of the gradient of F below; F is a mean a sample, so this does not depend on n. */
+  /**
+   * The size of the gradient's largest component at which the fit stops. F below is a mean per sample, so this does not
+   * depend on n.
+   */
   readonly tolerance?: number;
   readonly maxIterations?: number;
 }
@@ -37,9 +40,10 @@ export function fitLogistic(
 }
 
 /**
- * Fits one C after the other on the same features, each starting from the solution of the last: cheap for increasing C.
+ * Fits one C after the other on the same features. Each fit starts from the solution of the last, which is cheap for
+ * increasing C.
  *
- * @param fits how many there will be, about
+ * @param fits about how many fits there will be
  */
 export function logisticPath(
   features: Features,
@@ -68,10 +72,11 @@ export function logisticPath(
 }
 
 /**
- * F(W, b) = (Σᵢ −log P(yᵢ | xᵢ) + ‖W‖² / 2C) / n and its gradient. Parameters are the rows of W, then b.
+ * The objective F(W, b) = (Σᵢ −log P(yᵢ
+ * xᵢ) + ‖W‖² / 2C) / n and its gradient. The parameters are the rows of W, then b.
  *
- * Four samples at a time go through the weights and, while they are still in the cache, into the gradient: one pass over
- * the features an evaluation.
+ * Four samples at a time go through the weights and, while they are still in the cache, into the gradient, so an
+ * evaluation passes over the features once.
  */
 export function logisticObjective(
   { data, rows: n, columns: d }: Features,
@@ -111,7 +116,7 @@ export function logisticObjective(
   };
 }
 
-/** logits[r, k] = x_r · W_k + b_k for the four rows of x from `at`. */
+/** Computes logits[r, k] = x_r · W_k + b_k for the four rows of x from `at`. */
 function blockLogits(
   x: Float64Array,
   at: number,
@@ -139,7 +144,7 @@ function blockLogits(
   }
 }
 
-/** gradient_k += Σ_r residuals[r, k] · x_r over the same four rows. */
+/** Adds Σ_r residuals[r, k] · x_r over the same four rows to gradient_k. */
 function addBlockGradient(
   x: Float64Array,
   at: number,
@@ -159,7 +164,10 @@ function addBlockGradient(
   }
 }
 
-/** −log P(label) of one sample; writes P − [label] of each output, the gradient by its logits, into `residuals`. */
+/**
+ * The loss −log P(label) of one sample. Writes P − [label] of each output, the gradient by its logits, into
+ * `residuals`.
+ */
 function sampleLoss(
   logits: Float64Array,
   at: number,
@@ -184,8 +192,8 @@ function sampleLoss(
 }
 
 /**
- * Rotating costs about n²(d + n/3)/2 multiply-adds once and saves 2n(d − n) a pass; along a grid a value of C takes
- * about 80 passes.
+ * True when rotating the features saves time. It costs about n²(d + n/3)/2 multiply-adds once and saves 2n(d − n) a
+ * pass; along a grid a value of C takes about 80 passes.
  */
 function worthRotating({ rows: n, columns: d }: Features, fits: number): boolean {
   return d > n && 2 * (d - n) * 80 * fits > (n * (d + n / 3)) / 2;

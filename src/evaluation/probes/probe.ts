@@ -1,3 +1,6 @@
+/**
+ * This room fits the probes that judge features: small models from features to classes, fitted on the training rows.
+ */
 import { classColumn, macroRocAuc, rocAuc } from '../../metrics/areas/rocAuc.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
 import { neighbourProbabilities } from '../../metrics/features/neighbours.js';
@@ -5,20 +8,20 @@ import { type LinearProbeOptions, linearProbe } from './linearProbe.js';
 import { logisticProbe } from './logisticProbe.js';
 import { ridgeBaseline } from './ridge.js';
 
-/** A probe with its settings. `ridge` judges thumbnails, the others features of encoders. */
+/** A probe with its settings. `ridge` judges thumbnails, the others judge features of encoders. */
 export type ProbeSpec =
   | { readonly kind: 'logreg' }
   | { readonly kind: 'linear'; readonly options: Omit<LinearProbeOptions, 'classes' | 'seed'> }
   | { readonly kind: 'knn'; readonly k: number; readonly temperature: number }
   | { readonly kind: 'ridge' };
 
-/** One probe on one fold: everything it needs and nothing that a worker thread could not be sent. */
+/** One probe on one fold, with everything it needs and nothing that could not be sent to a worker thread. */
 export interface ProbeJob {
   readonly probe: ProbeSpec;
   readonly train: Features;
-  /** Class numbers of the training rows. */
+  /** The class number of each training row. */
   readonly labels: Uint32Array;
-  /** Inner fold of each training row, by subject. */
+  /** The inner fold of each training row, by subject. */
   readonly inner: Uint32Array;
   readonly test: Features;
   readonly classes: number;
@@ -26,13 +29,13 @@ export interface ProbeJob {
 }
 
 export interface ProbeOutcome {
-  /** [m, classes] for the test rows. */
+  /** The probabilities [m, classes] of the test rows. */
   readonly probabilities: Float64Array;
-  /** The same after each epoch, of a probe that has epochs. */
+  /** The probabilities after each epoch, for a probe that has epochs. */
   readonly byEpoch?: readonly Float64Array[];
-  /** C or λ, where the probe chose one. */
+  /** The chosen C or λ, for a probe that chooses one. */
   readonly chosen?: number;
-  /** AUC, or macro AUC, of the held-out predictions that C was chosen by. */
+  /** The AUC, or macro AUC, of the held-out predictions at the chosen C. */
   readonly validation?: number;
 }
 
@@ -70,8 +73,8 @@ function validationAuc(heldOut: Float64Array | undefined, labels: Uint32Array, c
 }
 
 /**
- * Leaves out the columns that are constant over the training rows: standardising makes them 0 anyway. Half of the units of
- * a ReLU head can be dead, so this halves the work.
+ * Leaves out the columns that are constant over the training rows, which standardising would make 0. Half of the units
+ * of a ReLU head can be dead, so this can halve the work.
  */
 export function withoutConstantColumns(train: Features, test: Features): [Features, Features] {
   const { data, rows, columns } = train;
@@ -80,7 +83,7 @@ export function withoutConstantColumns(train: Features, test: Features): [Featur
     for (let j = 0; j < columns; j += 1) if (data[i * columns + j] !== data[j]) varies[j] = 1;
   }
   const kept = Uint32Array.from(Array.from(varies.keys()).filter((j) => varies[j] === 1));
-  // Without any column a probe has nothing to fit; with all of them there is nothing to leave out.
+  // Without any column a probe has nothing to fit. With all of them there is nothing to leave out.
   if (kept.length === 0 || kept.length === columns) return [train, test];
   return [takeColumns(train, kept), takeColumns(test, kept)];
 }
@@ -94,8 +97,8 @@ function takeColumns({ data, rows, columns }: Features, kept: Uint32Array): Feat
 }
 
 /**
- * The thumbnail baseline. A ridge score s estimates ±1, so (s + 1) / 2 estimates a probability; it is not clipped, as ties
- * at the ends would change the ranks. More than two classes: one ridge for each against the rest.
+ * The thumbnail baseline. A ridge score s estimates ±1, so (s + 1) / 2 estimates a probability. It is not clipped, as
+ * ties at the ends would change the ranks. With more than two classes there is one ridge for each against the rest.
  */
 function ridgeProbe({ train, labels, test, inner, classes }: ProbeJob): ProbeOutcome {
   const probabilities = new Float64Array(test.rows * classes);
@@ -118,18 +121,18 @@ function ridgeProbe({ train, labels, test, inner, classes }: ProbeJob): ProbeOut
   return { probabilities };
 }
 
-/** What the probes of a row found: one entry a round, in the order of the plan. */
+/** The outcome of a row's probes, with one entry for each round in the order of the plan. */
 export interface RowOutcome {
-  /** Columns of the features. */
+  /** The number of columns of the features. */
   readonly columns: number;
-  /** [test samples of the round, classes] each. */
+  /** The probabilities of each round, [test samples of the round, classes]. */
   readonly probabilities: readonly Float64Array[];
-  /** The C or λ chosen in each round, where the probe chooses one. */
+  /** The C or λ that each round chose, for a probe that chooses one. */
   readonly chosen?: readonly number[];
-  /** AUC of the inner folds, one a round. */
+  /** The AUC of the inner folds in each round. */
   readonly validation?: readonly number[];
-  /** Of a probe that has epochs: the probabilities after each epoch of each round. */
+  /** The probabilities after each epoch of each round, for a probe that has epochs. */
   readonly byEpoch?: readonly (readonly Float64Array[])[];
-  /** Why the row has no value: where its training diverged. Its probabilities are NaN. */
+  /** The reason why the row has no value: its training diverged. Its probabilities are NaN. */
   readonly diverged?: string;
 }

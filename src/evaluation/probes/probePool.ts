@@ -6,18 +6,23 @@ import { type ProbeJob, type ProbeOutcome, runProbe } from './probe.js';
 
 /** A probe that is put together only when its turn comes, so that not all training rows exist twice at once. */
 export interface PlannedProbe {
-  /** Rows times columns, for judging whether threads pay. */
+  /** Rows times columns, which decides whether threads are worth starting. */
   readonly size: number;
   readonly make: () => ProbeJob;
 }
 
-/** Numbers in all probes together below which starting threads takes longer than it saves. */
+/** The size of all probes together below which starting threads takes longer than it saves. */
 const WORTH_THREADS = 5e6;
 
-/** There only in the built package; from TypeScript sources, as tests run them, probes stay in this thread. */
+/**
+ * The worker's file, which exists only in the built package. From TypeScript sources, as tests run them, probes stay in
+ * this thread.
+ */
 const workerFile = new URL('./probeWorker.js', import.meta.url);
 
-/** Runs the probes on all cores. The outcomes come in the order of the plans and do not depend on the number of cores. */
+/**
+ * Runs the probes on all cores. The outcomes come in the order of the plans and do not depend on the number of cores.
+ */
 export async function runProbes(
   plans: readonly PlannedProbe[],
   onDone: () => void = () => {},
@@ -32,7 +37,7 @@ export async function runProbes(
     });
   }
   const outcomes = new Array<ProbeOutcome>(plans.length);
-  // The largest first: a long one that starts last would keep all other threads waiting.
+  // The largest probe goes first: a long one that starts last would keep all other threads waiting.
   const queue = plans.map((_, i) => i).sort((i, j) => plans[j]!.size - plans[i]!.size);
   const workers = Array.from({ length: threads }, () => new Worker(workerFile));
   try {

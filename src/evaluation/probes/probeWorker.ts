@@ -1,4 +1,4 @@
-/** A thread that runs one probe after the other; see probePool.ts. */
+/** A thread that runs one probe after the other for probePool.ts. */
 import { parentPort } from 'node:worker_threads';
 import { type ProbeJob, runProbe } from './probe.js';
 

@@ -8,7 +8,10 @@ export interface RidgeModel {
   readonly lambda: number;
 }
 
-/** Multiples of the mean variance of the training rows' columns times n, so that the grid fits any scale of pixels. */
+/**
+ * The values of λ to choose from, as multiples of n times the mean variance of the training rows' columns, so that the
+ * grid fits any scale of pixels.
+ */
 export const DEFAULT_RIDGE_GRID: readonly number[] = [1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100];
 
 /** Scores [n] = X w + b. */
@@ -24,20 +27,23 @@ function predictRidge(model: RidgeModel, { data, rows, columns }: Features): Flo
 }
 
 export interface RidgeBaselineOptions {
-  /** Relative λ, see {@link DEFAULT_RIDGE_GRID}. */
+  /** Relative values of λ, see {@link DEFAULT_RIDGE_GRID}. */
   readonly grid?: readonly number[];
 }
 
 export interface RidgeBaseline {
-  /** [m] for the test rows; above 0 means class 1. Ranks only: these are no probabilities. */
+  /**
+   * The scores [m] of the test rows; above 0 means class 1. Only their order means something: they are no
+   * probabilities.
+   */
   readonly scores: Float64Array;
   readonly model: RidgeModel;
 }
 
 /**
- * The thumbnail baseline: ridge regression of ±1 labels on shrunken pixels (12×12: d = 144 a modality), λ chosen by the
- * held-out squared error inside the training rows. An encoder that does not beat it is not shown to have learned
- * more than the coarse brightness of the images.
+ * The thumbnail baseline: ridge regression of ±1 labels on shrunken pixels (12×12: d = 144 for each modality), with λ
+ * chosen by the held-out squared error inside the training rows. An encoder that does not beat it is not shown to have
+ * learned more than the coarse brightness of the images.
  *
  * @param train [n, d]
  * @param labels [n] 0 or 1
@@ -84,13 +90,13 @@ export function ridgeBaseline(
 }
 
 interface NormalEquations {
-  /** [d, d], lower triangle of X̃ᵀX̃. */
+  /** The lower triangle of X̃ᵀX̃, [d, d]. */
   readonly gram: Float64Array;
-  /** [d] X̃ᵀỹ. */
+  /** X̃ᵀỹ, [d]. */
   readonly moment: Float64Array;
   readonly mean: Float64Array;
   readonly targetMean: number;
-  /** Mean of the gram's diagonal, 1 if that is 0: the unit of a relative λ. */
+  /** The mean of the gram's diagonal, 1 if that is 0. It is the unit of a relative λ. */
   readonly scale: number;
 }
 

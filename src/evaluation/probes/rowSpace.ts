@@ -3,21 +3,24 @@ import { inner } from './cholesky.js';
 
 /** A matrix X [n, d] rotated into the space its rows span: X = coordinates · basisᵀ with orthonormal basis [d, r]. */
 export interface RowSpace {
-  /** [n, r], r ≤ min(n, d). Its inner products of rows are those of X. */
+  /** The rotated rows [n, r], r ≤ min(n, d). Their inner products are those of X. */
   readonly coordinates: DoubleFeatures;
-  /** basis · v: brings weights [r] on the coordinates back to weights [d] on X, with the same norm. */
+  /** Computes basis · v, which brings weights [r] on the coordinates back to weights [d] on X, with the same norm. */
   readonly back: (v: Float64Array) => Float64Array;
 }
 
-/** Rows whose rest is below this share of the longest row are taken to lie in the span of the others. */
+/**
+ * The tolerance of the rank. A row whose rest is below this share of the longest row counts as in the span of the
+ * others.
+ */
 const RANK_TOLERANCE = 1e-13;
 
 /**
- * Rotates wide features (d > n) into at most n columns. Whatever depends on X only through inner products and a weight's
- * Euclidean norm, such as L2-regularised regression, is the same problem there, and smaller.
+ * Rotates wide features (d > n) into at most n columns. A problem that depends on X only through inner products and a
+ * weight's Euclidean norm, such as L2-regularised regression, is the same there, and smaller.
  *
- * Pivoted Cholesky of X Xᵀ = L Lᵀ, whose rows are computed as they are needed: with the pivot rows P, L_P is triangular
- * and basis = X_Pᵀ L_P⁻ᵀ. Cost about n²(d + n/3)/2 multiply-adds.
+ * The method is the pivoted Cholesky of X Xᵀ = L Lᵀ, whose rows are computed as they are needed: with the pivot rows P,
+ * L_P is triangular and basis = X_Pᵀ L_P⁻ᵀ. It costs about n²(d + n/3)/2 multiply-adds.
  */
 export function rowSpace(x: DoubleFeatures): RowSpace {
   const { data, rows: n, columns: d } = x;

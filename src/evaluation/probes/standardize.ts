@@ -7,11 +7,11 @@ export interface Standardizer {
   readonly scale: Float64Array;
 }
 
-/** A spread of this size, relative to the mean, is the rounding of single precision and not information. */
+/** The spread, relative to the mean, that is only the rounding of single precision and no information. */
 const SINGLE_PRECISION = 1e-7;
 
 /**
- * Learns z = (x − mean) / std a column, to be fitted on the **training** fold and applied to both folds.
+ * Learns z = (x − mean) / std for each column. Fit it on the **training** fold and apply it to both folds.
  *
  * @param train [n, d], n ≥ 1
  */
@@ -33,7 +33,7 @@ export function fitStandardizer({ data, rows, columns }: Features): Standardizer
   return { mean, scale };
 }
 
-/** Applies a fitted standardizer; always gives a new matrix in double precision. */
+/** Applies a fitted standardizer. The result is always a new matrix in double precision. */
 export function standardize(
   { data, rows, columns }: Features,
   { mean, scale }: Standardizer,

@@ -1,4 +1,7 @@
-/** What a protocol's file exports and the registry lists: name, help, flags, settings, what it needs and how it judges. */
+/**
+ * This room lists the protocols that judge a run. Here is what the file of a protocol exports and the registry lists:
+ * its name, help, flags and settings, what it needs, and how it judges.
+ */
 import type { MessageConsole } from '../../log/console.js';
 import type { FeatureSources } from '../features/rowFeatures.js';
 import type { RowOutcome } from '../probes/probe.js';
@@ -8,14 +11,14 @@ import type { Settings } from './settings.js';
 
 export type FeatureKinds = 'pooled' | 'head' | 'both';
 
-/** Values of settings as they were asked for, by name. */
+/** The values of settings that were asked for, by name. */
 export interface AskedSettings {
   readonly features?: FeatureKinds;
   readonly preset?: string;
   readonly [name: string]: unknown;
 }
 
-/** What --help says of the flags that every protocol has. */
+/** The texts of --help for the flags that every protocol has. */
 export interface ProtocolHelp {
   readonly data: string;
   readonly dataConfig: string;
@@ -23,18 +26,18 @@ export interface ProtocolHelp {
   readonly setAside: string;
   readonly seed: string;
   readonly out: string;
-  /** Commands, a line each, without the prompt. */
+  /** Example commands, one a line, without the prompt. */
   readonly examples: readonly string[];
   readonly seeAlso: string;
 }
 
 interface Definition {
-  /** As on the command line and in an experiment's file. */
+  /** The name on the command line and in an experiment's file. */
   readonly name: string;
   /** One line for --help. */
   readonly summary: string;
   readonly settings: Settings;
-  /** Published recipes that the setting `preset` chooses from. */
+  /** The published recipes that the setting `preset` chooses from. */
   readonly presets?: readonly TrainingPreset[];
   readonly help: ProtocolHelp;
 }
@@ -42,25 +45,28 @@ interface Definition {
 /** A protocol that tells classes apart, and so has an AUC. */
 export interface LabelProtocol extends Definition {
   readonly judges: 'labels';
-  /** Kinds of features that are judged where none are asked for. */
+  /** Gives the kinds of features that are judged when none are asked for. */
   features(settings: AskedSettings): FeatureKinds;
-  /** Sets of modalities that are judged where none are asked for: each alone and all together, or only all together. */
+  /**
+   * The sets of modalities that are judged when none are asked for: each modality alone and all together, or only all
+   * together.
+   */
   readonly images: 'each' | 'together';
-  /** Whether candidates can be chosen by its inner cross-validation, which knows no test label. */
+  /** True when candidates can be chosen by its inner cross-validation, which knows no test label. */
   readonly validates?: boolean;
-  /** Whether a row may run off to infinity and so have no value: a finding, no error. */
+  /** True when a row may run off to infinity and then has no value, which is a finding and no error. */
   readonly mayDiverge?: boolean;
-  /** Whether the recipe is named in the names of result files although it is the one by default. */
+  /** True when the names of result files contain the recipe even if it is the default one. */
   readonly namesPreset?: boolean;
-  /** Which of the paper's protocols its numbers stand beside; absent: none. */
+  /** The protocol of the paper that its numbers are shown beside; absent when there is none. */
   readonly paper?: 'linear classification' | 'finetuning';
-  /** Whether so many epochs are trained with these settings that a trial run should have fewer. */
+  /** True when the settings train for so many epochs that a trial run should have fewer. */
   shortens?(settings: AskedSettings): boolean;
-  /** The setting that does not fit the data, where there is one. @param fewest training samples in the smallest fold */
+  /** Finds a setting that does not fit the data. @param fewest the number of training samples in the smallest fold */
   misfit?(settings: AskedSettings, fewest: number): Misfit | undefined;
   /**
    * Reads the settings before anything is opened.
-   * @throws UsageError for a value that cannot be
+   * @throws UsageError for a value that is not allowed
    */
   probe(settings: AskedSettings): Promise<Probe>;
 }
@@ -72,18 +78,19 @@ export interface PairsProtocol extends Definition {
 
 export type ProtocolDefinition = LabelProtocol | PairsProtocol;
 
+/** A setting whose value does not fit the data. */
 export interface Misfit {
   readonly setting: string;
   readonly value: number;
-  /** `1 to 40` */
+  /** The values that would fit, such as `1 to 40`. */
   readonly expected: string;
 }
 
 /** A label protocol with its settings, ready to judge. */
 export interface Probe {
-  /** Name of its recipe. */
+  /** The name of its recipe. */
   readonly preset?: string;
-  /** Precisions of the forward pass in which it cannot work, with the reason and the fix. */
+  /** The precisions of the forward pass in which it cannot work, each with the reason and the fix. */
   readonly refuses?: Readonly<Record<string, string>>;
   judge(rows: readonly RowName[], sources: ProbeSources): Promise<ProbeJudgement>;
 }
@@ -94,13 +101,13 @@ export interface ProbeSources extends FeatureSources {
 }
 
 export interface ProbeJudgement {
-  /** By row key. */
+  /** The outcome of each row, by its key. */
   readonly outcomes: ReadonlyMap<string, RowOutcome>;
-  /** Everything that decides the numbers but folds and seed, for the result. */
+  /** All settings that decide the numbers except folds and seed, for the result. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
-/** Keeps the types of a definition together. */
+/** Defines a label protocol and adds its help. */
 export function defineLabelProtocol(definition: Omit<LabelProtocol, 'judges' | 'help'>): LabelProtocol {
   const { name } = definition;
   return {

@@ -1,4 +1,4 @@
-/** The whole encoder trained together with a linear layer, after published recipes. */
+/** The protocol `finetune` trains the whole encoder together with a linear layer, after published recipes. */
 import { z } from 'zod';
 import { FINETUNE_PRESETS } from '../trained/presets.js';
 import { defineLabelProtocol } from './definition.js';
@@ -22,7 +22,7 @@ export const finetune = defineLabelProtocol({
   },
   presets: FINETUNE_PRESETS,
   features: ({ preset = 'hu' }) => FINETUNE_PRESETS.find(({ name }) => name === preset)?.features ?? 'pooled',
-  // Finetuning is dear: all modalities together are what it is for.
+  // Finetuning is expensive, so it judges only all modalities together by default.
   images: 'together',
   mayDiverge: true,
   namesPreset: true,

@@ -1,10 +1,10 @@
-/** k nearest neighbours by cosine similarity, their votes weighted by it. */
+/** The protocol `knn` lets the k nearest neighbours by cosine similarity vote, weighted by it. */
 import { z } from 'zod';
 import { UsageError } from '../../errors.js';
 import { type AskedSettings, defineLabelProtocol } from './definition.js';
 import { labelSettings } from './settings.js';
 
-/** Neighbours that vote where nothing is said. */
+/** The number of neighbours that vote by default. */
 const NEIGHBOURS = 20;
 const TEMPERATURE = 0.07;
 

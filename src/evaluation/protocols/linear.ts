@@ -1,4 +1,4 @@
-/** A linear layer trained by gradient descent on frozen features, after published recipes. */
+/** The protocol `linear` trains a linear layer by gradient descent on frozen features, after published recipes. */
 import { LINEAR_PRESETS } from '../trained/presets.js';
 import { defineLabelProtocol } from './definition.js';
 import { labelSettings, trainingSettings } from './settings.js';

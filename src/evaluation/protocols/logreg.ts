@@ -1,4 +1,7 @@
-/** The primary probe: logistic regression on standardised features, its C chosen inside each training fold. */
+/**
+ * The protocol `logreg`, the primary probe, fits logistic regression on standardised features, with C chosen inside
+ * each training fold.
+ */
 import { defineLabelProtocol } from './definition.js';
 import { labelSettings } from './settings.js';
 

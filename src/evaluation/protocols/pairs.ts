@@ -1,4 +1,4 @@
-/** The paper's claims, measured on pairs without labels; `evaluatePairs` does it. */
+/** The protocol `pairs` measures the paper's claims on pairs without labels; see `evaluatePairs`. */
 import { z } from 'zod';
 import type { PairsProtocol } from './definition.js';
 

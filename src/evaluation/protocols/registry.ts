@@ -1,4 +1,4 @@
-/** Every protocol, the primary one first. A new one is its file and its line here. */
+/** Lists every protocol, the primary one first. A new protocol is its file and its line here. */
 import { UsageError } from '../../errors.js';
 import { modalityKey, modalitySets } from '../results/modalitySets.js';
 import type { AskedSettings, FeatureKinds, LabelProtocol, ProtocolDefinition } from './definition.js';
@@ -13,17 +13,17 @@ export const protocols: readonly ProtocolDefinition[] = [logreg, linear, finetun
 
 export const labelProtocols: readonly LabelProtocol[] = protocols.filter((one) => one.judges === 'labels');
 
-/** Undefined for a name that no protocol has. */
+/** Finds a protocol by its name; undefined when there is none. */
 export function protocolNamed(name: string): ProtocolDefinition | undefined {
   return protocols.find((protocol) => protocol.name === name);
 }
 
-/** Undefined for a name that no protocol has, or one that judges pairs. */
+/** Finds a protocol that judges labels by its name; undefined when there is none. */
 export function labelProtocolNamed(name: string): LabelProtocol | undefined {
   return labelProtocols.find((protocol) => protocol.name === name);
 }
 
-/** Names of the protocols that have a setting, in the order of the registry. */
+/** The names of the protocols that have a setting, in the order of the registry. */
 export function protocolsWith(setting: string): string[] {
   return protocols.filter(({ settings }) => Object.hasOwn(settings, setting)).map(({ name }) => name);
 }
@@ -40,12 +40,12 @@ export function refuseForeign({ name, settings }: ProtocolDefinition, asked: Ask
   }
 }
 
-/** Kinds of features that are judged: those asked for, else the protocol's. */
+/** The kinds of features that are judged: those asked for, else the protocol's. */
 export function judgedFeatures(protocol: LabelProtocol, settings: AskedSettings): FeatureKinds {
   return settings.features ?? protocol.features(settings);
 }
 
-/** Sets of modalities, such as `a+b`, that are judged where none are asked for. */
+/** The sets of modalities, such as `a+b`, that are judged when none are asked for. */
 export function usualImages({ images }: LabelProtocol, modalities: readonly string[]): string[] {
   return images === 'together' ? [modalityKey(modalities)] : modalitySets(modalities).map(modalityKey);
 }

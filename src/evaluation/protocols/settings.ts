@@ -1,19 +1,22 @@
-/** The settings that protocols have: how an experiment's file and the command line give each of them. */
+/** The settings of protocols, each with its form in an experiment's file and on the command line. */
 import { z } from 'zod';
 
 export interface Setting {
-  /** In an experiment's file. */
+  /** Checks the setting in an experiment's file. */
   readonly schema: z.ZodType;
-  /** On the command line: `--epochs <n>`. */
+  /** The flag on the command line, such as `--epochs <n>`. */
   readonly flag: string;
   readonly help: string;
-  /** How the command line reads the word: as a whole number from `least`, or as any number; absent: the word as it is. */
+  /**
+   * The way the command line reads the word: as a whole number from `least`, or as any number. When it is absent the
+   * word stays as it is.
+   */
   readonly number?: { readonly least: number } | 'any';
-  /** Value that the command line shows and gives where nothing is said. */
+  /** The default that the command line shows and passes on. */
   readonly byDefault?: string | number;
 }
 
-/** Settings by the name that they have in files and in the library. */
+/** Settings by their name in files and in the library. */
 export type Settings = Readonly<Record<string, Setting>>;
 
 /** The settings of every protocol that judges by labels. @param words the defaults, for --help */
@@ -43,7 +46,7 @@ export function labelSettings(words: { readonly features: string; readonly image
   };
 }
 
-/** The settings of a probe that is trained by gradient descent. @param presets names of its recipes, for --help */
+/** The settings of a probe that is trained by gradient descent. @param presets the names of its recipes, for --help */
 export function trainingSettings(presets: string): Settings {
   return {
     preset: {
@@ -73,7 +76,7 @@ export function trainingSettings(presets: string): Settings {
   };
 }
 
-/** `--learning-rate` of `--learning-rate <rate>`. */
+/** The name of the flag alone: `--learning-rate` for `--learning-rate <rate>`. */
 export function flagName({ flag }: Setting): string {
   return flag.split(' ')[0]!;
 }

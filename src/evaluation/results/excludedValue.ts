@@ -1,13 +1,13 @@
-/** Bootstrap intervals that do not hold the value they are of, and why. */
+/** Finds the bootstrap intervals that do not contain their own value, and explains why. */
 
-/** Both as shown; undefined or null where there is none. */
+/** A value and its interval as tables show them; undefined or null where there is none. */
 export interface Interval {
   readonly value?: number | null;
   readonly low?: number | null;
   readonly high?: number | null;
 }
 
-/** Half of the last place that tables show: what looks equal is no reason to wonder. */
+/** Half of the last digit that tables show. A smaller distance is not visible and needs no explanation. */
 const SHOWN = 5e-4;
 
 function excluded({ value, low, high }: Interval): boolean {
@@ -15,7 +15,7 @@ function excluded({ value, low, high }: Interval): boolean {
   return low - value > SHOWN || value - high > SHOWN;
 }
 
-/** A sentence on those that do not hold their value; empty where all do. */
+/** A sentence on the intervals that do not contain their value; empty when all do. */
 export function excludedValueNote(intervals: readonly (Interval & { readonly name: string })[]): string {
   const names = [...new Set(intervals.filter(excluded).map(({ name }) => name))];
   if (names.length === 0) return '';

@@ -1,10 +1,13 @@
-/** What all stored results have in common: undefined numbers, values that nobody changes, errors that name the file. */
+/**
+ * This room declares the results that evaluations store. All of them share what is in this file: undefined numbers,
+ * values that nobody changes, and errors that name the file.
+ */
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 
 /**
- * A number that may be undefined, such as the AUC of one class. Computations yield NaN for it; in a result, in memory as in
- * JSON, it is null. A field that an older version did not write is null as well.
+ * A number that may be undefined, such as the AUC of one class. A computation yields NaN for it; in a result it is
+ * null, in memory as in JSON. A field that an older version did not write is null as well.
  */
 export const storedNumber = z.preprocess(
   (value) => (value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? null : value),
@@ -20,7 +23,7 @@ export type Immutable<T> = unknown extends T
     ? T
     : { readonly [Key in keyof T]: Immutable<T[Key]> };
 
-/** A result, or a part of one, while it is computed: what will be stored as null is still NaN. */
+/** A result, or a part of one, while it is computed: a value that will be stored as null is still NaN. */
 export type Computed<T> = unknown extends T
   ? T
   : T extends Plain
@@ -30,9 +33,9 @@ export type Computed<T> = unknown extends T
 /**
  * Reads a stored result.
  *
- * @param content the file's text, or what its JSON holds
- * @param file for the error
- * @param what the result should be, and the command that makes it anew, for the error
+ * @param content the file's text, or its parsed JSON
+ * @param file the path, for the error
+ * @param what the kind of result, and the command that makes it anew, for the error
  * @throws DataError naming the file and the first field that is not as this version writes it
  */
 export function parseStored<Schema extends z.ZodType>(

@@ -3,18 +3,19 @@ import { classificationMetrics } from '../../metrics/metricSet.js';
 import type { PaperStyle } from '../results/evaluationResult.js';
 import type { Computed } from '../results/stored.js';
 
-/** What the authors add up (MathewCrespo/MM_unsupervised, utils/best_utils.py, parse_best). */
+/** The metrics that the authors add up (MathewCrespo/MM_unsupervised, utils/best_utils.py, parse_best). */
 const SUMMED = ['auc', 'accuracy', 'f1', 'precision', 'recall', 'specificity'];
-/** In their place where there are more than two classes. */
+/** The metrics that replace them when there are more than two classes. */
 const SUMMED_MACRO = ['macroAuc', 'accuracy', 'macroF1', 'macroPrecision', 'macroRecall'];
 
 /**
- * The numbers of the epoch that happens to suit the test samples best: in each fold the epoch with the largest sum of the
- * test metrics, of equal ones the first. It is what the paper's snapshot reports; the test labels choose, so it is
- * optimistic, and no row is compared by it. A metric that is undefined counts nothing in the sum.
+ * Finds the numbers of the epoch that happens to suit the test samples best: in each fold the epoch with the largest
+ * sum of the test metrics, of equal ones the first. The paper's snapshot reports such numbers. The test labels choose
+ * the epoch, so they are optimistic, and no row is compared by them. A metric that is undefined counts nothing in the
+ * sum.
  *
- * @param byEpoch of each fold, of each epoch: [test samples, classes]
- * @param labels of each fold
+ * @param byEpoch the probabilities by fold and epoch, [test samples, classes] each
+ * @param labels the labels of each fold
  */
 export function bestTestEpoch(
   byEpoch: readonly (readonly Float64Array[])[],

@@ -9,8 +9,9 @@ import type { Computed } from '../results/stored.js';
 import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
 
 /**
- * Each row of the run against the untrained encoder's same features and the thumbnail of the same images, by AUC. Rows are
- * judged on the same samples, so both sides see the same draws of subjects. All of them are one family to Holm.
+ * Compares by AUC each row of the run with the untrained encoder's same features and with the thumbnail of the same
+ * images. Rows are judged on the same samples, so both sides see the same draws of subjects. Holm's correction takes
+ * all comparisons as one family.
  */
 export function differences(
   rows: readonly RowName[],
@@ -47,7 +48,10 @@ function difference(
   return { row, against, metric: metricNames(first.classes)[0]!, ...found, deLong };
 }
 
-/** DeLong’s test for clustered samples (Obuchowski 1997); undefined where there are more than two classes. */
+/**
+ * Tests the difference by DeLong’s method for clustered samples (Obuchowski 1997); undefined when there are more than
+ * two classes.
+ */
 function clusteredDifference(
   first: Judged,
   second: Judged,

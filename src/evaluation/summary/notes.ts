@@ -15,11 +15,11 @@ export interface Noteworthy {
   readonly rows: readonly Pick<Computed<EvaluationRow>, 'metrics'>[];
   readonly exposure: Exposure;
   readonly withoutPatients: string | undefined;
-  /** Samples that repeat an image of another fold, to the pixel. */
+  /** The number of samples that repeat an image of another fold, to the pixel. */
   readonly repeated: number;
 }
 
-/** What a reader must know to read the numbers rightly, a sentence each. */
+/** Lists what a reader must know to read the numbers rightly, one sentence each. */
 export function notesOf({
   run,
   dataset,
@@ -93,7 +93,7 @@ export function notesOf({
   return notes;
 }
 
-/** Rows that score all samples of a test fold alike, in every fold: of a probe that learned nothing. */
+/** Notes the rows that score all samples of a test fold alike, in every fold: their probe learned nothing. */
 export function flatNotes(
   probabilities: Readonly<Record<string, ArrayLike<number>>>,
   folds: readonly number[],

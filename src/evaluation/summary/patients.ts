@@ -7,9 +7,9 @@ import { type Judged, summarizeRow } from './rowMetrics.js';
 export type Aggregation = 'mean' | 'max';
 
 /**
- * One prediction a subject from those of its samples. A subject is positive where any of its samples is.
+ * Combines the predictions of each subject's samples into one. A subject is positive if any of its samples is.
  *
- * @param judged two classes
+ * @param judged predictions with two classes
  */
 export function patientLevel(judged: Judged, how: Aggregation): Judged {
   const { probabilities, labels, subjects, folds, probabilistic } = judged;
@@ -26,7 +26,7 @@ export function patientLevel(judged: Judged, how: Aggregation): Judged {
   };
 }
 
-/** Why there is no judgement by patient; undefined where there can be one. */
+/** The reason why there is no judgement by patient; undefined when there can be one. */
 export function noPatients({
   labels,
   subjects,
@@ -41,7 +41,7 @@ export function noPatients({
   return undefined;
 }
 
-/** The rows' metrics by patient, for each way in which the predictions of a patient's samples become one. */
+/** Computes the rows' metrics by patient, once for each way to combine the predictions of a patient's samples. */
 export function patientResults(
   names: readonly RowName[],
   judgedOf: (key: string) => Judged,

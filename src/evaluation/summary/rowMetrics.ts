@@ -1,3 +1,7 @@
+/**
+ * This room turns the test predictions of rows into numbers: metrics with intervals, differences between rows, values
+ * by patient, and notes.
+ */
 import { spread } from '../../metrics/aggregate.js';
 import { weightedMacroRocAuc, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
 import {
@@ -15,19 +19,25 @@ import type { Computed } from '../results/stored.js';
 
 export { metricNames };
 
-/** Test predictions of one row, with what they are judged by. Entry i of each list is one sample, or one subject. */
+/**
+ * The test predictions of one row, with what they are judged by. Entry i of each list is one sample, or one subject.
+ */
 export interface Judged {
-  /** [n, classes] */
+  /** The predicted probabilities [n, classes]. */
   readonly probabilities: Float64Array;
   readonly labels: readonly number[];
   readonly subjects: readonly string[];
   readonly folds: readonly number[];
   readonly classes: number;
-  /** False for the linear estimates of the thumbnail's ridge: what asks for probabilities is undefined for them. */
+  /**
+   * False for the linear estimates of the thumbnail's ridge. Metrics that need probabilities are undefined for them.
+   */
   readonly probabilistic: boolean;
 }
 
-/** The area under the ROC curve, one versus rest where there are more than two classes, for resampling. */
+/**
+ * Makes the area under the ROC curve a metric for resampling, one class against the rest when there are more than two.
+ */
 export function resampledAuc({
   probabilities,
   labels,
@@ -39,9 +49,9 @@ export function resampledAuc({
 }
 
 /**
- * Every metric in each fold, as mean ± std over the folds, and on the predictions of all folds together (`pooled`), both with
- * the interval of a bootstrap over subjects. The two differ: scores of different folds come from different probes, which the
- * pooled value ranks together.
+ * Computes every metric in two ways: in each fold, as mean ± std over the folds, and on the predictions of all folds
+ * together (`pooled`). Both have the interval of a bootstrap over subjects. The two differ, since scores of different
+ * folds come from different probes, which the pooled value ranks together.
  */
 export function summarizeRow(
   judged: Judged,
@@ -106,7 +116,7 @@ function intervalsOf(
   }));
 }
 
-/** Of a row without predictions: every value undefined. */
+/** The summary of a row without predictions, in which every value is undefined. */
 export function undefinedSummary(
   classes: number,
   rounds: readonly number[],

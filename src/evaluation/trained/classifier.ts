@@ -14,13 +14,15 @@ import {
 import { predictProbabilities } from '../probes/linearClassifier.js';
 
 export interface ClassifierOptions {
-  /** Of normal weights with bias 0; null: both U(±1/√columns), as torch.nn.Linear. */
+  /**
+   * The standard deviation of normal weights with bias 0. Null draws both from U(±1/√columns), as torch.nn.Linear does.
+   */
   readonly deviation: number | null;
   readonly random: Random;
   readonly device: Device;
 }
 
-/** The linear layer from features to logits, ready to be trained. */
+/** Makes the linear layer from features to logits, ready to be trained. */
 export function newClassifier(
   columns: number,
   classes: number,
@@ -44,7 +46,7 @@ export function newClassifier(
  * The loss of the layer on features side by side, in full precision.
  * @param parts [B, columns] each
  * @param classes i64 [B]
- * @param weights one a class
+ * @param weights [classes], the weight of each class
  */
 export function classificationLoss(
   layer: Linear,

@@ -1,4 +1,4 @@
-/** The encoders that the images of a fold go through while a classifier is trained on top of them. */
+/** Opens the encoders of a fold and forwards images through them, while a classifier is trained on top. */
 import type { Loader } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { type Batch, makeViews, type ViewOptions, viewPart } from '../../methods/index.js';
@@ -23,7 +23,7 @@ export interface EncoderGroup {
 
 export type EncoderKind = 'pooled' | 'head';
 
-/** How images get to an encoder. */
+/** The way in which images are loaded and prepared for an encoder. */
 export interface Viewing {
   readonly loader: Loader;
   readonly device: Device;
@@ -34,20 +34,20 @@ export interface Viewing {
 export interface GroupOptions {
   readonly source: Exclude<RowSource, 'thumbnail'>;
   readonly run: RunEncoder;
-  /** Of the data. */
+  /** All modalities of the data. */
   readonly modalities: readonly string[];
-  /** Those whose images are looked at; encoders of others are left out. */
+  /** The modalities whose images are used; encoders of others are left out. */
   readonly used: readonly string[];
-  /** The features must have the head's weights in the run's file. */
+  /** The kinds of features that are used. `head` needs the head's weights in the run's file. */
   readonly kinds: readonly EncoderKind[];
-  /** Positions, in the data, of the images that an untrained encoder's batch norm is calibrated on. */
+  /** The positions in the data of the images on which an untrained encoder's batch norm is calibrated. */
   readonly calibrateOn: readonly number[];
   readonly viewing: Viewing;
 }
 
 /**
- * New networks with the run's weights, or with random ones of the same making, one for all modalities or one each as the
- * run has them. The caller frees them with `disposeGroups`.
+ * Opens new networks with the run's weights, or with random weights of the same kind: one for all modalities or one
+ * each, as the run has them. The caller frees them with `disposeGroups`.
  *
  * @throws UsageError when the head is asked for and the run's file has none
  */
@@ -85,19 +85,22 @@ export function disposeGroups(groups: readonly EncoderGroup[]): void {
   for (const { encoder } of groups) disposeModule(encoder);
 }
 
-/** Features by kind and modality, `pooled/a`: of a batch as tensors [B, d], of many samples as arrays. */
+/** Features by kind and modality, such as `pooled/a`: tensors [B, d] for a batch, arrays for many samples. */
 export type FeaturesBy<T> = ReadonlyMap<string, T>;
 
 export interface BatchFeaturesOptions {
   readonly used: readonly string[];
   readonly kinds: readonly EncoderKind[];
-  /** Whether images are cropped and flipped as `views.augmentation` says, all modalities of a pair alike. */
+  /** True when images are cropped and flipped as `views.augmentation` says, all modalities of a pair alike. */
   readonly augmented: boolean;
-  /** Whether batch norm uses and records the batch's statistics. */
+  /** True when batch norm uses and records the statistics of the batch. */
   readonly training: boolean;
 }
 
-/** One forward pass for each encoder, all its modalities in it. Records a graph unless called without gradient. */
+/**
+ * Computes the features of a batch with one forward pass for each encoder, all its modalities in it. It records a graph
+ * unless it is called without gradient.
+ */
 export function batchFeatures(
   groups: readonly EncoderGroup[],
   batch: Batch,
@@ -121,7 +124,10 @@ export function batchFeatures(
   return found;
 }
 
-/** @param images views of the used modalities one after another, [V·B, C, size, size] */
+/**
+ * Computes the features of views with one encoder.
+ * @param images views of the used modalities one after another, [V·B, C, size, size]
+ */
 export function viewFeatures(
   encoder: Encoder,
   images: Tensor,
@@ -139,7 +145,7 @@ export function viewFeatures(
   );
 }
 
-/** The same of whole images in evaluation mode, without graph. @param indices positions in the data */
+/** Computes the features of whole images in evaluation mode, without a graph. @param indices positions in the data */
 export async function wholeFeatures(
   groups: readonly EncoderGroup[],
   indices: readonly number[],
@@ -164,7 +170,7 @@ export async function wholeFeatures(
   return found;
 }
 
-/** Those of one kind of a set of modalities, in its order. */
+/** Picks the features of one kind for a set of modalities, in the order of the set. */
 export function partsOf<T>(features: FeaturesBy<T>, kind: string, modalities: readonly string[]): T[] {
   return modalities.map((modality) => features.get(`${kind}/${modality}`)!);
 }

@@ -1,4 +1,4 @@
-/** Judges the rows of a protocol that is trained by gradient descent. */
+/** Judges the rows with a protocol that is trained by gradient descent. */
 import {
   type CrossValidationSources,
   crossValidateEncoders,
@@ -10,10 +10,10 @@ import { type TrainedProbe, trainingSettings, weightsOf } from './trainedProbe.j
 import { trainRows } from './trainedRows.js';
 
 /**
- * The authors' linear probe sees whole images, so that it is computed on features that are read once; every other recipe is
- * trained on images.
+ * Judges the rows with a trained probe. The authors' linear probe sees whole images only, so it is computed on features
+ * that are read once; every other recipe is trained on images.
  *
- * @param protocol its name, for the result
+ * @param protocol the name of the protocol, for the result
  */
 export async function judgeTrained(
   protocol: string,

@@ -9,9 +9,9 @@ export interface LayerDecayOptions {
 }
 
 /**
- * Parameter groups with layer-wise rate decay (Clark et al. 2020, as in BEiT and MAE): with L convolutions, convolution l,
- * counted from 0 at the image, and its batch norm train at layerDecay^(L − l) of the rate, the head and classifiers at the
- * whole rate. Weights of one dimension (biases, batch norm) do not decay.
+ * Makes parameter groups with layer-wise rate decay (Clark et al. 2020, as in BEiT and MAE). With L convolutions,
+ * convolution l, counted from 0 at the image, and its batch norm train at layerDecay^(L − l) of the rate; the head and
+ * classifiers train at the whole rate. Weights of one dimension (biases, batch norm) do not decay.
  */
 export function layerGroups(
   encoders: readonly EncoderGroup[],
@@ -47,7 +47,7 @@ export function layerRates(
   let layer = -1;
   return own.map((entry) => {
     const [name, parameter] = entry;
-    // Parameters come in the order of the network: batch norm's follow their convolution's.
+    // Parameters come in the order of the network, where a convolution is followed by its batch norm.
     if (isConvolution(entry)) layer += 1;
     return { name, parameter, rate: name.startsWith('features.') ? layerDecay ** (layers - layer) : 1 };
   });

@@ -6,9 +6,9 @@ import { layerGroups } from './layerDecay.js';
 import type { TrainingPreset } from './presets.js';
 
 /**
- * The optimiser of a preset.
- * @param encoders those that are trained too
- * @param classifiers by row key
+ * Makes the optimiser of a preset.
+ * @param encoders the encoders that are trained too
+ * @param classifiers the classifiers by row key
  */
 export function optimizerOf(
   { optimizer }: TrainingPreset,

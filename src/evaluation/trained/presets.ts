@@ -1,4 +1,7 @@
-/** Published recipes of probes that are trained by gradient descent, as data. Where each comes from stands in `source`. */
+/**
+ * Published recipes of probes that are trained by gradient descent, as data. The field `source` names where each comes
+ * from.
+ */
 import type { Schedule } from '../../optim/index.js';
 
 export interface TrainingPreset {
@@ -6,43 +9,52 @@ export interface TrainingPreset {
   readonly source: string;
   readonly optimizer:
     | { readonly kind: 'sgd'; readonly momentum: number; readonly weightDecay: number }
-    /** Weight decay on weights of more than one dimension; each layer at `layerDecay` times the rate of the one above. */
+    /**
+     * AdamW. Weight decay is on weights of more than one dimension; each layer trains at `layerDecay` times the rate of
+     * the one above.
+     */
     | {
         readonly kind: 'adamw';
         readonly betas: readonly [number, number];
         readonly weightDecay: number;
         readonly layerDecay: number;
       };
-  /** As printed. */
+  /** The learning rate as it is printed in the source. */
   readonly learningRate: number;
-  /** The batch size that the printed rate is for, where the rate is proportional to the batch; null: one rate for all. */
+  /**
+   * The batch size that the printed rate is for, where the rate is proportional to the batch. Null: the rate is the
+   * same for all batches.
+   */
   readonly perBatch: number | null;
   readonly batchSize: number;
-  /** Whether an epoch leaves out its last batch when it is not full. */
+  /** True when an epoch leaves out its last batch if it is not full. */
   readonly dropLast: boolean;
   readonly epochs: number;
-  /** Milestones are epochs. */
+  /** The schedule of the learning rate. Its milestones are epochs. */
   readonly schedule: Schedule;
-  /** Share of the steps in which the rate first rises linearly. */
+  /** The share of the steps in which the rate first rises linearly. */
   readonly warmup: number;
-  /** Random resized crop and a flip with probability ½, one for all modalities of a pair; null: whole images. */
+  /** A random resized crop and a flip with probability ½, one for all modalities of a pair. Null: whole images. */
   readonly crop: {
     readonly scale: readonly [number, number];
     readonly ratio: readonly [number, number];
   } | null;
-  /** Weights of the linear layer: normal with this deviation and bias 0, or null: both U(±1/√columns), torch's default. */
+  /**
+   * The standard deviation of the linear layer's normal weights, with bias 0. Null draws both from U(±1/√columns), as
+   * torch does by default.
+   */
   readonly initialDeviation: number | null;
-  /** What is not as in the source, and why. */
+  /** The differences from the source, each with its reason. */
   readonly departures: readonly string[];
 }
 
 export interface FinetunePreset extends TrainingPreset {
-  /** `frozen`: batch norm stays in evaluation mode; its weights and biases are trained all the same. */
+  /** With `frozen` batch norm stays in evaluation mode; its weights and biases are trained all the same. */
   readonly batchNorm: 'train' | 'frozen';
   readonly features: 'pooled' | 'head';
 }
 
-/** torchvision's RandomResizedCrop by default. */
+/** The crop of torchvision's RandomResizedCrop by default. */
 const INCEPTION_CROP = { scale: [0.08, 1], ratio: [3 / 4, 4 / 3] } as const;
 
 const WHOLE_TEST_IMAGES = 'test images are taken whole, without the centre crop of 7/8';

@@ -1,3 +1,4 @@
+/** Trains a classifier, alone or with its encoder: the loop over epochs and batches. */
 import { batchAt, type Loader } from '../../data/loading/loader.js';
 import { AnatomyError } from '../../errors.js';
 import type { Batch } from '../../methods/index.js';
@@ -6,9 +7,9 @@ import { type Device, type Tensor, tensor, tidy } from '../../tensor/index.js';
 import type { TrainingPreset } from './presets.js';
 import { trainingPlan } from './trainedProbe.js';
 
-/** Training ran off to infinity: nothing that comes after means anything. */
+/** Training ran off to infinity, so that no later value means anything. */
 export class DivergedError extends AnatomyError {
-  /** @param found the row and what is not finite in it */
+  /** @param found the row and the value that is not finite */
   constructor(found: string, { name, learningRate }: TrainingPreset) {
     super(
       `${found} (preset ${name}, learning rate ${learningRate}), expected finite numbers: training has diverged. Lower --learning-rate, choose another --preset or, in finetuning, --batch-norm train`,
@@ -18,14 +19,14 @@ export class DivergedError extends AnatomyError {
 
 /** The labelled samples of a fold. */
 export interface LabelledSamples {
-  /** Positions in the data. */
+  /** The positions of the samples in the data. */
   readonly positions: readonly number[];
   readonly ids: readonly string[];
-  /** Class numbers. */
+  /** The class number of each sample. */
   readonly labels: readonly number[];
 }
 
-/** An update of everything that has a gradient, at a rate. */
+/** Updates everything that has a gradient, at the given rate. */
 export interface Optimizer {
   step(learningRate: number): void;
   zeroGrad(): void;
@@ -33,7 +34,7 @@ export interface Optimizer {
 
 export interface ClassifierTraining {
   readonly preset: TrainingPreset;
-  /** What is trained, for messages. */
+  /** The name of what is trained, for messages. */
   readonly name: string;
   readonly samples: LabelledSamples;
   readonly loader: Loader;
@@ -47,7 +48,7 @@ export interface ClassifierTraining {
 }
 
 /**
- * Trains by the preset, epoch by epoch; a batch is a pure function of seed and step. Between two steps other work of the
+ * Trains by the preset, epoch by epoch. A batch depends only on seed and step. Between two steps other work of the
  * process has its turn.
  *
  * @throws DivergedError when the loss is not a finite number
@@ -64,7 +65,7 @@ export async function trainClassifier(training: ClassifierTraining): Promise<voi
     const rate = learningRateAt(step, preset.schedule, context);
     const loss = tidy(() => {
       optimizer.zeroGrad();
-      // The graph holds what backward needs; a handle here would keep every activation to the end.
+      // The graph holds what backward needs. A handle here would keep every activation to the end of the step.
       const { objectiveOfBatch, value } = tidy(() => {
         const ids = rows.map((row) => samples.ids[row]!);
         const labels = rows.map((row) => samples.labels[row]!);

@@ -1,4 +1,4 @@
-/** A probe that is trained by gradient descent: a preset with what was asked to be otherwise. */
+/** Makes a probe that is trained by gradient descent, from a preset and the settings that replace parts of it. */
 import { stepsPerEpoch } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
@@ -7,31 +7,38 @@ import type { FinetunePreset, TrainingPreset } from './presets.js';
 export type ClassWeights = 'none' | 'balanced';
 
 export interface TrainingOptions {
-  /** Default `hu`. */
+  /** The name of the preset; `hu` by default. */
   readonly preset?: string;
-  /** In place of the preset's; its milestones and warm-up move in proportion. */
+  /** The number of epochs, in place of the preset's. Its milestones and warm-up move in proportion. */
   readonly epochs?: number;
-  /** In place of the preset's, as printed: before it is made proportional to the batch, where the preset does so. */
+  /**
+   * The learning rate, in place of the preset's printed one. It is made proportional to the batch where the preset does
+   * so.
+   */
   readonly learningRate?: number;
-  /** Of `finetune`; default: the preset's. */
+  /** The mode of batch norm in `finetune`; the preset's by default. */
   readonly batchNorm?: FinetunePreset['batchNorm'];
-  /** `balanced`: each class by n / (classes · samples of the class), as scikit-learn. Default `none`. */
+  /**
+   * With `balanced` each class has the weight n / (classes · samples of the class), as in scikit-learn. `none` by
+   * default.
+   */
   readonly classWeights?: ClassWeights;
 }
 
 export interface TrainedProbe {
-  /** With the epochs and the rate that were asked for. */
+  /** The preset with the epochs and the rate that were asked for. */
   readonly preset: TrainingPreset;
+  /** The preset as it was published. */
   readonly published: TrainingPreset;
   readonly classWeights: ClassWeights;
-  /** What finetuning adds. */
+  /** The settings that only finetuning has. */
   readonly finetune?: Pick<FinetunePreset, 'batchNorm' | 'features'>;
 }
 
 /**
- * A linear layer on a frozen encoder.
- * @param protocol its name, for errors
- * @throws UsageError for an unknown preset, naming the nearest, and for a value that cannot be
+ * Makes a linear layer on a frozen encoder.
+ * @param protocol the name of the protocol, for errors
+ * @throws UsageError for an unknown preset, naming the nearest, and for a value that is not allowed
  */
 export function trainedProbe(
   protocol: string,
@@ -50,7 +57,7 @@ export function trainedProbe(
   return { preset: changed(preset, options), published: preset, classWeights };
 }
 
-/** A linear layer trained together with its encoder. @throws UsageError as `trainedProbe` */
+/** Makes a linear layer that is trained together with its encoder. @throws UsageError like `trainedProbe` */
 export function finetunedProbe(
   protocol: string,
   presets: readonly FinetunePreset[],
@@ -59,7 +66,7 @@ export function finetunedProbe(
   const { batchNorm: ofPreset, features } = presetNamed(presets, options.preset ?? 'hu', protocol);
   const batchNorm = options.batchNorm ?? ofPreset;
   expectOneOf('batch-norm', batchNorm, ['train', 'frozen']);
-  // What only finetuning knows stands apart from the recipe.
+  // The settings that only finetuning has are kept apart from the recipe.
   const recipes = presets.map(({ batchNorm: _, features: __, ...preset }) => preset);
   return { ...trainedProbe(protocol, recipes, options), finetune: { batchNorm, features } };
 }
@@ -79,7 +86,10 @@ function expectOneOf(flag: string, value: string, known: readonly string[]): voi
   throw new UsageError(`--${flag} is ${value}, expected ${known.join(' or ')}`);
 }
 
-/** Milestones move with the end: what came at half of the training still does, if within an epoch. */
+/**
+ * Changes the epochs and the rate of a preset. Milestones move with the end: one at half of the training stays there,
+ * to the nearest epoch.
+ */
 function changed(
   preset: TrainingPreset,
   { epochs = preset.epochs, learningRate = preset.learningRate }: TrainingOptions,
@@ -90,11 +100,11 @@ function changed(
   return { ...preset, epochs, learningRate, schedule: { ...schedule, milestones } };
 }
 
-/** What a preset comes to with so many samples to train on. */
+/** The training that a preset gives for a number of training samples. */
 export interface TrainingPlan {
-  /** No more than there are samples. */
+  /** The batch size, at most the number of samples. */
   readonly batchSize: number;
-  /** Before the schedule, for this batch size. */
+  /** The learning rate for this batch size, before the schedule. */
   readonly learningRate: number;
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
@@ -115,7 +125,7 @@ export function trainingPlan(preset: TrainingPreset, samples: number): TrainingP
   };
 }
 
-/** One a class: n / (classes · samples of the class) where balanced, else undefined. */
+/** The weight of each class, n / (classes · samples of the class), where the weights are balanced; else undefined. */
 export function weightsOf(
   classWeights: ClassWeights,
   labels: ArrayLike<number>,
@@ -128,8 +138,8 @@ export function weightsOf(
 }
 
 /**
- * Everything that decides the numbers, for the result's JSON.
- * @param samples to train on, of each judged fold
+ * Collects every setting that decides the numbers, for the result's JSON.
+ * @param samples the number of training samples in each judged fold
  */
 export function trainingSettings(
   { preset, published, classWeights, finetune }: TrainedProbe,

@@ -1,4 +1,7 @@
-/** Rows whose probe LibTorch trains on images: a linear layer on a frozen encoder, or one together with its encoder. */
+/**
+ * This room judges rows with probes that LibTorch trains on images: a linear layer on a frozen encoder, or one together
+ * with its encoder.
+ */
 import { ImageLoader } from '../../data/loading/loader.js';
 import type { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
@@ -31,15 +34,15 @@ export interface TrainedRowsOptions extends Omit<FeatureSources, 'kinds' | 'sets
   readonly seed: number;
 }
 
-/** A row of an encoder. */
+/** A row that is judged on the features of an encoder. */
 interface TrainedRow extends RowName {
   readonly source: 'run' | 'untrained';
   readonly features: EncoderKind;
 }
 
 /**
- * Trains every row in every round, one at a time. A finetuning that diverges takes its row out, with a warning: that a recipe
- * does not work for an encoder is a finding, and the other rows have their values.
+ * Trains every row in every round, one at a time. A finetuning that diverges takes its row out, with a warning. That a
+ * recipe does not work for an encoder is a finding, and the other rows keep their values.
  *
  * @returns outcomes by row key
  */
@@ -50,7 +53,7 @@ export async function trainRows(
 ): Promise<Map<string, RowOutcome>> {
   const { plan, probe, cache, device, precision, seed } = options;
   const rows = names.filter((name): name is TrainedRow => name.source !== 'thumbnail');
-  // Rows on a frozen encoder share its forward passes; with a trained one each row has its own.
+  // Rows on a frozen encoder share its forward passes. Where the encoder is trained, each row has its own.
   const units = probe.finetune
     ? rows.map((row) => [row])
     : (['run', 'untrained'] as const).map((source) => rows.filter((row) => row.source === source));
@@ -115,7 +118,7 @@ export async function trainRows(
   );
 }
 
-/** `96`, or `96 to 98`. */
+/** Formats a range of numbers, `96` or `96 to 98`. */
 function range(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return low === high ? `${low}` : `${low} to ${high}`;
@@ -123,7 +126,7 @@ function range(values: readonly number[]): string {
 
 type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[]; diverged?: string }>;
 
-/** Rows of one source in one round, trained side by side. */
+/** Trains the rows of one source in one round side by side. */
 async function trainUnit(
   rows: readonly TrainedRow[],
   round: OuterFold,
@@ -179,7 +182,7 @@ async function trainUnit(
       device,
       seed,
       optimizer,
-      // Rows share no weights that are trained, so each gets the gradient of its own loss alone.
+      // Rows share no trained weights, so each gets the gradient of its own loss alone.
       objective: (batch, classes) => {
         const features = featuresOf(batch);
         return rows
@@ -193,7 +196,7 @@ async function trainUnit(
         const found = finetune ? await testFeatures() : atFirst;
         for (const row of rows) {
           const probabilities = classify(classifiers.get(row.key)!, found(row));
-          // The last step's damage shows in no later loss.
+          // Damage done by the last step shows in no later loss, so the predictions are checked.
           if (!probabilities.every(Number.isFinite)) {
             throw new DivergedError(`${name}: ${row.key} predicts NaN after epoch ${epoch + 1}`, preset);
           }
@@ -203,7 +206,7 @@ async function trainUnit(
       onStep,
     });
   } catch (error) {
-    // Rows on a frozen encoder are trained side by side, and which one it was is not known.
+    // Rows on a frozen encoder are trained side by side, and it is not known which one diverged.
     if (!(error instanceof DivergedError && finetune)) throw error;
     for (const row of outcome.values()) row.diverged = error.message;
   } finally {

@@ -1,4 +1,7 @@
-/** Names of modalities in an experiment file: only the data tell whether there are such, and they before anything is pretrained. */
+/**
+ * Checks the modalities that an experiment file names. Only the data can tell whether they exist, and they are checked
+ * before anything is pretrained.
+ */
 import type { Dataset } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
 import { labelProtocolNamed, usualImages } from '../../evaluation/protocols/registry.js';
@@ -7,13 +10,16 @@ import { nearest } from '../../text/nearest.js';
 import { type ExperimentProtocol, familyProtocol, judgesLabels } from './protocols.js';
 import type { Experiment } from './readExperiment.js';
 
-/** Data that is judged on, with its name where it is not that of pretraining. */
+/** Data that is judged on, with its name when it is not the data of pretraining. */
 export interface NamedData {
   readonly dataset: Pick<Dataset, 'modalities'>;
   readonly set?: { readonly name: string; readonly protocols: readonly ExperimentProtocol[] };
 }
 
-/** @throws UsageError naming the protocol or comparison whose images the data do not have, or it does not judge */
+/**
+ * @throws UsageError naming the protocol or comparison whose images the data do not have, or that the protocol does not
+ * judge
+ */
 export function checkImages(
   { name, protocols, compare, setAside }: Pick<Experiment, 'name' | 'protocols' | 'compare' | 'setAside'>,
   own: NamedData,
@@ -34,7 +40,7 @@ export function checkImages(
   }
 }
 
-/** Sets of modalities that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
+/** The sets of modalities that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
 function judgedImages({ protocol, settings }: ExperimentProtocol, modalities: readonly string[]): string[] {
   const usual = usualImages(labelProtocolNamed(protocol)!, modalities);
   return askedSets(modalities, settings.images ?? usual).map(modalityKey);

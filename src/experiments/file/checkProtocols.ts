@@ -1,4 +1,4 @@
-/** Protocols that the data cannot be judged by: told before anything is pretrained. */
+/** Checks that every protocol can judge the data, before anything is pretrained. */
 import type { Dataset } from '../../data/sample.js';
 import type { Splits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
@@ -9,7 +9,7 @@ import type { JudgedSet } from './data.js';
 import { type ExperimentProtocol, judgesLabels } from './protocols.js';
 import type { Experiment } from './readExperiment.js';
 
-/** Data that is judged on, with its folds, and what it is called where it is not that of pretraining. */
+/** Data that is judged on, with its folds, and its name when it is not the data of pretraining. */
 export interface FoldedData {
   readonly dataset: Dataset;
   readonly splits: Pick<Splits, 'k' | 'folds'>;
@@ -36,7 +36,7 @@ export function checkProtocols(
   }
 }
 
-/** Labelled samples in the smallest training set of the cross-validation. */
+/** The number of labelled samples in the smallest training set of the cross-validation. */
 function fewestTrained(
   { settings: { labelFraction = 1 } }: ExperimentProtocol,
   where: string,

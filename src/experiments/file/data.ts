@@ -1,4 +1,6 @@
-/** What an experiment reads: the data it pretrains and judges on, and further data that it judges on. */
+/**
+ * Reads which data an experiment uses: the data it pretrains and judges on, and further data that it only judges on.
+ */
 import { existsSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { resolveConfig } from '../../config/index.js';
@@ -11,7 +13,7 @@ import type { DataSettings, ExperimentFile, JudgedEntry } from './fileSchema.js'
 import { folderOf } from './folderName.js';
 import { type ExperimentProtocol, experimentProtocols } from './protocols.js';
 
-/** What the command line says in place of the file; paths are seen from the working folder. */
+/** The values that the command line gives in place of the file's. Paths are relative to the working folder. */
 export interface ExperimentOverrides {
   readonly data?: string;
   readonly dataB?: string;
@@ -22,7 +24,7 @@ export interface ExperimentOverrides {
   readonly splits?: string;
   readonly masks?: string;
   readonly smoke?: boolean;
-  /** Where further data lie, by name. */
+  /** The paths of further data, by name. */
   readonly judge?: Readonly<Record<string, string>>;
 }
 
@@ -35,30 +37,30 @@ export interface EvaluationSettings {
 /** Data that rows are judged on. */
 export interface JudgedSet {
   readonly name: string;
-  /** Its name as a folder; undefined for the data that is pretrained on. */
+  /** The name of its folder; undefined for the data of pretraining. */
   readonly slug?: string;
-  /** Undefined where it is not there. */
+  /** The data; undefined when it is not there. */
   readonly data?: DatasetSpec;
-  /** Why it is not there, and how to get it. */
+  /** The reason why it is not there, and how to get it. */
   readonly absent?: string;
-  /** A splits file of the user’s. */
+  /** The path of a splits file that the user gives. */
   readonly splits?: string;
-  /** Folder of its lesions. */
+  /** The folder of its lesion masks. */
   readonly masks?: string;
   readonly protocols: readonly ExperimentProtocol[];
   readonly evaluation: EvaluationSettings;
-  /** Its name in the paper. */
+  /** The paper's name for the data. */
   readonly paper?: string;
 }
 
-/** The data to pretrain on, as settings of a config. @throws UsageError when none is named */
+/** The data to pretrain on, as settings of a config. @throws UsageError when no data is named */
 export function ownData(
   file: string,
   own: DataSettings,
   { data, dataB, column, positive, classes, drop }: ExperimentOverrides,
 ): DataSettings {
   const given = defined({ positive, classes: classes && [...classes], drop: drop && placed('', drop) });
-  // What the file says of its own data, columns and classes say, has nothing to do with other data.
+  // The columns and classes in the file describe its own data, so they do not apply to other data.
   if (data !== undefined) {
     return { path: placed('', data), pathB: dataB && placed('', dataB), columns: { ...column }, ...given };
   }
@@ -74,11 +76,11 @@ export interface JudgedSources {
   readonly overrides: ExperimentOverrides;
   readonly protocols: readonly ExperimentProtocol[];
   readonly evaluation: EvaluationSettings;
-  /** What --smoke makes of a list of protocols. */
+  /** Shortens a list of protocols for --smoke. */
   readonly shortened: (protocols: readonly ExperimentProtocol[]) => ExperimentProtocol[];
 }
 
-/** @throws UsageError when two share a name, or --judge names none of them */
+/** Lists the further data to judge on. @throws UsageError when two sets share a name, or --judge names none of them */
 export function judgedSets(sources: JudgedSources): JudgedSet[] {
   const { file, content, overrides } = sources;
   const entries = content.judge ?? [];
@@ -119,7 +121,7 @@ function judgedSet(entry: JudgedEntry, sources: JudgedSources): JudgedSet {
     slug: folderOf(name, where),
     ...(typeof data === 'string' ? { absent: [data, obtain].filter(Boolean).join(' ') } : { data }),
     splits: otherData || entry.splits === undefined ? undefined : resolve(dirname(file), entry.splits),
-    // What is not here has no lesions here either.
+    // Data that is not there has no lesion masks either.
     masks: otherData || typeof data === 'string' ? undefined : lesions(file, entry.masks, `${where}: masks`),
     protocols:
       entry.protocols === undefined ? protocols : shortened(experimentProtocols(entry.protocols, where)),
@@ -128,7 +130,7 @@ function judgedSet(entry: JudgedEntry, sources: JudgedSources): JudgedSet {
   };
 }
 
-/** The data, or why there is none. */
+/** Finds the data, or the reason why there is none. */
 function judgedData(
   { name, data }: JudgedEntry,
   { file, content, overrides }: JudgedSources,
@@ -157,7 +159,7 @@ function seenFrom(file: string, own: DataSettings): DataSettings {
   };
 }
 
-/** The folder, seen from the file. @throws UsageError when there is none */
+/** The folder of lesion masks, relative to the file. @throws UsageError when there is none */
 export function lesions(file: string, folder: string | undefined, where: string): string | undefined {
   if (folder === undefined) return undefined;
   const path = resolve(dirname(file), folder);

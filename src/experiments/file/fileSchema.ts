@@ -1,4 +1,4 @@
-/** What stands in an experiment file. */
+/** The schema of an experiment file. */
 import { z } from 'zod';
 import { configSchema, parseStrictly, readYaml, type Tree } from '../../config/index.js';
 import { FEWEST_REPLICATES } from '../../metrics/replicates.js';
@@ -6,7 +6,7 @@ import { asEntries, protocolSchema } from './protocols.js';
 
 const settings = z.record(z.string(), z.unknown());
 
-/** The keys of the config’s `data` that say what is read; relative paths are seen from the file. */
+/** The keys of the config’s `data` that say what is read. Relative paths are relative to the file. */
 const data = configSchema.shape.data
   .pick({
     path: true,
@@ -126,12 +126,12 @@ export type RowEntry = z.infer<typeof row>;
 export type JudgedEntry = z.infer<typeof judged>;
 export type ComparisonFamily = z.infer<typeof family>;
 
-/** @throws UsageError naming the file and the key of what is wrong */
+/** Reads and checks an experiment file. @throws UsageError naming the file and the key of what is wrong */
 export function readExperimentFile(file: string): ExperimentFile {
   return parseStrictly(schema as z.ZodType<ExperimentFile>, withEntries(readYaml(file)), file);
 }
 
-/** The names in lists of protocols made objects, so that messages speak of one form only. */
+/** Replaces the names in lists of protocols with objects, so that messages speak of one form only. */
 function withEntries(tree: Tree): Tree {
   const own = tree.protocols === undefined ? {} : { protocols: asEntries(tree.protocols) };
   if (!Array.isArray(tree.judge)) return { ...tree, ...own };

@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.js';
 
 /**
- * A name as a folder: `SimCLR (strong)` → `simclr-strong`.
+ * Makes a folder's name from a name: `SimCLR (strong)` → `simclr-strong`.
  * @throws UsageError when nothing of the name is left
  */
 export function folderOf(name: string, where: string): string {

@@ -35,14 +35,14 @@ const schema = z.strictObject({
   ),
 });
 
-/** A group of columns: encoders pretrained on one data set, judged on one, in one way. */
+/** A group of columns in a table: encoders that were pretrained on one data set and judged on one, in one way. */
 export interface PaperBlock {
   readonly table: 1 | 2 | 3;
   readonly pretrained: Pretrained;
-  /** The same as `pretrained`, or the data set that the encoders are transferred to. */
+  /** The data that the encoders are judged on: that of pretraining, or the data set they are transferred to. */
   readonly data: Pretrained | 'BUSI' | 'iChallenge-PM';
   readonly protocol: PaperProtocol;
-  /** Names of the columns; AUC is the first. */
+  /** The names of the columns; AUC is the first. */
   readonly metrics: readonly string[];
   /** Numbers in per cent, by the row's name as printed. */
   readonly rows: Readonly<Record<string, readonly number[]>>;
@@ -50,7 +50,10 @@ export interface PaperBlock {
   readonly notes: readonly string[];
 }
 
-/** The rows of Table 1 have names of their modality; ours are A (US, Fundus) and B (SWE, FFA). */
+/**
+ * Our names for rows of Table 1, which is printed with the names of the modalities; ours are A (US, Fundus) and B (SWE,
+ * FFA).
+ */
 const ALIASES: Readonly<Record<Pretrained, Readonly<Record<string, string>>>> = {
   'US-SWE': { 'InstDis-A': 'InstDis-US', 'InstDis-B': 'InstDis-SWE' },
   'Fundus-FFA': { 'InstDis-A': 'InstDis-Fundus', 'InstDis-B': 'InstDis-FFA' },
@@ -90,10 +93,10 @@ function yamlOf(file: string, damaged: (why: string) => never): unknown {
   }
 }
 
-/** Names a row of the paper's tables. */
+/** A reference to a row of the paper's tables. */
 export interface PaperReference {
   readonly table: PaperBlock['table'];
-  /** As printed, or `InstDis-A` and `InstDis-B` of Table 1. */
+  /** The row's name as printed, or `InstDis-A` and `InstDis-B` of Table 1. */
   readonly row: string;
 }
 
@@ -110,7 +113,7 @@ export function checkPaperReference({ table, row }: PaperReference): void {
   );
 }
 
-/** The paper's own data set that is meant, or that data of ours stands in for. */
+/** Finds the data set of the paper that a name means, or that data of ours stands in for. */
 export function pretrainedOn(dataName: string): Pretrained {
   return /fundus/i.test(dataName) ? 'Fundus-FFA' : 'US-SWE';
 }
@@ -118,7 +121,7 @@ export function pretrainedOn(dataName: string): Pretrained {
 export interface PaperGroup {
   readonly table: PaperBlock['table'];
   readonly pretrained: Pretrained;
-  /** Data set that the encoders are transferred to; undefined: the one of pretraining. */
+  /** The data set that the encoders are transferred to; undefined for that of pretraining. */
   readonly transfer?: string;
   readonly protocol: PaperProtocol;
 }
@@ -133,7 +136,7 @@ export function paperBlock({ table, pretrained, transfer, protocol }: PaperGroup
   );
 }
 
-/** What a block prints for a row, in per cent by column; undefined where it has none. */
+/** The numbers that a block prints for a row, in per cent by column; undefined when it has none. */
 export function printedNumbers(
   { pretrained, rows, metrics }: PaperBlock,
   row: string,

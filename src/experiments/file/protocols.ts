@@ -1,4 +1,4 @@
-/** The protocols that judge every row: names, or a name with settings of `anatomy evaluate`. */
+/** Reads the protocols that judge every row. Each is a name, or a name with settings of `anatomy evaluate`. */
 import { z } from 'zod';
 import type { Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
@@ -14,7 +14,7 @@ import { flagName } from '../../evaluation/protocols/settings.js';
 import { nearest } from '../../text/nearest.js';
 import { folderOf } from './folderName.js';
 
-/** The protocol, its settings, and how an experiment uses it. */
+/** A protocol, its settings, and how an experiment uses it. */
 export const protocolSchema = z.strictObject({
   ...settingSchemas(),
   protocol: z.enum(protocols.map(({ name }) => name)),
@@ -27,7 +27,7 @@ export const protocolSchema = z.strictObject({
     .describe('Pretrainings that it judges; default: those of all seeds.'),
 });
 
-/** The settings that some protocol has, each optional. */
+/** The settings of all protocols together, each optional. */
 function settingSchemas(): Record<string, z.ZodOptional> {
   const all = protocols.flatMap(({ settings }) => Object.entries(settings));
   return Object.fromEntries(all.map(([key, { schema }]) => [key, schema.optional()]));
@@ -40,35 +40,35 @@ interface ProtocolEntry extends ProtocolSettings {
   readonly seeds?: readonly number[];
 }
 
-/** Settings that an experiment itself looks at; those of one protocol alone stand beside. */
+/** The settings that an experiment itself looks at; settings of one protocol alone are further keys. */
 interface ProtocolSettings extends AskedSettings {
   readonly images?: readonly string[];
   readonly labelFraction?: number;
 }
 
 export interface ExperimentProtocol {
-  /** Name of the protocol on the command line. */
+  /** The name of the protocol on the command line. */
   readonly protocol: string;
-  /** Name in tables. */
+  /** The name in tables. */
   readonly name: string;
-  /** Names its cells. */
+  /** The slug that names its cells. */
   readonly slug: string;
   /** The settings that are not left to the defaults of `anatomy evaluate`. */
   readonly settings: Readonly<ProtocolSettings>;
   readonly draws: number;
-  /** The only ones that it judges. */
+  /** The seeds that it judges, where they are not all of the experiment's. */
   readonly seeds?: readonly number[];
 }
 
-/** A list of protocols as the file has it, names made objects of. */
+/** Makes objects of the names in a file's list of protocols. */
 export function asEntries(protocols: unknown): unknown {
   if (!Array.isArray(protocols)) return protocols;
   return protocols.map((one) => (typeof one === 'string' ? { protocol: one } : (one as unknown)));
 }
 
 /**
- * The protocols of a list, each named.
- * @throws UsageError when a setting is another protocol's, or two would share a name
+ * Reads the protocols of a list and gives each a name.
+ * @throws UsageError when a setting is another protocol's, or two protocols would share a name
  */
 export function experimentProtocols(entries: readonly ProtocolEntry[], where: string): ExperimentProtocol[] {
   const protocols = entries.map((entry) => protocolOf(entry, where));
@@ -92,7 +92,7 @@ export function flagsOf({ protocol, settings }: ExperimentProtocol): string[] {
   });
 }
 
-/** Of the experiment’s seeds those that a protocol judges, or a row is pretrained with. */
+/** Picks the experiment’s seeds that a protocol judges, or that a row is pretrained with. */
 export function seedsOf(
   { seeds: own }: { readonly seeds?: readonly number[] },
   seeds: readonly number[],
@@ -100,7 +100,7 @@ export function seedsOf(
   return seeds.filter((seed) => own === undefined || own.includes(seed));
 }
 
-/** Kinds of features that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
+/** The kinds of features that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
 export function judgedKinds({
   protocol,
   settings,
@@ -109,8 +109,8 @@ export function judgedKinds({
 }
 
 /**
- * What candidates are chosen by where a protocol does not validate itself: the logistic regression that learns from the same labels, so
- * that few labels are not chosen for by all of them.
+ * The protocol that candidates are chosen by when the judging one does not validate itself. It is the logistic
+ * regression that learns from the same labels, so that a choice for few labels does not use all of them.
  */
 export function choosingProtocol(
   protocols: readonly ExperimentProtocol[],
@@ -122,7 +122,9 @@ export function choosingProtocol(
   return own.find(({ protocol, slug }) => slug === protocol) ?? own[0];
 }
 
-/** The protocol by which a family of rows is compared: the one it names, else the first that has classes to tell apart. */
+/**
+ * The protocol by which a family of rows is compared: the one it names, else the first that has classes to tell apart.
+ */
 export function familyProtocol(
   { protocols }: { readonly protocols: readonly ExperimentProtocol[] },
   { protocol }: { readonly protocol?: string },
@@ -130,12 +132,12 @@ export function familyProtocol(
   return protocols.find(({ name }) => name === protocol) ?? protocols.find(judgesLabels) ?? protocols[0]!;
 }
 
-/** Whether it has classes to tell apart, and so an AUC. */
+/** True when the protocol has classes to tell apart, and so an AUC. */
 export function judgesLabels({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
   return protocolNamed(protocol)?.judges === 'labels';
 }
 
-/** Whether candidates can be chosen by its inner cross-validation. */
+/** True when candidates can be chosen by the protocol's inner cross-validation. */
 export function validates({ protocol }: Pick<ExperimentProtocol, 'protocol'>): boolean {
   return labelProtocolNamed(protocol)?.validates ?? false;
 }
@@ -170,7 +172,10 @@ function protocolOf(
   return { protocol, name: own, slug: folderOf(own, where), settings, draws: draws ?? 1, seeds };
 }
 
-/** `linear moco`, `logreg labels 0.1`; of a protocol without settings its name, which is what names its cells. */
+/**
+ * The default name of a protocol in tables, such as `linear moco` or `logreg labels 0.1`. Without settings it is the
+ * protocol's own name, which also names its cells.
+ */
 function ownName(protocol: string, { preset, labelFraction }: ProtocolSettings): string {
   return [
     protocol,
@@ -179,7 +184,7 @@ function ownName(protocol: string, { preset, labelFraction }: ProtocolSettings):
   ].join(' ');
 }
 
-/** As cells keep them, to be compared. */
+/** The protocol in the form in which cells store it and compare it. */
 export function storedProtocol({ protocol, settings }: ExperimentProtocol): Tree {
   return { protocol, ...settings };
 }

@@ -1,4 +1,7 @@
-/** An experiment as a YAML file: the rows of a table, each a pretraining, and the protocols that judge them all. */
+/**
+ * This room reads an experiment from a YAML file: the rows of a table, each a pretraining, and the protocols that judge
+ * them all.
+ */
 import { dirname, resolve } from 'node:path';
 import type { DatasetSpec } from '../../data/openDataset.js';
 import { UsageError } from '../../errors.js';
@@ -28,9 +31,9 @@ export interface Experiment {
   readonly description?: string;
   readonly smoke: boolean;
   readonly data: DatasetSpec;
-  /** A splits file of the user’s. */
+  /** The path of a splits file that the user gives. */
   readonly splits?: string;
-  /** Folder of the lesions of `data`. */
+  /** The folder with the lesion masks of `data`. */
   readonly masks?: string;
   readonly rows: readonly ExperimentRow[];
   readonly seeds: readonly number[];
@@ -43,15 +46,15 @@ export interface Experiment {
   readonly setAside?: ComparisonFamily;
 }
 
-/** Protocols of a file that names none. */
+/** The protocols of a file that names none. */
 const BY_DEFAULT = [{ protocol: 'logreg' }, { protocol: 'linear' }];
 
-/** What stands for no row in a family of comparisons. */
+/** The names in a family of comparisons that are no row's name. */
 export const NOT_ROWS = ['untrained', 'thumbnail', 'best'];
 
 /**
  * Reads an experiment and resolves the config of each row.
- * @throws UsageError naming file, row and key of what is wrong
+ * @throws UsageError naming the file, the row and the key of what is wrong
  */
 export function readExperiment(file: string, overrides: ExperimentOverrides = {}): Experiment {
   const content = readExperimentFile(file);
@@ -115,7 +118,7 @@ export function readExperiment(file: string, overrides: ExperimentOverrides = {}
   };
 }
 
-/** At every seed of a smoke run, with fewer epochs for what trains by SGD. */
+/** Makes a protocol short for a smoke run: it judges every seed of the run, with fewer epochs if it trains by SGD. */
 function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => ExperimentProtocol {
   return (protocol) => {
     const shortens = labelProtocolNamed(protocol.protocol)?.shortens?.(protocol.settings) ?? false;
@@ -124,7 +127,10 @@ function shorter(epochs: number | undefined): (protocol: ExperimentProtocol) => 
   };
 }
 
-/** Candidates are chosen between by logistic regression inside each fold, on the same labels, whatever judges them then. */
+/**
+ * Refuses candidates that nothing could choose between. The choice is by logistic regression inside each fold, on the
+ * same labels, whatever protocol judges them then.
+ */
 function refuseUnchosen(
   file: string,
   rows: readonly ExperimentRow[],
@@ -153,7 +159,7 @@ function refuseUnchosen(
   }
 }
 
-/** A row may be pretrained with, and a protocol judge, fewer seeds than the experiment has, not others. */
+/** Refuses seeds that the experiment does not have. A row or a protocol may use only some of the experiment's seeds. */
 function refuseOtherSeeds(
   file: string,
   seeds: readonly number[],
@@ -168,7 +174,7 @@ function refuseOtherSeeds(
   }
 }
 
-/** What is set aside is judged by one encoder, not by one a fold. */
+/** Refuses rows with one encoder for each fold in comparisons on the samples set aside, which one encoder judges. */
 function refuseFolded(
   file: string,
   rows: readonly ExperimentRow[],
@@ -182,7 +188,9 @@ function refuseFolded(
   );
 }
 
-/** @param whole whether every row must have all seeds; else two are compared over those that both have */
+/**
+ * @param whole true when every row must have all seeds; otherwise two rows are compared over the seeds that both have
+ */
 function checkFamily(
   { reference, against, protocol, features }: ComparisonFamily,
   where: string,
@@ -226,7 +234,7 @@ function checkFamily(
       judging.map(({ name }) => name),
     );
   }
-  // Another kind in its place would be another comparison than the one that was planned.
+  // Another kind of protocol in its place would make another comparison than the one that was planned.
   const chosen = judging.find(({ name }) => name === protocol) ?? judging[0]!;
   if (chosen.settings.untrained === false && against.includes('untrained')) {
     throw new UsageError(

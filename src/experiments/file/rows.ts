@@ -1,4 +1,4 @@
-/** The rows of an experiment: each a pretraining, or several candidates of one. */
+/** Reads the rows of an experiment. Each is a pretraining, or several candidates of one. */
 import { basename } from 'node:path';
 import { type Config, resolveConfig, type Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
@@ -10,21 +10,21 @@ import { checkPaperReference, type PaperReference } from './paperNumbers.js';
 
 export interface ExperimentRow {
   readonly name: string;
-  /** Its name as a folder. */
+  /** The name of its folder. */
   readonly folder: string;
   readonly fold: 'none' | 'all';
   readonly paper?: PaperReference;
-  /** The only ones that it is pretrained with. */
+  /** The seeds that it is pretrained with, where they are not all of the experiment's. */
   readonly seeds?: readonly number[];
-  /** More than one where the row is tuned. */
+  /** The candidates; a row that is not tuned has one. */
   readonly candidates: readonly [Candidate, ...Candidate[]];
 }
 
 export interface Candidate {
-  /** `Ours 1`; of a row that is not tuned its own name. */
+  /** The name of the candidate, such as `Ours 1`; the row's own name when it is not tuned. */
   readonly name: string;
   readonly folder: string;
-  /** By seed, in the order of `seeds`; without fold and splits. */
+  /** The config for each seed, in the order of `seeds`, without fold and splits. */
   readonly configs: readonly Config[];
 }
 
@@ -36,7 +36,7 @@ export interface RowSources {
   readonly seeds: readonly number[];
 }
 
-/** @throws UsageError naming file, row and key of what is wrong */
+/** @throws UsageError naming the file, the row and the key of what is wrong */
 export function experimentRows({ file, content, smoke, data, seeds }: RowSources): ExperimentRow[] {
   const rows = content.rows.map((one): ExperimentRow => {
     const where = `${file}, row ${one.name}`;
@@ -60,7 +60,7 @@ export function experimentRows({ file, content, smoke, data, seeds }: RowSources
       folder: folderOf(one.name, where),
       fold: one.fold ?? 'none',
       paper: one.paper,
-      // A smoke run has seeds of its own, and shows that all of it runs.
+      // A smoke run has seeds of its own, and shows that every row runs.
       seeds: smoke === undefined ? one.seeds : undefined,
       candidates: candidates as [Candidate, ...Candidate[]],
     };
@@ -86,7 +86,7 @@ function checkPaper({ paper }: RowEntry, where: string): void {
   }
 }
 
-/** Where the experiment says what a config would otherwise say. */
+/** The keys of a config that the experiment sets itself, each with the experiment's own key. */
 const OWN: Readonly<Record<string, string>> = {
   seed: 'seeds',
   ...Object.fromEntries(dataKeys.map((key) => [`data.${key}`, `data.${key}`])),
@@ -103,7 +103,7 @@ function refuseOwnSettings(layer: Tree, where: string): void {
   }
 }
 
-/** What a row's own cells would find hours later. */
+/** Refuses settings of a row that its own cells would fail on hours later. */
 function checkRow({ method, fold = 'none' }: RowEntry, config: Config, where: string): void {
   const { name } = config.method;
   if (method !== undefined && method !== name) {

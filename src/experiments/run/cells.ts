@@ -1,4 +1,7 @@
-/** The cells of an experiment: each pretraining and each evaluation, the unit that is run, resumed and kept. */
+/**
+ * Lists the cells of an experiment. A cell is one pretraining or one evaluation: the unit that is run, resumed and
+ * stored.
+ */
 import { basename, join } from 'node:path';
 import type { Config, Tree } from '../../config/index.js';
 import type { DatasetSpec } from '../../data/openDataset.js';
@@ -16,14 +19,15 @@ import type { Candidate, ExperimentRow } from '../file/rows.js';
 import { type EvaluationName, evaluationId, experimentPaths, pretrainingId } from '../stored/folder.js';
 
 interface CellBase {
-  /** Names its files: `cells/ID.json`, `logs/ID.log`. */
+  /** The id names the cell's files: `cells/ID.json`, `logs/ID.log`. */
   readonly id: string;
-  /** For people: `SimCLR, seed 0: logreg`. */
+  /** A title for people, such as `SimCLR, seed 0: logreg`. */
   readonly title: string;
-  /** Cells that must be finished first, by id. */
+  /** The ids of the cells that must finish first. */
   readonly needs: readonly string[];
-  /** Folder of the run, seen from the experiment’s. */
+  /** The folder of the run, relative to the experiment’s folder. */
   readonly run: string;
+  /** All settings that decide the cell's result. */
   readonly settings: Tree;
 }
 
@@ -35,28 +39,29 @@ export interface PretrainingCell extends CellBase {
 export interface EvaluationCell extends CellBase {
   readonly kind: 'evaluate' | 'pairs';
   readonly protocol: ExperimentProtocol;
+  /** The slug of the further data; undefined for the data of pretraining. */
   readonly set?: string;
   readonly data: DatasetSpec;
-  /** Chosen between by what its inner folds say. */
+  /** True when the row has several candidates, which inner folds choose between. */
   readonly tuned: boolean;
-  /** Where its files go, seen from the experiment’s folder. */
+  /** The folder of the evaluation's files, relative to the experiment’s folder. */
   readonly results: string;
-  /** Flags of the command that stand in no file. */
+  /** The flags of the command, which stand in no file. */
   readonly flags: readonly string[];
 }
 
 export type Cell = PretrainingCell | EvaluationCell;
 
 export interface CellOptions {
-  /** Number of folds. */
+  /** The number of folds. */
   readonly k: number;
-  /** Whether samples are set aside, which no pretraining may see. */
+  /** True when samples are set aside, which no pretraining may see. */
   readonly setAside: boolean;
 }
 
 /**
- * Seed by seed, so that a table of all rows is there early; in each row by row, candidate by candidate: the pretraining, one or one
- * a fold, then the evaluations of it.
+ * Lists all cells. The order is seed by seed, so that a table of all rows exists early; within a seed row by row, and
+ * within a row candidate by candidate: first its pretraining, or one for each fold, then its evaluations.
  */
 export function cellsOf(experiment: Experiment, root: string, options: CellOptions): Cell[] {
   return experiment.seeds.flatMap((seed, i) =>
@@ -71,7 +76,7 @@ export function cellsOf(experiment: Experiment, root: string, options: CellOptio
   );
 }
 
-/** The cells that judge the samples set aside, of the rows by these names. */
+/** Lists the cells that judge the samples set aside, for the named rows. */
 export function setAsideCells(
   experiment: Experiment,
   root: string,
@@ -92,11 +97,12 @@ export function setAsideCells(
   );
 }
 
-/** Those that are pretrained with a seed. */
+/** The rows that are pretrained with the seed. */
 function rowsOf({ rows }: Experiment, seed: number): ExperimentRow[] {
   return rows.filter((row) => seedsOf(row, [seed]).length > 0);
 }
 
+/** All that is needed to make the cells of one pretraining. */
 interface Pretraining extends CellOptions {
   readonly row: ExperimentRow;
   readonly candidate: Candidate;
@@ -107,7 +113,7 @@ interface Pretraining extends CellOptions {
 
 type PresentSet = JudgedSet & { readonly data: DatasetSpec };
 
-/** The data of pretraining, then further data that is there. */
+/** The data of pretraining first, then all further data that is there. */
 function judgedIn({ name, data, masks, protocols, evaluation, judge }: Experiment): PresentSet[] {
   const present = judge.filter((set): set is PresentSet => set.data !== undefined);
   return [{ name, data, masks, protocols, evaluation }, ...present];
@@ -149,7 +155,7 @@ function evaluationsOf(
       const lesions = judgesLabels(protocol) ? undefined : masks;
       const own: EvaluationSettings = { ...evaluation, seed: evaluation.seed + i };
       const what = id.slice(id.lastIndexOf('/') + 1);
-      // A plain protocol's files lie where `anatomy evaluate` puts them.
+      // The files of a plain protocol lie where `anatomy evaluate` puts them.
       const plain = what === protocol.protocol && set === undefined;
       return {
         kind: protocol.protocol === 'pairs' ? 'pairs' : 'evaluate',
@@ -168,7 +174,7 @@ function evaluationsOf(
             ...own,
             ...(set === undefined ? {} : { data }),
             ...(setAside ? { setAside } : {}),
-            // Whose lesions, not where they lie: cells travel.
+            // The settings name whose lesions these are, not where the masks lie, since cells travel.
             ...(lesions === undefined ? {} : { masks: basename(lesions) }),
           },
         },
@@ -197,7 +203,7 @@ function inFold(config: Config, fold: Config['data']['fold'], root: string, setA
   return { ...config, data: { ...config.data, fold, splits } };
 }
 
-/** What the program is told to do for a cell. */
+/** The arguments that this program is called with for a cell. */
 export function commandOf(cell: Cell, root: string, overwrite: boolean): string[] {
   const paths = experimentPaths(root);
   const run = join(root, cell.run);
@@ -211,7 +217,7 @@ export function commandOf(cell: Cell, root: string, overwrite: boolean): string[
   ];
 }
 
-/** The settings that a cell's command reads from a file. */
+/** The settings that the cell's command reads from a file. */
 export function settingsOf(cell: Cell): Tree {
   return cell.kind === 'pretrain' ? cell.config : { data: cell.data };
 }

@@ -1,12 +1,13 @@
+/** Runs one cell as a process of this program. */
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
 export interface ChildOptions {
-  /** File that what it says on stderr is appended to, after the command itself. */
+  /** The file that gets the command and then all that the child writes to stderr. */
   readonly log: string;
-  /** LibTorch’s threads. */
+  /** The number of threads that LibTorch uses. */
   readonly threads: number;
   readonly onStart: (child: RunningChild) => void;
 }
@@ -17,16 +18,16 @@ export interface RunningChild {
 }
 
 export interface EndedChild {
-  /** Exit code; 128 + number of the signal that killed it. */
+  /** The exit code, or 128 + the number of the signal that killed the child. */
   readonly code: number;
   readonly stdout: string;
   readonly seconds: number;
 }
 
 /**
- * Runs this program with the given words. The child leads a process group of its own: a terminal's Ctrl-C reaches this process
- * only, which passes it on once, for a second one would end the child before it has saved. It watches the channel (see
- * `cli/main.ts`) and ends with us whatever ends us.
+ * Runs this program with the given arguments. The child leads a process group of its own: a terminal's Ctrl-C reaches
+ * this process only, which passes it on once, since a second signal would end the child before it has saved. The child
+ * watches the channel (see `cli/main.ts`) and ends with this process, however this one ends.
  */
 export function runChild(
   program: string,

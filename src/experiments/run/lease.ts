@@ -1,6 +1,6 @@
 /**
- * Who is at work in an experiment’s folder. A killed parent leaves children behind that take a moment to save and end; whoever
- * comes next waits for them, as two processes in one run would spoil it.
+ * Makes sure that one process at a time works in an experiment’s folder. The children of a killed parent take a moment
+ * to save and end; the next process waits for them, since two processes in one run would spoil it.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,17 +9,19 @@ import { isSystemError, writeFileAtomic } from '../../files.js';
 import type { MessageConsole } from '../../log/console.js';
 import { experimentPaths } from '../stored/folder.js';
 
-/** A process by its number and, where the system tells, its start: numbers are used again. */
+/** A process, known by its number and, where the system tells it, its start time: numbers are used again. */
 interface ProcessMark {
   readonly pid: number;
   readonly started: string | null;
 }
 
+/** The content of `running.json`. */
 interface Running {
   readonly parent: ProcessMark;
   readonly children: readonly ProcessMark[];
 }
 
+/** The right of this process to work in the folder. Its children are noted by their process numbers. */
 export interface Lease {
   add(pid: number): void;
   remove(pid: number): void;
@@ -27,8 +29,8 @@ export interface Lease {
 }
 
 /**
- * Takes the folder for this process, once children of a parent that is gone have ended.
- * @throws UsageError while another experiment runs in it
+ * Takes the folder for this process, after the children of a parent that is gone have ended.
+ * @throws UsageError while another experiment runs in the folder
  */
 export async function takeLease(root: string, console: MessageConsole): Promise<Lease> {
   const file = experimentPaths(root).running;
@@ -80,11 +82,14 @@ function isAlive({ pid, started }: ProcessMark): boolean {
   }
 }
 
-/** State and start of a process as Linux tells them, proc(5); undefined on other systems, or without such a process. */
+/**
+ * Reads the state and start time of a process from Linux, proc(5). Undefined on other systems, or when there is no such
+ * process.
+ */
 function statusOf(pid: number): { state: string; started: string } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the program’s name in parentheses, with whatever characters it has.
+    // The second field is the program’s name in parentheses, which may contain any character.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { state: fields[0]!, started: fields[19]! };
   } catch {

@@ -1,4 +1,7 @@
-/** Runs an experiment: every cell a process of this program, so many at once, each kept when it is finished. */
+/**
+ * This room runs an experiment. Each cell is a process of this program, several run at a time, and each result is kept
+ * as soon as its cell has finished.
+ */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { SET_ASIDE } from '../../data/fold.js';
 import { openDataset } from '../../data/openDataset.js';
@@ -30,21 +33,22 @@ import { type CellState, statesOf } from './states.js';
 import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
 export interface RunExperimentOptions extends Omit<WorkOptions, 'lease'> {
-  /** Run cells anew whose settings have changed. */
+  /** Cells whose settings have changed are run again and their results replaced, instead of refused. */
   readonly overwrite?: boolean;
-  /** Judge what is set aside, once all else is finished. */
+  /** The samples that are set aside are judged once all else has finished. */
   readonly confirm?: boolean;
 }
 
 export interface ExperimentOutcome extends WorkOutcome {
+  /** The number of cells that were to finish. */
   readonly cells: number;
-  /** Whether what is set aside was judged; undefined where that was not asked for. */
+  /** True when the samples set aside were judged; undefined when that was not asked for. */
   readonly confirmed?: boolean;
 }
 
 /**
- * Each cell with its state, in the order in which they would be run; writes nothing.
- * @param confirm also those that judge what is set aside
+ * Lists each cell with its state, in the order in which the cells would be run. Writes nothing.
+ * @param confirm also list the cells that judge the samples set aside
  */
 export async function listCells(
   experiment: Experiment,
@@ -69,8 +73,8 @@ export async function listCells(
 }
 
 /**
- * Runs what is not finished yet. A cell that fails stops only those that need it.
- * @throws UsageError when the folder holds something else, or cells of other settings and not `overwrite`
+ * Runs the cells that have not finished yet. A cell that fails stops only the cells that need it.
+ * @throws UsageError when the folder holds another experiment, or results of other settings without `overwrite`
  */
 export async function runExperiment(
   experiment: Experiment,
@@ -106,7 +110,10 @@ export async function runExperiment(
   }
 }
 
-/** By what the finished table says, so that nothing of it hangs on what is set aside. */
+/**
+ * Judges the samples set aside. Their rows are chosen by the finished table alone, so the choice does not depend on
+ * these samples.
+ */
 async function judgeSetAside(
   experiment: Experiment,
   splits: Splits,
@@ -114,7 +121,7 @@ async function judgeSetAside(
 ): Promise<ExperimentOutcome> {
   const { out, console } = options;
   const { against, cells } = confirmation(experiment, out, optionsOf(splits), true);
-  // Where only the cells travelled, the encoders are pretrained again for this.
+  // The folder may hold cells without their runs. The encoders are then pretrained again.
   const encoders = cellsOf(experiment, out, optionsOf(splits)).filter(({ id }) =>
     cells.some(({ needs }) => needs.includes(id)),
   );
@@ -132,8 +139,8 @@ async function judgeSetAside(
 }
 
 /**
- * The cells of the rows that are compared on what is set aside.
- * @param finished whether all others are, so that it is known which row is best
+ * Finds the cells of the rows that are compared on the samples set aside.
+ * @param finished true when all other cells have finished; only then is it known which row is best
  */
 function confirmation(
   experiment: Experiment,
@@ -142,7 +149,8 @@ function confirmation(
   finished: boolean,
 ): { against: string[]; cells: EvaluationCell[]; unknown: boolean } {
   const family = experiment.setAside!;
-  // A row with an encoder a fold has none to judge these samples by; one of fewer seeds is a reference, and its mean another.
+  // A row with one encoder for each fold has no single encoder to judge these samples by. A row with fewer seeds is a
+  // reference, and its mean is over other seeds.
   const eligible = experiment.rows
     .filter((row) => row.fold === 'none' && seedsOf(row, experiment.seeds).length === experiment.seeds.length)
     .map(({ name }) => name);
@@ -156,7 +164,10 @@ function confirmation(
   return { against, cells: setAsideCells(experiment, out, options, { rows, protocols }), unknown };
 }
 
-/** The family’s, and logreg where its inner folds are what candidates or features are chosen by. */
+/**
+ * The protocols that judge the samples set aside: the one that the family compares, and `logreg` where its inner folds
+ * choose candidates or features.
+ */
 export function setAsideProtocols(
   experiment: Pick<Experiment, 'protocols' | 'rows'>,
   family: ComparisonFamily,
@@ -182,13 +193,17 @@ function checkConfirmable({ setAside }: Experiment, splits: Splits): void {
   );
 }
 
+/** A data set that has been opened, with its folds. */
 interface OpenSet {
   readonly dataset: Dataset;
   readonly splits: Splits;
+  /** The entry of the experiment file that names further data; undefined for the data of pretraining. */
   readonly set?: JudgedSet;
 }
 
-/** The data and the folds in which every row is judged, then those of further data that is there. */
+/**
+ * Opens the data of pretraining and all further data that is there, each with the folds in which every row is judged.
+ */
 async function openAll({ data, splits, evaluation, judge }: Experiment, console: MessageConsole) {
   const onWarning = (message: string) => console.warn(message);
   const open = async (set: Pick<JudgedSet, 'data' | 'splits' | 'evaluation'>): Promise<OpenSet> => {
@@ -208,7 +223,7 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
   return { own, others };
 }
 
-/** @throws UsageError where the folder's experiment is of other folds, subjects or labels */
+/** @throws UsageError when the folder's experiment has other folds, subjects or labels */
 function checkData(out: string, sets: readonly OpenSet[]): void {
   for (const { dataset, splits, set } of sets) {
     checkFolds(out, splits, set?.slug);
@@ -220,6 +235,7 @@ function optionsOf({ k, folds }: Splits): CellOptions {
   return { k, setAside: Object.values(folds).includes(SET_ASIDE) };
 }
 
+/** @throws UsageError when the folder holds files that are no experiment */
 function checkFolder(out: string): void {
   if (!existsSync(out)) return;
   const entries = readdirSync(out).filter((name) => !/^\..*\.tmp$/.test(name));
@@ -228,7 +244,7 @@ function checkFolder(out: string): void {
   throw new UsageError(`${out} exists and holds no experiment; choose another --out`);
 }
 
-/** Where the cells stand; results of other settings are refused, or deleted when they may be overwritten. */
+/** Finds the state of each cell. Results of other settings are refused, or deleted when they may be overwritten. */
 function refusedOrDropped(
   cells: readonly Cell[],
   out: string,

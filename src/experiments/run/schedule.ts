@@ -1,23 +1,24 @@
-/** Tasks that wait for others, so many at once. */
+/** Runs tasks, several at a time, each as soon as the tasks that it needs are done. */
 
 export interface Task {
   readonly id: string;
+  /** The ids of the tasks that must be done first. */
   readonly needs: readonly string[];
 }
 
 export interface ScheduleOptions<T extends Task> {
-  /** Tasks at once. */
+  /** The number of tasks that run at the same time. */
   readonly jobs: number;
-  /** Ids that are done already. */
+  /** The ids of the tasks that are done already. */
   readonly done: ReadonlySet<string>;
-  /** Does a task. True when it is done; those that need one that is not are never begun. */
+  /** Does a task and resolves to true when it is done. Tasks that need one that is not done never begin. */
   readonly execute: (task: T) => Promise<boolean>;
-  /** Begins no more tasks once aborted; those at work are waited for. */
+  /** Once it is aborted no further task begins; those at work are waited for. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Does the tasks in their order, later ones as soon as earlier ones only wait.
+ * Does the tasks in their order; a later task begins early when all earlier ones are waiting.
  * @returns the tasks that were not begun
  */
 export async function schedule<T extends Task>(

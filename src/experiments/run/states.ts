@@ -1,4 +1,4 @@
-/** Where the cells of an experiment stand, by what is in its folder. */
+/** Tells how far each cell of an experiment is, from the files in its folder. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { configDifferences, readConfig, type Tree } from '../../config/index.js';
@@ -9,17 +9,19 @@ import { placeless, readCell } from '../stored/folder.js';
 import type { Cell, EvaluationCell, PretrainingCell } from './cells.js';
 
 export interface CellState {
-  /** `changed`: there are results of other settings. */
+  /**
+   * `unfinished` is a pretraining with a run to resume. `changed` means that the folder has results of other settings.
+   */
   readonly state: 'done' | 'unfinished' | 'to do' | 'changed';
-  /** Of a changed cell, as `key: before → after`. */
+  /** The settings in which a changed cell differs, each as `key: before → after`. */
   readonly differences: readonly string[];
-  /** Why a cell that was done once is to be done again. */
+  /** The reason why a cell that has finished once must be run again. */
   readonly again?: string;
 }
 
 /**
- * By id. A finished pretraining whose run did not travel with its cell is done again only where an evaluation that is not
- * finished needs its encoder.
+ * Finds the state of each cell, by id. A finished pretraining whose run did not travel with its cell is done again only
+ * when an unfinished evaluation needs its encoder.
  */
 export function statesOf(cells: readonly Cell[], root: string): ReadonlyMap<string, CellState> {
   const alone = new Map(cells.map((cell) => [cell.id, stateOf(cell, root)]));
@@ -55,7 +57,10 @@ function stateOf(cell: Cell, root: string): CellState {
   return compared(readConfig(config), cell.settings, 'unfinished');
 }
 
-/** What is chosen by: `logreg` tells how well each strength did inside the training patients. */
+/**
+ * True when candidates are chosen by inner folds, but the stored result has no values from them: an older version did
+ * not keep how well each strength of `logreg` did inside the training patients.
+ */
 function lacksValidation({ tuned, protocol }: EvaluationCell, stored: object): boolean {
   if (!tuned || !validates(protocol)) return false;
   return !(stored as FinishedEvaluation).result.rows.some(({ validation }) => validation !== undefined);

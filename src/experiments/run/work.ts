@@ -1,4 +1,4 @@
-/** One go at the cells that are not finished: processes, signals, what is told of them. */
+/** Does one round of work on the unfinished cells: starts their processes, passes signals on and reports progress. */
 
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,21 +20,22 @@ import type { CellState } from './states.js';
 import { packCurves, packPredictions } from './travel.js';
 
 export interface WorkOutcome {
-  /** Finished cells, those of earlier runs included. */
+  /** The number of finished cells, with those of earlier runs. */
   readonly done: number;
   readonly failed: readonly { readonly title: string; readonly reason: string; readonly log: string }[];
+  /** The signal that ended the work early. */
   readonly interrupted?: NodeJS.Signals;
 }
 
-/** The program as it was built. */
+/** The built program that each process runs. */
 const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
 
 export interface WorkOptions {
   readonly out: string;
   readonly console: MessageConsole;
-  /** Processes at once. */
+  /** The number of processes that run at the same time. */
   readonly jobs: number;
-  /** LibTorch’s threads in each. */
+  /** The number of threads that LibTorch uses in each process. */
   readonly threads: number;
   readonly lease: Lease;
 }
@@ -44,7 +45,7 @@ export class Work {
   readonly #states: ReadonlyMap<string, CellState>;
   readonly #options: WorkOptions;
   readonly #done: Set<string>;
-  /** What finished cells took, by kind of cell. */
+  /** The durations of finished cells in seconds, by kind of cell. */
   readonly #seconds = new Map<string, number[]>();
   readonly #failed: WorkOutcome['failed'][number][] = [];
   readonly #children = new Set<RunningChild>();
@@ -86,7 +87,7 @@ export class Work {
     };
   }
 
-  /** Children save at the first signal and end at once at the second. */
+  /** Passes a signal on to the children. They save at the first one and end at once at the second. */
   #interrupt = (signal: NodeJS.Signals): void => {
     if (this.#interrupted === undefined && this.#children.size > 0) {
       const [cells, them] =
@@ -100,7 +101,7 @@ export class Work {
     for (const child of this.#children) child.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
   };
 
-  /** @returns whether the cell is finished */
+  /** @returns true when the cell has finished */
   async #run(cell: Cell): Promise<boolean> {
     const { out, console } = this.#options;
     const log = experimentPaths(out).log(cell.id);
@@ -111,7 +112,7 @@ export class Work {
     return false;
   }
 
-  /** @returns why it failed, if it did */
+  /** @returns the reason why the cell failed; undefined when it succeeded */
   async #attempt(cell: Cell, log: string): Promise<string | undefined> {
     const { out, threads, lease, console } = this.#options;
     writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
@@ -151,7 +152,7 @@ export class Work {
     this.#seconds.set(kind, [...(this.#seconds.get(kind) ?? []), seconds]);
   }
 
-  /** NaN while cells of some kind are left and none has been finished. */
+  /** Estimates the remaining time in seconds. NaN while a kind of cell is left of which none has finished. */
   #secondsLeft(): number {
     const left = this.#cells.filter(({ id }) => !this.#done.has(id));
     const each = left.map((cell) => {
@@ -162,6 +163,7 @@ export class Work {
   }
 }
 
+/** Cells of one kind are expected to take equally long. */
 function kindOf(cell: Cell): string {
   return cell.kind === 'pretrain' ? cell.kind : `${cell.set ?? ''}/${cell.protocol.slug}`;
 }
@@ -172,7 +174,7 @@ function writeConfig(out: string, id: string, text: string): void {
   writeFileAtomic(file, text);
 }
 
-/** A cell is there once it is whole: what goes beside it first. */
+/** Stores the result of a cell. The files beside it come first, so that a cell that exists is complete. */
 function finish(
   cell: Cell,
   out: string,
@@ -194,7 +196,7 @@ function finish(
   }
 }
 
-/** The error that the program told, else how it ended. */
+/** Finds the error that the program reported in its log, else describes how it ended. */
 function reasonOf(log: string, code: number): string {
   const text = readFileSync(log, 'utf8');
   const own = text.slice(text.lastIndexOf('\n$ OMP_NUM_THREADS=') + 1);

@@ -1,4 +1,4 @@
-/** What a finished cell leaves: the content of `cells/ID.json`. */
+/** The content of `cells/ID.json`, the result of a finished cell. */
 import { z } from 'zod';
 import { evaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { pairsResult } from '../../evaluation/results/pairsResult.js';
@@ -8,24 +8,24 @@ const tree = z.record(z.string(), z.unknown());
 
 const finished = z.object({
   version: z.literal(1),
-  /** All that decides its numbers, but for the machine. */
+  /** All settings that decide the result, without those of the machine. */
   settings: tree,
-  /** Duration of the process that finished it; a resumed one counts from there. */
+  /** Duration in seconds of the process that finished the cell; a resumed one counts from its own start. */
   seconds: z.number(),
-  /** LibTorch’s threads. */
+  /** The number of threads that LibTorch used. */
   threads: z.number(),
-  /** Folder of the run, seen from the experiment’s folder. */
+  /** The folder of the run, relative to the experiment’s folder. */
   run: z.string(),
 });
 
 const pretraining = finished.extend({
   kind: z.literal('pretrain'),
   steps: z.number(),
-  /** As in the run: versions, hardware, data and seed. */
+  /** The run's own record of versions, hardware, data and seed. */
   provenance: tree,
 });
 
-/** The result without values by patient, which no table of an experiment shows. */
+/** A result without its values by patient, which no table of an experiment shows. */
 const cellResult = evaluationResult.omit({ patients: true });
 
 const evaluation = finished.extend({ kind: z.literal('evaluate'), result: cellResult });

@@ -1,6 +1,6 @@
 /**
- * The one look at the samples that are set aside: when it was first taken and by which settings. A second look with others is
- * allowed, but the table tells of it.
+ * Records each look at the samples that are set aside: when it was taken and with which settings. There should be one.
+ * A second look with other settings is allowed, but the table tells of it.
  */
 import { existsSync } from 'node:fs';
 import { configDifferences, type Tree } from '../../config/index.js';
@@ -8,24 +8,24 @@ import { damaged, digestOf, experimentPaths, placeless, readJson, writeJson } fr
 
 export interface ConfirmationRecord {
   readonly version: 1;
-  /** At least one, the first look first. */
+  /** All looks, the first one first. */
   readonly looks: readonly [Look, ...Look[]];
 }
 
 export interface Look {
-  /** ISO 8601. */
+  /** The time of the look, in ISO 8601. */
   readonly at: string;
-  /** Digest of the settings of all cells that took part. */
+  /** A digest of the settings of all cells that took part. */
   readonly digest: string;
-  /** Rows that the reference is compared with; what the experiment file calls best has its name. */
+  /** The rows that the reference is compared with; `best` in the experiment file is replaced with the row's name. */
   readonly against: readonly string[];
-  /** By cell. */
+  /** The settings of each cell, by its id. */
   readonly settings: Readonly<Record<string, Tree>>;
-  /** What was otherwise than at the look before, by cell. */
+  /** The differences from the look before, cell by cell. */
   readonly changes: readonly string[];
 }
 
-/** Undefined before the first look. @throws DataError when the file is damaged */
+/** Reads the record; undefined before the first look. @throws DataError when the file is damaged */
 export function readConfirmation(root: string): ConfirmationRecord | undefined {
   const file = experimentPaths(root).confirmation;
   if (!existsSync(file)) return undefined;
@@ -34,14 +34,17 @@ export function readConfirmation(root: string): ConfirmationRecord | undefined {
   throw damaged(file, 'copy it again: it says when the samples set aside were first judged');
 }
 
-/** To be called before the cells are run: who sees one number has looked. The same look again changes nothing. */
+/**
+ * Records a look. Call it before the cells are run: whoever sees one number has looked. The same look again changes
+ * nothing.
+ */
 export function recordLook(
   root: string,
   cells: readonly { readonly id: string; readonly settings: Tree }[],
   against: readonly string[],
   at: Date,
 ): ConfirmationRecord {
-  // As JSON has them, so that a stored look equals the same look again, on another machine too.
+  // The settings go through JSON, so that a stored look equals the same look again, on another machine too.
   const settings = JSON.parse(
     JSON.stringify(Object.fromEntries(cells.map(({ id, settings }) => [id, placeless(settings)]))),
   ) as Record<string, Tree>;

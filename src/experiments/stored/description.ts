@@ -1,4 +1,4 @@
-/** What `experiment.json` tells of an experiment: all that its tables need to know of the file it was made from. */
+/** The content of `experiment.json`: all that the tables need to know of the experiment file. */
 
 import { protocols } from '../../evaluation/protocols/registry.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
@@ -16,7 +16,7 @@ export interface ExperimentDescription {
   readonly rows: readonly DescribedRow[];
   /** Further data that the rows are judged on. */
   readonly judge: readonly DescribedSet[];
-  /** The folds by slug of the data, the empty one being that of pretraining. */
+  /** The folds of each data set, by its slug; the empty slug is the data of pretraining. */
   readonly folds: Readonly<Record<string, DescribedFolds>>;
   readonly compare?: ComparisonFamily;
   readonly setAside?: ComparisonFamily;
@@ -26,14 +26,14 @@ export interface DescribedData {
   readonly name: string;
   readonly pairs: number;
   readonly subjects: number;
-  /** Tells other ids, subjects or labels apart. */
+  /** A digest that changes with the ids, subjects or labels. Older versions kept none. */
   readonly digest?: string;
-  /** How many of them are set aside. */
+  /** The size of the part of the data that is set aside. */
   readonly setAside?: { readonly pairs: number; readonly subjects: number };
 }
 
 export interface DescribedFolds {
-  /** For people: `5 of pairs, drawn with seed 0`. */
+  /** A name for people, such as `5 of pairs, drawn with seed 0`. */
   readonly name: string;
   readonly digest: string;
 }
@@ -42,10 +42,10 @@ export interface DescribedSet {
   readonly name: string;
   readonly slug: string;
   readonly protocols: readonly ExperimentProtocol[];
-  /** Its name in the paper. */
+  /** The paper's name for the data. */
   readonly paper?: string;
   readonly data?: DescribedData;
-  /** Why it was not there, and how to get it. */
+  /** The reason why the data was not there, and how to get it. */
   readonly absent?: string;
 }
 
@@ -53,13 +53,15 @@ export interface DescribedRow {
   readonly name: string;
   readonly folder: string;
   readonly paper?: PaperReference;
-  /** The only ones that it is pretrained with. */
+  /** The seeds that the row is pretrained with, where they are not those of the experiment. */
   readonly seeds?: readonly number[];
-  /** More than one where the row is tuned. */
+  /** The candidates that the row is chosen from; a row that is not tuned has one. */
   readonly candidates: readonly { readonly name: string; readonly folder: string }[];
 }
 
-/** Version 1 knew neither candidates nor further data nor settings of protocols. */
+/**
+ * The content of `experiment.json` in version 1, which had no candidates, no further data and no settings of protocols.
+ */
 interface FirstDescription
   extends Pick<ExperimentDescription, 'name' | 'description' | 'smoke' | 'data' | 'seeds'> {
   readonly version: 1;
@@ -67,7 +69,7 @@ interface FirstDescription
   readonly rows: readonly { name: string; folder: string; paper?: PaperReference }[];
 }
 
-/** Undefined when it is of no version that we know. */
+/** Brings a description to the present version. Undefined when its version is unknown. */
 export function upgradedDescription(content: unknown): ExperimentDescription | undefined {
   const { version } = (content ?? {}) as { version?: unknown };
   if (version === 2) return content as ExperimentDescription;

@@ -1,4 +1,7 @@
-/** The folder of an experiment: what it is made of, and what its finished cells left. */
+/**
+ * This room knows the folder of an experiment: the files in it, what they contain, and whether they fit the experiment
+ * that is about to run.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -12,39 +15,40 @@ import { type StoredCell, storedCell } from './cell.js';
 import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
 
 /**
- * `experiment.json` and `cells/` are enough for every table; they and `runs/` say nothing of where the data lie or who is in
- * them, which `configs/`, `logs/` and the splits do.
+ * The paths of an experiment's files. `experiment.json` and `cells/` are enough for every table. They and `runs/` say
+ * neither where the data lie nor who is in them; `configs/`, `logs/` and the splits do.
  */
 export const experimentPaths = (root: string) => ({
   root,
   /** What `experiment table` needs to know of the experiment file. */
   description: join(root, 'experiment.json'),
-  /** The folds that every row is judged in, by sample id; of further data with its name. */
+  /** The folds that every row is judged in, by sample id. Each further data set has its own file, named by its slug. */
   splits: (set?: string) => join(root, set === undefined ? 'splits.json' : `splits-${set}.json`),
-  /** The processes at work. */
+  /** The processes that are at work. */
   running: join(root, 'running.json'),
-  /** When the samples that are set aside were first judged. */
+  /** The record of the looks at the samples that are set aside. */
   confirmation: join(root, 'cells', 'confirmation.json'),
   cell: (id: string) => join(root, 'cells', `${id}.json`),
-  /** Test predictions of an evaluation. */
+  /** The test predictions of an evaluation. */
   predictions: (id: string) => join(root, 'cells', `${id}.csv`),
-  /** Thinned metrics of a pretraining. */
+  /** The thinned metrics of a pretraining. */
   curves: (id: string) => join(root, 'cells', `${id}.jsonl`),
   config: (id: string) => join(root, 'configs', `${id}.yaml`),
   log: (id: string) => join(root, 'logs', `${id}.log`),
 });
 
+/** The parts of an evaluation's name, which together tell it from the others of the same row and seed. */
 export interface EvaluationName {
-  /** Slug of further data; undefined: the data that is pretrained on. */
+  /** The slug of the further data; undefined for the data of pretraining. */
   readonly set?: string;
-  /** Slug of the protocol. */
+  /** The slug of the protocol. */
   readonly protocol: string;
-  /** Where there are several draws of the labels. */
+  /** The number of the draw, where the labels are drawn several times. */
   readonly draw?: number;
   readonly setAside?: boolean;
 }
 
-/** @param row folder of the row, of a tuned one that of its candidate */
+/** The id of an evaluation. @param row the folder of the row, or of the candidate where the row is tuned */
 export function evaluationId(row: string, seed: number, { set, protocol, draw, setAside }: EvaluationName) {
   const name = `${protocol}${draw === undefined ? '' : `-draw-${draw}`}${setAside ? '-set-aside' : ''}`;
   return `${row}/seed-${seed}/${set === undefined ? '' : `${set}/`}${name}`;
@@ -53,7 +57,7 @@ export function evaluationId(row: string, seed: number, { set, protocol, draw, s
 export const pretrainingId = (row: string, seed: number, fold?: number) =>
   `${row}/seed-${seed}/pretrain${fold === undefined ? '' : `-fold-${fold}`}`;
 
-/** What a finished cell left; undefined while it is not finished. @throws DataError when the file is damaged */
+/** Reads the result of a cell; undefined when it has not finished. @throws DataError when the file is damaged */
 export function readCell(root: string, id: string): StoredCell | undefined {
   const file = experimentPaths(root).cell(id);
   if (!existsSync(file)) return undefined;
@@ -66,9 +70,13 @@ export function writeCell(root: string, id: string, cell: StoredCell): void {
   writeJson(experimentPaths(root).cell(id), { ...cell, settings: placeless(cell.settings) });
 }
 
+/** The names of the settings that are paths. */
 const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
 
-/** Without the folders that files lie in: cells travel to machines that have them elsewhere, and tell nobody where they were. */
+/**
+ * Drops the folders from all paths. Cells travel to machines that have the files elsewhere, and tell nobody where they
+ * were.
+ */
 export function placeless(value: Tree): Tree {
   return withoutPlaces(value) as Tree;
 }
@@ -81,7 +89,7 @@ function withoutPlaces(value: unknown, key = ''): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
 }
 
-/** @throws UsageError where there is no experiment, DataError when its file is damaged */
+/** @throws UsageError when the folder holds no experiment, DataError when its file is damaged */
 export function readDescription(root: string): ExperimentDescription {
   const { description: file } = experimentPaths(root);
   if (!existsSync(file)) {
@@ -98,15 +106,15 @@ export function writeDescription(root: string, description: ExperimentDescriptio
   writeJson(experimentPaths(root).description, description);
 }
 
-/** Tells folds apart where only their digest has travelled. */
+/** SHA-256 of a value as JSON. It tells folds apart where only their digest has travelled. */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 /**
- * The folds stay what they were: all rows are judged in the same ones.
- * @param set slug of further data
- * @throws UsageError when the folder has others
+ * Checks that the folds are still the same, since all rows are judged in the same ones.
+ * @param set the slug of further data
+ * @throws UsageError when the folder has other folds
  */
 export function checkFolds(root: string, wanted: Splits, set?: string): void {
   const known = knownFolds(root, set);
@@ -119,14 +127,15 @@ export function checkFolds(root: string, wanted: Splits, set?: string): void {
   throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
 }
 
-/** Of ids, subjects and labels; hashed twice, as what is told of data is. */
+/** A digest of the ids, subjects and labels. It is hashed twice, like all digests that are published. */
 export function samplesDigest(samples: Dataset['samples']): string {
   return published(digestOf(samples.map(({ id, subject, label }) => [id, subject, label ?? null])));
 }
 
 /**
- * Folds from a file fit data whose labels were corrected since, but finished cells do not.
- * @param set slug of further data
+ * Checks that the samples are still the same. Folds from a file still fit data whose labels were corrected since, but
+ * finished cells do not.
+ * @param set the slug of further data
  * @throws UsageError when the folder's cells are of other subjects or labels
  */
 export function checkSamples(root: string, { name, samples }: Dataset, set?: string): void {
@@ -144,6 +153,7 @@ export function describedFolds({ k, dataset, source, seed, folds }: Splits): Des
   return { name: `${k} of ${dataset}, ${how}`, digest: digestOf(folds) };
 }
 
+/** The folds that the folder's experiment has: from its description, else from its splits file. */
 function knownFolds(root: string, set: string | undefined): DescribedFolds | undefined {
   const { description, splits } = experimentPaths(root);
   const told = existsSync(description) ? readDescription(root).folds[set ?? ''] : undefined;
@@ -157,7 +167,7 @@ export function writeJson(file: string, value: unknown): void {
   writeFileAtomic(file, `${JSON.stringify(value, null, 1)}\n`);
 }
 
-/** Undefined where it is no JSON. */
+/** Parses a file; undefined when it is not JSON. */
 export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));

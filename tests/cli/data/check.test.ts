@@ -62,7 +62,7 @@ it('exits with 3 on errors and writes the report and the list of samples to leav
   expect(check(...words, '--overwrite').status).toBe(3);
 });
 
-it('exits with 0 on warnings and prints JSON alone on stdout', () => {
+it('exits with 0 on warnings and prints only JSON on stdout', () => {
   const { status, stdout } = check('--data', 'phantom:breast,pairs=3', '--quick', '--json');
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({

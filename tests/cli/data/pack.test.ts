@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/log/jsonLines.js';
 
-/** The built program in processes of its own: there a thread decodes what is streamed, and signals are real. */
+/** Runs the built program in processes of its own, where a thread decodes what is streamed, and signals are real. */
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const DATA = 'phantom:breast,pairs=24,seed=0';
 let folder: string;
@@ -91,11 +91,11 @@ test('a streamed run killed with -9 and resumed ends on the bits of one that nev
   expect(code).toBeNull();
   expect((await anatomy(run('killed'))).stderr).toMatch(/resuming after step \d+ of 9/);
   expect(result('killed')).toEqual(result('alone'));
-  // No images, only where the data lie.
+  // The cache has no images, only the places where the data lie.
   expect(readdirSync(join(folder, 'xdg', 'anatomy-ssl'))).toEqual(['places']);
 });
 
-/** As on a machine where the package sharp cannot be loaded. */
+/** Simulates a machine on which the package sharp cannot be loaded. */
 const withoutSharp = () => {
   const [hook, block] = [join(folder, 'hook.mjs'), join(folder, 'block.mjs')];
   writeFileSync(
@@ -116,7 +116,7 @@ test('a pack is made of a phantom and trained on without sharp, straight from it
   const run = pretrain('packed', 'pairs.safetensors', 'training.steps=2');
   const trained = await anatomy(run, undefined, withoutSharp());
   expect(trained.stderr).toContain('finished: packed');
-  // What the quick look found is kept, but no image is copied.
+  // The findings of the quick look are kept, but no image is copied.
   expect(readdirSync(join(folder, 'xdg', 'anatomy-ssl')).sort()).toEqual(['audits', 'places']);
   const streamed = await anatomy(pretrain('no', 'shards', 'data.shuffleBuffer=9'), undefined, withoutSharp());
   expect([streamed.code, streamed.stderr]).toEqual([1, expect.stringContaining('no sharp here')]);
@@ -125,7 +125,7 @@ test('a pack is made of a phantom and trained on without sharp, straight from it
 test.each([
   ['SIGINT', 130, ['--out', 'stopped.safetensors']],
   ['SIGTERM', 143, ['--shards', 'stopped']],
-] as const)('%s while packing: exit %i and nothing is left', async (signal, code, place) => {
+] as const)('%s while packing exits with %i and leaves nothing', async (signal, code, place) => {
   const before = readdirSync(folder);
   const args = ['data', 'pack', '--data', 'phantom:breast,pairs=4000,seed=0', '--size', '96', ...place];
   let sent = false;
@@ -137,7 +137,7 @@ test.each([
   expect(readdirSync(folder)).toEqual(before);
 });
 
-test('flags that do not go together, and files that are there, are refused with exit code 2', async () => {
+test('flags that do not go together and files that exist are refused with exit code 2', async () => {
   const pack = (...more: string[]) => anatomy(['data', 'pack', '--data', DATA, ...more]);
   const refused = await Promise.all([
     pack('--size', '32'),

@@ -30,7 +30,7 @@ function anatomy(args: readonly string[], interruptAt?: string): Promise<Ended> 
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })));
 }
 
-test('writes what is asked for, says so as JSON, and refuses what makes no sense with exit code 2', async () => {
+test('data phantom writes what is asked for, says so as JSON, and refuses what makes no sense with exit code 2', async () => {
   const written = await anatomy(['phantom:fundus,pairs=2', '--size', '32', '--out', 'deep/eyes', '--json']);
   expect(JSON.parse(written.stdout)).toEqual({
     out: 'deep/eyes',
@@ -68,7 +68,7 @@ test('writes what is asked for, says so as JSON, and refuses what makes no sense
   expect(existsSync(path.join(root, 'other'))).toBe(false);
 });
 
-test('leaves nothing when interrupted', async () => {
+test('data phantom leaves nothing when interrupted', async () => {
   const args = ['phantom:fundus,pairs=2000', '--size', '64', '--out', 'cut/eyes'];
   const { code, stderr } = await anatomy(args, ' 1/2000');
   expect(stderr).toContain('interrupted; nothing was written to cut/eyes');

@@ -22,7 +22,10 @@ function split(out: string, ...words: string[]) {
   return { status, stdout, stderr, saved };
 }
 
-/** BUSI's layout with noise for pictures; `benign (2)` is `benign (1)` pixel by pixel, `malignant (3)` is `benign (3)`. */
+/**
+ * Writes BUSI's layout with noise for pictures; `benign (2)` is `benign (1)` pixel by pixel, `malignant (3)` is `benign
+ * (3)`.
+ */
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'data-split-'));
   for (const label of ['benign', 'malignant']) {
@@ -40,7 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('ties duplicates, warns of those of two classes, and counts', () => {
+it('ties duplicates together, warns of those of two classes, and counts them', () => {
   const { status, stdout, stderr, saved } = split('s.json', '--data', join(folder, 'busi'), '--folds', '3');
   expect(status).toBe(0);
   expect(stdout.split('\n')).toEqual([
@@ -62,7 +65,7 @@ it('ties duplicates, warns of those of two classes, and counts', () => {
   });
 });
 
-it('takes drop lists, classes and a config; says so where duplicates are not looked for', () => {
+it('takes drop lists, classes and a config, and says when duplicates are not looked for', () => {
   writeFileSync(join(folder, 'drop.csv'), 'id,reason\nmalignant (3),also benign\n');
   writeFileSync(
     join(folder, 'c.yaml'),
@@ -79,7 +82,7 @@ it('takes drop lists, classes and a config; says so where duplicates are not loo
   expect(Object.keys(saved().folds)).not.toContain('malignant (3)');
 });
 
-it('says so where what stays together is more than a fold', () => {
+it('warns when samples that stay together are more than a fold', () => {
   writeFileSync(
     join(folder, 'm.csv'),
     [
@@ -95,7 +98,7 @@ it('says so where what stays together is more than a fold', () => {
   expect(stderr).toMatch(/the subject "big" has 6 of 8 samples.*larger than its share of 3/);
 });
 
-it('refuses what it does not know, and an --out that exists', async () => {
+it('refuses flags that it does not know, and an --out that exists', async () => {
   const words = (...more: string[]) => ['data', 'split', '--out', join(folder, 'new.json'), ...more];
   const refusal = (...more: string[]) => anatomyProgram().parseAsync(words(...more), { from: 'user' });
   const data = ['--data', join(folder, 'busi')];

@@ -5,7 +5,7 @@ import { anatomyProgram } from '../../../src/cli/program.js';
 import { recipes } from '../../../src/config/recipes.js';
 import { methodNames } from '../../../src/methods/index.js';
 
-// Written out there, as --help must not wait for LibTorch.
+// The help writes them out, as --help must not wait for LibTorch.
 test('--help names every method and every recipe', () => {
   const { options } = addConfigOptions(new Command());
   const named = (flag: string) => options.find(({ long }) => long === flag)!.description.split(/, | or /);
@@ -13,7 +13,7 @@ test('--help names every method and every recipe', () => {
   expect(named('--recipe').sort()).toEqual(Object.keys(recipes).sort());
 });
 
-test('a number that is none is refused as it was typed, not as NaN', () => {
+test('a word that is no number is refused as it was typed, not as NaN', () => {
   expect(decimalNumber('1e-3')).toBe(0.001);
   for (const typed of ['abc', '', '1,5', 'Infinity']) {
     const command = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
@@ -24,7 +24,7 @@ test('a number that is none is refused as it was typed, not as NaN', () => {
   }
 });
 
-test('a whole number is told its range', () => {
+test('a refused whole number is told its range', () => {
   expect(wholeNumber()('0')).toBe(0);
   expect(wholeNumber(2)('2')).toBe(2);
   for (const typed of ['1', '1x', '-3', '2.5', '']) {
@@ -41,7 +41,7 @@ test.each([
   [['experiment', 'run', 'x.yaml', '--out', 'x', '--jobs', '0'], 'from 1.', 'anatomy experiment run'],
   [['experiment', 'run', 'x.yaml', '--out', 'x', '--threads', '0'], 'from 1.', 'anatomy experiment run'],
   [['--colour'], "unknown option '--colour'", 'anatomy'],
-])('%j points to the help of its command', async (words, wrong, command) => {
+])('an error in %j points to the help of its command', async (words, wrong, command) => {
   const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
     await expect(anatomyProgram().parseAsync(words, { from: 'user' })).rejects.toThrow(wrong);

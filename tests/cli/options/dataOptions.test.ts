@@ -11,7 +11,7 @@ function dataOf(...words: string[]) {
 }
 
 describe('--column and --positive', () => {
-  test('are data.columns and data.positive, and stronger than --set', () => {
+  test('are data.columns and data.positive, and win over --set', () => {
     const { columns, positive } = dataOf(
       ...['--column', 'a=flair', 'b=t1=gd', '--column', 'label=1'],
       ...['--set', 'data.columns.a=other', 'data.columns.subject=patient', 'data.positive=x'],
@@ -23,7 +23,7 @@ describe('--column and --positive', () => {
     expect(dataOf()).toMatchObject({ columns: {}, positive: null });
   });
 
-  test('without a name are refused', () => {
+  test('are refused without a name', () => {
     for (const pair of ['flair', 'a=', '=flair']) {
       expect(() => dataOf('--column', pair)).toThrow(/argument '.*' is invalid\. Expected role=name/);
     }

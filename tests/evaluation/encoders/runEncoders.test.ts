@@ -50,7 +50,7 @@ const digests = (state: ReadonlyMap<string, Tensor>): Record<string, string> =>
     ]),
   );
 
-/** What evaluation loads for a modality. */
+/** The weights that evaluation loads for a modality. */
 function loaded(root: string, modality: string): Record<string, string> {
   const [encoder] = openRun(root, () => {}).encoders;
   const network = untrainedEncoder(encoder!.config, 'cpu');
@@ -75,7 +75,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('two encoders', () => {
+describe('with two encoders', () => {
   test('each modality gets its own, from final weights and from a checkpoint of an unfinished run', () => {
     const root = at('separate');
     const [a, b] = [stored(runPaths(root).encoder), stored(encoderPath(root, 'b'))];
@@ -84,7 +84,7 @@ describe('two encoders', () => {
     for (const one of [root, unfinished('separate')]) {
       expect(loaded(one, 'a')).toEqual(a);
       expect(loaded(one, 'b')).toEqual(b);
-      // A modality that the run never saw gets the first one's.
+      // A modality that the run never saw gets the first one's encoder.
       expect(loaded(one, 'other')).toEqual(a);
     }
   });
@@ -102,7 +102,7 @@ describe('two encoders', () => {
       data: { columns },
     });
 
-  test('where B’s encoder finds no images it is said that A’s has served all', async () => {
+  test('a warning says that A’s encoder has served all when B’s finds no images', async () => {
     const judged = { 'a, b': undefined, a: { b: null }, 'us, swe': { a: null, b: null, us: 'a', swe: 'b' } };
     for (const run of [at('separate'), unfinished('separate')]) {
       const said = await Promise.all(Object.values(judged).map((columns) => evaluated(run, columns)));
@@ -117,7 +117,7 @@ describe('two encoders', () => {
     expect(shared.notes.join()).not.toContain('first modality');
   });
 
-  test('the table’s rows of B come from B’s encoder', async () => {
+  test('the rows of B in the table come from B’s encoder', async () => {
     const judge = async (run: string) => {
       const result = await evaluated(run);
       return (row: string) => result.predictions.probabilities[`run/pooled/${row}`]!;
@@ -134,7 +134,7 @@ describe('two encoders', () => {
   });
 });
 
-test('one encoder serves both; momentum encoder and queues of the checkpoint are left alone', () => {
+test('one encoder serves both modalities, and momentum encoder and queues of the checkpoint are ignored', () => {
   const root = at('shared');
   expect(existsSync(encoderPath(root, 'b'))).toBe(false);
   const weights = stored(runPaths(root).encoder);
@@ -143,7 +143,7 @@ test('one encoder serves both; momentum encoder and queues of the checkpoint are
   }
 });
 
-test('folds that name their data by its last part alone, as of another project, are one run', () => {
+test('folds that name their data by its last part alone, like those of another project, are one run', () => {
   const root = at('elsewhere');
   const write = (fold: number, ...set: string[]) => {
     const paths = runPaths(join(root, `fold-${fold}`));

@@ -19,7 +19,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('a run has met the volume whose other slices are judged, and no other volume', async () => {
+it('a run has seen the volume whose other slices are judged, and no other volume', async () => {
   for (const [i, name] of ['seen', 'new'].entries()) {
     writeFileSync(
       join(folder, `${name}.nii`),
@@ -48,7 +48,7 @@ it('a run has met the volume whose other slices are judged, and no other volume'
   expect(await inRun('new', '{from: 2, to: 3}')).toEqual([false, false]);
 });
 
-it('images saved anew are not recognised, and samples of the same names tell that they may be', async () => {
+it('images saved anew are not recognised, but samples of the same names show that they may be', async () => {
   const manifest = (name: string, ids: readonly string[], image: (i: number) => string) => {
     const lines = ids.map((id, i) => `${id},patient-${id},${image(i)}`);
     writeFileSync(join(folder, `${name}.csv`), ['id,subject,a', ...lines].join('\n'));
@@ -81,7 +81,7 @@ it('images saved anew are not recognised, and samples of the same names tell tha
   expect(anew.notes).toContain(
     '2 of the 2 samples have the id and subject of a sample of the run’s own data',
   );
-  // Of one the very file is there, and the other has a name of its own.
+  // The file of one sample is the same, and the other sample has its own name.
   const other = await exposed(manifest('other', ['p', 'r'], (i) => `${i}-${i === 0 ? 1 : 9}.png`));
   expect(other.exposure).toEqual({ kind: 'transductive', seenTestSamples: 1, testSamples: 2 });
 });

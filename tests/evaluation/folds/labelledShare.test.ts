@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { labelledShare } from '../../../src/evaluation/folds/labelledShare.js';
 import type { Task } from '../../../src/evaluation/folds/task.js';
 
-/** `n` samples, `each` a subject, one in three positive. */
+/** Makes `n` samples, `each` of them per subject, one in three positive. */
 function taskOf(n: number, each: number): Task {
   const indices = Array.from({ length: n }, (_, i) => i);
   return {
@@ -15,7 +15,7 @@ function taskOf(n: number, each: number): Task {
   };
 }
 
-it('draws a share of each class, nested, by seed and fold', () => {
+it('the labelled share takes a part of each class, nested, by seed and fold', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 30, max: 90 }),
@@ -41,7 +41,7 @@ it('draws a share of each class, nested, by seed and fold', () => {
   );
 });
 
-it('is another draw for another seed or fold, and everything at 1', () => {
+it('the labelled share differs with the seed and the fold, and is everything at 1', () => {
   const task = taskOf(90, 3);
   const at = (seed: number, fold: number) => labelledShare(task, task.positions, 0.2, { seed, fold }).join();
   expect(at(0, 0)).toBe(at(0, 0));
@@ -50,7 +50,7 @@ it('is another draw for another seed or fold, and everything at 1', () => {
   expect(labelledShare(task, task.positions, 1, { seed: 0, fold: 0 })).toEqual([...task.positions]);
 });
 
-it('is not one more for what a product of decimals is rounded to', () => {
+it('the labelled share is not one larger where a product of decimals rounds up', () => {
   // 0.07 · 100 is 7.000000000000001.
   const task = taskOf(150, 1);
   const share = labelledShare(task, task.positions, 0.07, { seed: 0, fold: 0 });

@@ -55,7 +55,7 @@ async function train(out: string, flags: Record<string, unknown>): Promise<strin
   return out;
 }
 
-/** Manifest of the pairs with other files in the columns. */
+/** A manifest of the pairs with other files in the columns. */
 function manifest(name: string, row: (i: number) => string, header = 'id,subject,a,b,label'): string {
   const file = join(folder, 'images', name);
   writeFileSync(file, `${[header, ...pairs.ids.map((_, i) => row(i))].join('\n')}\n`);
@@ -109,7 +109,7 @@ describe('the claims of a run', () => {
     ]);
   });
 
-  it('say transductive, that no lesion is known, and hold no names', () => {
+  it('say that the run is transductive and no lesion is known, and contain no names', () => {
     expect(result.exposure).toEqual({ kind: 'transductive', seenTestSamples: 16, testSamples: 16 });
     expect(result.data).toMatchObject({
       pairs: 16,
@@ -125,7 +125,7 @@ describe('the claims of a run', () => {
     expect(text).not.toMatch(/"x\d+"/);
   });
 
-  it('are saved, and read back by reports', () => {
+  it('are saved, and reports read them back', () => {
     savePairs(join(folder, 'saved', 'evaluation'), result);
     const record = readPairs(join(folder, 'saved'))!;
     expect(record.measures.length).toBe(result.measures.length);
@@ -145,7 +145,7 @@ describe('the claims of a run', () => {
     ).toBeLessThan(20_000);
   });
 
-  it('have examples of three patients with maps of every layer and both encoders', () => {
+  it('include examples of three patients, with maps of every layer and both encoders', () => {
     expect(result.examples).toHaveLength(3);
     for (const { anchors, lesion } of result.examples) {
       expect(lesion).toBe(false);
@@ -169,7 +169,7 @@ describe('the claims of a run', () => {
 });
 
 describe('on identical modalities', () => {
-  it('mates are at distance 0, agree fully and have L_C 0, in every encoder and in the pixels', async () => {
+  it('every encoder and the pixels put mates at distance 0, with full agreement and L_C 0', async () => {
     const path = manifest('same.csv', (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,x${i}-a.png,benign`);
     const same = await measure({ data: { path, positive: 'benign' } });
     for (const { claim, value, againstChance, key } of same.measures) {
@@ -184,16 +184,16 @@ describe('on identical modalities', () => {
   });
 });
 
-describe('on mates that are permuted by patient', () => {
-  it('nothing is better than chance', async () => {
-    // B of the next patient: mates are strangers.
+describe('on mates that are permuted among patients', () => {
+  it('no measure is better than chance', async () => {
+    // Each A is paired with the B of the next patient, so mates are strangers.
     const path = manifest(
       'permuted.csv',
       (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,x${(i + 2) % 16}-b.png,${pairs.labels[i]}`,
     );
     const permuted = await measure({ data: { path } });
     for (const { claim, key, againstChance } of permuted.measures) {
-      // 16 pairs: chance and value differ by noise only. L_Glo keeps its augmented half.
+      // With 16 pairs chance and value differ by noise only. L_Glo keeps its augmented half.
       if (claim === 'distance' || claim === 'consistency')
         expect(Math.abs(againstChance.value! - 1), key).toBeLessThan(0.3);
       if (claim === 'agreement') expect(Math.abs(againstChance.value!), key).toBeLessThan(0.2);
@@ -202,7 +202,7 @@ describe('on mates that are permuted by patient', () => {
 });
 
 describe('with a held-out fold', () => {
-  it('each encoder measures its own, what is set aside is not touched', async () => {
+  it('each encoder measures its own fold, and samples set aside are not touched', async () => {
     const { folds } = JSON.parse(readFileSync(splits, 'utf8')) as { folds: Record<string, number | string> };
     const open = pairs.ids.filter((id) => folds[id] !== SET_ASIDE);
     for (const options of [{ run: inFolds }, { run: inFolds, splits }]) {
@@ -216,7 +216,7 @@ describe('with a held-out fold', () => {
     expect(all.notes.join(' ')).toContain('set aside: they were not touched');
   });
 
-  it('measures what is set aside and nothing else, by an encoder that was kept from it', async () => {
+  it('an encoder that did not see the samples set aside measures them and nothing else', async () => {
     const kept = await train(join(folder, 'kept'), { 'data.splits': splits });
     const { folds } = JSON.parse(readFileSync(splits, 'utf8')) as { folds: Record<string, number | string> };
     const aside = pairs.ids.filter((id) => folds[id] === SET_ASIDE);
@@ -226,7 +226,7 @@ describe('with a held-out fold', () => {
     for (const { position } of found.examples) expect(aside).toContain(pairs.ids[position]);
     const file = savePairs(join(folder, 'aside', 'evaluation'), found);
     expect(basename(file)).toBe('pairs-set-aside.json');
-    // It is no judgement by labels.
+    // The result on pairs is no judgement by labels.
     expect(readEvaluations(join(folder, 'aside'))).toEqual([]);
     await expect(measure({ run: inFolds, splits, setAside: true })).rejects.toThrow(
       'has 2 encoders, one a fold',
@@ -234,7 +234,7 @@ describe('with a held-out fold', () => {
     await expect(measure({ setAside: true })).rejects.toThrow('no sample to judge is set aside');
   });
 
-  it('measures other data by one encoder, and says so', async () => {
+  it('one encoder measures other data, and a note says so', async () => {
     const other = await tinyPairs(join(folder, 'other'), 3, 99);
     const transfer = await measure({ run: inFolds, data: { path: other.manifest } });
     expect(transfer.exposure.kind).toBe('transfer');
@@ -243,13 +243,14 @@ describe('with a held-out fold', () => {
   });
 });
 
-describe('another method', () => {
-  it('is measured by the paper’s losses on the maps that fit, each modality by its own encoder', async () => {
+describe('a run of another method', () => {
+  it('is measured with the paper’s losses on the maps that fit, each modality with its own encoder', async () => {
     const cmc = await train(join(folder, 'cmc'), { 'method.name': 'cmc' });
     const measured = await measure({ run: cmc });
     expect(measured.settings).toMatchObject({ maps: [1, 2, 3], global: { tau: 0.07 } });
     expect(measured.notes.join(' ')).toContain('A and B have an encoder each');
-    // Images that are equal come out differently, as A and B go through different weights; untrained through the same.
+    // Equal images give different outputs, as A and B go through different weights. The untrained encoder gives the
+    // same.
     const same = manifest('same-cmc.csv', (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,x${i}-a.png,benign`);
     const twice = await measure({ run: cmc, data: { path: same, positive: 'benign' } });
     expect(measureOf(twice, 'distance/run/head').value).toBeGreaterThan(0.01);
@@ -258,7 +259,7 @@ describe('another method', () => {
 });
 
 describe('with masks', () => {
-  it('tells zones for the pairs that have a lesion, and how many have no file', async () => {
+  it('zones are measured for the pairs that have a lesion, and missing files are counted', async () => {
     const masks = join(folder, 'masks');
     mkdirSync(masks, { recursive: true });
     const { default: sharp } = await import('sharp');
@@ -276,7 +277,7 @@ describe('with masks', () => {
     }
     expect(measureOf(masked, 'agreement/pixels/patch-mean/4x4/inside').againstRest!.kind).toBe('difference');
     expect(masked.examples.map(({ lesion }) => lesion)).toEqual([true, true, true]);
-    // What does not ask for masks does not change.
+    // Measures that need no masks do not change.
     expect(measureOf(masked, 'agreement/run/map1/4x4/all')).toEqual(
       measureOf(result, 'agreement/run/map1/4x4/all'),
     );
@@ -284,8 +285,8 @@ describe('with masks', () => {
   });
 });
 
-describe('what cannot be measured', () => {
-  it('one modality, one patient and other folds are told', async () => {
+describe('evaluatePairs refuses', () => {
+  it('one modality, one patient, and the splits of other data', async () => {
     const single = manifest(
       'single.csv',
       (i) => `x${i},${pairs.subjects[i]},x${i}-a.png,benign`,
@@ -298,7 +299,8 @@ describe('what cannot be measured', () => {
     await expect(measure({ data: { path: alone, positive: 'benign' } })).rejects.toThrow(
       /are of one subject, expected at least 2/,
     );
-    // A splits file without an open fold is told where it is read; a run whose folds are all of other data has none to measure.
+    // A splits file without an open fold is refused where it is read. A run whose folds are all of other data has
+    // nothing to measure.
     const strange = await tinyPairs(join(folder, 'strange'), 2, 5);
     await expect(measure({ splits, data: { path: strange.manifest } })).rejects.toThrow(DataError);
   });

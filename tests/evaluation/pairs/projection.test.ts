@@ -5,7 +5,7 @@ import { Random } from '../../../src/tensor/random.js';
 
 const D = 12;
 
-/** Groups of rows, far apart. */
+/** Makes groups of rows that are far apart. */
 function groups(count: number, each: number) {
   const random = new Random('groups');
   const centres = Array.from({ length: count }, () =>
@@ -22,7 +22,7 @@ const rows = groups(4, 20);
 const squared = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, j) => sum + (value - b[j]!) ** 2, 0);
 
-/** Share of the ten nearest rows that are among the ten nearest points. */
+/** The share of the ten nearest rows that are among the ten nearest points. */
 function kept(points: readonly Point[]): number {
   const nearest = (from: (i: number) => ArrayLike<number>, i: number) =>
     Array.from({ length: rows.rows }, (_, j) => j)
@@ -48,11 +48,11 @@ describe.each(projectionKinds)('%s', (kind) => {
   });
 });
 
-test('another seed is another t-SNE', () => {
+test('another seed gives another t-SNE', () => {
   expect(project(rows, 'tsne', 2)).not.toEqual(project(rows, 'tsne', 1));
 });
 
-/** KL(P‖Q) of van der Maaten & Hinton 2008 with one bandwidth for all rows: what t-SNE makes small. */
+/** KL(P‖Q) of van der Maaten & Hinton 2008 with one bandwidth for all rows, which t-SNE minimises. */
 function divergence(points: readonly Point[]): number {
   const pairs: [number, number][] = [];
   for (let i = 0; i < rows.rows; i += 1) {
@@ -66,7 +66,7 @@ function divergence(points: readonly Point[]): number {
   return pairs.reduce((sum, [p, q]) => sum + (p / sumP!) * Math.log(p / sumP! / (q / sumQ!)), 0);
 }
 
-test('t-SNE has a far smaller divergence than points at random', () => {
+test('t-SNE has a far smaller divergence than random points', () => {
   const random = new Random('points');
   const scattered = Array.from(
     { length: rows.rows },
@@ -75,8 +75,8 @@ test('t-SNE has a far smaller divergence than points at random', () => {
   expect(divergence(project(rows, 'tsne', 1))).toBeLessThan(0.2 * divergence(scattered));
 });
 
-test('PCA is the closed form: an ellipse in two orthogonal directions of many', () => {
-  // Directions of length 1, and means that must not matter.
+test('PCA equals the closed form on an ellipse in two orthogonal directions of many', () => {
+  // The directions have length 1, and the means must not matter.
   const [u, v] = [
     [0.6, 0, 0.8, 0],
     [0, -1, 0, 0],
@@ -86,14 +86,15 @@ test('PCA is the closed form: an ellipse in two orthogonal directions of many', 
     angles.flatMap((t) => u.map((_, j) => 3 + 5 * Math.cos(t) * u[j]! + 2 * Math.sin(t) * v[j]!)),
   );
   const points = project({ data, rows: 40, columns: 4 }, 'pca', 0);
-  // The largest entry of each component is made positive: u stays, v is turned round. 1e-3: what the power iteration stops at.
+  // The largest entry of each component is made positive: u stays as it is, v is turned round. The power iteration
+  // stops at 1e-3.
   for (const [i, t] of angles.entries()) {
     expect(Math.abs(points[i]![0] - 5 * Math.cos(t))).toBeLessThan(1e-3);
     expect(Math.abs(points[i]![1] + 2 * Math.sin(t))).toBeLessThan(1e-3);
   }
 });
 
-test('pairs are shown in one space, at most 200 and drawn by the seed; with one pair there is nothing to show', () => {
+test('at most 200 pairs, drawn by the seed, are shown in one space, and a single pair is not shown', () => {
   const many = groups(1, 203);
   const [pca] = projectPairs(many, many, 5);
   expect([pca!.a.length, pca!.b.length]).toEqual([200, 200]);

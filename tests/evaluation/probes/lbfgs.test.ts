@@ -46,7 +46,7 @@ describe('minimize', () => {
     for (const [i, v] of found.x.entries()) expect(v).toBeCloseTo(i, 6);
   });
 
-  it('steps back from where the function does not exist', () => {
+  it('steps back from points where the function does not exist', () => {
     // −log x + x on x > 0, from a start whose first steps may overshoot below 0.
     const found = minimize(
       (x, gradient) => {
@@ -72,12 +72,12 @@ describe('minimize', () => {
     expect(found.x[0]).toBeCloseTo(1 / 9, 10);
   });
 
-  it('says when it stopped early', () => {
+  it('tells when it stopped early', () => {
     const found = minimize(rosenbrock, new Float64Array([-1.2, 1]), { maxIterations: 3 });
     expect(found).toMatchObject({ iterations: 3, converged: false });
   });
 
-  it('ends, unconverged, where rounding allows no further descent', () => {
+  it('ends without converging when rounding allows no further descent', () => {
     const found = minimize(rosenbrock, new Float64Array([-1.2, 1]), { tolerance: 0, maxIterations: 500 });
     expect(found.value).toBeLessThan(1e-20);
   });

@@ -28,7 +28,7 @@ describe('linearProbe (hu-linear)', () => {
     });
   }
 
-  it('starts from W ~ N(0, 0.01) and b = 0 and defaults to 50 epochs at 0.03 by epochs', () => {
+  it('starts from W ~ N(0, 0.01) and b = 0, with 50 epochs at 0.03 and milestones in epochs by default', () => {
     const untrained = linearProbe(train, labels, train, { classes, seed, epochs: 0 });
     const draws = new Random(seed, 'hu-linear', 'init');
     expect([...untrained.weights]).toEqual(Array.from(untrained.weights, () => draws.normal(0, 0.01)));
@@ -60,7 +60,7 @@ describe('linearProbe (hu-linear)', () => {
     expect(faint).toBeGreaterThan(full + 0.1);
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     expect(() => linearProbe(train, labels, train)).toThrow('expected a class from 0 to 1');
     expect(() => linearProbe(train, labels, train, { classes, batchSize: 0 })).toThrow('batchSize is 0');
   });

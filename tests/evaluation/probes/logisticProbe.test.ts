@@ -8,7 +8,7 @@ import { type Features, featureRows, takeRows } from '../../../src/metrics/featu
 import { Random } from '../../../src/tensor/random.js';
 import { probes, relativeError, rows } from '../../golden/probes.js';
 
-/** The first `informative` columns shift with the label, on scales from 1 to 100. */
+/** Draws features whose first `informative` columns shift with the label, on scales from 1 to 100. */
 function cohort(n: number, d: number, informative: number, seed: number) {
   const random = new Random(seed, 'cohort');
   const labels = Array.from({ length: n }, () => random.below(2));
@@ -32,7 +32,7 @@ function split(features: Features, labels: readonly number[], at: number) {
 }
 
 describe('standardize', () => {
-  it('equals scikit-learn, a constant column becoming 0', () => {
+  it('equals scikit-learn, and a constant column becomes 0', () => {
     const x = rows(probes.standardize.x, 4);
     const z = standardize(x, fitStandardizer(x));
     expect(relativeError(z.data, probes.standardize.z)).toBeLessThan(1e-12);
@@ -48,7 +48,7 @@ describe('standardize', () => {
 });
 
 describe('chooseC', () => {
-  it('has the held-out log-loss of fits made one by one', () => {
+  it('reports the held-out log-loss of fits made one by one', () => {
     const { features, labels } = cohort(60, 5, 2, 1);
     const folds = labels.map((_, i) => i % 3);
     const grid = [0.01, 10];
@@ -90,7 +90,7 @@ describe('chooseC', () => {
     expect(ofSignal.C).toBeGreaterThanOrEqual(1e-2);
   });
 
-  it('leaves the grid when the loss has risen twice, with the choice of the whole grid', () => {
+  it('ends the search when the loss has risen twice, with the same choice as the whole grid', () => {
     const { features, labels } = cohort(120, 60, 3, 8);
     const folds = labels.map((_, i) => i % 5);
     const grid = [10, 1e-4, 1e-3, 1e-2, 1e-1, 1];
@@ -104,7 +104,7 @@ describe('chooseC', () => {
     for (const [g, loss] of logLoss.entries()) {
       if (!Number.isNaN(loss)) expect(Math.abs(loss - all[g]!)).toBeLessThan(1e-3);
     }
-    // What is held out is predicted by fits that have not seen it: as by the chosen C alone.
+    // Held-out samples are predicted by fits that have not seen them, the same as by the chosen C alone.
     expect(relativeError(heldOut, alone[best]!.heldOut)).toBeLessThan(1e-2);
     const loss = labels.reduce((sum, label, i) => sum - Math.log(heldOut[2 * i + label]!), 0) / 120;
     expect(loss).toBeCloseTo(logLoss[best]!, 12);
@@ -126,14 +126,14 @@ describe('chooseC', () => {
     for (const loss of tried) expect(Number.isFinite(loss)).toBe(true);
   });
 
-  it('has a finite loss where a prediction is certain and wrong', () => {
+  it('gives a finite loss to a prediction that is certain and wrong', () => {
     const x = rows([-1, -1.1, 1, 1.2, 1e6, -1e6], 1);
     const { logLoss } = chooseC(x, [0, 0, 1, 1, 0, 1], [0, 0, 0, 0, 1, 1], { grid: [1] });
     expect(logLoss[0]).toBeGreaterThan(100);
     expect(logLoss[0]).toBeLessThan(1000);
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     const { features, labels } = cohort(6, 2, 1, 5);
     expect(() => chooseC(features, labels, [0, 1])).toThrow('6 rows, 6 labels and 2 fold numbers');
     expect(() => chooseC(features, labels, [0, 0, 0, 0, 0, 0])).toThrow(

@@ -43,7 +43,7 @@ describe('fitLogistic', () => {
     expect(relativeError(fitted(0.01).weights, fits[0]!.weights)).toBeLessThan(1e-6);
   });
 
-  it('has only the base rate when the features say nothing', () => {
+  it('fits only the base rate when the features say nothing', () => {
     const model = fitLogistic(featureRows(new Float32Array(8 * 3), 8, 3), [1, 0, 0, 0, 1, 0, 0, 0], 1, {
       tolerance: 1e-12,
     });
@@ -60,13 +60,13 @@ describe('fitLogistic', () => {
     expect([...p.slice(4)]).toEqual([0, 1, 1, 0]);
   });
 
-  it('predicts from logits far beyond what exp can hold', () => {
+  it('predicts from logits far beyond the range of exp', () => {
     const layer = { classes: 3, weights: new Float64Array([1000, 2000, 1999]), bias: new Float64Array(3) };
     const p = predictProbabilities(layer, rows([1], 1));
     expect([...p]).toEqual([0, 1 / (1 + Math.exp(-1)), 1 / (1 + Math.E)].map((v) => expect.closeTo(v, 12)));
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     const x = rows([1, 2, 3, 4], 2);
     expect(() => fitLogistic(x, [0], 1)).toThrow('2 rows but 1 labels');
     expect(() => fitLogistic(x, [0, 2], 1)).toThrow('label 1 is 2; expected a class from 0 to 1');
@@ -110,7 +110,7 @@ describe('logisticObjective', () => {
     });
   }
 
-  it('is (Σ log-loss + ‖w‖² / 2C) / n', () => {
+  it('equals (Σ log-loss + ‖w‖² / 2C) / n', () => {
     const objective = logisticObjective(rows([1, 2, -1, 0.5], 2), [1, 0], 0.25);
     const [w1, w2, b] = [0.3, -0.2, 0.1] as const;
     const losses = Math.log1p(Math.exp(-(w1 + 2 * w2 + b))) + Math.log1p(Math.exp(-w1 + 0.5 * w2 + b));

@@ -76,7 +76,7 @@ describe('ridgeBaseline', () => {
     expect(auc).toBeGreaterThan(rocAuc(bare.scores, labels.slice(160)));
   });
 
-  it('ranks alike whatever the unit of the pixels', () => {
+  it('ranks alike in any unit of the pixels', () => {
     const in255 = (part: typeof train) => ({ ...part, data: part.data.map((v) => 255 * v) });
     const unit = ridgeBaseline(train, trainLabels, test, folds);
     const bytes = ridgeBaseline(in255(train), trainLabels, in255(test), folds);
@@ -108,7 +108,7 @@ describe('ridgeBaseline', () => {
     expect(chosen.model.lambda).toBe(alone.model.lambda);
   });
 
-  it('takes the larger of equally good λ and survives pixels that are all the same', () => {
+  it('takes the larger of equally good λ, and survives pixels that are all the same', () => {
     const blank = featureRows(new Float32Array(12 * 3).fill(0.5), 12, 3);
     const own = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1];
     const { model, scores } = ridgeBaseline(
@@ -122,7 +122,7 @@ describe('ridgeBaseline', () => {
     expect(scores[0]).toBeCloseTo(7 / 6 - 1, 12); // the mean of the targets
   });
 
-  it('names what does not fit', () => {
+  it('names the argument that does not fit', () => {
     expect(() => ridgeBaseline(train, trainLabels, test, [0, 1])).toThrow('160 rows but 2 fold numbers');
     expect(() =>
       ridgeBaseline(

@@ -11,7 +11,7 @@ import {
 import { flagName } from '../../../src/evaluation/protocols/settings.js';
 
 describe('protocols', () => {
-  test('settings of other protocols are refused with the names of those that have them', () => {
+  test('refuse the settings of other protocols with the names of those that have them', () => {
     const refuse = (name: string, asked: Record<string, unknown>) => () =>
       refuseForeign(protocolNamed(name)!, asked);
     expect(refuse('linear', { batchNorm: 'train' })).toThrow(
@@ -24,7 +24,7 @@ describe('protocols', () => {
     expect(refuse('knn', { k: 5, preset: undefined, run: 'runs/first' })).not.toThrow();
   });
 
-  test('a setting that two protocols have is given by the same flag', () => {
+  test('give a setting that two of them have the same flag', () => {
     const flags = new Map<string, string>();
     for (const { settings } of protocols) {
       for (const [name, setting] of Object.entries(settings)) {
@@ -36,7 +36,7 @@ describe('protocols', () => {
     expect(flags.get('untrained')).toBe('--no-untrained');
   });
 
-  test('what is judged unasked: all kinds and sets, of finetuning what its preset reads on all modalities', () => {
+  test('judge all kinds and sets by default, but finetuning judges what its preset reads on all modalities', () => {
     const logreg = labelProtocolNamed('logreg')!;
     const finetune = labelProtocolNamed('finetune')!;
     expect(judgedFeatures(logreg, {})).toBe('both');
@@ -47,14 +47,14 @@ describe('protocols', () => {
     expect(usualImages(finetune, ['a', 'b'])).toEqual(['a+b']);
   });
 
-  test('k must leave as many samples to train on', () => {
+  test('refuse a k with fewer samples to train on', () => {
     const { misfit } = labelProtocolNamed('knn')!;
     expect(misfit!({ k: 5 }, 5)).toBeUndefined();
     expect(misfit!({ k: 6 }, 5)).toEqual({ setting: 'k', value: 6, expected: '1 to 5' });
     expect(misfit!({}, 19)).toMatchObject({ value: 20 });
   });
 
-  test('no protocol has an unknown setting', () => {
+  test('have no unknown setting', () => {
     expect(protocolsWith('epochs')).toEqual(['linear', 'finetune']);
     expect(protocolsWith('nothing')).toEqual([]);
   });

@@ -8,7 +8,7 @@ const told = { expected: 'is no result', command: 'anatomy evaluate' };
 const parse = (content: unknown) => parseStored(schema, content, 'x.json', told);
 
 describe('a stored number', () => {
-  test('is null where the computation had none, and where an older version wrote none', () => {
+  test('is null when the computation had none or an older version wrote none', () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY, null, undefined]) {
       expect(parse({ value, name: 'a' })).toEqual({ value: null, name: 'a' });
     }
@@ -16,14 +16,14 @@ describe('a stored number', () => {
     expect(parse({ value: 0.5, name: 'a' })).toEqual({ value: 0.5, name: 'a' });
   });
 
-  test('is read again as it was written', () => {
+  test('is read as it was written', () => {
     const result = parse({ value: Number.NaN, name: 'a' });
     expect(parse(JSON.stringify(result))).toEqual(result);
   });
 });
 
 describe('a stored result', () => {
-  test('that is damaged is refused with the file, the field and the command that makes it anew', () => {
+  test('is refused when it is damaged, with the file, the field and the command that makes it anew', () => {
     expect(() => parse('{')).toThrow(DataError);
     expect(() => parse('{')).toThrow(/^x\.json: is not JSON \(.*\); run anatomy evaluate again$/);
     expect(() => parse({ value: 'high', name: 'a' })).toThrow(

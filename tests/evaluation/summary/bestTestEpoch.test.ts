@@ -3,10 +3,10 @@ import { bestTestEpoch } from '../../../src/evaluation/summary/bestTestEpoch.js'
 import { classificationMetrics } from '../../../src/metrics/metricSet.js';
 import { Random } from '../../../src/tensor/random.js';
 
-/** Class probabilities from those of class 1. */
+/** Makes class probabilities from those of class 1. */
 const both = (positive: readonly number[]) => Float64Array.from(positive.flatMap((p) => [1 - p, p]));
 
-test('the epoch with the largest sum of six test metrics is taken in each fold, of equal ones the first', () => {
+test('each fold takes the epoch with the largest sum of six test metrics, of equal ones the first', () => {
   const labels = [0, 0, 1, 1];
   const wrong = both([0.9, 0.8, 0.2, 0.1]);
   const half = both([0.1, 0.8, 0.9, 0.2]);
@@ -26,7 +26,7 @@ test('the epoch with the largest sum of six test metrics is taken in each fold, 
   expect(found.metrics.auc).toEqual({ mean: 0.875, folds: [1, 0.75] });
 });
 
-test('its sum is never below that of the last epoch', () => {
+test('the sum of the best epoch is never below that of the last', () => {
   const random = new Random('best test epoch');
   for (let trial = 0; trial < 50; trial += 1) {
     const labels = Array.from({ length: 12 }, (_, i) => i % 2);
@@ -39,7 +39,7 @@ test('its sum is never below that of the last epoch', () => {
   }
 });
 
-test('a fold without one class has no AUC and still a best epoch; more classes are summed by macro metrics', () => {
+test('a fold without one class has no AUC but a best epoch, and more classes are summed by macro metrics', () => {
   const one = bestTestEpoch([[both([0.9, 0.9]), both([0.1, 0.9])]], [[0, 0]], 2);
   expect(one.epochs).toEqual([2]);
   expect(one.metrics.auc!.mean).toBeNaN();

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { flatNotes } from '../../../src/evaluation/summary/notes.js';
 
-it('a row that scores the samples of each fold alike is told, of two classes or three', () => {
+it('a row that scores the samples of each fold alike gets a note, with two classes or three', () => {
   const folds = [0, 1, 0, 1];
   const rows = {
     learned: [0.2, 0.4, 0.3, 0.4],

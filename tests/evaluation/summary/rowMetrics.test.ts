@@ -10,7 +10,7 @@ import { holm } from '../../../src/metrics/holm.js';
 import { classificationMetrics } from '../../../src/metrics/metricSet.js';
 import { Random } from '../../../src/tensor/random.js';
 
-/** 24 subjects with 4 samples each in 3 folds; each fold's scores are on a level of their own, as those of three probes are. */
+/** 24 subjects with 4 samples each in 3 folds. Each fold's scores have their own level, like those of three probes. */
 function judged(noise: number, seed: number): Judged & { readonly positive: number[] } {
   const random = new Random(seed, 'judged');
   const indices = Array.from({ length: 96 }, (_, i) => i);
@@ -38,7 +38,7 @@ describe('summarizeRow', () => {
   const summary = summarizeRow(row, [0, 1, 2], options);
   const inFold = (fold: number) => row.labels.flatMap((_, i) => (row.folds[i] === fold ? [i] : []));
 
-  it('tells the pooled AUC and the mean of the folds’ own apart, each with its interval', () => {
+  it('tells the pooled AUC from the mean of the folds’ own, each with its interval', () => {
     const auc = summary.auc!;
     const own = [0, 1, 2].map((fold) => {
       const members = inFold(fold);
@@ -69,7 +69,7 @@ describe('summarizeRow', () => {
     ]);
   });
 
-  it('has every metric, as of the predictions themselves', () => {
+  it('computes every metric as on the predictions themselves', () => {
     expect(Object.keys(summary)).toEqual(metricNames(2));
     const all = classificationMetrics(row.positive, row.labels);
     for (const name of metricNames(2)) {
@@ -91,7 +91,7 @@ describe('summarizeRow', () => {
     expect(auc!.meanHigh).toBeGreaterThan(auc!.mean);
   });
 
-  it('has no calibration of linear estimates, by patient neither', () => {
+  it('has no calibration for linear estimates, nor by patient', () => {
     const linear = { ...row, probabilistic: false };
     const found = summarizeRow(linear, [0, 1, 2], options);
     for (const name of ['brier', 'calibrationError', 'calibrationSlope', 'calibrationIntercept']) {
@@ -118,7 +118,7 @@ describe('summarizeRow', () => {
     for (const name of metricNames(3)) expect(found[name]!.low, name).toBeLessThan(found[name]!.high);
   });
 
-  it('has values without intervals of one subject', () => {
+  it('gives values without intervals for one subject', () => {
     const one = summarizeRow({ ...row, subjects: row.subjects.map(() => 'p') }, [0, 1, 2], options);
     expect(one.auc!.pooled).toBe(summary.auc!.pooled);
     expect(one.auc!.mean).toBe(summary.auc!.mean);
@@ -163,12 +163,12 @@ describe('differences', () => {
     }
   });
 
-  it('are one family to Holm', () => {
+  it('are one family in Holm’s correction', () => {
     expect(found.map((one) => one.holm)).toEqual(holm(found.map(({ pValue }) => pValue)));
     expect(Math.max(...found.map((one) => one.holm - one.pValue))).toBeGreaterThan(0);
   });
 
-  it('of more than two classes have no DeLong', () => {
+  it('have no DeLong test for more than two classes', () => {
     const three = (key: string): Judged => {
       const own = rows.get(key)!;
       const labels = own.labels.map((label, i) => (i % 3 === 0 ? 2 : label));

@@ -66,7 +66,7 @@ const column = ({ predictions }: Evaluation, key: string) => [...predictions.pro
 const keys = ({ rows }: Evaluation) => rows.map(({ key }) => key);
 
 describe('finetuning', () => {
-  it('has the run, the same from scratch and the thumbnail, by hu on the head; the same again to the bit; frees all', async () => {
+  it('judges the run, the same encoder from scratch and the thumbnail with hu on the head, repeatably, and frees all tensors', async () => {
     const before = liveTensors();
     const result = await judge({});
     expect(liveTensors()).toBe(before);
@@ -90,7 +90,7 @@ describe('finetuning', () => {
     expect(evaluationName(result)).toBe('finetune-hu');
   });
 
-  it('shows the best test epoch apart from the table, labelled; the report reads it back', async () => {
+  it('shows the best test epoch apart from the table with its label, and the report reads it back', async () => {
     const result = await judge({ features: 'pooled' });
     const [run, untrained, thumbnail] = result.rows;
     for (const row of [run!, untrained!]) {
@@ -113,7 +113,7 @@ describe('finetuning', () => {
     expect(stored!.record.rows[0]!.paperStyle!.epochs).toEqual(run!.paperStyle!.epochs);
   });
 
-  it('differs with the preset; a network without batch norm has one mode', async () => {
+  it('differs with the preset, and has one mode for a network without batch norm', async () => {
     const numbers = async (options: Partial<EvaluateOptions>) =>
       column(await judge({ features: 'pooled', ...options }), 'run/pooled/a+b');
     const plain = await numbers({});
@@ -123,8 +123,8 @@ describe('finetuning', () => {
     expect(await withMode('train')).toEqual(await withMode('frozen'));
   });
 
-  it('leaves frozen batch norm as it was, and moves the statistics of one that trains', async () => {
-    // At such a rate no weight moves, so only running statistics could change what comes out.
+  it('keeps frozen batch norm as it was, and moves the statistics of one that trains', async () => {
+    // At such a rate no weight moves, so only running statistics could change the output.
     const moved = async (batchNorm: 'train' | 'frozen') => {
       const options = { batchNorm, learningRate: 1e-12, features: 'pooled' } as const;
       const [one, two] = [await judge({ ...options, epochs: 1 }), await judge({ ...options, epochs: 2 })];
@@ -135,7 +135,7 @@ describe('finetuning', () => {
     expect(await moved('train')).toBeGreaterThan(1e-6);
   });
 
-  it('takes the encoder of each modality where there is one each, and judges one modality alone', async () => {
+  it('takes the encoder of each modality where each has one, and judges one modality alone', async () => {
     const result = await judge({ run: separate, features: 'pooled' });
     const swapped = join(folder, 'swapped');
     cpSync(separate, swapped, { recursive: true });
@@ -148,7 +148,7 @@ describe('finetuning', () => {
     expect(column(a, 'run/pooled/a')).toEqual(column(swappedA, 'run/pooled/a'));
   });
 
-  it('says that the head is missing', async () => {
+  it('reports a missing head', async () => {
     const headless = join(folder, 'headless');
     cpSync(shared, headless, { recursive: true });
     const file = join(headless, 'encoder.safetensors');
@@ -185,7 +185,7 @@ describe('finetuning', () => {
     expect([...stored.probabilities.keys()]).toEqual(['thumbnail/pixels/a+b']);
   });
 
-  it('tells an option that does not fit before it looks at anything', async () => {
+  it('refuses an option that does not fit before anything is opened', async () => {
     await expect(judge({ run: 'nowhere', preset: 'simcrl' })).rejects.toThrow('did you mean simclr?');
     await expect(judge({ run: 'nowhere', protocol: 'linear', batchNorm: 'train' })).rejects.toThrow(
       '--batch-norm',
@@ -195,7 +195,7 @@ describe('finetuning', () => {
 });
 
 describe('linear presets', () => {
-  it('with augmentation differ from those without, have all rows, the same again', async () => {
+  it('give other numbers with augmentation than without, for all rows, and repeatably', async () => {
     const before = liveTensors();
     const options = { protocol: 'linear', preset: 'simclr', features: 'pooled' } as const;
     const result = await judge(options);
@@ -217,7 +217,7 @@ describe('linear presets', () => {
     expect(formatEvaluation(result)).toContain('linear probe as SimCLR’s');
   });
 
-  it('weigh classes where asked to, hu too', async () => {
+  it('weigh classes when asked to, hu too', async () => {
     const labels = pairs.ids.map((_, i) => (i % 8 < 2 ? 'malignant' : 'benign'));
     const { writeManifest } = await import('../tinyPairs.js');
     const path = writeManifest(join(folder, 'images', 'uneven.csv'), pairs, labels);
@@ -239,7 +239,7 @@ describe('linear presets', () => {
     }
   });
 
-  it('leave hu-linear as it was: its settings name the recipe', async () => {
+  it('leave the settings of hu-linear unchanged, which name the recipe', async () => {
     const { settings } = await judge({ protocol: 'linear', epochs: undefined });
     expect(settings).toMatchObject({ recipe: 'hu-linear', epochs: 50, batchSize: 128, learningRate: 0.03 });
   });

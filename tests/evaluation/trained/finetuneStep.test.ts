@@ -36,7 +36,11 @@ const PAIRS = 4;
 const SIZE = 32;
 const EMBEDDING = 20;
 
-/** max|Δ| of sum (per √count), norm and first values, over the norm or a scale. */
+/**
+ * The largest
+ * Δ
+ * of the sum (per √count), the norm and the first values, over the norm or a scale.
+ */
 function digestError(x: Tensor, [sum, norm, ...first]: number[], scale = 0): number {
   const flat = x.detach().to({ dtype: 'f64' }).toArray() as Float64Array;
   let [ownSum, squares] = [0, 0];
@@ -52,7 +56,7 @@ function digestError(x: Tensor, [sum, norm, ...first]: number[], scale = 0): num
   return Math.max(...errors) / Math.max(norm!, scale, 1e-300);
 }
 
-/** With the formula's weights and running statistics of finetune.py, in f64. */
+/** Builds the network with the formula's weights and running statistics of finetune.py, in f64. */
 function formulaEncoder(salt: number): Encoder {
   const encoder = new Encoder({
     backbone: vgg16({ width: 0.25, batchNorm: true }),
@@ -91,7 +95,7 @@ function formulaClassifier(columns: number): Linear {
   return classifier;
 }
 
-describe('one step of finetuning against float64 PyTorch', () => {
+describe('one step of finetuning equals float64 PyTorch', () => {
   test.each(golden)('$optimizer, $kind, batch norm $batchNorm, $encoders encoder(s)', (one) => {
     const before = liveTensors();
     const modalities = ['a', 'b'];
@@ -140,8 +144,8 @@ describe('one step of finetuning against float64 PyTorch', () => {
       optimizer.step(one.rate);
       optimizer.zeroGrad();
       for (const [name, parameter] of named) {
-        // AdamW's first step divides a gradient by itself: of one that is noise, and so another on every machine, 1e-16 to 1e-15
-        // over its epsilon of 1e-8 stays, times the rate.
+        // AdamW's first step divides a gradient by itself. Where the gradient is only noise, which differs on every
+        // machine, 1e-16 to 1e-15 over its epsilon of 1e-8 remains, times the rate.
         const noise = (one.gradients[name]?.[1] ?? 0) < 1e-10 * largest;
         expect(digestError(parameter, one.parameters[name]!, 1)).toBeLessThan(noise ? 1e-9 : 1e-11);
       }
@@ -158,7 +162,7 @@ describe('one step of finetuning against float64 PyTorch', () => {
     expect(liveTensors()).toBe(before);
   });
 
-  test('frozen batch norm uses the running statistics and leaves them as they are, its weights train', () => {
+  test('frozen batch norm uses the running statistics and keeps them, while its weights train', () => {
     const frozen = golden.find(({ batchNorm }) => batchNorm === 'frozen')!;
     const trained = golden.find(({ batchNorm }) => batchNorm === 'train')!;
     const encoder = formulaEncoder(100);
@@ -171,7 +175,7 @@ describe('one step of finetuning against float64 PyTorch', () => {
   });
 });
 
-test('layer decay: the deepest convolution at .65 of the rate, the first at .65¹³, batch norm with its convolution', () => {
+test('layer decay trains the deepest convolution at .65 of the rate and the first at .65¹³, batch norm with its convolution', () => {
   const encoder = new Encoder({
     backbone: vgg16({ width: 0.25, batchNorm: true }),
     size: 32,
@@ -188,7 +192,7 @@ test('layer decay: the deepest convolution at .65 of the rate, the first at .65�
   disposeModule(encoder);
 });
 
-test('class weights are scikit-learn’s balanced ones, and a batch’s loss is the weighted mean', () => {
+test('class weights are scikit-learn’s balanced ones, and the loss of a batch is the weighted mean', () => {
   expect(weightsOf('none', [0, 1], 2)).toBeUndefined();
   expect(weightsOf('balanced', [0, 0, 0, 1], 2)).toEqual([4 / 6, 2]);
   tidy(() => {
@@ -214,7 +218,7 @@ describe('presets', () => {
     return { ...plan, rate: learningRateAt(step, preset.schedule, context) };
   };
 
-  test('batches are no larger than the training samples; only rates that are for a batch size shrink with them', () => {
+  test('batches are no larger than the training samples, and only rates that are for a batch size shrink with them', () => {
     expect(trainingPlan(LINEAR_PRESETS.find(({ name }) => name === 'simclr')!, 64)).toMatchObject({
       batchSize: 64,
       learningRate: 0.025,
@@ -229,7 +233,7 @@ describe('presets', () => {
     });
   });
 
-  test('milestones are epochs, and move with --epochs', () => {
+  test('milestones are epochs and move with --epochs', () => {
     // 300 samples: two steps an epoch.
     const rates = (epochs?: number) => [119, 120, 160].map((step) => rateOf('moco', step, 300, epochs).rate);
     expect(rates()).toEqual([30, 3, expect.closeTo(0.3, 12)]);
@@ -238,7 +242,7 @@ describe('presets', () => {
     expect(rateOf('moco', 16, 300, 10).rate).toBeCloseTo(0.3, 12);
   });
 
-  test('what is not there is named, with what was meant', () => {
+  test('an unknown preset is refused with the name that was meant', () => {
     expect(() => finetunedProbe('finetune', FINETUNE_PRESETS, { preset: 'layer-deacy' })).toThrow(
       '--preset is layer-deacy, expected one of hu, simclr, layer-decay for evaluate finetune; did you mean layer-decay?',
     );

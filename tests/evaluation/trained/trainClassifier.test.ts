@@ -13,7 +13,7 @@ const preset: TrainingPreset = {
   learningRate: 0.5,
 };
 
-/** A trainable number; a step records rate and gradient. */
+/** A trainable number, whose steps record the rate and the gradient. */
 function fixture(loss: (x: Tensor, step: number) => Tensor = (x) => x.mul(3)) {
   const x = tensor(1, [], { requiresGrad: true });
   const seen = {
@@ -65,7 +65,7 @@ function fixture(loss: (x: Tensor, step: number) => Tensor = (x) => x.mul(3)) {
 }
 
 describe('trainClassifier', () => {
-  test('goes through every epoch at the scheduled rates, with each sample’s own label, and leaves no tensor', async () => {
+  test('trains every epoch at the scheduled rates, with each sample’s own label, and leaves no tensor', async () => {
     const { x, seen, epochs, run } = fixture();
     const before = liveTensors();
     await run();
@@ -97,7 +97,7 @@ describe('trainClassifier', () => {
     x.dispose();
   });
 
-  test('ends where the loss is not finite, before the weights take it over', async () => {
+  test('ends when the loss is not finite, before the weights are spoilt', async () => {
     const { x, seen, run } = fixture((own, step) => own.mul(step === 3 ? Number.NaN : 1));
     const before = liveTensors();
     const outcome = run();

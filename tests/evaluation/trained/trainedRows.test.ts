@@ -63,7 +63,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Probabilities of the first round's last epoch. */
+/** The probabilities after the last epoch of the first round. */
 async function trained(change: Partial<TrainingPreset>): Promise<number[]> {
   const { preset, ...probe } = trainedProbe('linear', LINEAR_PRESETS, { preset: 'cmc', epochs: 1 });
   const names = rowNames(['pooled'], [['a', 'b']]);
@@ -72,7 +72,7 @@ async function trained(change: Partial<TrainingPreset>): Promise<number[]> {
 }
 
 describe('a linear layer on a frozen encoder', () => {
-  it('sees other images with a crop than without, and trains at all', async () => {
+  it('sees other images with a crop than without, and learns', async () => {
     const before = liveTensors();
     const cropped = await trained({});
     expect(liveTensors()).toBe(before);
@@ -84,8 +84,8 @@ describe('a linear layer on a frozen encoder', () => {
   });
 });
 
-describe('features of a batch', () => {
-  it('come from one crop and flip for all modalities, another each epoch', async () => {
+describe('the features of a batch', () => {
+  it('come from one crop and flip for all modalities, which change every epoch', async () => {
     const loader = new ImageLoader(sources.cache);
     onTestFinished(() => loader.dispose());
     const crop = { scale: [0.2, 0.5], ratio: [1, 1] } as const;
@@ -115,7 +115,7 @@ describe('features of a batch', () => {
     });
     onTestFinished(() => disposeGroups(groups));
     tidy(() => {
-      // The same picture as A and as B: what differs is what was done to it.
+      // The picture is the same as A and as B, so any difference comes from what was done to it.
       const same = pictures(3, 1, 'same');
       const of = (epoch: number, augmented: boolean, modality: string) => {
         const batch = { images: { a: same, b: same }, ids: ['x', 'y', 'z'], rows: [0, 1, 2], epoch };

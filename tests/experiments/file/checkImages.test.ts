@@ -9,7 +9,7 @@ const protocols = experimentProtocols(
 );
 const compare = { reference: 'ours', against: ['other'] };
 
-test('modalities that the data do not have are told before anything is pretrained', () => {
+test('modalities that the data do not have are refused before anything is pretrained', () => {
   const wrong = experimentProtocols([{ protocol: 'logreg', images: ['a', 'a+c'] }], 'file');
   expect(() => checkImages({ name: 'two', protocols: wrong }, pair, [])).toThrow(
     'two: images of logreg has "a+c", expected one of a, b, a+b, which the data have; did you mean a+b?',
@@ -20,7 +20,7 @@ test('modalities that the data do not have are told before anything is pretraine
   );
 });
 
-test('a comparison is of images that its protocol judges', () => {
+test('a comparison must be of images that its protocol judges', () => {
   const check = (images: string, protocol?: string) => () =>
     checkImages({ name: 'two', protocols, compare: { ...compare, images, protocol } }, pair, []);
   expect(check('a')).not.toThrow();

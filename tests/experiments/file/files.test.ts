@@ -83,7 +83,7 @@ describe('the files of the paper’s tables and figures', () => {
     expect(rows.filter(({ fold }) => fold === 'all').map(({ name }) => name)).toEqual(['supervised']);
   });
 
-  test('tuning has eight candidates a method, under the ids of the first study', () => {
+  test('tuning has eight candidates for each method, under the ids of the first study', () => {
     const { rows } = read('tuning.yaml');
     expect(rows.map(({ name, candidates }) => [name, candidates.length])).toEqual(
       ['Ours', 'InstDis all', 'SimCLR', 'CMC', 'DenseCL'].map((name) => [name, 8]),
@@ -94,7 +94,8 @@ describe('the files of the paper’s tables and figures', () => {
       ...['ours-1/seed-0/pretrain', 'ours-1/seed-0/logreg', 'ours-2/seed-0/pretrain'],
     ]);
     expect(found).toContain('instdis-all-8/seed-0/logreg');
-    // A half fraction: every level of every factor in four of the eight, every pair of levels of A, B and C once or twice.
+    // A half fraction has every level of every factor in four of the eight, and every pair of levels of A, B and C once
+    // or twice.
     for (const { candidates } of rows) {
       const levels = candidates.map(({ configs: [config] }) => [
         config!.augment.crop!.scale[0],
@@ -126,7 +127,7 @@ describe('the paper’s numbers', () => {
     expect(ours(3, 'US-SWE', 'linear classification', 'KL')).toEqual([88.5, 81.79, 81.22]);
   });
 
-  test('what the text says of them holds: Ours leads by 1.57, 0.58, 1.04 and 1.02', () => {
+  test('what the text says of them is right: Ours leads by 1.57, 0.58, 1.04 and 1.02', () => {
     const lead = (data: string, protocol: string) => {
       const { rows } = block(1, data, protocol);
       const others = Object.entries(rows).filter(([name]) => name !== 'Ours');

@@ -31,7 +31,7 @@ function stored(text: string): { folder: string; file: string } {
 
 const read = (text: string, overrides?: ExperimentOverrides) => readExperiment(stored(text).file, overrides);
 
-/** Config of a row's first candidate at the first seed. */
+/** The config of a row's first candidate at the first seed. */
 const configOf = ({ rows }: Pick<Experiment, 'rows'>, row: number) => rows[row]!.candidates[0].configs[0]!;
 
 function refusal(text: string, overrides?: ExperimentOverrides): string {
@@ -44,8 +44,8 @@ function refusal(text: string, overrides?: ExperimentOverrides): string {
   throw new Error('accepted');
 }
 
-describe('what a file says', () => {
-  test('rows override common, which overrides the recipe; paths are seen from the file', () => {
+describe('an experiment file', () => {
+  test('rows override common, common overrides the recipe, and paths are relative to the file', () => {
     const { folder, file } = stored(`${BASE}seeds: [3, 5]\n`);
     const experiment = readExperiment(file);
     expect(experiment).toMatchObject({
@@ -108,7 +108,7 @@ describe('what a file says', () => {
     expect(configOf(read(BASE + SMOKE), 0).training.steps).toBe(600);
   });
 
-  test('--data stands for the data, columns, positive class and splits of the file', () => {
+  test('--data replaces the data, columns, positive class and splits of the file', () => {
     const { data, splits } = read(BASE, { data: 'a', dataB: 'b' });
     expect(data).toMatchObject({
       path: join(process.cwd(), 'a'),
@@ -127,7 +127,7 @@ describe('what a file says', () => {
     });
   });
 
-  test('what is read, and how, is the data’s: classes, lists, slices, intensities', () => {
+  test('the settings of data say what is read and how: classes, lists, slices, intensities', () => {
     const more = `positive: tumor, classes: [none, tumor], drop: lists/drop.csv, volumes: { step: 2 },
         preprocess: { a: { intensity: { kind: minmax } } }`;
     const { folder, file } = stored(BASE.replace('positive: tumor', more));
@@ -156,7 +156,7 @@ describe('what a file says', () => {
   });
 });
 
-test('rows of fewer seeds are compared where nothing is set aside, candidates are chosen at every seed, and a smoke run has its own', () => {
+test('rows of fewer seeds are compared where nothing is set aside, candidates are chosen at every seed, and a smoke run has its own seeds', () => {
   const seeded = BASE.replace('alpha: 0 } }, fold: all', 'alpha: 0 } }, seeds: [0]');
   const compared = `${seeded}seeds: [0, 1]\ncompare: { reference: Ours (paper), against: [L_C alone] }\n`;
   expect(read(compared).compare).toMatchObject({ against: ['L_C alone'] });
@@ -181,14 +181,14 @@ test('rows of fewer seeds are compared where nothing is set aside, candidates ar
   ]);
 });
 
-test('lesions of data that is not here are not looked for', () => {
+test('lesions of data that is not there are not looked for', () => {
   const judge = 'judge: [{ name: BUSI, data: { path: nowhere }, masks: nowhere-masks }]';
   expect(read(`${BASE}${judge}\n`).judge[0]).toMatchObject({
     absent: expect.stringContaining('--judge BUSI=PATH'),
   });
 });
 
-test('lesions are of the file’s own data, and are looked for before anything runs', () => {
+test('lesions belong to the file’s own data, and are looked for before anything runs', () => {
   const { folder, file } = stored(`${BASE}masks: lesions\nprotocols: [logreg, pairs]\n`);
   expect(() => readExperiment(file)).toThrow(
     'masks: lesions: no such folder; expected one with a lesion ID.png',
@@ -205,7 +205,7 @@ test('lesions are of the file’s own data, and are looked for before anything r
 });
 
 describe('protocols, further data, candidates', () => {
-  test('a protocol with settings has a name of its own; a plain one keeps its', () => {
+  test('a protocol with settings has its own name, and a plain one keeps the protocol’s', () => {
     const { protocols } = read(`${BASE}
 protocols:
   - logreg
@@ -227,7 +227,7 @@ protocols:
     ]);
   });
 
-  test('candidates are named by row and variant; --smoke takes the first of them', () => {
+  test('candidates are named by row and variant, and --smoke takes the first of them', () => {
     const text = (BASE + SMOKE)
       .replace('fold: all', 'variants: [{ name: 1 }, { name: 2, config: { training: { steps: 7 } } }]')
       .replace('replicates: 50 }', 'replicates: 50 }\n  variants: 1');
@@ -245,7 +245,7 @@ protocols:
     expect(read(text, { smoke: true }).rows[1]!.candidates).toHaveLength(1);
   });
 
-  test('further data: placed by the file, by --judge, or absent with how to get it', () => {
+  test('further data is placed by the file or by --judge, or is absent with the way to get it', () => {
     const text = `${BASE}
 judge:
   - { name: BUSI, data: { path: busi }, obtain: Ask its authors., protocols: [knn], evaluation: { folds: 3 }, paper: BUSI }
@@ -274,7 +274,7 @@ judge:
   });
 });
 
-describe('errors name the file, the row, the key and what was expected', () => {
+describe('an error names the file, the row, the key and what was expected', () => {
   test.each([
     ['seeds: [0]\nprotocol: [knn]', 'unknown key protocol; did you mean protocols?'],
     ['seeds: [-1]', 'seeds.0 is -1: Too small'],
@@ -420,7 +420,7 @@ describe('errors name the file, the row, the key and what was expected', () => {
     expect(read(`${BASE}setAside: false\n`).setAside).toBeUndefined();
   });
 
-  test('a comparison by what its protocol does not have', () => {
+  test('for a comparison by what its protocol does not have', () => {
     const family = (protocols: string, more = '') =>
       refusal(
         `${BASE}protocols: [${protocols}]\ncompare: { reference: Ours (paper), against: [L_C alone]${more} }\n`,
@@ -436,7 +436,7 @@ describe('errors name the file, the row, the key and what was expected', () => {
     );
   });
 
-  test('candidates without the protocol that they are chosen between by', () => {
+  test('for candidates without a protocol that chooses between them', () => {
     const tuned = BASE.replace('fold: all', 'variants: [{ name: 1 }, { name: 2 }]');
     expect(refusal(`${tuned}protocols: [linear, { protocol: logreg, labelFraction: 0.5 }]`)).toContain(
       'row L_C alone has variants, which are chosen between by logreg; add it to the protocols',
@@ -453,7 +453,7 @@ describe('errors name the file, the row, the key and what was expected', () => {
     expect(read(`${tuned}protocols: [pairs]`).protocols).toHaveLength(1);
   });
 
-  test('--judge of data that the file does not judge on, and of a path that is not there', () => {
+  test('for --judge of data that the file does not judge on, and of a path that is not there', () => {
     expect(refusal(BASE, { judge: { BUSI: 'x' } })).toContain(
       '--judge names BUSI, expected nothing, as the experiment judges no further data',
     );
@@ -464,7 +464,7 @@ describe('errors name the file, the row, the key and what was expected', () => {
     );
   });
 
-  test('--smoke without a smoke size, --data-b without --data, a file that is not there', () => {
+  test('for --smoke without a smoke size, --data-b without --data, and a file that is not there', () => {
     expect(refusal(BASE, { smoke: true })).toContain('has no smoke size');
     expect(refusal(BASE, { dataB: 'b' })).toContain('--data-b is given without --data');
     expect(() => readExperiment('/nowhere/x.yaml')).toThrow('/nowhere/x.yaml: cannot be read (ENOENT)');

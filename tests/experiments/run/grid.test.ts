@@ -1,4 +1,7 @@
-/** All that a grid can be, in one tiny experiment of real processes: killed, travelled, gone on with, confirmed. */
+/**
+ * Runs one tiny experiment with all that a grid can have, in real processes: it is killed, moved, continued and
+ * confirmed.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +39,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** @param watch called now and then while the program runs */
+/** Runs the program. @param watch called now and then while the program runs */
 function anatomy(words: readonly string[], watch: (kill: () => void) => void = () => {}): Promise<Ended> {
   const child = spawn(process.execPath, [main, ...words], {
     cwd: folder,
@@ -97,7 +100,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed once', async () => {
+test('a grid of methods, seeds, protocols and data survives a kill, travels, and is confirmed once', async () => {
   const plan = await run('--dry-run');
   expect(plan.stdout.trim().split('\n')).toEqual([
     ...['Ours 1', 'Ours 2', 'L_Glo alone'].flatMap((name) =>
@@ -123,7 +126,7 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
     ),
   ]);
 
-  // Killed once three cells are there: what is finished stays, what was at work is done again.
+  // The program is killed once three cells are there. Finished cells stay, and cells at work are done again.
   await anatomy(
     ['experiment', 'run', 'grid.yaml', '--splits', 'splits.json', '--out', 'out', '--jobs', '2'],
     (kill) => {
@@ -154,7 +157,7 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
   expect(table).not.toMatch(/[Cc]onfirm/);
   expect(table).not.toContain('missing');
 
-  // From experiment.json and cells/ alone: the same tables, nothing to do.
+  // From experiment.json and cells/ alone come the same tables, with nothing left to do.
   keepCellsOnly();
   expect((await anatomy(['experiment', 'table', 'out'])).stdout).toBe(table);
   const again = await run();
@@ -162,7 +165,7 @@ test('a grid of methods, seeds, protocols and data: killed, travelled, confirmed
   expect(again.stdout).toBe(table);
   expect(existsSync(join(folder, 'out/runs'))).toBe(false);
 
-  // An evaluation that is missing needs its encoder, which is pretrained again, and no other.
+  // A missing evaluation needs its encoder, which is pretrained again, and no other.
   keepCellsOnly();
   rmSync(join(folder, 'out/cells/l-glo-alone/seed-0/logreg.json'));
   const mended = await run();

@@ -8,7 +8,7 @@ import { listener, temporaryFolder } from '../../training/tiny.js';
 
 const running = (root: string) => join(root, 'running.json');
 
-test('a folder at work is refused to others, and free afterwards', async () => {
+test('a folder at work is refused to others, and is free afterwards', async () => {
   const root = temporaryFolder();
   const { console } = listener();
   const lease = await takeLease(root, console);
@@ -20,7 +20,7 @@ test('a folder at work is refused to others, and free afterwards', async () => {
   (await takeLease(root, console)).release();
 });
 
-test('the children of a killed parent are waited for; numbers used again are other processes', async () => {
+test('the children of a killed parent are waited for, and numbers used again are other processes', async () => {
   const root = temporaryFolder();
   const { console, text } = listener();
   const child = spawn(process.execPath, ['-e', 'process.stdin.on("end", () => {}).resume()'], {
@@ -30,7 +30,7 @@ test('the children of a killed parent are waited for; numbers used again are oth
   lease.add(child.pid!);
   lease.add(process.pid);
   const stored = JSON.parse(readFileSync(running(root), 'utf8'));
-  // As if this process had been killed, its number and that of the second child used again.
+  // The file looks as if this process had been killed, and its number and that of the second child used again.
   stored.parent.started = '0';
   stored.children[1].started = '0';
   writeFileSync(running(root), JSON.stringify(stored));

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-/** The built program: experiments are processes of processes. */
+/** Runs the built program, as experiments are processes of processes. */
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 const STEPS = 20;
 let folder: string;
@@ -62,7 +62,7 @@ rows:
 ${different}`;
 const run = (out: string, ...more: string[]) => ['run', 'two.yaml', '--out', out, '--jobs', '2', ...more];
 
-/** Calls `act` once the first row's run in `out` has done so many steps. */
+/** Calls `act` once the first row's run in `out` has done this many steps. */
 const afterStep = (out: string, steps: number, act: (child: Child) => void) => (child: Child) => {
   const file = join(folder, out, 'runs/paper/seed-0/metrics.jsonl');
   const timer = setInterval(() => {
@@ -73,7 +73,7 @@ const afterStep = (out: string, steps: number, act: (child: Child) => void) => (
   child.on('close', () => clearInterval(timer));
 };
 
-/** All cells without what clocks say. */
+/** All cells without their times. */
 function cells(out: string): Record<string, unknown> {
   const root = join(folder, out, 'cells');
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
@@ -93,7 +93,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('interrupted and killed, an experiment comes to the same cells as one left alone', async () => {
+test('an experiment that was interrupted and killed comes to the same cells as one left alone', async () => {
   const plan = await anatomy(run('alone', '--dry-run'));
   expect([plan.code, plan.stdout.split('\n')[0]]).toEqual([0, 'to do      paper, seed 0: pretrain']);
   expect(existsSync(join(folder, 'alone'))).toBe(false);
@@ -134,7 +134,7 @@ test('interrupted and killed, an experiment comes to the same cells as one left 
 
   const finished = await anatomy(run('stopped'));
   expect(finished.code).toBe(0);
-  // The killed one could tell nobody, but its children saw that it was gone.
+  // The killed program could tell nobody, but its children saw that it was gone.
   expect(log()).toMatch(
     /resuming after step \d+ of 20[\s\S]*SIGTERM: saved after step \d+;[\s\S]*resuming after step \d+ of 20/,
   );
@@ -149,8 +149,8 @@ test('interrupted and killed, an experiment comes to the same cells as one left 
   expect([table.code, table.stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^row,source,/)]);
 }, 120_000);
 
-test('other settings are refused with the difference, other folds and other folders too', async () => {
-  // A row of other settings, and a third one that cannot run.
+test('other settings are refused with the difference, and so are other folds and other folders', async () => {
+  // One row has other settings, and a third one cannot run.
   writeFileSync(
     join(folder, 'two.yaml'),
     experiment("  - { name: broken, config: { model: { initFrom: 'nowhere.safetensors' } } }").replace(

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { schedule, type Task } from '../../../src/experiments/run/schedule.js';
 
-/** Tasks that end when they are told to. */
+/** Makes tasks that end when they are told to. */
 function stage(tasks: readonly Task[], { jobs = 2, done = [] as string[] } = {}) {
   const begun: string[] = [];
   const ends = new Map<string, (succeeded: boolean) => void>();
@@ -22,7 +22,7 @@ function stage(tasks: readonly Task[], { jobs = 2, done = [] as string[] } = {})
 
 const task = (id: string, ...needs: string[]): Task => ({ id, needs });
 
-test('in order, so many at once, later ones while earlier ones wait', async () => {
+test('tasks run in order, a limited number at a time, and later ones begin while earlier ones wait', async () => {
   const { begun, end, over } = stage([
     task('p'),
     task('p1', 'p'),
@@ -42,7 +42,7 @@ test('in order, so many at once, later ones while earlier ones wait', async () =
   expect(begun).toEqual(['p', 'q', 'q1', 'p1', 'p2']);
 });
 
-test('what is done is not done again, and counts', async () => {
+test('a task that is done is not done again, and counts for those that need it', async () => {
   const { begun, end, over } = stage([task('p2', 'p')], { done: ['p'] });
   await end('p2');
   expect([await over, begun]).toEqual([[], ['p2']]);
@@ -63,7 +63,7 @@ test('a task that fails holds back only those that need it', async () => {
   expect(begun).toEqual(['p', 'q', 'r', 'q1']);
 });
 
-test('aborted: nothing more is begun, what is at work is waited for', async () => {
+test('after an abort no task begins, and those at work are waited for', async () => {
   const { begun, end, stop, over } = stage([task('p'), task('q'), task('r')]);
   stop.abort();
   await end('p');

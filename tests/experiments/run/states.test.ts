@@ -33,7 +33,7 @@ function experimentIn(folder: string, text = YAML) {
 
 const options = { k: 5, setAside: false };
 
-test('cells are named by row, seed, data, protocol and draw; each draw has a seed of its own', () => {
+test('cells are named by row, seed, data, protocol and draw, and each draw has its own seed', () => {
   const cells = cellsOf(experimentIn(temporaryFolder()), '/out', options);
   expect(cells.map(({ id }) => id)).toEqual([
     'ours/seed-0/pretrain',
@@ -49,7 +49,7 @@ test('cells are named by row, seed, data, protocol and draw; each draw has a see
     '--label-fraction 0.1 --seed 1 --replicates 2000',
     '--preset moco --seed 0 --replicates 2000',
   ]);
-  // Settings of a plain protocol are what they were before protocols had any.
+  // The settings of a plain protocol are the same as before protocols had settings.
   expect((cells[1] as EvaluationCell).settings.evaluation).toEqual({
     protocol: 'logreg',
     folds: undefined,
@@ -63,7 +63,7 @@ test('cells are named by row, seed, data, protocol and draw; each draw has a see
   );
 });
 
-test('all rows of one seed come before the next seed; a protocol judges no seeds but its own', () => {
+test('all rows of one seed come before the next seed, and a protocol judges only its own seeds', () => {
   const text = YAML.replace('[{ name: Ours }]', '[{ name: Ours }, { name: CMC, method: cmc }]')
     .replace('draws: 2', 'seeds: [4]')
     .replace('judge', 'seeds: [2, 4]\njudge');
@@ -83,7 +83,7 @@ test('all rows of one seed come before the next seed; a protocol judges no seeds
   ]);
 });
 
-test('a row of fewer seeds is pretrained with these alone', () => {
+test('a row of fewer seeds is pretrained only with these', () => {
   const text = YAML.replace(
     '{ name: Ours }',
     '{ name: Ours }, { name: CMC, method: cmc, seeds: [4] }',
@@ -100,7 +100,7 @@ test('a row of fewer seeds is pretrained with these alone', () => {
   );
 });
 
-test('lesions are for pairs alone; the cell says whose they are, not where', () => {
+test('lesions are for pairs alone, and the cell says whose they are, not where', () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'lesions'));
   const text = YAML.replace('protocols: [', 'masks: lesions\nprotocols: [pairs, ');
@@ -122,8 +122,8 @@ test('nothing is set aside from a pretraining without a fold, unless the splits 
   ]);
 });
 
-test('a cell stays done where the data lie elsewhere, not where they are others', () => {
-  // In one project, so that the run keeps the way to its data.
+test('a cell stays done when the data move, but not when other data take their place', () => {
+  // Both lie in one project, so that the run stores the way to its data.
   const project = temporaryFolder();
   const root = join(project, 'out');
   const [here, there] = ['here', 'moved/there'].map((name) => join(project, name));
@@ -133,7 +133,7 @@ test('a cell stays done where the data lie elsewhere, not where they are others'
     const stored = JSON.parse(JSON.stringify(settings));
     const common = { version: 1, seconds: 1, threads: 1, run, settings: stored } as const;
     writeCell(root, id, { ...common, kind: 'pretrain', steps: 1, provenance: {} });
-    // They tell what the data are called, not where they lie.
+    // The cells tell what the data are called, not where they lie.
     const text = readFileSync(join(root, 'cells', `${id}.json`), 'utf8');
     expect(text).not.toMatch(/\.\.\/|here/);
     expect(text).toContain('pairs.csv');
@@ -144,12 +144,12 @@ test('a cell stays done where the data lie elsewhere, not where they are others'
     );
   expect(new Set(states())).toEqual(new Set(['done']));
   expect(states(YAML.replace('pairs.csv', 'others.csv'))).toEqual(cells.map(() => 'changed'));
-  // The encoder did not travel, and what is to be done needs it.
+  // The encoder did not travel, and a cell that is left to do needs it.
   expect(states(YAML.replace('pairs=8', 'pairs=9'))).toEqual(['to do', 'done', 'done', 'done', 'changed']);
   expect(states(YAML.replace('0.1', '0.2')).filter((state) => state === 'to do')).toHaveLength(3);
 });
 
-test('the curves of a pretraining travel thinned: at most 200 points of each term, without the speed', () => {
+test('the curves of a pretraining travel thinned, with at most 200 points of each term and without the speed', () => {
   const lines = Array.from({ length: 1000 }, (_, i) => ({
     step: i + 1,
     loss: 1 / (i + 1),
@@ -199,7 +199,7 @@ test('the predictions that travel are those of the cell’s own result, whatever
   expect(stored('finetune')).toBe(predictions('1.2345679e-12'));
 });
 
-test('other folds are refused: by what was asked, or, where that is the same, by what must have changed', () => {
+test('other folds are refused, with what was asked for or, where that is the same, with what must have changed', () => {
   const root = temporaryFolder();
   const splits = { version: 1, k: 2, dataset: 'pairs', source: 'generated', seed: 0 } as const;
   const kept = { ...splits, folds: { p: 0, q: 1 } } as unknown as Splits;
@@ -213,7 +213,7 @@ test('other folds are refused: by what was asked, or, where that is the same, by
   );
 });
 
-test('corrected labels are refused under a finished experiment, which an older version could not tell', () => {
+test('corrected labels are refused under a finished experiment, unless an older version stored no digest of them', () => {
   const root = temporaryFolder();
   const samples = (label: string) => ['p', 'q'].map((id) => ({ id, subject: id, label, images: {} }));
   const dataset = (label: string) => ({ name: 'pairs', modalities: ['a'], samples: samples(label) });

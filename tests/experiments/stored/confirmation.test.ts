@@ -15,7 +15,7 @@ const cell = (id: string, steps = 600, more = {}) => ({
 const at = (day: number) => new Date(Date.UTC(2026, 0, day));
 
 describe('the record', () => {
-  test('is made at the first look and stays at the same look again', () => {
+  test('is made at the first look and does not change with the same look again', () => {
     const root = temporaryFolder('anatomy-confirmation-');
     expect(readConfirmation(root)).toBeUndefined();
     const first = recordLook(root, [cell('ours/a'), cell('other/a')], ['other', 'untrained'], at(1));
@@ -23,13 +23,13 @@ describe('the record', () => {
       { at: '2026-01-01T00:00:00.000Z', against: ['other', 'untrained'], changes: [] },
     ]);
     expect(recordLook(root, [cell('ours/a'), cell('other/a')], ['other', 'untrained'], at(2))).toEqual(first);
-    // What JSON has no word for is no change.
+    // A value that JSON cannot hold is no change.
     const same = [cell('ours/a', 600, { folds: undefined }), cell('other/a')];
     expect(recordLook(root, same, ['other', 'untrained'], at(3))).toEqual(first);
     expect(readConfirmation(root)).toEqual(first);
   });
 
-  test('tells no folders, and is the same look where the data lie elsewhere', () => {
+  test('contains no folders, and is the same look where the data lie elsewhere', () => {
     const root = temporaryFolder('anatomy-confirmation-');
     const on = (path: string) => [
       { id: 'ours/a', settings: { pretraining: { data: { path, splits: `${path}/../splits.json` } } } },
@@ -39,7 +39,7 @@ describe('the record', () => {
     expect(recordLook(root, on('/data/pairs.csv'), ['other'], at(2)).looks).toHaveLength(1);
   });
 
-  test('keeps a later look with other settings beside it, with what changed', () => {
+  test('keeps a later look with other settings beside the first, with what changed', () => {
     const root = temporaryFolder('anatomy-confirmation-');
     recordLook(root, [cell('ours/a'), cell('old/a')], ['old'], at(1));
     const { looks } = recordLook(root, [cell('ours/a', 700), cell('new/a')], ['new'], at(2));
@@ -54,7 +54,7 @@ describe('the record', () => {
     expect(looks[1]!.digest).not.toBe(looks[0].digest);
   });
 
-  test('damaged, it is not replaced', () => {
+  test('is not replaced when it is damaged', () => {
     const root = temporaryFolder('anatomy-confirmation-');
     recordLook(root, [cell('ours/a')], ['untrained'], at(1));
     writeFileSync(experimentPaths(root).confirmation, '{');
@@ -91,7 +91,7 @@ describe('the table', () => {
     expect(formatTable(before, 'markdown')).not.toMatch(/0\.123|[Ss]et aside/);
   });
 
-  test('of what is set aside has the compared rows alone, when it was first judged, and later looks', () => {
+  test('of what is set aside has only the compared rows, the time of the first look, and later looks', () => {
     const root = confirmable();
     expect(() => experimentTable(root, { confirm: true })).toThrow(
       'what is set aside has not been judged; anatomy experiment run … --confirm judges it, once',
@@ -140,18 +140,18 @@ describe('the table', () => {
     );
   });
 
-  test('the best of the others is one of those that can be judged there', () => {
+  test('takes the best of the others from those that can be judged there', () => {
     const root = confirmable();
     storeCells(root, 'third', { auc: 0.9, predictions: { run: scores, untrained: blind, thumbnail: blind } });
     storeCells(root, 'other', { auc: 0.8, predictions: { run: scores, untrained: blind, thumbnail: blind } });
     storeCells(root, 'ours', { auc: 0.7, predictions: { run: blind, untrained: blind, thumbnail: blind } });
     const family = { reference: 'ours', against: ['best'] };
     expect(bestRow(root, family, ['ours', 'other', 'third'])).toBe('third');
-    // Such as a row of an encoder a fold.
+    // A row with one encoder for each fold, for example, cannot be judged there.
     expect(bestRow(root, family, ['ours', 'other'])).toBe('other');
   });
 
-  test('what candidates are chosen by is judged there too', () => {
+  test('also has the protocol there that candidates are chosen by', () => {
     const candidate = (name: string) => ({ name, folder: name, configs: [] });
     const rows = [
       { name: 'ours', folder: 'ours', fold: 'none', candidates: [candidate('1'), candidate('2')] },

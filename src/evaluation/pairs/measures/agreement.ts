@@ -1,11 +1,12 @@
 /**
- * Fig. 5's claim as a number: seen from an anchor patch, the other patches of image A are in the same order of similarity as
- * those of image B.
+ * Measures the claim of Fig. 5: from an anchor patch, the other patches of image A are in the same order of similarity
+ * as those of image B.
  */
 
 /**
- * The ranks of each anchor's similarities with the other patches (mid-ranks; the anchor itself is left out), centred and of
- * length 1, so that a product of two rows is their rank correlation (Spearman). A row of equal similarities has no order: NaN.
+ * Ranks each anchor's similarities with the other patches (mid-ranks, without the anchor itself). Ranks are centred and
+ * of length 1, so that the product of two rows is their rank correlation (Spearman). A row of equal similarities has no
+ * order: NaN.
  *
  * @param similarities [P, P], row i those of anchor i
  * @returns [P, P−1]
@@ -29,12 +30,12 @@ export function rankRows(similarities: Float32Array | Float64Array, patches: num
       squares += row[j]! ** 2;
     }
     const length = Math.sqrt(squares);
-    for (let j = 0; j < others; j += 1) row[j]! /= length; // 0/0 of a constant row is NaN, as documented
+    for (let j = 0; j < others; j += 1) row[j]! /= length; // a constant row gives 0/0, the documented NaN
   }
   return ranks;
 }
 
-/** How many of the sorted values are less than `value`, or, with `equal`, not more. */
+/** Counts the sorted values that are less than `value` or, with `equal`, not more than it. */
 function below(sorted: Float64Array, value: number, equal: boolean): number {
   let [low, high] = [0, sorted.length];
   while (low < high) {
@@ -46,7 +47,7 @@ function below(sorted: Float64Array, value: number, equal: boolean): number {
   return low;
 }
 
-/** Rank correlation of each anchor's rows, [P]; NaN where one of them has no order. */
+/** The rank correlation at each anchor, [P], from rows of `rankRows`; NaN where one of the two has no order. */
 export function agreementOf(a: Float64Array, b: Float64Array, patches: number): Float64Array {
   const others = patches - 1;
   return Float64Array.from({ length: patches }, (_, anchor) => {
@@ -56,7 +57,7 @@ export function agreementOf(a: Float64Array, b: Float64Array, patches: number): 
   });
 }
 
-/** The mean over the chosen anchors that have a value; NaN where none has. */
+/** The mean over the chosen anchors that have a value; NaN where none has one. */
 export function meanOver(values: Float64Array, chosen: (anchor: number) => boolean): number {
   let sum = 0;
   let count = 0;

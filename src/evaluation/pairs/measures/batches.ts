@@ -1,11 +1,11 @@
 import { Random } from '../../../tensor/random.js';
 
-/** Pairs of a batch at most: the paper's. */
+/** The largest number of pairs in a batch, as in the paper. */
 export const BATCH = 128;
 
 /**
- * Positions in batches of at most {@link BATCH} in an order of the seed, as equal as can be, so that no pair is compared with a
- * few left over.
+ * Deals positions, in an order drawn by the seed, into batches of at most {@link BATCH}. The batches are as equal as
+ * can be, so that no pair is compared with only a few left over.
  */
 export function fixedBatches(positions: readonly number[], seed: number): number[][] {
   const order = new Random(seed, 'pairs', 'order').permutation(positions.length);

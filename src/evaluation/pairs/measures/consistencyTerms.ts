@@ -1,8 +1,9 @@
+/** Computes L_C pair by pair, where the loss itself gives only the mean over a batch. */
 import { type ConsistencyOptions, patchEmbeddings, relationLoss } from '../../../losses/index.js';
 import { inFullPrecision, type Tensor, tidy } from '../../../tensor/index.js';
 
 /**
- * The patch embeddings of L_C's maps.
+ * Computes the patch embeddings of the maps that L_C compares.
  * @param maps of one modality, [B, C, H, W] each
  * @returns [B, C, P] each, at least f32
  */
@@ -11,8 +12,8 @@ export function patchesOf(maps: readonly Tensor[], options: ConsistencyOptions):
 }
 
 /**
- * L_C of Eq. 6 for pair i of A with pair j of B, whose mean over mates is `consistencyLoss`.
- * @param a patch embeddings of A, [B, C, P] a map
+ * L_C of Eq. 6 for pair i of A with pair j of B. Its mean over mates is `consistencyLoss`.
+ * @param a patch embeddings of A, [B, C, P] for each map
  */
 export function consistencyBetween(
   a: readonly Tensor[],

@@ -1,19 +1,22 @@
+/** Measures Fig. 4's claim: mates are nearer to each other than strangers, and an image finds its mate. */
 import { type Features, unitRows } from '../../../metrics/features/features.js';
 import { eachProductRow } from '../../../metrics/features/similarity.js';
 
-/** Of n pairs, each [n]; see `Claim`. */
+/** The distances of n pairs, each list [n]; see `Claim`. */
 export interface Distances {
   /** 1 − cosine of A and its mate. */
   readonly mate: Float64Array;
-  /** The mean of the same over the images B of all other subjects; NaN without any. */
+  /** The mean of 1 − cosine over the images B of all other subjects; NaN when there are none. */
   readonly stranger: Float64Array;
-  /** 1 where the nearest image B of A is its mate; where the mate ties with others, its equal share. */
+  /** 1 where the nearest image B of A is its mate. Where the mate ties with others, it counts its equal share. */
   readonly aToB: Float64Array;
+  /** The same from B to A. */
   readonly bToA: Float64Array;
 }
 
 /**
- * How far mates are, and others, by cosine, over all n² products. A zero embedding is at distance 1 from all.
+ * Measures by cosine how far apart mates are, and strangers, over all n² products. A zero embedding is at distance 1
+ * from all.
  *
  * @param a [n, d], raw
  * @param b [n, d], row i the mate of row i of `a`
@@ -48,9 +51,9 @@ export function distancesOf(a: Features, b: Features, subjects: readonly string[
       } else if (cosine === bestOfB[j]) tiesOfB[j]! += 1;
     }
     own[i] = cosines[i]!;
-    // Rounding alone makes the cosine of equal rows more than 1.
+    // Only rounding makes the cosine of equal rows more than 1.
     found.mate[i] = Math.max(0, 1 - own[i]!);
-    found.stranger[i] = sum / strangers; // 0/0 is NaN, as documented
+    found.stranger[i] = sum / strangers; // without strangers 0/0, the documented NaN
     found.aToB[i] = own[i] === best ? 1 / ties : 0;
   });
   for (let j = 0; j < n; j += 1) found.bToA[j] = own[j] === bestOfB[j] ? 1 / tiesOfB[j]! : 0;

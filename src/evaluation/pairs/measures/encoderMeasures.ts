@@ -1,3 +1,7 @@
+/**
+ * This room measures the claims on pairs. Here are the measures of an encoder's maps and embeddings; pixelMeasures.ts
+ * has those of the images themselves.
+ */
 import { correlation, type PatchOptions, patchEmbeddings } from '../../../losses/index.js';
 import { type Features, featureRows } from '../../../metrics/features/features.js';
 import type { EncoderOutput } from '../../../nn/index.js';
@@ -12,12 +16,12 @@ import { addAgreement, type BatchPairs, rankImages } from './patchAgreement.js';
 import { mapSide, type Ruler } from './ruler.js';
 import { patchSpans } from './zones.js';
 
-/** Fig. 5's: the paper's hierarchies. */
+/** The maps on which patches are compared: the paper's hierarchies in Fig. 5. */
 export const AGREEMENT_MAPS = [1, 2, 3, 4] as const;
-/** N of the grids: the paper's choice, and its finest. */
+/** The sides N of the patch grids: the paper's choice, and its finest. */
 export const AGREEMENT_GRIDS = [4, 8] as const;
 
-/** The pairs of one batch with what their measures need. */
+/** The pairs of one batch with all that their measures need. */
 export interface Batch extends BatchPairs {
   readonly positions: readonly number[];
   readonly subjects: readonly string[];
@@ -26,23 +30,26 @@ export interface Batch extends BatchPairs {
 export interface EncoderMeasuring {
   readonly source: Exclude<PairSource, 'pixels'>;
   readonly encoder: PairEncoder;
-  /** Side of the images, pixels. */
+  /** The side of the images in pixels. */
   readonly size: number;
   readonly ruler: Ruler;
   readonly colourCoded: readonly string[];
-  /** A and B. */
+  /** The names of A and B. */
   readonly modalities: readonly [string, string];
   readonly seed: number;
   readonly tally: PairTally;
 }
 
-/** Raw embeddings of A and B in the order of the batches. */
+/** The raw embeddings of A and B, in the order of the batches. */
 export interface PairFeatures {
   readonly head: readonly [Features, Features];
   readonly pooled: readonly [Features, Features];
 }
 
-/** Adds all that an encoder says of the pairs of a round. @returns its embeddings, for the figures */
+/**
+ * Measures the pairs of a round with an encoder and adds the values to the tally.
+ * @returns the embeddings, for the figures
+ */
 export async function measureEncoder(
   batches: readonly Batch[],
   measuring: EncoderMeasuring,
@@ -59,7 +66,7 @@ export async function measureEncoder(
   return features;
 }
 
-/** Adds Fig. 4's distances and retrieval among all pairs of a round. */
+/** Measures Fig. 4's distances and retrieval among all pairs of a round and adds them to the tally. */
 export function addDistances(
   {
     source,
@@ -87,6 +94,7 @@ export function addDistances(
     });
 }
 
+/** Measures what is compared within a batch: L_C, L_Glo and the agreement of patches. */
 async function measureBatch(batch: Batch, measuring: EncoderMeasuring): Promise<PairFeatures> {
   const { encoder, ruler, size, source, tally, colourCoded, seed } = measuring;
   const { positions, subjects, pairs, strangers } = batch;
@@ -153,11 +161,12 @@ async function measureBatch(batch: Batch, measuring: EncoderMeasuring): Promise<
   return { head: [a.head, b.head], pooled: [a.pooled, b.pooled] };
 }
 
-/** Eq. 4 of one map, [B, P, P] row-major, cut and normalised as L_C does. */
+/** The patch similarities of Eq. 4 on one map, [B, P, P] row-major; patches are cut and normalised as L_C does. */
 function similarities(map: Tensor, grid: number, { consistency }: Ruler): Float32Array {
   return patchSimilarities(map, grid, { windows: consistency.windows, normalize: consistency.normalize });
 }
 
+/** The patch similarities of Eq. 4 on one map, [B, P, P] row-major. */
 export function patchSimilarities(
   map: Tensor,
   grid: number,

@@ -1,3 +1,4 @@
+/** Computes L_Glo pair by pair, where the loss itself gives only the mean over a batch. */
 import { type Features, unitRows } from '../../../metrics/features/features.js';
 import { eachProductRow } from '../../../metrics/features/similarity.js';
 
@@ -7,7 +8,7 @@ export interface GlobalTermsOptions {
   readonly crossModal: 'both-directions' | 'clean-and-augmented';
 }
 
-/** Raw embeddings [n, d] of the four views of n pairs. */
+/** The raw embeddings of the four views of n pairs, [n, d] each. */
 export interface ViewFeatures {
   readonly a: Features;
   readonly b: Features;
@@ -16,12 +17,12 @@ export interface ViewFeatures {
 }
 
 /**
- * L_Glo of Eq. 11 pair by pair: the four terms of Eqs. 7 and 9 that have an image of pair i as their anchor. Their mean over the
- * pairs is `globalContrastiveLoss` with other images of the same subject excluded, in double precision.
+ * L_Glo of Eq. 11 pair by pair: the four terms of Eqs. 7 and 9 that have an image of pair i as their anchor. Their mean
+ * over the pairs is `globalContrastiveLoss` with other images of the same subject excluded, in double precision.
  *
  * @param subjects [n] of the pairs: two images of one subject are no negatives of each other
- * @returns `value` [n] in nats, and what guessing among the same candidates gives, `chance` [n]; both NaN where all are of one
- *   subject, for without negatives there is nothing to tell the mate from
+ * @returns `value` [n] in nats, and `chance` [n], what guessing among the same candidates gives; both NaN where all are
+ * of one subject, since without negatives there is nothing to tell the mate from
  */
 export function globalTerms(
   views: ViewFeatures,

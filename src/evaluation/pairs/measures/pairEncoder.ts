@@ -5,14 +5,14 @@ import { disposeModule, type Encoder, type EncoderOutput } from '../../../nn/ind
 import { autocast, type Device, noGrad, type Tensor, tidy, toChannelsLast } from '../../../tensor/index.js';
 import { autocastDtype, type Precision } from '../../../training/precision.js';
 
-/** Pairs in one forward pass. */
+/** The number of pairs in one forward pass. */
 const AT_ONCE = 32;
 
 export interface PairEncoderOptions {
   readonly loader: Loader;
-  /** A and B. */
+  /** The names of A and B. */
   readonly modalities: readonly [string, string];
-  /** Sample ids by position: they key the augmentations. */
+  /** The sample ids by position, which key the augmentations. */
   readonly ids: readonly string[];
   readonly size: number;
   readonly normalization: Normalization;
@@ -20,7 +20,7 @@ export interface PairEncoderOptions {
   readonly device: Device;
 }
 
-/** One encoder for each modality, or the same for both, run over pairs in evaluation mode, without gradient. */
+/** Runs one encoder for each modality, or the same for both, over pairs, in evaluation mode and without gradient. */
 export class PairEncoder {
   readonly #encoders: readonly [Encoder, Encoder];
   readonly #options: PairEncoderOptions;
@@ -31,8 +31,8 @@ export class PairEncoder {
   }
 
   /**
-   * What `read` finds in the outputs for the whole images of some pairs at a time; tensors in its result are the caller's to
-   * free.
+   * Forwards the whole images, some pairs at a time, and collects what `read` makes of the outputs. The caller frees
+   * tensors in its result.
    */
   async whole<T>(
     positions: readonly number[],
@@ -48,7 +48,10 @@ export class PairEncoder {
     });
   }
 
-  /** Raw head embeddings of Â and B̂, row-major, one array for each chunk of pairs; the views are a function of ids and seed. */
+  /**
+   * The raw head embeddings of Â and B̂, row-major, one array for each chunk of pairs. The views depend only on ids and
+   * seed.
+   */
   async augmented(
     positions: readonly number[],
     view: Pick<ViewOptions, 'augmentation' | 'colourCoded' | 'seed'>,
@@ -76,7 +79,7 @@ export class PairEncoder {
       await loader.prepare(some);
       const forward = () => noGrad(() => tidy(() => body(loader.images(some), some)));
       results.push(dtype === null ? forward() : autocast(dtype, forward, device));
-      // A pass is one synchronous call: this lets the terminal have its turn.
+      // A forward pass is one synchronous call. This lets the terminal have its turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
     return results;

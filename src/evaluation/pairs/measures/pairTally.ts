@@ -2,7 +2,7 @@ import { type BootstrapOptions, bootstrapInterval } from '../../../metrics/boots
 import type { Claim, Contrast, Interval, MeasureName, PairMeasure } from '../../results/pairsResult.js';
 import type { Computed } from '../../results/stored.js';
 
-/** What is compared with chance, claim by claim: by how many times it is less, or by how much it is more. */
+/** How each claim is compared with chance: by how many times its value is less, or by how much it is more. */
 const contrasts: Readonly<Record<Claim, Contrast['kind']>> = {
   consistency: 'ratio',
   global: 'ratio',
@@ -13,22 +13,22 @@ const contrasts: Readonly<Record<Claim, Contrast['kind']>> = {
 
 interface PairValues {
   readonly name: MeasureName;
-  /** By pair; NaN where it has none. */
+  /** The value of each pair; NaN where it has none. */
   readonly value: Float64Array;
   readonly chance: Float64Array;
 }
 
-/** Collects a value and its chance level for each pair, and makes means of them, with intervals over subjects. */
+/** Collects a value and its chance level for each pair. Turns them into means with intervals over subjects. */
 export class PairTally {
   readonly #subjects: readonly string[];
   readonly #values = new Map<string, PairValues>();
 
-  /** @param subjects of the pairs that are measured */
+  /** @param subjects the subject of each measured pair */
   constructor(subjects: readonly string[]) {
     this.#subjects = subjects;
   }
 
-  /** @param pair number of the pair in `subjects` */
+  /** @param pair the number of the pair in `subjects` */
   add(name: MeasureName, pair: number, value: number, chance: number): void {
     const key = measureKey(name);
     const undefinedValues = () => new Float64Array(this.#subjects.length).fill(Number.NaN);
@@ -38,7 +38,7 @@ export class PairTally {
     known.chance[pair] = chance;
   }
 
-  /** In the order in which they were first added. */
+  /** All measures, in the order in which they were first added. */
   measures(bootstrap: BootstrapOptions): Computed<PairMeasure>[] {
     return [...this.#values.values()].map((values) => this.#measure(values, bootstrap));
   }
@@ -78,7 +78,10 @@ export class PairTally {
     );
   }
 
-  /** Of a function of the means over the chosen pairs. Without two subjects there is no interval. */
+  /**
+   * The bootstrap interval for a function of the means over the chosen pairs. Without two subjects there is no
+   * interval.
+   */
   #interval(
     values: readonly Float64Array[],
     chosen: readonly number[],
@@ -96,7 +99,7 @@ export class PairTally {
         sums[v]![s]! += value[pair]!;
       });
     }
-    // A draw of subjects needs only what each of them adds up to.
+    // A draw of subjects needs only the sum over each subject's pairs.
     const metric = (weights: Float64Array): number => {
       const count = dot(weights, counts);
       return of(...sums.map((sum) => dot(weights, sum) / count));

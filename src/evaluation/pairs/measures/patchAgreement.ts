@@ -1,12 +1,13 @@
+/** Adds the agreement of patches (agreement.ts) to the tally, over the whole image and by zone. */
 import type { PairSource, Zone } from '../../results/pairsResult.js';
 import { agreementOf, meanOver, rankRows } from './agreement.js';
 import type { PairTally } from './pairTally.js';
 import { type LesionMask, type Span, zonesOf } from './zones.js';
 
-/** Ranks of some images' similarity rows, one array an image; see `rankRows`. */
+/** The ranks of the similarity rows of several images, one array for each image; see `rankRows`. */
 export type Ranked = readonly Float64Array[];
 
-/** @param similarities [B, P, P] of B images, row-major */
+/** Ranks the similarity rows of each image. @param similarities [B, P, P] of B images, row-major */
 export function rankImages(similarities: Float32Array, patches: number): Ranked {
   const each = patches ** 2;
   return Array.from({ length: similarities.length / each }, (_, image) =>
@@ -14,27 +15,27 @@ export function rankImages(similarities: Float32Array, patches: number): Ranked 
   );
 }
 
-/** One grid on one set of features. */
+/** One grid on one set of features, for which the agreement is measured. */
 export interface AgreementOf {
   readonly source: PairSource;
   readonly features: string;
   readonly grid: number;
-  /** Where its patches lie, across and down alike. */
+  /** The patches' spans, the same across and down. */
   readonly spans: readonly Span[];
 }
 
 /** The pairs of a batch. */
 export interface BatchPairs {
-  /** Number of each pair in the result. */
+  /** The number of each pair in the result. */
   readonly pairs: readonly number[];
-  /** See `strangersOf`. */
+  /** The stranger of each pair within the batch, −1 for none; see `strangersOf`. */
   readonly strangers: Int32Array;
   readonly masks: readonly (LesionMask | undefined)[];
 }
 
 /**
- * Adds the agreement of each pair, over all anchors and, where the lesion is known, by zone; as chance that of A with its
- * stranger's B at the same anchors.
+ * Adds the agreement of each pair to the tally, over all anchors and, where the lesion is known, by zone. Chance is the
+ * agreement of A with its stranger's B at the same anchors.
  */
 export function addAgreement(
   tally: PairTally,

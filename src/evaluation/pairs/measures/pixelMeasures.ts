@@ -1,3 +1,4 @@
+/** Measures the pairs without any network: the agreement of pixel patches and the distances of thumbnails. */
 import type { Loader } from '../../../data/loading/loader.js';
 import { tidy } from '../../../tensor/index.js';
 import type { Representations } from '../../features/representations.js';
@@ -10,12 +11,12 @@ import { patchSpans } from './zones.js';
 export interface PixelMeasuring {
   readonly loader: Loader;
   readonly modalities: readonly [string, string];
-  /** Of the pairs of the round, in the order of its batches. */
+  /** The thumbnails of the round's pairs, in the order of its batches. */
   readonly thumbnails: Representations;
   readonly tally: PairTally;
 }
 
-/** Adds what the images themselves say of the pairs, before any network: at the size at which they are cached. */
+/** Measures the images themselves, before any network, at their cached size, and adds the values to the tally. */
 export async function measurePixels(
   batches: readonly Batch[],
   { loader, modalities, thumbnails, tally }: PixelMeasuring,
@@ -38,6 +39,7 @@ export async function measurePixels(
         addAgreement(tally, { source, features, grid, spans }, batch, a!, b!);
       }
     }
+    // The measures are synchronous. This lets the terminal have its turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
   const [a, b] = modalities.map((modality) => thumbnails.get(`pixels/${modality}`)!);

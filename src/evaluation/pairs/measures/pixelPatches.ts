@@ -1,13 +1,16 @@
-/** Patches of the images themselves: whether they agree across modalities before anything is learned (Fig. 1b). */
+/**
+ * Compares patches of the images themselves, to see whether they agree across modalities before anything is learned
+ * (Fig. 1b).
+ */
 import { correlation, patchEmbeddings } from '../../../losses/index.js';
 import { ops, type Tensor } from '../../../tensor/index.js';
 
-/** In the order in which they are told. */
+/** The ways to compare patches of pixels, in the order in which they are reported. */
 export const pixelPatches = ['patch-mean', 'patch-pixels'] as const;
 export type PixelPatches = (typeof pixelPatches)[number];
 
 /**
- * How alike the patches of each image are.
+ * Computes how alike the patches of each image are.
  * - `patch-mean`: minus the distance of their mean values (colours), so that only the order means something.
  * - `patch-pixels`: cosine of all their pixels (Eqs. 3 and 4 with pixels for features, each at its own place).
  *

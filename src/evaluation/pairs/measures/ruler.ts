@@ -1,22 +1,23 @@
+/** Chooses the settings of L_C and L_Glo for a run, so that every run can be measured with the paper's losses. */
 import type { Augmentation } from '../../../augment/index.js';
 import { type Config, defaults } from '../../../config/index.js';
 import type { ConsistencyOptions } from '../../../losses/index.js';
 import { type AnatomyOptions, anatomy, consistencyOptions } from '../../../methods/index.js';
 import type { GlobalTermsOptions } from './globalTerms.js';
 
-/** How L_C and L_Glo are computed. */
+/** The settings with which L_C and L_Glo are computed on a run. */
 export interface Ruler {
-  /** Maps that L_C compares. */
+  /** The maps that L_C compares. */
   readonly maps: readonly number[];
   readonly consistency: ConsistencyOptions;
   readonly global: GlobalTermsOptions;
-  /** Of Â and B̂. */
+  /** The augmentation that makes Â and B̂. */
   readonly augmentation: Augmentation;
 }
 
 /**
- * As the run trained with them; a run of another method is measured as the paper's method is by default, on the maps that its
- * grid fits.
+ * Takes the settings that the run trained with. A run of another method is measured with the defaults of the paper's
+ * method, on the maps that its grid fits.
  */
 export function rulerOf({ method, augment, data }: Config): Ruler {
   const own = method.name === 'anatomy';
@@ -27,13 +28,13 @@ export function rulerOf({ method, augment, data }: Config): Ruler {
   return {
     maps,
     consistency: consistencyOptions({ ...options, maps }),
-    // What draws A and B together is asked of a run that does without, too.
+    // The term that draws A and B together is measured even on a run that trained without it.
     global: { tau, positive, crossModal: crossModal === 'none' ? 'both-directions' : crossModal },
     augmentation: own ? augment : defaults.augment,
   };
 }
 
-/** Side of a map in pixels; map 0 is as large as the image. */
+/** The side of a map in pixels. Map 0 is as large as the image. */
 export function mapSide(size: number, map: number): number {
   return size / 2 ** map;
 }

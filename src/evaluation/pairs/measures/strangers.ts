@@ -1,10 +1,11 @@
 import { Random } from '../../../tensor/random.js';
 
 /**
- * For each pair of a batch another one of another subject, drawn by the key: what stands in for a mate to tell what chance
- * gives. Pairs of the same patient are never drawn, as they look alike.
+ * Draws for each pair of a batch a stranger, another pair of another subject. It stands in for the mate, to find what
+ * chance gives. Pairs of the same patient are never drawn, as they look alike.
  *
  * @param subjects [n]
+ * @param key the key of the random draw
  * @returns [n] numbers within the batch; −1 where all pairs are of the same subject
  */
 export function strangersOf(subjects: readonly string[], ...key: readonly (string | number)[]): Int32Array {

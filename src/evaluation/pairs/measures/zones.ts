@@ -1,17 +1,18 @@
+/** Finds the patches of a grid that lie in a lesion, around it, or elsewhere. */
 import type { PatchOptions } from '../../../losses/index.js';
 import type { Zone } from '../../results/pairsResult.js';
 
-/** Where a lesion is: not 0 inside, row-major. */
+/** The pixels of a lesion, row-major; not 0 inside. */
 export interface LesionMask {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
 }
 
-/** [start, end) of a patch as a share of the image's side. */
+/** The part [start, end) of the image's side that a patch covers, as shares of it. */
 export type Span = readonly [start: number, end: number];
 
-/** The patches along one side of a map, as `patchEmbeddings` cuts them. @param side of the map, pixels */
+/** The spans of the patches along one side of a map, as `patchEmbeddings` cuts them. @param side of the map, pixels */
 export function patchSpans(side: number, grid: number, windows: PatchOptions['windows'] = 'floor'): Span[] {
   const window = Math.floor(side / grid);
   return Array.from({ length: grid }, (_, i) =>
@@ -22,8 +23,8 @@ export function patchSpans(side: number, grid: number, windows: PatchOptions['wi
 }
 
 /**
- * Which zone each patch of a grid is in: `inside` where at least half of it is lesion, `around` where the ring of one patch's
- * width around the lesion touches it, else `rest`. Undefined where the mask is empty.
+ * Finds the zone of each patch of a grid: `inside` where at least half of it is lesion, `around` where the ring of one
+ * patch's width around the lesion touches it, else `rest`. Undefined where the mask is empty.
  *
  * @param spans of the patches, the same across and down
  * @returns [P] row-major
@@ -41,13 +42,16 @@ export function zonesOf(mask: LesionMask, spans: readonly Span[]): Exclude<Zone,
       const [[top, bottom], [left, right]] = [pixels(rows, height), pixels(columns, width)];
       const [high, wide] = [bottom - top, right - left];
       if (count(left, top, right, bottom) >= 0.5 * high * wide) return 'inside';
-      // The ring is the lesion grown by a patch: it touches what, grown by a patch, touches the lesion.
+      // The ring is the lesion grown by a patch. It touches a patch that, grown by a patch, touches the lesion.
       return count(left - wide, top - high, right + wide, bottom + high) > 0 ? 'around' : 'rest';
     }),
   );
 }
 
-/** Counts lesion pixels in boxes, cut off at the borders, from sums over all boxes that begin at the corner. */
+/**
+ * Makes a function that counts lesion pixels in a box, cut off at the borders. It uses sums over all boxes that begin
+ * at the corner.
+ */
 function lesionCounter({ width, height, data }: LesionMask) {
   const stride = width + 1;
   const sums = new Uint32Array(stride * (height + 1));

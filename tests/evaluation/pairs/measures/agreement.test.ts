@@ -6,7 +6,7 @@ import { Random } from '../../../../src/tensor/random.js';
 
 const P = 9;
 
-/** Few distinct values, so that many are tied. */
+/** Draws few distinct values, so that many are tied. */
 function matrix(seed: number, values = 6): Float64Array {
   const random = new Random(seed);
   return Float64Array.from({ length: P * P }, () => random.below(values));
@@ -15,7 +15,7 @@ function matrix(seed: number, values = 6): Float64Array {
 const rowWithoutAnchor = (m: Float64Array, anchor: number) =>
   [...m.subarray(anchor * P, (anchor + 1) * P)].filter((_, j) => j !== anchor);
 
-test('is Spearman’s correlation of the rows without the anchor, ties included', () => {
+test('agreement is Spearman’s correlation of the rows without the anchor, with ties', () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat(), (one, other) => {
       const [a, b] = [matrix(one), matrix(other + 7)];
@@ -30,7 +30,7 @@ test('is Spearman’s correlation of the rows without the anchor, ties included'
   );
 });
 
-test('is 1 for the same matrix and any increasing map of it, −1 for the reversed one, and blind to the anchor itself', () => {
+test('agreement is 1 for any increasing map of a matrix and −1 for the reversed one, and ignores the anchor itself', () => {
   const a = matrix(1, 1000);
   const same = a.map((value, i) => (i % (P + 1) === 0 ? -5 : Math.exp(value / 300)));
   for (const value of agreementOf(rankRows(a, P), rankRows(same, P), P)) expect(value).toBeCloseTo(1, 12);
@@ -39,7 +39,7 @@ test('is 1 for the same matrix and any increasing map of it, −1 for the revers
     expect(value).toBeCloseTo(-1, 12);
 });
 
-test('is undefined for an anchor whose similarities have no order, and the mean leaves it out', () => {
+test('agreement is undefined for an anchor whose similarities have no order, and the mean leaves it out', () => {
   const flat = matrix(2);
   flat.fill(3, 0, P);
   const agreement = agreementOf(rankRows(flat, P), rankRows(matrix(3), P), P);

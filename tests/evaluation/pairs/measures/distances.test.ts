@@ -20,7 +20,7 @@ function rows(salt: string, spread = 1) {
 
 const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-test('identical modalities: mates at 0, strangers not, every mate found first', () => {
+test('on identical modalities mates are at distance 0, strangers are not, and every mate is found first', () => {
   const a = rows('a');
   const found = distancesOf(a, a, subjects);
   expect(mean(found.mate)).toBeLessThan(1e-15);
@@ -28,8 +28,8 @@ test('identical modalities: mates at 0, strangers not, every mate found first', 
   expect([mean(found.aToB), mean(found.bToA)]).toEqual([1, 1]);
 });
 
-test('distance of strangers is the mean over other subjects, of the same patient none', () => {
-  // Rows on an axis of their own subject: cosine 1 within, 0 across.
+test('the distance of strangers is the mean over other subjects, without images of the same patient', () => {
+  // Rows lie on an axis of their own subject: the cosine is 1 within a subject, 0 across.
   const data = new Float64Array(N * 6);
   for (let i = 0; i < N; i += 1) data[i * 6 + (i >> 1)] = 1 + i;
   const byPatient = featureRows(data, N, 6);
@@ -40,7 +40,7 @@ test('distance of strangers is the mean over other subjects, of the same patient
   expect([...aToB]).toEqual(new Array(N).fill(0.5));
 });
 
-test('mates that are permuted by patient are strangers: the ratio is 1 on average, and hits are rare', () => {
+test('mates that are permuted among patients are strangers: the ratio is 1 on average, and hits are rare', () => {
   const [a, b] = [rows('a'), rows('b')];
   const { mate, stranger, aToB, bToA } = distancesOf(a, b, subjects);
   expect(Math.abs(mean(mate) / mean(stranger) - 1)).toBeLessThan(0.35); // 12 independent pairs
@@ -48,14 +48,14 @@ test('mates that are permuted by patient are strangers: the ratio is 1 on averag
   expect([mean(aToB), mean(bToA)]).toEqual([share, back]);
 });
 
-test('one subject has no strangers, and a zero embedding is at distance 1', () => {
+test('with one subject there are no strangers, and a zero embedding is at distance 1', () => {
   const zero = featureRows(new Float64Array(10), 2, 5);
   const { mate, stranger } = distancesOf(zero, zero, ['p', 'p']);
   expect([...mate]).toEqual([1, 1]);
   expect([...stranger]).toEqual([Number.NaN, Number.NaN]);
 });
 
-test('strangers are of another subject, by the key alone', () => {
+test('strangers are of another subject and depend on the key alone', () => {
   const drawn = strangersOf(subjects, 3, 'x');
   expect(drawn.every((j, i) => subjects[j] !== subjects[i])).toBe(true);
   expect(strangersOf(subjects, 3, 'x')).toEqual(drawn);
@@ -63,7 +63,7 @@ test('strangers are of another subject, by the key alone', () => {
   expect([...strangersOf(['p', 'p'], 0)]).toEqual([-1, -1]);
 });
 
-test('batches hold every pair once, at most 128 and as equal as can be', () => {
+test('batches contain every pair once, hold at most 128 and are as equal as can be', () => {
   const positions = Array.from({ length: 257 }, (_, i) => 3 * i);
   const batches = fixedBatches(positions, 1);
   expect(batches.map((batch) => batch.length)).toEqual([86, 85, 86]);

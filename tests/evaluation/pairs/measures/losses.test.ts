@@ -88,13 +88,13 @@ test.each([
   });
   const mean = value.reduce((sum, one) => sum + one / N, 0);
   expect(Math.abs(mean / loss - 1)).toBeLessThan(1e-12);
-  // Candidates are the mate and the images of other subjects: 4 others of p, 5 of q, 3 of r.
+  // The candidates are the mate and the images of other subjects: 4 others of p, 5 of q, 3 of r.
   const extra = options.positive === 'twice' ? 1 : 0;
   const guesses = [4, 4, 5, 3, 3, 3].map((others) => 4 * Math.log(others + 1 + extra));
   for (const [i, guess] of guesses.entries()) expect(chance[i]).toBeCloseTo(guess, 12);
 });
 
-test('L_Glo of embeddings that are all alike is guessing', () => {
+test('L_Glo of embeddings that are all alike equals guessing', () => {
   const alike = featureRows(new Float64Array(N * D).fill(1), N, D);
   const { value, chance } = globalTerms({ a: alike, b: alike, aHat: alike, bHat: alike }, subjects, {
     tau: 0.07,

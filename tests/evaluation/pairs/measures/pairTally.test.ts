@@ -14,7 +14,7 @@ const draw = (salt: string, mean: number) => {
 const [value, chance] = [draw('value', 3), draw('chance', 5)];
 const bootstrap = { replicates: 300, seed: 4 };
 
-test('is the bootstrap of the means, drawing subjects, and of what stands against chance in the same draws', () => {
+test('a measure is the bootstrap of the means over subjects, and its contrast with chance uses the same draws', () => {
   const tally = new PairTally(subjects);
   const name = { claim: 'agreement', source: 'run', features: 'map1', grid: 4, zone: 'all' } as const;
   const distance = { claim: 'distance', source: 'run', features: 'head' } as const;
@@ -56,7 +56,7 @@ test('zones are compared with the rest of the same images', () => {
   expect(rest!.value).toBeCloseTo(0.4, 12);
 });
 
-test('what is undefined is NaN, not 0: without a pair, without a stranger, with one subject', () => {
+test('an undefined value is NaN and not 0: without a pair, without a stranger, with one subject', () => {
   const tally = new PairTally(['p', 'q', 'q']);
   const name = (features: string) => ({ claim: 'distance', source: 'run', features }) as const;
   tally.add(name('none'), 0, Number.NaN, 1);

@@ -11,7 +11,7 @@ import { type LesionMask, patchSpans, zonesOf } from '../../../../src/evaluation
 import { Random, tensor, tidy } from '../../../../src/tensor/index.js';
 import { temporaryFolder, writePairs } from '../../../training/tiny.js';
 
-/** A lesion where `inside` says. */
+/** Makes a lesion mask of the pixels for which `inside` is true. */
 function maskOf(side: number, inside: (x: number, y: number) => boolean): LesionMask {
   const data = Uint8Array.from({ length: side * side }, (_, at) =>
     inside(at % side, Math.floor(at / side)) ? 255 : 0,
@@ -19,7 +19,7 @@ function maskOf(side: number, inside: (x: number, y: number) => boolean): Lesion
   return { width: side, height: side, data };
 }
 
-test('patches are cut as the losses cut them', () => {
+test('spans cut patches as the losses cut them', () => {
   // 14 → 4: floor drops two rows, adaptive overlaps by one (PAPER.md).
   expect(patchSpans(14, 4).map((span) => span.map((end) => end * 14))).toEqual([
     [0, 3],
@@ -35,7 +35,7 @@ test('patches are cut as the losses cut them', () => {
   ]);
 });
 
-test('inside is half a patch of lesion, around is within one patch of it', () => {
+test('a patch is inside when half of it is lesion, and around when it is within one patch of the lesion', () => {
   // Patches of 4: the lesion fills patch (1, 1) and three of four columns, 12 of 16 pixels, of patch (1, 2).
   const mask = maskOf(24, (x, y) => y >= 4 && y < 8 && x >= 4 && x < 11);
   const zones = zonesOf(mask, patchSpans(24, 6))!;
@@ -46,7 +46,7 @@ test('inside is half a patch of lesion, around is within one patch of it', () =>
       .join(''),
   );
   expect(letters).toEqual(['aaaarr', 'aiiarr', 'aaaarr', 'rrrrrr', 'rrrrrr', 'rrrrrr']);
-  // A quarter of a patch is no inside, but near.
+  // A quarter of a patch does not make it inside, but around.
   expect(
     zonesOf(
       maskOf(8, (x, y) => x < 2 && y < 2),
@@ -61,7 +61,7 @@ test('inside is half a patch of lesion, around is within one patch of it', () =>
   ).toBeUndefined();
 });
 
-test('a mask of another size and shape than the image lies over it all the same', () => {
+test('a mask may have another size and shape than the image', () => {
   const wide: LesionMask = { width: 40, height: 10, data: new Uint8Array(400) };
   for (let y = 0; y < 5; y += 1) wide.data.fill(1, y * 40, y * 40 + 20);
   expect(zonesOf(wide, patchSpans(16, 2))).toEqual(['inside', 'around', 'around', 'around']);
@@ -73,8 +73,9 @@ test('agreement that holds only at the lesion is found only there', () => {
   const zones = zonesOf(mask, patchSpans(side, grid))!;
   const ranks = ['a', 'b'].map((salt) => {
     const [shared, own] = [new Random('shared'), new Random(salt)];
-    // Half of a patch's 16 pixels are the same in A and B; of the others one is bright, but not in the lesion, and each
-    // modality has its own: it decides which of the other patches look alike, and says nothing to a patch of the lesion.
+    // Half of a patch's 16 pixels are the same in A and B. Of the others one is bright, except in the lesion, and it is
+    // another one in each modality. It decides which of the other patches look alike, and does not change a patch of
+    // the lesion.
     const patches = Array.from({ length: grid * grid }, (_, patch) => {
       const [bright, tones] = [8 + own.below(8), Array.from({ length: 8 }, () => shared.below(60))];
       return (k: number) => tones[k] ?? (k === bright && zones[patch] !== 'inside' ? 200 : 0);
@@ -95,9 +96,10 @@ test('agreement that holds only at the lesion is found only there', () => {
   expect(of('rest', 'around')).toBeGreaterThan(-0.2);
 });
 
-test('pixels of patches: a patch like another in both, and by their means alone', () => {
+test('patches are compared by all their pixels, or by their means alone', () => {
   tidy(() => {
-    // Two patches a side; 0 and 3 have the same pattern, 1 its double, 2 the mirrored pattern of equal mean.
+    // There are two patches on a side. 0 and 3 have the same pattern, 1 its double, 2 the mirrored pattern of equal
+    // mean.
     const pattern = [10, 30, 20, 40];
     const patches = [pattern, pattern.map((v) => 2 * v), [40, 20, 30, 10], pattern];
     const pixels = Uint8Array.from({ length: 16 }, (_, at) => {
@@ -115,7 +117,7 @@ test('pixels of patches: a patch like another in both, and by their means alone'
   });
 });
 
-test('phantoms know their lesions, by the pair and not by its place in the data', async () => {
+test('phantoms know their lesions by the pair, not by its place in the data', async () => {
   const name = 'phantom:breast,pairs=4,seed=3';
   const dataset = await openDataset({ path: name });
   const shortened = { ...dataset, samples: dataset.samples.slice(2) };
@@ -139,7 +141,7 @@ test('phantoms know their lesions, by the pair and not by its place in the data'
   expect(fundus.lesion(0, 48)).toEqual(any);
 });
 
-test('a folder of masks: missing ones are counted, a wrong folder is told', async () => {
+test('missing files in a folder of masks are counted, and a wrong folder is refused', async () => {
   const folder = temporaryFolder();
   const path = await writePairs(folder, { pairs: 4 });
   const dataset = await openDataset({ path });
@@ -162,7 +164,7 @@ test('a folder of masks: missing ones are counted, a wrong folder is told', asyn
   await expect(read(empty)).rejects.toThrow(/pair-1\.png/);
 });
 
-test('masks of whole images do not go with cropped ones', async () => {
+test('masks of whole images are refused with cropped images', async () => {
   const folder = temporaryFolder();
   const path = await writePairs(folder, { pairs: 2 });
   const crop = { kind: 'box', left: 0, top: 0, width: 20, height: 20 } as const;
@@ -172,7 +174,7 @@ test('masks of whole images do not go with cropped ones', async () => {
   );
 });
 
-test('examples are of different patients, lesions first; anchors follow the rule', () => {
+test('examples are of different patients, those with lesions first, and their anchors follow the rule', () => {
   const subjects = ['p', 'p', 'q', 'r', 's'];
   const lesion = maskOf(28, (x, y) => x >= 20 && y >= 20);
   const chosen = chooseExamples([0, 1, 2, 3, 4], subjects, new Map([[3, lesion]]), 0);
@@ -180,7 +182,7 @@ test('examples are of different patients, lesions first; anchors follow the rule
   expect(chosen[0]).toBe(3);
   expect(new Set(chosen.map((position) => subjects[position])).size).toBe(3);
 
-  // Flat but for one bright pixel near the lesion and one far from it.
+  // The image is flat except for one bright pixel near the lesion and one far from it.
   const gray = new Float32Array(28 * 28);
   gray[24 * 28 + 22] = 200;
   gray[3 * 28 + 5] = 100;
