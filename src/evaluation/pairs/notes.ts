@@ -2,7 +2,8 @@ import type { Dataset } from '../../data/sample.js';
 import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
 import type { Exposure } from '../results/evaluationResult.js';
 import type { PairMeasure } from '../results/pairsResult.js';
-import { exposureNotes } from '../summary/notes.js';
+import type { Computed } from '../results/stored.js';
+import { exposureNotes, simulatedNotes, unfinishedNotes } from '../summary/notes.js';
 import type { Masks } from './masks.js';
 import type { PairPlan } from './plan.js';
 
@@ -12,32 +13,19 @@ export interface PairNotes {
   readonly plan: PairPlan;
   readonly exposure: Exposure;
   readonly masks: Masks;
-  readonly measures: readonly PairMeasure[];
+  readonly measures: readonly Computed<PairMeasure>[];
 }
 
 /** Lists what a reader must know to read the numbers rightly, one sentence each. */
 export function pairNotes({ run, dataset, plan, exposure, masks, measures }: PairNotes): string[] {
-  const notes: string[] = [];
+  const notes = [...unfinishedNotes(run, 'measured'), ...exposureNotes(run, exposure)];
   const { encoders } = run;
   const pairs = plan.positions.length;
-  for (const { fold, checkpoint } of encoders) {
-    if (checkpoint === undefined) continue;
-    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
-    notes.push(`${which} is unfinished: measured as it was after step ${checkpoint.step}.`);
-  }
-  notes.push(...exposureNotes(run, exposure));
   if (encoders.length > 1 && plan.chosen === 'all') {
     notes.push('The run has an encoder a fold, and none has seen these pairs: the first one measured all.');
   }
   if (plan.setAside > 0) notes.push(`${plan.setAside} pairs are set aside: they were not touched.`);
-  const { modalities, simulated = [] } = dataset;
-  if (simulated.length > 0) {
-    const which =
-      simulated.length === modalities.length
-        ? 'All images are'
-        : `The images of ${simulated.join(' and ')} are`;
-    notes.push(`${which} simulated: no scanner made them.`);
-  }
+  notes.push(...simulatedNotes(dataset));
   if (separateModalities(encoders[0]!).length > 0) {
     notes.push(
       'A and B have an encoder each: nothing asks their maps and embeddings to have the same axes, so what compares both in one space (distance, retrieval, L_Glo) rests on the loss alone.',

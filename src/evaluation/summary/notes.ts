@@ -30,25 +30,13 @@ export function notesOf({
   withoutPatients,
   repeated,
 }: Noteworthy): string[] {
-  const notes: string[] = [];
-  for (const { fold, checkpoint } of run.encoders) {
-    if (checkpoint === undefined) continue;
-    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
-    notes.push(`${which} is unfinished: judged as it was after step ${checkpoint.step}.`);
-  }
-  notes.push(...exposureNotes(run, exposure));
+  const notes = [...unfinishedNotes(run, 'judged'), ...exposureNotes(run, exposure)];
   if (methodNamed(run.encoders[0]!.config.method.name)!.usesLabels) {
     const whose = exposure.kind === 'in-fold' ? 'the training folds' : 'its own data';
     notes.push(`The encoder was pretrained on the labels of ${whose}.`);
   }
-  const { modalities, simulated = [] } = dataset;
-  if (simulated.length > 0) {
-    const which =
-      simulated.length === modalities.length
-        ? 'All images are'
-        : `The images of ${simulated.join(' and ')} are`;
-    notes.push(`${which} simulated: no scanner made them.`);
-  }
+  notes.push(...simulatedNotes(dataset));
+  const { modalities } = dataset;
   for (const own of separateModalities(run.encoders[0]!)) {
     if (modalities.includes(own)) continue;
     notes.push(
@@ -110,6 +98,25 @@ export function flatNotes(
       ? [`${key} scores all samples of a fold alike: nothing was learned, and an AUC of ½ is by ties.`]
       : [];
   });
+}
+
+/** Says which encoders are those of a checkpoint. @param how what was done with them: `judged`, `measured` */
+export function unfinishedNotes({ encoders }: JudgedRun, how: string): string[] {
+  return encoders.flatMap(({ fold, checkpoint }) => {
+    if (checkpoint === undefined) return [];
+    const which = fold === 'none' ? 'The run' : `The run of fold ${fold}`;
+    return [`${which} is unfinished: ${how} as it was after step ${checkpoint.step}.`];
+  });
+}
+
+/** Says which images no scanner made. */
+export function simulatedNotes({ modalities, simulated = [] }: Dataset): string[] {
+  if (simulated.length === 0) return [];
+  const which =
+    simulated.length === modalities.length
+      ? 'All images are'
+      : `The images of ${simulated.join(' and ')} are`;
+  return [`${which} simulated: no scanner made them.`];
 }
 
 export function exposureNotes({ encoders }: JudgedRun, exposure: Exposure): string[] {
