@@ -1,65 +1,68 @@
 /**
- * What an evaluation by labels finds: the content of `evaluation/NAME.json`. The schema is the one declaration of it; what is
- * written and what is read pass through it. An undefined value, such as the AUC of one class, is null.
+ * The room `evaluation/results` holds the results of evaluations as they are stored, and the words and tables in which
+ * they are shown. This file is the schema of an evaluation by labels, `evaluation/NAME.json`. Whatever is written or
+ * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
- * A metric in two ways: `mean`, of each fold's own value, and `pooled`, of the test predictions of all folds together. Both
- * intervals are percentile intervals of the bootstrap over subjects.
+ * A metric, summarised in two ways. `mean` averages the values of the single folds, and `pooled` is computed on the
+ * test predictions of all folds together. Both intervals are percentile intervals of the bootstrap over subjects.
  */
 const metricSummary = z.object({
-  /** Mean over the folds in which the metric is defined. */
+  /** The mean over the folds in which the metric is defined. */
   mean: storedNumber,
   meanLow: storedNumber,
   meanHigh: storedNumber,
-  /** Sample standard deviation over those folds. */
+  /** The sample standard deviation over those folds. */
   std: storedNumber,
-  /** One value a fold, in the order of `folds.judged`. */
+  /** The value in each fold, in the order of `folds.judged`. */
   folds: z.array(storedNumber),
-  /** Number of folds in which the metric is undefined. */
+  /** The number of folds in which the metric is undefined. */
   skipped: z.number(),
   pooled: storedNumber,
   low: storedNumber,
   high: storedNumber,
-  /** Standard error of `pooled`. */
+  /** The standard error of `pooled`. */
   standardError: storedNumber,
 });
 
 const rowName = z.object({
-  /** `run/pooled/a+b`: unique in a result, and the name of the row's column in the predictions. */
+  /**
+   * A key that is unique in a result, such as `run/pooled/a+b`. The row's column in the predictions has the same name.
+   */
   key: z.string(),
   source: z.enum(['run', 'untrained', 'thumbnail']),
   features: z.enum(['pooled', 'head', 'pixels']),
-  /** Modalities side by side in the features. */
+  /** The modalities that stand side by side in the features. */
   modalities: z.array(z.string()),
 });
 
-/** The numbers of the epoch whose test metrics add up to the most, chosen by the test labels; see `bestTestEpoch`. */
+/** The metrics at the epoch whose test metrics add up to the most. The test labels choose it; see `bestTestEpoch`. */
 const paperStyle = z.object({
   label: z.string(),
-  /** Chosen in each judged fold, counted from 1. */
+  /** The epoch that was chosen in each judged fold, counted from 1. */
   epochs: z.array(z.number()),
   metrics: z.record(z.string(), z.object({ mean: storedNumber, folds: z.array(storedNumber) })),
 });
 
 const evaluationRow = rowName.extend({
-  /** Columns of the features. */
+  /** The number of columns of the features. */
   columns: z.number(),
   /** The C or λ that the inner cross-validation chose in each judged fold. */
   chosen: z.array(z.number()).optional(),
   /**
-   * AUC (macro AUC) of the inner cross-validation at the chosen C, one a judged fold: what a choice between encoders may be
-   * based on, as it knows no test label. Only `logreg` has it.
+   * The AUC (or macro AUC) of the inner cross-validation at the chosen C, for each judged fold. A choice between
+   * encoders may rest on it, as it knows no test label. Only `logreg` has it.
    */
   validation: z.array(storedNumber).optional(),
   metrics: z.record(z.string(), metricSummary),
-  /** Present where the probe has epochs. `metrics` are those of the last epoch. */
+  /** The numbers of the best test epoch, where the probe has epochs. `metrics` are those of the last epoch. */
   paperStyle: paperStyle.optional(),
 });
 
-/** Paired bootstrap of `row − against`, on the pooled predictions. */
+/** A paired bootstrap of `row − against`, on the pooled predictions. */
 const rowDifference = z.object({
   row: z.string(),
   against: z.string(),
@@ -69,7 +72,7 @@ const rowDifference = z.object({
   high: storedNumber,
   standardError: storedNumber,
   pValue: storedNumber,
-  /** `pValue` after Holm; the family is all differences of this evaluation. */
+  /** `pValue` after Holm’s correction over all differences of this evaluation. */
   holm: storedNumber,
   minimumDetectable: storedNumber,
   /**
@@ -82,7 +85,7 @@ const rowDifference = z.object({
 });
 
 const patientResult = z.object({
-  /** How the probabilities of a subject's samples become one. */
+  /** The way in which the probabilities of a subject's samples become one. */
   aggregation: z.enum(['mean', 'max']),
   subjects: z.number(),
   positives: z.number(),
@@ -91,9 +94,9 @@ const patientResult = z.object({
 
 /** The judged run, in a result of any protocol. */
 export const judgedRunSummary = z.object({
-  /** Name of the run's folder, without a path. */
+  /** The name of the run's folder, without a path. */
   name: z.string(),
-  /** Name of the pretraining method; before evaluations named it there was one. */
+  /** The name of the pretraining method. Results of old versions do not name it, as there was only one. */
   method: z.string().default('anatomy'),
   recipe: z.string(),
   seed: z.number(),
@@ -102,30 +105,36 @@ export const judgedRunSummary = z.object({
   device: z.string(),
   encoders: z.array(
     z.object({
-      /** The fold kept out of its pretraining. */
+      /** The fold that was kept out of pretraining. */
       fold: z.union([z.number(), z.literal('none')]),
       weights: z.enum(['final', 'checkpoint']),
-      /** Steps done, where a checkpoint tells. */
+      /** The number of steps done, where a checkpoint tells it. */
       step: z.number().optional(),
     }),
   ),
 });
 
 /**
- * Whether the encoder met the test images in its pretraining (without their labels): `transductive` when it met any,
- * `in-fold` when it was pretrained on the same data without them, `transfer` on other data, `unknown` when the run's own
- * data is not there to compare. `untrained` when the run has pretrained nothing: its weights are random or came from elsewhere,
- * and seen are the test images that batch norm was calibrated on.
+ * The exposure: whether the encoder saw the test images in its pretraining, without their labels.
+ * - `transductive`: it saw some of them.
+ * - `in-fold`: it was pretrained on the same data without them.
+ * - `transfer`: it was pretrained on other data.
+ * - `unknown`: the run's own data is not there to compare.
+ * - `untrained`: the run has pretrained nothing, and its weights are random or came from elsewhere. The test images
+ * that batch norm was calibrated on count as seen.
  */
 export const exposure = z.object({
   kind: z.enum(['transductive', 'in-fold', 'transfer', 'unknown', 'untrained']),
   seenTestSamples: z.number(),
   testSamples: z.number(),
-  /** Test samples with the id and subject of one of the run's own data, but other images: possibly the same saved anew. */
+  /**
+   * The number of test samples that share id and subject with a sample of the run's own data but have other images.
+   * They may be the same images, saved anew.
+   */
   namesakes: z.number().optional(),
 });
 
-/** Settings of the bootstrap over subjects that all intervals come from. */
+/** The settings of the bootstrap over subjects, which gives all intervals. */
 export const bootstrapSettings = z.object({
   replicates: z.number(),
   confidence: z.number(),
@@ -135,41 +144,44 @@ export const bootstrapSettings = z.object({
 export const evaluationResult = z.object({
   version: z.literal(1),
   tool: z.string(),
-  /** Name of the protocol. */
+  /** The name of the protocol. */
   protocol: z.string(),
-  /** Name of the recipe, where the probe is trained by gradient descent; see `presets.ts`. */
+  /** The name of the recipe, where the probe is trained by gradient descent; see `presets.ts`. */
   preset: z.string().optional(),
-  /** Settings of the protocol: grids, epochs, k, … */
+  /** The settings of the protocol: grids, epochs, k, … */
   settings: z.record(z.string(), z.unknown()),
   run: judgedRunSummary,
   data: z.object({
     name: z.string(),
-    /** As in the provenance of a run on the same data. */
+    /** The hash of the data, as in the provenance of a run on the same data. */
     dataHash: z.string(),
     samples: z.number(),
     subjects: z.number(),
     modalities: z.array(z.string()),
-    /** Class names by class number; of two, class 1 is the positive one. */
+    /** The class names by class number. Of two classes, class 1 is the positive one. */
     classes: z.array(z.string()),
     samplesPerClass: z.array(z.number()),
   }),
   folds: z.object({
     source: z.enum(['run', 'file', 'published', 'generated', 'set-aside']),
     k: z.number(),
-    /** Fold numbers judged: all, or those that the run has an encoder for. */
+    /** The numbers of the judged folds: all, or those that the run has an encoder for. */
     judged: z.array(z.number()),
-    /** Number of inner folds. */
+    /** The number of inner folds. */
     inner: z.number(),
     seed: z.number(),
   }),
-  /** Whether the samples that were set aside are judged; they are the only fold then. */
+  /** Whether the samples that were set aside are judged. They are then the only fold. */
   setAside: z.boolean().default(false),
-  /** What the probes learned from. */
+  /** The labels that the probes learned from. */
   labels: z
     .object({
-      /** Share of the training labels of each class. */
+      /** The share of the training labels of each class. */
       fraction: z.number(),
-      /** Training samples and their subjects, one number a judged fold; empty where an older version did not count. */
+      /**
+       * The numbers of training samples and of their subjects in each judged fold. They are empty where an older
+       * version did not count them.
+       */
       samples: z.array(z.number()),
       subjects: z.array(z.number()),
     })
@@ -177,16 +189,20 @@ export const evaluationResult = z.object({
   exposure,
   bootstrap: bootstrapSettings,
   /**
-   * All metric names, the one that rows are compared by first; tables may show fewer. What needs a decision calls class 1
-   * where its probability is above ½, of more classes the most probable one: no threshold is chosen on test data.
+   * The names of all metrics. The first is the one by which rows are compared, and tables may show only some. For
+   * metrics of decisions, class 1 is called where its probability is above ½; with more classes, the most probable one
+   * is called. No threshold is chosen on test data.
    */
   metrics: z.array(z.string()),
   rows: z.array(evaluationRow),
-  /** Each row of the run against the untrained encoder and the thumbnail on the same images. */
+  /** The differences of each of the run's rows to the untrained encoder and to the thumbnail, on the same images. */
   differences: z.array(rowDifference),
-  /** Absent where every subject has one sample, or where subjects cannot be told apart by a label. */
+  /**
+   * The results by patient. They are absent where every subject has one sample, or where a subject has no label of its
+   * own.
+   */
   patients: z.array(patientResult).optional(),
-  /** What a reader must know to read the numbers rightly. */
+  /** Sentences that a reader must know to read the numbers rightly. */
   notes: z.array(z.string()),
 });
 
@@ -204,28 +220,33 @@ export type PaperStyle = Immutable<z.output<typeof paperStyle>>;
 export type RowDifference = EvaluationResult['differences'][number];
 export type PatientResult = NonNullable<EvaluationResult['patients']>[number];
 
-/** Test predictions in the order of the data. They have a file of their own, beside the JSON. */
+/** The test predictions, in the order of the data. They have a file of their own, beside the JSON. */
 export interface Predictions {
   readonly dataHash: string;
   readonly ids: readonly string[];
   readonly subjects: readonly string[];
-  /** Fold in which each sample was tested. */
+  /** The fold in which each sample was tested. */
   readonly folds: readonly number[];
-  /** Class numbers. */
+  /** The class number of each sample. */
   readonly labels: readonly number[];
   /**
-   * By row key, [n, classes] row-major. They are probabilities, but for the thumbnail, whose column is the linear estimate of
-   * one and may lie outside 0 … 1.
+   * The probabilities by row key, [n, classes] row-major. For the thumbnail, the column is a linear estimate of a
+   * probability and may lie outside 0 … 1.
    */
   readonly probabilities: Readonly<Record<string, Float64Array>>;
 }
 
-/** An evaluation as it comes out of `evaluate`: the result with the predictions that it was computed from. */
+/** An evaluation as `evaluate` returns it: the result with the predictions that it was computed from. */
 export interface Evaluation extends EvaluationResult {
   readonly predictions: Predictions;
 }
 
-/** @param file for the error. @throws DataError when the content is no evaluation of this version */
+/**
+ * Reads the content of an evaluation file.
+ *
+ * @param file the name of the file for the error
+ * @throws DataError when the content is no evaluation of this version
+ */
 export function parseEvaluation(content: unknown, file: string): EvaluationResult {
   return parseStored(evaluationResult, content, file, {
     expected: 'is no evaluation',
@@ -234,8 +255,8 @@ export function parseEvaluation(content: unknown, file: string): EvaluationResul
 }
 
 /**
- * The row that stands for the run: pooled features of all modalities, or what comes nearest. It is chosen beforehand, not for
- * its number.
+ * The row that stands for the run: pooled features of all modalities, or the nearest to that. The choice does not
+ * depend on the numbers.
  */
 export function primaryRow({ rows }: Pick<EvaluationResult, 'rows'>): EvaluationRow | undefined {
   const own = rows.filter(({ source }) => source === 'run');
@@ -246,7 +267,7 @@ export function primaryRow({ rows }: Pick<EvaluationResult, 'rows'>): Evaluation
   );
 }
 
-/** The untrained encoder's and the thumbnail's rows that a row is compared with. */
+/** The rows of the untrained encoder and of the thumbnail that a row is compared with. */
 export function baselinesOf(
   { rows }: Pick<EvaluationResult, 'rows'>,
   { features, modalities }: EvaluationRow,

@@ -1,12 +1,15 @@
 /**
- * What is measured on pairs, without labels: the content of `evaluation/pairs.json`. The schema is the one declaration of it;
- * what is written and what is read pass through it. An undefined value is null.
+ * The schema of a measurement on pairs without labels, `evaluation/pairs.json`. Whatever is written or read passes
+ * through it. An undefined value is null.
  */
 import { z } from 'zod';
 import { bootstrapSettings, exposure, judgedRunSummary } from './evaluationResult.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
-/** Where an anchor patch lies: in the lesion, within one patch of it, elsewhere in the same image. `all`: no mask is asked. */
+/**
+ * The places of an anchor patch: in the lesion, within one patch of it, elsewhere in the same image. `all` asks for no
+ * mask.
+ */
 export const zones = ['all', 'inside', 'around', 'rest'] as const;
 export type Zone = (typeof zones)[number];
 
@@ -14,12 +17,14 @@ export const pairSources = ['run', 'untrained', 'pixels'] as const;
 export type PairSource = (typeof pairSources)[number];
 
 /**
- * - `consistency`: L_C of Eq. 6 (lower is better); chance: with B of another subject.
- * - `global`: L_Glo of Eq. 11, nats (lower is better); chance: guessing among the candidates.
- * - `distance`: 1 − cosine of the two images of a pair (Fig. 4); chance: of A and the images B of other subjects.
- * - `retrieval`: share of images whose nearest neighbour in the other modality is their mate; chance: one in as many.
- * - `agreement`: rank correlation of A's and B's similarities of a patch with the others (Fig. 5); chance: with B of another
- *   subject.
+ * The claims, each with its chance level.
+ * - `consistency`: L_C of Eq. 6 (lower is better). Chance: B comes from another subject.
+ * - `global`: L_Glo of Eq. 11, in nats (lower is better). Chance: guessing among the candidates.
+ * - `distance`: 1 − cosine of the two images of a pair (Fig. 4). Chance: A against the images B of other subjects.
+ * - `retrieval`: the share of images whose nearest neighbour in the other modality is their mate. Chance: 1 over the
+ * number of images.
+ * - `agreement`: the rank correlation of A's and B's similarities of a patch with the others (Fig. 5). Chance: B comes
+ * from another subject.
  */
 export const claims = ['consistency', 'global', 'distance', 'retrieval', 'agreement'] as const;
 export type Claim = (typeof claims)[number];
@@ -28,13 +33,13 @@ const measureName = z.object({
   claim: z.enum(claims),
   source: z.enum(pairSources),
   /**
-   * What is compared: `maps` (those of L_C), `head`, `pooled`, `thumbnail`, `map1` … `map4`, `patch-mean` (the mean of a
-   * patch's pixels), `patch-pixels` (Eq. 3 on the pixels themselves).
+   * The features that are compared: `maps` (those of L_C), `head`, `pooled`, `thumbnail`, `map1` … `map4`, `patch-mean`
+   * (the mean of a patch's pixels) or `patch-pixels` (Eq. 3 on the pixels themselves).
    */
   features: z.string(),
-  /** Direction of a retrieval, modality to modality. */
+  /** The direction of a retrieval, from one modality to the other. */
   direction: z.string().optional(),
-  /** N of N×N patches. */
+  /** The number N of N×N patches. */
   grid: z.number().optional(),
   zone: z.enum(zones).optional(),
 });
@@ -46,22 +51,22 @@ const interval = z.object({ value: storedNumber, low: storedNumber, high: stored
 const contrast = interval.extend({ kind: z.enum(['ratio', 'difference']) });
 
 const pairMeasure = measureName.extend(interval.shape).extend({
-  /** `agreement/run/map3/4x4/inside`: unique in a result. */
+  /** A key that is unique in a result, such as `agreement/run/map3/4x4/inside`. */
   key: z.string(),
-  /** Pairs that have a value; each counts the same. */
+  /** The number of pairs that have a value. Each counts the same. */
   pairs: z.number(),
   subjects: z.number(),
   chance: interval,
-  /** Paired over subjects. */
+  /** The comparison with chance, paired over subjects. */
   againstChance: contrast,
-  /** `inside` and `around` less `rest`, paired within the images. */
+  /** The value of `inside` or `around` less that of `rest`, paired within the images. */
   againstRest: contrast.optional(),
 });
 
 const encoderSource = z.enum(['run', 'untrained']);
 const point = z.tuple([z.number(), z.number()]);
 
-/** Head embeddings of some pairs in two dimensions; point i of `a` and of `b` are mates. */
+/** The head embeddings of some pairs in two dimensions. Point i of `a` and point i of `b` are mates. */
 const projection = z.object({
   source: encoderSource,
   kind: z.enum(['pca', 'tsne', 'umap']),
@@ -69,32 +74,32 @@ const projection = z.object({
   b: z.array(point),
 });
 
-/** How alike all patches of each image are to one anchor patch (Eq. 4, a row of the correlation matrix). */
+/** The similarity of all patches of each image to one anchor patch (Eq. 4, a row of the correlation matrix). */
 const similarityMap = z.object({
   source: encoderSource,
-  /** Number of the map, 1 … 4. */
+  /** The number of the map, 1 … 4. */
   map: z.number(),
-  /** Patches N a side, row-major. */
+  /** The number N of patches on a side. Patches are in row-major order. */
   grid: z.number(),
-  /** Number of the anchor patch in this grid. */
+  /** The number of the anchor patch in this grid. */
   anchor: z.number(),
   a: z.array(z.number()),
   b: z.array(z.number()),
 });
 
 const exampleAnchor = z.object({
-  /** Centre, as shares of width and height. */
+  /** The centre of the anchor, as shares of width and height. */
   x: z.number(),
   y: z.number(),
-  /** Why this place. */
+  /** The rule by which the anchor was placed. */
   rule: z.enum(['lesion', 'centre', 'elsewhere']),
   maps: z.array(similarityMap),
 });
 
 const example = z.object({
-  /** Position of the pair in the judged data. */
+  /** The position of the pair in the judged data. */
   position: z.number(),
-  /** Whether the pair has a lesion that is known. */
+  /** Whether a lesion is known in the pair. */
   lesion: z.boolean(),
   anchors: z.array(exampleAnchor),
 });
@@ -109,21 +114,22 @@ export const pairsResult = z.object({
     dataHash: z.string(),
     pairs: z.number(),
     subjects: z.number(),
-    /** A and B. */
+    /** The two modalities, A and B. */
     modalities: z.tuple([z.string(), z.string()]),
     /**
-     * Whether the pairs were kept from the encoder that measures them: `held-out` folds, what is `set-aside`, or `all` there
-     * are.
+     * The choice of pairs. `held-out` and `set-aside` pairs were kept from the encoder that measures them; `all` are
+     * all pairs that there are.
      */
     chosen: z.enum(['held-out', 'set-aside', 'all']),
-    /** Number of pairs that are set aside and were not touched. */
+    /** The number of pairs that are set aside and were not touched. */
     setAside: z.number(),
     withLesion: z.number(),
   }),
-  /** Exposure of the pairs measured. */
+  /** The exposure of the measured pairs. */
   exposure,
   /**
-   * Settings of L_C and L_Glo, of batches and projections: values are comparable between results whose settings are the same.
+   * The settings of L_C and L_Glo, of batches and of projections. Values are comparable between results whose settings
+   * are the same.
    */
   settings: z.record(z.string(), z.unknown()),
   bootstrap: bootstrapSettings,
@@ -146,13 +152,18 @@ export type SimilarityMap = Immutable<z.output<typeof similarityMap>>;
 export type Example = PairsResult['examples'][number];
 export type ExampleAnchor = Example['anchors'][number];
 
-/** A result under the name that tables and figures show it by. */
+/** A result under the name that tables and figures give it. */
 export interface NamedPairs {
   readonly name: string;
   readonly record: PairsResult;
 }
 
-/** @param file for the error. @throws DataError when the content is no result of this version */
+/**
+ * Reads the content of a file of measurements on pairs.
+ *
+ * @param file the name of the file for the error
+ * @throws DataError when the content is no result of this version
+ */
 export function parsePairs(content: unknown, file: string): PairsResult {
   return parseStored(pairsResult, content, file, {
     expected: 'holds no claims',
