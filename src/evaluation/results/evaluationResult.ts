@@ -198,8 +198,7 @@ export const evaluationResult = z.object({
   /** The differences of each of the run's rows to the untrained encoder and to the thumbnail, on the same images. */
   differences: z.array(rowDifference),
   /**
-   * The results by patient. They are absent where every subject has one sample, or where a subject has no label of its
-   * own.
+   * The results by patient. They are absent where every subject has one sample, or where no label tells subjects apart.
    */
   patients: z.array(patientResult).optional(),
   /** Sentences that a reader must know to read the numbers rightly. */

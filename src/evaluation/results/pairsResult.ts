@@ -22,9 +22,9 @@ export type PairSource = (typeof pairSources)[number];
  * - `global`: L_Glo of Eq. 11, in nats (lower is better). Chance: guessing among the candidates.
  * - `distance`: 1 − cosine of the two images of a pair (Fig. 4). Chance: A against the images B of other subjects.
  * - `retrieval`: the share of images whose nearest neighbour in the other modality is their mate. Chance: 1 over the
- * number of images.
+ *   number of images.
  * - `agreement`: the rank correlation of A's and B's similarities of a patch with the others (Fig. 5). Chance: B comes
- * from another subject.
+ *   from another subject.
  */
 export const claims = ['consistency', 'global', 'distance', 'retrieval', 'agreement'] as const;
 export type Claim = (typeof claims)[number];

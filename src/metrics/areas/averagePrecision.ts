@@ -18,7 +18,10 @@ export function averagePrecision(scores: ArrayLike<number>, labels: BinaryLabels
   return weightedAveragePrecision(scores, labels)();
 }
 
-/** {@link averagePrecision} where sample i counts `weights[i]` times. Sorts once; each call is one walk over the samples. */
+/**
+ * {@link averagePrecision} where sample i counts `weights[i]` times. It sorts once, and each call of the returned
+ * function is one walk over the samples.
+ */
 export function weightedAveragePrecision(
   scores: ArrayLike<number>,
   labels: BinaryLabels,
@@ -35,7 +38,7 @@ export function weightedAveragePrecision(
       const sample = order[at]!;
       called += weights[sample]!;
       if (positive[sample] === 1) tied += weights[sample]!;
-      // A tie ends, from above, where the sample below has a lower score.
+      // From above, a tie ends where the sample below has a lower score.
       if (tied > 0 && (at === 0 || endsTie[at - 1] === 1)) {
         found += tied;
         sum += tied * (found / called);
