@@ -19,9 +19,9 @@ export interface WeightOptions {
 }
 
 /**
- * Makes the matrices that resize one direction bilinearly: [spans, size, side], so that `weights[b] · column of pixels` is
- * the span b resized to `size`. Pixels outside the span weigh 0, so the filter ends at the crop's edge, as it does when the
- * crop is cut out first.
+ * Makes the matrices that resize one direction bilinearly: [spans, size, side], so that `weights[b] · column of pixels`
+ * is the span b resized to `size`. Pixels outside the span weigh 0, so the filter ends at the crop's edge, as it does
+ * when the crop is cut out first.
  */
 export function bilinearWeights(
   spans: readonly Span[],

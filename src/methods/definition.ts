@@ -39,7 +39,10 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly usesLabels?: boolean;
   /** False if the weights are taken as they are, and no image is learned from. */
   readonly trains?: false;
-  /** Checks the settings before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
+  /**
+   * Checks the settings before anything is decoded. @throws UsageError when the settings do not fit the rest of the
+   * config
+   */
   check?(options: z.infer<Schema>, run: RunFacts): void;
   /** Makes the method with its initial weights. @throws UsageError when the settings do not fit the data */
   create(options: z.infer<Schema>, context: MethodContext): Method;

@@ -6,7 +6,9 @@ import type { Tensor } from '../tensor/index.js';
 export interface Pairs {
   /** The sample ids, which are the keys of every random draw. */
   readonly ids: readonly string[];
-  /** The positions among the pairs trained on, from 0 and stable over the run: the rows in which memories keep a pair. */
+  /**
+   * The positions among the pairs trained on, from 0 and stable over the run: the rows in which memories keep a pair.
+   */
   readonly rows: readonly number[];
   /** The number of the epoch, from 0. */
   readonly epoch: number;
@@ -61,8 +63,8 @@ export interface RecordOptions {
 }
 
 /**
- * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision, micro-batches,
- * logging and resume, once for all methods.
+ * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision,
+ * micro-batches, logging and resume, once for all methods.
  */
 export interface Method {
   readonly name: string;

@@ -1,4 +1,7 @@
-/** Supervised training, for comparison: a linear classifier on the embeddings of both modalities, trained with the encoder. */
+/**
+ * Supervised training, for comparison: a linear classifier on the embeddings of both modalities, trained with the
+ * encoder.
+ */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { crossEntropy } from '../losses/index.js';

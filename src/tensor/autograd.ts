@@ -22,7 +22,7 @@ function withGradMode<T>(scope: string, enabled: boolean, body: () => T): T {
 }
 
 /**
- * ∂(sum of outputs)/∂input for each input, without touching `grad`; null where no path leads to an input.
+ * Computes ∂(sum of outputs)/∂input for each input, without touching `grad`; null where no path leads to an input.
  * @param retainGraph keep the graph for a further backward pass
  */
 export function gradientsOf(

@@ -121,7 +121,7 @@ export const judgedRunSummary = z.object({
  * - `transfer`: it was pretrained on other data.
  * - `unknown`: the run's own data is not there to compare.
  * - `untrained`: the run has pretrained nothing, and its weights are random or came from elsewhere. The test images
- * that batch norm was calibrated on count as seen.
+ *   that batch norm was calibrated on count as seen.
  */
 export const exposure = z.object({
   kind: z.enum(['transductive', 'in-fold', 'transfer', 'unknown', 'untrained']),

@@ -1,14 +1,14 @@
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**
- * Average precision, the area under the precision–recall curve as a step function, without interpolation (scikit-learn's
- * `average_precision_score`): over the distinct scores from the highest down,
+ * Average precision, the area under the precision–recall curve as a step function, without interpolation
+ * (scikit-learn's `average_precision_score`): over the distinct scores from the highest down,
  *
  *     AP = Σ_k (R_k − R_{k−1}) P_k
  *
- * with R_k and P_k the recall and precision when everything that scores at least the k-th score is called positive; tied
- * samples are called together. Of uninformative scores it is the prevalence, not ½. With only one class present it is NaN:
- * there is nothing to rank (scikit-learn says 0 without positives and 1 without negatives).
+ * with R_k and P_k the recall and precision when everything that scores at least the k-th score is called positive;
+ * tied samples are called together. Of uninformative scores it is the prevalence, not ½. With only one class present it
+ * is NaN: there is nothing to rank (scikit-learn says 0 without positives and 1 without negatives).
  *
  * @param scores [n], finite or infinite; higher means "more positive"
  * @param labels [n], 0/1 or booleans

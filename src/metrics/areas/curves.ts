@@ -37,9 +37,9 @@ export function rocCurve(scores: ArrayLike<number>, labels: BinaryLabels): RocPo
 }
 
 /**
- * The precision–recall curve in ascending recall, from (0, 1), where nothing is called positive, to recall 1. Its steps,
- * each point's precision back to the recall of the point before, enclose `averagePrecision`; straight lines between points
- * would be too high (Davis & Goadrich 2006). Empty when a class is missing.
+ * The precision–recall curve in ascending recall, from (0, 1), where nothing is called positive, to recall 1. Its
+ * steps, each point's precision back to the recall of the point before, enclose `averagePrecision`; straight lines
+ * between points would be too high (Davis & Goadrich 2006). Empty when a class is missing.
  */
 export function precisionRecallCurve(
   scores: ArrayLike<number>,

@@ -91,14 +91,14 @@ export function deLongCovariance(a: AreaComponents, b: AreaComponents): number {
 }
 
 /**
- * Covariance of two areas on the same clustered samples (Obuchowski 1997): placements, less the area each, are
- * summed within clusters, and the sums take the place of samples. With u_k and v_k the sums of cluster k over its positives
+ * Covariance of two areas on the same clustered samples (Obuchowski 1997): placements, less the area each, are summed
+ * within clusters, and the sums take the place of samples. With u_k and v_k the sums of cluster k over its positives
  * and negatives, M and N samples of each class in I₁₀ and I₀₁ clusters, I in all,
  *
  *     I₁₀/(I₁₀−1) · Σ u_k u′_k / M² + I₀₁/(I₀₁−1) · Σ v_k v′_k / N² + I/(I−1) · Σ (u_k v′_k + v_k u′_k) / (MN)
  *
- * The last term stands for clusters that have both classes. With one sample a cluster it is DeLong's covariance. NaN where a
- * class occurs in fewer than two clusters.
+ * The last term stands for clusters that have both classes. With one sample a cluster it is DeLong's covariance. NaN
+ * where a class occurs in fewer than two clusters.
  *
  * @param clusters [n] the cluster, e.g. the subject, of each sample
  */

@@ -78,8 +78,8 @@ function recalibrated(
 }
 
 /**
- * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold separates
- * the classes, or with a single logit.
+ * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold
+ * separates the classes, or with a single logit.
  */
 function exists(
   logits: Float64Array,
@@ -100,8 +100,8 @@ function exists(
 }
 
 /**
- * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for sure,
- * as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
+ * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for
+ * sure, as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
  */
 function newton(
   logits: Float64Array,

@@ -194,7 +194,9 @@ class Nearest {
     this.index[at] = index;
   }
 
-  /** True if row a leaves before row b: the less similar row leaves first, and the later one of equally similar rows. */
+  /**
+   * True if row a leaves before row b: the less similar row leaves first, and the later one of equally similar rows.
+   */
   #worse(a: number, b: number): boolean {
     return (
       this.similarity[a]! < this.similarity[b]! ||

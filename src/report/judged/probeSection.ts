@@ -1,4 +1,6 @@
-/** The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them. */
+/**
+ * The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them.
+ */
 
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import {
@@ -210,7 +212,10 @@ function differenceTable(record: EvaluationResult): Table | undefined {
 
 type Tested = EvaluationResult['differences'][number];
 
-/** The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never replace them. */
+/**
+ * The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never
+ * replace them.
+ */
 function paperStyleTable(record: EvaluationResult): Table | undefined {
   const chosen = record.rows.filter(({ paperStyle }) => paperStyle !== undefined);
   const [first] = chosen;
@@ -276,7 +281,10 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   return [own, ...against];
 }
 
-/** What a comparison with the thumbnail says of the encoder: it has learned something useful for the task if it is higher. */
+/**
+ * Says what a comparison with the thumbnail means. An encoder that is higher has learned something useful for the
+ * task.
+ */
 function beyondThumbnail(higher: boolean, lower: boolean): string {
   if (higher) return '';
   return lower

@@ -135,7 +135,9 @@ interface JudgedMember {
   readonly record: EvaluationResult;
 }
 
-/** The results of each evaluation on each kind of features that any run has, apart for each data that it was made on. */
+/**
+ * The results of each evaluation on each kind of features that any run has, apart for each data that it was made on.
+ */
 function resultsOf(members: readonly Member[]): StudyResults[] {
   const names = [...new Set(members.flatMap(({ evaluations }) => evaluations.map(({ name }) => name)))];
   return names.flatMap((name) => {
