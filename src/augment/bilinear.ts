@@ -1,3 +1,4 @@
+/** The matrices of bilinear resizing. */
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
 import { bilinearTaps, type Taps } from './bilinearTaps.js';
 

@@ -1,3 +1,4 @@
+/** The common parts of bank and queue: the random directions they start with, and a check of sizes. */
 import { type Device, keep, type Tensor, tensor, tidy } from '../tensor/index.js';
 
 /**

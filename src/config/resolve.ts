@@ -1,3 +1,4 @@
+/** Puts a config together from its sources, checks it, and reads and writes it as YAML. */
 import { readFileSync } from 'node:fs';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';

@@ -1,3 +1,4 @@
+/** Writes the tensors of a state to a safetensors file, and reads them back. */
 import { DataError } from '../errors.js';
 import { type Dtype, noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 import {

@@ -47,7 +47,7 @@ export class MessageConsole {
   readonly stream: TextStream;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** True if a line can be redrawn in place. */
+  /** Whether a line can be redrawn in place. */
   readonly interactive: boolean;
   readonly #colors: ReturnType<typeof picocolors.createColors>;
   readonly #clock: () => Date;

@@ -1,3 +1,4 @@
+/** Writes and reads `metrics.jsonl`, one JSON object on each line. */
 import {
   closeSync,
   existsSync,

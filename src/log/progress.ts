@@ -1,3 +1,4 @@
+/** The progress of a run on the terminal. */
 import cliProgress from 'cli-progress';
 import type { MessageConsole } from './console.js';
 

@@ -153,7 +153,7 @@ function checkBank(loss: string, f: Tensor, bank: Tensor): void {
   }
 }
 
-/** @returns K */
+/** Checks the shape of the negatives. @returns K */
 function checkNegatives(loss: string, negatives: Tensor, f: Tensor, bank: Tensor): number {
   const drawn = negatives.shape.at(1) ?? 0;
   checkIndices(loss, 'negatives', negatives, [f.size(0), drawn]);

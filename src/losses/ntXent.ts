@@ -44,7 +44,7 @@ export function ntXent(views: readonly Tensor[], { tau = 0.5, exclude }: NtXentO
   });
 }
 
-/** ln(V·N − 1): the loss when all embeddings are equal and nothing is excluded. */
+/** The loss ln(V·N − 1), when all embeddings are equal and nothing is excluded. */
 export function ntXentChance(views: number, samples: number): number {
   return Math.log(views * samples - 1);
 }

@@ -1,3 +1,4 @@
+/** Checks of options and shapes that several losses share. */
 import { Tensor, TensorError } from '../tensor/index.js';
 
 /**

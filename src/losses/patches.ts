@@ -1,3 +1,4 @@
+/** The embeddings of patches, from which the losses on anatomy start. */
 import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
 
 export interface PatchOptions {

@@ -101,7 +101,10 @@ export const anatomy = defineMethod({
   create: (options, context) => new Anatomy(options, context),
 });
 
-/** @throws UsageError when a grid is finer than its map, with the smallest size that works */
+/**
+ * Checks the grids against the maps. @throws UsageError when a grid is finer than its map, with the smallest size that
+ * works
+ */
 function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
   const grids = gridsOf(patches, maps.length);
   if (grids.length !== maps.length) {
@@ -121,7 +124,7 @@ function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void
   });
 }
 
-/** @throws UsageError when the settings do not go together, or would take too much memory */
+/** Checks the settings of L_C. @throws UsageError when they do not go together, or would take too much memory */
 function checkRelationSettings(options: AnatomyOptions): void {
   const grids = gridsOf(options.patches, options.maps.length);
   try {

@@ -77,7 +77,7 @@ class DenseHead implements Module {
     };
   }
 
-  /** @param patches [B, C, P] @returns [B, d, P] */
+  /** Embeds the patches. @param patches [B, C, P] @returns [B, d, P] */
   forward(patches: Tensor): Tensor {
     const hidden = ops.relu(this.children[0].forward(ops.transpose(patches, 1, 2)));
     return ops.transpose(this.children[2].forward(hidden), 1, 2);

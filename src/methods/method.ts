@@ -58,7 +58,10 @@ export interface Forward {
 }
 
 export interface RecordOptions {
-  /** True, the default, if batch norm's running statistics move: of several passes over a batch only one may do so. */
+  /**
+   * Whether batch norm's running statistics move, by default true. Of several passes over a batch only one may move
+   * them.
+   */
   readonly record?: boolean;
 }
 
@@ -68,7 +71,7 @@ export interface RecordOptions {
  */
 export interface Method {
   readonly name: string;
-  /** True if `loss` compares pairs with each other; otherwise all terms stand per pair, and `loss` is never called. */
+  /** Whether `loss` compares pairs with each other. If false, all terms stand per pair, and `loss` is never called. */
   readonly comparesBatch: boolean;
   /** Everything trained, by the names in the checkpoint. If empty, nothing is trained and the run ends as it starts. */
   parameters(): ReadonlyMap<string, Tensor>;

@@ -1,3 +1,4 @@
+/** The preparation of views for the encoder: normalisation, and gray views beside colour views. */
 import { ops, type Tensor, tensor } from '../tensor/index.js';
 
 /** The normalisation of the images. `imagenet` is the one that torchvision's pretrained weights expect. */

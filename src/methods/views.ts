@@ -1,3 +1,4 @@
+/** The views of a batch: its images as a method looks at them, augmented or not. */
 import { type Augmentation, augmentBatch, drawAugmentation, resample } from '../augment/index.js';
 import { noGrad, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 import type { Batch, ViewSpec, Views } from './method.js';

@@ -1,3 +1,5 @@
+/** Summaries of several values: the scores of a subject's images, and the spread over folds or seeds. */
+
 export interface SubjectScores {
   /** The subjects in order of first appearance. */
   readonly subjects: readonly string[];

@@ -1,3 +1,4 @@
+/** The bootstrap over subjects: percentile intervals of metrics and paired differences between them. */
 import { Random } from '../tensor/random.js';
 import { type Confusion, confusion } from './classification.js';
 

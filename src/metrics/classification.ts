@@ -1,3 +1,4 @@
+/** Metrics of called classes, computed from a confusion table. */
 import { classColumn } from './areas/rocAuc.js';
 import { requireLabels } from './labels.js';
 

@@ -1,3 +1,4 @@
+/** The distributions of initial weights. */
 import { type Random, type Tensor, tensor } from '../tensor/index.js';
 
 /**

@@ -1,3 +1,4 @@
+/** The layers of the networks: convolution, batch normalisation, linear layer. */
 import { ops, type Random, type Tensor, tensor } from '../tensor/index.js';
 import { constant, kaimingNormal, linearUniform } from './init.js';
 import type { Module } from './module.js';

@@ -1,3 +1,4 @@
+/** The interface of networks and their layers, and their tensors by name. */
 import { type Device, noGrad, ops, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 
 /**

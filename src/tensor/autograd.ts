@@ -1,3 +1,4 @@
+/** Gradients: graphs switched on and off, and gradients that leave `grad` alone. */
 import { native } from './native.js';
 import { synchronous } from './synchronous.js';
 import { Tensor } from './tensor.js';

@@ -1,3 +1,4 @@
+/** The facts about this machine's CPU that decide on precision, threads and kernels. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 

@@ -1,3 +1,4 @@
+/** The native addon: its functions as types, and the loading of its .node file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Binds operators of LibTorch's dispatcher as typed functions. */
 import { type Handle, native, TensorError } from './native.js';
 import { Tensor } from './tensor.js';
 

@@ -1,3 +1,4 @@
+/** The process-wide state of LibTorch: seeds, threads, devices, warnings and signals. */
 import { native } from './native.js';
 
 /** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */

@@ -1,3 +1,4 @@
+/** Builds the encoder and the method that a config describes. */
 import type { Config } from '../config/index.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';

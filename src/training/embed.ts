@@ -1,3 +1,4 @@
+/** The encoder on un-augmented images: embeddings of all samples, and the calibration of batch norm. */
 import { resample } from '../augment/index.js';
 import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';

@@ -1,3 +1,4 @@
+/** The images of a run, which are cached on disk or streamed. */
 import type { Config } from '../config/index.js';
 import type { ImageCache } from '../data/cache/decodedImages.js';
 import { openImageCache } from '../data/loading/imageCache.js';

@@ -1,3 +1,4 @@
+/** The device and the precision of a run, and the loss scaling that fp16 needs. */
 import { UsageError } from '../errors.js';
 import { cudaDevices, type Device, type Dtype, supportsBf16 } from '../tensor/index.js';
 

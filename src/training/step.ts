@@ -1,3 +1,4 @@
+/** One training step, on the whole batch at once or in micro-batches. */
 import type { Batch, Forward, Method, Term } from '../methods/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
@@ -27,9 +28,9 @@ export interface StepResult {
   readonly loss: number;
   /** The value of every term without its weight, terms of weight 0 included. */
   readonly terms: Readonly<Record<string, number>>;
-  /** False when nothing was updated, because the objective is not a finite number. */
+  /** Whether the objective is a finite number. If it is not, nothing was updated. */
   readonly finite: boolean;
-  /** True when fp16's gradients overflowed and the optimiser's step was left out. */
+  /** Whether the optimiser's step was left out, because fp16's gradients overflowed. */
   readonly skipped: boolean;
   /**
    * The values of the inspection by name, `chance/TERM`, `gradientNorm/TERM/MAP` and `gradientRatio/MAP`; empty without

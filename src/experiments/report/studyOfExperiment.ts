@@ -34,7 +34,11 @@ export interface ExperimentStudyOptions {
   readonly console: MessageConsole;
 }
 
-/** @throws UsageError where there is no experiment, DataError naming a cell that is damaged */
+/**
+ * Reads an experiment as a study.
+ *
+ * @throws UsageError where there is no experiment, DataError naming a cell that is damaged
+ */
 export async function studyOfExperiment(
   root: string,
   { withImages = false, matching, console }: ExperimentStudyOptions,

@@ -165,7 +165,7 @@ function clusterSums(
   return sums;
 }
 
-/** @throws RangeError unless there is a subject for each sample */
+/** Checks that there is a subject for each sample. @throws RangeError where there is none */
 export function requireOneEach(clusters: ArrayLike<string | number>, samples: number): void {
   if (clusters.length !== samples) {
     throw new RangeError(`DeLong: ${clusters.length} subjects for ${samples} samples; expected one each`);

@@ -1,3 +1,4 @@
+/** The area under the ROC curve among samples that are alike, and the numbers of samples and pairs behind it. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**

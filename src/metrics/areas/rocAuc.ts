@@ -1,3 +1,4 @@
+/** The area under the ROC curve, for two classes and for more. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**

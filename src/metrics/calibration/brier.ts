@@ -1,3 +1,4 @@
+/** Brier scores, for two classes and for more. */
 import { requireLabels } from '../labels.js';
 
 /**
@@ -38,7 +39,7 @@ export function weightedMulticlassBrier(
   return weightedMean(squares(probabilities, labels, classes, (i, c) => (labels[i] === c ? 1 : 0)));
 }
 
-/** True if all values lie between 0 and 1. @throws RangeError naming the first that is NaN */
+/** Tells whether all values lie between 0 and 1. @throws RangeError naming the first that is NaN */
 export function allProbabilities(values: ArrayLike<number>, metric: string): boolean {
   let all = true;
   for (let i = 0; i < values.length; i += 1) {

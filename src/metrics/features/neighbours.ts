@@ -1,3 +1,4 @@
+/** Measures of embeddings by the similarities of their rows: neighbours that vote, retrieval, alignment, uniformity. */
 import { requireLabels } from '../labels.js';
 import { type Features, unitRows } from './features.js';
 import { eachProductRow } from './similarity.js';

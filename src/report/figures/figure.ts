@@ -65,7 +65,7 @@ export function standaloneSvg({ svg, title, alt }: Pick<Figure, 'svg' | 'title' 
   return `<?xml version="1.0" encoding="UTF-8"?>\n${body}\n`;
 }
 
-/** @param scale the number of pixels of the PNG for one pixel of the SVG */
+/** Renders an SVG as PNG. @param scale the number of pixels of the PNG for one pixel of the SVG */
 export function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   return sharp(Buffer.from(svg), { density: 72 * scale })
     .png()

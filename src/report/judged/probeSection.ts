@@ -128,7 +128,11 @@ const ROW_COLUMNS: readonly ColumnOf<RowName>[] = [
   { header: 'Modality', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
 ];
 
-/** @param ofMeans whether the intervals of the means over the folds are shown too */
+/**
+ * Says which intervals in the tables do not hold their own value.
+ *
+ * @param ofMeans whether the intervals of the means over the folds are shown too
+ */
 function exclusions(rows: readonly JudgedRow[], metrics: readonly string[], ofMeans = false): string {
   return excludedValueNote(
     rows.flatMap((row) =>

@@ -1,4 +1,7 @@
-/** The content of the page of several runs, or of an experiment. It knows no folders. */
+/**
+ * The room `report/judged` shows what was judged: tables, figures and sections on results and errors, for the pages of
+ * runs and of studies. This file is the content of the page of several runs, or of an experiment. It knows no folders.
+ */
 
 import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { Table } from '../../text/table/model.js';

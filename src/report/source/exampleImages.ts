@@ -51,7 +51,7 @@ export async function exampleImages(
   return found;
 }
 
-/** @param image u8 [1, C, S, S] */
+/** Turns an image into a picture. @param image u8 [1, C, S, S] */
 function rasterOf(image: Tensor): Raster {
   const [, channels, height, width] = image.shape as [number, 1 | 3, number, number];
   const planes = image.toArray() as Uint8Array;

@@ -110,7 +110,7 @@ function viewName(
   return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}${drawn}`;
 }
 
-/** @param views f32 [n, C, size, size] in 0..1 */
+/** Turns views into pictures. @param views f32 [n, C, size, size] in 0..1 */
 function rasters(views: Tensor): Raster[] {
   const [count, channels, height, width] = views.shape as [number, 1 | 3, number, number];
   const values = views.to({ dtype: 'f32' }).toArray() as Float32Array;

@@ -44,7 +44,11 @@ export interface RunsStudyOptions {
 const CLOSER = 6;
 const LISTED = 2;
 
-/** @throws UsageError where one is no run or named twice, DataError where a file of one cannot be read */
+/**
+ * Reads several runs as one study.
+ *
+ * @throws UsageError where one is no run or is named twice, DataError where a file of one cannot be read
+ */
 export async function studyOfRuns(
   paths: readonly string[],
   { withImages = false, console }: RunsStudyOptions,
