@@ -102,8 +102,9 @@ export const anatomy = defineMethod({
 });
 
 /**
- * Checks the grids against the maps. @throws UsageError when a grid is finer than its map, with the smallest size that
- * works
+ * Checks the grids against the maps.
+ *
+ * @throws UsageError when a grid is finer than its map, with the smallest size that works
  */
 function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
   const grids = gridsOf(patches, maps.length);

@@ -112,8 +112,9 @@ class Cmc implements Method {
   }
 
   /**
-   * Embeds the images, in one forward pass for both modalities where they share an encoder. @returns also the first
-   * encoder's last map
+   * Embeds the images, in one forward pass for both modalities where they share an encoder.
+   *
+   * @returns also the first encoder's last map
    */
   #embed(images: Tensor, count: number, record?: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
     const [first, second] = this.#encoders;

@@ -40,8 +40,9 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   /** False for a method that takes the weights as they are and learns from no image. */
   readonly trains?: false;
   /**
-   * Checks the settings before anything is decoded. @throws UsageError when the settings do not fit the rest of the
-   * config
+   * Checks the settings before anything is decoded.
+   *
+   * @throws UsageError when the settings do not fit the rest of the config
    */
   check?(options: z.infer<Schema>, run: RunFacts): void;
   /** Makes the method with its initial weights. @throws UsageError when the settings do not fit the data */

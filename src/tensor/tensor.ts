@@ -27,8 +27,9 @@ export class Tensor {
   }
 
   /**
-   * The length of dimension `i`; a negative one counts from the end. @throws TensorError when there is no such
-   * dimension.
+   * The length of dimension `i`; a negative one counts from the end.
+   *
+   * @throws TensorError when there is no such dimension.
    */
   size(i: number): number {
     const { shape } = this;

@@ -73,8 +73,9 @@ function numbered(names: readonly string[]): number[] {
 }
 
 /**
- * Checks the method's settings before anything is decoded. @throws UsageError when they do not fit the rest of the
- * config
+ * Checks the method's settings before anything is decoded.
+ *
+ * @throws UsageError when they do not fit the rest of the config
  */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
   methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });

@@ -5,7 +5,9 @@ import { cudaDevices, type Device, type Dtype, supportsBf16 } from '../tensor/in
 export type Precision = 'fp32' | 'bf16' | 'fp16';
 
 /**
- * Finds the device; `auto` is the first CUDA device if there is one. @throws UsageError for a device that is not there
+ * Finds the device; `auto` is the first CUDA device if there is one.
+ *
+ * @throws UsageError for a device that is not there
  */
 export function resolveDevice(asked: string): Device {
   const devices = cudaDevices();
