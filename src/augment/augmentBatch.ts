@@ -10,8 +10,9 @@ import { resample } from './resample.js';
 
 /**
  * Carries out the draws, each on its image: crop, flip, jitter and grayscale, blur. Nothing random happens here, and an
- * image's result does not depend on the others in the batch. This holds to the last bit where the matrix product of one image
- * is computed alike in every batch, as LibTorch does on a CPU; a GPU's BLAS may choose its kernel by the batch's size.
+ * image's result does not depend on the others in the batch. This holds to the last bit where the matrix product of one
+ * image is computed alike in every batch, as LibTorch does on a CPU; a GPU's BLAS may choose its kernel by the batch's
+ * size.
  *
  * @param images [B, C, H, W], C 1 or 3: u8, or f32 in 0..1
  * @param draws one per image

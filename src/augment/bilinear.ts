@@ -1,3 +1,4 @@
+/** The matrices of bilinear resizing. */
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
 import { bilinearTaps, type Taps } from './bilinearTaps.js';
 
@@ -19,9 +20,9 @@ export interface WeightOptions {
 }
 
 /**
- * Makes the matrices that resize one direction bilinearly: [spans, size, side], so that `weights[b] · column of pixels` is
- * the span b resized to `size`. Pixels outside the span weigh 0, so the filter ends at the crop's edge, as it does when the
- * crop is cut out first.
+ * Makes the matrices that resize one direction bilinearly: [spans, size, side], so that `weights[b] · column of pixels`
+ * is the span b resized to `size`. Pixels outside the span weigh 0, so the filter ends at the crop's edge, as it does
+ * when the crop is cut out first.
  */
 export function bilinearWeights(
   spans: readonly Span[],

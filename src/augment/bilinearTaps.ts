@@ -6,8 +6,9 @@ export interface Taps {
 
 /**
  * Computes the taps of each target pixel along one side of `from` pixels that is resized to `to`, as
- * F.interpolate(mode='bilinear', align_corners=False) does. Pixel i covers [i, i + 1), its centre is i + ½. With `antialias`
- * the triangle around a target's centre widens by the scale when shrinking; without it, shrinking skips pixels.
+ * F.interpolate(mode='bilinear', align_corners=False) does. Pixel i covers [i, i + 1), its centre is i + ½. With
+ * `antialias` the triangle around a target's centre widens by the scale when shrinking; without it, shrinking skips
+ * pixels.
  */
 export function bilinearTaps(from: number, to: number, antialias: boolean): Taps[] {
   const scale = from / to;

@@ -3,8 +3,8 @@ import { checkImages, checkOnePerImage } from './check.js';
 import { separable } from './separable.js';
 
 /**
- * Gives the side of SimCLR's kernel (Chen et al. 2020, appendix A): a tenth of the image's side, made odd; 1, no blur, below
- * 20 pixels.
+ * Gives the side of SimCLR's kernel (Chen et al. 2020, appendix A): a tenth of the image's side, made odd; 1, no blur,
+ * below 20 pixels.
  */
 export function blurKernelSize(size: number): number {
   return 2 * Math.floor(Math.floor(size / 10) / 2) + 1;
@@ -12,8 +12,8 @@ export function blurKernelSize(size: number): number {
 
 /**
  * Blurs as torchvision's gaussian_blur does, with a sigma per image. The Gaussian is taken at whole pixels, cut to
- * `kernelSize` and scaled to a sum of 1. Beyond the edge the image is mirrored at its outermost pixels (reflect padding,
- * which the matrices contain).
+ * `kernelSize` and scaled to a sum of 1. Beyond the edge the image is mirrored at its outermost pixels (reflect
+ * padding, which the matrices contain).
  *
  * @param images [B, C, H, W], f32, H and W > kernelSize / 2
  * @param sigmas one per image, in pixels
@@ -52,7 +52,8 @@ function gaussian(sigma: number, kernelSize: number): number[] {
 }
 
 /**
- * Makes matrices [kernels, side, side]. Row i holds the kernel centred on pixel i; its part beyond the edge is folded back.
+ * Makes matrices [kernels, side, side]. Row i holds the kernel centred on pixel i; its part beyond the edge is folded
+ * back.
  */
 function filterMatrices(kernels: readonly number[][], side: number, device: Device): Tensor {
   const matrices = new Float32Array(kernels.length * side * side);

@@ -1,8 +1,8 @@
 import { ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 
 /**
- * Applies `change` to the images that have a parameter, all of them at once. It takes over `images`, which is written to or
- * freed, so that only the result can be used.
+ * Applies `change` to the images that have a parameter, all of them at once. It takes over `images`, which is written
+ * to or freed, so that only the result can be used.
  *
  * @param images [B, …], owned by the caller
  * @param parameters one per image; null leaves the image as it is

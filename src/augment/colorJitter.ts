@@ -22,8 +22,8 @@ export interface Jitter {
 }
 
 /**
- * Carries out torchvision's ColorJitter with all its draws made: every image goes through its own adjustments in its own
- * order. At each place of the order the images with the same adjustment there are handled together.
+ * Carries out torchvision's ColorJitter with all its draws made: every image goes through its own adjustments in its
+ * own order. At each place of the order the images with the same adjustment there are handled together.
  *
  * @param images [B, C, H, W], f32 in 0..1
  * @param jitters one per image; null leaves the image as it is
@@ -56,7 +56,8 @@ export function colorJitter(images: Tensor, jitters: readonly (Jitter | null)[])
 }
 
 /**
- * Lists the adjustments that change anything, in order. This leaves fewer places, and whole groups that need no gathering.
+ * Lists the adjustments that change anything, in order. This leaves fewer places, and whole groups that need no
+ * gathering.
  */
 function effective(jitter: Jitter, coloured: boolean): Adjustment[] {
   return jitter.order.filter((name) =>

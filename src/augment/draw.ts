@@ -38,8 +38,8 @@ export interface DrawOptions extends DrawKey {
 }
 
 /**
- * Draws one view. Every decision has a random stream of its own, so switching one off leaves the others as they were, and
- * with `shared` geometry the streams of crop and flip know nothing of the modality.
+ * Draws one view. Every decision has a random stream of its own, so switching one off leaves the others as they were,
+ * and with `shared` geometry the streams of crop and flip know nothing of the modality.
  */
 export function drawAugmentation(
   augmentation: Augmentation,
@@ -69,8 +69,8 @@ export function drawAugmentation(
 }
 
 /**
- * Draws a box as torchvision's RandomResizedCrop.get_params does: ten tries, then the largest box in the middle that has a
- * permitted ratio.
+ * Draws a box as torchvision's RandomResizedCrop.get_params does: ten tries, then the largest box in the middle that
+ * has a permitted ratio.
  */
 function drawBox(random: Random, side: number, { scale, ratio }: NonNullable<Augmentation['crop']>): Box {
   for (let attempt = 0; attempt < 10; attempt += 1) {
@@ -82,8 +82,8 @@ function drawBox(random: Random, side: number, { scale, ratio }: NonNullable<Aug
       return { top: random.below(side - height + 1), left: random.below(side - width + 1), height, width };
     }
   }
-  // The source is square, so a ratio has to be forced only where the range lies on one side of 1. A box has at least one
-  // pixel.
+  // The source is square, so a ratio has to be forced only where the range lies on one side of 1. A box has at least
+  // one pixel.
   const width = ratio[1] < 1 ? Math.max(1, Math.round(side * ratio[1])) : side;
   const height = ratio[0] > 1 ? Math.max(1, Math.round(side / ratio[0])) : side;
   return { top: (side - height) >> 1, left: (side - width) >> 1, height, width };

@@ -4,8 +4,9 @@ import { ops, type Tensor, tidy } from '../tensor/index.js';
 const budget = 2 ** 21;
 
 /**
- * Runs `body` on consecutive slices of a batch and joins the results. A chain of operators that each pass over all of a large
- * batch waits for memory and holds many copies of it, while a slice stays in the cache. A small batch is one slice.
+ * Runs `body` on consecutive slices of a batch and joins the results. A chain of operators that each pass over all of a
+ * large batch waits for memory and holds many copies of it, while a slice stays in the cache. A small batch is one
+ * slice.
  *
  * @param images [B, …]
  * @param perImage the number of values that the largest intermediate result holds for each image

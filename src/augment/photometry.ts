@@ -3,8 +3,8 @@ import { type Device, noGrad, ops, type Tensor, TensorError, tensor, tidy } from
 import { checkImages, checkOnePerImage } from './check.js';
 
 /*
- * torchvision's adjust_* on tensors, with a factor per image. Images are [B, C, H, W], f32 in 0..1, C 1 or 3 (RGB); results
- * are new tensors in 0..1. Saturation, hue and grayscale leave images of one channel as they are.
+ * torchvision's adjust_* on tensors, with a factor per image. Images are [B, C, H, W], f32 in 0..1, C 1 or 3 (RGB).
+ * Results are new tensors in 0..1. Saturation, hue and grayscale leave images of one channel as they are.
  */
 
 /**
@@ -26,8 +26,8 @@ export function adjustBrightness(images: Tensor, factors: readonly number[]): Te
 export function adjustContrast(images: Tensor, factors: readonly number[]): Tensor {
   return adjust('adjustContrast', images, factors, atLeastZero, () => {
     const gray = images.size(1) === 1 ? images : toGray(images);
-    // Rows are reduced first: one reduction per image would be split among threads by the size of the batch, and the mean of
-    // an image would depend on its company.
+    // Rows are reduced first: one reduction per image would be split among threads by the size of the batch, and the
+    // mean of an image would depend on its company.
     const mean = gray.mean([3], true).mean([2], true);
     return mix(images, ops.mul_(mean, perImage(factors.map(complement), images.device)), factors);
   });
@@ -49,8 +49,8 @@ export function adjustSaturation(images: Tensor, factors: readonly number[]): Te
 /**
  * Turns the hue of HSV by `factor` full circles.
  *
- * torchvision goes by a table of six sectors; this is the same function in closed form: with V = max, chroma C = max − min
- * and hue h in sixths, a channel is V − C·clamp(min(k, 4 − k), 0, 1), k = (n + h) mod 6, n = 5, 3, 1 for R, G, B.
+ * torchvision goes by a table of six sectors; this is the same function in closed form: with V = max, chroma C = max −
+ * min and hue h in sixths, a channel is V − C·clamp(min(k, 4 − k), 0, 1), k = (n + h) mod 6, n = 5, 3, 1 for R, G, B.
  *
  * @param factors one per image, −½..½; 0 changes nothing
  */

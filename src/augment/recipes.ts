@@ -8,8 +8,8 @@ export interface Augmentation {
   /** The probability of mirroring left and right. */
   readonly flip: number;
   /**
-   * The strengths x of ColorJitter. Factors come from [max(0, 1 − x), 1 + x], hue from [−x, x], in random order, and all of
-   * it happens with `probability`.
+   * The strengths x of ColorJitter. Factors come from [max(0, 1 − x), 1 + x], hue from [−x, x], in random order, and
+   * all of it happens with `probability`.
    */
   readonly jitter: {
     readonly brightness: number;
@@ -32,8 +32,9 @@ export interface Augmentation {
 const ratio: Range = [3 / 4, 4 / 3];
 
 /**
- * The paper's "relatively moderate data augmentations (flip, crop and light color jittering)"; the numbers are ours. Geometry
- * is independent: augmented views only meet in the global loss, and Table 3's *With Aug* calls their patches shuffled.
+ * The paper's "relatively moderate data augmentations (flip, crop and light color jittering)"; the numbers are ours.
+ * Geometry is independent: augmented views only meet in the global loss, and Table 3's *With Aug* calls their patches
+ * shuffled.
  */
 const paper: Augmentation = {
   crop: { scale: [0.5, 1], ratio },

@@ -11,8 +11,8 @@ export interface ResampleOptions {
   /** Whether to mirror left and right, for each image. Default: none. */
   flips?: readonly boolean[] | null;
   /**
-   * Whether shrinking averages over all pixels that fall together, as Pillow and `F.interpolate(antialias=True)` do, instead
-   * of skipping pixels. Default true.
+   * Whether shrinking averages over all pixels that fall together, as Pillow and `F.interpolate(antialias=True)` do,
+   * instead of skipping pixels. Default true.
    */
   antialias?: boolean;
 }
@@ -78,6 +78,7 @@ function resampleSlice(
     { side: width, size, antialias, flips, device },
   );
   const resized = separable(images, rows, columns);
-  // The division is the same as for whole images above, for the same bits. White may be 1.0000001, as weights are rounded.
+  // The division is the same as for whole images above, for the same bits. White may be 1.0000001, as weights are
+  // rounded.
   return ops.clamp_(bytes ? resized.div(255) : resized, 0, 1);
 }

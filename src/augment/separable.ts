@@ -1,8 +1,8 @@
 import { autocast, ops, type Tensor } from '../tensor/index.js';
 
 /**
- * Applies one matrix per image and direction: out[b, c] = rows[b] · images[b, c] · columns[b]ᵀ, all images at once. Filters
- * and resizing are of this form, each with its own parameters per image.
+ * Applies one matrix per image and direction: out[b, c] = rows[b] · images[b, c] · columns[b]ᵀ, all images at once.
+ * Filters and resizing are of this form, each with its own parameters per image.
  *
  * @param images [B, C, H, W]; any dtype is computed in f32
  * @param rows [B, h, H] or, for all images the same, [1, h, H]
@@ -17,7 +17,8 @@ export function separable(images: Tensor, rows: Tensor, columns: Tensor): Tensor
     .permute(images, [0, 2, 1, 3])
     .to({ dtype: 'f32', memoryFormat: 'contiguous' })
     .reshape([batch, height, channels * width]);
-  // The product is in f32 also where the caller's forward pass is in bf16, whose mantissa holds fewer bits than a pixel.
+  // The product is in f32 also where the caller's forward pass is in bf16, whose mantissa holds fewer bits than a
+  // pixel.
   const resized = autocast(
     null,
     () => {

@@ -13,27 +13,28 @@ import {
 import { checkCount, randomUnitRows } from './unitRows.js';
 
 export interface MemoryBankOptions {
-  /** n, one row for each image. */
+  /** The number of rows n, one row for each image. */
   rows: number;
-  /** d */
+  /** The number of components d. */
   dimension: number;
-  /** Share of the stored row that an update keeps. */
+  /** The share of the stored row that an update keeps. */
   momentum?: number;
   seed: number;
-  /** Tells several banks of a run apart: it is part of the random key and of the names in the state. */
+  /** A name that tells several banks of a run apart. It is part of the random key and of the names in the state. */
   name: string;
   device?: Device;
 }
 
 /**
- * The feature each image had when it was last seen (Wu et al. 2018; CMC has one bank for each view). Starts with noise, so the
- * losses of the first epoch mean little.
+ * The feature that each image had when it was last seen (Wu et al. 2018; CMC has one bank for each view). It starts
+ * with noise, so the losses of the first epoch mean little.
  *
- * Update it after the optimiser's step: an update before `backward` changes what the gradient needs, and LibTorch refuses that.
- * Rows belong to images, never to places in a batch, or short last batches and other orders would mix them up.
+ * Update it after the optimiser's step: an update before `backward` changes tensors that the gradient needs, and
+ * LibTorch refuses that. Rows belong to images and never to places in a batch, or short last batches and other orders
+ * would mix them up.
  */
 export class MemoryBank {
-  /** f32 [n, d], unit rows; a constant for the losses. */
+  /** The unit rows, f32 [n, d], a constant for the losses. */
   readonly vectors: Tensor;
   readonly #name: string;
   readonly #momentum: number;
@@ -47,14 +48,14 @@ export class MemoryBank {
     }
     this.#name = name;
     this.#momentum = momentum;
-    // U(−1/√(d/3), 1/√(d/3)), as in Wu's code.
+    // The noise is U(−1/√(d/3), 1/√(d/3)), as in Wu's code.
     const bound = 1 / Math.sqrt(dimension / 3);
     const random = new Random(seed, 'bank', name);
     this.vectors = randomUnitRows(rows, dimension, () => random.uniform(-bound, bound), device);
   }
 
   /**
-   * v ← m·v + (1 − m)·f/‖f‖, made a unit vector again. A feature of zeros leaves its row as it is.
+   * Computes v ← m·v + (1 − m)·f/‖f‖, made a unit vector again. A feature of zeros leaves its row as it is.
    * @param rows the row of each feature
    * @param features [B, d], raw
    * @throws TensorError when a row comes twice (the order would decide what is stored) or is none of the bank's

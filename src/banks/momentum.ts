@@ -1,10 +1,10 @@
 import { noGrad, ops, type Tensor, TensorError } from '../tensor/index.js';
 
 /**
- * The momentum encoder's step: target ← m·target + (1 − m)·source, in place. m is the share that stays (0.999 in MoCo), which
- * some libraries call 1 − momentum.
- * @param target parameters by name, of the momentum encoder
- * @param source those of the trained encoder, under the same names
+ * Takes the momentum encoder's step: target ← m·target + (1 − m)·source, in place. m is the share that stays (0.999 in
+ * MoCo); some libraries call 1 − m the momentum.
+ * @param target the parameters of the momentum encoder by name
+ * @param source the parameters of the trained encoder, under the same names
  * @throws TensorError naming parameters that the two do not share; nothing is changed then
  */
 export function momentumUpdate(

@@ -1,19 +1,23 @@
 import { Random, TensorError } from '../tensor/index.js';
 
 export interface NegativesOptions {
-  /** n, the rows of the bank. */
+  /** The number of rows of the bank, n. */
   rows: number;
-  /** Each sample's own row, which is never drawn. */
+  /** The own row of each sample, which is never drawn. */
   own: readonly number[];
-  /** K, at most n − 1. */
+  /** The number of negatives for each sample, K, at most n − 1. */
   count: number;
-  /** Seed and epoch, or seed and step. The own row is added, so that a batch's composition changes nobody's draws. */
+  /**
+   * The seed and the epoch, or the seed and the step. The own row is added, so that the other samples of a batch do not
+   * change a sample's draws.
+   */
   key: readonly (string | number)[];
 }
 
 /**
- * K rows of noise for each sample, uniform without replacement: as K grows to n − 1 they become all others. (Drawing with
- * replacement, as CMC does, hits the positive, which is ruinous on small data.) Floyd's algorithm: K draws for a sample.
+ * Draws K rows of noise for each sample, uniformly without replacement. As K grows to n − 1 they become all other rows.
+ * Drawing with replacement, as CMC does, hits the positive, which is ruinous on small data. Floyd's algorithm takes K
+ * draws for a sample.
  * @returns K rows for each sample
  * @throws TensorError when K > n − 1 or an own row is none of the bank's
  */

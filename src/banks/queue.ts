@@ -14,29 +14,29 @@ import {
 import { checkCount, randomUnitRows } from './unitRows.js';
 
 export interface KeyQueueOptions {
-  /** Q. Keep it at most the number of images, or it holds several old keys of each. */
+  /** The number of keys, Q. Keep it at most the number of images, or the queue holds several old keys of each. */
   size: number;
-  /** d */
+  /** The number of components, d. */
   dimension: number;
   seed: number;
-  /** Tells several queues of a run apart: it is part of the random key and of the names in the state. */
+  /** A name that tells several queues of a run apart. It is part of the random key and of the names in the state. */
   name: string;
   device?: Device;
 }
 
 /**
- * The last Q keys of the momentum encoder (He et al. 2020, MoCo), a ring that batches of any size go into. Starts with random
- * directions, which are easy negatives: the loss rises while true keys replace them.
+ * The last Q keys of the momentum encoder (He et al. 2020, MoCo), in a ring that takes batches of any size. It starts
+ * with random directions, which are easy negatives: the loss rises while true keys replace them.
  *
- * Enqueue after the optimiser's step: before `backward` it would change what the gradient needs, and before scoring an image's
- * key would be among its own negatives.
+ * Enqueue after the optimiser's step. Before `backward` it would change tensors that the gradient needs, and before
+ * scoring an image's key would be among its own negatives.
  */
 export class KeyQueue {
-  /** f32 [Q, d], unit rows; a constant for the losses. */
+  /** The unit rows, f32 [Q, d], a constant for the losses. */
   readonly keys: Tensor;
-  /** i64 [Q]: the sample each key came from, −1 for the random ones. */
+  /** The sample that each key came from, i64 [Q]; −1 for the random ones. */
   readonly tags: Tensor;
-  /** i64 [1]: where the next key goes. On the queue's device, so that an enqueue waits for nothing. */
+  /** The place of the next key, i64 [1]. It is on the queue's device, so that an enqueue waits for nothing. */
   readonly #next: Tensor;
   readonly #name: string;
 
@@ -52,7 +52,7 @@ export class KeyQueue {
   }
 
   /**
-   * Puts keys in the place of the oldest. Of more than Q keys the last Q remain.
+   * Replaces the oldest keys. Of more than Q keys the last Q remain.
    * @param keys [B, d], raw
    * @param tags the sample of each key
    */

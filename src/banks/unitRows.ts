@@ -1,9 +1,10 @@
+/** The common parts of bank and queue: the random directions they start with, and a check of sizes. */
 import { type Device, keep, type Tensor, tensor, tidy } from '../tensor/index.js';
 
 /**
- * Random directions, f32 [rows, dimension], kept. Normalised here in double precision, so that they are the same on every
- * machine.
- * @param draw one component
+ * Draws random directions, f32 [rows, dimension]; the caller frees the tensor. They are normalised here in double
+ * precision, so that they are the same on every machine.
+ * @param draw draws one component
  */
 export function randomUnitRows(
   rows: number,

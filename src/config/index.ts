@@ -1,4 +1,7 @@
-/** The settings of a run: schema, defaults, recipes, and how a config is put together from its sources. */
+/**
+ * The room `config` has the settings of a run: their schema, defaults and recipes, and the rules by which a config is
+ * put together from its sources.
+ */
 export { augmentationRecipes, defaults, recipes } from './recipes.js';
 export {
   type ConfigSources,

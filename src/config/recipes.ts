@@ -1,6 +1,7 @@
 /**
- * Named sets of settings. A recipe overrides the defaults; a config file and --set override the recipe. What it says of a method
- * is of the one that it names, else of the paper's. What the paper leaves open and how each number was chosen stands in PAPER.md.
+ * Named sets of settings. A recipe overrides the defaults; a config file and --set override the recipe. Its settings of
+ * a method belong to the method that it names, or else to the paper's. PAPER.md says what the paper leaves open and how
+ * each number was chosen.
  */
 import { recipes as augmentations } from '../augment/recipes.js';
 import { anatomy } from '../methods/anatomy.js';
@@ -23,7 +24,10 @@ function augmentation(name: keyof typeof augmentations): Config['augment'] {
   };
 }
 
-/** The paper to the letter (§3.1); momentum, schedule and the augmentation’s numbers are unstated there and ours. */
+/**
+ * The paper to the letter (§3.1). It does not state momentum, schedule and the numbers of the augmentation; these are
+ * ours.
+ */
 export const defaults: Config = {
   recipe: 'paper-us-swe',
   seed: 0,
@@ -91,14 +95,14 @@ export const recipes: Readonly<Record<string, DeepPartial<Config>>> = {
       schedule: { kind: 'multistep', milestones: [10, 30, 50, 70], gamma: 0.5, unit: 'step' },
     },
   },
-  // The choice with the highest AUC over the five folds of our own study, on one task: docs/results.md.
+  // The settings with the highest AUC over the five folds of our own study, on one task: docs/results.md.
   recommended: {
     method: { name: 'instdis', mask: 'subject' },
     augment: { crop: { scale: [0.2, 1] } },
   },
 };
 
-/** Augmentations that `--set augment=NAME` stands for. */
+/** The augmentations that `--set augment=NAME` stands for. */
 export const augmentationRecipes = Object.fromEntries(
   Object.keys(augmentations).map((name) => [name, augmentation(name as keyof typeof augmentations)]),
 );

@@ -1,3 +1,4 @@
+/** Puts a config together from its sources, checks it, and reads and writes it as YAML. */
 import { readFileSync } from 'node:fs';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
@@ -18,7 +19,7 @@ export interface ConfigSources {
   file?: string;
   /** Parts of a config as a file would hold them, later ones winning. */
   layers?: readonly Tree[];
-  /** `a.b=c` settings, later ones winning; values are YAML. */
+  /** Settings as `a.b=c`, later ones winning; values are YAML. */
   set?: readonly string[];
   /** Settings that have a flag of their own, stronger than all others. */
   flags?: Readonly<Record<string, unknown>>;
@@ -27,8 +28,9 @@ export interface ConfigSources {
 }
 
 /**
- * Defaults, then what the method has otherwise, the recipe, the file, the layers, the settings and the flags, each overriding
- * what came before. Where no method is asked for it is the recipe's; its settings of another than the one asked for are left out.
+ * Puts a config together from the defaults, the method's own deviations from them, the recipe, the file, the layers,
+ * the settings and the flags, each overriding those before it. Where no method is asked for, the recipe's is taken.
+ * Where another method is asked for, the recipe's settings of its own method are left out.
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
 export function resolveConfig(sources: ConfigSources): Config {
@@ -60,17 +62,17 @@ export function resolveConfig(sources: ConfigSources): Config {
   return validate(config, name);
 }
 
-/** A config as YAML; a complete one is what `readConfig` reads. */
+/** Writes a config as YAML. A complete one can be read by `readConfig`. */
 export function formatConfig(config: Readonly<Tree>): string {
   return stringify(config, { lineWidth: 0 });
 }
 
-/** A stored, complete config. */
+/** Reads a stored, complete config. */
 export function readConfig(file: string): Config {
   return validate(readYaml(file), file);
 }
 
-/** The settings in which two configs, or trees of any settings, differ, as `key: before → after`. */
+/** Lists the settings in which two configs, or trees of any settings, differ, as `key: before → after`. */
 export function configDifferences(before: Readonly<Tree>, after: Readonly<Tree>): string[] {
   const left = flatten(before);
   const right = flatten(after);
@@ -98,7 +100,7 @@ function recipeNamed(name: unknown, where: string): DeepPartial<Config> {
   return recipe;
 }
 
-/** The last word on `method.name`; undefined where nothing is said. */
+/** Finds the method that is asked for, where the last source to name one decides; undefined where none does. */
 function askedMethod(settings: readonly (readonly unknown[])[], trees: readonly Tree[]): unknown {
   const nameIn = (method: unknown) => (isTree(method) ? method.name : method);
   const said = settings.findLast(
@@ -118,7 +120,7 @@ function definitionNamed(name: unknown, where: string): MethodDefinition {
   return definition;
 }
 
-/** Settings from a file. @throws UsageError when it cannot be read or holds something else */
+/** Reads settings from a file. @throws UsageError when it cannot be read or holds something else */
 export function readYaml(file: string): Tree {
   let text: string;
   try {
@@ -163,7 +165,7 @@ function expandNames(tree: Tree, where = ''): Tree {
   return { ...tree, augment: structuredClone(augmentationRecipes[tree.augment]) };
 }
 
-// Roles of one manifest mean nothing in another.
+// The roles of one manifest mean nothing in another, so these groups are replaced as a whole.
 const REPLACED_WHOLE = new Set(['columns']);
 
 function merge(into: Tree, from: Tree): void {
@@ -175,7 +177,10 @@ function merge(into: Tree, from: Tree): void {
   }
 }
 
-/** True if a group of settings is of another kind than asked: the kinds of a schedule, crop or intensity share no settings. */
+/**
+ * Tells whether a group of settings is of another kind than asked. The kinds of a schedule, crop or intensity share no
+ * settings.
+ */
 function isOtherKind({ kind }: Tree, asked: unknown): boolean {
   return kind !== undefined && asked !== undefined && kind !== asked;
 }
@@ -210,7 +215,8 @@ function validate(value: unknown, where = 'config'): Config {
 /**
  * Checks a value against a schema and fills in defaults.
  * @param where the name of the value in messages
- * @throws UsageError that names the keys, their values, what was expected and, for an unknown key, the nearest known one
+ * @throws UsageError that names the keys, their values, what was expected and, for an unknown key, the nearest known
+ * one
  */
 export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
   const result = schema.safeParse(value);
@@ -236,7 +242,10 @@ function describe(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): s
   return `${path.join('.')} is ${JSON.stringify(found) ?? 'missing'}: ${expected}${meant}`;
 }
 
-/** Every key that the schema knows, groups and the alternatives of a union included; the items of a list are called 0. */
+/**
+ * Lists every key that the schema knows, groups and the alternatives of a union included. The items of a list are
+ * called 0.
+ */
 function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Set<string> {
   if (schema instanceof z.ZodNullable || schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
     return schemaKeys(schema.unwrap(), prefix, found);
@@ -251,7 +260,7 @@ function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Se
   return found;
 }
 
-/** The nearest key; where the group was left out or mistaken, the one that ends alike. */
+/** Suggests the nearest key, or the key with the same end where the group was left out or mistaken. */
 function keySuggestion(key: string, schema: z.ZodType): string {
   const item = /\.\d+\./.exec(key)?.[0] ?? '.0.';
   const known = [...schemaKeys(schema)].map((other) => other.replace('.0.', item));

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { methodSchema } from '../methods/index.js';
 
-/** Whole alternatives of several kinds: zod's own message would only say "Invalid input". */
+/** The message for whole alternatives of several kinds. That of zod would only say "Invalid input". */
 const expected = (what: string) => ({ error: `expected ${what}` });
 
 const range = z.tuple([z.number(), z.number()]);

@@ -1,3 +1,4 @@
+/** Writes the weights of an encoder to a file, and starts an encoder from one. */
 import { DataError } from '../errors.js';
 import { type Encoder, loadState, stateDict } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';

@@ -1,9 +1,9 @@
 /**
- * The first key that an object somewhere in valid JSON text names twice. `JSON.parse` would keep the later value without a
- * word, and readers in other languages the earlier: two programs would see two files.
+ * Finds the first key that an object somewhere in valid JSON text names twice. `JSON.parse` would silently keep the
+ * later value, and readers in other languages the earlier one, so two programs would see two files.
  */
 export function findRepeatedKey(json: string): string | undefined {
-  /** One entry for each open bracket: the keys so far of an object, nothing for an array. */
+  /** An entry for each open bracket: the set of keys so far for an object, and nothing for an array. */
   const open: (Set<string> | undefined)[] = [];
   let keyExpected = false;
   for (let at = 0; at < json.length; at += 1) {

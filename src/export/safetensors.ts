@@ -1,4 +1,7 @@
-/** This room reads and writes weights: the safetensors format, states of networks, encoders. */
+/**
+ * The room `export` reads and writes weights: the safetensors format, states of networks, encoders. This file is the
+ * format.
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
@@ -17,7 +20,10 @@ export type SafetensorsDtype = 'F32' | 'F64' | 'F16' | 'BF16' | 'U8' | 'I64' | '
 export interface SafetensorsEntry {
   dtype: SafetensorsDtype;
   shape: number[];
-  /** Row-major, little-endian; as read, a memory block of its own, so that typed arrays can be laid over it. */
+  /**
+   * The bytes, row-major and little-endian. As read, they are a memory block of their own, so that typed arrays can be
+   * laid over it.
+   */
   data: Uint8Array;
 }
 
@@ -32,7 +38,10 @@ export interface SafetensorsHeader {
   metadata: Record<string, string>;
 }
 
-/** The dtypes in the order in which the reference implementation lays tensors out: each begins at a multiple of its own size. */
+/**
+ * The dtypes in the order in which the reference implementation lays tensors out: each begins at a multiple of its own
+ * size.
+ */
 const bytesPerElement: Readonly<Record<SafetensorsDtype, number>> = {
   I64: 8,
   F64: 8,
@@ -44,7 +53,7 @@ const bytesPerElement: Readonly<Record<SafetensorsDtype, number>> = {
 };
 const dtypes = Object.keys(bytesPerElement) as SafetensorsDtype[];
 
-/** The reference implementation's limit; a length beyond it is a file of another kind. */
+/** The reference implementation's limit on the header. A larger length means a file of another kind. */
 const largestHeader = 100_000_000;
 const metadataKey = '__metadata__';
 
@@ -66,8 +75,8 @@ export function writeSafetensors(
 }
 
 /**
- * Makes the bytes before the tensors' bytes and the order in which those follow, for callers that do not hold all tensors at
- * once.
+ * Makes the bytes before the tensors' bytes and the order in which those follow, for callers that do not hold all
+ * tensors at once.
  * @throws DataError if the header would be larger than readers take
  */
 export function safetensorsHead(
@@ -80,7 +89,7 @@ export function safetensorsHead(
       dtypes.indexOf(a.dtype) - dtypes.indexOf(b.dtype) ||
       Buffer.compare(Buffer.from(nameA), Buffer.from(nameB)),
   );
-  // Joined by hand: an object would move names that are whole numbers to the front.
+  // The JSON is joined by hand, as an object would move names that are whole numbers to the front.
   const fields: string[] = [];
   const metadataFields = Object.entries(metadata).sort(([a], [b]) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
@@ -116,8 +125,9 @@ export function safetensorsHead(
 }
 
 /**
- * Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, what was expected and got.
- * @param content of the file, where it has been read already: then `path` only names it
+ * Reads a whole file. Anything wrong with it is a `DataError` that names the file, the tensor, and what was expected
+ * and found.
+ * @param content the content of the file, where it has been read already; `path` then only names it
  */
 export function readSafetensors(path: string, content?: Uint8Array): SafetensorsFile {
   const read = (source: Source): SafetensorsFile => {
@@ -135,16 +145,16 @@ export function readSafetensors(path: string, content?: Uint8Array): Safetensors
   });
 }
 
-/** Names, shapes and metadata without the tensors' bytes; checks as much as `readSafetensors` does. */
+/** Reads names, shapes and metadata without the tensors' bytes. It checks as much as `readSafetensors` does. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return withFile(path, (source) => readHeader(path, source));
 }
 
 /** The bytes of a file, on disk or in memory. */
 interface Source {
-  /** Length in bytes. */
+  /** The length in bytes. */
   readonly size: number;
-  /** The bytes from `begin` up to `end`, in a memory block of their own. */
+  /** Reads the bytes from `begin` up to `end` into a memory block of their own. */
   read(begin: number, end: number): Uint8Array;
 }
 
@@ -220,7 +230,10 @@ function parseTensor(path: string, name: string, value: unknown, dataStart: numb
   return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
-/** The bytes of a tensor; undefined where a file cannot hold as many, or a size is not a whole number from 0. */
+/**
+ * The number of bytes of a tensor; undefined where no file can hold as many, or where a size is not a whole number from
+ * 0.
+ */
 function byteCount(dtype: SafetensorsDtype, shape: readonly number[]): number | undefined {
   let count = bytesPerElement[dtype];
   for (const size of shape) count *= size;

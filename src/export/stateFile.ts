@@ -1,3 +1,4 @@
+/** Writes the tensors of a state to a safetensors file, and reads them back. */
 import { DataError } from '../errors.js';
 import { type Dtype, noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 import {
@@ -7,7 +8,7 @@ import {
   writeSafetensors,
 } from './safetensors.js';
 
-/** Tensors by name to a safetensors file, and back. State is f32, f64 or i64; the file holds it row-major. */
+/** The dtypes of a state and their names in the file, which holds tensors row-major. */
 const FORMATS = { f32: 'F32', f64: 'F64', i64: 'I64' } as const satisfies Partial<
   Record<Dtype, SafetensorsDtype>
 >;
@@ -26,7 +27,8 @@ export function saveState(
   for (const [dtype, format] of Object.entries(FORMATS)) {
     const alike = [...state].filter(([, value]) => value.dtype === dtype);
     if (alike.length === 0) continue;
-    // Copied out all at once: hundreds of arrays that wait for the garbage collector would tear holes into the heap.
+    // The values are copied out all at once: hundreds of arrays that wait for the garbage collector would tear holes
+    // into the heap.
     const values = noGrad(() =>
       tidy(() =>
         ops
@@ -52,8 +54,8 @@ export function saveState(
 }
 
 /**
- * Reads tensors onto the CPU; half precisions are widened to f32.
- * @param content of the file, where it has been read already
+ * Reads tensors onto the CPU. Half precisions are widened to f32.
+ * @param content the content of the file, where it has been read already
  * @throws DataError on a broken file or a dtype that no state has
  */
 export function readState(
@@ -87,7 +89,8 @@ function toTensor(
       return tensor(new BigInt64Array(buffer as ArrayBuffer, byteOffset, byteLength / 8), shape);
     case 'F16':
     case 'BF16': {
-      // The halves' bits as 16-bit integers do not exist among our dtypes, so the bytes are viewed as what they are.
+      // Our dtypes have no 16-bit integers to hold the bits of half precisions, so the bytes are viewed as
+      // half-precision numbers.
       const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
       return tidy(() => {
         const raw = ops.viewDtype(tensor(bytes, [byteLength]), dtype === 'F16' ? 'f16' : 'bf16');

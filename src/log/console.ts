@@ -1,4 +1,7 @@
-/** This room holds what a run tells people and tools: messages, progress, JSON lines, TensorBoard events. */
+/**
+ * The room `log` holds what a run tells people and tools: messages, progress, JSON lines, TensorBoard events. This file
+ * prints the messages.
+ */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
@@ -6,18 +9,23 @@ import picocolors from 'picocolors';
 /** The destination of messages: standard error, or a stand-in. */
 export type TextStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Something drawn on the terminal's last line that must step aside while a message is printed: a progress bar. */
+/**
+ * Something that is drawn on the terminal's last line, such as a progress bar. It must step aside while a message is
+ * printed.
+ */
 export interface LiveLine {
   hide(): void;
   show(): void;
 }
 
 export interface MessageConsoleOptions {
-  /** Shows only warnings and errors; wins over `verbose`. */
+  /** Shows only warnings and errors. It wins over `verbose`. */
   quiet?: boolean;
-  /** Shows details too. */
+  /** Shows details as well. */
   verbose?: boolean;
-  /** Forces colours on or off (`--no-color`); left out, `NO_COLOR`, `FORCE_COLOR` and the terminal decide. */
+  /**
+   * Forces colours on or off (`--no-color`). Where it is left out, `NO_COLOR`, `FORCE_COLOR` and the terminal decide.
+   */
   color?: boolean;
   stream?: TextStream;
   environment?: Readonly<Record<string, string | undefined>>;
@@ -25,21 +33,21 @@ export interface MessageConsoleOptions {
 }
 
 export interface TeeOptions {
-  /** Applied to what goes into the file, which may be shared: to take out folders, names, … */
+  /** Takes out folders, names, … from each text for the file, which may be shared. */
   redact?: (text: string) => string;
 }
 
 type Level = 'detail' | 'info' | 'success' | 'warn' | 'error';
 
 /**
- * Messages for people, on standard error: standard output is for data. `teeTo` also appends them to a run's `train.log`, as
- * plain text with a time stamp, all levels whatever is shown on the screen.
+ * Messages for people, on standard error, as standard output is for data. `teeTo` also appends them to a run's
+ * `train.log`, as plain text with a time stamp. The file gets all levels, whatever the screen shows.
  */
 export class MessageConsole {
   readonly stream: TextStream;
   readonly quiet: boolean;
   readonly verbose: boolean;
-  /** True if a line can be redrawn in place. */
+  /** Whether a line can be redrawn in place. */
   readonly interactive: boolean;
   readonly #colors: ReturnType<typeof picocolors.createColors>;
   readonly #clock: () => Date;
@@ -56,7 +64,7 @@ export class MessageConsole {
     this.#clock = clock;
   }
 
-  /** Shown with `--verbose` only. */
+  /** Prints a message that is shown with `--verbose` only. */
   detail(text: string): void {
     this.#say('detail', text, this.verbose, this.#colors.dim(text));
   }
@@ -77,19 +85,19 @@ export class MessageConsole {
     this.#say('error', text, true, `${this.#colors.red('error:')} ${text}`);
   }
 
-  /** From now on also appends every message to this file. */
+  /** Also appends every further message to this file. */
   teeTo(path: string, { redact = (text) => text }: TeeOptions = {}): void {
     this.close();
     this.#log = { file: openSync(path, 'a'), redact };
   }
 
-  /** Ends the tee; the screen stays. */
+  /** Closes the file. Messages still go to the screen. */
   close(): void {
     if (this.#log !== undefined) closeSync(this.#log.file);
     this.#log = undefined;
   }
 
-  /** Messages make way for this line until `undefined` is given. */
+  /** Sets the line that messages step aside for; `undefined` ends that. */
   setLiveLine(line: LiveLine | undefined): void {
     this.#liveLine = line;
   }
@@ -107,7 +115,10 @@ export class MessageConsole {
   }
 }
 
-/** no-color.org first, then FORCE_COLOR as Node reads it, then whether anyone is looking. An empty variable counts as unset. */
+/**
+ * Decides on colours: first by no-color.org, then by FORCE_COLOR as Node reads it, then by whether the stream is a
+ * terminal. An empty variable counts as unset.
+ */
 function wantsColor(
   interactive: boolean,
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,3 +1,4 @@
+/** Writes and reads `metrics.jsonl`, one JSON object on each line. */
 import {
   closeSync,
   existsSync,
@@ -19,15 +20,15 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** One line of `metrics.jsonl`. Keys left `undefined` are not written. */
+/** One line of `metrics.jsonl`. Keys that are `undefined` are not written. */
 export type JsonLine = { readonly step: number; readonly [key: string]: JsonValue | undefined };
 
 /**
- * Appends to a JSON Lines file: one object a line, each handed to the operating system at once, so that a crash of the
- * process loses none and tears at most the last.
+ * Appends to a JSON Lines file. Each object is one line, and is handed to the operating system at once, so that a crash
+ * of the process loses none and tears at most the last.
  *
- * JSON has no word for them, so NaN and the infinities are written as the strings "NaN", "Infinity" and "-Infinity", at any
- * depth; `readJsonLines` turns these three strings back into numbers.
+ * JSON has no numbers for NaN and the infinities, so they are written as the strings "NaN", "Infinity" and "-Infinity",
+ * at any depth. `readJsonLines` turns these three strings back into numbers.
  */
 export class JsonLinesWriter {
   readonly path: string;
@@ -49,7 +50,7 @@ export class JsonLinesWriter {
     writeFileSync(this.#file, `${JSON.stringify(line, nonFiniteAsString)}\n`);
   }
 
-  /** Waits until everything written is on the disk: to be called before a checkpoint of the same step is saved. */
+  /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
     fsyncSync(this.#file);
   }
@@ -59,14 +60,15 @@ export class JsonLinesWriter {
   }
 }
 
-/** All lines of a file; a last line torn by a crash, or still being written by a live run, is left out. */
+/** Reads all lines of a file. A last line is left out if a crash has torn it or a live run is still writing it. */
 export function readJsonLines(path: string): JsonLine[] {
   return parseLines(path).map(({ value }) => value);
 }
 
 /**
- * Makes a metrics file end where a checkpoint stands: lines of later steps and a torn last line are dropped, the others stay
- * byte for byte. The file is replaced as a whole, and only if it changes; a file that does not exist stays so.
+ * Makes a metrics file end at the step of a checkpoint. Lines of later steps and a torn last line are dropped, and the
+ * others stay byte for byte. The file is replaced as a whole, and only if it changes; a file that does not exist stays
+ * so.
  */
 export function cutBack(path: string, step: number): { kept: number; dropped: number } {
   if (!existsSync(path)) return { kept: 0, dropped: 0 };

@@ -1,10 +1,11 @@
+/** The progress of a run on the terminal. */
 import cliProgress from 'cli-progress';
 import type { MessageConsole } from './console.js';
 
 /** The values that a step can report; those left out are not shown. */
 export interface ProgressFields {
   loss?: number;
-  /** The loss's parts by name. */
+  /** The parts of the loss by name. */
   terms?: Readonly<Record<string, number>>;
   learningRate?: number;
   pairsPerSecond?: number;
@@ -23,8 +24,8 @@ export interface ProgressOptions {
 }
 
 /**
- * Progress over `total` steps: on a terminal one line redrawn in place, elsewhere a plain line now and then. Ends, also when
- * the work fails, with `stop()`: until then a timer of the bar keeps the process alive.
+ * Shows progress over `total` steps: on a terminal as one line redrawn in place, elsewhere as a plain line now and
+ * then. Call `stop()` at the end, also when the work fails, as until then a timer of the bar keeps the process alive.
  */
 export class Progress {
   readonly #title: string;
@@ -33,7 +34,7 @@ export class Progress {
   readonly #everyMs: number;
   readonly #clock: () => number;
   readonly #startedAt: number;
-  /** The latest steps and when they ended: the time left follows from the pace of these. */
+  /** The latest steps with the times at which they ended. Their pace gives the time left. */
   readonly #marks: { step: number; at: number }[];
   #fields: ProgressFields = {};
   #lineDueAt: number;
@@ -53,7 +54,7 @@ export class Progress {
     if (console.interactive && !console.quiet) this.#bar = this.#openBar();
   }
 
-  /** `step` steps are done, counted over the whole run. */
+  /** Reports that `step` steps are done, counted over the whole run. */
   update(step: number, fields: ProgressFields = {}): void {
     if (this.#stopped) return;
     this.#fields = fields;
@@ -66,7 +67,10 @@ export class Progress {
     }
   }
 
-  /** Takes the bar away and leaves one line that says how far it came and how long that took; of no steps it says nothing. */
+  /**
+   * Removes the bar and leaves one line that says how far it came and how long that took. Without steps it says
+   * nothing.
+   */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
@@ -91,7 +95,7 @@ export class Progress {
     });
     const show = () => bar.start(this.#total, this.#step());
     show();
-    // Stopped and started anew around a message: the bar restores the cursor to the row where it was started.
+    // The bar is stopped and started anew around a message, as it restores the cursor to the row where it was started.
     this.#console.setLiveLine({ hide: () => bar.stop(), show });
     return bar;
   }
@@ -104,7 +108,7 @@ export class Progress {
     return `${this.#title} ${this.#step()}/${this.#total}`;
   }
 
-  /** The time left stands early: a narrow terminal cuts the line. */
+  /** Writes the line. The time left stands early, as a narrow terminal cuts the line. */
   #line(): string {
     return [this.#count(), `ETA ${formatDuration(this.#secondsLeft())}`, ...describe(this.#fields)].join(
       ' · ',
@@ -119,7 +123,7 @@ export class Progress {
   }
 }
 
-/** `42s`, `3m 05s`, `2h 07m`, `4d 03h`; `--` when unknown. */
+/** Writes a duration: `42s`, `3m 05s`, `2h 07m`, `4d 03h`; `--` when unknown. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '--';
   const whole = Math.round(seconds);
@@ -143,7 +147,7 @@ function describe({ loss, terms = {}, learningRate, pairsPerSecond, memoryBytes 
   return parts;
 }
 
-/** Four significant digits, so that neither a loss of 60 nor one of 0.005 loses what matters. */
+/** Writes four significant digits, which suits a loss of 60 and one of 0.005. */
 function formatNumber(value: number, digits = 4): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(digits))) : String(value);
 }

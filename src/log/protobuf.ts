@@ -2,18 +2,21 @@
 const wire = { varint: 0, fixed64: 1, lengthDelimited: 2, fixed32: 5 } as const;
 
 /**
- * One protobuf message under construction (protobuf.dev/programming-guides/encoding). Fields are written in the order of
- * the calls; a schema is the caller's knowledge of field numbers.
+ * One protobuf message under construction (protobuf.dev/programming-guides/encoding). Fields are written in the order
+ * of the calls. The caller knows the field numbers of the schema.
  *
  *   new Message().double(1, wallTime).int(2, step).message(5, summary).encode()
  *
- * Nested messages and byte strings are referred to, not copied, until `encode`: a network's weights pass through once.
+ * Nested messages and byte strings are only referred to until `encode` copies them, so a network's weights pass through
+ * once.
  */
 export class Message {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
 
-  /** int32, int64, uint64, bool or enum: base-128 digits, lowest first; negatives as 64-bit two's complement. */
+  /**
+   * Writes an int32, int64, uint64, bool or enum: base-128 digits, lowest first; negatives as 64-bit two's complement.
+   */
   int(field: number, value: number | bigint): this {
     return this.#tag(field, wire.varint).#append(varint(value));
   }

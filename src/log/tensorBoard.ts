@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
-  /** The step of the checkpoint that a run resumes from. Points of earlier files at later steps disappear from TensorBoard. */
+  /**
+   * The step of the checkpoint that a run resumes from. Points of earlier files at later steps disappear from
+   * TensorBoard.
+   */
   resumedFrom?: number;
   /** Gives the seconds since 1970, which stand in every event and in the file's name. */
   clock?: () => number;
@@ -12,12 +15,12 @@ export interface EventWriterOptions {
 /**
  * Writes one TensorBoard event file (`events.out.tfevents.<seconds>.anatomy`; no host name) into a run folder.
  *
- * A file is a sequence of records: length u64 · masked CRC32C of the length · event · masked CRC32C of the event, where an
- * event is a protobuf message of TensorFlow's event.proto. Each record is handed to the operating system as it is written,
- * so a crash loses none and tears at most the last one, which TensorBoard skips.
+ * A file is a sequence of records: length u64 · masked CRC32C of the length · event · masked CRC32C of the event, where
+ * an event is a protobuf message of TensorFlow's event.proto. Each record is handed to the operating system as it is
+ * written, so a crash loses none and tears at most the last one, which TensorBoard skips.
  *
- * Every file opens with a session START event, also a fresh run's: TensorBoard takes a run's first START for its beginning
- * and every further one for a restart, at which it drops the points at or after that event's step.
+ * Every file opens with a session START event, also a fresh run's: TensorBoard takes a run's first START for its
+ * beginning and every further one for a restart, at which it drops the points at or after that event's step.
  */
 export class EventWriter {
   readonly path: string;
@@ -35,7 +38,10 @@ export class EventWriter {
     this.#write(this.#event(firstStep).message(7, new Message().int(1, start)));
   }
 
-  /** One point on each named curve: `{ 'loss/total': 3.2 }`; slashes group curves. NaN and infinities are kept. */
+  /**
+   * Adds one point to each named curve, as in `{ 'loss/total': 3.2 }`. Slashes group curves. NaN and infinities are
+   * kept.
+   */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     const summary = new Message();
     for (const [tag, value] of Object.entries(values)) {
@@ -69,7 +75,10 @@ export class EventWriter {
   }
 }
 
-/** TensorBoard reads a folder's files by name, so a resumed run's file must sort after the others whatever the clock says. */
+/**
+ * Names the next file. TensorBoard reads a folder's files by name, so a resumed run's file must sort after the others
+ * whatever the clock says.
+ */
 function nextFileName(folder: string, now: number): string {
   let seconds = Math.floor(now);
   for (const name of readdirSync(folder)) {
@@ -85,7 +94,10 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC-32C (Castagnoli), rotated and shifted as TFRecord files want it, so that a CRC of data with CRCs inside stays good. */
+/**
+ * The CRC-32C (Castagnoli), rotated and shifted as TFRecord files want it, so that a CRC of data with CRCs inside stays
+ * good.
+ */
 function maskedCrc32c(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = crcTable[(crc ^ byte) & 0xff]! ^ (crc >>> 8);

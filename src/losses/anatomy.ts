@@ -5,12 +5,12 @@ import { type GlobalContrastiveOptions, globalContrastiveLoss, type PairEmbeddin
 export interface AnatomyLossOptions extends ConsistencyOptions, GlobalContrastiveOptions {
   /** α of Eq. 12. */
   alpha?: number;
-  /** Factor on L_C. Eq. 12 has 1; taken literally, L_C is a thousand times smaller than 3·L_Glo. */
+  /** The factor on L_C. Eq. 12 has 1; taken literally, L_C is a thousand times smaller than 3·L_Glo. */
   consistencyWeight?: number;
 }
 
 export interface AnatomyLossInputs extends PairEmbeddings {
-  /** Maps of the un-augmented images, the hierarchies Q. */
+  /** The maps of the un-augmented images, one for each of the hierarchies Q. */
   readonly mapsA: readonly Tensor[];
   readonly mapsB: readonly Tensor[];
 }

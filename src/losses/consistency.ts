@@ -1,10 +1,10 @@
 /**
  * Anatomical consistency (paper, Eqs. 3–6): the patches of two aligned images resemble each other in the same way.
  *
- *   s_i = Σ_{p_i} v / ‖Σ_{p_i} v‖₂                                     (3)  patch embedding
- *   A_ij = s_iᵀ s_j                                                    (4)  correlation matrix, per modality
- *   L_SD = 1/(N^h N^w)² Σ_ij (A_ij^{(M_A)} − A_ij^{(M_B)})²            (5)  per pair, averaged over the pairs of the batch
- *   L_C  = 1/|Q| Σ_{θ∈Q} L_SD^{(θ)}                                    (6)  over the maps given
+ *   s_i = Σ_{p_i} v / ‖Σ_{p_i} v‖₂                                 (3)  patch embedding
+ *   A_ij = s_iᵀ s_j                                                (4)  correlation matrix, per modality
+ *   L_SD = 1/(N^h N^w)² Σ_ij (A_ij^{(M_A)} − A_ij^{(M_B)})²        (5)  per pair, averaged over the batch
+ *   L_C  = 1/|Q| Σ_{θ∈Q} L_SD^{(θ)}                                (6)  over the maps given
  */
 import { inFullPrecision, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkOneOf } from './options.js';
@@ -12,7 +12,7 @@ import { type PatchOptions, patchEmbeddings } from './patches.js';
 import { checkRelation, correlation, type RelationOptions, relationLoss } from './relations.js';
 
 export interface ConsistencyOptions extends PatchOptions, RelationOptions {
-  /** Over the maps: `mean`, Eq. 6, or `sum` (the authors' code). */
+  /** The reduction over the maps: `mean` as in Eq. 6, or `sum` as in the authors' code. */
   reduction?: 'mean' | 'sum';
 }
 
@@ -49,8 +49,8 @@ export function consistencyLoss(
 }
 
 /**
- * The same for maps that hold A's images and then B's, [2B, C, H, W]: one pass over each map, and one slice less for its
- * gradient to be padded from.
+ * Computes the same loss on maps that hold A's images and then B's, [2B, C, H, W]. That takes one pass over each map,
+ * and the gradient is padded from one slice less.
  */
 export function stackedConsistencyLoss(maps: readonly Tensor[], options: ConsistencyOptions = {}): Tensor {
   return overLayers(maps.length, options, (layer) =>
@@ -67,7 +67,7 @@ export function stackedConsistencyLoss(maps: readonly Tensor[], options: Consist
   );
 }
 
-/** Eq. 6: the mean, or the sum, of a loss per map. */
+/** The mean over the maps of Eq. 6, or the sum. */
 function overLayers(layers: number, options: ConsistencyOptions, loss: (layer: number) => Tensor): Tensor {
   checkOneOf('consistencyLoss', options, {
     windows: ['floor', 'adaptive'],
@@ -83,7 +83,7 @@ function overLayers(layers: number, options: ConsistencyOptions, loss: (layer: n
 }
 
 /**
- * Eq. 4: how alike the patches of one image are.
+ * Computes Eq. 4, the similarities between the patches of one image.
  * @param map [B, C, H, W]
  * @param layer for error messages and for grids given per map
  * @returns [B, P, P] with P = N^h·N^w, patches in row-major order

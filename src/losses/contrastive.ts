@@ -1,19 +1,22 @@
 /**
- * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other modality,
- * among the batch.
+ * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other
+ * modality, among the batch.
  */
 import { inFullPrecision, l2Normalize, ops, type Tensor } from '../tensor/index.js';
 import { checkExclude, excludeFrom, indices } from './exclude.js';
 import { checkOneOf, checkRows, checkTau } from './options.js';
 
 export interface InfoNceOptions {
-  /** Temperature τ. */
+  /** The temperature τ. */
   tau?: number;
-  /** Bool [N, N]: candidates that are no negatives of an anchor, such as other slices of its subject. The positive stays. */
+  /**
+   * The candidates that are no negatives of an anchor, such as other slices of its subject, bool [N, N]. The positive
+   * stays.
+   */
   exclude?: Tensor;
   /**
-   * The number of times the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in the authors'
-   * code, which puts it before the full row (the loss is then at least ln 2).
+   * The number of times the positive stands in the denominator: `once`, as printed in Eqs. 7 and 9, or `twice`, as in
+   * the authors' code, which puts it before the full row (the loss is then at least ln 2).
    */
   positive?: 'once' | 'twice';
 }
@@ -47,8 +50,8 @@ function infoNceOfUnitRows(f: Tensor, g: Tensor, options: InfoNceOptions): Tenso
 
 export interface GlobalContrastiveOptions extends InfoNceOptions {
   /**
-   * `both-directions`: L_M = A→B + B→A on the un-augmented images, Eq. 10. `clean-and-augmented`: A→B + Â→B̂ (the authors'
-   * code). `none`: no L_M, so that nothing draws A and B together (an ablation of Eq. 11 that is ours).
+   * `both-directions`: L_M = A→B + B→A on the un-augmented images, Eq. 10. `clean-and-augmented`: A→B + Â→B̂ (the
+   * authors' code). `none`: no L_M, so that nothing draws A and B together (an ablation of Eq. 11 that is ours).
    */
   crossModal?: CrossModal;
 }
@@ -56,7 +59,7 @@ export interface GlobalContrastiveOptions extends InfoNceOptions {
 export const CROSS_MODAL = ['both-directions', 'clean-and-augmented', 'none'] as const;
 export type CrossModal = (typeof CROSS_MODAL)[number];
 
-/** Raw embeddings [N, d] of the four views. */
+/** The raw embeddings of the four views, [N, d]. */
 export interface PairEmbeddings {
   readonly a: Tensor;
   readonly b: Tensor;
@@ -64,9 +67,7 @@ export interface PairEmbeddings {
   readonly bHat: Tensor;
 }
 
-/**
- * L_Glo = L_AUG + L_M of Eq. 11, not scaled by α: a scalar with chance level 4·ln N, without L_M 2·ln N.
- */
+/** L_Glo = L_AUG + L_M of Eq. 11, not scaled by α, a scalar. Its chance level is 4·ln N, or 2·ln N without L_M. */
 export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalContrastiveOptions = {}): Tensor {
   const { a, b, aHat, bHat } = views;
   checkOneOf('globalContrastiveLoss', options, { crossModal: CROSS_MODAL });

@@ -1,11 +1,12 @@
 import { inFullPrecision, ops, type Tensor, TensorError, tensor } from '../tensor/index.js';
 
 /**
- * −Σ_b w_b log softmax(logits_b)[class_b] / Σ_b w_b with w_b the weight of sample b's class, a scalar; all weights are 1
- * where none are given. As torch.nn.CrossEntropyLoss. Chance level ln of the number of classes.
+ * The cross-entropy −Σ_b w_b log softmax(logits_b)[class_b] / Σ_b w_b, a scalar, as torch.nn.CrossEntropyLoss computes
+ * it. w_b is the weight of sample b's class; all weights are 1 where none are given. The chance level is the ln of the
+ * number of classes.
  * @param logits [B, classes]
  * @param classes i64 [B], from 0
- * @param weights one a class
+ * @param weights one for each class
  */
 export function crossEntropy(logits: Tensor, classes: Tensor, weights?: readonly number[]): Tensor {
   const [batch, count] = logits.shape;

@@ -1,7 +1,7 @@
 /**
- * DenseCL (Wang et al. 2021): MoCo for each position of the last map. A position of the query is matched with the position of
- * the key whose *backbone* features are most alike, and its dense embedding finds that of its match among the queue of the
- * batches' pooled keys. Several positions may have the same match.
+ * DenseCL (Wang et al. 2021): MoCo for each position of the last map. A position of the query is matched with the
+ * position of the key whose *backbone* features are most alike, and its dense embedding finds that of its match among
+ * the queue of the batches' pooled keys. Several positions may have the same match.
  */
 import {
   inFullPrecision,
@@ -35,7 +35,8 @@ export function denseCorrespondence(fq: Tensor, fk: Tensor): Tensor {
 }
 
 /**
- * The loss of queueContrast at every position, averaged over positions and images. Keys and queue are constants.
+ * Computes the loss of queueContrast at every position, averaged over positions and images. Keys and queue are
+ * constants.
  * @param q dense embeddings of the query image [B, d, P], raw
  * @param k those of the key image
  * @param match i64 [B, P], from {@link denseCorrespondence}

@@ -1,6 +1,6 @@
 /**
- * False negatives: other images of an anchor's own subject look alike, and a loss must not push them apart. `exclude` marks
- * them with true; they leave the denominator and get no gradient.
+ * Masks of false negatives. Other images of an anchor's own subject look similar, and a loss must not push them apart.
+ * `exclude` marks them with true; they leave the denominator and get no gradient.
  */
 import { type Device, ops, type Tensor, TensorError } from '../tensor/index.js';
 
@@ -14,9 +14,9 @@ export function checkExclude(loss: string, exclude: Tensor | undefined, shape: r
 }
 
 /**
- * The logits [n, m] with excluded ones at −∞.
- * @param positives i64 [n], the column of each row's positive where there is one: it stays whatever `exclude` says, so that no
- * row is empty and its logsumexp is finite
+ * Sets the excluded ones among the logits [n, m] to −∞.
+ * @param positives i64 [n], the column of each row's positive where there is one. It stays whatever `exclude` says, so
+ * that no row is empty and its logsumexp is finite.
  */
 export function excludeFrom(logits: Tensor, exclude: Tensor | undefined, positives?: Tensor): Tensor {
   if (exclude === undefined) return logits;
@@ -27,12 +27,12 @@ export function excludeFrom(logits: Tensor, exclude: Tensor | undefined, positiv
   return ops.maskedFill(logits, excluded, Number.NEGATIVE_INFINITY);
 }
 
-/** 0 … count−1 */
+/** Makes the numbers 0 … count−1. */
 export function indices(count: number, device: Device): Tensor {
   return ops.arange(count, 'i64', null, device);
 }
 
-/** Bool [n, m]: whether a_i = b_j. @param a [n] @param b [m] */
+/** Marks with true where a_i = b_j, bool [n, m]. @param a [n] @param b [m] */
 export function pairsEqual(a: Tensor, b: Tensor): Tensor {
   return ops.eqTensor(ops.unsqueeze(a, 1), ops.unsqueeze(b, 0));
 }

@@ -1,10 +1,10 @@
 /**
- * Relations without P×P matrices: what the paper compares is a function of Gram matrices, and
+ * The comparison of patch relations without P×P matrices. The paper's measure is a function of Gram matrices, and
  *
  *   ‖S_Aᵀ S_A − S_Bᵀ S_B‖²_F = ‖S_A S_Aᵀ‖²_F + ‖S_B S_Bᵀ‖²_F − 2‖S_A S_Bᵀ‖²_F          with S: [C, P]
  *
- * needs C×C matrices only, so patches may be as small as single pixels. Near 0 the three terms cancel, in f32 down to noise;
- * products and sums are f64.
+ * needs C×C matrices only, so patches may be as small as single pixels. Near 0 the three terms cancel, and in f32 only
+ * noise would remain. So products and sums are f64.
  */
 import { ops, type Tensor } from '../tensor/index.js';
 

@@ -1,4 +1,4 @@
-/** The losses of the paper and of the methods it is compared with, as functions of tensors. */
+/** The room `losses` has the losses of the paper and of the methods it is compared with, as functions of tensors. */
 export { type AnatomyLossInputs, type AnatomyLossOptions, anatomyLoss } from './anatomy.js';
 export {
   type ConsistencyOptions,

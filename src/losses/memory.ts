@@ -1,6 +1,7 @@
 /**
- * Contrast against a memory bank (Wu et al. 2018, instance discrimination; Tian et al. 2020, CMC): an image finds its own row
- * among the features that all n images had when they were last seen. The bank is a constant: gradients flow to f alone.
+ * Contrast against a memory bank (Wu et al. 2018, instance discrimination; Tian et al. 2020, CMC): an image finds its
+ * own row among the features that all n images had when they were last seen. The bank is a constant: gradients flow to
+ * f alone.
  *
  *   P(i|f) = exp(f·v_i/τ) / Z,  Z = Σ_j exp(f·v_j/τ)
  */
@@ -17,17 +18,17 @@ import { checkExclude, excludeFrom } from './exclude.js';
 import { checkTau } from './options.js';
 
 export interface BankSoftmaxOptions {
-  /** Temperature τ. */
+  /** The temperature τ. */
   tau?: number;
-  /** Bool [B, n]: rows that are no negatives. An image's own row stays. */
+  /** The rows that are no negatives, bool [B, n]. An image's own row stays. */
   exclude?: Tensor;
 }
 
 /**
- * −1/B Σ_b log P(row_b | f_b) with the whole sum Z: right up to tens of thousands of images.
+ * Computes −1/B Σ_b log P(row_b | f_b) with the whole sum Z. It is fast enough for up to tens of thousands of images.
  * @param f [B, d], raw
  * @param bank [n, d], unit rows
- * @param rows i64 [B], each image's row of the bank
+ * @param rows i64 [B], the row of the bank of each image
  * @returns a scalar; chance level ln n
  */
 export function bankSoftmax(
@@ -51,24 +52,24 @@ export function bankSoftmax(
 }
 
 export interface BankNceOptions {
-  /** Temperature τ. */
+  /** The temperature τ. */
   tau?: number;
-  /** Z, from {@link estimateNormalizer}. */
+  /** The normaliser Z, from {@link estimateNormalizer}. */
   normalizer: number;
-  /** Bool [B, K]: drawn rows that are no negatives. They are dropped, and K is smaller for that image. */
+  /** The drawn rows that are no negatives, bool [B, K]. They are dropped, and K is smaller for that image. */
   exclude?: Tensor;
 }
 
 /**
- * Noise-contrastive estimation of the same, for banks too large to sum over: tell the own row from K rows of noise that is
- * uniform over the n rows. With h(i) = P(i|f) / (P(i|f) + K/n):
+ * Estimates the same loss by noise contrast, for banks too large to sum over: it tells an image's own row from K rows
+ * of noise, which are uniform over the n rows. With h(i) = P(i|f) / (P(i|f) + K/n):
  *
  *   −1/B Σ_b [ log h(row_b) + Σ_k log(1 − h(negative_bk)) ]
  *
  * An image whose negatives are all excluded adds nothing.
  * @param f [B, d], raw
  * @param bank [n, d], unit rows
- * @param rows i64 [B], each image's row of the bank
+ * @param rows i64 [B], the row of the bank of each image
  * @param negatives i64 [B, K], distinct for an image and never its own row
  * @returns a scalar; chance level, P = 1/n everywhere: ln(1 + K) + K·ln(1 + 1/K)
  * @throws TensorError when K > n − 1: such negatives repeat or hold the positive
@@ -94,7 +95,7 @@ export function bankNce(
   return inFullPrecision([f, bank], (raw, memory) => {
     const index = ops.cat([ops.unsqueeze(rows, 1), negatives], 1);
     const logP = ops.gather(toAllRows(raw!, memory!, tau), 1, index).sub(Math.log(normalizer));
-    // log h = log σ(log P − log K/n) and log(1 − h) = log σ(−the same): neither overflows.
+    // With log h = log σ(log P − log K/n) and log(1 − h) = log σ(−(log P − log K/n)), neither overflows.
     const logNoise = noiseCount(drawn, logP, exclude).div(memory!.size(0)).log(); // −∞ where no negative is left: h = 1
     const logOdds = logP.sub(logNoise);
     const positives = ops.logSigmoid(logOdds.narrow(1, 0, 1));
@@ -104,8 +105,9 @@ export function bankNce(
 }
 
 /**
- * A Monte-Carlo estimate of Z: n · mean of exp(f·v/τ) over drawn rows. Wu's code takes that of the first batch for ever, when
- * the bank is still noise and Z is far from what it will be; average estimates over the run instead.
+ * Estimates Z by Monte Carlo: n times the mean of exp(f·v/τ) over drawn rows. Wu's code keeps the estimate of the first
+ * batch for ever, when the bank is still noise and Z is far from its later value. Average estimates over the run
+ * instead.
  * @param f [B, d], raw
  * @param bank [n, d], unit rows
  * @param negatives i64 [B, K], K ≥ 1
@@ -128,15 +130,15 @@ export function estimateNormalizer(f: Tensor, bank: Tensor, negatives: Tensor, t
 }
 
 /**
- * Cosines over τ, [B, n]. All n, although NCE needs K + 1: one product beats gathering [B, K, d] vectors until n is some twenty
- * times K.
+ * Computes the cosines over τ to all rows, [B, n], although NCE needs only K + 1. One product is faster than gathering
+ * vectors [B, K, d] until n is some twenty times K.
  */
 function toAllRows(f: Tensor, bank: Tensor, tau: number): Tensor {
   const constant = bank.detach().to({ dtype: f.dtype }); // banks are f32, features may be f64
   return l2Normalize(f, 1).matmul(constant.t()).div(tau);
 }
 
-/** K by image, a scalar or [B, 1]. */
+/** The K of each image, a scalar or [B, 1]. */
 function noiseCount(drawn: number, like: Tensor, exclude: Tensor | undefined): Tensor {
   if (exclude === undefined) return ops.full([], drawn, like.dtype, null, like.device);
   return ops.reverseSubScalar(exclude.to({ dtype: like.dtype }).sum([1], true), drawn);
@@ -151,7 +153,7 @@ function checkBank(loss: string, f: Tensor, bank: Tensor): void {
   }
 }
 
-/** @returns K */
+/** Checks the shape of the negatives. @returns K */
 function checkNegatives(loss: string, negatives: Tensor, f: Tensor, bank: Tensor): number {
   const drawn = negatives.shape.at(1) ?? 0;
   checkIndices(loss, 'negatives', negatives, [f.size(0), drawn]);

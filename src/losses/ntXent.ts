@@ -1,7 +1,7 @@
 /**
- * NT-Xent (Chen et al. 2020, SimCLR): an image finds its other views among all other views of the batch, those of its own
- * kind included. For more than two views L_out of SupCon (Khosla et al. 2020, Eq. 2), whose mean over the positives stands
- * outside the logarithm:
+ * NT-Xent (Chen et al. 2020, SimCLR): an image finds its other views among all other views of the batch, including
+ * those of its own modality. For more than two views it is L_out of SupCon (Khosla et al. 2020, Eq. 2), whose mean over
+ * the positives stands outside the logarithm:
  *
  *   1/(V·N) Σ_i −1/(V−1) Σ_{p∈P(i)} log( exp(z_i·z_p/τ) / Σ_{a≠i} exp(z_i·z_a/τ) )
  */
@@ -10,9 +10,9 @@ import { checkExclude, excludeFrom, indices, pairsEqual } from './exclude.js';
 import { checkRows, checkTau } from './options.js';
 
 export interface NtXentOptions {
-  /** Temperature τ. */
+  /** The temperature τ. */
   tau?: number;
-  /** Bool [N, N]: samples that are no negatives of each other, in any view. The positives stay. */
+  /** The samples that are no negatives of each other in any view, bool [N, N]. The positives stay. */
   exclude?: Tensor;
 }
 
@@ -35,7 +35,7 @@ export function ntXent(views: readonly Tensor[], { tau = 0.5, exclude }: NtXentO
     const row = indices(rows, z.device);
     const others = ops.maskedFill(logits, pairsEqual(row, row), Number.NEGATIVE_INFINITY);
     const all = exclude === undefined ? others : excludeFrom(others, betweenViews(exclude, count));
-    // [V, V, N]: view v of a sample with view w of the same sample; v = w is no positive.
+    // The shape is [V, V, N]: view v of a sample with view w of the same sample. Where v = w there is no positive.
     const own = ops.diagonal(ops.reshape(logits, [count, samples, count, samples]), 0, 1, 3);
     const view = indices(count, z.device);
     const positives = ops.maskedFill(own, ops.unsqueeze(pairsEqual(view, view), 2), 0);
@@ -44,12 +44,12 @@ export function ntXent(views: readonly Tensor[], { tau = 0.5, exclude }: NtXentO
   });
 }
 
-/** ln(V·N − 1): the loss when all embeddings are equal and nothing is excluded. */
+/** The loss ln(V·N − 1), when all embeddings are equal and nothing is excluded. */
 export function ntXentChance(views: number, samples: number): number {
   return Math.log(views * samples - 1);
 }
 
-/** [N, N] by sample to [V·N, V·N] by view and sample, without the positives. */
+/** Expands a mask by sample, [N, N], to one by view and sample, [V·N, V·N], without the positives. */
 function betweenViews(exclude: Tensor, views: number): Tensor {
   const samples = exclude.size(0);
   const sample = indices(samples, exclude.device);

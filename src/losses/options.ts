@@ -1,6 +1,11 @@
+/** Checks of options and shapes that several losses share. */
 import { Tensor, TensorError } from '../tensor/index.js';
 
-/** A misspelt option must not silently compute another loss. @throws TensorError naming the option, its value and what it may be */
+/**
+ * Refuses a misspelt option, which would silently compute another loss.
+ *
+ * @throws TensorError naming the option, its value and the permitted values
+ */
 export function checkOneOf(
   loss: string,
   options: object,

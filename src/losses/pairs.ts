@@ -1,12 +1,12 @@
 import { gradientsOf, ops, type Tensor, tidy } from '../tensor/index.js';
 
-/** Bytes that the intermediate results of the pairs worked on at once may take. */
+/** The number of bytes that the intermediate results of the pairs worked on at once may take. */
 const budget = 2 ** 28;
 
 /**
- * The mean of `loss` over the pairs of a batch. Where its intermediate results would exceed the budget, it runs on a few
- * pairs at a time and takes their gradient at once: what a pair needed is freed before the next, and only the gradient of
- * its embeddings is kept until the backward pass. (So this is differentiable once, not twice.)
+ * The mean of `loss` over the pairs of a batch. Where its intermediate results would exceed the budget, it runs on a
+ * few pairs at a time and takes their gradient at once: what a pair needed is freed before the next, and only the
+ * gradient of its embeddings is kept until the backward pass. (So this is differentiable once, not twice.)
  * @param sA [B, C, P]
  * @param sB [B, C, P]
  * @param bytesPerPair of intermediate results, forward and backward
@@ -24,7 +24,8 @@ export function meanOverPairs(
   const inputs = [sA, sB];
   const differentiable = inputs.some((s) => s.requiresGrad);
   return tidy(() => {
-    // Tensors that outlive a part are allocated before the first one: later, they would break up the memory that parts reuse.
+    // Tensors that outlive a part are allocated before the first one: later, they would break up the memory that parts
+    // reuse.
     const value = ops.full([], 0, sA.dtype, null, sA.device);
     const gradients = differentiable ? inputs.map((s) => ops.clone(s.detach(), 'preserve')) : [];
     for (let first = 0; first < pairs; first += atOnce) {

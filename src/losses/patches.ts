@@ -1,22 +1,23 @@
+/** The embeddings of patches, from which the losses on anatomy start. */
 import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
 
 export interface PatchOptions {
   /** The grid [N^h, N^w] of every map, or one grid for each map. */
   patches?: readonly [number, number] | readonly (readonly [number, number])[];
   /**
-   * `floor`: windows of ⌊H/N^h⌋ × ⌊W/N^w⌋ from the top left, the remainder dropped (paper, §2.3). `adaptive`: windows
-   * [⌊iH/N⌋, ⌈(i+1)H/N⌉), which overlap where N does not divide H (the authors' code).
+   * The windows. `floor` takes windows of ⌊H/N^h⌋ × ⌊W/N^w⌋ from the top left and drops the remainder (paper, §2.3).
+   * `adaptive` takes windows [⌊iH/N⌋, ⌈(i+1)H/N⌉), which overlap where N does not divide H (the authors' code).
    */
   windows?: 'floor' | 'adaptive';
   /**
-   * `patch`: the sum over the patch is normalised, Eq. 3. `pixel`: each pixel's vector is normalised, then averaged and not
-   * normalised again, so that A_ii < 1 tells how uniform patch i is (the authors' code).
+   * The normalisation. `patch` normalises the sum over the patch, Eq. 3. `pixel` normalises each pixel's vector and
+   * averages without normalising again, so that A_ii < 1 tells how uniform patch i is (the authors' code).
    */
   normalize?: 'patch' | 'pixel';
 }
 
 /**
- * Patch embeddings, Eq. 3.
+ * Computes patch embeddings, Eq. 3.
  * @param map [B, C, H, W]
  * @param layer for error messages and for grids given per map
  * @returns s: [B, C, P] with P = N^h·N^w, patches in row-major order
@@ -38,7 +39,7 @@ export function patchEmbeddings(map: Tensor, layer: number, options: PatchOption
   return normalize === 'patch' ? l2Normalize(vectors, 1) : vectors;
 }
 
-/** The sum (`patch`) or the mean (`pixel`) over each patch. @returns [B, C, N^h, N^w] */
+/** Pools the sum (`patch`) or the mean (`pixel`) over each patch. @returns [B, C, N^h, N^w] */
 function poolPatches(
   pixels: Tensor,
   [rows, columns]: readonly [number, number],

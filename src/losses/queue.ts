@@ -1,20 +1,20 @@
 /**
- * Contrast against a queue of earlier keys (He et al. 2020, MoCo): a query finds the key that the momentum encoder made of the
- * same image, among the Q keys of the batches before. Enqueue after scoring, or the positive is a negative too.
+ * Contrast against a queue of earlier keys (He et al. 2020, MoCo): a query finds the key that the momentum encoder made
+ * of the same image, among the Q keys of the batches before. Enqueue after scoring, or the positive is a negative too.
  */
 import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkExclude, excludeFrom } from './exclude.js';
 import { checkRows, checkTau } from './options.js';
 
 export interface QueueContrastOptions {
-  /** Temperature τ. */
+  /** The temperature τ. */
   tau?: number;
-  /** Bool [B, Q]: keys that are no negatives, such as older ones of the same image. */
+  /** The keys that are no negatives, such as older ones of the same image, bool [B, Q]. */
   exclude?: Tensor;
 }
 
 /**
- * −1/B Σ_b log( exp(q_b·k_b/τ) / (exp(q_b·k_b/τ) + Σ_j exp(q_b·queue_j/τ)) ). Keys and queue are constants.
+ * Computes −1/B Σ_b log( exp(q_b·k_b/τ) / (exp(q_b·k_b/τ) + Σ_j exp(q_b·queue_j/τ)) ). Keys and queue are constants.
  * @param q queries [B, d], raw
  * @param k keys [B, d], raw
  * @param queue [Q, d], unit rows; Q may be 0, then the loss is 0
@@ -42,7 +42,10 @@ export function queueContrast(
   });
 }
 
-/** Cosines [..., Q] of unit queries [..., d]. The queue is a constant, and f32 where queries may be f64. */
+/**
+ * Computes the cosines [..., Q] of unit queries [..., d] to the queue, which is a constant and f32 where queries may be
+ * f64.
+ */
 export function toQueue(queries: Tensor, queue: Tensor): Tensor {
   return queries.matmul(queue.detach().to({ dtype: queries.dtype }).t());
 }

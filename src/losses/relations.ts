@@ -1,6 +1,7 @@
 /**
- * The comparison of two aligned images by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives of its
- * Table 3, which it names in a word each, and CKA. s^A, s^B: patch embeddings [B, C, P]; every loss is the mean over the pairs.
+ * The comparison of two aligned images by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives
+ * of its Table 3, which it names in a word each, and CKA. s^A and s^B are patch embeddings [B, C, P]. Every loss is the
+ * mean over the pairs.
  */
 import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { crossGram, gramCorrelationLoss } from './gram.js';
@@ -11,21 +12,26 @@ import type { PatchOptions } from './patches.js';
 export interface RelationOptions {
   /**
    * - `correlation`: the correlation matrices, Eqs. 4 and 5.
-   * - `normed`: their softmax over each row ("Normed Corr" of Table 3), compared as Eq. 5 does. Of the order of 1/P² of Eq. 5.
+   * - `normed`: their softmax over each row ("Normed Corr" of Table 3), compared as Eq. 5 does. It is of the order of
+   *   1/P² of Eq. 5.
    * - `kl`: ½(KL(P‖Q) + KL(Q‖P)) of their rows' softmax, the mean over the rows ("KL" of Table 3).
-   * - `local-contrast`: InfoNCE; patch i of A finds patch i of B among all patches of B's image, and the other way round, the
-   *   mean of both ("Local Contrast" of Table 3). Chance level ln P.
+   * - `local-contrast`: InfoNCE; patch i of A finds patch i of B among all patches of B's image, and the other way
+   *   round, the mean of both ("Local Contrast" of Table 3). Chance level ln P.
    * - `cka`: 1 − linear CKA (Kornblith 2019) of the centred correlation matrices, from 0 to 1, blind to how strong the
    *   contrast between patches is. An image whose patches are all alike has no structure to compare: its loss is 1, its
    *   gradient 0.
    */
   relation?: 'correlation' | 'normed' | 'kl' | 'local-contrast' | 'cka';
   /**
-   * Temperature of the softmax. The paper names none. Correlations lie in [−1, 1], after ReLU in [0, 1], so that at 1 the
-   * softmax is nearly uniform. Default: `normed` 1, as the words say; `kl` 0.1; `local-contrast` 0.07, the τ of Eq. 7.
+   * The temperature of the softmax. The paper names none. Correlations lie in [−1, 1], or after a ReLU in [0, 1], so
+   * that the softmax is nearly uniform at 1. The defaults are 1 for `normed`, as its name says, 0.1 for `kl`, and 0.07,
+   * the τ of Eq. 7, for `local-contrast`.
    */
   relationTau?: number;
-  /** `mse`: Eq. 5. `frobenius`: ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code), for `correlation` and `normed`. */
+  /**
+   * The distance: `mse` is Eq. 5. `frobenius` is ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code), for
+   * `correlation` and `normed`.
+   */
   distance?: 'mse' | 'frobenius';
   /**
    * The way `correlation` (with `mse`) and `cka` are computed, a matter of time and memory only. `patches`: by P×P
@@ -48,7 +54,7 @@ const matrices: Record<Relation, number> = {
   cka: 14,
 };
 
-/** Bytes that the P×P matrices of one pair may take. */
+/** The number of bytes that the P×P matrices of one pair may take. */
 const limit = 4 * 2 ** 30;
 
 /** @throws TensorError for options that are misspelt or do not go together */
@@ -136,8 +142,9 @@ export function checkPatchCount(patches: number, layer: number, options: Relatio
 }
 
 /**
- * Break-even as measured (bench/consistency.mjs): P×P matrices in f32 cost as much as C×C matrices in f64 at P = 3C, those in
- * f64 at P = 1.5C. Up to 4×4, the paper's grid, its own matrices are as cheap as any.
+ * Chooses the form by the break-even as measured (bench/consistency.mjs): P×P matrices in f32 cost as much as C×C
+ * matrices in f64 at P = 3C, those in f64 at P = 1.5C. Up to 4×4, the paper's grid, its own matrices are as cheap as
+ * any.
  */
 export function formFor(channels: number, patches: number, options: RelationOptions): Form {
   const { form = 'auto', relation = 'correlation' } = options;
@@ -169,7 +176,7 @@ function directLoss(sA: Tensor, sB: Tensor, options: RelationOptions & PatchOpti
   }
 }
 
-/** Eq. 4: how alike the patches of one image are. @param s [B, C, P] @returns A: [B, P, P] */
+/** Computes Eq. 4, the similarities between the patches of one image. @param s [B, C, P] @returns A: [B, P, P] */
 export function correlation(s: Tensor): Tensor {
   return ops.bmm(ops.transpose(s, 1, 2), s);
 }
@@ -181,14 +188,22 @@ function distanceBetween(a: Tensor, b: Tensor, { distance = 'mse' }: RelationOpt
     : ops.pairwiseDistance(ops.flatten(a, 1, 2), ops.flatten(b, 1, 2), 2, 1e-6).mean();
 }
 
-/** ½ Σ_j (P_ij − Q_ij)(ln P_ij − ln Q_ij), both divergences in one sum without a negative term; the mean over the rows. */
+/**
+ * The mean over the rows of ½ Σ_j (P_ij − Q_ij)(ln P_ij − ln Q_ij), which is both divergences in one sum without a
+ * negative term.
+ */
 function symmetricKl(logitsA: Tensor, logitsB: Tensor): Tensor {
   const [logP, logQ] = [ops.logSoftmax(logitsA, 2), ops.logSoftmax(logitsB, 2)];
   const terms = logP.exp().sub(logQ.exp()).mul(logP.sub(logQ));
   return terms.sum([2]).mean().mul(0.5);
 }
 
-/** ½(A→B + B→A) of −ln( exp(s_i^A·s_i^B/τ) / Σ_j exp(s_i^A·s_j^B/τ) ), the mean over i. @param sA unit vectors @param sB unit vectors */
+/**
+ * Computes ½(A→B + B→A) of −ln( exp(s_i^A·s_i^B/τ) / Σ_j exp(s_i^A·s_j^B/τ) ), the mean over i.
+ *
+ * @param sA unit vectors
+ * @param sB unit vectors
+ */
 function localContrast(sA: Tensor, sB: Tensor, tau: number): Tensor {
   const logits = ops.bmm(ops.transpose(sA, 1, 2), sB).div(tau); // [B, P, P]
   const among = (dim: number): Tensor => ops.logSumExp(logits, [dim], false);
@@ -200,13 +215,13 @@ function localContrast(sA: Tensor, sB: Tensor, tau: number): Tensor {
 }
 
 /**
- * 1 − HSIC(A,B) / √(HSIC(A,A)·HSIC(B,B)), with HSIC the mean product of two centred correlation matrices, in f64. Each
- * HSIC(X,X) counts as at least 1e-16: below it the embeddings differ by less than 1e-4 of their length, and the ratio would be
- * that of rounding errors.
+ * Computes 1 − HSIC(A,B) / √(HSIC(A,A)·HSIC(B,B)), where HSIC is the mean product of two centred correlation matrices,
+ * in f64. Each HSIC(X,X) counts as at least 1e-16. Below that the embeddings differ by less than 1e-4 of their length,
+ * and the ratio would be that of rounding errors.
  */
 function ckaLoss(sA: Tensor, sB: Tensor, form: Form): Tensor {
   const patches = sA.size(2);
-  // Embeddings less their mean make the centred matrices.
+  // The embeddings less their mean give the centred matrices.
   const [a, b] = [sA, sB].map((s) => s.to({ dtype: 'f64' })).map((s) => s.sub(s.mean([2], true)));
   const [k, l] = form === 'gram' ? [a!, b!] : [correlation(a!), correlation(b!)];
   const inner = form === 'gram' ? crossGram : (x: Tensor, y: Tensor) => x.mul(y).sum([1, 2]);

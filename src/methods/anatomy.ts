@@ -1,6 +1,6 @@
 /**
- * The paper's method: L = L_C + α·L_Glo (Eq. 12) on four views of each pair, A, B, Â, B̂, through one shared encoder. Its
- * ablations are settings.
+ * The paper's method, L = L_C + α·L_Glo (Eq. 12), on four views of each pair, A, B, Â, B̂, through one shared encoder.
+ * Its ablations are settings.
  */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
@@ -101,7 +101,11 @@ export const anatomy = defineMethod({
   create: (options, context) => new Anatomy(options, context),
 });
 
-/** @throws UsageError when a grid is finer than its map, with the smallest size that works */
+/**
+ * Checks the grids against the maps.
+ *
+ * @throws UsageError when a grid is finer than its map, with the smallest size that works
+ */
 function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
   const grids = gridsOf(patches, maps.length);
   if (grids.length !== maps.length) {
@@ -121,7 +125,7 @@ function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void
   });
 }
 
-/** @throws UsageError when they do not go together, or would take too much memory */
+/** Checks the settings of L_C. @throws UsageError when they do not go together, or would take too much memory */
 function checkRelationSettings(options: AnatomyOptions): void {
   const grids = gridsOf(options.patches, options.maps.length);
   try {
@@ -143,7 +147,7 @@ function gridsOf(patches: AnatomyOptions['patches'], maps: number): readonly Gri
     : (patches as readonly Grid[]);
 }
 
-/** The settings of L_C, as the loss wants them: one grid for each of `maps`. */
+/** Converts the settings of L_C to the options of the loss, with one grid for each of `maps`. */
 export function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
   const { maps, patches, relation, relationTau, windows, normalize, distance, reduction } = options;
   return {
@@ -173,7 +177,10 @@ export class Anatomy extends SharedEncoder implements Method {
     this.#consistency = consistencyOptions(options);
   }
 
-  /** Views in the order A, B, Â, B̂. One forward over all four decides what batch norm sees: it is part of the recipe. */
+  /**
+   * Makes the views in the order A, B, Â, B̂. One forward pass over all four decides what batch norm sees, which is
+   * part of the recipe.
+   */
   views(batch: Batch): Views {
     const { modalities } = this.context;
     const look = (as: ViewSpec['look']): ViewSpec[] => modalities.map((modality) => ({ modality, look: as }));
@@ -213,8 +220,9 @@ export class Anatomy extends SharedEncoder implements Method {
   }
 
   /**
-   * L_Glo: 4·ln N, without L_M 2·ln N; N + 1 with the positive counted twice. L_C: its value with B rolled on by one pair; left out
-   * where there is only one.
+   * Computes the chance levels. That of L_Glo is 4·ln N, or 2·ln N without L_M, with N + 1 in place of N where the
+   * positive is counted twice. That of L_C is its value with B rolled on by one pair; it is left out where there is
+   * only one pair.
    */
   chance({ maps, embeddings }: Forward, pairs: number): Readonly<Record<string, number>> {
     const count = embeddings.a!.size(0);
@@ -233,7 +241,7 @@ export class Anatomy extends SharedEncoder implements Method {
   }
 }
 
-/** A term that is not trained on needs no graph. */
+/** Computes a term. One that is not trained on needs no graph. */
 function weighted(weight: number, compute: () => Tensor): Term {
   return { value: weight === 0 ? noGrad(compute) : compute(), weight };
 }

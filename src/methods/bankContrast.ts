@@ -1,34 +1,39 @@
-/** A memory bank with the loss against it, its false negatives and, for NCE, its normaliser: what InstDis and CMC share. */
+/**
+ * A memory bank with the loss against it, its false negatives and, for NCE, its normaliser. InstDis and CMC share it.
+ */
 import { z } from 'zod';
 import { drawNegatives, MemoryBank } from '../banks/index.js';
 import { bankNce, bankSoftmax, estimateNormalizer, pairsEqual } from '../losses/index.js';
 import { type Device, noGrad, ops, type Tensor, tensor } from '../tensor/index.js';
 
-/** Settings of a method with banks. */
+/** The settings of a method with banks. */
 export const bankSettings = {
   loss: z
     .enum(['auto', 'softmax', 'nce'])
     .describe('Over the whole bank, or against drawn rows of it; auto: softmax below 50,000 rows.'),
   negatives: z.int().min(1).describe('Rows that nce draws for each image, as far as there are as many.'),
   bankMomentum: z.number().min(0).lt(1).describe('Share of the old row when an image is seen again.'),
-  // Far below, exp(1/τ) of the normaliser overflows.
+  // Far below this limit, exp(1/τ) of the normaliser overflows.
   tau: z.number().min(0.01).describe('Temperature τ.'),
 };
 
-/** lemniscate.pytorch and CMC alike. */
+/** The defaults of lemniscate.pytorch and CMC, which are the same. */
 export const bankDefaults = { loss: 'auto' as const, negatives: 4096, bankMomentum: 0.5, tau: 0.07 };
 
-/** From here on the softmax over all rows costs more than the network. */
+/** The number of rows from which the softmax over all rows costs more than the network. */
 const MOST_FOR_SOFTMAX = 50_000;
 
-/** Z is an average of estimates over this share of the past, not the first batch's for ever (CMC, issue 23). */
+/**
+ * The momentum of the average that estimates Z. With it the estimate of the first batch does not stay for ever (CMC,
+ * issue 23).
+ */
 const NORMALIZER_MOMENTUM = 0.99;
 
 export interface BankContrastOptions extends z.infer<z.ZodObject<typeof bankSettings>> {
   readonly name: string;
   readonly rows: number;
   readonly dimension: number;
-  /** Rows of one number are no negatives of each other. */
+  /** A number for each row. Rows with the same number are no negatives of each other. */
   readonly numbers?: readonly number[];
   readonly seed: number;
   readonly device: Device;
@@ -37,7 +42,7 @@ export interface BankContrastOptions extends z.infer<z.ZodObject<typeof bankSett
 export class BankContrast {
   readonly #options: BankContrastOptions;
   readonly #bank: MemoryBank;
-  /** f64 [2]: Z and the number of estimates in it. */
+  /** Z and the number of estimates in it, f64 [2]. */
   readonly #normalizer: Tensor | undefined;
   readonly #numbers: Tensor | undefined;
 
@@ -54,9 +59,11 @@ export class BankContrast {
   }
 
   /**
+   * Compares features with the bank.
+   *
    * @param f [B, d], raw
-   * @param rows each image's row of the bank
-   * @returns the loss and, with nce, an estimate of Z, one row an image
+   * @param rows the row of the bank of each image
+   * @returns the loss and, with nce, an estimate of Z, one row for each image
    */
   compare(f: Tensor, rows: readonly number[], epoch: number): { loss: Tensor; estimate?: Tensor } {
     const { tau, seed, device, name } = this.#options;
@@ -92,12 +99,12 @@ export class BankContrast {
       : Math.log(1 + k) + k * Math.log(1 + 1 / k);
   }
 
-  /** Stores new features, after they have been compared. */
+  /** Stores new features. Call it after they have been compared. */
   remember(rows: readonly number[], features: Tensor, estimates?: Tensor): void {
     this.#bank.update(rows, features);
     if (this.#normalizer === undefined || estimates === undefined) return;
     const [before, count] = this.#normalizer.toArray() as Float64Array;
-    // A plain average at first, so that the guess it starts from does not linger.
+    // The average starts as a plain one, so that its first guess does not linger.
     const momentum = Math.min(NORMALIZER_MOMENTUM, count! / (count! + 1));
     const now = momentum * before! + (1 - momentum) * estimates.mean().item();
     const next = tensor([now, count! + 1], [2], { dtype: 'f64' });

@@ -1,6 +1,6 @@
 /**
- * Contrastive multiview coding (Tian et al. 2020) with the two modalities as the two views: each finds its mate among the
- * features of the other modality.
+ * Contrastive multiview coding (Tian et al. 2020), with the two modalities as the two views: each image finds its mate
+ * among the features of the other modality.
  */
 import { z } from 'zod';
 import { infoNce } from '../losses/index.js';
@@ -40,7 +40,7 @@ class Cmc implements Method {
   readonly #options: CmcOptions;
   readonly #context: MethodContext;
   readonly #encoders: readonly [Encoder, Encoder];
-  /** The banks of A's and of B's features; none where the batch holds the candidates. */
+  /** The bank of A's features and that of B's. There are none where the batch holds the candidates. */
   readonly #banks: readonly BankContrast[];
 
   constructor(options: CmcOptions, context: MethodContext) {
@@ -78,7 +78,7 @@ class Cmc implements Method {
     return new Map([...this.#named(stateDict), ...this.#banks.flatMap((bank) => [...bank.state()])]);
   }
 
-  /** A second encoder's tensors stand under its modality. */
+  /** The tensors by name. Those of a second encoder stand under the name of its modality. */
   #named(tensorsOf: typeof stateDict): Map<string, Tensor> {
     const [first, second] = this.#encoders;
     const own = tensorsOf(first);
@@ -101,7 +101,7 @@ class Cmc implements Method {
     }
     const memory: Record<string, Tensor> = {};
     const terms = this.#context.modalities.map((modality, m) => {
-      // A's features are compared with B's bank, and the other way round.
+      // The features of A are compared with the bank of B, and the other way round.
       const { loss, estimate } = this.#banks[1 - m]!.compare(embeddings[m]!, pairs.rows, pairs.epoch);
       memory[`feature.${modality}`] = embeddings[m]!.detach();
       if (estimate) memory[`estimate.${1 - m}`] = estimate;
@@ -111,7 +111,11 @@ class Cmc implements Method {
     return { embeddings: {}, perPair, maps: shown, memory };
   }
 
-  /** One forward for both modalities where they share an encoder. @returns also the first encoder's last map */
+  /**
+   * Embeds the images, in one forward pass for both modalities where they share an encoder.
+   *
+   * @returns also the first encoder's last map
+   */
   #embed(images: Tensor, count: number, record?: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
     const [first, second] = this.#encoders;
     const options = { training: true, record };

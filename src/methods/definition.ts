@@ -22,7 +22,7 @@ export interface MethodContext extends ViewOptions {
 export interface RunFacts {
   /** The side of the images in pixels. */
   readonly size: number;
-  /** True if the encoder starts from weights of a file. */
+  /** Whether the encoder starts from weights of a file. */
   readonly givenWeights: boolean;
 }
 
@@ -35,11 +35,15 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly defaults: z.infer<Schema>;
   /** Settings outside `method` that this method's source has otherwise; a recipe, a file and --set override them. */
   readonly elsewhere?: Readonly<Record<string, unknown>>;
-  /** True if the method learns from the labels: then test samples must not be among those it was pretrained on. */
+  /** Whether the method learns from the labels. Test samples must then not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
-  /** False if the weights are taken as they are, and no image is learned from. */
+  /** False for a method that takes the weights as they are and learns from no image. */
   readonly trains?: false;
-  /** Checks the settings before anything is decoded. @throws UsageError when the settings do not fit the rest of the config */
+  /**
+   * Checks the settings before anything is decoded.
+   *
+   * @throws UsageError when the settings do not fit the rest of the config
+   */
   check?(options: z.infer<Schema>, run: RunFacts): void;
   /** Makes the method with its initial weights. @throws UsageError when the settings do not fit the data */
   create(options: z.infer<Schema>, context: MethodContext): Method;

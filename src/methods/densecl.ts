@@ -1,7 +1,7 @@
 /**
- * DenseCL (Wang et al. 2021) on pairs: a query from one modality, the key from the other, and the other way round. Beside the
- * global contrast each patch of the query is contrasted with the patch of the key that resembles it most. On one machine:
- * without the source's shuffled batch norm, which needs several.
+ * DenseCL (Wang et al. 2021) on pairs: the query comes from one modality and the key from the other, and the other way
+ * round. Beside the global contrast, each patch of the query is contrasted with the patch of the key that resembles it
+ * most. The source also shuffles batch norm over several machines; here there is one machine and no shuffling.
  */
 import { z } from 'zod';
 import { KeyQueue, momentumUpdate } from '../banks/index.js';
@@ -50,8 +50,9 @@ export const densecl = defineMethod({
   summary:
     'dense contrast of corresponding patches with momentum encoder and queues (DenseCL, Wang et al. 2021)',
   schema,
-  // The defaults are those of the source but for the momentum: 0.999 remembers a thousand steps, more than a small set is trained for; 0.99 is what
-  // MoCo's own demo on small images has. The mask: a queue as long as the data holds the query's own old keys.
+  // The defaults are those of the source, but for two. The momentum is the 0.99 of MoCo's own demo on small images:
+  // 0.999 remembers a thousand steps, which is more than a small set is trained for. The mask is ours: a queue as long
+  // as the data holds the query's own old keys.
   defaults: {
     name: 'densecl',
     lambda: 0.5,
@@ -65,7 +66,7 @@ export const densecl = defineMethod({
   create: (options, context) => new DenseCl(options, context),
 });
 
-/** Patches' embeddings: two 1×1 convolutions with a ReLU between, as linear layers over the channels. */
+/** Embeds patches by two 1×1 convolutions with a ReLU between them, as linear layers over the channels. */
 class DenseHead implements Module {
   readonly children: { readonly 0: Linear; readonly 2: Linear };
 
@@ -76,7 +77,7 @@ class DenseHead implements Module {
     };
   }
 
-  /** @param patches [B, C, P] @returns [B, d, P] */
+  /** Embeds the patches. @param patches [B, C, P] @returns [B, d, P] */
   forward(patches: Tensor): Tensor {
     const hidden = ops.relu(this.children[0].forward(ops.transpose(patches, 1, 2)));
     return ops.transpose(this.children[2].forward(hidden), 1, 2);
@@ -85,11 +86,11 @@ class DenseHead implements Module {
 
 /** The tensors of all images that are compared. */
 interface Compared {
-  /** [2B, d] */
+  /** The embedding of each image, [2B, d]. */
   readonly embedding: Tensor;
-  /** Last map, [2B, C, P]. */
+  /** The last map, [2B, C, P]. */
   readonly patches: Tensor;
-  /** [2B, d, P] */
+  /** The embedding of each patch, [2B, d, P]. */
   readonly dense: Tensor;
 }
 
@@ -103,12 +104,12 @@ class DenseCl implements Method {
   readonly comparesBatch = false;
   readonly #options: DenseClOptions;
   readonly #context: MethodContext;
-  /** Trained; and the slow one that makes the keys. */
+  /** The network that is trained, and the slow one that makes the keys. */
   readonly #query: { readonly encoder: Encoder; readonly head: DenseHead };
   readonly #key: { readonly encoder: Encoder; readonly head: DenseHead };
   readonly #globalKeys: KeyQueue;
   readonly #denseKeys: KeyQueue;
-  /** i64 [n]: number of the pair, or subject, of each pair; undefined where nothing is masked. */
+  /** The number of the pair, or of its subject, for each pair, i64 [n]; undefined where nothing is masked. */
   readonly #numbers: Tensor | undefined;
 
   constructor(options: DenseClOptions, context: MethodContext) {
@@ -191,7 +192,7 @@ class DenseCl implements Method {
     };
   }
 
-  /** Keys in the queues that are no negatives of the queries, bool [2B, Q]. */
+  /** Marks the keys in the queues that are no negatives of the queries, bool [2B, Q]. */
   #excluded({ rows }: Pairs): Tensor | undefined {
     if (this.#numbers === undefined) return undefined;
     const { tags } = this.#globalKeys;
@@ -201,12 +202,12 @@ class DenseCl implements Method {
       0,
       tensor([...rows, ...rows], [2 * rows.length], { dtype: 'i64', device }),
     );
-    // A queue's first keys are noise of no sample, tagged −1.
+    // The first keys of a queue are noise of no sample, with the tag −1.
     const theirs = ops.indexSelect(this.#numbers, 0, ops.clampMin(tags, 0));
     return ops.logicalAnd(pairsEqual(own, theirs), ops.geScalar(tags, 0));
   }
 
-  /** The queues' chance level: all keys and the positive equally likely. */
+  /** The chance level of the queues, at which all keys and the positive are equally likely. */
   chance(): Readonly<Record<string, number>> {
     const chance = Math.log(this.#globalKeys.keys.size(0) + 1);
     return { key: chance, dense: chance };
@@ -250,13 +251,13 @@ function look(
   return { embedding, patches, dense: head.forward(patches), map };
 }
 
-/** A's queries meet B's keys, and the other way round. */
+/** Exchanges the modalities, so that the queries of A meet the keys of B, and the other way round. */
 function swapped({ embedding, patches, dense }: Compared, pairs: number): Compared {
   const swap = (x: Tensor): Tensor => ops.roll(x, [pairs], [0]);
   return { embedding: swap(embedding), patches: swap(patches), dense: swap(dense) };
 }
 
-/** Each position corresponds to itself, i64 [B, P]. */
+/** Matches each position with itself, i64 [B, P]. */
 function inPlace(patches: Tensor): Tensor {
   const [batch, , positions] = patches.shape as [number, number, number];
   return ops.expand(ops.unsqueeze(ops.arange(positions, 'i64', null, patches.device), 0), [batch, positions]);

@@ -1,4 +1,4 @@
-/** Two slices of one patient are no negatives of each other: masks for the contrastive losses. */
+/** Masks for the contrastive losses: two slices of one patient are no negatives of each other. */
 import { z } from 'zod';
 import { pairsEqual } from '../losses/index.js';
 import { type Device, type Tensor, tensor } from '../tensor/index.js';
@@ -13,7 +13,7 @@ export const memoryMask = z
   .enum(['none', 'sample', 'subject'])
   .describe('Which other entries are no negatives: none, those of the same pair, or of the same subject.');
 
-/** The mask of a batch against itself, bool [B, B], or undefined where nothing is masked. */
+/** Makes the mask of a batch against itself, bool [B, B]; undefined where nothing is masked. */
 export function batchMask(
   mask: z.infer<typeof subjectMask>,
   rows: readonly number[],

@@ -1,4 +1,4 @@
-/** The pretraining methods, one file each, behind one interface. */
+/** The room `methods` has the pretraining methods, one file each, behind one interface. */
 export { Anatomy, type AnatomyOptions, anatomy, consistencyOptions } from './anatomy.js';
 export type { MethodContext, MethodDefinition } from './definition.js';
 export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';

@@ -1,6 +1,6 @@
 /**
- * Instance discrimination (Wu et al. 2018): each image is a class of its own, kept as one row of a memory bank. The paper's
- * baselines InstDis-A, InstDis-B and InstDis-All.
+ * Instance discrimination (Wu et al. 2018): each image is a class of its own, kept as one row of a memory bank. The
+ * paper's baselines InstDis-A, InstDis-B and InstDis-All are settings of it.
  */
 import { z } from 'zod';
 import { ops, type Tensor } from '../tensor/index.js';
@@ -30,7 +30,7 @@ class InstDis extends SharedEncoder implements Method {
   readonly name = 'instdis';
   readonly comparesBatch = false;
   readonly #modalities: readonly string[];
-  /** Row m·n + i belongs to the image of modality m of pair i. */
+  /** The bank. Row m·n + i belongs to the image of modality m of pair i. */
   readonly #bank: BankContrast;
 
   constructor({ images, mask, ...settings }: z.infer<typeof schema>, context: MethodContext) {

@@ -1,3 +1,4 @@
+/** The interface between the training loop and the pretraining methods. */
 import type { Encoder } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 
@@ -5,7 +6,9 @@ import type { Tensor } from '../tensor/index.js';
 export interface Pairs {
   /** The sample ids, which are the keys of every random draw. */
   readonly ids: readonly string[];
-  /** The positions among the pairs trained on, from 0 and stable over the run: the rows in which memories keep a pair. */
+  /**
+   * The positions among the pairs trained on, from 0 and stable over the run: the rows in which memories keep a pair.
+   */
   readonly rows: readonly number[];
   /** The number of the epoch, from 0. */
   readonly epoch: number;
@@ -21,15 +24,15 @@ export interface Batch extends Pairs {
 export interface ViewSpec {
   readonly modality: string;
   /**
-   * `whole`: the un-augmented image. `shared-crop`: one random crop and flip for all modalities of the pair, which so stay
-   * aligned. A number: an augmented view, told apart from others of the same image by it.
+   * The kind of view. `whole` is the un-augmented image. `shared-crop` is one random crop and flip for all modalities
+   * of the pair, which stay aligned. A number is an augmented view, and tells it apart from others of the same image.
    */
   readonly look: 'whole' | 'shared-crop' | number;
 }
 
 /** All images of a step, one view after another, for one forward pass. */
 export interface Views {
-  /** f32 [V·B, C, size, size]. */
+  /** The images, f32 [V·B, C, size, size]. */
   readonly images: Tensor;
   /** The V views, in order. */
   readonly specs: readonly ViewSpec[];
@@ -38,7 +41,7 @@ export interface Views {
 
 /** One term of the objective. A term of weight 0 is not trained on, only logged. */
 export interface Term {
-  /** Scalar. */
+  /** The value of the term, a scalar. */
   readonly value: Tensor;
   readonly weight: number;
 }
@@ -55,17 +58,20 @@ export interface Forward {
 }
 
 export interface RecordOptions {
-  /** True, the default, if batch norm's running statistics move: of several passes over a batch only one may do so. */
+  /**
+   * Whether batch norm's running statistics move, by default true. Of several passes over a batch only one may move
+   * them.
+   */
   readonly record?: boolean;
 }
 
 /**
- * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision, micro-batches,
- * logging and resume, once for all methods.
+ * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision,
+ * micro-batches, logging and resume, once for all methods.
  */
 export interface Method {
   readonly name: string;
-  /** True if `loss` compares pairs with each other; otherwise all terms stand per pair, and `loss` is never called. */
+  /** Whether `loss` compares pairs with each other. If false, all terms stand per pair, and `loss` is never called. */
   readonly comparesBatch: boolean;
   /** Everything trained, by the names in the checkpoint. If empty, nothing is trained and the run ends as it starts. */
   parameters(): ReadonlyMap<string, Tensor>;
@@ -74,7 +80,7 @@ export interface Method {
   /** Augments on the device, without gradient. */
   views(batch: Batch): Views;
   forward(views: Views, options?: RecordOptions): Forward;
-  /** Terms that compare the whole batch, by name. */
+  /** Computes the terms that compare the whole batch, by name. */
   loss?(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>>;
   /** Each term's value when nothing has been learned, for the monitors. @param pairs in the whole batch */
   chance(forward: Forward, pairs: number): Readonly<Record<string, number>>;

@@ -1,9 +1,14 @@
+/** The preparation of views for the encoder: normalisation, and gray views beside colour views. */
 import { ops, type Tensor, tensor } from '../tensor/index.js';
 
-/** `imagenet`: what torchvision's pretrained weights expect. */
+/** The normalisation of the images. `imagenet` is the one that torchvision's pretrained weights expect. */
 export type Normalization = 'none' | 'imagenet';
 
-/** (x − mean) / std per channel. @param images f32 [B, C, H, W] in 0..1; gray ones become three channels, as the means differ */
+/**
+ * Computes (x − mean) / std for each channel.
+ *
+ * @param images f32 [B, C, H, W] in 0..1; gray ones become three channels, as the means differ
+ */
 export function normalize(images: Tensor, normalization: Normalization): Tensor {
   if (normalization === 'none') return images;
   const { device } = images;
@@ -13,7 +18,7 @@ export function normalize(images: Tensor, normalization: Normalization): Tensor 
   return colour.sub(mean).div(std);
 }
 
-/** Joins views; gray ones become three equal channels only where a colour one is beside them. */
+/** Joins views. Gray views become three equal channels only where there is a colour view beside them. */
 export function joinViews(views: readonly Tensor[]): Tensor {
   const colour = views.some((view) => view.size(1) === 3);
   return ops.cat(

@@ -1,4 +1,4 @@
-/** Every pretraining method. A new one is its file and its line here. */
+/** The list of all pretraining methods. A new method takes a file of its own and a line here. */
 import { z } from 'zod';
 import { anatomy } from './anatomy.js';
 import { cmc } from './cmc.js';
@@ -13,7 +13,7 @@ const definitions = [anatomy, instdis, simclr, cmc, densecl, supervised, random,
 
 type Schema = (typeof definitions)[number]['schema'];
 
-/** The settings under `method`, by its name. */
+/** The schema of the settings under `method`, which are told apart by name. */
 export const methodSchema = z.discriminatedUnion(
   'name',
   definitions.map(({ schema }) => schema) as unknown as readonly [Schema, ...Schema[]],
@@ -23,7 +23,7 @@ export type MethodConfig = z.infer<typeof methodSchema>;
 
 export const methodNames: readonly string[] = definitions.map(({ name }) => name);
 
-/** The method of a name; undefined for a name that no method has. */
+/** Finds a method by its name; undefined for a name that no method has. */
 export function methodNamed(name: string): MethodDefinition | undefined {
   return definitions.find((definition) => definition.name === name) as MethodDefinition | undefined;
 }

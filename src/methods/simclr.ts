@@ -1,6 +1,6 @@
 /**
- * SimCLR (Chen et al. 2020) on pairs, as the paper's baseline does it: the augmented images of A and B are the two views, with
- * NT-Xent over all 2N. It keeps our encoder and head: what differs is the loss and the augmentation.
+ * SimCLR (Chen et al. 2020) on pairs, as the paper's baseline does it. The augmented images of A and B are the two
+ * views, with NT-Xent over all 2N. The encoder and the head are ours, so only the loss and the augmentation differ.
  */
 import { z } from 'zod';
 import { ntXent, ntXentChance } from '../losses/index.js';
@@ -26,7 +26,7 @@ export const simclr = defineMethod({
   name: 'simclr',
   summary: 'NT-Xent between augmented A and B (SimCLR, Chen et al. 2020)',
   schema,
-  // τ ½ is what lightly and MONAI have; Chen et al. find 0.1 to 0.5 depending on batch and epochs.
+  // A τ of ½ is the default of lightly and MONAI. Chen et al. find 0.1 to 0.5, depending on batch and epochs.
   defaults: { name: 'simclr', views: 2, tau: 0.5, mask: 'none' },
   elsewhere: { augment: 'simclr' },
   create: (options, context) => new SimClr(options, context),
@@ -69,7 +69,7 @@ class SimClr extends SharedEncoder implements Method {
     return { contrast: { value: ntXent(Object.values(embeddings), { tau, exclude }), weight: 1 } };
   }
 
-  /** All 2N − 1 (4N − 1) others equally likely. */
+  /** The chance level, at which all 2N − 1 (or 4N − 1) others are equally likely. */
   chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
     return { contrast: ntXentChance(this.#options.views, pairs) };
   }

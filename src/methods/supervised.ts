@@ -1,4 +1,7 @@
-/** The supervised upper row: a linear classifier on the embeddings of both modalities, trained with the encoder. */
+/**
+ * Supervised training, for comparison: a linear classifier on the embeddings of both modalities, trained with the
+ * encoder.
+ */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { crossEntropy } from '../losses/index.js';
@@ -26,7 +29,7 @@ class Supervised extends SharedEncoder implements Method {
   readonly #labels: readonly number[];
   readonly #classifier: Linear;
 
-  /** @throws UsageError when pairs have no label or all the same */
+  /** @throws UsageError when pairs have no label or all have the same */
   constructor(context: MethodContext) {
     const { labels, seed, device } = context;
     if (labels === undefined) {

@@ -1,4 +1,4 @@
-/** Rows of a table that are not pretrained by us: random weights ("w/o pretrain"), and weights that came from elsewhere. */
+/** Methods without any pretraining of ours: random weights ("w/o pretrain"), and weights that came from elsewhere. */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import { disposeModule, type Encoder, stateDict } from '../nn/index.js';

@@ -1,19 +1,20 @@
+/** The views of a batch: its images as a method looks at them, augmented or not. */
 import { type Augmentation, augmentBatch, drawAugmentation, resample } from '../augment/index.js';
 import { noGrad, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 import type { Batch, ViewSpec, Views } from './method.js';
 import { joinViews, type Normalization, normalize } from './normalization.js';
 
 export interface ViewOptions {
-  /** Side of the views. */
+  /** The side of the views, in pixels. */
   readonly size: number;
   readonly seed: number;
   readonly augmentation: Augmentation;
-  /** Modalities whose colours are measurements; see `keepColours` of drawAugmentation. */
+  /** The modalities whose colours are measurements; see `keepColours` of drawAugmentation. */
   readonly colourCoded?: readonly string[];
   readonly normalization?: Normalization;
 }
 
-/** The views of a batch, one after another, in the order of `specs`. */
+/** Makes the views of a batch, one after another, in the order of `specs`. */
 export function makeViews(batch: Batch, specs: readonly ViewSpec[], options: ViewOptions): Views {
   const { normalization = 'none' } = options;
   const { ids, rows, epoch } = batch;
@@ -47,15 +48,15 @@ function viewOf({ images, ids, epoch }: Batch, { modality, look }: ViewSpec, opt
   return augmentBatch(stored, draws, { size });
 }
 
-/** Tells the draws of aligned views apart from those of augmented ones. */
+/** A view number that tells the draws of aligned views apart from those of augmented ones. */
 const ALIGNED = -1;
 
-/** Crop and flip of the augmentation, the same for all modalities of a pair, and no change of intensity. */
+/** Takes only crop and flip of the augmentation, the same for all modalities of a pair, and no change of intensity. */
 function geometryAlone({ crop, flip }: Augmentation): Augmentation {
   return { crop, flip, jitter: null, grayscale: 0, blur: null, geometry: 'shared' };
 }
 
-/** Part `index` of a tensor that holds the views of a batch one after another, [V·B, …] → [B, …]. */
+/** Takes part `index` out of a tensor that holds the views of a batch one after another, [V·B, …] → [B, …]. */
 export function viewPart(x: Tensor, index: number, pairs: number): Tensor {
   return x.narrow(0, index * pairs, pairs);
 }

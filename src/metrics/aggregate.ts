@@ -1,17 +1,20 @@
+/** Summaries of several values: the scores of a subject's images, and the spread over folds or seeds. */
+
 export interface SubjectScores {
   /** The subjects in order of first appearance. */
   readonly subjects: readonly string[];
   readonly scores: Float64Array;
-  /** 1 where any image of the subject is positive. */
+  /** The label of each subject: 1 where any of its images is positive. */
   readonly labels: Uint8Array;
 }
 
 /**
- * One score a subject from the scores of its images: their mean, or their maximum for findings that one slice can show.
+ * Computes one score for each subject from the scores of its images: their mean, or their maximum for findings that a
+ * single slice can show.
  *
  * @param scores [n] probability of the positive class
  * @param labels [n] 0 or 1
- * @param subjects [n]
+ * @param subjects [n] the subject of each image
  * @throws RangeError when lengths differ
  */
 export function aggregateBySubject(
@@ -44,14 +47,17 @@ export function aggregateBySubject(
 
 export interface Spread {
   readonly mean: number;
-  /** Sample standard deviation (n − 1); NaN of fewer than two values. */
+  /** The sample standard deviation (n − 1); NaN for fewer than two values. */
   readonly std: number;
   readonly n: number;
-  /** Values that were NaN, e.g. the AUC of a fold with one class. They are left out; a table says how many. */
+  /**
+   * The number of values that were NaN, such as the AUC of a fold with one class. They are left out, and a table says
+   * how many.
+   */
   readonly skipped: number;
 }
 
-/** Mean ± sample standard deviation over folds or seeds of the values that are defined. */
+/** Computes the mean and the sample standard deviation of the defined values, over folds or seeds. */
 export function spread(values: ArrayLike<number>): Spread {
   const defined = Array.from(values).filter((value) => !Number.isNaN(value));
   const n = defined.length;

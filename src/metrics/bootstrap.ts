@@ -1,3 +1,4 @@
+/** The bootstrap over subjects: percentile intervals of metrics and paired differences between them. */
 import { Random } from '../tensor/random.js';
 import { type Confusion, confusion } from './classification.js';
 
@@ -6,7 +7,7 @@ export type ResampledMetric = (weights: Float64Array) => number;
 
 export interface BootstrapOptions {
   readonly replicates?: number;
-  /** The share of the replicates inside the interval. Default 0.95. */
+  /** The share of the replicates inside the interval; by default 0.95. */
   readonly confidence?: number;
   readonly seed?: number;
 }
@@ -16,9 +17,12 @@ export interface BootstrapInterval {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-  /** Standard deviation of the replicates. */
+  /** The standard deviation of the replicates. */
   readonly standardError: number;
-  /** The number of replicates without a value, e.g. an AUC that drew one class only; the interval rests on the others. */
+  /**
+   * The number of replicates without a value, such as an AUC where only one class was drawn. The interval rests on the
+   * others.
+   */
   readonly undefinedReplicates: number;
 }
 
@@ -30,10 +34,11 @@ export interface BootstrapDifference extends BootstrapInterval {
 }
 
 /**
- * Percentile interval of a metric (Efron & Tibshirani 1993, §13.3), resampling whole **subjects** with replacement:
- * images of one patient are not independent, and resampling images would make the interval too narrow.
+ * Computes the percentile interval of a metric (Efron & Tibshirani 1993, §13.3). It resamples whole **subjects** with
+ * replacement, because images of one patient are not independent and resampling images would make the interval too
+ * narrow.
  *
- * @param metric e.g. `weightedRocAuc(scores, labels)`
+ * @param metric such as `weightedRocAuc(scores, labels)`
  * @param subjects [n] the unit each sample belongs to
  * @throws RangeError with fewer than two subjects or impossible options
  */
@@ -45,7 +50,10 @@ export function bootstrapInterval(
   return bootstrapIntervals([metric], subjects, options)[0]!;
 }
 
-/** {@link bootstrapInterval} of several metrics of the same samples, by the same draws: each equals its own. */
+/**
+ * Computes {@link bootstrapInterval} of several metrics of the same samples by the same draws. Each interval is the
+ * same as alone.
+ */
 export function bootstrapIntervals(
   metrics: readonly ResampledMetric[],
   subjects: ArrayLike<string | number>,
@@ -57,9 +65,9 @@ export function bootstrapIntervals(
 }
 
 /**
- * Paired difference `first − second` of two metrics on the **same** samples: both see the same draws of subjects, so
- * what makes a patient easy or hard for both cancels. The p-value inverts the percentile interval (Davison & Hinkley
- * 1997, §5.5): it falls below 5 % where the 95 % interval leaves out 0,
+ * Computes the paired difference `first − second` of two metrics on the **same** samples. Both see the same draws of
+ * subjects, so a patient who is easy or hard for both cancels out. The p-value inverts the percentile interval (Davison
+ * & Hinkley 1997, §5.5): it falls below 5 % where the 95 % interval leaves out 0,
  *
  *     p = 2 · min(#{d* ≤ 0} + 1, #{d* ≥ 0} + 1) / (R + 1), at most 1.
  */
@@ -102,22 +110,23 @@ export function differenceOfReplicates(
 }
 
 /**
- * The smallest true difference that one two-sided 5 % test, without correction, finds with 80 % power, (z₀.₉₇₅ + z₀.₈₀) · SE ≈
- * 2.8 · SE. A smaller one is found less often (of 0.7 of it half of the time), so that its absence from a table shows little.
+ * The smallest true difference that one two-sided 5 % test without correction finds with 80 % power, (z₀.₉₇₅ + z₀.₈₀) ·
+ * SE ≈ 2.8 · SE. A test finds 0.7 of it half of the time, so a smaller difference that a table does not show may well
+ * exist.
  */
 export function minimumDetectableDifference(standardError: number): number {
   return (1.959963984540054 + 0.8416212335729143) * standardError;
 }
 
 /**
- * Mean of several metrics of the same draws, e.g. of one method pretrained at three seeds: one interval and one p for
- * them all. NaN where any is.
+ * The mean of several metrics of the same draws, such as those of one method pretrained at three seeds, which gives one
+ * interval and one p for all of them. NaN where any of them is.
  */
 export function meanOf(metrics: readonly ResampledMetric[]): ResampledMetric {
   return (weights) => metrics.reduce((sum, metric) => sum + metric(weights), 0) / metrics.length;
 }
 
-/** A metric of the confusion table under resampling, e.g. `resampledConfusion(predicted, labels, 2, f1)`. */
+/** A metric of the resampled confusion table, such as `resampledConfusion(predicted, labels, 2, f1)`. */
 export function resampledConfusion(
   predicted: ArrayLike<number>,
   labels: ArrayLike<number>,
@@ -134,10 +143,10 @@ export function resampledConfusion(
 }
 
 /**
- * Mean over folds of a metric computed inside each fold, for scores that come from a different model in every fold and
- * so cannot be ranked together. NaN when it is undefined in any fold.
+ * The mean over folds of a metric computed inside each fold. It is for scores that come from a different model in every
+ * fold and so cannot be ranked together. NaN when the metric is undefined in any fold.
  *
- * @param folds [n] fold of each sample
+ * @param folds [n] the fold of each sample
  * @param metricOf makes the metric of one fold from its sample numbers
  */
 export function meanOverFolds(
@@ -153,7 +162,7 @@ export function meanOverFolds(
   );
 }
 
-/** A metric of some of the samples as one of all: the weights of the others are left aside. */
+/** Turns a metric of some samples into a metric of all samples, which ignores the weights of the others. */
 export function onSamples(samples: Uint32Array, metric: ResampledMetric): ResampledMetric {
   const own = new Float64Array(samples.length);
   return (weights) => {
@@ -163,8 +172,8 @@ export function onSamples(samples: Uint32Array, metric: ResampledMetric): Resamp
 }
 
 /**
- * The metric in each draw of subjects, in the order of the draws, NaN where it is undefined. Metrics of the same subjects, seed
- * and number of replicates see the same draws, so that their differences are paired.
+ * Computes the metric in each draw of subjects, in the order of the draws; NaN where it is undefined. Metrics of the
+ * same subjects, seed and number of replicates see the same draws, so that their differences are paired.
  */
 export function bootstrapReplicates(
   metric: ResampledMetric,
@@ -174,7 +183,7 @@ export function bootstrapReplicates(
   return replicated([metric], subjects, options)[0]!;
 }
 
-/** The replicates of several metrics by the same draws. */
+/** Computes the replicates of several metrics by the same draws. */
 function replicated(
   metrics: readonly ResampledMetric[],
   subjects: ArrayLike<string | number>,
@@ -202,7 +211,7 @@ function replicated(
   return values;
 }
 
-/** Percentile interval of a metric whose replicates are known. */
+/** Computes the percentile interval of a metric whose replicates are known. */
 export function intervalOfReplicates(
   value: number,
   replicates: Float64Array,
@@ -221,7 +230,7 @@ export function intervalOfReplicates(
   };
 }
 
-/** Subjects numbered from 0 in order of appearance. */
+/** Numbers the subjects from 0 in order of appearance. */
 function numbered(subjects: ArrayLike<string | number>): { cluster: Uint32Array; clusters: number } {
   const numberOf = new Map<string | number, number>();
   const cluster = new Uint32Array(subjects.length);

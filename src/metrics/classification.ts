@@ -1,3 +1,4 @@
+/** Metrics of called classes, computed from a confusion table. */
 import { classColumn } from './areas/rocAuc.js';
 import { requireLabels } from './labels.js';
 
@@ -20,20 +21,22 @@ export function confusion(predicted: ArrayLike<number>, labels: ArrayLike<number
   return { classes, counts };
 }
 
-/** Share of samples called by their own class; NaN without samples. */
+/** The share of samples that were called by their own class; NaN without samples. */
 export function accuracy({ classes, counts }: Confusion): number {
   let right = 0;
   for (let c = 0; c < classes; c += 1) right += counts[c * classes + c]!;
   return right / counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** TP / (TP + FP). NaN when nothing was called `positive`, where scikit-learn warns and gives 0: there is nothing to be right about. */
+/**
+ * TP / (TP + FP). NaN when nothing was called `positive`, as no call can then be right; scikit-learn warns and gives 0.
+ */
 export function precision(table: Confusion, positive = 1): number {
   const { tp, fp } = outcomes(table, positive);
   return tp / (tp + fp);
 }
 
-/** Sensitivity, TP / (TP + FN). NaN without samples of the class: there is nothing to recall. */
+/** Sensitivity, TP / (TP + FN). NaN without samples of the class, as there is nothing to recall. */
 export function recall(table: Confusion, positive = 1): number {
   const { tp, fn } = outcomes(table, positive);
   return tp / (tp + fn);
@@ -52,9 +55,9 @@ export function f1(table: Confusion, positive = 1): number {
 }
 
 /**
- * Unweighted mean of a one-class metric over the classes, scikit-learn's `average='macro'`; `macro(table, recall)` is the
- * balanced accuracy. NaN where a class has no samples: the mean over the others, which scikit-learn gives for the balanced
- * accuracy, is another quantity, and in a fold of one class a flattering one.
+ * The unweighted mean of a one-class metric over the classes, scikit-learn's `average='macro'`. `macro(table, recall)`
+ * is the balanced accuracy. NaN where a class has no samples. For the balanced accuracy scikit-learn then gives the
+ * mean over the other classes, which is another quantity, and a flattering one in a fold of one class.
  */
 export function macro(table: Confusion, metric: (table: Confusion, positive: number) => number): number {
   let sum = 0;
@@ -67,8 +70,8 @@ export function macro(table: Confusion, metric: (table: Confusion, positive: num
 }
 
 /**
- * Cohen's kappa (1960): agreement beyond what the margins give by chance, (p_o − p_e) / (1 − p_e). 1 is perfect, 0 chance. NaN
- * without samples, and where labels and predictions are all of one class: then chance is perfect.
+ * Cohen's kappa (1960): the agreement beyond what the margins give by chance, (p_o − p_e) / (1 − p_e). 1 is perfect, 0
+ * is chance. NaN without samples, and where labels and predictions are all of one class, as chance is then perfect.
  */
 export function kappa(table: Confusion): number {
   const { classes, counts } = table;
@@ -86,15 +89,15 @@ export function kappa(table: Confusion): number {
 }
 
 export interface PredictionOptions {
-  /** Number of classes; class 1 is the positive one of two. */
+  /** The number of classes. Class 1 is the positive one of two. */
   readonly classes?: number;
-  /** Two classes: positive where its probability is above this. */
+  /** The threshold for two classes: a sample is called positive where its probability is above it. */
   readonly threshold?: number;
 }
 
 /**
- * Class numbers [n]: with two classes 1 where p > threshold, otherwise the most probable class. Ties go to the lower
- * class number in both, as in scikit-learn.
+ * Calls a class for each sample, [n]. With two classes it is 1 where p > threshold, otherwise the most probable class.
+ * Ties go to the lower class number in both, as in scikit-learn.
  *
  * @param probabilities [n, classes], or for two classes [n] of the positive class
  * @param samples n
@@ -117,7 +120,7 @@ export function predictedClasses(
   });
 }
 
-/** Scores of class 1 [n], from [n] or [n, 2]. */
+/** Takes the scores of class 1, [n], from [n] or [n, 2]. */
 export function positiveColumn(probabilities: ArrayLike<number>, samples: number): ArrayLike<number> {
   return probabilities.length === samples ? probabilities : classColumn(probabilities, 2, 1);
 }

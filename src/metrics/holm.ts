@@ -1,6 +1,6 @@
 /**
- * Holm's step-down adjustment (Holm 1979): p-values of a family of tests such that calling those below 5 % significant is
- * wrong about any of them with at most 5 % chance, whatever their dependence. In the order given,
+ * Holm's step-down adjustment (Holm 1979): p-values of a family of tests such that calling those below 5 % significant
+ * is wrong about any of them with at most 5 % chance, whatever their dependence. In the order given,
  *
  *     adjusted p_(i) = max over j ≤ i of min(1, (m − j + 1) p_(j)),   p_(1) ≤ … ≤ p_(m)
  *

@@ -1,4 +1,4 @@
-/** Pure functions of scores, labels and embeddings, and their statistics. */
+/** The room `metrics` has pure functions of scores, labels and embeddings, and the statistics of their results. */
 
 export * from './aggregate.js';
 export * from './areas/areaTests.js';

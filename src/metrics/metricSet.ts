@@ -1,4 +1,4 @@
-/** Everything a table of results shows about a classifier's predictions, by name. */
+/** The metrics of a classifier's predictions, by name. They are all that a table of results shows. */
 import { weightedAveragePrecision } from './areas/averagePrecision.js';
 import { oneVersusRest, weightedMacroRocAuc, weightedRocAuc } from './areas/rocAuc.js';
 import { type ResampledMetric, resampledConfusion } from './bootstrap.js';
@@ -21,8 +21,8 @@ import {
 
 export interface MetricOptions extends PredictionOptions {
   /**
-   * False for scores that are no probabilities, such as the linear estimates of a ridge regression: what asks for
-   * probabilities is then undefined, even where all scores happen to lie in 0 … 1.
+   * Whether the scores are probabilities. Linear estimates of a ridge regression, for example, are not; metrics of
+   * probabilities are then undefined, even where all scores happen to lie in 0 … 1.
    */
   readonly probabilistic?: boolean;
 }
@@ -44,7 +44,10 @@ const OF_ALL_CLASSES: Readonly<Record<string, (table: Confusion) => number>> = {
 
 const OF_TWO_CLASSES = { ...OF_CLASS_ONE, ...OF_ALL_CLASSES };
 
-/** Names in the order in which they are told: what methods are compared by first, then what a narrow table shows. */
+/**
+ * The names of the metrics in the order of tables. Methods are compared by the first, and a narrow table shows the next
+ * ones.
+ */
 export function metricNames(classes: number): string[] {
   if (classes > 2) {
     return [
@@ -79,12 +82,18 @@ export function metricNames(classes: number): string[] {
 }
 
 /**
- * Every metric of {@link metricNames}. Two classes: `auc`, `averagePrecision`; of class 1 at the threshold, ½ unless said otherwise:
- * `f1`, `precision`, `recall` (sensitivity), `specificity`; `accuracy`, `kappa` (Cohen's) and the unweighted means over both
- * classes `macroRecall` (balanced accuracy), `macroF1`, `macroPrecision`; of the probabilities of class 1 `brier`,
- * `calibrationError` (10 bins of equal width), `calibrationSlope` and `calibrationIntercept`. More classes, the most probable one
- * being called: `macroAuc` and `macroAveragePrecision` (one versus rest), `accuracy`, `kappa`, the three macro values, `brier`
- * (sum over classes) and `calibrationError` (of the confidence). An undefined value is NaN; each function here says when.
+ * Computes every metric of {@link metricNames}.
+ *
+ * With two classes these are `auc` and `averagePrecision`; `f1`, `precision`, `recall` (sensitivity) and `specificity`
+ * of class 1 at the threshold, which is ½ unless said otherwise; `accuracy`, `kappa` (Cohen's) and the unweighted means
+ * over both classes `macroRecall` (balanced accuracy), `macroF1` and `macroPrecision`; and `brier`, `calibrationError`
+ * (10 bins of equal width), `calibrationSlope` and `calibrationIntercept` of the probabilities of class 1.
+ *
+ * With more classes, where the most probable one is called, these are `macroAuc` and `macroAveragePrecision` (one
+ * versus rest), `accuracy`, `kappa`, the three macro values, `brier` (sum over classes) and `calibrationError` (of the
+ * confidence).
+ *
+ * An undefined value is NaN; the function of each metric says when that is.
  *
  * @param probabilities [n, classes], or for two classes [n] of the positive class
  * @param labels [n], class numbers from 0

@@ -1,7 +1,7 @@
 /**
- * Spearman's rank correlation: Pearson's correlation of the ranks, tied values sharing the mean of theirs (mid-ranks), as
- * scipy.stats.spearmanr has it. In [−1, 1]; any increasing map of either side leaves it as it is. NaN of fewer than two
- * samples or where one side is constant: then there is nothing to go along with.
+ * Spearman's rank correlation: Pearson's correlation of the ranks, where tied values share the mean of their ranks
+ * (mid-ranks), as in scipy.stats.spearmanr. It lies in [−1, 1], and any increasing map of either side leaves it
+ * unchanged. NaN for fewer than two samples or where one side is constant, as nothing can then correlate.
  *
  * @param x [n], finite or infinite
  * @param y [n]
@@ -12,7 +12,8 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
     throw new RangeError(`rank correlation: ${x.length} values against ${y.length}; expected pairs`);
   }
   const [a, b] = [ranks(x, 'first'), ranks(y, 'second')];
-  // The mean rank is half the number of samples whatever the ties: no sum is needed, and a constant side deviates by exactly 0.
+  // The mean rank is half the number of samples whatever the ties. So no sum is needed, and a constant side deviates by
+  // exactly 0.
   const middle = x.length / 2;
   let together = 0;
   let squaresOfA = 0;
@@ -23,11 +24,14 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number {
     squaresOfA += da * da;
     squaresOfB += db * db;
   }
-  // 0/0 of a constant side is NaN, as documented.
+  // A constant side gives 0/0, which is NaN as documented.
   return together / Math.sqrt(squaresOfA * squaresOfB);
 }
 
-/** Mid-ranks less ½, which shifts all alike: the number of values below plus half the number of tied values. */
+/**
+ * Computes mid-ranks less ½, a shift that is the same for all: the number of values below plus half the number of tied
+ * values.
+ */
 function ranks(values: ArrayLike<number>, side: string): Float64Array {
   const n = values.length;
   for (let i = 0; i < n; i += 1) {

@@ -4,7 +4,7 @@ import type { Module } from './module.js';
 import type { Backbone, ForwardOptions } from './vgg.js';
 
 /**
- * The input of the projection head: the last map flattened (`map`, what the authors' code does), the max-pooled last map
+ * The input of the projection head: the last map flattened (`map`, as in the authors' code), the max-pooled last map
  * flattened (`pool`, VGG's own), or the average over the last map (`gap`, independent of the input size).
  */
 export type HeadInput = 'map' | 'pool' | 'gap';
@@ -31,7 +31,7 @@ export interface EncoderOptions {
 /** A backbone with the paper's projection head (§3.1): flatten → linear → ReLU. */
 export class Encoder implements Module {
   readonly backbone: Backbone;
-  /** Length of `embedding`. */
+  /** The length of `embedding`. */
   readonly embeddingSize: number;
   readonly children: Readonly<Record<string, Module>>;
   readonly #head: Linear;
@@ -51,7 +51,7 @@ export class Encoder implements Module {
     this.#size = size;
     this.#headInput = headInput;
     this.#head = new Linear(channels * side * side, embeddingSize, new Random(seed, 'init', 'head'));
-    // The backbone's names stay torchvision's: no prefix.
+    // The backbone keeps torchvision's names, so it gets no prefix.
     this.children = { ...backbone.children, head: this.#head };
   }
 

@@ -1,4 +1,4 @@
-/** Networks: layers, VGG16, and the encoder with the projection head of the paper. */
+/** The room `nn` has networks: layers, VGG16, and the encoder with the projection head of the paper. */
 export { Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
 export { BatchNorm, Conv3x3, Linear } from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';

@@ -1,13 +1,17 @@
+/** The distributions of initial weights. */
 import { type Random, type Tensor, tensor } from '../tensor/index.js';
 
-/** He et al. 2015 for layers before a ReLU: N(0, 2 / fan_out), as torchvision's VGG. fan_out = out · kh · kw. */
+/**
+ * Draws from N(0, 2 / fan_out) with fan_out = out · kh · kw, as torchvision's VGG does (He et al. 2015, for layers
+ * before a ReLU).
+ */
 export function kaimingNormal(shape: readonly [number, number, number, number], random: Random): Tensor {
   const [out, , kernelHeight, kernelWidth] = shape;
   const std = Math.sqrt(2 / (out * kernelHeight * kernelWidth));
   return fill(shape, () => random.normal(0, std));
 }
 
-/** U(−bound, bound) with bound = 1/√fan_in: torch.nn.Linear's default for weight and bias. */
+/** Draws from U(−bound, bound) with bound = 1/√fan_in, torch.nn.Linear's default for weight and bias. */
 export function linearUniform(shape: readonly number[], fanIn: number, random: Random): Tensor {
   const bound = 1 / Math.sqrt(fanIn);
   return fill(shape, () => random.uniform(-bound, bound));

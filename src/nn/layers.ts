@@ -1,8 +1,9 @@
+/** The layers of the networks: convolution, batch normalisation, linear layer. */
 import { ops, type Random, type Tensor, tensor } from '../tensor/index.js';
 import { constant, kaimingNormal, linearUniform } from './init.js';
 import type { Module } from './module.js';
 
-/** 3×3 convolution, stride 1, padding 1, with bias. x: [B, in, H, W] → [B, out, H, W]. */
+/** A 3×3 convolution with stride 1, padding 1 and bias. x: [B, in, H, W] → [B, out, H, W]. */
 export class Conv3x3 implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
 
@@ -15,15 +16,15 @@ export class Conv3x3 implements Module {
 
   forward(x: Tensor): Tensor {
     const { weight, bias } = this.parameters;
-    // A gray image stands for three equal channels: their weights add up, and the images stay a third of the size.
+    // A gray image stands for three equal channels. Their weights add up, and the images stay a third of the size.
     const folded = x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
     return ops.conv2d(x, folded, bias, [1, 1], [1, 1]);
   }
 }
 
 /**
- * Batch normalisation over [B, H, W] (Ioffe & Szegedy 2015). In training mode it uses and records the batch's statistics:
- * running ← 0.9 · running + 0.1 · batch (unbiased variance).
+ * Batch normalisation over [B, H, W] (Ioffe & Szegedy 2015). In training mode it uses and records the batch's
+ * statistics: running ← 0.9 · running + 0.1 · batch (unbiased variance).
  */
 export class BatchNorm implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
@@ -46,8 +47,9 @@ export class BatchNorm implements Module {
   }
 
   /**
-   * @param momentum weight of this batch in the running statistics
-   * @param record false: in training mode the running statistics stay as they are
+   * Normalises the batch.
+   * @param momentum the weight of this batch in the running statistics
+   * @param record if false, the running statistics stay as they are in training mode
    */
   forward(
     x: Tensor,
@@ -61,7 +63,7 @@ export class BatchNorm implements Module {
   }
 }
 
-/** x · Wᵀ + b. x: [B, in] → [B, out]. */
+/** A linear layer, x · Wᵀ + b. x: [B, in] → [B, out]. */
 export class Linear implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
 

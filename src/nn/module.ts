@@ -1,8 +1,9 @@
+/** The interface of networks and their layers, and their tensors by name. */
 import { type Device, noGrad, ops, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 
 /**
- * A part of a network: its own tensors and its parts, by the names they have in a state dict. Whether it trains is an
- * argument of `forward`, not state.
+ * A part of a network: its own tensors and its parts, by the names they have in a state dict. Training mode is no state
+ * of it but an argument of `forward`.
  */
 export interface Module {
   readonly parameters?: Readonly<Record<string, Tensor>>;
@@ -11,12 +12,12 @@ export interface Module {
   readonly children?: Readonly<Record<string, Module>>;
 }
 
-/** Parameters by full name, `features.0.weight`, in the order they were declared. */
+/** Collects the parameters by full name, such as `features.0.weight`, in the order they were declared. */
 export function namedParameters(module: Module, prefix = ''): Map<string, Tensor> {
   return collect(module, prefix, (part) => [part.parameters]);
 }
 
-/** Parameters and buffers by full name: what a checkpoint holds. */
+/** Collects parameters and buffers by full name, as a checkpoint holds them. */
 export function stateDict(module: Module, prefix = ''): Map<string, Tensor> {
   return collect(module, prefix, (part) => [part.parameters, part.buffers]);
 }

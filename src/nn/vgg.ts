@@ -1,11 +1,12 @@
 /**
- * VGG16 (Simonyan & Zisserman 2014, configuration D) at any width, with torchvision's parameter names (`features.0.weight`).
+ * VGG16 (Simonyan & Zisserman 2014, configuration D) at any width, with torchvision's parameter names
+ * (`features.0.weight`).
  */
 import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
 import { BatchNorm, Conv3x3 } from './layers.js';
 import type { Module } from './module.js';
 
-/** Output channels of the convolutions, stage by stage; each stage ends with a 2×2 max-pool. */
+/** The output channels of the convolutions, stage by stage. Each stage ends with a 2×2 max-pool. */
 const STAGES = [
   [64, 64],
   [128, 128],
@@ -15,7 +16,7 @@ const STAGES = [
 ] as const;
 
 export interface Vgg16Options {
-  /** Factor on every layer's channels; the authors' code trains ¼. */
+  /** The factor on every layer's channels; the authors' code trains ¼. */
   width?: 1 | 0.5 | 0.25;
   batchNorm?: boolean;
   /** The seed of the initial weights. */
@@ -25,8 +26,9 @@ export interface Vgg16Options {
 /** The outputs of a backbone for a batch of images. */
 export interface BackboneOutput {
   /**
-   * Each stage's output after its last ReLU and before its max-pool, [B, C, H, W] with H halving from stage to stage (at
-   * 224: 224, 112, 56, 28, 14). The paper's hierarchies [1, 2, 3, 4] are the last four of these five, counted from 0.
+   * Each stage's output after its last ReLU and before its max-pool, [B, C, H, W] with H halving from stage to stage
+   * (at 224: 224, 112, 56, 28, 14). The paper's hierarchies [1, 2, 3, 4] are the last four of these five, counted from
+   * 0.
    */
   readonly maps: readonly Tensor[];
   /** The last map after its max-pool, [B, C, H/32, W/32]. */
@@ -36,27 +38,28 @@ export interface BackboneOutput {
 }
 
 export interface ForwardOptions {
-  /** Batch norm uses the batch's statistics and records them. */
+  /** If true, batch norm uses the batch's statistics and records them. */
   training?: boolean;
   /** If false, batch norm uses the batch's statistics and does not record them. */
   record?: boolean;
-  /** Weight of this batch in the running statistics; see BatchNorm. */
+  /** The weight of this batch in the running statistics; see BatchNorm. */
   momentum?: number;
 }
 
 /** A network of stages from images to maps. */
 export interface Backbone extends Module {
   readonly name: string;
-  /** Channels of each map. */
+  /** The number of channels of each map. */
   readonly channels: readonly number[];
-  /** Bytes of activations that a forward pass with graph keeps for one image of this side. */
+  /** The bytes of activations that a forward pass with graph keeps for one image of this side. */
   savedBytes(size: number, elementBytes: number): number;
   /** @param images [B, 3, H, W], or [B, 1, H, W] for gray, which stands for three equal channels */
   forward(images: Tensor, options?: ForwardOptions): BackboneOutput;
 }
 
 /**
- * A backbone with fresh weights. They come from `seed` alone, whatever `manualSeed` was given: the same seed, the same network.
+ * Makes a backbone with fresh weights. They depend on `seed` alone and not on `manualSeed`, so the same seed gives the
+ * same network.
  * @throws TensorError on an unknown width
  */
 export function vgg16({ width = 1, batchNorm = false, seed = 0 }: Vgg16Options = {}): Vgg16 {
@@ -99,7 +102,8 @@ export class Vgg16 implements Backbone {
   savedBytes(size: number, elementBytes: number): number {
     return this.#stages.reduce((bytes, layers, stage) => {
       const map = this.channels[stage]! * (size / 2 ** stage) ** 2;
-      // Batch norm keeps its input, the ReLU (in place) its output; the max-pool its output and where that came from, in i64.
+      // Batch norm keeps its input, and the ReLU (in place) its output. The max-pool keeps its output and the places of
+      // its maxima, in i64.
       const kept = layers.reduce((count, { norm }) => count + (norm ? 2 : 1), 0);
       return bytes + map * kept * elementBytes + (map / 4) * (elementBytes + 8);
     }, 0);
@@ -118,7 +122,7 @@ export class Vgg16 implements Backbone {
       for (const { conv, norm } of stage) {
         x = conv.forward(x);
         if (norm) x = norm.forward(x, { training, momentum, record });
-        // The ReLU works in place: no gradient needs the values before it, and a pass over fresh memory is saved.
+        // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
         x = ops.relu_(x);
       }
       maps.push(x);

@@ -1,11 +1,11 @@
 import { keep, noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
 
-/** Parameters that are trained alike. */
+/** Parameters that share their settings. */
 export interface ParameterGroup {
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** Factor on the learning rate of every step. Default 1. */
+  /** The factor on the learning rate of every step; by default 1. */
   readonly rate?: number;
-  /** λ. Default 0. */
+  /** The weight decay λ; by default 0. */
   readonly weightDecay?: number;
 }
 
@@ -14,7 +14,7 @@ export interface AdamWOptions {
   readonly epsilon?: number;
 }
 
-/** The running averages of a parameter since its first gradient: of the gradient and of its square. */
+/** The running averages, since a parameter's first gradient, of the gradient and of its square. */
 interface Moments {
   readonly first: Tensor;
   readonly second: Tensor;
@@ -22,11 +22,11 @@ interface Moments {
 }
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW, in step t of a parameter:
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019) as torch.optim.AdamW. In step t of a parameter:
  * p ← (1 − lr·λ)·p;  m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g²;
  * p ← p − lr / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε).
  *
- * A parameter without a gradient is left alone, decay and t included.
+ * A parameter without a gradient stays as it is: it does not decay, and its t does not advance.
  */
 export class AdamW {
   readonly #groups: readonly ParameterGroup[];
@@ -59,7 +59,7 @@ export class AdamW {
     this.#epsilon = epsilon;
   }
 
-  /** One step; each group at its factor times `learningRate`. */
+  /** Takes one step, each group at its own factor times `learningRate`. */
   step(learningRate: number): void {
     noGrad(() => {
       for (const { parameters, rate = 1, weightDecay = 0 } of this.#groups) {
@@ -100,7 +100,10 @@ export class AdamW {
     }
   }
 
-  /** The state by parameter name, with torch's `exp_avg` and `exp_avg_sq`, and `step` as i64; the caller frees the latter. */
+  /**
+   * The state by parameter name, with torch's `exp_avg` and `exp_avg_sq`, and `step` as i64; the caller frees the
+   * latter.
+   */
   state(): ReadonlyMap<string, Tensor> {
     return new Map(
       [...this.#moments].flatMap(([name, { first, second, steps }]) => [
@@ -111,7 +114,7 @@ export class AdamW {
     );
   }
 
-  /** Takes over what `state` gave, by copy. @throws RangeError when it does not fit */
+  /** Takes over a copy of the state that `state` gave. @throws RangeError when it does not fit */
   loadState(state: ReadonlyMap<string, Tensor>): void {
     this.dispose();
     const parameters = new Map(this.#groups.flatMap((group) => [...group.parameters]));
@@ -144,7 +147,7 @@ export class AdamW {
   }
 }
 
-/** Zeros of the parameter's shape, in the parameter's own memory format. */
+/** Makes zeros of the parameter's shape, in the parameter's own memory format. */
 function zerosLike(parameter: Tensor): Tensor {
   return noGrad(() => keep(ops.zero_(ops.clone(parameter, 'preserve'))));
 }

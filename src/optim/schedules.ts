@@ -1,27 +1,27 @@
-/** Learning-rate schedules: pure functions of the step. */
+/** Learning-rate schedules, as pure functions of the step. */
 
 export type Schedule =
   | { readonly kind: 'constant' }
-  /** × gamma at every milestone, counted in epochs or in steps. */
+  /** Multiplies the rate by gamma at every milestone. Milestones are counted in epochs or in steps. */
   | {
       readonly kind: 'multistep';
       readonly milestones: readonly number[];
       readonly gamma: number;
       readonly unit: 'epoch' | 'step';
     }
-  /** Half a cosine from the base rate to `minimum` (Loshchilov & Hutter 2017, without restarts). */
+  /** Follows half a cosine from the base rate to `minimum` (Loshchilov & Hutter 2017, without restarts). */
   | { readonly kind: 'cosine'; readonly minimum: number };
 
 export interface ScheduleContext {
-  /** Learning rate before any schedule. */
+  /** The learning rate before any schedule. */
   readonly base: number;
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
-  /** Steps over which the rate first rises linearly from base / warmupSteps. */
+  /** The number of steps over which the rate first rises linearly, from base / warmupSteps. */
   readonly warmupSteps?: number;
 }
 
-/** The learning rate of step `step`, counted from 0. */
+/** Computes the learning rate of step `step`, counted from 0. */
 export function learningRateAt(
   step: number,
   schedule: Schedule,

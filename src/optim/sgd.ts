@@ -10,14 +10,14 @@ export interface SgdOptions {
  * Stochastic gradient descent as torch.optim.SGD:
  * d = g + λ·p;  v ← μ·v + d (v = d at first);  p ← p − lr·(v, or d + μ·v with Nesterov).
  *
- * A parameter without a gradient is left alone, decay included: with L_C alone the head gets none.
+ * A parameter without a gradient stays as it is and does not decay: with L_C alone the head gets no gradient.
  */
 export class Sgd {
   readonly #parameters: ReadonlyMap<string, Tensor>;
   readonly #momentum: number;
   readonly #weightDecay: number;
   readonly #nesterov: boolean;
-  /** v by parameter name, made at a parameter's first gradient. */
+  /** The velocity v by parameter name, made at a parameter's first gradient. */
   readonly #velocities = new Map<string, Tensor>();
 
   /** @throws RangeError on a negative momentum or decay, and on Nesterov without momentum */
@@ -37,7 +37,7 @@ export class Sgd {
     this.#nesterov = nesterov;
   }
 
-  /** One step at the given learning rate. Consumes the gradients: their memory holds d afterwards. */
+  /** Takes one step at the given learning rate. It consumes the gradients, whose memory holds d afterwards. */
   step(learningRate: number): void {
     noGrad(() =>
       tidy(() => {
@@ -85,12 +85,12 @@ export class Sgd {
     for (const parameter of this.#parameters.values()) parameter.grad = null;
   }
 
-  /** Velocities by parameter name, for the checkpoint. */
+  /** The velocities by parameter name, for the checkpoint. */
   state(): ReadonlyMap<string, Tensor> {
     return this.#velocities;
   }
 
-  /** Takes over velocities from a checkpoint, by copy. */
+  /** Takes over a copy of the velocities from a checkpoint. */
   loadState(state: ReadonlyMap<string, Tensor>): void {
     this.dispose();
     for (const [name, velocity] of state) {

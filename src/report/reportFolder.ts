@@ -1,4 +1,4 @@
-/** Where a report goes: `index.html` and `figures/`, over an older report but over nothing else. */
+/** The folder of a report, with `index.html` and `figures/`. A report replaces an older one and nothing else. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../errors.js';
@@ -10,17 +10,21 @@ import { GENERATOR } from './html/shell.js';
 export interface ReportFiles {
   readonly page: string;
   readonly figures: readonly string[];
-  /** What came out, a sentence each. */
+  /** The results in sentences. */
   readonly summary: readonly string[];
 }
 
-/** A folder of something else is left alone. @throws UsageError where it is, or where nothing can be written */
+/**
+ * Checks that a report may be written here.
+ *
+ * @throws UsageError where the folder holds something else, or where nothing can be written
+ */
 export function checkTarget(out: string): void {
   refuseUnwritable(out);
   if (!existsSync(out) || readdirSync(out).length === 0) return;
   const file = join(out, 'index.html');
   if (existsSync(file) && readFileSync(file, 'utf8').includes(`content="${GENERATOR}"`)) return;
-  // Interrupted before its page was written, a report leaves its figures.
+  // A report that was interrupted before its page was written has left its figures.
   if (readdirSync(out).every((name) => name === 'figures' || /^\..*\.tmp$/.test(name))) return;
   throw new UsageError(`${out} holds files but no report; choose another --out`);
 }
@@ -44,7 +48,7 @@ export async function writeReportFolder(
     );
   }
   const folder = join(out, 'figures');
-  // What an earlier report showed may not be shown any more.
+  // The pictures of an earlier report may be ones that must not be shown any more.
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const written: string[] = [];

@@ -1,3 +1,4 @@
+/** Gradients: graphs switched on and off, and gradients that leave `grad` alone. */
 import { native } from './native.js';
 import { synchronous } from './synchronous.js';
 import { Tensor } from './tensor.js';
@@ -22,7 +23,7 @@ function withGradMode<T>(scope: string, enabled: boolean, body: () => T): T {
 }
 
 /**
- * ∂(sum of outputs)/∂input for each input, without touching `grad`; null where no path leads to an input.
+ * Computes ∂(sum of outputs)/∂input for each input, without touching `grad`; null where no path leads to an input.
  * @param retainGraph keep the graph for a further backward pass
  */
 export function gradientsOf(

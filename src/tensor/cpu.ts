@@ -1,9 +1,10 @@
+/** The facts about this machine's CPU that decide on precision, threads and kernels. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /**
- * True if this CPU multiplies bf16 numbers in hardware, so that `precision: auto` gains by it: avx512_bf16 (AMD from Zen 4,
- * Intel from Cooper Lake) or amx_bf16. Elsewhere bf16 is emulated and slower than f32. Only Linux tells.
+ * Tells whether this CPU multiplies bf16 numbers in hardware, so that `precision: auto` gains by it: avx512_bf16 (AMD
+ * from Zen 4, Intel from Cooper Lake) or amx_bf16. Elsewhere bf16 is emulated and slower than f32. Only Linux tells.
  */
 export function supportsBf16(cpuinfo = readCpuinfo()): boolean {
   const flags = /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [];
@@ -11,8 +12,8 @@ export function supportsBf16(cpuinfo = readCpuinfo()): boolean {
 }
 
 /**
- * Cores this process may use. Two hardware threads share a core's arithmetic units, so LibTorch gains nothing by more
- * threads than this; left alone, it takes half of them on some machines.
+ * Counts the cores that this process may use. Two hardware threads share a core's arithmetic units, so LibTorch gains
+ * nothing by more threads than this. By itself it takes half as many on some machines.
  */
 export function usableCores(cpuinfo = readCpuinfo(), hardwareThreads = availableParallelism()): number {
   const processors = cpuinfo.split('\n\n');
@@ -29,7 +30,9 @@ function readCpuinfo(): string {
   }
 }
 
-/** The instruction-set extensions that decide which kernels LibTorch chooses, such as `avx2 avx512f avx512_bf16`. */
+/**
+ * Lists the instruction-set extensions that decide which kernels LibTorch chooses, such as `avx2 avx512f avx512_bf16`.
+ */
 export function instructionSet(cpuinfo = readCpuinfo()): string {
   const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/));
   const deciding = ['avx2', 'fma', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16', 'avx512_fp16'];

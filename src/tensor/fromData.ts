@@ -5,16 +5,19 @@ import { Tensor, type TypedArray } from './tensor.js';
 export type TensorData = number | readonly number[] | readonly boolean[] | TypedArray;
 
 export interface TensorOptions {
-  /** Default: what the data is (Float64Array → f64, Uint8Array → u8, BigInt64Array → i64, booleans → bool), else f32. */
+  /**
+   * The dtype. The default follows the data (Float64Array → f64, Uint8Array → u8, BigInt64Array → i64, booleans → bool)
+   * and is otherwise f32.
+   */
   dtype?: Dtype;
   device?: Device;
   requiresGrad?: boolean;
 }
 
 /**
- * A tensor with a copy of `data`. Numbers become f32 unless `dtype` says otherwise; i64 takes safe integers or a
- * BigInt64Array, bf16 and f16 round to nearest even, u8 takes integers from 0 to 255, bool takes booleans, 0 and 1.
- * @param shape default: a scalar for a number, else `[data.length]`
+ * Makes a tensor with a copy of `data`. Numbers become f32 unless `dtype` says otherwise. i64 takes safe integers or a
+ * BigInt64Array, bf16 and f16 round to nearest even, u8 takes integers from 0 to 255, and bool takes booleans, 0 and 1.
+ * @param shape by default a scalar for a number, else `[data.length]`
  * @throws TensorError naming the value or the shape that does not fit
  */
 export function tensor(data: TensorData, shape?: readonly number[], options: TensorOptions = {}): Tensor {
@@ -85,7 +88,10 @@ function convert(data: Exclude<TensorData, number>, dtype: Dtype): TypedArray {
   }
 }
 
-/** The data itself, once an array is known to hold numbers and nothing that Number() would quietly make one of. */
+/**
+ * Gives the data itself, after checking that an array holds numbers and nothing that Number() would quietly turn into
+ * one.
+ */
 function numbersOf(data: Exclude<TensorData, number>): ArrayLike<number | bigint | boolean> {
   if (Array.isArray(data)) {
     for (const value of data) {

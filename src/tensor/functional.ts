@@ -4,15 +4,16 @@ import * as ops from './ops.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * x / max(‖x‖₂, eps) along `dim`, as torch.nn.functional.normalize: a zero row stays zero and its gradient finite.
+ * Computes x / max(‖x‖₂, eps) along `dim`, as torch.nn.functional.normalize does. A zero row stays zero and its
+ * gradient finite.
  */
 export function l2Normalize(x: Tensor, dim: number, eps = 1e-12): Tensor {
   return x.div(ops.clampMin(ops.vectorNorm(x, 2, [dim], true), eps));
 }
 
 /**
- * Runs `body` on the tensors in at least f32 and with autocast off. Losses run so: inside autocast their products would go
- * back to bf16.
+ * Runs `body` on the tensors in at least f32 and with autocast off. Losses run this way, as inside autocast their
+ * products would go back to bf16.
  */
 export function inFullPrecision<T>(
   tensors: readonly Tensor[],
@@ -33,8 +34,9 @@ export function inFullPrecision<T>(
 }
 
 /**
- * The images in channels-last memory, which convolutions are fastest in. One-channel images count as channels-last whatever
- * their strides are, so `to()` would leave them and the whole network would run in NCHW: theirs are set by a view.
+ * Puts the images into channels-last memory, in which convolutions are fastest. One-channel images count as
+ * channels-last whatever their strides are, so `to()` would leave them and the whole network would run in NCHW. Their
+ * strides are set by a view.
  * @param images [B, C, H, W]
  */
 export function toChannelsLast(images: Tensor): Tensor {

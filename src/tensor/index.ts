@@ -1,4 +1,4 @@
-/** LibTorch in TypeScript: tensors, operators, gradients, random numbers. */
+/** The room `tensor` is LibTorch in TypeScript: tensors, operators, gradients, random numbers. */
 export { autocast } from './autocast.js';
 export { enableGrad, gradientsOf, noGrad } from './autograd.js';
 export { instructionSet, supportsBf16 } from './cpu.js';

@@ -1,3 +1,4 @@
+/** The native addon: its functions as types, and the loading of its .node file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { EngineMissingError } from '../errors.js';
 import { usableCores } from './cpu.js';
 
-/** A LibTorch tensor as the addon hands it out: opaque, only good for giving back to the addon. */
+/** A LibTorch tensor as the addon hands it out. It is opaque, and only the addon can use it. */
 export type Handle = { readonly tensorHandle: unique symbol };
 
 export type Dtype = 'f32' | 'f64' | 'f16' | 'bf16' | 'u8' | 'i64' | 'bool';
@@ -24,7 +25,7 @@ export class TensorError extends Error {
   }
 }
 
-/** The addon's functions, one for one (native/*.cc). Everything above it goes through `Tensor` and `op`. */
+/** The addon's functions, one for one (native/*.cc). Everything above them goes through `Tensor` and `op`. */
 export interface Native {
   readonly torchVersion: string;
   readonly cudaDevices: number;
@@ -83,7 +84,7 @@ export interface NativeBuild {
 const buildFolder = fileURLToPath(new URL('../../native/build/', import.meta.url));
 const remedy = 'Run `npm run setup`, then `anatomy doctor` tells what is missing.';
 
-/** The addon that was built last. @throws EngineMissingError when there is none. */
+/** Finds the addon that was built last. @throws EngineMissingError when there is none. */
 export function nativeBuild(folder = buildFolder): NativeBuild {
   const file = join(folder, 'current.json');
   if (!existsSync(file)) throw new EngineMissingError(`the LibTorch addon has not been built. ${remedy}`);
@@ -93,8 +94,8 @@ export function nativeBuild(folder = buildFolder): NativeBuild {
 let loaded: Native | undefined;
 
 /**
- * The addon, loaded on first use (LibTorch takes 0.4 s) so that `--help` and `doctor` work without it. This is the only
- * place that loads the .node file.
+ * Gives the addon, which is loaded on first use (LibTorch takes 0.4 s) so that `--help` and `doctor` work without it.
+ * This is the only place that loads the .node file.
  */
 export function native(): Native {
   loaded ??= load();
@@ -114,8 +115,8 @@ export function load(folder = buildFolder): Native {
   }
   module.initialize(TensorError);
   module.tuneAllocator();
-  // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's word; a worker's
-  // own environment reaches no library by itself.
+  // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's choice; a
+  // worker's own environment reaches no library by itself.
   module.setThreads(Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores());
   return module;
 }

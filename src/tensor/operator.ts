@@ -1,8 +1,9 @@
+/** Binds operators of LibTorch's dispatcher as typed functions. */
 import { type Handle, native, TensorError } from './native.js';
 import { Tensor } from './tensor.js';
 
-// Tensor has operators for methods, and operators make tensors: a circle of imports. It holds because loading needs
-// nothing of it but `op`, a function declaration.
+// Tensor uses operators for its methods, and operators make tensors, so the imports form a circle. It holds because
+// loading needs only `op` from this file, which is a function declaration.
 
 /** An operator of LibTorch as a typed function. */
 export type Operator<Args extends readonly unknown[], Result> = ((...args: Args) => Result) & {
@@ -43,7 +44,7 @@ export function findOperator(operator: string): number {
 
 function unwrap(value: unknown): unknown {
   if (value instanceof Tensor) return value.handle;
-  // Lists of numbers are the common case and need no walk; a `Tensor?[]` may begin with null.
+  // Lists of numbers are the common case and need no walk. A `Tensor?[]` may begin with null.
   if (Array.isArray(value) && typeof value[0] !== 'number') return value.map(unwrap);
   return value;
 }
@@ -51,7 +52,7 @@ function unwrap(value: unknown): unknown {
 function wrap(value: unknown, args: readonly unknown[]): unknown {
   if (Array.isArray(value)) return value.map((item) => wrap(item, args));
   if (typeof value !== 'object' || value === null) return value;
-  // In-place operators (`add_`) give back their argument's handle: the caller keeps the one object it knows.
+  // In-place operators (`add_`) return the handle of their argument, so the caller keeps the object that it has.
   const given = args.find((arg) => arg instanceof Tensor && arg.handle === value);
   return given ?? new Tensor(value as Handle);
 }

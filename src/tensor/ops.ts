@@ -1,6 +1,7 @@
 /**
- * LibTorch's operators that this project uses, one line each: the TypeScript signature, the operator, and the schema types
- * of the arguments it passes. tests/tensor/ops.test.ts holds every line against the schemas of the loaded LibTorch.
+ * LibTorch's operators that this project uses, one line each: the TypeScript signature, the operator, and the schema
+ * types of the arguments it passes. tests/tensor/ops.test.ts holds every line against the schemas of the loaded
+ * LibTorch.
  */
 import type { Device, Dtype, MemoryFormat } from './native.js';
 import { op } from './operator.js';

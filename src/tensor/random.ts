@@ -1,6 +1,6 @@
 /**
- * Randomness as a pure function of a key such as (seed, purpose, epoch, sample id, view): there is no generator state to
- * save, and CPU, CUDA, micro-batches, workers and machines all draw the same numbers.
+ * Randomness as a pure function of a key such as (seed, purpose, epoch, sample id, view): there is no generator state
+ * to save, and CPU, CUDA, micro-batches, workers and machines all draw the same numbers.
  *
  * The key is hashed with FNV-1a into the state of xoshiro128** (Blackman & Vigna 2018), expanded by splitmix32.
  */
@@ -37,7 +37,7 @@ export class Random {
     this.#s3 = splitmix32(high) | 1; // never the all-zero state
   }
 
-  /** Uniform integer in [0, 2³²). */
+  /** Draws a uniform integer in [0, 2³²). */
   uint32(): number {
     const product = Math.imul(this.#s1, 5);
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
@@ -51,13 +51,13 @@ export class Random {
     return result;
   }
 
-  /** Uniform in [low, high) with 53 random bits. */
+  /** Draws a uniform number in [low, high) with 53 random bits. */
   uniform(low = 0, high = 1): number {
     const unit = ((this.uint32() >>> 5) * 67108864 + (this.uint32() >>> 6)) / 9007199254740992;
     return low + (high - low) * unit;
   }
 
-  /** Uniform integer in [0, n), without modulo bias. */
+  /** Draws a uniform integer in [0, n), without modulo bias. */
   below(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > 2 ** 32) {
       throw new RangeError(`Random.below(n): n is ${n}, expected an integer from 1 to 2^32`);
@@ -68,12 +68,12 @@ export class Random {
     return draw % n;
   }
 
-  /** True with probability p. */
+  /** Draws true with probability p. */
   chance(p: number): boolean {
     return this.uniform() < p;
   }
 
-  /** Normal with the given mean and standard deviation (Box–Muller). */
+  /** Draws from a normal distribution with the given mean and standard deviation (Box–Muller). */
   normal(mean = 0, std = 1): number {
     if (this.#spareNormal !== undefined) {
       const spare = this.#spareNormal;
@@ -86,7 +86,7 @@ export class Random {
     return mean + std * radius * Math.cos(angle);
   }
 
-  /** A uniformly random order of 0 … n−1 (Fisher–Yates). */
+  /** Draws a uniformly random order of 0 … n−1 (Fisher–Yates). */
   permutation(n: number): Uint32Array {
     const order = Uint32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i -= 1) {

@@ -1,3 +1,4 @@
+/** The process-wide state of LibTorch: seeds, threads, devices, warnings and signals. */
 import { native } from './native.js';
 
 /** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */
@@ -6,7 +7,10 @@ export function manualSeed(seed: number): void {
   native().manualSeed(seed);
 }
 
-/** Threads of LibTorch's operators, process-wide. Results may differ in the last bits between thread counts. */
+/**
+ * The number of threads of LibTorch's operators, process-wide. Results may differ in the last bits between thread
+ * counts.
+ */
 export function threads(): number {
   return native().getThreads();
 }
@@ -22,7 +26,7 @@ export function torchVersion(): string {
   return native().torchVersion;
 }
 
-/** CUDA devices this LibTorch can use. */
+/** The number of CUDA devices that this LibTorch can use. */
 export function cudaDevices(): number {
   return native().cudaDevices;
 }
@@ -32,15 +36,16 @@ export function synchronize(): void {
   native().synchronize();
 }
 
-/** Texts of LibTorch's own warnings since the last call, for the log. */
+/** Takes the texts of LibTorch's own warnings since the last call, for the log. */
 export function takeWarnings(): string[] {
   return native().takeWarnings();
 }
 
 /**
- * Notes SIGINT and SIGTERM instead of dying from them: `pending()` names the first, the second ends the process at once.
- * (The same signal within 0.3 s counts as the first: under `npm run` one Ctrl-C arrives twice.) A synchronous loop asks
- * `pending()` at its safe points. `stop()` restores what was there before, once the last of overlapping watches ends.
+ * Notes SIGINT and SIGTERM instead of dying from them: `pending()` names the first, the second ends the process at
+ * once. (The same signal within 0.3 s counts as the first: under `npm run` one Ctrl-C arrives twice.) A synchronous
+ * loop asks `pending()` at its safe points. `stop()` restores what was there before, once the last of overlapping
+ * watches ends.
  */
 export function watchSignals(): { pending: () => 'SIGINT' | 'SIGTERM' | undefined; stop: () => void } {
   const engine = native();

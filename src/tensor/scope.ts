@@ -1,19 +1,21 @@
-/** Memory: who frees a tensor, and when. */
+/** The scopes that decide when a tensor's memory is freed. */
 import { native } from './native.js';
 import { synchronous } from './synchronous.js';
 import { Tensor } from './tensor.js';
 
 const scopes: Set<Tensor>[] = [];
 
-/** Every tensor is made in the innermost scope, if there is one. */
+/** Enters a new tensor into the innermost scope, if there is one. */
 export function enlist(made: Tensor): void {
   scopes.at(-1)?.add(made);
 }
 
 /**
- * Runs `body` and frees every tensor made inside, but those in its result (a tensor, or arrays, maps, sets and plain objects of
- * them) and those given to {@link keep}. Scopes nest. A matter of speed, not only of leaks: memory freed at the end of a
- * training step serves the next one. @throws TensorError when `body` returns a promise: its tensors would be freed too soon.
+ * Runs `body` and frees every tensor made inside, except those in its result (a tensor, or arrays, maps, sets and plain
+ * objects of them) and those given to {@link keep}. Scopes nest. They prevent leaks and save time, as memory freed at
+ * the end of a training step serves the next one.
+ *
+ * @throws TensorError when `body` returns a promise, as its tensors would be freed too soon
  */
 export function tidy<T>(body: () => T): T {
   const scope = new Set<Tensor>();
@@ -33,13 +35,16 @@ export function tidy<T>(body: () => T): T {
   }
 }
 
-/** Takes a tensor (or all in an array, map, set or plain object) out of every {@link tidy} scope: the caller disposes it. */
+/**
+ * Takes a tensor (or all in an array, map, set or plain object) out of every {@link tidy} scope: the caller disposes
+ * it.
+ */
 export function keep<T>(value: T): T {
   for (const kept of tensorsIn(value)) for (const scope of scopes) scope.delete(kept);
   return value;
 }
 
-/** Every tensor reachable through arrays, maps, sets and plain objects. */
+/** Finds every tensor that can be reached through arrays, maps, sets and plain objects. */
 function tensorsIn(value: unknown, found = new Set<Tensor>(), seen = new Set<object>()): Set<Tensor> {
   if (value instanceof Tensor) found.add(value);
   else if (typeof value === 'object' && value !== null && !seen.has(value)) {
@@ -57,7 +62,7 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Tensors of this environment that are neither freed nor collected. */
+/** Counts the tensors of this environment that are neither freed nor collected. */
 export function liveTensors(): number {
   return native().liveTensors();
 }

@@ -5,8 +5,8 @@ import { enlist } from './scope.js';
 export type TypedArray = Float32Array | Float64Array | Uint8Array | BigInt64Array;
 
 /**
- * A LibTorch tensor. Its memory is LibTorch's: free it with {@link tidy} or {@link Tensor.dispose}; the garbage collector
- * is only the net below. Methods are the arithmetic everybody needs; all other operators stand in `ops.ts`.
+ * A LibTorch tensor. Its memory is LibTorch's: free it with {@link tidy} or {@link Tensor.dispose}. The garbage
+ * collector frees a forgotten one later. The methods are the common arithmetic; all other operators stand in `ops.ts`.
  */
 export class Tensor {
   readonly #handle: Handle;
@@ -17,7 +17,7 @@ export class Tensor {
     enlist(this);
   }
 
-  /** @internal The addon's handle; checked by the addon at every use. */
+  /** @internal The addon's handle, which the addon checks at every use. */
   get handle(): Handle {
     return this.#handle;
   }
@@ -26,7 +26,11 @@ export class Tensor {
     return native().shapeOf(this.#handle);
   }
 
-  /** Length of dimension `i`; negative counts from the end. @throws TensorError when there is no such dimension. */
+  /**
+   * The length of dimension `i`; a negative one counts from the end.
+   *
+   * @throws TensorError when there is no such dimension.
+   */
   size(i: number): number {
     const { shape } = this;
     const length = shape.at(i);
@@ -58,7 +62,7 @@ export class Tensor {
   }
 
   /**
-   * The values, copied, row-major and flat: Float32Array for f32, f16 and bf16 (both widened exactly), Float64Array for
+   * Copies the values, row-major and flat: Float32Array for f32, f16 and bf16 (both widened exactly), Float64Array for
    * f64, BigInt64Array for i64, Uint8Array for u8 and bool (0 or 1).
    */
   toArray(): TypedArray {
@@ -106,7 +110,7 @@ export class Tensor {
     return Number(value);
   }
 
-  /** A copy with another dtype, device or memory format; itself where nothing changes. */
+  /** Copies to another dtype, device or memory format. It returns the tensor itself where nothing changes. */
   to({
     dtype,
     device,
@@ -123,7 +127,7 @@ export class Tensor {
     return native().requiresGrad(this.#handle);
   }
 
-  /** Marks a leaf as one that gradients are wanted for. */
+  /** Marks a leaf, so that a backward pass computes its gradient. */
   setRequiresGrad(required = true): this {
     native().setRequiresGrad(this.#handle, required);
     return this;
@@ -140,13 +144,13 @@ export class Tensor {
   }
 
   /**
-   * Adds ∂this/∂leaf to `grad` of every leaf that requires it. `gradient` is needed unless this has one element.
+   * Adds ∂this/∂leaf to `grad` of every leaf that requires it. `gradient` is needed unless this tensor has one element.
    */
   backward(gradient: Tensor | null = null, { retainGraph = false } = {}): void {
     native().backward([this.#handle], gradient === null ? null : [gradient.handle], retainGraph);
   }
 
-  /** The same values, cut off from the graph. */
+  /** Gives the same values, cut off from the graph. */
   detach(): Tensor {
     return ops.detach(this);
   }
@@ -191,17 +195,17 @@ export class Tensor {
     return ops.matmul(this, other);
   }
 
-  /** Transpose of a matrix. */
+  /** Transposes a matrix. */
   t(): Tensor {
     return ops.t(this);
   }
 
-  /** Sum over `dims`, or over everything. */
+  /** Sums over `dims`, or over everything. */
   sum(dims?: readonly number[], keepDim = false): Tensor {
     return dims === undefined ? ops.sum(this) : ops.sumDims(this, dims, keepDim);
   }
 
-  /** Mean over `dims`, or over everything. */
+  /** Averages over `dims`, or over everything. */
   mean(dims?: readonly number[], keepDim = false): Tensor {
     return dims === undefined ? ops.mean(this) : ops.meanDims(this, dims, keepDim);
   }
@@ -210,7 +214,7 @@ export class Tensor {
     return ops.reshape(this, shape);
   }
 
-  /** Rows start … start+length−1 of dimension `dim`, a view. */
+  /** Takes rows start … start+length−1 of dimension `dim`, as a view. */
   narrow(dim: number, start: number, length: number): Tensor {
     return ops.narrow(this, dim, start, length);
   }

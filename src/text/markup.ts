@@ -1,4 +1,4 @@
-/** Text that is HTML already. Only `html` and `trusted` make it, so whatever else stands in a page has been escaped. */
+/** A text that is HTML already. Only `html` and `trusted` make it, so all other text in a page has been escaped. */
 export class Markup {
   readonly #text: string;
 
@@ -13,7 +13,10 @@ export class Markup {
 
 export type Content = Markup | string | number | null | undefined | readonly Content[];
 
-/** A template of HTML. Texts put into it are escaped for content and for quoted attributes; markup and lists of it go in as they are. */
+/**
+ * Fills a template of HTML. Texts are escaped for content and for quoted attributes; markup and lists of it go in as
+ * they are.
+ */
 export function html(strings: TemplateStringsArray, ...values: readonly Content[]): Markup {
   let text = strings[0]!;
   values.forEach((value, i) => {
@@ -22,7 +25,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly Content[
   return new Markup(text);
 }
 
-/** For HTML and SVG of our own making, such as a rendered figure. */
+/** Wraps HTML and SVG of our own making, such as a rendered figure, so that it is not escaped. */
 export function trusted(text: string): Markup {
   return new Markup(text);
 }

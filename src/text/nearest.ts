@@ -1,6 +1,6 @@
 /**
- * Finds the candidate that a person most likely meant by `word`, for error messages: the one at the smallest edit distance,
- * ignoring case. Gives undefined where none is close enough to be a slip of the keyboard.
+ * Finds the candidate that a person most likely meant by `word`, for error messages: the one at the smallest edit
+ * distance, ignoring case. Gives undefined where none is close enough to be a slip of the keyboard.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
@@ -17,7 +17,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
 }
 
 /**
- * Counts the insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+ * Counts the insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string
+ * alignment).
  */
 function editDistance(a: string, b: string): number {
   let beforePrevious: number[] = [];

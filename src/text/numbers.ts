@@ -1,6 +1,7 @@
 /**
  * The room `text` writes and reads plain text: numbers, tables, CSV, and words that were nearly right. This file writes
- * numbers as a reader wants them: a real minus sign, fixed places so that columns line up, and a dash for undefined ones.
+ * numbers as a reader wants them: a real minus sign, fixed places so that columns line up, and a dash for undefined
+ * ones.
  */
 
 export function fixed(value: number | null, places = 3): string {

@@ -1,3 +1,4 @@
+/** Builds the encoder and the method that a config describes. */
 import type { Config } from '../config/index.js';
 import type { Dataset } from '../data/sample.js';
 import { UsageError } from '../errors.js';
@@ -7,9 +8,10 @@ import { disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 
 /**
- * The encoder a config describes, with initial weights from its seed or from `model.initFrom`, on the device.
- * @param options.name of a second encoder, whose random weights are to differ from the first one's
- * @param options.onWarning told of a head in `model.initFrom` that does not fit and is left out
+ * Builds the encoder that a config describes, on the device. Its initial weights come from the seed or from
+ * `model.initFrom`.
+ * @param options.name the name of a second encoder, whose random weights are to differ from the first one's
+ * @param options.onWarning receives a message when a head in `model.initFrom` does not fit and is left out
  */
 export function buildEncoder(
   { model, data, seed }: Config,
@@ -40,7 +42,7 @@ export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded
   readonly samples: readonly { readonly subject: string; readonly label?: string }[];
 }
 
-/** The pretraining method a config describes. @throws UsageError when it does not fit the data */
+/** Builds the pretraining method that a config describes. @throws UsageError when it does not fit the data */
 export function buildMethod(
   config: Config,
   pairs: TrainingPairs,
@@ -64,13 +66,17 @@ export function buildMethod(
   });
 }
 
-/** Numbers from 0 in alphabetical order: the same names, the same numbers. */
+/** Numbers the names from 0 in alphabetical order, so that the same names have the same numbers. */
 function numbered(names: readonly string[]): number[] {
   const numbers = new Map([...new Set(names)].sort().map((name, i) => [name, i]));
   return names.map((name) => numbers.get(name)!);
 }
 
-/** Checks the method's settings before anything is decoded. @throws UsageError when they do not fit the rest of the config */
+/**
+ * Checks the method's settings before anything is decoded.
+ *
+ * @throws UsageError when they do not fit the rest of the config
+ */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
   methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
 }

@@ -1,3 +1,4 @@
+/** The encoder on un-augmented images: embeddings of all samples, and the calibration of batch norm. */
 import { resample } from '../augment/index.js';
 import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
@@ -19,7 +20,7 @@ export interface EmbedOptions {
   encoder: Encoder;
   loader: Loader;
   modality: string;
-  /** Positions of the samples in the data set. */
+  /** The positions of the samples in the data set. */
   indices: readonly number[];
   size: number;
   normalization: Normalization;
@@ -42,8 +43,8 @@ export async function embed({ modality, ...options }: EmbedOptions): Promise<Emb
 }
 
 /**
- * Sets batch norm's running statistics to the averages over all given images, by one pass: what an untrained encoder needs
- * before it can be compared fairly (the same random weights probe at 0.56 or 0.75 AUC without and with it). As in training, a
+ * Sets batch norm's running statistics to the averages over all given images, by one pass. An untrained encoder needs
+ * it for a fair comparison: the same random weights probe at 0.75 AUC with it and at 0.56 without. As in training, a
  * batch holds all modalities of its pairs.
  */
 export async function calibrate(
@@ -51,7 +52,7 @@ export async function calibrate(
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
-  // A batch's share of all pairs so far makes the exponential average a plain one.
+  // With a batch's share of all pairs so far as momentum, the exponential average is a plain one.
   const momentum = (pairs: number): number => {
     seen += pairs;
     return pairs / seen;
@@ -59,7 +60,7 @@ export async function calibrate(
   await forwardAll(options, modalities, { training: true, momentum }, () => undefined);
 }
 
-/** Forward passes over batches of un-augmented images, all given modalities of a pair in one batch. */
+/** Passes batches of un-augmented images through the encoder, with all given modalities of a pair in one batch. */
 async function forwardAll<T>(
   options: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],

@@ -1,3 +1,4 @@
+/** The images of a run, which are cached on disk or streamed. */
 import type { Config } from '../config/index.js';
 import type { ImageCache } from '../data/cache/decodedImages.js';
 import { openImageCache } from '../data/loading/imageCache.js';
@@ -8,7 +9,7 @@ import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 
 /**
- * Side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
+ * The side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
  * `data.cacheSize` says otherwise.
  * @throws UsageError when it is less than `data.size`
  */
@@ -21,8 +22,8 @@ export function cacheSizeOf({ data }: Pick<Config, 'data'>): number {
 }
 
 /**
- * Opens the images at the config's size; what is not in the cache yet is decoded, with a progress bar.
- * @param root folder of all caches; undefined: the user's cache folder
+ * Opens the images at the config's size. Those that are not in the cache yet are decoded, with a progress bar.
+ * @param root the folder of all caches; undefined means the user's cache folder
  */
 export async function openImages(
   dataset: Dataset,

@@ -1,4 +1,7 @@
-/** The training loop: steps, logs, monitors, checkpoints, signals. It knows no particular method and no file but the run's. */
+/**
+ * The training loop: steps, logs, monitors, checkpoints and signals. It knows no particular method and no file but the
+ * run's.
+ */
 import { rmSync } from 'node:fs';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import { published } from '../data/pseudonym.js';
@@ -20,7 +23,7 @@ export interface LoopOptions {
   /** The files of the run; its folder exists. */
   readonly paths: RunPaths;
   readonly console: MessageConsole;
-  /** Goes on from the run's checkpoint although the result will not be exact to the bit. */
+  /** Whether a run resumes from its checkpoint although the result will not be exact to the bit. */
   readonly allowInexact?: boolean;
 }
 
@@ -49,7 +52,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
   const signals = watchSignals();
   let saved = start;
 
-  /** @returns the first tensor that is no longer finite: then nothing was saved */
+  /** Saves a checkpoint. @returns the first tensor that is no longer finite; nothing was saved then */
   const save = (step: number): string | undefined => {
     if (step === saved) return undefined;
     const broken = firstNonFinite(method.state());
@@ -84,7 +87,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
       const signal = signals.pending();
       const due = step % training.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
       const broken = due ? save(step) : undefined;
-      // The step that broke it is the one before.
+      // The step before this one broke it.
       if (broken !== undefined) return fail(step - 1, `${broken} holds a number that is not finite`, result);
       if (signal !== undefined) return { kind: 'interrupted', step, signal };
       if (step === totalSteps) return { kind: 'finished', step };
@@ -114,7 +117,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
         );
       }
       const seconds = (performance.now() - began) / 1000;
-      // Weights that the step has broken have nothing to show; the next step stops the run.
+      // Weights that the step has broken cannot be inspected, and the next step stops the run.
       const sound = !inspect || firstNonFinite(method.state()) === undefined;
       const looked = inspect ? { ...result.inspection, ...(sound ? await run.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
@@ -130,7 +133,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
         memoryBytes: process.memoryUsage.rss(),
       });
       for (const warning of takeWarnings()) console.detail(`LibTorch: ${warning}`);
-      // Lets timers and streams run; a loop that only awaits promises would starve them.
+      // Timers and streams get a turn here; a loop that only awaits promises would starve them.
       await new Promise((next) => setImmediate(next));
     }
   } finally {

@@ -18,14 +18,14 @@ export interface MicroBatchOptions {
   readonly memory?: number;
 }
 
-/** The share of each of the authors' four GPUs in their batch of 128 pairs. */
+/** The number of pairs on each of the authors' four GPUs in their batch of 128 pairs. */
 const PAIRS_ON_A_GPU = 32;
 
 /**
- * Chooses the number of pairs in one forward pass. `auto` takes all of the batch where its activations take at most half of
- * the machine's memory, else the largest power of two that does; on a GPU, whose memory LibTorch's operators do not tell, at
- * most 32. Batch norm sees a micro-batch at a time, so a repeated run needs the same number: it does not depend on what else
- * is at work.
+ * Chooses the number of pairs in one forward pass. `auto` takes the whole batch where its activations take at most half
+ * of the machine's memory, and otherwise the largest power of two that does. On a GPU it takes at most 32, as
+ * LibTorch's operators do not tell its memory. Batch norm sees a micro-batch at a time, so a repeated run needs the
+ * same number; the choice does not depend on other programs at work.
  */
 export function resolveMicroBatch(options: MicroBatchOptions): number {
   const { asked, batchSize, backbone, size, views, precision, device } = options;
@@ -40,6 +40,6 @@ export function resolveMicroBatch(options: MicroBatchOptions): number {
 }
 
 function wholeMemory(): number {
-  // 0 or a huge number where no container limits the process.
+  // The value is 0 or a huge number where no container limits the process.
   return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
 }

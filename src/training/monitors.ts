@@ -1,4 +1,7 @@
-/** The monitors tell whether training works: they look at the embeddings of some pairs, held-out ones where there are any. */
+/**
+ * The monitors tell whether training works: they look at the embeddings of some pairs, held-out ones where there are
+ * any.
+ */
 
 import type { MessageConsole } from '../log/console.js';
 import {
@@ -20,7 +23,7 @@ export interface MonitorPlan {
   readonly queries: readonly number[];
   /** The positions of the training pairs that vote in kNN; empty where none are left to vote. */
   readonly references: readonly number[];
-  /** Class number, 0 or 1, by position in the data set; absent without labels. */
+  /** The class number, 0 or 1, by position in the data set; absent without labels. */
   readonly labels?: readonly number[];
   /** The number of neighbours that vote. */
   readonly neighbours: number;
@@ -39,8 +42,9 @@ export interface MonitorPlanOptions {
 }
 
 /**
- * Chooses the pairs, once and by the seed: up to `pairs` held-out ones, with twice as many training pairs to vote. Where nothing
- * is held out, half of the subjects of the training pairs vote on the other half. No patient votes for itself.
+ * Chooses the pairs, once and by the seed: up to `pairs` held-out ones, with twice as many training pairs to vote.
+ * Where nothing is held out, half of the subjects of the training pairs vote on the other half. No patient votes for
+ * itself.
  */
 export function planMonitors(options: MonitorPlanOptions): MonitorPlan {
   const { trained, heldOut, subjects, labels, pairs, neighbours, seed } = options;
@@ -69,8 +73,8 @@ export function planMonitors(options: MonitorPlanOptions): MonitorPlan {
 }
 
 /**
- * A deviation below this share of a healthy 1/√d is called a collapse. Embeddings after a ReLU share a direction from the
- * start: an untrained head has some 0.05.
+ * The share of a healthy 1/√d below which a deviation is called a collapse. Embeddings after a ReLU share a direction
+ * from the start: an untrained head has some 0.05.
  */
 export const COLLAPSE = 0.01;
 
@@ -80,9 +84,9 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
 };
 
 /**
- * Computes `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed) and `retrieval/A-to-B` with its
- * reverse from the embeddings, and `knnAuc/M` of each modality and of both from the pooled features. Values that are not
- * finite are only counted, as `nonFinite`.
+ * Computes `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed) and `retrieval/A-to-B` with
+ * its reverse from the embeddings, and `knnAuc/M` of each modality and of both from the pooled features. Values that
+ * are not finite are only counted, as `nonFinite`.
  */
 export async function monitor(
   plan: MonitorPlan,
@@ -142,10 +146,11 @@ async function knn(
 }
 
 /**
- * Warns of collapsed embeddings once for each modality, at the second look in a row that finds them: batch norm's running
- * statistics lag behind in the first steps, and by them the embeddings of a healthy encoder lie close together for a while.
- * @param found by a look of `monitor`
- * @param collapsed number of looks in a row that found a collapse, by the name of the metric; this call updates it
+ * Warns of collapsed embeddings once for each modality, at the second look in a row that finds them. In the first steps
+ * batch norm's running statistics lag behind, and with them the embeddings of a healthy encoder lie close together for
+ * a while.
+ * @param found the values of a look of `monitor`
+ * @param collapsed the number of looks in a row that found a collapse, by the name of the metric; this call updates it
  */
 export function warnOfCollapse(
   found: Readonly<Record<string, number>>,

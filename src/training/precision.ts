@@ -1,9 +1,14 @@
+/** The device and the precision of a run, and the loss scaling that fp16 needs. */
 import { UsageError } from '../errors.js';
 import { cudaDevices, type Device, type Dtype, supportsBf16 } from '../tensor/index.js';
 
 export type Precision = 'fp32' | 'bf16' | 'fp16';
 
-/** `auto`: the first CUDA device if there is one. @throws UsageError for a device that is not there */
+/**
+ * Finds the device; `auto` is the first CUDA device if there is one.
+ *
+ * @throws UsageError for a device that is not there
+ */
 export function resolveDevice(asked: string): Device {
   const devices = cudaDevices();
   if (asked === 'auto') return devices > 0 ? 'cuda' : 'cpu';
@@ -16,7 +21,11 @@ export function resolveDevice(asked: string): Device {
   return asked as Device;
 }
 
-/** `auto`: bf16 where the CPU has avx512_bf16 or amx_bf16, or on CUDA, else fp32. @throws UsageError for fp16 on a CPU */
+/**
+ * Chooses the precision; `auto` is bf16 where the CPU has avx512_bf16 or amx_bf16, or on CUDA, and otherwise fp32.
+ *
+ * @throws UsageError for fp16 on a CPU
+ */
 export function resolvePrecision(asked: 'auto' | Precision, device: Device): Precision {
   if (asked === 'auto') return device !== 'cpu' || supportsBf16() ? 'bf16' : 'fp32';
   if (asked === 'fp16' && device === 'cpu') {
@@ -27,14 +36,14 @@ export function resolvePrecision(asked: 'auto' | Precision, device: Device): Pre
   return asked;
 }
 
-/** Dtype for autocast; null: none. */
+/** The dtype for autocast; null for none. */
 export function autocastDtype(precision: Precision): Dtype | null {
   return precision === 'fp32' ? null : precision === 'bf16' ? 'bf16' : 'f16';
 }
 
 /**
- * Dynamic loss scaling for fp16 (Micikevicius et al. 2018): gradients of a scaled loss do not underflow; a step whose
- * gradients overflow is skipped and the scale halved, 2,000 good steps double it.
+ * Dynamic loss scaling for fp16 (Micikevicius et al. 2018). Gradients of a scaled loss do not underflow. A step whose
+ * gradients overflow is skipped and halves the scale; 2,000 good steps double it.
  */
 export class LossScaler {
   scale = 65536;

@@ -1,3 +1,4 @@
+/** One training step, on the whole batch at once or in micro-batches. */
 import type { Batch, Forward, Method, Term } from '../methods/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
@@ -15,7 +16,10 @@ export interface StepOptions {
   microBatch?: number;
   /** The loss scaler of fp16; absent for other precisions. */
   scaler?: LossScaler;
-  /** Also compares with chance and measures the terms' gradients, which costs a backward pass for each term. */
+  /**
+   * Whether the step also compares with chance and measures the terms' gradients, which costs a backward pass for each
+   * term.
+   */
   inspect?: boolean;
 }
 
@@ -24,11 +28,14 @@ export interface StepResult {
   readonly loss: number;
   /** The value of every term without its weight, terms of weight 0 included. */
   readonly terms: Readonly<Record<string, number>>;
-  /** False: nothing was updated, because the objective is not a finite number. */
+  /** Whether the objective is a finite number. If it is not, nothing was updated. */
   readonly finite: boolean;
-  /** True: fp16's gradients overflowed, and the optimiser's step was left out. */
+  /** Whether the optimiser's step was left out, because fp16's gradients overflowed. */
   readonly skipped: boolean;
-  /** The values of the inspection by name, `chance/TERM`, `gradientNorm/TERM/MAP` and `gradientRatio/MAP`; empty without one. */
+  /**
+   * The values of the inspection by name, `chance/TERM`, `gradientNorm/TERM/MAP` and `gradientRatio/MAP`; empty without
+   * one.
+   */
   readonly inspection: Readonly<Record<string, number>>;
 }
 
@@ -40,7 +47,7 @@ interface Pass {
   readonly memory: Readonly<Record<string, Tensor>>;
 }
 
-/** One update: views, forward, the objective, backward, optimiser. Leaves no tensor behind. */
+/** Makes one update: views, forward, the objective, backward, optimiser. It leaves no tensor behind. */
 export function trainingStep(options: StepOptions): StepResult {
   const { method, optimizer, batch, learningRate, scaler, microBatch = batch.ids.length } = options;
   return tidy(() => {
@@ -78,9 +85,10 @@ function inOnePass(options: StepOptions): Pass {
 }
 
 /**
- * The same objective in a fraction of the memory, by gradient caching (Gao et al. 2021): the embeddings of the whole batch
- * without graph, the loss over them, then micro-batch by micro-batch again with graph, from the cached gradients. Terms that
- * stand per pair just add up. Batch norm sees one micro-batch at a time, and records it in the second pass only.
+ * Computes the same objective in a fraction of the memory, by gradient caching (Gao et al. 2021). First come the
+ * embeddings of the whole batch without graph, and the loss over them. Then each micro-batch is passed again with
+ * graph, and takes the cached gradients. Terms that stand per pair just add up. Batch norm sees one micro-batch at a
+ * time, and records it in the second pass only.
  */
 function inChunks(options: StepOptions, size: number): Pass {
   const { method, batch, scaler, inspect = false } = options;
@@ -135,7 +143,9 @@ interface Cached {
   /** The weighted sum of the terms that compare the batch. */
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
-  /** The weighted gradients of each trained term: one entry for each micro-batch, which maps embeddings to gradients. */
+  /**
+   * The weighted gradients of each trained term: one entry for each micro-batch, which maps embeddings to gradients.
+   */
   readonly gradients: readonly {
     readonly name: string;
     readonly of: readonly Readonly<Record<string, Tensor>>[];
@@ -180,7 +190,7 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
   });
 }
 
-/** A scalar whose gradient at the embeddings is the given one. */
+/** Makes a scalar whose gradient at the embeddings is the given one. */
 function alongGradient(
   embeddings: Readonly<Record<string, Tensor>>,
   gradient: Readonly<Record<string, Tensor>>,
@@ -188,7 +198,10 @@ function alongGradient(
   return sumOf(Object.entries(gradient).map(([name, g]) => embeddings[name]!.mul(g).sum()));
 }
 
-/** Micro-batches that differ by one pair at most: a short one would weigh as much in batch norm's running statistics. */
+/**
+ * Splits a batch into micro-batches that differ by one pair at most. A short one would weigh as much as the others in
+ * batch norm's running statistics.
+ */
 function evenly(batch: Batch, count: number): Batch[] {
   const pairs = batch.ids.length;
   const longer = pairs % count;

@@ -23,7 +23,7 @@ describe('consistency loss', () => {
       expect(consistencyLoss([a], [flip(a, [1])]).item()).toBeLessThan(1e-30);
     }));
 
-  test('one-hot patches: orthogonal against parallel gives the share of off-diagonal elements', () =>
+  test('is the share of off-diagonal elements for orthogonal against parallel one-hot patches', () =>
     tidy(() => {
       // A: patch i lights channel i only, so A = I. B: all patches alike, so every element is 1.
       const eye = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
@@ -32,7 +32,7 @@ describe('consistency loss', () => {
       expect(consistencyLoss([a], [b], { patches: [2, 2] }).item()).toBeCloseTo(12 / 16, 14);
     }));
 
-  test('floor windows drop the remainder, adaptive windows use it', () =>
+  test('drops the remainder with floor windows and uses it with adaptive ones', () =>
     tidy(() => {
       const a = map([1, 2, 5, 4], 1);
       const changed = Float64Array.from(a.toArray() as Float64Array);
@@ -44,7 +44,7 @@ describe('consistency loss', () => {
       );
     }));
 
-  test('pixel normalisation: the diagonal tells how uniform a patch is', () =>
+  test('tells with pixel normalisation, on the diagonal, how uniform a patch is', () =>
     tidy(() => {
       const uniform = tensor([1, 1, 1, 1, 0, 0, 0, 0], [1, 2, 2, 2], { dtype: 'f64' });
       const mixed = tensor([1, 0, 1, 0, 0, 1, 0, 1], [1, 2, 2, 2], { dtype: 'f64' });
@@ -89,7 +89,7 @@ describe('consistency loss', () => {
       }
     }));
 
-  test('errors name the map and the fix', () =>
+  test('names the map and the fix in its errors', () =>
     tidy(() => {
       const a = map([1, 2, 4, 4], 1);
       expect(() => consistencyLoss([a], [a], { patches: [8, 8] })).toThrow(
@@ -107,7 +107,7 @@ describe('consistency loss', () => {
 });
 
 describe('contrastive losses', () => {
-  test('all embeddings equal: chance, ln N; counted twice ln(N + 1)', () =>
+  test('are ln N, the chance level, when all embeddings are equal, and ln(N + 1) with the positive counted twice', () =>
     tidy(() => {
       const f = tensor(Array(6 * 3).fill(1), [6, 3], { dtype: 'f64' });
       expect(infoNce(f, f).item()).toBeCloseTo(Math.log(6), 12);
@@ -116,19 +116,19 @@ describe('contrastive losses', () => {
       expect(globalContrastiveLoss(views).item()).toBeCloseTo(4 * Math.log(6), 12);
     }));
 
-  test('one-hot embeddings: ln(1 + (N − 1)·exp(−1/τ))', () =>
+  test('are ln(1 + (N − 1)·exp(−1/τ)) for one-hot embeddings', () =>
     tidy(() => {
       const f = tensor([2, 0, 0, 0, 5, 0, 0, 0, 0.1], [3, 3], { dtype: 'f64' });
       expect(infoNce(f, f, { tau: 0.5 }).item()).toBeCloseTo(Math.log(1 + 2 * Math.exp(-2)), 13);
     }));
 
-  test('a batch of one has no negatives: 0', () =>
+  test('are 0 for a batch of one, which has no negatives', () =>
     tidy(() => {
       const f = map([1, 4], 1);
       expect(infoNce(f, map([1, 4], 2)).item()).toBe(0);
     }));
 
-  test('does not mind the order of the pairs, nor the scale of a row', () =>
+  test('do not depend on the order of the pairs or the scale of a row', () =>
     tidy(() => {
       const [f, g] = [map([5, 4], 1), map([5, 4], 2)];
       const loss = infoNce(f, g).item();
@@ -136,7 +136,7 @@ describe('contrastive losses', () => {
       expect(infoNce(f.mul(3), g).item()).toBeCloseTo(loss, 12);
     }));
 
-  test('wrong shapes and temperatures are named', () =>
+  test('name wrong shapes and temperatures', () =>
     tidy(() => {
       expect(() => infoNce(map([2, 3], 1), map([3, 3], 1))).toThrow(/g is \[3,3\].*\[2,3\]/);
       expect(() => infoNce(map([2, 3], 1), map([2, 3], 1), { tau: 0 })).toThrow(/tau is 0/);
@@ -149,7 +149,7 @@ describe('contrastive losses', () => {
       );
     }));
 
-  test('inside autocast the loss is the f32 one, in f32', () =>
+  test('are the f32 losses, in f32, inside autocast', () =>
     tidy(() => {
       const f = map([16, 40], 1, { dtype: 'f32' });
       const g = map([16, 40], 2, { dtype: 'f32' });

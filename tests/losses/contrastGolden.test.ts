@@ -87,27 +87,33 @@ const negativesOf = (rows: number[], drawn: number, n: number): Tensor =>
 const numbered = <T>(cases: T[]): [number, T][] => cases.map((c, i) => [i, c]);
 
 describe('losses of the competing methods against float64 PyTorch', () => {
-  test.each(numbered(golden.infoNce))('infoNce without false negatives %i', (_, { shape, zero, ...c }) => {
-    check(
-      c,
-      [zeroed(shape, 3, zero), values(shape, 4)],
-      [shape, shape],
-      ([f, g]) => infoNce(f!, g!, { ...c, ...mask([shape[0], shape[0]], c.share) }),
-      zero,
-    );
-  });
+  test.each(numbered(golden.infoNce))(
+    'infoNce without false negatives agrees in case %i',
+    (_, { shape, zero, ...c }) => {
+      check(
+        c,
+        [zeroed(shape, 3, zero), values(shape, 4)],
+        [shape, shape],
+        ([f, g]) => infoNce(f!, g!, { ...c, ...mask([shape[0], shape[0]], c.share) }),
+        zero,
+      );
+    },
+  );
 
-  test.each(numbered(golden.global))('globalContrastiveLoss without false negatives %i', (_, c) => {
-    const views = [0, 1, 2, 3].map((view) => values(c.shape, 20 + view, -0.5, 1));
-    check(c, views, Array(4).fill(c.shape), ([a, b, aHat, bHat]) =>
-      globalContrastiveLoss(
-        { a: a!, b: b!, aHat: aHat!, bHat: bHat! },
-        mask([c.shape[0], c.shape[0]], c.share),
-      ),
-    );
-  });
+  test.each(numbered(golden.global))(
+    'globalContrastiveLoss without false negatives agrees in case %i',
+    (_, c) => {
+      const views = [0, 1, 2, 3].map((view) => values(c.shape, 20 + view, -0.5, 1));
+      check(c, views, Array(4).fill(c.shape), ([a, b, aHat, bHat]) =>
+        globalContrastiveLoss(
+          { a: a!, b: b!, aHat: aHat!, bHat: bHat! },
+          mask([c.shape[0], c.shape[0]], c.share),
+        ),
+      );
+    },
+  );
 
-  test.each(numbered(golden.ntXent))('ntXent %i', (_, { shape, views, zero, ...c }) => {
+  test.each(numbered(golden.ntXent))('ntXent agrees in case %i', (_, { shape, views, zero, ...c }) => {
     const inputs = Array.from({ length: views }, (_, view) =>
       zeroed(shape, 30 + view, view === 0 ? zero : []),
     );
@@ -121,7 +127,7 @@ describe('losses of the competing methods against float64 PyTorch', () => {
   });
 
   test.each(numbered(golden.bankSoftmax))(
-    'bankSoftmax %i',
+    'bankSoftmax agrees in case %i',
     (_, { batch, rows: n, dimension, zero, ...c }) => {
       check(
         c,
@@ -137,44 +143,50 @@ describe('losses of the competing methods against float64 PyTorch', () => {
     },
   );
 
-  test.each(numbered(golden.bankNce))('bankNce %i', (_, { batch, rows: n, dimension, drawn, zero, ...c }) => {
-    const rows = ownRows(batch, n);
-    const bank = (dtype: Dtype) => tensor(unitRows([n, dimension], 41), [n, dimension], { dtype });
-    check(
-      c,
-      [zeroed([batch, dimension], 40, zero)],
-      [[batch, dimension]],
-      ([f]) =>
-        bankNce(f!, bank(f!.dtype), i64(rows, [batch]), negativesOf(rows, drawn, n), {
-          tau: c.tau,
-          normalizer: c.normalizer,
-          ...mask([batch, drawn], c.share),
-        }),
-      zero,
-    );
-    if (c.estimate === null) return;
-    tidy(() => {
-      const f = tensor(zeroed([batch, dimension], 40, zero), [batch, dimension]);
-      const estimate = estimateNormalizer(f, bank('f64'), negativesOf(rows, drawn, n), c.tau);
-      expect(relativeError([estimate], [c.estimate!])).toBeLessThan(1e-11);
-    });
-  });
+  test.each(numbered(golden.bankNce))(
+    'bankNce agrees in case %i',
+    (_, { batch, rows: n, dimension, drawn, zero, ...c }) => {
+      const rows = ownRows(batch, n);
+      const bank = (dtype: Dtype) => tensor(unitRows([n, dimension], 41), [n, dimension], { dtype });
+      check(
+        c,
+        [zeroed([batch, dimension], 40, zero)],
+        [[batch, dimension]],
+        ([f]) =>
+          bankNce(f!, bank(f!.dtype), i64(rows, [batch]), negativesOf(rows, drawn, n), {
+            tau: c.tau,
+            normalizer: c.normalizer,
+            ...mask([batch, drawn], c.share),
+          }),
+        zero,
+      );
+      if (c.estimate === null) return;
+      tidy(() => {
+        const f = tensor(zeroed([batch, dimension], 40, zero), [batch, dimension]);
+        const estimate = estimateNormalizer(f, bank('f64'), negativesOf(rows, drawn, n), c.tau);
+        expect(relativeError([estimate], [c.estimate!])).toBeLessThan(1e-11);
+      });
+    },
+  );
 
-  test.each(numbered(golden.queue))('queueContrast %i', (_, { batch, size, dimension, zero, ...c }) => {
-    check(
-      c,
-      [zeroed([batch, dimension], 50, zero)],
-      [[batch, dimension]],
-      ([q]) => {
-        const k = tensor(values([batch, dimension], 51), [batch, dimension], { dtype: q!.dtype });
-        const queue = tensor(unitRows([size, dimension], 52), [size, dimension], { dtype: q!.dtype });
-        return queueContrast(q!, k, queue, { tau: c.tau, ...mask([batch, size], c.share) });
-      },
-      zero,
-    );
-  });
+  test.each(numbered(golden.queue))(
+    'queueContrast agrees in case %i',
+    (_, { batch, size, dimension, zero, ...c }) => {
+      check(
+        c,
+        [zeroed([batch, dimension], 50, zero)],
+        [[batch, dimension]],
+        ([q]) => {
+          const k = tensor(values([batch, dimension], 51), [batch, dimension], { dtype: q!.dtype });
+          const queue = tensor(unitRows([size, dimension], 52), [size, dimension], { dtype: q!.dtype });
+          return queueContrast(q!, k, queue, { tau: c.tau, ...mask([batch, size], c.share) });
+        },
+        zero,
+      );
+    },
+  );
 
-  test.each(numbered(golden.dense))('denseCorrespondence, denseContrast %i', (_, c) => {
+  test.each(numbered(golden.dense))('denseCorrespondence and denseContrast agree in case %i', (_, c) => {
     const { batch, channels, dimension, positions, size } = c;
     const shape = [batch, dimension, positions];
     check(

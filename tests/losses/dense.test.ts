@@ -15,14 +15,14 @@ describe('denseCorrespondence', () => {
       expect(numbers(denseCorrespondence(fq, fk.mul(scales)))).toEqual([...order, ...order]);
     }));
 
-  test('trap: several positions may have the same match', () =>
+  test('allows several positions the same match', () =>
     tidy(() => {
       const fk = tensor([1, 0, 0, 1], [1, 2, 2], { dtype: 'f64' }); // positions (1, 0) and (0, 1)
       const fq = tensor([1, 0.9, 0.1, 0.2], [1, 2, 2], { dtype: 'f64' }); // both near (1, 0)
       expect(numbers(denseCorrespondence(fq, fk))).toEqual([0, 0]);
     }));
 
-  test('a single position, and no gradient', () =>
+  test('works on a single position, and has no gradient', () =>
     tidy(() => {
       const fq = rows([3, 4, 1], 1, { requiresGrad: true });
       const match = denseCorrespondence(fq, rows([3, 4, 1], 2));
@@ -31,7 +31,7 @@ describe('denseCorrespondence', () => {
       expect(match.requiresGrad).toBe(false);
     }));
 
-  test('grids of another shape are named', () =>
+  test('names grids of another shape', () =>
     tidy(() => {
       expect(() => denseCorrespondence(rows([1, 2, 4], 1), rows([1, 2, 9], 1))).toThrow(
         /fk is \[1,2,9\], expected \[B, channels, P\] as the other grid, \[1,2,4\]/,
@@ -44,7 +44,7 @@ describe('denseContrast', () => {
   /** [B, d, P] as [B·P, d]: each position a row. */
   const positions = (x: Tensor): Tensor => ops.reshape(ops.transpose(x, 1, 2), [-1, x.size(1)]);
 
-  test('all embeddings equal: chance, ln(1 + Q); without keys 0', () =>
+  test('is ln(1 + Q), the chance level, when all embeddings are equal, and 0 without keys', () =>
     tidy(() => {
       const q = tensor(Array(2 * 3 * 4).fill(1), [2, 3, 4], { dtype: 'f64' });
       const match = i64([0, 3, 1, 1, 2, 2, 0, 3], [2, 4]);
@@ -71,7 +71,7 @@ describe('denseContrast', () => {
     );
   });
 
-  test('trap: the match comes from the backbone’s features, not from the dense embeddings', () =>
+  test('takes the match from the backbone’s features and not from the dense embeddings', () =>
     tidy(() => {
       // Backbone: positions in the same order. Dense embeddings: still the other way round.
       const backbone = rows([1, 3, 2], 1);
@@ -85,7 +85,7 @@ describe('denseContrast', () => {
       expect(loss).toBeGreaterThan(denseContrast(q, k, denseCorrespondence(q, k), queue).item() + 2);
     }));
 
-  test('trap: keys and queue are constants', () =>
+  test('treats keys and queue as constants', () =>
     tidy(() => {
       const [q, k] = [1, 2].map((seed) => rows([2, 3, 4], seed, { requiresGrad: true })) as [Tensor, Tensor];
       const queue = rows([5, 3], 3, { requiresGrad: true });
@@ -95,7 +95,7 @@ describe('denseContrast', () => {
       expect(numbers(q.grad).some((x) => x !== 0)).toBe(true);
     }));
 
-  test('wrong matches and queues are named', () =>
+  test('names wrong matches and queues', () =>
     tidy(() => {
       const q = rows([2, 3, 4], 1);
       expect(() => denseContrast(q, q, i64([0, 0, 0, 0], [1, 4]), unitRows([2, 3], 1))).toThrow(

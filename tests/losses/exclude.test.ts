@@ -52,7 +52,7 @@ const losses: Record<string, { columns: number; loss: (f: Tensor, exclude?: Tens
 describe.each(Object.entries(losses))('false negatives in %s', (name, { columns, loss }) => {
   const filled = (value: number): Tensor => bool(Array(4 * columns).fill(value), [4, columns]);
 
-  test('everything but the positives excluded: 0, and gradients of zero, not NaN', () =>
+  test('the loss is 0 and the gradients are zero, not NaN, when everything but the positives is excluded', () =>
     tidy(() => {
       const f = rows([4, 3], 1, { requiresGrad: true });
       const value = loss(f, filled(1));
@@ -61,7 +61,7 @@ describe.each(Object.entries(losses))('false negatives in %s', (name, { columns,
       expect(numbers(f.grad).map(Math.abs)).toEqual(Array(12).fill(0));
     }));
 
-  test('a mask that excludes nothing is no mask', () =>
+  test('a mask that excludes nothing changes nothing', () =>
     tidy(() => {
       expect(loss(rows([4, 3], 1), filled(0)).item()).toBe(loss(rows([4, 3], 1)).item());
     }));
@@ -91,7 +91,7 @@ describe.each(Object.entries(losses))('false negatives in %s', (name, { columns,
 });
 
 describe('excluding a negative', () => {
-  test('holds at any temperature: a finite stand-in for −∞ would not', () =>
+  test('holds at any temperature, as a finite stand-in for −∞ would not', () =>
     tidy(() => {
       const q = rows([2, 3], 1);
       const away = q.neg(); // logits of −1/τ for the positives
@@ -101,7 +101,7 @@ describe('excluding a negative', () => {
       expect(infoNce(q, away, { tau: 1e-6, exclude: among }).item()).toBe(0);
     }));
 
-  test('is as if it were not there', () => {
+  test('has the same effect as leaving it out of the batch', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 99 }),
@@ -159,7 +159,7 @@ describe('excluding a negative', () => {
       expect(excluding(0, 1, 0, 0, 0, 0, 0, 1, 0) - none).toBeCloseTo(first + third, 12);
     }));
 
-  test('does not mind which modality is called A, as the mask of a subject is symmetric', () =>
+  test('does not depend on which modality is called A, as the mask of a subject is symmetric', () =>
     tidy(() => {
       const [a, b, aHat, bHat] = [1, 2, 3, 4].map((seed) => rows([3, 4], seed)) as [
         Tensor,

@@ -44,7 +44,7 @@ function zeroOut(x: Float64Array, shape: number[], rows: (number | null)[][]): F
 }
 
 describe('losses against float64 PyTorch', () => {
-  test.each(golden.consistency.map((c, i) => [i, c] as const))('consistency %i', (_, c) => {
+  test.each(golden.consistency.map((c, i) => [i, c] as const))('consistency agrees in case %i', (_, c) => {
     const n = c.shapes.length;
     const inputs = [1, 2].flatMap((offset) =>
       c.shapes.map((shape, layer) => {
@@ -57,7 +57,7 @@ describe('losses against float64 PyTorch', () => {
     );
   });
 
-  test.each(golden.infoNce.map((c, i) => [i, c] as const))('infoNce %i', (_, c) => {
+  test.each(golden.infoNce.map((c, i) => [i, c] as const))('infoNce agrees in case %i', (_, c) => {
     const f = zeroOut(
       values(c.shape, 3),
       c.shape,
@@ -66,12 +66,15 @@ describe('losses against float64 PyTorch', () => {
     check(c, [f, values(c.shape, 4)], [c.shape, c.shape], ([a, b]) => infoNce(a!, b!, c), c.zero);
   });
 
-  test.each(golden.global.map((c, i) => [i, c] as const))('globalContrastiveLoss %i', (_, c) => {
-    const views = [0, 1, 2, 3].map((view) => values(c.shape, 20 + view, -0.5, 1));
-    check(c, views, Array(4).fill(c.shape), (xs) => globalContrastiveLoss(named(xs), c));
-  });
+  test.each(golden.global.map((c, i) => [i, c] as const))(
+    'globalContrastiveLoss agrees in case %i',
+    (_, c) => {
+      const views = [0, 1, 2, 3].map((view) => values(c.shape, 20 + view, -0.5, 1));
+      check(c, views, Array(4).fill(c.shape), (xs) => globalContrastiveLoss(named(xs), c));
+    },
+  );
 
-  test.each(golden.anatomy.map((c, i) => [i, c] as const))('anatomyLoss %i', (_, c) => {
+  test.each(golden.anatomy.map((c, i) => [i, c] as const))('anatomyLoss agrees in case %i', (_, c) => {
     const inputs = [
       ...c.shapes.map((shape, i) => values(shape, 30 + i, 0, 1)),
       ...c.shapes.map((shape, i) => values(shape, 40 + i, 0, 1)),

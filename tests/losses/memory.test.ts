@@ -14,23 +14,23 @@ function allOthers(own: readonly number[], n: number): Tensor {
 }
 
 describe('bankSoftmax', () => {
-  test('all embeddings equal: chance, ln n', () =>
+  test('is ln n, the chance level, when all embeddings are equal', () =>
     tidy(() => {
       expect(bankSoftmax(equalRows(2, 3), equalRows(7, 3), i64([6, 0])).item()).toBeCloseTo(Math.log(7), 12);
     }));
 
-  test('one-hot: ln(1 + (n − 1)·exp(−1/τ))', () =>
+  test('is ln(1 + (n − 1)·exp(−1/τ)) for one-hot embeddings', () =>
     tidy(() => {
       const loss = bankSoftmax(oneHot(4, 3), oneHot(4), i64([0, 1, 2, 3]), { tau: 0.5 });
       expect(loss.item()).toBeCloseTo(Math.log(1 + 3 * Math.exp(-2)), 13);
     }));
 
-  test('a bank of one row: 0', () =>
+  test('is 0 for a bank of one row', () =>
     tidy(() => {
       expect(bankSoftmax(rows([1, 4], 1), unitRows([1, 4], 2), i64([0])).item()).toBe(0);
     }));
 
-  test('does not mind the order of the batch or of the bank, nor the scale of a feature', () => {
+  test('does not depend on the order of the batch or of the bank, or on the scale of a feature', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 99 }),
@@ -53,7 +53,7 @@ describe('bankSoftmax', () => {
     );
   });
 
-  test('trap: a small temperature overflows nothing in f32; inside autocast the loss is the f32 one', () =>
+  test('does not overflow in f32 at a small temperature, and is the f32 loss inside autocast', () =>
     tidy(() => {
       const f = rows([3, 8], 1, { dtype: 'f32', requiresGrad: true });
       const bank = unitRows([9, 8], 2, 'f32');
@@ -67,7 +67,7 @@ describe('bankSoftmax', () => {
 });
 
 describe('bankNce', () => {
-  test('P = 1/n everywhere: ln(1 + K) + K·ln(1 + 1/K)', () =>
+  test('is ln(1 + K) + K·ln(1 + 1/K) where P = 1/n everywhere', () =>
     tidy(() => {
       // A feature of zeros is at cosine 0 to all rows, so that exp = 1 and Z = n.
       const f = tensor(new Float64Array(6), [2, 3]);
@@ -78,7 +78,7 @@ describe('bankNce', () => {
       }
     }));
 
-  test('with the exact Z, P is the softmax over the bank', () =>
+  test('has the softmax over the bank as P, given the exact Z', () =>
     tidy(() => {
       // Two rows and one negative: both terms follow from P(own) alone, which bankSoftmax gives.
       const [f, bank] = [rows([1, 3], 1), unitRows([2, 3], 2)];
@@ -90,7 +90,7 @@ describe('bankNce', () => {
       expect(loss.item()).toBeCloseTo(expected, 12);
     }));
 
-  test('without negatives there is nothing to tell apart: 0, also for one image among others', () =>
+  test('is 0 without negatives, also for one image among others', () =>
     tidy(() => {
       const [f, bank] = [rows([2, 3], 1, { requiresGrad: true }), unitRows([4, 3], 2)];
       const none = tensor(new BigInt64Array(0), [2, 0]);
@@ -105,7 +105,7 @@ describe('bankNce', () => {
       expect(numbers(f.grad).slice(3).every(Number.isFinite)).toBe(true);
     }));
 
-  test('an excluded negative is as if it had not been drawn: K is smaller too', () =>
+  test('treats an excluded negative as one that was not drawn, so that K is smaller too', () =>
     tidy(() => {
       const [f, bank] = [rows([2, 3], 1), unitRows([6, 3], 2)];
       const options = { tau: 0.3, normalizer: 20 };
@@ -118,7 +118,7 @@ describe('bankNce', () => {
       );
     }));
 
-  test('trap: the loss sums over the negatives and averages over the images', () =>
+  test('sums over the negatives and averages over the images', () =>
     tidy(() => {
       const [f, bank] = [rows([1, 3], 1), unitRows([6, 3], 2)];
       const one = bankNce(f, bank, i64([0]), allOthers([0], 6), { normalizer: 50 }).item();
@@ -126,7 +126,7 @@ describe('bankNce', () => {
       expect(twice.item()).toBeCloseTo(one, 13);
     }));
 
-  test('trap: with K ≥ n negatives repeat or hold the positive, which is refused', () =>
+  test('refuses K ≥ n, as negatives would repeat or hold the positive', () =>
     tidy(() => {
       const [f, bank] = [rows([1, 3], 1), unitRows([3, 3], 2)];
       const drawn = i64([0, 1, 2], [1, 3]);
@@ -136,7 +136,7 @@ describe('bankNce', () => {
       expect(() => estimateNormalizer(f, bank, drawn)).toThrow(/expected at most 2/);
     }));
 
-  test('trap: odds of e^±1000 overflow nothing, also in f32', () =>
+  test('does not overflow at odds of e^±1000, also in f32', () =>
     tidy(() => {
       const f = rows([2, 3], 1, { dtype: 'f32', requiresGrad: true });
       const bank = unitRows([5, 3], 2, 'f32');
@@ -147,7 +147,7 @@ describe('bankNce', () => {
       }
     }));
 
-  test('wrong rows, negatives and normalizers are named', () =>
+  test('names wrong rows, negatives and normalizers', () =>
     tidy(() => {
       const [f, bank] = [rows([2, 3], 1), unitRows([5, 3], 2)];
       const [own, negatives] = [i64([0, 1]), i64([1, 2], [2, 1])];
@@ -171,7 +171,7 @@ describe('bankNce', () => {
 });
 
 describe('the bank', () => {
-  test('trap: is a constant and gets no gradient, even where it asks for one', () =>
+  test('is a constant and gets no gradient, even where it asks for one', () =>
     tidy(() => {
       const f = rows([2, 3], 1, { requiresGrad: true });
       const bank = rows([5, 3], 2, { requiresGrad: true });
@@ -181,7 +181,7 @@ describe('the bank', () => {
       expect(numbers(f.grad).some((x) => x !== 0)).toBe(true);
     }));
 
-  test('trap: τ divides the gradient: at equal similarities it is (mean row − own row)/τ', () =>
+  test('gives a gradient divided by τ: at equal similarities it is (mean row − own row)/τ', () =>
     tidy(() => {
       // f is orthogonal to both rows, so P = ½ each and the normalisation of a unit f changes nothing along them.
       const f = tensor([0, 0, 1], [1, 3], { dtype: 'f64', requiresGrad: true });
@@ -195,7 +195,7 @@ describe('the bank', () => {
 });
 
 describe('estimateNormalizer', () => {
-  test('all rows drawn: n times the mean of exp over them, exactly', () =>
+  test('is exactly n times the mean of exp over the rows when all rows are drawn', () =>
     tidy(() => {
       const f = equalRows(3, 4);
       expect(estimateNormalizer(f, equalRows(9, 4), allOthers([0, 4, 8], 9), 0.5)).toBeCloseTo(
@@ -206,7 +206,7 @@ describe('estimateNormalizer', () => {
       expect(orthogonal).toBeCloseTo(5, 12);
     }));
 
-  test('trap: scale: it counts all n rows, not the K drawn', () =>
+  test('scales with all n rows and not with the K drawn ones', () =>
     tidy(() => {
       const [f, bank] = [rows([4, 8], 1), unitRows([200, 8], 2)];
       const own = [0, 50, 100, 150];
@@ -216,7 +216,7 @@ describe('estimateNormalizer', () => {
       expect(few / full).toBeLessThan(1.4);
     }));
 
-  test('trap: Z frozen at the first batch is wrong once the bank holds features instead of noise', () =>
+  test('gives another Z once the bank holds features instead of noise, so Z must not be frozen at the first batch', () =>
     tidy(() => {
       const f = equalRows(2, 16).add(rows([2, 16], 1).mul(0.02));
       const negatives = allOthers([0, 1], 40);
@@ -231,7 +231,7 @@ describe('estimateNormalizer', () => {
       expect(nce(first)).toBeGreaterThan(20 * chance);
     }));
 
-  test('sums in the logarithm: exp(1/τ) may overflow f32, Z need not', () =>
+  test('sums in the logarithm, as exp(1/τ) may overflow f32 where Z does not', () =>
     tidy(() => {
       const f = equalRows(1, 4).to({ dtype: 'f32' });
       const bank = equalRows(3, 4).to({ dtype: 'f32' });

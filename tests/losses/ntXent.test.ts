@@ -6,7 +6,7 @@ import { flip } from '../tensor/flip.js';
 import { bool, equalRows, numbers, oneHot, rows } from './embeddings.js';
 
 describe('ntXent', () => {
-  test('all embeddings equal: chance, ln(V·N − 1)', () =>
+  test('is ln(V·N − 1), the chance level, when all embeddings are equal', () =>
     tidy(() => {
       const f = equalRows(5, 3);
       for (const views of [2, 3, 4]) {
@@ -15,7 +15,7 @@ describe('ntXent', () => {
       expect(ntXentChance(2, 5)).toBe(Math.log(9));
     }));
 
-  test('one-hot embeddings: ln((V − 1)·e^{1/τ} + V·(N − 1)) − 1/τ', () =>
+  test('is ln((V − 1)·e^{1/τ} + V·(N − 1)) − 1/τ for one-hot embeddings', () =>
     tidy(() => {
       for (const views of [2, 3]) {
         const all = Array.from({ length: views }, (_, v) => oneHot(4, v + 1));
@@ -24,13 +24,13 @@ describe('ntXent', () => {
       }
     }));
 
-  test('a batch of one has no negatives: 0 for two views, the other positives for more', () =>
+  test('has no negatives in a batch of one: it is 0 for two views, and counts the other positives for more', () =>
     tidy(() => {
       expect(ntXent([rows([1, 3], 1), rows([1, 3], 2)]).item()).toBe(0);
       expect(ntXent(Array(4).fill(equalRows(1, 3))).item()).toBeCloseTo(Math.log(3), 14);
     }));
 
-  test('does not mind the order of samples or views, nor the scale of a row', () => {
+  test('does not depend on the order of samples or views, or on the scale of a row', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 99 }),
@@ -58,7 +58,7 @@ describe('ntXent', () => {
     );
   });
 
-  test('trap: unlike InfoNCE, negatives of the same view count, and an image is none of its own', () =>
+  test('counts negatives of the same view, unlike InfoNCE, and never an image as its own negative', () =>
     tidy(() => {
       // A's rows are all equal, B's are orthogonal to them: InfoNCE from A to B sees no difference, NT-Xent sees A's rows collapse.
       const a = tensor([1, 0, 0, 1, 0, 0], [2, 3], { dtype: 'f64' });
@@ -69,7 +69,7 @@ describe('ntXent', () => {
       expect(ntXent([a, b], { tau: 0.5 }).item()).toBeCloseTo(expected, 14);
     }));
 
-  test('trap: the positives’ mean stands outside the logarithm (L_out), not inside', () =>
+  test('takes the mean over the positives outside the logarithm (L_out), not inside', () =>
     tidy(() => {
       // One sample, three views at 0°, 60° and 90°: nothing but positives.
       const views = [0, Math.PI / 3, Math.PI / 2].map((angle) =>
@@ -85,7 +85,7 @@ describe('ntXent', () => {
       expect(ntXent(views, { tau: 1 }).item()).toBeCloseTo(mean, 14);
     }));
 
-  test('trap: a small temperature overflows nothing, also in f32', () =>
+  test('does not overflow at a small temperature, also in f32', () =>
     tidy(() => {
       const [a, b] = [1, 2].map((seed) => rows([4, 3], seed, { dtype: 'f32', requiresGrad: true }));
       const loss = ntXent([a!, b!], { tau: 0.001 });
@@ -94,14 +94,14 @@ describe('ntXent', () => {
       expect(numbers(a!.grad).every(Number.isFinite)).toBe(true);
     }));
 
-  test('trap: accumulating over micro-batches would not add negatives', () =>
+  test('gets no further negatives by accumulating over micro-batches', () =>
     tidy(() => {
       const all = [1, 2].map((seed) => rows([6, 3], seed));
       const half = (start: number) => ntXent(all.map((view) => view.narrow(0, start, 3))).item();
       expect(ntXent(all).item() - (half(0) + half(3)) / 2).toBeGreaterThan(0.5);
     }));
 
-  test('trap: inside autocast the loss is the f32 one', () =>
+  test('is the f32 loss inside autocast', () =>
     tidy(() => {
       const views = [1, 2].map((seed) => rows([8, 5], seed, { dtype: 'f32' }));
       const inside = autocast('bf16', () => ntXent(views));
@@ -109,7 +109,7 @@ describe('ntXent', () => {
       expect(inside.item()).toBe(ntXent(views).item());
     }));
 
-  test('a false negative goes in both its views, and gets no gradient', () =>
+  test('drops a false negative in both its views, and gives it no gradient', () =>
     tidy(() => {
       // Samples 0 and 1 are of one subject, so each has only its own positive.
       const exclude = bool([0, 1, 1, 0], [2, 2]);
@@ -120,7 +120,7 @@ describe('ntXent', () => {
       expect(numbers(views[0]!.grad).map(Math.abs)).toEqual(Array(6).fill(0));
     }));
 
-  test('wrong views, shapes and temperatures are named', () =>
+  test('names wrong views, shapes and temperatures', () =>
     tidy(() => {
       const f = rows([2, 3], 1);
       expect(() => ntXent([f])).toThrow(/1 views, expected at least two/);

@@ -6,7 +6,7 @@ import { flip } from '../tensor/flip.js';
 import { equalRows, numbers, oneHot, rows, unitRows } from './embeddings.js';
 
 describe('queueContrast', () => {
-  test('all embeddings equal: chance, ln(1 + Q); without keys 0', () =>
+  test('is ln(1 + Q), the chance level, when all embeddings are equal, and 0 without keys', () =>
     tidy(() => {
       const q = equalRows(3, 4);
       for (const size of [0, 1, 6]) {
@@ -15,7 +15,7 @@ describe('queueContrast', () => {
       expect(queueContrast(rows([2, 4], 1), rows([2, 4], 2), unitRows([0, 4], 3)).item()).toBe(0);
     }));
 
-  test('one-hot: ln(1 + Q·exp(−1/τ)) with a queue that is orthogonal', () =>
+  test('is ln(1 + Q·exp(−1/τ)) for one-hot embeddings and an orthogonal queue', () =>
     tidy(() => {
       const all = oneHot(5);
       const [q, queue] = [all.narrow(0, 0, 2), all.narrow(0, 2, 3)];
@@ -25,7 +25,7 @@ describe('queueContrast', () => {
       );
     }));
 
-  test('does not mind the order of the batch or of the queue, nor the scale of query and key', () => {
+  test('does not depend on the order of the batch or of the queue, or on the scale of query and key', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 99 }),
@@ -46,7 +46,7 @@ describe('queueContrast', () => {
     );
   });
 
-  test('trap: keys and queue are constants, even where they ask for a gradient', () =>
+  test('treats keys and queue as constants, even where they ask for a gradient', () =>
     tidy(() => {
       const [q, k, queue] = [1, 2, 3].map((seed) => rows([3, 4], seed, { requiresGrad: true })) as [
         Tensor,
@@ -59,7 +59,7 @@ describe('queueContrast', () => {
       expect(numbers(q.grad).some((x) => x !== 0)).toBe(true);
     }));
 
-  test('trap: keys in another order than their queries are other positives', () =>
+  test('takes the key in a query’s own row as its positive, so another order is another loss', () =>
     tidy(() => {
       const q = oneHot(4);
       const queue = unitRows([3, 4], 1);
@@ -67,7 +67,7 @@ describe('queueContrast', () => {
       expect(queueContrast(q, ops.roll(q, [1], [0]), queue).item()).toBeGreaterThan(right + 2);
     }));
 
-  test('trap: the loss rises while true keys replace the random ones, before anything is learned', () =>
+  test('rises while true keys replace the random ones, before anything is learned', () =>
     tidy(() => {
       // Features of an untrained encoder lie close together, random directions do not.
       const near = (seed: number, n: number) => equalRows(n, 16).add(rows([n, 16], seed).mul(0.05));
@@ -78,7 +78,7 @@ describe('queueContrast', () => {
       expect(Math.abs(filled - Math.log(33))).toBeLessThan(0.2);
     }));
 
-  test('trap: a key enqueued before scoring is a negative of its own query', () =>
+  test('counts a key that is enqueued before scoring as a negative of its own query', () =>
     tidy(() => {
       const [q, queue] = [oneHot(4), unitRows([3, 4], 1)];
       const early = ops.cat([queue, q], 0);
@@ -86,7 +86,7 @@ describe('queueContrast', () => {
       expect(queueContrast(q, q, early).item()).toBeGreaterThan(Math.LN2);
     }));
 
-  test('trap: a small temperature overflows nothing in f32; inside autocast the loss is the f32 one', () =>
+  test('does not overflow in f32 at a small temperature, and is the f32 loss inside autocast', () =>
     tidy(() => {
       const [q, k] = [1, 2].map((seed) => rows([3, 8], seed, { dtype: 'f32', requiresGrad: true })) as [
         Tensor,
@@ -101,7 +101,7 @@ describe('queueContrast', () => {
       expect(inside.item()).toBe(queueContrast(q, k, queue).item());
     }));
 
-  test('wrong shapes and temperatures are named', () =>
+  test('names wrong shapes and temperatures', () =>
     tidy(() => {
       const q = rows([2, 3], 1);
       expect(() => queueContrast(q, rows([3, 3], 1), q)).toThrow(/k is \[3,3\].*\[2,3\]/);

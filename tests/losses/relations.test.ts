@@ -95,17 +95,20 @@ function check(c: Golden, sides: readonly [number, number], form: ConsistencyOpt
 }
 
 describe('relations against float64 PyTorch', () => {
-  test.each(golden.map((c, i) => [c.options.relation, i, c] as const))('%s %i', (relation, _, c) => {
-    check(c, [100, 200], 'patches');
-    if (relation === 'cka') check(c, [100, 200], 'gram');
-  });
+  test.each(golden.map((c, i) => [c.options.relation, i, c] as const))(
+    '%s agrees in case %i',
+    (relation, _, c) => {
+      check(c, [100, 200], 'patches');
+      if (relation === 'cka') check(c, [100, 200], 'gram');
+    },
+  );
 
-  test.each(eq5.map((c, i) => [i, c] as const))('Eq. 5 by C×C matrices %i', (_, c) =>
+  test.each(eq5.map((c, i) => [i, c] as const))('Eq. 5 by C×C matrices agrees in case %i', (_, c) =>
     check(c, [10, 20], 'gram'),
   );
 });
 
-describe('closed forms', () => {
+describe('closed forms of the relations', () => {
   const grid = { patches: [2, 2] } as const;
   /** Patch i lights channel i only: all cosines between patches are 0. */
   const oneHot = () =>
@@ -115,7 +118,7 @@ describe('closed forms', () => {
   const loss = (a: Tensor, b: Tensor, options: ConsistencyOptions) =>
     consistencyLoss([a], [b], { ...grid, ...options }).item();
 
-  test.each(relations)('%s of an image and itself', (relation) =>
+  test.each(relations)('%s is 0 between an image and itself, except for local contrast', (relation) =>
     tidy(() => {
       const a = map([2, 3, 8, 8], 1);
       const own = consistencyLoss([a], [a], { relation }).item();
@@ -124,7 +127,7 @@ describe('closed forms', () => {
     }),
   );
 
-  test('orthogonal against equal patches, softmax(1/τ, 0, 0, 0) against uniform', () =>
+  test('orthogonal patches against equal ones compare softmax(1/τ, 0, 0, 0) with uniform', () =>
     tidy(() => {
       for (const tau of [1, 0.1, 0.5]) {
         const rest = 1 / (Math.exp(1 / tau) + 3);
@@ -139,7 +142,7 @@ describe('closed forms', () => {
       }
     }));
 
-  test('local contrast: ln P when all patches are alike, ln(1 + (P − 1)·exp(−1/τ)) when they are orthogonal', () =>
+  test('local contrast is ln P for equal patches and ln(1 + (P − 1)·exp(−1/τ)) for orthogonal ones', () =>
     tidy(() => {
       const relation = 'local-contrast';
       for (const relationTau of [0.07, 0.5, 1]) {
@@ -151,7 +154,7 @@ describe('closed forms', () => {
       expect(single).toBe(0);
     }));
 
-  test('the temperature left out is the documented one', () =>
+  test('a temperature that is left out is the documented one', () =>
     tidy(() => {
       const [a, b] = [map([2, 3, 4, 4], 1), map([2, 3, 4, 4], 2)];
       for (const [relation, relationTau] of [
@@ -164,7 +167,7 @@ describe('closed forms', () => {
       }
     }));
 
-  test('CKA: 0 for the same structure at another contrast, 1 for orthogonal structures', () =>
+  test('CKA is 0 for the same structure at another contrast and 1 for orthogonal structures', () =>
     tidy(() => {
       // Embeddings (cos φ, ± sin φ): two patches at +φ, two at −φ. Only φ, the contrast, differs, or which patches go together.
       const image = (phi: number, signs: number[]) =>
@@ -182,7 +185,7 @@ describe('closed forms', () => {
       }
     }));
 
-  test('CKA of an image without contrast is 1, its gradient 0 or next to it, in f32 too', () => {
+  test('CKA of an image without contrast is 1 with a gradient of 0 or next to it, in f32 too', () => {
     for (const dtype of ['f64', 'f32'] as const) {
       for (const form of ['patches', 'gram'] as const) {
         tidy(() => {
@@ -216,7 +219,7 @@ describe('closed forms', () => {
   });
 });
 
-describe('invariances', () => {
+describe('invariances of the relations', () => {
   /** Moves pixels of a [B, C, H, W] map as `order` says, alike in all images. */
   const rearranged = (x: Tensor, order: number[]): Tensor => {
     const [b, c, h, w] = x.shape as [number, number, number, number];
@@ -225,7 +228,7 @@ describe('invariances', () => {
   };
 
   test.each(relations)(
-    '%s: modalities swapped, patches or pairs in another order, another basis of channels',
+    '%s is unchanged by swapped modalities, another order of patches or pairs, and another basis of channels',
     (relation) =>
       fc.assert(
         fc.property(
@@ -257,7 +260,7 @@ describe('invariances', () => {
       ),
   );
 
-  test.each(relations)('%s is the same, gradients too, on maps that hold A and then B', (relation) =>
+  test.each(relations)('%s has the same value and gradients on maps that hold A and then B', (relation) =>
     tidy(() => {
       const both = map([6, 3, 7, 6], 9, { requiresGrad: true });
       const options = { relation, patches: [5, 6] } as const;
@@ -270,7 +273,7 @@ describe('invariances', () => {
     }),
   );
 
-  test.each(relations)('%s inside autocast is the f32 one', (relation) =>
+  test.each(relations)('%s is the f32 loss inside autocast', (relation) =>
     tidy(() => {
       const [a, b] = [map([2, 3, 8, 8], 1, { dtype: 'f32' }), map([2, 3, 8, 8], 2, { dtype: 'f32' })];
       for (const patches of [
@@ -285,8 +288,8 @@ describe('invariances', () => {
   );
 });
 
-describe('C×C matrices', () => {
-  test.each(grams)('%s: value and gradient are those of P×P matrices', (relation) =>
+describe('relations by C×C matrices', () => {
+  test.each(grams)('have the value and gradient of P×P matrices for %s', (relation) =>
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1000 }),
@@ -314,7 +317,7 @@ describe('C×C matrices', () => {
     ),
   );
 
-  test('near L = 0 in f32: L = 1e-6 to 5 digits, its gradient to 4', () =>
+  test('keep 5 digits of L = 1e-6 in f32, and 4 of its gradient', () =>
     tidy(() => {
       // B in another basis, so that no embedding equals its mate's: then the three terms of the C×C form cancel.
       const shape = [2, 16, 20, 20];
@@ -334,7 +337,7 @@ describe('C×C matrices', () => {
       });
     }));
 
-  test('equal relations: exactly 0, never below', () =>
+  test('are exactly 0 for equal relations, and never below', () =>
     tidy(() => {
       for (let seed = 1; seed <= 20; seed += 1) {
         const a = map([1, 4, 6, 6], seed);
@@ -357,7 +360,7 @@ describe('C×C matrices', () => {
     expect(formFor(128, 12544, { form: 'patches' })).toBe('patches');
   });
 
-  test('single pixels of a 112² map, in one step', () => {
+  test('compare single pixels of a 112² map in one step', () => {
     tidy(() => {
       const both = l2Normalize(map([2, 8, 112, 112], 1, { dtype: 'f32' }), 1)
         .detach()
@@ -374,12 +377,12 @@ describe('C×C matrices', () => {
   });
 });
 
-describe('pair by pair', () => {
+describe('relations pair by pair', () => {
   const half = 2 ** 27; // two pairs at once
   const loss = (a: Tensor, b: Tensor) => relationLoss(a, b, 0, { relation: 'kl' });
   const embeddings = (seed: number) => l2Normalize(map([5, 3, 8], seed), 1).detach();
 
-  test('value and gradient are those of the whole batch', () =>
+  test('have the value and gradient of the whole batch', () =>
     tidy(() => {
       const [a, b] = [embeddings(1).setRequiresGrad(), embeddings(2).setRequiresGrad()];
       const whole = loss(a, b);
@@ -400,7 +403,7 @@ describe('pair by pair', () => {
       }
     }));
 
-  test('without a gradient there is no graph; one image may be fixed', () =>
+  test('make no graph without a gradient, and allow one image to be fixed', () =>
     tidy(() => {
       const [a, b] = [embeddings(1).setRequiresGrad(), embeddings(2)];
       const fixed = meanOverPairs(a, b, half, loss);
@@ -412,7 +415,7 @@ describe('pair by pair', () => {
       expect(plain.item()).toBe(fixed.item());
     }));
 
-  test('leaves one tensor behind', () =>
+  test('leave one tensor behind', () =>
     tidy(() => {
       const [a, b] = [embeddings(1).setRequiresGrad(), embeddings(2).setRequiresGrad()];
       const before = liveTensors();
@@ -421,7 +424,7 @@ describe('pair by pair', () => {
     }));
 });
 
-describe('errors', () => {
+describe('errors of the relations', () => {
   const fails = (options: object, message: RegExp, shape = [2, 2, 4, 4]) =>
     tidy(() => {
       const a = map(shape, 1, { dtype: 'f32' });
@@ -429,7 +432,7 @@ describe('errors', () => {
       expect(() => consistencyLoss([a], [a], options)).toThrow(message);
     });
 
-  test('misspelt options, and options that do not go together', () => {
+  test('name misspelt options, and options that do not go together', () => {
     fails(
       { relation: 'KL' },
       /relation is "KL", expected correlation or normed or kl or local-contrast or cka/,
@@ -452,7 +455,7 @@ describe('errors', () => {
     }
   });
 
-  test('P×P matrices that would not fit say what they take, before anything is computed', () => {
+  test('say how much memory P×P matrices would take, before anything is computed', () => {
     const shape = [2, 1, 112, 112];
     const patches = [112, 112];
     fails(
@@ -463,7 +466,7 @@ describe('errors', () => {
     fails({ form: 'patches', patches }, /takes 5.3 GiB for each pair.*; use form gram/, shape);
   });
 
-  test('an odd number of images has no mates', () =>
+  test('come for an odd number of images, which has no mates', () =>
     tidy(() => {
       expect(() => stackedConsistencyLoss([map([3, 2, 4, 4], 1)])).toThrow(/map 0 holds 3 images/);
     }));

@@ -9,8 +9,8 @@ import { anatomySettings, numbers, pictures, tinyBatch, tinyConfig, tinyMethod }
 const image = (images: Tensor, pairs: number, v: number, i: number) =>
   numbers(ops.narrow(images, 0, v * pairs + i, 1));
 
-describe('views', () => {
-  test('come in the order A, B, Â, B̂; the first two are the resized images themselves', () => {
+describe('the views of the paper’s method', () => {
+  test('come in the order A, B, Â, B̂, and the first two are the resized images themselves', () => {
     tidy(() => {
       const batch = tinyBatch(3);
       const { images, pairs, specs } = tinyMethod().views(batch);
@@ -32,7 +32,7 @@ describe('views', () => {
     });
   });
 
-  test('are functions of seed, epoch and id: the same again, whatever else is in the batch', () => {
+  test('depend on seed, epoch and id, and not on the rest of the batch', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('augment=simclr'));
       const batch = tinyBatch(4, [1, 3]);
@@ -52,7 +52,7 @@ describe('views', () => {
     });
   });
 
-  test('another epoch, seed or id gives other augmented views and the same clean ones', () => {
+  test('differ with epoch, seed and id where they are augmented, and stay the same where they are clean', () => {
     tidy(() => {
       const batch = tinyBatch(2);
       const before = tinyMethod().views(batch).images;
@@ -70,7 +70,7 @@ describe('views', () => {
     });
   });
 
-  test('gray stays one channel; beside colour it becomes three equal ones', () => {
+  test('keep gray at one channel, and make three equal ones of it beside colour', () => {
     tidy(() => {
       const { images } = tinyMethod().views(tinyBatch(2, [1, 3]));
       expect(images.shape).toEqual([8, 3, 32, 32]);
@@ -84,7 +84,7 @@ describe('views', () => {
     });
   });
 
-  test('a modality whose colours are measurements keeps them', () => {
+  test('keep the colours of a modality whose colours are measurements', () => {
     tidy(() => {
       const config = tinyConfig('augment={crop: null, flip: 0, grayscale: 1, jitter: null}');
       const batch = tinyBatch(2, [3, 3]);
@@ -105,14 +105,14 @@ describe('views', () => {
     });
   });
 
-  test('a batch without the modality is refused by name', () => {
+  test('need every modality, and an error names the missing one', () => {
     const { images, ...batch } = tinyBatch(2);
     expect(() => tinyMethod().views({ ...batch, images: { a: images.a! } })).toThrow(
       /the batch has a, expected modality b/,
     );
   });
 
-  test('imagenet normalisation: (x − mean) / std, also of gray', () => {
+  test('are normalised as (x − mean) / std for imagenet, also in gray', () => {
     tidy(() => {
       const x = tensor([0, 0.5, 1, 0.25], [1, 1, 2, 2]);
       expect(normalize(x, 'none')).toBe(x);
@@ -130,7 +130,7 @@ describe('views', () => {
   });
 });
 
-describe('forward', () => {
+describe('the forward pass of the paper’s method', () => {
   test.each([
     ['gray', [1, 1]],
     ['colour', [3, 3]],
@@ -153,7 +153,7 @@ describe('forward', () => {
   test.each([
     ['paper', []],
     ['authors', ['recipe=authors', 'data.size=32']],
-  ])('its terms are the losses of what the encoder makes of the views: %s', (_, more) => {
+  ])('has the losses of the encoder’s outputs as its terms: %s', (_, more) => {
     tidy(() => {
       const config = tinyConfig(...more);
       const method = tinyMethod(config);
@@ -182,7 +182,7 @@ describe('forward', () => {
     });
   });
 
-  test('L_C is a matter of A and B alone: their augmented views get no gradient of it', () => {
+  test('gives the augmented views no gradient of L_C, which compares A and B alone', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('model.backbone=vgg16')); // batch norm would mix the views
       const views = method.views(tinyBatch(3));
@@ -199,8 +199,8 @@ describe('forward', () => {
   });
 });
 
-describe('weights', () => {
-  test('alpha 0: the global term is logged, and the head gets no gradient', () => {
+describe('the weights of the paper’s method', () => {
+  test('of alpha 0 log the global term, and give the head no gradient', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('method.alpha=0'));
       const forward = method.forward(method.views(tinyBatch(4)));
@@ -214,7 +214,7 @@ describe('weights', () => {
     });
   });
 
-  test('consistencyWeight 0: L_C is logged with the value it has otherwise, without a graph', () => {
+  test('of consistencyWeight 0 log L_C with its usual value, without a graph', () => {
     tidy(() => {
       const batch = tinyBatch(4);
       const value = (...set: string[]) => {
@@ -228,15 +228,15 @@ describe('weights', () => {
     });
   });
 
-  test('both 0 is refused', () => {
+  test('must not both be 0', () => {
     const config = tinyConfig();
     Object.assign(config.method, { alpha: 0, consistencyWeight: 0 });
     expect(() => tinyMethod(config)).toThrow(/both 0, so nothing would be trained/);
   });
 });
 
-describe('chance', () => {
-  test('4·ln N, ln(N + 1) where the positive stands twice, half of it without L_M', () => {
+describe('the chance levels of the paper’s method', () => {
+  test('are 4·ln N, with ln(N + 1) where the positive stands twice, and half of it without L_M', () => {
     tidy(() => {
       for (const [positive, rows, crossModal, terms] of [
         ['once', 4, 'both-directions', 4],
@@ -259,7 +259,7 @@ describe('chance', () => {
     });
   });
 
-  test('L_C with every A beside the B of another pair', () => {
+  test('are for L_C its value with every A beside the B of another pair', () => {
     tidy(() => {
       const method = tinyMethod();
       const forward = method.forward(method.views(tinyBatch(4)));

@@ -128,13 +128,16 @@ describe('instdis', () => {
     ['all', ['a', 'b']],
     ['a', ['a']],
     ['b', ['b']],
-  ] as const)('%s: one augmented view of each modality, a bank row for each image', (images, modalities) => {
-    const config = methodConfig('method=instdis', `method.images=${images}`);
-    const method = tinyMethod(config);
-    expect(viewsOf(method)).toEqual(modalities.map((modality) => [modality, 0]));
-    expect(method.state().get('bank.vectors')!.shape).toEqual([modalities.length * PAIRS, 500]);
-    expect(method.encoderFor('b')).toBe(method.encoderFor('a'));
-  });
+  ] as const)(
+    '%s makes one augmented view of each modality and has a bank row for each image',
+    (images, modalities) => {
+      const config = methodConfig('method=instdis', `method.images=${images}`);
+      const method = tinyMethod(config);
+      expect(viewsOf(method)).toEqual(modalities.map((modality) => [modality, 0]));
+      expect(method.state().get('bank.vectors')!.shape).toEqual([modalities.length * PAIRS, 500]);
+      expect(method.encoderFor('b')).toBe(method.encoderFor('a'));
+    },
+  );
 
   test.each([
     ['all', 'none'],
@@ -143,7 +146,7 @@ describe('instdis', () => {
     ['a', 'none'],
     ['b', 'subject'],
   ] as const)(
-    'softmax by hand, images %s, mask %s; a short last batch writes the rows of its images',
+    'has the softmax loss computed by hand, images %s, mask %s, and a short last batch writes the rows of its images',
     (images, mask) => {
       const views = images === 'all' ? 2 : 1;
       const bank = bankOf('bank', views * PAIRS);
@@ -165,7 +168,7 @@ describe('instdis', () => {
     },
   );
 
-  test('nce by hand: drawn rows, a normaliser that starts at its expectation and becomes the average', () => {
+  test('has the nce loss computed by hand, with a normaliser that starts at its expectation and becomes the average', () => {
     const bank = bankOf('bank', 2 * PAIRS);
     let normalizer = 2 * PAIRS * Math.exp(1 / (2 * 500 * 0.07 ** 2));
     const estimates: number[] = [];
@@ -210,7 +213,7 @@ describe('instdis', () => {
     });
   });
 
-  test('trap: negatives never hit the image’s own row, however many are asked for', () => {
+  test('never draws the image’s own row as a negative, however many are asked for', () => {
     const method = tinyMethod(methodConfig('method=instdis', 'method.loss=nce', 'method.negatives=4096'));
     tidy(() => {
       const { instance } = method.chance(method.forward(method.views(batchOf([0, 1]))), 2);
@@ -218,7 +221,7 @@ describe('instdis', () => {
     });
   });
 
-  test('auto: the whole softmax below 50,000 rows, nce from there on', () => {
+  test('takes the whole softmax below 50,000 rows with auto, and nce from there on', () => {
     const config = methodConfig('method=instdis', 'model.embeddingSize=2');
     const of = (pairs: number) => {
       const samples = Array.from({ length: pairs }, (_, i) => ({ subject: `s${i % 7}` }));
@@ -233,10 +236,10 @@ function bankedState(bank: MemoryBank, name: string): Record<string, Tensor> {
   return { [`${name}.vectors`]: bank.vectors };
 }
 
-describe('traps of memory banks', () => {
+describe('memory banks', () => {
   const methods = [['method=instdis'], ['method=cmc'], ['method=cmc', 'method.loss=nce']];
 
-  test.each(methods)('a bank is a constant: gradients flow to the features alone, %s %s', (...set) => {
+  test.each(methods)('are constants, and gradients flow to the features alone, %s %s', (...set) => {
     const method = tinyMethod(methodConfig(...set.filter((setting) => setting !== undefined)));
     tidy(() => {
       const { perPair, memory } = method.forward(method.views(batchOf([0, 1, 2])));
@@ -251,7 +254,7 @@ describe('traps of memory banks', () => {
     });
   });
 
-  test.each(methods)('it changes after scoring, and only in the rows of the batch, %s %s', (...set) => {
+  test.each(methods)('change after scoring, and only in the rows of the batch, %s %s', (...set) => {
     const method = tinyMethod(methodConfig(...set.filter((setting) => setting !== undefined)));
     const banks = [...method.state()].filter(([name]) => /^bank(\.[ab])?\.vectors$/.test(name));
     expect(banks.length).toBeGreaterThan(0);
@@ -268,7 +271,7 @@ describe('traps of memory banks', () => {
     });
   });
 
-  test('a step of half precision stores f32, and its loss is that of f32 arithmetic', () => {
+  test('store f32 after a step of half precision, whose loss is that of f32 arithmetic', () => {
     const method = tinyMethod(methodConfig('method=instdis'));
     tidy(() => {
       const views = method.views(batchOf([0, 1, 2]));
@@ -296,7 +299,7 @@ describe('cmc', () => {
     return [fA!, fB!];
   };
 
-  test('one augmented view of each modality, in the same crop', () => {
+  test('makes one augmented view of each modality, in the same crop', () => {
     const config = methodConfig('method=cmc');
     expect(viewsOf(tinyMethod(config))).toEqual([
       ['a', 0],
@@ -317,7 +320,7 @@ describe('cmc', () => {
     ['separate', 'subject'],
     ['shared', 'none'],
   ] as const)(
-    'A is compared with B’s bank and B with A’s, by hand: %s encoders, mask %s',
+    'compares A with B’s bank and B with A’s, as computed by hand: %s encoders, mask %s',
     (encoders, mask) => {
       const [bankA, bankB] = [bankOf('bank.a', PAIRS), bankOf('bank.b', PAIRS)];
       const config = methodConfig('method=cmc', `method.encoders=${encoders}`, `method.mask=${mask}`);
@@ -341,7 +344,7 @@ describe('cmc', () => {
     },
   );
 
-  test('trap: Z is not the first batch’s for ever; nce by hand, a normaliser for each bank', () => {
+  test('has the nce loss computed by hand, with a normaliser for each bank that moves on from the first batch', () => {
     const banks = [bankOf('bank.a', PAIRS), bankOf('bank.b', PAIRS)] as const;
     const start = PAIRS * Math.exp(1 / (2 * 500 * 0.07 ** 2));
     const estimates: [number[], number[]] = [[], []];
@@ -386,7 +389,7 @@ describe('cmc', () => {
   });
 
   test.each(['none', 'subject'] as const)(
-    'candidates of the batch, shared encoder, by hand: mask %s',
+    'takes candidates from the batch with a shared encoder, as computed by hand: mask %s',
     (mask) => {
       const set = ['method.encoders=shared', 'method.candidates=batch', `method.mask=${mask}`];
       expectByHand(methodConfig('method=cmc', ...set), {
@@ -399,7 +402,7 @@ describe('cmc', () => {
     },
   );
 
-  test('separate encoders start apart, train apart and are told apart by modality', () => {
+  test('starts and trains separate encoders apart, and tells them apart by modality', () => {
     const method = tinyMethod(methodConfig('method=cmc'));
     const [a, b] = [method.encoderFor('a'), method.encoderFor('b')];
     expect(a).not.toBe(b);
@@ -420,7 +423,7 @@ describe('cmc', () => {
     );
   });
 
-  test('a loss of A’s images alone leaves B’s encoder without gradient', () => {
+  test('gives B’s encoder no gradient of a loss on A’s images alone', () => {
     const method = tinyMethod(methodConfig('method=cmc'));
     tidy(() => {
       const images = part(method.views(batchOf([0, 1, 2])).images, 0, 3);
@@ -442,7 +445,7 @@ describe('simclr', () => {
     [2, 'none'],
     [2, 'subject'],
     [4, 'none'],
-  ] as const)('%i views by hand, mask %s', (count, mask) => {
+  ] as const)('has the loss of %i views computed by hand, mask %s', (count, mask) => {
     const config = methodConfig('method=simclr', `method.views=${count}`, `method.mask=${mask}`);
     const looks = [0, 1].slice(0, count / 2);
     expect(viewsOf(tinyMethod(config))).toEqual(
@@ -457,7 +460,7 @@ describe('simclr', () => {
     });
   });
 
-  test('trap: the negatives are 2N − 2, those of the same modality too; it is not the paper’s one-way InfoNCE', () => {
+  test('has 2N − 2 negatives, those of the same modality too, unlike the paper’s one-way InfoNCE', () => {
     const method = tinyMethod(methodConfig('method=simclr'));
     tidy(() => {
       const same = ops.full([3, 4], 1, 'f32', null, 'cpu');
@@ -470,7 +473,7 @@ describe('simclr', () => {
     });
   });
 
-  test('two looks at an image are two different views of it', () => {
+  test('makes two different views of an image in two looks', () => {
     tidy(() => {
       const { images } = tinyMethod(methodConfig('method=simclr', 'method.views=4')).views(batchOf([0, 1]));
       expect(numbers(part(images, 2, 2))).not.toEqual(numbers(part(images, 0, 2)));
@@ -495,7 +498,7 @@ describe('densecl', () => {
     ['features', 'sample'],
     ['grid', 'none'],
     ['features', 'subject'],
-  ] as const)('by hand: correspondence by %s, mask %s', (correspondence, mask) => {
+  ] as const)('has the loss computed by hand: correspondence by %s, mask %s', (correspondence, mask) => {
     const set = [`method.correspondence=${correspondence}`, `method.mask=${mask}`, 'method.queueSize=9'];
     const config = methodConfig('method=densecl', ...set, 'method.lambda=0.3', 'method.momentum=0.6');
     const key = tinyMethod(config);
@@ -553,7 +556,7 @@ describe('densecl', () => {
     });
   });
 
-  test('trap: the key encoder is a copy at first, gets no gradient and moves by m·key + (1 − m)·query', () => {
+  test('copies the key encoder at first, gives it no gradient and moves it by m·key + (1 − m)·query', () => {
     const method = tinyMethod(methodConfig('method=densecl', 'method.momentum=0.75'));
     const weight = (prefix = '') => numbers(method.state().get(`${prefix}features.0.weight`)!);
     expect(weight('key.')).toEqual(weight());
@@ -581,7 +584,7 @@ describe('densecl', () => {
     expect(query).not.toEqual(before);
   });
 
-  test('trap: a queue longer than the images there are would hold the query’s own old keys', () => {
+  test('limits the queue to the number of images, as a longer one would hold the query’s own old keys', () => {
     const size = (...set: string[]) =>
       tinyMethod(methodConfig('method=densecl', ...set))
         .state()
@@ -591,7 +594,7 @@ describe('densecl', () => {
     expect(methodConfig('method=densecl').method).toMatchObject({ mask: 'sample', queueSize: null });
   });
 
-  test('trap: batches that do not divide the queue; the oldest keys go, tagged by pair, A’s before B’s', () => {
+  test('takes batches that do not divide the queue, drops the oldest keys and tags A’s keys before B’s by pair', () => {
     const method = tinyMethod(methodConfig('method=densecl', 'method.queueSize=7'));
     const tags = () => numbers(method.state().get('queue.dense.tags')!);
     expect(tags()).toEqual(Array(7).fill(-1));
@@ -603,7 +606,7 @@ describe('densecl', () => {
     expect(numbers(method.state().get('queue.global.tags')!)).toEqual(tags());
   });
 
-  test('trap: the loss rises while the queue fills, so chance counts the whole queue', () => {
+  test('counts the whole queue in the chance level, as the loss rises while the queue fills', () => {
     const method = tinyMethod(methodConfig('method=densecl'));
     tidy(() => {
       const forward = method.forward(method.views(batchOf([0, 1])));
@@ -611,7 +614,7 @@ describe('densecl', () => {
     });
   });
 
-  test('the modalities may change places', () => {
+  test('allows the modalities to change places', () => {
     const config = methodConfig(
       'method=densecl',
       'model.backbone=vgg16',
@@ -631,7 +634,7 @@ describe('densecl', () => {
 });
 
 describe('supervised', () => {
-  test('by hand: cross-entropy of one linear layer on both embeddings, labels by row', () => {
+  test('has the cross-entropy of one linear layer on both embeddings, labels by row, computed by hand', () => {
     const config = methodConfig('method=supervised');
     expect(viewsOf(tinyMethod(config))).toEqual([
       ['a', 0],
@@ -667,7 +670,7 @@ describe('supervised', () => {
 });
 
 describe('random and imagenet', () => {
-  test('train nothing; both modalities have the one encoder', () => {
+  test('train nothing and have one encoder for both modalities', () => {
     const method = tinyMethod(methodConfig('method=random'));
     expect(method.parameters().size).toBe(0);
     expect(method.encoderFor('b')).toBe(method.encoderFor('a'));

@@ -63,7 +63,7 @@ describe('a new method', () => {
     expect(readFileSync(join(copy, 'run/config.yaml'), 'utf8')).toMatch(/name: barlow\n {2}lambda: 0.01/);
   });
 
-  test('a setting it does not have is refused', () => {
+  test('refuses a setting that it does not have', () => {
     expect(() => pretrain('other', 'method.lamda=1')).toThrow(
       /unknown key method.lamda; did you mean method.lambda/,
     );

@@ -38,55 +38,58 @@ function expectDigest(x: Tensor, [sum, norm, ...first]: number[], tolerance: num
 
 describe('VGG16 against torchvision in float64', () => {
   for (const dtype of ['f64', 'f32'] as const) {
-    test.each(golden)(`width $width, batchNorm $batchNorm, training $training, $shape in ${dtype}`, (c) => {
-      const network = vgg16({ width: c.width, batchNorm: c.batchNorm });
-      expect([...stateDict(network).keys()].sort()).toEqual([...c.names].sort());
-      tidy(() => {
-        let seed = 100;
-        for (const [name, parameter] of namedParameters(network)) {
-          const { shape } = parameter;
-          const conv = shape.length === 4;
-          const bound = conv ? Math.sqrt(6 / (shape[1]! * 9)) : 0.2;
-          const centre = c.batchNorm && name.endsWith('weight') && !conv ? 1 : 0;
-          const filled = values(shape, seed, -bound, bound).map((value) => centre + value);
-          seed += 1;
-          noGrad(() => ops.setData(parameter, tensor(filled, shape, { dtype })));
-        }
-        for (const [name, buffer] of stateDict(network)) {
-          if (/running_/.test(name)) noGrad(() => ops.setData(buffer, buffer.to({ dtype })));
-        }
-        const images = tensor(values(c.shape, 7, 0, 1), c.shape, { dtype, requiresGrad: true });
-        const { maps, pooled, features } = network.forward(images, { training: c.training });
-        const terms = maps.map((map, i) =>
-          map.mul(tensor(values(map.shape, 60 + i), map.shape, { dtype })).mean(),
-        );
-        const loss = terms
-          .reduce((sum, term) => sum.add(term))
-          .add(features.mul(0.5).pow(2).sum())
-          .add(pooled.mean());
-        loss.backward();
-        const tolerance = tolerances[dtype];
-        // In f32 rounding flips the winner of a max-pool or the sign before a ReLU here and there: gradients jump by that.
-        const gradientTolerance = dtype === 'f64' ? 10 * tolerance : 1e-3;
-        expect(relativeError([loss.item()], [c.loss])).toBeLessThan(tolerance);
-        maps.forEach((map, i) => void expectDigest(map, c.maps[i]!, tolerance));
-        expectDigest(pooled, c.pooled, tolerance);
-        expectDigest(images.grad!, c.imageGradient, gradientTolerance);
-        const largest = Math.max(...Object.values(c.gradients).map(([, norm]) => norm!));
-        for (const [name, parameter] of namedParameters(network)) {
-          // Before batch norm a bias has no effect: its gradient is rounding noise beside the others.
-          expectDigest(parameter.grad!, c.gradients[name]!, gradientTolerance, 1e-3 * largest);
-        }
-        for (const [name, buffer] of stateDict(network)) {
-          if (c.buffers[name]) expectDigest(buffer, c.buffers[name], tolerance);
-        }
-      });
-      disposeModule(network);
-    });
+    test.each(golden)(
+      `agrees for width $width, batchNorm $batchNorm, training $training, $shape in ${dtype}`,
+      (c) => {
+        const network = vgg16({ width: c.width, batchNorm: c.batchNorm });
+        expect([...stateDict(network).keys()].sort()).toEqual([...c.names].sort());
+        tidy(() => {
+          let seed = 100;
+          for (const [name, parameter] of namedParameters(network)) {
+            const { shape } = parameter;
+            const conv = shape.length === 4;
+            const bound = conv ? Math.sqrt(6 / (shape[1]! * 9)) : 0.2;
+            const centre = c.batchNorm && name.endsWith('weight') && !conv ? 1 : 0;
+            const filled = values(shape, seed, -bound, bound).map((value) => centre + value);
+            seed += 1;
+            noGrad(() => ops.setData(parameter, tensor(filled, shape, { dtype })));
+          }
+          for (const [name, buffer] of stateDict(network)) {
+            if (/running_/.test(name)) noGrad(() => ops.setData(buffer, buffer.to({ dtype })));
+          }
+          const images = tensor(values(c.shape, 7, 0, 1), c.shape, { dtype, requiresGrad: true });
+          const { maps, pooled, features } = network.forward(images, { training: c.training });
+          const terms = maps.map((map, i) =>
+            map.mul(tensor(values(map.shape, 60 + i), map.shape, { dtype })).mean(),
+          );
+          const loss = terms
+            .reduce((sum, term) => sum.add(term))
+            .add(features.mul(0.5).pow(2).sum())
+            .add(pooled.mean());
+          loss.backward();
+          const tolerance = tolerances[dtype];
+          // In f32 rounding flips the winner of a max-pool or the sign before a ReLU here and there: gradients jump by that.
+          const gradientTolerance = dtype === 'f64' ? 10 * tolerance : 1e-3;
+          expect(relativeError([loss.item()], [c.loss])).toBeLessThan(tolerance);
+          maps.forEach((map, i) => void expectDigest(map, c.maps[i]!, tolerance));
+          expectDigest(pooled, c.pooled, tolerance);
+          expectDigest(images.grad!, c.imageGradient, gradientTolerance);
+          const largest = Math.max(...Object.values(c.gradients).map(([, norm]) => norm!));
+          for (const [name, parameter] of namedParameters(network)) {
+            // Before batch norm a bias has no effect: its gradient is rounding noise beside the others.
+            expectDigest(parameter.grad!, c.gradients[name]!, gradientTolerance, 1e-3 * largest);
+          }
+          for (const [name, buffer] of stateDict(network)) {
+            if (c.buffers[name]) expectDigest(buffer, c.buffers[name], tolerance);
+          }
+        });
+        disposeModule(network);
+      },
+    );
   }
 });
 
-describe('encoder', () => {
+describe('the encoder', () => {
   test('gives five maps before their pools, pooled features and a raw embedding ≥ 0', () => {
     const backbone = vgg16({ width: 0.25, batchNorm: true });
     const encoder = new Encoder({ backbone, size: 64, headInput: 'map' });
@@ -107,7 +110,7 @@ describe('encoder', () => {
     disposeModule(encoder);
   });
 
-  test('a gray image equals three equal channels, gradients too', () => {
+  test('treats a gray image as three equal channels, in the gradients too', () => {
     const network = vgg16({ width: 0.25 });
     tidy(() => {
       // In f64: in f32 rounding flips the winner of a max-pool now and then, which moves the gradient.
@@ -126,7 +129,7 @@ describe('encoder', () => {
     disposeModule(network);
   });
 
-  test('the same seed gives the same weights, another seed others', () => {
+  test('has the same weights for the same seed, and others for another seed', () => {
     const [a, b, c] = [1, 1, 2].map((seed) => vgg16({ width: 0.25, seed }));
     const first = (network: typeof a) => namedParameters(network!).get('features.5.weight')!.toArray();
     expect(first(a)).toEqual(first(b));
@@ -134,7 +137,7 @@ describe('encoder', () => {
     for (const network of [a, b, c]) disposeModule(network!);
   });
 
-  test('weights that do not fit are named and nothing is copied', () => {
+  test('names weights that do not fit, and copies nothing', () => {
     const network = vgg16({ width: 0.25 });
     const before = namedParameters(network).get('features.0.bias')!.toArray();
     const state = new Map(stateDict(network));
@@ -149,7 +152,7 @@ describe('encoder', () => {
     disposeModule(network);
   });
 
-  test('wrong sizes are named', () => {
+  test('names wrong sizes', () => {
     const backbone = vgg16({ width: 0.25 });
     expect(() => vgg16({ width: 0.3 as 1 })).toThrow(/width is 0.3/);
     expect(() => new Encoder({ backbone, size: 100 })).toThrow(/size is 100, expected a multiple of 16/);

@@ -1,4 +1,7 @@
-/** Tables of the claims on pairs: each claim beside chance, the untrained encoder and the pixels, for several runs side by side. */
+/**
+ * Tables of the claims on pairs. Each claim stands beside chance, the untrained encoder and the pixels, for several
+ * runs side by side.
+ */
 
 import { numbered } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
@@ -33,8 +36,9 @@ export function claimName({ claim, features, direction, grid }: PairMeasure): st
 }
 
 /**
- * The claims over all anchors, with a line for each claim and run. Below the runs stand the untrained encoder and the pixels of the first
- * one, which are the same for all runs that were measured on the same pairs with the same settings.
+ * Makes the table of the claims over all anchors, with a line for each claim and run. Below the runs stand the
+ * untrained encoder and the pixels of the first run. They are the same for all runs that were measured on the same
+ * pairs with the same settings.
  */
 export function claimsTable(results: readonly NamedPairs[]): Table {
   const byClaim = new Map<string, NamedMeasure[]>();
@@ -43,7 +47,7 @@ export function claimsTable(results: readonly NamedPairs[]): Table {
     const claim = claimName(one.measure);
     byClaim.set(claim, [...(byClaim.get(claim) ?? []), one]);
   }
-  // Eq. 5 is tiny where it is taken literally.
+  // The loss of Eq. 5 is tiny where it is taken literally, so it gets more decimal places.
   const places = ({ measure }: NamedMeasure) => (measure.claim === 'consistency' ? 5 : 3);
   return tableOf([...byClaim.values()].flat(), [
     { header: 'claim', words: true, cell: ({ measure }) => text(claimName(measure)) },
@@ -63,8 +67,8 @@ export function claimsTable(results: readonly NamedPairs[]): Table {
 }
 
 /**
- * The premise of Fig. 1b: agreement of anchors inside and around a lesion and elsewhere in the same images, each beside chance.
- * Undefined where no lesion is known.
+ * Makes the table on the premise of Fig. 1b: the agreement of anchors inside a lesion, around it and elsewhere in the
+ * same images, each beside chance. Undefined where no lesion is known.
  */
 export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
   const lines = new Map<string, ZonesLine>();
@@ -97,7 +101,7 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
   );
 }
 
-/** The measures of one run on one map, by where the anchors lie. */
+/** The measures of one run on one map, by the place of the anchors. */
 interface ZonesLine {
   readonly features: string;
   readonly grid: string;
@@ -122,13 +126,16 @@ const ORDER: readonly PairMeasure['claim'][] = [
   'agreement',
 ];
 
-/** A measure and the name of whose it is. */
+/** A measure with the name of the row that it belongs to. */
 interface NamedMeasure {
   readonly of: string;
   readonly measure: PairMeasure;
 }
 
-/** Claim by claim the measures of every run, then those of what they are compared with, from the first run. */
+/**
+ * Lists the measures claim by claim: those of every run, then those of the baselines, which are taken from the first
+ * run.
+ */
 function named(results: readonly NamedPairs[]): NamedMeasure[] {
   const runs = results.flatMap(({ name, record }) =>
     record.measures
@@ -148,7 +155,7 @@ function exposed({ exposure }: PairsResult): string {
   return exposure.kind === 'transductive' ? ', transductive' : '';
 }
 
-/** Each note once, with the names of its runs where it is not of all. */
+/** Lists each note once. A note that is not of all runs begins with their names. */
 function notesOf(results: readonly NamedPairs[]): string[] {
   const names = new Map<string, string[]>();
   for (const { name, record } of results) {

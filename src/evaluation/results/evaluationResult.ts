@@ -1,13 +1,14 @@
 /**
- * The content of `evaluation/NAME.json`: the result of an evaluation by labels. The schema is its only declaration, and
- * all that is written or read passes through it. An undefined value, such as the AUC of one class, is null.
+ * The room `evaluation/results` holds the results of evaluations as they are stored, and the words and tables in which
+ * they are shown. This file is the schema of an evaluation by labels, `evaluation/NAME.json`. Whatever is written or
+ * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
- * A metric in two ways: `mean` averages the folds' own values, and `pooled` is computed on the test predictions of all
- * folds together. Both intervals are percentile intervals of the bootstrap over subjects.
+ * A metric, summarised in two ways. `mean` averages the values of the single folds, and `pooled` is computed on the
+ * test predictions of all folds together. Both intervals are percentile intervals of the bootstrap over subjects.
  */
 const metricSummary = z.object({
   /** The mean over the folds in which the metric is defined. */
@@ -16,7 +17,7 @@ const metricSummary = z.object({
   meanHigh: storedNumber,
   /** The sample standard deviation over those folds. */
   std: storedNumber,
-  /** One value for each fold, in the order of `folds.judged`. */
+  /** The value in each fold, in the order of `folds.judged`. */
   folds: z.array(storedNumber),
   /** The number of folds in which the metric is undefined. */
   skipped: z.number(),
@@ -28,18 +29,20 @@ const metricSummary = z.object({
 });
 
 const rowName = z.object({
-  /** A key such as `run/pooled/a+b`, which is unique in a result and names the row's column in the predictions. */
+  /**
+   * A key that is unique in a result, such as `run/pooled/a+b`. The row's column in the predictions has the same name.
+   */
   key: z.string(),
   source: z.enum(['run', 'untrained', 'thumbnail']),
   features: z.enum(['pooled', 'head', 'pixels']),
-  /** The modalities whose features are joined. */
+  /** The modalities that stand side by side in the features. */
   modalities: z.array(z.string()),
 });
 
-/** The numbers of the epoch whose test metrics add up to the most, chosen by the test labels; see `bestTestEpoch`. */
+/** The metrics at the epoch whose test metrics add up to the most. The test labels choose it; see `bestTestEpoch`. */
 const paperStyle = z.object({
   label: z.string(),
-  /** The chosen epoch of each judged fold, counted from 1. */
+  /** The epoch that was chosen in each judged fold, counted from 1. */
   epochs: z.array(z.number()),
   metrics: z.record(z.string(), z.object({ mean: storedNumber, folds: z.array(storedNumber) })),
 });
@@ -50,16 +53,16 @@ const evaluationRow = rowName.extend({
   /** The C or λ that the inner cross-validation chose in each judged fold. */
   chosen: z.array(z.number()).optional(),
   /**
-   * The AUC (macro AUC) of the inner cross-validation at the chosen C, one for each judged fold. A choice between
-   * encoders may be based on it, as it knows no test label. Only `logreg` has it.
+   * The AUC (or macro AUC) of the inner cross-validation at the chosen C, for each judged fold. A choice between
+   * encoders may rest on it, as it knows no test label. Only `logreg` has it.
    */
   validation: z.array(storedNumber).optional(),
   metrics: z.record(z.string(), metricSummary),
-  /** Present when the probe has epochs; `metrics` are those of the last epoch. */
+  /** The numbers of the best test epoch, where the probe has epochs. `metrics` are those of the last epoch. */
   paperStyle: paperStyle.optional(),
 });
 
-/** The paired bootstrap of `row − against`, on the pooled predictions. */
+/** A paired bootstrap of `row − against`, on the pooled predictions. */
 const rowDifference = z.object({
   row: z.string(),
   against: z.string(),
@@ -69,7 +72,7 @@ const rowDifference = z.object({
   high: storedNumber,
   standardError: storedNumber,
   pValue: storedNumber,
-  /** The `pValue` after Holm's correction over all differences of this evaluation. */
+  /** `pValue` after Holm’s correction over all differences of this evaluation. */
   holm: storedNumber,
   minimumDetectable: storedNumber,
   /**
@@ -93,7 +96,7 @@ const patientResult = z.object({
 export const judgedRunSummary = z.object({
   /** The name of the run's folder, without a path. */
   name: z.string(),
-  /** Name of the pretraining method; before evaluations named it there was one. */
+  /** The name of the pretraining method. Results of old versions do not name it, as there was only one. */
   method: z.string().default('anatomy'),
   recipe: z.string(),
   seed: z.number(),
@@ -102,34 +105,36 @@ export const judgedRunSummary = z.object({
   device: z.string(),
   encoders: z.array(
     z.object({
-      /** The fold that was kept out of its pretraining. */
+      /** The fold that was kept out of pretraining. */
       fold: z.union([z.number(), z.literal('none')]),
       weights: z.enum(['final', 'checkpoint']),
-      /** The number of steps done, for a checkpoint that tells it. */
+      /** The number of steps done, where a checkpoint tells it. */
       step: z.number().optional(),
     }),
   ),
 });
 
 /**
- * The overlap of the test images with the images of the pretraining (which had no labels). It is `transductive` when
- * the encoder saw any of them, `in-fold` when it was pretrained on the same data without them, `transfer` when on other
- * data, `unknown` when the run's own data is not there to compare. It is `untrained` when the run has pretrained
- * nothing: its weights are random or came from elsewhere, and the seen test images are those that batch norm was
- * calibrated on.
+ * The exposure: whether the encoder saw the test images in its pretraining, without their labels.
+ * - `transductive`: it saw some of them.
+ * - `in-fold`: it was pretrained on the same data without them.
+ * - `transfer`: it was pretrained on other data.
+ * - `unknown`: the run's own data is not there to compare.
+ * - `untrained`: the run has pretrained nothing, and its weights are random or came from elsewhere. The test images
+ *   that batch norm was calibrated on count as seen.
  */
 export const exposure = z.object({
   kind: z.enum(['transductive', 'in-fold', 'transfer', 'unknown', 'untrained']),
   seenTestSamples: z.number(),
   testSamples: z.number(),
   /**
-   * The number of test samples with the id and subject of one of the run's own samples, but other images: possibly the
-   * same saved anew.
+   * The number of test samples that share id and subject with a sample of the run's own data but have other images.
+   * They may be the same images, saved anew.
    */
   namesakes: z.number().optional(),
 });
 
-/** The settings of the bootstrap over subjects that all intervals come from. */
+/** The settings of the bootstrap over subjects, which gives all intervals. */
 export const bootstrapSettings = z.object({
   replicates: z.number(),
   confidence: z.number(),
@@ -141,19 +146,19 @@ export const evaluationResult = z.object({
   tool: z.string(),
   /** The name of the protocol. */
   protocol: z.string(),
-  /** The name of the recipe, for a probe that is trained by gradient descent; see `presets.ts`. */
+  /** The name of the recipe, where the probe is trained by gradient descent; see `presets.ts`. */
   preset: z.string().optional(),
   /** The settings of the protocol: grids, epochs, k, … */
   settings: z.record(z.string(), z.unknown()),
   run: judgedRunSummary,
   data: z.object({
     name: z.string(),
-    /** The hash that the provenance of a run on the same data has. */
+    /** The hash of the data, as in the provenance of a run on the same data. */
     dataHash: z.string(),
     samples: z.number(),
     subjects: z.number(),
     modalities: z.array(z.string()),
-    /** The class names by class number. When there are two, class 1 is the positive one. */
+    /** The class names by class number. Of two classes, class 1 is the positive one. */
     classes: z.array(z.string()),
     samplesPerClass: z.array(z.number()),
   }),
@@ -166,14 +171,17 @@ export const evaluationResult = z.object({
     inner: z.number(),
     seed: z.number(),
   }),
-  /** Whether the samples that were set aside are judged; they are the only fold then. */
+  /** Whether the samples that were set aside are judged. They are then the only fold. */
   setAside: z.boolean().default(false),
-  /** What the probes learned from. */
+  /** The labels that the probes learned from. */
   labels: z
     .object({
-      /** Share of the training labels of each class. */
+      /** The share of the training labels of each class. */
       fraction: z.number(),
-      /** Training samples and their subjects, one number a judged fold; empty where an older version did not count. */
+      /**
+       * The numbers of training samples and of their subjects in each judged fold. They are empty where an older
+       * version did not count them.
+       */
       samples: z.array(z.number()),
       subjects: z.array(z.number()),
     })
@@ -181,19 +189,19 @@ export const evaluationResult = z.object({
   exposure,
   bootstrap: bootstrapSettings,
   /**
-   * All metric names; rows are compared by the first. Tables may show fewer. A metric that needs a decision calls class
-   * 1 where its probability is above ½, or the most probable of more classes: no threshold is chosen on test data.
+   * The names of all metrics. The first is the one by which rows are compared, and tables may show only some. For
+   * metrics of decisions, class 1 is called where its probability is above ½; with more classes, the most probable one
+   * is called. No threshold is chosen on test data.
    */
   metrics: z.array(z.string()),
   rows: z.array(evaluationRow),
-  /** The comparison of each row of the run with the untrained encoder and the thumbnail on the same images. */
+  /** The differences of each of the run's rows to the untrained encoder and to the thumbnail, on the same images. */
   differences: z.array(rowDifference),
   /**
-   * Absent when every subject has one sample, when every subject has a positive one, or when there are more than two
-   * classes.
+   * The results by patient. They are absent where every subject has one sample, or where no label tells subjects apart.
    */
   patients: z.array(patientResult).optional(),
-  /** What a reader must know to read the numbers rightly, one sentence each. */
+  /** Sentences that a reader must know to read the numbers rightly. */
   notes: z.array(z.string()),
 });
 
@@ -211,7 +219,7 @@ export type PaperStyle = Immutable<z.output<typeof paperStyle>>;
 export type RowDifference = EvaluationResult['differences'][number];
 export type PatientResult = NonNullable<EvaluationResult['patients']>[number];
 
-/** The test predictions in the order of the data. They have a file of their own, beside the JSON. */
+/** The test predictions, in the order of the data. They have a file of their own, beside the JSON. */
 export interface Predictions {
   readonly dataHash: string;
   readonly ids: readonly string[];
@@ -221,20 +229,21 @@ export interface Predictions {
   /** The class number of each sample. */
   readonly labels: readonly number[];
   /**
-   * The predictions by row key, [n, classes] row-major. They are probabilities, except for the thumbnail, whose column
-   * is the linear estimate of one and may lie outside 0 … 1.
+   * The probabilities by row key, [n, classes] row-major. For the thumbnail, the column is a linear estimate of a
+   * probability and may lie outside 0 … 1.
    */
   readonly probabilities: Readonly<Record<string, Float64Array>>;
 }
 
-/** The result of `evaluate`, with the predictions that it was computed from. */
+/** An evaluation as `evaluate` returns it: the result with the predictions that it was computed from. */
 export interface Evaluation extends EvaluationResult {
   readonly predictions: Predictions;
 }
 
 /**
- * Parses an evaluation.
- * @param file for the error.
+ * Reads the content of an evaluation file.
+ *
+ * @param file the name of the file for the error
  * @throws DataError when the content is no evaluation of this version
  */
 export function parseEvaluation(content: unknown, file: string): EvaluationResult {
@@ -245,8 +254,8 @@ export function parseEvaluation(content: unknown, file: string): EvaluationResul
 }
 
 /**
- * The row that stands for the run: pooled features of all modalities, or the nearest to it. It is chosen beforehand,
- * not for its number.
+ * The row that stands for the run: pooled features of all modalities, or the nearest to that. The choice does not
+ * depend on the numbers.
  */
 export function primaryRow({ rows }: Pick<EvaluationResult, 'rows'>): EvaluationRow | undefined {
   const own = rows.filter(({ source }) => source === 'run');

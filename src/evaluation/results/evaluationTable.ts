@@ -1,4 +1,4 @@
-/** An evaluation as Markdown tables that are also aligned for the terminal. */
+/** Writes an evaluation as Markdown tables, which are also aligned for the terminal. */
 
 import { fixed } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
@@ -14,7 +14,7 @@ function protocolTitle({ protocol, preset, settings }: EvaluationResult): string
   return `${name}, batch norm ${batchNorm === 'frozen' ? 'frozen' : 'trained'}`;
 }
 
-/** Metrics that fit beside a row's name; the others are in the JSON. */
+/** The number of metrics that fit beside a row's name. The others are in the JSON. */
 const COLUMNS = 6;
 
 export function formatEvaluation(result: EvaluationResult): string {
@@ -48,7 +48,7 @@ function describeData({ data, folds, labels, run, exposure }: EvaluationResult):
   const classes = data.classes.map((name, c) => `${name} ${data.samplesPerClass[c]}`).join(', ');
   const numbered =
     folds.judged.length === folds.k ? `${folds.k} folds` : `fold ${folds.judged.join(', ')} of ${folds.k}`;
-  // What the encoder met in its pretraining was set aside for the probe alone.
+  // Samples that the encoder saw in its pretraining were set aside for the probe alone.
   const until = exposure.seenTestSamples > 0 || exposure.kind === 'unknown' ? '' : ' until now';
   const judged =
     folds.source === 'set-aside'
@@ -68,7 +68,7 @@ function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }
 
-/** `112` or `110 to 113` */
+/** Writes a range of numbers, as in `112` or `110 to 113`. */
 function range(numbers: readonly number[]): string {
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   return least === most ? `${least}` : `${least} to ${most}`;
@@ -82,7 +82,7 @@ function together({ pooled, low, high }: MetricSummary): Cell {
   return number(pooled, { low, high });
 }
 
-/** Of the intervals in the tables. */
+/** Says which intervals in the tables do not hold their own value. */
 function exclusions({ metrics, data, rows, patients = [] }: EvaluationResult): string[] {
   const together = [...rows, ...patients.flatMap((one) => one.rows)].flatMap((row) =>
     metrics.slice(0, COLUMNS).map((name) => {
@@ -124,7 +124,10 @@ function furtherMetrics({ metrics, data }: EvaluationResult): string {
     : `Where a decision is needed, ${rule}. In the JSON too: ${further.join(', ')}.`;
 }
 
-/** Apart from the tables that count: nobody should take a number for one of theirs. */
+/**
+ * Makes the table of the best test epoch. It stands apart from the other tables, so that nobody takes its numbers for
+ * theirs.
+ */
 function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
   const styled = rows.filter(({ paperStyle }) => paperStyle !== undefined);
   const style = styled[0]?.paperStyle;
@@ -144,7 +147,7 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
   return markdownTable(table);
 }
 
-/** What tells a row from the others. */
+/** The columns that tell a row from the others. */
 function rowColumns(exposure: string): ColumnOf<RowName>[] {
   return [
     { header: 'encoder', words: true, cell: ({ source }) => text(encoderWords(source, exposure)) },
@@ -169,7 +172,7 @@ function minimumDetectable({ differences }: EvaluationResult): string {
   );
 }
 
-/** Names the family that p-values are adjusted in. */
+/** Names the family over which the p-values are adjusted. */
 function differenceTitle({ differences }: EvaluationResult, mark: string): string {
   if (differences.length === 0) return '';
   return `### Differences of pooled AUC, paired over subjects; Holm over all ${differences.length} of them${mark}`;

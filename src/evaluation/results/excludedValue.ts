@@ -1,13 +1,16 @@
-/** Finds the bootstrap intervals that do not contain their own value, and explains why. */
+/** Finds bootstrap intervals that do not hold their own value, and explains why that happens. */
 
-/** A value and its interval as tables show them; undefined or null where there is none. */
+/** A value and its interval, as they are shown. A number is undefined or null where there is none. */
 export interface Interval {
   readonly value?: number | null;
   readonly low?: number | null;
   readonly high?: number | null;
 }
 
-/** Half of the last digit that tables show. A smaller distance is not visible and needs no explanation. */
+/**
+ * Half a unit of the last decimal place in tables. A value that looks equal to an end of its interval needs no
+ * explanation.
+ */
 const SHOWN = 5e-4;
 
 function excluded({ value, low, high }: Interval): boolean {
@@ -15,7 +18,7 @@ function excluded({ value, low, high }: Interval): boolean {
   return low - value > SHOWN || value - high > SHOWN;
 }
 
-/** A sentence on the intervals that do not contain their value; empty when all do. */
+/** A sentence on the intervals that do not hold their value; empty where all do. */
 export function excludedValueNote(intervals: readonly (Interval & { readonly name: string })[]): string {
   const names = [...new Set(intervals.filter(excluded).map(({ name }) => name))];
   if (names.length === 0) return '';

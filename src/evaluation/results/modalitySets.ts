@@ -1,14 +1,15 @@
-/** The sets of modalities whose features are joined, and how they are written: `a`, `b`, `a+b`. */
+/** Sets of modalities that are judged side by side. They are written as `a`, `b`, `a+b`. */
 import { UsageError } from '../../errors.js';
 
-/** The sets that are judged by default: each modality alone, then all together. */
+/** Lists the sets of modalities that are judged: each modality alone, then all together. */
 export function modalitySets(modalities: readonly string[]): string[][] {
   const alone = modalities.map((modality) => [modality]);
   return modalities.length === 1 ? alone : [...alone, [...modalities]];
 }
 
 /**
- * Picks the sets that are asked for, such as `['a', 'a+b']`, or all when none is.
+ * Selects the sets that are asked for, such as `['a', 'a+b']`; all where nothing is asked for.
+ *
  * @throws UsageError naming the sets that there are
  */
 export function askedSets(modalities: readonly string[], asked?: readonly string[]): string[][] {
@@ -21,7 +22,7 @@ export function askedSets(modalities: readonly string[], asked?: readonly string
   return asked === undefined ? all : all.filter((set) => asked.includes(modalityKey(set)));
 }
 
-/** The name of a set in keys and file names, such as `a+b`. */
+/** Joins the names, as in `a+b`, for keys and file names. */
 export function modalityKey(modalities: readonly string[]): string {
   return modalities.join('+');
 }

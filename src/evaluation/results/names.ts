@@ -1,21 +1,21 @@
 /**
- * What a reader calls the things of an evaluation: protocols, metrics, rows, features, modalities and exposure. Every table, page and
- * figure looks its words up here. Words are in lower case, as inside a sentence; `heading` makes a title of them. A name that is not listed
- * stands for itself.
+ * The reader's names for the parts of an evaluation: protocols, metrics, rows, features, modalities and exposure. Every
+ * table, page and figure looks its words up here. Words are in lower case, as inside a sentence; `heading` makes a
+ * title of them. A name that is not listed stands for itself.
  */
 
 import { brief } from '../../text/numbers.js';
 import type { EvaluationResult, EvaluationRow } from './evaluationResult.js';
 import { modalityKey } from './modalitySets.js';
 
-/** `macro AUC` → `Macro AUC` */
+/** Capitalises a name: `macro AUC` → `Macro AUC`. */
 export function heading(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 const PRIMARY = ' (primary probe)';
 
-/** A protocol with its preset, as experiment files name it. */
+/** The protocols with their presets, as experiment files name them. */
 const protocols: Readonly<Record<string, string>> = {
   logreg: `logistic regression${PRIMARY}`,
   linear: 'hu-linear (SGD on raw features)',
@@ -28,7 +28,7 @@ const protocols: Readonly<Record<string, string>> = {
   finetune: 'finetuning of the whole encoder',
 };
 
-/** `logreg labels 0.1`, a name of an experiment file, → `logistic regression, 10 % of the training labels` */
+/** Names a protocol of an experiment file: `logreg labels 0.1` → `logistic regression, 10 % of the training labels`. */
 export function protocolName(name: string): string {
   const [, base = name, share] = /^(.+?) labels ([\d.]+)$/.exec(name) ?? [];
   const preset = /^finetune (.+)$/.exec(base)?.[1];
@@ -37,7 +37,7 @@ export function protocolName(name: string): string {
   return `${known.replace(PRIMARY, '')}, ${brief(100 * Number(share))} % of the training labels`;
 }
 
-/** The protocol of an evaluation: `linear probe as MoCo’s, 10 % of the training labels` */
+/** Names the protocol of an evaluation, as in `linear probe as MoCo’s, 10 % of the training labels`. */
 export function protocolOf({
   protocol,
   preset,
@@ -54,7 +54,7 @@ export function protocolOf({
 
 interface MetricWords {
   readonly name: string;
-  /** Whether it is of one class against the other, and of which, has to be said. */
+  /** Whether the metric is of one class against the other, so that the class has to be named. */
   readonly ofPositive?: boolean;
   /** A sentence for readers who are no engineers. */
   readonly meaning?: string;
@@ -99,17 +99,17 @@ const metrics: Readonly<Record<string, MetricWords>> = {
 
 export const metricName = (metric: string): string => metrics[metric]?.name ?? metric;
 export const metricHeading = (metric: string): string => heading(metricName(metric));
-/** Undefined of a metric that has no sentence. */
+/** A sentence on a metric; undefined for a metric that has none. */
 export const metricMeaning = (metric: string): string | undefined => metrics[metric]?.meaning;
 
-/** With the class that it is of, `F1 (malignant)`: F1 alone may be that of a class or the mean over all. */
+/** Names a metric with its class, as in `F1 (malignant)`. F1 alone may be that of a class or the mean over all. */
 export function metricOfClasses(metric: string, classes: readonly string[]): string {
   const name = metricName(metric);
   if (metric === 'brier' && classes.length > 2) return `${name} (sum over classes)`;
   return metrics[metric]?.ofPositive ? `${name} (${classes[1]})` : name;
 }
 
-/** `a+b` → `A+B`; longer names stay. */
+/** Names sets of images: `a+b` → `A+B`. Longer names stay as they are. */
 export function imagesName(images: string): string {
   return images
     .split('+')
@@ -117,17 +117,17 @@ export function imagesName(images: string): string {
     .join('+');
 }
 
-/** `['a', 'b']` → `A+B` */
+/** Names a list of modalities: `['a', 'b']` → `A+B`. */
 export const modalitiesName = (modalities: readonly string[]): string => imagesName(modalityKey(modalities));
 
 interface Words {
-  /** Says all, wherever it stands. */
+  /** The full name, which is clear anywhere. */
   readonly name: string;
-  /** For legends, and for cells of a column that is headed by the rest. */
+  /** The short name, for legends and for cells of a column whose header says the rest. */
   readonly short: string;
 }
 
-/** Where a row's features come from; `pixels` are the baseline of measures on pairs. */
+/** The origin of a row's features. `pixels` are the baseline of measures on pairs. */
 export type Source = EvaluationRow['source'] | 'pixels';
 
 const sources: Readonly<Record<Source, Words>> = {
@@ -140,11 +140,11 @@ const sources: Readonly<Record<Source, Words>> = {
 export const sourceName = (source: Source): string => sources[source].name;
 export const shortSource = (source: Source): string => sources[source].short;
 
-/** What every encoder is compared with, in the order of tables. */
+/** The baselines that every encoder is compared with, in the order of tables. */
 export const BASELINES = ['untrained', 'thumbnail'] as const;
 export type Baseline = (typeof BASELINES)[number];
 
-/** A baseline inside a sentence: `higher than …`. */
+/** The name of a baseline inside a sentence such as `higher than …`. */
 export const baselineMeaning: Readonly<Record<Baseline, string>> = {
   untrained: 'the same encoder untrained',
   thumbnail: 'a 12×12 thumbnail of the images',
@@ -160,18 +160,18 @@ const features: Readonly<Record<string, Words>> = {
   'patch-pixels': { name: 'pixels of patches', short: 'pixels' },
 };
 
-/** `pooled` → `pooled features`, `map3` → `map 3` */
+/** Names a kind of features: `pooled` → `pooled features`, `map3` → `map 3`. */
 export const featuresName = (kind: string): string =>
   features[kind]?.name ?? kind.replace(/^map(\d)$/, 'map $1');
 export const shortFeatures = (kind: string): string => features[kind]?.short ?? featuresName(kind);
 
-/** `encoder of the run, pooled features, A+B` */
+/** Names a row, as in `encoder of the run, pooled features, A+B`. */
 export function rowName({ source, features: kind, modalities }: EvaluationRow): string {
   const of = source === 'thumbnail' ? [] : [featuresName(kind)];
   return [sourceName(source), ...of, modalitiesName(modalities)].join(', ');
 }
 
-/** `run: head, A+B`, for figures. */
+/** Names a row in a figure, as in `run: head, A+B`. */
 export function shortRowName({ source, features: kind, modalities }: EvaluationRow): string {
   const of = source === 'thumbnail' ? [] : [shortFeatures(kind)];
   return `${shortSource(source)}: ${[...of, modalitiesName(modalities)].join(', ')}`;
@@ -180,9 +180,9 @@ export function shortRowName({ source, features: kind, modalities }: EvaluationR
 type Exposure = EvaluationResult['exposure']['kind'];
 
 interface ExposureWords {
-  /** What the encoder saw, as part of a sentence. */
+  /** The images that the encoder saw, as part of a sentence. */
   readonly name: string;
-  /** The same for those who meet the word for the first time. */
+  /** An explanation for readers who meet the name for the first time. */
   readonly meaning: string;
 }
 

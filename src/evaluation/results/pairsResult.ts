@@ -1,14 +1,14 @@
 /**
- * The content of `evaluation/pairs.json`: what is measured on pairs, without labels. The schema is its only
- * declaration, and all that is written or read passes through it. An undefined value is null.
+ * The schema of a measurement on pairs without labels, `evaluation/pairs.json`. Whatever is written or read passes
+ * through it. An undefined value is null.
  */
 import { z } from 'zod';
 import { bootstrapSettings, exposure, judgedRunSummary } from './evaluationResult.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
- * The zones in which an anchor patch may lie: in the lesion, within one patch of it, or elsewhere in the same image.
- * `all` needs no mask.
+ * The places of an anchor patch: in the lesion, within one patch of it, elsewhere in the same image. `all` asks for no
+ * mask.
  */
 export const zones = ['all', 'inside', 'around', 'rest'] as const;
 export type Zone = (typeof zones)[number];
@@ -17,14 +17,14 @@ export const pairSources = ['run', 'untrained', 'pixels'] as const;
 export type PairSource = (typeof pairSources)[number];
 
 /**
- * The claims that are measured, each with what chance means for it.
- * - `consistency`: L_C of Eq. 6 (lower is better); chance: with B of another subject.
- * - `global`: L_Glo of Eq. 11, nats (lower is better); chance: guessing among the candidates.
- * - `distance`: 1 − cosine of the two images of a pair (Fig. 4); chance: the distance of A from the images B of other
- * subjects.
- * - `retrieval`: share of images whose nearest neighbour in the other modality is their mate; chance: one in as many.
- * - `agreement`: rank correlation of A's and B's similarities of a patch with the others (Fig. 5); chance: with B of
- * another subject.
+ * The claims, each with its chance level.
+ * - `consistency`: L_C of Eq. 6 (lower is better). Chance: B comes from another subject.
+ * - `global`: L_Glo of Eq. 11, in nats (lower is better). Chance: guessing among the candidates.
+ * - `distance`: 1 − cosine of the two images of a pair (Fig. 4). Chance: A against the images B of other subjects.
+ * - `retrieval`: the share of images whose nearest neighbour in the other modality is their mate. Chance: 1 over the
+ *   number of images.
+ * - `agreement`: the rank correlation of A's and B's similarities of a patch with the others (Fig. 5). Chance: B comes
+ *   from another subject.
  */
 export const claims = ['consistency', 'global', 'distance', 'retrieval', 'agreement'] as const;
 export type Claim = (typeof claims)[number];
@@ -34,12 +34,12 @@ const measureName = z.object({
   source: z.enum(pairSources),
   /**
    * The features that are compared: `maps` (those of L_C), `head`, `pooled`, `thumbnail`, `map1` … `map4`, `patch-mean`
-   * (the mean of a patch's pixels), `patch-pixels` (Eq. 3 on the pixels themselves).
+   * (the mean of a patch's pixels) or `patch-pixels` (Eq. 3 on the pixels themselves).
    */
   features: z.string(),
-  /** The direction of a retrieval, modality to modality. */
+  /** The direction of a retrieval, from one modality to the other. */
   direction: z.string().optional(),
-  /** The side N of a grid of N×N patches. */
+  /** The number N of N×N patches. */
   grid: z.number().optional(),
   zone: z.enum(zones).optional(),
 });
@@ -53,13 +53,13 @@ const contrast = interval.extend({ kind: z.enum(['ratio', 'difference']) });
 const pairMeasure = measureName.extend(interval.shape).extend({
   /** A key that is unique in a result, such as `agreement/run/map3/4x4/inside`. */
   key: z.string(),
-  /** The number of pairs that have a value; each counts the same. */
+  /** The number of pairs that have a value. Each counts the same. */
   pairs: z.number(),
   subjects: z.number(),
   chance: interval,
   /** The comparison with chance, paired over subjects. */
   againstChance: contrast,
-  /** The difference of `inside` or `around` from `rest`, paired within the images. */
+  /** The value of `inside` or `around` less that of `rest`, paired within the images. */
   againstRest: contrast.optional(),
 });
 
@@ -79,7 +79,7 @@ const similarityMap = z.object({
   source: encoderSource,
   /** The number of the map, 1 … 4. */
   map: z.number(),
-  /** The number of patches N on a side. The values are row-major. */
+  /** The number N of patches on a side. Patches are in row-major order. */
   grid: z.number(),
   /** The number of the anchor patch in this grid. */
   anchor: z.number(),
@@ -91,7 +91,7 @@ const exampleAnchor = z.object({
   /** The centre of the anchor, as shares of width and height. */
   x: z.number(),
   y: z.number(),
-  /** The rule by which the place was chosen. */
+  /** The rule by which the anchor was placed. */
   rule: z.enum(['lesion', 'centre', 'elsewhere']),
   maps: z.array(similarityMap),
 });
@@ -99,7 +99,7 @@ const exampleAnchor = z.object({
 const example = z.object({
   /** The position of the pair in the judged data. */
   position: z.number(),
-  /** True when the pair has a known lesion. */
+  /** Whether a lesion is known in the pair. */
   lesion: z.boolean(),
   anchors: z.array(exampleAnchor),
 });
@@ -114,22 +114,22 @@ export const pairsResult = z.object({
     dataHash: z.string(),
     pairs: z.number(),
     subjects: z.number(),
-    /** The names of A and B. */
+    /** The two modalities, A and B. */
     modalities: z.tuple([z.string(), z.string()]),
     /**
-     * The pairs that were measured: those of `held-out` folds, which the encoder that measures them did not see, those
-     * that are `set-aside`, or `all` there are.
+     * The choice of pairs. `held-out` and `set-aside` pairs were kept from the encoder that measures them; `all` are
+     * all pairs that there are.
      */
     chosen: z.enum(['held-out', 'set-aside', 'all']),
     /** The number of pairs that are set aside and were not touched. */
     setAside: z.number(),
     withLesion: z.number(),
   }),
-  /** The overlap of the measured pairs with the pretraining data. */
+  /** The exposure of the measured pairs. */
   exposure,
   /**
-   * The settings of L_C and L_Glo, of batches and projections. Values are comparable between results with the same
-   * settings.
+   * The settings of L_C and L_Glo, of batches and of projections. Values are comparable between results whose settings
+   * are the same.
    */
   settings: z.record(z.string(), z.unknown()),
   bootstrap: bootstrapSettings,
@@ -152,13 +152,18 @@ export type SimilarityMap = Immutable<z.output<typeof similarityMap>>;
 export type Example = PairsResult['examples'][number];
 export type ExampleAnchor = Example['anchors'][number];
 
-/** A result with the name that tables and figures show. */
+/** A result under the name that tables and figures give it. */
 export interface NamedPairs {
   readonly name: string;
   readonly record: PairsResult;
 }
 
-/** Parses a result. @param file for the error. @throws DataError when the content is no result of this version */
+/**
+ * Reads the content of a file of measurements on pairs.
+ *
+ * @param file the name of the file for the error
+ * @throws DataError when the content is no result of this version
+ */
 export function parsePairs(content: unknown, file: string): PairsResult {
   return parseStored(pairsResult, content, file, {
     expected: 'holds no claims',

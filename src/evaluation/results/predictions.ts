@@ -1,9 +1,9 @@
-/** Reads the test predictions that an evaluation left beside its JSON. */
+/** Reads the test predictions that an evaluation stored beside its JSON. */
 import { existsSync, readFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
 import { DataError } from '../../errors.js';
 
-/** Stored predictions. Entry i of each list is one sample; samples of all judged folds are together. */
+/** The samples of all judged folds together. Entry i of each list belongs to sample i. */
 export interface StoredPredictions {
   readonly ids: readonly string[];
   readonly subjects: readonly string[];
@@ -13,8 +13,8 @@ export interface StoredPredictions {
   /** The class names by class number. */
   readonly classes: readonly string[];
   /**
-   * The probabilities by row key, [n, classes] row-major. When there are two classes only the second is stored, and the
-   * first is the rest to 1. A row whose training diverged is left out.
+   * The probabilities by row key, [n, classes] row-major. Of two classes only the second is stored, and the first is
+   * the rest to 1. A row whose training diverged is left out.
    */
   readonly probabilities: ReadonlyMap<string, Float64Array>;
 }
@@ -22,11 +22,13 @@ export interface StoredPredictions {
 const HEAD = ['id', 'subject', 'fold', 'label'];
 
 /**
- * Reads a predictions file.
- * @param of the class names by class number and the number of judged samples, as the evaluation states them
- * @param remedy what to do when the file does not fit
- * @returns undefined when there is no such file: predictions may stay at home while the numbers travel
- * @throws DataError naming file and line of what is wrong
+ * Reads the file of predictions.
+ *
+ * @param of the part of the evaluation that the file must fit: its class names by class number, and its number of
+ * judged samples
+ * @param remedy advice for the error where the file does not fit
+ * @returns undefined where there is no such file, as predictions may stay at home while the numbers travel
+ * @throws DataError naming the file and the faulty line
  */
 export function readPredictions(
   file: string,
@@ -51,7 +53,7 @@ export function readPredictions(
       : wrong(`line ${i + 2}: label "${cells[3]}" is none of the classes ${classes.join(', ')}`);
   });
   const column = (at: number): number[] | undefined => {
-    // A finetuning that diverged has no prediction for any sample. That is a finding and no fault of the file.
+    // A finetuning that diverged has no predictions for any sample. That is a finding and no fault of the file.
     if (lines.length > 0 && lines.every((cells) => cells[at] === 'NaN')) return undefined;
     return lines.map((cells, i) => {
       const value = cells[at] === '' ? Number.NaN : Number(cells[at]);

@@ -1,4 +1,6 @@
-/** What rows measured on each set of modalities, as a table: a line for each row, a column for each set. */
+/**
+ * Shows the results of rows on each set of modalities as a table, with a line for each row and a column for each set.
+ */
 import {
   type Cell,
   type ColumnOf,
@@ -18,11 +20,11 @@ export interface ResultRow {
   readonly name: string;
   readonly source: EvaluationRow['source'];
   readonly exposure?: Exposure['kind'];
-  /** Values by images, as `a+b`; absent while there is no result. */
+  /** The values on each set of images, such as `a+b`; absent while there is no result. */
   readonly values: Readonly<Record<string, ResultValue>>;
-  /** Differences to each baseline, by images. */
+  /** The differences to each baseline, on each set of images. */
   readonly against: Readonly<Record<Baseline, Readonly<Record<string, ResultDifference>>>>;
-  /** The best and second best values, by images. */
+  /** The marks of the best and second best values, on each set of images. */
   readonly marks: Readonly<Record<string, Mark>>;
 }
 
@@ -36,7 +38,10 @@ export interface ResultValue {
   readonly deviation: number | null;
   /** The number of seeds, times draws of the labels. */
   readonly seeds: number;
-  /** The mean of the AUCs inside the test folds, beside that of all test predictions together; null where a fold has none. */
+  /**
+   * The mean of the AUCs inside the test folds. It stands beside the AUC of all test predictions together, and is null
+   * where a fold has none.
+   */
   readonly foldMean: number | null;
 }
 
@@ -45,9 +50,10 @@ export interface ResultDifference extends Omit<ResultValue, 'foldMean'> {
 }
 
 /**
- * The value on each set of images; of the last and widest set also the mean of the folds and the differences to the baselines.
+ * Makes the table of the values on each set of images. The last and widest set also shows the mean of the folds and the
+ * differences to the baselines.
  *
- * @param images sets of modalities, the widest last
+ * @param images the sets of modalities, the widest last
  */
 export function resultTable<Of extends ResultRow>(images: readonly string[], rows: readonly Of[]): Table {
   const widest = images.at(-1) ?? '';
@@ -82,7 +88,7 @@ export function resultTable<Of extends ResultRow>(images: readonly string[], row
   ]);
 }
 
-/** Whether any row has a mean of folds on these images. */
+/** Tells whether any row has a mean over folds on these images. */
 export function hasFolds(rows: readonly ResultRow[], images: string): boolean {
   return rows.some(({ values }) => typeof values[images]?.foldMean === 'number');
 }

@@ -1,13 +1,12 @@
 /**
- * This room declares the results that evaluations store. All of them share what is in this file: undefined numbers,
- * values that nobody changes, and errors that name the file.
+ * The common rules of all stored results: undefined numbers are null, nobody changes a value, and errors name the file.
  */
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 
 /**
- * A number that may be undefined, such as the AUC of one class. A computation yields NaN for it; in a result it is
- * null, in memory as in JSON. A field that an older version did not write is null as well.
+ * A number that may be undefined, such as the AUC of one class. Computations yield NaN for it, and a result has null,
+ * in memory as in JSON. A field that an older version did not write is null as well.
  */
 export const storedNumber = z.preprocess(
   (value) => (value === undefined || (typeof value === 'number' && !Number.isFinite(value)) ? null : value),
@@ -23,7 +22,7 @@ export type Immutable<T> = unknown extends T
     ? T
     : { readonly [Key in keyof T]: Immutable<T[Key]> };
 
-/** A result, or a part of one, while it is computed: a value that will be stored as null is still NaN. */
+/** A result, or a part of one, while it is computed. A number that will be stored as null is still NaN. */
 export type Computed<T> = unknown extends T
   ? T
   : T extends Plain
@@ -33,10 +32,10 @@ export type Computed<T> = unknown extends T
 /**
  * Reads a stored result.
  *
- * @param content the file's text, or its parsed JSON
- * @param file the path, for the error
- * @param what the kind of result, and the command that makes it anew, for the error
- * @throws DataError naming the file and the first field that is not as this version writes it
+ * @param content the text of the file, or the value that its JSON holds
+ * @param file the name of the file for the error
+ * @param what the name of the result and the command that makes it anew, for the error
+ * @throws DataError naming the file and the first field that does not fit this version
  */
 export function parseStored<Schema extends z.ZodType>(
   schema: Schema,

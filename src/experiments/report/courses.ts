@@ -1,4 +1,4 @@
-/** The curves of an experiment's pretrainings. */
+/** The loss curves of an experiment's pretrainings. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJsonLines } from '../../log/jsonLines.js';
@@ -7,7 +7,10 @@ import { runPaths } from '../../training/runFolder.js';
 import type { ExperimentDescription } from '../stored/description.js';
 import { experimentPaths, pretrainingId, readCell } from '../stored/folder.js';
 
-/** Of the first seed of each row, of a tuned one its first candidate, of several folds the first; rows without any are left out. */
+/**
+ * Reads one pretraining of each row: its first seed, the first candidate of a tuned row, the first of several folds.
+ * Rows without any are left out.
+ */
 export function runCourses(root: string, { rows, seeds }: ExperimentDescription): Course[] {
   return rows.flatMap(({ name, candidates }) => {
     const folder = candidates[0]?.folder;

@@ -1,4 +1,7 @@
-/** What the test predictions of an experiment's rows look like, those of tuned rows as they were composed. */
+/**
+ * The test predictions of an experiment's rows: their figures and their errors. Those of tuned rows are composed from
+ * the candidates that were chosen.
+ */
 
 import { BASELINES, featuresName, heading, imagesName, shortSource } from '../../evaluation/results/names.js';
 import { failuresAmong, type JudgedScores, scoreFigures } from '../../report/judged/judgement.js';
@@ -10,11 +13,14 @@ import type { Measurement } from '../table/entries.js';
 import type { ExperimentTable, TablePart } from '../table/model.js';
 import { Results } from '../table/results.js';
 
-/** Rows whose predictions are drawn, and those whose errors are listed. */
+/** The largest number of rows whose predictions are drawn, and the number of those whose errors are listed as well. */
 const CLOSER = 6;
 const LISTED = 2;
 
-/** The rows that the experiment is about, by its primary protocol on all modalities; of several seeds the first. */
+/**
+ * Collects the rows that the experiment is about, judged by its primary protocol on all modalities. Of several seeds
+ * the first is taken.
+ */
 export async function judgedRows(
   root: string,
   told: ExperimentDescription,
@@ -67,7 +73,7 @@ function primaryPart({ parts, family }: ExperimentTable): TablePart | undefined 
   return named ?? own[0];
 }
 
-/** Those of the comparisons first, in their order; then as in the file. */
+/** Orders the rows: those of the comparisons first, in their order, then the others as in the file. */
 function chosenRows({ rows }: ExperimentDescription, { family }: ExperimentTable): DescribedRow[] {
   const first =
     family === undefined ? [] : [family.reference, ...family.comparisons.map(({ against }) => against)];
@@ -77,7 +83,10 @@ function chosenRows({ rows }: ExperimentDescription, { family }: ExperimentTable
 
 type Auc = JudgedScores['auc'];
 
-/** Of one seed, and one draw of the labels, what the table has: a mean over several is no area under one curve. */
+/**
+ * The AUC of a row in the table, where it comes from one seed and one draw of the labels. A mean over several is no
+ * area under one curve.
+ */
 function valueIn({ rows }: TablePart, name: string, images: string): Auc | undefined {
   const found = rows.find((row) => row.name === name)?.values[images];
   return found !== undefined && found.seeds > 1 ? undefined : found;

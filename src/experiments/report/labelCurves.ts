@@ -1,4 +1,4 @@
-/** How much the rows of an experiment lose when labels are few. */
+/** Figures that show how much the rows of an experiment lose when labels are few. */
 
 import { featuresName, imagesName, metricHeading, protocolName } from '../../evaluation/results/names.js';
 import type { Figure } from '../../report/figures/figure.js';
@@ -7,10 +7,10 @@ import type { ExperimentProtocol } from '../file/protocols.js';
 import type { ExperimentDescription } from '../stored/description.js';
 import type { ExperimentTable, TablePart } from '../table/model.js';
 
-/** Methods in a figure that can still be told apart from each other and from the baselines. */
+/** The largest number of methods in a figure. More could not be told apart from each other and from the baselines. */
 const MOST = 3;
 
-/** Of all methods, figures for each protocol and kind of features that was judged on more than one share of the labels. */
+/** Draws figures for each protocol and kind of features that was judged on more than one share of the labels. */
 export function labelCurves({ protocols }: ExperimentDescription, table: ExperimentTable): Figure[] {
   const fractions = new Map(protocols.map((one) => [one.name, one.settings.labelFraction ?? 1]));
   const bases = new Map(protocols.map((one) => [one.name, baseOf(one)]));
@@ -23,7 +23,7 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
   const drawn = [...groups.values()].flatMap((parts) => {
     const { rows } = parts[0]!;
     const methods = rows.filter(({ source }) => source === 'run').map(({ name }) => name);
-    // In each figure: they are worth a curve as much as any method.
+    // Each figure has the baselines, which deserve a curve as much as any method.
     const baselines = rows.filter(({ source }) => source !== 'run').map(({ name }) => name);
     return Array.from({ length: Math.ceil(methods.length / MOST) }, (_, set) => ({
       parts,
@@ -58,7 +58,7 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
   });
 }
 
-/** What a protocol is but for the share of the labels. */
+/** A key that is equal for protocols that differ only in the share of the labels. */
 function baseOf({ protocol, settings: { labelFraction: _, ...settings } }: ExperimentProtocol): string {
   return JSON.stringify([protocol, settings]);
 }

@@ -1,4 +1,7 @@
-/** An experiment's folder as the study that its report shows. experiment.json and cells/ are enough; what is not there is said. */
+/**
+ * Reads the folder of an experiment as the study that its report shows. It needs only experiment.json and cells/, and
+ * the study says what is missing.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, readConfig } from '../../config/index.js';
@@ -26,12 +29,16 @@ import { studyFamily, studyResults } from './studyTables.js';
 
 export interface ExperimentStudyOptions {
   readonly withImages?: boolean;
-  /** Adds the primary table by the AUC among samples that are alike. */
+  /** Adds the primary table by the AUC among samples that are alike, where it is given. */
   readonly matching?: Matching;
   readonly console: MessageConsole;
 }
 
-/** @throws UsageError where there is no experiment, DataError naming a cell that is damaged */
+/**
+ * Reads an experiment as a study.
+ *
+ * @throws UsageError where there is no experiment, DataError naming a cell that is damaged
+ */
 export async function studyOfExperiment(
   root: string,
   { withImages = false, matching, console }: ExperimentStudyOptions,
@@ -58,7 +65,7 @@ export async function studyOfExperiment(
     one.parts
       .map((part) => studyResults(one, part))
       .filter(({ rows }) => rows.some(({ values }) => Object.keys(values).length > 0));
-  // With all rows, of which those that confirm are some.
+  // The table holds all rows, among them those that were judged on the set-aside samples.
   const [primary, ...others] = resultsOf(table);
   const matched = matching === undefined ? [] : resultsOf(experimentTable(root, { matching })).slice(0, 1);
   const own = [...(primary === undefined ? [] : [primary]), ...matched, ...others];
@@ -94,7 +101,7 @@ export async function studyOfExperiment(
   };
 }
 
-/** What was set aside, once it has been judged. */
+/** The results on the samples that were set aside, once these have been judged. */
 function confirmatory(root: string): ExperimentTable | undefined {
   return existsSync(join(root, 'cells', 'confirmation.json'))
     ? experimentTable(root, { confirm: true })
@@ -108,7 +115,7 @@ interface Pretraining {
   readonly cell: FinishedPretraining;
 }
 
-/** Of the first fold where there are several. */
+/** The finished pretrainings; where a pretraining has several folds, the first of them. */
 function pretrainingsOf(root: string, { rows, seeds }: ExperimentDescription): Pretraining[] {
   return rows.flatMap(({ candidates }) =>
     candidates.flatMap(({ name, folder }) =>
@@ -123,7 +130,9 @@ function pretrainingsOf(root: string, { rows, seeds }: ExperimentDescription): P
   );
 }
 
-/** A run that is there; its data where the experiment has them, as a run need not say where that is. */
+/**
+ * Reads the first run whose folder is there. A run need not say where its data are, so that comes from the experiment.
+ */
 function firstRun(root: string, pretrainings: readonly Pretraining[]): RunRecord | undefined {
   const there = pretrainings.find(({ cell }) => existsSync(runPaths(join(root, cell.run)).config));
   if (there === undefined) return undefined;
@@ -145,7 +154,7 @@ function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {
   ];
 }
 
-/** What each row is, rows of the same method together. */
+/** Summarises the training of each row. Rows of the same method share a line. */
 function methodFacts({ rows }: ExperimentDescription, pretrainings: readonly Pretraining[]): NamedFact[] {
   const bySummary = new Map<string, string[]>();
   for (const { name, candidates } of rows) {
@@ -162,7 +171,7 @@ function summaryOf({ settings }: FinishedPretraining): string {
   return methodNamed(method.name)?.summary ?? method.name;
 }
 
-/** Without the marks of Markdown. */
+/** Removes the marks of Markdown. */
 function plain(text: string): string {
   return text.replace(/\*+/g, '');
 }

@@ -1,4 +1,4 @@
-/** The results of an experiment as its report shows them. */
+/** The results of an experiment in the form that its report shows. */
 import { imagesName, metricHeading, metricName } from '../../evaluation/results/names.js';
 import type { StudyFamily, StudyResults } from '../../report/judged/study.js';
 import { type Beside, type BesideRow, besideTable } from '../../report/judged/tables.js';
@@ -38,7 +38,10 @@ function percentOf({ bootstrap }: ExperimentTable): number {
   return Math.round(100 * (bootstrap?.confidence ?? 0.95));
 }
 
-/** What a row measured on the widest images, the paper prints of it, and the best test epoch has. */
+/**
+ * Sets three numbers beside each other: a row's measurement on the widest images, the paper's, and that of the best
+ * test epoch.
+ */
 function besideOf(row: TableRow, widest: string, metric: string): BesideRow {
   const { name, source, paper, metrics, values, paperStyle } = row;
   const measured: Readonly<Record<string, number | null>> = {

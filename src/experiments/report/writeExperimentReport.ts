@@ -1,13 +1,18 @@
-/** `anatomy report EXPERIMENT`: one page of all that an experiment found. */
+/**
+ * The room `experiments/report` makes one page of all that an experiment found. This file writes it for `anatomy report
+ * EXPERIMENT`.
+ */
 import { join } from 'node:path';
 import { UsageError } from '../../errors.js';
 import { type ReportFiles, type ReportOptions, writeStudy } from '../../report/index.js';
 import { type ExperimentStudyOptions, studyOfExperiment } from './studyOfExperiment.js';
 
 /**
+ * Writes the report of an experiment.
+ *
  * @param paths the folder of one experiment
- * @throws UsageError when there are others beside it, or the folder for the report holds something else; DataError naming a cell
- * that is damaged
+ * @throws UsageError when there are others beside it, or the folder for the report holds something else; DataError
+ * naming a cell that is damaged
  */
 export async function writeExperimentReport(
   paths: readonly string[],

@@ -1,4 +1,4 @@
-/** Intervals and tests of areas under the ROC curve from their variance: see `deLong.ts`. */
+/** Intervals and tests of areas under the ROC curve, made from their variance; see `deLong.ts`. */
 import {
   type AreaComponents,
   areaComponents,
@@ -18,12 +18,15 @@ export interface AreaInterval {
 }
 
 export interface AreaEstimate extends AreaInterval {
-  /** The interval made on the logit scale, which stays within 0 … 1 and fits high areas better; NaN at an area of 0 or 1. */
+  /**
+   * The interval made on the logit scale, which stays within 0 … 1 and fits high areas better. NaN at an area of 0 or
+   * 1.
+   */
   readonly logit: { readonly low: number; readonly high: number };
 }
 
 export interface AreaDifference extends AreaInterval {
-  /** Two-sided. 1 where both sides are the same to the last placement. */
+  /** The two-sided p-value. It is 1 where both sides agree in every placement. */
   readonly pValue: number;
 }
 
@@ -32,9 +35,9 @@ export interface ConfidenceOptions {
 }
 
 /**
- * An area with DeLong's interval.
+ * Computes an area with DeLong's interval.
  *
- * @param subjects [n] whom each sample is of, so that what is not independent is not taken for it
+ * @param subjects [n] the subject of each sample; it guards against samples that are not independent
  * @throws RangeError when a subject has several samples; see {@link clusteredArea}
  */
 export function deLongArea(
@@ -49,7 +52,7 @@ export function deLongArea(
 }
 
 /**
- * DeLong's test of the difference `first − second` of two areas on the same samples.
+ * Tests the difference `first − second` of two areas on the same samples, as DeLong does.
  *
  * @throws RangeError when a subject has several samples; see {@link clusteredDifference}
  */
@@ -65,7 +68,7 @@ export function deLongDifference(
   return tested(difference.area, deLongCovariance(difference, difference), options);
 }
 
-/** An area with its interval where subjects have several samples. */
+/** Computes an area with its interval where subjects have several samples. */
 export function clusteredArea(
   scores: ArrayLike<number>,
   labels: BinaryLabels,
@@ -76,7 +79,7 @@ export function clusteredArea(
   return estimate(area.area, clusteredCovariance(area, area, subjects), options);
 }
 
-/** {@link deLongDifference} where subjects have several samples. */
+/** Tests as {@link deLongDifference} does, where subjects have several samples. */
 export function clusteredDifference(
   first: ArrayLike<number>,
   second: ArrayLike<number>,
@@ -92,8 +95,8 @@ export function clusteredDifference(
 }
 
 /**
- * Test of any difference of areas, as `combineAreas` makes it, where subjects have several samples. The normal approximation
- * wants some twenty subjects of each class; with fewer its intervals are too narrow.
+ * Tests any difference of areas, as `combineAreas` makes it, where subjects have several samples. The normal
+ * approximation needs some twenty subjects of each class; with fewer its intervals are too narrow.
  */
 export function clusteredTest(
   difference: AreaComponents,
@@ -118,7 +121,8 @@ function estimate(value: number, variance: number, options: ConfidenceOptions): 
 
 function tested(value: number, variance: number, options: ConfidenceOptions): AreaDifference {
   const found = interval(value, variance, options);
-  // 0/0, two scores that rank all samples alike, is no difference; any other difference without variance has no test.
+  // Two scores that rank all samples alike give 0/0, which is no difference. Any other difference without variance has
+  // no test.
   if (variance === 0) return { ...found, pValue: value === 0 ? 1 : Number.NaN };
   return { ...found, pValue: twoSidedP(value / found.standardError) };
 }

@@ -1,14 +1,14 @@
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**
- * Average precision, the area under the precision–recall curve as a step function, without interpolation (scikit-learn's
- * `average_precision_score`): over the distinct scores from the highest down,
+ * Average precision, the area under the precision–recall curve as a step function, without interpolation
+ * (scikit-learn's `average_precision_score`): over the distinct scores from the highest down,
  *
  *     AP = Σ_k (R_k − R_{k−1}) P_k
  *
- * with R_k and P_k the recall and precision when everything that scores at least the k-th score is called positive; tied
- * samples are called together. Of uninformative scores it is the prevalence, not ½. With only one class present it is NaN:
- * there is nothing to rank (scikit-learn says 0 without positives and 1 without negatives).
+ * with R_k and P_k the recall and precision when everything that scores at least the k-th score is called positive;
+ * tied samples are called together. Of uninformative scores it is the prevalence, not ½. With only one class present it
+ * is NaN: there is nothing to rank (scikit-learn says 0 without positives and 1 without negatives).
  *
  * @param scores [n], finite or infinite; higher means "more positive"
  * @param labels [n], 0/1 or booleans
@@ -18,7 +18,10 @@ export function averagePrecision(scores: ArrayLike<number>, labels: BinaryLabels
   return weightedAveragePrecision(scores, labels)();
 }
 
-/** {@link averagePrecision} where sample i counts `weights[i]` times. Sorts once; each call is one walk over the samples. */
+/**
+ * {@link averagePrecision} where sample i counts `weights[i]` times. It sorts once, and each call of the returned
+ * function is one walk over the samples.
+ */
 export function weightedAveragePrecision(
   scores: ArrayLike<number>,
   labels: BinaryLabels,
@@ -35,7 +38,7 @@ export function weightedAveragePrecision(
       const sample = order[at]!;
       called += weights[sample]!;
       if (positive[sample] === 1) tied += weights[sample]!;
-      // A tie ends, from above, where the sample below has a lower score.
+      // From above, a tie ends where the sample below has a lower score.
       if (tied > 0 && (at === 0 || endsTie[at - 1] === 1)) {
         found += tied;
         sum += tied * (found / called);

@@ -1,12 +1,12 @@
-/** Curves to draw: one point for each distinct score, none left out. */
+/** The points of curves to draw: one for each distinct score, none left out. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /** The error rates when every sample that scores at least `threshold` is called positive. */
 export interface RocPoint {
   readonly threshold: number;
-  /** 1 − specificity. */
+  /** The false positive rate, 1 − specificity. */
   readonly falsePositiveRate: number;
-  /** Sensitivity, recall. */
+  /** The true positive rate: sensitivity, or recall. */
   readonly truePositiveRate: number;
 }
 
@@ -37,9 +37,9 @@ export function rocCurve(scores: ArrayLike<number>, labels: BinaryLabels): RocPo
 }
 
 /**
- * The precision–recall curve in ascending recall, from (0, 1), where nothing is called positive, to recall 1. Its steps,
- * each point's precision back to the recall of the point before, enclose `averagePrecision`; straight lines between points
- * would be too high (Davis & Goadrich 2006). Empty when a class is missing.
+ * The precision–recall curve in ascending recall, from (0, 1), where nothing is called positive, to recall 1. Its
+ * steps, each point's precision back to the recall of the point before, enclose `averagePrecision`; straight lines
+ * between points would be too high (Davis & Goadrich 2006). Empty when a class is missing.
  */
 export function precisionRecallCurve(
   scores: ArrayLike<number>,
@@ -57,9 +57,9 @@ export function precisionRecallCurve(
 
 interface Calls {
   readonly threshold: number;
-  /** Positives among the called. */
+  /** The number of positives among the called samples. */
   readonly found: number;
-  /** Negatives among the called. */
+  /** The number of negatives among the called samples. */
   readonly wrong: number;
 }
 

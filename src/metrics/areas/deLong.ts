@@ -1,25 +1,26 @@
 /**
- * Variance of the area under the ROC curve and of differences of such areas, without resampling: DeLong, DeLong &
- * Clarke-Pearson (1988) where samples are independent, Obuchowski (1997) where they come in clusters, such as the slices of a
- * patient.
+ * The variance of areas under the ROC curve and of their differences, without resampling. DeLong, DeLong &
+ * Clarke-Pearson (1988) treat independent samples. Obuchowski (1997) treats samples that come in clusters, such as the
+ * slices of a patient.
  *
- * Both rest on the placement values: of a positive the share of negatives that score below it, of a negative the share of
- * positives that score above it, ties counting half. Each kind has the area θ as its mean.
+ * Both rest on placement values. The placement of a positive is the share of negatives that score below it. The
+ * placement of a negative is the share of positives that score above it. Ties count half. Each kind has the area θ as
+ * its mean.
  */
 import { type BinaryLabels, ranking } from './ranking.js';
 
-/** An area with what each sample contributes to it, or a weighted sum of areas on the same samples. */
+/** An area with the contribution of each sample, or a weighted sum of areas on the same samples. */
 export interface AreaComponents {
-  /** NaN when a class is missing. */
+  /** The area; NaN when a class is missing. */
   readonly area: number;
-  /** [n] */
+  /** The placement of each sample, [n]. */
   readonly placements: Float64Array;
-  /** [n] 1 for positives. */
+  /** The class of each sample, [n]: 1 for positives. */
   readonly positive: Uint8Array;
 }
 
 /**
- * The area's components by one sort (Sun & Xu 2014), O(n log n).
+ * Computes the components of an area by one sort (Sun & Xu 2014), O(n log n).
  *
  * @param scores [n], higher means "more positive"
  * @param labels [n], 0/1 or booleans
@@ -55,7 +56,8 @@ export function areaComponents(scores: ArrayLike<number>, labels: BinaryLabels):
 }
 
 /**
- * Σ weight · area on the same samples: the difference of two areas, the mean over seeds, the difference of such means.
+ * Computes Σ weight · area on the same samples, such as the difference of two areas, a mean over seeds, or the
+ * difference of such means.
  *
  * @throws RangeError when the samples differ
  */
@@ -89,14 +91,14 @@ export function deLongCovariance(a: AreaComponents, b: AreaComponents): number {
 }
 
 /**
- * Covariance of two areas on the same clustered samples (Obuchowski 1997): placements, less the area each, are
- * summed within clusters, and the sums take the place of samples. With u_k and v_k the sums of cluster k over its positives
+ * Covariance of two areas on the same clustered samples (Obuchowski 1997): placements, less the area each, are summed
+ * within clusters, and the sums take the place of samples. With u_k and v_k the sums of cluster k over its positives
  * and negatives, M and N samples of each class in I₁₀ and I₀₁ clusters, I in all,
  *
  *     I₁₀/(I₁₀−1) · Σ u_k u′_k / M² + I₀₁/(I₀₁−1) · Σ v_k v′_k / N² + I/(I−1) · Σ (u_k v′_k + v_k u′_k) / (MN)
  *
- * The last term stands for clusters that have both classes. With one sample a cluster it is DeLong's covariance. NaN where a
- * class occurs in fewer than two clusters.
+ * The last term stands for clusters that have both classes. With one sample a cluster it is DeLong's covariance. NaN
+ * where a class occurs in fewer than two clusters.
  *
  * @param clusters [n] the cluster, e.g. the subject, of each sample
  */
@@ -128,7 +130,7 @@ export function clusteredCovariance(
   );
 }
 
-/** `first − second`. */
+/** Computes `first − second`. */
 export function subtract(first: AreaComponents, second: AreaComponents): AreaComponents {
   return combineAreas([
     [1, first],
@@ -137,7 +139,7 @@ export function subtract(first: AreaComponents, second: AreaComponents): AreaCom
 }
 
 interface ClusterSums {
-  /** Sum over the cluster's positives of placement − area. */
+  /** The sum of placement − area over the positives of the cluster. */
   u: number;
   v: number;
   positives: number;
@@ -163,7 +165,7 @@ function clusterSums(
   return sums;
 }
 
-/** @throws RangeError unless there is a subject for each sample */
+/** Checks that there is a subject for each sample. @throws RangeError where there is none */
 export function requireOneEach(clusters: ArrayLike<string | number>, samples: number): void {
   if (clusters.length !== samples) {
     throw new RangeError(`DeLong: ${clusters.length} subjects for ${samples} samples; expected one each`);

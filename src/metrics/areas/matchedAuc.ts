@@ -1,17 +1,20 @@
+/** The area under the ROC curve among samples that are alike, and the numbers of samples and pairs behind it. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**
- * Area under the ROC curve among samples that are alike in something else: the chance that a positive scores above a negative
- * whose covariate c is about the same, ties counting half,
+ * The area under the ROC curve among samples that are alike in a covariate c: the chance that a positive scores above a
+ * negative whose c is about the same, ties counting half. It is
  *
- *     Σ over (positive p, negative n) with |c_p − c_n| ≤ within of [s_p > s_n] + ½ [s_p = s_n], divided by the number of these pairs
+ *     Σ over (positive p, negative n) with |c_p − c_n| ≤ within of [s_p > s_n] + ½ [s_p = s_n]
  *
- * Where the covariate tells the label (the place of a slice in the head, age), a score that knows nothing else has about ½ here and any
- * AUC there: the area given the covariate (Janes & Pepe 2009), averaged over the pairs. A width of Infinity gives the AUC itself. NaN
- * without any such pair.
+ * divided by the number of these pairs.
  *
- * The returned function takes weights as that of `weightedRocAuc` does. What it walks over are pairs of **groups**, so that thousands of
- * bootstrap replicates over patients stay cheap.
+ * The covariate may tell the label, as age does, or the place of a slice in the head. A score that knows nothing else
+ * then has an area of about ½ here, whatever its AUC. This is the area given the covariate (Janes & Pepe 2009),
+ * averaged over the pairs. With a width of Infinity it is the AUC itself. NaN without any such pair.
+ *
+ * The returned function takes weights as that of `weightedRocAuc` does. It walks over pairs of **groups**, so that
+ * thousands of bootstrap replicates over patients stay cheap.
  *
  * @param scores [n], finite or infinite
  * @param labels [n], 0/1 or booleans
@@ -50,15 +53,15 @@ export function weightedMatchedAuc(
 
 /** The rule by which samples are compared. */
 export interface CovariateMatching {
-  /** [n] the value of each sample; a sample whose value is not finite is in no pair. */
+  /** The value of each sample, [n]. A sample whose value is not finite is in no pair. */
   readonly covariate: ArrayLike<number>;
   /** The largest difference that counts as the same, in the covariate’s own units. */
   readonly within: number;
-  /** [n] samples of one group always have the same weight, such as those of a patient who is resampled. */
+  /** The group of each sample, [n], such as the patient. Samples of one group always have the same weight. */
   readonly groups?: ArrayLike<string | number>;
   /**
-   * [n] only samples of one stratum are compared, such as those of a test fold: scores of two folds come of two models, and a fold with
-   * many positives is scored by the one that learned from few.
+   * The stratum of each sample, [n], such as the test fold. Only samples of one stratum are compared: scores of two
+   * folds come from two models, and a fold with many positives is scored by a model that learned from few.
    */
   readonly strata?: ArrayLike<string | number>;
 }
@@ -88,7 +91,7 @@ export function matchedCounts(
 
 /** All pairs of a positive of one group and a negative of another, or of the same. */
 interface GroupPair {
-  /** A sample of the positive’s group, whose weight is the group’s. */
+  /** A sample of the positive’s group, whose weight is that of the group. */
   readonly p: number;
   readonly n: number;
   won: number;
@@ -128,7 +131,7 @@ function eachPair(
   const known = Array.from(positive.keys()).filter((i) => Number.isFinite(covariate[i]!));
   const sorted = known.sort((a, b) => covariate[a]! - covariate[b]!);
   const negatives = sorted.filter((i) => positive[i] === 0);
-  // 0.75 − 0.7 is more than 0.05 by rounding alone.
+  // By rounding alone, 0.75 − 0.7 is more than 0.05.
   const largest = known.reduce((most, i) => Math.max(most, Math.abs(covariate[i]!)), 0);
   const reach = within + 4 * Number.EPSILON * largest;
   // The negatives near a positive lie side by side, and their window moves on with it.

@@ -1,6 +1,7 @@
 /**
- * P(Z > z) of the standard normal, to about 1e-14 of its value also far out. Near the middle by the series of Abramowitz &
- * Stegun 26.2.11, whose terms are all positive; further out by the continued fraction 26.2.14.
+ * Computes P(Z > z) of the standard normal, with a relative error of about 1e-14 also far out. Near the middle it uses
+ * the series of Abramowitz & Stegun 26.2.11, whose terms are all positive; further out it uses the continued fraction
+ * 26.2.14.
  */
 export function normalTail(z: number): number {
   if (Number.isNaN(z)) return Number.NaN;
@@ -20,13 +21,13 @@ export function normalTail(z: number): number {
   return density / fraction;
 }
 
-/** The two-sided p-value of a standard normal statistic. */
+/** Computes the two-sided p-value of a standard normal statistic. */
 export function twoSidedP(z: number): number {
   return Math.min(1, 2 * normalTail(Math.abs(z)));
 }
 
 /**
- * The z with P(−z < Z < z) = `confidence`: 1.96 for 95 %.
+ * Computes the z with P(−z < Z < z) = `confidence`, which is 1.96 for 95 %.
  *
  * @throws RangeError unless the confidence is between 0 and 1
  */

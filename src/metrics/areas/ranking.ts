@@ -1,20 +1,22 @@
 /** Binary ground truth: 1 or true is the positive class, 0 or false the negative one. */
 export type BinaryLabels = ArrayLike<number | boolean>;
 
-/** Scored samples in ascending order of their scores: what every curve and every rank statistic walks along. */
+/** Scored samples in ascending order of their scores. All curves and rank statistics walk along it. */
 export interface Ranking {
-  /** [n] sample numbers. */
+  /** The sample numbers in this order, [n]. */
   readonly order: Uint32Array;
-  /** [n], by place in the order: 1 where the next sample has a higher score, or there is none. */
+  /** The ends of ties by place in the order, [n]: 1 where the next sample has a higher score or there is none. */
   readonly endsTie: Uint8Array;
-  /** [n], by sample. */
+  /** The class by sample, [n]: 1 for positives. */
   readonly positive: Uint8Array;
 }
 
 /**
+ * Ranks samples by their scores.
+ *
  * @param scores [n], finite or infinite
  * @param labels [n], 0/1 or booleans
- * @param metric named in errors
+ * @param metric the name of the metric in errors
  * @throws RangeError when lengths differ, a label is neither 0 nor 1, or a score is NaN
  */
 export function ranking(scores: ArrayLike<number>, labels: BinaryLabels, metric: string): Ranking {

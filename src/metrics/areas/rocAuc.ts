@@ -1,3 +1,4 @@
+/** The area under the ROC curve, for two classes and for more. */
 import { type BinaryLabels, ranking } from './ranking.js';
 
 /**
@@ -18,8 +19,8 @@ export function rocAuc(scores: ArrayLike<number>, labels: BinaryLabels): number 
 }
 
 /**
- * The same area where sample i counts `weights[i]` times. Sorts once; each call of the returned function is one walk
- * over the samples, which is what makes thousands of bootstrap replicates cheap. Without weights every sample counts once.
+ * The same area where sample i counts `weights[i]` times; without weights every sample counts once. It sorts once, and
+ * each call of the returned function is one walk over the samples, so that thousands of bootstrap replicates are cheap.
  */
 export function weightedRocAuc(
   scores: ArrayLike<number>,
@@ -52,8 +53,8 @@ export function weightedRocAuc(
 }
 
 /**
- * Unweighted mean over the classes of the one-versus-rest area (scikit-learn's `multi_class='ovr', average='macro'`).
- * NaN when a class has no sample: a mean over fewer classes would be another quantity.
+ * The unweighted mean over the classes of the one-versus-rest area (scikit-learn's `multi_class='ovr',
+ * average='macro'`). NaN when a class has no sample: a mean over fewer classes would be another quantity.
  *
  * @param probabilities [n, classes], row-major
  * @param labels [n], class numbers from 0
@@ -75,7 +76,7 @@ export function weightedMacroRocAuc(
   return oneVersusRest(weightedRocAuc, probabilities, labels, classes);
 }
 
-/** Unweighted mean over the classes of a metric of one class's scores against all others. */
+/** The unweighted mean, over the classes, of a metric of one class's scores against all others. */
 export function oneVersusRest(
   metric: (scores: ArrayLike<number>, labels: BinaryLabels) => (weights?: Float64Array) => number,
   probabilities: ArrayLike<number>,
@@ -91,7 +92,7 @@ export function oneVersusRest(
   return (weights) => ofClass.reduce((sum, value) => sum + value(weights), 0) / classes;
 }
 
-/** One class's probabilities [n] out of row-major [n, classes]. */
+/** Takes the probabilities [n] of one class out of row-major [n, classes]. */
 export function classColumn(probabilities: ArrayLike<number>, classes: number, column: number): Float64Array {
   return Float64Array.from(
     { length: probabilities.length / classes },

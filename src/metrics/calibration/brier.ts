@@ -1,9 +1,10 @@
+/** Brier scores, for two classes and for more. */
 import { requireLabels } from '../labels.js';
 
 /**
- * Brier score of two classes, the mean of (p_i − y_i)² with p the probability of class 1: 0 is perfect, and ¼ is that of
- * saying ½ always. More classes: {@link weightedMulticlassBrier}. NaN without samples, and where any value lies outside 0 … 1: such
- * scores are no probabilities.
+ * The Brier score of two classes: the mean of (p_i − y_i)² with p the probability of class 1. 0 is perfect, and a
+ * constant ½ scores ¼. For more classes see {@link weightedMulticlassBrier}. NaN without samples, and where any value
+ * lies outside 0 … 1, as such scores are no probabilities.
  *
  * @param probabilities [n] of class 1
  * @param labels [n] 0 or 1
@@ -23,8 +24,8 @@ export function weightedBrier(
 }
 
 /**
- * Brier score as Brier (1950) wrote it, the mean over samples of the sum over classes of (p_ic − [y_i = c])²: from 0 to 2,
- * and for two classes twice {@link brier}. In the result sample i counts `weights[i]` times.
+ * The Brier score as Brier (1950) wrote it: the mean over samples of the sum over classes of (p_ic − [y_i = c])². It
+ * lies between 0 and 2, and for two classes it is twice {@link brier}. Sample i counts `weights[i]` times.
  *
  * @param probabilities [n, classes], row-major
  * @param labels [n], class numbers from 0
@@ -38,7 +39,7 @@ export function weightedMulticlassBrier(
   return weightedMean(squares(probabilities, labels, classes, (i, c) => (labels[i] === c ? 1 : 0)));
 }
 
-/** True if all values lie between 0 and 1. @throws RangeError naming the first that is NaN */
+/** Tells whether all values lie between 0 and 1. @throws RangeError naming the first that is NaN */
 export function allProbabilities(values: ArrayLike<number>, metric: string): boolean {
   let all = true;
   for (let i = 0; i < values.length; i += 1) {
@@ -49,7 +50,7 @@ export function allProbabilities(values: ArrayLike<number>, metric: string): boo
   return all;
 }
 
-/** Each sample's squared error, summed over `columns`; undefined where the values are no probabilities. */
+/** The squared error of each sample, summed over `columns`; undefined where the values are no probabilities. */
 function squares(
   probabilities: ArrayLike<number>,
   labels: ArrayLike<number>,

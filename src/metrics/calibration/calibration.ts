@@ -1,29 +1,36 @@
-/** Calibration: of the samples called 30 % malignant, 30 % should be. Bins of the reliability diagram and their mean error. */
+/**
+ * Calibration: of the samples called malignant with 30 %, 30 % should be. This file has the bins of the reliability
+ * diagram and their mean error.
+ */
 
 import { requireLabels } from '../labels.js';
 import { allProbabilities } from './brier.js';
 
 export interface BinningOptions {
-  /** Number of bins, fewer where samples tie. */
+  /** The number of bins. There are fewer where samples tie. */
   readonly bins?: number;
-  /** Edges at equal distances, or at the quantiles of the probabilities so that bins hold about equally many samples. */
+  /**
+   * The edges of the bins: at equal distances, or at the quantiles of the probabilities, so that bins hold about
+   * equally many samples.
+   */
   readonly binning?: 'equal-width' | 'equal-mass';
 }
 
 /** A point of the reliability diagram. */
 export interface ReliabilityBin {
-  /** Samples with low < p ≤ high; the first bin has its lower edge too. */
+  /** The edges of the bin. It holds the samples with low < p ≤ high; the first bin has its lower edge too. */
   readonly low: number;
   readonly high: number;
   readonly samples: number;
   readonly meanPredicted: number;
-  /** Share of positives. */
+  /** The share of positives. */
   readonly observed: number;
 }
 
 /**
- * The reliability diagram (scikit-learn's `calibration_curve`, strategies `uniform` and `quantile`). Bins without samples are
- * left out; of values outside 0 … 1, which are no probabilities, there is no diagram and the list is empty.
+ * Computes the bins of the reliability diagram (scikit-learn's `calibration_curve`, strategies `uniform` and
+ * `quantile`). Bins without samples are left out. Values outside 0 … 1 are no probabilities, and the list is then
+ * empty.
  *
  * @param probabilities [n] of the positive class
  * @param labels [n] 0 or 1
@@ -53,13 +60,13 @@ export function reliabilityBins(
 }
 
 /**
- * Expected calibration error (Naeini et al. 2015): the mean over samples of |observed − mean predicted| of their bin. Depends
- * on the bins and is biased upwards in small samples, the more the more bins: also a perfectly calibrated model has an
- * error above 0, so compare only equal numbers of samples and bins. NaN without samples or for values that are no
- * probabilities.
+ * The expected calibration error (Naeini et al. 2015): the mean over samples of |observed − mean predicted| of their
+ * bin. It depends on the bins and is biased upwards in small samples, the more so the more bins there are. A perfectly
+ * calibrated model has an error above 0 as well, so compare only equal numbers of samples and bins. NaN without samples
+ * or for values that are no probabilities.
  *
- * For more than two classes hand over the confidence, the highest probability, and whether that class is right (Guo et al.
- * 2017).
+ * For more than two classes, pass the confidence, which is the highest probability, and whether that class is right
+ * (Guo et al. 2017).
  */
 export function calibrationError(
   probabilities: ArrayLike<number>,
@@ -92,9 +99,9 @@ export function weightedCalibrationError(
 }
 
 interface Binned {
-  /** [bins + 1] */
+  /** The edges of the bins, [bins + 1]. */
   readonly edges: Float64Array;
-  /** [n] bin of each sample. */
+  /** The bin of each sample, [n]. */
   readonly bin: Uint32Array;
 }
 
@@ -121,7 +128,10 @@ function equalWidth(bins: number): Float64Array {
   return Float64Array.from({ length: bins + 1 }, (_, b) => b / bins);
 }
 
-/** Quantiles by linear interpolation, numpy's default. Tied probabilities make equal edges, and empty bins between them. */
+/**
+ * Places the edges at quantiles by linear interpolation, numpy's default. Tied probabilities make equal edges, with
+ * empty bins between them.
+ */
 function equalMass(probabilities: ArrayLike<number>, bins: number): Float64Array {
   const sorted = Float64Array.from(probabilities).sort();
   return Float64Array.from({ length: bins + 1 }, (_, b) => {

@@ -1,6 +1,6 @@
 /**
- * Logistic recalibration (Cox 1958; Van Calster et al. 2019): how the probabilities p of a model would have to be bent so
- * that they fit new labels,
+ * Logistic recalibration (Cox 1958; Van Calster et al. 2019). It fits the correction that the probabilities p of a
+ * model need on new labels,
  *
  *     logit P(y = 1) = a + b · logit p
  */
@@ -9,9 +9,10 @@ import { requireLabels } from '../labels.js';
 import { allProbabilities } from './brier.js';
 
 /**
- * Calibration slope: b, fitted together with a. 1 is right, below 1 the probabilities are too extreme (overfitted), above 1 too
- * timid. NaN where the fit does not exist: one class only, all probabilities alike or separating the classes perfectly, a
- * probability of 0 or 1 (its logit is infinite), or values that are no probabilities.
+ * The calibration slope b, fitted together with a. 1 is right; below 1 the probabilities are too extreme (overfitted),
+ * above 1 they are too timid. NaN where the fit does not exist: with one class only, with probabilities that are all
+ * equal or separate the classes perfectly, with a probability of 0 or 1 (its logit is infinite), or with values that
+ * are no probabilities.
  *
  * @param probabilities [n] of class 1
  * @param labels [n] 0 or 1
@@ -22,8 +23,8 @@ export function calibrationSlope(probabilities: ArrayLike<number>, labels: Array
 }
 
 /**
- * Calibration intercept, "calibration in the large": a with b held at 1. 0 is right, above 0 the model calls too few
- * positive. NaN with one class only, a probability of 0 or 1, or values that are no probabilities.
+ * The calibration intercept, or "calibration in the large": a with b held at 1. 0 is right; above 0 the model calls too
+ * few positive. NaN with one class only, with a probability of 0 or 1, or with values that are no probabilities.
  */
 export function calibrationIntercept(probabilities: ArrayLike<number>, labels: ArrayLike<number>): number {
   return weightedCalibrationIntercept(probabilities, labels)();
@@ -77,8 +78,8 @@ function recalibrated(
 }
 
 /**
- * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold separates
- * the classes, or with a single logit.
+ * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold
+ * separates the classes, or with a single logit.
  */
 function exists(
   logits: Float64Array,
@@ -99,8 +100,8 @@ function exists(
 }
 
 /**
- * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for sure,
- * as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
+ * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for
+ * sure, as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
  */
 function newton(
   logits: Float64Array,
@@ -118,7 +119,7 @@ function newton(
     if (freeSlope && !(determinant > 1e-12 * h00 * h11)) return undefined;
     let da = freeSlope ? (h11 * g0 - h01 * g1) / determinant : g0 / h00;
     let db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
-    // So far out that the curvature is lost in rounding.
+    // The point is so far out that the curvature is lost in rounding.
     if (!Number.isFinite(da) || !Number.isFinite(db)) return undefined;
     const reach = () => Math.abs(da) + Math.abs(db) * farthest;
     if (reach() > 1) {
@@ -129,7 +130,7 @@ function newton(
       }
     }
     line = moved(line, da, db);
-    // The error squares with each step: what is left now is near 1e-10.
+    // The error squares with each step, so it is near 1e-10 by now.
     if (reach() < 1e-5) return line;
   }
   return undefined;

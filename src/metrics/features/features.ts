@@ -1,11 +1,11 @@
-/** One row a sample: row-major `data` of shape [rows, columns]. */
+/** Features with one row for each sample: row-major `data` of shape [rows, columns]. */
 export interface Features {
   readonly data: Float32Array | Float64Array;
   readonly rows: number;
   readonly columns: number;
 }
 
-/** Features in double precision, as the arithmetic of probes and similarities wants them. */
+/** Features in double precision, which probes and similarities compute in. */
 export interface DoubleFeatures extends Features {
   readonly data: Float64Array;
 }
@@ -18,7 +18,7 @@ export function featureRows(data: Float32Array | Float64Array, rows: number, col
   return { data, rows, columns };
 }
 
-/** A copy of the chosen rows, in the order given. */
+/** Copies the chosen rows, in the order given. */
 export function takeRows({ data, rows, columns }: Features, chosen: ArrayLike<number>): Features {
   const taken =
     data instanceof Float32Array
@@ -32,7 +32,7 @@ export function takeRows({ data, rows, columns }: Features, chosen: ArrayLike<nu
   return { data: taken, rows: chosen.length, columns };
 }
 
-/** Each row divided by its Euclidean norm, in double precision; a zero row stays zero. */
+/** Divides each row by its Euclidean norm, in double precision. A zero row stays zero. */
 export function unitRows({ data, rows, columns }: Features): DoubleFeatures {
   const unit = Float64Array.from(data);
   for (let start = 0; start < unit.length; start += columns) {
@@ -44,7 +44,7 @@ export function unitRows({ data, rows, columns }: Features): DoubleFeatures {
   return { data: unit, rows, columns };
 }
 
-/** Feature sets of the same samples side by side: row i is row i of each, end to end. */
+/** Joins feature sets of the same samples side by side: row i is row i of each, end to end. */
 export function joinColumns(parts: readonly Features[]): Features {
   if (parts.length === 1) return parts[0]!;
   const { rows } = parts[0]!;

@@ -1,9 +1,10 @@
+/** Measures of embeddings by the similarities of their rows: neighbours that vote, retrieval, alignment, uniformity. */
 import { requireLabels } from '../labels.js';
 import { type Features, unitRows } from './features.js';
 import { eachProductRow } from './similarity.js';
 
 export interface NeighbourOptions {
-  /** Neighbours that vote, at most the number of training rows. */
+  /** The number of neighbours that vote, at most the number of training rows. */
   readonly k?: number;
   readonly temperature?: number;
   readonly classes?: number;
@@ -54,7 +55,7 @@ export function neighbourProbabilities(
 }
 
 export interface Retrieval {
-  /** Share of rows of `a` whose most similar row of `b` is their own partner. */
+  /** The share of rows of `a` whose most similar row of `b` is their own partner. */
   readonly aToB: number;
   readonly bToA: number;
 }
@@ -118,8 +119,9 @@ export function alignment(a: Features, b: Features, alpha = 2): number {
 }
 
 /**
- * Uniformity, the evenness with which rows cover the sphere (Wang & Isola 2020, §4.1): log of the mean over pairs i < j
- * of exp(−t ‖x̂_i − x̂_j‖²), with rows scaled to length 1. 0 when all rows are the same; towards −2t when they spread evenly in many dimensions.
+ * Uniformity, the evenness with which rows cover the sphere (Wang & Isola 2020, §4.1): the log of the mean over pairs i
+ * < j of exp(−t ‖x̂_i − x̂_j‖²), with rows scaled to length 1. It is 0 when all rows are the same, and approaches −2t
+ * when they spread evenly in many dimensions.
  *
  * @param features [n, d], n ≥ 2
  */
@@ -140,7 +142,7 @@ export function uniformity(features: Features, t = 2): number {
 }
 
 /**
- * Standard deviation (n − 1) of each column of the rows scaled to length 1, averaged over columns (Chen & He 2021,
+ * The standard deviation (n − 1) of each column of the rows scaled to length 1, averaged over columns (Chen & He 2021,
  * SimSiam, §4.1). Healthy embeddings have about 1/√d; 0 means that all rows collapsed into one.
  *
  * @param features [n, d], n ≥ 2
@@ -152,7 +154,7 @@ export function featureDeviation(features: Features): number {
   const squares = new Float64Array(columns);
   for (let i = 0; i < rows; i += 1) {
     for (let j = 0; j < columns; j += 1) {
-      // Welford's update: no cancellation when all rows are nearly the same, which is what this looks for.
+      // Welford's update does not cancel when all rows are nearly the same, which is the case to be found.
       const delta = data[i * columns + j]! - mean[j]!;
       mean[j]! += delta / (i + 1);
       squares[j]! += delta * (data[i * columns + j]! - mean[j]!);
@@ -193,7 +195,9 @@ class Nearest {
     this.index[at] = index;
   }
 
-  /** True if row a leaves before row b: the less similar row leaves first, and the later one of equally similar rows. */
+  /**
+   * True if row a leaves before row b: the less similar row leaves first, and the later one of equally similar rows.
+   */
   #worse(a: number, b: number): boolean {
     return (
       this.similarity[a]! < this.similarity[b]! ||

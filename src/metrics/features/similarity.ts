@@ -1,7 +1,7 @@
 /**
- * Every inner product of the rows of `a` [n, d] with the rows of `b` [m, d], handed over a row of `a` at a time: `visit`
- * gets the row's number and its m products, valid until it returns. Only four rows of the [n, m] product exist at once,
- * and four rows of `a` share each load of `b`.
+ * Every inner product of the rows of `a` [n, d] with the rows of `b` [m, d], handed over a row of `a` at a time:
+ * `visit` gets the row's number and its m products, valid until it returns. Only four rows of the [n, m] product exist
+ * at once, and four rows of `a` share each load of `b`.
  */
 export function eachProductRow(
   a: Float64Array,

@@ -7,7 +7,7 @@ const COLOUR = '#0f7bbf';
 const WIDTH = 420;
 const HEIGHT = 290;
 
-/** The shifts found and how far mates are nearer than strangers, where they were measured. */
+/** Draws the shifts between mates, and how much nearer mates are than strangers, where these were measured. */
 export function auditFigures(report: AuditReport): Figure[] {
   return [...shiftFigures(report), ...advantageFigure(report)];
 }

@@ -1,4 +1,4 @@
-/** The audit of a data set as one HTML page that carries all it shows: no script, nothing from elsewhere. */
+/** The page of an audit of a data set. It is one HTML file without scripts that loads nothing from elsewhere. */
 import type { AuditReport } from '../../data/audit/audit.js';
 import type { Finding } from '../../data/audit/finding.js';
 import { html, type Markup, trusted } from '../../text/markup.js';
@@ -14,7 +14,7 @@ export interface AuditPageContent {
   readonly figures: readonly Figure[];
   /** The findings in the order of the report. */
   readonly findings: readonly ShownFinding[];
-  /** What the page shows of the data and whom that concerns. */
+  /** A sentence on what the page shows of the data and whom that concerns. */
   readonly privacy: string;
 }
 
@@ -25,9 +25,9 @@ export interface ShownFinding {
 }
 
 export interface ShownItem {
-  /** One row of pictures a sample. */
+  /** The samples of the item, each with a row of pictures. */
   readonly samples: readonly { readonly name: string; readonly pictures: readonly ShownPicture[] }[];
-  /** Samples of this item that are not shown. */
+  /** The number of samples of this item that are not shown. */
   readonly more: number;
   readonly detail: string;
 }

@@ -1,11 +1,11 @@
-/** What `anatomy data check` says; the facts and names also stand on the page. */
+/** The output of `anatomy data check` on the terminal. The page of an audit has the same facts and names. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../../data/audit/finding.js';
 import { counted, fixed } from '../../text/numbers.js';
 
-/** How many places a finding shows on the terminal. */
+/** The number of places that a finding shows on the terminal. */
 const SHOWN = 3;
-/** How many ids of one place are named. */
+/** The largest number of ids that are named for one place. */
 export const NAMED = 4;
 
 const SEVERITY_NAMES: Readonly<Record<Severity, readonly [one: string, many: string]>> = {
@@ -18,7 +18,7 @@ export function severityName(severity: Severity): string {
   return SEVERITY_NAMES[severity][0];
 }
 
-/** `2 errors, 1 warning, 3 notes` */
+/** Counts the findings, as in `2 errors, 1 warning, 3 notes`. */
 export function verdict({ counts }: Pick<AuditReport, 'counts'>): string {
   const parts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
     const [one, many] = SEVERITY_NAMES[severity];
@@ -28,7 +28,7 @@ export function verdict({ counts }: Pick<AuditReport, 'counts'>): string {
   return parts.length === 0 ? 'nothing found' : parts.join(', ');
 }
 
-/** For the owner's terminal: it names places of files, which the page never does. */
+/** Writes the report for the owner's terminal. It names the places of files, which the page never does. */
 export function auditText(report: AuditReport): string {
   const facts = factsOf(report);
   const width = Math.max(...facts.map(([name]) => name.length));
@@ -57,7 +57,7 @@ function placeOf({ ids, modality }: FindingItem): string {
   return ids.length === 0 ? '' : `${named}${rest}${modality === undefined ? '' : ` (${modality})`}`;
 }
 
-/** What the data is, name and value. */
+/** The facts about the data, each as a name and a value. */
 export function factsOf(report: AuditReport): [string, string][] {
   const { modalities, samples, subjects, alignment, suitability, quick } = report;
   const unit = `${modalities.length > 1 ? 'pair' : 'image'}${samples === 1 ? '' : 's'}`;

@@ -1,4 +1,7 @@
-/** `anatomy data check --report`: the page of an audit, with thumbnails of what was found. */
+/**
+ * The room `report/audit` shows the audit of a data set. This file makes the page of `anatomy data check --report`,
+ * with thumbnails of the findings.
+ */
 import type { AuditReport } from '../../data/audit/audit.js';
 import type { Finding, FindingItem } from '../../data/audit/finding.js';
 import { pseudonym } from '../../data/pseudonym.js';
@@ -9,18 +12,18 @@ import { auditPage, type ShownItem } from './auditPage.js';
 import { NAMED } from './auditText.js';
 
 export interface AuditPageOptions {
-  /** Name samples as the data does, instead of by pseudonyms. */
+  /** Whether samples keep the names that they have in the data. By default they get pseudonyms. */
   readonly keepIds?: boolean;
-  /** False: numbers only. */
+  /** Whether the page shows images. Without them it has numbers only. */
   readonly images?: boolean;
 }
 
-/** Items of a finding that the page shows. */
+/** The largest number of items of a finding that the page shows. */
 const SHOWN = 24;
 
 /**
- * The page as HTML. It is made for the owner of the data, so it shows what was found; of ids it tells only keyed hashes,
- * except of phantoms or when asked.
+ * Makes the page as HTML. It is made for the owner of the data, so it shows the findings. In place of ids it tells
+ * keyed hashes, except for phantoms or when asked.
  */
 export async function renderAudit(
   dataset: Dataset,
@@ -57,7 +60,7 @@ export async function renderAudit(
   });
 }
 
-/** One after the other, so that only a few images are in memory. */
+/** Reads the items one after another, so that only a few images are in memory. */
 async function inTurn(
   { items }: Finding,
   show: (item: FindingItem) => Promise<ShownItem>,

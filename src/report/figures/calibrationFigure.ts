@@ -3,12 +3,12 @@ import { counted, fixed } from '../../text/numbers.js';
 import { type Figure, HALO, renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 
-/** Predictions of about the same probability. */
+/** A group of predictions of about the same probability. */
 export interface CalibrationBin {
   readonly count: number;
-  /** Mean of the predicted probabilities. */
+  /** The mean of the predicted probabilities. */
   readonly predicted: number;
-  /** Share of positives among them, with the ends of its interval. */
+  /** The share of positives in the bin, with the ends of its interval. */
   readonly observed: number;
   readonly low: number;
   readonly high: number;
@@ -16,9 +16,12 @@ export interface CalibrationBin {
 
 export interface Calibration {
   readonly bins: readonly CalibrationBin[];
-  /** All predicted probabilities of the positive class. */
+  /** The predicted probability of the positive class, for every image. */
   readonly probabilities: ArrayLike<number>;
-  /** Of a logistic regression of the label on the logit of the probability; 1 and 0 are ideal. NaN where undefined. */
+  /**
+   * The slope and the intercept of a logistic regression of the label on the logit of the probability. A perfect model
+   * has 1 and 0. Both are NaN where undefined.
+   */
   readonly slope: number;
   readonly intercept: number;
 }
@@ -26,9 +29,9 @@ export interface Calibration {
 export interface CalibrationFigureOptions {
   readonly id: string;
   readonly title: string;
-  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
-  /** Name of the positive class. */
+  /** The name of the positive class. */
   readonly positive: string;
   readonly percent: number;
 }
@@ -36,13 +39,13 @@ export interface CalibrationFigureOptions {
 const WIDTH = 400;
 const PLOT = 290;
 const COUNTS = 64;
-/** Between the diagram and the histogram, in units of the axis; their words stand there. */
+/** The space between the diagram and the histogram, in units of the axis. Their labels stand there. */
 const GAP = 0.09;
 const MARGIN = { top: 14, right: 14, bottom: 42, left: 58 };
-/** Histogram bars. */
+/** The number of bars in the histogram. */
 const BARS = 20;
 
-/** A reliability diagram over a histogram of the probabilities; undefined without predictions. */
+/** Draws a reliability diagram above a histogram of the probabilities; undefined without predictions. */
 export function calibrationFigure(
   { bins, probabilities, slope, intercept }: Calibration,
   { id, title, of, positive, percent }: CalibrationFigureOptions,

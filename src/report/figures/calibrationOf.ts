@@ -5,12 +5,14 @@ import { calibrationIntercept, calibrationSlope } from '../../metrics/calibratio
 import type { Calibration } from './calibrationFigure.js';
 
 const BINS = 10;
-/** The bars are a picture: more draws would not be seen. */
+/**
+ * The largest number of bootstrap draws. The intervals are only drawn, and more draws would make no visible difference.
+ */
 const MOST_REPLICATES = 400;
 
 /**
- * What a reliability diagram shows: ten bins of about equally many images, the share of positives in each with its interval over
- * subjects, and how the probabilities would have to be bent to fit.
+ * Computes the content of a reliability diagram: ten bins of about equally many images, the share of positives in each
+ * bin with its interval over subjects, and the slope and intercept of the calibration.
  *
  * @param probabilities [n] of the positive class
  */
@@ -41,7 +43,7 @@ export function calibrationOf(
   };
 }
 
-/** NaN where none of them was drawn. */
+/** The share of positives among the drawn members; NaN where none of them was drawn. */
 function shareOfPositives(members: readonly number[], labels: readonly number[]): ResampledMetric {
   return (weights) => {
     let positives = 0;

@@ -5,9 +5,9 @@ import { type Figure, renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 
 export interface ConfusionData {
-  /** [n, classes] row-major */
+  /** The probability of each class, [n, classes] row-major. */
   readonly probabilities: Float64Array;
-  /** Class numbers. */
+  /** The class number of each sample. */
   readonly labels: readonly number[];
   readonly classes: readonly string[];
 }
@@ -15,7 +15,7 @@ export interface ConfusionData {
 export interface ConfusionFigureOptions {
   readonly id: string;
   readonly title: string;
-  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
 }
 
@@ -23,7 +23,7 @@ const THRESHOLD = 0.5;
 const WIDTH = 400;
 const MARGIN = { top: 44, right: 12, bottom: 8, left: 116 };
 
-/** Counts of true against predicted classes; undefined without samples. */
+/** Draws how often each true class was predicted as each class; undefined without samples. */
 export function confusionFigure(
   { probabilities, labels, classes }: ConfusionData,
   { id, title, of }: ConfusionFigureOptions,
@@ -37,7 +37,7 @@ export function confusionFigure(
     const own = counts.subarray(row * count, (row + 1) * count);
     const total = own.reduce((sum, value) => sum + value, 0);
     return classes.map((called, column) => ({
-      // Numbered, as two classes may have one name when cut to fit.
+      // Rows are told apart by number, since two class names may be equal once they are cut to fit.
       label: `${row}`,
       called: `${column}`,
       names: [label, called] as const,
@@ -114,11 +114,11 @@ export function confusionFigure(
 
 interface Cell {
   readonly count: number;
-  /** Of the true class. */
+  /** The cell's share of the samples of its true class. */
   readonly share: number;
 }
 
-/** Whether white letters stand out better. */
+/** Tells whether the cell is so dark that white letters are easier to read on it. */
 function dark({ share }: Cell): boolean {
   return share > 0.55;
 }

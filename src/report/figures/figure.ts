@@ -1,28 +1,31 @@
-/** Observable Plot without a browser: a figure's options in, SVG and PNG out. */
+/**
+ * The room `report/figures` draws every picture of the reports. This file runs Observable Plot without a browser: it
+ * turns the options of a figure into SVG and PNG.
+ */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import sharp from 'sharp';
 import { escapeText } from '../../text/markup.js';
 
-/** What a reader sees, with the words that make it readable to all. */
+/** A picture, with the words that make it readable to everyone. */
 export interface Figure {
-  /** File name without extension, unique in a report. */
+  /** The file name without extension, unique in a report. */
   readonly id: string;
   readonly title: string;
-  /** Says in words what the picture shows, with its main numbers. */
+  /** The alternative text: it says in words what the picture shows, with its main numbers. */
   readonly alt: string;
-  /** How to read it. */
+  /** A sentence on how to read the figure. */
   readonly reading: string;
-  /** An `<svg>` element to stand in HTML; it takes the text colour of its surroundings. */
+  /** An `<svg>` element for an HTML page; it takes the text colour of its surroundings. */
   readonly svg: string;
 }
 
-/** Around letters that stand on lines: the colour of what is behind, so that they stay legible. */
+/** An outline for letters that stand on lines. It has the colour of the background and keeps the letters legible. */
 export const HALO = { fill: 'currentColor', stroke: 'var(--paper, #ffffff)', strokeWidth: 4 } as const;
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 
-/** Renders to an `<svg>` element that is one image, described by `alt`, to a screen reader. */
+/** Renders to an `<svg>` element that a screen reader takes as one image, described by `alt`. */
 export function renderPlot(options: Plot.PlotOptions, alt: string): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const svg = Plot.plot({
@@ -36,7 +39,7 @@ export function renderPlot(options: Plot.PlotOptions, alt: string): string {
   return wellFormed(svg.outerHTML);
 }
 
-/** As XML too: linkedom writes only the quotes of an attribute in a way that XML reads. */
+/** Makes the SVG valid XML. linkedom writes only the quotes of an attribute in a way that XML can read. */
 function wellFormed(svg: string): string {
   return svg.replace(/<[a-z][\w:-]*(?:\s+[\w:-]+="[^"]*")+/gi, (tag) =>
     tag.replace(
@@ -50,7 +53,7 @@ function wellFormed(svg: string): string {
   );
 }
 
-/** The same figure as a file of its own: black on white, whatever shows it. */
+/** The same figure as a file of its own, in black on white on every background. */
 export function standaloneSvg({ svg, title, alt }: Pick<Figure, 'svg' | 'title' | 'alt'>): string {
   const opening = `<svg xmlns="http://www.w3.org/2000/svg" color="#1a1d21"`;
   const words = `<title>${escapeText(title)}</title><desc>${escapeText(alt)}</desc>`;
@@ -62,7 +65,7 @@ export function standaloneSvg({ svg, title, alt }: Pick<Figure, 'svg' | 'title' 
   return `<?xml version="1.0" encoding="UTF-8"?>\n${body}\n`;
 }
 
-/** @param scale pixels of the PNG for one of the SVG */
+/** Renders an SVG as PNG. @param scale the number of pixels of the PNG for one pixel of the SVG */
 export function svgToPng(svg: string, scale = 2): Promise<Buffer> {
   return sharp(Buffer.from(svg), { density: 72 * scale })
     .png()
@@ -71,7 +74,7 @@ export function svgToPng(svg: string, scale = 2): Promise<Buffer> {
 
 let fonts: Promise<boolean> | undefined;
 
-/** Whether letters come out in PNGs: bare systems have no font, and then every letter looks the same. */
+/** Tells whether letters can be rendered in PNGs. A bare system has no font, and then all letters look the same. */
 export function canLetter(): Promise<boolean> {
   fonts ??= (async () => {
     const [wide, narrow] = await Promise.all(

@@ -2,11 +2,14 @@ import { html, type Markup, trusted } from '../../text/markup.js';
 import type { Figure } from './figure.js';
 
 interface GridOptions {
-  /** False where the same kinds of figures were explained before. */
+  /**
+   * Whether each figure comes with a sentence on how to read it; false where an earlier section explained the same kind
+   * of figure.
+   */
   readonly readings?: boolean;
 }
 
-/** Side by side where there is room; nothing of no figures. */
+/** Lays figures out side by side where there is room; empty without figures. */
 export function figureGrid(
   figures: readonly Figure[],
   { readings = true }: GridOptions = {},

@@ -6,37 +6,40 @@ import { PALETTE } from './palette.js';
 export interface ForestRow {
   readonly name: string;
   readonly value: number;
-  /** Ends of the interval; null where there is none. */
+  /** The ends of the interval; null where there is none. */
   readonly low: number | null;
   readonly high: number | null;
   readonly colour?: string;
-  /** What is compared with rather than judged, drawn as a diamond. */
+  /** Whether the row is a baseline, which is drawn as a diamond. */
   readonly baseline?: boolean;
 }
 
 export interface ForestPlotOptions {
   readonly id: string;
   readonly title: string;
-  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
   readonly reading: string;
-  /** Of the horizontal axis. */
+  /** The label of the horizontal axis. */
   readonly label: string;
   /** A level to compare with: 0 for differences, chance for values. */
   readonly reference?: { readonly level: number; readonly name: string };
-  /** Numbers with their sign. */
+  /** Whether the values are differences, which are written with their signs. */
   readonly differences?: boolean;
 }
 
 const WIDTH = 400;
-/** Above its bar each row has a line for its name and its numbers, or one for each where they do not fit in one. */
+/**
+ * The heights of a row, in pixels. The name and the numbers stand above the bar: on one line, or on two where one is
+ * too short.
+ */
 const ONE_LINE = { height: 38, name: -8, numbers: -8, bar: 9 };
 const TWO_LINES = { height: 50, name: -15, numbers: 0, bar: 15 };
-/** Letters that fit in a line. */
+/** The number of letters that fit on a line. */
 const LINE = 58;
 const MARGIN = { top: 22, right: 16, bottom: 40, left: 16 };
 
-/** A point in its interval for each row, top down; undefined without rows. */
+/** Draws each row as a point in its interval, from top to bottom; undefined without rows. */
 export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOptions): Figure | undefined {
   const { id, title, of, reading, label, reference, differences = false } = options;
   const drawn = rows

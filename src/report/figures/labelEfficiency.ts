@@ -3,11 +3,11 @@ import { counted, fixed, interval } from '../../text/numbers.js';
 import { type Figure, renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 
-/** What a method reaches with a share of the training labels. */
+/** The result of a method that learned from a share of the training labels. */
 export interface LabelPoint {
-  /** Of the training labels, 0 < fraction ≤ 1. */
+  /** The share of the training labels, 0 < fraction ≤ 1. */
   readonly fraction: number;
-  /** Training labels in a round; undefined where it was not stored. */
+  /** The number of training labels in a round; undefined where it was not stored. */
   readonly samples?: number;
   readonly value: number;
   readonly low: number | null;
@@ -22,10 +22,10 @@ export interface LabelCurve {
 export interface LabelEfficiencyOptions {
   readonly id: string;
   readonly title: string;
-  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
   readonly label: string;
-  /** What is in the interval. */
+  /** The meaning of the intervals, such as `95 % intervals over patients`. */
   readonly intervals: string;
 }
 
@@ -34,7 +34,7 @@ const MARGIN = { top: 12, right: 18, bottom: 42, left: 46 };
 const LEGEND_LINE = 17;
 const SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'cross'] as const;
 
-/** The metric over the share of labels, a curve a method; undefined where no curve has two points. */
+/** Draws the metric over the share of labels, with a curve for each method; undefined where no curve has two points. */
 export function labelEfficiencyFigure(
   curves: readonly LabelCurve[],
   { id, title, of, label, intervals }: LabelEfficiencyOptions,
@@ -75,7 +75,7 @@ export function labelEfficiencyFigure(
       marginRight: MARGIN.right,
       marginBottom: MARGIN.bottom,
       marginLeft: MARGIN.left,
-      // Logarithms on a linear axis: a log axis leaves out names of ticks that are no powers of ten.
+      // The axis is linear and shows logarithms: a log axis names only the ticks that are powers of ten.
       x: { domain: [Math.log10(fractions[0]! / 1.15), Math.log10(fractions.at(-1)! * 1.15)] },
       y: { domain: [Math.min(...ends) - 0.01, Math.max(...ends) + 0.01] },
       marks: [

@@ -3,7 +3,7 @@ import { renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 import { type Point, type Series, smoothed } from './series.js';
 
-/** A level to compare with, dashed: chance, a limit. Either one value or a curve of its own. */
+/** A dashed level to compare with, such as chance or a limit. It is one value or a curve of its own. */
 export interface Reference {
   readonly name: string;
   readonly level: number | readonly Point[];
@@ -12,24 +12,27 @@ export interface Reference {
 export interface LineChart {
   readonly series: readonly Series[];
   readonly references?: readonly Reference[];
-  /** Of the vertical axis, with its unit. */
+  /** The label of the vertical axis, with its unit. */
   readonly label: string;
   readonly alt: string;
-  /** Default `zero`: linear, with 0 in view. */
+  /** The vertical scale. The default `zero` is linear and keeps 0 in view. */
   readonly scale?: 'zero' | 'linear' | 'log';
-  /** False for what is set and not measured: there is no noise to smooth away. Default true. */
+  /**
+   * Whether long curves are smoothed, by default true. A quantity that is set, and not measured, has no noise to smooth
+   * away.
+   */
   readonly smooth?: boolean;
 }
 
 const WIDTH = 420;
 const HEIGHT = 240;
 const MARGIN = { top: 28, right: 92, bottom: 38, left: 52 };
-/** Least distance of the names at the curves' ends, pixels. */
+/** The least distance between the names at the ends of the curves, in pixels. */
 const LINE_HEIGHT = 13;
 
 /**
- * Curves over steps, each named at its end. A long curve is drawn pale as logged, and its smoothing over it; a short one
- * with its points.
+ * Draws curves over steps, each named at its end. A long curve is drawn pale as it was logged, with its smoothed
+ * version over it. A short curve is drawn with its points.
  */
 export function lineChart(chart: LineChart): string {
   const { series, references = [], label, alt, scale = 'zero', smooth: smoothing = true } = chart;
@@ -124,11 +127,11 @@ function pointsOf(level: number | readonly Point[], series: readonly Series[]): 
 function stepDomain(series: readonly Series[]): [number, number] {
   const steps = series.flatMap(({ points }) => points.map(({ step }) => step));
   const [first, last] = [Math.min(...steps), Math.max(...steps)];
-  // One step alone still needs an axis with two ends.
+  // A single step still needs an axis with two ends.
   return first === last ? [first - 1, last + 1] : [Math.min(first, 1), last];
 }
 
-/** There are no steps between whole numbers. */
+/** Counts the ticks of the axis of steps. There are never more than the whole numbers on it. */
 function stepTicks(series: readonly Series[]): number {
   const [first, last] = stepDomain(series);
   return Math.max(1, Math.min(6, last - first));
@@ -157,7 +160,7 @@ function powersOfTen({ low, high }: VerticalScale): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => 10 ** (first + i));
 }
 
-/** 0.01, 1, 100 as they are, and what is longer as 10⁻⁵. */
+/** Writes a power of ten: plainly from 0.001 to 1000, and otherwise as 10⁻⁵. */
 function power(value: number): string {
   const exponent = Math.round(Math.log10(value));
   if (Math.abs(exponent) <= 3) return String(Number(value.toPrecision(1)));
@@ -171,7 +174,7 @@ interface Name {
   readonly colour: string;
 }
 
-/** Moves names apart, up and down from the values they stand for, so that none covers another. */
+/** Moves names up and down from the values that they stand for, so that none covers another. */
 function spread(names: readonly Name[], scale: VerticalScale): (Name & { at: number })[] {
   const [top, bottom] = [MARGIN.top, HEIGHT - MARGIN.bottom];
   const [low, high] = scale.log ? [Math.log(scale.low), Math.log(scale.high)] : [scale.low, scale.high];

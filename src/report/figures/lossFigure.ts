@@ -4,7 +4,7 @@ import type { Figure } from './figure.js';
 import { lineChart, type Reference } from './lineChart.js';
 import { type Series, seriesOf } from './series.js';
 
-/** What a run logged, under the name that figures show it by. */
+/** The lines that a run logged, with the name that figures give the run. */
 export interface NamedLines {
   readonly name: string;
   readonly lines: readonly JsonLine[];
@@ -35,8 +35,8 @@ const terms: readonly Term[] = [
 ];
 
 /**
- * Fig. 3: both losses of several runs in one figure each. A run that has not logged a term is left out of its figure, and a
- * figure without any run is left out.
+ * Draws Fig. 3 of the paper: each of the two losses in one figure for all runs. A run that has not logged a loss is
+ * left out of its figure, and a figure without any run is left out.
  */
 export function lossFigures(runs: readonly NamedLines[]): Figure[] {
   return terms.flatMap(({ key, title, label, reading }) => {
@@ -53,14 +53,14 @@ export function lossFigures(runs: readonly NamedLines[]): Figure[] {
   });
 }
 
-/** Whether runs end so far apart that only a logarithmic axis shows them all. */
+/** Tells whether the runs end so far apart that only a logarithmic axis shows them all. */
 function spansPowers(series: readonly Series[]): boolean {
   const values = series.flatMap(({ points }) => points.map(({ value }) => value));
   const last = series.map(({ points }) => points.at(-1)!.value);
   return Math.min(...values) > 0 && Math.max(...last) > 20 * Math.min(...last);
 }
 
-/** Where all runs guess among as many. */
+/** The level of guessing, where all runs guess among the same number of candidates. */
 function guessing(runs: readonly NamedLines[]): Reference[] {
   const levels = runs.flatMap(({ lines }) => seriesOf(lines, 'chance/global').points.slice(0, 1));
   const [first] = levels;

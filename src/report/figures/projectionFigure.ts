@@ -9,11 +9,11 @@ export type ProjectionKind = PairsResult['projections'][number]['kind'];
 
 const names: Readonly<Record<ProjectionKind, string>> = { pca: 'PCA', tsne: 't-SNE', umap: 'UMAP' };
 
-// Okabe and Ito's blue and vermilion, told apart with any colour vision, and by shape as well.
+// The blue and the vermilion of Okabe and Ito differ for any colour vision; the shapes differ as well.
 const COLOURS = { a: '#0f7bbf', b: '#d55e00' } as const;
 const PANEL = 225;
 const HEIGHT = 280;
-/** Panels of a figure: two are readable on a telephone, and more figures wrap. */
+/** The number of panels in a figure. Two are readable on a telephone, and further figures wrap. */
 const PANELS = 2;
 
 interface Panel {
@@ -31,8 +31,9 @@ interface Dot {
 }
 
 /**
- * Fig. 4: the embeddings of both modalities in the plane, a line between mates; a panel for each run and, first of all, one for the
- * same encoder untrained. None where no result has such a projection.
+ * Draws Fig. 4 of the paper: the embeddings of both modalities in the plane, with a line between mates. There is a
+ * panel for the untrained encoder first, and then one for each run. The list is empty where no result has such a
+ * projection.
  */
 export function projectionFigures(results: readonly NamedPairs[], kind: ProjectionKind): Figure[] {
   const panels = [
@@ -81,7 +82,7 @@ function panelOf(
   ];
 }
 
-/** Every panel fills its square: the plane's units mean nothing, its proportions do. */
+/** Scales the points so that every panel is filled. The units of the plane mean nothing, but its proportions do. */
 function unitSquare(points: readonly Point[]): (point: Point) => { x: number; y: number } {
   const range = (axis: 0 | 1): [number, number] => {
     const values = points.map((point) => point[axis]);
@@ -121,7 +122,7 @@ function draw(
     );
   const svg = renderPlot(
     {
-      // A last panel by itself is as large as those before it.
+      // A last panel that stands alone is as large as the panels before it.
       width: 10 + PANEL * across,
       height: HEIGHT,
       marginTop: 34,
@@ -151,7 +152,7 @@ function draw(
   return svg.replace(/<\/svg>$/, `${legend(names)}</svg>`);
 }
 
-/** The two symbols with the modalities' names, below the panels. */
+/** The two symbols with the names of the modalities, below the panels. */
 function legend([a, b]: readonly [string, string]): string {
   const y = HEIGHT - 12;
   const second = 34 + 8 * a.length;

@@ -1,4 +1,4 @@
-/** How sure a ROC curve is. */
+/** The confidence band of a ROC curve. */
 import { bootstrapInterval, type ResampledMetric } from '../../metrics/bootstrap.js';
 
 export interface RocBandPoint {
@@ -11,16 +11,16 @@ export interface RocBandOptions {
   readonly replicates: number;
   readonly confidence: number;
   readonly seed: number;
-  /** False positive rates at which the band is measured. */
+  /** The false positive rates at which the band is measured. */
   readonly at: readonly number[];
 }
 
 /**
- * Pointwise band around the curve (Fawcett 2006, vertical averaging): at each false positive rate the percentile interval
- * of the sensitivity over resampled **subjects**, the same draws at each. It holds for each point by itself, not for the
- * whole curve at once.
+ * Computes a pointwise band around the curve (Fawcett 2006, vertical averaging): at each false positive rate the
+ * percentile interval of the sensitivity over resampled **subjects**, with the same draws at each rate. It holds for
+ * each point by itself and not for the whole curve at once.
  *
- * @param subjects [n] whose sample it is
+ * @param subjects [n] the subject of each sample
  */
 export function rocBand(
   scores: ArrayLike<number>,
@@ -38,8 +38,8 @@ export function rocBand(
 }
 
 /**
- * The curve's height at a false positive rate, where sample i counts `weights[i]` times: linear between its corners, and
- * the upper end where it rises straight up. NaN where one class was not drawn.
+ * The height of the curve at a false positive rate, where sample i counts `weights[i]` times. The curve is linear
+ * between its corners; where it rises straight up, the upper end counts. NaN where one class was not drawn.
  */
 function sensitivityAt(
   rate: number,

@@ -7,20 +7,20 @@ import { rocBand } from './rocBand.js';
 
 export interface RocCurve {
   readonly name: string;
-  /** [n], higher means more positive. */
+  /** The score of each sample, [n]; a higher one is more positive. */
   readonly scores: ArrayLike<number>;
   readonly positive: readonly boolean[];
   readonly subjects: readonly string[];
-  /** Area under the curve with its interval, as in the tables. */
+  /** The area under the curve with its interval, as in the tables. */
   readonly auc: { readonly value: number | null; readonly low: number | null; readonly high: number | null };
-  /** Default: the palette's, in turn. */
+  /** The colour of the curve; by default the colours of the palette in turn. */
   readonly colour?: string;
 }
 
 export interface RocFigureOptions {
   readonly id: string;
   readonly title: string;
-  /** What the figure is of, for those who meet it alone: it begins the words in place of the picture. */
+  /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
 }
@@ -28,12 +28,12 @@ export interface RocFigureOptions {
 const SIZE = { width: 400, plot: 300 };
 const MARGIN = { top: 12, right: 14, bottom: 42, left: 46 };
 const LEGEND_LINE = 17;
-/** The band is a picture, its numbers stand in the tables: more draws would not be seen. */
+/** The largest number of bootstrap draws. The band is only drawn, and more draws would make no visible difference. */
 const MOST_REPLICATES = 400;
 const RATES = Array.from({ length: 26 }, (_, i) => i / 25);
 const DASHES = ['', '7 3', '2 3', '9 3 2 3', '1 2'];
 
-/** ROC curves, the first in its band; undefined where none of the rows has both classes. */
+/** Draws ROC curves, the first of them with its band; undefined where none of the rows has both classes. */
 export function rocFigure(
   curves: readonly RocCurve[],
   { id, title, of, bootstrap }: RocFigureOptions,
@@ -42,7 +42,7 @@ export function rocFigure(
   const drawn = curves.flatMap((curve, i) => {
     const points = rocCurve(curve.scores, curve.positive);
     if (points.length === 0) return [];
-    // One band: several cover each other.
+    // Only one curve has a band, since several would cover each other.
     const band = i === 0 ? rocBand(curve.scores, curve.positive, curve.subjects, options) : [];
     const colour = curve.colour ?? PALETTE[i % PALETTE.length]!;
     return [{ ...curve, points, band, colour, dash: DASHES[i % DASHES.length]! }];
@@ -94,7 +94,7 @@ export function rocFigure(
           fillOpacity: 0.18,
           ariaDescription: 'band',
         }),
-        // The first row is what the figure is about, so it lies on top.
+        // The figure is about the first row, so that row lies on top.
         ...[...drawn].reverse().map(({ points, colour, dash }) =>
           Plot.line(points, {
             x: 'falsePositiveRate',

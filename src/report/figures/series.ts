@@ -1,3 +1,4 @@
+/** Curves of a run's log: they are read from the lines of `metrics.jsonl` and smoothed for the eye. */
 import type { JsonLine } from '../../log/jsonLines.js';
 
 /** One measured quantity over the steps of a run. */
@@ -11,7 +12,7 @@ export interface Point {
   readonly value: number;
 }
 
-/** What was logged under a key, where it is a finite number. */
+/** Reads the values that were logged under a key. Values that are not finite are left out. */
 export function seriesOf(lines: readonly JsonLine[], key: string, name = key): Series {
   const points = lines.flatMap((line) => {
     const value = line[key];
@@ -20,7 +21,7 @@ export function seriesOf(lines: readonly JsonLine[], key: string, name = key): S
   return { name, points };
 }
 
-/** All keys `prefix/…` in the order they first appear, each as a series named by what follows the slash. */
+/** Reads every key `prefix/…` in the order of first appearance. Each series is named by the part after the slash. */
 export function seriesBelow(lines: readonly JsonLine[], prefix: string): Series[] {
   const start = `${prefix}/`;
   const keys = new Set(lines.flatMap((line) => Object.keys(line).filter((key) => key.startsWith(start))));
@@ -29,12 +30,12 @@ export function seriesBelow(lines: readonly JsonLine[], prefix: string): Series[
     .filter(({ points }) => points.length > 0);
 }
 
-/** Below so many points a curve is shown as it is. */
+/** The smallest number of points that is smoothed. A shorter curve is shown as it is. */
 const FEWEST_TO_SMOOTH = 30;
 
 /**
- * The mean over a window centred on each point, a twentieth of the curve wide and cut off at its ends: light enough to keep
- * every turn that lasts. Undefined where there are too few points to need it.
+ * Averages over a window centred on each point. The window is a twentieth of the curve wide, cut off at the ends, and
+ * narrow enough to keep every lasting turn. Undefined where there are too few points to need smoothing.
  */
 export function smoothed({ name, points }: Series): Series | undefined {
   if (points.length < FEWEST_TO_SMOOTH) return undefined;

@@ -9,23 +9,26 @@ type Example = PairsResult['examples'][number];
 type SimilarityMap = Example['anchors'][number]['maps'][number];
 
 export interface SimilarityFigureOptions {
-  /** Number of the map, 1 … 4. */
+  /** The number of the feature map, 1 … 4. */
   readonly map: number;
-  /** Images A and B of an example by its position in the data, as data URIs; left out, no image is shown. */
+  /**
+   * The images A and B of each example as data URIs, by the example's position in the data. Without them the figure
+   * shows no images.
+   */
   readonly images?: ReadonlyMap<number, { readonly a: string; readonly b: string }>;
 }
 
 const PANEL = 100;
 const MARGIN = { top: 40, right: 8, bottom: 46 };
-/** Of a letter of a row's name, pixels. */
+/** The width of a letter in the name of a row, in pixels. */
 const LETTER = 6.4;
-/** Rows that differ in what they show: the images' own, then one a method. */
+/** The key of the row with the images themselves. All other rows show the similarities of one encoder each. */
 const IMAGES = 'images';
 
 interface Cell {
   readonly column: string;
   readonly row: string;
-  /** From 0 at the top left to 1. */
+  /** The corners of the cell, from 0 at the top left to 1. */
   readonly x1: number;
   readonly x2: number;
   readonly y1: number;
@@ -34,8 +37,9 @@ interface Cell {
 }
 
 /**
- * Fig. 5, a figure for each example pair: how alike every patch of A and of B is to the anchor patch, which is framed; a row for
- * the untrained encoder and each run, columns A and B for each anchor, one colour scale for all.
+ * Draws Fig. 5 of the paper, with a figure for each example pair. It shows how similar every patch of A and of B is to
+ * the anchor patch, which is framed. There is a row for the untrained encoder and for each run, and columns A and B for
+ * each anchor. All panels share one colour scale.
  */
 export function similarityFigures(
   results: readonly NamedPairs[],
@@ -78,11 +82,11 @@ const READING =
 
 interface Row {
   readonly name: string;
-  /** One for each anchor. */
+  /** One map for each anchor. */
   readonly maps: readonly SimilarityMap[];
 }
 
-/** Results that show the same pair: it is known by its place in the data. */
+/** The rows of all results that show the same pair, which is known by its position in the data. */
 function rowsOf(results: readonly NamedPairs[], { position }: Example, map: number): Row[] {
   const rowOf = ({ name, record }: NamedPairs, source: SimilarityMap['source']): Row[] => {
     const anchors = record.examples.find((example) => example.position === position)?.anchors ?? [];
@@ -97,7 +101,10 @@ function rowsOf(results: readonly NamedPairs[], { position }: Example, map: numb
   return [...untrained, ...results.flatMap((result) => rowOf(result, 'run'))];
 }
 
-/** Pearson's, of all patches but the anchor; a number for the words beside the picture. */
+/**
+ * Pearson's correlation of A's and B's similarities, over all patches but the anchor. It goes into the alternative
+ * text.
+ */
 function correlationOf({ a, b, anchor }: SimilarityMap): number {
   const others = a.flatMap((value, i) => (i === anchor ? [] : [[value, b[i]!] as const]));
   const mean = (side: 0 | 1) => others.reduce((sum, pair) => sum + pair[side], 0) / others.length;
@@ -148,7 +155,7 @@ function draw({ rows, example, names, images, alt }: Drawing): string {
             y: 0.5,
           })),
         );
-  // On the image the anchor is framed as the first row's grid has it.
+  // The images show the anchor where the grid of the first row has it.
   const onImages = frames.slice(0, columns.length).map((frame) => ({ ...frame, row: IMAGES }));
   const framed = images === undefined ? frames : [...frames, ...onImages];
   const values = cells.map(({ value }) => value);
@@ -169,12 +176,12 @@ function draw({ rows, example, names, images, alt }: Drawing): string {
       fy: { domain: shownRows, label: null, axis: 'left', padding: 0.05 },
       x: { domain: [0, 1], axis: null },
       y: { domain: [1, 0], axis: null },
-      // Viridis: as many steps of lightness as of colour, so that it is read with any colour vision and in gray.
+      // Viridis changes in lightness as evenly as in colour, so it is readable with any colour vision and in gray.
       color: { scheme: 'viridis', domain },
       marks: [
         Plot.image(pictures, { fx: 'column', fy: 'row', x: 'x', y: 'y', src: 'source', width: PANEL - 5 }),
         Plot.rect(cells, { ...box, fill: 'value', shapeRendering: 'crispEdges' }),
-        // Black under white: seen on any colour of the scale.
+        // A white frame over a black one can be seen on any colour of the scale.
         Plot.rect(framed, { ...box, stroke: '#000000', strokeWidth: 3 }),
         Plot.rect(framed, { ...box, stroke: '#ffffff', strokeWidth: 1.3 }),
       ],
@@ -192,7 +199,7 @@ function cellOf(i: number, grid: number, value: number, column: string, row: str
   return { column, row, x1: x / grid, x2: (x + 1) / grid, y1: y / grid, y2: (y + 1) / grid, value };
 }
 
-/** A ramp of the colours with the values at its ends. */
+/** Draws a ramp of the colours with the values at its ends. */
 function legend(
   [low, high]: readonly [number, number],
   { left, top }: { left: number; top: number },

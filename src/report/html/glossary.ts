@@ -1,4 +1,4 @@
-/** The terms of a report in a sentence each, for a reader who is no engineer. */
+/** The glossary of a report: each term in a sentence, for a reader who is no engineer. */
 import { metricHeading, metricMeaning } from '../../evaluation/results/names.js';
 import { html, type Markup } from '../../text/markup.js';
 

@@ -1,4 +1,6 @@
-/** The page's look: the system's own letters, one column, and the reader's choice of light or dark. */
+/**
+ * The style of every page: the letters of the reader's system, one column, and the reader's choice of light or dark.
+ */
 export const pageStyle = `
 :root {
   color-scheme: light dark;

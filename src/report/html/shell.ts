@@ -1,14 +1,17 @@
-/** The frame of every report: one HTML file that carries all it shows, runs nothing and asks nothing of the network. */
+/**
+ * The room `report/html` has what all pages share. This file is their frame: one HTML file that carries all it shows,
+ * runs no script and loads nothing from the network.
+ */
 import { type Content, html, trusted } from '../../text/markup.js';
 import { pageStyle } from './pageStyle.js';
 
-/** Tells a report from a page of somebody else’s. */
+/** The mark by which a report is told from any other page. */
 export const GENERATOR = 'anatomy-ssl report';
 
 export interface Shell {
   readonly title: string;
   readonly lead: Content;
-  /** Below the lead: banners. */
+  /** Banners below the lead. */
   readonly head?: Content;
   readonly main: Content;
   readonly footer: Content;

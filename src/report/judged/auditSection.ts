@@ -2,7 +2,7 @@ import { html, type Markup } from '../../text/markup.js';
 import { counted } from '../../text/numbers.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 
-/** What a quick look at the pixels found. */
+/** Shows the findings of a quick look at the pixels. */
 export function auditSection(data: RunData | Unavailable): Markup {
   const more = html`<code>anatomy data check</code> looks longer: swapped, missing and misaligned mates, near-duplicates, and whether images share the anatomy that the method needs.`;
   if ('reason' in data) return html`<p>${data.reason} ${more}</p>`;

@@ -1,4 +1,6 @@
-/** The section on the errors that a probe was surest of. Samples have pseudonyms, and images where these may be shown. */
+/**
+ * The section on the errors that a probe was surest of. Samples have pseudonyms, and images where these may be shown.
+ */
 
 import { html, type Markup } from '../../text/markup.js';
 import { counted, fixed } from '../../text/numbers.js';
@@ -12,13 +14,16 @@ export interface ShownFailure extends Failure {
 export interface PageFailures {
   readonly found: Failures;
   readonly shown: readonly ShownFailure[];
-  /** Why there are no images. */
+  /** The reason that there are no images, where there are none. */
   readonly withheld?: string;
 }
 
 const PSEUDONYM = /^[SP]-[0-9a-f]{12}$/;
 
-/** Replaces names that are no pseudonyms by numbers: a page may be passed on, and predictions may hold the ids of patients. */
+/**
+ * Replaces names that are no pseudonyms by numbers: a page may be passed on, and predictions may hold the ids of
+ * patients.
+ */
 export function withoutIdentities(worst: readonly Failure[]): Failure[] {
   const named = (name: string, kind: string, all: string[]) =>
     PSEUDONYM.test(name) ? name : `${kind} ${all.indexOf(name) + 1}`;

@@ -34,7 +34,7 @@ export interface JudgedScores {
   /** The name in the legend. */
   readonly name: string;
   readonly source: EvaluationRow['source'];
-  /** [n, classes] row-major */
+  /** The probability of each class, [n, classes] row-major. */
   readonly probabilities: Float64Array;
   /** The area under the curve with its interval, as the tables have it. */
   readonly auc: { readonly value: number | null; readonly low: number | null; readonly high: number | null };

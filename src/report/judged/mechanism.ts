@@ -12,7 +12,10 @@ import type { RunData, Unavailable } from '../source/runData.js';
 import type { RunRecord } from '../source/runRecord.js';
 import type { FigureGroup, StudyMechanism } from './study.js';
 
-/** Figure 5 shows map 3, which is fine enough to show anatomy and coarse enough to recognise it. The others are in the JSON. */
+/**
+ * Figure 5 shows map 3, which is fine enough to show anatomy and coarse enough to recognise it. The others are in the
+ * JSON.
+ */
 const MAP = 3;
 
 export interface ExampleSource {

@@ -1,4 +1,6 @@
-/** The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them. */
+/**
+ * The section of one evaluation: tables in which every number has its interval, and sentences on how not to read them.
+ */
 
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import {
@@ -126,7 +128,11 @@ const ROW_COLUMNS: readonly ColumnOf<RowName>[] = [
   { header: 'Modality', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
 ];
 
-/** @param ofMeans whether the intervals of the means over the folds are shown too */
+/**
+ * Says which intervals in the tables do not hold their own value.
+ *
+ * @param ofMeans whether the intervals of the means over the folds are shown too
+ */
 function exclusions(rows: readonly JudgedRow[], metrics: readonly string[], ofMeans = false): string {
   return excludedValueNote(
     rows.flatMap((row) =>
@@ -210,7 +216,10 @@ function differenceTable(record: EvaluationResult): Table | undefined {
 
 type Tested = EvaluationResult['differences'][number];
 
-/** The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never replace them. */
+/**
+ * The metrics of the best test epoch. The test labels chose it, so they stand beside the honest numbers and never
+ * replace them.
+ */
 function paperStyleTable(record: EvaluationResult): Table | undefined {
   const chosen = record.rows.filter(({ paperStyle }) => paperStyle !== undefined);
   const [first] = chosen;
@@ -276,7 +285,10 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   return [own, ...against];
 }
 
-/** What a comparison with the thumbnail says of the encoder: it has learned something useful for the task if it is higher. */
+/**
+ * Says what a comparison with the thumbnail means. An encoder that is higher has learned something useful for the
+ * task.
+ */
 function beyondThumbnail(higher: boolean, lower: boolean): string {
   if (higher) return '';
   return lower

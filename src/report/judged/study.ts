@@ -1,4 +1,7 @@
-/** What the page of several runs, or of an experiment, is made from. It knows no folders. */
+/**
+ * The room `report/judged` shows what was judged: tables, figures and sections on results and errors, for the pages of
+ * runs and of studies. This file is the content of the page of several runs, or of an experiment. It knows no folders.
+ */
 
 import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { Table } from '../../text/table/model.js';
@@ -65,7 +68,7 @@ export interface StudyResults {
   /** Sets of modalities, as `a+b`; the widest is the last. */
   readonly images: readonly string[];
   readonly rows: readonly ResultRow[];
-  /** What must be known of these results alone. */
+  /** Notes on these results alone. */
   readonly notes?: readonly string[];
   /** The paper’s numbers, and those of the best test epoch, beside the ones that are measured. */
   readonly beside?: BesideTable;

@@ -44,7 +44,10 @@ export function claimsSection(table: Table): Markup {
 ${htmlTable(table, { ...STUDY, brackets: true })}`;
 }
 
-/** What fits the width of a page: only rows with a result, exposure as a label, and what is detectable once. */
+/**
+ * Makes the table that fits the width of a page. It has only rows with a result, exposure as a label, and the smallest
+ * detectable difference once.
+ */
 function resultsOnPage({ title, metric, caption, images, rows: all, notes = [] }: StudyResults): Table {
   const rows = measured(all);
   const without = all.filter((row) => !rows.includes(row)).map(({ name }) => name);
@@ -105,12 +108,12 @@ function exposuresOf(rows: readonly ResultRow[]): string[] {
   return [...new Set(rows.flatMap(({ exposure }) => exposure ?? []))];
 }
 
-/** What stands beside each other of one row, by metric. */
+/** A row with its numbers that stand beside each other, by metric. */
 export interface BesideRow extends Pick<ResultRow, 'name' | 'source'> {
   readonly beside: Readonly<Record<string, Beside>>;
 }
 
-/** One metric, as a share of 1. */
+/** The numbers of one metric, as shares of 1. */
 export interface Beside {
   readonly ours: number | null;
   readonly paper?: number;
@@ -119,7 +122,8 @@ export interface Beside {
 }
 
 /**
- * The paper’s numbers beside ours, in per cent as it prints them; undefined where there is nothing to set beside each other.
+ * The paper’s numbers beside ours, in per cent as it prints them; undefined where there is nothing to set beside each
+ * other.
  *
  * @param metrics in the order of the columns
  */

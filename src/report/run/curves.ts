@@ -1,4 +1,4 @@
-/** The figures of a run's `metrics.jsonl`, and how to read each. */
+/** The figures of a run's `metrics.jsonl`, with a sentence on how to read each. */
 import type { Config } from '../../config/index.js';
 import type { JsonLine } from '../../log/jsonLines.js';
 import { brief } from '../../text/numbers.js';
@@ -8,15 +8,15 @@ import { type Series, seriesBelow, seriesOf } from '../figures/series.js';
 
 export interface CurveContext {
   readonly method: Config['method'];
-  /** α of Eq. 12 and the like, by term: the factor with which it enters the objective. */
+  /** The factor of each term in the objective, such as α of Eq. 12. */
   readonly weights: Readonly<Record<string, number>>;
-  /** Deviation below which the embeddings count as collapsed. */
+  /** The standard deviation below which the embeddings count as collapsed. */
   readonly collapse: number;
-  /** How many pairs the monitors look at, at most. */
+  /** The largest number of pairs that the monitors look at. */
   readonly pairs: number;
 }
 
-/** A figure that the run has no values for is left out. */
+/** Draws all figures that the run has values for. */
 export function curves(lines: readonly JsonLine[], context: CurveContext): Figure[] {
   return [
     ...losses(lines, context),
@@ -75,7 +75,7 @@ const termWords: Readonly<Record<string, TermWords>> = {
 
 type AnatomySettings = Extract<Config['method'], { name: 'anatomy' }>;
 
-/** What L_C measures, by what is compared between the patches. */
+/** Says what L_C measures, which depends on how the patches are compared. */
 function relationWords({ relation, distance }: AnatomySettings): Pick<TermWords, 'unit' | 'reading'> {
   const difference = distance === 'mse' ? 'squared difference' : 'Frobenius distance';
   switch (relation) {

@@ -11,7 +11,7 @@ import type { Figure } from '../figures/figure.js';
 import { forestPlot } from '../figures/forestPlot.js';
 import { SOURCE_COLOURS } from '../figures/palette.js';
 
-/** Every row's first metric as a point in its confidence interval, so that overlap is seen at a glance. */
+/** Draws the first metric of every row as a point in its confidence interval, so that overlap is seen at a glance. */
 export function intervalChart(record: EvaluationResult, name: string): Figure | undefined {
   const [metric = 'auc'] = record.metrics;
   const rows = record.rows.flatMap((row) => {

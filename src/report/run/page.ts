@@ -1,4 +1,6 @@
-/** The report of a run: what was run on what, how it went, what its features are good for, and where it is wrong. */
+/**
+ * The page of a run: what was run on which data, how it went, what its features are good for, and where it is wrong.
+ */
 import { basename } from 'node:path';
 import { type Config, formatConfig } from '../../config/index.js';
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
@@ -23,13 +25,13 @@ import type { RunFolder, RunRecord } from '../source/runRecord.js';
 
 export interface PageContent {
   readonly folder: RunFolder;
-  /** For each run its curves. */
+  /** The curves of each run. */
   readonly curves: readonly (readonly Figure[])[];
   readonly judged: readonly JudgedContent[];
   readonly pictures: PagePictures;
   readonly data: RunData | Unavailable;
   readonly mechanism: StudyMechanism;
-  /** Of the primary evaluation, where it left its predictions. */
+  /** The errors of the primary evaluation, where its predictions are stored. */
   readonly failures?: PageFailures;
 }
 
@@ -38,7 +40,7 @@ export interface JudgedContent {
   readonly figures: readonly Figure[];
 }
 
-/** The preview, or why the page has none. */
+/** The preview of the data, or the reason that the page has none. */
 export type PagePictures =
   | { readonly kind: 'shown'; readonly views: readonly string[]; readonly pairs: readonly PicturedPair[] }
   | { readonly kind: 'withheld' | 'unavailable'; readonly reason: string };
@@ -46,7 +48,7 @@ export type PagePictures =
 export interface PicturedPair {
   readonly name: string;
   readonly label?: string;
-  /** PNG files. */
+  /** The pictures as PNG files. */
   readonly images: readonly Uint8Array[];
 }
 
@@ -114,7 +116,7 @@ function banner({ fold, finished, failure, steps }: RunRecord): Markup | string 
   return html`<p class="banner" role="status"><b>${which} is not finished:</b> ${progress} are done. The same pretrain command goes on with it.</p>`;
 }
 
-/** What came out, a sentence each, from the judgement down to the losses. */
+/** Sums the run up in sentences, from the results down to the losses. */
 export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationResult[]): Verdict[] {
   // They come with the primary protocol first.
   const [primary] = evaluations;
@@ -135,7 +137,7 @@ function course(lines: RunRecord['lines'], term: string, name: string, compariso
   const { points } = seriesOf(lines, term);
   const chance = seriesOf(lines, `chance/${term}`).points.at(-1);
   if (points.length === 0 || chance === undefined) return [];
-  // One batch's loss is noisy: the mean of the last ones stands for the end.
+  // The loss of one batch is noisy, so the mean of the last ones stands for the end.
   const end = points.slice(-Math.min(20, Math.ceil(points.length / 10)));
   const mean = end.reduce((sum, { value }) => sum + value, 0) / end.length;
   const before = `${name} went from ${brief(points[0]!.value)} to `;
@@ -239,7 +241,7 @@ function curveSections(
   ];
 }
 
-/** A report may be shared: it does not tell where its owner keeps things. */
+/** Removes the paths. A report may be shared, and it does not tell where its owner keeps things. */
 function withoutFolders(config: Config): Config {
   const last = (path: string | null) =>
     path === null || path.startsWith('phantom:') ? path : basename(path);

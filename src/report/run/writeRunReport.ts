@@ -1,4 +1,4 @@
-/** The figures and the page of a run. */
+/** The room `report/run` makes the page of a single run. This file writes it with its figures. */
 import { join } from 'node:path';
 import { AnatomyError } from '../../errors.js';
 import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
@@ -19,16 +19,16 @@ import { inShort, type PagePictures, page } from './page.js';
 
 export interface ReportOptions {
   readonly out?: string;
-  /** Show images of data that are no phantom, such as patients. */
+  /** Whether images of patients are shown. Those of phantoms always are. */
   readonly withImages?: boolean;
   readonly console: MessageConsole;
 }
 
 /**
- * Writes the report of a run, finished or not, judged or not yet.
+ * Writes the report of a run. The run need not be finished, and it need not have been evaluated.
  *
- * @throws UsageError when `run` is none or the folder for the report holds something else, DataError when the run's files are
- * incomplete
+ * @throws UsageError when `run` is none or the folder for the report holds something else, DataError when the run's
+ * files are incomplete
  */
 export async function writeRunReport(run: string, options: ReportOptions): Promise<ReportFiles> {
   const { console, out = join(run, 'report') } = options;
@@ -82,7 +82,7 @@ function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
   return fold === undefined ? figures : figures.map((one) => ({ ...one, id: `fold-${fold}-${one.id}` }));
 }
 
-/** Factors of the terms in the objective, where a method has settings for them. */
+/** The factors of the terms in the objective, where the method has settings for them. */
 function weightsOf(method: RunRecord['config']['method']): Record<string, number> {
   switch (method.name) {
     case 'anatomy':
@@ -94,7 +94,7 @@ function weightsOf(method: RunRecord['config']['method']): Record<string, number
   }
 }
 
-/** Pictures of phantoms always; of patients only when asked, as a report is made to be shared. */
+/** Pictures the data. Phantoms are always shown, patients only when the user asks, as a report is made to be shared. */
 async function picturesOf(
   run: RunRecord,
   { withImages = false, console }: ReportOptions,
@@ -109,7 +109,7 @@ async function picturesOf(
     const shown = await preview(run.config, { console });
     const pairs = await Promise.all(
       shown.pairs.map(async ({ id, label, images }, i) => ({
-        // The ids of patients stay where they are.
+        // The ids of patients do not go into a report.
         name: phantom ? id : `pair ${i + 1}`,
         label,
         images: await Promise.all(images.map((image) => rasterPng(image, tileSide(shown.size)))),
@@ -118,7 +118,8 @@ async function picturesOf(
     const named = { ...shown, pairs: shown.pairs.map((pair, i) => ({ ...pair, id: pairs[i]!.name })) };
     return { pictures: { kind: 'shown', views: shown.views, pairs }, sheet: await contactSheet(named) };
   } catch (error) {
-    // The data may have moved away or LibTorch be missing: the numbers are still worth a page, unless pictures were asked for.
+    // The data may have moved away, or LibTorch may be missing. The page is still useful, unless the user asked for
+    // pictures.
     if (withImages || !(error instanceof AnatomyError)) throw error;
     console.warn(`no preview: ${error.message}`);
     return {

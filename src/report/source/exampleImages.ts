@@ -1,4 +1,6 @@
-/** The images of the pairs that a result shows similarity maps of. Only where they may be shown: of phantoms, or when asked. */
+/**
+ * The images of the pairs in the similarity maps of a result. They are shown only of phantoms, or when the user asks.
+ */
 import type { Config } from '../../config/index.js';
 import { ImageLoader } from '../../data/loading/loader.js';
 import { published } from '../../data/pseudonym.js';
@@ -11,13 +13,14 @@ import { openImages } from '../../training/imageCache.js';
 import { openData } from '../../training/trainingData.js';
 import { rasterPng } from './preview.js';
 
-/** Side of the pictures, pixels: a little more than that of a panel, as they stand in it twice. */
+/** The side of the pictures, in pixels. It is a little larger than a panel's, as each picture is shown in two. */
 const SIDE = 128;
 
 /**
- * PNGs as data URIs, by the position of the pair in the data.
- * @param config of the data that was measured
- * @throws UsageError when the data is not the one that was measured: positions in it mean other pairs
+ * Reads the images as PNG data URIs, by the position of the pair in the data.
+ *
+ * @param config the settings of the data that was measured
+ * @throws UsageError when the data is not the one that was measured, as a position would then mean another pair
  */
 export async function exampleImages(
   config: Config,
@@ -48,7 +51,7 @@ export async function exampleImages(
   return found;
 }
 
-/** @param image u8 [1, C, S, S] */
+/** Turns an image into a picture. @param image u8 [1, C, S, S] */
 function rasterOf(image: Tensor): Raster {
   const [, channels, height, width] = image.shape as [number, 1 | 3, number, number];
   const planes = image.toArray() as Uint8Array;

@@ -1,4 +1,7 @@
-/** Some pairs of the data with the views that the method makes of them: the first thing to look at when nothing is learned. */
+/**
+ * Some pairs of the data with the views that the method makes of them. They are the first thing to look at when nothing
+ * is learned.
+ */
 import sharp from 'sharp';
 import type { Config } from '../../config/index.js';
 import { ImageLoader } from '../../data/loading/loader.js';
@@ -12,19 +15,22 @@ import { openImages } from '../../training/imageCache.js';
 import { openData } from '../../training/trainingData.js';
 
 export interface Preview {
-  /** Name of the data, without a path. */
+  /** The name of the data, without a path. */
   readonly data: string;
-  /** Of the views, in the order in which the method makes them: A, B, Â, B̂ for the paper's, with the modalities' own names. */
+  /**
+   * The names of the views, in the order in which the method makes them: A, B, Â, B̂ for the paper's method, each with
+   * the name of its modality.
+   */
   readonly views: readonly string[];
   readonly pairs: readonly PreviewPair[];
-  /** Side of all images. */
+  /** The side of all images, in pixels. */
   readonly size: number;
 }
 
 export interface PreviewPair {
   readonly id: string;
   readonly label?: string;
-  /** One for each of `views`. */
+  /** One image for each of `views`. */
   readonly images: readonly Raster[];
 }
 
@@ -34,8 +40,8 @@ export interface PreviewOptions {
 }
 
 /**
- * Pairs drawn by the config's seed, all classes in turn, with exactly the views that a run of this config makes of them in
- * its first epoch.
+ * Draws pairs by the seed of the config, from all classes in turn. Their views are exactly the ones that a run of this
+ * config makes of them in its first epoch.
  */
 export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
   checkMethod(config);
@@ -43,7 +49,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   const modalities = pairOf(dataset.modalities);
   const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
   const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
-  // The views ask nothing of the encoder, so the smallest is built; and they are shown before normalisation.
+  // The views do not depend on the encoder, so the smallest one is built. They are shown before normalisation.
   const shown: Config = {
     ...config,
     data: { ...config.data, normalize: 'none' },
@@ -87,7 +93,10 @@ function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: 
   return turns.flat().slice(0, count);
 }
 
-/** A or B, with a hat where it is augmented, a number from the second one on, and the modality's own name. */
+/**
+ * Names a view: A or B, with a hat where it is augmented, a number from the second one on, and the name of the
+ * modality.
+ */
 function viewName(
   { modality, look }: ViewSpec,
   { simulated = [], modalities: all }: Dataset,
@@ -96,12 +105,12 @@ function viewName(
   const index = modalities.indexOf(modality);
   const letter = (typeof look === 'number' ? ['Â', 'B̂'] : ['A', 'B'])[index]!;
   const number = typeof look === 'number' && look > 0 ? ` ${look + 1}` : '';
-  // Where all are simulated, as in phantoms, the name of the data says it.
+  // Where all modalities are simulated, as in phantoms, the name of the data says it.
   const drawn = simulated.includes(modality) && simulated.length < all.length ? ' (simulated)' : '';
   return `${letter}${number}${modality === 'ab'[index] ? '' : `: ${modality}`}${drawn}`;
 }
 
-/** @param views f32 [n, C, size, size] in 0..1 */
+/** Turns views into pictures. @param views f32 [n, C, size, size] in 0..1 */
 function rasters(views: Tensor): Raster[] {
   const [count, channels, height, width] = views.shape as [number, 1 | 3, number, number];
   const values = views.to({ dtype: 'f32' }).toArray() as Float32Array;
@@ -118,7 +127,9 @@ function rasters(views: Tensor): Raster[] {
   });
 }
 
-/** @param side of the picture; each pixel becomes a square of several, so that what the network gets stays visible */
+/**
+ * @param side the side of the picture; each pixel becomes a square of several, which keeps the network's input visible
+ */
 export function rasterPng({ width, height, channels, data }: Raster, side: number): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels } })
     .resize(side, side, { kernel: 'nearest' })
@@ -129,15 +140,15 @@ export function rasterPng({ width, height, channels, data }: Raster, side: numbe
 
 const GAP = 10;
 const HEAD = 34;
-/** Room for the names of the pairs. */
+/** The width in pixels that is kept for the names of the pairs. */
 const SIDE = 150;
 
-/** Side of an image on the sheet: small ones are enlarged by a whole factor. */
+/** The side of an image on the sheet. Small images are enlarged by a whole factor. */
 export function tileSide(size: number): number {
   return size * Math.max(1, Math.round(160 / size));
 }
 
-/** One picture of them all, a row for each pair, under the names of the views. */
+/** Draws all pairs on one picture, with a row for each pair below the names of the views. */
 export async function contactSheet({ views, pairs, size }: Preview): Promise<Buffer> {
   const tile = tileSide(size);
   const left = (column: number) => SIDE + column * (tile + GAP);

@@ -1,4 +1,7 @@
-/** The data of a run, where they are still there: what a quick look finds, and which sample a pseudonym means. */
+/**
+ * The data of a run, where they can still be read: the findings of a quick look, and the sample that a pseudonym stands
+ * for.
+ */
 import { type QuickAudit, quickAudit, quickWarnings } from '../../data/audit/quickAudit.js';
 import { pseudonym, published } from '../../data/pseudonym.js';
 import type { Dataset, Sample } from '../../data/sample.js';
@@ -11,20 +14,20 @@ import type { RunRecord } from './runRecord.js';
 export interface RunData {
   readonly dataset: Dataset;
   readonly audit: QuickAudit;
-  /** What was found, a line each. */
+  /** The faults of the data, one on each line. */
   readonly faults: readonly string[];
-  /** Names the data; predictions of the same data have the same. */
+  /** A hash that names the data. Predictions of the same data have the same hash. */
   readonly published: string;
-  /** The sample of a pseudonym or an id. */
+  /** Finds the sample that has this pseudonym or this id. */
   readonly sampleOf: (name: string) => Sample | undefined;
 }
 
-/** Why there is nothing to show. */
+/** The reason that no data can be shown. */
 export interface Unavailable {
   readonly reason: string;
 }
 
-/** Decodes nothing that is in the cache already. */
+/** Opens the data of a run. Images that are in the cache are not decoded again. */
 export async function openRunData(
   { config, provenance }: RunRecord,
   console: MessageConsole,
@@ -53,7 +56,7 @@ export async function openRunData(
     );
     return { dataset, audit, faults, published: hash, sampleOf: (name) => samples.get(name) };
   } catch (error) {
-    // The data may have moved away: the numbers are still worth a page.
+    // The data may have moved away, and the page is still useful without them.
     if (!(error instanceof AnatomyError)) throw error;
     return { reason: 'The data could not be opened when this report was made.' };
   }

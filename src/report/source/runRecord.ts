@@ -1,4 +1,7 @@
-/** A run as it lies on disk, for those who look at it: settings, where it ran, what it measured. Needs no LibTorch. */
+/**
+ * The room `report/source` reads all that a report is made from. This file reads the folder of a run, without LibTorch:
+ * its settings, its machine and its measurements.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
@@ -31,23 +34,23 @@ const provenanceSchema = z.object({
 const failureSchema = z.object({ step: z.number(), reason: z.string() });
 
 export interface RunRecord {
-  /** Fold kept out of pretraining, where the run is one of several. */
+  /** The fold that was kept out of pretraining, where the run is one of several. */
   readonly fold?: number;
   readonly root: string;
   readonly config: Config;
   readonly provenance: z.infer<typeof provenanceSchema>;
-  /** At least one, but for a method that trains nothing. */
+  /** The lines of the log. There is at least one, except for a method that trains nothing. */
   readonly lines: readonly JsonLine[];
   readonly steps: { readonly done: number; readonly planned: number };
   readonly finished: boolean;
-  /** Why it stopped, where the loss was no longer a number. */
+  /** The reason that the run stopped, where its loss was no longer a number. */
   readonly failure?: z.infer<typeof failureSchema>;
 }
 
 export interface RunFolder {
-  /** The folder's name, without a path. */
+  /** The name of the folder, without a path. */
   readonly name: string;
-  /** One run, or one a fold. */
+  /** The only run, or one run for each fold. */
   readonly runs: readonly [RunRecord, ...RunRecord[]];
 }
 
@@ -73,7 +76,7 @@ export function readRunFolder(root: string): RunFolder {
   return { name, runs: [first, ...others] };
 }
 
-/** Whether all its images are drawn, so that they may be shown to anybody. */
+/** Tells whether all images of the run are phantoms, which may be shown to anybody. */
 export function isPhantom({ config }: Pick<RunRecord, 'config'>): boolean {
   return config.data.path?.startsWith(PHANTOM_PREFIX) ?? false;
 }
@@ -98,7 +101,7 @@ function readRun(root: string): RunRecord {
     lines,
     steps: { done: lines.at(-1)?.step ?? 0, planned: trains ? plannedSteps(config, provenance.pairs) : 0 },
     finished,
-    // A run that went on and came to its end has left its failure behind.
+    // A run that was resumed and finished still has the file of its earlier failure.
     failure: finished ? undefined : failure,
   };
 }

@@ -5,14 +5,14 @@ import { DataError } from '../../errors.js';
 
 export interface ShownPicture {
   readonly modality: string;
-  /** A JPEG file; undefined where it cannot be read or is not to be shown. */
+  /** A JPEG file; undefined where the image cannot be read or must not be shown. */
   readonly jpeg?: Uint8Array;
 }
 
-/** Side of a thumbnail in pixels. */
+/** The side of a thumbnail, in pixels. */
 const SIDE = 192;
 
-/** The images of a sample, small. */
+/** Reads the images of a sample as thumbnails. */
 export async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
   return Promise.all(
     dataset.modalities.map(async (modality) => {

@@ -100,8 +100,8 @@ export function studyCurves(courses: readonly Course[]): Figure[] {
 const PAPER: readonly string[] = ['consistency', 'global'];
 
 /**
- * Each logged loss of the runs that have it, as many to a figure as there are colours. Losses of one name whose chance levels
- * differ are not the same measure, and stand apart.
+ * Each logged loss of the runs that have it, as many to a figure as there are colours. Losses of one name whose chance
+ * levels differ are not the same measure, and stand apart.
  */
 function courseFigures(courses: readonly Course[]): Figure[] {
   const groups = new Map<string, Logged[]>();

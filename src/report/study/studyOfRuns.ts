@@ -44,7 +44,11 @@ export interface RunsStudyOptions {
 const CLOSER = 6;
 const LISTED = 2;
 
-/** @throws UsageError where one is no run or named twice, DataError where a file of one cannot be read */
+/**
+ * Reads several runs as one study.
+ *
+ * @throws UsageError where one is no run or is named twice, DataError where a file of one cannot be read
+ */
 export async function studyOfRuns(
   paths: readonly string[],
   { withImages = false, console }: RunsStudyOptions,
@@ -135,7 +139,9 @@ interface JudgedMember {
   readonly record: EvaluationResult;
 }
 
-/** The results of each evaluation on each kind of features that any run has, apart for each data that it was made on. */
+/**
+ * The results of each evaluation on each kind of features that any run has, apart for each data that it was made on.
+ */
 function resultsOf(members: readonly Member[]): StudyResults[] {
   const names = [...new Set(members.flatMap(({ evaluations }) => evaluations.map(({ name }) => name)))];
   return names.flatMap((name) => {

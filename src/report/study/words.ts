@@ -47,7 +47,11 @@ export function studyVerdicts(results: readonly StudyResults[], families: readon
   return [...highest, ...against.slice(0, TOLD)];
 }
 
-/** @param holm the p-value after Holm’s correction over the family; undefined for a comparison without a family */
+/**
+ * Writes the sentence on one comparison.
+ *
+ * @param holm the p-value after Holm’s correction over the family; undefined for a comparison without a family
+ */
 function verdict(
   name: string,
   { value, low, high, minimumDetectable }: StudyDifference,

@@ -1,3 +1,4 @@
+/** The room `report/study` makes one page of several runs or of an experiment. This file writes it. */
 import type { MessageConsole } from '../../log/console.js';
 import type { Study } from '../judged/study.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';

@@ -2,13 +2,13 @@ import { fixed, interval, probability, signed, signedInterval } from '../numbers
 import type { Cell, NumberCell } from './model.js';
 
 export interface CellWords {
-  /** What a mark is set on. */
+  /** The number or word of the cell, which carries the mark. */
   readonly value: string;
-  /** Spread, interval and chance behind it. */
+  /** The rest of the cell: spread, interval and chance. */
   readonly rest: string;
 }
 
-/** A cell in a line of text: `0.812 ± 0.010 [0.780, 0.840]`. */
+/** Writes a cell in a line of text, as in `0.812 ± 0.010 [0.780, 0.840]`. */
 export function cellWords(cell: Cell): CellWords {
   switch (cell.kind) {
     case 'text':
@@ -43,7 +43,7 @@ function restWords({ places, as, low, high, deviation, chance }: NumberCell): st
   ].join('');
 }
 
-/** Whether a number is there and defined. */
+/** Tells whether a number is present and defined. */
 export function isKnown(value: number | null | undefined): value is number {
   return value !== undefined && value !== null && !Number.isNaN(value);
 }

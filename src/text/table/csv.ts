@@ -1,7 +1,10 @@
 import { csv } from '../csv.js';
 import type { Cell, Table } from './model.js';
 
-/** Numbers are not rounded; what is undefined or missing is empty. Intervals and spreads belong in columns of their own. */
+/**
+ * Writes a table as CSV. Numbers are not rounded; an undefined or missing one is an empty cell. Intervals and spreads
+ * belong in columns of their own.
+ */
 export function csvTable({ columns, rows }: Table): string {
   return csv([columns.map(({ header }) => header), ...rows.map(({ cells }) => cells.map(cellCsv))]);
 }

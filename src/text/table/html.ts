@@ -4,13 +4,13 @@ import { cellWords, isKnown, valueWords } from './cellWords.js';
 import type { Cell, Column, NumberCell, Table } from './model.js';
 
 export interface HtmlTableOptions {
-  /** CSS class of the table. */
+  /** The CSS class of the table. */
   readonly className: string;
   /** Whether intervals stand in brackets behind their numbers, and not in small letters below. */
   readonly brackets?: boolean;
 }
 
-/** The table in a box that scrolls by itself on a narrow screen, with its notes below. */
+/** Shows a table in a box that scrolls by itself on a narrow screen, with its notes below. */
 export function htmlTable(
   { title = '', caption, columns, rows, notes = [] }: Table,
   { className, brackets = false }: HtmlTableOptions,
@@ -34,7 +34,7 @@ ${rows.map(({ kind, cells: [name, ...cells] }, i) => {
 ${notes.map((note) => html`<p class="notes">${note}</p>\n`)}`;
 }
 
-/** A word in a label, such as the kind of exposure. */
+/** Shows a word in a label, such as the kind of exposure. */
 export function tag(word: string): Markup {
   return html` <span class="tag ${word}">${word}</span>`;
 }
@@ -49,7 +49,7 @@ function content(cell: Cell, { strong = false }: Column, brackets: boolean): Mar
       return html`${cell.text}${cell.tag === undefined ? '' : tag(cell.tag)}`;
     case 'number':
       return numberContent(cell, strong, brackets);
-    // A page has one sign for whatever has no number.
+    // A page has the same sign for every cell without a number.
     case 'missing':
     case 'none':
       return html`–`;

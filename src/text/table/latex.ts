@@ -3,7 +3,7 @@ import type { Cell, Table } from './model.js';
 
 const MARKS = { best: '\\textbf', second: '\\underline' } as const;
 
-/** A floating table that needs no package. Title, caption and notes are its caption. */
+/** Writes a floating table that needs no package. Its LaTeX caption holds title, caption and notes. */
 export function latexTable({ title, caption, columns, rows, notes = [] }: Table): string {
   const around = [title === undefined ? '' : `${title}.`, caption ?? '', ...notes];
   return [
@@ -14,7 +14,7 @@ export function latexTable({ title, caption, columns, rows, notes = [] }: Table)
         .join(' ')
         .replaceAll('\n', ' '),
     )}}`,
-    // The second column has words too, or a difference with its interval.
+    // The second column holds words too, or a difference with its interval.
     `\\begin{tabular}{ll${'r'.repeat(columns.length - 2)}}`,
     '\\hline',
     line(columns.map(({ header }) => latexText(header))),
@@ -27,7 +27,7 @@ export function latexTable({ title, caption, columns, rows, notes = [] }: Table)
 }
 
 function line(cells: readonly string[]): string {
-  // A bracket at the beginning of a line would be taken for the space that \\\\ may leave.
+  // LaTeX would take a bracket at the beginning of a line for the optional space after \\.
   return `${cells[0]!.startsWith('[') ? '{}' : ''}${cells.join(' & ')} \\\\`;
 }
 
@@ -46,7 +46,7 @@ const LATEX: Readonly<Record<string, string>> = {
   '±': '$\\pm$',
   '×': '$\\times$',
   '²': '$^2$',
-  // The letters of old encodings have other signs in their places.
+  // Old font encodings have other signs in the places of these letters.
   '<': '$<$',
   '>': '$>$',
   '—': '---',
@@ -55,7 +55,7 @@ const LATEX: Readonly<Record<string, string>> = {
   '…': '\\dots{}',
 };
 
-/** Sentences that have the marks of Markdown. */
+/** Writes sentences that have the marks of Markdown. */
 export function latexProse(sentences: string): string {
   return latexText(sentences)
     .replace(/\*\*(.+?)\*\*/g, '\\textbf{$1}')

@@ -3,7 +3,10 @@ import type { Cell, Table } from './model.js';
 
 const MARKS = { best: '**', second: '*' } as const;
 
-/** The table in Markdown, its caption before it and its notes behind it; the columns are also aligned for the terminal. */
+/**
+ * Writes a table in Markdown, with its caption before it and its notes behind it. The columns are also aligned for the
+ * terminal.
+ */
 export function markdownTable({ caption = '', columns, rows, notes = [] }: Table): string {
   const header = columns.map((column) => column.header);
   const grid = markdownGrid(
@@ -19,7 +22,7 @@ function cellMarkdown(cell: Cell): string {
   return `${sign}${value}${sign}${rest}`;
 }
 
-/** A grid of cells that are words already. */
+/** Writes a grid of cells that are words already. */
 export function markdownGrid(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [header, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));

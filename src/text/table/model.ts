@@ -1,16 +1,16 @@
 /**
- * A table of typed cells. It is built once, and the files beside this one show it as Markdown, LaTeX, CSV or HTML; how a number, an
- * interval or a gap is written is decided there and nowhere else.
+ * A table of typed cells. It is built once, and the files beside this one show it as Markdown, LaTeX, CSV or HTML. They
+ * alone decide how a number, an interval or a gap is written.
  */
 
 export interface Table {
-  /** What the table is called where it cannot be seen. */
+  /** The name of the table where the table cannot be seen. */
   readonly title?: string;
-  /** What a reader must know before the numbers. */
+  /** A text that a reader must know before the numbers. */
   readonly caption?: string;
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
-  /** What must be known of single numbers or rows; it stands below. */
+  /** Notes on single numbers or rows, which stand below the table. */
   readonly notes?: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export interface NumberCell extends NumberOptions {
 }
 
 export interface NumberOptions {
-  /** Decimal places; 3 by default. */
+  /** The number of decimal places; 3 by default. */
   readonly places?: number;
   /** A difference is written with its sign, a ratio behind ×. */
   readonly as?: 'difference' | 'ratio';
@@ -61,7 +61,7 @@ export interface NumberOptions {
   readonly runs?: number;
   /** The mean and the standard deviation of the folds’ own values. */
   readonly folds?: { readonly mean: number | null; readonly deviation: number | null };
-  /** What chance alone gives; it stands in round brackets. */
+  /** The value that chance alone gives; it stands in round brackets. */
   readonly chance?: number | null;
   readonly mark?: Mark;
 }
@@ -92,7 +92,11 @@ export function text(words: string, tag?: string): TextCell {
   return { kind: 'text', text: words, tag };
 }
 
-/** @param value undefined where there is no result yet */
+/**
+ * Makes the cell of a number.
+ *
+ * @param value undefined where there is no result yet
+ */
 export function number(
   value: number | null | undefined,
   options: NumberOptions = {},
@@ -109,12 +113,12 @@ export function pValue(value: number | null | undefined): ProbabilityCell {
   return { kind: 'probability', value: value ?? null };
 }
 
-/** A column and how its cell is made from what the row is of. */
+/** A column with the function that makes its cell from the item of a row. */
 export interface ColumnOf<T> extends Column {
   readonly cell: (of: T) => Cell;
 }
 
-/** @param kindOf the kind of a row */
+/** Makes a table with a row for each item. @param kindOf the kind of a row */
 export function tableOf<T>(
   rows: readonly T[],
   columns: readonly ColumnOf<T>[],

@@ -24,8 +24,8 @@ function line(text: string, name: string, part = 0): string[] {
     .map((cell) => cell.trim());
 }
 
-describe('one seed', () => {
-  test('values with their intervals, differences, detectable, best and second best, the paper beside', () => {
+describe('a table of one seed', () => {
+  test('shows values with intervals, differences, detectable differences, the best and second best, and the paper beside', () => {
     const text = markdown(twoOfThree());
     expect(line(text, 'row')).toEqual([
       ...['row', 'exposure', 'A', 'B', 'A+B', 'A+B, mean of folds'],
@@ -60,7 +60,7 @@ describe('one seed', () => {
     expect(line(text, 'Ours', 2)[4]).toBe('**0.779** [0.729, 0.819]');
   });
 
-  test('the header says what was run, on what, and who had seen it', () => {
+  test('says in its header what was run, on which data, and who had seen it', () => {
     const text = markdown(twoOfThree());
     expect(text).toMatch(/^# methods on pairs\n\nTwo rows & a missing one\.\n/);
     expect(text).toContain(
@@ -77,7 +77,7 @@ describe('one seed', () => {
     expect(text).not.toContain('smoke');
   });
 
-  test('what is missing is a dash and is counted', () => {
+  test('counts the missing results and shows a dash for each', () => {
     const root = twoOfThree();
     const text = markdown(root);
     expect(line(text, 'authors')).toEqual(['authors', ...Array.from({ length: 9 }, () => '—')]);
@@ -85,7 +85,7 @@ describe('one seed', () => {
     expect(experimentTable(root).missing).toEqual(['authors, seed 0: logreg']);
   });
 
-  test('nothing finished yet: every row is there, empty', () => {
+  test('has every row, empty, while nothing is finished', () => {
     const root = temporaryFolder('anatomy-table-');
     storeExperiment(root, { protocols: protocols('logreg', 'linear') });
     const text = markdown(root);
@@ -98,7 +98,7 @@ describe('one seed', () => {
       expect(formatTable(experimentTable(root), format)).not.toBe('');
   });
 
-  test('rows that differ in what they saw, in steps or in their untrained encoder are told', () => {
+  test('says where rows differ in what they saw, in steps or in their untrained encoder', () => {
     const root = twoOfThree();
     storeCells(root, 'authors', {
       auc: 0.9,
@@ -119,7 +119,7 @@ describe('one seed', () => {
     expect(text).toContain('- Mind. (authors)');
   });
 
-  test('a row that was not pretrained is not said to have been', () => {
+  test('does not call a row pretrained that was not', () => {
     const root = twoOfThree();
     storeCells(root, 'authors', { auc: 0.7, exposure: 'untrained' });
     const text = markdown(root);
@@ -127,7 +127,7 @@ describe('one seed', () => {
     expect(text).toContain('*untrained* (not pretrained here: ');
   });
 
-  test('notes of all rows stand once; other data is no comparison', () => {
+  test('states the notes of all rows once, and compares nothing across different data', () => {
     const root = temporaryFolder('anatomy-table-');
     storeExperiment(root, { smoke: true });
     storeCells(root, 'ours', { auc: 0.78, notes: ['Mind.'] });
@@ -139,7 +139,7 @@ describe('one seed', () => {
   });
 });
 
-test('a row of fewer seeds is compared over those that both have, and named with them', () => {
+test('compares a row of fewer seeds over the seeds that both have, and names these', () => {
   const root = temporaryFolder('anatomy-table-');
   const scores = (shift: number) => LABELS.map((label, i) => (label === 'tumor' ? shift : 0) + (i % 7) / 7);
   const rows = ['ours', 'other', 'third'].map((name) => ({
@@ -171,7 +171,7 @@ test('a row of fewer seeds is compared over those that both have, and named with
   expect(formatTable(table, 'markdown')).toMatch(/^\| other \(seed 0\) +\| 0\.000/m);
 });
 
-describe('further data', () => {
+describe('tables of further data', () => {
   function judgedElsewhere(): string {
     const root = temporaryFolder('anatomy-table-');
     const set = { name: 'BUSI', slug: 'busi', paper: 'BUSI', protocols: protocols('logreg') };
@@ -181,7 +181,7 @@ describe('further data', () => {
     return root;
   }
 
-  test('its tables say what they are of, and what the encoders had seen of it', () => {
+  test('name their data, and say what the encoders had seen of it', () => {
     const text = markdown(judgedElsewhere());
     expect(text).toMatch(
       /\n## AUC, BUSI, logistic.*\n\n647 samples of 80 subjects, 5 folds by subject\. What the encoders had seen: \*transfer\* \(pretrained on other data\): all rows\.\n\n\|/,
@@ -191,7 +191,7 @@ describe('further data', () => {
     expect(text.match(/647 samples/g)).toHaveLength(2);
   });
 
-  test('in LaTeX each caption tells of its own data alone, and how to read them stands once', () => {
+  test('tell in each LaTeX caption of their own data alone, and say once how to read them', () => {
     const text = formatTable(experimentTable(judgedElsewhere()), 'latex');
     const captions = [...text.matchAll(/^\\caption.*/gm)].map(([caption]) => caption);
     expect(captions).toHaveLength(8);
@@ -213,7 +213,7 @@ describe('further data', () => {
     expect(text).not.toMatch(/(?<!\w)\*|\*(?!\w)/);
   });
 
-  test('what is set aside is not said to have been seen', () => {
+  test('do not say that set-aside samples have been seen', () => {
     const root = temporaryFolder('anatomy-table-');
     storeExperiment(root, { data: { ...description.data, setAside: { pairs: 1, subjects: 1 } } });
     storeCells(root, 'ours', { auc: 0.78 });
@@ -223,7 +223,7 @@ describe('further data', () => {
   });
 });
 
-test('several seeds: mean ± deviation, said which', () => {
+test('a table of several seeds shows mean ± deviation and says so', () => {
   const root = temporaryFolder('anatomy-table-');
   storeExperiment(root, { seeds: [0, 1, 2] });
   storeCells(root, 'ours', { seed: 0, auc: 0.78, untrained: 0.7 });
@@ -245,8 +245,8 @@ test('several seeds: mean ± deviation, said which', () => {
   expect(value.deviation).toBeCloseTo(0.02, 12);
 });
 
-describe('other forms', () => {
-  test('CSV: one line a value, numbers unrounded', () => {
+describe('the other forms of a table', () => {
+  test('CSV has a line for each value, with numbers unrounded', () => {
     const records: Record<string, string>[] = parse(formatTable(experimentTable(twoOfThree()), 'csv'), {
       columns: true,
     });
@@ -275,7 +275,7 @@ describe('other forms', () => {
     });
   });
 
-  test('LaTeX: escaped, best and second best marked', () => {
+  test('LaTeX is escaped, with the best and second best marked', () => {
     const text = formatTable(experimentTable(twoOfThree()), 'latex');
     expect(text.match(/\\begin\{table\}/g)).toHaveLength(4);
     expect(text).toContain('L\\_C alone & transductive & \\underline{0.720}');
@@ -289,8 +289,8 @@ describe('other forms', () => {
   });
 });
 
-describe('errors', () => {
-  test('no experiment, a damaged cell', () => {
+describe('the table of an experiment folder', () => {
+  test('is refused where there is no experiment, and names a damaged cell', () => {
     const root = twoOfThree();
     const cell = experimentPaths(root).cell(evaluationId('ours', 0, { protocol: 'logreg' }));
     writeFileSync(cell, '{"version": 1, ');
@@ -299,7 +299,7 @@ describe('errors', () => {
     expect(() => experimentTable(root)).toThrow('no experiment here (no experiment.json)');
   });
 
-  test('every row of the description is in the table, in its order', () => {
+  test('has every row of the description, in its order', () => {
     const { parts } = experimentTable(twoOfThree());
     for (const { rows } of parts) {
       expect(rows.slice(0, 3).map(({ name }) => name)).toEqual(description.rows.map(({ name }) => name));

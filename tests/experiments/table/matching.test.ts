@@ -47,8 +47,8 @@ afterAll(() => {
 const read = (column: string, within = 1, path = manifest) =>
   readMatching(root, { column, within, data: { path }, console: new MessageConsole({ quiet: true }) });
 
-describe('the column', () => {
-  test('is linked to the pseudonyms, a quotient too; what has no number has no value', async () => {
+describe('the column that is matched by', () => {
+  test('is linked to the pseudonyms, as a quotient too, and what has no number has no value', async () => {
     const { values } = await read('slice');
     expect(values.size).toBe(ids.length - 1);
     expect(values.get(pseudonym('sample', ids[3]!, dataHash))).toBe(3);
@@ -65,7 +65,7 @@ describe('the column', () => {
     await expect(read(column)).rejects.toThrow(message);
   });
 
-  test('a cell of another machine asks where the data lie; draws of few labels count as judged', async () => {
+  test('needs the place of the data for a cell of another machine, and counts draws of few labels as judged', async () => {
     const few = {
       protocol: 'logreg',
       name: 'few',
@@ -90,7 +90,7 @@ describe('the column', () => {
     expect((await readIn({ path: manifest })).values.size).toBe(ids.length - 1);
   });
 
-  test('of other data is refused, and so is a width below 0', async () => {
+  test('is refused if it belongs to other data, and so is a width below 0', async () => {
     await expect(read('slice', 1, join(folder, 'images', 'pairs.csv'))).rejects.toThrow(
       'no further column slice, and no other',
     );
@@ -121,7 +121,7 @@ describe('the column', () => {
   });
 });
 
-test('the table has it in place of the AUC, with intervals, marks and comparisons of its own', () => {
+test('gives a matched AUC that replaces the AUC in the table, with its own intervals, marks and comparisons', () => {
   const table = join(folder, 'table');
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
   storeExperiment(table, {
@@ -170,7 +170,7 @@ test('the table has it in place of the AUC, with intervals, marks and comparison
   expect(text).not.toContain('Not matched');
 });
 
-test('where nothing is alike the table says so, and which data it leaves out', () => {
+test('makes the table say where nothing is alike, and which data it leaves out', () => {
   const table = join(folder, 'apart');
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
   storeExperiment(table, {
@@ -193,7 +193,7 @@ test('where nothing is alike the table says so, and which data it leaves out', (
   expect(text).toContain('Not matched, and so not shown here: BUSI. --matched is of pairs alone');
 });
 
-test('scores of two folds are not ranked against each other', () => {
+test('never ranks the scores of two folds against each other', () => {
   const table = join(folder, 'folds');
   storeExperiment(table, { rows: [{ name: 'r', folder: 'r', candidates: [{ name: 'r', folder: 'r' }] }] });
   // Right in each fold; every score of the first lies below every one of the second.

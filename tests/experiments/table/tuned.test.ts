@@ -42,7 +42,7 @@ const alternative = (
   predictions: predictionsOf(scores),
 });
 
-test('the mean of folds ranks no scores of two probes against each other', () => {
+test('the mean of folds never ranks the scores of two probes against each other', () => {
   // In each fold every positive is above every negative, but those of fold 0 are all below those of fold 1.
   const scores = positive.map((label, i) => (i < SAMPLES / 2 ? 0.1 : 0.6) + 0.3 * label);
   const { judged } = compose([alternative('one', scores, [1, 1])], [0, 1]);
@@ -53,8 +53,8 @@ test('the mean of folds ranks no scores of two probes against each other', () =>
   expect(meanFoldAuc({ ...oneClass, labels })).toBeNull();
 });
 
-describe('the choice', () => {
-  test('in each fold the alternative with the highest validation, its predictions there, the first of equals', () => {
+describe('the choice of a tuned row', () => {
+  test('takes in each fold the predictions of the alternative with the highest validation, or the first of equals', () => {
     const { judged, choices } = compose(
       [
         alternative('one', rightIn(0), [0.7, 0.6]),
@@ -72,7 +72,7 @@ describe('the choice', () => {
     expect(rocAuc(scores, positive)).toBe(1);
   });
 
-  test('test labels have no part in it: the better one is left where the inner folds say otherwise', () => {
+  test('ignores the test labels: the better alternative is left where the inner folds say otherwise', () => {
     const { judged } = compose(
       [alternative('right', rightIn(0, 1), [0.5, 0.5]), alternative('wrong', rightIn(), [0.51, 0.51])],
       [0, 1],
@@ -81,7 +81,7 @@ describe('the choice', () => {
     expect(rocAuc(scores, positive)).toBe(0);
   });
 
-  test('an undefined validation is below every other; all undefined, the first', () => {
+  test('puts an undefined validation below every other, and takes the first if all are undefined', () => {
     const { choices } = compose(
       [alternative('one', blind, [null, null]), alternative('two', blind, [0.1, null])],
       [0, 1],
@@ -92,7 +92,7 @@ describe('the choice', () => {
     ]);
   });
 
-  test('alternatives of other samples are refused', () => {
+  test('refuses alternatives of other samples', () => {
     const other = {
       ...alternative('two', blind, [1, 1]),
       predictions: predictionsOf(blind, (i) => `Q-${i}`),
@@ -150,7 +150,7 @@ describe('a table with a tuned row', () => {
     return { root, table: experimentTable(root) };
   };
 
-  test('is composed fold by fold, and says what was chosen', () => {
+  test('composes it fold by fold, and says what was chosen', () => {
     const { table } = finished();
     const [part] = table.parts;
     expect(part).toMatchObject({ features: 'chosen', protocol: 'logreg', tested: true });
@@ -168,7 +168,7 @@ describe('a table with a tuned row', () => {
     expect(formatTable(table, 'markdown')).toContain('Chosen for plain, A+B, seed 0: pooled in all folds.');
   });
 
-  test('within one kind of features only the candidate is chosen', () => {
+  test('chooses only the candidate within one kind of features', () => {
     const { table } = finished();
     const head = table.parts.find(({ features }) => features === 'head')!.rows[0]!;
     expect(head.choices!['a+b']!['0']!.map(({ candidate }) => candidate)).toEqual(['Ours 1', 'Ours 2']);
@@ -176,7 +176,7 @@ describe('a table with a tuned row', () => {
     expect(head.values['a+b']!.value).toBeLessThan(1);
   });
 
-  test('is compared on the same draws of subjects, by Holm over the family', () => {
+  test('compares it on the same draws of subjects, by Holm over the family', () => {
     const { table } = finished();
     expect(table.family).toMatchObject({ reference: 'Ours', features: 'chosen', images: 'a+b', missing: [] });
     const p = 2 / 2001;
@@ -191,7 +191,7 @@ describe('a table with a tuned row', () => {
     );
   });
 
-  test('without the validation nothing is chosen, and that is said', () => {
+  test('chooses nothing without the validation, and says so', () => {
     const old = tuned();
     for (const row of ['ours-1', 'ours-2', 'plain']) {
       storeCells(old, row, { auc: 0.9, predictions: { ...all, run: rightIn(0) } });
@@ -204,7 +204,7 @@ describe('a table with a tuned row', () => {
     expect(parts[1]!.rows[1]!.values['a+b']!.value).toBe(0.9);
   });
 
-  test('a candidate that is missing leaves the row empty, and is named', () => {
+  test('leaves the row empty where a candidate is missing, and names it', () => {
     const partial = tuned();
     storeTuned(partial);
     rmSync(join(partial, 'cells/ours-2'), { recursive: true });
@@ -213,7 +213,7 @@ describe('a table with a tuned row', () => {
     expect([missing, expected]).toEqual([['Ours 2, seed 0: logreg'], 3]);
   });
 
-  test('experiment.json and cells/ are enough', () => {
+  test('needs only experiment.json and cells/', () => {
     const { root, table } = finished();
     const travelled = temporaryFolder('anatomy-travelled-');
     mkdirSync(join(travelled, 'cells'));
@@ -223,13 +223,13 @@ describe('a table with a tuned row', () => {
   });
 });
 
-describe('marks', () => {
+describe('the marks of a table', () => {
   /** `share` of the subjects right, the others blind. */
   const partly = (share: number) =>
     positive.map((label, i) => ((i >> 1) % 10 < share * 10 ? (label === 1 ? 0.9 : 0.1) : 0.5) + i * 1e-5);
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
 
-  test('rows that cannot be told from the best share its mark; those that can are second', () => {
+  test('share the best mark among rows that cannot be told from the best, and the second among the others', () => {
     const root = temporaryFolder('anatomy-marks-');
     const names = ['best', 'equal', 'below', 'blind'];
     storeExperiment(root, { rows: names.map(row) });
@@ -251,7 +251,7 @@ describe('marks', () => {
     );
   });
 
-  test('rows with fewer seeds, and those that learned from labels, take no part', () => {
+  test('skip rows with fewer seeds, and rows that learned from labels', () => {
     const root = temporaryFolder('anatomy-marks-');
     storeExperiment(root, {
       seeds: [0, 1],
@@ -272,7 +272,7 @@ describe('marks', () => {
     ]);
   });
 
-  test('without predictions they go by value alone, and that is said', () => {
+  test('go by value alone without predictions, and the table says so', () => {
     const root = temporaryFolder('anatomy-marks-');
     storeExperiment(root, { rows: ['best', 'equal'].map(row) });
     storeCells(root, 'best', { auc: 0.9 });
@@ -289,7 +289,7 @@ describe('marks', () => {
   });
 });
 
-test('draws of the labels are judged like seeds', () => {
+test('treat draws of the labels like seeds', () => {
   const root = temporaryFolder('anatomy-draws-');
   const few = {
     protocol: 'logreg',
@@ -312,7 +312,7 @@ test('draws of the labels are judged like seeds', () => {
   expect(deviation).toBeCloseTo(0.2 / Math.SQRT2, 12);
 });
 
-test('several seeds have one interval: subjects are resampled, the mean of the seeds judged', () => {
+test('several seeds have one interval: subjects are resampled, and the mean of the seeds is judged', () => {
   const root = temporaryFolder('anatomy-seeds-');
   storeExperiment(root, {
     seeds: [0, 1],
@@ -331,7 +331,7 @@ test('several seeds have one interval: subjects are resampled, the mean of the s
   );
 });
 
-test('a protocol that judges one seed of two misses nothing, and its table says which', () => {
+test('a protocol that judges one seed of two misses nothing, and its table names the seed', () => {
   const root = temporaryFolder('anatomy-seeds-');
   const [plain] = protocols('logreg');
   storeExperiment(root, {
@@ -367,7 +367,7 @@ test('a row of one seed of two misses nothing, and a note says so', () => {
   expect(notes).toContain('Of seed 1 only: once.');
 });
 
-test('of a tuned row the claims are told of the candidate that most folds chose', () => {
+test('the claims of a tuned row come from the candidate that most folds chose', () => {
   const pair = (row: string, of: string) => ({ row, of, seed: 0, record: {} as PairsResult });
   const pairs = [pair('Ours 1', 'Ours'), pair('Ours 2', 'Ours'), pair('SimCLR', 'SimCLR')];
   const shown = (folds: number[]) => {
@@ -386,11 +386,11 @@ test('of a tuned row the claims are told of the candidate that most folds chose'
   expect(shown([])).toEqual(['Ours 1', 'Ours 2', 'SimCLR']);
 });
 
-describe('what is not complete', () => {
+describe('an incomplete table', () => {
   const right = rightIn(0, 1);
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
 
-  test('differences to the baselines are of the same seeds on both sides', () => {
+  test('takes differences to the baselines from the same seeds on both sides', () => {
     const root = tuned({ seeds: [0, 1], compare: undefined });
     // At seed 0 the second candidate is missing, so the row has seed 1 alone.
     storeCells(root, 'ours-1', { auc: 0.9, untrained: 0.9, predictions: { ...all, run: right } });
@@ -409,7 +409,7 @@ describe('what is not complete', () => {
     });
   });
 
-  test('a thumbnail learns from each draw of the labels', () => {
+  test('lets a thumbnail learn from each draw of the labels', () => {
     const root = temporaryFolder('anatomy-draws-');
     const settings = { labelFraction: 0.1 };
     const few = { protocol: 'logreg', name: 'few', slug: 'few', settings, draws: 2 } as const;
@@ -430,7 +430,7 @@ describe('what is not complete', () => {
     expect(text).not.toContain('Beside the paper');
   });
 
-  test('comparisons that are missing count in Holm’s correction', () => {
+  test('counts missing comparisons in Holm’s correction', () => {
     const root = temporaryFolder('anatomy-family-');
     storeExperiment(root, {
       rows: ['a', 'b', 'c', 'd'].map(row),
@@ -443,7 +443,7 @@ describe('what is not complete', () => {
     expect(comparisons[0]!.holm).toBeCloseTo(3 * comparisons[0]!.pValue, 12);
   });
 
-  test('a finetuning that diverged has no value, and the table is made all the same', () => {
+  test('is made although a finetuning diverged and has no value', () => {
     const root = temporaryFolder('anatomy-diverged-');
     const finetune = { protocol: 'finetune', name: 'finetune', slug: 'finetune', draws: 1 } as const;
     storeExperiment(root, {
@@ -462,7 +462,7 @@ describe('what is not complete', () => {
   });
 });
 
-test('comparisons are of the seeds that both rows have', () => {
+test('compares over the seeds that both rows have', () => {
   const root = temporaryFolder('anatomy-seeds-');
   const row = (name: string) => ({ name, folder: name, candidates: [{ name, folder: name }] });
   const compare = { reference: 'r', against: ['other'] };
@@ -475,7 +475,7 @@ test('comparisons are of the seeds that both rows have', () => {
   expect(found).toMatchObject({ against: 'other', value: 0, low: 0, high: 0 });
 });
 
-test('few labels are chosen for by as few: by the logistic regression that learned from the same', () => {
+test('chooses for few labels by as few: by the logistic regression that learned from the same labels', () => {
   const [linear, logreg] = (['linear', 'logreg'] as const).map((protocol) => ({
     ...protocols(protocol)[0]!,
     name: `${protocol} few`,

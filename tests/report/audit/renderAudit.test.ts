@@ -26,7 +26,7 @@ function parse(page: string) {
   return parseHTML(page).document;
 }
 
-describe('the page', () => {
+describe('the page of an audit', () => {
   it('shows each finding with thumbnails of the offenders beside their mates', async () => {
     const page = await renderAudit(dataset, report);
     const document = parse(page);

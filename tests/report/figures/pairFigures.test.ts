@@ -174,7 +174,7 @@ describe('Fig. 3', () => {
     line(50, { consistency: 0.001, global: 3 }),
   ];
 
-  test('has both losses of several runs, guessing where all guess among as many', () => {
+  test('has both losses of several runs, and the level of guessing where all guess among as many', () => {
     const others = [line(1, { global: 18, 'chance/global': 19.4 }), line(50, { global: 9 })];
     const [consistency, global] = lossFigures([
       { name: 'Ours', lines: ours },
@@ -224,7 +224,7 @@ describe('the tables of claims', () => {
     expect(rows[7]![4]).toBe('−0.250 [−0.250, −0.250]');
   });
 
-  test('have the zones side by side with their differences to elsewhere, and do not exist without a lesion', () => {
+  test('have the zones side by side with their differences to elsewhere, and are missing without a lesion', () => {
     const table = zonesTable(results('Ours'))!;
     expect(wordsOf(table)).toEqual([
       [

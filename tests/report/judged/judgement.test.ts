@@ -40,7 +40,7 @@ describe('the band of an ROC curve', () => {
     ]);
   });
 
-  it('slopes through ties, and is none of one subject or one class', () => {
+  it('slopes through ties, and does not exist for one subject or one class', () => {
     const tied = rocBand([1, 1, 1, 1], [true, false, true, false], ['s', 's', 't', 't'], {
       ...bootstrap,
       at,
@@ -60,7 +60,7 @@ describe('the band of an ROC curve', () => {
   });
 });
 
-describe('figures', () => {
+describe('figures of predictions', () => {
   const subjects = Array.from({ length: 40 }, (_, i) => `s${i >> 1}`);
   const labels = subjects.map((_, i) => i % 2);
   const positive = labels.map((label) => label === 1);
@@ -87,7 +87,7 @@ describe('figures', () => {
     ).toBeUndefined();
   });
 
-  it('the confusion figure has a cell for each two classes, and tells the rule', () => {
+  it('the confusion figure has a cell for every two classes, and tells the rule', () => {
     const two = confusionFigure(
       {
         probabilities: Float64Array.from([0.9, 0.1, 0.2, 0.8, 0.5, 0.5, 0.3, 0.7]),
@@ -186,7 +186,7 @@ describe('figures', () => {
     }
   });
 
-  it('each of three classes has its curve against the rest, and there is no calibration', () => {
+  it('each of three classes has a curve against the rest, and there is no calibration', () => {
     const three = labels.map((_, i) => i % 3);
     const probabilities = Float64Array.from(
       three.flatMap((label) => [0, 1, 2].map((c) => (c === label ? 0.6 : 0.2))),
@@ -244,7 +244,7 @@ describe('stored predictions', () => {
     return readPredictions(file, { classes, samples });
   };
 
-  it('have both classes of two, and all of more', () => {
+  it('have both columns of two classes, and all columns of more', () => {
     const two = read('id,subject,fold,label,run/pooled/a\np,s,0,yes,0.75\n')!;
     expect([...two.probabilities.get('run/pooled/a')!]).toEqual([0.25, 0.75]);
     expect(two.labels).toEqual([1]);
@@ -253,7 +253,7 @@ describe('stored predictions', () => {
     expect(readPredictions(join(folder, 'none.csv'), { classes: ['no', 'yes'], samples: 1 })).toBeUndefined();
   });
 
-  it('are refused where lines are missing, with the remedy of who asks', () => {
+  it('are refused where lines are missing, with the caller’s remedy', () => {
     const text = 'id,subject,fold,label,k\np,s,0,yes,0.5\nq,t,0,no,0.5\n';
     const missing =
       'p.csv: has the predictions of 2 samples, and the evaluation judged 3; run anatomy evaluate again';
@@ -280,7 +280,7 @@ describe('stored predictions', () => {
     ['id,subject,fold,label,k\np,s,0,yes,much\n', /line 2, column "k": "much" is no number/],
     ['id,subject,fold,label,k\np,s,0,yes,\n', /line 2, column "k": "" is no number/],
     ['id,subject,fold,label,k\np,s\n', /is not valid CSV/],
-  ])('refuse what is damaged, naming the place', (text, message) => {
+  ])('are refused where they are damaged, and the error names the place', (text, message) => {
     expect(() => read(text)).toThrow(DataError);
     expect(() => read(text)).toThrow(message);
   });

@@ -58,7 +58,7 @@ function readBack(id: string, description: string, log = false): [number, number
   return line(svg, description).map(([left, top]) => [x(left), y(top)]);
 }
 
-test('what can be read off a curve is what was logged', () => {
+test('a curve shows the logged values', () => {
   const read = readBack('loss-global', 'L_Glo, as logged');
   expect(read).toHaveLength(60);
   read.forEach(([step, value], i) => {
@@ -67,7 +67,7 @@ test('what can be read off a curve is what was logged', () => {
   });
 });
 
-test('chance stands at its own values, dashed', () => {
+test('chance is a dashed line at its own values', () => {
   const read = readBack('loss-consistency', 'strangers');
   expect(read.at(-1)![0]).toBeCloseTo(60, 1);
   expect(read.at(-1)![1]).toBeCloseTo(0.14, 3);
@@ -110,7 +110,7 @@ test('every figure says in words what it shows, and has axes with names', () => 
   expect(figure('retrieval').alt).toContain('a→b goes from 0 at step 1 to 98.3 at step 60');
 });
 
-describe('the words for a loss are those of its settings', () => {
+describe('the words for a loss fit its settings', () => {
   const reading = (id: string, ...set: string[]) => {
     const { method } = resolveConfig({ set });
     const { svg, reading } = curves(lines, { ...context, method }).find((one) => one.id === id)!;
@@ -123,13 +123,13 @@ describe('the words for a loss are those of its settings', () => {
     ['kl', 'L_C, symmetric KL divergence, nats', '0 is no difference'],
     ['local-contrast', 'L_C, InfoNCE of patches, nats', 'it does not reach 0'],
     ['cka', 'L_C, 1 − CKA', '0 is the same layout, 1 nothing in common'],
-  ])('L_C of relation %s', (relation, unit, zero) => {
+  ])('L_C of relation %s is named', (relation, unit, zero) => {
     const words = reading('loss-consistency', `method.relation=${relation}`);
     expect(words).toContain(unit);
     expect(words).toContain(zero);
   });
 
-  test('L_C as a Frobenius distance; guessing of L_Glo with the positive once and twice', () => {
+  test('L_C may be a Frobenius distance, and L_Glo is guessed with the positive once or twice', () => {
     const frobenius = reading('loss-consistency', 'method.distance=frobenius');
     expect(frobenius).toContain('L_C, Frobenius distance of affinities');
     expect(reading('loss-global', 'method.positive=once')).toContain('4·ln N for');
@@ -144,7 +144,7 @@ test('a run of one step has figures too, and without labels there is no kNN', ()
   for (const { svg } of one) expect(svg).not.toMatch(/NaN|undefined/);
 });
 
-test('as files they are SVG of their own and PNG that is not blank', async () => {
+test('the files of figures are SVG without a page and PNG that is not blank', async () => {
   const svg = standaloneSvg({ ...figure('alignment'), title: 'a < b' });
   expect(svg).toMatch(/^<\?xml/);
   expect(svg).toContain('<title>a &lt; b</title>');

@@ -32,7 +32,7 @@ async function reportOf(run: string, options: { out?: string; withImages?: boole
   return { ...files, text, document: parseHTML(text).document };
 }
 
-test('one page that carries all it shows and runs nothing', async () => {
+test('the report is one page that carries all it shows and runs nothing', async () => {
   const run = storeRun(join(folder, 'run'));
   storeEvaluation(run);
   const { text, document, figures } = await reportOf(run);
@@ -46,7 +46,7 @@ test('one page that carries all it shows and runs nothing', async () => {
   expect(readdirSync(join(run, 'report')).sort()).toEqual(['figures', 'index.html']);
 });
 
-test('what comes from files is escaped, in text, attributes and figures', async () => {
+test('text from files is escaped, in text, attributes and figures', async () => {
   const run = storeRun(join(folder, '"><b>run'));
   storeEvaluation(run);
   const { text, document, figures } = await reportOf(run);
@@ -59,7 +59,7 @@ test('what comes from files is escaped, in text, attributes and figures', async 
   }
 });
 
-test('tells neither folders nor, unasked, patients', async () => {
+test('the report tells no folders, and no patients unless asked', async () => {
   const run = storeRun(join(folder, 'run'));
   const { text, document } = await reportOf(run);
   expect(text).not.toContain('secret');
@@ -69,7 +69,7 @@ test('tells neither folders nor, unasked, patients', async () => {
   expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
 });
 
-test('phantoms are shown, each picture with its words', async () => {
+test('phantoms are shown, and each picture has its words', async () => {
   const before = process.env.XDG_CACHE_HOME;
   process.env.XDG_CACHE_HOME = join(folder, 'cache');
   try {
@@ -85,7 +85,7 @@ test('phantoms are shown, each picture with its words', async () => {
   }
 });
 
-test('tables have heads, intervals, the baselines and what the run has seen', async () => {
+test('tables have heads, intervals, the baselines and what the encoder has seen', async () => {
   const run = storeRun(join(folder, 'run'));
   storeEvaluation(run);
   const { document, summary } = await reportOf(run);
@@ -119,7 +119,7 @@ test('tables have heads, intervals, the baselines and what the run has seen', as
   expect(summary[2]).toContain('anything useful for this task is not shown');
 });
 
-test('what counts as a difference is p after Holm’s correction, as the page says', async () => {
+test('a difference counts by its p-value after Holm’s correction, as the page says', async () => {
   const run = storeRun(join(folder, 'run'));
   const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
   // An interval by itself leaves out 0; of so many comparisons that is no finding.
@@ -132,7 +132,7 @@ test('what counts as a difference is p after Holm’s correction, as the page sa
   expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
 });
 
-test('an interval that does not hold its value has its reason, where there is one', async () => {
+test('an interval that does not hold its value is explained, where there is one', async () => {
   const run = storeRun(join(folder, 'run'));
   const REASON = 'An interval of expected calibration error (10 bins) does not hold its own value';
   storeEvaluation(run);
@@ -156,7 +156,7 @@ test('an interval that does not hold its value has its reason, where there is on
   expect(tables[2]!.querySelector('tbody tr')!.textContent).toMatch(/AUC0\.000.*< 0\.001/);
 });
 
-test('weights that were not pretrained here are not said to have been', async () => {
+test('weights that were not pretrained here are not called pretrained', async () => {
   const run = storeRun(join(folder, 'run'));
   storeEvaluation(run, { exposure: { kind: 'untrained', seenTestSamples: 24, testSamples: 24 } });
   const { document, summary } = await reportOf(run);
@@ -167,7 +167,7 @@ test('weights that were not pretrained here are not said to have been', async ()
   expect(summary[0]).toMatch(/^AUC of the run’s encoder .*, untrained\.$/);
 });
 
-test('an unfinished run without evaluation says so; a failed one says why', async () => {
+test('an unfinished run without evaluation says so, and a failed one says why', async () => {
   const run = storeRun(join(folder, 'run'), { steps: 1000, finished: false });
   const { document, text } = await reportOf(run);
   expect(document.querySelector('.banner')!.textContent).toContain('40 of 1,000 steps are done');
@@ -195,7 +195,7 @@ test('a run that trains nothing has a report without curves, once it is finished
   await expect(reportOf(going)).rejects.toThrow(/has no metrics yet .*come to its end/);
 });
 
-test('a run of folds has the curves of each, under names of their own', async () => {
+test('a run of folds has the curves of each fold, under their own names', async () => {
   const root = join(folder, 'folds');
   storeRun(join(root, 'fold-0'));
   storeRun(join(root, 'fold-1'), { finished: false, lines: loggedLines(10) });
@@ -208,7 +208,7 @@ test('a run of folds has the curves of each, under names of their own', async ()
   expect(figures.some((file) => file.endsWith('fold-1-loss-global.svg'))).toBe(true);
 });
 
-test('refuses what is no run, has no metrics, or would be written over something else', async () => {
+test('the report refuses a folder that is no run, has no metrics, or would be overwritten', async () => {
   await expect(reportOf(join(folder, 'nowhere'))).rejects.toThrow(UsageError);
   const empty = storeRun(join(folder, 'empty'), { lines: [] });
   await expect(reportOf(empty)).rejects.toThrow(/has no metrics yet/);

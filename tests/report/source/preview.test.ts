@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test('shows pairs of all classes with the four views, and leaves no tensor behind', () => {
+test('the preview shows pairs of all classes with the four views, and leaves no tensor behind', () => {
   expect(shown.views).toEqual(['A', 'B', 'Â', 'B̂']);
   expect(shown.pairs).toHaveLength(4);
   expect(new Set(shown.pairs.map(({ label }) => label)).size).toBe(2);
@@ -61,7 +61,7 @@ test('A is the image on disk, made smaller', async () => {
   }
 });
 
-test('the sheet has a row for each pair, its pixels enlarged whole, and letters at the side', async () => {
+test('the sheet has a row for each pair, pixels enlarged by a whole factor, and letters at the side', async () => {
   const png = sharp(await contactSheet(shown));
   const tile = tileSide(32);
   expect(tile % 32).toBe(0);
@@ -87,7 +87,7 @@ test('the sheet has a row for each pair, its pixels enlarged whole, and letters 
   expect(at(info.width - 2, 40)).toBe(255);
 });
 
-test('what cannot be shown is told before an image is decoded', async () => {
+test('an error comes before any image is decoded where nothing can be shown', async () => {
   const cacheFolder = join(folder, 'untouched');
   const shownBy = (...set: string[]) =>
     preview(

@@ -26,8 +26,8 @@ const family = (holm: number | null, on?: string): StudyFamily => ({
   comparisons: [{ name: 'Ours − SimCLR', value: 0.1, low: 0.01, high: 0.2, minimumDetectable: 0.15, holm }],
 });
 
-describe('what a study says in short', () => {
-  test('the corrected p-value decides, even against the interval of the comparison', () => {
+describe('the short summary of a study', () => {
+  test('decides by the corrected p-value, even against the interval of the comparison', () => {
     const said = (holm: number | null) => studyVerdicts([results], [family(holm)])[1];
     expect(said(0.2)).toMatchObject({ strong: 'not shown to differ' });
     expect(said(0.2)!.after).toContain('p\u00a00.200 after Holm’s correction');
@@ -35,7 +35,7 @@ describe('what a study says in short', () => {
     expect(said(null)).toMatchObject({ strong: 'higher' });
   });
 
-  test('a comparison on other patients is told apart by their name', () => {
+  test('tells a comparison on other patients apart by their name', () => {
     const said = studyVerdicts([results], [family(0.01, 'Set aside'), family(0.01)]);
     expect(said.slice(1).map(({ before }) => before)).toEqual([
       'Set aside: Ours − SimCLR: ',
@@ -43,7 +43,7 @@ describe('what a study says in short', () => {
     ]);
   });
 
-  test('a p-value is never shown as 0', () => {
+  test('never shows a p-value as 0', () => {
     expect([0, 0.0005, 0.001, 1, null].map(probability)).toEqual([
       '< 0.001',
       '< 0.001',
@@ -54,14 +54,14 @@ describe('what a study says in short', () => {
   });
 });
 
-test('a difference has a sign unless it rounds to 0', () => {
+test('gives a difference a sign unless it rounds to 0', () => {
   expect([-0.0004, -0.0006, 0].map((value) => fixed(value))).toEqual(['0.000', '−0.001', '0.000']);
   expect([-0.0004, 0.0004, 0.0006, -0.1, null].map((value) => signed(value))).toEqual([
     ...['0.000', '0.000', '+0.001', '−0.100', '–'],
   ]);
 });
 
-test('names and numbers of a forest plot are filled letters over a halo', () => {
+test('the names and numbers of a forest plot are filled letters over a halo', () => {
   const figure = forestPlot([{ name: 'Ours', value: 0.1, low: 0, high: 0.2 }], {
     id: 'x',
     title: 'x',

@@ -109,7 +109,7 @@ function experiment(): string {
   return root;
 }
 
-test('an experiment: experiment.json and cells/ are enough, and what is missing is said', async () => {
+test('the report of an experiment needs only experiment.json and cells/, and says what is missing', async () => {
   const root = experiment();
   const curves = experimentPaths(root).curves('ours/seed-0/pretrain');
   mkdirSync(dirname(curves), { recursive: true });
@@ -149,7 +149,7 @@ test('an experiment: experiment.json and cells/ are enough, and what is missing 
   expect(words).toBeGreaterThan(15);
 });
 
-test('among samples that are alike the primary table stands once more, said to be so', async () => {
+test('the report shows the primary table once more among samples that are alike, and says so', async () => {
   const root = join(folder, 'matched');
   storeExperiment(root);
   // The place alone tells the label, and the run knows nothing else.
@@ -168,7 +168,7 @@ test('among samples that are alike the primary table stands once more, said to b
   expect(opened(page).text).toContain('whose place is at most 0 away');
 });
 
-test('a damaged cell is named; an experiment is reported alone', async () => {
+test('a damaged cell is named, and an experiment is reported alone', async () => {
   const root = experiment();
   await expect(writeExperimentReport([root, folder], { console })).rejects.toThrow(/reported by itself/);
   writeFileSync(experimentPaths(root).cell('ours/seed-0/logreg'), '{"version": 1');
