@@ -1,4 +1,4 @@
-/** What the paper reports, to stand beside what we measure: experiments/paper/numbers.yaml, read. */
+/** Reads the paper's numbers from `experiments/paper/numbers.yaml`, to show them beside ours. */
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { readYaml } from '../../config/index.js';
@@ -11,7 +11,7 @@ const NUMBERS = fileURLToPath(new URL('../../../experiments/paper/numbers.yaml',
 const pretrained = z.enum(['US-SWE', 'Fundus-FFA']);
 export type Pretrained = z.infer<typeof pretrained>;
 
-/** How the paper judges its encoders. */
+/** The ways in which the paper judges its encoders. */
 const protocol = z.enum(['linear classification', 'finetuning']);
 export type PaperProtocol = z.infer<typeof protocol>;
 
@@ -46,7 +46,7 @@ export interface PaperBlock {
   readonly metrics: readonly string[];
   /** Numbers in per cent, by the row's name as printed. */
   readonly rows: Readonly<Record<string, readonly number[]>>;
-  /** What is odd about the numbers. */
+  /** Sentences on what is odd about the numbers. */
   readonly notes: readonly string[];
 }
 

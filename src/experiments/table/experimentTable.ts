@@ -1,4 +1,7 @@
-/** Makes the table of an experiment from its finished cells. */
+/**
+ * The room `experiments/table` computes an experiment's table from its finished cells: values, intervals, comparisons and
+ * notes. This file makes the whole table.
+ */
 
 import { configDifferences, type Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';

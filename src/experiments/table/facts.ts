@@ -1,4 +1,4 @@
-/** What was run to get a table, and what a reader must know of it. */
+/** Collects the facts that stand above a table: its settings by row, and the notes that a reader must know. */
 import type { Config } from '../../config/index.js';
 import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';

@@ -1,6 +1,6 @@
 /**
- * The table of an experiment among samples that are alike in something else, so that what that tells of the label is taken out. The
- * cells know no columns, but who holds the data can link their pseudonyms to it.
+ * Compares samples only with samples that are alike in a column of the data, such as a slice's place, so that the column
+ * alone tells nothing of the label. Cells hold no columns, but whoever holds the data can link their pseudonyms to it.
  */
 import { existsSync } from 'node:fs';
 import { type Config, readConfig } from '../../config/index.js';
@@ -39,12 +39,12 @@ export interface Matching {
   readonly column: string;
   /** Largest difference that counts as alike. */
   readonly within: number;
-  /** By pseudonym; samples without a value are left out. */
+  /** The value of each sample, by its pseudonym; samples without a value are left out. */
   readonly values: ReadonlyMap<string, number>;
 }
 
 export interface MatchingOptions extends Pick<Matching, 'column' | 'within'> {
-  /** Where the data lies; default: where this machine pretrained on it. */
+  /** The place of the data; default: the place from which this machine pretrained on it. */
   readonly data: JudgedDataSpec;
   readonly console: MessageConsole;
 }
@@ -112,7 +112,7 @@ export function resampledMatched(
   return weightedMatchedAuc(positiveColumn(probabilities, labels.length), labels, alike(predicted, matching));
 }
 
-/** What is compared: the same for all rows, which are judged on the same samples in the same folds. */
+/** Counts the samples that are compared. All rows are judged on the same samples in the same folds, so they share it. */
 export function countsOf(predicted: Predicted, matching: Matching): MatchedCounts {
   return matchedCounts(predicted.judged.labels, alike(predicted, matching));
 }
@@ -124,13 +124,13 @@ function alike({ ids, judged }: Predicted, { values, within }: Matching): Covari
   return { covariate, within, groups: judged.subjects, strata: judged.folds };
 }
 
-/** How well the column alone tells the label, in the folds that all rows are judged in. */
+/** Measures how well the column alone tells the label, in the folds that all rows are judged in. */
 export interface CovariateAlone {
   readonly auc: BootstrapInterval;
   readonly matched: BootstrapInterval;
 }
 
-/** Of no use as a penalty: three columns and hundreds of samples need none. */
+/** A C so large that there is no penalty: three columns and hundreds of samples need none. */
 const UNPENALISED = 1e4;
 
 /** A logistic regression on the column, its square and its cube, of the samples that have a value there. */

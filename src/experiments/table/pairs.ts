@@ -1,4 +1,4 @@
-/** What `anatomy evaluate pairs` found of the rows, from the finished cells. */
+/** Reads the results of `anatomy evaluate pairs` for all rows from the finished cells. */
 import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
 import { judgesLabels, seedsOf } from '../file/protocols.js';
 import type { ExperimentDescription } from '../stored/description.js';
@@ -36,8 +36,8 @@ export function pairsOf(root: string, told: ExperimentDescription): FoundPairs {
 }
 
 /**
- * By data, each under the name of its row, with its seed where there are several. Of a tuned row the candidate that most folds
- * chose, or all while nothing is chosen.
+ * Groups the results by data set, each under the name of its row, and its seed where there are several. A tuned row is
+ * shown by the candidate that most folds chose, or by all while nothing is chosen.
  */
 export function namedPairs({ pairs, parts }: Pick<ExperimentTable, 'pairs' | 'parts'>) {
   const chosen = mostChosen(parts);
@@ -51,7 +51,7 @@ export function namedPairs({ pairs, parts }: Pick<ExperimentTable, 'pairs' | 'pa
   return [...bySet].map(([set, results]) => ({ set, results }));
 }
 
-/** By tuned row, over all seeds of the first protocol on all modalities; of equal ones the first. */
+/** Finds the candidate that was chosen most often, for each tuned row: over all seeds of the first protocol, on all modalities. */
 function mostChosen(parts: ExperimentTable['parts']): Map<string, string> {
   const part = parts.find(({ set, features }) => set === undefined && features === 'chosen');
   const images = part?.images.at(-1);
