@@ -80,8 +80,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/encoders', 'evaluation/folds', 'evaluation/features', 'evaluation/crossValidate'],
   ],
   'evaluation/protocols': [
-    ...['log', 'evaluation/results', 'evaluation/probes', 'evaluation/features'],
-    ...['evaluation/crossValidate', 'evaluation/trained'],
+    ...['evaluation/results', 'evaluation/probes', 'evaluation/crossValidate', 'evaluation/trained'],
   ],
   'evaluation/summary': [
     ...['metrics', 'methods', 'data', 'evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
@@ -95,7 +94,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   evaluation: [
     ...['methods', 'data', 'data/audit', 'data/cache', 'evaluation/results', 'evaluation/probes'],
     ...['evaluation/encoders', 'evaluation/folds', 'evaluation/openJudgement', 'evaluation/features'],
-    ...['evaluation/protocols', 'evaluation/summary'],
+    ...['evaluation/trained', 'evaluation/protocols', 'evaluation/summary'],
   ],
   'report/html': ['evaluation/results'],
   'report/figures': ['metrics', 'log', 'evaluation/results'],

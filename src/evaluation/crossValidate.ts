@@ -15,6 +15,11 @@ import type { RowName } from './results/evaluationResult.js';
 /** Chooses the probe for the rows of encoders, given the labels (class numbers) that it learns from. */
 export type ProbeFor = (labels: Uint32Array, classes: number) => ProbeSpec;
 
+/** The probe of thumbnails, whatever judges the encoders. */
+const RIDGE: ProbeSpec = { kind: 'ridge' };
+
+type SpecFor = (row: RowName, ...labels: Parameters<ProbeFor>) => ProbeSpec;
+
 export interface CrossValidationSources extends FeatureSources {
   readonly seed: number;
   readonly console: MessageConsole;
@@ -30,7 +35,9 @@ export async function crossValidateEncoders(
   sources: CrossValidationSources,
 ): Promise<Map<string, RowOutcome>> {
   const features = await rowFeatures(names, sources, sources.console);
-  return crossValidate(names, features, probeFor, sources);
+  const specFor: SpecFor = ({ source }, labels, classes) =>
+    source === 'thumbnail' ? RIDGE : probeFor(labels, classes);
+  return crossValidate(names, features, specFor, sources);
 }
 
 /** Judges only the rows that are thumbnails; no encoder is run. @returns outcomes by row key */
@@ -39,13 +46,13 @@ export async function crossValidateThumbnails(
   sources: CrossValidationSources,
 ): Promise<Map<string, RowOutcome>> {
   const thumbnails = names.filter(({ source }) => source === 'thumbnail');
-  return crossValidate(thumbnails, thumbnailFeatures(sources), () => ({ kind: 'ridge' }), sources);
+  return crossValidate(thumbnails, thumbnailFeatures(sources), () => RIDGE, sources);
 }
 
 async function crossValidate(
   names: readonly RowName[],
   features: FeaturesOf,
-  probeFor: ProbeFor,
+  specFor: SpecFor,
   { task, plan, seed, console }: CrossValidationSources,
 ): Promise<Map<string, RowOutcome>> {
   const classes = task.classes.length;
@@ -57,7 +64,7 @@ async function crossValidate(
       make: () => {
         const labels = Uint32Array.from(round.train, (i) => task.labels[i]!);
         return {
-          probe: name.source === 'thumbnail' ? { kind: 'ridge' } : probeFor(labels, classes),
+          probe: specFor(name, labels, classes),
           train: takeRows(all, round.train),
           labels,
           inner: round.inner,

@@ -8,6 +8,7 @@ import { type FoldPlan, planFolds, planUndecoded } from './folds/outerFolds.js';
 import { labelledTask, type Task } from './folds/task.js';
 import { decodeImages, type JudgementOptions, type OpenJudgement, openJudgement } from './openJudgement.js';
 import type { AskedSettings, FeatureKinds, LabelProtocol, Probe } from './protocols/definition.js';
+import type { KnnSettings } from './protocols/knn.js';
 import {
   judgedFeatures,
   labelProtocolNamed,
@@ -15,10 +16,12 @@ import {
   refuseForeign,
   usualImages,
 } from './protocols/registry.js';
+import { flagName } from './protocols/settings.js';
 import type { Exposure, RowName } from './results/evaluationResult.js';
 import { askedSets } from './results/modalitySets.js';
+import type { TrainingOptions } from './trained/trainedProbe.js';
 
-export interface EvaluateOptions extends JudgementOptions {
+interface LabelOptions extends JudgementOptions {
   /** The name of a protocol that judges by labels. Its settings are further keys, as `protocols/NAME.ts` lists them. */
   readonly protocol: string;
   /** The number of folds to draw; 5 by default. */
@@ -33,8 +36,10 @@ export interface EvaluateOptions extends JudgementOptions {
    * Judge the same network with random weights beside the run, which takes as long again or longer. True by default.
    */
   readonly untrained?: boolean;
-  readonly [setting: string]: unknown;
 }
+
+/** All options of `evaluate`: the common ones and each protocol's settings. Those of another protocol are refused. */
+export type EvaluateOptions = LabelOptions & TrainingOptions & KnnSettings;
 
 export interface EvaluationPlan extends OpenJudgement {
   readonly protocol: LabelProtocol;
@@ -60,8 +65,14 @@ export interface EvaluationPlan extends OpenJudgement {
 export async function planEvaluation(options: EvaluateOptions): Promise<EvaluationPlan> {
   const { labelFraction = 1, setAside = false, untrained = true } = options;
   const protocol = protocolOf(options.protocol);
-  refuseForeign(protocol, options);
-  const probe = await protocol.probe(options);
+  const asked: AskedSettings = { ...options };
+  refuseForeign(protocol, asked);
+  if (!(labelFraction > 0 && labelFraction <= 1)) {
+    throw new UsageError(
+      `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
+    );
+  }
+  const probe = await protocol.probe(asked);
   const opened = await openJudgement(options, ({ precision }) => {
     const reason = probe.refuses?.[precision];
     if (reason !== undefined) throw new UsageError(reason);
@@ -70,21 +81,16 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   const task = labelledTask(dataset);
   const { modalities } = dataset;
   const sets = askedSets(modalities, options.images ?? usualImages(protocol, modalities));
-  if (!(labelFraction > 0 && labelFraction <= 1)) {
-    throw new UsageError(
-      `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
-    );
-  }
   const foldOptions = { splits: options.splits, folds: options.folds, seed, labelFraction, setAside };
   const undecoded = await planUndecoded(task, dataset, run, foldOptions);
-  refuseMisfit(protocol, options, undecoded === undefined ? task.ids.length - 1 : fewestTrained(undecoded));
+  refuseMisfit(protocol, asked, undecoded === undefined ? task.ids.length - 1 : fewestTrained(undecoded));
   const { cache, trace } = await decodeImages(opened);
   const folds = undecoded ?? (await planFolds(task, dataset, run, trace, foldOptions));
-  refuseMisfit(protocol, options, fewestTrained(folds));
+  refuseMisfit(protocol, asked, fewestTrained(folds));
   const exposure = exposureOf(folds, task, trace);
   refuseLearnedLabels(opened, exposure, options.run);
-  const asked = judgedFeatures(protocol, options);
-  const kinds = asked === 'both' ? (['pooled', 'head'] as const) : ([asked] as const);
+  const judged = judgedFeatures(protocol, asked);
+  const kinds = judged === 'both' ? (['pooled', 'head'] as const) : ([judged] as const);
   const rows = rowNames(kinds, sets).filter(({ source }) => untrained || source !== 'untrained');
   return {
     ...opened,
@@ -104,7 +110,7 @@ function refuseMisfit(protocol: LabelProtocol, settings: AskedSettings, fewest: 
   if (misfit === undefined) return;
   const { setting, value, expected } = misfit;
   throw new UsageError(
-    `--${setting} is ${value}, expected ${expected}: every fold must have so many samples to train on`,
+    `${flagName(protocol.settings[setting]!)} is ${value}, expected ${expected}: every fold must have so many samples to train on`,
   );
 }
 

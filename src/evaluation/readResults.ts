@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { labelProtocols } from './protocols/registry.js';
 import { type EvaluationResult, parseEvaluation } from './results/evaluationResult.js';
-import { type PairsResult, parsePairs } from './results/pairsResult.js';
+import { type PairsResult, pairsFiles, parsePairs } from './results/pairsResult.js';
 import { readPredictions, type StoredPredictions } from './results/predictions.js';
 
 /** An evaluation that is stored in a folder. */
@@ -15,9 +15,6 @@ export interface StoredEvaluation {
   readonly predictions?: StoredPredictions;
 }
 
-/** The files of results on pairs, which are no evaluations by labels. */
-const PAIRS = ['pairs.json', 'pairs-set-aside.json'];
-
 /** Reads all evaluations of a run that judge by labels. @throws DataError naming the file that is not one */
 export function readEvaluations(root: string): StoredEvaluation[] {
   const folder = join(root, 'evaluation');
@@ -27,8 +24,9 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     const known = labelProtocols.findIndex(({ name }) => name === record.protocol);
     return known < 0 ? labelProtocols.length : known;
   };
+  const pairs: readonly string[] = Object.values(pairsFiles);
   return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && !PAIRS.includes(name))
+    .filter((name) => name.endsWith('.json') && !pairs.includes(name))
     .sort()
     .map((file) => {
       const path = join(folder, file);
@@ -42,6 +40,6 @@ export function readEvaluations(root: string): StoredEvaluation[] {
 
 /** Reads the result on pairs of a run; undefined when there is none. @throws DataError when the file is damaged */
 export function readPairs(root: string): PairsResult | undefined {
-  const file = join(root, 'evaluation', 'pairs.json');
+  const file = join(root, 'evaluation', pairsFiles.open);
   return existsSync(file) ? parsePairs(readFileSync(file, 'utf8'), file) : undefined;
 }

@@ -29,11 +29,11 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
   const probabilities = Object.fromEntries(
     names.map(({ key }) => [key, rowsOf(judgement.rows.get(key)!.predictions, tested, shared.classes)]),
   );
-  const linear = new Set(names.flatMap(({ key, source }) => (source === 'thumbnail' ? [key] : [])));
+  const thumbnails = new Set(names.flatMap(({ key, source }) => (source === 'thumbnail' ? [key] : [])));
   const judgedOf = (key: string): Judged => ({
     ...shared,
     probabilities: probabilities[key]!,
-    probabilistic: !linear.has(key),
+    probabilistic: !thumbnails.has(key),
   });
   const judgedFolds = folds.rounds.map(({ fold }) => fold);
   const rows = names.map((name) => {

@@ -23,7 +23,7 @@ export interface Manifest extends Reading {
   readonly namesSubjects: boolean;
 }
 
-const ROLES = ['id', 'subject', 'label', 'fold'] as const;
+export const ROLES = ['id', 'subject', 'label', 'fold'] as const;
 type Role = (typeof ROLES)[number];
 
 /** Names of columns that most likely hold the subject. Overlooking one would leak patients across a split. */

@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
 import { problemsError } from '../faults.js';
 import { IMAGE_EXTENSIONS } from '../formats/index.js';
-import type { ManifestColumns } from '../open/manifest.js';
+import { type ManifestColumns, ROLES } from '../open/manifest.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
 import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
@@ -187,7 +187,7 @@ async function otherShards(
   { columns = {}, onWarning }: ShardsReadOptions,
 ): Promise<Dataset> {
   const modalities = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
-    (name) => !ROLES.includes(name) && columns[name] !== null,
+    (name) => !(ROLES as readonly string[]).includes(name) && columns[name] !== null,
   );
   const named = ROLES.flatMap((role) => columns[role] ?? []);
   const toRead = new Set(['json', 'cls', ...named]);
@@ -243,8 +243,6 @@ async function otherShards(
   const name = path.basename(path.resolve(place)).replace(/[-_]?(\{.*\}|\d+)?\.tar$/, '');
   return { name, modalities, samples };
 }
-
-const ROLES: readonly string[] = ['id', 'subject', 'label', 'fold'];
 
 /** Makes the function that reads a role from a sample's json, or from a file of its own such as `cls`. */
 function fieldReader(members: Group['members'], columns: ManifestColumns) {

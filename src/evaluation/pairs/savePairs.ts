@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files.js';
-import type { PairsResult } from '../results/pairsResult.js';
+import { type PairsResult, pairsFiles } from '../results/pairsResult.js';
 
 /** Formats the result as JSON, where an undefined value is null. The numbers of a figure share a line. */
 export function pairsJson(result: PairsResult): string {
@@ -17,7 +17,7 @@ export function pairsJson(result: PairsResult): string {
  */
 export function savePairs(folder: string, result: PairsResult): string {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, result.data.chosen === 'set-aside' ? 'pairs-set-aside.json' : 'pairs.json');
+  const file = join(folder, result.data.chosen === 'set-aside' ? pairsFiles.setAside : pairsFiles.open);
   writeFileAtomic(file, `${pairsJson(result)}\n`);
   return file;
 }

@@ -2,8 +2,7 @@
  * This room lists the protocols that judge a run. Here is what the file of a protocol exports and the registry lists:
  * its name, help, flags and settings, what it needs, and how it judges.
  */
-import type { MessageConsole } from '../../log/console.js';
-import type { FeatureSources } from '../features/rowFeatures.js';
+import type { CrossValidationSources } from '../crossValidate.js';
 import type { RowOutcome } from '../probes/probe.js';
 import type { RowName } from '../results/evaluationResult.js';
 import type { TrainingPreset } from '../trained/presets.js';
@@ -95,10 +94,8 @@ export interface Probe {
   judge(rows: readonly RowName[], sources: ProbeSources): Promise<ProbeJudgement>;
 }
 
-export interface ProbeSources extends FeatureSources {
-  readonly seed: number;
-  readonly console: MessageConsole;
-}
+/** What a probe judges from: images, folds, encoders. */
+export type ProbeSources = CrossValidationSources;
 
 export interface ProbeJudgement {
   /** The outcome of each row, by its key. */

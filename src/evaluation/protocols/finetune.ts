@@ -1,6 +1,6 @@
 /** The protocol `finetune` trains the whole encoder together with a linear layer, after published recipes. */
 import { z } from 'zod';
-import { FINETUNE_PRESETS } from '../trained/presets.js';
+import { DEFAULT_PRESET, FINETUNE_PRESETS } from '../trained/presets.js';
 import { defineLabelProtocol } from './definition.js';
 import { labelSettings, trainingSettings } from './settings.js';
 
@@ -13,7 +13,7 @@ export const finetune = defineLabelProtocol({
       features: 'what the preset reads, hu the head, others pooled',
       images: 'all together',
     }),
-    ...trainingSettings('hu, simclr or layer-decay'),
+    ...trainingSettings(FINETUNE_PRESETS),
     batchNorm: {
       schema: z.enum(['train', 'frozen']),
       flag: '--batch-norm <mode>',
@@ -21,7 +21,8 @@ export const finetune = defineLabelProtocol({
     },
   },
   presets: FINETUNE_PRESETS,
-  features: ({ preset = 'hu' }) => FINETUNE_PRESETS.find(({ name }) => name === preset)?.features ?? 'pooled',
+  features: ({ preset = DEFAULT_PRESET }) =>
+    FINETUNE_PRESETS.find(({ name }) => name === preset)?.features ?? 'pooled',
   // Finetuning is expensive, so it judges only all modalities together by default.
   images: 'together',
   mayDiverge: true,

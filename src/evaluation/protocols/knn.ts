@@ -8,10 +8,12 @@ import { labelSettings } from './settings.js';
 const NEIGHBOURS = 20;
 const TEMPERATURE = 0.07;
 
-interface KnnSettings extends AskedSettings {
+export interface KnnSettings {
   readonly k?: number;
   readonly temperature?: number;
 }
+
+type Asked = AskedSettings & KnnSettings;
 
 export const knn = defineLabelProtocol({
   name: 'knn',
@@ -35,11 +37,11 @@ export const knn = defineLabelProtocol({
   },
   features: () => 'both',
   images: 'each',
-  misfit: ({ k = NEIGHBOURS }: KnnSettings, fewest) =>
+  misfit: ({ k = NEIGHBOURS }: Asked, fewest) =>
     Number.isInteger(k) && k >= 1 && k <= fewest
       ? undefined
       : { setting: 'k', value: k, expected: `1 to ${fewest}` },
-  probe: async ({ k = NEIGHBOURS, temperature = TEMPERATURE }: KnnSettings) => {
+  probe: async ({ k = NEIGHBOURS, temperature = TEMPERATURE }: Asked) => {
     if (!(temperature > 0)) throw new UsageError(`--temperature is ${temperature}, expected more than 0`);
     return {
       judge: async (rows, sources) => {

@@ -9,7 +9,7 @@ export const linear = defineLabelProtocol({
     'A linear layer trained by gradient descent on frozen features; by default the authors’ probe, hu-linear.',
   settings: {
     ...labelSettings({ features: 'both', images: 'each alone and all together' }),
-    ...trainingSettings('hu, moco, simclr, cmc or solo'),
+    ...trainingSettings(LINEAR_PRESETS),
   },
   presets: LINEAR_PRESETS,
   features: () => 'both',

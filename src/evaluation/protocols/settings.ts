@@ -1,5 +1,6 @@
 /** The settings of protocols, each with its form in an experiment's file and on the command line. */
 import { z } from 'zod';
+import { DEFAULT_PRESET, type TrainingPreset } from '../trained/presets.js';
 
 export interface Setting {
   /** Checks the setting in an experiment's file. */
@@ -46,14 +47,15 @@ export function labelSettings(words: { readonly features: string; readonly image
   };
 }
 
-/** The settings of a probe that is trained by gradient descent. @param presets the names of its recipes, for --help */
-export function trainingSettings(presets: string): Settings {
+/** The settings of a probe that is trained by gradient descent. @param presets its recipes */
+export function trainingSettings(presets: readonly TrainingPreset[]): Settings {
+  const names = presets.map(({ name }) => name);
   return {
     preset: {
       schema: z.string().min(1).describe('Name of a published recipe.'),
       flag: '--preset <name>',
-      help: `published recipe: ${presets}`,
-      byDefault: 'hu',
+      help: `published recipe: ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`,
+      byDefault: DEFAULT_PRESET,
     },
     epochs: {
       schema: z.int().min(1),

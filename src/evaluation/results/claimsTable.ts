@@ -7,7 +7,7 @@ import { numbered } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
 import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
 import { featuresName, sourceName } from './names.js';
-import type { NamedPairs, PairMeasure, PairsResult } from './pairsResult.js';
+import { claims, type NamedPairs, type PairMeasure, type PairsResult } from './pairsResult.js';
 
 type Zone = NonNullable<PairMeasure['zone']>;
 
@@ -117,15 +117,6 @@ function measured({ value, low, high }: Measured, options: NumberOptions): Cell 
 
 type Measured = Pick<PairMeasure, 'value' | 'low' | 'high'>;
 
-/** The order of the claims in the tables: those of the losses, then those of the paper’s figures. */
-const ORDER: readonly PairMeasure['claim'][] = [
-  'consistency',
-  'global',
-  'distance',
-  'retrieval',
-  'agreement',
-];
-
 /** A measure with the name of the row that it belongs to. */
 interface NamedMeasure {
   readonly of: string;
@@ -147,7 +138,7 @@ function named(results: readonly NamedPairs[]): NamedMeasure[] {
       .filter((measure) => measure.source === source)
       .map((measure) => ({ of: sourceName(source), measure })),
   );
-  const rank = ({ measure }: (typeof runs)[number]) => ORDER.indexOf(measure.claim);
+  const rank = ({ measure }: (typeof runs)[number]) => claims.indexOf(measure.claim);
   return [...runs, ...others].sort((a, b) => rank(a) - rank(b));
 }
 

@@ -4,6 +4,7 @@
  * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
+import { modalityKey } from './modalitySets.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
@@ -271,10 +272,10 @@ export function baselinesOf(
   { rows }: Pick<EvaluationResult, 'rows'>,
   { features, modalities }: EvaluationRow,
 ): EvaluationRow[] {
-  const images = modalities.join('+');
+  const images = modalityKey(modalities);
   return rows.filter(
     (row) =>
-      row.modalities.join('+') === images &&
+      modalityKey(row.modalities) === images &&
       (row.source === 'thumbnail' || (row.source === 'untrained' && row.features === features)),
   );
 }

@@ -1,7 +1,8 @@
 /**
  * The reader's names for the parts of an evaluation: protocols, metrics, rows, features, modalities and exposure. Every
  * table, page and figure looks its words up here. Words are in lower case, as inside a sentence; `heading` makes a
- * title of them. A name that is not listed stands for itself.
+ * title of them. A name that is not listed stands for itself, as do the kinds of exposure, such as `transductive`,
+ * whose meanings are here.
  */
 
 import { brief } from '../../text/numbers.js';

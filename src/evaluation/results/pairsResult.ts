@@ -152,6 +152,9 @@ export type SimilarityMap = Immutable<z.output<typeof similarityMap>>;
 export type Example = PairsResult['examples'][number];
 export type ExampleAnchor = Example['anchors'][number];
 
+/** The names of the files that results are kept in: of pairs that may be looked at, and of those set aside. */
+export const pairsFiles = { open: 'pairs.json', setAside: 'pairs-set-aside.json' } as const;
+
 /** A result under the name that tables and figures give it. */
 export interface NamedPairs {
   readonly name: string;

@@ -21,7 +21,7 @@ export async function judgeTrained(
   rows: readonly RowName[],
   sources: CrossValidationSources,
 ): Promise<{ outcomes: Map<string, RowOutcome>; settings: Record<string, unknown> }> {
-  const onFeatures = probe.finetune === undefined && probe.preset.name === 'hu';
+  const onFeatures = probe.finetune === undefined && probe.preset.onFeatures === true;
   const samples = sources.plan.rounds.map(({ train }) => train.length);
   return {
     outcomes: onFeatures

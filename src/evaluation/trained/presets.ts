@@ -7,6 +7,11 @@ import type { Schedule } from '../../optim/index.js';
 export interface TrainingPreset {
   readonly name: string;
   readonly source: string;
+  /**
+   * Whether plain SGD on whole images is all that it asks for, so that it is computed on features that are read once. Other
+   * recipes are trained on images.
+   */
+  readonly onFeatures?: true;
   readonly optimizer:
     | { readonly kind: 'sgd'; readonly momentum: number; readonly weightDecay: number }
     /**
@@ -48,6 +53,9 @@ export interface TrainingPreset {
   readonly departures: readonly string[];
 }
 
+/** The name of the recipe that is taken where none is asked for. */
+export const DEFAULT_PRESET = 'hu';
+
 export interface FinetunePreset extends TrainingPreset {
   /** With `frozen` batch norm stays in evaluation mode; its weights and biases are trained all the same. */
   readonly batchNorm: 'train' | 'frozen';
@@ -75,7 +83,7 @@ const HU = {
 } as const;
 
 export const LINEAR_PRESETS: readonly TrainingPreset[] = [
-  { name: 'hu', ...HU },
+  { name: 'hu', ...HU, onFeatures: true },
   {
     name: 'moco',
     source: 'He et al. 2020, facebookresearch/moco 8976944, main_lincls.py',

@@ -2,7 +2,7 @@
 import { stepsPerEpoch } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
-import type { FinetunePreset, TrainingPreset } from './presets.js';
+import { DEFAULT_PRESET, type FinetunePreset, type TrainingPreset } from './presets.js';
 
 export type ClassWeights = 'none' | 'balanced';
 
@@ -53,7 +53,7 @@ export function trainedProbe(
     throw new UsageError(`--learning-rate is ${learningRate}, expected a number above 0`);
   }
   expectOneOf('class-weights', classWeights, ['none', 'balanced']);
-  const preset = presetNamed(presets, options.preset ?? 'hu', protocol);
+  const preset = presetNamed(presets, options.preset ?? DEFAULT_PRESET, protocol);
   return { preset: changed(preset, options), published: preset, classWeights };
 }
 
@@ -63,7 +63,7 @@ export function finetunedProbe(
   presets: readonly FinetunePreset[],
   options: TrainingOptions,
 ): TrainedProbe {
-  const { batchNorm: ofPreset, features } = presetNamed(presets, options.preset ?? 'hu', protocol);
+  const { batchNorm: ofPreset, features } = presetNamed(presets, options.preset ?? DEFAULT_PRESET, protocol);
   const batchNorm = options.batchNorm ?? ofPreset;
   expectOneOf('batch-norm', batchNorm, ['train', 'frozen']);
   // The settings that only finetuning has are kept apart from the recipe.
@@ -145,7 +145,7 @@ export function trainingSettings(
   { preset, published, classWeights, finetune }: TrainedProbe,
   samples: readonly number[],
 ): Record<string, unknown> {
-  const { name, departures, crop, ...numbers } = preset;
+  const { name, departures, crop, onFeatures: _, ...numbers } = preset;
   const asked = [
     ...(preset.epochs === published.epochs
       ? []

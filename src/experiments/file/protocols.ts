@@ -87,7 +87,8 @@ export function flagsOf({ protocol, settings }: ExperimentProtocol): string[] {
   const known = protocolNamed(protocol)!.settings;
   return Object.entries(settings).flatMap(([key, value]) => {
     const flag = flagName(known[key]!);
-    if (typeof value === 'boolean') return value ? [] : [flag];
+    // A flag without a word says true, one that begins with --no- false.
+    if (typeof value === 'boolean') return value === flag.startsWith('--no-') ? [] : [flag];
     return Array.isArray(value) ? [flag, ...value] : [flag, String(value)];
   });
 }

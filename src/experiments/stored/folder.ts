@@ -63,7 +63,8 @@ export function readCell(root: string, id: string): StoredCell | undefined {
   if (!existsSync(file)) return undefined;
   const cell = storedCell.safeParse(readJson(file));
   if (cell.success) return cell.data;
-  throw damaged(file, 'delete it and the cell is run again');
+  const [issue] = cell.error.issues;
+  throw damaged(file, 'delete it and the cell is run again', `${issue!.path.join('.')}: ${issue!.message}`);
 }
 
 export function writeCell(root: string, id: string, cell: StoredCell): void {
@@ -177,6 +178,8 @@ export function readJson(file: string): unknown {
   }
 }
 
-export function damaged(file: string, remedy: string): DataError {
-  return new DataError(`${file}: is not of this version, or damaged; ${remedy}`);
+/** @param why what is not as this version writes it, where that is known */
+export function damaged(file: string, remedy: string, why?: string): DataError {
+  const reason = why === undefined ? '' : ` (${why})`;
+  return new DataError(`${file}: is not of this version, or damaged${reason}; ${remedy}`);
 }

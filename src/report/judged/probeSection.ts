@@ -118,10 +118,10 @@ function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], capti
   );
 }
 
-/** The columns that tell a row from the others. */
 /** A row by image or by patient. */
 type JudgedRow = RowName & Pick<EvaluationRow, 'metrics'>;
 
+/** The columns that tell a row from the others. */
 const ROW_COLUMNS: readonly ColumnOf<RowName>[] = [
   { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
   { header: 'Features', words: true, cell: ({ features }) => text(shortFeatures(features)) },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   judgedFeatures,
   labelProtocolNamed,
@@ -22,6 +23,17 @@ describe('protocols', () => {
     );
     expect(refuse('logreg', { k: 5 })).toThrow('--k is 5, but evaluate logreg has no such setting, only knn');
     expect(refuse('knn', { k: 5, preset: undefined, run: 'runs/first' })).not.toThrow();
+  });
+
+  test('a setting that two protocols have takes the same values', () => {
+    const schemas = new Map<string, unknown>();
+    for (const { settings } of protocols) {
+      for (const [name, { schema }] of Object.entries(settings)) {
+        const own = z.toJSONSchema(schema);
+        expect(schemas.get(name) ?? own).toEqual(own);
+        schemas.set(name, own);
+      }
+    }
   });
 
   test('give a setting that two of them have the same flag', () => {
