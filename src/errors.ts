@@ -1,6 +1,6 @@
 /**
- * An error that a user can act on. It names the thing, the value, what was expected and the fix; the command line prints the
- * message without a stack trace and ends with `exitCode`.
+ * An error that a user can act on. It names the thing, the value, what was expected and the fix; the command line
+ * prints the message without a stack trace and ends with `exitCode`.
  */
 export class AnatomyError extends Error {
   readonly exitCode: number = 1;

@@ -49,7 +49,8 @@ export function writeFileAtomic(path: string, data: FileData): void {
 }
 
 /**
- * Checks before the work that its results can be written to a folder: to the one that is there, or where it would be made.
+ * Checks before the work that its results can be written to a folder: to the one that is there, or where it would be
+ * made.
  *
  * @param folder the folder that `--out` names
  * @throws UsageError naming what stands in the way

@@ -8,9 +8,9 @@ import { describe, expect, test } from 'vitest';
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 
 /**
- * Every room of the house, from the ground up, with the rooms that its files may import: only rooms further up in this list,
- * so imports run one way. A room is a folder with all below it that has no entry of its own, or a single file. The ground
- * floor (errors, files, version, text) serves everybody.
+ * Every room of the house, from the ground up, with the rooms that its files may import: only rooms further up in
+ * this list, so imports run one way. A room is a folder with all below it that has no entry of its own, or a single
+ * file. The ground floor (errors, files, version, text) serves everybody.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   errors: [],

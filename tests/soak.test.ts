@@ -6,8 +6,8 @@ import { supportsBf16 } from '../src/tensor/cpu.js';
 
 const script = fileURLToPath(new URL('../bench/soak.mjs', import.meta.url));
 
-// The kills have their own tests in tests/cli/pretrain.test.ts and tests/experiments/grid.test.ts; `npm run soak` does many more.
-// A CPU that emulates bf16 would take minutes.
+// The kills have their own tests in tests/cli/pretrain.test.ts and tests/experiments/grid.test.ts; `npm run soak`
+// does many more. A CPU that emulates bf16 would take minutes.
 const precisions = supportsBf16() ? ['fp32', 'bf16'] : ['fp32'];
 
 test('a short soak: live tensors stay constant and memory does not grow', async () => {

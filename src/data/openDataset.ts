@@ -1,7 +1,7 @@
 /**
  * The room `data` turns what `--data` names into one list of samples, whatever the format. This file is its front door:
- * it finds out what is named, lets the reader of that format read it, and is the only one that throws or tells of faulty
- * samples.
+ * it finds out what is named, lets the reader of that format read it, and is the only one that throws or tells of
+ * faulty samples.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -29,8 +29,8 @@ import { expandVolumes, type VolumeOptions } from './volumes/volumes.js';
 /** The name of a data set, as every command line and every config gives it. */
 export interface DatasetSpec {
   /**
-   * A place or name of the kinds that `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders or
-   * volumes, a pack, tar shards, `phantom:…`.
+   * A place or name of the kinds that `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders
+   * or volumes, a pack, tar shards, `phantom:…`.
    */
   readonly path: string;
   /** The second of two folders that are matched by file name, or the second of two volumes. */
@@ -53,8 +53,8 @@ export interface OpenDatasetOptions {
   /** With `optional`, a positive class that cannot be told is left open with a warning instead of refused. */
   positive?: 'required' | 'optional';
   /**
-   * Is told of each sample that cannot be used, which is then left out. Without it, the first check that samples fail ends in
-   * a DataError. The audit listens here, as it reports all faults.
+   * Is told of each sample that cannot be used, which is then left out. Without it, the first check that samples fail
+   * ends in a DataError. The audit listens here, as it reports all faults.
    */
   onFault?: (fault: DataFault) => void;
 }
@@ -79,7 +79,8 @@ interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> 
 }
 
 /**
- * Throws or tells what a reader found, and hands the reading on. Faults of samples that the drop list names are passed over.
+ * Throws or tells what a reader found, and hands the reading on. Faults of samples that the drop list names are
+ * passed over.
  *
  * @throws DataError for the first check that samples failed, where there is no `onFault`; or the reader's refusal
  */
@@ -258,7 +259,10 @@ function refuseUnknown(modalities: readonly string[], modality: string, setting:
   );
 }
 
-/** Leaves the published folds out where `--column fold=null` asks for it. A known data set has no other columns to name. */
+/**
+ * Leaves the published folds out where `--column fold=null` asks for it. A known data set has no other columns to
+ * name.
+ */
 function withoutFolds(dataset: Dataset, { columns = {}, ...spec }: DatasetSpec): Dataset {
   const { fold, ...others } = columns;
   refuseColumns({ ...spec, columns: fold === null ? others : columns }, dataset.name);
@@ -321,7 +325,9 @@ function refuseColumns({ columns }: DatasetSpec, what: string): void {
   );
 }
 
-/** Makes the error that says where a path stops being right, with the nearest name in the deepest folder that exists. */
+/**
+ * Makes the error that says where a path stops being right, with the nearest name in the deepest folder that exists.
+ */
 async function notFound(place: string): Promise<DataError> {
   let missing = path.resolve(place);
   while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)

@@ -2,14 +2,15 @@
 export interface Preprocessing {
   readonly crop?: Crop | null;
   /**
-   * The map of intensities. Null leaves 8-bit pixels as they are and maps 16-bit PNG and TIFF by their full range; DICOM and
-   * NIfTI values need one of the maps.
+   * The map of intensities. Null leaves 8-bit pixels as they are and maps 16-bit PNG and TIFF by their full range;
+   * DICOM and NIfTI values need one of the maps.
    */
   readonly intensity?: Intensity | null;
 }
 
 /**
- * The pixels of the source that are kept. The two modalities of a pair must be cropped alike, or they are no longer aligned.
+ * The pixels of the source that are kept. The two modalities of a pair must be cropped alike, or they are no longer
+ * aligned.
  */
 export type Crop =
   /** A box in pixels of the source. */
@@ -23,8 +24,8 @@ export type Crop =
   /** The first ultrasound region of tissue (B-mode) that a DICOM file declares. */
   | { readonly kind: 'ultrasound-region' }
   /**
-   * The coloured box of an elastography screen, found in the image of modality `of` of the same sample, grown by `margin`
-   * pixels; its scale bar, a narrow strip of colours, is left outside.
+   * The coloured box of an elastography screen, found in the image of modality `of` of the same sample, grown by
+   * `margin` pixels; its scale bar, a narrow strip of colours, is left outside.
    */
   | { readonly kind: 'colour-box'; readonly of: string; readonly margin: number };
 

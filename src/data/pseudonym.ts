@@ -8,8 +8,8 @@ export function published(dataHash: string): string {
 }
 
 /**
- * Names a subject or sample by a keyed hash, whose key is the hash of the data. The name says nothing about it, and only
- * those who hold the data can link it back.
+ * Names a subject or sample by a keyed hash, whose key is the hash of the data. The name says nothing about it, and
+ * only those who hold the data can link it back.
  */
 export function pseudonym(kind: 'subject' | 'sample', id: string, dataHash: string): string {
   const hash = createHmac('sha256', dataHash).update(`${kind} ${id}`).digest('hex').slice(0, 12);

@@ -1,7 +1,10 @@
 /** The types of the room `data`: every reader gives these, and everything that trains or judges takes them. */
 import type { Preprocessing } from './preprocessing.js';
 
-/** One subject's aligned images of the same anatomy, one for each modality; `a` and `b` are the default modality names. */
+/**
+ * One subject's aligned images of the same anatomy, one for each modality; `a` and `b` are the default modality
+ * names.
+ */
 export interface Sample {
   /** A name that is unique in the data set. */
   readonly id: string;
@@ -14,13 +17,17 @@ export interface Sample {
   readonly fold?: number;
   /** Further columns of the manifest, kept as they are. */
   readonly extra?: Readonly<Record<string, string>>;
-  /** The told half of each image's source digest, by which it is recognised elsewhere. Only packs and shards have it. */
+  /**
+   * The told half of each image's source digest, by which it is recognised elsewhere. Only packs and shards have it.
+   */
   readonly sourceDigests?: Readonly<Record<string, string>>;
   /** The place where the data names this sample, such as `manifest.csv:12`; for messages only. */
   readonly origin?: string;
 }
 
-/** The origin of an image: a file, a file within an archive, pixels in a pack, or pixels made on the spot (phantoms). */
+/**
+ * The origin of an image: a file, a file within an archive, pixels in a pack, or pixels made on the spot (phantoms).
+ */
 export type ImageSource = FileSource | MemberSource | PackedSource | GeneratedSource;
 
 export interface FileSource {
@@ -64,7 +71,9 @@ export interface PackedSource {
 
 export interface GeneratedSource {
   readonly kind: 'generated';
-  /** The cache's key for this image. It names everything that the pixels depend on, as in `breast-1/seed=0/index=7/b`. */
+  /**
+   * The cache's key for this image. It names everything that the pixels depend on, as in `breast-1/seed=0/index=7/b`.
+   */
   readonly key: string;
   /** Makes the image at the given side length. */
   readonly render: (size: number) => Raster;
@@ -90,7 +99,9 @@ export interface Dataset {
   readonly colourCoded?: readonly string[];
   /** The preprocessing of each modality; absent: whole images with the map that `intensity: null` stands for. */
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
-  /** Modalities that no scanner made, but a computation or a drawing. This is said wherever they are shown or judged. */
+  /**
+   * Modalities that no scanner made, but a computation or a drawing. This is said wherever they are shown or judged.
+   */
   readonly simulated?: readonly string[];
   /** The version of the program that drew or simulated the images. */
   readonly generatorVersion?: number;
@@ -101,7 +112,10 @@ export interface Dataset {
 export interface Publication {
   /** The name that the authors give the data set. */
   readonly name: string;
-  /** The published number of samples of each class, by the names that the samples carry; empty where none is published. */
+  /**
+   * The published number of samples of each class, by the names that the samples carry; empty where none is
+   * published.
+   */
   readonly counts: Readonly<Record<string, number>>;
   /** The published number of samples, where none is published for each class. */
   readonly samples?: number;

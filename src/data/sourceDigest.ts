@@ -5,8 +5,9 @@ import { mapOrdered } from './mapOrdered.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /**
- * Yields, for each sample, the SHA-256 of the content that each image is made from, by modality. By it a pack, shards and a
- * copy of the files elsewhere are recognised as the same images. For images of packs and shards only the told half is known.
+ * Yields, for each sample, the SHA-256 of the content that each image is made from, by modality. By it a pack, shards
+ * and a copy of the files elsewhere are recognised as the same images. For images of packs and shards only the told
+ * half is known.
  *
  * @throws DataError if a file cannot be read
  */

@@ -1,6 +1,6 @@
 /**
- * The room `phantoms` draws synthetic studies, so that everything can be tried without patients. This file lists the families
- * of phantoms; each has a folder.
+ * The room `phantoms` draws synthetic studies, so that everything can be tried without patients. This file lists the
+ * families of phantoms; each has a folder.
  */
 import type { Dataset, Raster } from '../data/sample.js';
 import type { PhantomOptions } from './phantomName.js';
@@ -13,7 +13,8 @@ export interface Phantom {
   /** Draws pair `index` as the data set has it, with all that is known of it. */
   readonly pair: (index: number, size: number) => PhantomPair;
   /**
-   * Draws where the disease of pair `index` is: 1 inside, row-major, one byte for each pixel of the square of side `size`.
+   * Draws where the disease of pair `index` is: 1 inside, row-major, one byte for each pixel of the square of side
+   * `size`.
    */
   readonly lesion: (index: number, size: number) => Uint8Array;
 }

@@ -8,8 +8,8 @@ const referenceSize = 224;
 const cell = 75;
 
 /**
- * Bends a square image by a smooth random displacement, to reproduce the limitation of the paper's §4: pairs that are not
- * aligned. Sampling is bilinear, and edges repeat.
+ * Bends a square image by a smooth random displacement, to reproduce the limitation of the paper's §4: pairs that are
+ * not aligned. Sampling is bilinear, and edges repeat.
  *
  * @param pixels the root mean square of the displacement over this image, in pixels of a 224-pixel image
  * @param key the key of the random displacement, such as (seed, family, index)

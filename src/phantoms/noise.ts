@@ -22,14 +22,17 @@ export interface NoiseOptions {
   /** The lattice spacing of the coarsest octave, in mm. Features are about twice as large. */
   cellX: number;
   cellY: number;
-  /** The number of octaves. Each halves the spacing and multiplies the amplitude by `gain` (fractional Brownian motion). */
+  /**
+   * The number of octaves. Each halves the spacing and multiplies the amplitude by `gain` (fractional Brownian
+   * motion).
+   */
   octaves?: number;
   gain?: number;
 }
 
 /**
- * The mean of Σ wᵢ² over a cell for the four cubic B-spline weights, which is the variance left of a unit normal along one
- * axis.
+ * The mean of Σ wᵢ² over a cell for the four cubic B-spline weights, which is the variance left of a unit normal
+ * along one axis.
  */
 const splineVariance = 151 / 315;
 

@@ -1,6 +1,7 @@
 /**
- * Checkpoints of a run. Each is a state file, `step-00000100.safetensors`, and a voucher, `step-00000100.json`, which holds
- * the state's SHA-256 and is written after it. A crash between the two leaves a state without a voucher, which is not used.
+ * Checkpoints of a run. Each is a state file, `step-00000100.safetensors`, and a voucher, `step-00000100.json`, which
+ * holds the state's SHA-256 and is written after it. A crash between the two leaves a state without a voucher, which
+ * is not used.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -155,8 +156,8 @@ export function latestCheckpoint(
 }
 
 /**
- * Opens the newest intact checkpoint with its state and reads the file only once; the caller disposes it. Warns and throws
- * as `latestCheckpoint` does.
+ * Opens the newest intact checkpoint with its state and reads the file only once; the caller disposes it. Warns and
+ * throws as `latestCheckpoint` does.
  */
 export function openLatestCheckpoint(
   folder: string,

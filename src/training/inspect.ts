@@ -10,9 +10,9 @@ export interface Pull {
 }
 
 /**
- * Measures how hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per pair
- * (L_C) to those that compare the batch (L_Glo); beside these, the value of each term by chance. Micro-batches are added one
- * by one.
+ * Measures how hard each weighted term pulls at each map, ‖w ∂term/∂map‖₂, and the ratio of the terms that stand per
+ * pair (L_C) to those that compare the batch (L_Glo); beside these, the value of each term by chance. Micro-batches
+ * are added one by one.
  */
 export class Inspection {
   readonly #method: Method;

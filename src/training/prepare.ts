@@ -26,7 +26,10 @@ export interface PreparedRun {
   readonly config: Config;
   /** All samples of the data, those held out included. */
   readonly dataset: Dataset;
-  /** The digest of images, labels and subjects. It is the key of the run's pseudonyms, so no file of the run may hold it. */
+  /**
+   * The digest of images, labels and subjects. It is the key of the run's pseudonyms, so no file of the run may hold
+   * it.
+   */
   readonly dataHash: string;
   /** Faults that a quick look through the images found, a sentence each. */
   readonly faults: readonly string[];

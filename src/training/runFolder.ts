@@ -108,8 +108,8 @@ export function checkRunFolder(
 }
 
 /**
- * Opens the folder for a run with this config, new or unfinished; `overwrite` deletes the run that is there. A finished run
- * is left as it is.
+ * Opens the folder for a run with this config, new or unfinished; `overwrite` deletes the run that is there. A
+ * finished run is left as it is.
  * @throws UsageError as checkRunFolder does
  */
 export function openRunFolder(root: string, config: Config, options: OpenRunOptions = {}): RunState {
@@ -167,8 +167,9 @@ export function storedDataHash(root: string): string | undefined {
 }
 
 /**
- * Prepares a config for storing. A path in the project of the run becomes relative to the run, so that the run finds its data
- * again; of any other path only the last part is kept, so that a run tells nobody where its owner keeps things.
+ * Prepares a config for storing. A path in the project of the run becomes relative to the run, so that the run finds
+ * its data again; of any other path only the last part is kept, so that a run tells nobody where its owner keeps
+ * things.
  */
 export function storable(config: Config, root: string): Config {
   const { path, pathB, drop, splits, cacheFolder: _ } = config.data;
@@ -205,8 +206,8 @@ function fromStored(path: string | null, root: string): string | null {
 }
 
 /**
- * Writes versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what was true
- * before under `earlier`.
+ * Writes versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what
+ * was true before under `earlier`.
  */
 export function writeProvenance(root: string, run: PreparedRun): void {
   const { config, dataset } = run;

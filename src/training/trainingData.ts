@@ -32,7 +32,10 @@ export async function foldsOf(config: Config, dataset: Dataset): Promise<Splits>
 
 /** The images of a data set, decoded into the cache or streamed from their shards. */
 export interface TrainingImages {
-  /** The digest of images, labels and subjects. It is the key of the run's pseudonyms, so no file of the run may hold it. */
+  /**
+   * The digest of images, labels and subjects. It is the key of the run's pseudonyms, so no file of the run may hold
+   * it.
+   */
   readonly dataHash: string;
   /** The findings of a quick look through the cache; absent where the images are streamed. */
   readonly audit?: QuickAudit;

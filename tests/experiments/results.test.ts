@@ -22,8 +22,8 @@ function unpacked(name: string): string {
 }
 
 /**
- * Scores are kept with three significant digits, which changes an area under the curve or an end of an interval that is computed
- * from them by at most 0.0007; tables show three decimals.
+ * Scores are kept with three significant digits, which changes an area under the curve or an end of an interval that
+ * is computed from them by at most 0.0007; tables show three decimals.
  */
 const TOLERANCE = 0.001;
 

@@ -30,7 +30,10 @@ const example = new Map<string, SafetensorsEntry>([
   ['b', { dtype: 'I64', shape: [2], data: bytesOf(BigInt64Array.of(-1n, 2n ** 40n)) }],
 ]);
 
-/** The example as Python's json and struct lay it out by the format's description (header padded, largest types first). */
+/**
+ * The example as Python's json and struct lay it out by the format's description (header padded, largest types
+ * first).
+ */
 const golden = Buffer.from(
   '38010000000000007b225f5f6d657461646174615f5f223a7b22666f726d6174223a227074227d2c2262223a7b226474797065223a22493634' +
     '222c227368617065223a5b325d2c22646174615f6f666673657473223a5b302c31365d7d2c2261223a7b226474797065223a22463332222c' +

@@ -1,4 +1,6 @@
-/** A protobuf message as it lies in the file: for each field number the values in order; the caller knows their types. */
+/**
+ * A protobuf message as it lies in the file: for each field number the values in order; the caller knows their types.
+ */
 export type Fields = Map<number, (bigint | Buffer)[]>;
 
 /** A decoder written from the format's description, apart from `src/log/protobuf.ts`. Fixed-size values stay bytes. */

@@ -7,12 +7,14 @@ export interface Case {
   gradients: number[][];
 }
 
-// f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, and τ = 0.07 multiplies errors of the cosines by 14.
+// f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, and τ = 0.07 multiplies errors of the cosines by
+// 14.
 const tolerances = { f64: 1e-11, f32: 1e-5 } as const;
 
 /**
  * Holds a loss and its gradients against a golden case, in f64 and in f32.
- * @param zero rows of the first input that are all zero: their gradients are 10¹² times the others', so they are compared apart
+ * @param zero rows of the first input that are all zero: their gradients are 10¹² times the others', so they are
+ * compared apart
  */
 export function check(
   reference: Case,
@@ -32,8 +34,9 @@ export function check(
       const gradients = xs.map((x, i) => {
         const expected = reference.gradients[i]!;
         const gradient = Array.from(x.grad?.toArray() ?? new Float64Array(expected.length), Number);
-        // Where the reference is zero, terms of the size 1/|x| cancel (the losses do not see the scale of x), and how well
-        // depends on LibTorch's version: 2.6 leaves 1.5e-5 at x = 1e-3 in f32, 1.13 nothing. So x·∂L/∂x is held against 0.
+        // Where the reference is zero, terms of the size 1/|x| cancel (the losses do not see the scale of x), and how
+        // well depends on LibTorch's version: 2.6 leaves 1.5e-5 at x = 1e-3 in f32, 1.13 nothing. So x·∂L/∂x is held
+        // against 0.
         const vanishes = expected.every((value) => value === 0);
         const actual = vanishes ? gradient.map((value, at) => value * inputs[i]![at]!) : gradient;
         const length = expected.length / x.size(0);

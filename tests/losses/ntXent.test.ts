@@ -60,7 +60,8 @@ describe('ntXent', () => {
 
   test('counts negatives of the same view, unlike InfoNCE, and never an image as its own negative', () =>
     tidy(() => {
-      // A's rows are all equal, B's are orthogonal to them: InfoNCE from A to B sees no difference, NT-Xent sees A's rows collapse.
+      // A's rows are all equal, B's are orthogonal to them: InfoNCE from A to B sees no difference, NT-Xent sees A's
+      // rows collapse.
       const a = tensor([1, 0, 0, 1, 0, 0], [2, 3], { dtype: 'f64' });
       const b = tensor([0, 1, 0, 0, 0, 1], [2, 3], { dtype: 'f64' });
       expect(infoNce(a, b, { tau: 0.5 }).item()).toBeCloseTo(Math.log(2), 14);

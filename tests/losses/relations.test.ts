@@ -66,7 +66,8 @@ function zeroOut(x: Float64Array, shape: number[], rows: (number | null)[][]): F
 
 function check(c: Golden, sides: readonly [number, number], form: ConsistencyOptions['form']) {
   // f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, times 1/τ = 14 at most.
-  // In f32 a softmax at temperature 1 leaves differences of cosines as small ones of probabilities: 1.0e-5 on LibTorch 2.6.
+  // In f32 a softmax at temperature 1 leaves differences of cosines as small ones of probabilities: 1.0e-5 on
+  // LibTorch 2.6.
   const tolerances: Partial<Record<Dtype, number>> = { f64: 1e-11, f32: 2e-5 };
   for (const [dtype, tolerance] of Object.entries(tolerances) as [Dtype, number][]) {
     tidy(() => {
@@ -169,7 +170,8 @@ describe('closed forms of the relations', () => {
 
   test('CKA is 0 for the same structure at another contrast and 1 for orthogonal structures', () =>
     tidy(() => {
-      // Embeddings (cos φ, ± sin φ): two patches at +φ, two at −φ. Only φ, the contrast, differs, or which patches go together.
+      // Embeddings (cos φ, ± sin φ): two patches at +φ, two at −φ. Only φ, the contrast, differs, or which patches go
+      // together.
       const image = (phi: number, signs: number[]) =>
         tensor(
           [...signs.map(() => Math.cos(phi)), ...signs.map((sign) => sign * Math.sin(phi))],
@@ -250,7 +252,8 @@ describe('invariances of the relations', () => {
               expect(of(b, a)).toBeCloseTo(loss, 12);
               expect(of(rearranged(a, order), rearranged(b, order))).toBeCloseTo(loss, 12);
               expect(of(flip(a, [0]), flip(b, [0]))).toBeCloseTo(loss, 12);
-              // Local contrast compares the embeddings themselves, all others only what an image's patches are to each other.
+              // Local contrast compares the embeddings themselves, all others only what an image's patches are to
+              // each other.
               const turned = relation === 'local-contrast' ? flip(a, [1]) : a;
               expect(of(turned, flip(b, [1]))).toBeCloseTo(loss, 12);
               expect(of(a.mul(3), b.mul(0.2))).toBeCloseTo(loss, 12);
@@ -304,7 +307,8 @@ describe('relations by C×C matrices', () => {
             const direct = differentiate(a, b, { ...options, form: 'patches' });
             const gram = differentiate(a, b, { ...options, form: 'gram' });
             expect(Math.abs(gram.loss - direct.loss)).toBeLessThan(1e-13);
-            // Two patches that differ have a CKA of 1: its gradient is nothing but rounding, up to 2e-13 over all these seeds.
+            // Two patches that differ have a CKA of 1: its gradient is nothing but rounding, up to 2e-13 over all
+            // these seeds.
             const least = relation === 'cka' ? 0.1 : 1e-3;
             const scale = Math.max(least, ...direct.gradients.map(magnitude));
             direct.gradients.forEach((gradient, i) => {

@@ -139,7 +139,8 @@ describe('the forward pass of the paper’s method', () => {
     tidy(() => {
       const method = tinyMethod(tinyConfig('method.maps=[0,1,2,3]'));
       const views = method.views(tinyBatch(2, [...channels]));
-      // A convolution tells: its output is channels-last if its input is, or its weight. Strides of gray alone would not.
+      // A convolution tells: its output is channels-last if its input is, or its weight. Strides of gray alone would
+      // not.
       const channelsFirst = ops.full([4, views.images.size(1), 3, 3], 0.1, null, null, null);
       expect(ops.conv2d(views.images, channelsFirst, null, [1, 1], [1, 1]).memoryFormat).toBe('channelsLast');
       const { maps } = method.forward(views);

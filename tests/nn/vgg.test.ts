@@ -68,7 +68,8 @@ describe('VGG16 against torchvision in float64', () => {
             .add(pooled.mean());
           loss.backward();
           const tolerance = tolerances[dtype];
-          // In f32 rounding flips the winner of a max-pool or the sign before a ReLU here and there: gradients jump by that.
+          // In f32 rounding flips the winner of a max-pool or the sign before a ReLU here and there: gradients jump
+          // by that.
           const gradientTolerance = dtype === 'f64' ? 10 * tolerance : 1e-3;
           expect(relativeError([loss.item()], [c.loss])).toBeLessThan(tolerance);
           maps.forEach((map, i) => void expectDigest(map, c.maps[i]!, tolerance));

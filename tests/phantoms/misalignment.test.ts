@@ -65,7 +65,8 @@ test('the key decides, and the size only samples it more finely', () => {
   const small = displacements(4, 56, 'size');
   const large = displacements(4, 112, 'size');
   expect(rootMeanSquare(small.flat())).toBeGreaterThan(0.5);
-  // Margins are an eighth of each side: pixel (i, j) of one covers (2i, 2j) of the other, but for rounding to gray levels.
+  // Margins are an eighth of each side: pixel (i, j) of one covers (2i, 2j) of the other, but for rounding to gray
+  // levels.
   const gaps = small.flatMap((row, i) =>
     row.map(([dx, dy], j): [number, number] => {
       const [farther, deeper] = large[2 * i]![2 * j]!;

@@ -9,7 +9,10 @@ interface Argument {
   hasDefault: boolean;
 }
 
-/** The arguments of a declaration such as `aten::f(Tensor(a!) self, int[2] stride=[1, 1], *, Scalar alpha=1) -> Tensor`. */
+/**
+ * The arguments of a declaration such as `aten::f(Tensor(a!) self, int[2] stride=[1, 1], *, Scalar alpha=1) ->
+ * Tensor`.
+ */
 function parseArguments(schema: string): Argument[] {
   const parts: string[] = [''];
   let depth = 0;

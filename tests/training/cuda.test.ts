@@ -54,7 +54,8 @@ describe.skipIf(cudaDevices() === 0)('on a GPU', () => {
           cpu!.state.get(name.replace(/bias$/, 'weight'))!.length > 1000
         )
           continue;
-        // Sums in another order, and where a maximum is nearly a tie another pixel's gradient: seen after two steps, 2.6e-4.
+        // Sums in another order, and where a maximum is nearly a tie another pixel's gradient: seen after two steps,
+        // 2.6e-4.
         const scale = Math.max(1e-3, ...expected.map(Math.abs));
         const worst = Math.max(...values.map((value, i) => Math.abs(value - expected[i]!)));
         expect(worst / scale, name).toBeLessThan(5e-4);

@@ -75,9 +75,11 @@ function expectClose(actual: Values, expected: Values, tolerance: number): void 
 const named = METHODS.map((set) => [set.join(' ').replaceAll('method.', ''), set] as const);
 
 describe('without batch norm a step in micro-batches is the whole step', () => {
-  // In f32 the order of the sums is another, and where two places of a max-pool are equal but for that, another one wins: on
-  // LibTorch 1.13 the gradients agree to 2e-5 of the largest, on 2.6, whose kernels differ with the size of the batch, to
-  // 1.4e-2. A share of a micro-batch that is wrong is an error of 1/7 and more; that the arithmetic is exact is shown in f64.
+  // In f32 the order of the sums is another, and where two places of a max-pool are equal but for that, another one
+  // wins: on LibTorch 1.13 the gradients agree to 2e-5 of the largest, on 2.6, whose kernels differ with the size of
+  // the batch, to
+  // 1.4e-2. A share of a micro-batch that is wrong is an error of 1/7 and more; that the arithmetic is exact is shown
+  // in f64.
   const tolerance = 2e-2;
   test.each(named)('%s', (_, set) => {
     const config = methodConfig(...set, 'model.backbone=vgg16');

@@ -10,8 +10,8 @@ interface Copies {
 }
 
 /**
- * Sorts duplicates by the harm they do. Copies within a subject are to be expected; copies under two labels cannot both be
- * right.
+ * Sorts duplicates by the harm they do. Copies within a subject are to be expected; copies under two labels cannot
+ * both be right.
  */
 export function duplicateFindings(
   { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,

@@ -1,4 +1,7 @@
-/** The weight of a finding. `error`: the data must not be used so; `warning`: look before you go on; `info`: good to know. */
+/**
+ * The weight of a finding. `error`: the data must not be used so; `warning`: look before you go on; `info`: good to
+ * know.
+ */
 export type Severity = 'error' | 'warning' | 'info';
 
 /** One kind of thing that was found, with every place where it was. */

@@ -8,7 +8,10 @@ import type { Scan } from './scan.js';
 const SMALLEST_SIDE = 32;
 /** The share of images that must have one size before other sizes are called unusual. */
 const COMMON = 0.9;
-/** The distance from the middle beyond which a brightness, contrast or colour is unusual, in robust standard deviations. */
+/**
+ * The distance from the middle beyond which a brightness, contrast or colour is unusual, in robust standard
+ * deviations.
+ */
 const FAR = 6;
 /** The least spread, in gray levels, so that a uniform data set does not make a small step look far. */
 const LEAST_SPREAD = 4;
@@ -18,7 +21,8 @@ const ENOUGH = 20;
 /**
  * Finds what is wrong with single images.
  *
- * @param explained positions of samples whose images are unreadable or unlike the others for a reason that is told elsewhere
+ * @param explained positions of samples whose images are unreadable or unlike the others for a reason that is told
+ * elsewhere
  */
 export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Finding[] {
   return [

@@ -18,7 +18,10 @@ const count = z.int().min(0);
 const quickAuditSchema = z.object({
   /** The number of samples with a blank image. */
   blank: count,
-  /** The position of each sample that repeats an image of the same modality, to the pixel, and that of the earlier sample. */
+  /**
+   * The position of each sample that repeats an image of the same modality, to the pixel, and that of the earlier
+   * sample.
+   */
   repeats: z.array(z.tuple([count, count])),
   /** The number of such samples that are of another class than the earlier one. */
   contradictions: count,

@@ -9,7 +9,9 @@ import { patchRelations, type RelatedPair } from './measures/relations.js';
 /** The number of pairs whose patch relations are kept. */
 const RELATED_PAIRS = 300;
 
-/** The measures that one pass over the images of a data set leaves: about 650 bytes for each image, whatever its size. */
+/**
+ * The measures that one pass over the images of a data set leaves: about 650 bytes for each image, whatever its size.
+ */
 export interface Scan {
   readonly dataset: Dataset;
   /** One table for each modality. */

@@ -1,5 +1,6 @@
 /**
- * The room `data/cache` keeps the decoded images of a data set on disk and names what was decoded. This file decodes them.
+ * The room `data/cache` keeps the decoded images of a data set on disk and names what was decoded. This file decodes
+ * them.
  */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -75,9 +76,9 @@ export async function buildCache(
 }
 
 /**
- * Chooses one side length for all images: the one requested, but not above the shorter side of the largest image, as more
- * pixels would hold nothing new. Smaller images beside larger ones are enlarged. Generated images can be drawn at any size
- * and do not limit it.
+ * Chooses one side length for all images: the one requested, but not above the shorter side of the largest image, as
+ * more pixels would hold nothing new. Smaller images beside larger ones are enlarged. Generated images can be drawn
+ * at any size and do not limit it.
  */
 export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
@@ -134,7 +135,8 @@ function* images({ samples, modalities }: Dataset): Generator<ImageName> {
 }
 
 /**
- * Squashes an image to a square whatever its shape, as the authors do, so that all modalities of a pair keep one geometry.
+ * Squashes an image to a square whatever its shape, as the authors do, so that all modalities of a pair keep one
+ * geometry.
  */
 async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
   // Drawing is synchronous, so signals and timers get a turn before it.

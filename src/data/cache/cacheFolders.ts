@@ -35,7 +35,9 @@ export async function publish(temporary: string, folder: string): Promise<boolea
   }
 }
 
-/** Gives a finished folder the name of one that may be there. The old one goes only when the new one is in its place. */
+/**
+ * Gives a finished folder the name of one that may be there. The old one goes only when the new one is in its place.
+ */
 export async function replaceFolder(folder: string, complete: string): Promise<void> {
   if (!existsSync(folder)) return rename(complete, folder);
   const old = await mkdtemp(`${path.resolve(folder)}.old-`);
@@ -57,8 +59,9 @@ export async function discard(folder: string, inode: bigint): Promise<void> {
 }
 
 /**
- * Removes temporary folders that processes left behind when they died in mid-write: those of this host whose process is gone,
- * and any that nothing was written to for a day (another host's, or of a process number that is in use again).
+ * Removes temporary folders that processes left behind when they died in mid-write: those of this host whose process
+ * is gone, and any that nothing was written to for a day (another host's, or of a process number that is in use
+ * again).
  */
 export async function sweep(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
@@ -85,7 +88,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The time of the last write to the folder or a file in it, in milliseconds since 1970; now, if it is gone meanwhile. */
+/**
+ * The time of the last write to the folder or a file in it, in milliseconds since 1970; now, if it is gone meanwhile.
+ */
 async function lastWritten(folder: string): Promise<number> {
   try {
     const names = await readdir(folder);

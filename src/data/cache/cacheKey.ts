@@ -11,10 +11,10 @@ import type { Dataset, ImageSource, Sample } from '../sample.js';
 export const CACHE_FORMAT = 3;
 
 /**
- * Makes the name of the folder that holds this data set at this size: a digest of the cache's format, the decoder, the size,
- * the modalities, the ids in order and, for each image, of the state that changes when its pixels may have changed. For a
- * file that is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but nothing restores the
- * ctime.
+ * Makes the name of the folder that holds this data set at this size: a digest of the cache's format, the decoder,
+ * the size, the modalities, the ids in order and, for each image, of the state that changes when its pixels may have
+ * changed. For a file that is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but
+ * nothing restores the ctime.
  *
  * @throws DataError listing the samples that lack a modality and the files that are missing
  */

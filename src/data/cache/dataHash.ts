@@ -15,8 +15,8 @@ export interface DecodedImages {
 }
 
 /**
- * Makes the digest of what the data is (ids, subjects, labels, pixels), wherever it lies. It is computed on opening and not
- * stored, as labels may be corrected while the images stay the same.
+ * Makes the digest of what the data is (ids, subjects, labels, pixels), wherever it lies. It is computed on opening
+ * and not stored, as labels may be corrected while the images stay the same.
  */
 export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<Dataset, 'samples'>): string {
   const hash = createHash('sha256');
@@ -26,9 +26,10 @@ export function dataHash({ size, modalities }: DecodedImages, { samples }: Pick<
 }
 
 /**
- * Makes the digest of streamed data, which is never decoded as a whole. It covers ids, subjects, labels, size, preprocessing
- * and two facts of each image: the told half of its source digest, and its length. Other programs' shards tell no digest; the
- * name and length of the file in its shard, and the shard's length and time of change, stand in for it.
+ * Makes the digest of streamed data, which is never decoded as a whole. It covers ids, subjects, labels, size,
+ * preprocessing and two facts of each image: the told half of its source digest, and its length. Other programs'
+ * shards tell no digest; the name and length of the file in its shard, and the shard's length and time of change,
+ * stand in for it.
  */
 export async function streamHash(dataset: Dataset, size: number): Promise<string> {
   const { modalities, preprocess = {}, samples } = dataset;

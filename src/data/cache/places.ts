@@ -1,7 +1,7 @@
 /**
- * Remembers where data lies on this machine, by its digest. A run keeps no more than the name of data outside its project, so
- * that it tells nobody where its owner keeps things. The owner’s cache may know the place, and so the run finds its data
- * again.
+ * Remembers where data lies on this machine, by its digest. A run keeps no more than the name of data outside its
+ * project, so that it tells nobody where its owner keeps things. The owner’s cache may know the place, and so the run
+ * finds its data again.
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,7 +24,8 @@ export type Place = z.infer<typeof schema>;
 const placeFile = (hash: string) => path.join(defaultCacheRoot(), 'places', `${hash}.json`);
 
 /**
- * Keeps the place for `rememberedPlace`. A cache that cannot be written is no reason to stop: the place is then named again.
+ * Keeps the place for `rememberedPlace`. A cache that cannot be written is no reason to stop: the place is then named
+ * again.
  *
  * @param hash the digest of the data as runs publish it
  */

@@ -10,8 +10,8 @@ export interface PlaneFileSummary {
 }
 
 /**
- * Writes images one after another into a file `[N, C, S, S]` of bytes, planar. The file starts with C = 1; the first colour
- * image makes it C = 3 and repeats each gray plane written so far, so memory never holds more than one image.
+ * Writes images one after another into a file `[N, C, S, S]` of bytes, planar. The file starts with C = 1; the first
+ * colour image makes it C = 3 and repeats each gray plane written so far, so memory never holds more than one image.
  */
 export class PlaneFile {
   readonly #path: string;

@@ -9,9 +9,9 @@ const FOLDS = [1, 2, 3, 4, 5];
 const CLASSES = { A: 'benign', B: 'malignant' } as const;
 
 /**
- * Reads the layout of the paper's breast ultrasound set (Hu et al. 2022, private): folders `1A` … `5B` of screens that show
- * the B-mode image in their left half and the same view as shear-wave elastography in their right half. The digit of a
- * folder is the fold, the letter the class.
+ * Reads the layout of the paper's breast ultrasound set (Hu et al. 2022, private): folders `1A` … `5B` of screens
+ * that show the B-mode image in their left half and the same view as shear-wave elastography in their right half. The
+ * digit of a folder is the fold, the letter the class.
  */
 export const composite: KnownDataset = {
   name: 'US-SWE',

@@ -10,12 +10,14 @@ export interface Folder {
 }
 
 /**
- * The levels that are searched below the folder named. Archives are often unpacked into a folder of their name, twice at
- * worst.
+ * The levels that are searched below the folder named. Archives are often unpacked into a folder of their name, twice
+ * at worst.
  */
 const LEVELS = 3;
 
-/** The number of folders that are searched. A known data set has a dozen; a home directory is not searched to its end. */
+/**
+ * The number of folders that are searched. A known data set has a dozen; a home directory is not searched to its end.
+ */
 const MOST_FOLDERS = 200;
 
 /** Lists a folder and what is below it, level by level; folders that cannot be read count as empty. */

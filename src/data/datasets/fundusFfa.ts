@@ -21,8 +21,8 @@ const TASKS = [
 ] as const;
 
 /**
- * Reads fundus photographs with angiographies (FFA) that a CycleGAN made of them, as Li et al. (TMI 2020) published them for
- * AMD (`Training400`) and PM (`PAML`): `resized_image_320/A0001.jpg` and `resized_image_syn/A0001.png`.
+ * Reads fundus photographs with angiographies (FFA) that a CycleGAN made of them, as Li et al. (TMI 2020) published
+ * them for AMD (`Training400`) and PM (`PAML`): `resized_image_320/A0001.jpg` and `resized_image_syn/A0001.png`.
  */
 export const fundusFfa: KnownDataset = {
   name: 'Fundus-FFA',

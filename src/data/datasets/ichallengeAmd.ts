@@ -6,7 +6,10 @@ import { imagesIn, type KnownDataset, stemsIn } from './known.js';
 const CLASSES = ['AMD', 'non-AMD'] as const;
 const NAME = /^[AN]\d{4}$/i;
 
-/** Reads the 400 training images of iChallenge-AMD (ADAM), colour fundus photographs in the folders `AMD` and `Non-AMD`. */
+/**
+ * Reads the 400 training images of iChallenge-AMD (ADAM), colour fundus photographs in the folders `AMD` and
+ * `Non-AMD`.
+ */
 export const ichallengeAmd: KnownDataset = {
   name: 'iChallenge-AMD',
 

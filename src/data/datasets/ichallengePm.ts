@@ -9,8 +9,8 @@ const NAME = /^[PHN]\d{4}$/i;
 const VALIDATION = /^V\d{4}$/i;
 
 /**
- * Reads the 400 training images of iChallenge-PM (PALM), colour fundus photographs labelled by the first letter of their
- * names.
+ * Reads the 400 training images of iChallenge-PM (PALM), colour fundus photographs labelled by the first letter of
+ * their names.
  */
 export const ichallengePm: KnownDataset = {
   name: 'iChallenge-PM',

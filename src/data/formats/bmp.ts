@@ -30,11 +30,11 @@ export function bmpSize(bytes: Buffer, name: string): { width: number; height: n
 }
 
 /**
- * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. Alpha, where the header names
- * it, is composited onto black.
+ * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. Alpha, where the header
+ * names it, is composited onto black.
  *
- * libvips reads no bitmaps. The package bmp-ts (1.0.9) does, but of 4-bit images of odd width it decodes one row alone, and
- * it draws pixels beyond the palette white: here a file is decoded whole or refused.
+ * libvips reads no bitmaps. The package bmp-ts (1.0.9) does, but of 4-bit images of odd width it decodes one row
+ * alone, and it draws pixels beyond the palette white: here a file is decoded whole or refused.
  *
  * @throws DataError if the file is truncated, compressed or of another depth
  */

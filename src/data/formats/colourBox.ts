@@ -2,8 +2,8 @@
 import type { Box, Pixels } from './pixels.js';
 
 /**
- * The difference of the largest and smallest of R, G and B from which a pixel counts as coloured. A blue of jet, 40 % over
- * gray, has 51.
+ * The difference of the largest and smallest of R, G and B from which a pixel counts as coloured. A blue of jet, 40 %
+ * over gray, has 51.
  */
 const COLOURED = 30;
 /** The least area of a box as a share of the image; a smaller one is a caption or a logo. */
@@ -16,10 +16,10 @@ const LEAST_PART = 0.02;
 const FARTHEST_PART = 0.15;
 
 /**
- * Finds the coloured box of an elastography screen: the smallest rectangle around the largest area of coloured pixels that is
- * no strip, with the parts that voids of the measurement cut off from it. Gaps are closed first (dilation, then erosion). A
- * scale bar is a separate strip, so it is left outside. Where the measurement is void along a whole side, the box ends
- * where the colours do.
+ * Finds the coloured box of an elastography screen: the smallest rectangle around the largest area of coloured pixels
+ * that is no strip, with the parts that voids of the measurement cut off from it. Gaps are closed first (dilation,
+ * then erosion). A scale bar is a separate strip, so it is left outside. Where the measurement is void along a whole
+ * side, the box ends where the colours do.
  *
  * @param screen 8-bit RGB
  * @returns the box; undefined if nothing on the screen looks like one

@@ -1,8 +1,8 @@
 import type { Pixels } from './pixels.js';
 
 /**
- * Makes gray or RGB of interleaved samples 0 … `top` with 1 to 4 channels. With 2 and 4 channels the last one is alpha, which
- * is composited onto black.
+ * Makes gray or RGB of interleaved samples 0 … `top` with 1 to 4 channels. With 2 and 4 channels the last one is
+ * alpha, which is composited onto black.
  */
 export function composite(
   samples: Uint8Array | Uint16Array,

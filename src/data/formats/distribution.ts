@@ -1,6 +1,6 @@
 /**
- * The values of an image. Samples of up to 16 bits are kept as integers; rescaled values are floats, rounded to their 24
- * bits.
+ * The values of an image. Samples of up to 16 bits are kept as integers; rescaled values are floats, rounded to their
+ * 24 bits.
  */
 export type Values = Uint8Array | Uint16Array | Int16Array | Int32Array | Float32Array;
 
@@ -28,8 +28,8 @@ export class Distribution {
   }
 
   /**
-   * Gives percentiles 0 … 100, in the order asked, with linear interpolation between neighbours in rank: of n sorted values
-   * x, percentile p is x at the rank p/100 · (n − 1), counted from 0. This is the default of numpy.percentile.
+   * Gives percentiles 0 … 100, in the order asked, with linear interpolation between neighbours in rank: of n sorted
+   * values x, percentile p is x at the rank p/100 · (n − 1), counted from 0. This is the default of numpy.percentile.
    */
   percentiles(...asked: number[]): number[] {
     if (asked.some((p) => !this.#percentiles.has(p))) {

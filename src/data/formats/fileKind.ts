@@ -16,8 +16,8 @@ const KINDS: Readonly<Record<string, 'dicom' | 'volume'>> = {
 };
 
 /**
- * Tells the kind of a file by its ending, and where that does not tell, by its first bytes. DICOM and volumes hold several
- * images.
+ * Tells the kind of a file by its ending, and where that does not tell, by its first bytes. DICOM and volumes hold
+ * several images.
  */
 export async function fileKind(file: string): Promise<'dicom' | 'volume' | 'image'> {
   const ending = imageExtension(file)?.toLowerCase();

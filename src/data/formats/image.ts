@@ -8,8 +8,9 @@ import type { Pixels } from './pixels.js';
 const FORMATS: ReadonlySet<string> = new Set(['png', 'jpeg', 'tiff', 'webp']);
 
 /**
- * The way in which each colour space is read. Naming the space keeps sharp from converting 16 bits to 8 by itself, which is
- * off by one for a sixth of all values. Gray with alpha is read as sRGB, as sharp's 8-bit gray output would drop the alpha.
+ * The way in which each colour space is read. Naming the space keeps sharp from converting 16 bits to 8 by itself,
+ * which is off by one for a sixth of all values. Gray with alpha is read as sRGB, as sharp's 8-bit gray output would
+ * drop the alpha.
  */
 const READ_AS: Readonly<Record<string, { space: string; alphaSpace: string; depth: 'uchar' | 'ushort' }>> = {
   'b-w': { space: 'b-w', alphaSpace: 'srgb', depth: 'uchar' },
@@ -49,7 +50,8 @@ export async function imageSize(bytes: Uint8Array, name: string): Promise<{ widt
  * - EXIF orientation is applied.
  * - Alpha is composited onto black and dropped: pixels under full transparency may hold anything, and black is the
  *   background of medical images.
- * - Embedded colour profiles are ignored, as the numbers are measurements, not colours; only CMYK is converted by its own profile.
+ * - Embedded colour profiles are ignored, as the numbers are measurements, not colours; only CMYK is converted by its
+ *   own profile.
  *
  * @param name the name of the file, for messages
  * @throws DataError if the bytes are truncated, damaged, of another format, or hold several pages or float samples
@@ -83,8 +85,8 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Pixe
     });
   const { width, height, channels } = decoded.info;
   const { buffer, byteOffset, byteLength } = decoded.data;
-  // The bytes are copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's byte
-  // order.
+  // The bytes are copied, as a pooled Buffer need not start at an even address. 16-bit samples are in the machine's
+  // byte order.
   const copy = buffer.slice(byteOffset, byteOffset + byteLength);
   const wide = readAs.depth === 'ushort';
   const samples = wide ? new Uint16Array(copy) : new Uint8Array(copy);

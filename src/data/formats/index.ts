@@ -17,7 +17,9 @@ export type { DicomHeader } from './dicom/dicom.js';
 export type { Box, Pixels } from './pixels.js';
 export { type Axis, type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
 
-/** The endings of file names, lower case, that a folder is searched for. The format of a file is told by its content. */
+/**
+ * The endings of file names, lower case, that a folder is searched for. The format of a file is told by its content.
+ */
 export const IMAGE_EXTENSIONS: readonly string[] = [
   '.png',
   '.jpg',
@@ -70,8 +72,8 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
 }
 
 /**
- * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. It gives
- * the half of a composite that the source names, or the frame of a multi-frame file.
+ * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. It
+ * gives the half of a composite that the source names, or the frame of a multi-frame file.
  *
  * @throws DataError if it cannot be read
  */
@@ -137,8 +139,8 @@ function halfOf(
 }
 
 /**
- * Reads, from headers alone, width and height in pixels of the image that `readPixels` gives. EXIF orientation may still swap
- * them.
+ * Reads, from headers alone, width and height in pixels of the image that `readPixels` gives. EXIF orientation may
+ * still swap them.
  *
  * @throws DataError if there is no readable header
  */
@@ -171,7 +173,9 @@ async function wholeSize(source: FileSource | MemberSource): Promise<{ width: nu
   return imageSize(bytes, name);
 }
 
-/** Gives a version that changes when the pixels decoded from the same file may change. It is part of the cache's keys. */
+/**
+ * Gives a version that changes when the pixels decoded from the same file may change. It is part of the cache's keys.
+ */
 export async function decoderVersion(): Promise<string> {
   const { dependencies } = JSON.parse(
     readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'),

@@ -6,7 +6,10 @@ import type { ValuesConstructor } from './pixels.js';
 
 /** The number of first bytes of a file that surely hold its header, gzipped or not. */
 export const NIFTI_HEAD = 4096;
-/** The greatest factor by which gzip can shrink data. A header that declares more than the file can hold is refused early. */
+/**
+ * The greatest factor by which gzip can shrink data. A header that declares more than the file can hold is refused
+ * early.
+ */
 const MOST_GZIP_GAIN = 1032;
 /** The largest size of a volume in memory, in bytes. */
 const MOST_BYTES = 2 ** 32;
@@ -16,8 +19,8 @@ export interface NiftiHeader {
   /** The distances between voxel centres along the stored axes: millimetres, as far as the header says so. */
   readonly spacing: readonly [number, number, number];
   /**
-   * The map from voxel indices to millimetres to the patient's right, front and top, three rows of four. It is the sform if
-   * there is one, else the qform, as nibabel and ITK choose; undefined if the file has neither.
+   * The map from voxel indices to millimetres to the patient's right, front and top, three rows of four. It is the
+   * sform if there is one, else the qform, as nibabel and ITK choose; undefined if the file has neither.
    */
   readonly affine?: readonly (readonly number[])[];
   readonly type: VoxelType;
@@ -201,8 +204,8 @@ function readFields(bytes: Buffer, { version, littleEndian }: Layout) {
 }
 
 /**
- * Makes the affine map by method 2 of nifti1.h: a rotation by the unit quaternion (a, b, c, d), the voxels' sizes and the
- * sign of the third axis.
+ * Makes the affine map by method 2 of nifti1.h: a rotation by the unit quaternion (a, b, c, d), the voxels' sizes and
+ * the sign of the third axis.
  */
 function qformAffine({ quatern, qoffset, pixdim }: ReturnType<typeof readFields>): number[][] {
   const [b, c, d] = quatern as [number, number, number];
@@ -235,8 +238,9 @@ function readDims([rank = 0, ...sides]: number[], name: string): [number, number
 }
 
 /**
- * Reads all voxels, the first axis fastest, scaled by the header's slope and intercept (a slope of 0 means none). NaN, which
- * some programs write outside the field of view, becomes the least finite value; infinities become the nearest finite one.
+ * Reads all voxels, the first axis fastest, scaled by the header's slope and intercept (a slope of 0 means none).
+ * NaN, which some programs write outside the field of view, becomes the least finite value; infinities become the
+ * nearest finite one.
  *
  * @param bytes the whole file
  * @throws DataError if the file is truncated or damaged, or no voxel is finite

@@ -1,6 +1,9 @@
 import { Distribution, type Values } from './distribution.js';
 
-/** A decoded image before it is cropped and mapped to 8 bits, with the file's own values: row-major, channels interleaved. */
+/**
+ * A decoded image before it is cropped and mapped to 8 bits, with the file's own values: row-major, channels
+ * interleaved.
+ */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -8,12 +11,16 @@ export interface Pixels {
   readonly data: Values;
   /** The values of black and white where the format itself fixes them: 8-bit images, 16-bit PNG and TIFF. */
   readonly fullScale?: readonly [black: number, white: number];
-  /** Whether low values are bright (DICOM's MONOCHROME1). The mapped image is then inverted; the values stay as they are. */
+  /**
+   * Whether low values are bright (DICOM's MONOCHROME1). The mapped image is then inverted; the values stay as they
+   * are.
+   */
   readonly inverted?: boolean;
   /** The windows through which the file says that its values should be shown, the preferred one first. */
   readonly windows?: readonly FileWindow[];
   /**
-   * The values that extremes and percentiles are taken from, where they are not the image itself but a slice's whole volume.
+   * The values that extremes and percentiles are taken from, where they are not the image itself but a slice's whole
+   * volume.
    */
   readonly population?: Distribution;
   /** The areas of an ultrasound screen that show tissue, as a DICOM file declares them. */

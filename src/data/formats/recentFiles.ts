@@ -8,12 +8,15 @@ interface Entry<Content> {
   bytes: number;
 }
 
-/** The time without a request after which all is forgotten, so that a training run does not hold on to its first volumes. */
+/**
+ * The time without a request after which all is forgotten, so that a training run does not hold on to its first
+ * volumes.
+ */
 const IDLE_SECONDS = 20;
 
 /**
- * Keeps the few files that were decoded last, so that the slices or frames of a file, asked for in turn, decode it once. A
- * file that has changed is decoded again.
+ * Keeps the few files that were decoded last, so that the slices or frames of a file, asked for in turn, decode it
+ * once. A file that has changed is decoded again.
  */
 export class RecentFiles<Content> {
   readonly #entries = new Map<string, Entry<Content>>();

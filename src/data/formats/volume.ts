@@ -18,8 +18,8 @@ export interface VolumeHeader {
   /** The distances between voxel centres along the stored axes, in millimetres. */
   readonly spacing: readonly [number, number, number];
   /**
-   * The map from voxel indices to millimetres to the patient's right, front and top: three rows of four. It is undefined
-   * where the file does not say how the patient lay.
+   * The map from voxel indices to millimetres to the patient's right, front and top: three rows of four. It is
+   * undefined where the file does not say how the patient lay.
    */
   readonly affine?: readonly (readonly number[])[];
   /**
@@ -94,10 +94,11 @@ export async function volumeContent(path: string, axis: Axis): Promise<Float64Ar
 }
 
 /**
- * Reads one slice of a volume as radiology shows it: axial with the patient's right on the image's left and the front up,
- * coronal with the right on the left and the top up, sagittal with the front on the left and the top up. The plane is the one
- * that the stored axis runs across most nearly; nothing is interpolated. Without an orientation in the file its axes are
- * taken to run right, front, top, as nifti1.h does. Voxels need not be square: the image keeps one pixel for each voxel.
+ * Reads one slice of a volume as radiology shows it: axial with the patient's right on the image's left and the front
+ * up, coronal with the right on the left and the top up, sagittal with the front on the left and the top up. The
+ * plane is the one that the stored axis runs across most nearly; nothing is interpolated. Without an orientation in
+ * the file its axes are taken to run right, front, top, as nifti1.h does. Voxels need not be square: the image keeps
+ * one pixel for each voxel.
  *
  * @throws DataError if the file is no readable volume or has no such slice
  */
@@ -155,7 +156,10 @@ function strides({ dims }: NiftiHeader): readonly [number, number, number] {
   return [1, dims[0], dims[0] * dims[1]];
 }
 
-/** Finds, for each stored axis, the patient's axis that it runs along most nearly. Each is taken once, the clearest first. */
+/**
+ * Finds, for each stored axis, the patient's axis that it runs along most nearly. Each is taken once, the clearest
+ * first.
+ */
 function patientAxes(affine: NiftiHeader['affine']): readonly PatientAxis[] {
   const stored: readonly Axis[] = [0, 1, 2];
   if (affine === undefined) return stored.map((axis) => ({ stored: axis, axis, sign: 1 }));

@@ -9,7 +9,10 @@ export function gaussianKernel(sigma: number): Float64Array {
   return kernel.map((w) => w / total);
 }
 
-/** Filters by a separable Gaussian. σ is in pixels, and 0 leaves that axis alone. Mirrored edges keep a constant constant. */
+/**
+ * Filters by a separable Gaussian. σ is in pixels, and 0 leaves that axis alone. Mirrored edges keep a constant
+ * constant.
+ */
 export function gaussianBlur(
   image: Float32Array,
   width: number,

@@ -7,11 +7,12 @@ import type { Crop, Intensity, Preprocessing } from '../preprocessing.js';
 import type { Raster } from '../sample.js';
 
 /**
- * Makes one image of 8 bits, cropped and mapped as asked. A colour image that is gray everywhere comes back with one channel.
+ * Makes one image of 8 bits, cropped and mapped as asked. A colour image that is gray everywhere comes back with one
+ * channel.
  *
- * With nothing asked, values map linearly from the full range that the format fixes. The range is the same for every image,
- * so that intensities stay comparable: 8 bits stay as they are, 16-bit PNG and TIFF map 0 … 65535 → 0 … 255. (An image that
- * uses 12 of its 16 bits comes out dark.) Other formats fix no range.
+ * With nothing asked, values map linearly from the full range that the format fixes. The range is the same for every
+ * image, so that intensities stay comparable: 8 bits stay as they are, 16-bit PNG and TIFF map 0 … 65535 → 0 … 255.
+ * (An image that uses 12 of its 16 bits comes out dark.) Other formats fix no range.
  *
  * @param name the name of the image, for messages
  * @param modality the name of the modality in the settings, for messages

@@ -1,5 +1,6 @@
 /**
- * The room `data/images` makes the pixels of a sample ready for use: read, cropped, mapped, resized. This file reads them.
+ * The room `data/images` makes the pixels of a sample ready for use: read, cropped, mapped, resized. This file reads
+ * them.
  */
 import { DataError } from '../../errors.js';
 import { readRange } from '../formats/fileBytes.js';
@@ -9,8 +10,8 @@ import type { Dataset, ImageSource, PackedSource, Raster, Sample } from '../samp
 import { mapPixels } from './mapPixels.js';
 
 /**
- * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says. The cache, the audit and packs see
- * this image.
+ * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says. The cache, the audit and
+ * packs see this image.
  *
  * @param size the side at which a generated image is drawn; other images keep their own size
  * @throws DataError if the image cannot be read
@@ -30,9 +31,9 @@ export async function readSampleImage(
 }
 
 /**
- * Finds, from headers alone, the width and height above which one image of a sample holds nothing new: its own, or those of
- * the box that it is cropped to. A crop that is found in the pixels only makes it smaller. Generated images have any size and
- * are not asked.
+ * Finds, from headers alone, the width and height above which one image of a sample holds nothing new: its own, or
+ * those of the box that it is cropped to. A crop that is found in the pixels only makes it smaller. Generated images
+ * have any size and are not asked.
  */
 export async function imageSizeBound(
   dataset: Pick<Dataset, 'preprocess'>,

@@ -21,8 +21,8 @@ export type DecodedSample = Pick<Sample, 'id' | 'subject' | 'images' | 'origin'>
 const AT_ONCE = 4;
 
 /**
- * Decodes samples to squares of one side, as the cache holds them, a few at a time and in the order in which they are asked
- * for.
+ * Decodes samples to squares of one side, as the cache holds them, a few at a time and in the order in which they are
+ * asked for.
  */
 export class PairDecoder {
   readonly #data: DecodedData;

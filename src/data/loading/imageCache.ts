@@ -33,8 +33,8 @@ export interface ImageCacheOptions {
  *
  * A pack that is no larger than asked for is not copied, but its own file is mapped.
  *
- * Crashes and other processes do no harm: a cache is built in a folder of its own and appears by one rename. Of two processes
- * that build the same cache, the later one uses the earlier one's.
+ * Crashes and other processes do no harm: a cache is built in a folder of its own and appears by one rename. Of two
+ * processes that build the same cache, the later one uses the earlier one's.
  *
  * @throws DataError listing the images that are missing or cannot be decoded
  */

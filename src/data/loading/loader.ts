@@ -1,4 +1,7 @@
-/** The room `data/loading` hands out images as tensors. This file loads them from decoded files and says which come when. */
+/**
+ * The room `data/loading` hands out images as tensors. This file loads them from decoded files and says which come
+ * when.
+ */
 import { type Device, keep, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../tensor/index.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
@@ -11,7 +14,8 @@ export interface Loader {
   /**
    * Resolves when `images` may be asked for the samples at `indices`.
    *
-   * @param held samples to hold in memory from now on, in the order in which they are to be read; absent: those held so far
+   * @param held samples to hold in memory from now on, in the order in which they are to be read; absent: those held
+   * so far
    * @throws DataError if one of the images cannot be read
    */
   prepare(indices: readonly number[], held?: readonly number[]): Promise<void>;
@@ -21,8 +25,8 @@ export interface Loader {
 }
 
 /**
- * Loads the cached images of a data set as tensors that are mapped from disk. Memory holds only the pages that are touched,
- * and the system may drop them again.
+ * Loads the cached images of a data set as tensors that are mapped from disk. Memory holds only the pages that are
+ * touched, and the system may drop them again.
  */
 export class ImageLoader implements Loader {
   readonly size: number;
@@ -85,8 +89,8 @@ export function stepsPerEpoch({ indices, batchSize, dropLast }: BatchPlan): numb
 }
 
 /**
- * Gives the samples of step `step`, counted from 0 over the whole run. It is a pure function, so that a resumed run needs no
- * state. `rows` are the positions of the samples in `plan.indices`, `indices` those in the data set.
+ * Gives the samples of step `step`, counted from 0 over the whole run. It is a pure function, so that a resumed run
+ * needs no state. `rows` are the positions of the samples in `plan.indices`, `indices` those in the data set.
  */
 export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: number[]; indices: number[] } {
   const steps = stepsPerEpoch(plan);
@@ -101,9 +105,9 @@ export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: n
 }
 
 /**
- * Gives the samples that are in memory while step `step` of a streamed run is computed, in the order in which they are read:
- * the shuffle buffer and the samples that the next step takes in. They are at most `buffer` + 2 `batchSize`. Those of the
- * next epoch come as the buffer runs empty. There are none where nothing is streamed.
+ * Gives the samples that are in memory while step `step` of a streamed run is computed, in the order in which they
+ * are read: the shuffle buffer and the samples that the next step takes in. They are at most `buffer` + 2
+ * `batchSize`. Those of the next epoch come as the buffer runs empty. There are none where nothing is streamed.
  */
 export function heldAt(plan: BatchPlan, step: number): number[] {
   const { stream, seed, indices, batchSize } = plan;
@@ -123,7 +127,10 @@ export function heldAt(plan: BatchPlan, step: number): number[] {
   return [...held(epoch, readBy, first), ...(beyond > 0 ? held(epoch + 1, beyond, 0) : [])];
 }
 
-/** The orders of the last two epochs. To make one takes a pass over all samples, and it holds for all steps of its epoch. */
+/**
+ * The orders of the last two epochs. To make one takes a pass over all samples, and it holds for all steps of its
+ * epoch.
+ */
 const orders = new WeakMap<Stream, Map<number, StreamOrder>>();
 
 function streamed(stream: Stream, seed: number, epoch: number): StreamOrder {

@@ -9,8 +9,8 @@ import type { DecodeAnswer, DecodeRequest, DecodeSetting } from './decodeWorker.
 import type { Loader } from './loader.js';
 
 /**
- * Decodes the images of a data set as they are needed. Memory holds those that the loader is told to hold, and the disk none.
- * A thread of its own decodes, as a training step never lets the main thread's events through.
+ * Decodes the images of a data set as they are needed. Memory holds those that the loader is told to hold, and the
+ * disk none. A thread of its own decodes, as a training step never lets the main thread's events through.
  */
 export class StreamLoader implements Loader {
   readonly size: number;

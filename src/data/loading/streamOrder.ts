@@ -3,7 +3,8 @@ import { Random } from '../../tensor/random.js';
 
 export interface Stream {
   /**
-   * The shard of each sample that is trained on, by row. The samples of a shard stand in the order in which they are stored.
+   * The shard of each sample that is trained on, by row. The samples of a shard stand in the order in which they are
+   * stored.
    */
   readonly shards: readonly number[];
   /** The number of samples that the shuffle buffer holds. */
@@ -20,9 +21,9 @@ export interface StreamOrder {
 }
 
 /**
- * Orders one epoch by a shuffle buffer. The buffer is filled with the first `buffer` samples read; then one of its samples,
- * drawn at random, leaves for each that comes, until it runs empty. So the k-th sample to leave is among the first k +
- * `buffer` read.
+ * Orders one epoch by a shuffle buffer. The buffer is filled with the first `buffer` samples read; then one of its
+ * samples, drawn at random, leaves for each that comes, until it runs empty. So the k-th sample to leave is among the
+ * first k + `buffer` read.
  */
 export function streamOrder({ shards, buffer }: Stream, seed: number, epoch: number): StreamOrder {
   const rowsOf = new Map<number, number[]>();

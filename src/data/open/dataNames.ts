@@ -1,6 +1,6 @@
 /**
- * The kinds of data that `--data` may name, for help and errors. They are written out here without imports, as `--help` must
- * not wait for the code that opens data.
+ * The kinds of data that `--data` may name, for help and errors. They are written out here without imports, as
+ * `--help` must not wait for the code that opens data.
  */
 export const KNOWN_DATASETS = ['US-SWE', 'Fundus-FFA', 'BUSI', 'iChallenge-PM', 'iChallenge-AMD'];
 

@@ -17,7 +17,8 @@ export function writeDropList(file: string, samples: readonly DroppedSample[]): 
 }
 
 /**
- * Reads a list that `writeDropList` wrote, or one made by hand: any CSV with a column `id`. An id may stand in it repeatedly.
+ * Reads a list that `writeDropList` wrote, or one made by hand: any CSV with a column `id`. An id may stand in it
+ * repeatedly.
  *
  * @throws DataError if the file cannot be read, has no column `id`, or a line without one
  */
@@ -39,7 +40,10 @@ export async function readDropList(file: string): Promise<DropList> {
   return new DropList(ids, file);
 }
 
-/** The ids of samples to leave out. The list remembers which of them it has met, so that a list of other data is noticed. */
+/**
+ * The ids of samples to leave out. The list remembers which of them it has met, so that a list of other data is
+ * noticed.
+ */
 export class DropList {
   readonly #ids: ReadonlySet<string>;
   readonly #met = new Set<string>();

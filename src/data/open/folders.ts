@@ -7,9 +7,9 @@ import { IMAGE_EXTENSIONS, imageExtension } from '../formats/index.js';
 import type { FileSource } from '../sample.js';
 
 /**
- * Pairs the images of two folders, `a` and `b`, by file name without its ending, in the order of the names. Every pair is a
- * subject of its own, as file names do not say whose images they are. Hidden files, sub-folders and files without an
- * image's ending are ignored. An image without its mate on the other side is a fault.
+ * Pairs the images of two folders, `a` and `b`, by file name without its ending, in the order of the names. Every
+ * pair is a subject of its own, as file names do not say whose images they are. Hidden files, sub-folders and files
+ * without an image's ending are ignored. An image without its mate on the other side is a fault.
  *
  * @throws DataError on two images of one name in a folder, or a folder that cannot be read
  */
@@ -88,8 +88,8 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
 }
 
 /**
- * Maps the name without its ending to the file name, in the order of the names. Hidden files and those without an image's
- * ending are left out.
+ * Maps the name without its ending to the file name, in the order of the names. Hidden files and those without an
+ * image's ending are left out.
  *
  * @throws DataError where one stem stands for two files
  */

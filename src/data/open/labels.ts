@@ -6,8 +6,8 @@ import type { Sample } from '../sample.js';
 const POSITIVE_NAMES: ReadonlySet<string> = new Set(['1', 'true', 'malignant', 'tumor', 'p']);
 
 /**
- * Lists the distinct labels in an order that does not depend on the order of the samples: by number where all are numbers,
- * else by code unit.
+ * Lists the distinct labels in an order that does not depend on the order of the samples: by number where all are
+ * numbers, else by code unit.
  */
 export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] {
   const names = [...new Set(samples.flatMap(({ label }) => (label === undefined ? [] : [label])))].sort();
@@ -26,8 +26,8 @@ export function alikeClasses(names: readonly string[]): string[][] {
 }
 
 /**
- * Finds the class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1, true,
- * malignant, tumor or P (in any case). It is undefined without labels or with another number of classes.
+ * Finds the class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1,
+ * true, malignant, tumor or P (in any case). It is undefined without labels or with another number of classes.
  *
  * @throws DataError if the class asked for does not occur, or two classes leave it open which one is meant
  */

@@ -1,6 +1,6 @@
 /**
- * The room `data/open` holds what opening a data set takes beside the formats of images: manifests, folders, labels, drop
- * lists. This file reads manifests.
+ * The room `data/open` holds what opening a data set takes beside the formats of images: manifests, folders, labels,
+ * drop lists. This file reads manifests.
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -12,8 +12,8 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, Sample } from '../sample.js';
 
 /**
- * The column name of each role. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality. The modalities `a`
- * and `b` are always expected; `null` says that the data has no such column.
+ * The column name of each role. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality. The
+ * modalities `a` and `b` are always expected; `null` says that the data has no such column.
  */
 export type ManifestColumns = Readonly<Record<string, string | null>>;
 
@@ -30,9 +30,10 @@ type Role = (typeof ROLES)[number];
 const SUBJECT_LIKE = /^(subject|patient|case)([ _-]?(id|no|nr|number))?$/i;
 
 /**
- * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest; further
- * columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id is its own
- * subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are not there.
+ * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest;
+ * further columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id
+ * is its own subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are
+ * not there.
  *
  * @throws DataError naming file and line: absent column, a column that looks like an absent one, ragged or empty file
  */

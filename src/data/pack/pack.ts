@@ -1,7 +1,7 @@
 /**
- * The room `data/pack` carries a data set from machine to machine. A pack is a data set decoded at one size, in one file that
- * needs no decoder. It is a safetensors file, so that `safetensors.numpy.load_file` opens it too: for each modality uint8
- * `[N, C, S, S]`, and under `__metadata__` the manifest. This file reads packs.
+ * The room `data/pack` carries a data set from machine to machine. A pack is a data set decoded at one size, in one
+ * file that needs no decoder. It is a safetensors file, so that `safetensors.numpy.load_file` opens it too: for each
+ * modality uint8 `[N, C, S, S]`, and under `__metadata__` the manifest. This file reads packs.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -45,8 +45,8 @@ export function packMetadata(manifest: PackManifest): Record<string, string> {
 }
 
 /**
- * Opens a pack. Its length, layout and manifest are checked here, so that nothing beyond the file's end is ever mapped. The
- * pixels are checked when they are first used.
+ * Opens a pack. Its length, layout and manifest are checked here, so that nothing beyond the file's end is ever
+ * mapped. The pixels are checked when they are first used.
  *
  * @throws DataError if the file is truncated, damaged, or no pack
  */
@@ -126,8 +126,8 @@ async function verify(file: string, { manifest: { tensors, samples, size }, begi
 }
 
 /**
- * Gives the images straight from the pack that `dataset` is, where nothing is to be done to them. Gives undefined if the data
- * set is not one whole pack or is to be preprocessed further, or if `size` is less than the pack's.
+ * Gives the images straight from the pack that `dataset` is, where nothing is to be done to them. Gives undefined if
+ * the data set is not one whole pack or is to be preprocessed further, or if `size` is less than the pack's.
  *
  * @throws DataError if the pixels do not match their digests
  */

@@ -17,8 +17,8 @@ export interface PackOptions extends PortableOptions {
 }
 
 /**
- * Writes `dataset` as a pack, complete or not at all. Memory holds a few images at a time; the disk beside `file` holds twice
- * the pack for a while.
+ * Writes `dataset` as a pack, complete or not at all. Memory holds a few images at a time; the disk beside `file`
+ * holds twice the pack for a while.
  *
  * @returns the side of the packed images in pixels
  * @throws UsageError if the file exists, DataError listing the images that cannot be read

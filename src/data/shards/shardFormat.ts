@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { portableDataset } from '../pack/portable.js';
 
 /**
- * The name of the description beside the shards. It is written last; without it, shards are unfinished or another program's.
+ * The name of the description beside the shards. It is written last; without it, shards are unfinished or another
+ * program's.
  */
 export const SHARDS_FILE = 'shards.json';
 
 /**
- * The description of shards after WebDataset's convention: tar archives in which the files of a sample stand together and
- * share a name up to the first dot, `000017.a.png`, `000017.b.png`, `000017.json`.
+ * The description of shards after WebDataset's convention: tar archives in which the files of a sample stand together
+ * and share a name up to the first dot, `000017.a.png`, `000017.b.png`, `000017.json`.
  */
 export const shardsDescription = portableDataset.extend({
   format: z.literal('anatomy-shards'),

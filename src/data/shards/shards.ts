@@ -1,6 +1,6 @@
 /**
- * The room `data/shards` stores a data set in tar archives that are read from front to back. This file opens them: those of
- * `data pack --shards`, and other programs' after WebDataset's convention.
+ * The room `data/shards` stores a data set in tar archives that are read from front to back. This file opens them:
+ * those of `data pack --shards`, and other programs' after WebDataset's convention.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -23,7 +23,10 @@ export interface ShardsReadOptions {
   onWarning?: (message: string) => void;
 }
 
-/** Tells whether a place names shards: an archive, several by `name-{000000..000009}.tar`, or a folder that holds some. */
+/**
+ * Tells whether a place names shards: an archive, several by `name-{000000..000009}.tar`, or a folder that holds
+ * some.
+ */
 export function isShards(place: string): boolean {
   if (/\.(tar|tgz)(\.\w+)?$/i.test(place)) return true;
   if (existsSync(path.join(place, SHARDS_FILE))) return true;
@@ -100,8 +103,8 @@ function expandBraces(name: string): string[] {
 }
 
 /**
- * The files of one sample, which stand together. `key` is their name up to the first dot; the rest of a name maps to the
- * file.
+ * The files of one sample, which stand together. `key` is their name up to the first dot; the rest of a name maps to
+ * the file.
  */
 interface Group {
   readonly key: string;

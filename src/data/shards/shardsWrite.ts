@@ -21,14 +21,17 @@ import { SHARDS_FILE, type ShardsDescription } from './shardFormat.js';
 export interface ShardsOptions extends PortableOptions {
   /** The number of samples in a shard; the last shard may hold fewer. */
   shardSize: number;
-  /** The side of the squares that images are squashed to, as in the cache; absent: each keeps its shape. Phantoms need it. */
+  /**
+   * The side of the squares that images are squashed to, as in the cache; absent: each keeps its shape. Phantoms need
+   * it.
+   */
   size?: number;
   overwrite?: boolean;
 }
 
 /**
- * Writes `dataset` as shards into a new folder, which appears when it is complete: `NAME-000000.tar`, … and the description.
- * Equal data gives equal bytes. Memory holds a few samples at a time.
+ * Writes `dataset` as shards into a new folder, which appears when it is complete: `NAME-000000.tar`, … and the
+ * description. Equal data gives equal bytes. Memory holds a few samples at a time.
  *
  * @throws UsageError if the folder exists, DataError listing the images that cannot be read
  */
@@ -80,7 +83,10 @@ async function refuseTarget(target: string, overwrite: boolean): Promise<void> {
   }
 }
 
-/** Gives each modality the end of its files' names. It is in small letters, as Python's reader makes small letters of it. */
+/**
+ * Gives each modality the end of its files' names. It is in small letters, as Python's reader makes small letters of
+ * it.
+ */
 function memberExtensions(modalities: readonly string[]): Record<string, string> {
   const extensions = modalities.map((modality) => `${encodeURIComponent(modality)}.png`);
   const folded = extensions.map((extension) => extension.toLowerCase());

@@ -1,4 +1,6 @@
-/** The room `data/splits` says which samples are tested together. This file makes, stores, reads and checks the folds. */
+/**
+ * The room `data/splits` says which samples are tested together. This file makes, stores, reads and checks the folds.
+ */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -20,11 +22,16 @@ const splitsSchema = z.object({
   source: z.enum(['generated', 'published']),
   dataset: z.string(),
   folds: z.record(z.string(), z.union([z.int().nonnegative(), z.literal(SET_ASIDE)])),
-  /** The group of each sample whose subject is tied to others by duplicates. A group stays in one fold, like a subject. */
+  /**
+   * The group of each sample whose subject is tied to others by duplicates. A group stays in one fold, like a
+   * subject.
+   */
   groups: z.record(z.string(), z.string()),
 });
 
-/** The fold, 0 … k−1, that each sample of a data set is tested in, or `SET_ASIDE`; also the content of a splits file. */
+/**
+ * The fold, 0 … k−1, that each sample of a data set is tested in, or `SET_ASIDE`; also the content of a splits file.
+ */
 export type Splits = Readonly<z.infer<typeof splitsSchema>>;
 
 export interface SplitOptions {
@@ -76,9 +83,9 @@ export function makeSplits(
 }
 
 /**
- * Draws the samples that are set aside and tells of each whether it is one. All subjects are divided into equal parts of
- * about `count`, of which one is taken. It is drawn before and apart from the folds, so that it does not depend on their
- * number.
+ * Draws the samples that are set aside and tells of each whether it is one. All subjects are divided into equal parts
+ * of about `count`, of which one is taken. It is drawn before and apart from the folds, so that it does not depend on
+ * their number.
  */
 function drawSetAside(units: readonly Splittable[], count: number, seed: number): boolean[] {
   const subjects = new Set(units.map(({ subject }) => subject)).size;

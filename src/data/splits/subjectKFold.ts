@@ -9,18 +9,19 @@ export interface SubjectKFoldOptions {
 }
 
 /**
- * The part of a sample that folds are drawn by. Any subset of a data set will do, so that inner splits use the same function.
+ * The part of a sample that folds are drawn by. Any subset of a data set will do, so that inner splits use the same
+ * function.
  */
 export type Splittable = Pick<Sample, 'subject' | 'label'>;
 
 /**
- * Draws the fold, 0 … k−1, of each sample in the order given. All samples of a subject share one, and classes and sample
- * counts are balanced. The folds depend on the set of samples and the seed, not on the order of the samples.
+ * Draws the fold, 0 … k−1, of each sample in the order given. All samples of a subject share one, and classes and
+ * sample counts are balanced. The folds depend on the set of samples and the seed, not on the order of the samples.
  *
  * Balance is the cost Σ_folds (Σ_classes n_fc² / N_c + n_f² / N), least when every fold holds 1/k of each class (N_c)
  * and of all samples (N). Subjects, in random order within their main class, go where they raise it least; then
- * subjects are moved and exchanged between folds while that lowers it. With one sample for each subject, class counts and
- * totals end within 1 of each other; with one class, totals end within the size of the largest subject.
+ * subjects are moved and exchanged between folds while that lowers it. With one sample for each subject, class counts
+ * and totals end within 1 of each other; with one class, totals end within the size of the largest subject.
  *
  * @throws DataError if there are fewer subjects than folds, UsageError if `folds` is not a whole number from 2
  */
@@ -62,8 +63,8 @@ const TINY = 1e-12;
 const MAX_ROUNDS = 50;
 
 /**
- * The number of subjects up to which exchanges are tried: with more subjects their number grows by the square, and their use
- * shrinks.
+ * The number of subjects up to which exchanges are tried: with more subjects their number grows by the square, and
+ * their use shrinks.
  */
 const MAX_SUBJECTS_TO_EXCHANGE = 1000;
 

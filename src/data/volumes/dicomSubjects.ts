@@ -6,9 +6,9 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
 
 /**
- * Gives samples of DICOM files the patient that their headers name as subject, else the study; other samples stay as they
- * are. A file that names only its study is of the patient that another file of this study names. A sample is faulty if its
- * header cannot be read, or if its images are of different patients.
+ * Gives samples of DICOM files the patient that their headers name as subject, else the study; other samples stay as
+ * they are. A file that names only its study is of the patient that another file of this study names. A sample is
+ * faulty if its header cannot be read, or if its images are of different patients.
  */
 export async function withDicomSubjects(samples: readonly Sample[]): Promise<Reading> {
   const faulty: FaultySample[] = [];

@@ -23,10 +23,10 @@ const ALL_SLICES: VolumeOptions = { axis: 'axial', from: null, to: null, step: 1
 const AT_ONCE = 4;
 
 /**
- * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample for each slice or frame, which keep
- * subject, label, fold and all else. `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second and third stored
- * axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. A sample is faulty if its
- * modalities are not on one grid, or if no slice is left of it.
+ * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample for each slice or frame,
+ * which keep subject, label, fold and all else. `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second
+ * and third stored axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. A sample is faulty if
+ * its modalities are not on one grid, or if no slice is left of it.
  *
  * @throws UsageError if no slice can be among those asked for
  */
@@ -70,7 +70,9 @@ export async function expandVolumes(
 interface Stack {
   readonly modality: string;
   readonly source: FileSource;
-  /** The size in words, for messages and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`. */
+  /**
+   * The size in words, for messages and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`.
+   */
   readonly shape: string;
   readonly frames?: number;
   readonly volume?: Awaited<ReturnType<typeof readVolumeHeader>>;
@@ -123,7 +125,8 @@ const MOST_VOXELS_APART = 0.1;
 type Volume = NonNullable<Stack['volume']>;
 
 /**
- * The greatest distance at which two grids of the same size place the same voxel, in units of the first one's smallest edge.
+ * The greatest distance at which two grids of the same size place the same voxel, in units of the first one's
+ * smallest edge.
  */
 function voxelsApart({ dims, affine: a }: Volume, { affine: b }: Volume): number {
   if (a === undefined || b === undefined) return 0;

@@ -11,7 +11,10 @@ import { CARD_FILE, type DatasetCard } from '../open/datasetCard.js';
 import { besideTarget } from '../pack/portable.js';
 import type { Raster, Sample } from '../sample.js';
 
-/** A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs for each modality, and `masks/`. */
+/**
+ * A data set to be written as a folder: `manifest.csv`, `dataset.json`, a folder of PNGs for each modality, and
+ * `masks/`.
+ */
 export interface DatasetToWrite {
   readonly card: DatasetCard;
   readonly modalities: readonly string[];
@@ -85,7 +88,8 @@ async function fill(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const rows: Map<string, string>[] = [];
-  // Samples come one after the other, so that nothing is still being written when an interruption takes the folder away.
+  // Samples come one after the other, so that nothing is still being written when an interruption takes the folder
+  // away.
   for (const [index, sample] of samples.entries()) {
     signal?.throwIfAborted();
     rows.push(await writeSample(folder, modalities, sample, await draw(sample, index)));

@@ -3,8 +3,8 @@ import type { Raster } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
 /**
- * Makes a data set of files of a phantom. The pixels are those that its name gives at this size; masks come with them, and
- * the parameters of each sample become columns of the manifest.
+ * Makes a data set of files of a phantom. The pixels are those that its name gives at this size; masks come with
+ * them, and the parameters of each sample become columns of the manifest.
  *
  * @param name as on the command line, `phantom:fundus,pairs=50`
  */

@@ -14,8 +14,8 @@ import type { Dataset, Raster, Sample } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
 /**
- * Pairs real colour fundus photographs, `a`, with angiograms simulated from them, `b`, to be written as a data set. Labels,
- * subjects and folds stay those of the photographs; the simulation does not see them.
+ * Pairs real colour fundus photographs, `a`, with angiograms simulated from them, `b`, to be written as a data set.
+ * Labels, subjects and folds stay those of the photographs; the simulation does not see them.
  *
  * @param size the shorter side of the images; smaller photographs stay as they are
  */
@@ -54,7 +54,9 @@ function shrink(image: Raster, size: number): Raster {
   return resize(image, Math.round(scale * image.width), Math.round(scale * image.height));
 }
 
-/** Opens photographs: a folder of nothing else, or any data that `openDataset` opens, of a manifest only their column. */
+/**
+ * Opens photographs: a folder of nothing else, or any data that `openDataset` opens, of a manifest only their column.
+ */
 export async function openPhotographs(
   { path: place, columns, ...spec }: DatasetSpec,
   onWarning: (message: string) => void,

@@ -8,8 +8,8 @@ export interface TrainingPreset {
   readonly name: string;
   readonly source: string;
   /**
-   * Whether plain SGD on whole images is all that it asks for, so that it is computed on features that are read once. Other
-   * recipes are trained on images.
+   * Whether plain SGD on whole images is all that it asks for, so that it is computed on features that are read once.
+   * Other recipes are trained on images.
    */
   readonly onFeatures?: true;
   readonly optimizer:

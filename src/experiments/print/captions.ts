@@ -101,7 +101,10 @@ export function judgedLine({ confirmation }: ExperimentTable, { judged }: TableP
   return `${numbered(samples, 'sample')} of ${numbered(subjects, 'subject')}, ${how}.`;
 }
 
-/** The caption of a part on further data; the sentences before all tables are about the data that the encoders were pretrained on. */
+/**
+ * The caption of a part on further data; the sentences before all tables are about the data that the encoders were
+ * pretrained on.
+ */
 export function setLine(table: ExperimentTable, part: TablePart): string {
   if (part.set === undefined) return '';
   return [judgedLine(table, part), ...seenLines(part.judged?.exposure ?? [])]

@@ -1,4 +1,6 @@
-/** The room `experiments/print` writes an experiment's table as Markdown, CSV or LaTeX; this file chooses the format. */
+/**
+ * The room `experiments/print` writes an experiment's table as Markdown, CSV or LaTeX; this file chooses the format.
+ */
 
 import { formatClaims } from '../../evaluation/results/claimsTable.js';
 import { resultTable } from '../../evaluation/results/resultTable.js';

@@ -36,7 +36,10 @@ interface PaperRow extends TableRow {
   readonly paper: PaperBeside;
 }
 
-/** Ours, the paper’s and the difference, of the metrics that both have; undefined where there is nothing to set beside each other. */
+/**
+ * Ours, the paper’s and the difference, of the metrics that both have; undefined where there is nothing to set beside
+ * each other.
+ */
 export function paperTable({ images, rows }: TablePart): Table | undefined {
   const widest = images.at(-1) ?? '';
   const own = rows.filter((row): row is PaperRow => row.paper !== undefined);

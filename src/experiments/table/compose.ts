@@ -1,6 +1,6 @@
 /**
- * A tuned row: in each outer fold the candidate and the kind of features that did best in the cross-validation inside that fold’s
- * training patients, and its predictions there. No test label takes part in the choice.
+ * A tuned row: in each outer fold the candidate and the kind of features that did best in the cross-validation inside
+ * that fold’s training patients, and its predictions there. No test label takes part in the choice.
  */
 import { DataError } from '../../errors.js';
 import type { StoredPredictions } from '../../evaluation/results/predictions.js';

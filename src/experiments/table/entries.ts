@@ -1,4 +1,7 @@
-/** A number of the table: the measurements of one row on one set of images, and their bootstrap, which is computed once. */
+/**
+ * A number of the table: the measurements of one row on one set of images, and their bootstrap, which is computed
+ * once.
+ */
 import { type Judged, metricNames, resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import {
   type BootstrapDifference,
@@ -128,8 +131,8 @@ export class Entry {
   }
 
   /**
-   * The difference of this entry less the other, over the seeds of both and on the same draws of subjects; undefined where the two
-   * cannot be paired.
+   * The difference of this entry less the other, over the seeds of both and on the same draws of subjects; undefined
+   * where the two cannot be paired.
    */
   minus(other: Entry): BootstrapDifference | undefined {
     const own = this.pairedWith(other);

@@ -1,6 +1,6 @@
 /**
- * The room `experiments/table` computes an experiment's table from its finished cells: values, intervals, comparisons and
- * notes. This file makes the whole table.
+ * The room `experiments/table` computes an experiment's table from its finished cells: values, intervals, comparisons
+ * and notes. This file makes the whole table.
  */
 
 import { configDifferences, type Tree } from '../../config/index.js';
@@ -31,7 +31,10 @@ import { Results } from './results.js';
 export interface TableOptions {
   /** Whether the table is of the samples that are set aside, and of nothing else. */
   readonly confirm?: boolean;
-  /** Puts the AUC among samples that are alike in a column in place of the AUC, for the data that the encoders were pretrained on. */
+  /**
+   * Puts the AUC among samples that are alike in a column in place of the AUC, for the data that the encoders were
+   * pretrained on.
+   */
   readonly matching?: Matching;
 }
 
@@ -50,7 +53,10 @@ export function experimentTable(
   return { ...table, notes: [...table.notes, note] };
 }
 
-/** The table of the samples that are set aside. It has only the rows that are compared on them, judged by one protocol. */
+/**
+ * The table of the samples that are set aside. It has only the rows that are compared on them, judged by one
+ * protocol.
+ */
 function setAsideTable(root: string, told: ExperimentDescription, matching?: Matching): ExperimentTable {
   const { setAside: family } = told;
   const confirmation = readConfirmation(root);
@@ -77,7 +83,10 @@ function setAsideTable(root: string, told: ExperimentDescription, matching?: Mat
   return { ...table, confirmation: { ...confirmation, outdated: outdated(root, confirmation) } };
 }
 
-/** Encoders that were pretrained anew with other settings after the last look, so that its values are not of the encoders here now. */
+/**
+ * Encoders that were pretrained anew with other settings after the last look, so that its values are not of the
+ * encoders here now.
+ */
 function outdated(root: string, { looks }: ConfirmationRecord): string[] {
   return Object.entries(looks.at(-1)!.settings).flatMap(([id, { pretraining }]) => {
     const own = id.slice(0, id.lastIndexOf('/'));
@@ -178,7 +187,10 @@ function tableOf(
   };
 }
 
-/** What the samples were matched by, and the AUC of that alone, in the folds of the first row whose predictions are here. */
+/**
+ * What the samples were matched by, and the AUC of that alone, in the folds of the first row whose predictions are
+ * here.
+ */
 function matchingOf(
   matching: Matching,
   parts: readonly FamilyPart[],

@@ -64,7 +64,10 @@ export function notesOf(found: readonly RowFound[], parts: readonly TablePart[])
 /** The same encoder, run in another process, gives an AUC that differs by no more than this. */
 const SAME = 5e-4;
 
-/** A note on rows whose untrained encoder is not the one that the table shows, as its head or its normalisation is another. */
+/**
+ * A note on rows whose untrained encoder is not the one that the table shows, as its head or its normalisation is
+ * another.
+ */
 function otherUntrained({ set, name, features, images, rows }: TablePart): string[] {
   const widest = images.at(-1) ?? '';
   const { value: shown, seeds } = rows.find(({ source }) => source === 'untrained')?.values[widest] ?? {};

@@ -1,6 +1,7 @@
 /**
- * Compares samples only with samples that are alike in a column of the data, such as a slice's place, so that the column
- * alone tells nothing of the label. Cells hold no columns, but whoever holds the data can link their pseudonyms to it.
+ * Compares samples only with samples that are alike in a column of the data, such as a slice's place, so that the
+ * column alone tells nothing of the label. Cells hold no columns, but whoever holds the data can link their
+ * pseudonyms to it.
  */
 import { existsSync } from 'node:fs';
 import { type Config, readConfig } from '../../config/index.js';
@@ -112,7 +113,9 @@ export function resampledMatched(
   return weightedMatchedAuc(positiveColumn(probabilities, labels.length), labels, alike(predicted, matching));
 }
 
-/** Counts the samples that are compared. All rows are judged on the same samples in the same folds, so they share it. */
+/**
+ * Counts the samples that are compared. All rows are judged on the same samples in the same folds, so they share it.
+ */
 export function countsOf(predicted: Predicted, matching: Matching): MatchedCounts {
   return matchedCounts(predicted.judged.labels, alike(predicted, matching));
 }

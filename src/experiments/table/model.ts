@@ -1,4 +1,7 @@
-/** The content of `experiment table`: its numbers, what was run to get them, and what they mean. Its JSON has these fields. */
+/**
+ * The content of `experiment table`: its numbers, what was run to get them, and what they mean. Its JSON has these
+ * fields.
+ */
 import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { MatchedCounts } from '../../metrics/areas/matchedAuc.js';
@@ -12,10 +15,16 @@ export interface ExperimentTable
   extends Omit<ExperimentDescription, 'rows' | 'folds' | 'compare' | 'setAside'> {
   /** The looks at the samples that were set aside; undefined where the table is of all others. */
   readonly confirmation?: ConfirmationRecord & {
-    /** Encoders that were pretrained anew since the last look, with other settings: `ours/seed-0: key: before → after`. */
+    /**
+     * Encoders that were pretrained anew since the last look, with other settings: `ours/seed-0: key: before →
+     * after`.
+     */
     readonly outdated: readonly string[];
   };
-  /** The measured metric: AUC, macro AUC of more than two classes, or matched AUC; undefined before the first evaluation. */
+  /**
+   * The measured metric: AUC, macro AUC of more than two classes, or matched AUC; undefined before the first
+   * evaluation.
+   */
   readonly metric?: string;
   /** The column in which compared samples are alike, where the metric is the matched AUC. */
   readonly matching?: {
@@ -73,7 +82,10 @@ export interface TablePart {
     readonly folds: number;
     readonly exposure: readonly Fact[];
   };
-  /** With `chosen`, each fold uses the features that did best inside its training patients, and of a tuned row the best candidate. */
+  /**
+   * With `chosen`, each fold uses the features that did best inside its training patients, and of a tuned row the
+   * best candidate.
+   */
   readonly features: 'chosen' | 'pooled' | 'head';
   /** Sets of modalities, as `a+b`: a column for each. */
   readonly images: readonly string[];

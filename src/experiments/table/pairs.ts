@@ -51,7 +51,10 @@ export function namedPairs({ pairs, parts }: Pick<ExperimentTable, 'pairs' | 'pa
   return [...bySet].map(([set, results]) => ({ set, results }));
 }
 
-/** Finds the candidate that was chosen most often, for each tuned row: over all seeds of the first protocol, on all modalities. */
+/**
+ * Finds the candidate that was chosen most often, for each tuned row: over all seeds of the first protocol, on all
+ * modalities.
+ */
 function mostChosen(parts: ExperimentTable['parts']): Map<string, string> {
   const part = parts.find(({ set, features }) => set === undefined && features === 'chosen');
   const images = part?.images.at(-1);

@@ -182,7 +182,10 @@ export class Results {
     };
   }
 
-  /** The measurement composed of each fold’s best alternative; undefined where a validation or predictions are missing. */
+  /**
+   * The measurement composed of each fold’s best alternative; undefined where a validation or predictions are
+   * missing.
+   */
   #chosen(found: readonly [Found, ...Found[]], repeat: Repeat): [Measurement] | undefined {
     const alternatives = found.flatMap((one): Alternative[] => {
       const validation = this.#validation(one, repeat);
@@ -197,7 +200,10 @@ export class Results {
     return [{ ...repeat, metrics, foldMean: meanFoldAuc(judged), predicted: { ids, judged }, choices }];
   }
 
-  /** The inner validation of this evaluation, or else of the same encoder’s logistic regression on the same data and labels. */
+  /**
+   * The inner validation of this evaluation, or else of the same encoder’s logistic regression on the same data and
+   * labels.
+   */
   #validation({ folder, row }: Found, { seed, draw }: Repeat): readonly (number | null)[] | undefined {
     if (row.validation !== undefined) return row.validation;
     const { root, description, set, protocol, setAside } = this.#of;

@@ -14,9 +14,10 @@ export interface Marks {
 }
 
 /**
- * The best rows are the one with the highest value and every row that is not significantly below it (paired bootstrap over subjects, Holm
- * over the rows compared with it); the second best are the same among the others. The marks are a help for the eye: as rows are compared with
- * the one that came out highest, equal rows are told apart somewhat more often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
+ * The best rows are the one with the highest value and every row that is not significantly below it (paired bootstrap
+ * over subjects, Holm over the rows compared with it); the second best are the same among the others. The marks are a
+ * help for the eye: as rows are compared with the one that came out highest, equal rows are told apart somewhat more
+ * often than in 5 % of tables (simulated: 6 % of three, 15 % of ten).
  */
 export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
   const ranked = [...entries]
@@ -56,8 +57,8 @@ export interface Comparison {
 }
 
 /**
- * The comparisons that can be made. Holm corrects for all that were planned: those that are missing count as p = 1, so that no p-value
- * of an unfinished table grows when the rest comes in.
+ * The comparisons that can be made. Holm corrects for all that were planned: those that are missing count as p = 1,
+ * so that no p-value of an unfinished table grows when the rest comes in.
  *
  * @param others the other rows by name; an entry is undefined where its row has no result
  */

@@ -61,7 +61,9 @@ const levels = Float32Array.from({ length: 1 << 15 }, (_, bits) => {
   return (20 / Math.LN10) * Math.log(amplitude!);
 });
 
-/** Averages the axial rows of each pixel, compresses logarithmically to the screen's gray values, and filters speckle. */
+/**
+ * Averages the axial rows of each pixel, compresses logarithmically to the screen's gray values, and filters speckle.
+ */
 function compress(
   envelope: Float32Array,
   size: number,

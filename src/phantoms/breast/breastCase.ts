@@ -3,11 +3,12 @@ import { type LesionOutline, sampleOutline } from '../lesionOutline.js';
 import { drawFindings, type Findings, severityShift } from './breastSigns.js';
 
 /**
- * One patient's breast and the two scanner settings as numbers: lengths in mm (x across, y down from the probe), stiffness
- * in kPa (Young's modulus), echoes in dB relative to the gland. Nothing here depends on the image size.
+ * One patient's breast and the two scanner settings as numbers: lengths in mm (x across, y down from the probe),
+ * stiffness in kPa (Young's modulus), echoes in dB relative to the gland. Nothing here depends on the image size.
  *
- * Echo levels, layer thicknesses and stiffness of normal tissue: glandular tissue 11.3 ± 5.8 kPa and fat 9.2 ± 4.5 kPa (Arch
- * Med Sci 2011, n = 101); another series finds several times more (Diagnostics 2020, 10:393), hence the patient's scale.
+ * Echo levels, layer thicknesses and stiffness of normal tissue: glandular tissue 11.3 ± 5.8 kPa and fat 9.2 ± 4.5
+ * kPa (Arch Med Sci 2011, n = 101); another series finds several times more (Diagnostics 2020, 10:393), hence the
+ * patient's scale.
  */
 export interface BreastCase extends Findings {
   readonly label: 'benign' | 'malignant';
@@ -35,8 +36,8 @@ export interface View {
 
 export interface Layers {
   /**
-   * The side of the breast. The screen shows the patient's right on its left: the lateral side of the left breast is on the
-   * right.
+   * The side of the breast. The screen shows the patient's right on its left: the lateral side of the left breast is
+   * on the right.
    */
   readonly laterality: 'left' | 'right';
   /** The thickness in mm of skin, subcutaneous fat, gland, retromammary fat, pectoral muscle and intercostal muscle. */
@@ -264,11 +265,11 @@ function sampleLesion(
 }
 
 /**
- * Samples the stiffness: ln E ~ N(ln 34, .70) benign, N(ln 92, .58) malignant: means of 43 and 109 kPa, standard deviations
- * of 34 and 69 (PMC9432095, n = 225: 43.4 ± 38.3 and 108.0 ± 70.0 kPa). Rim and core: peritumoral stiffness (Xu 2021; WJCC
- * 2020). The stiff region exceeds the outline by 1.5 mm in malignant and −0.2 mm in benign lesions on average
- * (elastogram-to-B-mode size ratio 1.36 ± .24 and 1.03 ± .30, JMU 2020). All follow the same severity, so that they tell one
- * story, not four.
+ * Samples the stiffness: ln E ~ N(ln 34, .70) benign, N(ln 92, .58) malignant: means of 43 and 109 kPa, standard
+ * deviations of 34 and 69 (PMC9432095, n = 225: 43.4 ± 38.3 and 108.0 ± 70.0 kPa). Rim and core: peritumoral
+ * stiffness (Xu 2021; WJCC 2020). The stiff region exceeds the outline by 1.5 mm in malignant and −0.2 mm in benign
+ * lesions on average (elastogram-to-B-mode size ratio 1.36 ± .24 and 1.03 ± .30, JMU 2020). All follow the same
+ * severity, so that they tell one story, not four.
  */
 function sampleStiffness(
   random: Random,

@@ -1,8 +1,8 @@
 /**
  * The room `phantoms/breast` draws a synthetic breast-mass study: for each patient a B-mode image `a` (gray) and the
- * shear-wave elastogram `b` (colour) of the same plane. Anatomy is shared; speckle, echoes and calcifications show in `a`
- * only, stiffness in `b` only. Signs, stiffness and image formation follow published statistics (see `breastSigns`,
- * `breastCase`, `speckle`), so that the classes overlap.
+ * shear-wave elastogram `b` (colour) of the same plane. Anatomy is shared; speckle, echoes and calcifications show in
+ * `a` only, stiffness in `b` only. Signs, stiffness and image formation follow published statistics (see
+ * `breastSigns`, `breastCase`, `speckle`), so that the classes overlap.
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
@@ -17,7 +17,10 @@ export const phantomVersion = 2;
 
 /** The options that change the pixels of a pair. */
 export interface Appearance {
-  /** Whether `b` lies over a B-mode image with speckle of its own, as on a screen, or is the colours alone. Default true. */
+  /**
+   * Whether `b` lies over a B-mode image with speckle of its own, as on a screen, or is the colours alone. Default
+   * true.
+   */
   overlay?: boolean;
   /** Whether `b` is one channel, the stiffness alone, from 0 to the top of the colour scale. Default false. */
   gray?: boolean;
@@ -105,8 +108,8 @@ export interface BreastPair {
 }
 
 /**
- * Draws pair `index`, with everything known about it. It is the same for any number of pairs; only its speckle depends on
- * `size`.
+ * Draws pair `index`, with everything known about it. It is the same for any number of pairs; only its speckle
+ * depends on `size`.
  *
  * @throws UsageError on an option out of its range
  */

@@ -1,11 +1,11 @@
 /**
- * Draws the signs that a breast lesion shows. Every sign is drawn through a severity z ~ N(±0.9, 1) (malignant +, benign −):
- * P(sign | z) = 1 / (1 + exp(−slope·z − offset)). Signs therefore go together, and the classes overlap as they do in
- * patients. Slope and offset are solved for numerically, so that P(sign | class) is the table's.
+ * Draws the signs that a breast lesion shows. Every sign is drawn through a severity z ~ N(±0.9, 1) (malignant +,
+ * benign −): P(sign | z) = 1 / (1 + exp(−slope·z − offset)). Signs therefore go together, and the classes overlap as
+ * they do in patients. Slope and offset are solved for numerically, so that P(sign | class) is the table's.
  *
- * Rates of shape, orientation and margin: Hong et al., AJR 2005 (403 masses, 141 malignant), from their counts. The others
- * are general knowledge with the literature's order of magnitude; shadowing is a weak sign (BMC Med Imaging 2022: 72 of 117
- * masses with shadowing were benign). Stiff rim: the order of Xu 2021.
+ * Rates of shape, orientation and margin: Hong et al., AJR 2005 (403 masses, 141 malignant), from their counts. The
+ * others are general knowledge with the literature's order of magnitude; shadowing is a weak sign (BMC Med Imaging
+ * 2022: 72 of 117 masses with shadowing were benign). Stiff rim: the order of Xu 2021.
  */
 import type { Random } from '../../tensor/random.js';
 
@@ -45,7 +45,10 @@ export type Signs = Readonly<Record<Sign, boolean>>;
 
 /** The distance of each class's mean severity from 0, in standard deviations. */
 export const severityShift = 0.9;
-/** The correlation, within a class, of the severities that B-mode and elastography show: partly shared, partly their own. */
+/**
+ * The correlation, within a class, of the severities that B-mode and elastography show: partly shared, partly their
+ * own.
+ */
 const severityCorrelation = 0.5;
 /** The share of irregular lesions among circumscribed ones. */
 const irregularIfCircumscribed = 0.05;
@@ -69,8 +72,8 @@ function logistic(x: number): number {
 }
 
 /**
- * Finds the logistic curve of severity for which P(eligible and sign | class) = `target` in both classes, by Newton's method
- * on its slope and offset. `eligible` is the chance that earlier signs leave this one open.
+ * Finds the logistic curve of severity for which P(eligible and sign | class) = `target` in both classes, by Newton's
+ * method on its slope and offset. `eligible` is the chance that earlier signs leave this one open.
  */
 function calibrate(target: SignRate, eligible: Chance = () => 1): (severity: number) => number {
   let slope = target.malignant > target.benign ? 1 : -1;
@@ -141,8 +144,8 @@ export interface Findings {
 }
 
 /**
- * Draws the findings of a lesion. `difficulty` divides the distance of the classes' mean severities; at 1 the rates are the
- * table's.
+ * Draws the findings of a lesion. `difficulty` divides the distance of the classes' mean severities; at 1 the rates
+ * are the table's.
  */
 export function drawFindings(random: Random, malignant: boolean, difficulty: number): Findings {
   const mean = (malignant ? severityShift : -severityShift) / difficulty;
@@ -151,7 +154,8 @@ export function drawFindings(random: Random, malignant: boolean, difficulty: num
   const severity = mean + shared;
   const stiffSeverity = mean + severityCorrelation * shared + Math.sqrt(1 - severityCorrelation ** 2) * own;
 
-  // Each sign has one uniform number, drawn whether needed or not, so that the signs stay comparable between difficulties.
+  // Each sign has one uniform number, drawn whether needed or not, so that the signs stay comparable between
+  // difficulties.
   const u = {
     circumscribed: random.uniform(),
     spiculated: random.uniform(),

@@ -11,7 +11,10 @@ export interface Tissue {
   readonly pixel: number;
   /** The layer of each pixel, as an index into `layerNames`. */
   readonly layer: Uint8Array;
-  /** The signed distance to the lesion's outline in mm, negative inside. It holds to first order and is rough far away. */
+  /**
+   * The signed distance to the lesion's outline in mm, negative inside. It holds to first order and is rough far
+   * away.
+   */
   readonly distance: Float32Array;
   /** The level of the scatterers, in dB relative to the gland. */
   readonly echo: Float32Array;
@@ -70,8 +73,8 @@ function drawInterfaces({ layers, view }: BreastCase, curves: readonly Float32Ar
   let base = 0;
   for (const [k, thickness] of layers.thickness.entries()) {
     base += thickness;
-    // The skin lies flat against the probe, and the layers below it follow the tilt. Fasciae and pleura are smoother than
-    // fat.
+    // The skin lies flat against the probe, and the layers below it follow the tilt. Fasciae and pleura are smoother
+    // than fat.
     const waviness = layers.waviness * (k === skin ? 0.05 : k < retromammary ? 1 : 0.6);
     const slope = k === skin ? 0 : Math.tan(layers.tilt) + (k < gland ? 0 : wedge);
     const above = interfaces[k - 1];
@@ -230,8 +233,8 @@ class FatLobules {
 }
 
 /**
- * Draws the signed distance to the outline, to first order: (ρ − R(φ)) / |∇ρ| in the frame where the ellipse is the unit
- * circle.
+ * Draws the signed distance to the outline, to first order: (ρ − R(φ)) / |∇ρ| in the frame where the ellipse is the
+ * unit circle.
  */
 function drawDistance(lesion: Lesion, size: number, pixel: number): Float32Array {
   const { x, y, radius, aspect, tilt, outline } = lesion;
@@ -287,8 +290,8 @@ function addLesion(
 }
 
 /**
- * Draws the loss along the beam, −2 f ∫ Δα dy, clipped to [−18, 8] dB and widened laterally by 0.4 mm. Streaks of refraction
- * lie below the tangents of smooth lesions, and next to nothing comes back from behind a rib.
+ * Draws the loss along the beam, −2 f ∫ Δα dy, clipped to [−18, 8] dB and widened laterally by 0.4 mm. Streaks of
+ * refraction lie below the tangents of smooth lesions, and next to nothing comes back from behind a rib.
  */
 function drawShadow(
   { lesion, layers, signs }: BreastCase,

@@ -42,7 +42,8 @@ function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Floa
 }
 
 /**
- * Measures the stiffness as a scanner does, with its resolution, noise, artefacts, and places where it finds no shear wave.
+ * Measures the stiffness as a scanner does, with its resolution, noise, artefacts, and places where it finds no shear
+ * wave.
  */
 export function measureStiffness(
   random: Random,

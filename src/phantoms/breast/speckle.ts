@@ -2,11 +2,12 @@ import { gaussianKernel } from '../../data/images/gaussianBlur.js';
 import type { Random } from '../../tensor/random.js';
 
 /**
- * The options of ultrasound speckle, which is made without simulating waves: complex circular Gaussian scatterers, blurred by
- * a Gaussian point spread in the complex baseband, which equals convolving the radio-frequency signal and demodulating it.
- * The envelope of fully developed speckle is Rayleigh: mean / std = 1.91 (PMC4916161). Where fewer than about ten scatterers
- * share a resolution cell the envelope is K-distributed and coarser, as in fat (about 1.5). Spatial compounding averages the
- * envelopes of looks from several directions, whose speckle is independent: √looks times the ratio.
+ * The options of ultrasound speckle, which is made without simulating waves: complex circular Gaussian scatterers,
+ * blurred by a Gaussian point spread in the complex baseband, which equals convolving the radio-frequency signal and
+ * demodulating it. The envelope of fully developed speckle is Rayleigh: mean / std = 1.91 (PMC4916161). Where fewer
+ * than about ten scatterers share a resolution cell the envelope is K-distributed and coarser, as in fat (about 1.5).
+ * Spatial compounding averages the envelopes of looks from several directions, whose speckle is independent: √looks
+ * times the ratio.
  */
 export interface SpeckleOptions {
   /** The mean squared echo of each pixel, size × size; 1 for the gland. */
@@ -32,8 +33,8 @@ const axialSigma = 0.095;
 const sparseDensity = 15;
 
 /**
- * The bits of the index of a table of quantiles: of the magnitude of a complex normal of unit power, √(−ln u). A table is
- * several times faster than a logarithm.
+ * The bits of the index of a table of quantiles: of the magnitude of a complex normal of unit power, √(−ln u). A
+ * table is several times faster than a logarithm.
  */
 const magnitudeBits = 14;
 const magnitudes = Float64Array.from({ length: 1 << magnitudeBits }, (_, i) =>
@@ -64,8 +65,8 @@ export function speckleEnvelope(random: Random, options: SpeckleOptions): Float3
 }
 
 /**
- * The two factors of the Gaussian point spread: axial in samples of the finer grid, lateral with one kernel for each row of
- * pixels.
+ * The two factors of the Gaussian point spread: axial in samples of the finer grid, lateral with one kernel for each
+ * row of pixels.
  */
 interface PointSpread {
   readonly axial: Float64Array;
@@ -118,8 +119,8 @@ function unitEnergy(kernel: Float64Array): Float64Array {
 }
 
 /**
- * Blurs across, in place, with one kernel for each row of pixels. Scatterers outside come from the image's other side, which
- * keeps the statistics.
+ * Blurs across, in place, with one kernel for each row of pixels. Scatterers outside come from the image's other
+ * side, which keeps the statistics.
  */
 function blurAcross(
   real: Float32Array,

@@ -5,9 +5,10 @@ import { drawAperture, illumination } from './fundusPhotograph.js';
 import { type FundusTissue, fall, smoothstep } from './fundusTissue.js';
 
 /**
- * Draws the fluorescein angiogram at one phase between 0 (arteriovenous) and 1 (late), size × size gray values. Fluorescein
- * lights up vessels and places that leak or stain; pigment and blood block it. Where pigment is missing the choroid shines
- * through (a window defect), with a size that does not change, while leakage grows in size and brightness and blurs.
+ * Draws the fluorescein angiogram at one phase between 0 (arteriovenous) and 1 (late), size × size gray values.
+ * Fluorescein lights up vessels and places that leak or stain; pigment and blood block it. Where pigment is missing
+ * the choroid shines through (a window defect), with a size that does not change, while leakage grows in size and
+ * brightness and blurs.
  */
 export function drawAngiogram(
   random: Random,

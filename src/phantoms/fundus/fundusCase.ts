@@ -5,9 +5,9 @@ import { Random } from '../../tensor/random.js';
  * field with a side of `fieldOfView` mm. Nothing here depends on the image size.
  *
  * Distance of disc and fovea 4.76 ± .34 mm (3.76 … 6.53; Beijing Eye Study, PMC4577126), disc 1.88 × 1.77 mm (Quigley
- * 1990). Rates of signs: the order of magnitude that textbooks give; pathologic myopia after META-PM (category 2, diffuse
- * atrophy, or more, or a plus sign: lacquer cracks, neovascularisation, Fuchs' spot), AMD after AREDS (soft drusen,
- * geographic atrophy, neovascularisation).
+ * 1990). Rates of signs: the order of magnitude that textbooks give; pathologic myopia after META-PM (category 2,
+ * diffuse atrophy, or more, or a plus sign: lacquer cracks, neovascularisation, Fuchs' spot), AMD after AREDS (soft
+ * drusen, geographic atrophy, neovascularisation).
  */
 export interface FundusCase {
   readonly condition: FundusCondition;

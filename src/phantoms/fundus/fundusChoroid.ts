@@ -4,8 +4,8 @@ import { type Eye, fieldOfView } from './fundusCase.js';
 import type { Segment } from './fundusVessels.js';
 
 /**
- * The number of vessels of the choroid. They are broad and dense, run outwards from the posterior pole and join where they
- * meet.
+ * The number of vessels of the choroid. They are broad and dense, run outwards from the posterior pole and join where
+ * they meet.
  */
 const count = 330;
 const step = 0.2;

@@ -1,8 +1,8 @@
 /**
- * The room `phantoms/fundus` draws a synthetic study of the ocular fundus: for each patient a colour photograph `a` and a
- * fluorescein angiogram `b` (gray) of the same field. Vessels, disc, fovea and lesions are shared; vessels are dark in `a`
- * and bright in `b`. Colours of lipid, blood and pigment show in `a` only; filling, leakage and staining in `b` only. Signs
- * overlap between the conditions.
+ * The room `phantoms/fundus` draws a synthetic study of the ocular fundus: for each patient a colour photograph `a`
+ * and a fluorescein angiogram `b` (gray) of the same field. Vessels, disc, fovea and lesions are shared; vessels are
+ * dark in `a` and bright in `b`. Colours of lipid, blood and pigment show in `a` only; filling, leakage and staining
+ * in `b` only. Signs overlap between the conditions.
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
@@ -23,7 +23,10 @@ import { drawFundus, type FundusTissue } from './fundusTissue.js';
 /** The version of the pixels. It is part of every key and raised whenever a pixel changes. */
 export const fundusPhantomVersion = 1;
 
-/** The tasks: pathologic myopia (`pm`, as in iChallenge-PM) or age-related macular degeneration (`amd`) against the rest. */
+/**
+ * The tasks: pathologic myopia (`pm`, as in iChallenge-PM) or age-related macular degeneration (`amd`) against the
+ * rest.
+ */
 export const fundusTasks = ['pm', 'amd'] as const;
 export type FundusTask = (typeof fundusTasks)[number];
 
@@ -54,8 +57,8 @@ export interface FundusPhantomOptions {
   seed: number;
   task?: FundusTask;
   /**
-   * The conditions that take part: the one sought as often as in the task, the others alike; absent: all, with the task's
-   * shares.
+   * The conditions that take part: the one sought as often as in the task, the others alike; absent: all, with the
+   * task's shares.
    */
   classes?: readonly string[];
   /** The difficulty. 1 overlaps the conditions as in the table of signs; larger is harder. */
@@ -120,15 +123,18 @@ export interface FundusPair {
 }
 
 /**
- * The masks by name. In that of vessels 1 is an artery and 2 a vein, in that of the disc 1 is its rim and 2 its cup; in a
- * lesion's 1 is inside.
+ * The masks by name. In that of vessels 1 is an artery and 2 a vein, in that of the disc 1 is its rim and 2 its cup;
+ * in a lesion's 1 is inside.
  */
 export type FundusMasks = Readonly<
   Record<'vessels' | 'disc' | 'crescent' | 'diffuse' | 'atrophy' | 'drusen' | 'membrane', Uint8Array> &
     Record<'blood' | 'exudate' | 'clumps' | 'cracks', Uint8Array>
 >;
 
-/** Draws a pair, with everything known about it. It is the same for any number of pairs; only its noise depends on `size`. */
+/**
+ * Draws a pair, with everything known about it. It is the same for any number of pairs; only its noise depends on
+ * `size`.
+ */
 export function generateFundusPair(options: FundusPairOptions): FundusPair {
   const settings = check(options);
   const scene = drawScene({ ...settings, index: options.index, size: options.size });
@@ -180,8 +186,8 @@ const lesions = [
 ] as const satisfies (keyof FundusMasks)[];
 
 /**
- * Draws a mask that is 1 inside any lesion of a pair, whatever its kind, without an image. Vessels and disc are anatomy and
- * are left out.
+ * Draws a mask that is 1 inside any lesion of a pair, whatever its kind, without an image. Vessels and disc are
+ * anatomy and are left out.
  */
 export function fundusLesion(options: FundusPairOptions): Uint8Array {
   const masks = masksOf(drawScene({ ...check(options), index: options.index, size: options.size }));

@@ -2,9 +2,10 @@ import type { Random } from '../../tensor/random.js';
 import { apertureRadius, clamp, type Eye, fieldOfView, type Point } from './fundusCase.js';
 
 /**
- * The retina's arteries and veins as trees of short segments. Trunks leave the disc: two arcades around the fovea, two to
- * the nasal side, two thin ones towards the fovea. Widths at a bifurcation follow Murray's law, wᵞ = w₁ᵞ + w₂ᵞ, and angles
- * its minimum of power: cos θ₁ = (w⁴ + w₁⁴ − w₂⁴) / 2w²w₁². A vessel never meets another one of its kind.
+ * The retina's arteries and veins as trees of short segments. Trunks leave the disc: two arcades around the fovea,
+ * two to the nasal side, two thin ones towards the fovea. Widths at a bifurcation follow Murray's law, wᵞ = w₁ᵞ +
+ * w₂ᵞ, and angles its minimum of power: cos θ₁ = (w⁴ + w₁⁴ − w₂⁴) / 2w²w₁². A vessel never meets another one of its
+ * kind.
  */
 export interface VesselTree {
   readonly segments: readonly Segment[];
@@ -177,8 +178,8 @@ class Growth {
     const distance = this.#distance;
     switch (course) {
       case 'arcade': {
-        // An arcade runs steeply up from the disc, around the fovea (u = L (v/h)²·⁵), then flat; where it strays within,
-        // outwards again.
+        // An arcade runs steeply up from the disc, around the fovea (u = L (v/h)²·⁵), then flat; where it strays
+        // within, outwards again.
         const out = Math.max(0.05, half * v) / this.#arcade[half];
         const slope = (2.5 * distance * out ** 1.5) / this.#arcade[half];
         const angle = Math.atan2(1, slope) - 0.45 * clamp((u - 0.7 * distance) / distance, 0, 1.2);
@@ -306,7 +307,8 @@ class Occupancy {
 }
 
 /**
- * Computes the angle by which a branch of width `own` leaves its parent's direction where the other one has width `other`.
+ * Computes the angle by which a branch of width `own` leaves its parent's direction where the other one has width
+ * `other`.
  */
 function deflection(parent: number, own: number, other: number): number {
   const cosine = (parent ** 4 + own ** 4 - other ** 4) / (2 * parent ** 2 * own ** 2);

@@ -1,11 +1,12 @@
 /**
- * Computes what a fluorescein angiogram might look like from a colour fundus photograph alone. No label is used, and nothing
- * is known of filling or leakage, so it can show no more than the photograph does. Wherever such images appear they must be
- * called simulated.
+ * Computes what a fluorescein angiogram might look like from a colour fundus photograph alone. No label is used, and
+ * nothing is known of filling or leakage, so it can show no more than the photograph does. Wherever such images
+ * appear they must be called simulated.
  *
- * Vessels come out bright, by a multi-scale ridge measure (Frangi et al. 1998) on the green channel over its local mean. Disc
- * and atrophy come out bright, as they are bright and pale in the photograph; the choroid shows faintly, from the red
- * channel. The fovea comes out dark where it is found: it is the darkest smooth place at a fovea's distance from the disc.
+ * Vessels come out bright, by a multi-scale ridge measure (Frangi et al. 1998) on the green channel over its local
+ * mean. Disc and atrophy come out bright, as they are bright and pale in the photograph; the choroid shows faintly,
+ * from the red channel. The fovea comes out dark where it is found: it is the darkest smooth place at a fovea's
+ * distance from the disc.
  */
 import { gaussianBlur } from '../../data/images/gaussianBlur.js';
 import { resizeValues } from '../../data/images/resize.js';
@@ -39,8 +40,8 @@ export function simulateAngiogram(photograph: Raster, ...key: readonly (string |
   const smooth: Smooth = (image, sigma) => blur(image, width, height, sigma);
   const flat = overLocalMean(green, aperture, illuminationScale * side, smooth);
   const flatRed = overLocalMean(red, aperture, illuminationScale * side, smooth);
-  // Retinal vessels are dark and redder than their surroundings. The choroid's are only redder; the places between them only
-  // dark.
+  // Retinal vessels are dark and redder than their surroundings. The choroid's are only redder; the places between
+  // them only dark.
   const absorbing = flat.map((value, at) => Math.max(value, value / Math.max(0.2, flatRed[at]!)));
   const vessels = vesselness(absorbing, aperture, width, height);
   const pale = paleness(red, green, aperture);
@@ -242,8 +243,8 @@ function findFovea(
     ),
     width,
   );
-  // The local mean of `flat` is 1 at the scale of the illumination, which is also that of the macula. Darkness shows between
-  // scales.
+  // The local mean of `flat` is 1 at the scale of the illumination, which is also that of the macula. Darkness shows
+  // between scales.
   const darkness = smooth(flat, 0.025 * side);
   const busy = smooth(vessels, 0.03 * side);
   const best = { x: width / 2, y: height / 2, score: Number.NEGATIVE_INFINITY };

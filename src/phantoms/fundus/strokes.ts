@@ -10,8 +10,8 @@ export interface StrokeOptions {
 }
 
 /**
- * Draws lines of given widths as the share of each pixel that they cover, 0 … 1, without a higher resolution. A line thinner
- * than a pixel is accordingly faint. Where lines meet, the larger value counts.
+ * Draws lines of given widths as the share of each pixel that they cover, 0 … 1, without a higher resolution. A line
+ * thinner than a pixel is accordingly faint. Where lines meet, the larger value counts.
  */
 export function drawStrokes(
   segments: readonly Segment[],

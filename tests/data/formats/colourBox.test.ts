@@ -13,7 +13,9 @@ function jet(share: number): number[] {
   return [3, 2, 1].map((k) => 255 * Math.max(0, Math.min(1, 1.5 - Math.abs(4 * share - k))));
 }
 
-/** Speckle from a formula, with colours over it where `opacity` is above 0; `share` is the place on the colour scale. */
+/**
+ * Speckle from a formula, with colours over it where `opacity` is above 0; `share` is the place on the colour scale.
+ */
 function screen(
   opacity: (x: number, y: number) => number,
   share = (x: number, y: number) => 0.5 + 0.5 * Math.sin(x / 40) * Math.cos(y / 30),

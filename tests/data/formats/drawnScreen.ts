@@ -16,9 +16,9 @@ export interface Screen {
 }
 
 /**
- * An elastography screen as scanners show it: the B-mode image with (or the colours without) the coloured box somewhere on
- * black, beside it a scale bar in the same colours, white and yellow captions, a coloured logo. `a` is the same screen with
- * the plain B-mode image and no scale bar.
+ * An elastography screen as scanners show it: the B-mode image with (or the colours without) the coloured box
+ * somewhere on black, beside it a scale bar in the same colours, white and yellow captions, a coloured logo. `a` is
+ * the same screen with the plain B-mode image and no scale bar.
  */
 export function drawScreen(index: number, overlay: boolean): Screen {
   const random = new Random(7, 'screen', index);

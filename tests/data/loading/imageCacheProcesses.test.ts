@@ -14,7 +14,9 @@ let folder: string;
 let root: string;
 let dataset: Dataset;
 
-/** Opens the cache of argv's data set, says `at N` after each image, and waits at image `pauseAt` for a line of input. */
+/**
+ * Opens the cache of argv's data set, says `at N` after each image, and waits at image `pauseAt` for a line of input.
+ */
 const CHILD = `
 import { readSync, writeSync } from 'node:fs';
 import { openImageCache } from '${new URL('../../../dist/data/loading/imageCache.js', import.meta.url).href}';

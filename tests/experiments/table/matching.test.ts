@@ -1,4 +1,6 @@
-/** The AUC among samples that are alike in a column: linked to the data by who holds it, and put in place of the AUC. */
+/**
+ * The AUC among samples that are alike in a column: linked to the data by who holds it, and put in place of the AUC.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -227,8 +227,9 @@ describe('Obuchowski', () => {
 });
 
 /**
- * 40 subjects with 8 samples each of both classes, whose scores share most of their noise within a subject and a class, so that a
- * subject is worth hardly more than a sample of each class. Two methods share half of it. The true area is Φ(1/√2), for both.
+ * 40 subjects with 8 samples each of both classes, whose scores share most of their noise within a subject and a
+ * class, so that a subject is worth hardly more than a sample of each class. Two methods share half of it. The true
+ * area is Φ(1/√2), for both.
  */
 function clusteredStudy(seed: number) {
   const random = new Random(seed, 'clustered');

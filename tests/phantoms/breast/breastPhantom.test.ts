@@ -614,11 +614,12 @@ describe('the label', () => {
 });
 
 /**
- * The pixels of a few pairs that between them show every kind of finding and setting. If this fails, the phantom has changed:
- * raise `phantomVersion` and write the new digests here.
+ * The pixels of a few pairs that between them show every kind of finding and setting. If this fails, the phantom has
+ * changed: raise `phantomVersion` and write the new digests here.
  *
- * exp, log, sin and cos may differ between versions of V8 in their last bit. Rounding to 8 bits hides that all but always; these
- * pairs were seen to keep their bytes when every such function was off by one unit in the last place at random.
+ * exp, log, sin and cos may differ between versions of V8 in their last bit. Rounding to 8 bits hides that all but
+ * always; these pairs were seen to keep their bytes when every such function was off by one unit in the last place at
+ * random.
  */
 describe('version 2 keeps its pixels', () => {
   const digest = ({ data }: Raster) => createHash('sha256').update(data).digest('hex').slice(0, 16);

@@ -13,7 +13,8 @@ function mean(values: readonly number[]): number {
 }
 
 const size = 192;
-// Phantoms know where their vessels and foveae are; tessellated ones are left out, as the choroid drowns thin vessels there.
+// Phantoms know where their vessels and foveae are; tessellated ones are left out, as the choroid drowns thin vessels
+// there.
 const photographs = Array.from({ length: 30 }, (_, index) => ({ seed: 21, index, size, classes: undefined }))
   .map((options) => generateFundusPair(options))
   .filter(({ params }) => params.eye.tessellation < 0.45 && params.camera.blur < 0.05)

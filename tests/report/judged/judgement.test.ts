@@ -26,8 +26,8 @@ describe('the band of an ROC curve', () => {
   const at = [0, 0.25, 0.5, 1];
 
   it('is the curve itself where every subject is alike', () => {
-    // Each subject has a positive of 0.9 and one of 0.2, a negative of 0.5 and one of 0.1: whoever is drawn, the curve is
-    // (0, 1/2), (1/2, 1/2), (1/2, 1), (1, 1).
+    // Each subject has a positive of 0.9 and one of 0.2, a negative of 0.5 and one of 0.1: whoever is drawn, the
+    // curve is (0, 1/2), (1/2, 1/2), (1/2, 1), (1, 1).
     const subjects = ['s', 't', 'u'].flatMap((name) => [name, name, name, name]);
     const scores = subjects.map((_, i) => [0.9, 0.2, 0.5, 0.1][i % 4]!);
     const positive = subjects.map((_, i) => i % 4 < 2);

@@ -18,7 +18,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'preview-'));
   const path = await writePairs(folder, { pairs: 12 });
   const config = resolveConfig({
-    // Images are not stored larger than shown, so A must come out as it is in the cache; the mean is taken off and put back.
+    // Images are not stored larger than shown, so A must come out as it is in the cache; the mean is taken off and
+    // put back.
     set: [
       'data.size=32',
       'data.cacheSize=32',

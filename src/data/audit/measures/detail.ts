@@ -13,7 +13,10 @@ const SIGMA = 1.5;
 const ENOUGH = 24;
 /** The likeness that near-duplicates must reach where the data set is too small to tell. */
 const LIKENESS_OF_FEW = 0.97;
-/** The distance of near-duplicates above the likeness of unrelated pictures, in robust standard deviations of Fisher's z. */
+/**
+ * The distance of near-duplicates above the likeness of unrelated pictures, in robust standard deviations of Fisher's
+ * z.
+ */
 const DEVIATIONS = 12;
 const DRAWN_PAIRS = 20_000;
 
@@ -59,8 +62,8 @@ export class DetailTable {
   }
 
   /**
-   * Takes the mean picture off all and finds the likeness from which two pictures are near-duplicates. It is called once,
-   * when all pictures are set.
+   * Takes the mean picture off all and finds the likeness from which two pictures are near-duplicates. It is called
+   * once, when all pictures are set.
    *
    * @param unrelated tells whether two pictures are known to be of different subjects
    */
@@ -84,8 +87,8 @@ export class DetailTable {
   }
 
   /**
-   * Makes a perceptual hash of 64 bits, as two words: the signs of the lowest frequencies (DCT-II) of the detail. With the
-   * mean picture taken off, about half of all pictures have each bit.
+   * Makes a perceptual hash of 64 bits, as two words: the signs of the lowest frequencies (DCT-II) of the detail.
+   * With the mean picture taken off, about half of all pictures have each bit.
    */
   hash(index: number, words: Uint32Array): void {
     const from = index * LENGTH;

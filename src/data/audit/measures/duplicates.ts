@@ -1,5 +1,6 @@
 /**
- * The room `data/audit/measures` measures images and pairs, for the audit to judge. This file finds images that are repeated.
+ * The room `data/audit/measures` measures images and pairs, for the audit to judge. This file finds images that are
+ * repeated.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Dataset } from '../../sample.js';
@@ -10,7 +11,10 @@ import { isReadable, readPictures } from './readPictures.js';
 
 /** Samples that show the same picture in one modality. */
 export interface DuplicateGroup {
-  /** The likeness. `exact`: equal pixels; `near`: the same picture resized, recompressed, shifted a little or annotated. */
+  /**
+   * The likeness. `exact`: equal pixels; `near`: the same picture resized, recompressed, shifted a little or
+   * annotated.
+   */
   readonly kind: 'exact' | 'near';
   readonly modality: string;
   /** The positions in `dataset.samples`, ascending, at least two. */
@@ -23,8 +27,9 @@ export interface DuplicateOptions {
 }
 
 /**
- * Finds every group of duplicates within each modality: the exact ones, and the near ones with their exact copies among them.
- * Blank images are all alike, but are no duplicates. Images that cannot be read are left out, as the audit names them.
+ * Finds every group of duplicates within each modality: the exact ones, and the near ones with their exact copies
+ * among them. Blank images are all alike, but are no duplicates. Images that cannot be read are left out, as the
+ * audit names them.
  */
 export async function findDuplicates(
   dataset: Dataset,
@@ -81,7 +86,8 @@ export class PrintTable {
 }
 
 /**
- * Finds the groups of one modality by its filled table. It calibrates the details of the table, so they cannot be used again.
+ * Finds the groups of one modality by its filled table. It calibrates the details of the table, so they cannot be
+ * used again.
  */
 export async function groupDuplicates(
   { samples }: Pick<Dataset, 'samples'>,

@@ -5,9 +5,9 @@ const CHUNK_BITS = 16;
 const MOST_BITS = 16;
 
 /**
- * Searches 64-bit hashes by several indices (Norouzi, Punjani & Fleet 2012). Two hashes within 7 bits of each other agree in
- * one of four 16-bit chunks up to one bit. Looking up each chunk and its 16 neighbours finds all of those, and most that
- * differ a little more, without comparing all with all.
+ * Searches 64-bit hashes by several indices (Norouzi, Punjani & Fleet 2012). Two hashes within 7 bits of each other
+ * agree in one of four 16-bit chunks up to one bit. Looking up each chunk and its 16 neighbours finds all of those,
+ * and most that differ a little more, without comparing all with all.
  */
 export class HashIndex {
   readonly #words: Uint32Array;

@@ -4,7 +4,8 @@ import { findShift } from './shift.js';
 /** The correlation of gray values from which two mates are one image (or its negative) that was saved twice. */
 const SAME = 0.995;
 /**
- * The gain of mutual information, as a ratio and in nats, from which a shift counts. Both are calibrated on aligned pairs.
+ * The gain of mutual information, as a ratio and in nats, from which a shift counts. Both are calibrated on aligned
+ * pairs.
  */
 const CLEAR_GAIN = 1.08;
 const LEAST_GAIN = 0.01;

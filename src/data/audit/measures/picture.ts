@@ -22,15 +22,18 @@ export interface Picture {
   /** The mean distance of a pixel's colour from gray, 0 … 255. */
   readonly colour: number;
   /**
-   * The mean step between neighbouring pixels of `gray` as a share of its deviation: high for fine texture, low for smooth
-   * maps.
+   * The mean step between neighbouring pixels of `gray` as a share of its deviation: high for fine texture, low for
+   * smooth maps.
    */
   readonly texture: number;
   /** The gray image squashed to `WORKING_SIDE`², row-major. */
   readonly gray: Float32Array;
 }
 
-/** The share within five neighbouring gray levels from which an image is blank: black, or black with a compressor's noise. */
+/**
+ * The share within five neighbouring gray levels from which an image is blank: black, or black with a compressor's
+ * noise.
+ */
 export const BLANK_SHARE = 0.95;
 
 const LEVELS_OF_ONE_TONE = 5;

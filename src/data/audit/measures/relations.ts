@@ -9,9 +9,9 @@ const RESAMPLES = 1000;
 const ENOUGH = 20;
 
 /**
- * Computes the cosine similarities between all pairs of the 8 × 8 patches of an image, as the method does between patches of
- * features (Eq. 3 and 4 of the paper). Here they are of the raw pixels, less the image's mean. The result is the upper
- * triangle, row by row.
+ * Computes the cosine similarities between all pairs of the 8 × 8 patches of an image, as the method does between
+ * patches of features (Eq. 3 and 4 of the paper). Here they are of the raw pixels, less the image's mean. The result
+ * is the upper triangle, row by row.
  */
 export function patchRelations(gray: Float32Array): Float32Array {
   const mean = gray.reduce((sum, value) => sum + value, 0) / gray.length;
@@ -49,7 +49,8 @@ export interface Suitability {
   readonly mates: number;
   readonly strangers: number;
   /**
-   * The share of comparisons in which the mate is nearer than a stranger's image: 0.5 if no anatomy is shared, 1 if always.
+   * The share of comparisons in which the mate is nearer than a stranger's image: 0.5 if no anatomy is shared, 1 if
+   * always.
    */
   readonly nearer: number;
   /** The 95 % interval over subjects. */
@@ -113,7 +114,9 @@ function subjectInterval(
   return [means[Math.floor(0.025 * RESAMPLES)]!, means[Math.ceil(0.975 * RESAMPLES) - 1]!];
 }
 
-/** Computes the mean squared difference of all similarities. Those of a patch with itself, which are equal, count too. */
+/**
+ * Computes the mean squared difference of all similarities. Those of a patch with itself, which are equal, count too.
+ */
 function consistency(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i += 1) sum += (a[i]! - b[i]!) ** 2;

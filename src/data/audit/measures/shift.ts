@@ -7,8 +7,8 @@ const LEVELS = 16;
 /** The shift at which one image of a pair shares most with the other. */
 export interface Shift {
   /**
-   * The shift as shares of the image's width and height, positive where the content of `b` lies to the right of and below
-   * that of `a`.
+   * The shift as shares of the image's width and height, positive where the content of `b` lies to the right of and
+   * below that of `a`.
    */
   readonly x: number;
   readonly y: number;
@@ -18,10 +18,10 @@ export interface Shift {
 }
 
 /**
- * Finds the whole-pixel shift of `b` against `a` with the largest normalised mutual information (Studholme, Hill & Hawkes
- * 1999), which assumes nothing on how the intensities of two modalities relate. It tries every other shift up to `FARTHEST`
- * at half the working size, then those around the best ones, and at last those at the working size. Every shift is judged on
- * the same inner part of `a`.
+ * Finds the whole-pixel shift of `b` against `a` with the largest normalised mutual information (Studholme, Hill &
+ * Hawkes 1999), which assumes nothing on how the intensities of two modalities relate. It tries every other shift up
+ * to `FARTHEST` at half the working size, then those around the best ones, and at last those at the working size.
+ * Every shift is judged on the same inner part of `a`.
  *
  * @param a gray values, `WORKING_SIDE`²
  * @param b gray values, `WORKING_SIDE`²

@@ -15,8 +15,8 @@ const MEASURES = ['mean', 'deviation', 'flatShare', 'colour', 'texture'] as cons
 const LEAST_SPREAD = { mean: 2, deviation: 2, flatShare: 0.02, colour: 1, texture: 0.01 } as const;
 
 /**
- * Finds the positions of pairs whose two images each look clearly like the other modality, by brightness, contrast, flat
- * area, colour and texture. Gives undefined where the modalities look too much alike to tell.
+ * Finds the positions of pairs whose two images each look clearly like the other modality, by brightness, contrast,
+ * flat area, colour and texture. Gives undefined where the modalities look too much alike to tell.
  */
 export function swappedPairs(a: ImageTable, b: ImageTable): readonly number[] | undefined {
   const pairs = [...a.channels.keys()].filter((position) => a.hasContent(position) && b.hasContent(position));

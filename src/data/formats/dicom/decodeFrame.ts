@@ -152,8 +152,8 @@ async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLa
 }
 
 /**
- * Prepares a lossy JPEG image for the decoder, which takes 8 bits only. An image that does not say whether it is RGB or YCbCr
- * is what the DICOM header says; an Adobe segment then tells the decoder.
+ * Prepares a lossy JPEG image for the decoder, which takes 8 bits only. An image that does not say whether it is RGB
+ * or YCbCr is what the DICOM header says; an Adobe segment then tells the decoder.
  */
 function prepareJpeg(bytes: Uint8Array, layout: PixelLayout): Uint8Array {
   const { process, precision, namesColours } = readJpegFrame(bytes);
@@ -178,7 +178,10 @@ function compareShape(
   );
 }
 
-/** Reads the shape from the SIZ segment, the first of a JPEG 2000 codestream, which may stand in the boxes of a JP2 file. */
+/**
+ * Reads the shape from the SIZ segment, the first of a JPEG 2000 codestream, which may stand in the boxes of a JP2
+ * file.
+ */
 function readJpeg2000Shape(bytes: Uint8Array) {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const at = buffer.indexOf(Buffer.from([0xff, 0x4f, 0xff, 0x51]));

@@ -1,5 +1,6 @@
 /**
- * The room `data/formats/dicom` reads DICOM files. This file reads a header or decodes a frame; the others do parts of it.
+ * The room `data/formats/dicom` reads DICOM files. This file reads a header or decodes a frame; the others do parts
+ * of it.
  */
 import { AnatomyError, DataError } from '../../../errors.js';
 import { readBytes, readHead } from '../fileBytes.js';
@@ -12,7 +13,10 @@ import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
 /** The number of bytes that hold the header of most files. */
 const HEAD = 2 ** 18;
-/** The largest number of pixels, 8192². A compressed image may claim any size, so more is refused before memory is taken. */
+/**
+ * The largest number of pixels, 8192². A compressed image may claim any size, so more is refused before memory is
+ * taken.
+ */
 const MOST_PIXELS = 2 ** 26;
 
 export { parseDicom } from './dataSet.js';
@@ -56,7 +60,9 @@ export async function dicomSize(bytes: Buffer, name: string): Promise<{ width: n
   return { width, height };
 }
 
-/** Makes one error of the errors, strings and numbers that parser and decoders throw: all of them mean a damaged file. */
+/**
+ * Makes one error of the errors, strings and numbers that parser and decoders throw: all of them mean a damaged file.
+ */
 async function orDamaged<Result>(name: string, read: () => Result | Promise<Result>): Promise<Result> {
   try {
     return await read();
@@ -78,9 +84,9 @@ async function headerOf(path: string): Promise<DicomFile> {
 
 /**
  * Decodes one frame of a DICOM file: gray, palette, RGB or YCbCr of up to 16 bits, in the transfer syntaxes of
- * `transferSyntax.ts` that have a decoder. Rescale slope and intercept, or the modality table, are applied, and windows are
- * handed on. Gray images whose low values are bright (MONOCHROME1) are marked so. Pixel padding values are values like
- * others.
+ * `transferSyntax.ts` that have a decoder. Rescale slope and intercept, or the modality table, are applied, and
+ * windows are handed on. Gray images whose low values are bright (MONOCHROME1) are marked so. Pixel padding values
+ * are values like others.
  *
  * @param frame the frame, counted from 0; if undefined, the file must hold one
  * @throws DataError if the file is truncated or damaged, or of a kind that is not read

@@ -2,9 +2,9 @@ import type { Element } from 'dicom-parser';
 import { type DicomFile, damaged, refuse } from './dataSet.js';
 
 /**
- * Gives the compressed bytes of one frame. A frame may be cut into fragments. Which of them are its own is told by their
- * number, by the basic offset table, or, where that is empty, by the marker (FFD9) that ends every JPEG, JPEG-LS and JPEG
- * 2000 image.
+ * Gives the compressed bytes of one frame. A frame may be cut into fragments. Which of them are its own is told by
+ * their number, by the basic offset table, or, where that is empty, by the marker (FFD9) that ends every JPEG,
+ * JPEG-LS and JPEG 2000 image.
  *
  * @throws DataError if the fragments cannot be told apart or lie outside the file
  */

@@ -1,9 +1,9 @@
 import { readJpegFrame, type Segment, START_OF_SCAN, segments } from './jpegHeader.js';
 
 /**
- * Decodes lossless JPEG with Huffman codes (ITU-T T.81, process 14): all seven predictors, 2 to 16 bits, point transforms,
- * restart intervals, one scan for all components or one for each. (The package
- * jpeg-lossless-decoder-js knows none of the last three and no 16-bit colour, and goes on with zeros where the data ends.)
+ * Decodes lossless JPEG with Huffman codes (ITU-T T.81, process 14): all seven predictors, 2 to 16 bits, point
+ * transforms, restart intervals, one scan for all components or one for each. (The package jpeg-lossless-decoder-js
+ * knows none of the last three and no 16-bit colour, and goes on with zeros where the data ends.)
  *
  * @returns samples, interleaved
  * @throws Error if the image is damaged or of another kind of JPEG
@@ -80,7 +80,8 @@ interface Scan {
 function decodeScan(reader: BitReader, samples: Uint16Array, scan: Scan): void {
   const { width, height, channels, components, selection, point, start, restartInterval } = scan;
   const row = width * channels;
-  // The pixel at which the image, or the part after a restart, begins: in its first line only the left neighbour counts.
+  // The pixel at which the image, or the part after a restart, begins: in its first line only the left neighbour
+  // counts.
   let first = 0;
   for (let pixel = 0; pixel < width * height; pixel += 1) {
     if (restartInterval > 0 && pixel > 0 && pixel % restartInterval === 0) {

@@ -4,7 +4,8 @@ export const IMPLICIT = '1.2.840.10008.1.2';
 const EXPLICIT = '1.2.840.10008.1.2.1';
 
 /**
- * Tells whether a file's first bytes are DICOM's: a preamble and DICM, or a data set without them that begins as images do.
+ * Tells whether a file's first bytes are DICOM's: a preamble and DICM, or a data set without them that begins as
+ * images do.
  */
 export function isDicomHead(head: Buffer): boolean {
   return hasPreamble(head) || bareSyntax(head) !== undefined;
@@ -15,8 +16,8 @@ export function hasPreamble(bytes: Buffer): boolean {
 }
 
 /**
- * Tells the encoding of a data set without a preamble. Gives `meta` where it begins with the group of the preamble's header,
- * and undefined if the bytes do not begin like a data set of an image, which is with group 0008.
+ * Tells the encoding of a data set without a preamble. Gives `meta` where it begins with the group of the preamble's
+ * header, and undefined if the bytes do not begin like a data set of an image, which is with group 0008.
  */
 export function bareSyntax(bytes: Buffer): string | undefined {
   if (bytes.length < 16) return undefined;

@@ -11,8 +11,8 @@ export interface FrameShape {
 export type Samples = Uint8Array | Uint16Array;
 
 /**
- * Decodes DICOM's run-length encoding (PS3.5 annex G). After a table of 16 numbers comes one segment for each byte of each
- * sample, the most significant byte first; each segment is PackBits.
+ * Decodes DICOM's run-length encoding (PS3.5 annex G). After a table of 16 numbers comes one segment for each byte of
+ * each sample, the most significant byte first; each segment is PackBits.
  *
  * @throws Error if a segment is missing or does not hold all of its samples
  */
@@ -40,7 +40,9 @@ export function decodeRle(bytes: Uint8Array, { width, height, samples, bits }: F
   return decoded;
 }
 
-/** Unpacks PackBits: n in 0 … 127 is followed by n + 1 bytes as they are, −127 … −1 by one byte to repeat 1 − n times. */
+/**
+ * Unpacks PackBits: n in 0 … 127 is followed by n + 1 bytes as they are, −127 … −1 by one byte to repeat 1 − n times.
+ */
 function unpack(packed: Uint8Array, into: Uint8Array): void {
   let [at, to] = [0, 0];
   while (to < into.length) {

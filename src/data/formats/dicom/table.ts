@@ -4,8 +4,8 @@ import type { FileWindow } from '../pixels.js';
 export type Table = Extract<FileWindow, { kind: 'table' }>;
 
 /**
- * Reads a lookup table (PS3.3 C.11.1.1 and C.7.9). Its descriptor holds the number of entries (0 stands for 65536), the first
- * value looked up and the bits of an entry.
+ * Reads a lookup table (PS3.3 C.11.1.1 and C.7.9). Its descriptor holds the number of entries (0 stands for 65536),
+ * the first value looked up and the bits of an entry.
  *
  * @param signed whether the first value is signed
  * @throws Error if descriptor or data are missing or do not go together

@@ -1,6 +1,6 @@
 /**
- * The only attributes that are ever read from a DICOM file: those that give the pixels their meaning, and those that tell
- * patients and studies apart. They are no names, no dates and no free text.
+ * The only attributes that are ever read from a DICOM file: those that give the pixels their meaning, and those that
+ * tell patients and studies apart. They are no names, no dates and no free text.
  */
 export const TAGS = {
   transferSyntax: 'x00020010',

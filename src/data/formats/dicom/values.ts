@@ -30,8 +30,9 @@ export function unpackBits(cells: Samples, { stored, high, signed }: StoredBits)
 }
 
 /**
- * Turns stored values into the values that the file means, such as Hounsfield units (PS3.3 C.11.1), and reads the windows
- * that it carries for them (C.11.2). Enhanced objects keep both in functional groups, for all frames or for each.
+ * Turns stored values into the values that the file means, such as Hounsfield units (PS3.3 C.11.1), and reads the
+ * windows that it carries for them (C.11.2). Enhanced objects keep both in functional groups, for all frames or for
+ * each.
  *
  * @throws Error if the groups, tables or windows are damaged
  */
@@ -93,8 +94,8 @@ function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
 }
 
 /**
- * Finds the data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the file's
- * own.
+ * Finds the data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the
+ * file's own.
  */
 function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
   for (const group of [itemsOf(dataSet, TAGS.frameGroups)[frame], itemsOf(dataSet, TAGS.sharedGroups)[0]]) {
