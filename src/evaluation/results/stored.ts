@@ -45,10 +45,15 @@ export function parseStored<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(typeof content === 'string' ? jsonOf(content, file, command) : content);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
   throw new DataError(
-    `${file}: ${expected} of this version (${issue!.path.join('.')}: ${issue!.message}); run ${command} again`,
+    `${file}: ${expected} of this version (${firstIssue(result.error)}); run ${command} again`,
   );
+}
+
+/** Names the first field that a schema does not take, and says why: `rows.0.key: Invalid input: …`. */
+export function firstIssue({ issues: [issue] }: z.ZodError): string {
+  const { path, message } = issue!;
+  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }
 
 function jsonOf(text: string, file: string, command: string): unknown {

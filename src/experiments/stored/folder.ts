@@ -10,6 +10,7 @@ import { published } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
 import { parseSplits, type Splits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
+import { firstIssue } from '../../evaluation/results/stored.js';
 import { writeFileAtomic } from '../../files.js';
 import { type StoredCell, storedCell } from './cell.js';
 import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
@@ -61,10 +62,12 @@ export const pretrainingId = (row: string, seed: number, fold?: number) =>
 export function readCell(root: string, id: string): StoredCell | undefined {
   const file = experimentPaths(root).cell(id);
   if (!existsSync(file)) return undefined;
-  const cell = storedCell.safeParse(readJson(file));
+  const remedy = 'delete it and the cell is run again';
+  const content = readJson(file);
+  if (content === undefined) throw damaged(file, remedy, 'it is not JSON');
+  const cell = storedCell.safeParse(content);
   if (cell.success) return cell.data;
-  const [issue] = cell.error.issues;
-  throw damaged(file, 'delete it and the cell is run again', `${issue!.path.join('.')}: ${issue!.message}`);
+  throw damaged(file, remedy, firstIssue(cell.error));
 }
 
 export function writeCell(root: string, id: string, cell: StoredCell): void {

@@ -294,7 +294,11 @@ describe('the table of an experiment folder', () => {
     const root = twoOfThree();
     const cell = experimentPaths(root).cell(evaluationId('ours', 0, { protocol: 'logreg' }));
     writeFileSync(cell, '{"version": 1, ');
-    expect(() => experimentTable(root)).toThrow(`${cell}: is not of this version, or damaged (`);
+    expect(() => experimentTable(root)).toThrow(
+      `${cell}: is not of this version, or damaged (it is not JSON); delete it`,
+    );
+    writeFileSync(cell, '{"version": 1, "kind": "evaluate"}');
+    expect(() => experimentTable(root)).toThrow(`${cell}: is not of this version, or damaged (settings: `);
     rmSync(experimentPaths(root).description);
     expect(() => experimentTable(root)).toThrow('no experiment here (no experiment.json)');
   });
