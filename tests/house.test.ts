@@ -87,7 +87,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'evaluation/pairs': [
     ...['tensor', 'nn', 'losses', 'metrics', 'methods', 'augment', 'config', 'log', 'training', 'phantoms'],
-    ...['data', 'data/formats', 'data/cache', 'data/loading', 'data/splits', 'data/openDataset'],
+    ...['data', 'data/formats', 'data/cache', 'data/loading', 'data/splits'],
     ...['evaluation/results', 'evaluation/encoders'],
     ...['evaluation/folds', 'evaluation/openJudgement', 'evaluation/features', 'evaluation/summary'],
   ],

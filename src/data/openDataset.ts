@@ -6,8 +6,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
-import { PHANTOM_FAMILIES, type Phantom } from '../phantoms/families.js';
-import { PHANTOM_PREFIX, PhantomOptions, parsePhantomName } from '../phantoms/phantomName.js';
+import { openPhantom } from '../phantoms/openPhantom.js';
+import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 import { nearest } from '../text/nearest.js';
 import { openKnownDataset } from './datasets/index.js';
 import { type DataFault, type Findings, problemsError } from './faults.js';
@@ -286,29 +286,6 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const { samples } = namesSubjects ? manifest : settle(await withDicomSubjects(manifest.samples), options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
-}
-
-/**
- * Opens the phantom of this name. Nothing is drawn yet.
- *
- * @throws UsageError if there is no such phantom or option
- */
-export async function openPhantom(name: string): Promise<Phantom> {
-  const parsed = parsePhantomName(name);
-  const families = Object.keys(PHANTOM_FAMILIES);
-  if (!Object.hasOwn(PHANTOM_FAMILIES, parsed.family)) {
-    const meant = nearest(parsed.family, families);
-    throw new UsageError(
-      `There is no phantom "${parsed.family}"; there is ${families.join(', ')}.` +
-        (meant === undefined ? '' : ` Did you mean "${PHANTOM_PREFIX}${meant}"?`),
-    );
-  }
-  const options = new PhantomOptions(parsed);
-  const make = await PHANTOM_FAMILIES[parsed.family]!(options);
-  options.refuseUnknown();
-  const phantom = make();
-  const { dataset, version } = phantom;
-  return { ...phantom, dataset: { ...dataset, simulated: dataset.modalities, generatorVersion: version } };
 }
 
 function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {

@@ -107,7 +107,7 @@ async function whatToWrite(
       'data phantom: --column, --positive and --seed go with --from; a phantom has its seed in its name, as in phantom:fundus,seed=1',
     );
   const [{ openPhantom }, { phantomToWrite }] = await Promise.all([
-    import('../../data/openDataset.js'),
+    import('../../phantoms/openPhantom.js'),
     import('../../data/write/phantomFolder.js'),
   ]);
   return phantomToWrite(name, await openPhantom(name), size ?? 224);

@@ -2,9 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readPixels } from '../../data/formats/index.js';
-import { openPhantom } from '../../data/openDataset.js';
 import type { Dataset } from '../../data/sample.js';
 import { DataError, UsageError } from '../../errors.js';
+import { openPhantom } from '../../phantoms/openPhantom.js';
 import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
 import type { LesionMask } from './measures/zones.js';
 

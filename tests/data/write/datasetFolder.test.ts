@@ -4,11 +4,12 @@ import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readPixels } from '../../../src/data/formats/index.js';
 import { readSampleImage } from '../../../src/data/images/readSampleImage.js';
-import { openDataset, openPhantom } from '../../../src/data/openDataset.js';
+import { openDataset } from '../../../src/data/openDataset.js';
 import { type DatasetToWrite, writeDatasetFolder } from '../../../src/data/write/datasetFolder.js';
 import { phantomToWrite } from '../../../src/data/write/phantomFolder.js';
 import { openPhotographs, simulatedPairs } from '../../../src/data/write/simulatedPairs.js';
 import { DataError, UsageError } from '../../../src/errors.js';
+import { openPhantom } from '../../../src/phantoms/openPhantom.js';
 
 const root = mkdtempSync(path.join(tmpdir(), 'dataset-folder-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

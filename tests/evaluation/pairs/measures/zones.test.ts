@@ -1,13 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openDataset, openPhantom } from '../../../../src/data/openDataset.js';
+import { openDataset } from '../../../../src/data/openDataset.js';
 import { chooseAnchors, chooseExamples } from '../../../../src/evaluation/pairs/examples.js';
 import { readMasks } from '../../../../src/evaluation/pairs/masks.js';
 import { agreementOf, meanOver } from '../../../../src/evaluation/pairs/measures/agreement.js';
 import { rankImages } from '../../../../src/evaluation/pairs/measures/patchAgreement.js';
 import { pixelSimilarities } from '../../../../src/evaluation/pairs/measures/pixelPatches.js';
 import { type LesionMask, patchSpans, zonesOf } from '../../../../src/evaluation/pairs/measures/zones.js';
+import { openPhantom } from '../../../../src/phantoms/openPhantom.js';
 import { Random, tensor, tidy } from '../../../../src/tensor/index.js';
 import { temporaryFolder, writePairs } from '../../../training/tiny.js';
 
