@@ -2,8 +2,9 @@
  * Global-invariant features (paper, Eqs. 7–11): an image finds its augmented version, and its mate of the other
  * modality, among the batch.
  */
-import { inFullPrecision, l2Normalize, ops, type Tensor } from '../tensor/index.js';
+import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkExclude, excludeFrom, indices } from './exclude.js';
+import { meanOverParts } from './meanOverParts.js';
 import { checkOneOf, checkRows, checkTau } from './options.js';
 
 export interface InfoNceOptions {
@@ -70,25 +71,84 @@ export interface PairEmbeddings {
 /** L_Glo = L_AUG + L_M of Eq. 11, not scaled by α, a scalar. Its chance level is 4·ln N, or 2·ln N without L_M. */
 export function globalContrastiveLoss(views: PairEmbeddings, options: GlobalContrastiveOptions = {}): Tensor {
   const { a, b, aHat, bHat } = views;
-  checkOneOf('globalContrastiveLoss', options, { crossModal: CROSS_MODAL });
-  const { crossModal = 'both-directions' } = options;
+  const { exclude } = options;
   checkRows('globalContrastiveLoss', { a, b, aHat, bHat });
-  return inFullPrecision([a, b, aHat, bHat], (...raw) => {
-    const [fA, fB, fAHat, fBHat] = raw.map((rows) => l2Normalize(rows, 1)) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const augA = infoNceOfUnitRows(fA, fAHat, options); // Eq. 7
-    const augB = infoNceOfUnitRows(fB, fBHat, options);
-    const augmented = augA.add(augB); // Eq. 8
+  const modalities = [
+    { clean: a, augmented: aHat, exclude },
+    { clean: b, augmented: bHat, exclude },
+  ];
+  return modalityContrastiveLoss(modalities, [{ first: 0, second: 1, exclude }], options);
+}
+
+/** The raw embeddings of the images of one modality, a row for each sample that has it. */
+export interface ModalityEmbeddings {
+  /** Those of the un-augmented images, [n, d]. */
+  readonly clean: Tensor;
+  /** Those of the augmented images, [n, d]. */
+  readonly augmented: Tensor;
+  /** The samples that are no negatives of each other, bool [n, n]; see {@link InfoNceOptions}. */
+  readonly exclude?: Tensor;
+}
+
+/** Two modalities, and the samples that have both. */
+export interface ModalityPair {
+  /** The numbers of the modalities. */
+  readonly first: number;
+  readonly second: number;
+  /** The rows of the samples among those of the first modality and of the second, i64 [n]; undefined: all rows. */
+  readonly rows?: readonly [Tensor | undefined, Tensor | undefined];
+  /** The samples that are no negatives of each other, bool [n, n]. */
+  readonly exclude?: Tensor;
+}
+
+/**
+ * L_Glo of Eq. 11 for any number of modalities, of which samples may lack some. L_AUG is twice the mean of Eq. 7 over
+ * all images, and L_M is the mean of Eq. 10 over all pairs of images of one sample. So each image and each pair weighs
+ * the same, and two modalities without gaps give the paper's sums.
+ *
+ * @param modalities at least one
+ * @param pairs the pairs of modalities; without any, L_M is left out
+ * @returns a scalar
+ */
+export function modalityContrastiveLoss(
+  modalities: readonly ModalityEmbeddings[],
+  pairs: readonly ModalityPair[],
+  options: Omit<GlobalContrastiveOptions, 'exclude'> = {},
+): Tensor {
+  checkOneOf('globalContrastiveLoss', options, { crossModal: CROSS_MODAL });
+  if (modalities.length === 0)
+    throw new TensorError('globalContrastiveLoss: no modality, expected at least one');
+  const { crossModal = 'both-directions' } = options;
+  for (const { clean, augmented } of modalities) checkRows('globalContrastiveLoss', { clean, augmented });
+  const raw = [...modalities.map(({ clean }) => clean), ...modalities.map(({ augmented }) => augmented)];
+  return inFullPrecision(raw, (...inputs) => {
+    const unit = inputs.map((rows) => l2Normalize(rows!, 1));
+    const clean = unit.slice(0, modalities.length);
+    const hat = unit.slice(modalities.length);
+    const augmented = meanOverParts(
+      modalities.map(({ exclude }, m) => ({
+        value: infoNceOfUnitRows(clean[m]!, hat[m]!, { ...options, exclude }), // Eq. 7
+        count: clean[m]!.size(0),
+      })),
+      2, // Eq. 8
+    )!;
     if (crossModal === 'none') return augmented;
-    const aToB = infoNceOfUnitRows(fA, fB, options); // Eq. 9
-    const back =
-      crossModal === 'both-directions'
-        ? infoNceOfUnitRows(fB, fA, options)
-        : infoNceOfUnitRows(fAHat, fBHat, options);
-    return augmented.add(aToB.add(back)); // Eqs. 10, 11
+    const crossed = meanOverParts(
+      pairs.map(({ first, second, rows: [rowsOfFirst, rowsOfSecond] = [undefined, undefined], exclude }) => {
+        const own = { ...options, exclude };
+        const [f, g] = [chosen(clean[first]!, rowsOfFirst), chosen(clean[second]!, rowsOfSecond)];
+        const there = infoNceOfUnitRows(f, g, own); // Eq. 9
+        const back =
+          crossModal === 'both-directions'
+            ? infoNceOfUnitRows(g, f, own)
+            : infoNceOfUnitRows(chosen(hat[first]!, rowsOfFirst), chosen(hat[second]!, rowsOfSecond), own);
+        return { value: there.add(back), count: f.size(0) }; // Eq. 10
+      }),
+    );
+    return crossed === undefined ? augmented : augmented.add(crossed); // Eq. 11
   });
+}
+
+function chosen(x: Tensor, rows: Tensor | undefined): Tensor {
+  return rows === undefined ? x : ops.indexSelect(x, 0, rows);
 }

@@ -13,11 +13,14 @@ export {
   globalContrastiveLoss,
   type InfoNceOptions,
   infoNce,
+  type ModalityPair,
+  modalityContrastiveLoss,
   type PairEmbeddings,
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
 export { denseContrast, denseCorrespondence } from './dense.js';
 export { pairsEqual } from './exclude.js';
+export { meanOverParts } from './meanOverParts.js';
 export {
   type BankNceOptions,
   type BankSoftmaxOptions,
@@ -25,7 +28,7 @@ export {
   bankSoftmax,
   estimateNormalizer,
 } from './memory.js';
-export { type NtXentOptions, ntXent, ntXentChance } from './ntXent.js';
+export { type NtXentOptions, ntXent, ntXentChance, ntXentOfRows } from './ntXent.js';
 export { type PatchOptions, patchEmbeddings } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
 export {

@@ -5,7 +5,7 @@
  *
  *   1/(V·N) Σ_i −1/(V−1) Σ_{p∈P(i)} log( exp(z_i·z_p/τ) / Σ_{a≠i} exp(z_i·z_a/τ) )
  */
-import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { inFullPrecision, l2Normalize, ops, type Tensor, TensorError, tensor } from '../tensor/index.js';
 import { checkExclude, excludeFrom, indices, pairsEqual } from './exclude.js';
 import { checkRows, checkTau } from './options.js';
 
@@ -42,6 +42,50 @@ export function ntXent(views: readonly Tensor[], { tau = 0.5, exclude }: NtXentO
     const positive = ops.flatten(positives.sum([1]).div(count - 1), 0, 1); // [V·N], the mean over P(i)
     return ops.logSumExp(all, [1], false).sub(positive).mean();
   });
+}
+
+/**
+ * The same loss where samples have different numbers of views. A row without another view of its sample has no
+ * positive: it is a negative of the others, and no anchor.
+ *
+ * @param z one row for each view, [R, d], raw
+ * @param samples the number of the sample of each row
+ * @param options.groups a number for each row, such as that of its subject: rows of one group are no negatives of each
+ * other, but positives stay
+ * @returns a scalar, the mean over the anchors; undefined where no row has a positive. The chance level is ln(R − 1)
+ */
+export function ntXentOfRows(
+  z: Tensor,
+  samples: readonly number[],
+  { tau = 0.5, groups }: { readonly tau?: number; readonly groups?: readonly number[] } = {},
+): Tensor | undefined {
+  checkRows('ntXent', { z });
+  checkTau('ntXent', tau);
+  const views = new Map<number, number>();
+  for (const sample of samples) views.set(sample, (views.get(sample) ?? 0) + 1);
+  const anchors = samples.flatMap((sample, row) => (views.get(sample)! > 1 ? [row] : []));
+  if (anchors.length === 0) return undefined;
+  const numbers = (values: readonly number[]) =>
+    tensor([...values], [values.length], { dtype: 'i64', device: z.device });
+  return inFullPrecision([z], (raw) => {
+    const unit = l2Normalize(raw!, 1);
+    const anchor = numbers(anchors);
+    const logits = ops.indexSelect(unit, 0, anchor).matmul(unit.t()).div(tau); // [anchors, R]
+    const itself = pairsEqual(anchor, indices(samples.length, z.device));
+    const ownSample = numbers(samples);
+    const same = pairsEqual(ops.indexSelect(ownSample, 0, anchor), ownSample);
+    const positives = ops.logicalAnd(same, ops.logicalNot(itself));
+    const left = groups === undefined ? itself : withoutGroup(numbers(groups), anchor, positives);
+    const all = ops.maskedFill(logits, left, Number.NEGATIVE_INFINITY);
+    const weights = numbers(anchors.map((row) => views.get(samples[row]!)! - 1));
+    const positive = ops.maskedFill(logits, ops.logicalNot(positives), 0).sum([1]).div(weights);
+    return ops.logSumExp(all, [1], false).sub(positive).mean();
+  });
+}
+
+/** Marks the rows of each anchor's own group, itself included, but not its positives. */
+function withoutGroup(group: Tensor, anchor: Tensor, positives: Tensor): Tensor {
+  return ops.logicalAnd(pairsEqual(ops.indexSelect(group, 0, anchor), group), ops.logicalNot(positives));
 }
 
 /** The loss ln(V·N − 1), when all embeddings are equal and nothing is excluded. */

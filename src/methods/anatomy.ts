@@ -1,6 +1,7 @@
 /**
  * The paper's method, L = L_C + α·L_Glo (Eq. 12), on four views of each pair, A, B, Â, B̂, through one shared encoder.
- * Its ablations are settings.
+ * Its ablations are settings. With more modalities L_AUG runs over all images, and L_C and L_M over all pairs of images
+ * that a sample has.
  */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
@@ -10,15 +11,24 @@ import {
   checkPatchCount,
   checkRelation,
   consistencyLoss,
-  globalContrastiveLoss,
-  type PairEmbeddings,
+  meanOverParts,
+  modalityContrastiveLoss,
   type RelationOptions,
   stackedConsistencyLoss,
 } from '../losses/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
-import { defineMethod, type MethodContext, type RunFacts } from './definition.js';
+import { defineMethod, type MethodContext, type RunFacts, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
+import {
+  imagesOf,
+  indexOf,
+  type MatedPair,
+  matedPairs,
+  ofPresent,
+  pairsPerSample,
+  takeRows,
+} from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -62,6 +72,7 @@ const schema = z
       ),
     positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
     crossModal: z.enum(CROSS_MODAL).describe('L_M of Eq. 10, the authors’ or none: L_Glo is then L_AUG.'),
+    pairsPerSample,
     mask: subjectMask,
   })
   .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
@@ -166,79 +177,160 @@ export class Anatomy extends SharedEncoder implements Method {
   readonly comparesBatch = true;
   readonly #options: AnatomyOptions;
   readonly #consistency: ConsistencyOptions;
+  readonly #specs: readonly ViewSpec[];
 
   /** @throws TensorError when both weights are 0 */
   constructor(options: AnatomyOptions, context: MethodContext) {
     if (options.alpha === 0 && options.consistencyWeight === 0) {
       throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
     }
+    if (options.alpha === 0) requirePairs('anatomy with alpha 0', context);
     super(context);
     this.#options = options;
     this.#consistency = consistencyOptions(options);
+    const look = (as: ViewSpec['look']) => context.modalities.map((modality) => ({ modality, look: as }));
+    this.#specs = [...look(options.alignedViews), ...look(0)];
   }
 
   /**
-   * Makes the views in the order A, B, Â, B̂. One forward pass over all four decides what batch norm sees, which is
-   * part of the recipe.
+   * Makes the views in the order A, B, Â, B̂, or as many as there are modalities. One forward pass over all of them
+   * decides what batch norm sees, which is part of the recipe.
    */
   views(batch: Batch): Views {
-    const { modalities } = this.context;
-    const look = (as: ViewSpec['look']): ViewSpec[] => modalities.map((modality) => ({ modality, look: as }));
-    return makeViews(batch, [...look(this.#options.alignedViews), ...look(0)], this.context);
+    return makeViews(batch, this.#specs, this.context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
+  /** Counts the pairs of images that L_C compares. */
+  perPairCount(pairs: Pairs): number {
+    return this.#mated(pairs).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  #mated(pairs: Pairs): MatedPair[] {
+    const { modalities, seed } = this.context;
+    return matedPairs(pairs, { modalities, seed, pairsPerSample: this.#options.pairsPerSample });
+  }
+
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
     const { maps: hierarchies, consistencyWeight, consistencyViews } = this.#options;
-    const count = pairs.ids.length;
-    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
+    const { modalities } = this.context;
+    const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
     const chosen = hierarchies.map((index) => maps[index]!);
+    const mated = this.#mated(views.pairs);
+    /** L_C over the un-augmented views, or from `first` on over the augmented ones. */
     const between = (first: number): Tensor =>
-      stackedConsistencyLoss(
-        chosen.map((map) => map.narrow(0, first * count, 2 * count)),
-        this.#consistency,
-      );
+      this.#consistencyOf(views.pairs, chosen, mated, first) ?? embedding.sum().mul(0);
     const consistency = weighted(consistencyWeight, () =>
-      consistencyViews === 'aligned' ? between(0) : between(0).add(between(2)).div(2),
+      consistencyViews === 'aligned' ? between(0) : between(0).add(between(modalities.length)).div(2),
     );
-    const part = (index: number): Tensor => viewPart(embedding, index, count);
+    const embeddings = views.specs.map(({ modality, look }, index) => {
+      return [look === 0 ? augmented(modality) : modality, viewPart(embedding, views, index)] as const;
+    });
     return {
-      embeddings: { a: part(0), b: part(1), aHat: part(2), bHat: part(3) },
+      embeddings: Object.fromEntries(embeddings),
       perPair: { consistency },
       maps: Object.fromEntries(hierarchies.map((index, i) => [`map${index}`, chosen[i]!])),
       memory: {},
     };
   }
 
-  loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
+  /** L_C of the views from number `first` on, one for each modality; undefined where no sample has two images. */
+  #consistencyOf(
+    pairs: Pairs,
+    maps: readonly Tensor[],
+    mated: readonly MatedPair[],
+    first: number,
+  ): Tensor | undefined {
+    if (this.context.modalities.length !== 2 || pairs.present !== undefined) {
+      return this.#consistencyOfPairs(pairs, maps, mated, first);
+    }
+    // The maps hold A's images and then B's, as they are.
+    const count = pairs.ids.length;
+    return stackedConsistencyLoss(
+      maps.map((map) => map.narrow(0, first * count, 2 * count)),
+      this.#consistency,
+    );
+  }
+
+  /** The same, with the second image of each pair of modalities rolled on by `roll` samples. */
+  #consistencyOfPairs(
+    pairs: Pairs,
+    maps: readonly Tensor[],
+    mated: readonly MatedPair[],
+    first: number,
+    roll = 0,
+  ): Tensor | undefined {
+    const { modalities } = this.context;
+    const part = (modality: string, rows: readonly number[] | undefined, by: number): Tensor[] =>
+      maps.map((map) => {
+        const view = first + modalities.indexOf(modality);
+        const images = takeRows(viewPart(map, { specs: this.#specs, pairs }, view), rows);
+        return by === 0 ? images : ops.roll(images, [by], [0]);
+      });
+    return meanOverParts(
+      mated.map(({ first: a, second: b, rows, count }) => {
+        return {
+          value: consistencyLoss(part(a, rows[0], 0), part(b, rows[1], roll), this.#consistency),
+          count,
+        };
+      }),
+    );
+  }
+
+  loss(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>> {
     const { alpha, tau, positive, crossModal, mask } = this.#options;
-    const { subjects, device } = this.context;
-    const views = embeddings as unknown as PairEmbeddings;
-    const exclude = batchMask(mask, rows, subjects, device);
-    return {
-      global: weighted(alpha, () => globalContrastiveLoss(views, { tau, positive, crossModal, exclude })),
-    };
+    const { modalities, subjects, device } = this.context;
+    const there = modalities.filter((modality) => imagesOf(pairs, modality) > 0);
+    const whole = batchMask(mask, pairs.rows, subjects, device);
+    const maskOf = (rows: readonly number[]) =>
+      rows === pairs.rows ? whole : batchMask(mask, rows, subjects, device);
+    const global = () =>
+      modalityContrastiveLoss(
+        there.map((modality) => ({
+          clean: embeddings[modality]!,
+          augmented: embeddings[augmented(modality)]!,
+          exclude: maskOf(ofPresent(pairs.rows, pairs, modality)),
+        })),
+        this.#mated(pairs).map(({ first, second, rows, positions }) => ({
+          first: there.indexOf(first),
+          second: there.indexOf(second),
+          rows: [rows[0] && indexOf(rows[0], device), rows[1] && indexOf(rows[1], device)],
+          exclude: maskOf(positions?.map((position) => pairs.rows[position]!) ?? pairs.rows),
+        })),
+        { tau, positive, crossModal },
+      );
+    return { global: weighted(alpha, global) };
   }
 
   /**
    * Computes the chance levels. That of L_Glo is 4·ln N, or 2·ln N without L_M, with N + 1 in place of N where the
-   * positive is counted twice. That of L_C is its value with B rolled on by one pair; it is left out where there is
-   * only one pair.
+   * positive is counted twice; with more modalities or gaps it is the same mean as the loss. That of L_C is its value
+   * with the second image of each pair rolled on by one sample; it is left out where no pair has two samples.
    */
-  chance({ maps, embeddings }: Forward, pairs: number): Readonly<Record<string, number>> {
-    const count = embeddings.a!.size(0);
-    const rows = this.#options.positive === 'twice' ? pairs + 1 : pairs;
-    const global = (this.#options.crossModal === 'none' ? 2 : 4) * Math.log(rows);
-    if (count === 1) return { global };
+  chance({ maps }: Forward, pairs: Pairs, whole: Pairs = pairs): Readonly<Record<string, number>> {
+    const { positive, crossModal } = this.#options;
+    const level = (n: number): number => Math.log(positive === 'twice' ? n + 1 : n);
+    const images = this.context.modalities.map((modality) => imagesOf(whole, modality));
+    const mated = crossModal === 'none' ? [] : this.#mated(whole).map(({ count }) => count);
+    const global = 2 * (weightedMean(images, level) + weightedMean(mated, level));
     const shuffled = noGrad(() =>
       tidy(() => {
-        const chosen = Object.values(maps);
-        const a = chosen.map((map) => map.narrow(0, 0, count));
-        const b = chosen.map((map) => ops.roll(map.narrow(0, count, count), [1], [0]));
-        return consistencyLoss(a, b, this.#consistency).item();
+        const several = this.#mated(pairs).filter(({ count }) => count > 1);
+        return this.#consistencyOfPairs(pairs, Object.values(maps), several, 0, 1)?.item();
       }),
     );
-    return { consistency: shuffled, global };
+    return shuffled === undefined ? { global } : { consistency: shuffled, global };
   }
+}
+
+/** The mean of level(n) over things that come in groups of n; 0 where there is none. */
+function weightedMean(groups: readonly number[], level: (n: number) => number): number {
+  const total = groups.reduce((sum, n) => sum + n, 0);
+  return groups.reduce((sum, n) => (n === 0 ? sum : sum + (n / total) * level(n)), 0);
+}
+
+/** The name of the embeddings of a modality's augmented images. */
+function augmented(modality: string): string {
+  return `augmented ${modality}`;
 }
 
 /** Computes a term. One that is not trained on needs no graph. */

@@ -1,24 +1,26 @@
 /**
- * Contrastive multiview coding (Tian et al. 2020), with the two modalities as the two views: each image finds its mate
- * among the features of the other modality.
+ * Contrastive multiview coding (Tian et al. 2020), with the modalities as the views: each image finds its mate among the
+ * features of the other modality. With more than two modalities every pair of them is compared (the full graph).
  */
 import { z } from 'zod';
-import { infoNce } from '../losses/index.js';
+import { infoNce, meanOverParts } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
-import type { Tensor } from '../tensor/index.js';
+import { ops, type Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
-import { defineMethod, type MethodContext } from './definition.js';
+import { defineMethod, type MethodContext, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, Views } from './method.js';
+import { imagesOf, type MatedPair, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
   name: z.literal('cmc'),
-  encoders: z.enum(['separate', 'shared']).describe('One encoder for each modality, or one for both.'),
+  encoders: z.enum(['separate', 'shared']).describe('One encoder for each modality, or one for all.'),
   candidates: z
     .enum(['banks', 'batch'])
     .describe('Among what the mate is found: a memory bank for each modality, or the batch.'),
   ...bankSettings,
+  pairsPerSample,
   mask: subjectMask,
 });
 
@@ -39,35 +41,45 @@ class Cmc implements Method {
   readonly comparesBatch: boolean;
   readonly #options: CmcOptions;
   readonly #context: MethodContext;
-  readonly #encoders: readonly [Encoder, Encoder];
-  /** The bank of A's features and that of B's. There are none where the batch holds the candidates. */
-  readonly #banks: readonly BankContrast[];
+  /** The encoder of each modality; shared, it stands there for each. */
+  readonly #encoders: ReadonlyMap<string, Encoder>;
+  /** The bank of each modality's features. There are none where the batch holds the candidates. */
+  readonly #banks: ReadonlyMap<string, ModalityBank>;
 
   constructor(options: CmcOptions, context: MethodContext) {
-    const { encoders, candidates, mask, ...settings } = options;
-    const { modalities, makeEncoder, subjects, seed, device } = context;
+    const { encoders, candidates } = options;
+    const { modalities, makeEncoder } = context;
+    requirePairs('cmc', context);
     this.#options = options;
     this.#context = context;
     this.comparesBatch = candidates === 'batch';
     const first = makeEncoder();
-    this.#encoders = [first, encoders === 'shared' ? first : makeEncoder(modalities[1])];
-    const numbers = mask === 'subject' ? subjects : undefined;
-    const rows = subjects.length;
-    const dimension = first.embeddingSize;
-    this.#banks =
-      candidates === 'batch'
-        ? []
-        : modalities.map((modality) => {
-            return new BankContrast({
-              ...settings,
-              name: `bank.${modality}`,
-              rows,
-              dimension,
-              numbers,
-              seed,
-              device,
-            });
-          });
+    this.#encoders = new Map(
+      modalities.map((modality, m) => {
+        return [modality, m === 0 || encoders === 'shared' ? first : makeEncoder(modality)];
+      }),
+    );
+    const seen = modalities.filter((modality) => context.present?.[modality]?.length !== 0);
+    const banked = candidates === 'batch' ? [] : seen;
+    this.#banks = new Map(
+      banked.map((modality) => [modality, this.#makeBank(modality, first.embeddingSize)]),
+    );
+  }
+
+  #makeBank(modality: string, dimension: number): ModalityBank {
+    const { candidates: _, encoders: __, pairsPerSample: ___, mask, ...settings } = this.#options;
+    const { subjects, present, seed, device } = this.#context;
+    const owners = present?.[modality] ?? subjects.map((_, row) => row);
+    const bank = new BankContrast({
+      ...settings,
+      name: `bank.${modality}`,
+      rows: owners.length,
+      dimension,
+      numbers: mask === 'subject' ? owners.map((row) => subjects[row]!) : undefined,
+      seed,
+      device,
+    });
+    return { bank, rowOf: new Map(owners.map((row, i) => [row, i])) };
   }
 
   parameters(): ReadonlyMap<string, Tensor> {
@@ -75,16 +87,23 @@ class Cmc implements Method {
   }
 
   state(): ReadonlyMap<string, Tensor> {
-    return new Map([...this.#named(stateDict), ...this.#banks.flatMap((bank) => [...bank.state()])]);
+    const banks = [...this.#banks.values()].flatMap(({ bank }) => [...bank.state()]);
+    return new Map([...this.#named(stateDict), ...banks]);
   }
 
-  /** The tensors by name. Those of a second encoder stand under the name of its modality. */
+  /** The tensors by name. Those of further encoders stand under the names of their modalities. */
   #named(tensorsOf: typeof stateDict): Map<string, Tensor> {
-    const [first, second] = this.#encoders;
-    const own = tensorsOf(first);
-    return first === second
-      ? own
-      : new Map([...own, ...tensorsOf(second, `encoder.${this.#context.modalities[1]}.`)]);
+    const [first, ...others] = this.#encoders;
+    const own = tensorsOf(first![1]);
+    if (this.#shared) return own;
+    return new Map([
+      ...own,
+      ...others.flatMap(([modality, encoder]) => [...tensorsOf(encoder, `encoder.${modality}.`)]),
+    ]);
+  }
+
+  get #shared(): boolean {
+    return new Set(this.#encoders.values()).size === 1;
   }
 
   views(batch: Batch): Views {
@@ -92,66 +111,129 @@ class Cmc implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const count = pairs.ids.length;
-    const { embeddings, map } = this.#embed(images, count, record);
+  /** Counts the pairs of images that are compared. */
+  perPairCount(pairs: Pairs): number {
+    return this.#mated(pairs).reduce((sum, { count }) => sum + count, 0);
+  }
+
+  #mated(pairs: Pairs): MatedPair[] {
+    const { modalities, seed } = this.#context;
+    return matedPairs(pairs, { modalities, seed, pairsPerSample: this.#options.pairsPerSample });
+  }
+
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
+    const { embeddings, map } = this.#embed(views, record);
     const shown = { map4: map };
-    if (this.comparesBatch) {
-      return { embeddings: { a: embeddings[0], b: embeddings[1] }, perPair: {}, maps: shown, memory: {} };
-    }
-    const memory: Record<string, Tensor> = {};
-    const terms = this.#context.modalities.map((modality, m) => {
-      // The features of A are compared with the bank of B, and the other way round.
-      const { loss, estimate } = this.#banks[1 - m]!.compare(embeddings[m]!, pairs.rows, pairs.epoch);
-      memory[`feature.${modality}`] = embeddings[m]!.detach();
-      if (estimate) memory[`estimate.${1 - m}`] = estimate;
+    if (this.comparesBatch) return { embeddings, perPair: {}, maps: shown, memory: {} };
+    const { pairs } = views;
+    const { modalities } = this.#context;
+    const estimates = new Map(modalities.map((modality) => [modality, [] as Tensor[]]));
+    // The features of one modality are compared with the bank of the other, in both directions.
+    const compare = (from: string, to: string, { positions, rows }: MatedPair, side: 0 | 1): Tensor => {
+      const { bank, rowOf } = this.#banks.get(to)!;
+      const samples = positions?.map((position) => pairs.rows[position]!) ?? pairs.rows;
+      const bankRows = samples.map((row) => rowOf.get(row)!);
+      const { loss, estimate } = bank.compare(takeRows(embeddings[from]!, rows[side]), bankRows, pairs.epoch);
+      if (estimate) estimates.get(to)!.push(estimate);
       return loss;
-    });
-    const perPair = { contrast: { value: terms[0]!.add(terms[1]!), weight: 1 } };
+    };
+    const value = meanOverParts(
+      this.#mated(pairs).map((pair) => {
+        const { first, second, count } = pair;
+        return { value: compare(first, second, pair, 0).add(compare(second, first, pair, 1)), count };
+      }),
+    );
+    const nothing = () => sumOf(Object.values(embeddings)).mul(0);
+    const memory = Object.fromEntries(
+      modalities.flatMap((modality) => {
+        const own = estimates.get(modality)!;
+        const estimate = own.length === 0 ? ops.full([0], 0, 'f64', null, 'cpu') : ops.cat(own, 0);
+        return [
+          [`feature.${modality}`, embeddings[modality]!.detach()],
+          [`estimate.${modality}`, estimate],
+        ];
+      }),
+    );
+    const perPair = { contrast: { value: value ?? nothing(), weight: 1 } };
     return { embeddings: {}, perPair, maps: shown, memory };
   }
 
   /**
-   * Embeds the images, in one forward pass for both modalities where they share an encoder.
+   * Embeds the images, in one forward pass for all modalities where they share an encoder.
    *
-   * @returns also the first encoder's last map
+   * @returns also the last map of the first encoder that had images
    */
-  #embed(images: Tensor, count: number, record?: boolean): { embeddings: [Tensor, Tensor]; map: Tensor } {
-    const [first, second] = this.#encoders;
+  #embed(views: Views, record?: boolean): { embeddings: Record<string, Tensor>; map: Tensor } {
+    const { modalities } = this.#context;
     const options = { training: true, record };
-    if (first === second) {
-      const { embedding, maps } = first.forward(images, options);
-      return { embeddings: [viewPart(embedding, 0, count), viewPart(embedding, 1, count)], map: maps[4]! };
+    if (this.#shared) {
+      const { embedding, maps } = this.encoderFor(modalities[0]!).forward(views.images, options);
+      const parts = modalities.map((modality, m) => [modality, viewPart(embedding, views, m)] as const);
+      return { embeddings: Object.fromEntries(parts), map: maps[4]! };
     }
-    const [a, b] = [first, second].map((encoder, m) => encoder.forward(viewPart(images, m, count), options));
-    return { embeddings: [a!.embedding, b!.embedding], map: a!.maps[4]! };
-  }
-
-  loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
-    const { tau, mask } = this.#options;
-    const exclude = batchMask(mask, rows, this.#context.subjects, this.#context.device);
-    const { a, b } = embeddings as { a: Tensor; b: Tensor };
-    const value = infoNce(a, b, { tau, exclude }).add(infoNce(b, a, { tau, exclude }));
-    return { contrast: { value, weight: 1 } };
-  }
-
-  chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
-    const [a, b] = this.#banks;
-    return { contrast: this.comparesBatch ? 2 * Math.log(pairs) : a!.chance + b!.chance };
-  }
-
-  afterStep(memory: Readonly<Record<string, Tensor>>, { rows }: Pairs): void {
-    this.#context.modalities.forEach((modality, m) => {
-      this.#banks[m]?.remember(rows, memory[`feature.${modality}`]!, memory[`estimate.${m}`]);
+    let map: Tensor | undefined;
+    const parts = modalities.map((modality, m) => {
+      const encoder = this.encoderFor(modality);
+      const { device } = this.#context;
+      if (imagesOf(views.pairs, modality) === 0) {
+        return [modality, ops.full([0, encoder.embeddingSize], 0, 'f32', null, device)] as const;
+      }
+      const { embedding, maps } = encoder.forward(viewPart(views.images, views, m), options);
+      map ??= maps[4]!;
+      return [modality, embedding] as const;
     });
+    return { embeddings: Object.fromEntries(parts), map: map! };
+  }
+
+  loss(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>> {
+    const { tau, mask } = this.#options;
+    const { subjects, device } = this.#context;
+    const value = meanOverParts(
+      this.#mated(pairs).map(({ first, second, rows, positions, count }) => {
+        const samples = positions?.map((position) => pairs.rows[position]!) ?? pairs.rows;
+        const exclude = batchMask(mask, samples, subjects, device);
+        const [a, b] = [takeRows(embeddings[first]!, rows[0]), takeRows(embeddings[second]!, rows[1])];
+        return { value: infoNce(a, b, { tau, exclude }).add(infoNce(b, a, { tau, exclude })), count };
+      }),
+    );
+    return { contrast: { value: value ?? sumOf(Object.values(embeddings)).mul(0), weight: 1 } };
+  }
+
+  chance(_forward: Forward, part: Pairs, whole: Pairs = part): Readonly<Record<string, number>> {
+    const mated = this.#mated(whole);
+    const total = mated.reduce((sum, { count }) => sum + count, 0);
+    const chanceOf = ({ first, second, count }: MatedPair): number =>
+      this.comparesBatch
+        ? 2 * Math.log(count)
+        : this.#banks.get(first)!.bank.chance + this.#banks.get(second)!.bank.chance;
+    return { contrast: mated.reduce((sum, pair) => sum + (pair.count / total) * chanceOf(pair), 0) };
+  }
+
+  afterStep(memory: Readonly<Record<string, Tensor>>, pairs: Pairs): void {
+    for (const [modality, { bank, rowOf }] of this.#banks) {
+      const rows = ofPresent(pairs.rows, pairs, modality).map((row) => rowOf.get(row)!);
+      const estimate = memory[`estimate.${modality}`]!;
+      const features = memory[`feature.${modality}`]!;
+      if (rows.length > 0) bank.remember(rows, features, estimate.size(0) === 0 ? undefined : estimate);
+    }
   }
 
   encoderFor(modality: string): Encoder {
-    return this.#encoders[modality === this.#context.modalities[1] ? 1 : 0];
+    return this.#encoders.get(modality) ?? [...this.#encoders.values()][0]!;
   }
 
   dispose(): void {
-    for (const encoder of new Set(this.#encoders)) disposeModule(encoder);
-    for (const bank of this.#banks) bank.dispose();
+    for (const encoder of new Set(this.#encoders.values())) disposeModule(encoder);
+    for (const { bank } of this.#banks.values()) bank.dispose();
   }
+}
+
+interface ModalityBank {
+  readonly bank: BankContrast;
+  /** The row of the bank of each sample that has an image of the modality. */
+  readonly rowOf: ReadonlyMap<number, number>;
+}
+
+function sumOf(tensors: readonly Tensor[]): Tensor {
+  return tensors.map((x) => x.sum()).reduce((sum, x) => sum.add(x));
 }

@@ -1,5 +1,6 @@
 /** The definition of a method, which its file exports and the registry lists: name, settings and maker. */
 import type { z } from 'zod';
+import { UsageError } from '../errors.js';
 import type { Encoder } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
 import type { Method } from './method.js';
@@ -7,8 +8,10 @@ import type { ViewOptions } from './views.js';
 
 /** The data and the tools that a method is made with. */
 export interface MethodContext extends ViewOptions {
-  /** The two modalities, A and B. */
-  readonly modalities: readonly [string, string];
+  /** The names of the modalities, at least one, in the order of the data. */
+  readonly modalities: readonly string[];
+  /** For each modality that some samples trained on lack, the rows of those that have it, ascending. */
+  readonly present?: Readonly<Record<string, readonly number[]>>;
   readonly device: Device;
   /** A new encoder as the config describes it; those of different names start from different random weights. */
   readonly makeEncoder: (name?: string) => Encoder;
@@ -16,6 +19,22 @@ export interface MethodContext extends ViewOptions {
   readonly subjects: readonly number[];
   /** Number of the class of each pair trained on, by row; absent without labels. */
   readonly labels?: readonly number[];
+}
+
+/** @throws UsageError when no sample has two modalities, and the method compares modalities */
+export function requirePairs(method: string, { modalities, subjects, present }: MethodContext): void {
+  const images = subjects.map(() => 0);
+  for (const modality of modalities) {
+    for (const row of present?.[modality] ?? images.keys()) images[row]! += 1;
+  }
+  if (images.some((count) => count > 1)) return;
+  const found =
+    modalities.length === 1
+      ? `the data has one modality (${modalities.join()})`
+      : 'no sample has two modalities';
+  throw new UsageError(
+    `${found}, and method ${method} compares modalities. Give a second one, or use a method that takes single images: --method instdis, --method simclr --set method.views=4, or --method anatomy, which then trains L_AUG alone`,
+  );
 }
 
 /** The facts about a run that a method's settings must fit. */
@@ -35,6 +54,8 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly defaults: z.infer<Schema>;
   /** Settings outside `method` that this method's source has otherwise; a recipe, a file and --set override them. */
   readonly elsewhere?: Readonly<Record<string, unknown>>;
+  /** The modalities whose images the method takes; absent: all. Samples without any of them are left out of training. */
+  modalitiesUsed?(options: z.infer<Schema>, modalities: readonly string[]): readonly string[];
   /** Whether the method learns from the labels. Test samples must then not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
   /** False for a method that takes the weights as they are and learns from no image. */

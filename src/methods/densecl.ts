@@ -1,6 +1,6 @@
 /**
  * DenseCL (Wang et al. 2021) on pairs: the query comes from one modality and the key from the other, and the other way
- * round. Beside the global contrast, each patch of the query is contrasted with the patch of the key that resembles it
+ * round. With more than two modalities that holds for every pair of them. Beside the global contrast, each patch of the query is contrasted with the patch of the key that resembles it
  * most. The source also shuffles batch norm over several machines; here there is one machine and no shuffling.
  */
 import { z } from 'zod';
@@ -17,9 +17,10 @@ import {
   stateDict,
 } from '../nn/index.js';
 import { noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
-import { defineMethod, type MethodContext } from './definition.js';
+import { defineMethod, type MethodContext, requirePairs } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Views } from './method.js';
+import { imagesOf, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
@@ -38,6 +39,7 @@ const schema = z.strictObject({
       'The key patch of a query patch: the most similar one, or, as pairs are aligned, that in the same place.',
     ),
   denseSize: z.int().min(1).describe('Length of a patch’s embedding.'),
+  pairsPerSample,
   mask: memoryMask,
 });
 
@@ -86,17 +88,28 @@ class DenseHead implements Module {
 
 /** The tensors of all images that are compared. */
 interface Compared {
-  /** The embedding of each image, [2B, d]. */
+  /** The embedding of each image, [n, d]. */
   readonly embedding: Tensor;
-  /** The last map, [2B, C, P]. */
+  /** The last map, [n, C, P]. */
   readonly patches: Tensor;
-  /** The embedding of each patch, [2B, d, P]. */
+  /** The embedding of each patch, [n, d, P]. */
   readonly dense: Tensor;
 }
 
 /** The outputs of one of the two networks. */
 interface Looked extends Compared {
   readonly map: Tensor;
+}
+
+/** The queries of a batch and the key of each, in both directions of every pair of modalities. */
+interface Matches {
+  /** The rows of the queries and of their keys among all images of the batch. */
+  readonly queries: readonly number[];
+  readonly keys: readonly number[];
+  /** The sample of each query, as the row in which memories keep it. */
+  readonly samples: readonly number[];
+  /** Whether the queries are all images in order, and the keys those of the other of two modalities. */
+  readonly swapped: boolean;
 }
 
 class DenseCl implements Method {
@@ -114,7 +127,8 @@ class DenseCl implements Method {
 
   constructor(options: DenseClOptions, context: MethodContext) {
     const { denseSize, queueSize, mask } = options;
-    const { makeEncoder, subjects, seed, device } = context;
+    const { makeEncoder, modalities, subjects, present, seed, device } = context;
+    requirePairs('densecl', context);
     this.#options = options;
     this.#context = context;
     const network = () => {
@@ -124,7 +138,7 @@ class DenseCl implements Method {
     };
     this.#query = network();
     this.#key = network();
-    const images = 2 * subjects.length;
+    const images = modalities.reduce((sum, m) => sum + (present?.[m]?.length ?? subjects.length), 0);
     const size = Math.min(queueSize ?? LARGEST_QUEUE, images);
     const dimension = this.#query.encoder.embeddingSize;
     this.#globalKeys = new KeyQueue({ size, dimension, seed, name: 'queue.global', device });
@@ -155,14 +169,50 @@ class DenseCl implements Method {
     return makeViews(batch, specs, this.#context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
+  /** Counts the queries. */
+  perPairCount(pairs: Pairs): number {
+    return this.#matches(pairs).queries.length;
+  }
+
+  #matches(pairs: Pairs): Matches {
+    const { modalities, seed } = this.#context;
+    const mated = matedPairs(pairs, { modalities, seed, pairsPerSample: this.#options.pairsPerSample });
+    let images = 0;
+    const start = new Map<string, number>();
+    for (const modality of modalities) {
+      start.set(modality, images);
+      images += imagesOf(pairs, modality);
+    }
+    const directed = mated.flatMap(({ first, second, positions, rows: [there, back] }) => {
+      const samples = positions?.map((position) => pairs.rows[position]!) ?? pairs.rows;
+      const stacked = (modality: string, rows: readonly number[] | undefined) =>
+        samples.map((_, i) => start.get(modality)! + (rows?.[i] ?? i));
+      const [a, b] = [stacked(first, there), stacked(second, back)];
+      return [
+        { queries: a, keys: b, samples },
+        { queries: b, keys: a, samples },
+      ];
+    });
+    return {
+      queries: directed.flatMap(({ queries }) => queries),
+      keys: directed.flatMap(({ keys }) => keys),
+      samples: directed.flatMap(({ samples }) => samples),
+      swapped: modalities.length === 2 && pairs.present === undefined,
+    };
+  }
+
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
     const { lambda } = this.#options;
-    const count = pairs.ids.length;
-    const queries = look(this.#query, images, record);
-    const keys = noGrad(() => look(this.#key, images, record));
-    const { key, dense } = this.#contrast(queries, swapped(keys, count), pairs);
+    const { pairs } = views;
+    const { modalities } = this.#context;
+    const queries = look(this.#query, views.images, record);
+    const keys = noGrad(() => look(this.#key, views.images, record));
+    const { key, dense } = this.#contrast(queries, keys, pairs);
     const pooled = keys.dense.mean([2]);
-    const part = (x: Tensor, m: number): Tensor => viewPart(x, m, count).detach();
+    const parts = modalities.flatMap((modality, m) => [
+      [`global.${modality}`, viewPart(keys.embedding, views, m).detach()] as const,
+      [`dense.${modality}`, viewPart(pooled, views, m).detach()] as const,
+    ]);
     return {
       embeddings: {},
       perPair: {
@@ -170,18 +220,20 @@ class DenseCl implements Method {
         dense: { value: dense, weight: lambda },
       },
       maps: { map4: queries.map },
-      memory: {
-        globalA: part(keys.embedding, 0),
-        globalB: part(keys.embedding, 1),
-        denseA: part(pooled, 0),
-        denseB: part(pooled, 1),
-      },
+      memory: Object.fromEntries(parts),
     };
   }
 
-  #contrast(queries: Compared, keys: Compared, pairs: Pairs): { key: Tensor; dense: Tensor } {
+  #contrast(allQueries: Compared, allKeys: Compared, pairs: Pairs): { key: Tensor; dense: Tensor } {
     const { tau, correspondence } = this.#options;
-    const exclude = this.#excluded(pairs);
+    const matches = this.#matches(pairs);
+    if (matches.queries.length === 0) {
+      const nothing = allQueries.embedding.sum().add(allQueries.dense.sum()).mul(0);
+      return { key: nothing, dense: nothing };
+    }
+    const queries = matches.swapped ? allQueries : chosen(allQueries, matches.queries);
+    const keys = matches.swapped ? swapped(allKeys, pairs.ids.length) : chosen(allKeys, matches.keys);
+    const exclude = this.#excluded(matches.samples);
     const match =
       correspondence === 'features'
         ? denseCorrespondence(queries.patches, keys.patches)
@@ -192,15 +244,15 @@ class DenseCl implements Method {
     };
   }
 
-  /** Marks the keys in the queues that are no negatives of the queries, bool [2B, Q]. */
-  #excluded({ rows }: Pairs): Tensor | undefined {
+  /** Marks the keys in the queues that are no negatives of the queries, bool [queries, Q]. */
+  #excluded(samples: readonly number[]): Tensor | undefined {
     if (this.#numbers === undefined) return undefined;
     const { tags } = this.#globalKeys;
     const { device } = this.#context;
     const own = ops.indexSelect(
       this.#numbers,
       0,
-      tensor([...rows, ...rows], [2 * rows.length], { dtype: 'i64', device }),
+      tensor([...samples], [samples.length], { dtype: 'i64', device }),
     );
     // The first keys of a queue are noise of no sample, with the tag −1.
     const theirs = ops.indexSelect(this.#numbers, 0, ops.clampMin(tags, 0));
@@ -213,11 +265,13 @@ class DenseCl implements Method {
     return { key: chance, dense: chance };
   }
 
-  afterStep(memory: Readonly<Record<string, Tensor>>, { rows }: Pairs): void {
+  afterStep(memory: Readonly<Record<string, Tensor>>, pairs: Pairs): void {
     momentumUpdate(trained(this.#key), trained(this.#query), this.#options.momentum);
-    for (const modality of ['A', 'B']) {
-      this.#globalKeys.enqueue(memory[`global${modality}`]!, rows);
-      this.#denseKeys.enqueue(memory[`dense${modality}`]!, rows);
+    for (const modality of this.#context.modalities) {
+      if (imagesOf(pairs, modality) === 0) continue;
+      const rows = ofPresent(pairs.rows, pairs, modality);
+      this.#globalKeys.enqueue(memory[`global.${modality}`]!, rows);
+      this.#denseKeys.enqueue(memory[`dense.${modality}`]!, rows);
     }
   }
 
@@ -255,6 +309,15 @@ function look(
 function swapped({ embedding, patches, dense }: Compared, pairs: number): Compared {
   const swap = (x: Tensor): Tensor => ops.roll(x, [pairs], [0]);
   return { embedding: swap(embedding), patches: swap(patches), dense: swap(dense) };
+}
+
+/** Takes some of the images. */
+function chosen({ embedding, patches, dense }: Compared, rows: readonly number[]): Compared {
+  return {
+    embedding: takeRows(embedding, rows),
+    patches: takeRows(patches, rows),
+    dense: takeRows(dense, rows),
+  };
 }
 
 /** Matches each position with itself, i64 [B, P]. */

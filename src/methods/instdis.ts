@@ -3,17 +3,24 @@
  * paper's baselines InstDis-A, InstDis-B and InstDis-All are settings of it.
  */
 import { z } from 'zod';
+import { UsageError } from '../errors.js';
 import { ops, type Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, ViewSpec, Views } from './method.js';
+import { ofPresent } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
 const schema = z.strictObject({
   name: z.literal('instdis'),
-  images: z.enum(['a', 'b', 'all']).describe('Which images are instances: of A, of B or of both.'),
+  images: z
+    .string()
+    .min(1)
+    .describe(
+      'Which images are instances: all, those of the first (a) or second (b) modality, or of one by name.',
+    ),
   ...bankSettings,
   mask: memoryMask,
 });
@@ -23,27 +30,52 @@ export const instdis = defineMethod({
   summary: 'instance discrimination with a memory bank (Wu et al. 2018)',
   schema,
   defaults: { name: 'instdis', images: 'all', ...bankDefaults, mask: 'none' },
+  modalitiesUsed: ({ images }, modalities) => instances(images, modalities),
   create: (options, context) => new InstDis(options, context),
 });
+
+/** The modalities whose images are instances. @throws UsageError when there is no such modality */
+function instances(images: string, modalities: readonly string[]): readonly string[] {
+  if (images === 'all') return modalities;
+  const place = ['a', 'b'].indexOf(images);
+  const named = modalities.includes(images) ? images : modalities[place];
+  if ((place < 0 && !modalities.includes(images)) || named === undefined) {
+    throw new UsageError(
+      `method.images is ${JSON.stringify(images)}, expected all or one of the modalities ${modalities.join(', ')}`,
+    );
+  }
+  return [named];
+}
 
 class InstDis extends SharedEncoder implements Method {
   readonly name = 'instdis';
   readonly comparesBatch = false;
   readonly #modalities: readonly string[];
-  /** The bank. Row m·n + i belongs to the image of modality m of pair i. */
+  /** The bank, with a row for each image: those of the first modality, sample by sample, then those of the next. */
   readonly #bank: BankContrast;
+  /** The row of the bank for each sample that has an image of the modality. */
+  readonly #rowIn: ReadonlyMap<string, ReadonlyMap<number, number>>;
 
   constructor({ images, mask, ...settings }: z.infer<typeof schema>, context: MethodContext) {
-    const { modalities, subjects, seed, device } = context;
+    const { modalities, present, subjects, seed, device } = context;
     super(context);
-    this.#modalities = images === 'all' ? modalities : [modalities[images === 'a' ? 0 : 1]];
-    const numbers = mask === 'subject' ? subjects : subjects.map((_, row) => row);
+    this.#modalities = instances(images, modalities);
+    const owners = this.#modalities.map((modality) => present?.[modality] ?? subjects.map((_, row) => row));
+    const owner = owners.flat();
+    let first = 0;
+    this.#rowIn = new Map(
+      owners.map((rows, m) => {
+        const start = first;
+        first += rows.length;
+        return [this.#modalities[m]!, new Map(rows.map((row, i) => [row, start + i]))];
+      }),
+    );
     this.#bank = new BankContrast({
       ...settings,
       name: 'bank',
-      rows: this.#modalities.length * subjects.length,
+      rows: owner.length,
       dimension: this.encoder.embeddingSize,
-      numbers: mask === 'none' ? undefined : this.#modalities.flatMap(() => numbers),
+      numbers: mask === 'none' ? undefined : mask === 'subject' ? owner.map((row) => subjects[row]!) : owner,
       seed,
       device,
     });
@@ -58,13 +90,19 @@ class InstDis extends SharedEncoder implements Method {
     return makeViews(batch, specs, this.context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
-    const count = pairs.ids.length;
+  /** Counts the images. */
+  perPairCount(pairs: Pairs): number {
+    return this.#rowsOf(pairs).length;
+  }
+
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
+    const { pairs } = views;
+    const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
     const { loss, estimate } = this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch);
     const features = this.#modalities.map((modality, m) => {
-      return [`feature.${modality}`, viewPart(embedding, m, count).detach()] as const;
+      return [`feature.${modality}`, viewPart(embedding, views, m).detach()] as const;
     });
+    const count = Math.min(pairs.ids.length, embedding.size(0));
     const estimates = estimate && { estimate: estimate.narrow(0, 0, count) };
     return {
       embeddings: {},
@@ -74,9 +112,11 @@ class InstDis extends SharedEncoder implements Method {
     };
   }
 
-  #rowsOf({ rows }: Pairs): number[] {
-    const pairs = this.context.subjects.length;
-    return this.#modalities.flatMap((_, m) => rows.map((row) => m * pairs + row));
+  #rowsOf(pairs: Pairs): number[] {
+    return this.#modalities.flatMap((modality) => {
+      const rowIn = this.#rowIn.get(modality)!;
+      return ofPresent(pairs.rows, pairs, modality).map((row) => rowIn.get(row)!);
+    });
   }
 
   chance(): Readonly<Record<string, number>> {

@@ -2,7 +2,7 @@
 import type { Encoder } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 
-/** The pairs of a batch by their names and numbers. */
+/** The samples of a batch by their names and numbers, with the images that they have. */
 export interface Pairs {
   /** The sample ids, which are the keys of every random draw. */
   readonly ids: readonly string[];
@@ -12,11 +12,19 @@ export interface Pairs {
   readonly rows: readonly number[];
   /** The number of the epoch, from 0. */
   readonly epoch: number;
+  /**
+   * For each modality that some samples lack, the positions in the batch of those that have it, ascending. A modality
+   * that all have is left out; absent: nothing is missing.
+   */
+  readonly present?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** A batch as the loader gives it: a method sees tensors, never files. */
 export interface Batch extends Pairs {
-  /** The images of each modality, uint8 [B, C, S, S] on the training device, C 1 or 3. */
+  /**
+   * The images of each modality, uint8 [n, C, S, S] on the training device, C 1 or 3: one for each sample that has it,
+   * in the order of the batch.
+   */
   readonly images: Readonly<Record<string, Tensor>>;
 }
 
@@ -32,7 +40,7 @@ export interface ViewSpec {
 
 /** All images of a step, one view after another, for one forward pass. */
 export interface Views {
-  /** The images, f32 [V·B, C, size, size]. */
+  /** The images, f32 [Σn, C, size, size]: of each view, those of the n samples that have its modality. */
   readonly images: Tensor;
   /** The V views, in order. */
   readonly specs: readonly ViewSpec[];
@@ -47,13 +55,19 @@ export interface Term {
 }
 
 export interface Forward {
-  /** The embeddings that the loss compares across the batch, [B, d] each. */
+  /** The embeddings that the loss compares across the batch, [n, d] each: a row for each sample that has the image. */
   readonly embeddings: Readonly<Record<string, Tensor>>;
-  /** The terms that stand per pair, averaged over the pairs: they need no other pair, so micro-batches just add up. */
+  /**
+   * The terms that stand per pair, averaged over what `Method.perPairCount` counts: they need no other pair, so
+   * micro-batches just add up.
+   */
   readonly perPair: Readonly<Record<string, Term>>;
   /** Feature maps at which the monitors compare the terms' gradients, by name. */
   readonly maps: Readonly<Record<string, Tensor>>;
-  /** The tensors of the batch that `afterStep` remembers, without graph, one row for each pair: [B, …] each. */
+  /**
+   * The tensors of the batch that `afterStep` remembers, without graph, [n, …] each. Those of micro-batches are joined
+   * along their rows.
+   */
   readonly memory: Readonly<Record<string, Tensor>>;
 }
 
@@ -80,10 +94,20 @@ export interface Method {
   /** Augments on the device, without gradient. */
   views(batch: Batch): Views;
   forward(views: Views, options?: RecordOptions): Forward;
+  /**
+   * Counts what the terms that stand per pair average over, such as the pairs of images; absent: the samples. The
+   * terms of a micro-batch weigh as much as their share of it.
+   */
+  perPairCount?(pairs: Pairs): number;
   /** Computes the terms that compare the whole batch, by name. */
   loss?(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>>;
-  /** Each term's value when nothing has been learned, for the monitors. @param pairs in the whole batch */
-  chance(forward: Forward, pairs: number): Readonly<Record<string, number>>;
+  /**
+   * Each term's value when nothing has been learned, for the monitors.
+   *
+   * @param pairs the samples of this forward pass
+   * @param whole those of the whole batch, of which the pass may be a micro-batch; by default the same
+   */
+  chance(forward: Forward, pairs: Pairs, whole?: Pairs): Readonly<Record<string, number>>;
   /** Updates momentum encoders, banks and queues after the optimiser's step, from the memory of the whole batch. */
   afterStep?(memory: Readonly<Record<string, Tensor>>, pairs: Pairs): void;
   /** The encoder that judges and exports use for a modality. */

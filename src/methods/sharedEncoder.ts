@@ -2,7 +2,7 @@ import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/i
 import type { Tensor } from '../tensor/index.js';
 import type { MethodContext } from './definition.js';
 
-/** The part of a method that has one encoder for both modalities. A method with more to train or to keep adds that. */
+/** The part of a method that has one encoder for all modalities. A method with more to train or to keep adds that. */
 export abstract class SharedEncoder {
   protected readonly context: MethodContext;
   protected readonly encoder: Encoder;

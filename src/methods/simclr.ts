@@ -1,13 +1,15 @@
 /**
  * SimCLR (Chen et al. 2020) on pairs, as the paper's baseline does it. The augmented images of A and B are the two
  * views, with NT-Xent over all 2N. The encoder and the head are ours, so only the loss and the augmentation differ.
+ * With more modalities all images of a sample are positives of each other; a sample's only view is a negative alone.
  */
 import { z } from 'zod';
-import { ntXent, ntXentChance } from '../losses/index.js';
-import type { Tensor } from '../tensor/index.js';
-import { defineMethod, type MethodContext } from './definition.js';
+import { ntXent, ntXentChance, ntXentOfRows } from '../losses/index.js';
+import { ops, type Tensor } from '../tensor/index.js';
+import { defineMethod, type MethodContext, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
+import { imagesOf, ofPresent } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -39,6 +41,7 @@ class SimClr extends SharedEncoder implements Method {
   readonly #specs: readonly ViewSpec[];
 
   constructor(options: SimClrOptions, context: MethodContext) {
+    if (options.views === 2) requirePairs('simclr with two views', context);
     super(context);
     this.#options = options;
     const looks = options.views === 2 ? [0] : [0, 1];
@@ -49,10 +52,10 @@ class SimClr extends SharedEncoder implements Method {
     return makeViews(batch, this.#specs, this.context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
+    const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
     const embeddings = this.#specs.map(({ modality, look }, index) => {
-      return [`${modality}.${look}`, viewPart(embedding, index, pairs.ids.length)] as const;
+      return [`${modality}.${look}`, viewPart(embedding, views, index)] as const;
     });
     return {
       embeddings: Object.fromEntries(embeddings),
@@ -62,15 +65,25 @@ class SimClr extends SharedEncoder implements Method {
     };
   }
 
-  loss(embeddings: Readonly<Record<string, Tensor>>, { rows }: Pairs): Readonly<Record<string, Term>> {
+  loss(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>> {
     const { tau, mask } = this.#options;
     const { subjects, device } = this.context;
-    const exclude = batchMask(mask, rows, subjects, device);
-    return { contrast: { value: ntXent(Object.values(embeddings), { tau, exclude }), weight: 1 } };
+    const { rows, present } = pairs;
+    const views = Object.values(embeddings);
+    if (present === undefined && views.length > 1) {
+      const exclude = batchMask(mask, rows, subjects, device);
+      return { contrast: { value: ntXent(views, { tau, exclude }), weight: 1 } };
+    }
+    const samples = this.#specs.flatMap(({ modality }) => ofPresent(rows, pairs, modality));
+    const groups = mask === 'subject' ? samples.map((row) => subjects[row]!) : undefined;
+    const all = ops.cat(views, 0);
+    const value = ntXentOfRows(all, samples, { tau, groups }) ?? all.sum().mul(0);
+    return { contrast: { value, weight: 1 } };
   }
 
-  /** The chance level, at which all 2N − 1 (or 4N − 1) others are equally likely. */
-  chance(_: Forward, pairs: number): Readonly<Record<string, number>> {
-    return { contrast: ntXentChance(this.#options.views, pairs) };
+  /** The chance level, at which all 2N − 1 (or 4N − 1, or as many as there are) others are equally likely. */
+  chance(_forward: Forward, part: Pairs, whole: Pairs = part): Readonly<Record<string, number>> {
+    const rows = this.#specs.reduce((sum, { modality }) => sum + imagesOf(whole, modality), 0);
+    return { contrast: ntXentChance(1, rows) };
   }
 }

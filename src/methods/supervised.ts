@@ -1,6 +1,6 @@
 /**
- * Supervised training, for comparison: a linear classifier on the embeddings of both modalities, trained with the
- * encoder.
+ * Supervised training, for comparison: a linear classifier on the embeddings of all modalities side by side,
+ * trained with the encoder. An image that a sample lacks counts as an embedding of zeros.
  */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
@@ -9,6 +9,7 @@ import { disposeModule, Linear, namedParameters, placeModule, stateDict } from '
 import { ops, Random, type Tensor, tensor } from '../tensor/index.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import type { Batch, Forward, Method, RecordOptions, Views } from './method.js';
+import { takeRows } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -43,7 +44,10 @@ class Supervised extends SharedEncoder implements Method {
     super(context);
     this.#labels = labels;
     const random = new Random(seed, 'init', 'classifier');
-    this.#classifier = placeModule(new Linear(2 * this.encoder.embeddingSize, classes, random), device);
+    this.#classifier = placeModule(
+      new Linear(context.modalities.length * this.encoder.embeddingSize, classes, random),
+      device,
+    );
   }
 
   override parameters(): ReadonlyMap<string, Tensor> {
@@ -59,15 +63,23 @@ class Supervised extends SharedEncoder implements Method {
     return makeViews(batch, specs, this.context);
   }
 
-  forward({ images, pairs }: Views, { record }: RecordOptions = {}): Forward {
-    const { maps, embedding } = this.encoder.forward(images, { training: true, record });
+  forward(views: Views, { record }: RecordOptions = {}): Forward {
+    const { pairs } = views;
+    const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
     const count = pairs.ids.length;
-    const both = ops.cat([viewPart(embedding, 0, count), viewPart(embedding, 1, count)], 1);
+    const sideBySide = ops.cat(
+      this.context.modalities.map((modality, m) => {
+        return spread(viewPart(embedding, views, m), pairs.present?.[modality], count);
+      }),
+      1,
+    );
     const labels = pairs.rows.map((row) => this.#labels[row]!);
     const target = tensor(labels, [count], { dtype: 'i64', device: this.context.device });
     return {
       embeddings: {},
-      perPair: { classification: { value: crossEntropy(this.#classifier.forward(both), target), weight: 1 } },
+      perPair: {
+        classification: { value: crossEntropy(this.#classifier.forward(sideBySide), target), weight: 1 },
+      },
       maps: { map4: maps[4]! },
       memory: {},
     };
@@ -81,4 +93,13 @@ class Supervised extends SharedEncoder implements Method {
     super.dispose();
     disposeModule(this.#classifier);
   }
+}
+
+/** Puts rows at their positions among `count` rows, the others zero, [n, d] → [count, d]. */
+function spread(x: Tensor, positions: readonly number[] | undefined, count: number): Tensor {
+  if (positions === undefined) return x;
+  const zero = ops.full([1, x.size(1)], 0, x.dtype, null, x.device);
+  const rowAt = new Map(positions.map((position, row) => [position, row]));
+  const rows = Array.from({ length: count }, (_, position) => rowAt.get(position) ?? positions.length);
+  return takeRows(ops.cat([x, zero], 0), rows);
 }

@@ -3,6 +3,7 @@ import { type Augmentation, augmentBatch, drawAugmentation, resample } from '../
 import { noGrad, type Tensor, TensorError, tidy, toChannelsLast } from '../tensor/index.js';
 import type { Batch, ViewSpec, Views } from './method.js';
 import { joinViews, type Normalization, normalize } from './normalization.js';
+import { imagesOf, ofPresent } from './presence.js';
 
 export interface ViewOptions {
   /** The side of the views, in pixels. */
@@ -17,17 +18,21 @@ export interface ViewOptions {
 /** Makes the views of a batch, one after another, in the order of `specs`. */
 export function makeViews(batch: Batch, specs: readonly ViewSpec[], options: ViewOptions): Views {
   const { normalization = 'none' } = options;
-  const { ids, rows, epoch } = batch;
+  const { ids, rows, epoch, present } = batch;
+  const pairs = { ids, rows, epoch, ...(present === undefined ? {} : { present }) };
   const images = noGrad(() =>
     tidy(() => {
-      const views = specs.map((spec) => viewOf(batch, spec, options));
+      const views = specs
+        .filter(({ modality }) => imagesOf(pairs, modality) > 0)
+        .map((spec) => viewOf(batch, spec, options));
       return toChannelsLast(normalize(joinViews(views), normalization));
     }),
   );
-  return { images, specs, pairs: { ids, rows, epoch } };
+  return { images, specs, pairs };
 }
 
-function viewOf({ images, ids, epoch }: Batch, { modality, look }: ViewSpec, options: ViewOptions): Tensor {
+function viewOf(batch: Batch, { modality, look }: ViewSpec, options: ViewOptions): Tensor {
+  const { images, epoch } = batch;
   const { size, seed, colourCoded = [] } = options;
   const stored = images[modality];
   if (stored === undefined) {
@@ -44,7 +49,9 @@ function viewOf({ images, ids, epoch }: Batch, { modality, look }: ViewSpec, opt
     source: stored.size(-1),
     keepColours: colourCoded.includes(modality),
   };
-  const draws = ids.map((id) => drawAugmentation(augmentation, { ...common, id }));
+  const draws = ofPresent(batch.ids, batch, modality).map((id) =>
+    drawAugmentation(augmentation, { ...common, id }),
+  );
   return augmentBatch(stored, draws, { size });
 }
 
@@ -56,7 +63,9 @@ function geometryAlone({ crop, flip }: Augmentation): Augmentation {
   return { crop, flip, jitter: null, grayscale: 0, blur: null, geometry: 'shared' };
 }
 
-/** Takes part `index` out of a tensor that holds the views of a batch one after another, [V·B, …] → [B, …]. */
-export function viewPart(x: Tensor, index: number, pairs: number): Tensor {
-  return x.narrow(0, index * pairs, pairs);
+/** Takes part `index` out of a tensor that holds the views of a batch one after another, [Σn, …] → [n, …]. */
+export function viewPart(x: Tensor, { specs, pairs }: Pick<Views, 'specs' | 'pairs'>, index: number): Tensor {
+  const counts = specs.map(({ modality }) => imagesOf(pairs, modality));
+  const start = counts.slice(0, index).reduce((sum, count) => sum + count, 0);
+  return x.narrow(0, start, counts[index]!);
 }

@@ -1,7 +1,6 @@
 /** Builds the encoder and the method that a config describes. */
 import type { Config } from '../config/index.js';
 import type { Dataset } from '../data/sample.js';
-import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
 import { disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
@@ -39,7 +38,12 @@ export function buildEncoder(
 /** The pairs that a method is made for. */
 export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded'> {
   /** The pairs trained on, in the order in which batches number them. */
-  readonly samples: readonly { readonly subject: string; readonly label?: string }[];
+  readonly samples: readonly {
+    readonly subject: string;
+    readonly label?: string;
+    /** The images of the sample by modality; absent: it has all. */
+    readonly images?: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** Builds the pretraining method that a config describes. @throws UsageError when it does not fit the data */
@@ -53,7 +57,8 @@ export function buildMethod(
   const definition = methodNamed(config.method.name)!;
   const labels = pairs.samples.map(({ label }) => label);
   return definition.create(config.method, {
-    modalities: pairOf(pairs.modalities),
+    modalities: pairs.modalities,
+    present: presentAmong(pairs.samples, pairs.modalities),
     size: data.size,
     seed,
     augmentation: augment,
@@ -64,6 +69,22 @@ export function buildMethod(
     subjects: numbered(pairs.samples.map(({ subject }) => subject)),
     labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
+}
+
+/**
+ * For each modality that some samples lack, the positions of those that have it; undefined where nothing is missing.
+ */
+export function presentAmong(
+  samples: TrainingPairs['samples'],
+  modalities: readonly string[],
+): Readonly<Record<string, readonly number[]>> | undefined {
+  const gaps = modalities.flatMap((modality) => {
+    const positions = samples.flatMap(({ images }, position) =>
+      images === undefined || images[modality] !== undefined ? [position] : [],
+    );
+    return positions.length === samples.length ? [] : [[modality, positions] as const];
+  });
+  return gaps.length === 0 ? undefined : Object.fromEntries(gaps);
 }
 
 /** Numbers the names from 0 in alphabetical order, so that the same names have the same numbers. */
@@ -79,15 +100,4 @@ function numbered(names: readonly string[]): number[] {
  */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
   methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
-}
-
-/** @throws UsageError unless there are exactly two modalities */
-export function pairOf(modalities: readonly string[]): [string, string] {
-  const [a, b] = modalities;
-  if (a === undefined || b === undefined || modalities.length > 2) {
-    throw new UsageError(
-      `the data has ${modalities.length} modalities (${modalities.join(', ')}), the method needs two; name them with --column`,
-    );
-  }
-  return [a, b];
 }

@@ -1,4 +1,4 @@
-import type { Forward, Method } from '../methods/index.js';
+import type { Forward, Method, Pairs } from '../methods/index.js';
 import { gradientsOf, ops, type Tensor } from '../tensor/index.js';
 
 /** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
@@ -16,22 +16,25 @@ export interface Pull {
  */
 export class Inspection {
   readonly #method: Method;
-  readonly #pairs: number;
+  readonly #whole: Pairs;
   /** Sum over the micro-batches that have a value, and the share of the pairs in them. */
   readonly #chance = new Map<string, { readonly sum: number; readonly share: number }>();
   /** Squared norms by term, then by map. */
   readonly #terms = new Map<string, Map<string, number>>();
   readonly #kinds = new Map<string, Map<string, number>>();
 
-  /** @param pairs in the whole batch */
-  constructor(method: Method, pairs: number) {
+  /** @param whole the samples of the whole batch */
+  constructor(method: Method, whole: Pairs) {
     this.#method = method;
-    this.#pairs = pairs;
+    this.#whole = whole;
   }
 
-  /** @param share of the batch's pairs that this forward pass holds */
-  add(forward: Forward, pulls: readonly Pull[], share = 1): void {
-    for (const [name, value] of Object.entries(this.#method.chance(forward, this.#pairs))) {
+  /**
+   * @param pairs the samples of this forward pass
+   * @param share of what the batch compares per pair that this forward pass holds
+   */
+  add(forward: Forward, pairs: Pairs, pulls: readonly Pull[], share = 1): void {
+    for (const [name, value] of Object.entries(this.#method.chance(forward, pairs, this.#whole))) {
       const before = this.#chance.get(name) ?? { sum: 0, share: 0 };
       this.#chance.set(name, { sum: before.sum + share * value, share: before.share + share });
     }

@@ -80,13 +80,14 @@ export const COLLAPSE = 0.01;
 
 export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'encoder'> & {
   encoderFor: (modality: string) => EmbedOptions['encoder'];
-  modalities: readonly [string, string];
+  modalities: readonly string[];
 };
 
 /**
- * Computes `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed) and `retrieval/A-to-B` with
- * its reverse from the embeddings, and `knnAuc/M` of each modality and of both from the pooled features. Values that
- * are not finite are only counted, as `nonFinite`.
+ * Computes `uniformity/M` and `featureDeviation/M` (1 is healthy, 0 collapsed) of each modality, `retrieval/A-to-B` and
+ * its reverse of each pair of modalities and `alignment`, the mean over these pairs, from the embeddings; and `knnAuc/M`
+ * of each modality and of both (or `all`, where there are more) from the pooled features. Values that are not finite
+ * are only counted, as `nonFinite`.
  */
 export async function monitor(
   plan: MonitorPlan,
@@ -100,24 +101,27 @@ export async function monitor(
     return embedded;
   };
   const queries = await look(plan.queries);
-  const [a, b] = queries.map(({ embedding, rows }) =>
-    featureRows(embedding, rows, embedding.length / rows),
-  ) as [Features, Features];
   const broken = queries
     .flatMap(({ embedding, features }) => [embedding, features])
     .reduce((count, values) => count + values.filter((value) => !Number.isFinite(value)).length, 0);
   if (broken > 0) return { nonFinite: broken };
-  const [nameA, nameB] = modalities;
-  const { aToB, bToA } = retrievalAtOne(a, b);
-  const found: Record<string, number> = {
-    alignment: alignment(a, b),
-    [`uniformity/${nameA}`]: uniformity(a),
-    [`uniformity/${nameB}`]: uniformity(b),
-    [`featureDeviation/${nameA}`]: featureDeviation(a) * Math.sqrt(a.columns),
-    [`featureDeviation/${nameB}`]: featureDeviation(b) * Math.sqrt(b.columns),
-    [`retrieval/${nameA}-to-${nameB}`]: aToB,
-    [`retrieval/${nameB}-to-${nameA}`]: bToA,
-  };
+  const features = queries.map(({ embedding, rows }, m) => {
+    return { name: modalities[m]!, of: featureRows(embedding, rows, embedding.length / rows) };
+  });
+  const pairs = features.flatMap((a, m) => features.slice(m + 1).map((b) => [a, b] as const));
+  const found: Record<string, number> = {};
+  if (pairs.length > 0) {
+    found.alignment = pairs.reduce((sum, [a, b]) => sum + alignment(a.of, b.of), 0) / pairs.length;
+  }
+  for (const { name, of } of features) found[`uniformity/${name}`] = uniformity(of);
+  for (const { name, of } of features) {
+    found[`featureDeviation/${name}`] = featureDeviation(of) * Math.sqrt(of.columns);
+  }
+  for (const [a, b] of pairs) {
+    const { aToB, bToA } = retrievalAtOne(a.of, b.of);
+    found[`retrieval/${a.name}-to-${b.name}`] = aToB;
+    found[`retrieval/${b.name}-to-${a.name}`] = bToA;
+  }
   return { ...found, ...(await knn(plan, queries, look, modalities)) };
 }
 
@@ -125,7 +129,7 @@ async function knn(
   { queries, references, labels, neighbours }: MonitorPlan,
   embedded: readonly Embeddings[],
   look: (indices: readonly number[]) => Promise<Embeddings[]>,
-  modalities: readonly [string, string],
+  modalities: readonly string[],
 ): Promise<Record<string, number>> {
   if (labels === undefined || references.length === 0) return {};
   const voters = await look(references);
@@ -141,7 +145,10 @@ async function knn(
   modalities.forEach((modality, i) => {
     found[`knnAuc/${modality}`] = auc(rows(voters[i]!), rows(embedded[i]!));
   });
-  found['knnAuc/both'] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
+  if (modalities.length > 1) {
+    const together = modalities.length === 2 ? 'knnAuc/both' : 'knnAuc/all';
+    found[together] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
+  }
   return found;
 }
 

@@ -11,7 +11,7 @@ import type { Method } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
 import { type Device, setThreads, tidy } from '../tensor/index.js';
 import { batchFault } from './batchFault.js';
-import { buildMethod, checkMethod, pairOf } from './build.js';
+import { buildMethod, checkMethod } from './build.js';
 import type { OpenCheckpoint } from './checkpoint.js';
 import { calibrate } from './embed.js';
 import { streamOf } from './imageCache.js';
@@ -96,7 +96,7 @@ export async function prepare(
     const precision = resolvePrecision(training.precision, device);
     checkMethod(config);
     const dataset = await data.dataset();
-    const modalities = pairOf(dataset.modalities);
+    const { modalities } = dataset;
     const splits = await splitsFor(config, data, console);
     const foldAt: FoldOf = (position) => splits?.folds[dataset.samples[position]!.id];
     const { trained, heldOut } = divide(config, dataset, foldAt);
@@ -123,7 +123,7 @@ export async function prepare(
       // A resumed run keeps the choice that `auto` made when it began: another one would change its numbers.
       asked: training.microBatch === 'auto' ? (begun ?? 'auto') : training.microBatch,
       batchSize: Math.min(training.batchSize, trained.length),
-      backbone: method.encoderFor(modalities[0]).backbone,
+      backbone: method.encoderFor(modalities[0]!).backbone,
       size: config.data.size,
       views: await viewsOfAPair(method, loader, dataset, trained[0]!),
       precision,
@@ -154,7 +154,7 @@ export async function prepare(
       checkpoint,
       monitor: monitorOf(config, { dataset, trained, heldOut, modalities, method, embedding }, console),
       calibrate: () => {
-        const encoder = method.encoderFor(modalities[0]);
+        const encoder = method.encoderFor(modalities[0]!);
         return calibrate({ ...embedding, encoder, indices: trained }, modalities);
       },
       dispose,
@@ -215,7 +215,7 @@ interface Monitored {
   readonly dataset: Dataset;
   readonly trained: readonly number[];
   readonly heldOut: readonly number[];
-  readonly modalities: readonly [string, string];
+  readonly modalities: readonly string[];
   readonly method: Method;
   readonly embedding: Omit<Parameters<typeof monitor>[1], 'encoderFor' | 'modalities'>;
 }

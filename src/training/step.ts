@@ -1,5 +1,5 @@
 /** One training step, on the whole batch at once or in micro-batches. */
-import type { Batch, Forward, Method, Term } from '../methods/index.js';
+import type { Batch, Forward, Method, Pairs, Term } from '../methods/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
 import { Inspection, type Pull } from './inspect.js';
@@ -73,9 +73,9 @@ function inOnePass(options: StepOptions): Pass {
     const compared = method.comparesBatch ? method.loss!(forward.embeddings, batch) : {};
     const objective = weightedSum({ ...forward.perPair, ...compared });
     const loss = objective.item();
-    const inspection = new Inspection(method, batch.ids.length);
+    const inspection = new Inspection(method, batch);
     if (inspect && Number.isFinite(loss)) {
-      inspection.add(forward, [...pulls(forward.perPair, 'perPair'), ...pulls(compared, 'batch')]);
+      inspection.add(forward, batch, [...pulls(forward.perPair, 'perPair'), ...pulls(compared, 'batch')]);
     }
     const terms = { ...values(forward.perPair), ...values(compared) };
     return { objective, loss, terms, inspection: inspection.values(), memory: forward.memory };
@@ -92,18 +92,20 @@ function inOnePass(options: StepOptions): Pass {
  */
 function inChunks(options: StepOptions, size: number): Pass {
   const { method, batch, scaler, inspect = false } = options;
-  const pairs = batch.ids.length;
-  const chunks = evenly(batch, Math.ceil(pairs / size));
+  const chunks = evenly(batch, Math.ceil(batch.ids.length / size));
+  const countOf = (pairs: Pairs) => method.perPairCount?.(pairs) ?? pairs.ids.length;
+  // Where nothing is compared per pair, its terms are 0 and any share is right.
+  const pairs = Math.max(1, countOf(batch));
   const cached: Cached = method.comparesBatch
     ? cacheGradients(options, chunks)
     : { loss: 0, terms: {}, gradients: [] };
   const terms: Record<string, number> = { ...cached.terms };
   let { loss } = cached;
-  const inspection = new Inspection(method, pairs);
+  const inspection = new Inspection(method, batch);
   const memories: Readonly<Record<string, Tensor>>[] = [];
   for (const [i, chunk] of chunks.entries()) {
     if (!Number.isFinite(loss)) break;
-    const share = chunk.ids.length / pairs;
+    const share = countOf(chunk) / pairs;
     const { objective, memory } = tidy(() => {
       const forward = forwardPass(options, chunk, { record: true });
       const own = Object.entries(forward.perPair).filter(([, { weight }]) => weight !== 0);
@@ -119,7 +121,7 @@ function inChunks(options: StepOptions, size: number): Pass {
           return { name, kind: 'batch' as const, value: alongGradient(forward.embeddings, of[i]!) };
         }),
       ];
-      if (inspect && Number.isFinite(loss)) inspection.add(forward, parts, share);
+      if (inspect && Number.isFinite(loss)) inspection.add(forward, chunk, parts, share);
       return { objective: sumOf(parts.map(({ value }) => value)), memory: forward.memory };
     });
     if (Number.isFinite(loss)) scaled(objective, scaler).backward();
@@ -172,13 +174,13 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
     const gradients = pulls(compared, 'batch').map(({ name, value }) => {
       for (const [, leaf] of leaves) leaf.grad = null;
       value.backward(null, { retainGraph: true });
-      let end = 0;
-      const of = chunks.map((chunk) => {
-        const start = end;
-        end += chunk.ids.length;
-        const slices = leaves.flatMap(([leafName, leaf]) => {
-          const { grad } = leaf;
-          return grad === null ? [] : [[leafName, grad.narrow(0, start, chunk.ids.length)] as const];
+      const start = new Map(names.map((leafName) => [leafName, 0]));
+      const of = parts.map((embeddings) => {
+        const slices = leaves.flatMap(([leafName, { grad }]) => {
+          const first = start.get(leafName)!;
+          const count = embeddings[leafName]!.size(0);
+          start.set(leafName, first + count);
+          return grad === null ? [] : [[leafName, grad.narrow(0, first, count)] as const];
         });
         return Object.fromEntries(slices);
       });
@@ -214,14 +216,24 @@ function evenly(batch: Batch, count: number): Batch[] {
 }
 
 function part(batch: Batch, start: number, length: number): Batch {
-  const images = Object.entries(batch.images).map(([modality, all]) => {
-    return [modality, all.narrow(0, start, length)] as const;
+  const end = start + length;
+  const present = Object.entries(batch.present ?? {}).map(([modality, positions]) => {
+    const inside = positions.filter((position) => position >= start && position < end);
+    return [modality, inside.map((position) => position - start)] as const;
   });
+  const images = Object.entries(batch.images).map(([modality, all]) => {
+    const positions = batch.present?.[modality];
+    const first = positions?.filter((position) => position < start).length ?? start;
+    const count = positions?.filter((position) => position >= start && position < end).length ?? length;
+    return [modality, all.narrow(0, first, count)] as const;
+  });
+  const gaps = present.filter(([, positions]) => positions.length < length);
   return {
     images: Object.fromEntries(images),
-    ids: batch.ids.slice(start, start + length),
-    rows: batch.rows.slice(start, start + length),
+    ids: batch.ids.slice(start, end),
+    rows: batch.rows.slice(start, end),
     epoch: batch.epoch,
+    ...(gaps.length === 0 ? {} : { present: Object.fromEntries(gaps) }),
   };
 }
 

@@ -52,6 +52,47 @@ def nt_xent(views, tau, exclude):
     return average(terms)
 
 
+# --- Several modalities, of which samples lack some: means over all images, and over all pairs of images of a sample -----
+GAPS = [[0, 1, 2, 3, 4, 5], [0, 2, 3, 5], [1, 3, 4, 5]]
+
+
+def modality_contrastive(clean, augmented, tau, cross_modal, share):
+    excluded = mask([6, 6], share)
+
+    def one(f, g, samples, i):
+        s = [torch.dot(unit(f[i]), unit(g[j])) / tau for j in range(len(samples))]
+        others = [s[j] for j in range(len(samples)) if j != i and not excluded[samples[i]][samples[j]]]
+        return minus_log_share(s[i], others)
+
+    alone = [one(clean[m], augmented[m], GAPS[m], i) for m in range(3) for i in range(len(GAPS[m]))]
+    crossed = []
+    for m in range(3):
+        for other in range(m + 1, 3):
+            both = [sample for sample in GAPS[m] if sample in GAPS[other]]
+            rows = lambda x, which: [x[which][GAPS[which].index(sample)] for sample in both]
+            for i in range(len(both)):
+                there = one(rows(clean, m), rows(clean, other), both, i)
+                if cross_modal == "both-directions":
+                    crossed.append(there + one(rows(clean, other), rows(clean, m), both, i))
+                else:
+                    crossed.append(there + one(rows(augmented, m), rows(augmented, other), both, i))
+    return 2 * average(alone) + (average(crossed) if cross_modal != "none" else 0)
+
+
+def nt_xent_of_rows(z, samples, groups, tau):
+    terms = []
+    for i in range(len(samples)):
+        others = [j for j in range(len(samples)) if j != i]
+        positives = [j for j in others if samples[j] == samples[i]]
+        if not positives:
+            continue
+        s = {j: torch.dot(unit(z[i]), unit(z[j])) / tau for j in others}
+        kept = [j for j in others if j in positives or groups is None or groups[j] != groups[i]]
+        denominator = sum(s[j].exp() for j in kept)
+        terms.append(average([-(s[j].exp() / denominator).log() for j in positives]))
+    return average(terms)
+
+
 # --- Wu et al. 2018, Eqs. 2 and 3-7 ---------------------------------------------------------------------------------------
 def bank_softmax(f, bank, rows, tau, exclude):
     terms = []
@@ -146,7 +187,7 @@ SHARES = (None, 0.4)
 
 
 def main():
-    golden = {name: [] for name in ("infoNce", "global", "ntXent", "bankSoftmax", "bankNce", "queue", "dense")}
+    golden = {name: [] for name in ("infoNce", "global", "modalities", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
     for n, d, tau, zero in [(1, 4, 0.07, []), (5, 3, 0.07, []), (4, 6, 0.5, [2])]:
         for positive in ("once", "twice"):
             inputs = [zero_out(values([n, d], 3), zero), values([n, d], 4)]
@@ -158,6 +199,15 @@ def main():
             lambda *x: global_contrastive(*x, 0.07, "once", mask([n, n], 0.4)),
         )
         golden["global"].append(dict(shape=[n, d], share=0.4, **result))
+    for cross_modal in ("both-directions", "clean-and-augmented", "none"):
+        for share in SHARES:
+            inputs = [values([len(GAPS[v % 3]), 4], 70 + v, -0.5, 1.0) for v in range(6)]
+            result = case(inputs, lambda *x: modality_contrastive(x[:3], x[3:], 0.2, cross_modal, share))
+            golden["modalities"].append(dict(crossModal=cross_modal, share=share, **result))
+    samples = [sample for gap in GAPS for sample in gap] + [6]
+    for groups in (None, [sample // 2 for sample in samples]):
+        result = case([values([len(samples), 5], 80)], lambda z: nt_xent_of_rows(z, samples, groups, 0.3))
+        golden["ntXentOfRows"].append(dict(samples=samples, groups=groups, **result))
     for count, n, d, tau, zero in [(2, 1, 4, 0.5, []), (2, 5, 3, 0.1, []), (3, 1, 3, 0.5, []), (3, 4, 5, 0.2, [1]), (4, 3, 3, 0.07, [])]:
         for share in SHARES:
             inputs = [zero_out(values([n, d], 30), zero)] + [values([n, d], 30 + view) for view in range(1, count)]

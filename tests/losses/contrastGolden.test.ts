@@ -3,15 +3,18 @@ import { describe, expect, test } from 'vitest';
 import {
   bankNce,
   bankSoftmax,
+  type CrossModal,
   denseContrast,
   denseCorrespondence,
   estimateNormalizer,
   globalContrastiveLoss,
   infoNce,
+  modalityContrastiveLoss,
   ntXent,
+  ntXentOfRows,
   queueContrast,
 } from '../../src/losses/index.js';
-import { type Dtype, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { type Dtype, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
 import { type Case, check } from './goldenCase.js';
 
@@ -26,6 +29,8 @@ interface WithZeros extends Masked {
 interface Golden {
   infoNce: (WithZeros & { shape: [number, number]; positive: 'once' | 'twice' })[];
   global: (Masked & { shape: [number, number] })[];
+  modalities: (Masked & { crossModal: CrossModal })[];
+  ntXentOfRows: (Case & { samples: number[]; groups: number[] | null })[];
   ntXent: (WithZeros & { views: number; shape: [number, number] })[];
   bankSoftmax: (WithZeros & { batch: number; rows: number; dimension: number })[];
   bankNce: (WithZeros & {
@@ -48,6 +53,13 @@ interface Golden {
 }
 
 const golden: Golden = JSON.parse(readFileSync(new URL('../golden/contrast.json', import.meta.url), 'utf8'));
+
+/** The samples that have each of three modalities. */
+const GAPS = [
+  [0, 1, 2, 3, 4, 5],
+  [0, 2, 3, 5],
+  [1, 3, 4, 5],
+];
 
 // The inputs of contrast.py.
 function unitRows(shape: [number, number], seed: number): Float64Array {
@@ -109,6 +121,55 @@ describe('losses of the competing methods against float64 PyTorch', () => {
           { a: a!, b: b!, aHat: aHat!, bHat: bHat! },
           mask([c.shape[0], c.shape[0]], c.share),
         ),
+      );
+    },
+  );
+
+  test.each(numbered(golden.modalities))(
+    'modalityContrastiveLoss of three modalities with gaps agrees in case %i',
+    (_, { crossModal, share, ...c }) => {
+      const inputs = Array.from({ length: 6 }, (_, v) => values([GAPS[v % 3]!.length, 4], 70 + v, -0.5, 1));
+      const excluded = mask([6, 6], share).exclude;
+      const among = (samples: readonly number[]): Tensor | undefined => {
+        const index = i64([...samples], [samples.length]);
+        return excluded && ops.indexSelect(ops.indexSelect(excluded, 0, index), 1, index);
+      };
+      const shapes = inputs.map((x) => [x.length / 4, 4]);
+      check(c, inputs, shapes, (xs) => {
+        const modalities = GAPS.map((samples, m) => {
+          return { clean: xs[m]!, augmented: xs[3 + m]!, exclude: among(samples) };
+        });
+        const pairs = [
+          [0, 1],
+          [0, 2],
+          [1, 2],
+        ].map(([first, second]) => {
+          const both = GAPS[first!]!.filter((sample) => GAPS[second!]!.includes(sample));
+          const rows = (m: number) =>
+            i64(
+              both.map((sample) => GAPS[m]!.indexOf(sample)),
+              [both.length],
+            );
+          return {
+            first: first!,
+            second: second!,
+            rows: [rows(first!), rows(second!)] as const,
+            exclude: among(both),
+          };
+        });
+        return modalityContrastiveLoss(modalities, pairs, { tau: 0.2, crossModal });
+      });
+    },
+  );
+
+  test.each(numbered(golden.ntXentOfRows))(
+    'ntXentOfRows agrees in case %i, where one sample has a single view',
+    (_, { samples, groups, ...c }) => {
+      check(
+        c,
+        [values([samples.length, 5], 80)],
+        [[samples.length, 5]],
+        ([z]) => ntXentOfRows(z!, samples, { tau: 0.3, ...(groups && { groups }) })!,
       );
     },
   );

@@ -248,12 +248,12 @@ describe('the chance levels of the paper’s method', () => {
           tinyConfig(`method.positive=${positive}`, `method.crossModal=${crossModal}`),
         );
         const forward = method.forward(method.views(tinyBatch(4)));
-        expect(method.chance(forward, 4).global).toBeCloseTo(terms * Math.log(rows), 12);
+        expect(method.chance(forward, tinyBatch(4)).global).toBeCloseTo(terms * Math.log(rows), 12);
         // It is the loss of embeddings that are all the same.
         const same = tensor(new Float32Array(4 * 6).fill(1), [4, 6]);
-        const views = { a: same, b: same, aHat: same, bHat: same };
+        const views = { a: same, b: same, 'augmented a': same, 'augmented b': same };
         expect(method.loss!(views, tinyBatch(4)).global!.value.item()).toBeCloseTo(
-          method.chance(forward, 4).global!,
+          method.chance(forward, tinyBatch(4)).global!,
           5,
         );
       }
@@ -273,13 +273,13 @@ describe('the chance levels of the paper’s method', () => {
           { patches: [2, 2] },
         ).item(),
       );
-      const { consistency } = method.chance(forward, 4);
+      const { consistency } = method.chance(forward, tinyBatch(4));
       expect(consistency).toBeCloseTo(expected, 6);
       // Equal modalities: no distance, but by chance there would be one.
       const twin = { ...tinyBatch(4), images: { a: pictures(4, 1, 'a'), b: pictures(4, 1, 'a') } };
       const aligned = method.forward(method.views(twin));
       expect(aligned.perPair.consistency!.value.item()).toBe(0);
-      expect(method.chance(aligned, 4).consistency).toBeGreaterThan(0.001);
+      expect(method.chance(aligned, tinyBatch(4)).consistency).toBeGreaterThan(0.001);
     });
   });
 });

@@ -216,7 +216,7 @@ describe('instdis', () => {
   test('never draws the image’s own row as a negative, however many are asked for', () => {
     const method = tinyMethod(methodConfig('method=instdis', 'method.loss=nce', 'method.negatives=4096'));
     tidy(() => {
-      const { instance } = method.chance(method.forward(method.views(batchOf([0, 1]))), 2);
+      const { instance } = method.chance(method.forward(method.views(batchOf([0, 1]))), batchOf([0, 1]));
       expect(instance).toBeCloseTo(Math.log(24) + 23 * Math.log(24 / 23), 12); // 23 are left of 24
     });
   });
@@ -467,9 +467,9 @@ describe('simclr', () => {
       const { contrast } = method.loss!({ 'a.0': same, 'b.0': same }, batchOf([0, 1, 2]));
       expect(contrast!.value.item()).toBeCloseTo(Math.log(5), 6);
       const forward = method.forward(method.views(batchOf([0, 1, 2])));
-      expect(method.chance(forward, 3).contrast).toBeCloseTo(Math.log(5), 12);
+      expect(method.chance(forward, batchOf([0, 1, 2])).contrast).toBeCloseTo(Math.log(5), 12);
       const four = tinyMethod(methodConfig('method=simclr', 'method.views=4'));
-      expect(four.chance(forward, 3).contrast).toBeCloseTo(Math.log(11), 12);
+      expect(four.chance(forward, batchOf([0, 1, 2])).contrast).toBeCloseTo(Math.log(11), 12);
     });
   });
 
@@ -610,7 +610,7 @@ describe('densecl', () => {
     const method = tinyMethod(methodConfig('method=densecl'));
     tidy(() => {
       const forward = method.forward(method.views(batchOf([0, 1])));
-      expect(method.chance(forward, 2)).toEqual({ key: Math.log(25), dense: Math.log(25) });
+      expect(method.chance(forward, batchOf([0, 1]))).toEqual({ key: Math.log(25), dense: Math.log(25) });
     });
   });
 

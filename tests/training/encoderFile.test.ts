@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../src/config/index.js';
-import { UsageError } from '../../src/errors.js';
 import { exportEncoder, importEncoder } from '../../src/export/encoder.js';
 import { readSafetensors, writeSafetensors } from '../../src/export/safetensors.js';
 import { saveState } from '../../src/export/stateFile.js';
 import type { Encoder } from '../../src/nn/index.js';
 import { stateDict } from '../../src/nn/index.js';
 import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { buildEncoder, checkMethod, pairOf } from '../../src/training/build.js';
+import { buildEncoder, checkMethod } from '../../src/training/build.js';
 import {
   numbers,
   pictures,
@@ -219,12 +218,6 @@ describe('settings that do not fit the data', () => {
     expect(check('random', null)).not.toThrow();
     expect(check('imagenet', null)).toThrow(/needs weights; give a safetensors file/);
     expect(check('imagenet', 'weights.safetensors')).not.toThrow();
-  });
-
-  test('the method needs two modalities', () => {
-    expect(pairOf(['us', 'swe'])).toEqual(['us', 'swe']);
-    expect(() => pairOf(['us'])).toThrow(UsageError);
-    expect(() => pairOf(['a', 'b', 'c'])).toThrow(/3 modalities \(a, b, c\)/);
   });
 });
 

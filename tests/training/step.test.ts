@@ -169,7 +169,7 @@ describe('trainingStep', () => {
         expect(inspection[`gradientRatio/${map}`]! / ratio).toBeCloseTo(1, 5);
       }
       expect(inspection['chance/global']).toBeCloseTo(4 * Math.log(4), 12);
-      expect(inspection['chance/consistency']).toBe(twin.chance(forward, 4).consistency);
+      expect(inspection['chance/consistency']).toBe(twin.chance(forward, tinyBatch(4)).consistency);
     });
   });
 

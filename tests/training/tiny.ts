@@ -15,7 +15,7 @@ import {
   tensor,
   threads,
 } from '../../src/tensor/index.js';
-import { buildMethod } from '../../src/training/build.js';
+import { buildMethod, presentAmong } from '../../src/training/build.js';
 import { Capture } from '../log/capture.js';
 
 /** The smallest network that does everything: VGG16-BN ¼ at 32², three of its maps. */
@@ -139,6 +139,49 @@ const tinySamples = Array.from({ length: 12 }, (_, pair) => ({
 export function anatomySettings({ method }: Config): AnatomyOptions {
   if (method.name !== 'anatomy') throw new Error(`method is ${method.name}`);
   return method;
+}
+
+/** Three modalities of the twelve samples, with gaps: every second one lacks `c`, every fourth `b`, and one `a`. */
+export const GAPPED = tinySamples.map((sample, i) => ({
+  ...sample,
+  images: { ...(i !== 6 && { a: 1 }), ...(i % 4 !== 3 && { b: 1 }), ...(i % 2 === 0 && { c: 1 }) } as Record<
+    string,
+    number
+  >,
+}));
+
+/** The method of a config with its initial weights for the modalities that the samples have; freed after the test. */
+export function methodOf(config: Config, modalities: readonly string[], samples = GAPPED): Method {
+  const method = buildMethod(config, { modalities, samples }, 'cpu');
+  onTestFinished(() => method.dispose());
+  return method;
+}
+
+/** Chosen samples with the images that they have, of the given modalities; freed after the test. */
+export function gappedBatch(
+  rows: readonly number[],
+  modalities: readonly string[],
+  { epoch = 0, samples = GAPPED } = {},
+): Batch {
+  const images = modalities.map((modality) => {
+    const all = pictures(12, modality === 'b' ? 3 : 1, modality);
+    const own = rows.filter((row) => samples[row]!.images[modality] !== undefined);
+    const index = tensor(own, [own.length], { dtype: 'i64' });
+    const some = freed(ops.indexSelect(all, 0, index));
+    for (const one of [all, index]) one.dispose();
+    return [modality, some] as const;
+  });
+  const present = presentAmong(
+    rows.map((row) => samples[row]!),
+    modalities,
+  );
+  return {
+    images: Object.fromEntries(images),
+    ids: rows.map((row) => `pair-${row}`),
+    rows,
+    epoch,
+    ...(present && { present }),
+  };
 }
 
 /** The method of a config with its initial weights; freed after the test. */

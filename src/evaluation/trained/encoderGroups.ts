@@ -1,7 +1,7 @@
 /** Opens the encoders of a fold and forwards images through them, while a classifier is trained on top. */
 import type { Loader } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
-import { type Batch, makeViews, type ViewOptions, viewPart } from '../../methods/index.js';
+import { type Batch, makeViews, type ViewOptions } from '../../methods/index.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
 import { disposeModule, type Encoder } from '../../nn/index.js';
 import { autocast, type Device, type Tensor } from '../../tensor/index.js';
@@ -139,7 +139,7 @@ export function viewFeatures(
     kinds.flatMap((kind) =>
       used.map((modality, view) => {
         const all = kind === 'pooled' ? features : embedding;
-        return [`${kind}/${modality}`, viewPart(all, view, count)] as const;
+        return [`${kind}/${modality}`, all.narrow(0, view * count, count)] as const;
       }),
     ),
   );

@@ -10,7 +10,7 @@ import type { MessageConsole } from '../../log/console.js';
 import type { ViewSpec } from '../../methods/index.js';
 import { Random, type Tensor, tidy } from '../../tensor/index.js';
 import { escapeText } from '../../text/markup.js';
-import { buildMethod, checkMethod, pairOf } from '../../training/build.js';
+import { buildMethod, checkMethod } from '../../training/build.js';
 import { openImages } from '../../training/imageCache.js';
 import { openData } from '../../training/trainingData.js';
 
@@ -46,7 +46,7 @@ export interface PreviewOptions {
 export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
   checkMethod(config);
   const dataset = await openData(config, console);
-  const modalities = pairOf(dataset.modalities);
+  const { modalities } = dataset;
   const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
   const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
   // The views do not depend on the encoder, so the smallest one is built. They are shown before normalisation.
@@ -94,8 +94,8 @@ function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: 
 }
 
 /**
- * Names a view: A or B, with a hat where it is augmented, a number from the second one on, and the name of the
- * modality.
+ * Names a view: A, B or as many letters as there are modalities, with a hat where it is augmented, a number from the
+ * second one on, and the name of the modality.
  */
 function viewName(
   { modality, look }: ViewSpec,
@@ -103,7 +103,8 @@ function viewName(
   modalities: readonly string[],
 ): string {
   const index = modalities.indexOf(modality);
-  const letter = (typeof look === 'number' ? ['Â', 'B̂'] : ['A', 'B'])[index]!;
+  const plain = String.fromCodePoint('A'.codePointAt(0)! + index);
+  const letter = typeof look === 'number' ? `${plain}\u0302`.normalize() : plain;
   const number = typeof look === 'number' && look > 0 ? ` ${look + 1}` : '';
   // Where all modalities are simulated, as in phantoms, the name of the data says it.
   const drawn = simulated.includes(modality) && simulated.length < all.length ? ' (simulated)' : '';
