@@ -1,6 +1,9 @@
-/** Tells from names and first bytes which files hold several images. */
+/** Tells from first bytes which files hold several images. */
 import path from 'node:path';
-import { imageExtension, isDicom, isNifti } from './index.js';
+import { isDicomHead } from './dicom/encoding.js';
+import { readHead } from './fileBytes.js';
+import { imageExtension } from './index.js';
+import { isNiftiHead, NIFTI_HEAD } from './nifti.js';
 
 /** Gives the name without its ending: `p1.x` of `p1.x.png`, `scan` of `scan.nii.gz`. */
 export function stemOf(file: string): string {
@@ -8,20 +11,9 @@ export function stemOf(file: string): string {
   return name.slice(0, name.length - (imageExtension(name) ?? path.extname(name)).length);
 }
 
-const KINDS: Readonly<Record<string, 'dicom' | 'volume'>> = {
-  '.dcm': 'dicom',
-  '.dicom': 'dicom',
-  '.nii': 'volume',
-  '.nii.gz': 'volume',
-};
-
-/**
- * Tells the kind of a file by its ending, and where that does not tell, by its first bytes. DICOM and volumes hold
- * several images.
- */
+/** Tells the kind of a file by its first bytes, whatever its name. DICOM and volumes hold several images. */
 export async function fileKind(file: string): Promise<'dicom' | 'volume' | 'image'> {
-  const ending = imageExtension(file)?.toLowerCase();
-  if (ending !== undefined) return KINDS[ending] ?? 'image';
-  if (await isNifti(file)) return 'volume';
-  return (await isDicom(file)) ? 'dicom' : 'image';
+  const head = await readHead(file, NIFTI_HEAD);
+  if (isNiftiHead(head)) return 'volume';
+  return isDicomHead(head) ? 'dicom' : 'image';
 }

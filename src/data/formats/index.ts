@@ -5,7 +5,7 @@ import type { FileSource, ImagePart, MemberSource } from '../sample.js';
 import { bmpSize, decodeBmp, isBmp } from './bmp.js';
 import type { DicomFile } from './dicom/dataSet.js';
 import type { DicomHeader } from './dicom/dicom.js';
-import { isDicomHead } from './dicom/preamble.js';
+import { isDicomHead } from './dicom/encoding.js';
 import { readBytes, readHead, readRange, sourceName } from './fileBytes.js';
 import { decodeImage, imageSize, sharpVersion } from './image.js';
 import { isNiftiHead, NIFTI_HEAD } from './nifti.js';

@@ -118,6 +118,7 @@ describe('DICOM headers', () => {
       bits: 8,
       patientId: 'made-up-1',
       studyId: '2.25.2',
+      notes: [],
     });
     for (const name of ['deflated-gray8', 'big-endian-rgb', 'implicit-gray8', 'bare-implicit', 'jpeg-rgb']) {
       const path = join(folder, `${name}.dcm`);

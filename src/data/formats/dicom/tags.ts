@@ -31,7 +31,7 @@ export const TAGS = {
   // Red, green, blue.
   paletteDescriptors: ['x00281101', 'x00281102', 'x00281103'],
   palettes: ['x00281201', 'x00281202', 'x00281203'],
-  segmentedPalette: 'x00281221',
+  segmentedPalettes: ['x00281221', 'x00281222', 'x00281223'],
 
   // The functional groups of enhanced multi-frame objects, with the macros that hold rescale and window.
   sharedGroups: 'x52009229',

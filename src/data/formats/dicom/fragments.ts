@@ -1,0 +1,95 @@
+/** Finds the compressed frames of a DICOM file among the fragments that hold them (PS3.5 A.4). */
+import { beginsImage, holdsEnd } from './markers.js';
+
+/** Reads bytes of a file or of a buffer; fewer than `length` only where it ends. */
+export type ReadAt = (offset: number, length: number) => Buffer | Promise<Buffer>;
+
+export interface Fragment {
+  /** The first byte of the content. */
+  readonly position: number;
+  readonly length: number;
+  /** The distance of its item from that of the first fragment, by which offset tables name it. */
+  readonly offset: number;
+  /** Whether an image begins here, by its first bytes. */
+  readonly begins: boolean;
+}
+
+export interface Fragments {
+  readonly fragments: readonly Fragment[];
+  /** The offset of each frame, as the basic offset table has it; often empty, sometimes wrong. */
+  readonly table: readonly number[];
+  /** Whether all of them lie within the file. */
+  readonly whole: boolean;
+}
+
+/** The tags of an item and of the end of all items, (FFFE,E000) and (FFFE,E0DD), as numbers of four bytes. */
+const [ITEM, LAST] = [0xe000fffe, 0xe0ddfffe];
+/** The first bytes of a fragment by which the beginning of an image is told. */
+const SIGNATURE = 64;
+/** The largest offset table that is read: that of a million frames. */
+const MOST_TABLE = 2 ** 22;
+
+/**
+ * Lists the fragments that follow the pixel data's element, without reading their content.
+ *
+ * @param from the first byte after the element's length
+ */
+export async function readFragments(read: ReadAt, from: number): Promise<Fragments> {
+  const fragments: Fragment[] = [];
+  let table: readonly number[] | undefined;
+  let first = from;
+  for (let at = from; ; ) {
+    const bytes = await read(at, 8 + SIGNATURE);
+    const tag = bytes.length < 8 ? undefined : bytes.readUInt32LE(0);
+    if (tag !== ITEM) return { fragments, table: table ?? [], whole: tag === LAST };
+    const [position, length] = [at + 8, bytes.readUInt32LE(4)];
+    const begins = beginsImage(bytes.subarray(8, 8 + length));
+    // The first item is the table. A few programs leave it out.
+    if (at === from && !begins) {
+      table = offsetsOf(await read(position, Math.min(length, MOST_TABLE)));
+      first = position + length;
+    } else fragments.push({ position, length, offset: at - first, begins });
+    at = position + length;
+  }
+}
+
+function offsetsOf(bytes: Buffer): number[] {
+  return Array.from({ length: bytes.length >> 2 }, (_, i) => bytes.readUInt32LE(4 * i));
+}
+
+/**
+ * Groups the fragments by frame. A frame begins where an image begins, whatever the offset tables say. Only where
+ * there are fewer beginnings than frames, fragments are counted or the table is believed, if it fits.
+ *
+ * @param frames how many there should be; undefined: as many as are found
+ * @returns the fragments of each frame that is there; undefined where they cannot be told apart
+ */
+export async function framesOf(
+  { fragments, table }: Fragments,
+  frames: number | undefined,
+  read: ReadAt,
+): Promise<readonly (readonly Fragment[])[] | undefined> {
+  const beginnings = [...fragments.keys()].filter((i) => fragments[i]!.begins);
+  const count = frames ?? Math.max(1, beginnings.length);
+  const cut = (starts: readonly number[]) => starts.map((start, i) => fragments.slice(start, starts[i + 1]));
+  const inOrder = beginnings[0] === 0;
+  if (inOrder && beginnings.length >= count) return cut(beginnings);
+  if (fragments.length === count) return fragments.map((fragment) => [fragment]);
+  if (count === 1) return [fragments];
+  const named = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
+  const ascending = named[0] === 0 && named.every((start, i) => i === 0 || start > named[i - 1]!);
+  if (table.length === count && ascending && beginnings.every((start) => named.includes(start))) {
+    return cut(named);
+  }
+  // Some frames are not there. Those before the first gap are the frames that they seem to be, if the table agrees,
+  // or if each holds a single image.
+  if (!inOrder) return undefined;
+  const found = cut(beginnings);
+  if (table.length > 0) return beginnings.every((start, i) => named[i] === start) ? found : undefined;
+  for (const group of found) {
+    for (const { position, length } of group.slice(0, -1)) {
+      if (holdsEnd(await read(position, length))) return undefined;
+    }
+  }
+  return found;
+}
