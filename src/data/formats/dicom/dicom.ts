@@ -9,6 +9,7 @@ import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
 import { type DecodedFrame, decodeFrame } from './decodeFrame.js';
 import type { ReadAt } from './fragments.js';
+import { type DicomGeometry, geometryOf } from './geometry.js';
 import { bitsOf, layoutOf, type PixelLayout } from './layout.js';
 import { type DicomNote, type PixelData, pixelDataOf } from './pixelData.js';
 import { TAGS } from './tags.js';
@@ -16,6 +17,7 @@ import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
 /** The number of bytes that hold the header of most files. */
 const HEAD = 2 ** 18;
+
 export { parseDicom } from './dataSet.js';
 
 /** The facts that are read of a DICOM file without its pixels. */
@@ -28,6 +30,8 @@ export interface DicomHeader {
   readonly patientId?: string;
   /** The study instance UID. */
   readonly studyId?: string;
+  /** Where the first and the last frame lie; a single frame is both, and stands once. */
+  readonly geometry: readonly DicomGeometry[];
   /** What the header says and the pixel data do not bear out. */
   readonly notes: readonly DicomNote[];
 }
@@ -49,6 +53,7 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
         bits: bitsOf(file).stored,
         patientId: file.dataSet.string(TAGS.patientId),
         studyId: file.dataSet.string(TAGS.studyId),
+        geometry: [...new Set([0, frames - 1])].map((frame) => geometryOf(file.dataSet, frame)),
         notes,
       };
     });

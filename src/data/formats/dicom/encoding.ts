@@ -7,9 +7,9 @@ const BIG_ENDIAN = '1.2.840.10008.1.2.2';
 
 /** The value representations of the standard (PS3.5 6.2). */
 const VALUE_REPRESENTATIONS: ReadonlySet<string> = new Set(
-  (
-    'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV'
-  ).split(' '),
+  'AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV'.split(
+    ' ',
+  ),
 );
 
 /** The way in which the elements of a data set are written. */

@@ -41,8 +41,10 @@ const READ_AS_STORED =
   'the transfer syntax does not say how the pixel data are stored, so they are read as what they are';
 const FULL_COLOURS =
   'labelled YBR_FULL_422, but every pixel has colours of its own (4:4:4), so the pixel data are read as YBR_FULL';
-const AS_MANY_FRAMES = 'the header gives no valid number of frames, so as many are read as the pixel data hold';
-const FEWER_FRAMES = 'the pixel data hold fewer frames than the header says, and those that are there are read';
+const AS_MANY_FRAMES =
+  'the header gives no valid number of frames, so as many are read as the pixel data hold';
+const FEWER_FRAMES =
+  'the pixel data hold fewer frames than the header says, and those that are there are read';
 const MORE_DATA =
   'the pixel data hold more than the header says, and the rest is left out. ' +
   'If it belongs to the images, correct Number of Frames (0028,0008) or what else is wrong in the header';
@@ -61,13 +63,22 @@ export async function pixelDataOf(file: DicomFile, read: ReadAt): Promise<PixelD
   const compressed = element.hadUndefinedLength === true;
   const { pixels } = transferSyntax(file.syntax);
   const wrongSyntax = pixels !== undefined && compressed !== (pixels !== 'raw');
-  const notes = wrongSyntax ? [note(READ_AS_STORED, `${file.syntax}, ${compressed ? '' : 'not '}compressed`)] : [];
+  const notes = wrongSyntax
+    ? [note(READ_AS_STORED, `${file.syntax}, ${compressed ? '' : 'not '}compressed`)]
+    : [];
   const { dataOffset, length } = element;
-  const found = await (compressed ? compressedFrames(file, layout, dataOffset, read) : rawFrames(file, layout, dataOffset, length, read));
+  const found = await (compressed
+    ? compressedFrames(file, layout, dataOffset, read)
+    : rawFrames(file, layout, dataOffset, length, read));
   return { ...found, notes: [...notes, ...found.notes] };
 }
 
-async function compressedFrames(file: DicomFile, layout: PixelLayout, from: number, read: ReadAt): Promise<PixelData> {
+async function compressedFrames(
+  file: DicomFile,
+  layout: PixelLayout,
+  from: number,
+  read: ReadAt,
+): Promise<PixelData> {
   const said = saidFrames(file);
   const listed = await readFragments(read, from);
   const fragments = await framesOf(listed, said.count, read);
@@ -94,7 +105,13 @@ function note(what: string, detail: string): DicomNote {
 }
 
 /** Lays frames that are not compressed side by side, as many as go into `total` bytes. */
-async function rawFrames(file: DicomFile, told: PixelLayout, from: number, total: number, read: ReadAt): Promise<PixelData> {
+async function rawFrames(
+  file: DicomFile,
+  told: PixelLayout,
+  from: number,
+  total: number,
+  read: ReadAt,
+): Promise<PixelData> {
   const said = saidFrames(file);
   const photometric = told.photometric === 'YBR_FULL_422' ? coloursOf(file, told, total) : told.photometric;
   const layout = { ...told, photometric };

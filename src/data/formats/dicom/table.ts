@@ -25,7 +25,9 @@ export function readTable(
   { descriptor, data, segments }: TableTags,
   signed: boolean,
 ): Table | undefined {
-  const tag = [data, segments].find((name) => name !== undefined && (dataSet.elements[name]?.length ?? 0) > 0);
+  const tag = [data, segments].find(
+    (name) => name !== undefined && (dataSet.elements[name]?.length ?? 0) > 0,
+  );
   if (tag === undefined) return undefined;
   const [count, first, bits] = [0, 1, 2].map((i) =>
     i === 1 && signed ? dataSet.int16(descriptor, i) : dataSet.uint16(descriptor, i),

@@ -110,7 +110,7 @@ function tableWindow(item: DataSet, signed: boolean): FileWindow[] {
  * Finds the data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the
  * file's own.
  */
-function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
+export function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
   for (const group of [itemsOf(dataSet, TAGS.frameGroups)[frame], itemsOf(dataSet, TAGS.sharedGroups)[0]]) {
     const [item] = group === undefined ? [] : itemsOf(group, macro);
     if (item !== undefined) return item;
