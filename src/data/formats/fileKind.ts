@@ -8,7 +8,7 @@ import { NIFTI_HEAD } from './nifti.js';
 const ENDING = /\.[a-z]\w*$/i;
 
 /** The UID of a DICOMDIR, which lists other files, as it stands among a file's first elements. */
-const DICOM_DIRECTORY = '1.2.840.10008.1.3.10\0';
+const DICOM_DIRECTORY = '1.2.840.10008.1.3.10';
 
 /** The first bytes of PNG, JPEG, and TIFF in both byte orders. */
 const BEGINNINGS: readonly string[] = ['\x89PNG\r\n\x1a\n', '\xff\xd8\xff', 'II*\0', 'MM\0*'];

@@ -49,7 +49,10 @@ function expand(stored: readonly number[], bits: 8 | 16, bytesEach: number, most
         next += 1;
       } else if (kind === 2 && !copied) {
         const place = take(next, 32 / bits).reduce((sum, part, k) => sum + part * 2 ** (bits * k), 0);
-        segments(place / bytesEach, length, true);
+        const from = place / bytesEach;
+        if (!Number.isInteger(from) || from >= stored.length)
+          throw new Error('a segment of the palette is copied from nowhere');
+        segments(from, length, true);
         next += 32 / bits;
       } else throw new Error(`a segment of the palette is of kind ${kind}${copied ? ' within a copy' : ''}`);
     }

@@ -45,7 +45,9 @@ export function readTable(
   }
   const stored = numbersOf(dataSet, tag, packed);
   const output = tag === data ? stored.slice(0, entries) : expandSegments(stored, packed ? 8 : 16, entries);
-  return { kind: 'table', first, output: Uint16Array.from(output), white: 2 ** bits - 1 };
+  // Some descriptors say 16 bits of packed bytes.
+  const white = 2 ** (packed ? Math.min(bits, 8) : bits) - 1;
+  return { kind: 'table', first, output: Uint16Array.from(output), white };
 }
 
 /** Reads all numbers of an element of words; packed ones are the lower and then the upper byte of each. */
