@@ -1,5 +1,5 @@
 /** Finds the compressed frames of a DICOM file among the fragments that hold them (PS3.5 A.4). */
-import { beginsImage, holdsEnd } from './markers.js';
+import { type Beginning, beginningOf, holdsEnd } from './markers.js';
 
 /** Reads bytes of a file or of a buffer; fewer than `length` only where it ends. */
 export type ReadAt = (offset: number, length: number) => Buffer | Promise<Buffer>;
@@ -10,8 +10,8 @@ export interface Fragment {
   readonly length: number;
   /** The distance of its item from that of the first fragment, by which offset tables name it. */
   readonly offset: number;
-  /** Whether an image begins here, by its first bytes. */
-  readonly begins: boolean;
+  /** The kind of image that begins here, by its first bytes; undefined: none. */
+  readonly begins: Beginning | undefined;
 }
 
 export interface Fragments {
@@ -43,9 +43,9 @@ export async function readFragments(read: ReadAt, from: number): Promise<Fragmen
     const tag = bytes.length < 8 ? undefined : bytes.readUInt32LE(0);
     if (tag !== ITEM) return { fragments, table: table ?? [], whole: tag === LAST };
     const [position, length] = [at + 8, bytes.readUInt32LE(4)];
-    const begins = beginsImage(bytes.subarray(8, 8 + length));
+    const begins = beginningOf(bytes.subarray(8, 8 + length));
     // The first item is the table. A few programs leave it out.
-    if (at === from && !begins) {
+    if (at === from && begins === undefined) {
       table = offsetsOf(await read(position, Math.min(length, MOST_TABLE)));
       first = position + length;
     } else fragments.push({ position, length, offset: at - first, begins });
@@ -69,27 +69,34 @@ export async function framesOf(
   frames: number | undefined,
   read: ReadAt,
 ): Promise<readonly (readonly Fragment[])[] | undefined> {
-  const beginnings = [...fragments.keys()].filter((i) => fragments[i]!.begins);
+  const beginnings = [...fragments.keys()].filter((i) => fragments[i]!.begins !== undefined);
   const count = frames ?? Math.max(1, beginnings.length);
   const cut = (starts: readonly number[]) => starts.map((start, i) => fragments.slice(start, starts[i + 1]));
   const inOrder = beginnings[0] === 0;
   if (inOrder && beginnings.length >= count) return cut(beginnings);
-  if (fragments.length === count) return fragments.map((fragment) => [fragment]);
   if (count === 1) return [fragments];
-  const named = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
-  const ascending = named[0] === 0 && named.every((start, i) => i === 0 || start > named[i - 1]!);
-  if (table.length === count && ascending && beginnings.every((start) => named.includes(start))) {
-    return cut(named);
+  const ends = await endsOf(fragments, read);
+  const isWhole = (fragment: Fragment, i: number) => fragment.begins !== undefined || ends[i - 1] !== false;
+  if (fragments.length === count && fragments.every(isWhole)) return fragments.map((fragment) => [fragment]);
+  const ascending = table[0] === 0 && table.every((offset, i) => i === 0 || offset > table[i - 1]!);
+  if (table.length === count && ascending) {
+    const named = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
+    if (!named.includes(-1) && beginnings.every((start) => named.includes(start))) return cut(named);
+    // Some frames are not there. Those before the first gap are where the table says.
+    return inOrder && beginnings.every((start, i) => named[i] === start) ? cut(beginnings) : undefined;
   }
-  // Some frames are not there. Those before the first gap are the frames that they seem to be, if the table agrees,
-  // or if each holds a single image.
-  if (!inOrder) return undefined;
+  // Without a table that fits, frames are only told apart where each holds a single image.
   const found = cut(beginnings);
-  if (table.length > 0) return beginnings.every((start, i) => named[i] === start) ? found : undefined;
-  for (const group of found) {
-    for (const { position, length } of group.slice(0, -1)) {
-      if (holdsEnd(await read(position, length))) return undefined;
-    }
-  }
-  return found;
+  const single = found.every((group) =>
+    group.every((one, i) => i === group.length - 1 || !ends[fragments.indexOf(one)]),
+  );
+  return inOrder && single ? found : undefined;
+}
+
+/** Tells of each fragment whether an image ends in it. Fragments of run-length encoding are whole frames. */
+async function endsOf(fragments: readonly Fragment[], read: ReadAt): Promise<boolean[]> {
+  const rle = fragments.some(({ begins }) => begins === 'rle');
+  const ends: boolean[] = [];
+  for (const { position, length } of fragments) ends.push(rle || holdsEnd(await read(position, length)));
+  return ends;
 }

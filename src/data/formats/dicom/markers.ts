@@ -10,9 +10,13 @@ const BEGINNINGS = [
 ].map((bytes) => Buffer.from(bytes));
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
 
-/** Tells whether a compressed image begins with these bytes, the first 64 of a fragment. */
-export function beginsImage(head: Buffer): boolean {
-  return beginsWithMarker(head) || isRleHeader(head);
+/** The way in which an image shows that it begins: by a marker, or by the header of run-length encoding. */
+export type Beginning = 'marker' | 'rle';
+
+/** Tells whether and how a compressed image begins with these bytes, the first 64 of a fragment. */
+export function beginningOf(head: Buffer): Beginning | undefined {
+  if (isRleHeader(head)) return 'rle';
+  return beginsWithMarker(head) ? 'marker' : undefined;
 }
 
 function beginsWithMarker(head: Buffer): boolean {

@@ -183,6 +183,25 @@ describe('a number of frames that the fragments contradict', () => {
     expect(await valuesOf(made(3, '5'), 2)).toEqual(expected[2]);
   });
 
+  it('is told whatever the offset table holds, but for one that names frames that are not there', async () => {
+    for (const table of [offsets(7, 3), offsets(0, 4), offsets(0, 90, 12, 99, 5), Buffer.from('odd')]) {
+      expect(await notesOf(made(3, '5', table))).toEqual({ frames: 3, notes: ['says "5" frames, holds 3'] });
+    }
+    const lengths = coded['JPEG 2000']!.streams.map((one) => even(one).length + 8);
+    const starts = [0, lengths[0]!, lengths[0]! + lengths[1]!, 90_000, 99_000];
+    expect(await notesOf(made(3, '5', offsets(...starts)))).toMatchObject({ frames: 3 });
+    const elsewhere = offsets(...starts.map((start, i) => start + 2 * Number(i > 0)));
+    await expect(notesOf(made(3, '5', elsewhere))).rejects.toThrow('cannot be told apart');
+  });
+
+  it('is told where one image is cut into as many fragments', async () => {
+    const { syntax, streams } = coded.jpeg!;
+    const stream = even(streams[0]!);
+    const cut = file(encapsulated([stream.subarray(0, 200), stream.subarray(200)]), syntax, '2');
+    expect(await notesOf(cut)).toEqual({ frames: 1, notes: ['says "2" frames, holds 1'] });
+    expect(await valuesOf(cut, 0)).toEqual((await shown(coded.jpeg!))[0]);
+  });
+
   it('is an error where the file ends before its last frame', async () => {
     await expect(notesOf(made(2, '3', undefined, false))).rejects.toThrow('go on after the end of the file');
   });
