@@ -41,6 +41,8 @@ const READ_AS_STORED =
   'the transfer syntax does not say how the pixel data are stored, so they are read as what they are';
 const FULL_COLOURS =
   'labelled YBR_FULL_422, but every pixel has colours of its own (4:4:4), so the pixel data are read as YBR_FULL';
+const SHARED_COLOURS =
+  'labelled YBR_FULL, but two pixels share their colours (4:2:2), so the pixel data are read as YBR_FULL_422';
 const AS_MANY_FRAMES =
   'the header gives no valid number of frames, so as many are read as the pixel data hold';
 const FEWER_FRAMES =
@@ -113,9 +115,10 @@ async function rawFrames(
   read: ReadAt,
 ): Promise<PixelData> {
   const said = saidFrames(file);
-  const photometric = told.photometric === 'YBR_FULL_422' ? coloursOf(file, told, total) : told.photometric;
+  const photometric = coloursOf(file, told, total);
   const layout = { ...told, photometric };
-  const notes = photometric === told.photometric ? [] : [note(FULL_COLOURS, `${total} bytes`)];
+  const relabelled = photometric === 'YBR_FULL' ? FULL_COLOURS : SHARED_COLOURS;
+  const notes = photometric === told.photometric ? [] : [note(relabelled, `${total} bytes`)];
   const length = bytesOf(layout);
   const [held, rest] = [Math.floor(total / length), total % length];
   const detail = `${said.words}, holds ${held}${rest > 1 ? ` and ${rest} bytes` : ''}`;
@@ -136,13 +139,20 @@ function bytesOf({ width, height, samples, bits, photometric }: PixelLayout): nu
 }
 
 /**
- * Tells by the length whether pixel data labelled YBR_FULL_422 are that, or YBR_FULL. Many programs write the one and
- * store the other.
+ * Gives the photometric interpretation that the length bears out. Many programs label YBR_FULL_422 what is YBR_FULL;
+ * a single image may be labelled the other way round.
  *
- * @throws DataError if the length does not tell
+ * @throws DataError if the length of what is labelled YBR_FULL_422 does not tell
  */
-function coloursOf(file: DicomFile, layout: PixelLayout, total: number): 'YBR_FULL_422' | 'YBR_FULL' {
+function coloursOf(file: DicomFile, layout: PixelLayout, total: number): string {
+  const { photometric: label } = layout;
   const { count = 1 } = saidFrames(file);
+  if (label !== 'YBR_FULL_422') {
+    const shared = 'YBR_FULL_422';
+    const isShared =
+      label === 'YBR_FULL' && count === 1 && isPadded(total, bytesOf({ ...layout, photometric: shared }));
+    return isShared ? shared : label;
+  }
   const candidates = (['YBR_FULL_422', 'YBR_FULL'] as const).map((photometric) => {
     const length = bytesOf({ ...layout, photometric });
     return { photometric, length, needed: length * count, rest: total % length };

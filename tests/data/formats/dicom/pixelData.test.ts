@@ -60,6 +60,16 @@ describe('pixel data labelled YBR_FULL_422', () => {
     expect(new Set(first.map((value, i) => value - second[i]!)).size).toBe(1);
   });
 
+  it('are read as YBR_FULL_422 where the label of one image is wrong the other way round', async () => {
+    const wrong = labelled('YBR_FULL', 2 * PIXELS);
+    expect(await told(wrong)).toEqual({
+      frames: 1,
+      photometric: 'YBR_FULL_422',
+      notes: [expect.stringMatching(/^labelled YBR_FULL, but two pixels share their colours/)],
+    });
+    expect(await values(wrong)).toEqual(await values(labelled('YBR_FULL_422', 2 * PIXELS)));
+  });
+
   it('are told by a number of bytes that only one of the two explains', async () => {
     // Two frames of 4:4:4 where the header says one; one of 4:2:2 and a few bytes.
     expect(await told(labelled('YBR_FULL_422', 3 * PIXELS + 4))).toMatchObject({ photometric: 'YBR_FULL' });
