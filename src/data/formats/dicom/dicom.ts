@@ -3,7 +3,7 @@
  * of it.
  */
 import { AnatomyError, DataError } from '../../../errors.js';
-import { readBytes, readHead, withFile } from '../fileBytes.js';
+import { readBytes, withFile } from '../fileBytes.js';
 import type { Box, Pixels } from '../pixels.js';
 import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
@@ -43,7 +43,7 @@ export interface DicomHeader {
  */
 export async function readDicomHeader(path: string): Promise<DicomHeader> {
   return withFile(path, async (read) => {
-    const { file, wholeFile } = await headerOf(path);
+    const { file, wholeFile } = await headerOf(path, read);
     return orDamaged(path, async () => {
       const { layout, frames, notes } = await pixelDataOf(file, wholeFile ? reading(file) : read);
       return {
@@ -84,8 +84,11 @@ async function orDamaged<Result>(name: string, read: () => Result | Promise<Resu
   }
 }
 
-async function headerOf(path: string): Promise<{ file: DicomFile; wholeFile: boolean }> {
-  const head = await readHead(path, HEAD);
+async function headerOf(
+  path: string,
+  read: (offset: number, length: number) => Promise<Buffer>,
+): Promise<{ file: DicomFile; wholeFile: boolean }> {
+  const head = await read(0, HEAD);
   try {
     const file = parseDicom(head, path);
     const whole = head.length < HEAD || file.inflated;
@@ -107,7 +110,7 @@ async function headerOf(path: string): Promise<{ file: DicomFile; wholeFile: boo
  */
 export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
   return orDamaged(file.name, async () => {
-    const pixelData = await pixelDataOf(file, reading(file));
+    const pixelData = await inMemory(file);
     const { layout } = pixelData;
     const bits = bitsOf(file);
     const index = chooseFrame(file, pixelData, frame);
@@ -115,6 +118,15 @@ export async function decodeDicom(file: DicomFile, frame: number | undefined): P
     const { width, height } = layout;
     return { width, height, regions: regionsOf(file, layout), ...meaning(file, index, decoded, bits) };
   });
+}
+
+/** The pixel data of files in memory, so that the fragments of a cine loop are listed once and not for each frame. */
+const located = new WeakMap<DicomFile, Promise<PixelData>>();
+
+function inMemory(file: DicomFile): Promise<PixelData> {
+  const found = located.get(file) ?? pixelDataOf(file, reading(file));
+  located.set(file, found);
+  return found;
 }
 
 function chooseFrame(file: DicomFile, { frames }: PixelData, frame: number | undefined): number {

@@ -80,17 +80,16 @@ export async function framesOf(
   if (fragments.length === count && fragments.every(isWhole)) return fragments.map((fragment) => [fragment]);
   const ascending = table[0] === 0 && table.every((offset, i) => i === 0 || offset > table[i - 1]!);
   if (table.length === count && ascending) {
-    const named = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
-    if (!named.includes(-1) && beginnings.every((start) => named.includes(start))) return cut(named);
+    const indexOf = new Map(fragments.map(({ offset }, i) => [offset, i]));
+    const named = table.map((offset) => indexOf.get(offset));
+    const known = new Set(named);
+    if (!known.has(undefined) && beginnings.every((start) => known.has(start))) return cut(named as number[]);
     // Some frames are not there. Those before the first gap are where the table says.
     return inOrder && beginnings.every((start, i) => named[i] === start) ? cut(beginnings) : undefined;
   }
-  // Without a table that fits, frames are only told apart where each holds a single image.
-  const found = cut(beginnings);
-  const single = found.every((group) =>
-    group.every((one, i) => i === group.length - 1 || !ends[fragments.indexOf(one)]),
-  );
-  return inOrder && single ? found : undefined;
+  // Without a table that fits, frames are only told apart where none goes on after the end of its image.
+  const single = fragments.every(({ begins }, i) => begins !== undefined || !ends[i - 1]);
+  return inOrder && single ? cut(beginnings) : undefined;
 }
 
 /** Tells of each fragment whether an image ends in it. Fragments of run-length encoding are whole frames. */
