@@ -138,7 +138,8 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const known = await openKnownDataset(place);
   if (known !== undefined) {
     settle(known, options);
-    return { dataset: withoutFolds(known.dataset, spec), classes: known.classes };
+    const { samples } = settle(await withDicomSubjects(known.dataset.samples), options);
+    return { dataset: withoutFolds({ ...known.dataset, samples }, spec), classes: known.classes };
   }
   // Shards come after known data sets, which may still lie beside the archive that they came in.
   if (isShards(place)) return shards();

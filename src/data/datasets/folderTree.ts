@@ -1,11 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { imageNames } from '../open/imageNames.js';
 
 /** The content of a folder: names in code-unit order, without the hidden ones. */
 export interface Folder {
   readonly path: string;
   readonly name: string;
   readonly files: readonly string[];
+  /** Those of the files that are images. */
+  readonly images: readonly string[];
   readonly folders: readonly Folder[];
 }
 
@@ -41,7 +44,8 @@ export async function readFolderTree(root: string): Promise<Folder> {
       left -= 1;
       below.push(await read(path.join(folder, name), levels - 1));
     }
-    return { path: folder, name: path.basename(folder), files: files.sort(), folders: below };
+    const images = await imageNames(folder, files);
+    return { path: folder, name: path.basename(folder), files: files.sort(), images, folders: below };
   };
   return read(path.resolve(root), LEVELS);
 }

@@ -32,7 +32,7 @@ export const fundusFfa: KnownDataset = {
   async open(folder) {
     const [fundus, ffa] = [FUNDUS, FFA].map((name) => {
       const part = inside(folder, name);
-      if (part !== undefined) return [part.path, imagesByStem(part.path, part.files)] as const;
+      if (part !== undefined) return [part.path, imagesByStem(part.path, part.images)] as const;
       throw new DataError(
         `${folder.path}: looks like Fundus-FFA, but has no folder "${name}", expected ${FUNDUS} and ${FFA}. ` +
           'Copy it again, or name two folders (--data A --data-b B).',

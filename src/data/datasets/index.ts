@@ -60,7 +60,7 @@ function findKnown(folder: Folder): { known: KnownDataset; folder: Folder }[] {
 
 function whatIsMissing({ name, samples, published }: Dataset): string[] {
   const patients =
-    `${name}: the files name no patients, so every sample counts as a patient of its own. ` +
+    `${name}: the files name no patients, so every sample counts as a patient of its own unless it is DICOM and names one. ` +
     'anatomy data split keeps duplicates together.';
   if (published === undefined) return [patients];
   const inAll = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);

@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { Findings } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
-import { imageExtension } from '../formats/index.js';
 import { imagesByStem } from '../open/folders.js';
 import type { Dataset, FileSource } from '../sample.js';
 import type { Folder } from './folderTree.js';
@@ -22,13 +21,13 @@ export interface KnownDataset {
 export interface KnownReading extends Dataset, Partial<Findings> {}
 
 /** Lists the names of the images directly in a folder, without their endings. Unlike `imagesIn` it never refuses. */
-export function stemsIn({ files }: Folder): string[] {
-  return files.filter((file) => imageExtension(file) !== undefined).map(stemOf);
+export function stemsIn({ images }: Folder): string[] {
+  return images.map(stemOf);
 }
 
 /** Lists the images directly in a folder, in the order of their names. */
 export function imagesIn(folder: Folder): { stem: string; source: FileSource }[] {
-  return [...imagesByStem(folder.path, folder.files)].map(([stem, file]) => ({
+  return [...imagesByStem(folder.path, folder.images)].map(([stem, file]) => ({
     stem,
     source: { kind: 'file', path: path.join(folder.path, file) },
   }));

@@ -28,23 +28,35 @@ export function sourceName(source: FileSource | MemberSource): string {
 
 /** Reads a part of a file. It allocates no more than the file holds, whatever length is asked for. */
 export async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
+  return withFile(path, (read) => read(offset, length));
+}
+
+/**
+ * Opens a file for reads of parts of it, and closes it again.
+ *
+ * @param use gets a function that reads `length` bytes from `offset` on; fewer only where the file ends
+ */
+export async function withFile<Result>(
+  path: string,
+  use: (read: (offset: number, length: number) => Promise<Buffer>) => Promise<Result>,
+): Promise<Result> {
+  const file = await open(path).catch(unreadable(path));
   try {
-    const file = await open(path);
-    try {
-      const { size } = await file.stat();
+    const { size } = await file.stat().catch(unreadable(path));
+    return await use(async (offset, length) => {
       const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
       let filled = 0;
       while (filled < bytes.length) {
-        const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, offset + filled);
+        const { bytesRead } = await file
+          .read(bytes, filled, bytes.length - filled, offset + filled)
+          .catch(unreadable(path));
         if (bytesRead === 0) break;
         filled += bytesRead;
       }
       return bytes.subarray(0, filled);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    return unreadable(path)(error as NodeJS.ErrnoException);
+    });
+  } finally {
+    await file.close();
   }
 }
 

@@ -5,8 +5,8 @@ import type { FileSource, ImagePart, MemberSource } from '../sample.js';
 import { bmpSize, decodeBmp, isBmp } from './bmp.js';
 import type { DicomFile } from './dicom/dataSet.js';
 import type { DicomHeader } from './dicom/dicom.js';
-import { isDicomHead } from './dicom/preamble.js';
-import { readBytes, readHead, readRange, sourceName } from './fileBytes.js';
+import { isDicomHead } from './dicom/encoding.js';
+import { readBytes, readRange, sourceName } from './fileBytes.js';
 import { decodeImage, imageSize, sharpVersion } from './image.js';
 import { isNiftiHead, NIFTI_HEAD } from './nifti.js';
 import { cropPixels, type Pixels } from './pixels.js';
@@ -30,6 +30,7 @@ export const IMAGE_EXTENSIONS: readonly string[] = [
   '.bmp',
   '.dcm',
   '.dicom',
+  '.ima',
   '.nii',
   '.nii.gz',
 ];
@@ -46,20 +47,10 @@ const dicom = () => import('./dicom/dicom.js');
 type Format = 'dicom' | 'nifti' | 'bmp' | 'other';
 
 /** Tells the format by a file's first `NIFTI_HEAD` bytes. Formats that are not told here are for sharp to recognise. */
-function formatOf(head: Buffer): Format {
+export function formatOf(head: Buffer): Format {
   if (isNiftiHead(head)) return 'nifti';
   if (isDicomHead(head)) return 'dicom';
   return isBmp(head) ? 'bmp' : 'other';
-}
-
-/** Tells whether a file is DICOM by its first bytes, as the names of such files often have no ending. */
-export async function isDicom(path: string): Promise<boolean> {
-  return formatOf(await readHead(path, NIFTI_HEAD)) === 'dicom';
-}
-
-/** Tells whether a file is a NIfTI volume, gzipped or not, by its first bytes. */
-export async function isNifti(path: string): Promise<boolean> {
-  return formatOf(await readHead(path, NIFTI_HEAD)) === 'nifti';
 }
 
 /**

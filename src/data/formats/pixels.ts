@@ -35,7 +35,9 @@ export type FileWindow =
   /** The map 1 / (1 + exp(−4 (x − centre) / width)). */
   | { readonly kind: 'sigmoid'; readonly centre: number; readonly width: number }
   /** The map to `output[x − first]`, of 0 … `white`; the first and the last entry go on outside. */
-  | { readonly kind: 'table'; readonly first: number; readonly output: Uint16Array; readonly white: number };
+  | { readonly kind: 'table'; readonly first: number; readonly output: Uint16Array; readonly white: number }
+  /** A window that the file carries but that cannot be read. */
+  | { readonly kind: 'damaged'; readonly reason: string };
 
 /** A rectangle of whole pixels. */
 export interface Box {

@@ -98,6 +98,11 @@ function levels(
       `${image.name}: carries no window of its own, which only DICOM files do. ${intensitySetting(image.modality)}`,
     );
   }
+  if (window.kind === 'damaged') {
+    throw new DataError(
+      `${image.name}: the first window that it carries cannot be read (${window.reason}). ${intensitySetting(image.modality)}`,
+    );
+  }
   if (window.kind === 'linear') return linear(window.low, window.high);
   if (window.kind === 'sigmoid') {
     return (value) => 1 / (1 + Math.exp((-4 * (value - window.centre)) / window.width));

@@ -3,13 +3,14 @@ import path from 'node:path';
 import { DataError } from '../../errors.js';
 import { type FaultGroup, problemsError, type Reading } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
-import { IMAGE_EXTENSIONS, imageExtension } from '../formats/index.js';
+import { IMAGE_EXTENSIONS } from '../formats/index.js';
 import type { FileSource } from '../sample.js';
+import { imageNames } from './imageNames.js';
 
 /**
  * Pairs the images of two folders, `a` and `b`, by file name without its ending, in the order of the names. Every
  * pair is a subject of its own, as file names do not say whose images they are. Hidden files, sub-folders and files
- * without an image's ending are ignored. An image without its mate on the other side is a fault.
+ * that are no images are ignored. An image without its mate on the other side is a fault.
  *
  * @throws DataError on two images of one name in a folder, or a folder that cannot be read
  */
@@ -73,7 +74,7 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
     throw new DataError(`${folder}: the folder cannot be read: ${reason}. Check the path.`);
   });
   const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-  const files = imagesByStem(folder, names);
+  const files = imagesByStem(folder, await imageNames(folder, names));
   if (files.size === 0) {
     const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
     const hint =
@@ -81,23 +82,22 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
         ? ` It has the sub-folders ${folders.slice(0, 5).join(', ')}: name one of them.`
         : '';
     throw new DataError(
-      `${folder}: holds no images, expected files ending in ${IMAGE_EXTENSIONS.join(', ')}.${hint}`,
+      `${folder}: holds no images, expected DICOM files of any name, or files ending in ${IMAGE_EXTENSIONS.join(', ')}.${hint}`,
     );
   }
   return files;
 }
 
 /**
- * Maps the name without its ending to the file name, in the order of the names. Hidden files and those without an
- * image's ending are left out.
+ * Maps the names of images without their ending to the file names.
  *
+ * @param names the names of the images, as `imageNames` finds them
  * @throws DataError where one stem stands for two files
  */
 export function imagesByStem(folder: string, names: readonly string[]): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   const twice: string[] = [];
-  for (const name of [...names].sort()) {
-    if (name.startsWith('.') || imageExtension(name) === undefined) continue;
+  for (const name of names) {
     const stem = stemOf(name);
     const other = files.get(stem);
     if (other === undefined) files.set(stem, name);

@@ -68,10 +68,12 @@ interface Header {
 async function headersOf({ images }: Sample): Promise<{ headers: readonly Header[]; problem?: string }> {
   const headers: Header[] = [];
   try {
-    for (const image of Object.values(images)) {
-      if (image.kind !== 'file' || (await fileKind(image.path)) !== 'dicom') continue;
-      const { patientId: patient, studyId: study } = await readDicomHeader(image.path);
-      headers.push({ path: image.path, patient, study });
+    const paths = Object.values(images).flatMap((image) => (image.kind === 'file' ? [image.path] : []));
+    // Both halves of a composite are in one file.
+    for (const path of new Set(paths)) {
+      if ((await fileKind(path)) !== 'dicom') continue;
+      const { patientId: patient, studyId: study } = await readDicomHeader(path);
+      headers.push({ path, patient, study });
     }
   } catch (error) {
     if (!(error instanceof DataError)) throw error;

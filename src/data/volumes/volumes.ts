@@ -2,9 +2,11 @@
 import { DataError, UsageError } from '../../errors.js';
 import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
-import { readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
+import { type DicomHeader, readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, ImagePart, Sample } from '../sample.js';
+import { millimetresApart } from './dicomPlanes.js';
+import { type FoundNote, noteWarnings } from './headerNotes.js';
 
 /** The choice of the slices of a volume that become samples. */
 export interface VolumeOptions {
@@ -26,7 +28,8 @@ const AT_ONCE = 4;
  * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample for each slice or frame,
  * which keep subject, label, fold and all else. `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second
  * and third stored axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. A sample is faulty if
- * its modalities are not on one grid, or if no slice is left of it.
+ * its modalities are not on one grid, or if no slice is left of it. Warnings tell of DICOM headers that were not
+ * believed.
  *
  * @throws UsageError if no slice can be among those asked for
  */
@@ -41,6 +44,7 @@ export async function expandVolumes(
   }
   const expanded: Sample[] = [];
   const faulty: FaultySample[] = [];
+  const notes: FoundNote[] = [];
   const all = mapOrdered(samples, AT_ONCE, async (sample) => {
     try {
       return await expand(sample, volumes);
@@ -51,7 +55,10 @@ export async function expandVolumes(
   });
   for await (const result of all) {
     if ('problems' in result) faulty.push(result);
-    else expanded.push(...result);
+    else {
+      expanded.push(...result.samples);
+      notes.push(...result.notes);
+    }
   }
   return {
     samples: expanded,
@@ -63,6 +70,7 @@ export async function expandVolumes(
         faulty,
       },
     ],
+    warnings: noteWarnings(notes, samples.length),
   };
 }
 
@@ -74,25 +82,37 @@ interface Stack {
    * The size in words, for messages and to compare: `240×240×155 voxels`, `12 frames of 640×480 pixels`, `one image`.
    */
   readonly shape: string;
-  readonly frames?: number;
+  readonly dicom?: DicomHeader;
   readonly volume?: Awaited<ReturnType<typeof readVolumeHeader>>;
 }
 
-async function expand(sample: Sample, volumes: VolumeOptions): Promise<readonly Sample[]> {
+interface Expanded {
+  readonly samples: readonly Sample[];
+  readonly notes: readonly FoundNote[];
+}
+
+async function expand(sample: Sample, volumes: VolumeOptions): Promise<Expanded> {
   const files = Object.entries(sample.images).filter(
     (entry): entry is [string, FileSource] => entry[1].kind === 'file' && entry[1].part === undefined,
   );
   const stacks = await Promise.all(files.map(([modality, source]) => readStack(modality, source)));
   const [first, ...others] = stacks;
-  if (first === undefined) return [sample];
+  if (first === undefined) return { samples: [sample], notes: [] };
   for (const other of others) refuseOtherGrid(sample, first, other);
-  const { frames, volume } = first;
-  if (volume !== undefined) return slicesOf(sample, stacks, volume, volumes);
-  if (frames === undefined) return [sample];
-  return Array.from({ length: frames }, (_, index) =>
+  const notes = stacks.flatMap(({ modality, dicom }) =>
+    (dicom?.notes ?? []).map((note) => ({ ...note, id: sample.id, modality })),
+  );
+  const { dicom, volume } = first;
+  if (volume !== undefined) return { samples: await slicesOf(sample, stacks, volume, volumes), notes };
+  const frames = dicom?.frames ?? 1;
+  if (frames === 1) return { samples: [sample], notes };
+  const parts = Array.from({ length: frames }, (_, index) =>
     partOf(sample, `frame=${index}`, { kind: 'frame', index }),
   );
+  return { samples: parts, notes };
 }
+
+const ONE_IMAGE = 'one image';
 
 async function readStack(modality: string, source: FileSource): Promise<Stack> {
   const { path } = source;
@@ -102,20 +122,40 @@ async function readStack(modality: string, source: FileSource): Promise<Stack> {
     return { modality, source, shape: `${volume.dims.join('×')} voxels`, volume };
   }
   if (kind === 'dicom') {
-    const { frames, rows, columns } = await readDicomHeader(path);
-    if (frames > 1)
-      return { modality, source, shape: `${frames} frames of ${columns}×${rows} pixels`, frames };
+    const dicom = await readDicomHeader(path);
+    const { frames, rows, columns } = dicom;
+    const shape = frames > 1 ? `${frames} frames of ${columns}×${rows} pixels` : ONE_IMAGE;
+    return { modality, source, shape, dicom };
   }
-  return { modality, source, shape: 'one image' };
+  return { modality, source, shape: ONE_IMAGE };
 }
 
 function refuseOtherGrid({ id }: Sample, a: Stack, b: Stack): void {
+  if (a.dicom && b.dicom && a.shape === b.shape) refuseOtherPlane(id, [a, a.dicom], [b, b.dicom]);
   const apart = a.volume && b.volume && a.shape === b.shape ? voxelsApart(a.volume, b.volume) : 0;
   if (a.shape === b.shape && apart <= MOST_VOXELS_APART) return;
   const where = apart > 0 ? `, and their voxels lie up to ${apart.toPrecision(2)} voxels apart` : '';
   throw new DataError(
     `"${id}": ${a.modality} and ${b.modality} are not co-registered: ${a.source.path} has ${a.shape}, ` +
       `${b.source.path} ${b.shape}${where}. Bring them onto one grid first.`,
+  );
+}
+
+function refuseOtherPlane(
+  id: string,
+  [a, first]: readonly [Stack, DicomHeader],
+  [b, second]: readonly [Stack, DicomHeader],
+): void {
+  const apart = millimetresApart(first, second);
+  if (apart === undefined) return;
+  const [here, there] = [first, second].map(({ columns, rows, geometry }) => {
+    const { across, down } = geometry[0]!.spacing!;
+    return `${columns}×${rows} pixels of ${across}×${down} mm`;
+  });
+  throw new DataError(
+    `"${id}": ${a.modality} and ${b.modality} are not co-registered: by their headers ${a.source.path} has ${here}, ` +
+      `${b.source.path} ${there}, and their corners lie up to ${apart.toPrecision(2)} mm apart. ` +
+      'Bring them onto one grid first, or correct the headers.',
   );
 }
 

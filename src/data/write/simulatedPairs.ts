@@ -9,6 +9,7 @@ import { describeImage } from '../faults.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { imagesByStem } from '../open/folders.js';
+import { imageNames } from '../open/imageNames.js';
 import { type DatasetSpec, openDataset } from '../openDataset.js';
 import type { Dataset, Raster, Sample } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
@@ -77,7 +78,8 @@ export async function openPhotographs(
 
 /** Makes every image directly in a folder a sample and a subject of its own. */
 async function photographsIn(folder: string): Promise<Sample[]> {
-  return [...imagesByStem(folder, await readdir(folder))].map(([stem, file]) => ({
+  const images = await imageNames(folder, await readdir(folder));
+  return [...imagesByStem(folder, images)].map(([stem, file]) => ({
     id: stem,
     subject: stem,
     images: { a: { kind: 'file', path: path.resolve(folder, file) } },

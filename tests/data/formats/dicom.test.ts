@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TAGS } from '../../../src/data/formats/dicom/tags.js';
-import { isDicom, readDicomHeader, readImageSize, readPixels } from '../../../src/data/formats/index.js';
+import { fileKind } from '../../../src/data/formats/fileKind.js';
+import { readDicomHeader, readImageSize, readPixels } from '../../../src/data/formats/index.js';
 import { mapPixels } from '../../../src/data/images/mapPixels.js';
 import { DataError } from '../../../src/errors.js';
 
@@ -118,17 +119,19 @@ describe('DICOM headers', () => {
       bits: 8,
       patientId: 'made-up-1',
       studyId: '2.25.2',
+      geometry: [{}, {}],
+      notes: [],
     });
     for (const name of ['deflated-gray8', 'big-endian-rgb', 'implicit-gray8', 'bare-implicit', 'jpeg-rgb']) {
       const path = join(folder, `${name}.dcm`);
       expect(await readDicomHeader(path), name).toMatchObject({ patientId: 'made-up-1', frames: 1 });
-      expect(await isDicom(path)).toBe(true);
+      expect(await fileKind(path)).toBe('dicom');
       expect(await readImageSize({ kind: 'file', path })).toEqual({
         width: golden.width,
         height: golden.height,
       });
     }
-    expect(await isDicom(join(folder, 'expected.json'))).toBe(false);
+    expect(await fileKind(join(folder, 'expected.json'))).toBe('image');
   });
 
   it('names no attribute outside the one table, and in it no names, dates or free text', () => {

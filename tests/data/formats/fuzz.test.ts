@@ -12,6 +12,7 @@ import {
 } from '../../../src/data/formats/index.js';
 import type { FileSource, ImagePart } from '../../../src/data/sample.js';
 import { DataError } from '../../../src/errors.js';
+import { dicomFile, encapsulated, image, offsets } from '../handmadeDicom.js';
 import { bmp, GRAY, png, tiff, words } from '../handmadeImages.js';
 
 const golden = fileURLToPath(new URL('../../golden/', import.meta.url));
@@ -104,6 +105,41 @@ describe('a DataError or an image of the declared size comes of', () => {
       dicom.map((name) => readFileSync(join(golden, 'dicom', name))),
       frame,
       350,
+    );
+  });
+
+  it('DICOM of fragments, tables, lengths and numbers that do not go together', async () => {
+    const number = fc.oneof(fc.nat(20), fc.constantFrom(0, 1, 3, 8, 16, 255, 65535));
+    const text = fc.constantFrom('', '0', '1', '2', '3', '-1', '1e9', '4294967295', 'x', undefined);
+    const starts = ['', '\xff\xd8\xff', '\xff\x4f\xff\x51', '\xff\xd9', '\x01\0\0\0\x40\0\0\0'];
+    const bytes = fc
+      .tuple(fc.constantFrom(...starts), fc.uint8Array({ maxLength: 90 }), fc.constantFrom('', '\xff\xd9'))
+      .map(([a, b, c]) => Buffer.concat([Buffer.from(a, 'latin1'), b, Buffer.from(c, 'latin1')]));
+    const fragments = fc
+      .tuple(fc.array(bytes, { maxLength: 6 }), fc.array(fc.nat(400), { maxLength: 5 }), fc.boolean())
+      .map(([parts, table, ends]) => encapsulated(parts, offsets(...table), ends));
+    const header = fc.record({
+      '0028,0002 US': fc.constantFrom(1, 3, undefined),
+      '0028,0004 CS': fc.constantFrom('MONOCHROME2', 'PALETTE COLOR', 'YBR_FULL_422', 'YBR_FULL', 'RGB'),
+      '0028,0008 IS': text,
+      '0028,0100 US': fc.constantFrom(8, 16),
+      '0028,0101 US': number,
+      '0028,1101 US': fc.tuple(number, number, fc.constantFrom(8, 16)),
+      '0028,1221 OW': fc.uint8Array({ maxLength: 30 }).map((data) => Buffer.from(data)),
+      '0028,3010 SQ': fc.constantFrom([], [{}], [{ '0028,3002 US': [] }]),
+    });
+    const options = fc.record({
+      syntax: fc.constantFrom(null, '1.2.840.10008.1.2', '1.2.840.10008.1.2.1.99', '1.2.840.10008.1.2.4.50'),
+      explicit: fc.boolean(),
+      deflated: fc.constantFrom(false, false, true),
+      begins: fc.constantFrom('preamble', 'meta', 'data set'),
+    } as const);
+    const cases = fc
+      .tuple(number, number, fc.oneof(bytes, fragments), header, options)
+      .map(([columns, rows, pixels, more, how]) => dicomFile(image(columns, rows, pixels, more), how));
+    await fc.assert(
+      fc.asyncProperty(cases, frame, (made, part) => readsOrRefuses(made, part)),
+      { numRuns: 400 },
     );
   });
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileKind } from '../../../src/data/formats/fileKind.js';
 import {
   type Axis,
-  isNifti,
   readImageSize,
   readPixels,
   readVolumeHeader,
@@ -50,7 +50,7 @@ describe('NIfTI', () => {
       const header = await readVolumeHeader(path);
       expect(header.dims).toEqual(dims);
       for (const [axis, step] of header.spacing.entries()) expect(step).toBeCloseTo(spacing[axis]!, 6);
-      expect(await isNifti(path)).toBe(true);
+      expect(await fileKind(path)).toBe('volume');
       const [width, height, depth] = dims as [number, number, number];
       const { affine } = header;
       for (let z = 0; z < depth; z += 1) {

@@ -6,6 +6,7 @@ import type { DataFault } from '../../../src/data/faults.js';
 import { type DatasetSpec, openDataset } from '../../../src/data/openDataset.js';
 import type { VolumeOptions } from '../../../src/data/volumes/volumes.js';
 import { DataError, UsageError } from '../../../src/errors.js';
+import { dicomFile, image } from '../handmadeDicom.js';
 import { GRAY, png } from '../handmadeImages.js';
 import { dicom, nifti, upright } from '../handmadeVolumes.js';
 
@@ -168,6 +169,30 @@ describe('a manifest', () => {
     expect(error.message).toContain('3 frames of 6×4 pixels');
     expect(error.message).toContain('2 frames of 6×4 pixels');
     expect(error.message).toContain('3 frames of 6×2 pixels');
+  });
+});
+
+describe('DICOM headers that the pixel data contradict', () => {
+  it('are told once for all samples, with one of them', async () => {
+    const said = (frames: string | undefined, bytes: number) =>
+      dicomFile(image(2, 2, Buffer.alloc(bytes), { '0028,0008 IS': frames }));
+    write({
+      'none.dcm': said('0', 4),
+      'three.dcm': said('0', 12),
+      'right.dcm': said('2', 8),
+      'm.csv': [
+        'id,subject,a,b',
+        '1,p1,right.dcm,right.dcm',
+        '2,p2,none.dcm,none.dcm',
+        '3,p3,three.dcm,three.dcm',
+      ].join('\n'),
+    });
+    const { ids, warnings } = await open({ path: place('m.csv') });
+    expect(ids).toEqual(['1/frame=0', '1/frame=1', '2', '3/frame=0', '3/frame=1', '3/frame=2']);
+    expect(warnings).toEqual([
+      '2 of 3 samples: the header gives no valid number of frames, so as many are read as the pixel data hold. ' +
+        'For instance "2" (a): says "0" frames, holds 1.',
+    ]);
   });
 });
 

@@ -18,14 +18,23 @@ export function fromYbr(ybr: Uint8Array): Uint8Array {
   return new Uint8Array(rgb.buffer);
 }
 
-/** Looks the colours of indices up in the three tables of a palette. */
+/**
+ * Looks the colours of indices up in the three tables of a palette.
+ *
+ * @param signed whether indices are signed
+ * @throws Error if a table is missing or damaged
+ */
 export function fromPalette(
   dataSet: DataSet,
   indices: Values,
+  signed: boolean,
 ): { data: Uint8Array | Uint16Array; white: number } {
-  const tables = TAGS.paletteDescriptors.map((descriptor, i) =>
-    readTable(dataSet, descriptor, TAGS.palettes[i]!, false),
-  );
+  const tables = TAGS.paletteDescriptors.map((descriptor, i) => {
+    const [data, segments] = [TAGS.palettes[i]!, TAGS.segmentedPalettes[i]!];
+    const table = readTable(dataSet, { descriptor, data, segments }, signed);
+    if (table === undefined) throw new Error('its colours are those of a palette that it does not hold');
+    return table;
+  });
   const white = tables[0]!.white;
   const data = white > 255 ? new Uint16Array(indices.length * 3) : new Uint8Array(indices.length * 3);
   for (let i = 0; i < indices.length; i += 1) {

@@ -1,10 +1,13 @@
-/** Decompresses the frames of a DICOM file. */
-import type { Element } from 'dicom-parser';
-import { type DicomFile, reasonOf, refuse } from './dataSet.js';
-import { compressedFrame, endsImage } from './frame.js';
+/** Gives the samples of one frame of a DICOM file, decompressed. */
+import { type DicomFile, damaged, reasonOf, refuse } from './dataSet.js';
+import type { Fragment } from './fragments.js';
 import { readJpegFrame } from './jpegHeader.js';
 import { decodeJpegLossless } from './jpegLossless.js';
-import { decodeRle, type FrameShape, type Samples } from './rle.js';
+import type { PixelLayout } from './layout.js';
+import { compressionOf, upToEnd } from './markers.js';
+import { type PixelData, type RawFrames, refuseShort } from './pixelData.js';
+import { decodeRle, type Samples } from './rle.js';
+import { TAGS } from './tags.js';
 import { type Compression, transferSyntax } from './transferSyntax.js';
 import { jpeg8, jpeg2000, jpegLs, type WasmCodec } from './wasmCodec.js';
 
@@ -15,26 +18,18 @@ export interface DecodedFrame {
   readonly photometric: string;
 }
 
-/** The shape of a frame and the order of its bytes. */
-export interface PixelLayout extends FrameShape {
-  readonly frames: number;
-  /** Whether colours are stored plane by plane. */
-  readonly planar: boolean;
-  readonly photometric: string;
-}
-
 /**
  * Gives the samples of one frame as they are stored, decompressed.
  *
+ * @param frame one of the frames that the pixel data hold
  * @throws DataError if they are truncated or damaged, or of a transfer syntax that is not read
  */
 export async function decodeFrame(
   file: DicomFile,
-  element: Element,
+  { layout, frames, stored }: PixelData,
   frame: number,
-  layout: PixelLayout,
 ): Promise<DecodedFrame> {
-  const { pixels, bigEndian = false } = transferSyntax(file.syntax);
+  const { pixels } = transferSyntax(file.syntax);
   if (pixels === undefined) {
     refuse(
       file,
@@ -42,19 +37,13 @@ export async function decodeFrame(
       'Convert the file, for instance with gdcmconv --raw or dcmdjpeg.',
     );
   }
-  const compressed = element.fragments !== undefined;
-  if (compressed !== (pixels !== 'raw')) {
-    refuse(
-      file,
-      `the pixel data is ${compressed ? '' : 'not '}compressed`,
-      'The file is damaged: copy it again.',
-    );
-  }
-  if (pixels === 'raw') return rawFrame(file, element, frame, layout, bigEndian);
-  const bytes = compressedFrame(file, element, frame, layout.frames);
+  if (stored.kind === 'raw') return rawFrame(file, stored, frame, frames, layout);
+  const bytes = joined(file, stored.fragments[frame]!, frame, frames);
   try {
-    const samples = await decompress(bytes, pixels, layout);
-    return { samples, photometric: decodedPhotometric(pixels, layout) };
+    const compression = compressionOf(bytes) ?? pixels;
+    if (compression === 'raw') throw new Error('no compressed image begins here');
+    const samples = await decompress(bytes, compression, layout);
+    return { samples, photometric: decodedPhotometric(compression, layout) };
   } catch (error) {
     return refuse(
       file,
@@ -64,20 +53,33 @@ export async function decodeFrame(
   }
 }
 
+/** Joins the fragments of one frame. */
+function joined(file: DicomFile, fragments: readonly Fragment[], frame: number, frames: number): Buffer {
+  const { byteArray } = file.dataSet;
+  if (fragments.some(({ position, length }) => position + length > byteArray.length)) {
+    throw damaged(file.name, 'a fragment of the pixel data goes on after the end of the file');
+  }
+  const bytes = Buffer.concat(
+    fragments.map(({ position, length }) => byteArray.subarray(position, position + length)),
+  );
+  if (bytes.length > 0) return bytes;
+  return refuse(
+    file,
+    `frame ${frame} of ${frames} has no pixel data`,
+    'The file is truncated or damaged: copy it again.',
+  );
+}
+
 /** Decompresses one frame. It throws whatever a decoder throws. */
-async function decompress(
-  bytes: Uint8Array,
-  compression: Compression,
-  layout: PixelLayout,
-): Promise<Samples> {
+async function decompress(bytes: Buffer, compression: Compression, layout: PixelLayout): Promise<Samples> {
   if (compression === 'rle') return decodeRle(bytes, layout);
   // The image's own header is checked first, as decoders allocate by it.
   compareShape(compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
-  if (!endsImage(bytes)) throw new Error('the compressed image ends early');
-  if (compression === 'jpeg-lossless') return decodeJpegLossless(bytes);
-  if (compression === 'jpeg-ls') return decodeByWasm(jpegLs, bytes, layout);
-  if (compression === 'jpeg-2000') return decodeByWasm(jpeg2000, bytes, layout);
-  return decodeByWasm(jpeg8, prepareJpeg(bytes, layout), layout);
+  const image = upToEnd(bytes);
+  if (compression === 'jpeg-lossless') return decodeJpegLossless(image);
+  if (compression === 'jpeg-ls') return decodeByWasm(jpegLs, image, layout);
+  if (compression === 'jpeg-2000') return decodeByWasm(jpeg2000, image, layout);
+  return decodeByWasm(jpeg8, prepareJpeg(image, layout), layout);
 }
 
 /** Gives the meaning of the samples when the decoder is done. */
@@ -91,36 +93,28 @@ function decodedPhotometric(compression: Compression, { photometric, samples }: 
 
 function rawFrame(
   file: DicomFile,
-  element: Element,
+  { from, length }: RawFrames,
   frame: number,
+  frames: number,
   layout: PixelLayout,
-  bigEndian: boolean,
 ): DecodedFrame {
-  const { width, height, samples, bits, planar, photometric } = layout;
-  const pixels = width * height;
+  const { width, samples, bits, planar, photometric } = layout;
   // Two pixels side by side share their Cb and Cr.
   const shared = photometric === 'YBR_FULL_422';
-  if (shared && (width % 2 !== 0 || bits !== 8)) {
-    refuse(file, `YBR_FULL_422 with a width of ${width} and ${bits} bits`, 'Convert the file to RGB.');
+  if (shared && width % 2 !== 0) {
+    refuse(file, `YBR_FULL_422 with a width of ${width}`, 'Convert the file to RGB.');
   }
-  const length = (shared ? 2 * pixels : pixels * samples) * (bits / 8);
+  const { byteArray, elements } = file.dataSet;
   // A file may say that it holds more bytes than are there.
-  const there = Math.min(element.length, file.dataSet.byteArray.length - element.dataOffset);
-  if (length * layout.frames > there) {
-    refuse(
-      file,
-      `the pixel data is ${there} bytes long, but ${layout.frames} × ${width}×${height} pixels of ` +
-        `${samples} × ${bits} bits need ${length * layout.frames}`,
-      'The file is truncated or damaged: copy it again.',
-    );
-  }
-  const start = element.dataOffset + frame * length;
-  const bytes = Uint8Array.from(file.dataSet.byteArray.subarray(start, start + length));
-  const words = bits === 16 || element.vr === 'OW';
-  if (bigEndian && words && bytes.length % 2 === 0) Buffer.from(bytes.buffer).swap16();
-  const stored = bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
+  const there = byteArray.length - from;
+  if (length * frames > there) refuseShort(file, layout, frames, there);
+  const start = from + frame * length;
+  const bytes = Uint8Array.from(byteArray.subarray(start, start + length));
+  const words = bits === 16 || elements[TAGS.pixelData]?.vr === 'OW';
+  if (file.bigEndian && words && bytes.length % 2 === 0) Buffer.from(bytes.buffer).swap16();
+  const cells = bits === 16 ? new Uint16Array(bytes.buffer) : bytes;
   if (shared) return { samples: spreadColours(bytes), photometric: 'YBR_FULL' };
-  return { samples: planar && samples === 3 ? interleave(stored) : stored, photometric };
+  return { samples: planar && samples === 3 ? interleave(cells) : cells, photometric };
 }
 
 /** Gives each of two pixels its colours: Y Y Cb Cr becomes Y Cb Cr, Y Cb Cr. */

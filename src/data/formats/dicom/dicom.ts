@@ -3,21 +3,20 @@
  * of it.
  */
 import { AnatomyError, DataError } from '../../../errors.js';
-import { readBytes, readHead } from '../fileBytes.js';
+import { readBytes, withFile } from '../fileBytes.js';
 import type { Box, Pixels } from '../pixels.js';
 import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
-import { type DecodedFrame, decodeFrame, type PixelLayout } from './decodeFrame.js';
+import { type DecodedFrame, decodeFrame } from './decodeFrame.js';
+import type { ReadAt } from './fragments.js';
+import { type DicomGeometry, geometryOf } from './geometry.js';
+import { bitsOf, layoutOf, type PixelLayout } from './layout.js';
+import { type DicomNote, type PixelData, pixelDataOf } from './pixelData.js';
 import { TAGS } from './tags.js';
 import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
 /** The number of bytes that hold the header of most files. */
 const HEAD = 2 ** 18;
-/**
- * The largest number of pixels, 8192². A compressed image may claim any size, so more is refused before memory is
- * taken.
- */
-const MOST_PIXELS = 2 ** 26;
 
 export { parseDicom } from './dataSet.js';
 
@@ -31,6 +30,10 @@ export interface DicomHeader {
   readonly patientId?: string;
   /** The study instance UID. */
   readonly studyId?: string;
+  /** Where the first and the last frame lie; a single frame is both, and stands once. */
+  readonly geometry: readonly DicomGeometry[];
+  /** What the header says and the pixel data do not bear out. */
+  readonly notes: readonly DicomNote[];
 }
 
 /**
@@ -39,25 +42,35 @@ export interface DicomHeader {
  * @throws DataError if the file is no DICOM or holds no image
  */
 export async function readDicomHeader(path: string): Promise<DicomHeader> {
-  const file = await headerOf(path);
-  return orDamaged(path, () => {
-    const { width, height, frames } = layoutOf(file);
-    return {
-      rows: height,
-      columns: width,
-      frames,
-      bits: bitsOf(file).stored,
-      patientId: file.dataSet.string(TAGS.patientId),
-      studyId: file.dataSet.string(TAGS.studyId),
-    };
+  return withFile(path, async (read) => {
+    const { file, wholeFile } = await headerOf(path, read);
+    return orDamaged(path, async () => {
+      const { layout, frames, notes } = await pixelDataOf(file, wholeFile ? reading(file) : read);
+      return {
+        rows: layout.height,
+        columns: layout.width,
+        frames,
+        bits: bitsOf(file).stored,
+        patientId: file.dataSet.string(TAGS.patientId),
+        studyId: file.dataSet.string(TAGS.studyId),
+        geometry: [...new Set([0, frames - 1])].map((frame) => geometryOf(file.dataSet, frame)),
+        notes,
+      };
+    });
   });
 }
 
 /** Reads width and height from the header. */
 export async function dicomSize(bytes: Buffer, name: string): Promise<{ width: number; height: number }> {
-  const file = parseDicom(bytes, name, TAGS.pixelData);
+  const file = parseDicom(bytes, name);
   const { width, height } = await orDamaged(name, () => layoutOf(file));
   return { width, height };
+}
+
+/** Reads of the bytes in memory. */
+function reading({ dataSet: { byteArray } }: DicomFile): ReadAt {
+  const bytes = Buffer.from(byteArray.buffer, byteArray.byteOffset, byteArray.length);
+  return (offset, length) => bytes.subarray(offset, offset + length);
 }
 
 /**
@@ -71,15 +84,19 @@ async function orDamaged<Result>(name: string, read: () => Result | Promise<Resu
   }
 }
 
-async function headerOf(path: string): Promise<DicomFile> {
-  const head = await readHead(path, HEAD);
+async function headerOf(
+  path: string,
+  read: (offset: number, length: number) => Promise<Buffer>,
+): Promise<{ file: DicomFile; wholeFile: boolean }> {
+  const head = await read(0, HEAD);
   try {
-    const file = parseDicom(head, path, TAGS.pixelData);
-    if (file.dataSet.elements[TAGS.pixelData] !== undefined || head.length < HEAD) return file;
+    const file = parseDicom(head, path);
+    const whole = head.length < HEAD || file.inflated;
+    if (file.dataSet.elements[TAGS.pixelData] !== undefined || whole) return { file, wholeFile: whole };
   } catch (error) {
     if (!(error instanceof DataError) || head.length < HEAD) throw error;
   }
-  return parseDicom(await readBytes({ kind: 'file', path }), path, TAGS.pixelData);
+  return { file: parseDicom(await readBytes({ kind: 'file', path }), path), wholeFile: true };
 }
 
 /**
@@ -93,19 +110,26 @@ async function headerOf(path: string): Promise<DicomFile> {
  */
 export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
   return orDamaged(file.name, async () => {
-    const layout = layoutOf(file);
+    const pixelData = await inMemory(file);
+    const { layout } = pixelData;
     const bits = bitsOf(file);
-    const index = chooseFrame(file, layout, frame);
-    const element = file.dataSet.elements[TAGS.pixelData];
-    if (element === undefined)
-      return refuse(file, 'holds no pixel data', 'Only images are read: leave it out.');
-    const decoded = await decodeFrame(file, element, index, layout);
+    const index = chooseFrame(file, pixelData, frame);
+    const decoded = await decodeFrame(file, pixelData, index);
     const { width, height } = layout;
     return { width, height, regions: regionsOf(file, layout), ...meaning(file, index, decoded, bits) };
   });
 }
 
-function chooseFrame(file: DicomFile, { frames }: PixelLayout, frame: number | undefined): number {
+/** The pixel data of files in memory, so that the fragments of a cine loop are listed once and not for each frame. */
+const located = new WeakMap<DicomFile, Promise<PixelData>>();
+
+function inMemory(file: DicomFile): Promise<PixelData> {
+  const found = located.get(file) ?? pixelDataOf(file, reading(file));
+  located.set(file, found);
+  return found;
+}
+
+function chooseFrame(file: DicomFile, { frames }: PixelData, frame: number | undefined): number {
   if (frame === undefined && frames > 1) {
     refuse(
       file,
@@ -131,8 +155,7 @@ function meaning(
     return { channels: 1, ...meaningOf(dataSet, frame, values, bits), inverted };
   }
   if (photometric === 'PALETTE COLOR') {
-    if (dataSet.elements[TAGS.segmentedPalette] !== undefined) throw new Error('the palette is segmented');
-    const { data, white } = fromPalette(dataSet, values);
+    const { data, white } = fromPalette(dataSet, values, bits.signed);
     return { channels: 3, data, fullScale: [0, white] };
   }
   if (photometric === 'YBR_ICT' || photometric === 'YBR_RCT') {
@@ -140,65 +163,6 @@ function meaning(
   }
   const data = photometric === 'RGB' ? values : fromYbr(values as Uint8Array);
   return { channels: 3, data, fullScale: [0, 2 ** bits.stored - 1] };
-}
-
-/**
- * Reads the layout of the pixels from the header.
- *
- * @throws DataError if the header is not that of an image that is read
- */
-function layoutOf(file: DicomFile): PixelLayout {
-  const { dataSet } = file;
-  const [width, height] = [dataSet.uint16(TAGS.columns), dataSet.uint16(TAGS.rows)];
-  if (!width || !height) {
-    return refuse(file, 'has no rows and columns', 'Only images are read: leave it out.');
-  }
-  if (width * height > MOST_PIXELS) {
-    refuse(
-      file,
-      `says ${width}×${height} pixels, expected at most ${MOST_PIXELS}`,
-      'Cut the image into parts.',
-    );
-  }
-  const samples = dataSet.uint16(TAGS.samplesPerPixel) ?? 1;
-  const bits = dataSet.uint16(TAGS.bitsAllocated);
-  const photometric = dataSet.string(TAGS.photometric) ?? 'MONOCHROME2';
-  const known = samples === 1 ? GRAY : COLOUR;
-  if ((samples !== 1 && samples !== 3) || !known.includes(photometric)) {
-    return refuse(
-      file,
-      `is ${photometric} with ${samples} samples a pixel, expected ${GRAY.join(', ')} with 1 or ${COLOUR.join(', ')} with 3`,
-      'Convert the file, for instance to RGB.',
-    );
-  }
-  if ((bits !== 8 && bits !== 16) || (bits === 16 && photometric.startsWith('YBR_FULL'))) {
-    return refuse(
-      file,
-      `has ${bits} bits allocated of ${photometric}, expected 8 or 16 (YBR_FULL: 8)`,
-      'Convert the file.',
-    );
-  }
-  const frames = dataSet.intString(TAGS.frames) ?? 1;
-  if (!(frames >= 1)) return refuse(file, `says ${frames} frames`, 'The file is damaged: copy it again.');
-  return { width, height, samples, bits, frames, photometric, planar: dataSet.uint16(TAGS.planar) === 1 };
-}
-
-const GRAY: readonly string[] = ['MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR'];
-const COLOUR: readonly string[] = ['RGB', 'YBR_FULL', 'YBR_FULL_422', 'YBR_ICT', 'YBR_RCT'];
-
-function bitsOf(file: DicomFile): StoredBits {
-  const { dataSet } = file;
-  const allocated = dataSet.uint16(TAGS.bitsAllocated) ?? 8;
-  const stored = dataSet.uint16(TAGS.bitsStored) ?? allocated;
-  const high = dataSet.uint16(TAGS.highBit) ?? stored - 1;
-  if (stored < 1 || stored > allocated || high < stored - 1 || high >= allocated) {
-    refuse(
-      file,
-      `says ${stored} bits stored below bit ${high} of ${allocated} allocated`,
-      'The file is damaged: copy it again.',
-    );
-  }
-  return { stored, high, signed: dataSet.uint16(TAGS.signed) === 1 };
 }
 
 /** Reads the regions of tissue (B-mode) on an ultrasound screen (PS3.3 C.8.5.5), clipped to the image. */

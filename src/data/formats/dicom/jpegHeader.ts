@@ -55,8 +55,7 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame {
   let namesColours = false;
   for (const segment of segments(bytes, 0)) {
     const { marker, bytes: body } = segment;
-    const text = String.fromCharCode(...body.subarray(0, 5));
-    if ((marker === 0xe0 && text === 'JFIF\0') || (marker === 0xee && text === 'Adobe')) namesColours = true;
+    if ((marker === 0xe0 && beginsWith(body, 'JFIF\0')) || isAdobe(segment)) namesColours = true;
     const startsFrame =
       (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
     if (!startsFrame) continue;
@@ -79,8 +78,15 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame {
 }
 
 function adobeFollows(bytes: Uint8Array, at: number): boolean {
-  for (const { marker, bytes: body } of segments(bytes, at)) {
-    if (marker === 0xee && String.fromCharCode(...body.subarray(0, 5)) === 'Adobe') return true;
-  }
+  for (const segment of segments(bytes, at)) if (isAdobe(segment)) return true;
   return false;
+}
+
+/** Tells whether this is Adobe's segment on colours. Shorter ones say nothing, and decoders pass over them. */
+function isAdobe({ marker, bytes }: Segment): boolean {
+  return marker === 0xee && bytes.length >= 12 && beginsWith(bytes, 'Adobe');
+}
+
+function beginsWith(bytes: Uint8Array, text: string): boolean {
+  return String.fromCharCode(...bytes.subarray(0, text.length)) === text;
 }

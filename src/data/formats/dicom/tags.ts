@@ -31,19 +31,33 @@ export const TAGS = {
   // Red, green, blue.
   paletteDescriptors: ['x00281101', 'x00281102', 'x00281103'],
   palettes: ['x00281201', 'x00281202', 'x00281203'],
-  segmentedPalette: 'x00281221',
+  segmentedPalettes: ['x00281221', 'x00281222', 'x00281223'],
 
-  // The functional groups of enhanced multi-frame objects, with the macros that hold rescale and window.
+  // Where an image lies.
+  pixelSpacing: 'x00280030',
+  detectorSpacing: 'x00181164',
+  orientation: 'x00200037',
+  position: 'x00200032',
+  frameOfReference: 'x00200052',
+
+  // The functional groups of enhanced multi-frame objects, with the macros that hold rescale, window
+  // and place.
   sharedGroups: 'x52009229',
   frameGroups: 'x52009230',
   pixelValueTransformation: 'x00289145',
   frameVoi: 'x00289132',
+  pixelMeasures: 'x00289110',
+  planeOrientation: 'x00209116',
+  planePosition: 'x00209113',
 
   regions: 'x00186011',
   regionFormat: 'x00186012',
   regionType: 'x00186014',
   // Left, top, right, bottom.
   regionEdges: ['x00186018', 'x0018601a', 'x0018601c', 'x0018601e'],
+  // Down, across.
+  regionUnits: ['x00186026', 'x00186024'],
+  regionDeltas: ['x0018602e', 'x0018602c'],
 
   pixelData: 'x7fe00010',
 } as const;

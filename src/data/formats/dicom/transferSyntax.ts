@@ -5,14 +5,19 @@ export interface TransferSyntax {
   readonly name: string;
   /** The storage of the pixels; absent: there is no decoder for it here. */
   readonly pixels?: 'raw' | Compression;
-  readonly bigEndian?: boolean;
+  /** Whether the whole data set is deflated. */
+  readonly deflated?: boolean;
 }
 
 const TRANSFER_SYNTAXES: Readonly<Record<string, TransferSyntax>> = {
   '1.2.840.10008.1.2': { name: 'Implicit VR Little Endian', pixels: 'raw' },
   '1.2.840.10008.1.2.1': { name: 'Explicit VR Little Endian', pixels: 'raw' },
-  '1.2.840.10008.1.2.1.99': { name: 'Deflated Explicit VR Little Endian', pixels: 'raw' },
-  '1.2.840.10008.1.2.2': { name: 'Explicit VR Big Endian', pixels: 'raw', bigEndian: true },
+  '1.2.840.10008.1.2.1.99': {
+    name: 'Deflated Explicit VR Little Endian',
+    pixels: 'raw',
+    deflated: true,
+  },
+  '1.2.840.10008.1.2.2': { name: 'Explicit VR Big Endian', pixels: 'raw' },
   '1.2.840.10008.1.2.5': { name: 'RLE Lossless', pixels: 'rle' },
   '1.2.840.10008.1.2.4.50': { name: 'JPEG Baseline', pixels: 'jpeg' },
   '1.2.840.10008.1.2.4.51': { name: 'JPEG Extended', pixels: 'jpeg' },

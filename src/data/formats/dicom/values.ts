@@ -1,6 +1,7 @@
 import type { DataSet } from 'dicom-parser';
 import type { Values } from '../distribution.js';
 import type { FileWindow, Pixels } from '../pixels.js';
+import { reasonOf } from './dataSet.js';
 import type { Samples } from './rle.js';
 import { readTable } from './table.js';
 import { TAGS } from './tags.js';
@@ -34,7 +35,7 @@ export function unpackBits(cells: Samples, { stored, high, signed }: StoredBits)
  * windows that it carries for them (C.11.2). Enhanced objects keep both in functional groups, for all frames or for
  * each.
  *
- * @throws Error if the groups, tables or windows are damaged
+ * @throws Error if the groups, the rescaling or the modality table are damaged
  */
 export function meaningOf(
   dataSet: DataSet,
@@ -49,9 +50,10 @@ export function meaningOf(
   if (!Number.isFinite(slope) || !Number.isFinite(intercept) || slope === 0) {
     throw new Error(`the rescale slope is ${slope} and the intercept ${intercept}`);
   }
-  const [table] = itemsOf(dataSet, TAGS.modalityTable);
+  const [item] = itemsOf(dataSet, TAGS.modalityTable);
+  const table = item && readTable(item, ITEM_TAGS, signed);
   if (table !== undefined) {
-    const { first, output } = readTable(table, TAGS.tableDescriptor, TAGS.tableData, signed);
+    const { first, output } = table;
     const data = Uint16Array.from(
       values,
       (value) => output[Math.max(0, Math.min(output.length - 1, value - first))]!,
@@ -70,11 +72,12 @@ export function meaningOf(
   };
 }
 
+/** The attributes of a table that is the item of a sequence. */
+const ITEM_TAGS = { descriptor: TAGS.tableDescriptor, data: TAGS.tableData };
+
 /** Reads the windows: tables come first, then linear and sigmoid windows, both in the file's order. */
 function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
-  const windows: FileWindow[] = itemsOf(dataSet, TAGS.voiTable).map((item) =>
-    readTable(item, TAGS.tableDescriptor, TAGS.tableData, signed),
-  );
+  const windows = itemsOf(dataSet, TAGS.voiTable).flatMap((item) => tableWindow(item, signed));
   const shape = dataSet.string(TAGS.windowFunction) ?? 'LINEAR';
   const count = dataSet.numStringValues(TAGS.windowCentre) ?? 0;
   for (let i = 0; i < count; i += 1) {
@@ -93,11 +96,21 @@ function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
   return windows;
 }
 
+/** Reads the table of an item, if it has one. A damaged one is told only where the window is asked for. */
+function tableWindow(item: DataSet, signed: boolean): FileWindow[] {
+  try {
+    const table = readTable(item, ITEM_TAGS, signed);
+    return table === undefined ? [] : [table];
+  } catch (error) {
+    return [{ kind: 'damaged', reason: reasonOf(error) }];
+  }
+}
+
 /**
  * Finds the data set that holds a macro's attributes for a frame: that of the frame, the one for all frames, or the
  * file's own.
  */
-function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
+export function functionalGroup(dataSet: DataSet, frame: number, macro: string): DataSet {
   for (const group of [itemsOf(dataSet, TAGS.frameGroups)[frame], itemsOf(dataSet, TAGS.sharedGroups)[0]]) {
     const [item] = group === undefined ? [] : itemsOf(group, macro);
     if (item !== undefined) return item;
