@@ -69,7 +69,12 @@ export function decodeBmp(bytes: Buffer, name: string): Pixels {
       if (alpha) samples[to + 3] = bytes[at + 3]!;
     }
   }
-  return { width, height, ...composite(samples, channels, 255), fullScale: [0, 255] };
+  return {
+    width,
+    height,
+    ...composite(samples, { channels, colours: 3, alpha: 3 }, 255),
+    fullScale: [0, 255],
+  };
 }
 
 function readHeader(bytes: Buffer, name: string): Header {
