@@ -45,6 +45,8 @@ export interface DatasetSpec {
   readonly drop?: string;
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   readonly volumes?: VolumeOptions;
+  /** The most bytes that one image or volume may take when it is decoded; absent: 512 MiB. */
+  readonly maxBytes?: number;
 }
 
 export interface OpenDatasetOptions {
@@ -71,7 +73,12 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
   warnOfClasses(dataset, classNames(samples), spec, onWarning);
   const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
-  return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
+  const { maxBytes } = spec;
+  return withPositive(
+    { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },
+    spec,
+    options,
+  );
 }
 
 interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> {
@@ -180,10 +187,10 @@ async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Datase
 async function withSlices(
   samples: readonly Sample[],
   modalities: readonly string[],
-  { volumes }: DatasetSpec,
+  { volumes, maxBytes }: DatasetSpec,
   options: OpenOptions,
 ): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
-  return { modalities, samples: settle(await expandVolumes(samples, volumes), options).samples };
+  return { modalities, samples: settle(await expandVolumes(samples, volumes, maxBytes), options).samples };
 }
 
 /** Warns of what becomes of the classes without anybody having asked for it. */

@@ -1,5 +1,6 @@
 import { DataError } from '../../errors.js';
 import { composite } from './composite.js';
+import { MAX_BYTES, refuseAbove } from './limits.js';
 import type { Pixels } from './pixels.js';
 
 /** The numbers of bits per pixel that are read. */
@@ -38,7 +39,7 @@ export function bmpSize(bytes: Buffer, name: string): { width: number; height: n
  *
  * @throws DataError if the file is truncated, compressed or of another depth
  */
-export function decodeBmp(bytes: Buffer, name: string): Pixels {
+export function decodeBmp(bytes: Buffer, name: string, maxBytes = MAX_BYTES): Pixels {
   const { width, height, topDown, bits, pixelsAt, paletteAt, colours, alpha } = readHeader(bytes, name);
   const rowBytes = Math.ceil((width * bits) / 32) * 4;
   if (pixelsAt + rowBytes * height > bytes.length) {
@@ -48,6 +49,7 @@ export function decodeBmp(bytes: Buffer, name: string): Pixels {
     );
   }
   const channels = alpha ? 4 : 3;
+  refuseAbove(maxBytes, width * height * channels, `${width}×${height} pixels`, name);
   const samples = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y += 1) {
     const row = pixelsAt + (topDown ? y : height - 1 - y) * rowBytes;

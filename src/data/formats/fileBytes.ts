@@ -1,10 +1,14 @@
-import { open, readFile } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
 import { DataError } from '../../errors.js';
 import type { FileSource, MemberSource } from '../sample.js';
 
 /** Reads all bytes of a file, or of a member of an archive. */
 export async function readBytes(source: FileSource | MemberSource): Promise<Buffer> {
-  if (source.kind === 'file') return readFile(source.path).catch(unreadable(source.path));
+  if (source.kind === 'file') {
+    await regularFile(source.path);
+    return readFile(source.path).catch(unreadable(source.path));
+  }
   const { path, offset, length } = source;
   const bytes = await readRange(path, offset, length);
   if (bytes.length < length) {
@@ -28,6 +32,7 @@ export function sourceName(source: FileSource | MemberSource): string {
 
 /** Reads a part of a file. It allocates no more than the file holds, whatever length is asked for. */
 export async function readRange(path: string, offset: number, length: number): Promise<Buffer> {
+  await regularFile(path);
   try {
     const file = await open(path);
     try {
@@ -48,7 +53,27 @@ export async function readRange(path: string, offset: number, length: number): P
   }
 }
 
-export function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
+/**
+ * Gives the state of a file that can be read to its end, which a device or a pipe has not. Symbolic links are
+ * followed.
+ *
+ * @throws DataError if there is no such file, or it is something else
+ */
+export async function regularFile(path: string): Promise<BigIntStats> {
+  const found = await stat(path, { bigint: true }).catch(unreadable(path));
+  if (found.isFile()) return found;
+  const [what] = (
+    [
+      ['a folder', found.isDirectory()],
+      ['a pipe', found.isFIFO()],
+      ['a socket', found.isSocket()],
+      ['a device', true],
+    ] as const
+  ).find(([, is]) => is)!;
+  throw new DataError(`${path}: is ${what}, expected a file. Name the image itself, or leave it out.`);
+}
+
+function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
     throw new DataError(`${path}: cannot be read: ${reason}. Check the path and its permissions.`);

@@ -1,12 +1,10 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { DataError } from '../../../errors.js';
+import { MAX_BYTES } from '../limits.js';
 import { bareSyntax, hasPreamble, IMPLICIT, PREAMBLE } from './preamble.js';
 import { TAGS } from './tags.js';
 import { transferSyntaxName } from './transferSyntax.js';
-
-/** The greatest factor by which deflate can shrink data. */
-const MOST_DEFLATE_GAIN = 1032;
 
 /** The attributes of a DICOM file that every reader here needs. */
 export interface DicomFile {
@@ -19,9 +17,10 @@ export interface DicomFile {
  * Takes a DICOM file apart, with or without the preamble that standard files begin with.
  *
  * @param untilTag the tag to stop at, where only the header is wanted
+ * @param maxBytes the most bytes that a deflated data set may have
  * @throws DataError if the bytes are no DICOM, or truncated
  */
-export function parseDicom(bytes: Buffer, name: string, untilTag?: string): DicomFile {
+export function parseDicom(bytes: Buffer, name: string, untilTag?: string, maxBytes = MAX_BYTES): DicomFile {
   const bare = hasPreamble(bytes) ? undefined : bareSyntax(bytes);
   const withMeta =
     bare === 'meta' ? Buffer.concat([Buffer.alloc(PREAMBLE), Buffer.from('DICM'), bytes]) : bytes;
@@ -30,7 +29,7 @@ export function parseDicom(bytes: Buffer, name: string, untilTag?: string): Dico
     const dataSet = dicomParser.parseDicom(withMeta, {
       untilTag,
       TransferSyntaxUID: syntaxOfBare,
-      inflater: inflateAfter,
+      inflater: (all, position) => inflateAfter(all, position, name, maxBytes),
     });
     const syntax = dataSet.string(TAGS.transferSyntax) ?? syntaxOfBare ?? IMPLICIT;
     return { dataSet, syntax, name };
@@ -65,10 +64,16 @@ export function refuse(
 }
 
 /** Inflates all bytes after `position` and keeps those before, as dicom-parser asks for. */
-function inflateAfter(bytes: Uint8Array, position: number): Uint8Array {
+function inflateAfter(bytes: Uint8Array, position: number, name: string, maxBytes: number): Uint8Array {
   const deflated = bytes.subarray(position);
-  const inflated = inflateRawSync(deflated, {
-    maxOutputLength: Math.min(MOST_DEFLATE_GAIN * deflated.length + 1024, 2 ** 31),
-  });
-  return Buffer.concat([bytes.subarray(0, position), inflated]);
+  try {
+    const inflated = inflateRawSync(deflated, { maxOutputLength: maxBytes });
+    return Buffer.concat([bytes.subarray(0, position), inflated]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new DataError(
+      `${name}: the deflated data set holds more than ${maxBytes} bytes, which data.maxBytes allows. If the file is sound, ` +
+        `raise the limit: --set data.maxBytes=${2 * maxBytes}.`,
+    );
+  }
 }

@@ -4,6 +4,7 @@
  */
 import { AnatomyError, DataError } from '../../../errors.js';
 import { readBytes, readHead } from '../fileBytes.js';
+import { MAX_BYTES, refuseAbove } from '../limits.js';
 import type { Box, Pixels } from '../pixels.js';
 import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
@@ -13,11 +14,6 @@ import { itemsOf, meaningOf, type StoredBits, unpackBits } from './values.js';
 
 /** The number of bytes that hold the header of most files. */
 const HEAD = 2 ** 18;
-/**
- * The largest number of pixels, 8192². A compressed image may claim any size, so more is refused before memory is
- * taken.
- */
-const MOST_PIXELS = 2 ** 26;
 
 export { parseDicom } from './dataSet.js';
 
@@ -89,18 +85,31 @@ async function headerOf(path: string): Promise<DicomFile> {
  * are values like others.
  *
  * @param frame the frame, counted from 0; if undefined, the file must hold one
- * @throws DataError if the file is truncated or damaged, or of a kind that is not read
+ * @param maxBytes the most bytes that the frame may take
+ * @throws DataError if the file is truncated or damaged, too large, or of a kind that is not read
  */
-export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
+export async function decodeDicom(
+  file: DicomFile,
+  frame: number | undefined,
+  maxBytes = MAX_BYTES,
+): Promise<Pixels> {
   return orDamaged(file.name, async () => {
     const layout = layoutOf(file);
+    const { width, height, samples } = layout;
+    // A compressed image may claim any size.
+    const frameBytes = width * height * samples * (layout.bits / 8);
+    refuseAbove(
+      maxBytes,
+      frameBytes,
+      `${width}×${height} pixels of ${samples} × ${layout.bits} bits`,
+      file.name,
+    );
     const bits = bitsOf(file);
     const index = chooseFrame(file, layout, frame);
     const element = file.dataSet.elements[TAGS.pixelData];
     if (element === undefined)
       return refuse(file, 'holds no pixel data', 'Only images are read: leave it out.');
     const decoded = await decodeFrame(file, element, index, layout);
-    const { width, height } = layout;
     return { width, height, regions: regionsOf(file, layout), ...meaning(file, index, decoded, bits) };
   });
 }
@@ -152,13 +161,6 @@ function layoutOf(file: DicomFile): PixelLayout {
   const [width, height] = [dataSet.uint16(TAGS.columns), dataSet.uint16(TAGS.rows)];
   if (!width || !height) {
     return refuse(file, 'has no rows and columns', 'Only images are read: leave it out.');
-  }
-  if (width * height > MOST_PIXELS) {
-    refuse(
-      file,
-      `says ${width}×${height} pixels, expected at most ${MOST_PIXELS}`,
-      'Cut the image into parts.',
-    );
   }
   const samples = dataSet.uint16(TAGS.samplesPerPixel) ?? 1;
   const bits = dataSet.uint16(TAGS.bitsAllocated);
