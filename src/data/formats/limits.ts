@@ -1,4 +1,4 @@
-import { DataError } from '../../errors.js';
+import { SettingNeeded } from '../../errors.js';
 
 /** The most bytes that one decoded image or volume may take, where `data.maxBytes` says nothing else: 512 MiB. */
 export const MAX_BYTES = 2 ** 29;
@@ -9,13 +9,14 @@ export const MAX_BYTES = 2 ** 29;
  *
  * @param bytes the size that the header declares
  * @param what the declared shape in words, such as `20000×20000 pixels`
- * @throws DataError that names the setting
+ * @throws SettingNeeded
  */
 export function refuseAbove(maxBytes: number, bytes: number, what: string, name: string): void {
   if (bytes <= maxBytes) return;
-  throw new DataError(
+  throw new SettingNeeded(
     `${name}: its header says ${what}, which are ${inMebibytes(bytes)} when decoded; data.maxBytes allows ` +
       `${inMebibytes(maxBytes)}. If the file is sound, raise the limit: --set data.maxBytes=${bytes}.`,
+    'data.maxBytes',
   );
 }
 

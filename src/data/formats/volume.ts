@@ -1,5 +1,5 @@
 /** Takes slices out of NIfTI volumes, turned as radiology shows them. */
-import { DataError } from '../../errors.js';
+import { DataError, SettingNeeded } from '../../errors.js';
 import { Distribution, type Values } from './distribution.js';
 import { readBytes, readHead } from './fileBytes.js';
 import { MAX_BYTES } from './limits.js';
@@ -29,7 +29,7 @@ export interface VolumeHeader {
   /**
    * Finds the stored axis that runs most nearly across a plane.
    *
-   * @throws DataError if the file does not say how the patient lay
+   * @throws SettingNeeded if the file does not say how the patient lay
    */
   axisOf(plane: Plane): Axis;
 }
@@ -75,9 +75,10 @@ export async function readVolumeHeader(path: string, maxBytes = MAX_BYTES): Prom
     ...orientation,
     axisOf: (plane) => {
       if (affine === undefined) {
-        throw new DataError(
+        throw new SettingNeeded(
           `${path}: does not say how the patient lay (${unusable}), so ${plane} slices cannot be told. ` +
             'Name the stored axis: --set data.volumes.axis=0, 1 or 2.',
+          'data.volumes.axis',
         );
       }
       return patientAxes(affine).findIndex(({ axis }) => axis === PLANES[plane].normal) as Axis;

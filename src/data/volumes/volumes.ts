@@ -1,5 +1,5 @@
 /** The room `data/volumes` turns files that hold many images into many samples: volumes by slice, DICOM by frame. */
-import { DataError, UsageError } from '../../errors.js';
+import { DataError, SettingNeeded, UsageError } from '../../errors.js';
 import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
 import {
@@ -56,7 +56,8 @@ export async function expandVolumes(
       return await expand(sample, volumes, maxBytes);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
-      return { kind: 'bad-row', id: sample.id, problems: [error.message] } as const;
+      const kind = error instanceof SettingNeeded ? 'needs-setting' : 'bad-row';
+      return { kind, id: sample.id, problems: [error.message] } as const;
     }
   });
   for await (const result of all) {

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet } from 'dicom-parser';
-import { DataError } from '../../../errors.js';
+import { DataError, SettingNeeded } from '../../../errors.js';
 import { MAX_BYTES } from '../limits.js';
 import { bareSyntax, hasPreamble, IMPLICIT, PREAMBLE } from './preamble.js';
 import { TAGS } from './tags.js';
@@ -71,9 +71,10 @@ function inflateAfter(bytes: Uint8Array, position: number, name: string, maxByte
     return Buffer.concat([bytes.subarray(0, position), inflated]);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
-    throw new DataError(
+    throw new SettingNeeded(
       `${name}: the deflated data set holds more than ${maxBytes} bytes, which data.maxBytes allows. If the file is sound, ` +
         `raise the limit: --set data.maxBytes=${2 * maxBytes}.`,
+      'data.maxBytes',
     );
   }
 }
