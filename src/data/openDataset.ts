@@ -21,6 +21,7 @@ import { alikeClasses, classNames, positiveClass } from './open/labels.js';
 import { type ManifestColumns, readManifest } from './open/manifest.js';
 import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import type { Preprocessing } from './preprocessing.js';
+import { regularFile } from './regularFile.js';
 import type { Dataset, Sample } from './sample.js';
 import { isShards, openShards } from './shards/shards.js';
 import { withDicomSubjects } from './volumes/dicomSubjects.js';
@@ -158,6 +159,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
 
 async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const { path: place, pathB } = spec;
+  await regularFile(place);
   if (path.extname(place).toLowerCase() === '.csv') {
     refuseSecondFolder(spec, 'a manifest');
     return openManifest(place, spec, options);

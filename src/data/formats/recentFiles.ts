@@ -1,4 +1,4 @@
-import { regularFile } from './fileBytes.js';
+import { regularFile } from '../regularFile.js';
 import { MAX_BYTES } from './limits.js';
 
 interface Entry<Content> {
