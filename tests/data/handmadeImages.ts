@@ -122,6 +122,19 @@ interface BmpShape {
   masks?: readonly number[];
 }
 
+/** A bitmap of OS/2 1, whose header and palette are shorter; `pixels` as they are stored, rows padded to four bytes. */
+export function coreBmp(
+  { width, height, bits, palette = [] }: Omit<BmpShape, 'compression' | 'masks'>,
+  pixels: readonly number[],
+): Buffer {
+  const header = Buffer.alloc(26);
+  header.write('BM');
+  header.writeUInt32LE(header.length + 3 * palette.length, 10);
+  header.writeUInt32LE(12, 14);
+  for (const [i, value] of [width, height, 1, bits].entries()) header.writeUInt16LE(value, 18 + 2 * i);
+  return Buffer.concat([header, Buffer.from(palette.flat()), Buffer.from(pixels)]);
+}
+
 /** A Windows bitmap; `pixels` as they are stored, rows padded to four bytes. */
 export function bmp(
   { width, height, bits, compression = 0, palette = [], masks = [] }: BmpShape,

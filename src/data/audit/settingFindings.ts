@@ -26,7 +26,7 @@ function needsSetting({ dataset, unreadable }: Scan, faults: readonly DataFault[
     title: 'Images that need a setting',
     explanation:
       'These files are sound, but nothing says how they are to be read, so every run stops at them.',
-    fix: `Write ${named}, as each line shows; no sample has to be left out.`,
+    fix: `Write ${named}; no sample has to be left out.`,
     items: [
       ...images,
       ...samples.map(({ id, message }) => ({

@@ -42,6 +42,15 @@ export function imageExtension(file: string): string | undefined {
   return ending === undefined ? undefined : file.slice(-ending.length);
 }
 
+/** Tells, by its name, whether a file is one of the two that hold an Analyze volume, or a NIfTI volume in the old form. */
+export function isPairHalf(file: string): boolean {
+  return /\.(hdr|img)(\.gz)?$/i.test(file);
+}
+
+export const PAIRS_ARE_NOT_READ =
+  'a volume in two files, .hdr and .img (Analyze or NIfTI), is not read. Convert it to .nii.gz, for instance with nibabel ' +
+  'or fslchfiletype.';
+
 /** Loads the code for DICOM with the first such file. */
 const dicom = () => import('./dicom/dicom.js');
 
@@ -113,7 +122,11 @@ async function decode(bytes: Buffer, source: FileSource | MemberSource, maxBytes
     return decodeDicom(parseDicom(bytes, name, undefined, maxBytes), undefined, maxBytes);
   }
   if (format === 'bmp') return decodeBmp(bytes, name, maxBytes);
-  if (format === 'other') return decodeImage(bytes, name, maxBytes);
+  if (format === 'other') {
+    return decodeImage(bytes, name, maxBytes).catch((error: unknown) => {
+      throw isPairHalf(name) ? new DataError(`${name}: ${PAIRS_ARE_NOT_READ}`) : error;
+    });
+  }
   if (source.kind === 'member') {
     throw new DataError(`${name}: is a NIfTI volume, expected an image. Take the volume out of the archive.`);
   }

@@ -104,7 +104,7 @@ describe('images that need a setting', () => {
     expect(found(report, 'needs-setting')).toMatchObject({
       severity: 'error',
       count: 4,
-      fix: 'Write data.preprocess.a.intensity and data.preprocess.b.intensity, as each line shows; no sample has to be left out.',
+      fix: 'Write data.preprocess.a.intensity and data.preprocess.b.intensity; no sample has to be left out.',
     });
     expect(found(report, 'needs-setting')!.items[0]!.detail).not.toContain(folder);
     expect(samplesToDrop(report)).toEqual([]);
