@@ -8,7 +8,7 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { Dataset, ImageSource, Sample } from '../sample.js';
 
 /** The version of the cache. It is raised when the layout changes, or the pixels that the same sources give. */
-export const CACHE_FORMAT = 3;
+export const CACHE_FORMAT = 4;
 
 /**
  * Makes the name of the folder that holds this data set at this size: a digest of the cache's format, the decoder,

@@ -199,6 +199,12 @@ function unreadable(name: string, error: unknown): DataError {
   const lines = (error instanceof Error ? error.message : String(error)).split('\n');
   // sharp's first line may only say that it takes warnings for errors.
   const reason = lines.find((line) => line.trim() !== '' && !line.includes('failOn')) ?? 'damaged data';
+  const compression = /(\S+) compression support is not configured/.exec(reason)?.[1];
+  if (compression !== undefined) {
+    return new DataError(
+      `${name}: is compressed by ${compression}, which is not read. Save it with LZW, or as PNG.`,
+    );
+  }
   return new DataError(
     `${name}: cannot be decoded as PNG, JPEG, TIFF or WebP (${reason}). The file is damaged, truncated or of another format: ` +
       'copy it again or leave it out.',

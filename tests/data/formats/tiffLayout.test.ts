@@ -86,6 +86,13 @@ describe('decodeImage of a TIFF with samples beyond the colours', () => {
     );
   });
 
+  it('says that a compression is not read, instead of calling the file damaged', async () => {
+    const bytes = tiff(Buffer.from([5, 6, 7]), { bits: 8, channels: 1, photometric: GRAY });
+    // The value of the tag Compression stands eight bytes after its number.
+    bytes.writeUInt16LE(34925, bytes.indexOf(Buffer.from([3, 1, 3, 0])) + 8);
+    await expect(values(bytes)).rejects.toThrow('x.tif: is compressed by LZMA, which is not read.');
+  });
+
   it('reads a sound TIFF of which libtiff only warns', async () => {
     const unsorted = tiff(Buffer.from([5, 6, 7]), {
       bits: 8,
