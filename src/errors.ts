@@ -19,6 +19,17 @@ export class DataError extends AnatomyError {
   override readonly exitCode = 3;
 }
 
+/** The data is sound, but cannot be used before a setting says how. */
+export class SettingNeeded extends DataError {
+  /** The setting to write, as in `data.preprocess.a.intensity`. */
+  readonly setting: string;
+
+  constructor(message: string, setting: string) {
+    super(message);
+    this.setting = setting;
+  }
+}
+
 /** LibTorch, or the addon built against it, is missing or unsupported. */
 export class EngineMissingError extends AnatomyError {
   override readonly exitCode = 4;

@@ -79,6 +79,13 @@ const data = z.strictObject({
     .record(z.string(), preprocessing)
     .describe('Modality → crop and intensity mapping to 8 bits, such as {a: {intensity: {kind: minmax}}}.'),
   volumes: volumes.describe('Which slices of NIfTI volumes become samples.'),
+  maxBytes: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      'Most bytes that one image or volume may take decoded, by its header; absent: 536870912, which is 512 MiB.',
+    ),
   shuffleBuffer: z
     .int()
     .min(1)

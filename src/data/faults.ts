@@ -4,7 +4,7 @@ import type { Sample } from './sample.js';
 
 /** A sample that the data names but does not hold, as `openDataset` tells of it. */
 export interface DataFault {
-  readonly kind: 'missing-mate' | 'missing-file' | 'bad-row';
+  readonly kind: 'missing-mate' | 'missing-file' | 'bad-row' | 'needs-setting';
   /** The sample's id, or the stem of the file that stands alone. */
   readonly id: string;
   /** A sentence that says what is wrong and names the place. */

@@ -21,6 +21,7 @@ import { alikeClasses, classNames, positiveClass } from './open/labels.js';
 import { type ManifestColumns, readManifest } from './open/manifest.js';
 import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import type { Preprocessing } from './preprocessing.js';
+import { regularFile } from './regularFile.js';
 import type { Dataset, Sample } from './sample.js';
 import { isShards, openShards } from './shards/shards.js';
 import { withDicomSubjects } from './volumes/dicomSubjects.js';
@@ -45,6 +46,8 @@ export interface DatasetSpec {
   readonly drop?: string;
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   readonly volumes?: VolumeOptions;
+  /** The most bytes that one image or volume may take when it is decoded; absent: 512 MiB. */
+  readonly maxBytes?: number;
 }
 
 export interface OpenDatasetOptions {
@@ -71,7 +74,12 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
   warnOfClasses(dataset, classNames(samples), spec, onWarning);
   const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
-  return withPositive({ ...dataset, samples, ...(preprocess && { preprocess }) }, spec, options);
+  const { maxBytes } = spec;
+  return withPositive(
+    { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },
+    spec,
+    options,
+  );
 }
 
 interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> {
@@ -152,6 +160,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
 
 async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const { path: place, pathB } = spec;
+  await regularFile(place);
   if (path.extname(place).toLowerCase() === '.csv') {
     refuseSecondFolder(spec, 'a manifest');
     return openManifest(place, spec, options);
@@ -181,10 +190,10 @@ async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Datase
 async function withSlices(
   samples: readonly Sample[],
   modalities: readonly string[],
-  { volumes }: DatasetSpec,
+  { volumes, maxBytes }: DatasetSpec,
   options: OpenOptions,
 ): Promise<Pick<Dataset, 'modalities' | 'samples'>> {
-  return { modalities, samples: settle(await expandVolumes(samples, volumes), options).samples };
+  return { modalities, samples: settle(await expandVolumes(samples, volumes, maxBytes), options).samples };
 }
 
 /** Warns of what becomes of the classes without anybody having asked for it. */

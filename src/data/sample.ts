@@ -45,7 +45,13 @@ export type ImagePart =
   /** A frame of a multi-frame DICOM file, counted from 0. */
   | { readonly kind: 'frame'; readonly index: number }
   /** A slice of a volume across one of its stored axes; both are counted from 0. */
-  | { readonly kind: 'slice'; readonly axis: 0 | 1 | 2; readonly index: number };
+  | {
+      readonly kind: 'slice';
+      readonly axis: 0 | 1 | 2;
+      readonly index: number;
+      /** The directions of the stored axes, as in `LPS`, where a mate says them and the file itself does not. */
+      readonly orientation?: string;
+    };
 
 /** An image file inside an uncompressed tar archive. */
 export interface MemberSource {
@@ -97,6 +103,8 @@ export interface Dataset {
   readonly positive?: string;
   /** Modalities whose colours are measurements, such as stiffness, and therefore survive every augmentation. */
   readonly colourCoded?: readonly string[];
+  /** The most bytes that one image or volume may take when it is decoded; absent: 512 MiB. */
+  readonly maxBytes?: number;
   /** The preprocessing of each modality; absent: whole images with the map that `intensity: null` stands for. */
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
   /**

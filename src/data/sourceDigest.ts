@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { DataError } from '../errors.js';
 import { mapOrdered } from './mapOrdered.js';
+import { regularFile } from './regularFile.js';
 import type { Dataset, ImageSource, Sample } from './sample.js';
 
 /**
@@ -67,6 +68,7 @@ export function identityHash(
 
 async function digestBytes(path: string, offset = 0, length = Number.POSITIVE_INFINITY): Promise<string> {
   const hash = createHash('sha256');
+  await regularFile(path);
   try {
     const range = { start: offset, end: offset + length - 1, highWaterMark: 1 << 20 };
     for await (const chunk of createReadStream(path, range)) hash.update(chunk as Buffer);

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
 
 /** Takes from a config which data to open and how. @throws UsageError when the config names no data */
 export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
-  const { path, pathB, columns, positive, classes, drop, preprocess, volumes } = data;
+  const { path, pathB, columns, positive, classes, drop, preprocess, volumes, maxBytes } = data;
   if (path === null) {
     throw new UsageError(`no data; name it with --data: ${WHAT_DATA_IS}`);
   }
@@ -18,5 +18,6 @@ export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
     drop: drop ?? undefined,
     preprocess,
     volumes,
+    maxBytes,
   };
 }

@@ -42,51 +42,65 @@ function chunk(type: string, data: Buffer): Buffer {
   return framed;
 }
 
-/** An uncompressed little-endian TIFF of one row with `bits` per sample; `format` 1 unsigned, 2 signed, 3 float. */
-export function tiff(
-  data: Buffer,
-  {
-    bits,
-    channels,
-    photometric,
-    format = 1,
-  }: { bits: number; channels: number; photometric: number; format?: number },
-): Buffer {
+interface TiffShape {
+  bits: number;
+  /** The number of samples of a pixel, extras included. */
+  channels: number;
+  photometric: number;
+  /** 1 unsigned, 2 signed, 3 float. */
+  format?: number;
+  /** The tag ExtraSamples: 0 unspecified, 1 premultiplied alpha, 2 alpha. */
+  extras?: readonly number[];
+  /** Whether `data` holds one plane for each sample. */
+  planar?: boolean;
+  /** Whether the directory begins with its last tag. */
+  unsorted?: boolean;
+}
+
+/** An uncompressed little-endian TIFF of one row. */
+export function tiff(data: Buffer, shape: TiffShape): Buffer {
+  const { bits, channels, photometric, format = 1, extras = [], planar = false, unsorted = false } = shape;
   const width = data.length / ((bits / 8) * channels);
-  const tags: [tag: number, value: number][] = [
-    [256, width],
-    [257, 1],
-    [258, bits],
-    [259, 1],
-    [262, photometric],
-    [273, 8],
-    [277, channels],
-    [278, 1],
-    [279, data.length],
-    [339, format],
+  const planes = planar ? channels : 1;
+  const each = data.length / planes;
+  const [SHORT, LONG] = [3, 4];
+  const tags: [tag: number, type: number, values: readonly number[]][] = [
+    [256, LONG, [width]],
+    [257, LONG, [1]],
+    [258, SHORT, Array(channels).fill(bits)],
+    [259, SHORT, [1]],
+    [262, SHORT, [photometric]],
+    [273, LONG, Array.from({ length: planes }, (_, i) => 8 + i * each)],
+    [277, SHORT, [channels]],
+    [278, LONG, [1]],
+    [279, LONG, Array(planes).fill(each)],
+    [284, SHORT, [planar ? 2 : 1]],
+    [338, SHORT, extras],
+    [339, SHORT, Array(channels).fill(format)],
   ];
-  const directory = Buffer.alloc(2 + tags.length * 12 + 4);
-  directory.writeUInt16LE(tags.length, 0);
-  const after = 8 + data.length + directory.length;
-  const bitsPerSample = Buffer.alloc(channels * 2);
-  const formats = Buffer.alloc(channels * 2);
-  for (let c = 0; c < channels; c += 1) {
-    bitsPerSample.writeUInt16LE(bits, c * 2);
-    formats.writeUInt16LE(format, c * 2);
-  }
-  for (const [i, [tag, value]] of tags.entries()) {
+  const written = tags.filter(([, , values]) => values.length > 0);
+  if (unsorted) written.unshift(written.pop()!);
+  const directory = Buffer.alloc(2 + written.length * 12 + 4);
+  directory.writeUInt16LE(written.length, 0);
+  const longer: Buffer[] = [];
+  let after = 8 + data.length + directory.length;
+  for (const [i, [tag, type, values]] of written.entries()) {
     const at = 2 + i * 12;
-    const perChannel = tag === 258 || tag === 339;
     directory.writeUInt16LE(tag, at);
-    directory.writeUInt16LE(perChannel ? 3 : 4, at + 2);
-    directory.writeUInt32LE(perChannel ? channels : 1, at + 4);
-    if (perChannel && channels > 2)
-      directory.writeUInt32LE(tag === 258 ? after : after + channels * 2, at + 8);
-    else directory.writeUInt32LE(value, at + 8);
+    directory.writeUInt16LE(type, at + 2);
+    directory.writeUInt32LE(values.length, at + 4);
+    const bytes = type === SHORT ? words(...values) : Buffer.from(Uint32Array.from(values).buffer);
+    if (bytes.length <= 4) {
+      bytes.copy(directory, at + 8);
+      continue;
+    }
+    directory.writeUInt32LE(after, at + 8);
+    longer.push(bytes);
+    after += bytes.length;
   }
   const header = Buffer.from([0x49, 0x49, 42, 0, 0, 0, 0, 0]);
   header.writeUInt32LE(8 + data.length, 4);
-  return Buffer.concat([header, data, directory, bitsPerSample, formats]);
+  return Buffer.concat([header, data, directory, ...longer]);
 }
 
 /** Little-endian 16-bit samples. */
@@ -106,6 +120,19 @@ interface BmpShape {
   palette?: readonly (readonly number[])[];
   /** Of red, green, blue and alpha: a longer header. */
   masks?: readonly number[];
+}
+
+/** A bitmap of OS/2 1, whose header and palette are shorter; `pixels` as they are stored, rows padded to four bytes. */
+export function coreBmp(
+  { width, height, bits, palette = [] }: Omit<BmpShape, 'compression' | 'masks'>,
+  pixels: readonly number[],
+): Buffer {
+  const header = Buffer.alloc(26);
+  header.write('BM');
+  header.writeUInt32LE(header.length + 3 * palette.length, 10);
+  header.writeUInt32LE(12, 14);
+  for (const [i, value] of [width, height, 1, bits].entries()) header.writeUInt16LE(value, 18 + 2 * i);
+  return Buffer.concat([header, Buffer.from(palette.flat()), Buffer.from(pixels)]);
 }
 
 /** A Windows bitmap; `pixels` as they are stored, rows padded to four bytes. */

@@ -4,11 +4,12 @@ import { gzipSync } from 'node:zlib';
 export const upright = (origin: readonly [number, number, number] = [0, 0, 0]): number[][] =>
   origin.map((at, row) => [0, 1, 2].map((axis) => Number(axis === row)).concat(at));
 
-/** A NIfTI-1 file of bytes, made field by field (nifti1.h), gzipped; `value` gives the voxel at [x, y, z]. */
+/** A NIfTI-1 file of bytes, made field by field (nifti1.h), gzipped; `value` gives the voxel at [x, y, z], `change` alters the header. */
 export function nifti(
   [nx, ny, nz]: readonly [number, number, number],
   value: (x: number, y: number, z: number) => number,
   affine: readonly (readonly number[])[] = upright(),
+  change: (header: Buffer) => void = () => {},
 ): Buffer {
   const header = Buffer.alloc(352);
   header.writeInt32LE(348, 0);
@@ -21,6 +22,7 @@ export function nifti(
   header.writeInt16LE(1, 254); // sform: scanner coordinates
   for (const [i, entry] of affine.flat().entries()) header.writeFloatLE(entry, 280 + 4 * i);
   header.write('n+1\0', 344, 'latin1');
+  change(header);
   const voxels = Buffer.alloc(nx * ny * nz);
   for (let i = 0; i < voxels.length; i += 1) {
     voxels[i] = value(i % nx, Math.floor(i / nx) % ny, Math.floor(i / (nx * ny)));

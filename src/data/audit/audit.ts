@@ -20,6 +20,7 @@ import {
   subjectCount,
   suitabilityFindings,
 } from './setFindings.js';
+import { settingFindings } from './settingFindings.js';
 
 export interface AuditOptions extends ScanOptions {
   /** The faults that opening the data told of. */
@@ -91,6 +92,7 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
   const same = scanned.pairs.flatMap((table) => [...table.same.keys()].filter((i) => table.same[i] !== 0));
   const findings = [
     ...faultFindings(faults),
+    ...settingFindings(scanned, faults),
     ...imageFindings(scanned, new Set([...swapped.flat(), ...same, ...composites.keys()])),
     ...pairFindings(scanned, swapped, composites),
     ...duplicateFindings(dataset, groups, foldOf),

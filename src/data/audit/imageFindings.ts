@@ -1,8 +1,8 @@
-import type { Sample } from '../sample.js';
 import { type Finding, finding } from './finding.js';
 import type { ImageTable } from './measures/imageTable.js';
 import { centreAndSpread } from './measures/robust.js';
 import type { Scan } from './scan.js';
+import { isNarrow, withoutPlace } from './settingFindings.js';
 
 /** The side in pixels below which an image leaves the network almost nothing to see. */
 const SMALLEST_SIDE = 32;
@@ -35,7 +35,9 @@ export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Findi
 }
 
 function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number>): Finding[] {
-  const others = unreadable.filter(({ position }) => !explained.has(position));
+  const others = unreadable.filter(
+    ({ position, setting }) => setting === undefined && !explained.has(position),
+  );
   return finding({
     code: 'unreadable',
     severity: 'error',
@@ -51,16 +53,8 @@ function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number
   });
 }
 
-/** Takes the file off a reader's message, which begins with it, as its name may be a patient's. */
-function withoutPlace(problem: string, images: Sample['images']): string {
-  const places = Object.values(images).flatMap((source) => {
-    if (source.kind === 'generated') return [];
-    return source.kind === 'member' ? [`${source.path}: ${source.name}`, source.path] : [source.path];
-  });
-  return places.reduce((text, place) => text.replaceAll(place, ''), problem).replace(/^: /, '');
-}
-
 function blank(scan: Scan): Finding[] {
+  const narrow = scan.images.map(isNarrow);
   return finding({
     code: 'blank',
     severity: 'error',
@@ -68,8 +62,9 @@ function blank(scan: Scan): Finding[] {
     explanation:
       'At least 95 % of the pixels lie within five neighbouring gray levels, so there is no anatomy to learn from; a blank mate teaches that anything goes with nothing.',
     fix: 'Look at the scans these come from; leave the samples out if there is nothing in them.',
-    items: each(scan, (table, position, modality) =>
-      table.isBlank(position)
+    // Where a whole modality is dark, an image that is not of one level is no worse than the others.
+    items: each(scan, (table, position, modality, index) =>
+      table.isBlank(position) && !(narrow[index] && table.deviation[position]! > 0)
         ? [
             {
               ids: [idOf(scan, position)],

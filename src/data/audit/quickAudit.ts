@@ -11,7 +11,8 @@ import { defaultCacheRoot } from '../cache/cacheFolders.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import type { FoldOf } from '../fold.js';
 import type { Dataset } from '../sample.js';
-import { BLANK_SHARE, flatShare } from './measures/picture.js';
+import { BLANK_SHARE, flatShare, isNarrowLevel, topLevel, usesFewLevels } from './measures/picture.js';
+import { spreadSetting } from './settingFindings.js';
 
 const count = z.int().min(0);
 
@@ -27,6 +28,8 @@ const quickAuditSchema = z.object({
   contradictions: count,
   /** The number of samples whose modalities are the same image. */
   same: count,
+  /** The modalities most of whose images use a small part of the gray levels, with the highest level of these. */
+  narrow: z.array(z.object({ modality: z.string(), images: count, top: count })),
 });
 
 /** The findings of a look at decoded images. */
@@ -71,6 +74,15 @@ export function repeatsAcrossFolds({ repeats }: QuickAudit, foldAt: FoldOf): num
   return new Set(torn.map(([later]) => later)).size;
 }
 
+/** Words, one line for each modality, which settings would spread the gray levels. */
+export function narrowWarnings({ narrow }: QuickAudit): string[] {
+  return narrow.map(
+    ({ modality, images, top }) =>
+      `${images} ${images === 1 ? 'image' : 'images'} of modality ${modality} use the levels 0 to ${top} of 255, so little is ` +
+      `left of them: ${spreadSetting(modality)}`,
+  );
+}
+
 /** Words the findings for the start of a run, one line each; none if nothing was found. */
 export function quickWarnings(audit: QuickAudit, foldAt: FoldOf = () => undefined): string[] {
   const { blank, repeats, contradictions, same } = audit;
@@ -88,7 +100,7 @@ export function quickWarnings(audit: QuickAudit, foldAt: FoldOf = () => undefine
     ...of(contradictions, 'of these has another class', 'of these have another class'),
     ...of(same, 'sample has one image for both modalities', 'samples have one image for both modalities'),
   ];
-  const told = lines.map((line) => `${line}; anatomy data check tells which`);
+  const told = [...narrowWarnings(audit), ...lines.map((line) => `${line}; anatomy data check tells which`)];
   if (torn > 0)
     told.push(
       `${torn} of the repeated images ${torn === 1 ? 'lies' : 'lie'} in another fold than the first, so test images are seen in training; anatomy data split keeps them together`,
@@ -104,7 +116,11 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
   };
   const repeats = new Map<string, [later: number, earlier: number]>();
   const firstDigests: string[] = [];
-  for (const [index, { file, offset, channels }] of Object.values(cache.modalities).entries()) {
+  const narrow: QuickAudit['narrow'] = [];
+  for (const [index, [modality, { file, offset, channels }]] of Object.entries(cache.modalities).entries()) {
+    const tops: number[] = [];
+    // Nearly of one level, which is blank unless the whole modality is dark.
+    const dim: number[] = [];
     const firsts = new Map<string, number>();
     const image = new Uint8Array(channels * cache.size ** 2);
     const handle = await open(file, 'r');
@@ -113,8 +129,15 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
         // The file is in memory already, so reading hardly waits. Signals get a turn here.
         if (position % 64 === 0) await nextTurn();
         await handle.read(image, 0, image.length, offset + position * image.length);
-        if (isBlank(image, channels)) {
+        const histograms = histogramsOf(image, channels);
+        const length = image.length / channels;
+        if (histograms.every((histogram) => histogram.includes(length))) {
           spoiled.blank.add(position);
+          continue;
+        }
+        tops.push(Math.max(...histograms.map((histogram) => topLevel(histogram, length))));
+        if (histograms.every((histogram) => flatShare(histogram, length) >= BLANK_SHARE)) {
+          dim.push(position);
           continue;
         }
         const digest = createHash('sha1').update(image).digest('base64');
@@ -131,6 +154,12 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
     } finally {
       await handle.close();
     }
+    const few = tops.filter(isNarrowLevel);
+    if (usesFewLevels(few.length, tops.length)) {
+      narrow.push({ modality, images: few.length, top: Math.max(...few) });
+      continue;
+    }
+    for (const position of dim) spoiled.blank.add(position);
   }
   const { blank, contradictions, same } = spoiled;
   return {
@@ -138,16 +167,16 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
     repeats: [...repeats.values()],
     contradictions: contradictions.size,
     same: same.size,
+    narrow,
   };
 }
 
 /** @param image planar pixels */
-function isBlank(image: Uint8Array, channels: number): boolean {
+function histogramsOf(image: Uint8Array, channels: number): Uint32Array[] {
   const length = image.length / channels;
-  for (let channel = 0; channel < channels; channel += 1) {
+  return Array.from({ length: channels }, (_, channel) => {
     const histogram = new Uint32Array(256);
     for (let i = channel * length; i < (channel + 1) * length; i += 1) histogram[image[i]!]! += 1;
-    if (flatShare(histogram, length) < BLANK_SHARE) return false;
-  }
-  return true;
+    return histogram;
+  });
 }

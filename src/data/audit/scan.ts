@@ -29,6 +29,8 @@ export interface UnreadableImage {
   readonly position: number;
   readonly modality: string;
   readonly problem: string;
+  /** The setting without which it cannot be used; absent where the file itself is at fault. */
+  readonly setting?: string;
 }
 
 export interface ScanOptions {
@@ -57,7 +59,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
       if (isReadable(picture)) {
         images[i]!.set(position, picture, !quick);
         content.update(picture.digest);
-      } else unreadable.push({ position, modality: modalities[i]!, problem: picture.problem });
+      } else unreadable.push({ position, modality: modalities[i]!, ...picture });
     }
     const [first, ...others] = pictures.map((picture, i) =>
       isReadable(picture) && images[i]!.hasContent(position) ? picture : undefined,

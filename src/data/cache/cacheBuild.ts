@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DataError } from '../../errors.js';
+import { DataError, SettingNeeded } from '../../errors.js';
 import { syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
@@ -102,21 +102,25 @@ async function writeImages(
   // Decoding runs on libuv's threads and resizing on this one; a few images ahead keep both busy.
   const ahead = Math.min(8, availableParallelism() + 1);
   const problems: string[] = [];
+  let damaged = false;
   let done = 0;
-  for await (const { image, modality, problem } of mapOrdered(images(dataset), ahead, (item) =>
-    square(dataset, item, size),
-  )) {
+  const squares = mapOrdered(images(dataset), ahead, (item) => square(dataset, item, size));
+  for await (const squared of squares) {
     signal?.throwIfAborted();
-    if (problem !== undefined) problems.push(problem);
-    else if (problems.length === 0) await files.get(modality)!.append(image);
+    if (squared.problem !== undefined) {
+      problems.push(squared.problem);
+      damaged ||= !squared.sound;
+    } else if (problems.length === 0) await files.get(squared.modality)!.append(squared.image);
     done += 1;
     onProgress?.(done, total);
   }
   if (problems.length === 0) return;
   throw problemsError(
-    `${problems.length} of ${total} images of ${dataset.name} cannot be read`,
+    `${problems.length} of ${total} images of ${dataset.name} ${damaged ? 'cannot be read' : 'need a setting'}`,
     problems,
-    'Repair or copy these files again, or leave their samples out.',
+    damaged
+      ? 'Repair or copy these files again, or leave their samples out.'
+      : 'Write the settings that the lines name. The files are sound.',
   );
 }
 
@@ -127,7 +131,12 @@ interface ImageName {
 
 type Squared =
   | { readonly modality: string; readonly image: Raster; readonly problem?: undefined }
-  | { readonly modality: string; readonly image?: undefined; readonly problem: string };
+  | {
+      readonly modality: string;
+      readonly image?: undefined;
+      readonly problem: string;
+      readonly sound: boolean;
+    };
 
 /** Yields all modalities of a sample in turn, so that a generated pair can be drawn once. */
 function* images({ samples, modalities }: Dataset): Generator<ImageName> {
@@ -146,6 +155,7 @@ async function square(dataset: Dataset, { sample, modality }: ImageName, size: n
     return { modality, image: resize(image, size, size) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    return { modality, problem: `${describeImage(sample, modality)}: ${error.message}` };
+    const problem = `${describeImage(sample, modality)}: ${error.message}`;
+    return { modality, problem, sound: error instanceof SettingNeeded };
   }
 }

@@ -1,5 +1,6 @@
 import { DataError } from '../../errors.js';
 import { composite } from './composite.js';
+import { MAX_BYTES, refuseAbove } from './limits.js';
 import type { Pixels } from './pixels.js';
 
 /** The numbers of bits per pixel that are read. */
@@ -13,14 +14,19 @@ interface Header {
   readonly bits: number;
   readonly pixelsAt: number;
   readonly paletteAt: number;
+  /** The number of bytes of a colour of the palette. */
+  readonly colourBytes: 3 | 4;
   readonly colours: number;
   readonly alpha: boolean;
 }
 
-export function isBmp(head: Uint8Array): boolean {
-  return (
-    head.length >= 30 && head[0] === 0x42 && head[1] === 0x4d && [40, 52, 56, 108, 124].includes(head[14]!)
-  );
+/** The length of the header of OS/2 1 and of the first Windows, which says width and height in 16 bits. */
+const CORE_HEADER = 12;
+/** The lengths of headers: the core, Windows 3 and later, OS/2 2 in its short and long form. */
+const HEADERS: readonly number[] = [CORE_HEADER, 16, 40, 52, 56, 64, 108, 124];
+
+export function isBmp(head: Buffer): boolean {
+  return head.length >= 26 && head[0] === 0x42 && head[1] === 0x4d && HEADERS.includes(head.readUInt32LE(14));
 }
 
 /** Reads width and height from the header. */
@@ -30,7 +36,7 @@ export function bmpSize(bytes: Buffer, name: string): { width: number; height: n
 }
 
 /**
- * Decodes an uncompressed Windows bitmap with 1, 4 or 8 bits and a palette, or 24 or 32 bits. Alpha, where the header
+ * Decodes an uncompressed bitmap of Windows or OS/2 with 1, 4 or 8 bits and a palette, or 24 or 32 bits. Alpha, where the header
  * names it, is composited onto black.
  *
  * libvips reads no bitmaps. The package bmp-ts (1.0.9) does, but of 4-bit images of odd width it decodes one row
@@ -38,8 +44,9 @@ export function bmpSize(bytes: Buffer, name: string): { width: number; height: n
  *
  * @throws DataError if the file is truncated, compressed or of another depth
  */
-export function decodeBmp(bytes: Buffer, name: string): Pixels {
-  const { width, height, topDown, bits, pixelsAt, paletteAt, colours, alpha } = readHeader(bytes, name);
+export function decodeBmp(bytes: Buffer, name: string, maxBytes = MAX_BYTES): Pixels {
+  const header = readHeader(bytes, name);
+  const { width, height, topDown, bits, pixelsAt, paletteAt, colours, alpha } = header;
   const rowBytes = Math.ceil((width * bits) / 32) * 4;
   if (pixelsAt + rowBytes * height > bytes.length) {
     throw new DataError(
@@ -48,6 +55,7 @@ export function decodeBmp(bytes: Buffer, name: string): Pixels {
     );
   }
   const channels = alpha ? 4 : 3;
+  refuseAbove(maxBytes, width * height * channels, `${width}×${height} pixels`, name);
   const samples = new Uint8Array(width * height * channels);
   for (let y = 0; y < height; y += 1) {
     const row = pixelsAt + (topDown ? y : height - 1 - y) * rowBytes;
@@ -60,7 +68,7 @@ export function decodeBmp(bytes: Buffer, name: string): Pixels {
             `${name}: a pixel has colour ${inByte} of a palette of ${colours}. The BMP file is damaged: copy it again.`,
           );
         }
-        at = paletteAt + inByte * 4;
+        at = paletteAt + inByte * header.colourBytes;
       }
       const to = (y * width + x) * channels;
       samples[to] = bytes[at + 2]!;
@@ -69,14 +77,25 @@ export function decodeBmp(bytes: Buffer, name: string): Pixels {
       if (alpha) samples[to + 3] = bytes[at + 3]!;
     }
   }
-  return { width, height, ...composite(samples, channels, 255), fullScale: [0, 255] };
+  return {
+    width,
+    height,
+    ...composite(samples, { channels, colours: 3, alpha: 3 }, 255),
+    fullScale: [0, 255],
+  };
 }
 
 function readHeader(bytes: Buffer, name: string): Header {
-  if (bytes.length < 54) throw new DataError(`${name}: the BMP file ends in its header. Copy it again.`);
-  const headerLength = bytes.readUInt32LE(14);
-  const [width, storedHeight] = [bytes.readInt32LE(18), bytes.readInt32LE(22)];
-  const [bits, compression] = [bytes.readUInt16LE(28), bytes.readUInt32LE(30)];
+  const headerLength = bytes.length < 18 ? 0 : bytes.readUInt32LE(14);
+  if (bytes.length < 14 + headerLength || headerLength === 0) {
+    throw new DataError(`${name}: the BMP file ends in its header. Copy it again.`);
+  }
+  const core = headerLength === CORE_HEADER;
+  const [width, storedHeight] = core
+    ? [bytes.readUInt16LE(18), bytes.readUInt16LE(20)]
+    : [bytes.readInt32LE(18), bytes.readInt32LE(22)];
+  const bits = bytes.readUInt16LE(core ? 24 : 28);
+  const compression = headerLength < 40 ? 0 : bytes.readUInt32LE(30);
   // By bit fields 32-bit bitmaps say that the fourth byte is alpha. Only the usual order of bytes is read.
   const bitFields = compression === 3 && bits === 32 && bytes.length >= 70;
   const usualOrder =
@@ -92,8 +111,10 @@ function readHeader(bytes: Buffer, name: string): Header {
   }
   const paletteAt = 14 + headerLength;
   const pixelsAt = bytes.readUInt32LE(10);
+  const colourBytes = core ? 3 : 4;
   // The palette ends where the pixels begin at the latest.
-  const room = Math.floor((Math.min(pixelsAt, bytes.length) - paletteAt) / 4);
+  const room = Math.floor((Math.min(pixelsAt, bytes.length) - paletteAt) / colourBytes);
+  const declared = headerLength < 40 ? 0 : bytes.readUInt32LE(46);
   return {
     width,
     height: Math.abs(storedHeight),
@@ -101,7 +122,8 @@ function readHeader(bytes: Buffer, name: string): Header {
     bits,
     pixelsAt,
     paletteAt,
-    colours: Math.min(bytes.readUInt32LE(46) || 2 ** bits, room),
+    colourBytes,
+    colours: Math.min(declared || 2 ** bits, room),
     alpha: usualOrder && headerLength >= 56 && bytes.readUInt32LE(66) === 0xff000000,
   };
 }

@@ -1,10 +1,14 @@
 import { open, readFile } from 'node:fs/promises';
 import { DataError } from '../../errors.js';
+import { regularFile, unreadable } from '../regularFile.js';
 import type { FileSource, MemberSource } from '../sample.js';
 
 /** Reads all bytes of a file, or of a member of an archive. */
 export async function readBytes(source: FileSource | MemberSource): Promise<Buffer> {
-  if (source.kind === 'file') return readFile(source.path).catch(unreadable(source.path));
+  if (source.kind === 'file') {
+    await regularFile(source.path);
+    return readFile(source.path).catch(unreadable(source.path));
+  }
   const { path, offset, length } = source;
   const bytes = await readRange(path, offset, length);
   if (bytes.length < length) {
@@ -40,6 +44,7 @@ export async function withFile<Result>(
   path: string,
   use: (read: (offset: number, length: number) => Promise<Buffer>) => Promise<Result>,
 ): Promise<Result> {
+  await regularFile(path);
   const file = await open(path).catch(unreadable(path));
   try {
     const { size } = await file.stat().catch(unreadable(path));
@@ -58,11 +63,4 @@ export async function withFile<Result>(
   } finally {
     await file.close();
   }
-}
-
-export function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
-  return (error) => {
-    const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
-    throw new DataError(`${path}: cannot be read: ${reason}. Check the path and its permissions.`);
-  };
 }

@@ -8,14 +8,16 @@ import type { DicomHeader } from './dicom/dicom.js';
 import { isDicomHead } from './dicom/encoding.js';
 import { readBytes, readRange, sourceName } from './fileBytes.js';
 import { decodeImage, imageSize, sharpVersion } from './image.js';
+import { MAX_BYTES } from './limits.js';
 import { isNiftiHead, NIFTI_HEAD } from './nifti.js';
 import { cropPixels, type Pixels } from './pixels.js';
 import { RecentFiles } from './recentFiles.js';
 import { readSlice, readVolumeHeader, sliceSize } from './volume.js';
 
 export type { DicomHeader } from './dicom/dicom.js';
+export { type Affine, type Axis, axisCodes } from './niftiAffine.js';
 export type { Box, Pixels } from './pixels.js';
-export { type Axis, type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
+export { type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
 
 /**
  * The endings of file names, lower case, that a folder is searched for. The format of a file is told by its content.
@@ -40,6 +42,15 @@ export function imageExtension(file: string): string | undefined {
   const ending = IMAGE_EXTENSIONS.find((extension) => file.toLowerCase().endsWith(extension));
   return ending === undefined ? undefined : file.slice(-ending.length);
 }
+
+/** Tells, by its name, whether a file is one of the two that hold an Analyze volume, or a NIfTI volume in the old form. */
+export function isPairHalf(file: string): boolean {
+  return /\.(hdr|img)(\.gz)?$/i.test(file);
+}
+
+export const PAIRS_ARE_NOT_READ =
+  'a volume in two files, .hdr and .img (Analyze or NIfTI), is not read. Convert it to .nii.gz, for instance with nibabel ' +
+  'or fslchfiletype.';
 
 /** Loads the code for DICOM with the first such file. */
 const dicom = () => import('./dicom/dicom.js');
@@ -66,53 +77,58 @@ export async function readDicomHeader(path: string): Promise<DicomHeader> {
  * Decodes an image: PNG, JPEG, TIFF, WebP, BMP, DICOM or a slice of a NIfTI volume, told apart by their content. It
  * gives the half of a composite that the source names, or the frame of a multi-frame file.
  *
- * @throws DataError if it cannot be read
+ * @param maxBytes the most bytes that the image, or the volume of a slice, may take when it is decoded
+ * @throws DataError if it cannot be read, or is larger
  */
-export async function readPixels(source: FileSource | MemberSource): Promise<Pixels> {
+export async function readPixels(source: FileSource | MemberSource, maxBytes = MAX_BYTES): Promise<Pixels> {
   const part = source.kind === 'file' ? source.part : undefined;
-  if (part?.kind === 'slice') return readSlice(source.path, part.axis, part.index);
+  if (part?.kind === 'slice') return readSlice(source.path, part, maxBytes);
   if (part?.kind === 'frame') {
-    const file = await multiFrameFiles.get(source.path);
-    return (await dicom()).decodeDicom(file, part.index);
+    const file = await multiFrameFiles.get(source.path, maxBytes);
+    return (await dicom()).decodeDicom(file, part.index, maxBytes);
   }
-  const pixels = await decode(await readBytes(source), source);
+  const pixels = await decode(await readBytes(source), source, maxBytes);
   return part?.kind === 'half' ? cropPixels(pixels, halfOf(pixels, part, sourceName(source))) : pixels;
 }
 
 /** Multi-frame files, so that a cine loop is taken apart once and not once for each of its frames. */
 const multiFrameFiles = new RecentFiles<DicomFile>(
-  async (path) => {
+  async (path, maxBytes) => {
     const bytes = await readBytes({ kind: 'file', path });
     if (formatOf(bytes.subarray(0, NIFTI_HEAD)) !== 'dicom') {
       throw new DataError(
         `${path}: is no DICOM file, and only those have frames. Name the image without a frame.`,
       );
     }
-    return { content: (await dicom()).parseDicom(bytes, path), bytes: bytes.length };
+    return { content: (await dicom()).parseDicom(bytes, path, maxBytes), bytes: bytes.length };
   },
   { files: 4, bytes: 2 ** 29 },
 );
 
-async function decode(bytes: Buffer, source: FileSource | MemberSource): Promise<Pixels> {
+async function decode(bytes: Buffer, source: FileSource | MemberSource, maxBytes: number): Promise<Pixels> {
   const name = sourceName(source);
   const format = formatOf(bytes.subarray(0, NIFTI_HEAD));
   if (format === 'dicom') {
     const { decodeDicom, parseDicom } = await dicom();
-    return decodeDicom(parseDicom(bytes, name), undefined);
+    return decodeDicom(parseDicom(bytes, name, maxBytes), undefined, maxBytes);
   }
-  if (format === 'bmp') return decodeBmp(bytes, name);
-  if (format === 'other') return decodeImage(bytes, name);
+  if (format === 'bmp') return decodeBmp(bytes, name, maxBytes);
+  if (format === 'other') {
+    return decodeImage(bytes, name, maxBytes).catch((error: unknown) => {
+      throw isPairHalf(name) ? new DataError(`${name}: ${PAIRS_ARE_NOT_READ}`) : error;
+    });
+  }
   if (source.kind === 'member') {
     throw new DataError(`${name}: is a NIfTI volume, expected an image. Take the volume out of the archive.`);
   }
-  const { dims } = await readVolumeHeader(name);
+  const { dims } = await readVolumeHeader(name, maxBytes);
   if (dims[2] > 1) {
     throw new DataError(
       `${name}: is a volume of ${dims.join('×')} voxels, expected an image. Which of its slices become samples is said ` +
         'by --set data.volumes.axis=axial and what stands beside it.',
     );
   }
-  return readSlice(name, 2, 0);
+  return readSlice(name, { axis: 2, index: 0 }, maxBytes);
 }
 
 /** Cuts exact halves, as the two images of a composite must keep one pixel grid. */
@@ -139,7 +155,7 @@ export async function readImageSize(
   source: FileSource | MemberSource,
 ): Promise<{ width: number; height: number }> {
   const part = source.kind === 'file' ? source.part : undefined;
-  if (part?.kind === 'slice') return sliceSize(source.path, part.axis);
+  if (part?.kind === 'slice') return sliceSize(source.path, part);
   const size = await wholeSize(source);
   return part?.kind === 'half' ? { ...size, width: size.width / 2 } : size;
 }
@@ -153,7 +169,7 @@ async function wholeSize(source: FileSource | MemberSource): Promise<{ width: nu
     Math.min(NIFTI_HEAD, source.kind === 'member' ? source.length : NIFTI_HEAD),
   );
   const format = formatOf(head);
-  if (format === 'nifti') return sliceSize(source.path, 2);
+  if (format === 'nifti') return sliceSize(source.path, { axis: 2 });
   if (format === 'bmp') return bmpSize(head, name);
   if (format === 'dicom' && source.kind === 'file') {
     const { rows, columns } = await readDicomHeader(source.path);

@@ -1,7 +1,9 @@
-import { promisify } from 'node:util';
-import { constants, gunzip, gunzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { DataError } from '../../errors.js';
 import type { Values } from './distribution.js';
+import { MAX_BYTES, refuseAbove } from './limits.js';
+import { type Affine, type Orientation, orientationOf } from './niftiAffine.js';
 import type { ValuesConstructor } from './pixels.js';
 
 /** The number of first bytes of a file that surely hold its header, gzipped or not. */
@@ -11,18 +13,12 @@ export const NIFTI_HEAD = 4096;
  * early.
  */
 const MOST_GZIP_GAIN = 1032;
-/** The largest size of a volume in memory, in bytes. */
-const MOST_BYTES = 2 ** 32;
 
 export interface NiftiHeader {
   readonly dims: readonly [number, number, number];
   /** The distances between voxel centres along the stored axes: millimetres, as far as the header says so. */
   readonly spacing: readonly [number, number, number];
-  /**
-   * The map from voxel indices to millimetres to the patient's right, front and top, three rows of four. It is the
-   * sform if there is one, else the qform, as nibabel and ITK choose; undefined if the file has neither.
-   */
-  readonly affine?: readonly (readonly number[])[];
+  readonly orientation: Orientation;
   readonly type: VoxelType;
   readonly littleEndian: boolean;
   readonly dataAt: number;
@@ -85,9 +81,10 @@ export function isNiftiHead(head: Buffer): boolean {
  * Reads the header of NIfTI-1 or NIfTI-2 in either byte order.
  *
  * @param head the file's first `NIFTI_HEAD` bytes
+ * @param maxBytes the most bytes that the volume may take, stored or in memory
  * @throws DataError if there is no such header, or if the file is not a single volume of plain numbers
  */
-export function readNiftiHeader(head: Buffer, name: string): NiftiHeader {
+export function readNiftiHeader(head: Buffer, name: string, maxBytes = MAX_BYTES): NiftiHeader {
   const bytes = inflateHead(head);
   const layout = layoutOf(bytes);
   if (layout === undefined || bytes.length < layout.length) {
@@ -110,30 +107,37 @@ export function readNiftiHeader(head: Buffer, name: string): NiftiHeader {
     );
   }
   const dataAt = Math.max(layout.length + 4, fields.voxOffset);
-  const needed = dataAt + dims[0] * dims[1] * dims[2] * type.bytes;
-  if (!Number.isSafeInteger(dataAt) || needed > MOST_BYTES) {
-    throw new DataError(
-      `${name}: the NIfTI header says ${dims.join('×')} voxels of ${type.name} from byte ${fields.voxOffset}, expected at ` +
-        `most ${MOST_BYTES / 2 ** 30} GiB. The file is damaged, or must be cut into parts.`,
-    );
-  }
-  const affine = fields.sformCode > 0 ? fields.srow : fields.qformCode > 0 ? qformAffine(fields) : undefined;
-  if (affine?.flat().some((value) => !Number.isFinite(value))) {
-    throw new DataError(
-      `${name}: the orientation in the NIfTI header holds ${affine.flat().join(' ')}. Write it anew.`,
-    );
-  }
   const scaled = Number.isFinite(fields.slope) && fields.slope !== 0;
+  const [slope, intercept] = scaled ? [fields.slope, finiteOr0(fields.intercept)] : [1, 0];
+  const valueBytes = valuesOf(type, slope, intercept).BYTES_PER_ELEMENT;
+  const voxels = dims[0] * dims[1] * dims[2];
+  const needed = dataAt + voxels * Math.max(type.bytes, valueBytes);
+  if (!Number.isSafeInteger(needed)) {
+    throw new DataError(
+      `${name}: the NIfTI header says ${dims.join('×')} voxels of ${type.name} from byte ${fields.voxOffset}. ` +
+        'The file is damaged: copy it again.',
+    );
+  }
+  refuseAbove(maxBytes, needed, `${dims.join('×')} voxels of ${type.name}`, name);
   return {
     dims,
     spacing: [Math.abs(fields.pixdim[1]!), Math.abs(fields.pixdim[2]!), Math.abs(fields.pixdim[3]!)],
-    affine,
+    orientation: orientationOf(fields),
     type,
     littleEndian: layout.littleEndian,
     dataAt,
-    slope: scaled ? fields.slope : 1,
-    intercept: scaled && Number.isFinite(fields.intercept) ? fields.intercept : 0,
+    slope,
+    intercept,
   };
+}
+
+function finiteOr0(value: number): number {
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Gives the array type of the values of a volume: that of its voxels, or floats where they are scaled. */
+function valuesOf({ values }: VoxelType, slope: number, intercept: number): ValuesConstructor {
+  return slope !== 1 || intercept !== 0 ? Float32Array : values;
 }
 
 interface Layout {
@@ -172,7 +176,7 @@ function readFields(bytes: Buffer, { version, littleEndian }: Layout) {
   const floats = (at: number, count: number) => Array.from({ length: count }, (_, i) => float(at, i));
   const int64 = (at: number) => Number(view.getBigInt64(at, littleEndian));
   const eight = [0, 1, 2, 3, 4, 5, 6, 7];
-  const rows = (at: number) => [0, 4, 8].map((from) => floats(at, 12).slice(from, from + 4));
+  const rows = (at: number): Affine => [0, 4, 8].map((from) => floats(at, 12).slice(from, from + 4));
   if (version === 1) {
     return {
       dim: eight.map((i) => int16(40 + 2 * i)),
@@ -201,22 +205,6 @@ function readFields(bytes: Buffer, { version, littleEndian }: Layout) {
     qoffset: floats(376, 3),
     srow: rows(400),
   };
-}
-
-/**
- * Makes the affine map by method 2 of nifti1.h: a rotation by the unit quaternion (a, b, c, d), the voxels' sizes and
- * the sign of the third axis.
- */
-function qformAffine({ quatern, qoffset, pixdim }: ReturnType<typeof readFields>): number[][] {
-  const [b, c, d] = quatern as [number, number, number];
-  const a = Math.sqrt(Math.max(0, 1 - b * b - c * c - d * d));
-  const rotation = [
-    [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
-    [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
-    [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - c * c - b * b],
-  ];
-  const steps = [pixdim[1]!, pixdim[2]!, pixdim[3]! * (pixdim[0]! < 0 ? -1 : 1)];
-  return rotation.map((row, i) => [...row.map((value, axis) => value * steps[axis]!), qoffset[i]!]);
 }
 
 function readDims([rank = 0, ...sides]: number[], name: string): [number, number, number] {
@@ -250,8 +238,7 @@ export async function readVoxels(bytes: Buffer, header: NiftiHeader, name: strin
   const count = dims[0] * dims[1] * dims[2];
   const content = await inflate(bytes, dataAt + count * type.bytes, name);
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  const scaled = slope !== 1 || intercept !== 0;
-  const values = new (scaled ? Float32Array : type.values)(count);
+  const values = new (valuesOf(type, slope, intercept))(count);
   for (let i = 0; i < count; i += 1) {
     values[i] = slope * type.get(view, dataAt + i * type.bytes, littleEndian) + intercept;
   }
@@ -273,6 +260,10 @@ function makeFinite(values: Float32Array, name: string): void {
   }
 }
 
+/** The number of bytes after the voxels that are padding; more are another file's, or a bomb. */
+const MOST_PADDING = 2 ** 20;
+
+/** Gives the first `needed` bytes of the content. Unzipping stops where there are many more. */
 async function inflate(bytes: Buffer, needed: number, name: string): Promise<Buffer> {
   const truncated = (length: number) =>
     new DataError(
@@ -283,16 +274,24 @@ async function inflate(bytes: Buffer, needed: number, name: string): Promise<Buf
     return bytes;
   }
   if (bytes.length * MOST_GZIP_GAIN < needed) throw truncated(bytes.length * MOST_GZIP_GAIN);
-  // Bytes beyond the needed ones would be no part of the volume; a little is allowed for padding.
-  const content = await promisify(gunzip)(bytes, { maxOutputLength: needed + 2 ** 20 }).catch(
-    (error: Error) => {
-      throw new DataError(
-        `${name}: cannot be unzipped (${error.message}). The file is truncated or damaged: copy it again.`,
-      );
-    },
+  const content = Buffer.allocUnsafe(needed);
+  let length = 0;
+  try {
+    for await (const chunk of Readable.from([bytes]).pipe(createGunzip({ chunkSize: 2 ** 18 }))) {
+      if (length < needed) (chunk as Buffer).copy(content, length);
+      length += (chunk as Buffer).length;
+      if (length > needed + MOST_PADDING) break;
+    }
+  } catch (error) {
+    throw new DataError(
+      `${name}: cannot be unzipped (${(error as Error).message}). The file is truncated or damaged: copy it again.`,
+    );
+  }
+  if (length < needed) throw truncated(length);
+  if (length <= needed + MOST_PADDING) return content;
+  throw new DataError(
+    `${name}: holds more than ${length} bytes, but its NIfTI header says ${needed}. The file is damaged: copy it again.`,
   );
-  if (content.length < needed) throw truncated(content.length);
-  return content;
 }
 
 function isGzip(bytes: Uint8Array): boolean {

@@ -27,7 +27,10 @@ export interface Pixels {
   readonly regions?: readonly Box[];
 }
 
-export type ValuesConstructor = new (length: number) => Values;
+export interface ValuesConstructor {
+  readonly BYTES_PER_ELEMENT: number;
+  new (length: number): Values;
+}
 
 export type FileWindow =
   /** A map that is linear between `low` and `high`, and clipped outside. */

@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { unreadable } from './fileBytes.js';
+import { regularFile } from '../regularFile.js';
+import { MAX_BYTES } from './limits.js';
 
 interface Entry<Content> {
   /** The length and times of the file as it was read. */
@@ -20,25 +20,26 @@ const IDLE_SECONDS = 20;
  */
 export class RecentFiles<Content> {
   readonly #entries = new Map<string, Entry<Content>>();
-  readonly #decode: (path: string) => Promise<{ content: Content; bytes: number }>;
+  readonly #decode: (path: string, maxBytes: number) => Promise<{ content: Content; bytes: number }>;
   readonly #most: { readonly files: number; readonly bytes: number };
   #idle?: NodeJS.Timeout;
 
   /** @param most the most files and bytes to keep; the latest file is kept however large it is */
   constructor(
-    decode: (path: string) => Promise<{ content: Content; bytes: number }>,
+    decode: (path: string, maxBytes: number) => Promise<{ content: Content; bytes: number }>,
     most: { files: number; bytes: number },
   ) {
     this.#decode = decode;
     this.#most = most;
   }
 
-  async get(path: string): Promise<Content> {
-    const { size, mtimeNs, ctimeNs } = await stat(path, { bigint: true }).catch(unreadable(path));
+  /** @param maxBytes what the decoder may make of a file that it has yet to decode */
+  async get(path: string, maxBytes = MAX_BYTES): Promise<Content> {
+    const { size, mtimeNs, ctimeNs } = await regularFile(path);
     const version = `${size} ${mtimeNs} ${ctimeNs}`;
     let entry = this.#entries.get(path);
     this.#entries.delete(path);
-    if (entry?.version !== version) entry = this.#start(path, version);
+    if (entry?.version !== version) entry = this.#start(path, version, maxBytes);
     this.#entries.set(path, entry);
     this.#forgetOldest();
     clearTimeout(this.#idle);
@@ -46,8 +47,8 @@ export class RecentFiles<Content> {
     return entry.content;
   }
 
-  #start(path: string, version: string): Entry<Content> {
-    const decoded = this.#decode(path);
+  #start(path: string, version: string, maxBytes: number): Entry<Content> {
+    const decoded = this.#decode(path, maxBytes);
     const entry: Entry<Content> = { version, content: decoded.then(({ content }) => content), bytes: 0 };
     decoded.then(
       ({ bytes }) => {

@@ -1,13 +1,13 @@
 /** Takes slices out of NIfTI volumes, turned as radiology shows them. */
-import { DataError } from '../../errors.js';
+import { DataError, SettingNeeded } from '../../errors.js';
 import { Distribution, type Values } from './distribution.js';
 import { readBytes, readHead } from './fileBytes.js';
+import { MAX_BYTES } from './limits.js';
 import { NIFTI_HEAD, type NiftiHeader, readNiftiHeader, readVoxels } from './nifti.js';
+import { type Affine, type Axis, axesOfCodes, type PatientAxis, patientAxes } from './niftiAffine.js';
 import { emptyLike, type Pixels } from './pixels.js';
 import { RecentFiles } from './recentFiles.js';
 
-/** A stored axis of a volume. */
-export type Axis = 0 | 1 | 2;
 /** A plane across the patient, named as radiologists do. */
 export type Plane = 'axial' | 'coronal' | 'sagittal';
 
@@ -18,14 +18,18 @@ export interface VolumeHeader {
   /** The distances between voxel centres along the stored axes, in millimetres. */
   readonly spacing: readonly [number, number, number];
   /**
-   * The map from voxel indices to millimetres to the patient's right, front and top: three rows of four. It is
-   * undefined where the file does not say how the patient lay.
+   * The map from voxel indices to millimetres to the patient's right, front and top. It is undefined where the file
+   * does not say how the patient lay.
    */
-  readonly affine?: readonly (readonly number[])[];
+  readonly affine?: Affine;
+  /** What is wrong with a map that the header declares and that is not used, as in `sform is singular`. */
+  readonly unusable?: string;
+  /** Whether the header says how far apart voxels are; where not, `affine` counts a step as 1 mm. */
+  readonly sized: boolean;
   /**
    * Finds the stored axis that runs most nearly across a plane.
    *
-   * @throws DataError if the file does not say how the patient lay
+   * @throws SettingNeeded if the file does not say how the patient lay
    */
   axisOf(plane: Plane): Axis;
 }
@@ -44,9 +48,9 @@ interface Volume {
 }
 
 const volumes = new RecentFiles<Volume>(
-  async (path) => {
+  async (path, maxBytes) => {
     const bytes = await readBytes({ kind: 'file', path });
-    const header = readNiftiHeader(bytes.subarray(0, NIFTI_HEAD), path);
+    const header = readNiftiHeader(bytes.subarray(0, NIFTI_HEAD), path, maxBytes);
     const values = await readVoxels(bytes, header, path);
     return {
       content: { header, values, distribution: new Distribution(values) },
@@ -60,19 +64,21 @@ const volumes = new RecentFiles<Volume>(
 /**
  * Reads the header of a NIfTI volume, unzipping no more than that.
  *
- * @throws DataError if the file is no NIfTI file of one volume
+ * @throws DataError if the file is no NIfTI file of one volume, or that volume takes more than `maxBytes`
  */
-export async function readVolumeHeader(path: string): Promise<VolumeHeader> {
-  const { dims, spacing, affine } = readNiftiHeader(await readHead(path, NIFTI_HEAD), path);
+export async function readVolumeHeader(path: string, maxBytes = MAX_BYTES): Promise<VolumeHeader> {
+  const { dims, spacing, orientation } = readNiftiHeader(await readHead(path, NIFTI_HEAD), path, maxBytes);
+  const { affine, unusable = 'no sform, no qform' } = orientation;
   return {
     dims,
     spacing,
-    affine,
+    ...orientation,
     axisOf: (plane) => {
       if (affine === undefined) {
-        throw new DataError(
-          `${path}: does not say how the patient lay (no sform, no qform), so ${plane} slices cannot be told. ` +
+        throw new SettingNeeded(
+          `${path}: does not say how the patient lay (${unusable}), so ${plane} slices cannot be told. ` +
             'Name the stored axis: --set data.volumes.axis=0, 1 or 2.',
+          'data.volumes.axis',
         );
       }
       return patientAxes(affine).findIndex(({ axis }) => axis === PLANES[plane].normal) as Axis;
@@ -80,9 +86,17 @@ export async function readVolumeHeader(path: string): Promise<VolumeHeader> {
   };
 }
 
+/** A slice across a stored axis; both are counted from 0. */
+export interface Slice {
+  readonly axis: Axis;
+  readonly index: number;
+  /** The directions of the stored axes, as in `LPS`; they count where the file says none. */
+  readonly orientation?: string;
+}
+
 /** Measures, for each slice across a stored axis, the share of its voxels above the volume's darkest value. */
-export async function volumeContent(path: string, axis: Axis): Promise<Float64Array> {
-  const { header, values, distribution } = await volumes.get(path);
+export async function volumeContent(path: string, axis: Axis, maxBytes = MAX_BYTES): Promise<Float64Array> {
+  const { header, values, distribution } = await volumes.get(path, maxBytes);
   const [darkest] = distribution.extremes();
   const length = header.dims[axis];
   const stride = strides(header)[axis]!;
@@ -102,15 +116,19 @@ export async function volumeContent(path: string, axis: Axis): Promise<Float64Ar
  *
  * @throws DataError if the file is no readable volume or has no such slice
  */
-export async function readSlice(path: string, axis: Axis, index: number): Promise<Pixels> {
-  const { header, values, distribution } = await volumes.get(path);
+export async function readSlice(
+  path: string,
+  { axis, index, orientation }: Slice,
+  maxBytes = MAX_BYTES,
+): Promise<Pixels> {
+  const { header, values, distribution } = await volumes.get(path, maxBytes);
   const { dims } = header;
   if (!Number.isInteger(index) || index < 0 || index >= dims[axis]) {
     throw new DataError(
       `${path}: has no slice ${index} across axis ${axis}; it has ${dims[axis]} (${dims.join('×')} voxels), counted from 0.`,
     );
   }
-  const [x, y] = sliceAxes(header, axis);
+  const [x, y] = sliceAxes(header, axis, orientation);
   const stride = strides(header);
   // The image's axes run to the left, to the back and to the feet.
   const [stepX, stepY] = [x, y].map(({ stored, sign }) => -sign * stride[stored]!) as [number, number];
@@ -131,22 +149,25 @@ export async function readSlice(path: string, axis: Axis, index: number): Promis
 }
 
 /** Reads width and height of a slice from the header alone. */
-export async function sliceSize(path: string, axis: Axis): Promise<{ width: number; height: number }> {
-  const header = readNiftiHeader(await readHead(path, NIFTI_HEAD), path);
-  const [x, y] = sliceAxes(header, axis);
+export async function sliceSize(
+  path: string,
+  { axis, orientation }: Omit<Slice, 'index'>,
+): Promise<{ width: number; height: number }> {
+  const header = readNiftiHeader(await readHead(path, NIFTI_HEAD), path, Number.POSITIVE_INFINITY);
+  const [x, y] = sliceAxes(header, axis, orientation);
   return { width: header.dims[x.stored], height: header.dims[y.stored] };
 }
 
-/** A stored axis, with the patient's axis (0 right, 1 front, 2 top) that it runs along: towards it (1) or away (−1). */
-interface PatientAxis {
-  readonly stored: Axis;
-  readonly axis: Axis;
-  readonly sign: 1 | -1;
-}
+/** The directions that nifti1.h gives to the axes of a file that says none. */
+const UNTOLD = 'RAS';
 
 /** Finds the stored axes that run across and down the image of a slice. */
-function sliceAxes({ affine }: NiftiHeader, normal: Axis): readonly [PatientAxis, PatientAxis] {
-  const axes = patientAxes(affine);
+function sliceAxes(
+  { orientation: { affine } }: NiftiHeader,
+  normal: Axis,
+  codes = UNTOLD,
+): readonly [PatientAxis, PatientAxis] {
+  const axes = affine === undefined ? axesOfCodes(codes) : patientAxes(affine);
   const plane = Object.values(PLANES).find((candidate) => candidate.normal === axes[normal]!.axis)!;
   const along = (wanted: Axis) => axes.find(({ axis }) => axis === wanted)!;
   return [along(plane.across), along(plane.down)];
@@ -154,25 +175,4 @@ function sliceAxes({ affine }: NiftiHeader, normal: Axis): readonly [PatientAxis
 
 function strides({ dims }: NiftiHeader): readonly [number, number, number] {
   return [1, dims[0], dims[0] * dims[1]];
-}
-
-/**
- * Finds, for each stored axis, the patient's axis that it runs along most nearly. Each is taken once, the clearest
- * first.
- */
-function patientAxes(affine: NiftiHeader['affine']): readonly PatientAxis[] {
-  const stored: readonly Axis[] = [0, 1, 2];
-  if (affine === undefined) return stored.map((axis) => ({ stored: axis, axis, sign: 1 }));
-  const candidates = stored.flatMap((column) => {
-    const direction = affine.map((row) => row[column]!);
-    const length = Math.hypot(...direction) || 1;
-    return stored.map((axis) => ({ stored: column, axis, cosine: direction[axis]! / length }));
-  });
-  candidates.sort((a, b) => Math.abs(b.cosine) - Math.abs(a.cosine));
-  const found: PatientAxis[] = [];
-  for (const { stored: column, axis, cosine } of candidates) {
-    if (found[column] !== undefined || found.some((other) => other?.axis === axis)) continue;
-    found[column] = { stored: column, axis, sign: cosine < 0 ? -1 : 1 };
-  }
-  return found;
 }

@@ -1,5 +1,5 @@
 /** Crops decoded pixels and maps them to 8 bits, as `Preprocessing` asks. */
-import { DataError } from '../../errors.js';
+import { DataError, SettingNeeded } from '../../errors.js';
 import { findColourBox } from '../formats/colourBox.js';
 import type { Values } from '../formats/distribution.js';
 import { type Box, contains, cropPixels, type Pixels, populationOf } from '../formats/pixels.js';
@@ -12,7 +12,7 @@ import type { Raster } from '../sample.js';
  *
  * With nothing asked, values map linearly from the full range that the format fixes. The range is the same for every
  * image, so that intensities stay comparable: 8 bits stay as they are, 16-bit PNG and TIFF map 0 … 65535 → 0 … 255.
- * (An image that uses 12 of its 16 bits comes out dark.) Other formats fix no range.
+ * An image that uses 12 of its 16 bits comes out dark, which the audit tells. Other formats fix no range.
  *
  * @param name the name of the image, for messages
  * @param modality the name of the modality in the settings, for messages
@@ -94,8 +94,9 @@ function levels(
   }
   const [window] = pixels.windows ?? [];
   if (window === undefined) {
-    throw new DataError(
+    throw new SettingNeeded(
       `${image.name}: carries no window of its own, which only DICOM files do. ${intensitySetting(image.modality)}`,
+      `data.preprocess.${image.modality}.intensity`,
     );
   }
   if (window.kind === 'damaged') {
@@ -122,9 +123,10 @@ function refuseUnknownScale(pixels: Pixels, { name, modality }: { name: string; 
   const windows = (pixels.windows ?? []).map((window) =>
     window.kind === 'linear' ? `${window.low} … ${window.high}` : window.kind,
   );
-  throw new DataError(
+  throw new SettingNeeded(
     `${name}: the values run from ${low} to ${high}, and nothing says which are black and white` +
       `${windows.length === 0 ? '' : ` (the file suggests ${windows.join(', ')})`}. ${intensitySetting(modality, windows.length > 0)}`,
+    `data.preprocess.${modality}.intensity`,
   );
 }
 

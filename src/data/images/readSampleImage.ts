@@ -17,16 +17,17 @@ import { mapPixels } from './mapPixels.js';
  * @throws DataError if the image cannot be read
  */
 export async function readSampleImage(
-  dataset: Pick<Dataset, 'preprocess'>,
+  dataset: Pick<Dataset, 'preprocess' | 'maxBytes'>,
   sample: Sample,
   modality: string,
   size: number,
 ): Promise<Raster> {
   const preprocessing = dataset.preprocess?.[modality] ?? {};
-  const pixels = await pixelsOf(sample.images[modality]!, size);
+  const pixels = await pixelsOf(sample.images[modality]!, size, dataset.maxBytes);
   const { crop } = preprocessing;
   const elsewhere = crop?.kind === 'colour-box' && crop.of !== modality ? crop.of : undefined;
-  const screen = elsewhere === undefined ? undefined : await screenOf(sample, elsewhere, size);
+  const screen =
+    elsewhere === undefined ? undefined : await screenOf(sample, elsewhere, size, dataset.maxBytes);
   return mapPixels(pixels, preprocessing, { name: nameOf(sample.images[modality]!), modality, screen });
 }
 
@@ -48,19 +49,24 @@ export async function imageSizeBound(
   return readImageSize(source);
 }
 
-async function screenOf(sample: Sample, modality: string, size: number): Promise<Pixels> {
+async function screenOf(
+  sample: Sample,
+  modality: string,
+  size: number,
+  maxBytes: number | undefined,
+): Promise<Pixels> {
   const source = sample.images[modality];
-  if (source !== undefined) return pixelsOf(source, size);
+  if (source !== undefined) return pixelsOf(source, size, maxBytes);
   throw new DataError(
     `"${sample.id}" has no modality "${modality}", in which the crop looks for the coloured box; it has ` +
       `${Object.keys(sample.images).join(', ')}.`,
   );
 }
 
-async function pixelsOf(source: ImageSource, size: number): Promise<Pixels> {
+async function pixelsOf(source: ImageSource, size: number, maxBytes: number | undefined): Promise<Pixels> {
   if (source.kind === 'generated') return { ...source.render(size), fullScale: [0, 255] };
   if (source.kind === 'packed') return { ...(await readPacked(source)), fullScale: [0, 255] };
-  return readPixels(source);
+  return readPixels(source, maxBytes);
 }
 
 /** Reads the planar bytes of a pack and interleaves them. */

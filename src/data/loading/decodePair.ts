@@ -14,7 +14,7 @@ export interface PlanarImage {
 export type PlanarImages = Readonly<Record<string, PlanarImage>>;
 
 /** The part of a data set that the decoder needs. It can be sent to another thread. */
-export type DecodedData = Pick<Dataset, 'modalities' | 'preprocess'>;
+export type DecodedData = Pick<Dataset, 'modalities' | 'preprocess' | 'maxBytes'>;
 export type DecodedSample = Pick<Sample, 'id' | 'subject' | 'images' | 'origin'>;
 
 /** The number of samples that are decoded at once: enough to keep libuv's threads busy, few enough for memory. */

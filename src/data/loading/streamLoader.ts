@@ -29,7 +29,11 @@ export class StreamLoader implements Loader {
     this.#samples = dataset.samples;
     this.#device = device;
     this.#decoder = makeDecoder({
-      data: { modalities: dataset.modalities, preprocess: dataset.preprocess },
+      data: {
+        modalities: dataset.modalities,
+        preprocess: dataset.preprocess,
+        maxBytes: dataset.maxBytes,
+      },
       size,
     });
   }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { DataError } from '../../errors.js';
 import { type FaultGroup, problemsError, type Reading } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
-import { IMAGE_EXTENSIONS } from '../formats/index.js';
+import { IMAGE_EXTENSIONS, isPairHalf, PAIRS_ARE_NOT_READ } from '../formats/index.js';
 import type { FileSource } from '../sample.js';
 import { imageNames } from './imageNames.js';
 
@@ -77,10 +77,10 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
   const files = imagesByStem(folder, await imageNames(folder, names));
   if (files.size === 0) {
     const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-    const hint =
-      folders.length > 0
-        ? ` It has the sub-folders ${folders.slice(0, 5).join(', ')}: name one of them.`
-        : '';
+    let hint = '';
+    if (folders.length > 0)
+      hint = ` It has the sub-folders ${folders.slice(0, 5).join(', ')}: name one of them.`;
+    if (names.some(isPairHalf)) hint = ` Here ${PAIRS_ARE_NOT_READ}`;
     throw new DataError(
       `${folder}: holds no images, expected DICOM files of any name, or files ending in ${IMAGE_EXTENSIONS.join(', ')}.${hint}`,
     );

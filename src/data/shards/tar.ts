@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { DataError } from '../../errors.js';
 
 /** A file within an uncompressed tar archive. */
@@ -12,6 +12,8 @@ export interface TarMember {
 }
 
 const BLOCK = 512;
+/** The most bytes of an extended header, which holds a name or a size. */
+const MOST_HEADER = 2 ** 20;
 
 /** The first bytes of compressed archives, by the tool that undoes the compression. */
 const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[] = [
@@ -64,6 +66,9 @@ export function* listTar(
         const name = isFile ? (next.name ?? nameField(header)) : 'a header';
         throw damaged(path, position, `${name} is ${length} bytes, and ${Math.max(0, size - offset)} follow`);
       }
+      if ((type === 'x' || type === 'L') && length > MOST_HEADER) {
+        throw damaged(path, position, `an extended header of ${length} bytes`);
+      }
       if (type === 'x') next = { ...next, ...paxFields(path, position, read(offset, length)) };
       else if (type === 'L') next = { ...next, name: textUpToZero(read(offset, length)) };
       else if (type !== 'g' && type !== 'K') {
@@ -82,6 +87,8 @@ export function* listTar(
 
 function openArchive(path: string): number {
   try {
+    // Opening a pipe waits for somebody to write into it.
+    if (!statSync(path).isFile()) throw new Error('it is no regular file');
     return openSync(path, 'r');
   } catch (error) {
     throw new DataError(

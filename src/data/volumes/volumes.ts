@@ -1,8 +1,15 @@
 /** The room `data/volumes` turns files that hold many images into many samples: volumes by slice, DICOM by frame. */
-import { DataError, UsageError } from '../../errors.js';
+import { DataError, SettingNeeded, UsageError } from '../../errors.js';
 import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
-import { type DicomHeader, readDicomHeader, readVolumeHeader, volumeContent } from '../formats/index.js';
+import {
+  type Affine,
+  axisCodes,
+  type DicomHeader,
+  readDicomHeader,
+  readVolumeHeader,
+  volumeContent,
+} from '../formats/index.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { FileSource, ImagePart, Sample } from '../sample.js';
 import { millimetresApart } from './dicomPlanes.js';
@@ -28,14 +35,17 @@ const AT_ONCE = 4;
  * Takes samples whose files are NIfTI volumes or multi-frame DICOM apart into one sample for each slice or frame,
  * which keep subject, label, fold and all else. `p1` becomes `p1/z=000`, `p1/z=001`, … (x, y, z: the first, second
  * and third stored axis, counted from 0) or `p1/frame=0`, …. Other samples stay as they are. A sample is faulty if
- * its modalities are not on one grid, or if no slice is left of it. Warnings tell of DICOM headers that were not
- * believed.
+ * its modalities are not on one grid, or if no slice is left of it. A volume that does not say how the patient lay is
+ * taken to lie as its mate does; warnings tell of this, of orientations that cannot be used, and of DICOM headers that
+ * were not believed.
  *
+ * @param maxBytes the most bytes that a volume may take in memory
  * @throws UsageError if no slice can be among those asked for
  */
 export async function expandVolumes(
   samples: readonly Sample[],
   volumes: VolumeOptions = ALL_SLICES,
+  maxBytes?: number,
 ): Promise<Reading> {
   if (volumes.from !== null && volumes.to !== null && volumes.from > volumes.to) {
     throw new UsageError(
@@ -45,20 +55,24 @@ export async function expandVolumes(
   const expanded: Sample[] = [];
   const faulty: FaultySample[] = [];
   const notes: FoundNote[] = [];
+  const told = new Map<string, string[]>();
   const all = mapOrdered(samples, AT_ONCE, async (sample) => {
     try {
-      return await expand(sample, volumes);
+      return await expand(sample, volumes, maxBytes);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
-      return { kind: 'bad-row', id: sample.id, problems: [error.message] } as const;
+      const kind = error instanceof SettingNeeded ? 'needs-setting' : 'bad-row';
+      return { kind, id: sample.id, problems: [error.message] } as const;
     }
   });
   for await (const result of all) {
-    if ('problems' in result) faulty.push(result);
-    else {
-      expanded.push(...result.samples);
-      notes.push(...result.notes);
+    if ('problems' in result) {
+      faulty.push(result);
+      continue;
     }
+    expanded.push(...result.slices);
+    notes.push(...result.dicomNotes);
+    for (const note of result.notes) told.set(note, [...(told.get(note) ?? []), result.id]);
   }
   return {
     samples: expanded,
@@ -70,7 +84,13 @@ export async function expandVolumes(
         faulty,
       },
     ],
-    warnings: noteWarnings(notes, samples.length),
+    warnings: [
+      ...noteWarnings(notes, samples.length),
+      ...[...told].map(
+        ([note, ids]) =>
+          `${ids.length} of ${samples.length} samples (${ids[0]}${ids.length > 1 ? ', …' : ''}): ${note}`,
+      ),
+    ],
   };
 }
 
@@ -83,42 +103,74 @@ interface Stack {
    */
   readonly shape: string;
   readonly dicom?: DicomHeader;
-  readonly volume?: Awaited<ReturnType<typeof readVolumeHeader>>;
+  readonly volume?: Volume;
 }
 
+type Volume = Awaited<ReturnType<typeof readVolumeHeader>>;
+
+/** A sample taken apart. */
 interface Expanded {
-  readonly samples: readonly Sample[];
-  readonly notes: readonly FoundNote[];
+  readonly id: string;
+  readonly slices: readonly Sample[];
+  /** Sentences about what was assumed of its files. */
+  readonly notes: readonly string[];
+  /** What was not believed of its DICOM headers. */
+  readonly dicomNotes: readonly FoundNote[];
 }
 
-async function expand(sample: Sample, volumes: VolumeOptions): Promise<Expanded> {
+async function expand(
+  sample: Sample,
+  volumes: VolumeOptions,
+  maxBytes: number | undefined,
+): Promise<Expanded> {
+  const { id } = sample;
   const files = Object.entries(sample.images).filter(
     (entry): entry is [string, FileSource] => entry[1].kind === 'file' && entry[1].part === undefined,
   );
-  const stacks = await Promise.all(files.map(([modality, source]) => readStack(modality, source)));
-  const [first, ...others] = stacks;
-  if (first === undefined) return { samples: [sample], notes: [] };
-  for (const other of others) refuseOtherGrid(sample, first, other);
-  const notes = stacks.flatMap(({ modality, dicom }) =>
-    (dicom?.notes ?? []).map((note) => ({ ...note, id: sample.id, modality })),
+  const stacks = await Promise.all(files.map(([modality, source]) => readStack(modality, source, maxBytes)));
+  // The others are measured against one that says how the patient lay.
+  const reference = stacks.find(({ volume }) => volume?.affine !== undefined) ?? stacks[0];
+  if (reference === undefined) return { id, slices: [sample], notes: [], dicomNotes: [] };
+  for (const other of stacks) if (other !== reference) refuseOtherGrid(sample, reference, other);
+  const notes = stacks.flatMap((stack) => orientationNotes(stack, reference));
+  const dicomNotes = stacks.flatMap(({ modality, dicom }) =>
+    (dicom?.notes ?? []).map((note) => ({ ...note, id, modality })),
   );
-  const { dicom, volume } = first;
-  if (volume !== undefined) return { samples: await slicesOf(sample, stacks, volume, volumes), notes };
+  const { dicom, volume } = reference;
+  if (volume !== undefined) {
+    return { id, slices: await slicesOf(sample, stacks, volume, volumes, maxBytes), notes, dicomNotes };
+  }
   const frames = dicom?.frames ?? 1;
-  if (frames === 1) return { samples: [sample], notes };
-  const parts = Array.from({ length: frames }, (_, index) =>
-    partOf(sample, `frame=${index}`, { kind: 'frame', index }),
+  if (frames === 1) return { id, slices: [sample], notes, dicomNotes };
+  const slices = Array.from({ length: frames }, (_, index) =>
+    partOf(sample, `frame=${index}`, () => ({ kind: 'frame', index })),
   );
-  return { samples: parts, notes };
+  return { id, slices, notes, dicomNotes };
+}
+
+/** Tells what is taken where a volume's own header does not say, or says in a way that cannot be used. */
+function orientationNotes({ modality, volume }: Stack, reference: Stack): string[] {
+  if (volume === undefined) return [];
+  const { affine, unusable, sized } = volume;
+  const mate = reference.volume?.affine === undefined ? undefined : reference.modality;
+  const header = `the NIfTI header of ${modality}`;
+  const fault = unusable === undefined ? `${header} says no orientation` : `in ${header} the ${unusable}`;
+  if (affine === undefined && mate !== undefined) {
+    return [`${fault}; it is taken to lie as ${mate}, which has as many voxels. Check that it does.`];
+  }
+  if (affine === undefined)
+    return unusable === undefined ? [] : [`${fault}; it counts as without orientation.`];
+  if (unusable !== undefined) return [`${fault}; the qform is taken.`];
+  return sized ? [] : [`${header} says a voxel size of 0, so only directions are compared.`];
 }
 
 const ONE_IMAGE = 'one image';
 
-async function readStack(modality: string, source: FileSource): Promise<Stack> {
+async function readStack(modality: string, source: FileSource, maxBytes: number | undefined): Promise<Stack> {
   const { path } = source;
   const kind = await fileKind(path);
   if (kind === 'volume') {
-    const volume = await readVolumeHeader(path);
+    const volume = await readVolumeHeader(path, maxBytes);
     return { modality, source, shape: `${volume.dims.join('×')} voxels`, volume };
   }
   if (kind === 'dicom') {
@@ -132,12 +184,11 @@ async function readStack(modality: string, source: FileSource): Promise<Stack> {
 
 function refuseOtherGrid({ id }: Sample, a: Stack, b: Stack): void {
   if (a.dicom && b.dicom && a.shape === b.shape) refuseOtherPlane(id, [a, a.dicom], [b, b.dicom]);
-  const apart = a.volume && b.volume && a.shape === b.shape ? voxelsApart(a.volume, b.volume) : 0;
-  if (a.shape === b.shape && apart <= MOST_VOXELS_APART) return;
-  const where = apart > 0 ? `, and their voxels lie up to ${apart.toPrecision(2)} voxels apart` : '';
+  const apart = a.volume && b.volume && a.shape === b.shape ? difference(a.volume, b.volume) : undefined;
+  if (a.shape === b.shape && apart === undefined) return;
   throw new DataError(
     `"${id}": ${a.modality} and ${b.modality} are not co-registered: ${a.source.path} has ${a.shape}, ` +
-      `${b.source.path} ${b.shape}${where}. Bring them onto one grid first.`,
+      `${b.source.path} ${b.shape}${apart ?? ''}. Bring them onto one grid first.`,
   );
 }
 
@@ -159,17 +210,35 @@ function refuseOtherPlane(
   );
 }
 
+/** Says, for the end of a sentence, how two grids of the same size differ; undefined where they do not. */
+function difference(a: Volume, b: Volume): string | undefined {
+  if (a.affine === undefined || b.affine === undefined) {
+    if (a.affine === b.affine || !contradict(a.spacing, b.spacing)) return undefined;
+    return `, and the voxels are of ${a.spacing.join('×')} and ${b.spacing.join('×')} mm`;
+  }
+  if (!a.sized || !b.sized) {
+    const [codesA, codesB] = [axisCodes(a.affine), axisCodes(b.affine)];
+    return codesA === codesB ? undefined : `, and their axes run ${codesA} and ${codesB}`;
+  }
+  const apart = voxelsApart(a.dims, a.affine, b.affine);
+  if (apart <= MOST_VOXELS_APART) return undefined;
+  return `, and their voxels lie up to ${apart.toPrecision(2)} voxels apart`;
+}
+
+/** Tells whether two headers give voxels of other sizes. Sizes of 1 or 0 stand where a program knew none. */
+function contradict(a: readonly number[], b: readonly number[]): boolean {
+  if ([a, b].some((sizes) => sizes.every((size) => !(size > 0) || size === 1))) return false;
+  return a.some((size, axis) => Math.abs(size - b[axis]!) > 0.01 * size);
+}
+
 /** The tolerance for the grids of two volumes, in voxels: headers of different programs differ in the last digits. */
 const MOST_VOXELS_APART = 0.1;
-
-type Volume = NonNullable<Stack['volume']>;
 
 /**
  * The greatest distance at which two grids of the same size place the same voxel, in units of the first one's
  * smallest edge.
  */
-function voxelsApart({ dims, affine: a }: Volume, { affine: b }: Volume): number {
-  if (a === undefined || b === undefined) return 0;
+function voxelsApart(dims: readonly number[], a: Affine, b: Affine): number {
   const length = (vector: readonly number[]) => Math.hypot(...vector);
   // The difference of two affine maps is affine, so it is greatest at a corner.
   const corners = Array.from({ length: 8 }, (_, corner) =>
@@ -189,18 +258,27 @@ function voxelsApart({ dims, affine: a }: Volume, { affine: b }: Volume): number
 async function slicesOf(
   sample: Sample,
   stacks: readonly Stack[],
-  { dims, axisOf }: Volume,
+  { dims, axisOf, affine }: Volume,
   { axis: asked, from, to, step, content }: VolumeOptions,
+  maxBytes: number | undefined,
 ): Promise<readonly Sample[]> {
   const axis = typeof asked === 'number' ? asked : axisOf(asked);
   const shares =
-    content > 0 ? await Promise.all(stacks.map(({ source }) => volumeContent(source.path, axis))) : [];
+    content > 0
+      ? await Promise.all(stacks.map(({ source }) => volumeContent(source.path, axis, maxBytes)))
+      : [];
+  const codes = affine && axisCodes(affine);
+  const untold = new Set(
+    stacks.filter(({ volume }) => volume?.affine === undefined).map(({ modality }) => modality),
+  );
   const slices: Sample[] = [];
   // Volumes differ in length, so the slices of one end with it where it ends before `to`.
   for (let index = from ?? 0; index <= Math.min(to ?? Infinity, dims[axis] - 1); index += step) {
     if (shares.some((share) => share[index]! < content)) continue;
     const name = `${'xyz'[axis]}=${String(index).padStart(3, '0')}`;
-    slices.push(partOf(sample, name, { kind: 'slice', axis, index }));
+    const slice = { kind: 'slice', axis, index } as const;
+    const turned = codes === undefined ? slice : { ...slice, orientation: codes };
+    slices.push(partOf(sample, name, (modality) => (untold.has(modality) ? turned : slice)));
   }
   if (slices.length > 0) return slices;
   throw new DataError(
@@ -209,10 +287,10 @@ async function slicesOf(
   );
 }
 
-function partOf(sample: Sample, name: string, part: ImagePart): Sample {
+function partOf(sample: Sample, name: string, part: (modality: string) => ImagePart): Sample {
   const images = Object.entries(sample.images).map(([modality, source]) => [
     modality,
-    source.kind === 'file' ? { ...source, part } : source,
+    source.kind === 'file' ? { ...source, part: part(modality) } : source,
   ]);
   return { ...sample, id: `${sample.id}/${name}`, images: Object.fromEntries(images) };
 }

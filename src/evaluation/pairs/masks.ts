@@ -63,7 +63,7 @@ async function fromFolder(positions: readonly number[], dataset: Dataset, folder
       missing += 1;
       continue;
     }
-    const mask = await readMask(file);
+    const mask = await readMask(file, dataset.maxBytes);
     if (hasLesion(mask)) lesion.set(position, mask);
   }
   if (missing === positions.length) {
@@ -84,8 +84,8 @@ async function maskFile(folder: string, id: string): Promise<string | undefined>
   return undefined;
 }
 
-async function readMask(path: string): Promise<LesionMask> {
-  const { width, height, channels, data } = await readPixels({ kind: 'file', path });
+async function readMask(path: string, maxBytes: number | undefined): Promise<LesionMask> {
+  const { width, height, channels, data } = await readPixels({ kind: 'file', path }, maxBytes);
   const inside = Uint8Array.from({ length: width * height }, (_, at) =>
     data.subarray(at * channels, (at + 1) * channels).some((value) => value !== 0) ? 1 : 0,
   );

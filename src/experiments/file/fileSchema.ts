@@ -17,6 +17,7 @@ const data = configSchema.shape.data
     drop: true,
     preprocess: true,
     volumes: true,
+    maxBytes: true,
   })
   .extend({ volumes: configSchema.shape.data.shape.volumes.partial() })
   .partial()

@@ -4,6 +4,7 @@
  */
 import sharp from 'sharp';
 import type { Config } from '../../config/index.js';
+import { narrowWarnings, quickAudit } from '../../data/audit/quickAudit.js';
 import { ImageLoader } from '../../data/loading/loader.js';
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import type { MessageConsole } from '../../log/console.js';
@@ -47,7 +48,9 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   checkMethod(config);
   const dataset = await openData(config, console);
   const { modalities } = dataset;
-  const cache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
+  const folder = config.data.cacheFolder ?? undefined;
+  const cache = await openImages(dataset, config, folder, console);
+  for (const warning of narrowWarnings(await quickAudit(dataset, cache, folder))) console.warn(warning);
   const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
   // The views do not depend on the encoder, so the smallest one is built. They are shown before normalisation.
   const shown: Config = {

@@ -57,6 +57,7 @@ it('the quick audit finds blank, repeated, contradicting and equal images in the
     ],
     contradictions: 1,
     same: 1,
+    narrow: [],
   });
   expect(quickWarnings(found)).toEqual([
     '2 samples have a blank image; anatomy data check tells which',
@@ -96,7 +97,7 @@ it('the quick audit keeps its findings in the folder of all caches, and looks ag
 });
 
 it('no warning is given where nothing is wrong', () => {
-  expect(quickWarnings({ blank: 0, repeats: [], contradictions: 0, same: 0 })).toEqual([]);
+  expect(quickWarnings({ blank: 0, repeats: [], contradictions: 0, same: 0, narrow: [] })).toEqual([]);
 });
 
 it('warnings tell of repeated images in different folds, and of those only', () => {
@@ -110,6 +111,7 @@ it('warnings tell of repeated images in different folds, and of those only', () 
     ] as [number, number][],
     contradictions: 0,
     same: 0,
+    narrow: [],
   };
   const foldAt = (position: number) => [0, 0, 1, 1, 2, 3, undefined, 1][position];
   expect(quickWarnings(audit, foldAt).slice(1)).toEqual([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bmpSize, decodeBmp } from '../../../src/data/formats/bmp.js';
-import { bmp } from '../handmadeImages.js';
+import { bmpSize, decodeBmp, isBmp } from '../../../src/data/formats/bmp.js';
+import { bmp, coreBmp } from '../handmadeImages.js';
 
 describe('decodeBmp', () => {
   it('reads 24 bits, bottom row first and padded to four bytes', () => {
@@ -52,6 +52,27 @@ describe('decodeBmp', () => {
     const masks = [0xff0000, 0xff00, 0xff, 0xff000000];
     const alpha = bmp({ width: 2, height: 1, bits: 32, masks }, pixels);
     expect([...decodeBmp(alpha, 'x.bmp').data]).toEqual([20, 4, 6, 0, 0, 0]);
+  });
+
+  it('reads the short header of OS/2, with its palette of three bytes, and the long one', () => {
+    const colour = coreBmp({ width: 1, height: 2, bits: 24 }, [30, 20, 10, 0, 3, 2, 1, 0]);
+    expect(isBmp(colour)).toBe(true);
+    expect([...decodeBmp(colour, 'x.bmp').data]).toEqual([1, 2, 3, 10, 20, 30]);
+    const palette = [
+      [0, 0, 255],
+      [90, 80, 70],
+    ];
+    const paletted = coreBmp({ width: 2, height: 1, bits: 8, palette }, [1, 0, 0, 0]);
+    expect([...decodeBmp(paletted, 'x.bmp').data]).toEqual([70, 80, 90, 255, 0, 0]);
+    expect(bmpSize(paletted, 'x.bmp')).toEqual({ width: 2, height: 1 });
+    const long = Buffer.concat([
+      bmp({ width: 1, height: 1, bits: 24 }, []),
+      Buffer.from(`${'0'.repeat(24)}abc0`),
+    ]);
+    long.writeUInt32LE(78, 10);
+    long.writeUInt32LE(64, 14);
+    expect(isBmp(long)).toBe(true);
+    expect([...decodeBmp(long, 'x.bmp').data]).toEqual([...Buffer.from('cba')]);
   });
 
   it('refuses what is compressed, cut off or damaged', () => {

@@ -208,6 +208,16 @@ describe('readPixels', () => {
     expect(await readImageSize({ kind: 'file', path })).toEqual({ width: 2, height: 1 });
   });
 
+  it('tells a volume in two files from a damaged image, and reads a PNG of any name', async () => {
+    const path = join(folder, 'brain.img');
+    writeFileSync(path, Buffer.alloc(500, 7));
+    await expect(readPixels({ kind: 'file', path })).rejects.toThrow(
+      `${path}: a volume in two files, .hdr and .img (Analyze or NIfTI), is not read. Convert it to .nii.gz`,
+    );
+    writeFileSync(path, png(2, 8, GRAY, [[1, 2]]));
+    expect([...(await readPixels({ kind: 'file', path })).data]).toEqual([1, 2]);
+  });
+
   it('names a missing file', async () => {
     await expect(readPixels({ kind: 'file', path: join(folder, 'none.png') })).rejects.toThrow(
       `${join(folder, 'none.png')}: cannot be read: no such file`,

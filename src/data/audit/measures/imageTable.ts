@@ -9,6 +9,8 @@ export class ImageTable {
   readonly channels: Uint8Array;
   readonly mean: Float32Array;
   readonly deviation: Float32Array;
+  /** The level that one of a thousand pixels exceeds. */
+  readonly top: Uint8Array;
   readonly flatShare: Float32Array;
   readonly colour: Float32Array;
   readonly texture: Float32Array;
@@ -20,6 +22,7 @@ export class ImageTable {
     this.channels = new Uint8Array(count);
     this.mean = new Float32Array(count);
     this.deviation = new Float32Array(count);
+    this.top = new Uint8Array(count);
     this.flatShare = new Float32Array(count);
     this.colour = new Float32Array(count);
     this.texture = new Float32Array(count);
@@ -33,6 +36,7 @@ export class ImageTable {
     this.channels[position] = picture.channels;
     this.mean[position] = picture.mean;
     this.deviation[position] = picture.deviation;
+    this.top[position] = picture.top;
     this.flatShare[position] = picture.flatShare;
     this.colour[position] = picture.colour;
     this.texture[position] = picture.texture;

@@ -17,6 +17,8 @@ export interface Picture {
   /** The mean and deviation of the gray image, 0 … 255. */
   readonly mean: number;
   readonly deviation: number;
+  /** The level that one of a thousand pixels exceeds. */
+  readonly top: number;
   /** The largest share of pixels that lie within five neighbouring gray levels. */
   readonly flatShare: number;
   /** The mean distance of a pixel's colour from gray, 0 … 255. */
@@ -54,6 +56,7 @@ export function describePicture(image: Raster): Picture {
     digest: digest.subarray(0, DIGEST_BYTES),
     mean,
     deviation,
+    top: topLevel(histogram, gray.length),
     flatShare: flatShare(histogram, gray.length),
     colour,
     texture: deviation > 0 ? meanStep(squashed) / deviation : 0,
@@ -103,4 +106,26 @@ export function flatShare(histogram: Uint32Array, count: number): number {
     most = Math.max(most, inWindow);
   }
   return most / count;
+}
+
+/** The level, of 255, up to which an image uses a small part: 14 bits of 16 come out as 0 … 64. */
+const NARROW_LEVEL = 64;
+
+/** Finds the least level that at most one of a thousand of `count` pixels exceeds. */
+export function topLevel(histogram: Uint32Array, count: number): number {
+  let above = 0;
+  for (let level = 255; level > 0; level -= 1) {
+    above += histogram[level]!;
+    if (above > count / 1000) return level;
+  }
+  return 0;
+}
+
+export function isNarrowLevel(top: number): boolean {
+  return top <= NARROW_LEVEL;
+}
+
+/** Tells whether so many narrow images are more than the dark ones that every set has. */
+export function usesFewLevels(narrow: number, all: number): boolean {
+  return all > 0 && 2 * narrow > all;
 }

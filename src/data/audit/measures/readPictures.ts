@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { DataError } from '../../../errors.js';
+import { DataError, SettingNeeded } from '../../../errors.js';
 import { readSampleImage } from '../../images/readSampleImage.js';
 import { mapOrdered } from '../../mapOrdered.js';
 import type { Dataset, Sample } from '../../sample.js';
@@ -16,6 +16,8 @@ export interface SamplePictures {
 export interface Unreadable {
   /** The reason why it cannot be read, for people. */
   readonly problem: string;
+  /** The setting without which it cannot be used; absent where the file itself is at fault. */
+  readonly setting?: string;
 }
 
 export function isReadable(picture: Picture | Unreadable): picture is Picture {
@@ -41,6 +43,7 @@ async function read(dataset: Dataset, sample: Sample, modality: string): Promise
     return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
+    if (error instanceof SettingNeeded) return { problem: error.message, setting: error.setting };
     return { problem: error.message };
   }
 }

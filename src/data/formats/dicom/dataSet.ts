@@ -1,12 +1,10 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type ByteStream, type DataSet, type Element } from 'dicom-parser';
-import { DataError } from '../../../errors.js';
+import { DataError, SettingNeeded } from '../../../errors.js';
+import { MAX_BYTES } from '../limits.js';
 import { encodingAt, isBareDataSet, metaStart, plainSyntax } from './encoding.js';
 import { TAGS } from './tags.js';
 import { transferSyntax, transferSyntaxName } from './transferSyntax.js';
-
-/** The greatest factor by which deflate can shrink data. */
-const MOST_DEFLATE_GAIN = 1032;
 
 /** The attributes of a DICOM file that every reader here needs. */
 export interface DicomFile {
@@ -35,9 +33,10 @@ const { DataSet: NewDataSet } = dicomParser as unknown as {
  * encoding of the elements is the one found, which some files name wrongly or not at all.
  *
  * @param bytes the file, or as much of its beginning as holds all before the pixel data
+ * @param maxBytes the most bytes that a deflated data set may have
  * @throws DataError if the bytes are no DICOM, or truncated
  */
-export function parseDicom(bytes: Buffer, name: string): DicomFile {
+export function parseDicom(bytes: Buffer, name: string, maxBytes = MAX_BYTES): DicomFile {
   const start = metaStart(bytes);
   if (start === undefined && !isBareDataSet(bytes)) {
     throw new DataError(`${name}: does not begin as a DICOM file does. Name an image, or leave it out.`);
@@ -46,7 +45,7 @@ export function parseDicom(bytes: Buffer, name: string): DicomFile {
     const meta = start === undefined ? { end: 0 } : readMeta(bytes, start);
     const isPlain = encodingAt(bytes, meta.end)?.explicit === true;
     const inflated = meta.syntax !== undefined && transferSyntax(meta.syntax).deflated === true && !isPlain;
-    const body = inflated ? inflateAfter(bytes, meta.end) : bytes;
+    const body = inflated ? inflateAfter(bytes, meta.end, name, maxBytes) : bytes;
     const encoding = encodingAt(body, meta.end) ?? { explicit: true, bigEndian: false };
     const parser = encoding.bigEndian
       ? dicomParser.bigEndianByteArrayParser
@@ -122,10 +121,17 @@ export function refuse(
 }
 
 /** Inflates all bytes after `position` and keeps those before. */
-function inflateAfter(bytes: Buffer, position: number): Buffer {
+function inflateAfter(bytes: Buffer, position: number, name: string, maxBytes: number): Buffer {
   const deflated = bytes.subarray(position);
-  const inflated = inflateRawSync(deflated, {
-    maxOutputLength: Math.min(MOST_DEFLATE_GAIN * deflated.length + 1024, 2 ** 31),
-  });
-  return Buffer.concat([bytes.subarray(0, position), inflated]);
+  try {
+    const inflated = inflateRawSync(deflated, { maxOutputLength: maxBytes });
+    return Buffer.concat([bytes.subarray(0, position), inflated]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE') throw error;
+    throw new SettingNeeded(
+      `${name}: the deflated data set holds more than ${maxBytes} bytes, which data.maxBytes allows. If the file is sound, ` +
+        `raise the limit: --set data.maxBytes=${2 * maxBytes}.`,
+      'data.maxBytes',
+    );
+  }
 }

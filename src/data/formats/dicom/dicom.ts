@@ -4,6 +4,7 @@
  */
 import { AnatomyError, DataError } from '../../../errors.js';
 import { readBytes, withFile } from '../fileBytes.js';
+import { MAX_BYTES, refuseAbove } from '../limits.js';
 import type { Box, Pixels } from '../pixels.js';
 import { fromPalette, fromYbr } from './colour.js';
 import { type DicomFile, damaged, parseDicom, reasonOf, refuse } from './dataSet.js';
@@ -106,16 +107,24 @@ async function headerOf(
  * are values like others.
  *
  * @param frame the frame, counted from 0; if undefined, the file must hold one
- * @throws DataError if the file is truncated or damaged, or of a kind that is not read
+ * @param maxBytes the most bytes that the frame may take
+ * @throws DataError if the file is truncated or damaged, too large, or of a kind that is not read
  */
-export async function decodeDicom(file: DicomFile, frame: number | undefined): Promise<Pixels> {
+export async function decodeDicom(
+  file: DicomFile,
+  frame: number | undefined,
+  maxBytes = MAX_BYTES,
+): Promise<Pixels> {
   return orDamaged(file.name, async () => {
+    const layout = layoutOf(file);
+    const { width, height, samples, bits: allocated } = layout;
+    // A compressed image may claim any size.
+    const size = `${width}×${height} pixels of ${samples} × ${allocated} bits`;
+    refuseAbove(maxBytes, width * height * samples * (allocated / 8), size, file.name);
     const pixelData = await inMemory(file);
-    const { layout } = pixelData;
     const bits = bitsOf(file);
     const index = chooseFrame(file, pixelData, frame);
     const decoded = await decodeFrame(file, pixelData, index);
-    const { width, height } = layout;
     return { width, height, regions: regionsOf(file, layout), ...meaning(file, index, decoded, bits) };
   });
 }

@@ -1,0 +1,76 @@
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { decodeImage } from '../../../src/data/formats/image.js';
+import { mendJpeg } from '../../../src/data/formats/jpegMend.js';
+import { DataError } from '../../../src/errors.js';
+
+let good: Buffer;
+let progressive: Buffer;
+beforeAll(async () => {
+  const data = Buffer.from(Array.from({ length: 48 * 48 * 3 }, (_, i) => ((i * 7919) >> 6) & 255));
+  const picture = sharp(data, { raw: { width: 48, height: 48, channels: 3 } });
+  good = await picture.clone().jpeg({ chromaSubsampling: '4:4:4' }).toBuffer();
+  progressive = await picture.clone().jpeg({ progressive: true }).toBuffer();
+});
+
+/** The content of a JFIF segment, version 7.1. */
+const JFIF_7 = [...Buffer.from('JFIF\0'), 7, 1, 0, 0, 1, 0, 1, 0, 0];
+
+/** Puts bytes before the first marker of a kind. */
+function withBytes(jpeg: Buffer, marker: number, bytes: readonly number[]): Buffer {
+  const at = jpeg.indexOf(Buffer.from([0xff, marker]));
+  return Buffer.concat([jpeg.subarray(0, at), Buffer.from(bytes), jpeg.subarray(at)]);
+}
+
+function changed(jpeg: Buffer, at: number, ...bytes: number[]): Buffer {
+  const copy = Buffer.from(jpeg);
+  copy.set(bytes, at);
+  return copy;
+}
+
+/** The position of the three bytes that end the header of the first scan. */
+function endOfScanHeader(jpeg: Buffer): number {
+  const start = jpeg.indexOf(Buffer.from([0xff, 0xda]));
+  return start + 2 + jpeg.readUInt16BE(start + 2) - 3;
+}
+
+describe('decodeImage of a JPEG whose headers break the rules', () => {
+  it('reads what every viewer reads, to the same pixels', async () => {
+    const { data } = await decodeImage(good, 'good.jpg');
+    const sound = {
+      'bytes between segments': withBytes(good, 0xdb, [1, 2, 3]),
+      'bytes before the scan': withBytes(good, 0xda, [0, 0]),
+      'a sequential scan of no coefficients': changed(good, endOfScanHeader(good), 0, 0, 0),
+      'a sequential scan with successive approximation': changed(good, endOfScanHeader(good), 0, 63, 0x11),
+      'an unknown version of JFIF': withBytes(good, 0xdb, [0xff, 0xe0, 0, 16, ...JFIF_7]),
+      'bytes after the end': Buffer.concat([good, Buffer.from('junk')]),
+      'an EXIF segment that is none': withBytes(good, 0xdb, [
+        0xff,
+        0xe1,
+        0,
+        10,
+        ...Buffer.from('Exif\0\0??'),
+      ]),
+    };
+    for (const [what, bytes] of Object.entries(sound)) {
+      expect((await decodeImage(bytes, what)).data, what).toEqual(data);
+    }
+  });
+
+  it('leaves progressive scans as they are', async () => {
+    const { data } = await decodeImage(progressive, 'good.jpg');
+    const padded = withBytes(progressive, 0xc4, [9]);
+    expect((await decodeImage(padded, 'padded.jpg')).data).toEqual(data);
+    expect(mendJpeg(progressive)).toBeUndefined();
+  });
+
+  it('refuses what is cut off, also where its headers could be mended, in plain words', async () => {
+    for (const whole of [good, withBytes(good, 0xdb, [1, 2]), progressive]) {
+      for (const share of [0.3, 0.6, 0.9]) {
+        const cut = whole.subarray(0, Math.floor(whole.length * share));
+        await expect(decodeImage(cut, 'cut.jpg')).rejects.toThrow(DataError);
+        await expect(decodeImage(cut, 'cut.jpg')).rejects.not.toThrow(/failOn/);
+      }
+    }
+  });
+});
