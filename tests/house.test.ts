@@ -17,6 +17,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   files: [],
   version: [],
   text: [],
+  lease: [],
   tensor: [],
   nn: ['tensor'],
   losses: ['tensor'],
@@ -47,10 +48,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
   ],
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
-  config: ['augment', 'methods'],
+  config: ['tensor', 'augment', 'methods'],
   training: [
-    ...['tensor', 'nn', 'optim', 'metrics', 'methods', 'augment', 'config', 'export', 'log', 'phantoms'],
-    ...['data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits', 'data/openDataset'],
+    ...['lease', 'tensor', 'nn', 'optim', 'metrics', 'methods', 'augment', 'config', 'export', 'log'],
+    ...['phantoms', 'data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits'],
+    'data/openDataset',
   ],
   'evaluation/results': [],
   'evaluation/probes': ['tensor', 'metrics'],
@@ -131,7 +133,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'experiments/print': ['metrics', 'evaluation/results', 'experiments/table'],
   'experiments/run': [
-    ...['config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation'],
+    ...['lease', 'config', 'log', 'training', 'data', 'data/splits', 'data/openDataset', 'evaluation'],
     ...['evaluation/results', 'experiments/file', 'experiments/stored', 'experiments/table'],
   ],
   'experiments/report': [

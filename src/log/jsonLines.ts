@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { DataError } from '../errors.js';
-import { isSystemError, writeFileAtomic } from '../files.js';
+import { isSystemError, namingFile, writeFileAtomic } from '../files.js';
 
 export type JsonValue =
   | number
@@ -36,7 +36,7 @@ export class JsonLinesWriter {
 
   constructor(path: string) {
     this.path = path;
-    this.#file = openSync(path, 'a+');
+    this.#file = namingFile(path, () => openSync(path, 'a+'));
     if (!endsWithNewline(this.#file)) {
       closeSync(this.#file);
       throw new DataError(
@@ -47,12 +47,13 @@ export class JsonLinesWriter {
 
   write(line: JsonLine): void {
     if (!isStep(line.step)) throw new RangeError(`step must be a whole number from 0, got ${line.step}`);
-    writeFileSync(this.#file, `${JSON.stringify(line, nonFiniteAsString)}\n`);
+    const text = `${JSON.stringify(line, nonFiniteAsString)}\n`;
+    namingFile(this.path, () => writeFileSync(this.#file, text));
   }
 
   /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
-    fsyncSync(this.#file);
+    namingFile(this.path, () => fsyncSync(this.#file));
   }
 
   close(): void {

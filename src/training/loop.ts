@@ -12,7 +12,15 @@ import { Progress } from '../log/progress.js';
 import { EventWriter } from '../log/tensorBoard.js';
 import { loadState as loadModule } from '../nn/index.js';
 import { learningRateAt } from '../optim/index.js';
-import { noGrad, ops, type Tensor, takeWarnings, tidy, watchSignals } from '../tensor/index.js';
+import {
+  noGrad,
+  ops,
+  type StopSignal,
+  type Tensor,
+  takeWarnings,
+  tidy,
+  watchSignals,
+} from '../tensor/index.js';
 import { checkFingerprint, fingerprint, saveCheckpoint, sweepCheckpoints } from './checkpoint.js';
 import { LossScaler } from './precision.js';
 import type { PreparedRun } from './prepare.js';
@@ -23,13 +31,15 @@ export interface LoopOptions {
   /** The files of the run; its folder exists. */
   readonly paths: RunPaths;
   readonly console: MessageConsole;
+  /** Throws where the run may not go on. It is asked before each checkpoint. */
+  readonly check?: () => void;
   /** Whether a run resumes from its checkpoint although the result will not be exact to the bit. */
   readonly allowInexact?: boolean;
 }
 
 export type LoopOutcome =
   | { readonly kind: 'finished'; readonly step: number }
-  | { readonly kind: 'interrupted'; readonly step: number; readonly signal: 'SIGINT' | 'SIGTERM' }
+  | { readonly kind: 'interrupted'; readonly step: number; readonly signal: StopSignal }
   | { readonly kind: 'failed'; readonly step: number; readonly reason: string };
 
 /**
@@ -54,6 +64,9 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
 
   /** Saves a checkpoint. @returns the first tensor that is no longer finite; nothing was saved then */
   const save = (step: number): string | undefined => {
+    // What was trained on changed images, or beside another process, is not saved.
+    options.check?.();
+    loader.check();
     if (step === saved) return undefined;
     const broken = firstNonFinite(method.state());
     if (broken !== undefined) return broken;

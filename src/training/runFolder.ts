@@ -7,7 +7,8 @@ import { type Place, rememberedPlace } from '../data/cache/places.js';
 import type { Fold } from '../data/fold.js';
 import { pseudonym, published } from '../data/pseudonym.js';
 import { UsageError } from '../errors.js';
-import { refuseUnwritable, writeFileAtomic } from '../files.js';
+import { isTemporary, refuseUnwritable, sweepTemporaries, writeFileAtomic } from '../files.js';
+import { isLeaseFile } from '../lease.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
 import { packageVersion } from '../version.js';
@@ -80,8 +81,8 @@ export function checkRunFolder(
   const paths = runPaths(root);
   refuseUnwritable(root);
   if (!existsSync(root)) return 'new';
-  // Temporary files may be left of a process that was killed while it opened the folder.
-  const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
+  // A process that was killed while it opened the folder may have left these.
+  const entries = readdirSync(root).filter((name) => !isTemporary(name) && !isLeaseFile(name));
   if (overwrite) {
     const beginnings = ['config.yaml', 'train.log'];
     const isRun =
@@ -109,18 +110,33 @@ export function checkRunFolder(
 
 /**
  * Opens the folder for a run with this config, new or unfinished; `overwrite` deletes the run that is there. A
- * finished run is left as it is.
+ * finished run is left as it is. The caller holds the folder's lease.
  * @throws UsageError as checkRunFolder does
  */
 export function openRunFolder(root: string, config: Config, options: OpenRunOptions = {}): RunState {
   const state = checkRunFolder(root, config, options);
   if (state === 'finished') return state;
-  if (options.overwrite) rmSync(root, { recursive: true, force: true });
   mkdirSync(root, { recursive: true });
+  sweepTemporaries(root);
+  if (options.overwrite) deleteRun(root);
   const text = formatConfig(storable(config, root));
   const { config: file } = runPaths(root);
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileAtomic(file, text);
   return state;
+}
+
+/**
+ * Deletes all of a run but the lease. The encoder goes first and what tells a run last: whoever is killed on the way
+ * leaves an unfinished run, which may be overwritten again.
+ */
+function deleteRun(root: string): void {
+  const { encoder, provenance, config } = runPaths(root);
+  const last = [provenance, config];
+  const others = readdirSync(root)
+    .filter((name) => !isLeaseFile(name))
+    .map((name) => join(root, name))
+    .filter((file) => !last.includes(file));
+  for (const file of [encoder, ...others, ...last]) rmSync(file, { recursive: true, force: true });
 }
 
 /** Reads the config of a stored run, with its paths resolved. @throws UsageError when the folder holds no run */

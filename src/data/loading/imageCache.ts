@@ -11,6 +11,7 @@ import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from '../cac
 import { CACHE_FORMAT, cacheKey } from '../cache/cacheKey.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
+import { fileState } from '../cache/unchanged.js';
 import { openPackedImages, verifyPacks } from '../pack/pack.js';
 import type { Dataset } from '../sample.js';
 
@@ -56,13 +57,13 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   for (let attempt = 0; attempt < 5; attempt += 1) {
     signal?.throwIfAborted();
     const stored = await readStored(folder, dataset);
-    if (stored.state === 'sound') return describe(stored.index, folder, dataset);
+    if (stored.state === 'sound') return describe(stored, folder, dataset);
     if (stored.state === 'damaged') {
       onWarning?.(`The image cache ${folder} is damaged (${stored.problem}); it is built again.`);
       await discard(folder, stored.inode);
     }
-    const index = await buildAndPublish(dataset, folder, key, options);
-    if (index !== undefined) return describe(index, folder, dataset);
+    const built = await buildAndPublish(dataset, folder, key, options);
+    if (built !== undefined) return describe(built, folder, dataset);
   }
   throw new AnatomyError(`The image cache ${folder} keeps changing. Is another program writing to it?`);
 }
@@ -73,7 +74,7 @@ async function buildAndPublish(
   folder: string,
   key: string,
   { size, onProgress, signal }: ImageCacheOptions,
-): Promise<CacheIndex | undefined> {
+): Promise<Checked | undefined> {
   await verifyPacks(dataset);
   const temporary = await makeTemporary(folder).catch((error: Error) => {
     throw new AnatomyError(
@@ -88,9 +89,10 @@ async function buildAndPublish(
         `Images of ${dataset.name} changed while they were read. Run it again when they are at rest.`,
       );
     }
+    const states = statesOf(index, temporary);
     if (!(await publish(temporary, folder))) return undefined;
     syncFolder(path.dirname(folder));
-    return index;
+    return { index, states };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
     throw new AnatomyError(
@@ -117,18 +119,30 @@ const indexSchema = z.object({
   ),
 });
 
+/** A cache whose files were checked, with the state of each file just before. */
+interface Checked {
+  readonly index: CacheIndex;
+  readonly states: readonly string[];
+}
+
+/** The state of the file of each modality; see `fileState`. */
+function statesOf({ modalities }: CacheIndex, folder: string): string[] {
+  return modalities.map(({ file }) => fileState(path.join(folder, file)));
+}
+
 type Stored =
   | { readonly state: 'absent' }
   | { readonly state: 'damaged'; readonly problem: string; readonly inode: bigint }
-  | { readonly state: 'sound'; readonly index: CacheIndex };
+  | ({ readonly state: 'sound' } & Checked);
 
 async function readStored(folder: string, dataset: Dataset): Promise<Stored> {
   const found = await stat(folder, { bigint: true }).catch(() => undefined);
   if (found === undefined) return { state: 'absent' };
   try {
     const index = indexSchema.parse(JSON.parse(await readFile(path.join(folder, INDEX_FILE), 'utf8')));
+    const states = statesOf(index, folder);
     const problem = await firstFault(index, folder, dataset);
-    if (problem === undefined) return { state: 'sound', index };
+    if (problem === undefined) return { state: 'sound', index, states };
     return { state: 'damaged', problem, inode: found.ino };
   } catch (error) {
     const problem =
@@ -158,15 +172,15 @@ async function firstFault(index: CacheIndex, folder: string, dataset: Dataset): 
   return undefined;
 }
 
-function describe(index: CacheIndex, folder: string, dataset: Dataset): ImageCache {
+function describe({ index, states }: Checked, folder: string, dataset: Dataset): ImageCache {
   return {
     size: index.size,
     ids: index.ids,
     count: index.ids.length,
     modalities: Object.fromEntries(
-      index.modalities.map(({ name, file, channels }) => [
+      index.modalities.map(({ name, file, channels }, i) => [
         name,
-        { file: path.join(folder, file), offset: 0, channels },
+        { file: path.join(folder, file), state: states[i]!, offset: 0, channels },
       ]),
     ),
     dataHash: dataHash(index, dataset),

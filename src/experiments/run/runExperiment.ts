@@ -2,13 +2,15 @@
  * This room runs an experiment. Each cell is a process of this program, several run at a time, and each result is kept
  * as soon as its cell has finished.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { SET_ASIDE } from '../../data/fold.js';
 import { openDataset } from '../../data/openDataset.js';
 import type { Dataset } from '../../data/sample.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../../data/splits/splits.js';
 import { UsageError } from '../../errors.js';
-import { refuseUnwritable } from '../../files.js';
+import { isTemporary, refuseUnwritable, sweepTemporaries } from '../../files.js';
+import { isLeaseFile, takeLease } from '../../lease.js';
 import type { MessageConsole } from '../../log/console.js';
 import { checkImages } from '../file/checkImages.js';
 import { checkProtocols } from '../file/checkProtocols.js';
@@ -28,7 +30,6 @@ import {
 } from '../stored/folder.js';
 import { bestRow } from '../table/experimentTable.js';
 import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
-import { takeLease } from './lease.js';
 import { type CellState, statesOf } from './states.js';
 import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
@@ -87,10 +88,11 @@ export async function runExperiment(
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkFolder(out);
-  checkData(out, [own, ...others]);
-  mkdirSync(out, { recursive: true });
-  const lease = await takeLease(out, console);
+  const onInfo = (message: string) => console.info(message);
+  const lease = await takeLease(out, { doing: 'running an experiment', onInfo });
   try {
+    checkData(out, [own, ...others]);
+    for (const folder of foldersOf(out)) sweepTemporaries(folder);
     const cells = cellsOf(experiment, out, optionsOf(own.splits));
     const states = refusedOrDropped(cells, out, overwrite);
     for (const { splits, set } of [own, ...others]) {
@@ -238,10 +240,22 @@ function optionsOf({ k, folds }: Splits): CellOptions {
 /** @throws UsageError when the folder holds files that are no experiment */
 function checkFolder(out: string): void {
   if (!existsSync(out)) return;
-  const entries = readdirSync(out).filter((name) => !/^\..*\.tmp$/.test(name));
-  const { description, running } = experimentPaths(out);
-  if (entries.length === 0 || existsSync(description) || existsSync(running)) return;
+  const { description } = experimentPaths(out);
+  const names = readdirSync(out).filter((name) => !isTemporary(name));
+  // A killed process may have left its lease before the description was written.
+  if (names.length === 0 || names.some(isLeaseFile) || existsSync(description)) return;
   throw new UsageError(`${out} exists and holds no experiment; choose another --out`);
+}
+
+/** The folders that this process writes into: the experiment's own, and those of cells and configs. */
+function foldersOf(out: string): string[] {
+  const below = ['cells', 'configs'].map((name) => join(out, name)).filter(existsSync);
+  const deep = below.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  return [out, ...below, ...deep];
 }
 
 /** Finds the state of each cell. Results of other settings are refused, or deleted when they may be overwritten. */

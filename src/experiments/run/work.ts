@@ -7,6 +7,7 @@ import { formatConfig, type Tree } from '../../config/index.js';
 import { parseEvaluation } from '../../evaluation/results/evaluationResult.js';
 import { parsePairs } from '../../evaluation/results/pairsResult.js';
 import { writeFileAtomic } from '../../files.js';
+import type { Lease } from '../../lease.js';
 import type { MessageConsole } from '../../log/console.js';
 import { formatDuration } from '../../log/progress.js';
 import { numbered } from '../../text/numbers.js';
@@ -14,7 +15,6 @@ import { runPaths } from '../../training/runFolder.js';
 import { experimentPaths, readCell, writeCell } from '../stored/folder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
-import type { Lease } from './lease.js';
 import { schedule } from './schedule.js';
 import type { CellState } from './states.js';
 import { packCurves, packPredictions } from './travel.js';
@@ -115,6 +115,7 @@ export class Work {
   /** @returns the reason why the cell failed; undefined when it succeeded */
   async #attempt(cell: Cell, log: string): Promise<string | undefined> {
     const { out, threads, lease, console } = this.#options;
+    lease.check();
     writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
     let child: RunningChild | undefined;
     const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {

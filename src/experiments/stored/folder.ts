@@ -25,8 +25,6 @@ export const experimentPaths = (root: string) => ({
   description: join(root, 'experiment.json'),
   /** The folds that every row is judged in, by sample id. Each further data set has its own file, named by its slug. */
   splits: (set?: string) => join(root, set === undefined ? 'splits.json' : `splits-${set}.json`),
-  /** The processes that are at work. */
-  running: join(root, 'running.json'),
   /** The record of the looks at the samples that are set aside. */
   confirmation: join(root, 'cells', 'confirmation.json'),
   cell: (id: string) => join(root, 'cells', `${id}.json`),
