@@ -5,6 +5,7 @@
 import { rmSync } from 'node:fs';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import { published } from '../data/pseudonym.js';
+import { DataError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';
@@ -55,7 +56,12 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
   sweepCheckpoints(paths.checkpoints);
   rmSync(paths.failure, { force: true });
   if (start > 0) console.info(`resuming after step ${start} of ${totalSteps}`);
-  cutBack(paths.metrics, start);
+  const { missing, repeated } = cutBack(paths.metrics, start);
+  if (missing + repeated > 0) {
+    console.warn(
+      `${paths.metrics} was changed since it was written: of the ${start} steps done, ${missing} are missing and ${repeated} lines were repeated; the curves have gaps, the weights are not affected`,
+    );
+  }
   const metrics = new JsonLinesWriter(paths.metrics);
   const events = new EventWriter(paths.root, start > 0 ? { resumedFrom: start } : {});
   const progress = new Progress(totalSteps, console, { start });
@@ -98,12 +104,12 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
     let result: StepResult | undefined;
     for (let step = start; ; step += 1) {
       const signal = signals.pending();
-      const due = step % training.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
+      const due = step % training.checkpointEvery === 0 || step >= totalSteps || signal !== undefined;
       const broken = due ? save(step) : undefined;
       // The step before this one broke it.
       if (broken !== undefined) return fail(step - 1, `${broken} holds a number that is not finite`, result);
       if (signal !== undefined) return { kind: 'interrupted', step, signal };
-      if (step === totalSteps) return { kind: 'finished', step };
+      if (step >= totalSteps) return { kind: 'finished', step };
       const began = performance.now();
       const { epoch, rows, indices } = batchAt(plan, step);
       await loader.prepare(indices, heldAt(plan, step));
@@ -169,6 +175,11 @@ function resume(
   const { method, optimizer, checkpoint } = run;
   if (checkpoint === undefined) return 0;
   if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint(run));
+  if (checkpoint.step > run.totalSteps) {
+    throw new DataError(
+      `${checkpoint.file}: is the state after step ${checkpoint.step}, but the run has only ${run.totalSteps}; choose another --out, or --overwrite it`,
+    );
+  }
   loadModule({ buffers: Object.fromEntries(method.state()) }, checkpoint.model);
   optimizer.loadState(checkpoint.velocities);
   checkpoint.dispose();

@@ -12,14 +12,8 @@ import { methodNamed } from '../methods/index.js';
 import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
 import { type LoopOutcome, train } from './loop.js';
 import { type PreparedRun, prepare } from './prepare.js';
-import {
-  checkRunFolder,
-  encoderPath,
-  openRunFolder,
-  runPaths,
-  writeFolds,
-  writeProvenance,
-} from './runFolder.js';
+import { writeProvenance } from './provenance.js';
+import { checkRunFolder, encoderPath, openRunFolder, runPaths, writeFolds } from './runFolder.js';
 import { TrainingData } from './trainingData.js';
 
 export interface PretrainOptions {

@@ -3,13 +3,13 @@
  * project, so that it tells nobody where its owner keeps things. The owner’s cache may know the place, and so the run
  * finds its data again.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
-import { isSystemError, writeFileAtomic } from '../../files.js';
+import { isSystemError, PRIVATE, writeFileAtomic } from '../../files.js';
 import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
-import { defaultCacheRoot } from './cacheFolders.js';
+import { defaultCacheRoot, makePrivateFolder } from './cacheFolders.js';
 
 const schema = z.object({
   path: z.string().nullable(),
@@ -35,8 +35,8 @@ export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): 
   const place: Place = { path: absolute(own), pathB: absolute(pathB), drop: absolute(drop) };
   const file = placeFile(hash);
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileAtomic(file, `${JSON.stringify(place)}\n`);
+    makePrivateFolder(path.dirname(file));
+    writeFileAtomic(file, `${JSON.stringify(place)}\n`, { mode: PRIVATE });
   } catch (error) {
     if (!isSystemError(error) && !(error instanceof AnatomyError)) throw error;
   }

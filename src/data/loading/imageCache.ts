@@ -5,9 +5,17 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError, DataError } from '../../errors.js';
-import { syncFolder } from '../../files.js';
+import { isSystemError, syncFolder } from '../../files.js';
 import { buildCache, type CacheIndex, INDEX_FILE } from '../cache/cacheBuild.js';
-import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from '../cache/cacheFolders.js';
+import {
+  defaultCacheRoot,
+  discard,
+  makePrivateFolder,
+  makeTemporary,
+  PRIVATE_FOLDER,
+  publish,
+  sweep,
+} from '../cache/cacheFolders.js';
 import { CACHE_FORMAT, cacheKey } from '../cache/cacheKey.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
@@ -51,6 +59,7 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   const key = await cacheKey(dataset, size);
   const parent = path.join(path.resolve(root), 'images');
   const folder = path.join(parent, key);
+  makePrivateFolder(parent);
   await sweep(parent);
 
   // There is more than one turn only if another process publishes, or damages, the same cache in between.
@@ -76,7 +85,7 @@ async function buildAndPublish(
   { size, onProgress, signal }: ImageCacheOptions,
 ): Promise<Checked | undefined> {
   await verifyPacks(dataset);
-  const temporary = await makeTemporary(folder).catch((error: Error) => {
+  const temporary = await makeTemporary(folder, PRIVATE_FOLDER).catch((error: Error) => {
     throw new AnatomyError(
       `The image cache cannot be written to ${path.dirname(folder)}: ${error.message}. ` +
         'Make the folder writable, or set XDG_CACHE_HOME to one that is.',
@@ -94,7 +103,11 @@ async function buildAndPublish(
     syncFolder(path.dirname(folder));
     return { index, states };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!isSystemError(error)) throw error;
+    if (code !== 'ENOSPC') {
+      throw new AnatomyError(`The image cache cannot be written to ${path.dirname(folder)}: ${message}.`);
+    }
     throw new AnatomyError(
       `The image cache does not fit on the disk of ${path.dirname(folder)}. Free some space, ` +
         'choose a smaller data.cacheSize, or set XDG_CACHE_HOME to another disk.',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { SET_ASIDE } from '../../data/fold.js';
 import { openDataset } from '../../data/openDataset.js';
 import type { Dataset } from '../../data/sample.js';
+import { imagesKey } from '../../data/sourceDigest.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../../data/splits/splits.js';
 import { UsageError } from '../../errors.js';
 import { isTemporary, refuseUnwritable, sweepTemporaries } from '../../files.js';
@@ -25,6 +26,7 @@ import {
   checkSamples,
   describedFolds,
   experimentPaths,
+  type KeyedSet,
   samplesDigest,
   writeDescription,
 } from '../stored/folder.js';
@@ -196,9 +198,8 @@ function checkConfirmable({ setAside }: Experiment, splits: Splits): void {
 }
 
 /** A data set that has been opened, with its folds. */
-interface OpenSet {
+interface OpenSet extends KeyedSet {
   readonly dataset: Dataset;
-  readonly splits: Splits;
   /** The entry of the experiment file that names further data; undefined for the data of pretraining. */
   readonly set?: JudgedSet;
 }
@@ -211,25 +212,27 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
   const open = async (set: Pick<JudgedSet, 'data' | 'splits' | 'evaluation'>): Promise<OpenSet> => {
     const dataset = await openDataset(set.data!, { onWarning });
     const { folds, seed } = set.evaluation;
+    const key = await imagesKey(dataset.samples);
     const file = set.splits;
-    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }) };
+    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }), key };
     const splits = await loadSplits(file, dataset.samples);
-    if (folds === undefined || folds === splits.k) return { dataset, splits };
+    if (folds === undefined || folds === splits.k) return { dataset, splits, key };
     throw new UsageError(
       `evaluation.folds is ${folds}, but ${file} has ${splits.k} folds; leave out the one or the other`,
     );
   };
   const own = await open({ data, splits, evaluation });
   const others: (OpenSet & { readonly set: JudgedSet })[] = [];
-  for (const set of judge) if (set.data !== undefined) others.push({ ...(await open(set)), set });
+  for (const set of judge)
+    if (set.data !== undefined) others.push({ ...(await open(set)), set, slug: set.slug });
   return { own, others };
 }
 
 /** @throws UsageError when the folder's experiment has other folds, subjects or labels */
 function checkData(out: string, sets: readonly OpenSet[]): void {
-  for (const { dataset, splits, set } of sets) {
-    checkFolds(out, splits, set?.slug);
-    checkSamples(out, dataset, set?.slug);
+  for (const set of sets) {
+    checkFolds(out, set);
+    checkSamples(out, set);
   }
 }
 
@@ -287,7 +290,7 @@ function describe(
   others: readonly (OpenSet & { readonly set: JudgedSet })[],
 ): ExperimentDescription {
   return {
-    version: 2,
+    version: 3,
     name: experiment.name,
     description: experiment.description,
     smoke: experiment.smoke,
@@ -305,20 +308,19 @@ function describe(
       const found = others.find(({ set }) => set.slug === slug);
       return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found) };
     }),
-    folds: Object.fromEntries(
-      [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
-    ),
+    folds: Object.fromEntries([own, ...others].map((one) => [one.slug ?? '', describedFolds(one)])),
     compare: experiment.compare,
     setAside: experiment.setAside,
   };
 }
 
-function describedData({ dataset: { name, samples }, splits: { folds } }: OpenSet): DescribedData {
+function describedData(set: OpenSet): DescribedData {
+  const { name, samples } = set.dataset;
+  const { folds } = set.splits;
   const counts = (some: Dataset['samples']) => ({
     pairs: some.length,
     subjects: new Set(some.map(({ subject }) => subject)).size,
   });
   const setAside = counts(samples.filter(({ id }) => folds[id] === SET_ASIDE));
-  const digest = samplesDigest(samples);
-  return { name, ...counts(samples), digest, ...(setAside.pairs > 0 && { setAside }) };
+  return { name, ...counts(samples), digest: samplesDigest(set), ...(setAside.pairs > 0 && { setAside }) };
 }
