@@ -22,7 +22,7 @@ export function registerPretrain(program: Command): void {
   addConfigOptions(command)
     .option('--overwrite', 'delete a run that is in --out')
     .option('--allow-inexact', 'resume although LibTorch, CPU, threads or precision have changed')
-    .option('--dry-run', 'say steps, memory and time after two trial steps; writes no run')
+    .option('--dry-run', 'say steps, memory and time after a few trial steps; writes no run')
     .option('--json', 'print the result as JSON on stdout')
     .addHelpText(
       'after',

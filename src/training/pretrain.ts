@@ -11,6 +11,7 @@ import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
 import { type LoopOutcome, train } from './loop.js';
+import { memoryFault } from './microBatch.js';
 import { type PreparedRun, prepare } from './prepare.js';
 import { writeProvenance } from './provenance.js';
 import { checkRunFolder, encoderPath, openRunFolder, runPaths, writeFolds } from './runFolder.js';
@@ -134,6 +135,8 @@ function describe({ config, dataset, method, plan, ...run }: PreparedRun, consol
   console.info(
     `${method.name}: ${pairs} pairs of ${dataset.name}, ${work}, ${run.precision} on ${run.device}`,
   );
+  const short = memoryFault(run.stepBytes, run.microBatch);
+  if (short !== undefined) console.warn(`${short}; else the system may end the run without a word`);
   if (methodNamed(method.name)!.usesLabels && config.data.fold === 'none') {
     console.warn(
       `${method.name} learns from the labels of all pairs, so it cannot be judged on them; keep some out with --splits and --fold`,
