@@ -174,7 +174,7 @@ export function checkSamples(root: string, set: Pick<KeyedSet, 'dataset' | 'key'
   const now = version === 2 ? published(digestOf(factsOf(set.dataset))) : samplesDigest(set);
   if (known?.digest === undefined || known.digest === now) return;
   throw new UsageError(
-    `${root} holds an experiment on other samples: ids, subjects, labels or images of ${set.dataset.name} have changed since. Put them back as they were, or choose another --out`,
+    `${root} holds an experiment on other samples: ids, subjects, labels or images of ${set.dataset.name} have changed since (a pack or shards are other images than the files they were made of). Put them back as they were, or choose another --out`,
   );
 }
 

@@ -61,7 +61,7 @@ describe('the folds and samples of an experiment', () => {
     checkSamples(root, set());
     for (const changed of [set('malignant'), set('benign', { p: 0, q: 1 }, 'other images')]) {
       expect(() => checkSamples(root, changed)).toThrow(
-        'holds an experiment on other samples: ids, subjects, labels or images of pairs have changed since. Put them back',
+        'holds an experiment on other samples: ids, subjects, labels or images of pairs have changed since (a pack or shards are',
       );
     }
   });
