@@ -73,13 +73,14 @@ export async function takeLease(folder: string, options: LeaseOptions): Promise<
   const { beatMs = 5_000 } = options;
   const first = namingFile(folder, () => mkdirSync(folder, { recursive: true }));
   const id = randomBytes(12).toString('hex');
+  const since = new Date().toISOString();
   const children = new Map<number, ProcessMark>();
   const content = () => {
     const holder: Holder = {
       id,
       host: hostname(),
       idSpace: idSpace(),
-      since: new Date().toISOString(),
+      since,
       process: markOf(process.pid),
       children: [...children.values()],
     };
