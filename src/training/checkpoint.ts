@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readState, saveState } from '../export/stateFile.js';
-import { writeFileAtomic } from '../files.js';
+import { namingFile, writeFileAtomic } from '../files.js';
 import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
 
 /** The conditions under which numbers come out equal to the bit. A resumed run must share them with the run before. */
@@ -91,7 +91,7 @@ export function saveCheckpoint(
   velocities: ReadonlyMap<string, Tensor>,
   keep: number,
 ): void {
-  mkdirSync(folder, { recursive: true });
+  namingFile(folder, () => mkdirSync(folder, { recursive: true }));
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model) state.set(MODEL + name, tensor);
   for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
