@@ -9,11 +9,14 @@
  *   kills    kill −9 at random moments (seeded); whatever was hit, the resumed run ends with the same encoder, the same
  *            checkpoint and the same losses, to the bit, as one that was left alone.
  *
+ *   faults   a full or broken disk (ENOSPC, EIO) at random system calls that write; each is told with its file or does no harm, and
+ *            the same command then ends with the same bits. Needs a C compiler and a dynamic loader with LD_PRELOAD.
+ *
  *   grid     kill −9 of a whole experiment at random moments; each time at most the cells at work are lost, and in the end its table
  *            is that of one that was left alone, to the byte.
  *
- * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --grid-kills N (10)
- * --seed N (0)  --precisions fp32,bf16  --seconds N: stop a part after so long, and judge what there is.
+ * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --faults N (20)
+ * --grid-kills N (10)  --seed N (0)  --precisions fp32,bf16  --seconds N: stop a part after so long, and judge what there is.
  * Prints a table on stdout; ends with 1 when something is wrong.
  */
 import { spawn } from 'node:child_process';
@@ -28,17 +31,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parseOptions } from './options.mjs';
+import { writeFaults } from './writeFaults.mjs';
 
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const flags = parseOptions(import.meta.url, {
   steps: { type: 'string', default: '2000' },
   warmup: { type: 'string' },
   kills: { type: 'string', default: '20' },
+  faults: { type: 'string', default: '20' },
   'grid-kills': { type: 'string', default: '10' },
   seed: { type: 'string', default: '0' },
   seconds: { type: 'string', default: 'Infinity' },
@@ -55,9 +60,14 @@ const number = (name) => {
   }
   return value;
 };
-const [steps, kills, gridKills, seed, seconds] = ['steps', 'kills', 'grid-kills', 'seed', 'seconds'].map(
-  number,
-);
+const [steps, kills, faults, gridKills, seed, seconds] = [
+  'steps',
+  'kills',
+  'faults',
+  'grid-kills',
+  'seed',
+  'seconds',
+].map(number);
 const warmup = flags.warmup === undefined ? Math.min(2000, steps) : number('warmup');
 
 /** V8 enlarges its young generation now and then, by megabytes at once; at its full size from the start, leaks show. */
@@ -107,6 +117,7 @@ async function soak() {
     if (steps > 0)
       for (const precision of flags.precisions.split(',')) rows.push(...(await memory(precision, folder)));
     if (kills > 0) rows.push(...(await killing(folder)));
+    if (faults > 0) rows.push(...(await faulting(folder)));
     if (gridKills > 0) rows.push(...(await killingGrids(folder)));
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -242,16 +253,34 @@ function slopeOf(points) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Kills
 
-async function killing(folder) {
-  const arguments_ = (out) => [
+/** A short pretraining into this folder, with a checkpoint every three steps. */
+function pretraining(folder, out, steps) {
+  return [
     ...['-q', 'pretrain', '--out', join(folder, out), '--set'],
     ...settings(folder, [
-      'training.steps=24',
+      `training.steps=${steps}`,
       'training.checkpointEvery=3',
       'monitor.every=8',
       'monitor.pairs=8',
     ]),
   ];
+}
+
+function faulting(folder) {
+  const work = async (out, env) =>
+    run(main, pretraining(folder, relative(folder, out), 9), { env, capture: true });
+  return writeFaults({
+    folder,
+    faults,
+    seconds,
+    random: mulberry32(seed + 2),
+    run: work,
+    printOf: (out) => fingerprintOf(out, 9),
+  });
+}
+
+async function killing(folder) {
+  const arguments_ = (out) => pretraining(folder, out, 24);
   const began = Date.now();
   const alone = await run(main, arguments_('alone'));
   if (alone.code !== 0) return [['kills', 'left alone', `ended with ${alone.code}`, 'FAILED']];
@@ -286,10 +315,12 @@ async function killing(folder) {
 }
 
 /** Everything that must be the same to the bit: weights, the last checkpoint's state, every logged number but the speed. */
-function fingerprintOf(folder) {
+function fingerprintOf(folder, steps = 24) {
   const hash = createHash('sha256');
   hash.update(readFileSync(join(folder, 'encoder.safetensors')));
-  hash.update(readFileSync(join(folder, 'checkpoints', 'step-00000024.safetensors')));
+  hash.update(
+    readFileSync(join(folder, 'checkpoints', `step-${String(steps).padStart(8, '0')}.safetensors`)),
+  );
   for (const line of readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n')) {
     const { pairsPerSecond: _, ...values } = JSON.parse(line);
     hash.update(JSON.stringify(values));
@@ -362,11 +393,13 @@ function verdict(good) {
   return good ? 'ok' : 'FAILED';
 }
 
-/** Runs a script of Node; kills it after `moment` milliseconds where given. */
-function run(script, args, { moment, nodeFlags = [], env = {} } = {}) {
+/**
+ * Runs a script of Node; kills it after `moment` milliseconds where given. What it tells is shown, or given with `capture`.
+ */
+function run(script, args, { moment, nodeFlags = [], env = {}, capture = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nodeFlags, script, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', capture ? 'pipe' : 'inherit'],
       env: { ...process.env, ...env },
     });
     const timer = moment === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), moment);
@@ -374,10 +407,14 @@ function run(script, args, { moment, nodeFlags = [], env = {} } = {}) {
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
     });
+    let stderr = '';
+    child.stderr?.on('data', (chunk) => {
+      stderr += chunk;
+    });
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ code, killed: signal === 'SIGKILL', stdout });
+      resolve({ code, killed: signal === 'SIGKILL', stdout, stderr });
     });
   });
 }

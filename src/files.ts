@@ -1,4 +1,5 @@
 /** Writes files so that nobody ever meets a part of one. */
+import { createHash, randomBytes } from 'node:crypto';
 import {
   accessSync,
   closeSync,
@@ -6,13 +7,14 @@ import {
   existsSync,
   fsyncSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { threadId } from 'node:worker_threads';
+import { idSpace, isRunning } from '../tools/processes.mjs';
 import { AnatomyError, UsageError } from './errors.js';
 
 /** The content of a file to write, whole or in pieces, so that a large file need not be joined in memory first. */
@@ -21,31 +23,103 @@ export type FileData = string | Uint8Array | Iterable<Uint8Array>;
 /** The most bytes to write in one call. Linux writes at most 2 GiB; a quarter of that leaves nothing to chance. */
 const largestWrite = 2 ** 29;
 
+/** The mode of files that only their owner may read: those that hold ids, places or a key. */
+export const PRIVATE = 0o600;
+
+export interface WriteOptions {
+  /** The permissions of the file, before the umask; default: those of any file. */
+  readonly mode?: number;
+}
+
 /**
  * Writes a file so that a reader, a crash or a power cut meets either the old content or the new one, never a part. A
- * temporary file in the same folder is filled, synced and renamed over the target, then the folder is synced.
+ * temporary file in the same folder is filled, synced and renamed over the target, then the folder is synced. Nobody
+ * can guess its name, and it is opened only where nothing is: a link planted there cannot lead the content elsewhere.
  *
- * A failure removes the temporary file and leaves the old file as it was. A temporary file left by a killed process is
- * overwritten by the next process of the same id, which in a container is the usual case.
+ * A failure removes the temporary file and leaves the old file as it was. Temporary files that killed processes left
+ * of this file are removed.
+ *
+ * @throws AnatomyError naming the file, where the system refuses
  */
-export function writeFileAtomic(path: string, data: FileData): void {
+export function writeFileAtomic(path: string, data: FileData, { mode = 0o666 }: WriteOptions = {}): void {
   const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${threadId}.tmp`);
-  try {
-    const file = openSync(temporary, 'w');
+  const temporary = temporaryFile(path);
+  namingFile(path, () => {
     try {
-      for (const piece of pieces(data)) writeFully(file, piece);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
+      sweepTemporaries(folder, basename(path));
+      const file = openSync(temporary, 'wx', mode);
+      try {
+        for (const piece of pieces(data)) writeFully(file, piece);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(temporary, path);
+      syncFolder(folder);
+    } catch (cause) {
+      rmSync(temporary, { force: true });
+      throw cause; // of the disk, or of the producer of `data`
     }
-    renameSync(temporary, path);
-    syncFolder(folder);
+  });
+}
+
+/** Runs `write`, whose system errors name no file, such as `ENOSPC: no space left on device, fsync`. */
+export function namingFile<T>(path: string, write: () => T): T {
+  try {
+    return write();
   } catch (cause) {
-    rmSync(temporary, { force: true });
-    if (!isSystemError(cause)) throw cause; // the producer of `data` failed, not the disk
+    if (!isSystemError(cause)) throw cause;
     throw new AnatomyError(`cannot write ${path}: ${cause.message}`, { cause });
   }
+}
+
+/** Matches a temporary file: target, process and what tells this machine's processes from another's. */
+const TEMPORARY = /^\.(.*)\.([0-9a-f]{8})-(\d+)-[0-9a-f]{12}\.tmp$/;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** True for the name of a file that is being written, or that a killed process left. Older versions' names count. */
+export function isTemporary(name: string): boolean {
+  return /^\..*\.tmp$/.test(name);
+}
+
+/** A new name beside a file, for a content that is not complete yet. */
+export function temporaryFile(path: string): string {
+  const unique = `${spaceDigest()}-${process.pid}-${randomBytes(6).toString('hex')}`;
+  return join(dirname(path), `.${shortened(basename(path))}.${unique}.tmp`);
+}
+
+/** Cuts a name, so that the name of the temporary file is no longer than file systems take (255 bytes). */
+function shortened(name: string): string {
+  return Buffer.from(name).subarray(0, 180).toString('utf8');
+}
+
+/** Tells processes of this machine, container and boot from others, whose ids mean nothing here. */
+function spaceDigest(): string {
+  space ??= createHash('sha256').update(idSpace()).digest('hex').slice(0, 8);
+  return space;
+}
+let space: string | undefined;
+
+/**
+ * Removes the temporary files of processes that are gone, and those of other machines that were not written to for a
+ * day.
+ * @param target only those of the file of this name
+ */
+export function sweepTemporaries(folder: string, target?: string): void {
+  if (!existsSync(folder)) return;
+  const beginning = target === undefined ? '.' : `.${shortened(target)}.`;
+  for (const name of readdirSync(folder)) {
+    if (!isTemporary(name) || !name.startsWith(beginning)) continue;
+    const [, , where, pid] = TEMPORARY.exec(name) ?? [];
+    const file = join(folder, name);
+    const gone = where === spaceDigest() && !isRunning({ pid: Number(pid), start: '' });
+    if (gone || isOld(file)) rmSync(file, { force: true });
+  }
+}
+
+function isOld(file: string): boolean {
+  const state = statSync(file, { throwIfNoEntry: false });
+  return state !== undefined && Math.abs(Date.now() - state.mtimeMs) > DAY_MS;
 }
 
 /**

@@ -1,9 +1,30 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AnatomyError, UsageError } from '../src/errors.js';
-import { refuseUnwritable, writeFileAtomic } from '../src/files.js';
+import {
+  namingFile,
+  PRIVATE,
+  refuseUnwritable,
+  sweepTemporaries,
+  temporaryFile,
+  writeFileAtomic,
+} from '../src/files.js';
 
 let folder: string;
 beforeEach(() => {
@@ -67,5 +88,69 @@ describe('writeFileAtomic', () => {
     mkdirSync(occupied);
     expect(() => writeFileAtomic(occupied, 'x')).toThrow(AnatomyError);
     expect(readdirSync(folder)).toEqual(['occupied']);
+  });
+
+  it('follows no link that was planted beside the file, and a link in its place is replaced', () => {
+    const path = join(folder, 'file');
+    const victim = join(folder, 'victim');
+    writeFileSync(victim, 'mine');
+    symlinkSync(victim, path);
+    // The name that a temporary file had before it could not be guessed.
+    symlinkSync(victim, join(folder, `.file.${process.pid}-0.tmp`));
+    writeFileAtomic(path, 'new');
+    expect([readFileSync(victim, 'utf8'), readFileSync(path, 'utf8')]).toEqual(['mine', 'new']);
+    const names = [1, 2].map(() => temporaryFile(path));
+    expect(names[0]).not.toBe(names[1]);
+    symlinkSync(victim, names[0]!);
+    expect(() => writeFileSync(names[0]!, 'x', { flag: 'wx' })).toThrow('EEXIST');
+  });
+
+  it('gives the file the mode that is asked for, also where another one was', () => {
+    const path = join(folder, 'file');
+    writeFileSync(path, 'old', { mode: 0o644 });
+    writeFileAtomic(path, 'new', { mode: PRIVATE });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('takes names that are as long as a file system allows', () => {
+    const path = join(folder, 'ü'.repeat(127));
+    writeFileAtomic(path, 'x');
+    expect(readFileSync(path, 'utf8')).toBe('x');
+  });
+
+  it('removes what killed processes left of the same file, and what else was left when asked', () => {
+    const gone = spawnSync('true').pid;
+    const space = /([0-9a-f]{8})-\d+-[0-9a-f]{12}\.tmp$/.exec(temporaryFile('x'))![1];
+    const left = (target: string, pid: number) => {
+      const name = `.${target}.${space}-${pid}-0123456789ab.tmp`;
+      writeFileSync(join(folder, name), 'half');
+      return name;
+    };
+    const [ours, others, alive] = [left('file', gone), left('other', gone), left('file', process.ppid)];
+    const foreign = '.file.00000000-1-0123456789ab.tmp';
+    const older = '.file.99-0.tmp';
+    for (const name of [foreign, older, 'notes.tmp']) writeFileSync(join(folder, name), '');
+    writeFileAtomic(join(folder, 'file'), 'x');
+    expect(readdirSync(folder)).not.toContain(ours);
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining([others, alive, foreign, older]));
+    utimesSync(join(folder, foreign), 0, 0);
+    utimesSync(join(folder, older), 0, 0);
+    sweepTemporaries(folder);
+    expect(readdirSync(folder).sort()).toEqual([alive, 'file', 'notes.tmp']);
+  });
+});
+
+describe('namingFile', () => {
+  it('names the file where the system does not, and leaves other errors as they are', () => {
+    const path = join(folder, 'file');
+    writeFileSync(path, '');
+    const file = openSync(path, 'r');
+    closeSync(file);
+    expect(() => namingFile(path, () => fsyncSync(file))).toThrow(`cannot write ${path}: EBADF`);
+    expect(() => namingFile(path, () => [].at(0)!)).not.toThrow();
+    const other = () => {
+      throw new RangeError('mine');
+    };
+    expect(() => namingFile(path, other)).toThrow(RangeError);
   });
 });

@@ -19,6 +19,8 @@ test('a short soak: live tensors stay constant and memory does not grow', async 
     '20',
     '--kills',
     '0',
+    '--faults',
+    '0',
     '--grid-kills',
     '0',
     '--precisions',

@@ -3,52 +3,20 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
-  readlinkSync,
   renameSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { idSpace, isRunning, markOf } from './processes.mjs';
 
 /** A holder in another container or on another machine cannot be looked at; it touches its lock this often … */
 const BEAT_MS = 5_000;
 /** … and counts as gone when it has not for this long. */
 const SILENCE_MS = 60_000;
-
-/** When a process began, so that a reused id is not taken for it; null when it is gone, '' where that cannot be told. */
-function startOf(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name before it may hold spaces
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : fields[19];
-  } catch {
-    try {
-      process.kill(pid, 0);
-      return '';
-    } catch (error) {
-      return error.code === 'EPERM' ? '' : null;
-    }
-  }
-}
-
-function isRunning(person) {
-  if (!person) return false;
-  const start = startOf(person.pid);
-  return start !== null && (start === '' || person.start === '' || start === person.start);
-}
-
-/** Process ids mean something only within this. */
-function idSpace() {
-  try {
-    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`;
-  } catch {
-    return hostname();
-  }
-}
 
 function read(file) {
   try {
@@ -66,7 +34,8 @@ function keeper(file, text) {
     return silence < SILENCE_MS ? `another machine or container (${holder.idSpace})` : null;
   }
   if (isRunning(holder.process)) return `process ${holder.process.pid}`;
-  if (isRunning(holder.child)) return `process ${holder.child.pid}, left by an interrupted set-up`;
+  if (holder.child && isRunning(holder.child))
+    return `process ${holder.child.pid}, left by an interrupted set-up`;
   return null;
 }
 
@@ -89,7 +58,7 @@ function clear(file, text) {
 export async function withLock(file, body, { log = console.error, pollMs = 200 } = {}) {
   const me = {
     idSpace: idSpace(),
-    process: { pid: process.pid, start: startOf(process.pid) ?? '' },
+    process: markOf(process.pid),
     child: null,
   };
   const draft = `${file}.${process.pid}`;
@@ -124,7 +93,7 @@ export async function withLock(file, body, { log = console.error, pollMs = 200 }
   try {
     return await body((child) => {
       if (child.pid === undefined) return;
-      me.child = { pid: child.pid, start: startOf(child.pid) ?? '' };
+      me.child = markOf(child.pid);
       writeFileSync(draft, JSON.stringify(me));
       renameSync(draft, file);
     });

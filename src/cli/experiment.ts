@@ -6,6 +6,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/open/dataNames.js';
 import type { TableFormat } from '../experiments/print/formatTable.js';
 import type { Matching } from '../experiments/table/matching.js';
+import { MOST_THREADS } from '../tensor/cpu.js';
 import { numbered } from '../text/numbers.js';
 import { consoleOf } from './console.js';
 import { wholeNumber } from './options/configOptions.js';
@@ -44,7 +45,7 @@ export function registerExperiment(program: Command): void {
     .requiredOption('--out <folder>', 'cells, runs and logs of the experiment')
     .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
     .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber(1))
-    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber(1), 1);
+    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber(1, MOST_THREADS), 1);
   addDataOptions(runCommand, `in place of the file’s: ${WHAT_DATA_IS}`)
     .option(
       '--splits <file>',

@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import { AnatomyError } from '../errors.js';
 import { anatomyProgram } from './program.js';
 
-/** The exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 130/143 interrupted. */
+/** The exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 129/130/143 interrupted. */
 const program = anatomyProgram();
 
 // The reader of `anatomy …
@@ -12,6 +12,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
   throw error;
 });
+
+// A terminal that is closed, or a reader that has gone, takes no more messages. The work goes on, or saves first.
+process.stderr.on('error', () => undefined);
 
 // A child of `anatomy experiment` saves and ends when its parent is gone. If it went on, it would spoil the run that
 // the next one resumes.

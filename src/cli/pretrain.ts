@@ -1,4 +1,5 @@
 /** The command `anatomy pretrain`: it trains one run, or one for each fold. */
+import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
@@ -21,7 +22,7 @@ export function registerPretrain(program: Command): void {
   addConfigOptions(command)
     .option('--overwrite', 'delete a run that is in --out')
     .option('--allow-inexact', 'resume although LibTorch, CPU, threads or precision have changed')
-    .option('--dry-run', 'say steps, memory and time after two trial steps; writes no run')
+    .option('--dry-run', 'say steps, memory and time after a few trial steps; writes no run')
     .option('--json', 'print the result as JSON on stdout')
     .addHelpText(
       'after',
@@ -80,7 +81,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
           console.warn(
             `${outcome.signal}: saved after step ${outcome.step}; the same command goes on from there`,
           );
-          process.exitCode = outcome.signal === 'SIGINT' ? 130 : 143;
+          process.exitCode = 128 + constants.signals[outcome.signal];
           return;
         case 'failed':
           console.error(

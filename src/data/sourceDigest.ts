@@ -46,6 +46,19 @@ async function sourceDigest(source: ImageSource, ofFile: (path: string) => Promi
 }
 
 /**
+ * Makes a key of the images of a data set: only who has them can make it again. The images of packs and shards count
+ * by the told half of their digests, so with these it is the key of whoever has the pack.
+ *
+ * @throws DataError if a file cannot be read
+ */
+export async function imagesKey(samples: readonly Sample[]): Promise<string> {
+  const hash = createHash('sha256').update('key of images');
+  for await (const digests of sourceDigests(samples))
+    hash.update(JSON.stringify(Object.entries(digests).sort()));
+  return hash.digest('hex');
+}
+
+/**
  * Gives the half of a digest that packs and shards tell. The whole one is part of the key of their pseudonyms, so that
  * whoever guesses ids cannot find them without the files.
  */

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pseudonym } from '../data/pseudonym.js';
-import { writeFileAtomic } from '../files.js';
+import { PRIVATE, writeFileAtomic } from '../files.js';
 import { csv } from '../text/csv.js';
 import { labelProtocolNamed, usualImages } from './protocols/registry.js';
 import type { Evaluation, EvaluationResult, EvaluationRow, Predictions } from './results/evaluationResult.js';
@@ -91,7 +91,8 @@ export function saveEvaluation(
 ): { json: string; predictions: string } {
   mkdirSync(folder, { recursive: true });
   const { json, predictions } = evaluationPaths(folder, result);
-  writeFileAtomic(predictions, predictionsCsv(result.predictions, result.data.classes, keepIds));
+  const text = predictionsCsv(result.predictions, result.data.classes, keepIds);
+  writeFileAtomic(predictions, text, keepIds ? { mode: PRIVATE } : {});
   writeFileAtomic(json, `${evaluationJson(result)}\n`);
   return { json, predictions };
 }

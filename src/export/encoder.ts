@@ -4,13 +4,13 @@ import { type Encoder, loadState, stateDict } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { readState, saveState } from './stateFile.js';
 
-/** Writes an encoder's weights with torchvision's `features.*` names, plus `head.*`. */
+/** Writes an encoder's weights with torchvision's `features.*` names, plus `head.*`, and a digest of them. */
 export function exportEncoder(
   path: string,
   encoder: Encoder,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  saveState(path, stateDict(encoder), { format: 'pt', ...metadata });
+  saveState(path, stateDict(encoder), { format: 'pt', ...metadata }, { vouch: true });
 }
 
 export interface ImportOptions {

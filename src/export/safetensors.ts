@@ -2,6 +2,7 @@
  * The room `export` reads and writes weights: the safetensors format, states of networks, encoders. This file is the
  * format.
  */
+import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
@@ -57,11 +58,20 @@ const dtypes = Object.keys(bytesPerElement) as SafetensorsDtype[];
 const largestHeader = 100_000_000;
 const metadataKey = '__metadata__';
 
+/** The key of the digest that vouches for the content, in the metadata. Files of other programs have none. */
+const digestKey = 'anatomy-sha256';
+
+export interface WriteOptions {
+  /** Writes a digest of the tensors too, which readers check. Not needed where another file vouches for this one. */
+  readonly vouch?: boolean;
+}
+
 /** Writes tensors so that the file is complete or absent; equal contents give equal bytes, whatever the map's order. */
 export function writeSafetensors(
   path: string,
   entries: ReadonlyMap<string, Readonly<SafetensorsEntry>>,
   metadata: Readonly<Record<string, string>> = {},
+  { vouch = false }: WriteOptions = {},
 ): void {
   for (const [name, { dtype, shape, data }] of entries) {
     const expected = byteCount(dtype, shape);
@@ -70,8 +80,19 @@ export function writeSafetensors(
       `cannot write ${path}, tensor ${JSON.stringify(name)}: ${dtype} [${shape}] takes ${expected ?? 'an impossible number of'} bytes, got ${data.byteLength}`,
     );
   }
-  const { head, names } = safetensorsHead(path, entries, metadata);
+  const texts = vouch ? { ...metadata, [digestKey]: contentDigest(entries) } : metadata;
+  const { head, names } = safetensorsHead(path, entries, texts);
   writeFileAtomic(path, [head, ...names.map((name) => entries.get(name)!.data)]);
+}
+
+/** SHA-256 of names, dtypes, shapes and bytes of all tensors, in the order of their names. */
+function contentDigest(entries: ReadonlyMap<string, Readonly<SafetensorsEntry>>): string {
+  const hash = createHash('sha256');
+  for (const name of [...entries.keys()].sort()) {
+    const { dtype, shape, data } = entries.get(name)!;
+    hash.update(JSON.stringify([name, dtype, shape])).update(data);
+  }
+  return hash.digest('hex');
 }
 
 /**
@@ -136,7 +157,13 @@ export function readSafetensors(path: string, content?: Uint8Array): Safetensors
     for (const [name, { dtype, shape, begin, end }] of header.tensors) {
       tensors.set(name, { dtype, shape, data: source.read(begin, end) });
     }
-    return { tensors, metadata: header.metadata };
+    const { [digestKey]: digest, ...metadata } = header.metadata;
+    if (digest !== undefined && digest !== contentDigest(tensors)) {
+      throw new DataError(
+        `${path}: is damaged: its tensors do not match the digest in it; copy or make it again`,
+      );
+    }
+    return { tensors, metadata };
   };
   if (content === undefined) return withFile(path, read);
   return read({

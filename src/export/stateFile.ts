@@ -5,6 +5,7 @@ import {
   readSafetensors,
   type SafetensorsDtype,
   type SafetensorsEntry,
+  type WriteOptions,
   writeSafetensors,
 } from './safetensors.js';
 
@@ -18,6 +19,7 @@ export function saveState(
   path: string,
   state: ReadonlyMap<string, Tensor>,
   metadata?: Readonly<Record<string, string>>,
+  options?: WriteOptions,
 ): void {
   const entries = new Map<string, SafetensorsEntry>();
   for (const [name, { dtype }] of state) {
@@ -50,7 +52,7 @@ export function saveState(
       start += bytes;
     }
   }
-  writeSafetensors(path, entries, metadata);
+  writeSafetensors(path, entries, metadata, options);
 }
 
 /**

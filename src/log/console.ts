@@ -5,6 +5,7 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
+import { namingFile } from '../files.js';
 
 /** The destination of messages: standard error, or a stand-in. */
 export type TextStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
@@ -51,7 +52,7 @@ export class MessageConsole {
   readonly interactive: boolean;
   readonly #colors: ReturnType<typeof picocolors.createColors>;
   readonly #clock: () => Date;
-  #log: { file: number; redact: (text: string) => string } | undefined;
+  #log: { path: string; file: number; redact: (text: string) => string } | undefined;
   #liveLine: LiveLine | undefined;
 
   constructor(options: MessageConsoleOptions = {}) {
@@ -88,7 +89,7 @@ export class MessageConsole {
   /** Also appends every further message to this file. */
   teeTo(path: string, { redact = (text) => text }: TeeOptions = {}): void {
     this.close();
-    this.#log = { file: openSync(path, 'a'), redact };
+    this.#log = { path, file: namingFile(path, () => openSync(path, 'a')), redact };
   }
 
   /** Closes the file. Messages still go to the screen. */
@@ -102,16 +103,33 @@ export class MessageConsole {
     this.#liveLine = line;
   }
 
+  /**
+   * Writes a message to the file only. It is for errors that somebody else shows; a full disk must not hide them, so
+   * nothing is thrown.
+   */
+  note(level: Level, text: string): void {
+    try {
+      this.#write(level, text);
+    } catch {
+      // The error itself is what the user needs to see.
+    }
+  }
+
   #say(level: Level, text: string, shown: boolean, styled: string): void {
     if (shown) {
       this.#liveLine?.hide();
       this.stream.write(`${styled}\n`);
       this.#liveLine?.show();
     }
+    this.#write(level, text);
+  }
+
+  #write(level: Level, text: string): void {
     if (this.#log === undefined) return;
+    const { path, file, redact } = this.#log;
     const prefix = `${this.#clock().toISOString()} ${level.padEnd(7)} `;
-    const lines = this.#log.redact(stripVTControlCharacters(text)).split('\n');
-    writeFileSync(this.#log.file, lines.map((line) => `${prefix}${line}\n`).join(''));
+    const lines = redact(stripVTControlCharacters(text)).split('\n');
+    namingFile(path, () => writeFileSync(file, lines.map((line) => `${prefix}${line}\n`).join('')));
   }
 }
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { DataError } from '../errors.js';
-import { isSystemError, writeFileAtomic } from '../files.js';
+import { isSystemError, namingFile, writeFileAtomic } from '../files.js';
 
 export type JsonValue =
   | number
@@ -36,7 +36,7 @@ export class JsonLinesWriter {
 
   constructor(path: string) {
     this.path = path;
-    this.#file = openSync(path, 'a+');
+    this.#file = namingFile(path, () => openSync(path, 'a+'));
     if (!endsWithNewline(this.#file)) {
       closeSync(this.#file);
       throw new DataError(
@@ -47,12 +47,13 @@ export class JsonLinesWriter {
 
   write(line: JsonLine): void {
     if (!isStep(line.step)) throw new RangeError(`step must be a whole number from 0, got ${line.step}`);
-    writeFileSync(this.#file, `${JSON.stringify(line, nonFiniteAsString)}\n`);
+    const text = `${JSON.stringify(line, nonFiniteAsString)}\n`;
+    namingFile(this.path, () => writeFileSync(this.#file, text));
   }
 
   /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
-    fsyncSync(this.#file);
+    namingFile(this.path, () => fsyncSync(this.#file));
   }
 
   close(): void {
@@ -65,20 +66,38 @@ export function readJsonLines(path: string): JsonLine[] {
   return parseLines(path).map(({ value }) => value);
 }
 
+/** What `cutBack` found. */
+export interface CutBack {
+  /** The number of lines that stay. */
+  readonly kept: number;
+  /** The number of lines of later steps, and of a torn one. */
+  readonly dropped: number;
+  /** The number of lines of steps that an earlier line tells already; they are dropped too. */
+  readonly repeated: number;
+  /** The number of steps up to that of the checkpoint that no line tells. */
+  readonly missing: number;
+}
+
 /**
- * Makes a metrics file end at the step of a checkpoint. Lines of later steps and a torn last line are dropped, and the
- * others stay byte for byte. The file is replaced as a whole, and only if it changes; a file that does not exist stays
- * so.
+ * Makes a metrics file end at the step of a checkpoint, with one line for each step. Lines of later steps, further
+ * lines of the same step and a torn last line are dropped, and the others stay byte for byte. The file is replaced as
+ * a whole, and only if it changes; a file that does not exist stays so.
  */
-export function cutBack(path: string, step: number): { kept: number; dropped: number } {
-  if (!existsSync(path)) return { kept: 0, dropped: 0 };
+export function cutBack(path: string, step: number): CutBack {
+  if (!existsSync(path)) return { kept: 0, dropped: 0, repeated: 0, missing: step };
   const before = readText(path);
   const lines = parseLines(path, before);
-  const kept = lines.filter(({ value }) => value.step <= step);
+  const early = lines.filter(({ value }) => value.step <= step);
+  const first = new Map(
+    early.map((line) => [line.value.step, line]).reverse() as [number, (typeof early)[0]][],
+  );
+  const kept = early.filter((line) => first.get(line.value.step) === line);
+  const repeated = early.length - kept.length;
   const after = kept.map(({ text }) => `${text}\n`).join('');
   if (after !== before) writeFileAtomic(path, after);
   const total = before.split('\n').filter((text) => text !== '').length;
-  return { kept: kept.length, dropped: total - kept.length };
+  const steps = kept.filter(({ value }) => value.step > 0).length;
+  return { kept: kept.length, dropped: total - early.length, repeated, missing: step - steps };
 }
 
 function parseLines(path: string, content = readText(path)): { text: string; value: JsonLine }[] {

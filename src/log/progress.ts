@@ -19,7 +19,7 @@ export interface ProgressOptions {
   start?: number;
   /** The least number of seconds between two lines, where there is no terminal. */
   everySeconds?: number;
-  /** Gives the time in milliseconds. */
+  /** Gives the time in milliseconds. Default: since the process began, as the time of day may be set back. */
   clock?: () => number;
 }
 
@@ -42,7 +42,7 @@ export class Progress {
   #stopped = false;
 
   constructor(total: number, console: MessageConsole, options: ProgressOptions = {}) {
-    const { title = 'training', start = 0, everySeconds = 15, clock = Date.now } = options;
+    const { title = 'training', start = 0, everySeconds = 15, clock = () => performance.now() } = options;
     this.#title = title;
     this.#total = total;
     this.#console = console;

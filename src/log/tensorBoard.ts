@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { namingFile } from '../files.js';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
@@ -31,7 +32,7 @@ export class EventWriter {
     this.#clock = clock;
     mkdirSync(folder, { recursive: true });
     this.path = join(folder, nextFileName(folder, clock()));
-    this.#file = openSync(this.path, 'ax');
+    this.#file = namingFile(this.path, () => openSync(this.path, 'ax'));
     this.#write(this.#event(0).string(3, 'brain.Event:2'));
     const firstStep = resumedFrom === undefined ? 0 : resumedFrom + 1;
     const start = 1;
@@ -52,7 +53,7 @@ export class EventWriter {
 
   /** Waits until everything written is on the disk. Call it before a checkpoint of the same step is saved. */
   sync(): void {
-    fsyncSync(this.#file);
+    namingFile(this.path, () => fsyncSync(this.#file));
   }
 
   close(): void {
@@ -71,7 +72,7 @@ export class EventWriter {
     record.writeUInt32LE(maskedCrc32c(record.subarray(0, 8)), 8);
     record.set(data, 12);
     record.writeUInt32LE(maskedCrc32c(data), 12 + data.length);
-    writeFileSync(this.#file, record);
+    namingFile(this.path, () => writeFileSync(this.#file, record));
   }
 }
 

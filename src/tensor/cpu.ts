@@ -12,6 +12,11 @@ export function supportsBf16(cpuinfo = readCpuinfo()): boolean {
 }
 
 /**
+ * The most threads that LibTorch may be given. It starts them all at once, and many thousands never come to work.
+ */
+export const MOST_THREADS = 1024;
+
+/**
  * Counts the cores that this process may use. Two hardware threads share a core's arithmetic units, so LibTorch gains
  * nothing by more threads than this. By itself it takes half as many on some machines.
  */

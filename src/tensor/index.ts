@@ -10,6 +10,7 @@ export { Random } from './random.js';
 export {
   cudaDevices,
   manualSeed,
+  type StopSignal,
   setThreads,
   synchronize,
   takeWarnings,

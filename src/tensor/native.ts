@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EngineMissingError } from '../errors.js';
-import { usableCores } from './cpu.js';
+import { EngineMissingError, UsageError } from '../errors.js';
+import { MOST_THREADS, usableCores } from './cpu.js';
 
 /** A LibTorch tensor as the addon hands it out. It is opaque, and only the addon can use it. */
 export type Handle = { readonly tensorHandle: unique symbol };
@@ -117,6 +117,10 @@ export function load(folder = buildFolder): Native {
   module.tuneAllocator();
   // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's choice; a
   // worker's own environment reaches no library by itself.
-  module.setThreads(Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores());
+  const asked = Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10);
+  if (asked > MOST_THREADS) {
+    throw new UsageError(`OMP_NUM_THREADS is ${asked}, expected 1 to ${MOST_THREADS}`);
+  }
+  module.setThreads(asked || usableCores());
   return module;
 }

@@ -1,4 +1,5 @@
 /** The process-wide state of LibTorch: seeds, threads, devices, warnings and signals. */
+import { MOST_THREADS } from './cpu.js';
 import { native } from './native.js';
 
 /** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */
@@ -16,8 +17,8 @@ export function threads(): number {
 }
 
 export function setThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new RangeError(`setThreads(): ${count}, expected an integer ≥ 1`);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS) {
+    throw new RangeError(`setThreads(): ${count}, expected an integer from 1 to ${MOST_THREADS}`);
   }
   native().setThreads(count);
 }
@@ -41,23 +42,33 @@ export function takeWarnings(): string[] {
   return native().takeWarnings();
 }
 
+/** The signals that a run saves at. A terminal that is closed sends SIGHUP. */
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /**
- * Notes SIGINT and SIGTERM instead of dying from them: `pending()` names the first, the second ends the process at
+ * Notes SIGINT, SIGTERM and SIGHUP instead of dying from them: `pending()` names the first, the second ends the process at
  * once. (The same signal within 0.3 s counts as the first: under `npm run` one Ctrl-C arrives twice.) A synchronous
- * loop asks `pending()` at its safe points. `stop()` restores what was there before, once the last of overlapping
+ * loop asks `pending()` at its safe points, and lets events through between them, by which SIGHUP comes. `stop()` restores what was there before, once the last of overlapping
  * watches ends.
  */
-export function watchSignals(): { pending: () => 'SIGINT' | 'SIGTERM' | undefined; stop: () => void } {
+export function watchSignals(): { pending: () => StopSignal | undefined; stop: () => void } {
   const engine = native();
   engine.watchSignals();
   let watching = true;
+  let hungUp = false;
+  const onHangUp = () => {
+    hungUp = true;
+  };
+  process.on('SIGHUP', onHangUp);
   return {
     pending: () => {
       const signal = engine.pendingSignal();
-      return signal === 0 ? undefined : signal === 2 ? 'SIGINT' : 'SIGTERM';
+      if (signal === 0) return hungUp ? 'SIGHUP' : undefined;
+      return signal === 2 ? 'SIGINT' : 'SIGTERM';
     },
     stop: () => {
       if (watching) engine.unwatchSignals();
+      process.off('SIGHUP', onHangUp);
       watching = false;
     },
   };

@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readState, saveState } from '../export/stateFile.js';
-import { writeFileAtomic } from '../files.js';
+import { namingFile, writeFileAtomic } from '../files.js';
 import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
 
 /** The conditions under which numbers come out equal to the bit. A resumed run must share them with the run before. */
@@ -62,6 +63,22 @@ interface StoredInfo extends CheckpointInfo {
   readonly sha256: string;
 }
 
+const storedInfo = z.object({
+  version: z.literal(VERSION),
+  step: z.int().min(0),
+  dataHash: z.string(),
+  fingerprint: z.object({
+    torch: z.string(),
+    instructionSet: z.string(),
+    threads: z.int(),
+    device: z.string(),
+    precision: z.string(),
+    microBatch: z.int().min(1),
+  }),
+  lossScale: z.object({ scale: z.number().positive(), goodSteps: z.int().min(0) }).optional(),
+  sha256: z.string(),
+});
+
 /** The prefixes of names in a state file, which tell the two kinds of tensors apart. */
 const MODEL = 'model.';
 const VELOCITY = 'velocity.';
@@ -74,12 +91,12 @@ export function saveCheckpoint(
   velocities: ReadonlyMap<string, Tensor>,
   keep: number,
 ): void {
-  mkdirSync(folder, { recursive: true });
+  namingFile(folder, () => mkdirSync(folder, { recursive: true }));
   const state = new Map<string, Tensor>();
   for (const [name, tensor] of model) state.set(MODEL + name, tensor);
   for (const [name, tensor] of velocities) state.set(VELOCITY + name, tensor);
   const base = join(folder, checkpointName(info.step));
-  saveState(`${base}.safetensors`, state);
+  saveState(`${base}.safetensors`, state, { step: `${info.step}` });
   const stored: StoredInfo = {
     version: VERSION,
     ...info,
@@ -164,7 +181,7 @@ export function openLatestCheckpoint(
   onWarning: (message: string) => void,
 ): OpenCheckpoint | undefined {
   const found = newestIntact(folder, onWarning);
-  return found && { ...found.checkpoint, ...stateOf(found.checkpoint.file, found.content) };
+  return found && { ...found.checkpoint, ...stateOf(found.checkpoint, found.content) };
 }
 
 function newestIntact(
@@ -174,14 +191,13 @@ function newestIntact(
   const names = checkpointNames(folder);
   for (const name of names) {
     const file = join(folder, `${name}.safetensors`);
-    const stored = readVoucher(join(folder, `${name}.json`));
+    const stored = readVoucher(join(folder, `${name}.json`), file);
     const content = stored !== undefined && existsSync(file) ? readFileSync(file) : undefined;
-    if (stored !== undefined && content !== undefined && digest(content) === stored.sha256) {
-      const { sha256: _, version, ...info } = stored;
-      if (version === VERSION) return { checkpoint: { ...info, file }, content };
-      throw new DataError(
-        `${file}: is a checkpoint of version ${version}, expected ${VERSION}; go on with the anatomy-ssl that wrote it`,
-      );
+    const intact = stored !== undefined && content !== undefined && digest(content) === stored.sha256;
+    // The name of the files and the state say the step as well.
+    if (intact && checkpointName(stored.step) === name) {
+      const { sha256: _, version: __, ...info } = stored;
+      return { checkpoint: { ...info, file }, content };
     }
     onWarning(`checkpoints/${name} is damaged; trying the one before`);
   }
@@ -191,25 +207,43 @@ function newestIntact(
   return undefined;
 }
 
-/** Reads a voucher; undefined when it is damaged. */
-function readVoucher(file: string): StoredInfo | undefined {
+/**
+ * Reads a voucher; undefined when it is damaged.
+ * @param state the file that it vouches for
+ * @throws DataError when it is of another version
+ */
+function readVoucher(file: string, state: string): StoredInfo | undefined {
+  let stored: unknown;
   try {
-    const stored = JSON.parse(readFileSync(file, 'utf8')) as StoredInfo | null;
-    return typeof stored?.sha256 === 'string' ? stored : undefined;
+    stored = JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+  const { version } = (stored ?? {}) as { version?: unknown };
+  if (Number.isInteger(version) && version !== VERSION) {
+    throw new DataError(
+      `${state}: is a checkpoint of version ${version}, expected ${VERSION}; go on with the anatomy-ssl that wrote it`,
+    );
+  }
+  return storedInfo.safeParse(stored).data;
 }
 
 /** Reads the state of a checkpoint; the caller disposes it. */
-export function readCheckpoint({ file }: Checkpoint): CheckpointState {
-  return stateOf(file);
+export function readCheckpoint(checkpoint: Checkpoint): CheckpointState {
+  return stateOf(checkpoint);
 }
 
 /** @param content of the file, where it has been read already */
-function stateOf(file: string, content?: Uint8Array): CheckpointState {
-  const { state } = readState(file, content);
+function stateOf({ file, step }: Checkpoint, content?: Uint8Array): CheckpointState {
+  const { state, metadata } = readState(file, content);
+  // Older versions did not write the step into the state.
+  if (metadata.step !== undefined && metadata.step !== `${step}`) {
+    for (const tensor of state.values()) tensor.dispose();
+    throw new DataError(
+      `${file}: holds the state after step ${metadata.step}, but its name and voucher say ${step}; put the files back as they were, or start anew with --overwrite`,
+    );
+  }
   const model = new Map<string, Tensor>();
   const velocities = new Map<string, Tensor>();
   for (const [name, tensor] of state) {

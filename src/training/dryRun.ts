@@ -1,9 +1,11 @@
 /** The dry run: it measures what a run would cost. */
 import type { Config } from '../config/index.js';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
+import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { tidy } from '../tensor/index.js';
-import { prepare } from './prepare.js';
+import { memoryFault } from './microBatch.js';
+import { type PreparedRun, prepare } from './prepare.js';
 import { trainingStep } from './step.js';
 import { TrainingData } from './trainingData.js';
 
@@ -18,46 +20,83 @@ export interface DryRun {
   readonly secondsPerStep: number;
   /** The seconds that the steps of all encoders take. */
   readonly secondsInAll: number;
-  /** The largest resident size of the process so far, in bytes. */
+  /** About the largest resident size of the process in a step, in bytes. */
   readonly peakMemoryBytes: number;
   readonly precision: string;
   readonly device: string;
 }
 
-/** Takes two steps on the data and times the second one. Nothing is written but the image cache. */
+/** A whole step that takes longer than this many seconds is not taken: its cost is that of a part of it, times as many. */
+const LONG_STEP = 5;
+
+/** The number of pairs in such a part. */
+const PART = 8;
+
+/**
+ * Takes steps on the data and times the last one: two whole ones where they are quick, else two of a few pairs, from
+ * which the whole one is estimated. Nothing is written but the image cache.
+ * @throws UsageError when a step would not fit into the free memory
+ */
 export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
   const one = { ...config, data: { ...config.data, fold } };
   const run = await prepare(one, new TrainingData(one, console), console);
   try {
-    const { plan, loader, dataset, totalSteps } = run;
+    const { plan, totalSteps } = run;
+    const fault = memoryFault(run.stepBytes, run.microBatch);
+    if (fault !== undefined) throw new UsageError(fault);
     const encoders = config.data.fold === 'all' ? run.foldCount : 1;
-    const { learningRate } = config.training;
-    const step = async (number: number): Promise<number> => {
-      const { epoch, rows, indices } = batchAt(plan, number);
-      await loader.prepare(indices, heldAt(plan, number));
-      const began = performance.now();
-      const ids = indices.map((index) => dataset.samples[index]!.id);
-      tidy(() => {
-        const batch = { images: loader.images(indices), ids, rows, epoch };
-        return trainingStep({ ...run, batch, learningRate });
-      });
-      return (performance.now() - began) / 1000;
-    };
-    if (totalSteps > 0) await step(0);
-    const secondsPerStep = totalSteps > 0 ? await step(1) : 0;
+    const cost = totalSteps > 0 ? await timed(run, console) : { seconds: 0, unseenBytes: 0 };
     return {
       pairs: plan.indices.length,
       encoders,
       steps: totalSteps,
       stepsPerEpoch: stepsPerEpoch(plan),
-      secondsPerStep,
-      secondsInAll: secondsPerStep * totalSteps * encoders,
-      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+      secondsPerStep: cost.seconds,
+      secondsInAll: cost.seconds * totalSteps * encoders,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024 + cost.unseenBytes,
       precision: run.precision,
       device: run.device,
     };
   } finally {
     run.dispose();
   }
+}
+
+/** @returns the seconds of a step, and the bytes that it takes beyond those of the steps that were taken */
+async function timed(
+  run: PreparedRun,
+  console: MessageConsole,
+): Promise<{ seconds: number; unseenBytes: number }> {
+  const whole = batchAt(run.plan, 0).indices.length;
+  const part = Math.min(PART, whole, run.microBatch);
+  const ofPart = async (number: number) => {
+    console.info(`timing a step of ${part} of ${whole} pairs`);
+    return ((await step(run, number, part)) * whole) / part;
+  };
+  // The first step also readies LibTorch, so it takes longer than others.
+  const first = await ofPart(0);
+  const estimate = first > LONG_STEP ? await ofPart(1) : first;
+  if (estimate > LONG_STEP) {
+    return { seconds: estimate, unseenBytes: run.stepBytes * (1 - part / run.microBatch) };
+  }
+  console.info(`timing steps of ${whole} pairs`);
+  await step(run, 0);
+  return { seconds: await step(run, 1), unseenBytes: 0 };
+}
+
+/** Takes the step of this number, with its first pairs only where they are counted. @returns its seconds */
+async function step(run: PreparedRun, number: number, pairs?: number): Promise<number> {
+  const { plan, loader, dataset } = run;
+  const { learningRate } = run.config.training;
+  const batch = batchAt(plan, number);
+  const [rows, indices] = [batch.rows.slice(0, pairs), batch.indices.slice(0, pairs)];
+  await loader.prepare(indices, heldAt(plan, number));
+  const began = performance.now();
+  const ids = indices.map((index) => dataset.samples[index]!.id);
+  tidy(() => {
+    const images = loader.images(indices);
+    return trainingStep({ ...run, batch: { images, ids, rows, epoch: batch.epoch }, learningRate });
+  });
+  return (performance.now() - began) / 1000;
 }

@@ -5,6 +5,7 @@
 import { rmSync } from 'node:fs';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
 import { published } from '../data/pseudonym.js';
+import { DataError } from '../errors.js';
 import { writeFileAtomic } from '../files.js';
 import type { MessageConsole } from '../log/console.js';
 import { cutBack, JsonLinesWriter } from '../log/jsonLines.js';
@@ -12,7 +13,15 @@ import { Progress } from '../log/progress.js';
 import { EventWriter } from '../log/tensorBoard.js';
 import { loadState as loadModule } from '../nn/index.js';
 import { learningRateAt } from '../optim/index.js';
-import { noGrad, ops, type Tensor, takeWarnings, tidy, watchSignals } from '../tensor/index.js';
+import {
+  noGrad,
+  ops,
+  type StopSignal,
+  type Tensor,
+  takeWarnings,
+  tidy,
+  watchSignals,
+} from '../tensor/index.js';
 import { checkFingerprint, fingerprint, saveCheckpoint, sweepCheckpoints } from './checkpoint.js';
 import { LossScaler } from './precision.js';
 import type { PreparedRun } from './prepare.js';
@@ -23,13 +32,15 @@ export interface LoopOptions {
   /** The files of the run; its folder exists. */
   readonly paths: RunPaths;
   readonly console: MessageConsole;
+  /** Throws where the run may not go on. It is asked before each checkpoint. */
+  readonly check?: () => void;
   /** Whether a run resumes from its checkpoint although the result will not be exact to the bit. */
   readonly allowInexact?: boolean;
 }
 
 export type LoopOutcome =
   | { readonly kind: 'finished'; readonly step: number }
-  | { readonly kind: 'interrupted'; readonly step: number; readonly signal: 'SIGINT' | 'SIGTERM' }
+  | { readonly kind: 'interrupted'; readonly step: number; readonly signal: StopSignal }
   | { readonly kind: 'failed'; readonly step: number; readonly reason: string };
 
 /**
@@ -45,7 +56,12 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
   sweepCheckpoints(paths.checkpoints);
   rmSync(paths.failure, { force: true });
   if (start > 0) console.info(`resuming after step ${start} of ${totalSteps}`);
-  cutBack(paths.metrics, start);
+  const { missing, repeated } = cutBack(paths.metrics, start);
+  if (missing + repeated > 0) {
+    console.warn(
+      `${paths.metrics} was changed since it was written: of the ${start} steps done, ${missing} are missing and ${repeated} lines were repeated; the curves have gaps, the weights are not affected`,
+    );
+  }
   const metrics = new JsonLinesWriter(paths.metrics);
   const events = new EventWriter(paths.root, start > 0 ? { resumedFrom: start } : {});
   const progress = new Progress(totalSteps, console, { start });
@@ -54,6 +70,9 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
 
   /** Saves a checkpoint. @returns the first tensor that is no longer finite; nothing was saved then */
   const save = (step: number): string | undefined => {
+    // What was trained on changed images, or beside another process, is not saved.
+    options.check?.();
+    loader.check();
     if (step === saved) return undefined;
     const broken = firstNonFinite(method.state());
     if (broken !== undefined) return broken;
@@ -85,12 +104,12 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
     let result: StepResult | undefined;
     for (let step = start; ; step += 1) {
       const signal = signals.pending();
-      const due = step % training.checkpointEvery === 0 || step === totalSteps || signal !== undefined;
+      const due = step % training.checkpointEvery === 0 || step >= totalSteps || signal !== undefined;
       const broken = due ? save(step) : undefined;
       // The step before this one broke it.
       if (broken !== undefined) return fail(step - 1, `${broken} holds a number that is not finite`, result);
       if (signal !== undefined) return { kind: 'interrupted', step, signal };
-      if (step === totalSteps) return { kind: 'finished', step };
+      if (step >= totalSteps) return { kind: 'finished', step };
       const began = performance.now();
       const { epoch, rows, indices } = batchAt(plan, step);
       await loader.prepare(indices, heldAt(plan, step));
@@ -156,6 +175,11 @@ function resume(
   const { method, optimizer, checkpoint } = run;
   if (checkpoint === undefined) return 0;
   if (!allowInexact) checkFingerprint(checkpoint.fingerprint, fingerprint(run));
+  if (checkpoint.step > run.totalSteps) {
+    throw new DataError(
+      `${checkpoint.file}: is the state after step ${checkpoint.step}, but the run has only ${run.totalSteps}; choose another --out, or --overwrite it`,
+    );
+  }
   loadModule({ buffers: Object.fromEntries(method.state()) }, checkpoint.model);
   optimizer.loadState(checkpoint.velocities);
   checkpoint.dispose();

@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os';
+import { freemem, totalmem } from 'node:os';
 import type { Backbone } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
 import type { Precision } from './precision.js';
@@ -28,15 +28,46 @@ const PAIRS_ON_A_GPU = 32;
  * same number; the choice does not depend on other programs at work.
  */
 export function resolveMicroBatch(options: MicroBatchOptions): number {
-  const { asked, batchSize, backbone, size, views, precision, device } = options;
+  const { asked, batchSize, device } = options;
   if (asked === null) return batchSize;
   if (asked !== 'auto') return Math.min(asked, batchSize);
   if (device !== 'cpu') return Math.min(PAIRS_ON_A_GPU, batchSize);
-  const elementBytes = precision === 'fp32' ? 4 : 2;
-  const perPair = views * backbone.savedBytes(size, elementBytes);
-  const fit = (options.memory ?? wholeMemory()) / 2 / perPair;
+  const fit = (options.memory ?? wholeMemory()) / 2 / activationBytes(options);
   if (fit >= batchSize) return batchSize;
   return fit < 1 ? 1 : 2 ** Math.floor(Math.log2(fit));
+}
+
+/** The bytes that one pair's activations take from the forward pass to the backward pass. */
+export function activationBytes({
+  backbone,
+  size,
+  views,
+  precision,
+}: Pick<MicroBatchOptions, 'backbone' | 'size' | 'views' | 'precision'>): number {
+  return views * backbone.savedBytes(size, precision === 'fp32' ? 4 : 2);
+}
+
+/**
+ * Words what a step needs beyond the free memory: the system would kill the process without a word. Undefined where it
+ * fits.
+ * @param free the bytes that are free; default: those of the machine, or of the container
+ */
+export function memoryFault(
+  stepBytes: number,
+  microBatch: number,
+  free = process.availableMemory?.() ?? freemem(),
+): string | undefined {
+  if (stepBytes <= free) return undefined;
+  const fit = Math.floor((microBatch * free) / stepBytes);
+  const fix =
+    fit < 1
+      ? 'choose a smaller data.size or model.width'
+      : `give --micro-batch ${2 ** Math.floor(Math.log2(fit))}, or a smaller data.size or model.width`;
+  return `a step of ${microBatch} pairs at a time needs about ${gibibytes(stepBytes)} for its activations, and ${gibibytes(free)} are free; ${fix}`;
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function wholeMemory(): number {

@@ -15,7 +15,7 @@ import { buildMethod, checkMethod } from './build.js';
 import type { OpenCheckpoint } from './checkpoint.js';
 import { calibrate } from './embed.js';
 import { streamOf } from './imageCache.js';
-import { resolveMicroBatch } from './microBatch.js';
+import { activationBytes, resolveMicroBatch } from './microBatch.js';
 import { monitor, planMonitors, warnOfCollapse } from './monitors.js';
 import { type Precision, resolveDevice, resolvePrecision } from './precision.js';
 import type { TrainingData } from './trainingData.js';
@@ -53,6 +53,8 @@ export interface PreparedRun {
   readonly precision: Precision;
   /** The number of pairs in one forward pass; `auto` is resolved. */
   readonly microBatch: number;
+  /** About how many bytes the activations of a step take at most; 0 where that is not known. */
+  readonly stepBytes: number;
   /** The newest checkpoint of the run, where it is one to go on with. The loop frees its state once it is loaded. */
   readonly checkpoint?: OpenCheckpoint;
   /** Looks at the embeddings of some pairs and warns of a collapse. @returns the metrics to log, by name */
@@ -119,16 +121,21 @@ export async function prepare(
     const optimizer = own(new Sgd(method.parameters(), { momentum, weightDecay, nesterov }));
     const untrained = method.parameters().size === 0;
     const begun = allowInexact ? undefined : checkpoint?.fingerprint.microBatch;
-    const microBatch = resolveMicroBatch({
-      // A resumed run keeps the choice that `auto` made when it began: another one would change its numbers.
-      asked: training.microBatch === 'auto' ? (begun ?? 'auto') : training.microBatch,
-      batchSize: Math.min(training.batchSize, trained.length),
+    const shape = {
       backbone: method.encoderFor(modalities[0]!).backbone,
       size: config.data.size,
       views: await viewsOfAPair(method, loader, dataset, trained[0]!),
       precision,
+    };
+    const microBatch = resolveMicroBatch({
+      ...shape,
+      // A resumed run keeps the choice that `auto` made when it began: another one would change its numbers.
+      asked: training.microBatch === 'auto' ? (begun ?? 'auto') : training.microBatch,
+      batchSize: Math.min(training.batchSize, trained.length),
       device,
     });
+    // LibTorch does not tell the memory of a GPU, and untrained encoders keep no activations.
+    const stepBytes = untrained || device !== 'cpu' ? 0 : microBatch * activationBytes(shape);
     const embedding = {
       loader,
       size: config.data.size,
@@ -151,6 +158,7 @@ export async function prepare(
       device,
       precision,
       microBatch,
+      stepBytes,
       checkpoint,
       monitor: monitorOf(config, { dataset, trained, heldOut, modalities, method, embedding }, console),
       calibrate: () => {

@@ -9,16 +9,12 @@ import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
+import { type Lease, takeLease } from './lease.js';
 import { type LoopOutcome, train } from './loop.js';
+import { memoryFault } from './microBatch.js';
 import { type PreparedRun, prepare } from './prepare.js';
-import {
-  checkRunFolder,
-  encoderPath,
-  openRunFolder,
-  runPaths,
-  writeFolds,
-  writeProvenance,
-} from './runFolder.js';
+import { writeProvenance } from './provenance.js';
+import { checkRunFolder, encoderPath, openRunFolder, runPaths, writeFolds } from './runFolder.js';
 import { TrainingData } from './trainingData.js';
 
 export interface PretrainOptions {
@@ -60,14 +56,34 @@ async function pretrainOne(
   data: TrainingData,
   options: PretrainOptions,
 ): Promise<LoopOutcome> {
-  const { out, console, allowInexact } = options;
-  const paths = runPaths(out);
-  const state = checkRunFolder(out, config, options);
-  if (state === 'finished') {
-    console.success(`${out} is finished; --overwrite would start it anew`);
-    const last = latestCheckpoint(paths.checkpoints, (text) => console.warn(text));
-    return { kind: 'finished', step: last?.step ?? 0 };
+  const { out, console } = options;
+  if (checkRunFolder(out, config, options) === 'finished') return alreadyFinished(options);
+  const onInfo = (message: string) => console.info(message);
+  const lease = await takeLease(out, { doing: 'pretraining', onInfo });
+  try {
+    return await pretrainAlone(config, data, { ...options, lease });
+  } finally {
+    lease.release();
   }
+}
+
+function alreadyFinished({ out, console }: PretrainOptions): LoopOutcome {
+  console.success(`${out} is finished; --overwrite would start it anew`);
+  const last = latestCheckpoint(runPaths(out).checkpoints, (text) => console.warn(text));
+  return { kind: 'finished', step: last?.step ?? 0 };
+}
+
+/** Pretrains in a folder that no other process trains in. */
+async function pretrainAlone(
+  config: Config,
+  data: TrainingData,
+  options: PretrainOptions & { readonly lease: Lease },
+): Promise<LoopOutcome> {
+  const { out, console, allowInexact, lease } = options;
+  const paths = runPaths(out);
+  // Another process may have finished the run since, or begun one of other settings.
+  const state = checkRunFolder(out, config, options);
+  if (state === 'finished') return alreadyFinished(options);
   const damaged: string[] = [];
   const checkpoint =
     state === 'unfinished'
@@ -76,24 +92,37 @@ async function pretrainOne(
   const run = await prepare(config, data, console, { checkpoint, allowInexact });
   try {
     // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
+    lease.check();
     openRunFolder(out, config, options);
     refuseOtherData(out, run);
     console.teeTo(paths.log, { redact: redactor(config, out) });
-    writeProvenance(out, run);
-    rememberPlace(published(run.dataHash), config.data);
-    if (run.folds) writeFolds(out, run.folds, run.dataHash);
-    data.warnOnce(run.faults);
-    describe(run, console);
-    for (const text of damaged) console.warn(text);
-    const outcome = await train(run, { paths, console, allowInexact });
-    if (outcome.kind === 'finished') {
-      // Random weights need statistics before they can be compared; those that were given bring theirs.
-      if (run.totalSteps === 0 && config.model.initFrom === null) await run.calibrate();
-      exportEncoders(out, run);
-    }
-    return outcome;
+    return await logged(console, async () => {
+      writeProvenance(out, run);
+      rememberPlace(published(run.dataHash), config.data);
+      if (run.folds) writeFolds(out, run.folds, run.dataHash);
+      data.warnOnce(run.faults);
+      describe(run, console);
+      for (const text of damaged) console.warn(text);
+      const outcome = await train(run, { paths, console, allowInexact, check: lease.check });
+      if (outcome.kind === 'finished') {
+        // Random weights need statistics before they can be compared; those that were given bring theirs.
+        if (run.totalSteps === 0 && config.model.initFrom === null) await run.calibrate();
+        exportEncoders(out, run);
+      }
+      return outcome;
+    });
   } finally {
     run.dispose();
+  }
+}
+
+/** Notes an error that ends the run in its log. The screen gets it from whoever catches it. */
+async function logged<T>(console: MessageConsole, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    console.note('error', (error as Error).message);
+    throw error;
   }
 }
 
@@ -106,6 +135,8 @@ function describe({ config, dataset, method, plan, ...run }: PreparedRun, consol
   console.info(
     `${method.name}: ${pairs} pairs of ${dataset.name}, ${work}, ${run.precision} on ${run.device}`,
   );
+  const short = memoryFault(run.stepBytes, run.microBatch);
+  if (short !== undefined) console.warn(`${short}; else the system may end the run without a word`);
   if (methodNamed(method.name)!.usesLabels && config.data.fold === 'none') {
     console.warn(
       `${method.name} learns from the labels of all pairs, so it cannot be judged on them; keep some out with --splits and --fold`,

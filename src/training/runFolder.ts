@@ -1,17 +1,16 @@
-/** The folder of a run: its config, provenance, measurements, log, checkpoints and encoders. */
+/** The folder of a run: what is in it, who may write there, its config and its folds. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { arch, cpus, homedir, platform, totalmem } from 'node:os';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { join } from 'node:path';
+import { z } from 'zod';
 import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
 import { type Place, rememberedPlace } from '../data/cache/places.js';
-import type { Fold } from '../data/fold.js';
-import { pseudonym, published } from '../data/pseudonym.js';
-import { UsageError } from '../errors.js';
-import { refuseUnwritable, writeFileAtomic } from '../files.js';
+import { type Fold, SET_ASIDE } from '../data/fold.js';
+import { pseudonym } from '../data/pseudonym.js';
+import { DataError, UsageError } from '../errors.js';
+import { isTemporary, refuseUnwritable, sweepTemporaries, writeFileAtomic } from '../files.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
-import { cudaDevices, threads, torchVersion } from '../tensor/index.js';
-import { packageVersion } from '../version.js';
-import type { PreparedRun } from './prepare.js';
+import { isLeaseFile } from './lease.js';
+import { fromStored, storable, withPlacesOf } from './runPlaces.js';
 
 /** The paths of everything in the folder of a run. */
 export interface RunPaths {
@@ -80,8 +79,8 @@ export function checkRunFolder(
   const paths = runPaths(root);
   refuseUnwritable(root);
   if (!existsSync(root)) return 'new';
-  // Temporary files may be left of a process that was killed while it opened the folder.
-  const entries = readdirSync(root).filter((name) => !/^\..*\.tmp$/.test(name));
+  // A process that was killed while it opened the folder may have left these.
+  const entries = readdirSync(root).filter((name) => !isTemporary(name) && !isLeaseFile(name));
   if (overwrite) {
     const beginnings = ['config.yaml', 'train.log'];
     const isRun =
@@ -93,7 +92,8 @@ export function checkRunFolder(
     );
   }
   if (existsSync(paths.config)) {
-    const differences = configDifferences(readConfig(paths.config), storable(config, root)).filter(
+    const before = readConfig(paths.config);
+    const differences = configDifferences(before, withPlacesOf(before, storable(config, root))).filter(
       (difference) => !(allowInexact && INEXACT.test(difference)),
     );
     if (differences.length > 0) {
@@ -109,18 +109,33 @@ export function checkRunFolder(
 
 /**
  * Opens the folder for a run with this config, new or unfinished; `overwrite` deletes the run that is there. A
- * finished run is left as it is.
+ * finished run is left as it is. The caller holds the folder's lease.
  * @throws UsageError as checkRunFolder does
  */
 export function openRunFolder(root: string, config: Config, options: OpenRunOptions = {}): RunState {
   const state = checkRunFolder(root, config, options);
   if (state === 'finished') return state;
-  if (options.overwrite) rmSync(root, { recursive: true, force: true });
   mkdirSync(root, { recursive: true });
+  sweepTemporaries(root);
+  if (options.overwrite) deleteRun(root);
   const text = formatConfig(storable(config, root));
   const { config: file } = runPaths(root);
   if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileAtomic(file, text);
   return state;
+}
+
+/**
+ * Deletes all of a run but the lease. The encoder goes first and what tells a run last: whoever is killed on the way
+ * leaves an unfinished run, which may be overwritten again.
+ */
+function deleteRun(root: string): void {
+  const { encoder, provenance, config } = runPaths(root);
+  const last = [provenance, config];
+  const others = readdirSync(root)
+    .filter((name) => !isLeaseFile(name))
+    .map((name) => join(root, name))
+    .filter((file) => !last.includes(file));
+  for (const file of [encoder, ...others, ...last]) rmSync(file, { recursive: true, force: true });
 }
 
 /** Reads the config of a stored run, with its paths resolved. @throws UsageError when the folder holds no run */
@@ -158,7 +173,7 @@ export function storedDataHash(root: string): string | undefined {
   const { provenance } = runPaths(root);
   if (!existsSync(provenance)) return undefined;
   try {
-    return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string }).dataHash;
+    return (JSON.parse(readFileSync(provenance, 'utf8')) as { dataHash?: string } | null)?.dataHash;
   } catch (error) {
     // Callers that need more than the digest report the damage.
     if (!(error instanceof SyntaxError)) throw error;
@@ -166,78 +181,21 @@ export function storedDataHash(root: string): string | undefined {
   }
 }
 
-/**
- * Prepares a config for storing. A path in the project of the run becomes relative to the run, so that the run finds
- * its data again; of any other path only the last part is kept, so that a run tells nobody where its owner keeps
- * things.
- */
-export function storable(config: Config, root: string): Config {
-  const { path, pathB, drop, splits, cacheFolder: _ } = config.data;
-  return {
-    ...config,
-    data: {
-      ...config.data,
-      path: toStored(path, root),
-      pathB: toStored(pathB, root),
-      drop: toStored(drop, root),
-      splits: toStored(splits, root),
-      cacheFolder: null,
-    },
-    model: { ...config.model, initFrom: toStored(config.model.initFrom, root) },
-  };
-}
+const foldsSchema = z.record(z.string(), z.union([z.int().min(0), z.literal(SET_ASIDE)]));
 
-function toStored(path: string | null, root: string): string | null {
-  if (path === null || path.startsWith(PHANTOM_PREFIX)) return path;
-  const [here, there] = [resolve(root), resolve(path)];
-  return sameProject(here, there) ? relative(here, there) : basename(there);
-}
-
-/** True if two paths share a folder that is neither the home folder nor at the top of the file system. */
-function sameProject(a: string, b: string): boolean {
-  const [left, right] = [a.split(sep), b.split(sep)];
-  const differing = left.findIndex((part, i) => part !== right[i]);
-  const shared = differing === -1 ? left : left.slice(0, differing);
-  return shared.length > 2 && shared.join(sep) !== homedir();
-}
-
-function fromStored(path: string | null, root: string): string | null {
-  return path === null || path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
-}
-
-/**
- * Writes versions, hardware, data and seed: what a reader needs to repeat the run. A run resumed elsewhere keeps what
- * was true before under `earlier`.
- */
-export function writeProvenance(root: string, run: PreparedRun): void {
-  const { config, dataset } = run;
-  const provenance = {
-    tool: `anatomy-ssl ${packageVersion()}`,
-    node: process.version,
-    torch: torchVersion(),
-    platform: `${platform()} ${arch()}`,
-    cpu: cpus()[0]?.model.trim(),
-    cores: cpus().length,
-    threads: threads(),
-    memoryBytes: totalmem(),
-    cudaDevices: cudaDevices(),
-    device: run.device,
-    precision: run.precision,
-    microBatch: run.microBatch,
-    seed: config.seed,
-    recipe: config.recipe,
-    data: dataset.name,
-    simulated: dataset.simulated,
-    generatorVersion: dataset.generatorVersion,
-    pairs: run.plan.indices.length,
-    dataHash: published(run.dataHash),
-  };
-  const file = runPaths(root).provenance;
-  const { earlier = [], ...before } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  const same = JSON.stringify(before) === JSON.stringify(provenance);
-  const past = same || Object.keys(before).length === 0 ? earlier : [...earlier, before];
-  const all = past.length > 0 ? { ...provenance, earlier: past } : provenance;
-  writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
+/** Reads a file of a run. @throws DataError naming the file, what is wrong with it and the remedy */
+export function readRunFile<T>(file: string, schema: z.ZodType<T>, remedy: string): T {
+  const text = readFileSync(file, 'utf8');
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    throw new DataError(`${file}: is ${text.trim() === '' ? 'empty' : 'not JSON'}; ${remedy}`);
+  }
+  const found = schema.safeParse(content);
+  if (found.success) return found.data;
+  const { path, message } = found.error.issues[0]!;
+  throw new DataError(`${file}: is damaged (${[...path, message].join(': ')}); ${remedy}`);
 }
 
 /** Stores the fold of each sample, or that it is set aside, by the sample's pseudonym. */
@@ -257,7 +215,7 @@ export function readFolds(
 ): Map<string, Fold> | undefined {
   const file = runPaths(root).folds;
   if (!existsSync(file)) return undefined;
-  const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Fold>;
+  const stored = readRunFile(file, foldsSchema, 'copy it again, or pretrain again with --overwrite');
   const folds = new Map<string, Fold>();
   for (const id of ids) {
     const fold = stored[pseudonym('sample', id, dataHash)];

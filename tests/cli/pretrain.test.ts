@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { Random } from '../../src/tensor/index.js';
 import { resolveDevice } from '../../src/training/precision.js';
@@ -113,6 +113,7 @@ describe('interrupted runs end as if they had never been interrupted', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)(
     '%s saves the run with exit code %i, and the same command finishes it',
     async (signal, code) => {
@@ -180,6 +181,43 @@ describe('interrupted runs end as if they had never been interrupted', () => {
       existsSync(join(folder, 'slow', 'metrics.jsonl')) &&
         readJsonLines(join(folder, 'slow', 'metrics.jsonl')),
     ).toEqual([]);
+  });
+
+  test('a run at work is refused to others, also with --overwrite; it may be looked at, and a kill frees it', async () => {
+    // A process that is stopped is alive: it may go on at any time.
+    const halted = afterStep('locked', 4, (child) => child.kill('SIGSTOP'));
+    let first: Child | undefined;
+    const killed = anatomy(pretrain('locked'), (child) => {
+      first = child;
+      halted(child);
+    });
+    await vi.waitUntil(() => /^\d+ \(.*\) T /.test(readFileSync(`/proc/${first!.pid}/stat`, 'utf8')), 30_000);
+    const files = () => readdirSync(join(folder, 'locked'), { recursive: true }).sort();
+    const before = files();
+    for (const more of [[], ['--overwrite'], ['--seed', '4', '--overwrite']]) {
+      const { code, stderr } = await anatomy(pretrain('locked', ...more));
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining(`locked: process ${first!.pid} is pretraining here since`),
+      ]);
+    }
+    expect(files()).toEqual(before);
+    const looked = await anatomy(['report', 'locked', '--out', 'looked']);
+    expect([looked.code, looked.stderr]).toEqual([0, expect.stringContaining('report with')]);
+    first!.kill('SIGKILL');
+    await killed;
+    const finished = await anatomy(pretrain('locked'));
+    expect(finished.stderr).toContain(`locked: process ${first!.pid} ended here without finishing`);
+    expect([finished.code, result('locked')]).toEqual([0, alone]);
+    expect(existsSync(join(folder, 'locked', 'running.json'))).toBe(false);
+  });
+
+  test('two that start at once on one folder: one trains, and the other is refused', async () => {
+    const both = await Promise.all([anatomy(pretrain('both')), anatomy(pretrain('both'))]);
+    const codes = both.map(({ code }) => code).sort();
+    // The later one may come when the first has finished.
+    expect([[0, 2].join(), [0, 0].join()]).toContain(codes.join());
+    expect(result('both')).toEqual(alone);
   });
 
   test('1 and 2 threads differ in the last bits, so the other is refused', async () => {

@@ -23,7 +23,7 @@ export const protocols = (...names: ('logreg' | 'linear')[]): ExperimentProtocol
 const row = (name: string, folder: string) => ({ name, folder, candidates: [{ name, folder }] });
 
 export const description: ExperimentDescription = {
-  version: 2,
+  version: 3,
   name: 'methods',
   description: 'Two rows & a missing one.',
   smoke: false,

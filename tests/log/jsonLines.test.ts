@@ -124,26 +124,35 @@ describe('readJsonLines', () => {
 describe('cutBack', () => {
   it('keeps the lines up to the step byte for byte', () => {
     writeFileSync(path, '{"step":1, "x": 1.50}\n{"step":3}\n{"step":2}\n{"step":4}\n{"step":5,"lo');
-    expect(cutBack(path, 2)).toEqual({ kept: 2, dropped: 3 });
+    expect(cutBack(path, 2)).toEqual({ kept: 2, dropped: 3, repeated: 0, missing: 0 });
     expect(readFileSync(path, 'utf8')).toBe('{"step":1, "x": 1.50}\n{"step":2}\n');
     expect(readdirSync(folder)).toEqual(['metrics.jsonl']);
   });
 
   it('ends the last kept line and leaves a good file untouched', () => {
     writeFileSync(path, '{"step":1}\n{"step":2}');
-    expect(cutBack(path, 9)).toEqual({ kept: 2, dropped: 0 });
+    expect(cutBack(path, 9)).toEqual({ kept: 2, dropped: 0, repeated: 0, missing: 7 });
     expect(readFileSync(path, 'utf8')).toBe('{"step":1}\n{"step":2}\n');
     const { ino } = statSync(path);
-    expect(cutBack(path, 9)).toEqual({ kept: 2, dropped: 0 });
+    expect(cutBack(path, 9)).toEqual({ kept: 2, dropped: 0, repeated: 0, missing: 7 });
     expect(statSync(path).ino).toBe(ino);
   });
 
   it('does nothing where there is no file, and can empty one', () => {
-    expect(cutBack(path, 1)).toEqual({ kept: 0, dropped: 0 });
+    expect(cutBack(path, 1)).toEqual({ kept: 0, dropped: 0, repeated: 0, missing: 1 });
     expect(readdirSync(folder)).toEqual([]);
     writeLines({ step: 1 }, { step: 2 });
-    expect(cutBack(path, 0)).toEqual({ kept: 0, dropped: 2 });
+    expect(cutBack(path, 0)).toEqual({ kept: 0, dropped: 2, repeated: 0, missing: 0 });
     expect(readFileSync(path, 'utf8')).toBe('');
+  });
+
+  it('keeps one line for each step, and counts the steps that none tells', () => {
+    writeLines({ step: 1, a: 1 }, { step: 3, a: 2 }, { step: 1, a: 3 }, { step: 3, a: 4 });
+    expect(cutBack(path, 4)).toEqual({ kept: 2, dropped: 0, repeated: 2, missing: 2 });
+    expect(readJsonLines(path)).toEqual([
+      { step: 1, a: 1 },
+      { step: 3, a: 2 },
+    ]);
   });
 
   it('recovers from a crash at any byte', () => {

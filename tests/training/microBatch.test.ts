@@ -16,7 +16,7 @@ import {
 } from '../../src/nn/index.js';
 import { Sgd } from '../../src/optim/index.js';
 import { liveTensors, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { resolveMicroBatch } from '../../src/training/microBatch.js';
+import { memoryFault, resolveMicroBatch } from '../../src/training/microBatch.js';
 import { LossScaler, type Precision } from '../../src/training/precision.js';
 import { type StepOptions, type StepResult, trainingStep } from '../../src/training/step.js';
 import { relativeError, values } from '../golden/formula.js';
@@ -374,4 +374,13 @@ describe('the number of pairs in a micro-batch', () => {
       /training.microBatch is .*: (expected a number of pairs or auto|Too small)/,
     );
   });
+});
+
+test('a step that does not fit into the free memory is told with what would fit', () => {
+  const gib = 2 ** 30;
+  expect(memoryFault(8 * gib, 128, 8 * gib)).toBeUndefined();
+  expect(memoryFault(96 * gib, 128, 20 * gib)).toBe(
+    'a step of 128 pairs at a time needs about 96.0 GiB for its activations, and 20.0 GiB are free; give --micro-batch 16, or a smaller data.size or model.width',
+  );
+  expect(memoryFault(96 * gib, 2, 20 * gib)).toContain('; choose a smaller data.size or model.width');
 });

@@ -449,7 +449,9 @@ describe('the run folder', () => {
       `model.initFrom=${init}`,
     );
     const run = join(folder, 'runs', 'first');
+    vi.spyOn(process, 'cwd').mockReturnValue(folder);
     openRunFolder(run, config);
+    vi.restoreAllMocks();
     const text = readFileSync(runPaths(run).config, 'utf8');
     expect(text).toContain('path: ../../pairs.csv');
     expect(text).not.toContain(folder);

@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { formatConfig, resolveConfig } from '../../src/config/index.js';
 import { rememberPlace } from '../../src/data/cache/places.js';
-import { readRunConfig, runPaths, storable } from '../../src/training/runFolder.js';
+import { checkRunFolder, readRunConfig, runPaths } from '../../src/training/runFolder.js';
+import { storable } from '../../src/training/runPlaces.js';
 import { temporaryFolder } from './tiny.js';
 
 test('a stored run finds its data, drop list and splits again, and names them as seen from itself', () => {
@@ -11,13 +13,13 @@ test('a stored run finds its data, drop list and splits again, and names them as
   const root = join(project, 'runs', 'first');
   const places = { path: join(project, 'pairs.csv'), drop: join(project, 'lists', 'drop.csv'), splits: null };
   const config = resolveConfig({ layers: [{ data: places }] });
-  const stored = storable(config, root);
+  const stored = storable(config, root, project);
   expect(stored.data).toMatchObject({ path: '../../pairs.csv', drop: '../../lists/drop.csv', splits: null });
   mkdirSync(root, { recursive: true });
   writeFileSync(runPaths(root).config, formatConfig(stored));
   expect(readRunConfig(root).data).toEqual(config.data);
   expect(
-    storable(resolveConfig({ layers: [{ data: { drop: '/elsewhere/drop.csv' } }] }), root).data.drop,
+    storable(resolveConfig({ layers: [{ data: { drop: '/elsewhere/drop.csv' } }] }), root, project).data.drop,
   ).toBe('drop.csv');
 });
 
@@ -34,4 +36,49 @@ test('a place that is gone is looked up by the data’s digest; a provenance tha
   writeFileSync(runPaths(root).provenance, '{ "dataHash": ');
   expect(readRunConfig(root).data.path).toBe(join(root, 'pairs.csv'));
   vi.unstubAllEnvs();
+});
+
+test.each([
+  ['beside the project', 'alice', 'smith-john/pairs.csv', 'pairs.csv'],
+  ['above the project', 'alice/deep', 'alice/pairs.csv', 'pairs.csv'],
+  ['in a folder whose name begins like the project’s', 'alice', 'alice-private/pairs.csv', 'pairs.csv'],
+  ['in the project', 'alice', 'alice/study/pairs.csv', '../../study/pairs.csv'],
+])('of data %s a run tells no folder but those of the project', (_, project, data, told) => {
+  const folder = temporaryFolder('anatomy-projects-');
+  const root = join(folder, project, 'runs', 'first');
+  const places = { path: join(folder, data), splits: join(folder, data), drop: join(folder, data) };
+  const model = { initFrom: join(folder, data) };
+  const config = resolveConfig({ layers: [{ data: places, model }] });
+  const stored = storable(config, root, join(folder, project));
+  expect([stored.data.path, stored.data.splits, stored.data.drop, stored.model.initFrom]).toEqual(
+    Array(4).fill(told),
+  );
+});
+
+test('the home folder and the top of the file system are no projects', () => {
+  const config = resolveConfig({ layers: [{ data: { path: join(homedir(), 'smith', 'pairs.csv') } }] });
+  for (const project of [homedir(), '/', '/data']) {
+    expect(storable(config, join(homedir(), 'runs', 'first'), project).data.path).toBe('pairs.csv');
+  }
+});
+
+test('the same command goes on from any folder, and with runs of older versions, but not with other data', () => {
+  const folder = temporaryFolder('anatomy-projects-');
+  const root = join(folder, 'runs', 'first');
+  const config = (path: string) => resolveConfig({ layers: [{ data: { path } }] });
+  const state = (path: string, project: string) => {
+    vi.spyOn(process, 'cwd').mockReturnValue(project);
+    try {
+      return checkRunFolder(root, config(path));
+    } finally {
+      vi.restoreAllMocks();
+    }
+  };
+  const pairs = join(folder, 'data', 'pairs.csv');
+  mkdirSync(root, { recursive: true });
+  for (const project of [folder, '/elsewhere']) {
+    writeFileSync(runPaths(root).config, formatConfig(storable(config(pairs), root, project)));
+    expect([state(pairs, folder), state(pairs, '/elsewhere')]).toEqual(['unfinished', 'unfinished']);
+    expect(() => state(join(folder, 'data', 'others.csv'), folder)).toThrow('data.path');
+  }
 });

@@ -1,13 +1,13 @@
 /** Looks for what spoils a run in images that are decoded already, before each run. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
-import { isSystemError, writeFileAtomic } from '../../files.js';
-import { defaultCacheRoot } from '../cache/cacheFolders.js';
+import { isSystemError, PRIVATE, writeFileAtomic } from '../../files.js';
+import { defaultCacheRoot, makePrivateFolder } from '../cache/cacheFolders.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import type { FoldOf } from '../fold.js';
 import type { Dataset } from '../sample.js';
@@ -56,8 +56,8 @@ export async function quickAudit(
   }
   const found = await lookThrough(dataset, cache);
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileAtomic(file, `${JSON.stringify(found)}\n`);
+    makePrivateFolder(path.dirname(file)); // the name is the key of the pseudonyms
+    writeFileAtomic(file, `${JSON.stringify(found)}\n`, { mode: PRIVATE });
   } catch (error) {
     // Where the cache cannot be written, the images are looked through each time.
     if (!(error instanceof AnatomyError) && !isSystemError(error)) throw error;

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError, SettingNeeded } from '../../errors.js';
-import { syncFolder } from '../../files.js';
+import { PRIVATE, syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
@@ -67,7 +67,10 @@ export async function buildCache(
       modalities.push({ name: modality, file: `${i}-${encodeURIComponent(modality)}.u8`, ...summary });
     }
     const index = { format: CACHE_FORMAT, size, ids: dataset.samples.map(({ id }) => id), modalities };
-    await writeFile(path.join(folder, INDEX_FILE), `${JSON.stringify(index)}\n`, { flush: true });
+    await writeFile(path.join(folder, INDEX_FILE), `${JSON.stringify(index)}\n`, {
+      flush: true,
+      mode: PRIVATE,
+    });
     syncFolder(folder);
     return index;
   } finally {

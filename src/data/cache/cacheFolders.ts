@@ -1,9 +1,11 @@
 /** Folders that appear and disappear in one step, whatever crashes or other processes do meanwhile. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, hostname } from 'node:os';
 import path from 'node:path';
+import { AnatomyError } from '../../errors.js';
+import { isSystemError } from '../../files.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TEMPORARY = /\.tmp-(.+)-(\d+)-[0-9a-f]{12}$/;
@@ -16,11 +18,45 @@ export function defaultCacheRoot(): string {
   return path.join(cache, 'anatomy-ssl');
 }
 
-/** Makes a new, empty folder beside `folder` that carries the name of this process. */
-export async function makeTemporary(folder: string): Promise<string> {
+/**
+ * Makes a new, empty folder beside `folder` that carries the name of this process.
+ * @param mode the permissions, before the umask; default: those of any folder
+ */
+export async function makeTemporary(folder: string, mode = 0o777): Promise<string> {
   const temporary = temporaryName(folder);
-  await mkdir(temporary, { recursive: true });
+  await mkdir(path.dirname(temporary), { recursive: true });
+  await mkdir(temporary, { mode }); // and fails where something is
   return temporary;
+}
+
+/** The permissions of the cache's folders: pixels, ids and places are for nobody else's eyes. */
+export const PRIVATE_FOLDER = 0o700;
+
+/**
+ * Makes a folder of the cache that only its owner may read and write. One that is there and allows more, as older
+ * versions made them, is closed to others.
+ *
+ * @throws AnatomyError where the folder belongs to somebody else, who could put other images there
+ */
+export function makePrivateFolder(folder: string): void {
+  const use = 'set XDG_CACHE_HOME, or data.cacheFolder, to a folder of your own';
+  try {
+    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    const { uid, mode } = statSync(folder);
+    const me = process.getuid?.();
+    if (me === undefined) return; // no such permissions there
+    if (uid !== me) {
+      throw new AnatomyError(
+        `The cache folder ${folder} belongs to another user (${uid}, not ${me}), who could change the images in it; ${use}.`,
+      );
+    }
+    if ((mode & 0o077) !== 0) chmodSync(folder, PRIVATE_FOLDER);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    throw new AnatomyError(
+      `The image cache cannot be written to ${folder}: ${error.message}. Make the folder writable, or ${use}.`,
+    );
+  }
 }
 
 /** Gives a finished folder its name in one step. Returns false if another process was first. */

@@ -14,6 +14,8 @@ export interface ImageCache {
 export interface CachedModality {
   /** The absolute path of the file that holds the images. */
   readonly file: string;
+  /** The state of the file when its content was checked; see `fileState`. */
+  readonly state: string;
   /** The position in the file of the first of the N·C·S·S bytes: uint8 `[N, C, S, S]`. */
   readonly offset: number;
   /** The number of channels C: 1 if every image of the modality is gray, else 3. */

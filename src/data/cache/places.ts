@@ -3,19 +3,25 @@
  * project, so that it tells nobody where its owner keeps things. The owner’s cache may know the place, and so the run
  * finds its data again.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError } from '../../errors.js';
-import { isSystemError, writeFileAtomic } from '../../files.js';
+import { isSystemError, PRIVATE, writeFileAtomic } from '../../files.js';
 import { PHANTOM_PREFIX } from '../../phantoms/phantomName.js';
-import { defaultCacheRoot } from './cacheFolders.js';
+import { defaultCacheRoot, makePrivateFolder } from './cacheFolders.js';
 
 const schema = z.object({
   path: z.string().nullable(),
   pathB: z.string().nullable(),
   drop: z.string().nullable(),
 });
+
+/** The same data may lie in several places: the latest one, and those before it. */
+const placesSchema = schema.extend({ earlier: z.array(schema).optional() });
+
+/** The number of places that are kept of the same data. */
+const KEPT = 8;
 
 /** The keys of the config’s `data` that are places. Remembered places are absolute. */
 export type Place = z.infer<typeof schema>;
@@ -34,23 +40,37 @@ export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): 
   const absolute = (file: string | null) => file && path.resolve(file);
   const place: Place = { path: absolute(own), pathB: absolute(pathB), drop: absolute(drop) };
   const file = placeFile(hash);
+  const isOther = (one: Place) => JSON.stringify(one) !== JSON.stringify(place);
+  const earlier = storedPlaces(file)
+    .filter(isOther)
+    .slice(0, KEPT - 1);
   try {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileAtomic(file, `${JSON.stringify(place)}\n`);
+    makePrivateFolder(path.dirname(file));
+    writeFileAtomic(file, `${JSON.stringify({ ...place, earlier })}\n`, { mode: PRIVATE });
   } catch (error) {
     if (!isSystemError(error) && !(error instanceof AnatomyError)) throw error;
   }
 }
 
-/** Finds the place that was kept. Gives undefined where the user’s own cache knows nothing of the data. */
+/**
+ * Finds the latest place that was kept and is still there, else the latest one. Gives undefined where the user’s own
+ * cache knows nothing of the data.
+ */
 export function rememberedPlace(hash: string): Place | undefined {
-  const file = placeFile(hash);
-  if (!existsSync(file)) return undefined;
+  const places = storedPlaces(placeFile(hash));
+  return places.find(({ path: file }) => file !== null && existsSync(file)) ?? places[0];
+}
+
+/** The places in a file, the latest first. A damaged file counts as absent; the next pretraining writes it anew. */
+function storedPlaces(file: string): Place[] {
+  if (!existsSync(file)) return [];
   try {
-    return schema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
+    const found = placesSchema.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data;
+    if (found === undefined) return [];
+    const { earlier = [], ...latest } = found;
+    return [latest, ...earlier];
   } catch (error) {
-    // A damaged file counts as absent; the next pretraining writes it anew.
     if (!isSystemError(error) && !(error instanceof SyntaxError)) throw error;
-    return undefined;
+    return [];
   }
 }

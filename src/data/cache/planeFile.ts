@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { PRIVATE } from '../../files.js';
 import type { Raster } from '../sample.js';
 
 /** The facts of a finished plane file. */
@@ -28,7 +29,7 @@ export class PlaneFile {
   }
 
   static async create(path: string, side: number): Promise<PlaneFile> {
-    return new PlaneFile(path, side, await open(path, 'wx+'));
+    return new PlaneFile(path, side, await open(path, 'wx+', PRIVATE));
   }
 
   /** Appends one image of side × side pixels. */
@@ -58,7 +59,7 @@ export class PlaneFile {
     const gray = this.#file;
     const grayPath = `${this.#path}.gray`;
     await rename(this.#path, grayPath);
-    this.#file = await open(this.#path, 'wx+');
+    this.#file = await open(this.#path, 'wx+', PRIVATE);
     this.#hash = createHash('sha256');
     this.#channels = 3;
     try {

@@ -5,12 +5,21 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { AnatomyError, DataError } from '../../errors.js';
-import { syncFolder } from '../../files.js';
+import { isSystemError, syncFolder } from '../../files.js';
 import { buildCache, type CacheIndex, INDEX_FILE } from '../cache/cacheBuild.js';
-import { defaultCacheRoot, discard, makeTemporary, publish, sweep } from '../cache/cacheFolders.js';
+import {
+  defaultCacheRoot,
+  discard,
+  makePrivateFolder,
+  makeTemporary,
+  PRIVATE_FOLDER,
+  publish,
+  sweep,
+} from '../cache/cacheFolders.js';
 import { CACHE_FORMAT, cacheKey } from '../cache/cacheKey.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
+import { fileState } from '../cache/unchanged.js';
 import { openPackedImages, verifyPacks } from '../pack/pack.js';
 import type { Dataset } from '../sample.js';
 
@@ -50,19 +59,20 @@ export async function openImageCache(dataset: Dataset, options: ImageCacheOption
   const key = await cacheKey(dataset, size);
   const parent = path.join(path.resolve(root), 'images');
   const folder = path.join(parent, key);
+  makePrivateFolder(parent);
   await sweep(parent);
 
   // There is more than one turn only if another process publishes, or damages, the same cache in between.
   for (let attempt = 0; attempt < 5; attempt += 1) {
     signal?.throwIfAborted();
     const stored = await readStored(folder, dataset);
-    if (stored.state === 'sound') return describe(stored.index, folder, dataset);
+    if (stored.state === 'sound') return describe(stored, folder, dataset);
     if (stored.state === 'damaged') {
       onWarning?.(`The image cache ${folder} is damaged (${stored.problem}); it is built again.`);
       await discard(folder, stored.inode);
     }
-    const index = await buildAndPublish(dataset, folder, key, options);
-    if (index !== undefined) return describe(index, folder, dataset);
+    const built = await buildAndPublish(dataset, folder, key, options);
+    if (built !== undefined) return describe(built, folder, dataset);
   }
   throw new AnatomyError(`The image cache ${folder} keeps changing. Is another program writing to it?`);
 }
@@ -73,9 +83,9 @@ async function buildAndPublish(
   folder: string,
   key: string,
   { size, onProgress, signal }: ImageCacheOptions,
-): Promise<CacheIndex | undefined> {
+): Promise<Checked | undefined> {
   await verifyPacks(dataset);
-  const temporary = await makeTemporary(folder).catch((error: Error) => {
+  const temporary = await makeTemporary(folder, PRIVATE_FOLDER).catch((error: Error) => {
     throw new AnatomyError(
       `The image cache cannot be written to ${path.dirname(folder)}: ${error.message}. ` +
         'Make the folder writable, or set XDG_CACHE_HOME to one that is.',
@@ -88,11 +98,16 @@ async function buildAndPublish(
         `Images of ${dataset.name} changed while they were read. Run it again when they are at rest.`,
       );
     }
+    const states = statesOf(index, temporary);
     if (!(await publish(temporary, folder))) return undefined;
     syncFolder(path.dirname(folder));
-    return index;
+    return { index, states };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (!isSystemError(error)) throw error;
+    if (code !== 'ENOSPC') {
+      throw new AnatomyError(`The image cache cannot be written to ${path.dirname(folder)}: ${message}.`);
+    }
     throw new AnatomyError(
       `The image cache does not fit on the disk of ${path.dirname(folder)}. Free some space, ` +
         'choose a smaller data.cacheSize, or set XDG_CACHE_HOME to another disk.',
@@ -117,18 +132,30 @@ const indexSchema = z.object({
   ),
 });
 
+/** A cache whose files were checked, with the state of each file just before. */
+interface Checked {
+  readonly index: CacheIndex;
+  readonly states: readonly string[];
+}
+
+/** The state of the file of each modality; see `fileState`. */
+function statesOf({ modalities }: CacheIndex, folder: string): string[] {
+  return modalities.map(({ file }) => fileState(path.join(folder, file)));
+}
+
 type Stored =
   | { readonly state: 'absent' }
   | { readonly state: 'damaged'; readonly problem: string; readonly inode: bigint }
-  | { readonly state: 'sound'; readonly index: CacheIndex };
+  | ({ readonly state: 'sound' } & Checked);
 
 async function readStored(folder: string, dataset: Dataset): Promise<Stored> {
   const found = await stat(folder, { bigint: true }).catch(() => undefined);
   if (found === undefined) return { state: 'absent' };
   try {
     const index = indexSchema.parse(JSON.parse(await readFile(path.join(folder, INDEX_FILE), 'utf8')));
+    const states = statesOf(index, folder);
     const problem = await firstFault(index, folder, dataset);
-    if (problem === undefined) return { state: 'sound', index };
+    if (problem === undefined) return { state: 'sound', index, states };
     return { state: 'damaged', problem, inode: found.ino };
   } catch (error) {
     const problem =
@@ -158,15 +185,15 @@ async function firstFault(index: CacheIndex, folder: string, dataset: Dataset): 
   return undefined;
 }
 
-function describe(index: CacheIndex, folder: string, dataset: Dataset): ImageCache {
+function describe({ index, states }: Checked, folder: string, dataset: Dataset): ImageCache {
   return {
     size: index.size,
     ids: index.ids,
     count: index.ids.length,
     modalities: Object.fromEntries(
-      index.modalities.map(({ name, file, channels }) => [
+      index.modalities.map(({ name, file, channels }, i) => [
         name,
-        { file: path.join(folder, file), offset: 0, channels },
+        { file: path.join(folder, file), state: states[i]!, offset: 0, channels },
       ]),
     ),
     dataHash: dataHash(index, dataset),

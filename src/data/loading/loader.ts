@@ -4,6 +4,7 @@
  */
 import { type Device, keep, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../tensor/index.js';
 import type { ImageCache } from '../cache/decodedImages.js';
+import { MappedFile } from '../cache/unchanged.js';
 import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
 
 /** Gives the images of samples as tensors. */
@@ -21,6 +22,8 @@ export interface Loader {
   prepare(indices: readonly number[], held?: readonly number[]): Promise<void>;
   /** Gives uint8 [B, C, S, S] for each modality, on the device; C = 1 where all images are gray. */
   images(indices: readonly number[]): Record<string, Tensor>;
+  /** @throws DataError naming a file that was changed since the loader was made */
+  check(): void;
   dispose(): void;
 }
 
@@ -31,12 +34,14 @@ export interface Loader {
 export class ImageLoader implements Loader {
   readonly size: number;
   readonly #images = new Map<string, Tensor>();
+  readonly #files: MappedFile[] = [];
   readonly #device: Device;
 
   constructor(cache: ImageCache, device: Device = 'cpu') {
     this.size = cache.size;
     this.#device = device;
-    for (const [modality, { file, offset, channels }] of Object.entries(cache.modalities)) {
+    for (const [modality, { file, state, offset, channels }] of Object.entries(cache.modalities)) {
+      this.#files.push(new MappedFile(file, state));
       const shape = [cache.count, channels, cache.size, cache.size];
       const bytes = shape.reduce((product, length) => product * length, 1);
       // Files are mapped from their first byte on, but the bytes before the images are never touched.
@@ -67,8 +72,13 @@ export class ImageLoader implements Loader {
     });
   }
 
+  check(): void {
+    for (const file of this.#files) file.check();
+  }
+
   dispose(): void {
     for (const images of this.#images.values()) images.dispose();
+    for (const file of this.#files.splice(0)) file.close();
   }
 }
 

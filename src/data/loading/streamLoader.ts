@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DataError } from '../../errors.js';
 import { type Device, type Tensor, tensor } from '../../tensor/index.js';
+import { ReadFiles } from '../cache/unchanged.js';
 import type { Dataset } from '../sample.js';
 import { type DecodedSample, PairDecoder, type PlanarImages } from './decodePair.js';
 import type { DecodeAnswer, DecodeRequest, DecodeSetting } from './decodeWorker.js';
@@ -18,6 +19,7 @@ export class StreamLoader implements Loader {
   readonly #samples: Dataset['samples'];
   readonly #device: Device;
   readonly #decoder: Decoder;
+  readonly #files: ReadFiles;
   /** The samples that were asked for and not given up, by position. */
   readonly #pending = new Map<number, Promise<void>>();
   readonly #decoded = new Map<number, PlanarImages>();
@@ -28,6 +30,7 @@ export class StreamLoader implements Loader {
     this.modalities = dataset.modalities;
     this.#samples = dataset.samples;
     this.#device = device;
+    this.#files = new ReadFiles(filesOf(dataset));
     this.#decoder = makeDecoder({
       data: {
         modalities: dataset.modalities,
@@ -89,10 +92,20 @@ export class StreamLoader implements Loader {
     return tensor(joined, [images.length, channels, this.size, this.size], { device: this.#device });
   }
 
+  check(): void {
+    this.#files.check();
+  }
+
   dispose(): void {
     this.#pending.clear();
     this.#decoded.clear();
     this.#decoder.close();
+  }
+}
+
+function* filesOf({ samples }: Dataset): Generator<string> {
+  for (const { images } of samples) {
+    for (const source of Object.values(images)) if (source.kind !== 'generated') yield source.path;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Reads and writes lists of samples to leave out. */
 import { DataError } from '../../errors.js';
-import { writeFileAtomic } from '../../files.js';
+import { PRIVATE, writeFileAtomic } from '../../files.js';
 import { csv } from '../../text/csv.js';
 import { readCsvRows } from '../../text/csvRows.js';
 
@@ -13,7 +13,8 @@ export interface DroppedSample {
 
 /** Writes a list of samples to leave out: CSV with the columns `id,reason`. */
 export function writeDropList(file: string, samples: readonly DroppedSample[]): void {
-  writeFileAtomic(file, csv([['id', 'reason'], ...samples.map(({ id, reason }) => [id, reason])]));
+  const text = csv([['id', 'reason'], ...samples.map(({ id, reason }) => [id, reason])]);
+  writeFileAtomic(file, text, { mode: PRIVATE });
 }
 
 /**

@@ -11,6 +11,7 @@ import { DataError } from '../../errors.js';
 import { readSafetensorsHeader } from '../../export/safetensors.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
+import { fileState } from '../cache/unchanged.js';
 import type { Dataset, PackedSource, Sample } from '../sample.js';
 import { fromPortable, portableDataset, portableSample } from './portable.js';
 
@@ -150,6 +151,7 @@ export async function openPackedImages(dataset: Dataset, size: number): Promise<
     );
   });
   if (!whole || !inOrder) return undefined;
+  const state = fileState(first.path); // before the content is read
   await verify(first.path, pack);
   return {
     size: manifest.size,
@@ -158,7 +160,7 @@ export async function openPackedImages(dataset: Dataset, size: number): Promise<
     modalities: Object.fromEntries(
       manifest.tensors.map(({ name, channels }) => [
         name,
-        { file: first.path, offset: begins[name]!, channels },
+        { file: first.path, state, offset: begins[name]!, channels },
       ]),
     ),
     dataHash: dataHash({ size: manifest.size, modalities: manifest.tensors }, dataset),

@@ -5,7 +5,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
-import { writeFileAtomic } from '../../files.js';
+import { PRIVATE, writeFileAtomic } from '../../files.js';
 import type { DuplicateGroup } from '../audit/measures/duplicates.js';
 import { problemsError } from '../faults.js';
 import { type Fold, SET_ASIDE } from '../fold.js';
@@ -155,10 +155,10 @@ function duplicatesInOneFold(
 
 const NEW_FOLDS = 'draw new folds with --column fold=null';
 
-/** Writes the splits as JSON; the file is complete or not there at all, whatever happens meanwhile. */
+/** Writes the splits as JSON, for its owner only, as it holds ids; the file is complete or not there at all, whatever happens meanwhile. */
 export async function saveSplits(splits: Splits, file: string): Promise<void> {
   await mkdir(path.dirname(path.resolve(file)), { recursive: true });
-  writeFileAtomic(file, `${JSON.stringify(splits, null, 1)}\n`);
+  writeFileAtomic(file, `${JSON.stringify(splits, null, 1)}\n`, { mode: PRIVATE });
 }
 
 /**

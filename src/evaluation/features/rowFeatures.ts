@@ -116,6 +116,7 @@ export async function rowFeatures(
       // A pass over the images is one synchronous call. This lets the terminal have its turn.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    loader.check();
   } finally {
     progress.stop();
     disposeModule(network);

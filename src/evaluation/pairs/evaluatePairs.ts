@@ -201,6 +201,7 @@ async function measureAll(
         progress.update(++done);
       }
     }
+    loader.check();
   } finally {
     progress.stop();
     loader.dispose();

@@ -102,6 +102,7 @@ export async function trainRows(
         }
       }
     }
+    loader.check();
   } finally {
     progress.stop();
     loader.dispose();

@@ -5,7 +5,7 @@
 import { basename, join } from 'node:path';
 import type { Config, Tree } from '../../config/index.js';
 import type { DatasetSpec } from '../../data/openDataset.js';
-import { storable } from '../../training/runFolder.js';
+import { storable } from '../../training/runPlaces.js';
 import type { EvaluationSettings, JudgedSet } from '../file/data.js';
 import {
   type ExperimentProtocol,

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { PRIVATE } from '../../files.js';
 
 export interface ChildOptions {
   /** The file that gets the command and then all that the child writes to stderr. */
@@ -35,7 +36,7 @@ export function runChild(
   { log, threads, onStart }: ChildOptions,
 ): Promise<EndedChild> {
   mkdirSync(dirname(log), { recursive: true });
-  const file = openSync(log, 'a');
+  const file = openSync(log, 'a', PRIVATE); // it holds places
   writeSync(file, `$ OMP_NUM_THREADS=${threads} node ${[program, ...words].map(quoted).join(' ')}\n`);
   const began = performance.now();
   const child = spawn(process.execPath, [program, ...words], {

@@ -2,14 +2,17 @@
  * This room runs an experiment. Each cell is a process of this program, several run at a time, and each result is kept
  * as soon as its cell has finished.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { SET_ASIDE } from '../../data/fold.js';
 import { openDataset } from '../../data/openDataset.js';
 import type { Dataset } from '../../data/sample.js';
+import { imagesKey } from '../../data/sourceDigest.js';
 import { loadSplits, makeSplits, type Splits, saveSplits } from '../../data/splits/splits.js';
 import { UsageError } from '../../errors.js';
-import { refuseUnwritable } from '../../files.js';
+import { isTemporary, refuseUnwritable, sweepTemporaries } from '../../files.js';
 import type { MessageConsole } from '../../log/console.js';
+import { isLeaseFile, takeLease } from '../../training/lease.js';
 import { checkImages } from '../file/checkImages.js';
 import { checkProtocols } from '../file/checkProtocols.js';
 import type { JudgedSet } from '../file/data.js';
@@ -23,12 +26,12 @@ import {
   checkSamples,
   describedFolds,
   experimentPaths,
+  type KeyedSet,
   samplesDigest,
   writeDescription,
 } from '../stored/folder.js';
 import { bestRow } from '../table/experimentTable.js';
 import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCells } from './cells.js';
-import { takeLease } from './lease.js';
 import { type CellState, statesOf } from './states.js';
 import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
@@ -87,10 +90,11 @@ export async function runExperiment(
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkFolder(out);
-  checkData(out, [own, ...others]);
-  mkdirSync(out, { recursive: true });
-  const lease = await takeLease(out, console);
+  const onInfo = (message: string) => console.info(message);
+  const lease = await takeLease(out, { doing: 'running an experiment', onInfo });
   try {
+    checkData(out, [own, ...others]);
+    for (const folder of foldersOf(out)) sweepTemporaries(folder);
     const cells = cellsOf(experiment, out, optionsOf(own.splits));
     const states = refusedOrDropped(cells, out, overwrite);
     for (const { splits, set } of [own, ...others]) {
@@ -194,9 +198,8 @@ function checkConfirmable({ setAside }: Experiment, splits: Splits): void {
 }
 
 /** A data set that has been opened, with its folds. */
-interface OpenSet {
+interface OpenSet extends KeyedSet {
   readonly dataset: Dataset;
-  readonly splits: Splits;
   /** The entry of the experiment file that names further data; undefined for the data of pretraining. */
   readonly set?: JudgedSet;
 }
@@ -209,25 +212,27 @@ async function openAll({ data, splits, evaluation, judge }: Experiment, console:
   const open = async (set: Pick<JudgedSet, 'data' | 'splits' | 'evaluation'>): Promise<OpenSet> => {
     const dataset = await openDataset(set.data!, { onWarning });
     const { folds, seed } = set.evaluation;
+    const key = await imagesKey(dataset.samples);
     const file = set.splits;
-    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }) };
+    if (file === undefined) return { dataset, splits: makeSplits(dataset, { folds, seed }), key };
     const splits = await loadSplits(file, dataset.samples);
-    if (folds === undefined || folds === splits.k) return { dataset, splits };
+    if (folds === undefined || folds === splits.k) return { dataset, splits, key };
     throw new UsageError(
       `evaluation.folds is ${folds}, but ${file} has ${splits.k} folds; leave out the one or the other`,
     );
   };
   const own = await open({ data, splits, evaluation });
   const others: (OpenSet & { readonly set: JudgedSet })[] = [];
-  for (const set of judge) if (set.data !== undefined) others.push({ ...(await open(set)), set });
+  for (const set of judge)
+    if (set.data !== undefined) others.push({ ...(await open(set)), set, slug: set.slug });
   return { own, others };
 }
 
 /** @throws UsageError when the folder's experiment has other folds, subjects or labels */
 function checkData(out: string, sets: readonly OpenSet[]): void {
-  for (const { dataset, splits, set } of sets) {
-    checkFolds(out, splits, set?.slug);
-    checkSamples(out, dataset, set?.slug);
+  for (const set of sets) {
+    checkFolds(out, set);
+    checkSamples(out, set);
   }
 }
 
@@ -238,10 +243,22 @@ function optionsOf({ k, folds }: Splits): CellOptions {
 /** @throws UsageError when the folder holds files that are no experiment */
 function checkFolder(out: string): void {
   if (!existsSync(out)) return;
-  const entries = readdirSync(out).filter((name) => !/^\..*\.tmp$/.test(name));
-  const { description, running } = experimentPaths(out);
-  if (entries.length === 0 || existsSync(description) || existsSync(running)) return;
+  const { description } = experimentPaths(out);
+  const names = readdirSync(out).filter((name) => !isTemporary(name));
+  // A killed process may have left its lease before the description was written.
+  if (names.length === 0 || names.some(isLeaseFile) || existsSync(description)) return;
   throw new UsageError(`${out} exists and holds no experiment; choose another --out`);
+}
+
+/** The folders that this process writes into: the experiment's own, and those of cells and configs. */
+function foldersOf(out: string): string[] {
+  const below = ['cells', 'configs'].map((name) => join(out, name)).filter(existsSync);
+  const deep = below.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name)),
+  );
+  return [out, ...below, ...deep];
 }
 
 /** Finds the state of each cell. Results of other settings are refused, or deleted when they may be overwritten. */
@@ -273,7 +290,7 @@ function describe(
   others: readonly (OpenSet & { readonly set: JudgedSet })[],
 ): ExperimentDescription {
   return {
-    version: 2,
+    version: 3,
     name: experiment.name,
     description: experiment.description,
     smoke: experiment.smoke,
@@ -291,20 +308,19 @@ function describe(
       const found = others.find(({ set }) => set.slug === slug);
       return { name, slug: slug!, protocols, paper, absent, data: found && describedData(found) };
     }),
-    folds: Object.fromEntries(
-      [own, ...others].map(({ set, splits }) => [set?.slug ?? '', describedFolds(splits)]),
-    ),
+    folds: Object.fromEntries([own, ...others].map((one) => [one.slug ?? '', describedFolds(one)])),
     compare: experiment.compare,
     setAside: experiment.setAside,
   };
 }
 
-function describedData({ dataset: { name, samples }, splits: { folds } }: OpenSet): DescribedData {
+function describedData(set: OpenSet): DescribedData {
+  const { name, samples } = set.dataset;
+  const { folds } = set.splits;
   const counts = (some: Dataset['samples']) => ({
     pairs: some.length,
     subjects: new Set(some.map(({ subject }) => subject)).size,
   });
   const setAside = counts(samples.filter(({ id }) => folds[id] === SET_ASIDE));
-  const digest = samplesDigest(samples);
-  return { name, ...counts(samples), digest, ...(setAside.pairs > 0 && { setAside }) };
+  return { name, ...counts(samples), digest: samplesDigest(set), ...(setAside.pairs > 0 && { setAside }) };
 }

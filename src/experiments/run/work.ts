@@ -3,18 +3,19 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatConfig, type Tree } from '../../config/index.js';
+import { formatConfig } from '../../config/index.js';
 import { parseEvaluation } from '../../evaluation/results/evaluationResult.js';
 import { parsePairs } from '../../evaluation/results/pairsResult.js';
-import { writeFileAtomic } from '../../files.js';
+import { PRIVATE, writeFileAtomic } from '../../files.js';
 import type { MessageConsole } from '../../log/console.js';
 import { formatDuration } from '../../log/progress.js';
 import { numbered } from '../../text/numbers.js';
+import type { Lease } from '../../training/lease.js';
+import { readProvenance } from '../../training/provenance.js';
 import { runPaths } from '../../training/runFolder.js';
 import { experimentPaths, readCell, writeCell } from '../stored/folder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
-import type { Lease } from './lease.js';
 import { schedule } from './schedule.js';
 import type { CellState } from './states.js';
 import { packCurves, packPredictions } from './travel.js';
@@ -115,6 +116,7 @@ export class Work {
   /** @returns the reason why the cell failed; undefined when it succeeded */
   async #attempt(cell: Cell, log: string): Promise<string | undefined> {
     const { out, threads, lease, console } = this.#options;
+    lease.check();
     writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
     let child: RunningChild | undefined;
     const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {
@@ -171,7 +173,7 @@ function kindOf(cell: Cell): string {
 function writeConfig(out: string, id: string, text: string): void {
   const file = experimentPaths(out).config(id);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileAtomic(file, text);
+  writeFileAtomic(file, text, { mode: PRIVATE }); // it holds places
 }
 
 /** Stores the result of a cell. The files beside it come first, so that a cell that exists is complete. */
@@ -184,9 +186,8 @@ function finish(
   if (cell.kind === 'pretrain') {
     packCurves(cell, out);
     const { step } = JSON.parse(stdout) as { step: number };
-    const { provenance } = runPaths(join(out, cell.run));
-    const stored = JSON.parse(readFileSync(provenance, 'utf8')) as Tree;
-    writeCell(out, cell.id, { ...common, kind: 'pretrain', steps: step, provenance: stored });
+    const provenance = readProvenance(join(out, cell.run));
+    writeCell(out, cell.id, { ...common, kind: 'pretrain', steps: step, provenance });
   } else if (cell.kind === 'pairs') {
     writeCell(out, cell.id, { ...common, kind: 'pairs', result: parsePairs(stdout, cell.title) });
   } else {

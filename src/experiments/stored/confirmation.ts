@@ -3,35 +3,43 @@
  * A second look with other settings is allowed, but the table tells of it.
  */
 import { existsSync } from 'node:fs';
+import { z } from 'zod';
 import { configDifferences, type Tree } from '../../config/index.js';
+import { firstIssue } from '../../evaluation/results/stored.js';
 import { damaged, digestOf, experimentPaths, placeless, readJson, writeJson } from './folder.js';
 
-export interface ConfirmationRecord {
-  readonly version: 1;
-  /** All looks, the first one first. */
-  readonly looks: readonly [Look, ...Look[]];
-}
-
-export interface Look {
+const look = z.object({
   /** The time of the look, in ISO 8601. */
-  readonly at: string;
+  at: z.string(),
   /** A digest of the settings of all cells that took part. */
-  readonly digest: string;
+  digest: z.string(),
   /** The rows that the reference is compared with; `best` in the experiment file is replaced with the row's name. */
-  readonly against: readonly string[];
+  against: z.array(z.string()).readonly(),
   /** The settings of each cell, by its id. */
-  readonly settings: Readonly<Record<string, Tree>>;
+  settings: z.record(z.string(), z.record(z.string(), z.unknown())).readonly(),
   /** The differences from the look before, cell by cell. */
-  readonly changes: readonly string[];
-}
+  changes: z.array(z.string()).readonly(),
+});
+
+const record = z.object({
+  version: z.literal(1),
+  /** All looks, the first one first. */
+  looks: z.tuple([look], look).readonly(),
+});
+
+export type Look = Readonly<z.output<typeof look>>;
+export type ConfirmationRecord = Readonly<z.output<typeof record>>;
 
 /** Reads the record; undefined before the first look. @throws DataError when the file is damaged */
 export function readConfirmation(root: string): ConfirmationRecord | undefined {
   const file = experimentPaths(root).confirmation;
   if (!existsSync(file)) return undefined;
-  const record = readJson(file) as ConfirmationRecord | undefined;
-  if (record?.version === 1) return record;
-  throw damaged(file, 'copy it again: it says when the samples set aside were first judged');
+  const remedy = 'copy it again: it says when the samples set aside were first judged';
+  const content = readJson(file);
+  if (content === undefined) throw damaged(file, remedy, 'it is not JSON');
+  const found = record.safeParse(content);
+  if (found.success) return found.data;
+  throw damaged(file, remedy, firstIssue(found.error));
 }
 
 /**
@@ -59,12 +67,12 @@ export function recordLook(
     settings,
     changes: last === undefined ? [] : changesOf(last, settings, against),
   };
-  const record: ConfirmationRecord = {
+  const extended: ConfirmationRecord = {
     version: 1,
     looks: earlier === undefined ? [look] : [...earlier.looks, look],
   };
-  writeJson(experimentPaths(root).confirmation, record);
-  return record;
+  writeJson(experimentPaths(root).confirmation, extended);
+  return extended;
 }
 
 function changesOf(last: Look, settings: Look['settings'], against: readonly string[]): string[] {

@@ -1,12 +1,16 @@
 /** The content of `experiment.json`: all that the tables need to know of the experiment file. */
-
+import { z } from 'zod';
 import { protocols } from '../../evaluation/protocols/registry.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
 import type { PaperReference } from '../file/paperNumbers.js';
 import type { ExperimentProtocol } from '../file/protocols.js';
 
 export interface ExperimentDescription {
-  readonly version: 2;
+  /**
+   * In version 2, digests had no key: from a list of patients, labels could be found by trying. Such a description is
+   * still read, and the next run of the experiment writes version 3.
+   */
+  readonly version: 2 | 3;
   readonly name: string;
   readonly description?: string;
   readonly smoke: boolean;
@@ -26,7 +30,10 @@ export interface DescribedData {
   readonly name: string;
   readonly pairs: number;
   readonly subjects: number;
-  /** A digest that changes with the ids, subjects or labels. Older versions kept none. */
+  /**
+   * A digest that changes with the ids, subjects, labels or images, keyed with the images; see `KeyedSet`. Older
+   * versions kept none.
+   */
   readonly digest?: string;
   /** The size of the part of the data that is set aside. */
   readonly setAside?: { readonly pairs: number; readonly subjects: number };
@@ -35,6 +42,7 @@ export interface DescribedData {
 export interface DescribedFolds {
   /** A name for people, such as `5 of pairs, drawn with seed 0`. */
   readonly name: string;
+  /** A digest of the fold of each id, keyed like that of the samples. */
   readonly digest: string;
 }
 
@@ -59,22 +67,73 @@ export interface DescribedRow {
   readonly candidates: readonly { readonly name: string; readonly folder: string }[];
 }
 
-/**
- * The content of `experiment.json` in version 1, which had no candidates, no further data and no settings of protocols.
- */
-interface FirstDescription
-  extends Pick<ExperimentDescription, 'name' | 'description' | 'smoke' | 'data' | 'seeds'> {
-  readonly version: 1;
-  readonly protocols: readonly string[];
-  readonly rows: readonly { name: string; folder: string; paper?: PaperReference }[];
+const paper = z.object({ table: z.literal([1, 2, 3]), row: z.string() });
+const count = z.int().min(0);
+const seeds = z.array(z.int());
+const protocol = z.object({
+  protocol: z.string(),
+  name: z.string(),
+  slug: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  draws: z.int().min(1),
+  seeds: seeds.optional(),
+});
+const data = z.object({
+  name: z.string(),
+  pairs: count,
+  subjects: count,
+  digest: z.string().optional(),
+  setAside: z.object({ pairs: count, subjects: count }).optional(),
+});
+const family = z.object({
+  reference: z.string(),
+  against: z.array(z.string()).min(1),
+  protocol: z.string().optional(),
+  features: z.enum(['chosen', 'pooled', 'head']).optional(),
+  images: z.string().optional(),
+});
+const named = z.object({ name: z.string(), folder: z.string() });
+const common = { name: z.string(), description: z.string().optional(), smoke: z.boolean(), data, seeds };
+
+const schema = z.object({
+  version: z.literal([2, 3]),
+  ...common,
+  protocols: z.array(protocol),
+  rows: z.array(
+    named.extend({ paper: paper.optional(), seeds: seeds.optional(), candidates: z.array(named).min(1) }),
+  ),
+  judge: z.array(
+    z.object({
+      name: z.string(),
+      slug: z.string(),
+      protocols: z.array(protocol),
+      paper: z.string().optional(),
+      data: data.optional(),
+      absent: z.string().optional(),
+    }),
+  ),
+  folds: z.record(z.string(), z.object({ name: z.string(), digest: z.string() })),
+  compare: family.optional(),
+  setAside: family.optional(),
+});
+
+/** Version 1, which had no candidates, no further data and no settings of protocols. */
+const firstSchema = z.object({
+  version: z.literal(1),
+  ...common,
+  protocols: z.array(z.string()),
+  rows: z.array(named.extend({ paper: paper.optional() })),
+});
+
+/** Reads a description of any version. @throws z.ZodError naming the first field that is wrong */
+export function parseDescription(content: unknown): ExperimentDescription {
+  const { version } = (content ?? {}) as { version?: unknown };
+  return version === 1
+    ? upgraded(firstSchema.parse(content))
+    : (schema.parse(content) as ExperimentDescription);
 }
 
-/** Brings a description to the present version. Undefined when its version is unknown. */
-export function upgradedDescription(content: unknown): ExperimentDescription | undefined {
-  const { version } = (content ?? {}) as { version?: unknown };
-  if (version === 2) return content as ExperimentDescription;
-  if (version !== 1) return undefined;
-  const first = content as FirstDescription;
+function upgraded(first: z.infer<typeof firstSchema>): ExperimentDescription {
   return {
     ...first,
     version: 2,

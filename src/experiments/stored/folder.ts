@@ -2,9 +2,10 @@
  * This room knows the folder of an experiment: the files in it, what they contain, and whether they fit the experiment
  * that is about to run.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
 import type { Tree } from '../../config/index.js';
 import { published } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
@@ -13,7 +14,7 @@ import { DataError, UsageError } from '../../errors.js';
 import { firstIssue } from '../../evaluation/results/stored.js';
 import { writeFileAtomic } from '../../files.js';
 import { type StoredCell, storedCell } from './cell.js';
-import { type DescribedFolds, type ExperimentDescription, upgradedDescription } from './description.js';
+import { type DescribedFolds, type ExperimentDescription, parseDescription } from './description.js';
 
 /**
  * The paths of an experiment's files. `experiment.json` and `cells/` are enough for every table. They and `runs/` say
@@ -25,8 +26,6 @@ export const experimentPaths = (root: string) => ({
   description: join(root, 'experiment.json'),
   /** The folds that every row is judged in, by sample id. Each further data set has its own file, named by its slug. */
   splits: (set?: string) => join(root, set === undefined ? 'splits.json' : `splits-${set}.json`),
-  /** The processes that are at work. */
-  running: join(root, 'running.json'),
   /** The record of the looks at the samples that are set aside. */
   confirmation: join(root, 'cells', 'confirmation.json'),
   cell: (id: string) => join(root, 'cells', `${id}.json`),
@@ -101,69 +100,102 @@ export function readDescription(root: string): ExperimentDescription {
       `${root}: no experiment here (no experiment.json); expected the --out folder of anatomy experiment run`,
     );
   }
-  const description = upgradedDescription(readJson(file));
-  if (description !== undefined) return description;
-  throw damaged(file, 'delete it and run the experiment again: finished cells stay');
+  const remedy = 'delete it and run the experiment again: finished cells stay';
+  const content = readJson(file);
+  if (content === undefined) throw damaged(file, remedy, 'it is not JSON');
+  try {
+    return parseDescription(content);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    throw damaged(file, remedy, firstIssue(error));
+  }
 }
 
 export function writeDescription(root: string, description: ExperimentDescription): void {
   writeJson(experimentPaths(root).description, description);
 }
 
-/** SHA-256 of a value as JSON. It tells folds apart where only their digest has travelled. */
+/** SHA-256 of a value as JSON, for values that tell nothing of patients. */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
 /**
- * Checks that the folds are still the same, since all rows are judged in the same ones.
- * @param set the slug of further data
- * @throws UsageError when the folder has other folds
+ * A data set as an experiment knows it. Its key is made of its images; see `imagesKey`. Digests of ids and labels need
+ * one: without it, whoever has a list of patients could find their labels by trying.
  */
-export function checkFolds(root: string, wanted: Splits, set?: string): void {
-  const known = knownFolds(root, set);
-  if (known === undefined || known.digest === digestOf(wanted.folds)) return;
-  const { name } = describedFolds(wanted);
-  const what =
-    known.name === name
-      ? `in other folds, by the same rule (${name}): samples, subjects or labels of the data have changed since`
-      : `in other folds (${known.name}; now asked for ${name})`;
-  throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
+export interface KeyedSet {
+  readonly dataset: Pick<Dataset, 'name' | 'samples'>;
+  readonly splits: Splits;
+  readonly key: string;
+  /** The slug of further data; undefined for the data of pretraining. */
+  readonly slug?: string;
 }
 
-/** A digest of the ids, subjects and labels. It is hashed twice, like all digests that are published. */
-export function samplesDigest(samples: Dataset['samples']): string {
-  return published(digestOf(samples.map(({ id, subject, label }) => [id, subject, label ?? null])));
+function keyedDigest(value: unknown, key: string): string {
+  return createHmac('sha256', key).update(JSON.stringify(value)).digest('hex');
+}
+
+/** A digest of the ids, subjects, labels and images. */
+export function samplesDigest({ dataset, key }: Pick<KeyedSet, 'dataset' | 'key'>): string {
+  return keyedDigest(factsOf(dataset), key);
+}
+
+const factsOf = ({ samples }: KeyedSet['dataset']) =>
+  samples.map(({ id, subject, label }) => [id, subject, label ?? null]);
+
+/**
+ * Checks that the folds are still the same, since all rows are judged in the same ones.
+ * @throws UsageError when the folder has other folds
+ */
+export function checkFolds(root: string, set: Pick<KeyedSet, 'splits' | 'key' | 'slug'>): void {
+  const known = knownFolds(root, set);
+  if (known === undefined) return;
+  const now = known.keyed
+    ? describedFolds(set)
+    : { ...describedFolds(set), digest: digestOf(set.splits.folds) };
+  if (known.digest === now.digest) return;
+  const what =
+    known.name === now.name
+      ? `in other folds, by the same rule (${now.name}): samples, subjects, labels or images of the data have changed since`
+      : `in other folds (${known.name}; now asked for ${now.name})`;
+  throw new UsageError(`${root} holds an experiment ${what}; choose another --out`);
 }
 
 /**
  * Checks that the samples are still the same. Folds from a file still fit data whose labels were corrected since, but
  * finished cells do not.
- * @param set the slug of further data
- * @throws UsageError when the folder's cells are of other subjects or labels
+ * @throws UsageError when the folder's cells are of other subjects, labels or images
  */
-export function checkSamples(root: string, { name, samples }: Dataset, set?: string): void {
+export function checkSamples(root: string, set: Pick<KeyedSet, 'dataset' | 'key' | 'slug'>): void {
   if (!existsSync(experimentPaths(root).description)) return;
-  const { data, judge } = readDescription(root);
-  const known = set === undefined ? data : judge.find(({ slug }) => slug === set)?.data;
-  if (known?.digest === undefined || known.digest === samplesDigest(samples)) return;
+  const { version, data, judge } = readDescription(root);
+  const known = set.slug === undefined ? data : judge.find(({ slug }) => slug === set.slug)?.data;
+  const now = version === 2 ? published(digestOf(factsOf(set.dataset))) : samplesDigest(set);
+  if (known?.digest === undefined || known.digest === now) return;
   throw new UsageError(
-    `${root} holds an experiment on other samples: ids, subjects or labels of ${name} have changed since. Put them back as they were, or choose another --out`,
+    `${root} holds an experiment on other samples: ids, subjects, labels or images of ${set.dataset.name} have changed since (a pack or shards are other images than the files they were made of). Put them back as they were, or choose another --out`,
   );
 }
 
-export function describedFolds({ k, dataset, source, seed, folds }: Splits): DescribedFolds {
+export function describedFolds({ splits, key }: Pick<KeyedSet, 'splits' | 'key'>): DescribedFolds {
+  const { k, dataset, source, seed, folds } = splits;
   const how = source === 'published' ? 'published' : `drawn with seed ${seed}`;
-  return { name: `${k} of ${dataset}, ${how}`, digest: digestOf(folds) };
+  return { name: `${k} of ${dataset}, ${how}`, digest: keyedDigest(folds, key) };
 }
 
 /** The folds that the folder's experiment has: from its description, else from its splits file. */
-function knownFolds(root: string, set: string | undefined): DescribedFolds | undefined {
+function knownFolds(
+  root: string,
+  { key, slug }: Pick<KeyedSet, 'key' | 'slug'>,
+): (DescribedFolds & { readonly keyed: boolean }) | undefined {
   const { description, splits } = experimentPaths(root);
-  const told = existsSync(description) ? readDescription(root).folds[set ?? ''] : undefined;
-  const file = splits(set);
-  if (told !== undefined || !existsSync(file)) return told;
-  return describedFolds(parseSplits(readFileSync(file, 'utf8'), file));
+  const stored = existsSync(description) ? readDescription(root) : undefined;
+  const told = stored?.folds[slug ?? ''];
+  if (told !== undefined) return { ...told, keyed: stored!.version === 3 };
+  const file = splits(slug);
+  if (!existsSync(file)) return undefined;
+  return { ...describedFolds({ splits: parseSplits(readFileSync(file, 'utf8'), file), key }), keyed: true };
 }
 
 export function writeJson(file: string, value: unknown): void {

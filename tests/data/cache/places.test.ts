@@ -29,6 +29,25 @@ test('places come back absolute, and the later of two replaces the earlier', () 
   expect(rememberedPlace('other')).toBeUndefined();
 });
 
+test('of several places of the same data, the latest one that is still there is found', () => {
+  const [first, second] = ['first.csv', 'second.csv'].map((name) => join(cache, name));
+  for (const file of [first!, second!]) {
+    writeFileSync(file, '');
+    rememberPlace('hash', { ...nowhere, path: file });
+  }
+  expect(rememberedPlace('hash')?.path).toBe(second);
+  rmSync(second!);
+  expect(rememberedPlace('hash')?.path).toBe(first);
+  rmSync(first!);
+  expect(rememberedPlace('hash')?.path).toBe(second);
+  // As older versions wrote it.
+  writeFileSync(
+    join(cache, 'anatomy-ssl', 'places', 'old.json'),
+    '{"path":"/a.csv","pathB":null,"drop":null}',
+  );
+  expect(rememberedPlace('old')).toEqual({ ...nowhere, path: '/a.csv' });
+});
+
 test('a phantom is no place, and a cache that is damaged or cannot be written stops nothing', () => {
   rememberPlace('hash', { ...nowhere, path: 'phantom:breast' });
   expect(readdirSync(cache)).toEqual([]);

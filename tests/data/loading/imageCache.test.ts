@@ -53,6 +53,12 @@ function write(name: string, bytes: Uint8Array) {
   return { kind: 'file', path: join(folder, name) } as const;
 }
 
+/** All of a cache but the states of its files, which are new when it is built again. */
+function lasting({ modalities, ...cache }: ImageCache) {
+  const files = Object.entries(modalities).map(([name, { state: _, ...file }]) => [name, file]);
+  return { ...cache, modalities: Object.fromEntries(files) };
+}
+
 /** Three pairs of gray 8×8 images. */
 function pairs(): Dataset {
   const samples = [0, 1, 2].map(
@@ -99,7 +105,7 @@ describe('openImageCache', () => {
 
     const again = await opened(dataset);
     expect(again.decoded).toBe(0);
-    expect(again.cache).toEqual(cache);
+    expect(lasting(again.cache)).toEqual(lasting(cache));
     expect(images()).toHaveLength(1);
   });
 
@@ -249,7 +255,7 @@ describe('openImageCache: damage', () => {
     const again = await opened(dataset);
     expect(again.decoded).toBe(6);
     expect(again.warnings).toEqual([expect.stringContaining('is damaged')]);
-    expect(again.cache).toEqual(cache);
+    expect(lasting(again.cache)).toEqual(lasting(cache));
     expect(bytes(again.cache).equals(whole)).toBe(true);
     expect((await opened(dataset)).warnings).toEqual([]);
     expect(images()).toHaveLength(1);

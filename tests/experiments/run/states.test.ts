@@ -1,21 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Splits } from '../../../src/data/splits/splits.js';
 import { readExperiment } from '../../../src/experiments/file/readExperiment.js';
 import { cellsOf, commandOf, type EvaluationCell } from '../../../src/experiments/run/cells.js';
 import { statesOf } from '../../../src/experiments/run/states.js';
 import { packPredictions, thinned } from '../../../src/experiments/run/travel.js';
-import {
-  checkFolds,
-  checkSamples,
-  readDescription,
-  samplesDigest,
-  writeCell,
-  writeDescription,
-} from '../../../src/experiments/stored/folder.js';
+import { writeCell } from '../../../src/experiments/stored/folder.js';
 import { temporaryFolder } from '../../training/tiny.js';
-import { storeExperiment } from '../storedCells.js';
 
 const YAML = `
 name: one
@@ -197,33 +188,4 @@ test('the predictions that travel are those of the cell’s own result, whatever
   const stored = (protocol: string) => readFileSync(join(root, `cells/ours/seed-0/${protocol}.csv`), 'utf8');
   expect(stored('logreg')).toBe(predictions('0.12345679'));
   expect(stored('finetune')).toBe(predictions('1.2345679e-12'));
-});
-
-test('other folds are refused, with what was asked for or, where that is the same, with what must have changed', () => {
-  const root = temporaryFolder();
-  const splits = { version: 1, k: 2, dataset: 'pairs', source: 'generated', seed: 0 } as const;
-  const kept = { ...splits, folds: { p: 0, q: 1 } } as unknown as Splits;
-  writeFileSync(join(root, 'splits.json'), JSON.stringify(kept));
-  checkFolds(root, kept);
-  expect(() => checkFolds(root, { ...kept, seed: 1, folds: { p: 1, q: 0 } } as unknown as Splits)).toThrow(
-    'in other folds (2 of pairs, drawn with seed 0; now asked for 2 of pairs, drawn with seed 1)',
-  );
-  expect(() => checkFolds(root, { ...kept, folds: { p: 1, q: 0 } } as unknown as Splits)).toThrow(
-    'in other folds, by the same rule (2 of pairs, drawn with seed 0): samples, subjects or labels of the data have changed',
-  );
-});
-
-test('corrected labels are refused under a finished experiment, unless an older version stored no digest of them', () => {
-  const root = temporaryFolder();
-  const samples = (label: string) => ['p', 'q'].map((id) => ({ id, subject: id, label, images: {} }));
-  const dataset = (label: string) => ({ name: 'pairs', modalities: ['a'], samples: samples(label) });
-  checkSamples(root, dataset('benign')); // nothing here yet
-  storeExperiment(root);
-  checkSamples(root, dataset('benign'));
-  const { data, ...rest } = readDescription(root);
-  writeDescription(root, { ...rest, data: { ...data, digest: samplesDigest(samples('benign')) } });
-  checkSamples(root, dataset('benign'));
-  expect(() => checkSamples(root, dataset('malignant'))).toThrow(
-    'holds an experiment on other samples: ids, subjects or labels of pairs have changed since. Put them back',
-  );
 });

@@ -58,7 +58,9 @@ describe('the record', () => {
     const root = temporaryFolder('anatomy-confirmation-');
     recordLook(root, [cell('ours/a')], ['untrained'], at(1));
     writeFileSync(experimentPaths(root).confirmation, '{');
-    expect(() => recordLook(root, [cell('ours/a')], ['untrained'], at(2))).toThrow('damaged; copy it again');
+    expect(() => recordLook(root, [cell('ours/a')], ['untrained'], at(2))).toThrow(
+      'damaged (it is not JSON); copy it again',
+    );
   });
 });
 
