@@ -9,6 +9,7 @@ import type { Judgement } from './judgeRows.js';
 import type { EvaluationPlan } from './planEvaluation.js';
 import { DEFAULT_RIDGE_GRID } from './probes/ridge.js';
 import { type Evaluation, type EvaluationResult, evaluationResult } from './results/evaluationResult.js';
+import { subjectsPerClass } from './results/fewSubjects.js';
 import type { Computed } from './results/stored.js';
 import { differences } from './summary/differences.js';
 import { flatNotes, notesOf } from './summary/notes.js';
@@ -62,6 +63,7 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
       modalities,
       classes: task.classes,
       samplesPerClass: task.classes.map((_, c) => shared.labels.filter((label) => label === c).length),
+      subjectsPerClass: subjectsPerClass(shared.subjects, shared.labels, shared.classes),
     },
     folds: { source: folds.source, k: folds.k, judged: judgedFolds, inner: folds.inner, seed: plan.seed },
     setAside: plan.setAside,

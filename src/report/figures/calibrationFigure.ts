@@ -33,7 +33,8 @@ export interface CalibrationFigureOptions {
   readonly of: string;
   /** The name of the positive class. */
   readonly positive: string;
-  readonly percent: number;
+  /** The name of the intervals: `95 % interval`. */
+  readonly between: string;
 }
 
 const WIDTH = 400;
@@ -48,7 +49,7 @@ const BARS = 20;
 /** Draws a reliability diagram above a histogram of the probabilities; undefined without predictions. */
 export function calibrationFigure(
   { bins, probabilities, slope, intercept }: Calibration,
-  { id, title, of, positive, percent }: CalibrationFigureOptions,
+  { id, title, of, positive, between }: CalibrationFigureOptions,
 ): Figure | undefined {
   const shown = bins.filter(({ count }) => count > 0);
   if (shown.length === 0) return undefined;
@@ -129,7 +130,7 @@ export function calibrationFigure(
     alt,
   );
   const reading =
-    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${percent} % interval by resampling patients (a point at 0 or 1 has none: where all images agree, resampling cannot say how surely). ` +
+    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${between} by resampling patients (a point at 0 or 1 has none: where all images agree, resampling cannot say how surely). ` +
     'On the dashed line predictions are right on average; a slope below 1 says that they are too extreme, above 1 too timid; an intercept off 0 that they are all too low or too high. Below, how often each probability was given.';
   return { id, title, alt, reading, svg };
 }

@@ -1,6 +1,7 @@
 /** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
 import { CHOSEN, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
+import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { counted } from '../../text/numbers.js';
@@ -38,9 +39,11 @@ export async function mechanismOf(
   const [first] = results;
   if (first === undefined) return { groups: [], tables: [] };
   const { data, bootstrap } = first.record;
-  const percent = Math.round(100 * bootstrap.confidence);
+  const few = tooFew(data);
+  const between = intervalName(few, Math.round(100 * bootstrap.confidence));
+  const warning = few === undefined ? '' : `${fewWarning(few)} `;
   const on = set === undefined ? '' : ` on ${set}`;
-  const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets ${percent} % intervals over subjects`;
+  const about = `${warning}${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets the ${between} over subjects`;
   const zones = zonesTable(results);
   const tables: Table[] = [
     {

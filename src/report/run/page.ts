@@ -18,8 +18,9 @@ import { shell } from '../html/shell.js';
 import { auditSection } from '../judged/auditSection.js';
 import { failureSection, type PageFailures } from '../judged/failureSection.js';
 import { mechanismSection } from '../judged/mechanismSection.js';
-import { probeSection, type Verdict, verdicts } from '../judged/probeSection.js';
+import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
+import { type Verdict, verdicts } from '../judged/verdict.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { RunFolder, RunRecord } from '../source/runRecord.js';
 

@@ -7,6 +7,7 @@ import {
   type EvaluationResult,
   type EvaluationRow,
 } from '../../evaluation/results/evaluationResult.js';
+import { countsOf, fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import {
   BASELINES,
@@ -196,8 +197,9 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
     const against = { untrained: {}, thumbnail: {} };
     return [{ name: sourceName(source), source, values, against, marks: {} }];
   });
-  const percent = Math.round(100 * first.bootstrap.confidence);
   const { data, folds } = first;
+  const few = tooFew(countsOf(data));
+  const between = intervalName(few, Math.round(100 * first.bootstrap.confidence));
   const title = `${data.name}: ${protocolOf(first)}, ${featuresName(kind)}`;
   const beside = judged.map(({ member, record }) =>
     besideOf(
@@ -208,9 +210,10 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
   return {
     title,
     metric: metricHeading(metric),
-    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricHeading(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${firstName}. Nothing is marked as best: the runs were not planned as one study.`,
+    caption: `${few === undefined ? '' : `${fewWarning(few)} `}${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricHeading(metric)} of all test predictions together, with its ${between} by resampling subjects. The baselines are those of ${firstName}. Nothing is marked as best: the runs were not planned as one study.`,
     images,
     rows: [...rows, ...baselines],
+    few,
     beside: besideTable(beside, first.metrics, { title, images }),
   };
 }

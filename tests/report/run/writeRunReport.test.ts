@@ -122,14 +122,16 @@ test('tables have heads, intervals, the baselines and what the encoder has seen'
 test('a difference counts by its p-value after Holm’s correction, as the page says', async () => {
   const run = storeRun(join(folder, 'run'));
   const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
-  // An interval by itself leaves out 0; of so many comparisons that is no finding.
+  // The interval of one comparison leaves out 0, which is no finding among several; the sentence says which decides.
   const found = { value: 0.15, low: 0.1, high: 0.2, minimumDetectable: 0.07, standardError: 0.02 };
   const said = async (holm: number) => {
     storeEvaluation(run, { differences: [{ ...difference, ...found, pValue: 0.02, holm }] });
     return (await reportOf(run)).summary[1];
   };
-  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*, p\s0.072 after Holm’s correction/);
-  expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
+  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*; p\s0.072 after Holm’s correction/);
+  expect(await said(0.072)).toContain('+0.100 to +0.200 for this comparison alone; p');
+  expect(await said(0.072)).toContain('for all comparisons, which decides');
+  expect(await said(0.04)).toMatch(/^It is higher than .*; p\s0.040 after Holm’s correction/);
 });
 
 test('an interval that does not hold its value is explained, where there is one', async () => {
