@@ -154,6 +154,11 @@ export const writtenEvaluation = z.object({
   protocol: z.string(),
   /** The name of the recipe, where the probe is trained by gradient descent; see `presets.ts`. */
   preset: z.string().optional(),
+  /**
+   * The settings of the protocol that were asked for, by the names of the registry, with their defaults. Those that a
+   * preset decides are in `settings` alone. Older versions did not store them.
+   */
+  asked: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   /** The settings of the protocol: grids, epochs, k, … */
   settings: z.record(z.string(), z.unknown()),
   run: judgedRunSummary,
@@ -169,6 +174,9 @@ export const writtenEvaluation = z.object({
     samplesPerClass: z.array(z.number()),
     /** The number of subjects that have a sample of each class. Older versions did not count them. */
     subjectsPerClass: z.array(z.number()).optional(),
+    /** The column of the labels and the positive class, where the evaluation chose others than the run’s. */
+    label: z.string().optional(),
+    positive: z.string().optional(),
   }),
   folds: z.object({
     source: z.enum(['run', 'file', 'published', 'generated', 'set-aside']),
@@ -178,6 +186,8 @@ export const writtenEvaluation = z.object({
     /** The number of inner folds. */
     inner: z.number(),
     seed: z.number(),
+    /** A digest of the fold of each judged sample, in the order of the data. Older versions did not store it. */
+    digest: z.string().optional(),
   }),
   /** Whether the samples that were set aside are judged. They are then the only fold. */
   setAside: z.boolean().default(false),
