@@ -85,7 +85,7 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
 
 /**
  * Computes `alignment`, `uniformity/M`, `featureDeviation/M` (1 is healthy, 0 collapsed) and `retrieval/A-to-B` with
- * its reverse from the embeddings, and `knnAuc/M` of each modality and of both from the pooled features. Values that
+ * its reverse from the embeddings, the number of pairs among which they were sought as `retrievalPairs`, and `knnAuc/M` of each modality and of both from the pooled features. Values that
  * are not finite are only counted, as `nonFinite`.
  */
 export async function monitor(
@@ -117,6 +117,7 @@ export async function monitor(
     [`featureDeviation/${nameB}`]: featureDeviation(b) * Math.sqrt(b.columns),
     [`retrieval/${nameA}-to-${nameB}`]: aToB,
     [`retrieval/${nameB}-to-${nameA}`]: bToA,
+    retrievalPairs: a.rows,
   };
   return { ...found, ...(await knn(plan, queries, look, modalities)) };
 }

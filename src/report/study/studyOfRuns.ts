@@ -75,7 +75,14 @@ export async function studyOfRuns(
     if (shown !== undefined) failures.push({ name, failures: shown });
   }
   const hashes = new Set(members.map(({ folder }) => folder.runs[0].provenance.dataHash));
-  const unfinished = members.filter(({ folder }) => folder.runs.some(({ finished }) => !finished));
+  const failed = members.filter(({ folder }) => folder.runs.some(({ failure }) => failure !== undefined));
+  const unfinished = members.filter(
+    (one) => !failed.includes(one) && one.folder.runs.some(({ finished }) => !finished),
+  );
+  const states = [
+    ...(failed.length > 0 ? [`Failed, as a number was not finite: ${namesOf(failed)}.`] : []),
+    ...(unfinished.length > 0 ? [`Not finished: ${namesOf(unfinished)}.`] : []),
+  ];
   return {
     title: `${members.length} runs side by side`,
     lead: members.map(({ name }) => name).join(', '),
@@ -83,9 +90,9 @@ export async function studyOfRuns(
       ...(hashes.size > 1
         ? ['The runs were pretrained on different data, so their numbers do not stand for their methods.']
         : []),
-      ...(unfinished.length > 0 ? [`Not finished: ${unfinished.map(({ name }) => name).join(', ')}.`] : []),
+      ...states,
     ],
-    inShort: studyVerdicts(results, []),
+    inShort: [...states.map((before) => ({ before, strong: '', after: '' })), ...studyVerdicts(results, [])],
     about: [],
     facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
     data,
@@ -123,6 +130,10 @@ function distinctNames(paths: readonly string[]): string[] {
   let count = 1;
   while (new Set(named(count)).size < paths.length) count += 1;
   return named(count);
+}
+
+function namesOf(members: readonly Member[]): string {
+  return members.map(({ name }) => name).join(', ');
 }
 
 function trainedWords({ runs }: RunFolder): string {

@@ -176,7 +176,33 @@ test('an unfinished run without evaluation says so, and a failed one says why', 
   expect(text).toContain('No evaluation yet');
   writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
   const failed = await reportOf(run);
-  expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
+  expect(failed.document.querySelector('.failed')!.textContent).toContain(
+    'at step 41 of 1,000: the loss is NaN',
+  );
+  // The terminal has the same sentences, in which nothing goes before the failure.
+  expect(failed.summary[0]).toBe('The run failed at step 41 of 1,000: the loss is NaN.');
+  expect(failed.summary.at(-1)).toMatch(/went from .* by step 40; /);
+});
+
+test('a run that failed before it logged anything has no report, and the error says why', async () => {
+  const run = storeRun(join(folder, 'at-once'), { finished: false, lines: [] });
+  writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 1, reason: 'the loss is NaN' }));
+  await expect(reportOf(run)).rejects.toThrow(
+    /failed at step 1, before anything was logged \(the loss is NaN\)/,
+  );
+});
+
+test('runs side by side say which of them failed and which are not finished', async () => {
+  const sound = storeRun(join(folder, 'sound'));
+  const failed = storeRun(join(folder, 'failed'), { finished: false });
+  writeFileSync(join(failed, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
+  const going = storeRun(join(folder, 'under-way'), { finished: false });
+  const options = { out: join(folder, 'three'), console: new MessageConsole({ quiet: true }) };
+  const { summary } = await writeReport([sound, failed, going], options);
+  expect(summary.slice(0, 2)).toEqual([
+    'Failed, as a number was not finite: failed.',
+    'Not finished: under-way.',
+  ]);
 });
 
 test('a run that trains nothing has a report without curves, once it is finished', async () => {
