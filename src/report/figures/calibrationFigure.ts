@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { counted, fixed } from '../../text/numbers.js';
-import { type Figure, HALO, renderPlot } from './figure.js';
+import { type Figure, renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 
 /** A group of predictions of about the same probability. */
@@ -42,7 +42,7 @@ const PLOT = 290;
 const COUNTS = 64;
 /** The space between the diagram and the histogram, in units of the axis. Their labels stand there. */
 const GAP = 0.09;
-const MARGIN = { top: 14, right: 14, bottom: 42, left: 58 };
+const MARGIN = { top: 26, right: 14, bottom: 42, left: 58 };
 /** The number of bars in the histogram. */
 const BARS = 20;
 
@@ -124,7 +124,8 @@ export function calibrationFigure(
         Plot.line(shown, { x: 'predicted', y: 'observed', stroke: PALETTE[0], strokeOpacity: 0.5 }),
         Plot.ruleX(shown, { x: 'predicted', y1: 'low', y2: 'high', stroke: PALETTE[0], strokeWidth: 1.75 }),
         Plot.dot(shown, { x: 'predicted', y: 'observed', fill: PALETTE[0], r: 4 }),
-        Plot.text([fitted], { frameAnchor: 'top-left', dx: 8, dy: 8, fontWeight: 600, ...HALO }),
+        // Above the frame, where no point and no interval can be.
+        Plot.text([fitted], { frameAnchor: 'top-left', lineAnchor: 'bottom', dy: -8, fontWeight: 600 }),
       ],
     },
     alt,

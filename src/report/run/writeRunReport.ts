@@ -7,7 +7,7 @@ import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf } from '../judged/mechanism.js';
+import { mechanismOf, withSetAside } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';
 import { contactSheet, preview, rasterPng, tileSide } from '../source/preview.js';
@@ -44,7 +44,8 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const record = readPairs(run);
   const named = record === undefined ? [] : [{ name: 'Run', record }];
   const show = isPhantom(first) || (options.withImages ?? false);
-  const mechanism = await mechanismOf(named, { run: first, data, show, console });
+  const own = await mechanismOf(named, { run: first, data, show, console });
+  const mechanism = withSetAside(own, [{ name: 'Run', record: readPairs(run, 'setAside') }]);
   const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,

@@ -21,7 +21,7 @@ import type { MessageConsole } from '../../log/console.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf } from '../judged/mechanism.js';
+import { mechanismOf, withSetAside } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import type { Study, StudyResults } from '../judged/study.js';
 import { type BesideRow, besideTable } from '../judged/tables.js';
@@ -100,7 +100,10 @@ export async function studyOfRuns(
     overview: results[0] === undefined ? [] : overviewFigures(results[0], 'study'),
     results,
     families: [],
-    mechanism: await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
+    mechanism: withSetAside(
+      await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
+      paths.map((path, i) => ({ name: names[i]!, record: readPairs(path, 'setAside') })),
+    ),
     judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
       if (primary === undefined) return [];
       const about = { id: `${i + 1}`, name: `${name}, ${protocolOf(primary.record)}`, own: name };

@@ -15,7 +15,7 @@ import { DataError, UsageError } from '../../../src/errors.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { writeReport } from '../../../src/report/index.js';
 import { Capture } from '../../log/capture.js';
-import { loggedLines, storeEvaluation, storeRun } from '../storedRun.js';
+import { loggedLines, storeEvaluation, storePairs, storeRun } from '../storedRun.js';
 
 let folder: string;
 beforeEach(() => {
@@ -260,4 +260,16 @@ test('a report replaces an older one and leaves none of its pictures', async () 
   const { text } = await reportOf(run);
   expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
   expect((await reportOf(run)).text).toBe(text);
+});
+
+test('the pairs that were set aside have tables of their own, beside those that may be looked at', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storePairs(run, 'pairs-set-aside.json');
+  const captions = async () =>
+    [...(await reportOf(run)).document.querySelectorAll('h3')].map((one) => one.textContent);
+  expect(await captions()).toContain('The paper’s claims about pairs, set aside');
+  storePairs(run);
+  expect(await captions()).toEqual(
+    expect.arrayContaining(['The paper’s claims about pairs', 'The paper’s claims about pairs, set aside']),
+  );
 });
