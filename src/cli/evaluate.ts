@@ -19,6 +19,14 @@ import {
 interface Flags extends EvaluationFlags {
   masks?: string;
   keepIds?: boolean;
+  overwrite?: boolean;
+}
+
+/** Where the result goes. */
+interface Target {
+  readonly folder: string;
+  /** Whether it may take the place of an answer to another question. */
+  readonly overwrite: boolean;
 }
 
 /** The output of a protocol. */
@@ -59,7 +67,8 @@ function addProtocol(program: Command, evaluate: Command, protocol: ProtocolDefi
     .option('--replicates <n>', 'bootstraps of the intervals', wholeNumber(FEWEST_REPLICATES), 2000)
     .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')
     .option('--precision <name>', 'auto, fp32, bf16 or fp16 (default: that of the training)')
-    .option('--out <folder>', help.out);
+    .option('--out <folder>', help.out)
+    .option('--overwrite', 'replace a result of the same name that answers another question');
   if (protocol.judges === 'labels') {
     command.option('--keep-ids', 'write ids and subjects as they are instead of pseudonyms');
   }
@@ -91,41 +100,48 @@ async function judge(program: Command, protocol: ProtocolDefinition, flags: Flag
   const data = await askedData(flags);
   const folder = await resultFolder(flags);
   const console = consoleOf(program);
-  const { out: _, keepIds, json, ...rest } = flags;
+  const { out: _, keepIds, overwrite = false, json, ...rest } = flags;
   const options = { ...rest, data, console };
   const outcome =
     protocol.judges === 'labels'
-      ? await judgeLabels({ ...options, protocol: protocol.name }, folder, keepIds)
-      : await measurePairs(options, folder);
+      ? await judgeLabels({ ...options, protocol: protocol.name }, { folder, overwrite, keepIds })
+      : await measurePairs(options, { folder, overwrite });
   process.stdout.write(json ? `${outcome.json}\n` : outcome.text);
   console.success(outcome.files.join(' and '));
 }
 
 async function judgeLabels(
   options: Parameters<typeof import('../evaluation/evaluate.js')['evaluate']>[0],
-  folder: string,
-  keepIds: boolean | undefined,
+  { folder, overwrite, keepIds }: Target & { readonly keepIds?: boolean },
 ): Promise<Outcome> {
-  const [{ evaluate }, { evaluationJson, saveEvaluation }, { formatEvaluation }] = await Promise.all([
-    import('../evaluation/evaluate.js'),
-    import('../evaluation/saveEvaluation.js'),
-    import('../evaluation/results/evaluationTable.js'),
-  ]);
-  const result: Evaluation = await evaluate(options);
+  const [{ evaluate }, { refuseOtherQuestion }, { evaluationJson, saveEvaluation }, { formatEvaluation }] =
+    await Promise.all([
+      import('../evaluation/evaluate.js'),
+      import('../evaluation/question.js'),
+      import('../evaluation/saveEvaluation.js'),
+      import('../evaluation/results/evaluationTable.js'),
+    ]);
+  const result: Evaluation = await evaluate(options, (question) => {
+    if (!overwrite) refuseOtherQuestion(folder, question);
+  });
   const { json, predictions } = saveEvaluation(folder, result, { keepIds });
   return { json: evaluationJson(result), text: formatEvaluation(result), files: [json, predictions] };
 }
 
 async function measurePairs(
   options: Parameters<typeof import('../evaluation/pairs/evaluatePairs.js')['evaluatePairs']>[0],
-  folder: string,
+  { folder, overwrite }: Target,
 ): Promise<Outcome> {
-  const [{ evaluatePairs }, { pairsJson, savePairs }, { formatClaims }] = await Promise.all([
-    import('../evaluation/pairs/evaluatePairs.js'),
-    import('../evaluation/pairs/savePairs.js'),
-    import('../evaluation/results/claimsTable.js'),
-  ]);
-  const record = await evaluatePairs(options);
+  const [{ evaluatePairs }, { refuseOtherPairs }, { pairsJson, pairsPath, savePairs }, { formatClaims }] =
+    await Promise.all([
+      import('../evaluation/pairs/evaluatePairs.js'),
+      import('../evaluation/pairs/pairsQuestion.js'),
+      import('../evaluation/pairs/savePairs.js'),
+      import('../evaluation/results/claimsTable.js'),
+    ]);
+  const record = await evaluatePairs(options, (question) => {
+    if (!overwrite) refuseOtherPairs(pairsPath(folder, question), question);
+  });
   const text = formatClaims([{ name: record.run.name, record }]);
   return { json: pairsJson(record), text, files: [savePairs(folder, record)] };
 }

@@ -85,7 +85,11 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
           return;
         case 'failed':
           console.error(
-            `step ${outcome.step + 1}: ${outcome.reason}. The last good checkpoint is kept; lower training.learningRate or look at failure.json`,
+            `training failed at step ${outcome.step + 1}: ${outcome.reason}. ${
+              outcome.lastGoodCheckpoint === null
+                ? 'No checkpoint was written before'
+                : `The checkpoint of step ${outcome.lastGoodCheckpoint} is kept`
+            }, and there is no finished encoder; lower training.learningRate or look at failure.json`,
           );
           process.exitCode = 1;
       }

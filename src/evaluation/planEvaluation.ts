@@ -2,6 +2,7 @@
 import type { ImageCache } from '../data/cache/decodedImages.js';
 import { UsageError } from '../errors.js';
 import { methodNamed } from '../methods/index.js';
+import type { JudgedDataSpec } from './encoders/judgedData.js';
 import { rowNames } from './features/rowFeatures.js';
 import { exposureOf } from './folds/exposure.js';
 import { type FoldPlan, planFolds, planUndecoded } from './folds/outerFolds.js';
@@ -50,6 +51,11 @@ export interface EvaluationPlan extends OpenJudgement {
   readonly exposure: Exposure;
   readonly labelFraction: number;
   readonly setAside: boolean;
+  /** The settings of the protocol that were asked for, with their defaults. */
+  readonly asked: Readonly<Record<string, string | number | boolean>>;
+  /** The column of the labels and the positive class, where others than the run’s were asked for. */
+  readonly chosenLabel?: string;
+  readonly chosenPositive?: string;
   /** The kinds of features that are judged. */
   readonly kinds: readonly ('pooled' | 'head')[];
   /** The sets of modalities that are judged. */
@@ -95,6 +101,33 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   return {
     ...opened,
     ...{ protocol, probe, task, cache, folds, exposure, labelFraction, setAside, kinds, sets, rows },
+    asked: ownSettings(protocol, asked),
+    ...chosenLabels(options.data ?? {}, run.encoders[0]!.config.data),
+  };
+}
+
+/** Settings that a result has in fields of its own. */
+const ELSEWHERE = ['features', 'images', 'labelFraction', 'untrained', 'preset'];
+
+function ownSettings({ settings }: LabelProtocol, asked: AskedSettings): EvaluationPlan['asked'] {
+  return Object.fromEntries(
+    Object.entries(settings).flatMap(([name, { byDefault }]) => {
+      const value = asked[name] ?? byDefault;
+      if (ELSEWHERE.includes(name) || value === undefined) return [];
+      return [[name, value as string | number | boolean] as const];
+    }),
+  );
+}
+
+/** A file of --data-config says all of the data, and so is not compared with the run. */
+function chosenLabels(
+  { complete = false, columns, positive }: JudgedDataSpec,
+  own: OpenJudgement['run']['encoders'][number]['config']['data'],
+): Pick<EvaluationPlan, 'chosenLabel' | 'chosenPositive'> {
+  const label = columns?.label ?? undefined;
+  return {
+    chosenLabel: complete || label === own.columns.label ? undefined : label,
+    chosenPositive: complete || positive === own.positive ? undefined : positive,
   };
 }
 

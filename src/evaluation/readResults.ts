@@ -38,8 +38,12 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     .sort((a, b) => rank(a) - rank(b));
 }
 
-/** Reads the result on pairs of a run; undefined when there is none. @throws DataError when the file is damaged */
-export function readPairs(root: string): PairsResult | undefined {
-  const file = join(root, 'evaluation', pairsFiles.open);
+/**
+ * Reads a result on pairs of a run: of the pairs that may be looked at, or of those set aside; undefined when there is
+ * none.
+ * @throws DataError when the file is damaged
+ */
+export function readPairs(root: string, which: keyof typeof pairsFiles = 'open'): PairsResult | undefined {
+  const file = join(root, 'evaluation', pairsFiles[which]);
   return existsSync(file) ? parsePairs(readFileSync(file, 'utf8'), file) : undefined;
 }

@@ -21,7 +21,7 @@ export interface SaveOptions {
 /** The parts of a result that its file name is made of. */
 export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
   readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
-  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities'>;
+  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities' | 'label' | 'positive'>;
   readonly exposure: Pick<EvaluationResult['exposure'], 'kind'>;
   readonly rows: readonly Pick<EvaluationRow, 'source' | 'features' | 'modalities'>[];
 }
@@ -29,7 +29,8 @@ export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset
 /**
  * Makes the name of an evaluation's files. It is the protocol, its preset where that is not the default one, and all
  * that is unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`,
- * `logreg-on-busi` for other data than the run's, `logreg-a-pooled` for some images or features only,
+ * `logreg-on-busi` for other data than the run's, `logreg-label-grade` for another column of labels,
+ * `logreg-positive-low` for another positive class, `logreg-a-pooled` for some images or features only,
  * `finetune-hu-alone` without the untrained encoder.
  */
 export function evaluationName(result: NamedResult): string {
@@ -41,19 +42,22 @@ export function evaluationName(result: NamedResult): string {
     protocol,
     ...(byDefault ? [] : [preset]),
     ...(labels.fraction < 1 ? [`labels-${labels.fraction}`] : []),
-    ...(others
-      ? [
-          `on-${data.name
-            .toLowerCase()
-            .replace(/[^a-z0-9]+/g, '-')
-            .replace(/^-|-$/g, '')}`,
-        ]
-      : []),
+    ...(others ? [`on-${slug(data.name)}`] : []),
+    ...(data.label === undefined ? [] : [`label-${slug(data.label)}`]),
+    ...(data.positive === undefined ? [] : [`positive-${slug(data.positive)}`]),
     ...chosenParts(result),
     ...(setAside ? ['set-aside'] : []),
     ...(rows.some(({ source }) => source === 'untrained') ? [] : ['alone']),
   ];
   return parts.join('-');
+}
+
+/** Two names may become one here, so `refuseOtherQuestion` compares what was asked before a file is replaced. */
+function slug(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }
 
 /** The images and features in the name, where they are not those that the protocol judges by default. */
@@ -79,7 +83,8 @@ export function evaluationPaths(folder: string, result: NamedResult): { json: st
 }
 
 /**
- * Writes `NAME-predictions.csv`, then `NAME.json`, over those of an earlier evaluation of the same name. An interrupted
+ * Writes `NAME-predictions.csv`, then `NAME.json`, over those of an earlier evaluation of the same name. Let
+ * `refuseOtherQuestion` look first whether that one answers the same question. An interrupted
  * write leaves no half file.
  *
  * @returns the paths of both

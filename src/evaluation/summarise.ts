@@ -1,13 +1,13 @@
 /** Turns the judgement of all rows into a result: metrics with intervals, differences, patients, notes. */
 import { quickAudit, repeatsAcrossFolds } from '../data/audit/quickAudit.js';
 import type { FoldOf } from '../data/fold.js';
-import { published } from '../data/pseudonym.js';
 import { packageVersion } from '../version.js';
 import { runSummary } from './encoders/runSummary.js';
 import { THUMBNAIL } from './features/thumbnails.js';
 import type { Judgement } from './judgeRows.js';
 import type { EvaluationPlan } from './planEvaluation.js';
 import { DEFAULT_RIDGE_GRID } from './probes/ridge.js';
+import { questionOf } from './question.js';
 import { type Evaluation, type EvaluationResult, evaluationResult } from './results/evaluationResult.js';
 import type { Computed } from './results/stored.js';
 import { differences } from './summary/differences.js';
@@ -17,7 +17,6 @@ import { type Judged, metricNames, summarizeRow, undefinedSummary } from './summ
 
 export async function summarise(plan: EvaluationPlan, judgement: Judgement): Promise<Evaluation> {
   const { run, dataset, task, cache, folds, exposure, bootstrap, rows: names, cacheFolder } = plan;
-  const { modalities } = dataset;
   const tested = folds.rounds.flatMap(({ test }) => test).sort((a, b) => a - b);
   const foldOf = new Map(folds.rounds.flatMap(({ fold, test }) => test.map((i) => [i, fold] as const)));
   const shared = {
@@ -47,31 +46,18 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
   const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
   const withoutPatients = noPatients(shared);
   const repeated = repeatsAcrossFolds(await quickAudit(dataset, cache, cacheFolder), foldAtOf(plan, foldOf));
+  const question = questionOf(plan);
   const result: Computed<EvaluationResult> = {
     version: 1,
     tool: `anatomy-ssl ${packageVersion()}`,
-    protocol: plan.protocol.name,
-    preset: plan.probe.preset,
+    ...question,
     settings: { ...judgement.settings, thumbnail: THUMBNAIL, thumbnailGrid: DEFAULT_RIDGE_GRID },
     run: runSummary(run, plan.forwarding),
-    data: {
-      name: dataset.name,
-      dataHash: published(cache.dataHash),
-      samples: tested.length,
-      subjects: new Set(shared.subjects).size,
-      modalities,
-      classes: task.classes,
-      samplesPerClass: task.classes.map((_, c) => shared.labels.filter((label) => label === c).length),
-    },
-    folds: { source: folds.source, k: folds.k, judged: judgedFolds, inner: folds.inner, seed: plan.seed },
-    setAside: plan.setAside,
     labels: {
-      fraction: plan.labelFraction,
+      ...question.labels,
       samples: folds.rounds.map(({ train }) => train.length),
       subjects: folds.rounds.map(({ train }) => new Set(train.map((i) => task.subjects[i])).size),
     },
-    exposure,
-    bootstrap,
     metrics: metricNames(shared.classes),
     rows,
     differences: new Set(shared.subjects).size < 2 ? [] : differences(valued, judgedOf, bootstrap),

@@ -27,7 +27,7 @@ export interface BootstrapInterval {
 }
 
 export interface BootstrapDifference extends BootstrapInterval {
-  /** The two-sided p-value, at least 2 / (replicates + 1). */
+  /** The two-sided p-value: at least 2 / (replicates + 1), and at least {@link smallestP} of the subjects. */
   readonly pValue: number;
   /** The smallest true difference that is likely to be found; see {@link minimumDetectableDifference}. */
   readonly minimumDetectable: number;
@@ -69,7 +69,7 @@ export function bootstrapIntervals(
  * subjects, so a patient who is easy or hard for both cancels out. The p-value inverts the percentile interval (Davison
  * & Hinkley 1997, §5.5): it falls below 5 % where the 95 % interval leaves out 0,
  *
- *     p = 2 · min(#{d* ≤ 0} + 1, #{d* ≥ 0} + 1) / (R + 1), at most 1.
+ *     p = 2 · min(#{d* ≤ 0} + 1, #{d* ≥ 0} + 1) / (R + 1), at most 1 and at least 2 / 2ⁿ of n subjects.
  */
 export function bootstrapDifference(
   first: ResampledMetric,
@@ -79,7 +79,16 @@ export function bootstrapDifference(
 ): BootstrapDifference {
   const difference: ResampledMetric = (weights) => first(weights) - second(weights);
   const whole = difference(new Float64Array(subjects.length).fill(1));
-  return differenceOfReplicates(whole, bootstrapReplicates(difference, subjects, options), options);
+  const replicates = bootstrapReplicates(difference, subjects, options);
+  return differenceOfReplicates(whole, replicates, { ...options, subjects: numbered(subjects).clusters });
+}
+
+/**
+ * The smallest two-sided p-value that n subjects can give, 2 / 2ⁿ: that of a test which swaps the two sides of each
+ * subject at random (a sign-flip test), when all subjects agree.
+ */
+export function smallestP(subjects: number): number {
+  return Math.min(1, 2 / 2 ** subjects);
 }
 
 /**
@@ -87,11 +96,12 @@ export function bootstrapDifference(
  *
  * @param value the difference on the data as they are
  * @param replicates the difference in each draw, such as of two results of {@link bootstrapReplicates}
+ * @param options `subjects` is the number of subjects that were drawn from
  */
 export function differenceOfReplicates(
   value: number,
   replicates: Float64Array,
-  options: Pick<BootstrapOptions, 'confidence'> = {},
+  options: Pick<BootstrapOptions, 'confidence'> & { readonly subjects: number },
 ): BootstrapDifference {
   const interval = intervalOfReplicates(value, replicates, options);
   let notAbove = 1;
@@ -104,7 +114,7 @@ export function differenceOfReplicates(
   const p = (2 * Math.min(notAbove, notBelow)) / (defined + 1);
   return {
     ...interval,
-    pValue: defined > 0 ? Math.min(1, p) : Number.NaN,
+    pValue: defined > 0 ? Math.min(1, Math.max(p, smallestP(options.subjects))) : Number.NaN,
     minimumDetectable: minimumDetectableDifference(interval.standardError),
   };
 }

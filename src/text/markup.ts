@@ -46,5 +46,18 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 export function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character]!);
+  return printable(text).replace(/[&<>"']/g, (character) => entities[character]!);
+}
+
+/**
+ * Characters that XML forbids, such as the escape of a terminal's colours, halves of a surrogate pair, and marks that
+ * turn the direction of all text behind them. Names from files may hold any of them.
+ */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is sought
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|\p{Cs}/gu;
+
+/** Puts a replacement sign in the place of each character that a page or a figure cannot show. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, '\ufffd');
 }

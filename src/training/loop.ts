@@ -41,7 +41,13 @@ export interface LoopOptions {
 export type LoopOutcome =
   | { readonly kind: 'finished'; readonly step: number }
   | { readonly kind: 'interrupted'; readonly step: number; readonly signal: StopSignal }
-  | { readonly kind: 'failed'; readonly step: number; readonly reason: string };
+  | {
+      readonly kind: 'failed';
+      readonly step: number;
+      readonly reason: string;
+      /** The step of the newest checkpoint, whose numbers are finite; null where none was written yet. */
+      readonly lastGoodCheckpoint: number | null;
+    };
 
 /**
  * Trains from the run's checkpoint, or from the start, to the end, a signal or a loss that is not a number.
@@ -87,6 +93,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
 
   const fail = (step: number, reason: string, result?: StepResult): LoopOutcome => {
     const { epoch, indices } = batchAt(plan, step);
+    const lastGoodCheckpoint = saved === 0 ? null : saved;
     const report = {
       step: step + 1,
       epoch,
@@ -94,10 +101,10 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
       loss: String(result?.loss),
       terms: textOf(result?.terms),
       batchSize: indices.length,
-      lastGoodCheckpoint: saved,
+      lastGoodCheckpoint,
     };
     writeFileAtomic(paths.failure, `${JSON.stringify(report, null, 2)}\n`);
-    return { kind: 'failed', step, reason };
+    return { kind: 'failed', step, reason, lastGoodCheckpoint };
   };
 
   try {

@@ -85,9 +85,9 @@ export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'enco
 
 /**
  * Computes `uniformity/M` and `featureDeviation/M` (1 is healthy, 0 collapsed) of each modality, `retrieval/A-to-B` and
- * its reverse of each pair of modalities and `alignment`, the mean over these pairs, from the embeddings; and `knnAuc/M`
- * of each modality and of both (or `all`, where there are more) from the pooled features. Values that are not finite
- * are only counted, as `nonFinite`.
+ * its reverse of each pair of modalities, the number of pairs among which they were sought as `retrievalPairs`, and
+ * `alignment`, the mean over these pairs, from the embeddings; and `knnAuc/M` of each modality and of both (or `all`,
+ * where there are more) from the pooled features. Values that are not finite are only counted, as `nonFinite`.
  */
 export async function monitor(
   plan: MonitorPlan,
@@ -122,6 +122,7 @@ export async function monitor(
     found[`retrieval/${a.name}-to-${b.name}`] = aToB;
     found[`retrieval/${b.name}-to-${a.name}`] = bToA;
   }
+  if (pairs.length > 0) found.retrievalPairs = plan.queries.length;
   return { ...found, ...(await knn(plan, queries, look, modalities)) };
 }
 

@@ -10,7 +10,7 @@ import { MessageConsole } from '../../src/log/console.js';
 import { writeReport } from '../../src/report/index.js';
 import { description, storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { Capture } from '../log/capture.js';
-import { storeEvaluation, storePredictions, storeRun } from '../report/storedRun.js';
+import { storeEvaluation, storePairs, storePredictions, storeRun } from '../report/storedRun.js';
 
 const CHROMIUM = '/usr/bin/chromium';
 
@@ -65,6 +65,7 @@ describe.skipIf(!there)('a report in a browser', () => {
     for (const run of runs) {
       storeEvaluation(run);
       storePredictions(run);
+      storePairs(run);
     }
     pages.run = (await writeReport([runs[0]!], { console: quiet })).page;
     pages.runs = (await writeReport(runs, { console: quiet, out: join(folder, 'both') })).page;
@@ -133,6 +134,54 @@ describe.skipIf(!there)('a report in a browser', () => {
       });
     }
   }
+
+  for (const width of [390, 1280]) {
+    test(`${width} pixels: no line of a figure crosses its letters, and no heading of a table another`, async () => {
+      const { page } = await opened(pages.run!, width);
+      const crossed = await page.$$eval(
+        'figure > svg',
+        (all) =>
+          all.flatMap((svg) => {
+            const texts = [...svg.querySelectorAll('text')].map((one) => one.getBoundingClientRect());
+            const lines = [...svg.querySelectorAll('[aria-description="level"] line')];
+            return lines.filter((line) => {
+              const { left, top, bottom } = line.getBoundingClientRect();
+              return texts.some(
+                (box) => left > box.left && left < box.right && top < box.bottom - 2 && bottom > box.top + 2,
+              );
+            });
+          }).length,
+      );
+      expect(crossed).toBe(0);
+      // The cells of a row keep their distance: what ends at the right does not touch what begins at the left.
+      const touching = await page.$$eval('tr', (rows) =>
+        rows.flatMap((row) => {
+          const boxes = [...row.children].map((cell) => {
+            const range = cell.ownerDocument.createRange();
+            range.selectNodeContents(cell);
+            return range.getBoundingClientRect();
+          });
+          return boxes.flatMap((box, i) => {
+            const next = boxes[i + 1];
+            return next === undefined || next.width === 0 || box.width === 0 || next.left - box.right >= 4
+              ? []
+              : [row.textContent];
+          });
+        }),
+      );
+      expect(touching).toEqual([]);
+      await page.close();
+    });
+  }
+
+  test('the table of the lesion fits a screen of 1,280 pixels whole, with its differences', async () => {
+    const { page } = await opened(pages.run!, 1280);
+    const regions = page.locator('[role=region]').filter({ hasText: 'in − elsewhere' });
+    expect(await regions.count()).toBe(1);
+    const [inner, outer] = await regions.evaluate((box) => [box.scrollWidth, box.clientWidth]);
+    expect(inner).toBeLessThanOrEqual(outer!);
+    await page.close();
+  });
 
   for (const kind of ['run', 'runs', 'experiment', 'wide']) {
     test(`${kind}: prints to PDF without clipping a table`, async () => {

@@ -78,6 +78,30 @@ it('prints tables, or with --json only the JSON that it also wrote', () => {
   expect(stdout).not.toContain('patient ');
 });
 
+it('never puts the answer to another question in the place of a stored one, unless asked', () => {
+  const words = [
+    'evaluate',
+    'knn',
+    '--run',
+    run,
+    '--folds',
+    '2',
+    '--replicates',
+    '50',
+    '--features',
+    'pooled',
+  ];
+  const file = join(run, 'evaluation', 'knn-pooled.json');
+  const before = readFileSync(file, 'utf8');
+  const { status, stdout, stderr } = anatomy(...words, '--k', '3');
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).toContain(`${file} answers another question`);
+  expect(stderr).toContain('k: 5 → 3');
+  expect(readFileSync(file, 'utf8')).toBe(before);
+  expect(anatomy(...words, '--k', '3', '--overwrite').status).toBe(0);
+  expect(JSON.parse(readFileSync(file, 'utf8')).settings.k).toBe(3);
+});
+
 it('takes the data to judge on, and how it is read, from --data-config', () => {
   const file = join(folder, 'other.yaml');
   const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '50', '--json'];

@@ -51,6 +51,8 @@ export interface StoredEvaluation {
   untrained?: number;
   exposure?: 'transductive' | 'in-fold' | 'transfer' | 'untrained';
   samples?: number;
+  /** The number of judged subjects. */
+  subjects?: number;
   method?: string;
   steps?: number;
   notes?: string[];
@@ -86,6 +88,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     predictions,
     slug = protocol,
     samples = 1866,
+    subjects = 80,
     method = 'anatomy',
   } = options;
   const config = resolveConfig({
@@ -168,7 +171,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
       name: 'pairs',
       dataHash,
       samples: predictions === undefined ? samples : SAMPLES,
-      subjects: 80,
+      subjects,
       modalities: ['a', 'b'],
       classes: ['none', 'tumor'],
       samplesPerClass: [913, 953],
@@ -193,7 +196,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     const of = (key: string, source: string) =>
       predictions[key.split('/').slice(0, 2).join('/')] ?? predictions[source]!;
     const lines = LABELS.map((label, i) => [
-      ...[`P-${i}`, `S-${i >> 1}`, String(FOLDS[i]), label],
+      ...[`P-${i}`, `S-${(i >> 1) % subjects}`, String(FOLDS[i]), label],
       ...rows.map(({ key, source }) => String(of(key, source)[i])),
     ]);
     writeFileSync(file, csv([['id', 'subject', 'fold', 'label', ...rows.map(({ key }) => key)], ...lines]));

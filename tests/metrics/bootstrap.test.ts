@@ -125,6 +125,19 @@ describe('bootstrapDifference', () => {
     expect(found.minimumDetectable).toBeCloseTo(2.8016 * found.standardError, 5);
   });
 
+  it('never has a smaller p than so few subjects can give, however often they are drawn', () => {
+    for (const [n, floor] of [
+      [2, 0.5],
+      [3, 0.25],
+      [8, 2 / 256],
+    ] as const) {
+      const gains = Array.from({ length: n }, (_, i) => 1 + i / 10);
+      const few = Array.from({ length: n }, (_, i) => i);
+      const none = resampledMean(gains.map(() => 0));
+      expect(bootstrapDifference(resampledMean(gains), none, few).pValue).toBe(floor);
+    }
+  });
+
   it('pairs: a small steady gain shows, though each interval is far wider', () => {
     const steady = good.map((s, i) => s + (labels[i] === 1 ? 0.1 : 0));
     const a = weightedRocAuc(steady, labels);

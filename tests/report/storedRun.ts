@@ -187,3 +187,33 @@ export function storePredictions(
     `${[['id', 'subject', 'fold', 'label', ...keys].join(','), ...lines].join('\n')}\n`,
   );
 }
+
+/** A measurement on pairs of that run, with the zones of a lesion; of 40 subjects unless told otherwise. */
+export function storePairs(root: string, file = 'pairs.json', subjects = 40): void {
+  const interval = (value: number) => ({ value, low: value - 0.05, high: value + 0.05 });
+  const measures = (['run', 'untrained', 'pixels'] as const).flatMap((source) =>
+    (['all', 'inside', 'around', 'rest'] as const).map((zone) => ({
+      ...{ claim: 'agreement', source, features: 'map3', grid: 8, zone, pairs: 60, subjects },
+      ...interval(zone === 'inside' ? 0.7 : 0.4),
+      key: `agreement/${source}/map3/8x8/${zone}`,
+      chance: interval(0.1),
+      againstChance: { kind: 'difference', ...interval(0.3) },
+      ...(zone === 'inside' || zone === 'around'
+        ? { againstRest: { kind: 'difference', ...interval(0.3) } }
+        : {}),
+    })),
+  );
+  const result = {
+    ...{ version: 1, tool: 'anatomy-ssl 0.1.0', protocol: 'pairs', settings: {}, measures },
+    run: { name: 'r', recipe: 'x', seed: 0, size: 32, precision: 'fp32', device: 'cpu', encoders: [] },
+    data: {
+      ...{ name: 'pairs', dataHash: 'abc', pairs: 60, subjects, modalities: ['a', 'b'], withLesion: 60 },
+      ...{ chosen: file === 'pairs.json' ? 'all' : 'set-aside', setAside: 0 },
+    },
+    exposure: { kind: 'transductive', seenTestSamples: 60, testSamples: 60 },
+    bootstrap: { replicates: 2000, confidence: 0.95, seed: 0 },
+    ...{ projections: [], examples: [], notes: [] },
+  };
+  mkdirSync(join(root, 'evaluation'), { recursive: true });
+  writeFileSync(join(root, 'evaluation', file), JSON.stringify(result));
+}

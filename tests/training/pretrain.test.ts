@@ -90,6 +90,7 @@ describe('a run', () => {
       'uniformity/a',
       'featureDeviation/b',
       'retrieval/a-to-b',
+      'retrievalPairs',
       'knnAuc/both',
     ]) {
       expect(

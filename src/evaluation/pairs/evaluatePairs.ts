@@ -41,6 +41,7 @@ import { measurePixels } from './measures/pixelMeasures.js';
 import { type Ruler, rulerOf } from './measures/ruler.js';
 import { strangersOf } from './measures/strangers.js';
 import { pairNotes } from './notes.js';
+import type { PairsQuestion } from './pairsQuestion.js';
 import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js';
 import { projectionSettings, projectPairs } from './projection.js';
 
@@ -58,10 +59,14 @@ const encoderSources: readonly EncoderSource[] = ['run', 'untrained'];
  * Measures all claims and writes nothing; see `savePairs`. The same options give the same numbers, for the same
  * LibTorch, threads and precision.
  *
+ * @param refuse called before the measuring with the question; see `refuseOtherPairs`
  * @throws UsageError when there is no run or the options do not fit it, DataError when the data has no pairs to compare
  * or the masks cannot be read
  */
-export async function evaluatePairs(options: EvaluatePairsOptions): Promise<PairsResult> {
+export async function evaluatePairs(
+  options: EvaluatePairsOptions,
+  refuse: (question: PairsQuestion) => void = () => {},
+): Promise<PairsResult> {
   const opened = await openJudgement(options);
   const { run, forwarding, dataset, seed, bootstrap, console } = opened;
   const { config } = run.encoders[0]!;
@@ -87,6 +92,17 @@ export async function evaluatePairs(options: EvaluatePairsOptions): Promise<Pair
   );
   const ruler = rulerOf(config);
   const subjects = positions.map((position) => dataset.samples[position]!.subject);
+  const data: PairsQuestion['data'] = {
+    name: dataset.name,
+    dataHash: published(cache.dataHash),
+    pairs: positions.length,
+    subjects: new Set(subjects).size,
+    modalities,
+    chosen: plan.chosen,
+    setAside: plan.setAside,
+    withLesion: masks.lesion.size,
+  };
+  refuse({ data, seed, run: { precision: forwarding.precision }, bootstrap });
   const tally = new PairTally(subjects);
   const measuring = { run, dataset, modalities, cache, plan, masks, forwarding, ruler, seed, tally };
   const { projections, examples } = await measureAll(measuring, console);
@@ -96,16 +112,7 @@ export async function evaluatePairs(options: EvaluatePairsOptions): Promise<Pair
     tool: `anatomy-ssl ${packageVersion()}`,
     protocol: 'pairs',
     run: runSummary(run, forwarding),
-    data: {
-      name: dataset.name,
-      dataHash: published(cache.dataHash),
-      pairs: positions.length,
-      subjects: new Set(subjects).size,
-      modalities,
-      chosen: plan.chosen,
-      setAside: plan.setAside,
-      withLesion: masks.lesion.size,
-    },
+    data,
     exposure,
     settings: {
       maps: ruler.maps,

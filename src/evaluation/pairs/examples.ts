@@ -38,8 +38,9 @@ export type Anchor = Omit<ExampleAnchor, 'maps'>;
 
 /**
  * Chooses two anchors. In a pair with a lesion the first is the patch of A with the largest variance of intensity in
- * the lesion or around it; in a pair without it is the central patch. The second is the patch with the largest variance
- * elsewhere.
+ * the lesion, or around it where no patch is half in it; in a pair without it is the central patch. The second is the
+ * patch with the largest variance elsewhere, away from the edge of the body, whose contrast to the background says
+ * nothing of anatomy.
  *
  * @param gray intensities of A, [side, side]
  */
@@ -59,10 +60,16 @@ export function chooseAnchors(
       undefined,
     );
   const centre = Math.floor(grid / 2) * grid + Math.floor(grid / 2);
-  const near = zones === undefined ? undefined : largest((patch) => zones[patch] !== 'rest');
+  const near =
+    zones === undefined
+      ? undefined
+      : (largest((patch) => zones[patch] === 'inside') ?? largest((patch) => zones[patch] === 'around'));
   const first = near ?? centre;
-  const second =
-    largest((patch) => (zones === undefined ? patch !== first : zones[patch] === 'rest')) ?? centre;
+  const elsewhere = (patch: number) => patch !== first && (zones === undefined || zones[patch] === 'rest');
+  const inBody = insideBody(
+    spans.flatMap((rows) => spans.map((columns) => meanOf(gray, side, rows, columns))),
+  );
+  const second = largest((patch) => elsewhere(patch) && inBody(patch)) ?? largest(elsewhere) ?? centre;
   const at = (patch: number, rule: Anchor['rule']): Anchor => {
     const middle = ([start, end]: readonly [number, number]) => (start + end) / 2;
     return { x: middle(spans[patch % grid]!), y: middle(spans[Math.floor(patch / grid)]!), rule };
@@ -70,20 +77,46 @@ export function chooseAnchors(
   return [at(first, near === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
 }
 
-function varianceOf(
-  gray: ArrayLike<number>,
-  side: number,
-  rows: readonly [number, number],
-  columns: readonly [number, number],
-): number {
+/** A patch darker than this share of the brightest one is background. */
+const BACKGROUND = 0.1;
+
+/** Tells whether neither a patch nor any of its neighbours is background. @param means of a square grid of patches */
+function insideBody(means: readonly number[]): (patch: number) => boolean {
+  const grid = Math.sqrt(means.length);
+  const darkest = BACKGROUND * Math.max(...means);
+  return (patch) => {
+    const [x, y] = [patch % grid, Math.floor(patch / grid)];
+    return [-1, 0, 1].every((dy) =>
+      [-1, 0, 1].every((dx) => {
+        const [column, row] = [x + dx, y + dy];
+        const outside = column < 0 || row < 0 || column >= grid || row >= grid;
+        return outside || means[row * grid + column]! > darkest;
+      }),
+    );
+  };
+}
+
+type Pixels = readonly [number, number];
+
+function meanOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
+  const values = valuesIn(gray, side, rows, columns);
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+function varianceOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
+  const values = valuesIn(gray, side, rows, columns);
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+}
+
+function valuesIn(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number[] {
   const values: number[] = [];
   for (let y = Math.round(rows[0] * side); y < Math.round(rows[1] * side); y += 1) {
     for (let x = Math.round(columns[0] * side); x < Math.round(columns[1] * side); x += 1) {
       values.push(gray[y * side + x]!);
     }
   }
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return values;
 }
 
 /** The intensities of one image at its cached size, averaged over its channels. */

@@ -10,6 +10,11 @@ export function pairsJson(result: PairsResult): string {
   );
 }
 
+/** The path of the result in a folder. */
+export function pairsPath(folder: string, { data }: { readonly data: PairsResult['data'] }): string {
+  return join(folder, data.chosen === 'set-aside' ? pairsFiles.setAside : pairsFiles.open);
+}
+
 /**
  * Writes `pairs.json`, or `pairs-set-aside.json` for the samples set aside, over an earlier one. An interrupted write
  * leaves no half file.
@@ -17,7 +22,7 @@ export function pairsJson(result: PairsResult): string {
  */
 export function savePairs(folder: string, result: PairsResult): string {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, result.data.chosen === 'set-aside' ? pairsFiles.setAside : pairsFiles.open);
+  const file = pairsPath(folder, result);
   writeFileAtomic(file, `${pairsJson(result)}\n`);
   return file;
 }

@@ -6,6 +6,7 @@
 import { numbered } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
 import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
+import { fewWarning, intervalName, tooFew } from './fewSubjects.js';
 import { featuresName, sourceName } from './names.js';
 import { claims, type NamedPairs, type PairMeasure, type PairsResult } from './pairsResult.js';
 
@@ -161,11 +162,13 @@ function notesOf(results: readonly NamedPairs[]): string[] {
 export function formatClaims(results: readonly NamedPairs[]): string {
   const zones = zonesTable(results);
   const { data, bootstrap } = results[0]!.record;
-  const percent = Math.round(100 * bootstrap.confidence);
+  const few = tooFew(data);
+  const between = intervalName(few, Math.round(100 * bootstrap.confidence));
   const sections = [
     `## Claims on pairs of ${data.name}`,
-    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); ${percent} % intervals by ` +
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); in brackets the ${between}, by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
+    few === undefined ? '' : `**${fewWarning(few)}**`,
     markdownTable(claimsTable(results)),
     ...(zones === undefined
       ? []
@@ -175,5 +178,5 @@ export function formatClaims(results: readonly NamedPairs[]): string {
         ]),
     notesOf(results).join('\n'),
   ];
-  return `${sections.join('\n\n')}\n`;
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }

@@ -4,6 +4,7 @@
  * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
+import { countsOf, fewWarning, tooFew } from './fewSubjects.js';
 import { modalityKey } from './modalitySets.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
@@ -63,7 +64,10 @@ const evaluationRow = rowName.extend({
   paperStyle: paperStyle.optional(),
 });
 
-/** A paired bootstrap of `row − against`, on the pooled predictions. */
+/**
+ * A paired bootstrap of `row − against`, on the pooled predictions. Nothing is tested over too few subjects: both
+ * p-values and the detectable difference are then null.
+ */
 const rowDifference = z.object({
   row: z.string(),
   against: z.string(),
@@ -142,13 +146,19 @@ export const bootstrapSettings = z.object({
   seed: z.number(),
 });
 
-export const evaluationResult = z.object({
+/** The fields of a result. {@link evaluationResult} reads them by the rule of {@link untestedIfFew}. */
+export const writtenEvaluation = z.object({
   version: z.literal(1),
   tool: z.string(),
   /** The name of the protocol. */
   protocol: z.string(),
   /** The name of the recipe, where the probe is trained by gradient descent; see `presets.ts`. */
   preset: z.string().optional(),
+  /**
+   * The settings of the protocol that were asked for, by the names of the registry, with their defaults. Those that a
+   * preset decides are in `settings` alone. Older versions did not store them.
+   */
+  asked: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   /** The settings of the protocol: grids, epochs, k, … */
   settings: z.record(z.string(), z.unknown()),
   run: judgedRunSummary,
@@ -162,6 +172,11 @@ export const evaluationResult = z.object({
     /** The class names by class number. Of two classes, class 1 is the positive one. */
     classes: z.array(z.string()),
     samplesPerClass: z.array(z.number()),
+    /** The number of subjects that have a sample of each class. Older versions did not count them. */
+    subjectsPerClass: z.array(z.number()).optional(),
+    /** The column of the labels and the positive class, where the evaluation chose others than the run’s. */
+    label: z.string().optional(),
+    positive: z.string().optional(),
   }),
   folds: z.object({
     source: z.enum(['run', 'file', 'published', 'generated', 'set-aside']),
@@ -171,6 +186,8 @@ export const evaluationResult = z.object({
     /** The number of inner folds. */
     inner: z.number(),
     seed: z.number(),
+    /** A digest of the fold of each judged sample, in the order of the data. Older versions did not store it. */
+    digest: z.string().optional(),
   }),
   /** Whether the samples that were set aside are judged. They are then the only fold. */
   setAside: z.boolean().default(false),
@@ -205,6 +222,31 @@ export const evaluationResult = z.object({
   /** Sentences that a reader must know to read the numbers rightly. */
   notes: z.array(z.string()),
 });
+
+type Tested = Pick<z.output<typeof writtenEvaluation>, 'data' | 'differences' | 'notes'>;
+
+/**
+ * Takes the tests from a result of too few subjects, and says so in its notes. Results of older versions, which tested
+ * them, are shown by the same rule.
+ */
+export function untestedIfFew<Result extends Tested>(result: Result): Result {
+  const few = tooFew(countsOf(result.data));
+  if (few === undefined) return result;
+  const warning = fewWarning(few);
+  return {
+    ...result,
+    differences: result.differences.map(({ deLong, ...one }) => ({
+      ...one,
+      pValue: null,
+      holm: null,
+      minimumDetectable: null,
+      ...(deLong && { deLong: { ...deLong, pValue: null } }),
+    })),
+    notes: [warning, ...result.notes.filter((note) => note !== warning)],
+  };
+}
+
+export const evaluationResult = writtenEvaluation.transform(untestedIfFew);
 
 export type EvaluationResult = Immutable<z.output<typeof evaluationResult>>;
 export type JudgedRunSummary = Immutable<z.output<typeof judgedRunSummary>>;

@@ -5,6 +5,7 @@ import { markdownTable } from '../../text/table/markdown.js';
 import { type Cell, type ColumnOf, number, pValue, tableOf, text } from '../../text/table/model.js';
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './evaluationResult.js';
 import { excludedValueNote } from './excludedValue.js';
+import { countsOf, fewWarning, intervalName, patientCounts, tooFew } from './fewSubjects.js';
 import { metricOfClasses, modalitiesName, protocolOf, shortFeatures, shortSource } from './names.js';
 
 function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
@@ -21,20 +22,23 @@ export function formatEvaluation(result: EvaluationResult): string {
   const { exposure, bootstrap, patients = [], notes } = result;
   const replicates = bootstrap.replicates.toLocaleString('en');
   const mark = exposure.kind === 'transductive' ? ', *transductive*' : '';
+  const few = tooFew(countsOf(result.data));
+  const between = intervalName(few);
   const sections = [
     `## ${result.run.name} on ${result.data.name}: ${protocolTitle(result)}${mark}`,
     describeData(result),
-    `### \`mean\`: each fold by itself, mean ± standard deviation over folds [95 % interval of the mean]${mark}`,
+    few === undefined ? '' : `**${fewWarning(few)}**`,
+    `### \`mean\`: each fold by itself, mean ± standard deviation over folds [${few === undefined ? `${between} of the mean` : between}]${mark}`,
     rowTable(result, result.rows, overFolds),
     paperStyleTable(result),
-    `### \`pooled\`: all folds together, with 95 % interval (${replicates} bootstraps of subjects)${mark}`,
+    `### \`pooled\`: all folds together, with ${between} (${replicates} bootstraps of subjects)${mark}`,
     rowTable(result, result.rows, together),
     furtherMetrics(result),
     minimumDetectable(result),
     differenceTitle(result, mark),
     differenceTable(result),
     ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
-      `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive${mark}`,
+      `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive, with ${intervalName(tooFew(patientCounts({ subjects, positives }, result.data.classes)))}${mark}`,
       rowTable(result, rows, together),
     ]),
     [...notes, ...exclusions(result)].map((note) => `- ${note}`).join('\n'),
@@ -162,9 +166,10 @@ function encoderWords(source: RowName['source'], exposure: string): string {
 }
 
 function minimumDetectable({ differences }: EvaluationResult): string {
-  const against = differences.filter((difference) => difference.against.startsWith('untrained/'));
-  if (against.length === 0) return '';
-  const values = against.map((difference) => difference.minimumDetectable ?? Number.NaN);
+  const values = differences
+    .filter(({ against }) => against.startsWith('untrained/'))
+    .flatMap(({ minimumDetectable: found }) => found ?? []);
+  if (values.length === 0) return '';
   const [low, high] = [fixed(Math.min(...values)), fixed(Math.max(...values))];
   return (
     `Minimum detectable difference of AUC between run and untrained (two-sided 5 %, power 80 %, paired over subjects): ` +
@@ -173,12 +178,15 @@ function minimumDetectable({ differences }: EvaluationResult): string {
 }
 
 /** Names the family over which the p-values are adjusted. */
-function differenceTitle({ differences }: EvaluationResult, mark: string): string {
+function differenceTitle({ differences, data }: EvaluationResult, mark: string): string {
   if (differences.length === 0) return '';
-  return `### Differences of pooled AUC, paired over subjects; Holm over all ${differences.length} of them${mark}`;
+  const few = tooFew(countsOf(data));
+  const tested =
+    few === undefined ? `Holm over all ${differences.length} of them` : `not tested, of only ${few}`;
+  return `### Differences of pooled AUC, paired over subjects; ${tested}${mark}`;
 }
 
-function differenceTable({ differences, rows, exposure }: EvaluationResult): string {
+function differenceTable({ differences, rows, exposure, data }: EvaluationResult): string {
   if (differences.length === 0) return '';
   const named = new Map(rows.map((row) => [row.key, row]));
   const table = tableOf(differences, [
@@ -190,7 +198,7 @@ function differenceTable({ differences, rows, exposure }: EvaluationResult): str
       cell: ({ against }) => text(encoderWords(named.get(against)!.source, exposure.kind)),
     },
     {
-      header: 'difference [95 % interval]',
+      header: `difference [${intervalName(tooFew(countsOf(data)))}]`,
       cell: ({ value, low, high }) => number(value, { low, high, as: 'difference' }),
     },
     { header: 'p', cell: (one) => pValue(one.pValue) },

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { bootstrapSettings, exposure, judgedRunSummary } from './evaluationResult.js';
+import { fewMeasuresWarning, fewWarning, tooFew } from './fewSubjects.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
@@ -104,7 +105,7 @@ const example = z.object({
   anchors: z.array(exampleAnchor),
 });
 
-export const pairsResult = z.object({
+const writtenPairs = z.object({
   version: z.literal(1),
   tool: z.string(),
   protocol: z.literal('pairs'),
@@ -137,6 +138,17 @@ export const pairsResult = z.object({
   projections: z.array(projection),
   examples: z.array(example),
   notes: z.array(z.string()),
+});
+
+/** A result, with a warning in its notes where its intervals are over too few subjects. */
+export const pairsResult = writtenPairs.transform((result) => {
+  const few = tooFew(result.data);
+  const warning =
+    few === undefined
+      ? fewMeasuresWarning(result.measures.filter(({ pairs }) => pairs > 0))
+      : fewWarning(few);
+  if (warning === '') return result;
+  return { ...result, notes: [warning, ...result.notes.filter((note) => note !== warning)] };
 });
 
 export type PairsResult = Immutable<z.output<typeof pairsResult>>;

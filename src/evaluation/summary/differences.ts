@@ -1,7 +1,7 @@
 import { clusteredTest } from '../../metrics/areas/areaTests.js';
 import { areaComponents, combineAreas } from '../../metrics/areas/deLong.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
-import { type BootstrapOptions, bootstrapDifference } from '../../metrics/bootstrap.js';
+import { type BootstrapOptions, bootstrapDifference, smallestP } from '../../metrics/bootstrap.js';
 import { holm } from '../../metrics/holm.js';
 import type { RowDifference, RowName } from '../results/evaluationResult.js';
 import { modalityKey } from '../results/modalitySets.js';
@@ -65,5 +65,6 @@ function clusteredDifference(
     [-1, areas(second)],
   ]);
   const { value, low, high, pValue } = clusteredTest(difference, first.subjects, options);
-  return { value, low, high, pValue };
+  // The normal approximation knows no floor.
+  return { value, low, high, pValue: Math.max(pValue, smallestP(new Set(first.subjects).size)) };
 }

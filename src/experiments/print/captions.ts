@@ -1,4 +1,5 @@
 /** The sentences around a table: what was run, how to read the numbers, and what is missing. */
+import { fewWarning, intervalName } from '../../evaluation/results/fewSubjects.js';
 import { exposureName, featuresName, imagesName, protocolName } from '../../evaluation/results/names.js';
 import type { BootstrapInterval } from '../../metrics/bootstrap.js';
 import { counted, fixed, numbered } from '../../text/numbers.js';
@@ -21,6 +22,7 @@ export function aboutLines(table: ExperimentTable, marks: MarkNames): string[] {
   const shown = table.parts.some((part) => detectable(part) !== '');
   return [
     ...smokeLines(table),
+    ...familyWarning(table),
     ...confirmationLines(table),
     ...ranLines(table),
     ...matchedLines(table),
@@ -32,6 +34,11 @@ export function aboutLines(table: ExperimentTable, marks: MarkNames): string[] {
 
 export function smokeLines({ smoke }: ExperimentTable): string[] {
   return smoke ? ['**A smoke run: far too small to mean anything.**'] : [];
+}
+
+/** Warns where the planned comparisons are of too few subjects. */
+export function familyWarning({ family }: ExperimentTable): string[] {
+  return family?.few === undefined ? [] : [fewWarning(family.few)];
 }
 
 /** Explains the matched AUC where the table has it. */
@@ -101,6 +108,11 @@ export function judgedLine({ confirmation }: ExperimentTable, { judged }: TableP
   return `${numbered(samples, 'sample')} of ${numbered(subjects, 'subject')}, ${how}.`;
 }
 
+/** Warns where a part has too few subjects; empty where it has enough. */
+export function fewLine({ judged }: TablePart): string {
+  return judged?.few === undefined ? '' : fewWarning(judged.few);
+}
+
 /**
  * The caption of a part on further data; the sentences before all tables are about the data that the encoders were
  * pretrained on.
@@ -160,10 +172,11 @@ function moment(iso: string): string {
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
 
-function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): string {
+function bracketLine({ bootstrap, seeds, protocols, judge, parts }: ExperimentTable): string {
   if (bootstrap === undefined) return '';
   const { confidence, replicates } = bootstrap;
-  const interval = `In brackets the ${100 * confidence} % interval over subjects (${counted(replicates)} bootstraps)`;
+  const few = parts.every(({ judged }) => judged?.few !== undefined) ? parts[0]?.judged?.few : undefined;
+  const interval = `In brackets the ${intervalName(few, 100 * confidence)} over subjects (${counted(replicates)} bootstraps)`;
   const drawn = [...protocols, ...judge.flatMap((set) => set.protocols)].some(({ draws }) => draws > 1);
   const trained = 'What another pretraining of the same method would change is not in it';
   if (seeds.length === 1 && !drawn)
@@ -176,6 +189,7 @@ function bracketLine({ bootstrap, seeds, protocols, judge }: ExperimentTable): s
 }
 
 function markLine({ parts }: ExperimentTable, { best, second }: MarkNames): string {
+  if (parts.every(({ judged }) => judged?.few !== undefined)) return '';
   const tested = parts.every((part) => part.tested);
   const rule = `Of the rows above the baselines ${best} is the highest value of a column`;
   return tested
@@ -256,5 +270,6 @@ export function familyTitle({ family, confirmation, matching }: ExperimentTable)
   const { reference, protocol, features, images } = family;
   // Comparisons are planned for the AUC, so those of the matched AUC are not primary.
   const kind = matching !== undefined ? 'Matched' : confirmation === undefined ? 'Primary' : 'Confirmatory';
-  return `${kind} comparisons of ${reference}: ${protocolName(protocol)}, ${featuresName(features)}, ${imagesName(images)}`;
+  const title = `${kind} comparisons of ${reference}: ${protocolName(protocol)}, ${featuresName(features)}, ${imagesName(images)}`;
+  return family.few === undefined ? title : `${title} (only ${family.few}: not tested)`;
 }

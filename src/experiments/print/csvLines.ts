@@ -40,6 +40,15 @@ export function csvLines({ parts, metric = '' }: ExperimentTable): Table {
     measured('deviation', (one) => found(one)?.deviation),
     measured('seeds', (one) => found(one)?.seeds),
     measured('fold_mean', (one) => found(one)?.foldMean),
+    // A file without a caption warns in its lines.
+    ...(parts.some(({ judged }) => judged?.few !== undefined)
+      ? [
+          words(
+            'warning',
+            ({ part: { judged } }) => judged?.few && `only ${judged.few}: too few for an interval or a test`,
+          ),
+        ]
+      : []),
     words('mark', ({ row, images }) => row.marks[images]),
     ...SHOWN_METRICS.map((name) => measured(name, ({ row, images }) => row.metrics[images]?.[name])),
     ...BASELINES.flatMap((other) => {

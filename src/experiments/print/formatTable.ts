@@ -14,6 +14,7 @@ import {
   closingLines,
   detectable,
   familyTitle,
+  fewLine,
   paperLines,
   setLine,
 } from './captions.js';
@@ -45,7 +46,7 @@ function markdown(table: ExperimentTable): string {
     ...(family?.comparisons.length ? [`## ${familyTitle(table)}`, markdownTable(familyTable(family))] : []),
     ...table.parts.flatMap((part) => {
       const paper = paperTable(part);
-      const caption = setLine(table, part);
+      const caption = [fewLine(part), setLine(table, part)].filter((line) => line !== '').join(' ');
       const notes = [detectable(part), choiceLines(part).join('\n')];
       return [
         `## ${partTitle(table, part)}`,

@@ -7,6 +7,8 @@ import {
   closingLines,
   detectable,
   familyTitle,
+  familyWarning,
+  fewLine,
   judgedLine,
   paperLines,
   setLine,
@@ -22,11 +24,12 @@ export function latex(table: ExperimentTable): string {
   const smoke = smokeLines(table);
   const floats = [
     ...(family?.comparisons.length
-      ? [{ ...familyTable(family), title: familyTitle(table), notes: smoke }]
+      ? [{ ...familyTable(family), title: familyTitle(table), notes: [...familyWarning(table), ...smoke] }]
       : []),
     ...table.parts.flatMap((part) => {
       const title = partTitle(table, part);
-      const caption = part.set === undefined ? judgedLine(table, part) : setLine(table, part);
+      const judged = part.set === undefined ? judgedLine(table, part) : setLine(table, part);
+      const caption = [fewLine(part), judged].filter((line) => line !== '').join(' ');
       const notes = [detectable(part), ...choiceLines(part), ...smoke];
       const paper = paperTable(part);
       const beside = paper && {

@@ -1,5 +1,6 @@
 /** Figures that show how much the rows of an experiment lose when labels are few. */
 
+import { intervalName } from '../../evaluation/results/fewSubjects.js';
 import { featuresName, imagesName, metricHeading, protocolName } from '../../evaluation/results/names.js';
 import type { Figure } from '../../report/figures/figure.js';
 import { type LabelCurve, labelEfficiencyFigure } from '../../report/figures/labelEfficiency.js';
@@ -45,6 +46,8 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
         }),
       }),
     );
+    const few = parts[0]!.judged?.few;
+    const percent = Math.round(100 * (table.bootstrap?.confidence ?? 0.95));
     const metric = metricHeading(table.metric ?? 'auc');
     const kind = featuresName(parts[0]!.features);
     const figure = labelEfficiencyFigure(curves, {
@@ -52,7 +55,7 @@ export function labelCurves({ protocols }: ExperimentDescription, table: Experim
       title: `${metric} with few labels, ${kind}`,
       of: `${protocolName(parts[0]!.protocol)}, ${imagesName(images)}`,
       label: metric,
-      intervals: `${Math.round(100 * (table.bootstrap?.confidence ?? 0.95))} % intervals over patients`,
+      intervals: few === undefined ? `${percent} % intervals over patients` : intervalName(few),
     });
     return figure === undefined ? [] : [figure];
   });

@@ -1,8 +1,16 @@
 /** The results of an experiment in the form that its report shows. */
+import { intervalName } from '../../evaluation/results/fewSubjects.js';
 import { imagesName, metricHeading, metricName } from '../../evaluation/results/names.js';
 import type { StudyFamily, StudyResults } from '../../report/judged/study.js';
 import { type Beside, type BesideRow, besideTable } from '../../report/judged/tables.js';
-import { choiceLines, familyTitle, judgedLine, matchedLines } from '../print/captions.js';
+import {
+  choiceLines,
+  familyTitle,
+  familyWarning,
+  fewLine,
+  judgedLine,
+  matchedLines,
+} from '../print/captions.js';
 import { comparedWith, familyTable, OURS, partTitle } from '../print/tables.js';
 import { SHOWN_METRICS } from '../table/entries.js';
 import type { ExperimentTable, TableFamily, TablePart, TableRow } from '../table/model.js';
@@ -17,18 +25,23 @@ export function studyResults(table: ExperimentTable, part: TablePart): StudyResu
   const draws = table.protocols.find(({ name }) => name === part.name)?.draws ?? 1;
   const over = [...(seeds.length > 1 ? ['seeds'] : []), ...(draws > 1 ? ['draws of the labels'] : [])];
   const of = over.length > 0 ? `mean over the ${over.join(' and ')}, ± their standard deviation` : 'one seed';
-  const rule = part.tested
-    ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others. A help for the eye, in which methods with fewer seeds, or pretrained with labels, take no part'
-    : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';
+  const few = part.judged?.few;
+  const rule =
+    few !== undefined
+      ? 'No value is marked'
+      : part.tested
+        ? 'Bold and underlined is the highest value of a column and every one that is not significantly below it (paired over patients, Holm’s correction); italic the same among the others. A help for the eye, in which methods with fewer seeds, or pretrained with labels, take no part'
+        : 'Bold and underlined is the highest value of a column, italic the next, whether or not they can be told apart';
   const title = `${set}${partTitle(table, part)}`;
   const beside = rows.map((row) => besideOf(row, widest, metric));
   return {
     title,
     metric: metricHeading(metric),
     caption:
-      `${judgedLine(table, part)} ${matchedLines(table).join('')} ${table.matching === undefined ? `${metricHeading(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${percent} % interval over patients. ${rule}.`.trim(),
+      `${fewLine(part)} ${judgedLine(table, part)} ${matchedLines(table).join('')} ${table.matching === undefined ? `${metricHeading(metric)} of` : 'Over'} all test predictions together, ${of}; in small letters its ${intervalName(few, percent)} over patients. ${rule}.`.trim(),
     images,
     rows,
+    few,
     notes: choiceLines(part),
     beside: besideTable(beside, [metric, ...SHOWN_METRICS], { title, images }),
   };
@@ -72,11 +85,16 @@ export function studyFamily(table: ExperimentTable, family: TableFamily): StudyF
   const percent = percentOf(table);
   return {
     ...(confirmed && { on: 'Set aside' }),
+    few: family.few,
     comparisons: comparisons.map((one) => ({ ...one, name: `${reference} − ${comparedWith(one)}` })),
     table: {
       ...familyTable(family),
       title: familyTitle(table),
-      caption: `${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${imagesName(images)}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each ${percent} % interval, in small letters, is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
+      caption: `${familyWarning(table)
+        .map((line) => `${line} `)
+        .join(
+          '',
+        )}${reference} less each of the others in ${metricName(table.metric ?? 'auc')}, ${imagesName(images)}: the comparisons ${confirmed ? 'on the samples that were set aside' : 'that the study was made for'}, named in the experiment’s file. Each ${intervalName(family.few, percent)}, in small letters, is over patients and for its comparison alone; p is two-sided and paired over patients, and what counts is p after Holm’s correction for all comparisons of this table. The last column is the smallest difference that a study of this size finds in four of five tries.`,
       notes: missing.length === 0 ? [] : [`Not compared yet: ${missing.join('; ')}.`],
     },
   };

@@ -214,6 +214,8 @@ export function commandOf(cell: Cell, root: string, overwrite: boolean): string[
   return [
     ...['evaluate', cell.protocol.protocol, '--run', run, '--data-config', paths.config(cell.id)],
     ...['--splits', paths.splits(cell.set), ...cell.flags, '--out', join(root, cell.results), '--json'],
+    // The cells decide what is judged again, so an older result of the cell may be replaced.
+    '--overwrite',
   ];
 }
 

@@ -1,6 +1,6 @@
 /** The content of `cells/ID.json`, the result of a finished cell. */
 import { z } from 'zod';
-import { evaluationResult } from '../../evaluation/results/evaluationResult.js';
+import { untestedIfFew, writtenEvaluation } from '../../evaluation/results/evaluationResult.js';
 import { pairsResult } from '../../evaluation/results/pairsResult.js';
 import type { Immutable } from '../../evaluation/results/stored.js';
 
@@ -26,7 +26,7 @@ const pretraining = finished.extend({
 });
 
 /** A result without its values by patient, which no table of an experiment shows. */
-const cellResult = evaluationResult.omit({ patients: true });
+const cellResult = writtenEvaluation.omit({ patients: true }).transform(untestedIfFew);
 
 const evaluation = finished.extend({ kind: z.literal('evaluate'), result: cellResult });
 

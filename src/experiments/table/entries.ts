@@ -2,6 +2,7 @@
  * A number of the table: the measurements of one row on one set of images, and their bootstrap, which is computed
  * once.
  */
+import { subjectsPerClass, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { type Judged, metricNames, resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import {
   type BootstrapDifference,
@@ -123,6 +124,14 @@ export class Entry {
     );
   }
 
+  /** Counts the subjects that are too few for a test, as {@link tooFew} does; undefined where there are enough. */
+  get few(): string | undefined {
+    const { subjects, labels, classes } = this.measurements[0]?.predicted?.judged ?? {};
+    if (subjects === undefined) return undefined;
+    const perClass = subjectsPerClass(subjects, labels!, classes!);
+    return tooFew({ subjects: new Set(subjects).size, perClass });
+  }
+
   /** The interval of the mean over the seeds; undefined where predictions are missing. */
   interval(): BootstrapInterval | undefined {
     const value = this.value();
@@ -132,7 +141,7 @@ export class Entry {
 
   /**
    * The difference of this entry less the other, over the seeds of both and on the same draws of subjects; undefined
-   * where the two cannot be paired.
+   * where the two cannot be paired. Over too few subjects nothing is tested: p and the detectable difference are NaN.
    */
   minus(other: Entry): BootstrapDifference | undefined {
     const own = this.pairedWith(other);
@@ -143,7 +152,9 @@ export class Entry {
       return undefined;
     const replicates = others.#drawn();
     const differences = own.#drawn().map((drawn, r) => drawn - replicates[r]!);
-    return differenceOfReplicates(value - less, differences, this.#options.bootstrap);
+    const subjects = new Set(own.measurements[0]!.predicted!.judged.subjects).size;
+    const found = differenceOfReplicates(value - less, differences, { ...this.#options.bootstrap, subjects });
+    return own.few === undefined ? found : { ...found, pValue: Number.NaN, minimumDetectable: Number.NaN };
   }
 
   /** The mean over the seeds in each draw of subjects. */
@@ -161,6 +172,11 @@ export class Entry {
 
 function sameSamples(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
   return a !== undefined && b !== undefined && a.length === b.length && a.every((id, i) => id === b[i]);
+}
+
+/** Null where the number is undefined. */
+export function defined(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
 
 /** Null where any number is undefined. */

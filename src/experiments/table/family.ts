@@ -44,7 +44,16 @@ export function familyOf(
   const missing = planned
     .map(([name]) => name)
     .filter((name) => !compared.some((one) => one.against === name));
-  return { reference, protocol, features: found.features, images: shown, comparisons: compared, missing };
+  const { few } = part.entry(first, 'run', shown);
+  return {
+    reference,
+    protocol,
+    features: found.features,
+    images: shown,
+    comparisons: compared,
+    missing,
+    few,
+  };
 }
 
 /** The row with the highest value among those with all seeds, the reference left out. */

@@ -81,6 +81,8 @@ export interface TablePart {
     readonly subjects: number;
     readonly folds: number;
     readonly exposure: readonly Fact[];
+    /** What is too few for a test, as in `3 subjects`; undefined where there are enough. */
+    readonly few?: string;
   };
   /**
    * With `chosen`, each fold uses the features that did best inside its training patients, and of a tuned row the
@@ -124,6 +126,8 @@ export interface TableFamily {
   readonly comparisons: readonly Comparison[];
   /** The rows that the reference could not be compared with. */
   readonly missing: readonly string[];
+  /** What is too few for a test, as in `3 subjects`; undefined where there are enough. */
+  readonly few?: string;
 }
 
 /** The result of `evaluate pairs` for one encoder. */

@@ -1,5 +1,6 @@
 /** The part of a table with the results of one protocol, on one data set and one kind of features. */
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import { countsOf, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import { BASELINES, type Baseline, sourceName } from '../../evaluation/results/names.js';
 import type { ResultDifference, ResultValue } from '../../evaluation/results/resultTable.js';
@@ -7,7 +8,15 @@ import type { Mark } from '../../text/table/model.js';
 import { type PaperGroup, paperBlock, printedNumbers } from '../file/paperNumbers.js';
 import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow } from '../stored/description.js';
-import { deviation, Entry, type EntryOptions, type Measurement, mean, SHOWN_METRICS } from './entries.js';
+import {
+  defined,
+  deviation,
+  Entry,
+  type EntryOptions,
+  type Measurement,
+  mean,
+  SHOWN_METRICS,
+} from './entries.js';
 import { byValue } from './facts.js';
 import type { PaperBeside, TablePart, TableRow } from './model.js';
 import type { Results } from './results.js';
@@ -91,7 +100,8 @@ export class Part {
     if (first === undefined) return undefined;
     const { data, folds } = first;
     const exposure = byValue(found, ({ cells }) => cells.map(({ result }) => result.exposure.kind));
-    return { samples: data.samples, subjects: data.subjects, folds: folds.k, exposure };
+    const few = tooFew(countsOf(data));
+    return { samples: data.samples, subjects: data.subjects, folds: folds.k, exposure, few };
   }
 
   #row(
@@ -194,7 +204,9 @@ export class Part {
               deviation: deviation(each),
               seeds: each.length,
               minimumDetectable:
-                found?.minimumDetectable ?? mean(stored.map(({ minimumDetectable }) => minimumDetectable)),
+                found === undefined
+                  ? mean(stored.map(({ minimumDetectable }) => minimumDetectable))
+                  : defined(found.minimumDetectable),
             },
           ],
         ];

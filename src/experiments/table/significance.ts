@@ -1,7 +1,7 @@
 /** Tests which rows differ: for the marks of a table’s columns, and for families of comparisons. */
 import { holm } from '../../metrics/holm.js';
 import type { Mark } from '../../text/table/model.js';
-import type { Entry } from './entries.js';
+import { defined, type Entry } from './entries.js';
 
 /** A p-value after Holm’s correction below this level counts as a difference. */
 export const SIGNIFICANCE = 0.05;
@@ -27,6 +27,8 @@ export function marksOf(entries: ReadonlyMap<string, Entry>): Marks {
     })
     .sort((a, b) => b.value - a.value);
   const marks = new Map<string, Mark>();
+  // Over too few subjects no row is shown to be better than another.
+  if (ranked.some(({ entry }) => entry.few !== undefined)) return { marks, tested: true };
   let tested = true;
   let left = ranked;
   for (const mark of ['best', 'second'] as const) {
@@ -50,10 +52,11 @@ export interface Comparison {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-  readonly pValue: number;
+  /** Null, as the other two, where subjects are too few for a test. */
+  readonly pValue: number | null;
   /** The p-value after Holm’s correction over the family. */
-  readonly holm: number;
-  readonly minimumDetectable: number;
+  readonly holm: number | null;
+  readonly minimumDetectable: number | null;
 }
 
 /**
@@ -74,7 +77,12 @@ export function comparisons(
   const adjusted = holm([...found.map(({ difference }) => difference.pValue), ...missing]);
   return found.map(({ against, difference, seeds }, i) => {
     const { value, low, high, pValue, minimumDetectable } = difference;
-    const common = { against, value, low, high, pValue, holm: adjusted[i]!, minimumDetectable };
+    const tested = {
+      pValue: defined(pValue),
+      holm: defined(adjusted[i]!),
+      minimumDetectable: defined(minimumDetectable),
+    };
+    const common = { against, value, low, high, ...tested };
     return seeds === undefined ? common : { ...common, seeds };
   });
 }

@@ -56,8 +56,15 @@ export async function renderAudit(
     report,
     findings,
     figures: auditFigures(report),
-    privacy: privacy({ phantom, images, keepIds }),
+    privacy: privacy({ phantom, images: findings.some(isPictured), keepIds }),
   });
+}
+
+/** A finding may have no samples, and then there is nothing to picture. */
+function isPictured({ items }: { readonly items: readonly ShownItem[] }): boolean {
+  return items.some(({ samples }) =>
+    samples.some(({ pictures }) => pictures.some(({ jpeg }) => jpeg !== undefined)),
+  );
 }
 
 /** Reads the items one after another, so that only a few images are in memory. */

@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { counted, fixed } from '../../text/numbers.js';
-import { type Figure, HALO, renderPlot } from './figure.js';
+import { type Figure, renderPlot } from './figure.js';
 import { PALETTE } from './palette.js';
 
 /** A group of predictions of about the same probability. */
@@ -33,7 +33,8 @@ export interface CalibrationFigureOptions {
   readonly of: string;
   /** The name of the positive class. */
   readonly positive: string;
-  readonly percent: number;
+  /** The name of the intervals: `95 % interval`. */
+  readonly between: string;
 }
 
 const WIDTH = 400;
@@ -41,14 +42,14 @@ const PLOT = 290;
 const COUNTS = 64;
 /** The space between the diagram and the histogram, in units of the axis. Their labels stand there. */
 const GAP = 0.09;
-const MARGIN = { top: 14, right: 14, bottom: 42, left: 58 };
+const MARGIN = { top: 26, right: 14, bottom: 42, left: 58 };
 /** The number of bars in the histogram. */
 const BARS = 20;
 
 /** Draws a reliability diagram above a histogram of the probabilities; undefined without predictions. */
 export function calibrationFigure(
   { bins, probabilities, slope, intercept }: Calibration,
-  { id, title, of, positive, percent }: CalibrationFigureOptions,
+  { id, title, of, positive, between }: CalibrationFigureOptions,
 ): Figure | undefined {
   const shown = bins.filter(({ count }) => count > 0);
   if (shown.length === 0) return undefined;
@@ -123,13 +124,14 @@ export function calibrationFigure(
         Plot.line(shown, { x: 'predicted', y: 'observed', stroke: PALETTE[0], strokeOpacity: 0.5 }),
         Plot.ruleX(shown, { x: 'predicted', y1: 'low', y2: 'high', stroke: PALETTE[0], strokeWidth: 1.75 }),
         Plot.dot(shown, { x: 'predicted', y: 'observed', fill: PALETTE[0], r: 4 }),
-        Plot.text([fitted], { frameAnchor: 'top-left', dx: 8, dy: 8, fontWeight: 600, ...HALO }),
+        // Above the frame, where no point and no interval can be.
+        Plot.text([fitted], { frameAnchor: 'top-left', lineAnchor: 'bottom', dy: -8, fontWeight: 600 }),
       ],
     },
     alt,
   );
   const reading =
-    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${percent} % interval by resampling patients (a point at 0 or 1 has none: where all images agree, resampling cannot say how surely). ` +
+    `Whether a predicted probability means what it says. Each point is a tenth of the images: across their mean predicted probability, up how many of them are ${positive}, with its ${between} by resampling patients (a point at 0 or 1 has none: where all images agree, resampling cannot say how surely). ` +
     'On the dashed line predictions are right on average; a slope below 1 says that they are too extreme, above 1 too timid; an intercept off 0 that they are all too low or too high. Below, how often each probability was given.';
   return { id, title, alt, reading, svg };
 }

@@ -5,7 +5,7 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import sharp from 'sharp';
-import { escapeText } from '../../text/markup.js';
+import { escapeText, printable } from '../../text/markup.js';
 
 /** A picture, with the words that make it readable to everyone. */
 export interface Figure {
@@ -36,7 +36,7 @@ export function renderPlot(options: Plot.PlotOptions, alt: string): string {
   });
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', alt);
-  return wellFormed(svg.outerHTML);
+  return wellFormed(printable(svg.outerHTML));
 }
 
 /** Makes the SVG valid XML. linkedom writes only the quotes of an attribute in a way that XML can read. */

@@ -30,11 +30,11 @@ export interface ForestPlotOptions {
 
 const WIDTH = 400;
 /**
- * The heights of a row, in pixels. The name and the numbers stand above the bar: on one line, or on two where one is
+ * The heights of a row, in pixels; its letters end `letters` below its top. The name and the numbers stand above the bar: on one line, or on two where one is
  * too short.
  */
-const ONE_LINE = { height: 38, name: -8, numbers: -8, bar: 9 };
-const TWO_LINES = { height: 50, name: -15, numbers: 0, bar: 15 };
+const ONE_LINE = { height: 38, name: -8, numbers: -8, bar: 9, letters: 18 };
+const TWO_LINES = { height: 50, name: -15, numbers: 0, bar: 15, letters: 31 };
 /** The number of letters that fit on a line. */
 const LINE = 58;
 const MARGIN = { top: 22, right: 16, bottom: 40, left: 16 };
@@ -68,7 +68,7 @@ export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOption
       marginBottom: MARGIN.bottom,
       marginLeft: MARGIN.left,
       x: { domain: [least - room, most + room] },
-      y: { type: 'band', domain: drawn.map(({ key }) => key), axis: null },
+      y: { type: 'band', domain: drawn.map(({ key }) => key), axis: null, padding: 0 },
       marks: [
         Plot.gridX({ ticks: 5, strokeOpacity: 0.12 }),
         Plot.axisX({
@@ -79,7 +79,15 @@ export function forestPlot(rows: readonly ForestRow[], options: ForestPlotOption
           labelAnchor: 'center',
           tickSize: 4,
         }),
-        Plot.ruleX(levels, { strokeDasharray: '5 4', strokeOpacity: 0.7 }),
+        // The line of the level stands beside the bars and leaves out the letters.
+        Plot.tickX(reference === undefined ? [] : drawn, {
+          x: () => reference!.level,
+          y: 'key',
+          insetTop: layout.letters,
+          strokeDasharray: '5 4',
+          strokeOpacity: 0.7,
+          ariaDescription: 'level',
+        }),
         Plot.text(levels, {
           x: (level: number) => level,
           text: () => reference!.name,

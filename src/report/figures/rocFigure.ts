@@ -22,6 +22,8 @@ export interface RocFigureOptions {
   readonly title: string;
   /** The subject of the figure. It begins the alternative text, for readers who meet the figure alone. */
   readonly of: string;
+  /** The name of the intervals: `95 % interval`. */
+  readonly between: string;
   readonly bootstrap: { readonly replicates: number; readonly confidence: number; readonly seed: number };
 }
 
@@ -36,7 +38,7 @@ const DASHES = ['', '7 3', '2 3', '9 3 2 3', '1 2'];
 /** Draws ROC curves, the first of them with its band; undefined where none of the rows has both classes. */
 export function rocFigure(
   curves: readonly RocCurve[],
-  { id, title, of, bootstrap }: RocFigureOptions,
+  { id, title, of, between, bootstrap }: RocFigureOptions,
 ): Figure | undefined {
   const options = { ...bootstrap, replicates: Math.min(bootstrap.replicates, MOST_REPLICATES), at: RATES };
   const drawn = curves.flatMap((curve, i) => {
@@ -48,9 +50,8 @@ export function rocFigure(
     return [{ ...curve, points, band, colour, dash: DASHES[i % DASHES.length]! }];
   });
   if (drawn.length === 0) return undefined;
-  const percent = Math.round(100 * bootstrap.confidence);
   const said = drawn.map(({ name, auc }) => `${name} ${fixed(auc.value)} (${interval(auc.low, auc.high)})`);
-  const alt = `${title}, ${of}. Area under the curve with its ${percent} % interval: ${said.join('; ')}.`;
+  const alt = `${title}, ${of}. Area under the curve with its ${between}: ${said.join('; ')}.`;
   const top = MARGIN.top + LEGEND_LINE * drawn.length;
   const svg = renderPlot(
     {
@@ -128,6 +129,6 @@ export function rocFigure(
   );
   const reading =
     `How many of the positives are found (sensitivity) for how many false alarms (1 − specificity), as the threshold falls. The dashed diagonal is guessing; the further up and left, the better. ` +
-    `Shaded is the ${percent} % interval of the first curve’s sensitivity at each false alarm rate, by resampling patients.`;
+    `Shaded is the ${between} of the first curve’s sensitivity at each false alarm rate, by resampling patients.`;
   return { id, title, alt, reading, svg };
 }

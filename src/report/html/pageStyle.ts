@@ -39,7 +39,15 @@ figure { margin: 0; min-width: 0; }
 figure h4 { font-size: 15px; margin: 0 0 6px; }
 figure svg { width: 100%; max-width: 520px; height: auto; }
 figcaption { color: var(--soft); font-size: 14px; line-height: 1.45; margin-top: 6px; max-width: 78ch; }
-.scroll { overflow-x: auto; margin: 20px 0; }
+.scroll {
+  overflow-x: auto; margin: 20px 0;
+  /* A shadow at an edge says that the table goes on there; the covers scroll with the table and hide it at its end. */
+  background:
+    linear-gradient(90deg, var(--paper) 30%, transparent) left / 40px 100% no-repeat local,
+    linear-gradient(270deg, var(--paper) 30%, transparent) right / 40px 100% no-repeat local,
+    linear-gradient(90deg, var(--line), transparent) left / 14px 100% no-repeat scroll,
+    linear-gradient(270deg, var(--line), transparent) right / 14px 100% no-repeat scroll;
+}
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
 table { border-collapse: collapse; font-size: 14.5px; }
 table.numbers { width: 100%; }
@@ -52,6 +60,9 @@ tbody tr.first:not(:first-child) { border-top: 2px solid var(--soft); }
 tr.run th { font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.number, td.number { padding-right: 0; padding-left: 14px; }
+.number + :not(.number) { padding-left: 18px; }
+table.bracketed :is(th, td) { white-space: normal; }
+table.bracketed thead th { min-width: 5.5em; }
 .number small { color: var(--soft); font-size: 12.5px; }
 .tag { font-size: 12.5px; font-weight: 600; padding: 2px 9px; border-radius: 99px; background: var(--panel); border: 1px solid var(--line); white-space: nowrap; }
 .tag.transductive, .tag.unknown { background: var(--note); color: var(--note-ink); border-color: transparent; }
@@ -79,6 +90,11 @@ summary { cursor: pointer; font-weight: 600; }
 pre { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 14px 16px; overflow-x: auto; font: 13px/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", monospace; }
 @media (max-width: 560px) {
+  table { font-size: 13px; }
+  thead th { white-space: normal; }
+  th, td { padding-right: 8px; }
+  th.number, td.number { padding-left: 8px; }
+  table.study th[scope=row] { min-width: 0; }
   main, header, footer { padding-left: 16px; padding-right: 16px; }
   .curves { grid-template-columns: 1fr; }
   .pairs th[scope=row] { min-width: 0; padding-right: 6px; font-size: 12px; }
@@ -98,7 +114,7 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   h2, h3, h4, caption { break-after: avoid; break-inside: avoid; }
   figure, tr, dl > div, li { break-inside: avoid; }
   .curves { grid-template-columns: 1fr 1fr; gap: 20px 24px; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; background: none; }
   table { font-size: 7.6pt; }
   th, td { padding: 3px 6px 3px 0; }
   th.number, td.number { padding-left: 6px; }

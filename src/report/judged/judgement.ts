@@ -6,6 +6,7 @@ import {
   type EvaluationRow,
   primaryRow,
 } from '../../evaluation/results/evaluationResult.js';
+import { intervalName, subjectsPerClass, tooFew } from '../../evaluation/results/fewSubjects.js';
 import {
   featuresName,
   heading,
@@ -55,22 +56,24 @@ export function scoreFigures(
   bootstrap: Bootstrap,
   { id, name }: JudgementOptions,
 ): Figure[] {
-  const { labels, classes } = samples;
+  const { labels, classes, subjects } = samples;
   const { probabilities } = own;
   const two = classes.length === 2;
   const curves = two
     ? [own, ...baselines].map((one) => curveOf(one, samples))
     : classCurves(samples, probabilities, bootstrap);
-  const percent = Math.round(100 * bootstrap.confidence);
+  const perClass = subjectsPerClass(subjects, labels, classes.length);
+  const few = tooFew({ subjects: new Set(subjects).size, perClass, classes });
+  const between = intervalName(few, Math.round(100 * bootstrap.confidence));
   return [
-    rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, bootstrap }),
+    rocFigure(curves, { id: `roc-${id}`, title: 'ROC curve', of: name, between, bootstrap }),
     two
       ? calibrationFigure(calibrationOf(classColumn(probabilities, 2, 1), samples, bootstrap), {
           id: `calibration-${id}`,
           title: 'Calibration',
           of: name,
           positive: classes[1]!,
-          percent,
+          between,
         })
       : undefined,
     confusionFigure(

@@ -1,7 +1,8 @@
 /** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
 import { CHOSEN, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
-import type { NamedPairs } from '../../evaluation/results/pairsResult.js';
+import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
+import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { counted } from '../../text/numbers.js';
 import type { Table } from '../../text/table/model.js';
@@ -37,27 +38,8 @@ export async function mechanismOf(
 ): Promise<StudyMechanism> {
   const [first] = results;
   if (first === undefined) return { groups: [], tables: [] };
-  const { data, bootstrap } = first.record;
-  const percent = Math.round(100 * bootstrap.confidence);
   const on = set === undefined ? '' : ` on ${set}`;
-  const about = `${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets ${percent} % intervals over subjects`;
-  const zones = zonesTable(results);
-  const tables: Table[] = [
-    {
-      ...claimsTable(results),
-      title: `The paper’s claims about pairs${on}`,
-      caption: `${about}. By chance: an image of another subject in place of the partner, or guessing. A claim holds where a value is better than chance and better than the untrained encoder’s.`,
-    },
-    ...(zones === undefined
-      ? []
-      : [
-          {
-            ...zones,
-            title: `Whether patches agree at the lesion${on}`,
-            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
-          },
-        ]),
-  ];
+  const tables = tablesOf(results, on);
   const images = await imagesOf(first, source);
   const groups: FigureGroup[] = [
     { title: `Figure 4: partners in the plane${on}`, figures: ['tsne', 'pca'] as const },
@@ -76,6 +58,43 @@ export async function mechanismOf(
     figures: figures.map((figure) => ({ ...figure, id: prefix + figure.id })),
   }));
   return { tables, groups: named.filter(({ figures }) => figures.length > 0) };
+}
+
+/** The claims, and the agreement at the lesion where one is known. @param on the end of the titles */
+function tablesOf(results: readonly NamedPairs[], on: string): Table[] {
+  const { data, bootstrap } = results[0]!.record;
+  const few = tooFew(data);
+  const between = intervalName(few, Math.round(100 * bootstrap.confidence));
+  const warning = few === undefined ? '' : `${fewWarning(few)} `;
+  const about = `${warning}${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets the ${between} over subjects`;
+  const zones = zonesTable(results);
+  return [
+    {
+      ...claimsTable(results),
+      title: `The paper’s claims about pairs${on}`,
+      caption: `${about}. By chance: an image of another subject in place of the partner, or guessing. A claim holds where a value is better than chance and better than the untrained encoder’s.`,
+    },
+    ...(zones === undefined
+      ? []
+      : [
+          {
+            ...zones,
+            title: `Whether patches agree at the lesion${on}`,
+            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
+          },
+        ]),
+  ];
+}
+
+/** Adds the tables of the pairs that were set aside, of the runs that measured them. */
+export function withSetAside(
+  { tables, groups }: StudyMechanism,
+  results: readonly { readonly name: string; readonly record: PairsResult | undefined }[],
+): StudyMechanism {
+  const found = results.flatMap(({ name, record }) => (record === undefined ? [] : [{ name, record }]));
+  return found.length === 0
+    ? { tables, groups }
+    : { tables: [...tables, ...tablesOf(found, ', set aside')], groups };
 }
 
 async function imagesOf({ record }: NamedPairs, { run, data, show, console }: ExampleSource) {

@@ -12,9 +12,15 @@ import {
 } from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
 import {
-  baselineMeaning,
+  countsOf,
+  fewWarning,
+  intervalName,
+  patientCounts,
+  type SubjectCounts,
+  tooFew,
+} from '../../evaluation/results/fewSubjects.js';
+import {
   exposureMeaning,
-  featuresName,
   heading,
   metricHeading,
   metricName,
@@ -25,7 +31,7 @@ import {
   sourceName,
 } from '../../evaluation/results/names.js';
 import { type Content, html, type Markup } from '../../text/markup.js';
-import { counted, fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
+import { counted } from '../../text/numbers.js';
 import { htmlTable } from '../../text/table/html.js';
 import {
   type Cell,
@@ -54,19 +60,21 @@ const LOOK = { className: 'numbers' };
 
 export function probeSection({ record, name }: StoredEvaluation, figures: Content): Markup {
   const { exposure, data, folds, patients = [], notes } = record;
+  const few = tooFew(countsOf(data));
   const classes = data.classes.map((one, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${one}`);
   const byImage = metricTable(
     record,
     record.rows,
-    `By image. Each value is of all test predictions together, with its ${percentOf(record)} interval by resampling subjects below it, and mean ± standard deviation of the folds’ own values.`,
+    `By image. Each value is of all test predictions together, with its ${betweenOf(record)} by resampling subjects below it, and mean ± standard deviation of the folds’ own values.`,
   );
-  const byPatient = patients.map(({ aggregation, subjects, rows }) =>
-    metricTable(
+  const byPatient = patients.map(({ aggregation, subjects, positives, rows }) => {
+    const counts = patientCounts({ subjects, positives }, data.classes);
+    return metricTable(
       record,
       rows,
-      `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images.`,
-    ),
-  );
+      `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images, with the ${betweenOf(record, counts)}.`,
+    );
+  });
   const tables = [
     byImage,
     furtherMetrics({ record, name }),
@@ -77,6 +85,7 @@ export function probeSection({ record, name }: StoredEvaluation, figures: Conten
   return html`<section aria-labelledby="probe-${name}-title">
 <h3 id="probe-${name}-title">${protocolHeading(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
 <p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${heading(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
+${few === undefined ? '' : html`<p class="banner" role="note">${fewWarning(few)}</p>`}
 ${figures}
 ${tables.map((table) => html`${htmlTable(table, LOOK)}\n`)}
 ${notes.length > 0 ? html`<ul class="notes">${notes.map((note) => html`<li>${note}</li>`)}</ul>` : ''}
@@ -94,8 +103,9 @@ function checkpointWords({ run }: EvaluationResult): string {
   return `; the encoder is a checkpoint${at} of an unfinished run`;
 }
 
-function percentOf({ bootstrap }: EvaluationResult): string {
-  return `${Math.round(100 * bootstrap.confidence)} %`;
+/** Names the intervals of a result, which are over all its subjects unless other counts are given. */
+function betweenOf({ bootstrap, data }: EvaluationResult, counts: SubjectCounts = countsOf(data)): string {
+  return intervalName(tooFew(counts), Math.round(100 * bootstrap.confidence));
 }
 
 function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], caption: string): Table {
@@ -160,7 +170,7 @@ function furtherMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'nam
   const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
   if (row === undefined || further.length === 0) return undefined;
   const shown = [record.metrics[0]!, ...further];
-  const between = `${percentOf(record)} interval`;
+  const between = betweenOf(record);
   const found = (metric: string): Partial<MetricSummary> => row.metrics[metric] ?? {};
   return tableOf(
     shown,
@@ -188,6 +198,7 @@ function furtherMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'nam
 function differenceTable(record: EvaluationResult): Table | undefined {
   const { differences, rows } = record;
   if (differences.length === 0) return undefined;
+  const few = tooFew(countsOf(record.data));
   const withHolm = differences.some(({ holm }) => holm !== undefined);
   const withDeLong = differences.some(({ deLong }) => deLong !== undefined);
   const named = (key: string) => {
@@ -201,7 +212,7 @@ function differenceTable(record: EvaluationResult): Table | undefined {
       { header: 'against', words: true, cell: ({ against }) => named(against) },
       { header: 'Metric', words: true, cell: ({ metric }) => text(metricHeading(metric)) },
       { header: 'Difference', strong: true, cell: ({ value }) => number(value, { as: 'difference' }) },
-      { header: `${percentOf(record)} interval`, cell: ({ low, high }) => intervalCell(low, high, true) },
+      { header: heading(betweenOf(record)), cell: ({ low, high }) => intervalCell(low, high, true) },
       { header: 'p', cell: (one) => pValue(one.pValue) },
       ...(withHolm ? [{ header: 'p, Holm', cell: ({ holm }: Tested) => pValue(holm) }] : []),
       ...(withDeLong ? [{ header: 'p, DeLong', cell: ({ deLong }: Tested) => pValue(deLong?.pValue) }] : []),
@@ -209,7 +220,7 @@ function differenceTable(record: EvaluationResult): Table | undefined {
     ],
     {
       title: `${protocolHeading(record)}: differences`,
-      caption: `Paired differences on the same subjects. An interval that holds 0 shows no difference; the last column is the smallest one that a study of this size finds in four of five tries.${withHolm ? ' Holm’s correction is over all rows of this table.' : ''}${withDeLong ? ' DeLong’s test is the one for clustered samples.' : ''}`,
+      caption: `Paired differences on the same subjects. ${few === undefined ? `Each interval is of its difference alone; one that holds 0 shows none.${withHolm ? ' What counts is p after Holm’s correction, which is over all rows of this table.' : ''} The last column is the smallest difference that a study of this size finds in four of five tries.` : fewWarning(few)}${withDeLong ? ' DeLong’s test is the one for clustered samples.' : ''}`,
     },
   );
 }
@@ -242,56 +253,4 @@ function paperStyleTable(record: EvaluationResult): Table | undefined {
       kindOf: ({ source }) => source,
     },
   );
-}
-
-/** A sentence whose middle part is shown in bold. */
-export interface Verdict {
-  readonly before: string;
-  readonly strong: string;
-  readonly after: string;
-}
-
-/** Sentences on the primary row, by itself and against each baseline: it is higher, lower, or not shown to differ. */
-export function verdicts(record: EvaluationResult): Verdict[] {
-  const [metric = 'auc'] = record.metrics;
-  const primary = primaryRow(record);
-  const found = primary?.metrics[metric];
-  if (primary === undefined || found === undefined) return [];
-  const percent = percentOf(record);
-  const own = {
-    before: `${metricHeading(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
-    strong: fixed(found.pooled),
-    after: `, ${percent} interval ${interval(found.low, found.high)}, ${record.exposure.kind}.`,
-  };
-  const against = record.differences
-    .filter((one) => one.row === primary.key && one.metric === metric)
-    .map(({ against: other, value, low, high, holm, minimumDetectable }) => {
-      // Without predictions of others there is no p to correct.
-      const counts = holm == null ? low !== null && high !== null && (low > 0 || high < 0) : holm < 0.05;
-      const higher = counts && value !== null && value > 0;
-      const lower = counts && value !== null && value < 0;
-      const corrected = holm == null ? '' : `, p ${probability(holm)} after Holm’s correction`;
-      const thumbnail = record.rows.some(({ key, source }) => key === other && source === 'thumbnail');
-      return {
-        before: 'It is ',
-        strong: higher ? 'higher than' : lower ? 'lower than' : 'not shown to differ from',
-        after:
-          ` that of ${baselineMeaning[thumbnail ? 'thumbnail' : 'untrained']}: ` +
-          `difference ${signed(value)}, ${percent} interval ${signedInterval(low, high)}${corrected}; ` +
-          `differences below ${fixed(minimumDetectable)} would mostly be missed by a study of this size.` +
-          (thumbnail ? beyondThumbnail(higher, lower) : ''),
-      };
-    });
-  return [own, ...against];
-}
-
-/**
- * Says what a comparison with the thumbnail means. An encoder that is higher has learned something useful for the
- * task.
- */
-function beyondThumbnail(higher: boolean, lower: boolean): string {
-  if (higher) return '';
-  return lower
-    ? ' For this task the thumbnail by itself serves better.'
-    : ' That it has learned anything useful for this task is not shown.';
 }

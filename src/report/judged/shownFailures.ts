@@ -46,7 +46,8 @@ export async function withPictures(
     };
   }
   if ('reason' in data || data.published !== dataHash) {
-    return { found, shown: without, withheld: 'Their images could not be opened when this report was made.' };
+    const withheld = 'reason' in data ? data.reason : 'Their images are of other data than the run’s.';
+    return { found, shown: without, withheld };
   }
   const shown = [];
   for (const [i, { id }] of found.worst.entries()) {

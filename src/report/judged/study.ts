@@ -8,7 +8,7 @@ import type { Table } from '../../text/table/model.js';
 import type { Figure } from '../figures/figure.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { PageFailures } from './failureSection.js';
-import type { Verdict } from './probeSection.js';
+import type { Verdict } from './verdict.js';
 
 export interface Study {
   readonly title: string;
@@ -68,6 +68,8 @@ export interface StudyResults {
   /** Sets of modalities, as `a+b`; the widest is the last. */
   readonly images: readonly string[];
   readonly rows: readonly ResultRow[];
+  /** What is too few for a test, as in `3 subjects`; undefined where there are enough. */
+  readonly few?: string;
   /** Notes on these results alone. */
   readonly notes?: readonly string[];
   /** The paper’s numbers, and those of the best test epoch, beside the ones that are measured. */
@@ -84,6 +86,8 @@ export interface BesideTable {
 export interface StudyFamily {
   /** The name of the samples, which is set before each comparison where there are several families. */
   readonly on?: string;
+  /** What is too few for a test, as in `3 subjects`; undefined where there are enough. */
+  readonly few?: string;
   readonly comparisons: readonly StudyComparison[];
   readonly table: Table;
 }

@@ -179,14 +179,21 @@ function retrieval(lines: readonly JsonLine[], { pairs }: CurveContext): Figure 
   const series = seriesBelow(lines, 'retrieval')
     .map(percent)
     .map((one) => ({ ...one, name: one.name.replace('-to-', '→') }));
+  // Runs of older versions did not log how many pairs they looked at.
+  const looked = seriesOf(lines, 'retrievalPairs').points.at(-1)?.value;
+  const among =
+    looked === undefined ? `the pairs looked at (at most ${pairs}` : `the ${looked} pairs looked at (`;
+  const guessing =
+    looked === undefined ? '; guessing finds one in as many' : `the dashed line is guessing, 1 in ${looked}`;
   return figure({
     id: 'retrieval',
     title: 'Finding the partner, retrieval@1',
     reading:
-      'Share of images whose nearest neighbour in the other modality is their own partner, among the pairs looked at ' +
-      `(at most ${pairs}; guessing finds one in as many). Higher is better.`,
+      `Share of images whose nearest neighbour in the other modality is their own partner, among ${among}${guessing}). ` +
+      'Higher is better. Among more pairs it is harder: compare only with numbers of as many.',
     label: 'partners found first, %',
     series,
+    references: looked === undefined ? [] : [{ name: 'guessing', level: 100 / looked }],
   });
 }
 

@@ -1,5 +1,6 @@
 import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { excludedValueNote } from '../../evaluation/results/excludedValue.js';
+import { countsOf, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import {
   heading,
   metricHeading,
@@ -29,15 +30,16 @@ export function intervalChart(record: EvaluationResult, name: string): Figure | 
     ];
   });
   const note = excludedValueNote(rows.map((row) => ({ ...row, name: metricName(metric) })));
-  const percent = Math.round(100 * record.bootstrap.confidence);
+  const few = tooFew(countsOf(record.data));
+  const between = intervalName(few, Math.round(100 * record.bootstrap.confidence));
   return forestPlot(rows, {
     id: `probe-${name}`,
-    title: `${metricHeading(metric)} with ${percent} % confidence intervals`,
+    title: `${metricHeading(metric)} with its ${between}`,
     of: heading(protocolOf(record)),
     label: metricHeading(metric),
     reference: metric === 'auc' ? { level: 0.5, name: 'guessing' } : undefined,
     reading:
-      `Each point is one set of features, the bar its ${percent} % interval by drawing the patients anew: how far the value may be off for the chance of which patients are in the study. ` +
+      `Each point is one set of features, the bar its ${between} by drawing the patients anew: how far the value may be off for the chance of which patients are in the study. ` +
       'Dots are the run’s encoder; diamonds what it must beat: gray the same network before training, orange a tiny thumbnail of the image. ' +
       'Overlapping bars do not settle which is better; the paired differences below do.' +
       (note === '' ? '' : ` ${note}`),

@@ -18,8 +18,9 @@ import { shell } from '../html/shell.js';
 import { auditSection } from '../judged/auditSection.js';
 import { failureSection, type PageFailures } from '../judged/failureSection.js';
 import { mechanismSection } from '../judged/mechanismSection.js';
-import { probeSection, type Verdict, verdicts } from '../judged/probeSection.js';
+import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
+import { type Verdict, verdicts } from '../judged/verdict.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { RunFolder, RunRecord } from '../source/runRecord.js';
 
@@ -61,7 +62,7 @@ export function page(content: PageContent): string {
     lead: lead(folder),
     head: folder.runs.map(banner),
     main: html`<h2>In short</h2>
-<ul>${inShort(first, records).map(
+<ul>${inShort(folder.runs, records).map(
       ({ before, strong, after }) => html`<li>${before}<b>${strong}</b>${after}</li>
 `,
     )}</ul>
@@ -106,34 +107,57 @@ function lead({ runs }: RunFolder): string {
   return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${budget}, seed ${config.seed}`;
 }
 
-function banner({ fold, finished, failure, steps }: RunRecord): Markup | string {
-  if (finished) return '';
-  const which = fold === undefined ? 'The run' : `The run of fold ${fold}`;
-  const progress = `${counted(steps.done)} of ${counted(steps.planned)} steps`;
-  if (failure !== undefined) {
-    return html`<p class="banner failed" role="status"><b>${which} failed</b> at step ${counted(failure.step)}: ${failure.reason}. The curves end there.</p>`;
-  }
-  return html`<p class="banner" role="status"><b>${which} is not finished:</b> ${progress} are done. The same pretrain command goes on with it.</p>`;
+function banner(run: RunRecord): Markup | string {
+  const [state] = stateOf(run);
+  if (state === undefined) return '';
+  const { before, strong, after } = state;
+  const next =
+    run.failure === undefined ? 'The same pretrain command goes on with it.' : 'The curves end there.';
+  return html`<p class="banner${run.failure === undefined ? '' : ' failed'}" role="status">${before}<b>${strong}</b>${after} ${next}</p>`;
 }
 
-/** Sums the run up in sentences, from the results down to the losses. */
-export function inShort({ lines }: RunRecord, evaluations: readonly EvaluationResult[]): Verdict[] {
+/** Says that a run failed or is not finished; nothing of one that is. */
+export function stateOf({ fold, finished, failure, steps }: RunRecord): Verdict[] {
+  if (finished) return [];
+  const before = fold === undefined ? 'The run ' : `The run of fold ${fold} `;
+  if (failure !== undefined) {
+    const at = `at step ${counted(failure.step)} of ${counted(steps.planned)}`;
+    return [{ before, strong: 'failed', after: ` ${at}: ${failure.reason}.` }];
+  }
+  const progress = `${counted(steps.done)} of ${counted(steps.planned)} steps`;
+  return [{ before, strong: 'is not finished:', after: ` ${progress} are done.` }];
+}
+
+/** Sums the run up in sentences: whether it came to its end, the results, and the losses of the first encoder. */
+export function inShort(
+  runs: readonly [RunRecord, ...RunRecord[]],
+  evaluations: readonly EvaluationResult[],
+): Verdict[] {
+  const [first] = runs;
+  const { lines } = first;
+  const until = first.finished ? '' : ` by step ${counted(first.steps.done)}`;
   // They come with the primary protocol first.
   const [primary] = evaluations;
   const unjudged = { before: 'The features have not been judged on labels yet.', strong: '', after: '' };
+  const courseOf = (term: string, name: string, comparison: string) =>
+    course(lines, { term, name, comparison, until });
   return [
+    ...runs.flatMap(stateOf),
     ...(primary === undefined ? [unjudged] : verdicts(primary)),
-    ...course(lines, 'global', 'The global loss', 'blind guessing has'),
-    ...course(
-      lines,
-      'consistency',
-      'The anatomical consistency loss',
-      'between images of different pairs it is',
-    ),
+    ...courseOf('global', 'The global loss', 'blind guessing has'),
+    ...courseOf('consistency', 'The anatomical consistency loss', 'between images of different pairs it is'),
   ];
 }
 
-function course(lines: RunRecord['lines'], term: string, name: string, comparison: string): Verdict[] {
+interface Course {
+  readonly term: string;
+  readonly name: string;
+  readonly comparison: string;
+  /** Where the curve ends, of a run that did not come to its end. */
+  readonly until: string;
+}
+
+function course(lines: RunRecord['lines'], { term, name, comparison, until }: Course): Verdict[] {
   const { points } = seriesOf(lines, term);
   const chance = seriesOf(lines, `chance/${term}`).points.at(-1);
   if (points.length === 0 || chance === undefined) return [];
@@ -141,7 +165,7 @@ function course(lines: RunRecord['lines'], term: string, name: string, compariso
   const end = points.slice(-Math.min(20, Math.ceil(points.length / 10)));
   const mean = end.reduce((sum, { value }) => sum + value, 0) / end.length;
   const before = `${name} went from ${brief(points[0]!.value)} to `;
-  return [{ before, strong: brief(mean), after: `; ${comparison} ${brief(chance.value)}.` }];
+  return [{ before, strong: brief(mean), after: `${until}; ${comparison} ${brief(chance.value)}.` }];
 }
 
 function objective(method: RunRecord['config']['method']): string {

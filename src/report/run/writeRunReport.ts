@@ -7,11 +7,11 @@ import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf } from '../judged/mechanism.js';
+import { mechanismOf, withSetAside } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';
 import { contactSheet, preview, rasterPng, tileSide } from '../source/preview.js';
-import { openRunData } from '../source/runData.js';
+import { openRunData, reasonOnPage } from '../source/runData.js';
 import { isPhantom, type RunRecord, readRunFolder } from '../source/runRecord.js';
 import { curves } from './curves.js';
 import { intervalChart } from './intervalChart.js';
@@ -44,7 +44,8 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const record = readPairs(run);
   const named = record === undefined ? [] : [{ name: 'Run', record }];
   const show = isPhantom(first) || (options.withImages ?? false);
-  const mechanism = await mechanismOf(named, { run: first, data, show, console });
+  const own = await mechanismOf(named, { run: first, data, show, console });
+  const mechanism = withSetAside(own, [{ name: 'Run', record: readPairs(run, 'setAside') }]);
   const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,
@@ -60,7 +61,7 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
     console,
   );
   const records = evaluations.map(({ record }) => record);
-  const summary = inShort(first, records).map(({ before, strong, after }) => before + strong + after);
+  const summary = inShort(folder.runs, records).map(({ before, strong, after }) => before + strong + after);
   return { ...files, summary };
 }
 
@@ -123,7 +124,10 @@ async function picturesOf(
     if (withImages || !(error instanceof AnatomyError)) throw error;
     console.warn(`no preview: ${error.message}`);
     return {
-      pictures: { kind: 'unavailable', reason: 'The data could not be opened when this report was made.' },
+      pictures: {
+        kind: 'unavailable',
+        reason: `No pairs can be shown${reasonOnPage(error, run.config)}.`,
+      },
     };
   }
 }

@@ -2,13 +2,17 @@
  * The data of a run, where they can still be read: the findings of a quick look, and the sample that a pseudonym stands
  * for.
  */
+import { basename } from 'node:path';
+import type { Config } from '../../config/index.js';
 import { type QuickAudit, quickAudit, quickWarnings } from '../../data/audit/quickAudit.js';
 import { pseudonym, published } from '../../data/pseudonym.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import { AnatomyError } from '../../errors.js';
 import type { MessageConsole } from '../../log/console.js';
 import { openImages } from '../../training/imageCache.js';
-import { foldsOf, openData } from '../../training/trainingData.js';
+import { withoutFolders } from '../../training/pretrain.js';
+import { readFolds } from '../../training/runFolder.js';
+import { openData } from '../../training/trainingData.js';
 import type { RunRecord } from './runRecord.js';
 
 export interface RunData {
@@ -29,7 +33,7 @@ export interface Unavailable {
 
 /** Opens the data of a run. Images that are in the cache are not decoded again. */
 export async function openRunData(
-  { config, provenance }: RunRecord,
+  { root, config, provenance }: RunRecord,
   console: MessageConsole,
 ): Promise<RunData | Unavailable> {
   if (config.data.shuffleBuffer !== null) {
@@ -46,8 +50,9 @@ export async function openRunData(
       return { reason: 'The data have changed since the run, so nothing is said of them here.' };
     }
     const audit = await quickAudit(dataset, cache, folder);
-    const folds = config.data.fold === 'none' ? undefined : await foldsOf(config, dataset);
-    const faults = quickWarnings(audit, (at) => folds?.folds[dataset.samples[at]!.id]);
+    // The run keeps its own folds; the file that they came from may be anywhere.
+    const folds = readFolds(root, cache.ids, cache.dataHash);
+    const faults = quickWarnings(audit, (at) => folds?.get(dataset.samples[at]!.id));
     const samples = new Map(
       dataset.samples.flatMap((sample) => [
         [sample.id, sample],
@@ -58,6 +63,26 @@ export async function openRunData(
   } catch (error) {
     // The data may have moved away, and the page is still useful without them.
     if (!(error instanceof AnatomyError)) throw error;
-    return { reason: 'The data could not be opened when this report was made.' };
+    console.warn(`the data of ${basename(root)} could not be opened: ${error.message}`);
+    return {
+      reason: `The data could not be opened when this report was made${reasonOnPage(error, config)}.`,
+    };
   }
+}
+
+/**
+ * Tells on a page why data could not be opened. Pages are shared, so folders are left out and quoted values hidden; a
+ * reason that names a file other than those of the config, such as the image of a patient, is told on the terminal
+ * alone.
+ */
+export function reasonOnPage({ message }: Error, { data }: Config): string {
+  // The first sentence is the reason, and the others are advice for the terminal.
+  const told = withoutFolders(message.split(/\. | \(/)[0]!)
+    .replace(/["“][^"”]*["”]/g, '“…”')
+    .replace(/\.$/, '');
+  const known = [data.path, data.pathB, data.drop, data.splits].flatMap((path) =>
+    path === null ? [] : [basename(path)],
+  );
+  const files = told.match(/[^\s:;,()]+\.[a-z]\w{1,5}\b/gi) ?? [];
+  return files.every((file) => known.includes(file)) ? `: ${told}` : '; the terminal said why';
 }

@@ -87,13 +87,18 @@ function readRun(root: string): RunRecord {
   const lines = existsSync(paths.metrics) ? readJsonLines(paths.metrics) : [];
   const finished = existsSync(paths.encoder);
   const trains = methodNamed(config.method.name)!.trains ?? true;
+  const failure = existsSync(paths.failure) ? readJson(paths.failure, failureSchema) : undefined;
+  if (lines.length === 0 && failure !== undefined && !finished) {
+    throw new DataError(
+      `${root}: training failed at step ${failure.step}, before anything was logged (${failure.reason}); pretrain with other settings in another --out`,
+    );
+  }
   if (lines.length === 0 && (trains || !finished)) {
     throw new DataError(
       `${root}: has no metrics yet (${basename(paths.metrics)} is ${existsSync(paths.metrics) ? 'empty' : 'missing'}); let anatomy pretrain ${trains ? 'take its first step' : 'come to its end'}`,
     );
   }
   const provenance = readJson(paths.provenance, provenanceSchema);
-  const failure = existsSync(paths.failure) ? readJson(paths.failure, failureSchema) : undefined;
   return {
     root,
     config,

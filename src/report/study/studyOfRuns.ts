@@ -7,6 +7,7 @@ import {
   type EvaluationResult,
   type EvaluationRow,
 } from '../../evaluation/results/evaluationResult.js';
+import { countsOf, fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import {
   BASELINES,
@@ -20,7 +21,7 @@ import type { MessageConsole } from '../../log/console.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf } from '../judged/mechanism.js';
+import { mechanismOf, withSetAside } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import type { Study, StudyResults } from '../judged/study.js';
 import { type BesideRow, besideTable } from '../judged/tables.js';
@@ -74,7 +75,14 @@ export async function studyOfRuns(
     if (shown !== undefined) failures.push({ name, failures: shown });
   }
   const hashes = new Set(members.map(({ folder }) => folder.runs[0].provenance.dataHash));
-  const unfinished = members.filter(({ folder }) => folder.runs.some(({ finished }) => !finished));
+  const failed = members.filter(({ folder }) => folder.runs.some(({ failure }) => failure !== undefined));
+  const unfinished = members.filter(
+    (one) => !failed.includes(one) && one.folder.runs.some(({ finished }) => !finished),
+  );
+  const states = [
+    ...(failed.length > 0 ? [`Failed, as a number was not finite: ${namesOf(failed)}.`] : []),
+    ...(unfinished.length > 0 ? [`Not finished: ${namesOf(unfinished)}.`] : []),
+  ];
   return {
     title: `${members.length} runs side by side`,
     lead: members.map(({ name }) => name).join(', '),
@@ -82,9 +90,9 @@ export async function studyOfRuns(
       ...(hashes.size > 1
         ? ['The runs were pretrained on different data, so their numbers do not stand for their methods.']
         : []),
-      ...(unfinished.length > 0 ? [`Not finished: ${unfinished.map(({ name }) => name).join(', ')}.`] : []),
+      ...states,
     ],
-    inShort: studyVerdicts(results, []),
+    inShort: [...states.map((before) => ({ before, strong: '', after: '' })), ...studyVerdicts(results, [])],
     about: [],
     facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
     data,
@@ -92,7 +100,10 @@ export async function studyOfRuns(
     overview: results[0] === undefined ? [] : overviewFigures(results[0], 'study'),
     results,
     families: [],
-    mechanism: await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
+    mechanism: withSetAside(
+      await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
+      paths.map((path, i) => ({ name: names[i]!, record: readPairs(path, 'setAside') })),
+    ),
     judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
       if (primary === undefined) return [];
       const about = { id: `${i + 1}`, name: `${name}, ${protocolOf(primary.record)}`, own: name };
@@ -122,6 +133,10 @@ function distinctNames(paths: readonly string[]): string[] {
   let count = 1;
   while (new Set(named(count)).size < paths.length) count += 1;
   return named(count);
+}
+
+function namesOf(members: readonly Member[]): string {
+  return members.map(({ name }) => name).join(', ');
 }
 
 function trainedWords({ runs }: RunFolder): string {
@@ -196,8 +211,9 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
     const against = { untrained: {}, thumbnail: {} };
     return [{ name: sourceName(source), source, values, against, marks: {} }];
   });
-  const percent = Math.round(100 * first.bootstrap.confidence);
   const { data, folds } = first;
+  const few = tooFew(countsOf(data));
+  const between = intervalName(few, Math.round(100 * first.bootstrap.confidence));
   const title = `${data.name}: ${protocolOf(first)}, ${featuresName(kind)}`;
   const beside = judged.map(({ member, record }) =>
     besideOf(
@@ -208,9 +224,10 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
   return {
     title,
     metric: metricHeading(metric),
-    caption: `${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricHeading(metric)} of all test predictions together, with its ${percent} % interval by resampling subjects. The baselines are those of ${firstName}. Nothing is marked as best: the runs were not planned as one study.`,
+    caption: `${few === undefined ? '' : `${fewWarning(few)} `}${counted(data.samples)} samples of ${counted(data.subjects)} subjects in ${folds.k} folds. ${metricHeading(metric)} of all test predictions together, with its ${between} by resampling subjects. The baselines are those of ${firstName}. Nothing is marked as best: the runs were not planned as one study.`,
     images,
     rows: [...rows, ...baselines],
+    few,
     beside: besideTable(beside, first.metrics, { title, images }),
   };
 }

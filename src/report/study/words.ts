@@ -1,9 +1,10 @@
 /** Sentences on the results of a study, and the facts that it takes to repeat it. */
 
+import { fewWarning, intervalName } from '../../evaluation/results/fewSubjects.js';
 import { baselineMeaning, imagesName } from '../../evaluation/results/names.js';
-import { fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
-import type { Verdict } from '../judged/probeSection.js';
+import { fixed, interval, signed } from '../../text/numbers.js';
 import type { NamedFact, StudyDifference, StudyFamily, StudyResults } from '../judged/study.js';
+import { testWords, type Verdict } from '../judged/verdict.js';
 
 /** The largest number of rows that have a sentence each. */
 const TOLD = 6;
@@ -31,41 +32,49 @@ export function studyVerdicts(results: readonly StudyResults[], families: readon
           {
             before: `Highest in the table “${first.title}”, ${images}, is ${best.name}: `,
             strong: fixed(best.value),
-            after: `${best.low === null ? '' : ` (95 % interval ${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
+            after: `${best.low === null ? '' : ` (${intervalName(first.few)} ${interval(best.low, best.high)})`}. The highest is not the best where the others cannot be told from it.`,
           },
         ];
-  const compared = families.flatMap(({ on, comparisons }) =>
-    comparisons.map((one) => verdict(`${on === undefined ? '' : `${on}: `}${one.name}`, one, one.holm)),
+  const few = [...new Set([first, ...families].flatMap((one) => one.few ?? []))];
+  const warnings = few.map((one) => ({ before: fewWarning(one), strong: '', after: '' }));
+  const compared = families.flatMap(({ on, few: tooFew, comparisons }) =>
+    comparisons.map((one) =>
+      verdict(`${on === undefined ? '' : `${on}: `}${one.name}`, one, { holm: one.holm, few: tooFew }),
+    ),
   );
-  if (compared.length > 0) return [...highest, ...compared];
+  if (compared.length > 0) return [...warnings, ...highest, ...compared];
   const against = own.flatMap(({ name, against: { untrained } }) => {
     const difference = untrained[widest];
     return difference === undefined
       ? []
-      : [verdict(`${name} against ${baselineMeaning.untrained}`, difference)];
+      : [verdict(`${name} against ${baselineMeaning.untrained}`, difference, { few: first.few })];
   });
-  return [...highest, ...against.slice(0, TOLD)];
+  return [...warnings, ...highest, ...against.slice(0, TOLD)];
 }
 
-/**
- * Writes the sentence on one comparison.
- *
- * @param holm the p-value after Holm’s correction over the family; undefined for a comparison without a family
- */
+interface VerdictOptions {
+  /** The p-value after Holm’s correction over the family; undefined for a comparison without a family. */
+  readonly holm?: number | null;
+  /** What is too few for a test; undefined where there are enough subjects. */
+  readonly few?: string;
+}
+
+/** Writes the sentence on one comparison. */
 function verdict(
   name: string,
   { value, low, high, minimumDetectable }: StudyDifference,
-  holm?: number | null,
+  { holm, few }: VerdictOptions,
 ): Verdict {
   const found =
-    holm != null && holm >= LEVEL
-      ? 'not shown to differ'
-      : low !== null && low > 0
-        ? 'higher'
-        : high !== null && high < 0
-          ? 'lower'
-          : 'not shown to differ';
-  const p = holm == null ? '' : `, p ${probability(holm)} after Holm’s correction`;
+    few !== undefined
+      ? 'not tested'
+      : holm != null && holm >= LEVEL
+        ? 'not shown to differ'
+        : low !== null && low > 0
+          ? 'higher'
+          : high !== null && high < 0
+            ? 'lower'
+            : 'not shown to differ';
   const small =
     minimumDetectable === null
       ? ''
@@ -73,7 +82,7 @@ function verdict(
   return {
     before: `${name}: `,
     strong: found,
-    after: `, difference ${signed(value)} (95 % interval ${signedInterval(low, high)})${p}${small}.`,
+    after: `, difference ${signed(value)} (${testWords({ low, high, holm, few })})${small}.`,
   };
 }
 

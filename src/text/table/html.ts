@@ -17,7 +17,7 @@ export function htmlTable(
 ): Markup {
   const [first, ...others] = columns as [Column, ...Column[]];
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${title}">
-<table class="${className}">
+<table class="${className}${brackets ? ' bracketed' : ''}">
 ${caption === undefined ? '' : html`<caption><span>${caption}</span></caption>\n`}<thead><tr>${columns.map((column) => html`<th scope="col"${classOf(column)}>${column.header}</th>`)}</tr></thead>
 <tbody>
 ${rows.map(({ kind, cells: [name, ...cells] }, i) => {
@@ -61,7 +61,10 @@ function content(cell: Cell, { strong = false }: Column, brackets: boolean): Mar
 function numberContent(cell: NumberCell, strong: boolean, brackets: boolean): Markup {
   const { as, low, high, deviation, runs, folds } = cell;
   const value = marked(cell, strong);
-  if (brackets) return html`${value}${cellWords(cell).rest}`;
+  // A bracketed interval is one word, so that a narrow cell breaks before it and not inside.
+  if (brackets) {
+    return html`${value}${cellWords(cell).rest.replace(/\[[^\]]*\]/g, (one) => one.replaceAll(' ', '\u00a0'))}`;
+  }
   const between = as === 'difference' ? signedInterval : interval;
   return html`${value}${[
     ...(low === undefined || high === undefined ? [] : [between(low, high)]),

@@ -440,7 +440,7 @@ describe('an incomplete table', () => {
     storeCells(root, 'b', { auc: 0.5, predictions: { ...all, run: blind } });
     const { comparisons, missing } = experimentTable(root).family!;
     expect(missing).toEqual(['c', 'd']);
-    expect(comparisons[0]!.holm).toBeCloseTo(3 * comparisons[0]!.pValue, 12);
+    expect(comparisons[0]!.holm).toBeCloseTo(3 * comparisons[0]!.pValue!, 12);
   });
 
   test('is made although a finetuning diverged and has no value', () => {

@@ -250,7 +250,14 @@ describe('the tables of claims', () => {
     const own = { ...other!, record: { ...other!.record, notes: ['Only here.'] } };
     const named = formatClaims([ours!, own]);
     expect(named).toContain('- Transductive: told. (Ours)\n- Only here. (Other)');
-    expect(parsePairs(JSON.stringify(record()), 'pairs.json')).toEqual(JSON.parse(JSON.stringify(record())));
+    const written = JSON.parse(JSON.stringify(record()).replaceAll('"subjects":4', '"subjects":40'));
+    expect(parsePairs(written, 'pairs.json')).toEqual(written);
+    // Over too few subjects no interval is one of 95 %, and old results say so as well.
+    const [warning, ...others] = parsePairs(JSON.stringify(record()), 'pairs.json').notes;
+    expect(warning).toMatch(/^Only 4 subjects: /);
+    expect(others).toEqual(['Transductive: told.']);
+    expect(text).toContain('**Only 4 subjects: ');
+    expect(text).not.toContain('95 % interval');
     expect(() => parsePairs('{', 'pairs.json')).toThrow(/pairs\.json: is not JSON/);
   });
 });

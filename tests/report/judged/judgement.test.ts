@@ -74,7 +74,7 @@ describe('figures of predictions', () => {
         { name: 'Ours', ...curve },
         { name: 'Untrained', ...curve },
       ],
-      { ...about, bootstrap },
+      { ...about, bootstrap, between: '95 % interval' },
     )!;
     expect(count(figure, '[aria-description="curve"] path, path[aria-description="curve"]')).toBe(2);
     expect(count(figure, '[aria-description="band"]')).toBeGreaterThan(0);
@@ -83,6 +83,7 @@ describe('figures of predictions', () => {
       rocFigure([{ name: 'one class', ...curve, positive: positive.map(() => true) }], {
         ...about,
         bootstrap,
+        between: '95 % interval',
       }),
     ).toBeUndefined();
   });
@@ -125,7 +126,7 @@ describe('figures of predictions', () => {
       expect(low).toBeLessThanOrEqual(observed);
       expect(high).toBeGreaterThanOrEqual(observed);
     }
-    const figure = calibrationFigure(found, { ...about, positive: 'tumor', percent: 95 })!;
+    const figure = calibrationFigure(found, { ...about, positive: 'tumor', between: '95 % interval' })!;
     expect(figure.alt).toMatch(/slope \d\.\d\d, intercept −?\d\.\d\d/);
     expect(count(figure, 'circle')).toBe(found.bins.length);
     // Values outside 0 … 1 are no probabilities.
@@ -134,7 +135,9 @@ describe('figures of predictions', () => {
       { labels, subjects },
       bootstrap,
     );
-    expect(calibrationFigure(none, { ...about, positive: 'tumor', percent: 95 })).toBeUndefined();
+    expect(
+      calibrationFigure(none, { ...about, positive: 'tumor', between: '95 % interval' }),
+    ).toBeUndefined();
   });
 
   it('the forest plot has a point for each row, a bar for each interval, and long names on a line of their own', () => {

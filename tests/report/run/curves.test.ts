@@ -137,6 +137,18 @@ describe('the words for a loss fit its settings', () => {
   });
 });
 
+test('retrieval tells among how many pairs partners were sought, and draws the line of guessing', () => {
+  const retrieval = (some: typeof lines) => curves(some, context).find(({ id }) => id === 'retrieval')!;
+  const told = retrieval(
+    lines.map((line) => ('retrieval/a-to-b' in line ? { ...line, retrievalPairs: 92 } : line)),
+  );
+  expect(told.reading).toContain('among the 92 pairs looked at (the dashed line is guessing, 1 in 92)');
+  expect(told.alt).toContain('guessing at 1.09');
+  // A run of an older version does not say how many.
+  expect(retrieval(lines).reading).toContain('at most 256');
+  expect(retrieval(lines).alt).not.toContain('guessing at');
+});
+
 test('a run of one step has figures too, and without labels there is no kNN', () => {
   const { 'knnAuc/a': _, 'knnAuc/both': __, ...first } = loggedLines(1)[0]!;
   const one = curves([first], context);

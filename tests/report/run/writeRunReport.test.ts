@@ -15,7 +15,7 @@ import { DataError, UsageError } from '../../../src/errors.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { writeReport } from '../../../src/report/index.js';
 import { Capture } from '../../log/capture.js';
-import { loggedLines, storeEvaluation, storeRun } from '../storedRun.js';
+import { loggedLines, storeEvaluation, storePairs, storeRun } from '../storedRun.js';
 
 let folder: string;
 beforeEach(() => {
@@ -122,14 +122,16 @@ test('tables have heads, intervals, the baselines and what the encoder has seen'
 test('a difference counts by its p-value after Holm’s correction, as the page says', async () => {
   const run = storeRun(join(folder, 'run'));
   const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
-  // An interval by itself leaves out 0; of so many comparisons that is no finding.
+  // The interval of one comparison leaves out 0, which is no finding among several; the sentence says which decides.
   const found = { value: 0.15, low: 0.1, high: 0.2, minimumDetectable: 0.07, standardError: 0.02 };
   const said = async (holm: number) => {
     storeEvaluation(run, { differences: [{ ...difference, ...found, pValue: 0.02, holm }] });
     return (await reportOf(run)).summary[1];
   };
-  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*, p\s0.072 after Holm’s correction/);
-  expect(await said(0.04)).toMatch(/^It is higher than .*, p\s0.040 after Holm’s correction/);
+  expect(await said(0.072)).toMatch(/^It is not shown to differ from .*; p\s0.072 after Holm’s correction/);
+  expect(await said(0.072)).toContain('+0.100 to +0.200 for this comparison alone; p');
+  expect(await said(0.072)).toContain('for all comparisons, which decides');
+  expect(await said(0.04)).toMatch(/^It is higher than .*; p\s0.040 after Holm’s correction/);
 });
 
 test('an interval that does not hold its value is explained, where there is one', async () => {
@@ -174,7 +176,33 @@ test('an unfinished run without evaluation says so, and a failed one says why', 
   expect(text).toContain('No evaluation yet');
   writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
   const failed = await reportOf(run);
-  expect(failed.document.querySelector('.failed')!.textContent).toContain('at step 41: the loss is NaN');
+  expect(failed.document.querySelector('.failed')!.textContent).toContain(
+    'at step 41 of 1,000: the loss is NaN',
+  );
+  // The terminal has the same sentences, in which nothing goes before the failure.
+  expect(failed.summary[0]).toBe('The run failed at step 41 of 1,000: the loss is NaN.');
+  expect(failed.summary.at(-1)).toMatch(/went from .* by step 40; /);
+});
+
+test('a run that failed before it logged anything has no report, and the error says why', async () => {
+  const run = storeRun(join(folder, 'at-once'), { finished: false, lines: [] });
+  writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 1, reason: 'the loss is NaN' }));
+  await expect(reportOf(run)).rejects.toThrow(
+    /failed at step 1, before anything was logged \(the loss is NaN\)/,
+  );
+});
+
+test('runs side by side say which of them failed and which are not finished', async () => {
+  const sound = storeRun(join(folder, 'sound'));
+  const failed = storeRun(join(folder, 'failed'), { finished: false });
+  writeFileSync(join(failed, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
+  const going = storeRun(join(folder, 'under-way'), { finished: false });
+  const options = { out: join(folder, 'three'), console: new MessageConsole({ quiet: true }) };
+  const { summary } = await writeReport([sound, failed, going], options);
+  expect(summary.slice(0, 2)).toEqual([
+    'Failed, as a number was not finite: failed.',
+    'Not finished: under-way.',
+  ]);
 });
 
 test('a run that trains nothing has a report without curves, once it is finished', async () => {
@@ -232,4 +260,16 @@ test('a report replaces an older one and leaves none of its pictures', async () 
   const { text } = await reportOf(run);
   expect(existsSync(join(run, 'report/figures/preview.png'))).toBe(false);
   expect((await reportOf(run)).text).toBe(text);
+});
+
+test('the pairs that were set aside have tables of their own, beside those that may be looked at', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storePairs(run, 'pairs-set-aside.json');
+  const captions = async () =>
+    [...(await reportOf(run)).document.querySelectorAll('h3')].map((one) => one.textContent);
+  expect(await captions()).toContain('The paper’s claims about pairs, set aside');
+  storePairs(run);
+  expect(await captions()).toEqual(
+    expect.arrayContaining(['The paper’s claims about pairs', 'The paper’s claims about pairs, set aside']),
+  );
 });

@@ -150,7 +150,7 @@ describe('a table', () => {
     const labelled = documentOf(of(text('x', 'in-fold')));
     expect(labelled.querySelector('td .tag.in-fold')!.textContent).toBe('in-fold');
     const inBrackets = documentOf(of(number(0.5, { low: 0.4, high: 0.6 })), true);
-    expect(inBrackets.querySelector('td')!.innerHTML).toBe('0.500 [0.400, 0.600]');
+    expect(inBrackets.querySelector('td')!.textContent).toBe('0.500 [0.400,\u00a00.600]');
   });
 
   test('draws a line where rows of another kind begin', () => {

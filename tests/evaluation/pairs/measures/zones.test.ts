@@ -196,3 +196,18 @@ test('examples are of different patients, those with lesions first, and their an
   expect(place(centre)).toEqual([7.5, 7.5, 'centre']);
   expect(place(busiest)).toEqual([11.5, 12.5, 'elsewhere']);
 });
+
+test('an anchor lies in the lesion where a patch does, and the other one away from the edge of the body', () => {
+  // A body of 20² on a black ground has a bright edge, a lesion at its lower right and a bright pixel in its middle.
+  const gray = Float32Array.from({ length: 28 * 28 }, (_, at) => {
+    const [x, y] = [at % 28, Math.floor(at / 28)];
+    if (x < 4 || y < 4 || x >= 24 || y >= 24) return 0;
+    if (x === 4 || y === 4 || x === 23 || y === 23) return 250;
+    return 80;
+  });
+  gray[10 * 28 + 10] = 120;
+  const lesion = maskOf(28, (x, y) => x >= 16 && x < 20 && y >= 16 && y < 20);
+  const [near, far] = chooseAnchors(gray, 28, lesion);
+  expect([near.x * 28, near.y * 28].every((at) => at >= 16 && at < 20)).toBe(true);
+  expect([far.x * 28, far.y * 28]).toEqual([11, 11]);
+});
