@@ -29,6 +29,7 @@ struct Environment {
   std::unique_ptr<c10::WarningHandler> warningHandler;
   std::vector<std::string> warnings;  // TORCH_WARN texts not yet collected
   int64_t liveTensors = 0;
+  int64_t collectedTensors = 0;  // that nobody released: the garbage collector did
   // Tensor handles per storage, so that a storage shared by views is reported to V8 once.
   struct Reported {
     int64_t handles;

@@ -65,6 +65,7 @@ void release(Handle& handle) {
 
 void finalize(napi_env, void* data, void*) {
   auto* handle = static_cast<Handle*>(data);
+  if (handle->tensor.defined()) handle->environment->collectedTensors += 1;
   release(*handle);
   delete handle;
 }
@@ -190,6 +191,10 @@ Napi::Value liveTensors(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->liveTensors));
 }
 
+Napi::Value collectedTensors(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->collectedTensors));
+}
+
 // externalMemory() → bytes that handles hold, each storage counted once; V8 is told of it in large strokes.
 Napi::Value externalMemory(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->heldBytes));
@@ -266,6 +271,7 @@ void exportTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("release", Napi::Function::New(env, releaseHandle));
   exports.Set("isReleased", Napi::Function::New(env, isReleased));
   exports.Set("liveTensors", Napi::Function::New(env, liveTensors));
+  exports.Set("collectedTensors", Napi::Function::New(env, collectedTensors));
   exports.Set("externalMemory", Napi::Function::New(env, externalMemory));
 }
 

@@ -39,6 +39,7 @@ export interface Native {
   release(handle: Handle): void;
   isReleased(handle: Handle): boolean;
   liveTensors(): number;
+  collectedTensors(): number;
   externalMemory(): number;
   findOperator(name: string, overload: string): number | null;
   schemaOf(id: number): string;
