@@ -22,6 +22,14 @@ export function usableCores(cpuinfo = readCpuinfo(), hardwareThreads = available
   return known > 0 ? Math.min(known, hardwareThreads) : hardwareThreads;
 }
 
+/**
+ * The largest number of threads that LibTorch is given. It starts every thread that it is asked for, and each operator
+ * waits for all: with hundreds on a few cores, one multiplication takes seconds, and with thousands the machine stands.
+ */
+export function mostThreads(hardwareThreads = availableParallelism()): number {
+  return Math.max(64, 4 * hardwareThreads);
+}
+
 function readCpuinfo(): string {
   try {
     return readFileSync('/proc/cpuinfo', 'utf8');

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineMissingError } from '../errors.js';
-import { usableCores } from './cpu.js';
+import { mostThreads, usableCores } from './cpu.js';
 
 /** A LibTorch tensor as the addon hands it out. It is opaque, and only the addon can use it. */
 export type Handle = { readonly tensorHandle: unique symbol };
@@ -118,6 +118,13 @@ export function load(folder = buildFolder): Native {
   module.tuneAllocator();
   // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's choice; a
   // worker's own environment reaches no library by itself.
-  module.setThreads(Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores());
+  const asked = Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores();
+  module.setThreads(checkedThreads(asked, 'OMP_NUM_THREADS'));
   return module;
+}
+
+/** @throws TensorError that names `source` unless `count` is a number of threads that this machine can run */
+export function checkedThreads(count: number, source: string): number {
+  if (Number.isInteger(count) && count >= 1 && count <= mostThreads()) return count;
+  throw new TensorError(`${source}: ${count} threads, expected 1 to ${mostThreads()} on this machine`);
 }
