@@ -11,6 +11,7 @@ import { consoleOf } from './console.js';
 import { wholeNumber } from './options/configOptions.js';
 import { addDataOptions, type DataFlags } from './options/dataOptions.js';
 import { addMatchingOptions, askedMatching, type MatchingFlags } from './options/matchingOptions.js';
+import { print, printJson } from './output.js';
 
 interface RunFlags extends DataFlags {
   out: string;
@@ -110,7 +111,8 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     const absent = experiment.judge.flatMap(({ name, absent: why }) =>
       why === undefined ? [] : [`${'no data'.padEnd(10)} ${name}: ${why}\n`],
     );
-    process.stdout.write(json ? `${JSON.stringify(cells)}\n` : [...lines, ...absent].join(''));
+    if (json) printJson(cells);
+    else print([...lines, ...absent].join(''));
     return;
   }
   const { cells, done, failed, interrupted, confirmed } = await runExperiment(experiment, {
@@ -168,5 +170,6 @@ async function printTable(
     throw new UsageError(`--format is ${format}, expected one of ${tableFormats.join(', ')}`);
   }
   const table = experimentTable(folder, { confirm, matching });
-  process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
+  if (json) printJson(table, 2);
+  else print(formatTable(table, format));
 }

@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { visible } from '../text/visible.js';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
@@ -45,7 +46,7 @@ export class EventWriter {
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     const summary = new Message();
     for (const [tag, value] of Object.entries(values)) {
-      summary.message(1, new Message().string(1, tag).float(2, value));
+      summary.message(1, new Message().string(1, visible(tag)).float(2, value));
     }
     this.#write(this.#event(step).message(5, summary));
   }
