@@ -54,12 +54,7 @@ test('licences that ask for more than a notice are those that the text explains'
 test.each([
   ['CharLS', 'charls', 'charlswasm.wasm', /charls (\d+\.\d+\.\d+)/],
   ['OpenJPEG', 'openjpeg', 'openjpegwasm.wasm', /\0(2\.\d+\.\d+)\0/],
-  [
-    'libjpeg-turbo',
-    'libjpeg-turbo-8bit',
-    'libjpegturbowasm.wasm',
-    /libjpeg-turbo version (\d+\.\d+\.\d+)/,
-  ],
+  ['libjpeg-turbo', 'libjpeg-turbo-8bit', 'libjpegturbowasm.wasm', /libjpeg-turbo version (\d+\.\d+\.\d+)/],
 ])('%s is named in the version that the codec was compiled from', (name, codec, file, pattern) => {
   const wasm = readFileSync(
     join(root, 'node_modules/@cornerstonejs', `codec-${codec}`, 'dist', file),
