@@ -13,10 +13,14 @@ test('20,000 random calls of the addon end in results or TensorErrors, and in no
   );
   const calls = 20_000;
   // Another seed tries other calls: node tests/tensor/children/randomCalls.mjs '[["aten::relu"],100000,7]'
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    script,
-    JSON.stringify([operators, calls, 1]),
-  ]);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [script, JSON.stringify([operators, calls, 1])],
+    {
+      timeout: 55_000,
+      killSignal: 'SIGKILL',
+    },
+  );
   const { returned, refused, trapped } = JSON.parse(stdout) as Record<string, number>;
   expect(returned! + refused! + trapped!).toBe(calls);
   expect(Math.min(returned!, refused!)).toBeGreaterThan(calls / 10);
