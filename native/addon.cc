@@ -1,6 +1,10 @@
 // The entrance of the addon: it registers the functions of all other files in native/.
 #include "addon.h"
 
+#include <c10/util/Logging.h>
+
+#include <mutex>
+
 namespace anatomy {
 
 const std::shared_ptr<Environment>& environmentOf(Napi::Env env) {
@@ -33,6 +37,9 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
   auto* environment = new std::shared_ptr<Environment>(std::make_shared<Environment>(env));
   env.SetInstanceData<std::shared_ptr<Environment>>(environment);
   watchWarnings(**environment);
+  // The C++ stack of an error takes LibTorch milliseconds to write, and `ownWords` leaves it out.
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetStackTraceFetcher([]() -> std::string { return {}; }); });
   try {
     exports.Set("initialize", Napi::Function::New(env, initialize));
     exportTensor(env, exports);

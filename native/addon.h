@@ -23,12 +23,14 @@ struct Environment {
   Napi::FunctionReference tensorError;  // class TensorError(message, code), from TypeScript
   struct Operator {
     c10::OperatorHandle handle;
-    bool writes;  // changes an argument in place
+    bool writes;    // changes an argument in place
+    bool mapsFile;  // aten::from_file, which `mapFile` replaces
   };
   std::vector<Operator> operators;
   std::unique_ptr<c10::WarningHandler> warningHandler;
   std::vector<std::string> warnings;  // TORCH_WARN texts not yet collected
   int64_t liveTensors = 0;
+  int64_t collectedTensors = 0;  // that nobody released: the garbage collector did
   // Tensor handles per storage, so that a storage shared by views is reported to V8 once.
   struct Reported {
     int64_t handles;
@@ -77,6 +79,14 @@ void accountAgain(Napi::Env env, Napi::Value value);
 at::ScalarType parseDtype(Napi::Env env, const std::string& name);
 at::Device parseDevice(Napi::Env env, const std::string& name);
 void exportTensor(Napi::Env env, Napi::Object exports);
+
+// A string, or TensorError: `what` names the argument.
+std::string toText(Napi::Env env, const Napi::Value& value, const char* what);
+
+// mapping.cc
+// The first `count` values of a regular file that is at least so long, as a tensor [count]. Unless `shared`, what is
+// written to it does not reach the file. LibTorch's own from_file makes a file that is absent, of any size asked for.
+at::Tensor mapFile(Napi::Env env, const std::string& path, bool shared, int64_t count, at::ScalarType dtype);
 
 // operators.cc
 void exportOperators(Napi::Env env, Napi::Object exports);

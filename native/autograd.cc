@@ -10,6 +10,7 @@ namespace {
 std::vector<at::Tensor> unwrapAll(Napi::Env env, const Napi::Value& value) {
   std::vector<at::Tensor> tensors;
   if (value.IsNull() || value.IsUndefined()) return tensors;
+  if (!value.IsArray()) throwTensorError(env, "argument", "expected an array of tensors");
   auto array = value.As<Napi::Array>();
   for (uint32_t i = 0; i < array.Length(); ++i) tensors.push_back(unwrapTensor(env, array.Get(i)));
   return tensors;
@@ -104,16 +105,17 @@ Napi::Value setGradMode(const Napi::CallbackInfo& info) {
 Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    at::DeviceType device = parseDevice(env, info[0].As<Napi::String>()).type();
+    const std::string name = toText(env, info[0], "autocast: device");
+    at::DeviceType device = parseDevice(env, name).type();
     if (device != at::kCPU && device != at::kCUDA) {
       throwTensorError(env, "argument",
-                       "autocast: device is " + info[0].As<Napi::String>().Utf8Value() + ", expected cpu or cuda");
+                       "autocast: device is " + name + ", expected cpu or cuda");
     }
     compat::AutocastState previous = compat::autocastState(device);
     compat::AutocastState next = previous;
     next.enabled = !info[1].IsNull();
     if (next.enabled) {
-      next.dtype = parseDtype(env, info[1].As<Napi::String>());
+      next.dtype = parseDtype(env, toText(env, info[1], "autocast: dtype"));
       // LibTorch 2.x takes any dtype, and matrix products in integers would follow.
       if (next.dtype != at::kBFloat16 && next.dtype != at::kHalf) {
         throwTensorError(env, "argument",

@@ -74,7 +74,7 @@ at::Scalar toScalar(const Place& place, const Napi::Value& value) {
   return at::Scalar(number);
 }
 
-std::string toText(const Place& place, const Napi::Value& value) {
+std::string textOf(const Place& place, const Napi::Value& value) {
   if (!value.IsString()) place.fail(value, "a string");
   return value.As<Napi::String>().Utf8Value();
 }
@@ -89,23 +89,24 @@ c10::IValue convertList(const Place& place, const Napi::Value& value, const c10:
   }
   if (!value.IsArray()) place.fail(value, "an array");
   auto array = value.As<Napi::Array>();
+  // A getter in the array may run anything, the array's own shortening too: it is read item by item, and no memory is
+  // taken ahead for a length that may be nothing but a claim (`new Array(4e9)`).
   uint32_t length = array.Length();
   switch (element->kind()) {
     case TypeKind::TensorType: {
       c10::List<at::Tensor> list;
-      list.reserve(length);
       for (uint32_t i = 0; i < length; ++i) list.push_back(toTensor(place, array.Get(i)));
       return list;
     }
     case TypeKind::IntType:
     case TypeKind::SymIntType: {
-      std::vector<int64_t> list(length);
-      for (uint32_t i = 0; i < length; ++i) list[i] = toInteger(place, array.Get(i));
+      std::vector<int64_t> list;
+      for (uint32_t i = 0; i < length; ++i) list.push_back(toInteger(place, array.Get(i)));
       return list;
     }
     case TypeKind::FloatType: {
-      std::vector<double> list(length);
-      for (uint32_t i = 0; i < length; ++i) list[i] = toDouble(place, array.Get(i));
+      std::vector<double> list;
+      for (uint32_t i = 0; i < length; ++i) list.push_back(toDouble(place, array.Get(i)));
       return list;
     }
     case TypeKind::BoolType: {
@@ -115,7 +116,6 @@ c10::IValue convertList(const Place& place, const Napi::Value& value, const c10:
     }
     default: {
       c10::impl::GenericList list(element);
-      list.reserve(length);
       for (uint32_t i = 0; i < length; ++i) list.push_back(convert(place, array.Get(i), element));
       return list;
     }
@@ -141,20 +141,20 @@ c10::IValue convert(const Place& place, const Napi::Value& value, const c10::Typ
     case TypeKind::NumberType:
       return toScalar(place, value);
     case TypeKind::StringType:
-      return toText(place, value);
+      return textOf(place, value);
     case TypeKind::DeviceObjType:
-      return parseDevice(place.env, toText(place, value));
+      return parseDevice(place.env, textOf(place, value));
     case TypeKind::ScalarTypeType:
-      return static_cast<int64_t>(parseDtype(place.env, toText(place, value)));
+      return static_cast<int64_t>(parseDtype(place.env, textOf(place, value)));
     case TypeKind::MemoryFormatType: {
-      std::string name = toText(place, value);
+      std::string name = textOf(place, value);
       if (name == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
       if (name == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
       if (name == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
       place.fail(value, "contiguous, channelsLast or preserve");
     }
     case TypeKind::LayoutType:
-      if (toText(place, value) == "strided") return static_cast<int64_t>(at::Layout::Strided);
+      if (textOf(place, value) == "strided") return static_cast<int64_t>(at::Layout::Strided);
       place.fail(value, "strided");
     default:
       place.fail(value, "a " + type->str() + ", which this addon does not convert");
@@ -196,8 +196,10 @@ Napi::Value findOperator(const Napi::CallbackInfo& info) {
     auto handle = c10::Dispatcher::singleton().findSchema(name);
     if (!handle.has_value()) return env.Null();
     const auto& arguments = handle->schema().arguments();
+    const bool mapsFile = name.name == "aten::from_file";
+    if (mapsFile && !name.overload_name.empty()) return env.Null();
     auto& operators = environmentOf(env)->operators;
-    operators.push_back({*handle, std::any_of(arguments.begin(), arguments.end(), isWritten)});
+    operators.push_back({*handle, std::any_of(arguments.begin(), arguments.end(), isWritten), mapsFile});
     return Napi::Number::New(env, static_cast<double>(operators.size() - 1));
   });
 }
@@ -215,7 +217,8 @@ Napi::Value schemaOf(const Napi::CallbackInfo& info) {
 std::optional<uint32_t> givenBack(Napi::Env env, const Napi::Array& args, const c10::FunctionSchema& schema,
                                   const c10::IValue& result) {
   if (!result.isTensor()) return std::nullopt;
-  for (uint32_t i = 0; i < args.Length(); ++i) {
+  const auto count = std::min<size_t>(args.Length(), schema.arguments().size());
+  for (uint32_t i = 0; i < count; ++i) {
     Napi::Value value = args.Get(i);
     if (isWritten(schema.arguments()[i]) && isTensorHandle(env, value) &&
         unwrapTensor(env, value).is_same(result.toTensor())) {
@@ -225,18 +228,29 @@ std::optional<uint32_t> givenBack(Napi::Env env, const Napi::Array& args, const 
   return std::nullopt;
 }
 
+// from_file(filename, shared, size, dtype, layout, device, pin_memory), of whose options only the dtype has a choice.
+at::Tensor fromFile(Napi::Env env, const std::vector<c10::IValue>& stack) {
+  const bool plain = (stack[4].isNone() || stack[4].toInt() == static_cast<int64_t>(at::Layout::Strided)) &&
+                     (stack[5].isNone() || stack[5].toDevice().is_cpu()) && (stack[6].isNone() || !stack[6].toBool());
+  if (!plain) throwTensorError(env, "argument", "from_file: a mapped tensor is strided, on the cpu and not pinned");
+  const auto dtype = stack[3].isNone() ? at::kFloat : static_cast<at::ScalarType>(stack[3].toInt());
+  return mapFile(env, stack[0].toStringRef(), !stack[1].isNone() && stack[1].toBool(),
+                 stack[2].isNone() ? 0 : stack[2].toInt(), dtype);
+}
+
 // call(id, args) → the result, an array when the operator returns several. Missing trailing arguments take the schema's
 // defaults; `undefined` in the middle does too, `null` is None. An in-place operator gives back the argument's own handle.
 Napi::Value call(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
-    const auto [handle, writes] = environmentOf(env)->operators.at(info[0].ToNumber().Uint32Value());
+    const auto [handle, writes, mapsFile] = environmentOf(env)->operators.at(info[0].ToNumber().Uint32Value());
     const c10::FunctionSchema& schema = handle.schema();
     auto args = info[1].As<Napi::Array>();
     const auto& arguments = schema.arguments();
     std::vector<c10::IValue> stack;
     stack.reserve(arguments.size());
-    for (uint32_t i = 0; i < args.Length(); ++i) {
+    const uint32_t count = args.Length();
+    for (uint32_t i = 0; i < count; ++i) {
       if (i >= arguments.size()) {
         stack.emplace_back();  // too many: checkAndNormalizeInputs says so in LibTorch's words
         continue;
@@ -250,12 +264,14 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     }
     // Without this a short stack is a segmentation fault in callBoxed, and a long one silently wrong.
     schema.checkAndNormalizeInputs(stack);
-    {
+    if (mapsFile) {
+      stack = {fromFile(env, stack)};
+    } else {
       auto lock = computing();
       handle.callBoxed(stack);
     }
     if (writes) {
-      for (uint32_t i = 0; i < args.Length(); ++i) {
+      for (uint32_t i = 0; i < count; ++i) {
         Napi::Value value = args.Get(i);
         if (isWritten(arguments[i]) && isTensorHandle(env, value)) accountAgain(env, value);
       }

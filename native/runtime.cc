@@ -6,7 +6,9 @@
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
+#include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <ctime>
 #include <dlfcn.h>
 #include <mutex>
@@ -52,7 +54,11 @@ Napi::Value getThreads(const Napi::CallbackInfo& info) {
 // LibTorch knows nothing of OpenBLAS's own threads, whose number decides the last bits of a matrix product too.
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
-    int count = info[0].ToNumber().Int32Value();
+    const double asked = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+    if (!(asked >= 1 && asked <= INT32_MAX && asked == std::trunc(asked))) {
+      throwTensorError(info.Env(), "argument", "the number of threads is no integer ≥ 1");
+    }
+    const int count = static_cast<int>(asked);
     at::set_num_threads(count);
     auto setOfBlas = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"));
     if (setOfBlas != nullptr) setOfBlas(count);

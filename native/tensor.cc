@@ -1,7 +1,10 @@
 // Tensor handles: a plain JavaScript object that wraps an at::Tensor until it is released or collected.
 #include "addon.h"
 
+#include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <optional>
 
 namespace anatomy {
 namespace {
@@ -65,6 +68,7 @@ void release(Handle& handle) {
 
 void finalize(napi_env, void* data, void*) {
   auto* handle = static_cast<Handle*>(data);
+  if (handle->tensor.defined()) handle->environment->collectedTensors += 1;
   release(*handle);
   delete handle;
 }
@@ -94,29 +98,82 @@ struct Bytes {
   size_t length;
 };
 
-// Read through the view, not its buffer: Node-API has no access to a SharedArrayBuffer of its own.
+size_t elementSize(napi_typedarray_type type) {
+  switch (type) {
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array: return 1;
+    case napi_int16_array:
+    case napi_uint16_array: return 2;
+    case napi_int32_array:
+    case napi_uint32_array:
+    case napi_float32_array: return 4;
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array: return 8;
+    default: return 0;
+  }
+}
+
+// Where the array's values lie now. JavaScript must not run between this and their use: it may detach or resize the
+// buffer. (A shared buffer can only grow meanwhile, in place.) The view is asked, not its buffer, as Node-API knows no
+// SharedArrayBuffer; a view that no longer fits into its buffer has length 0.
 Bytes bytesOf(Napi::Env env, const Napi::Value& value) {
-  auto view = value.As<Napi::TypedArray>();
+  bool fits = false;
+  check(env, napi_is_typedarray(env, value, &fits));
+  napi_typedarray_type type = napi_uint8_array;
+  size_t count = 0;
   void* data = nullptr;
-  check(env, napi_get_typedarray_info(env, view, nullptr, nullptr, &data, nullptr, nullptr));
-  return {data, view.ByteLength()};
+  if (fits) check(env, napi_get_typedarray_info(env, value, &type, &count, &data, nullptr, nullptr));
+  if (!fits || elementSize(type) == 0) throwTensorError(env, "argument", "the data is no typed array of a known kind");
+  return {data, count * elementSize(type)};
+}
+
+std::vector<int64_t> shapeFrom(Napi::Env env, const Napi::Value& value) {
+  std::vector<int64_t> shape;
+  if (!value.IsArray()) throwTensorError(env, "argument", "the shape is no array");
+  auto lengths = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < lengths.Length(); ++i) {
+    Napi::Value length = lengths.Get(i);
+    double number = length.IsNumber() ? length.As<Napi::Number>().DoubleValue() : -1;
+    if (!(number >= 0 && number <= 9007199254740991.0 && number == std::trunc(number))) {
+      throwTensorError(env, "argument", "the shape holds something else than integers ≥ 0");
+    }
+    shape.push_back(static_cast<int64_t>(number));
+  }
+  return shape;
+}
+
+// The bytes of a row-major tensor; none where 64 bits do not hold their number.
+std::optional<size_t> bytesNeeded(const std::vector<int64_t>& shape, at::ScalarType dtype) {
+  uint64_t bytes = at::elementSize(dtype);
+  bool overflows = false;
+  bool empty = false;
+  for (int64_t length : shape) {
+    empty = empty || length == 0;
+    overflows = __builtin_mul_overflow(bytes, static_cast<uint64_t>(length), &bytes) || overflows;
+  }
+  if (empty) return 0;
+  if (overflows || bytes > PTRDIFF_MAX) return std::nullopt;
+  return bytes;
 }
 
 // fromBytes(bytes: typed array, shape, dtype, device): copies; the array's bytes are the tensor's, row-major.
 Napi::Value fromBytes(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
+    const std::vector<int64_t> shape = shapeFrom(env, info[1]);
+    at::ScalarType dtype = parseDtype(env, toText(env, info[2], "dtype"));
+    at::Device device = parseDevice(env, toText(env, info[3], "device"));
+    const std::optional<size_t> needed = bytesNeeded(shape, dtype);
+    // From here on no JavaScript runs.
     Bytes bytes = bytesOf(env, info[0]);
-    auto shapeValues = info[1].As<Napi::Array>();
-    std::vector<int64_t> shape;
-    for (uint32_t i = 0; i < shapeValues.Length(); ++i) shape.push_back(shapeValues.Get(i).ToNumber().Int64Value());
-    at::ScalarType dtype = parseDtype(env, info[2].As<Napi::String>());
-    at::Device device = parseDevice(env, info[3].As<Napi::String>());
-    at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-    if (tensor.nbytes() != bytes.length) {
-      throwTensorError(env, "argument", "the shape needs " + std::to_string(tensor.nbytes()) + " bytes, the data has " +
-                                            std::to_string(bytes.length));
+    if (needed != bytes.length) {
+      throwTensorError(env, "argument",
+                       "the shape needs " + (needed ? std::to_string(*needed) : std::string("more than 2^63")) +
+                           " bytes, the data has " + std::to_string(bytes.length));
     }
+    at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
     if (bytes.length > 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
     if (!device.is_cpu()) tensor = tensor.to(device);
     return wrapTensor(env, std::move(tensor));
@@ -190,6 +247,10 @@ Napi::Value liveTensors(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->liveTensors));
 }
 
+Napi::Value collectedTensors(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->collectedTensors));
+}
+
 // externalMemory() → bytes that handles hold, each storage counted once; V8 is told of it in large strokes.
 Napi::Value externalMemory(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(environmentOf(info.Env())->heldBytes));
@@ -237,6 +298,11 @@ at::Tensor& unwrapTensor(Napi::Env env, Napi::Value value) {
   return handle->tensor;
 }
 
+std::string toText(Napi::Env env, const Napi::Value& value, const char* what) {
+  if (!value.IsString()) throwTensorError(env, "argument", std::string(what) + " is no string");
+  return value.As<Napi::String>();
+}
+
 at::ScalarType parseDtype(Napi::Env env, const std::string& name) {
   if (name == "f32") return at::kFloat;
   if (name == "f64") return at::kDouble;
@@ -251,7 +317,7 @@ at::ScalarType parseDtype(Napi::Env env, const std::string& name) {
 at::Device parseDevice(Napi::Env env, const std::string& name) {
   try {
     return at::Device(name);
-  } catch (const c10::Error&) {
+  } catch (const std::exception&) {
     throwTensorError(env, "argument", "unknown device '" + name + "'; expected cpu, cuda or cuda:N");
   }
 }
@@ -266,6 +332,7 @@ void exportTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("release", Napi::Function::New(env, releaseHandle));
   exports.Set("isReleased", Napi::Function::New(env, isReleased));
   exports.Set("liveTensors", Napi::Function::New(env, liveTensors));
+  exports.Set("collectedTensors", Napi::Function::New(env, collectedTensors));
   exports.Set("externalMemory", Napi::Function::New(env, externalMemory));
 }
 

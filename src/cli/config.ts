@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
+import { print, printJson } from './output.js';
 
 export function registerConfig(program: Command): void {
   const config = program.command('config').description('Show, check and copy settings.');
@@ -11,7 +12,8 @@ export function registerConfig(program: Command): void {
     .action(async (flags: ConfigFlags & { json?: boolean }) => {
       const { formatConfig, resolveConfig } = await import('../config/index.js');
       const resolved = resolveConfig(configSources(flags));
-      process.stdout.write(flags.json ? `${JSON.stringify(resolved, null, 2)}\n` : formatConfig(resolved));
+      if (flags.json) printJson(resolved, 2);
+      else print(formatConfig(resolved));
     });
 
   config
@@ -21,7 +23,7 @@ export function registerConfig(program: Command): void {
     .action(async (file: string) => {
       const { resolveConfig } = await import('../config/index.js');
       resolveConfig({ file });
-      process.stdout.write(`${file}: ok\n`);
+      print(`${file}: ok\n`);
     });
 
   config
@@ -39,6 +41,6 @@ export function registerConfig(program: Command): void {
       const text = formatConfig(resolveConfig({ recipe }));
       if (existsSync(file)) throw new UsageError(`${file} exists; choose another name`);
       writeFileAtomic(file, text);
-      process.stdout.write(`${file}\n`);
+      print(`${file}\n`);
     });
 }

@@ -14,6 +14,7 @@ import {
   type EvaluationFlags,
   resultFolder,
 } from './options/evaluationOptions.js';
+import { print } from './output.js';
 
 /** The flags of the command. The settings of the protocol are further keys, each under its name. */
 interface Flags extends EvaluationFlags {
@@ -106,7 +107,7 @@ async function judge(program: Command, protocol: ProtocolDefinition, flags: Flag
     protocol.judges === 'labels'
       ? await judgeLabels({ ...options, protocol: protocol.name }, { folder, overwrite, keepIds })
       : await measurePairs(options, { folder, overwrite });
-  process.stdout.write(json ? `${outcome.json}\n` : outcome.text);
+  print(json ? `${outcome.json}\n` : outcome.text);
   console.success(outcome.files.join(' and '));
 }
 

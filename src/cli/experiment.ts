@@ -6,12 +6,13 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { WHAT_DATA_IS } from '../data/open/dataNames.js';
 import type { TableFormat } from '../experiments/print/formatTable.js';
 import type { Matching } from '../experiments/table/matching.js';
-import { MOST_THREADS } from '../tensor/cpu.js';
+import { mostThreads } from '../tensor/cpu.js';
 import { numbered } from '../text/numbers.js';
 import { consoleOf } from './console.js';
 import { wholeNumber } from './options/configOptions.js';
 import { addDataOptions, type DataFlags } from './options/dataOptions.js';
 import { addMatchingOptions, askedMatching, type MatchingFlags } from './options/matchingOptions.js';
+import { print, printJson } from './output.js';
 
 interface RunFlags extends DataFlags {
   out: string;
@@ -45,7 +46,7 @@ export function registerExperiment(program: Command): void {
     .requiredOption('--out <folder>', 'cells, runs and logs of the experiment')
     .option('--smoke', 'the size under "smoke:" in the file, to see that everything runs')
     .option('--jobs <n>', 'processes at once (default: as many as cores allow)', wholeNumber(1))
-    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber(1, MOST_THREADS), 1);
+    .option('--threads <n>', 'LibTorch’s threads in each process', wholeNumber(1, mostThreads()), 1);
   addDataOptions(runCommand, `in place of the file’s: ${WHAT_DATA_IS}`)
     .option(
       '--splits <file>',
@@ -111,7 +112,8 @@ async function run(program: Command, file: string, flags: RunFlags): Promise<voi
     const absent = experiment.judge.flatMap(({ name, absent: why }) =>
       why === undefined ? [] : [`${'no data'.padEnd(10)} ${name}: ${why}\n`],
     );
-    process.stdout.write(json ? `${JSON.stringify(cells)}\n` : [...lines, ...absent].join(''));
+    if (json) printJson(cells);
+    else print([...lines, ...absent].join(''));
     return;
   }
   const { cells, done, failed, interrupted, confirmed } = await runExperiment(experiment, {
@@ -169,5 +171,6 @@ async function printTable(
     throw new UsageError(`--format is ${format}, expected one of ${tableFormats.join(', ')}`);
   }
   const table = experimentTable(folder, { confirm, matching });
-  process.stdout.write(json ? `${JSON.stringify(table, null, 2)}\n` : formatTable(table, format));
+  if (json) printJson(table, 2);
+  else print(formatTable(table, format));
 }

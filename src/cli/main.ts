@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
 import { AnatomyError } from '../errors.js';
+import { visible } from '../text/visible.js';
 import { anatomyProgram } from './program.js';
 
 /** The exit codes: 0 ok · 1 failed · 2 usage or config · 3 bad data · 4 LibTorch missing · 129/130/143 interrupted. */
@@ -30,7 +31,7 @@ try {
   if (!(error instanceof CommanderError)) {
     const { message, stack } = error as Error;
     const known = error instanceof AnatomyError && !program.opts().verbose;
-    console.error(known || !program.opts().verbose ? `error: ${message}` : stack);
+    console.error(visible(known || !program.opts().verbose ? `error: ${message}` : stack!));
   }
 }
 

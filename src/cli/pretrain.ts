@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
+import { print, printJson } from './output.js';
 
 interface Flags extends ConfigFlags {
   out?: string;
@@ -51,12 +52,12 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
         const cost = trains
           ? `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all`
           : `${config.method.name} trains nothing`;
-        process.stdout.write(
-          flags.json
-            ? `${JSON.stringify(plan)}\n`
-            : `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
-                `${cost}; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
-        );
+        if (flags.json) printJson(plan);
+        else
+          print(
+            `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
+              `${cost}; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
+          );
         return;
       }
       if (flags.out === undefined)
@@ -69,7 +70,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
         overwrite: flags.overwrite,
         allowInexact: flags.allowInexact,
       });
-      if (flags.json) process.stdout.write(`${JSON.stringify({ run: flags.out, ...outcome })}\n`);
+      if (flags.json) printJson({ run: flags.out, ...outcome });
       switch (outcome.kind) {
         case 'finished':
           console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
 import { addMatchingOptions, askedMatching, type MatchingFlags } from './options/matchingOptions.js';
+import { print, printJson } from './output.js';
 
 interface Flags extends MatchingFlags {
   out?: string;
@@ -49,6 +50,7 @@ See also: anatomy evaluate, anatomy experiment, anatomy data preview`,
             );
       for (const sentence of files.summary) console.info(`- ${sentence}`);
       console.success(`report with ${files.figures.length} figures`);
-      process.stdout.write(flags.json ? `${JSON.stringify(files)}\n` : `${files.page}\n`);
+      if (flags.json) printJson(files);
+      else print(`${files.page}\n`);
     });
 }

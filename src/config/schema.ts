@@ -3,7 +3,6 @@
  */
 import { z } from 'zod';
 import { methodSchema } from '../methods/index.js';
-import { MOST_THREADS } from '../tensor/cpu.js';
 
 /** The message for whole alternatives of several kinds. That of zod would only say "Invalid input". */
 const expected = (what: string) => ({ error: `expected ${what}` });
@@ -182,7 +181,7 @@ const training = z
       .enum(['auto', 'fp32', 'bf16', 'fp16'])
       .describe('auto: bf16 where the machine has it, else fp32.'),
     device: z.string().regex(/^(auto|cpu|cuda|cuda:\d+)$/, 'expected auto, cpu, cuda or cuda:N'),
-    threads: z.int().min(1).max(MOST_THREADS).nullable().describe('Null: LibTorch’s own choice.'),
+    threads: z.int().min(1).nullable().describe('Null: LibTorch’s own choice.'),
     checkpointEvery: z.int().min(1).describe('Steps between checkpoints.'),
     keepCheckpoints: z.int().min(1),
   })

@@ -3,9 +3,9 @@
  * prints the messages.
  */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { stripVTControlCharacters } from 'node:util';
 import picocolors from 'picocolors';
 import { namingFile } from '../files.js';
+import { visible } from '../text/visible.js';
 
 /** The destination of messages: standard error, or a stand-in. */
 export type TextStream = NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number };
@@ -67,23 +67,23 @@ export class MessageConsole {
 
   /** Prints a message that is shown with `--verbose` only. */
   detail(text: string): void {
-    this.#say('detail', text, this.verbose, this.#colors.dim(text));
+    this.#say('detail', text, this.verbose, (words) => this.#colors.dim(words));
   }
 
   info(text: string): void {
-    this.#say('info', text, !this.quiet, text);
+    this.#say('info', text, !this.quiet, (words) => words);
   }
 
   success(text: string): void {
-    this.#say('success', text, !this.quiet, `${this.#colors.green('✓')} ${text}`);
+    this.#say('success', text, !this.quiet, (words) => `${this.#colors.green('✓')} ${words}`);
   }
 
   warn(text: string): void {
-    this.#say('warn', text, true, `${this.#colors.yellow('warning:')} ${text}`);
+    this.#say('warn', text, true, (words) => `${this.#colors.yellow('warning:')} ${words}`);
   }
 
   error(text: string): void {
-    this.#say('error', text, true, `${this.#colors.red('error:')} ${text}`);
+    this.#say('error', text, true, (words) => `${this.#colors.red('error:')} ${words}`);
   }
 
   /** Also appends every further message to this file. */
@@ -109,26 +109,29 @@ export class MessageConsole {
    */
   note(level: Level, text: string): void {
     try {
-      this.#write(level, text);
+      this.#write(level, visible(text));
     } catch {
       // The error itself is what the user needs to see.
     }
   }
 
-  #say(level: Level, text: string, shown: boolean, styled: string): void {
+  /** All words that a run says pass here. Names in them are other people's, and no terminal shall obey them. */
+  #say(level: Level, text: string, shown: boolean, style: (words: string) => string): void {
+    const words = visible(text);
     if (shown) {
       this.#liveLine?.hide();
-      this.stream.write(`${styled}\n`);
+      // A line break in a name begins no message of its own.
+      this.stream.write(`${style(words.replace(/\n(?=\S)/g, '\n  '))}\n`);
       this.#liveLine?.show();
     }
-    this.#write(level, text);
+    this.#write(level, words);
   }
 
   #write(level: Level, text: string): void {
     if (this.#log === undefined) return;
     const { path, file, redact } = this.#log;
     const prefix = `${this.#clock().toISOString()} ${level.padEnd(7)} `;
-    const lines = redact(stripVTControlCharacters(text)).split('\n');
+    const lines = redact(text).split('\n');
     namingFile(path, () => writeFileSync(file, lines.map((line) => `${prefix}${line}\n`).join('')));
   }
 }

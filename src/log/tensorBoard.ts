@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { namingFile } from '../files.js';
+import { visible } from '../text/visible.js';
 import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
@@ -46,7 +47,7 @@ export class EventWriter {
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     const summary = new Message();
     for (const [tag, value] of Object.entries(values)) {
-      summary.message(1, new Message().string(1, tag).float(2, value));
+      summary.message(1, new Message().string(1, visible(tag)).float(2, value));
     }
     this.#write(this.#event(step).message(5, summary));
   }

@@ -98,7 +98,7 @@ export class Sgd {
       if (parameter === undefined || parameter.shape.join() !== velocity.shape.join()) {
         throw new RangeError(`Sgd: the velocity of ${name} [${velocity.shape}] fits no parameter`);
       }
-      const own = keepClone(parameter.detach());
+      const own = noGrad(() => keepClone(parameter));
       ops.copy_(own, velocity);
       this.#velocities.set(name, own);
     }

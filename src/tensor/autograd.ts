@@ -1,7 +1,7 @@
 /** Gradients: graphs switched on and off, and gradients that leave `grad` alone. */
 import { native } from './native.js';
 import { synchronous } from './synchronous.js';
-import { Tensor } from './tensor.js';
+import { handleOf, Tensor } from './tensor.js';
 
 /** Runs `body` without recording a graph. */
 export function noGrad<T>(body: () => T): T {
@@ -32,11 +32,6 @@ export function gradientsOf(
   { retainGraph = false } = {},
 ): (Tensor | null)[] {
   return native()
-    .grad(
-      outputs.map((output) => output.handle),
-      inputs.map((input) => input.handle),
-      null,
-      retainGraph,
-    )
+    .grad(outputs.map(handleOf), inputs.map(handleOf), null, retainGraph)
     .map((handle) => (handle === null ? null : new Tensor(handle)));
 }

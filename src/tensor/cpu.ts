@@ -12,11 +12,6 @@ export function supportsBf16(cpuinfo = readCpuinfo()): boolean {
 }
 
 /**
- * The most threads that LibTorch may be given. It starts them all at once, and many thousands never come to work.
- */
-export const MOST_THREADS = 1024;
-
-/**
  * Counts the cores that this process may use. Two hardware threads share a core's arithmetic units, so LibTorch gains
  * nothing by more threads than this. By itself it takes half as many on some machines.
  */
@@ -25,6 +20,14 @@ export function usableCores(cpuinfo = readCpuinfo(), hardwareThreads = available
   const cores = processors.map((text) => text.match(/^(physical id|core id)\s*:.*$/gm)?.join(' '));
   const known = new Set(cores.filter((core) => core !== undefined)).size;
   return known > 0 ? Math.min(known, hardwareThreads) : hardwareThreads;
+}
+
+/**
+ * The largest number of threads that LibTorch is given. It starts every thread that it is asked for, and each operator
+ * waits for all: with hundreds on a few cores, one multiplication takes seconds, and with thousands the machine stands.
+ */
+export function mostThreads(hardwareThreads = availableParallelism()): number {
+  return Math.max(64, 4 * hardwareThreads);
 }
 
 function readCpuinfo(): string {

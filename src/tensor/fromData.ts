@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { type Device, type Dtype, native, TensorError } from './native.js';
 import { Tensor, type TypedArray } from './tensor.js';
 
@@ -21,9 +21,13 @@ export interface TensorOptions {
  * @throws TensorError naming the value or the shape that does not fit
  */
 export function tensor(data: TensorData, shape?: readonly number[], options: TensorOptions = {}): Tensor {
+  if (typeof data !== 'number' && !Array.isArray(data) && !types.isTypedArray(data)) {
+    throw new TensorError(`tensor(): the data is ${inspect(data, { depth: 0 })}, expected numbers`);
+  }
   const { dtype = dtypeOf(data), device = 'cpu', requiresGrad = false } = options;
   const count = typeof data === 'number' ? 1 : data.length;
-  const dims = shape ?? (typeof data === 'number' ? [] : [count]);
+  // A copy: what is checked here must be what the addon reads.
+  const dims = shape === undefined ? (typeof data === 'number' ? [] : [count]) : Array.from(shape);
   for (const length of dims) {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new TensorError(`tensor(): shape [${dims}] holds ${length}, expected integers ≥ 0`);

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EngineMissingError, UsageError } from '../errors.js';
-import { MOST_THREADS, usableCores } from './cpu.js';
+import { EngineMissingError } from '../errors.js';
+import { mostThreads, usableCores } from './cpu.js';
 
 /** A LibTorch tensor as the addon hands it out. It is opaque, and only the addon can use it. */
 export type Handle = { readonly tensorHandle: unique symbol };
@@ -39,6 +39,7 @@ export interface Native {
   release(handle: Handle): void;
   isReleased(handle: Handle): boolean;
   liveTensors(): number;
+  collectedTensors(): number;
   externalMemory(): number;
   findOperator(name: string, overload: string): number | null;
   schemaOf(id: number): string;
@@ -117,10 +118,13 @@ export function load(folder = buildFolder): Native {
   module.tuneAllocator();
   // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's choice; a
   // worker's own environment reaches no library by itself.
-  const asked = Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10);
-  if (asked > MOST_THREADS) {
-    throw new UsageError(`OMP_NUM_THREADS is ${asked}, expected 1 to ${MOST_THREADS}`);
-  }
-  module.setThreads(asked || usableCores());
+  const asked = Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores();
+  module.setThreads(checkedThreads(asked, 'OMP_NUM_THREADS'));
   return module;
+}
+
+/** @throws TensorError that names `source` unless `count` is a number of threads that this machine can run */
+export function checkedThreads(count: number, source: string): number {
+  if (Number.isInteger(count) && count >= 1 && count <= mostThreads()) return count;
+  throw new TensorError(`${source}: ${count} threads, expected 1 to ${mostThreads()} on this machine`);
 }

@@ -1,6 +1,5 @@
 /** The process-wide state of LibTorch: seeds, threads, devices, warnings and signals. */
-import { MOST_THREADS } from './cpu.js';
-import { native } from './native.js';
+import { checkedThreads, native } from './native.js';
 
 /** Seeds LibTorch's generators. They are process-wide; training itself draws from `Random` instead. */
 export function manualSeed(seed: number): void {
@@ -16,11 +15,9 @@ export function threads(): number {
   return native().getThreads();
 }
 
+/** @throws TensorError unless `count` is an integer from 1 to {@link mostThreads} */
 export function setThreads(count: number): void {
-  if (!Number.isInteger(count) || count < 1 || count > MOST_THREADS) {
-    throw new RangeError(`setThreads(): ${count}, expected an integer from 1 to ${MOST_THREADS}`);
-  }
-  native().setThreads(count);
+  native().setThreads(checkedThreads(count, 'setThreads()'));
 }
 
 export function torchVersion(): string {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { type Device, type Dtype, type Handle, type MemoryFormat, native, TensorError } from './native.js';
 import * as ops from './ops.js';
 import { enlist } from './scope.js';
@@ -17,13 +18,18 @@ export class Tensor {
     enlist(this);
   }
 
-  /** @internal The addon's handle, which the addon checks at every use. */
+  /**
+   * @internal The addon's handle, which the addon checks at every use.
+   * @throws TensorError (`foreign`) on an object that merely inherits from this class
+   */
   get handle(): Handle {
+    if (!(#handle in this))
+      throw new TensorError('expected a tensor, got an object that was not made as one', 'foreign');
     return this.#handle;
   }
 
   get shape(): readonly number[] {
-    return native().shapeOf(this.#handle);
+    return native().shapeOf(this.handle);
   }
 
   /**
@@ -41,24 +47,24 @@ export class Tensor {
   }
 
   get dtype(): Dtype {
-    return native().dtypeOf(this.#handle);
+    return native().dtypeOf(this.handle);
   }
 
   get device(): Device {
-    return native().deviceOf(this.#handle);
+    return native().deviceOf(this.handle);
   }
 
   get memoryFormat(): MemoryFormat | 'strided' {
-    return native().memoryFormatOf(this.#handle);
+    return native().memoryFormatOf(this.handle);
   }
 
   get disposed(): boolean {
-    return native().isReleased(this.#handle);
+    return native().isReleased(this.handle);
   }
 
   /** Frees the memory now (as soon as no view and no pending gradient needs it). Any later use throws. */
   dispose(): void {
-    native().release(this.#handle);
+    native().release(this.handle);
   }
 
   /**
@@ -93,7 +99,7 @@ export class Tensor {
   }
 
   #copyInto<T extends TypedArray>(array: T): T {
-    native().copyBytes(this.#handle, array);
+    native().copyBytes(this.handle, array);
     return array;
   }
 
@@ -124,30 +130,30 @@ export class Tensor {
   }
 
   get requiresGrad(): boolean {
-    return native().requiresGrad(this.#handle);
+    return native().requiresGrad(this.handle);
   }
 
   /** Marks a leaf, so that a backward pass computes its gradient. */
   setRequiresGrad(required = true): this {
-    native().setRequiresGrad(this.#handle, required);
+    native().setRequiresGrad(this.handle, required);
     return this;
   }
 
   /** The accumulated gradient, or null before the first {@link backward}. */
   get grad(): Tensor | null {
-    const handle = native().gradOf(this.#handle);
+    const handle = native().gradOf(this.handle);
     return handle === null ? null : new Tensor(handle);
   }
 
   set grad(gradient: Tensor | null) {
-    native().setGrad(this.#handle, gradient === null ? null : gradient.handle);
+    native().setGrad(this.handle, gradient === null ? null : handleOf(gradient));
   }
 
   /**
    * Adds ∂this/∂leaf to `grad` of every leaf that requires it. `gradient` is needed unless this tensor has one element.
    */
   backward(gradient: Tensor | null = null, { retainGraph = false } = {}): void {
-    native().backward([this.#handle], gradient === null ? null : [gradient.handle], retainGraph);
+    native().backward([this.handle], gradient === null ? null : [handleOf(gradient)], retainGraph);
   }
 
   /** Gives the same values, cut off from the graph. */
@@ -222,4 +228,10 @@ export class Tensor {
   toString(): string {
     return this.disposed ? 'Tensor(freed)' : `Tensor(${this.dtype}, [${this.shape}], ${this.device})`;
   }
+}
+
+/** Gives the addon's handle of a tensor. @throws TensorError (`foreign`) for anything else, whatever its type claims */
+export function handleOf(value: Tensor): Handle {
+  if (value instanceof Tensor) return value.handle;
+  throw new TensorError(`expected a tensor, got ${inspect(value, { depth: 0 })}`, 'foreign');
 }

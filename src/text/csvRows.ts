@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { CsvError, parse } from 'csv-parse/sync';
 import { DataError } from '../errors.js';
+import { unguarded } from './csv.js';
 
 export interface CsvRow {
   /** The number of the line, counted from 1, for messages. */
@@ -24,7 +25,7 @@ export async function readCsvRows(file: string, what: string): Promise<CsvRow[]>
       info: { lines: number };
       record: string[];
     }[];
-    return rows.map(({ info, record }) => ({ line: info.lines, cells: record }));
+    return rows.map(({ info, record }) => ({ line: info.lines, cells: record.map(unguarded) }));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     throw new DataError(

@@ -9,7 +9,7 @@ import { DataError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import type { Method } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
-import { type Device, setThreads, tidy } from '../tensor/index.js';
+import { type Device, setThreads, TensorError, tidy } from '../tensor/index.js';
 import { batchFault } from './batchFault.js';
 import { buildMethod, checkMethod } from './build.js';
 import type { OpenCheckpoint } from './checkpoint.js';
@@ -93,7 +93,7 @@ export async function prepare(
   };
   try {
     const { training, seed } = config;
-    if (training.threads !== null) setThreads(training.threads);
+    if (training.threads !== null) useThreads(training.threads);
     const device = resolveDevice(training.device);
     const precision = resolvePrecision(training.precision, device);
     checkMethod(config);
@@ -169,6 +169,15 @@ export async function prepare(
     };
   } catch (error) {
     dispose();
+    throw error;
+  }
+}
+
+function useThreads(count: number): void {
+  try {
+    setThreads(count);
+  } catch (error) {
+    if (error instanceof TensorError) throw new UsageError(`training.threads: ${error.message}`);
     throw error;
   }
 }

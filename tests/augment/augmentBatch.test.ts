@@ -10,8 +10,9 @@ import {
   recipes,
   resample,
 } from '../../src/augment/index.js';
-import { autocast, liveTensors, ops, type Tensor, TensorError, tensor } from '../../src/tensor/index.js';
+import { autocast, ops, type Tensor, TensorError, tensor } from '../../src/tensor/index.js';
 import { flip } from '../tensor/flip.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { pixels } from './golden.js';
 
 const side = 48;
@@ -129,7 +130,7 @@ test('augmentation leaves one new tensor, and its input as it was', () => {
     const bytes = images.toArray();
     const floats = images.div(255);
     const before = floats.toArray();
-    const count = liveTensors();
+    const count = undisposedTensors();
     for (const recipe of ['paper', 'authors', 'simclr'] as const) {
       const draws = drawMany(recipes[recipe], 9);
       augmentBatch(images, draws, { size }).dispose();
@@ -138,7 +139,7 @@ test('augmentation leaves one new tensor, and its input as it was', () => {
       expect(result.requiresGrad).toBe(false);
       result.dispose();
     }
-    expect(liveTensors()).toBe(count);
+    expect(undisposedTensors()).toBe(count);
     expect(images.toArray()).toEqual(bytes);
     expect(floats.toArray()).toEqual(before);
   }
@@ -153,7 +154,7 @@ test('an error names what does not fit', () => {
   expect(() => augmentBatch(images, draws, { size: 2.5 })).toThrow(/size is 2.5/);
   expect(() => augmentBatch(images.reshape([2, side, side]), draws, { size })).toThrow(TensorError);
   const outside = { ...draws[0]!, box: { top: 0, left: 0, height: side + 1, width: side } };
-  const before = liveTensors();
+  const before = undisposedTensors();
   expect(() => augmentBatch(images, [draws[1]!, outside], { size })).toThrow(/augmentBatch: box 1 .* 48×48/);
-  expect(liveTensors()).toBe(before);
+  expect(undisposedTensors()).toBe(before);
 });

@@ -11,7 +11,8 @@ import {
   grayscale,
   type Jitter,
 } from '../../src/augment/index.js';
-import { liveTensors, type Tensor, TensorError, tensor } from '../../src/tensor/index.js';
+import { type Tensor, TensorError, tensor } from '../../src/tensor/index.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { expectClose, golden, pixels, unitPixels } from './golden.js';
 
 /** The images of augment.py: noise with a gray, a black, a white and a red pixel. */
@@ -85,12 +86,12 @@ test('the blur kernel is a tenth of the side, odd', () => {
 
 test('each change leaves one new tensor', () => {
   const source = images(3);
-  const before = liveTensors();
+  const before = undisposedTensors();
   for (const name of names) adjustments[name](source, golden.factors[name]).dispose();
   grayscale(source).dispose();
   colorJitter(source, jitters).dispose();
   gaussianBlur(source, [1, 1, 1, 1, 1], 3).dispose();
-  expect(liveTensors()).toBe(before);
+  expect(undisposedTensors()).toBe(before);
 });
 
 test('an error names what does not fit', () => {

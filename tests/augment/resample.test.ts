@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { resample } from '../../src/augment/index.js';
-import { liveTensors, TensorError, tensor } from '../../src/tensor/index.js';
+import { TensorError, tensor } from '../../src/tensor/index.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { box, expectClose, golden, pixels, unitPixels } from './golden.js';
 
 test.each(golden.resample)(
@@ -85,10 +86,10 @@ test('a batch too large for one slice gives what its images give alone', () => {
 
 test('resampling leaves one new tensor', () => {
   const images = tensor(pixels([2, 3, 9, 7]), [2, 3, 9, 7]);
-  const before = liveTensors();
+  const before = undisposedTensors();
   resample(images, null, { size: 4 }).dispose();
   resample(images, null, { size: 4, flips: [true, false] }).dispose();
-  expect(liveTensors()).toBe(before);
+  expect(undisposedTensors()).toBe(before);
 });
 
 test('an error names what does not fit', () => {

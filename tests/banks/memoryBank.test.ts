@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryBank, type MemoryBankOptions } from '../../src/banks/index.js';
 import { bankSoftmax } from '../../src/losses/index.js';
-import { liveTensors, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
 import { flip } from '../tensor/flip.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 const options: MemoryBankOptions = { rows: 6, dimension: 4, seed: 7, name: 'a' };
 
@@ -146,12 +147,12 @@ describe('MemoryBank', () => {
     }));
 
   test('keeps one tensor, and frees it', () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const bank = new MemoryBank(options);
     tidy(() => bank.update([0], features(1, 1)));
-    expect(liveTensors()).toBe(before + 1);
+    expect(undisposedTensors()).toBe(before + 1);
     bank.dispose();
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   test('rows that come twice, that are not there, and other shapes are refused before anything changes', () =>

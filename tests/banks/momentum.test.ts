@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { momentumUpdate } from '../../src/banks/index.js';
-import { liveTensors, type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
+import { type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 const shapes = { weight: [2, 3], bias: [3] };
 
@@ -55,11 +56,11 @@ describe('momentumUpdate', () => {
   test('records no graph, leaves the source and its gradients alone, and keeps nothing', () =>
     tidy(() => {
       const [target, source] = [parameters(1), parameters(5)];
-      const before = liveTensors();
+      const before = undisposedTensors();
       const untouched = numbers(source.get('weight')!);
       momentumUpdate(target, source, 0.5);
       momentumUpdate(new Map(), new Map(), 0.5);
-      expect(liveTensors()).toBe(before);
+      expect(undisposedTensors()).toBe(before);
       expect(numbers(source.get('weight')!)).toEqual(untouched);
       expect(source.get('weight')!.grad).toBeNull();
       // Still a leaf: it can be differentiated, and nothing leads from it to the source.

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { KeyQueue, type KeyQueueOptions } from '../../src/banks/index.js';
 import { queueContrast } from '../../src/losses/index.js';
-import { l2Normalize, liveTensors, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { l2Normalize, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { values } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 const options: KeyQueueOptions = { size: 5, dimension: 3, seed: 7, name: 'global' };
 
@@ -152,12 +153,12 @@ describe('KeyQueue', () => {
     }));
 
   test('keeps three tensors, and frees them', () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const queue = new KeyQueue(options);
     enqueue(queue, [1, 2]);
-    expect(liveTensors()).toBe(before + 3);
+    expect(undisposedTensors()).toBe(before + 3);
     queue.dispose();
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   test('keys that fit neither tags nor dimension, and empty queues, are refused', () =>

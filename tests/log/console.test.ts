@@ -31,6 +31,28 @@ describe('what is shown', () => {
   });
 });
 
+describe('names of other people’s making', () => {
+  it('are shown and not obeyed, on the screen in colours and in the file', () => {
+    const stream = new Capture(true);
+    const folder = mkdtempSync(join(tmpdir(), 'console-'));
+    const log = join(folder, 'train.log');
+    const console = new MessageConsole({ environment: {}, stream, color: true });
+    console.teeTo(log);
+    for (const level of ['info', 'success', 'warn', 'error'] as const) {
+      console[level](`subject \u001b]0;owned\u0007\rerror\u202e`);
+    }
+    console.close();
+    const shown = 'subject \\x1b]0;owned\\x07\\x0derror\\u202e';
+    expect(stream.text.split(shown)).toHaveLength(5);
+    for (const obeyed of ['\u0007', '\r', '\u202e']) expect(stream.text).not.toContain(obeyed);
+    console.warn('no sample p1\nerror: all is lost');
+    expect(stream.text).toMatch(/no sample p1\n {2}error: all is lost\n$/);
+    expect(stream.text).toContain('\u001b[31merror:');
+    expect(readFileSync(log, 'utf8').split(shown)).toHaveLength(5);
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe('colours', () => {
   it.each([
     { isTTY: true, environment: {}, colored: true },
@@ -68,7 +90,7 @@ describe('train.log', () => {
       console.info('after');
     }
     const once = [
-      '2026-01-02T03:04:05.678Z detail  red',
+      '2026-01-02T03:04:05.678Z detail  \\x1b[31mred\\x1b[39m',
       '2026-01-02T03:04:05.678Z warn    two',
       '2026-01-02T03:04:05.678Z warn    lines in ~/data',
     ];

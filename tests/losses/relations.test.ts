@@ -13,7 +13,6 @@ import {
   type Dtype,
   gradientsOf,
   l2Normalize,
-  liveTensors,
   noGrad,
   ops,
   type Tensor,
@@ -24,6 +23,7 @@ import {
 } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
 import { flip } from '../tensor/flip.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 interface Golden {
   shapes: number[][];
@@ -422,9 +422,9 @@ describe('relations pair by pair', () => {
   test('leave one tensor behind', () =>
     tidy(() => {
       const [a, b] = [embeddings(1).setRequiresGrad(), embeddings(2).setRequiresGrad()];
-      const before = liveTensors();
+      const before = undisposedTensors();
       meanOverPairs(a, b, half, loss);
-      expect(liveTensors()).toBe(before + 1);
+      expect(undisposedTensors()).toBe(before + 1);
     }));
 });
 

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { AdamW, type ParameterGroup } from '../../src/optim/index.js';
-import { liveTensors, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 interface Golden {
   groups: Record<'weight' | 'bias', { rate: number; weightDecay: number }>;
@@ -99,7 +100,7 @@ describe('AdamW', () => {
   });
 
   test('keeps only its moments, and frees them', () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     tidy(() => {
       const own = parameters();
       const optimizer = optimizerOf(own, one);
@@ -107,12 +108,12 @@ describe('AdamW', () => {
         setGradients(own, step);
         optimizer.step(0.1);
         optimizer.zeroGrad();
-        expect(liveTensors()).toBe(before + 2 + 4);
+        expect(undisposedTensors()).toBe(before + 2 + 4);
       }
       optimizer.dispose();
-      expect(liveTensors()).toBe(before + 2);
+      expect(undisposedTensors()).toBe(before + 2);
     });
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   test('refuses what torch.optim.AdamW refuses, and a state that does not fit', () => {

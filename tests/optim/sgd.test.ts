@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Sgd } from '../../src/optim/index.js';
-import { liveTensors, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 
 interface Golden {
   options: { momentum?: number; weight_decay?: number; nesterov?: boolean };
@@ -102,7 +103,7 @@ describe('Sgd', () => {
   });
 
   test('keeps only the velocities, and frees them', () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     tidy(() => {
       const own = parameters();
       const optimizer = new Sgd(own, { momentum: 0.9, nesterov: true, weightDecay: 0.1 });
@@ -110,13 +111,13 @@ describe('Sgd', () => {
         setGradients(own, step);
         optimizer.step(0.1);
         optimizer.zeroGrad();
-        return liveTensors();
+        return undisposedTensors();
       });
       expect(after).toEqual([before + 4, before + 4, before + 4]);
       optimizer.dispose();
-      expect(liveTensors()).toBe(before + 2);
+      expect(undisposedTensors()).toBe(before + 2);
     });
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   test('refuses what torch.optim.SGD refuses, and a state that does not fit', () => {

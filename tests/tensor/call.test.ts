@@ -1,8 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ops, type Tensor, tensor } from '../../src/tensor/index.js';
 import { op } from '../../src/tensor/operator.js';
 import { thrown } from './thrown.js';
@@ -254,28 +251,5 @@ describe("LibTorch's own words", () => {
     expect(() => x.add(tensor([1, 2]))).toThrow(
       'The size of tensor a (3) must match the size of tensor b (2) at non-singleton dimension 0',
     );
-  });
-});
-
-describe('mapping a file', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'anatomy-map-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  const path = join(folder, 'bytes');
-  writeFileSync(path, Uint8Array.of(1, 2, 250, 4));
-
-  test('reads its bytes', () => {
-    expect(ops.fromFile(path, false, 4, 'u8').toArray()).toEqual(Uint8Array.of(1, 2, 250, 4));
-    expect(ops.fromFile(path, false, 2, 'u8').toArray()).toEqual(Uint8Array.of(1, 2));
-  });
-
-  test('writing to the mapping leaves the file alone', () => {
-    ops.addScalar_(ops.fromFile(path, false, 4, 'u8'), 9);
-    expect(ops.fromFile(path, false, 4, 'u8').toArray()).toEqual(Uint8Array.of(1, 2, 250, 4));
-  });
-
-  test('a file that is too short or absent is an error', () => {
-    expect(thrown(() => ops.fromFile(path, false, 5, 'u8'))).toMatchObject({ code: 'libtorch' });
-    expect(() => ops.fromFile(path, false, 2, 'f32')).toThrow(/smaller than the required/);
-    expect(() => ops.fromFile(join(folder, 'absent'), false, 1, 'u8')).toThrow(/absent/);
   });
 });

@@ -1,7 +1,10 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { keep, liveTensors, noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { type Dtype, native } from '../../src/tensor/native.js';
 import { op } from '../../src/tensor/operator.js';
+import { undisposedTensors } from './undisposed.js';
 
 describe('tidy', () => {
   test('frees all but the result', () => {
@@ -106,6 +109,23 @@ test('without tidy a synchronous loop frees nothing: finalizers wait for the eve
   const before = liveTensors();
   for (let i = 0; i < 1000; i += 1) tensor([i]);
   expect(liveTensors()).toBe(before + 1000);
+});
+
+test('a tensor that the collector took still counts as one that nobody disposed of', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const before = undisposedTensors();
+  const [live, collected] = [liveTensors(), native().collectedTensors()];
+  for (let i = 0; i < 10; i += 1) tensor([i]);
+  tensor([10]).dispose();
+  // Finalizers run in later turns of the event loop, and the last object may still lie on the stack.
+  for (let turn = 0; turn < 20 && native().collectedTensors() < collected + 9; turn += 1) {
+    collect();
+    await new Promise((next) => setImmediate(next));
+  }
+  expect(native().collectedTensors()).toBeGreaterThanOrEqual(collected + 9);
+  expect(liveTensors()).toBeLessThanOrEqual(live + 1);
+  expect(undisposedTensors()).toBe(before + 10);
 });
 
 test('two hundred training steps leave as many tensors as there were', () => {

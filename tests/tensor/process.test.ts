@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { EngineMissingError } from '../../src/errors.js';
-import { setThreads, threads, watchSignals } from '../../src/tensor/index.js';
+import { mostThreads } from '../../src/tensor/cpu.js';
+import { setThreads, TensorError, threads, watchSignals } from '../../src/tensor/index.js';
 import { load, native, nativeBuild } from '../../src/tensor/native.js';
+import { thrown } from './thrown.js';
 
 const script = (name: string) => fileURLToPath(new URL(`children/${name}.mjs`, import.meta.url));
 const run = promisify(execFile);
@@ -154,13 +156,21 @@ describe('loading', () => {
     expect(growingSizes).toBeLessThan(500);
   });
 
-  test('the number of threads can be set, to whole numbers only', () => {
+  test('the number of threads can be set, to whole numbers that the machine can run', () => {
     const before = threads();
     setThreads(1);
     expect(threads()).toBe(1);
     setThreads(before);
     expect(threads()).toBe(before);
-    for (const count of [0, 1.5, Number.NaN]) expect(() => setThreads(count)).toThrow(RangeError);
+    for (const count of [0, 1.5, -1, Number.NaN, 100_000, 2 ** 32 + 1, '2' as unknown as number]) {
+      expect(thrown(() => setThreads(count))).toMatchObject({
+        name: 'TensorError',
+        message: `setThreads(): ${count} threads, expected 1 to ${mostThreads()} on this machine`,
+      });
+    }
+    expect(() => native().setThreads(2 ** 32 + 1)).toThrow(TensorError);
+    expect(threads()).toBe(before);
+    expect([mostThreads(2), mostThreads(96)]).toEqual([64, 384]);
   });
 
   test('it is the number of OpenBLAS’s threads too, whatever the environment says: the bits depend on them', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Sgd } from '../../src/optim/index.js';
-import { cudaDevices, type Device, liveTensors } from '../../src/tensor/index.js';
+import { cudaDevices, type Device } from '../../src/tensor/index.js';
 import type { Precision } from '../../src/training/precision.js';
 import { trainingStep } from '../../src/training/step.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { freed, METHODS, methodConfig, numbers, tinyBatch, tinyMethod, withOneThread } from './tiny.js';
 
 withOneThread();
@@ -89,11 +90,11 @@ describe.skipIf(cudaDevices() === 0)('on a GPU', () => {
   });
 
   test('a step leaves no tensor behind', () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const steps = () => train(named[0]![1], 'cuda', 'bf16');
     steps();
-    const after = liveTensors();
+    const after = undisposedTensors();
     steps();
-    expect(liveTensors() - after).toBe(after - before);
+    expect(undisposedTensors() - after).toBe(after - before);
   });
 });

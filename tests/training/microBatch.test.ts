@@ -15,11 +15,12 @@ import {
   vgg16,
 } from '../../src/nn/index.js';
 import { Sgd } from '../../src/optim/index.js';
-import { liveTensors, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
+import { noGrad, ops, Random, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { memoryFault, resolveMicroBatch } from '../../src/training/microBatch.js';
 import { LossScaler, type Precision } from '../../src/training/precision.js';
 import { type StepOptions, type StepResult, trainingStep } from '../../src/training/step.js';
 import { relativeError, values } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { batchOf, freed, METHODS, methodConfig, numbers, tinyMethod, withOneThread } from './tiny.js';
 
 withOneThread();
@@ -314,10 +315,10 @@ test.each(named)('leaves no tensor behind, and no gradient: %s', (_, set) => {
     });
   const batch = batchOf([4, 1, 7]);
   step(false);
-  const before = liveTensors();
+  const before = undisposedTensors();
   const counts = [true, false].map((inspect) => {
     step(inspect);
-    return liveTensors();
+    return undisposedTensors();
   });
   expect(counts).toEqual([before, before]);
   for (const parameter of method.parameters().values()) expect(parameter.grad).toBeNull();

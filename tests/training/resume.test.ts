@@ -7,6 +7,7 @@ import { readState } from '../../src/export/stateFile.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { runPaths } from '../../src/training/runFolder.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { listener, METHODS, methodConfig, temporaryFolder, withOneThread, writePairs } from './tiny.js';
 
 withOneThread();
@@ -56,7 +57,7 @@ function killLate(out: string): void {
   writeFileSync(metrics, readFileSync(metrics, 'utf8').split('\n').slice(0, 3).join('\n'));
 }
 
-describe('a run that was killed and resumed ends on the same bits', () => {
+describe('a run that was killed and resumed ends on the same bits and leaves no tensor', () => {
   const settings = [
     ...METHODS.filter((_, i) => ![1, 2, 5].includes(i)),
     ['method=cmc', 'method.loss=nce', 'training.microBatch=3'],
@@ -68,11 +69,14 @@ describe('a run that was killed and resumed ends on the same bits', () => {
     async (_, set) => {
       const { out, config } = place(...set);
       const { console, text } = listener();
+      const before = undisposedTensors();
       await pretrain(config, { out, console });
+      expect(undisposedTensors()).toBe(before);
       const alone = outcome(out);
       expect(alone.metrics).toHaveLength(STEPS);
       killLate(out);
       expect(await pretrain(config, { out, console })).toEqual({ kind: 'finished', step: STEPS });
+      expect(undisposedTensors()).toBe(before);
       expect(text()).toContain('resuming after step 2 of 4');
       expect(outcome(out)).toEqual(alone);
     },
@@ -128,7 +132,9 @@ test.each(['method=random', 'method=imagenet'])(
     await pretrain(weights.config, { out: weights.out, console });
     const given = method === 'method=imagenet' ? [`model.initFrom=${runPaths(weights.out).encoder}`] : [];
     const { out, config } = place(method, 'model.backbone=vgg16', ...given);
+    const before = undisposedTensors();
     expect(await pretrain(config, { out, console })).toEqual({ kind: 'finished', step: 0 });
+    expect(undisposedTensors()).toBe(before);
     expect(existsSync(runPaths(out).checkpoints)).toBe(false);
     const bytes = (folder: string) => readFileSync(runPaths(folder).encoder);
     expect(bytes(out).equals(bytes(weights.out))).toBe(true);

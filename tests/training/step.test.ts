@@ -3,18 +3,11 @@ import type { Config } from '../../src/config/index.js';
 import { consistencyLoss, globalContrastiveLoss } from '../../src/losses/index.js';
 import type { Method } from '../../src/methods/index.js';
 import { Sgd } from '../../src/optim/index.js';
-import {
-  autocast,
-  gradientsOf,
-  liveTensors,
-  noGrad,
-  ops,
-  type Tensor,
-  tidy,
-} from '../../src/tensor/index.js';
+import { autocast, gradientsOf, noGrad, ops, type Tensor, tidy } from '../../src/tensor/index.js';
 import { LossScaler, type Precision, resolveDevice, resolvePrecision } from '../../src/training/precision.js';
 import { type StepResult, trainingStep } from '../../src/training/step.js';
 import { relativeError } from '../golden/formula.js';
+import { undisposedTensors } from '../tensor/undisposed.js';
 import { numbers, tinyBatch, tinyConfig, tinyMethod, withOneThread } from './tiny.js';
 
 withOneThread();
@@ -126,10 +119,10 @@ describe('trainingStep', () => {
   test('leaves no tensor behind, and no gradient, whether it inspects or not', () => {
     const { method, step } = trainer(tinyConfig());
     step();
-    const before = liveTensors();
+    const before = undisposedTensors();
     const counts = [false, true, false, true].map((inspect) => {
       step({ inspect });
-      return liveTensors();
+      return undisposedTensors();
     });
     expect(counts).toEqual([before, before, before, before]);
     for (const parameter of method.parameters().values()) expect(parameter.grad).toBeNull();

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { DataFault } from '../../data/faults.js';
 import { consoleOf } from '../console.js';
 import { addDataConfigOptions, type ConfigFlags, configSources } from '../options/configOptions.js';
+import { print, printJson } from '../output.js';
 
 export function registerDataCheck(program: Command, data: Command): void {
   addDataConfigOptions(data.command('check [dataset]'))
@@ -89,7 +90,8 @@ async function check(program: Command, dataset: string | undefined, flags: Check
       writeFileAtomic(flags.report, await renderAudit(opened, report, flags));
     }
     const { auditText } = await import('../../report/audit/auditText.js');
-    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : auditText(report));
+    if (flags.json) printJson(report);
+    else print(auditText(report));
     for (const file of [flags.report, flags.dropList]) if (file !== undefined) console.success(file);
     if (report.counts.error > 0) process.exitCode = 3;
   } finally {

@@ -7,6 +7,7 @@ import {
   configSources,
   wholeNumber,
 } from '../options/configOptions.js';
+import { print, printJson } from '../output.js';
 
 interface PackFlags extends ConfigFlags {
   out?: string;
@@ -91,7 +92,8 @@ Examples:
             ...(await writePack(dataset, out, { ...options, size: size! })),
           };
         }
-        process.stdout.write(flags.json ? `${JSON.stringify(written)}\n` : `${out ?? shards}\n`);
+        if (flags.json) printJson(written);
+        else print(`${out ?? shards}\n`);
       } catch (error) {
         if (!interrupted.signal.aborted) throw error;
         console.warn(`${interrupted.signal.reason}: nothing was written`);

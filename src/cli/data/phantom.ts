@@ -3,6 +3,7 @@ import type { DatasetToWrite } from '../../data/write/datasetFolder.js';
 import { consoleOf } from '../console.js';
 import { wholeNumber } from '../options/configOptions.js';
 import { addColumn } from '../options/dataOptions.js';
+import { print, printJson } from '../output.js';
 
 export function registerDataPhantom(program: Command, data: Command): void {
   data
@@ -70,7 +71,8 @@ See also: anatomy data preview`,
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
       }
       const summary = { out: flags.out, name: card.name, samples: samples.length, simulated: card.simulated };
-      process.stdout.write(flags.json ? `${JSON.stringify(summary)}\n` : `${flags.out}\n`);
+      if (flags.json) printJson(summary);
+      else print(`${flags.out}\n`);
     });
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { consoleOf } from '../console.js';
 import { addConfigOptions, type ConfigFlags, configSources, wholeNumber } from '../options/configOptions.js';
+import { print } from '../output.js';
 
 export function registerDataPreview(program: Command, data: Command): void {
   addConfigOptions(
@@ -32,7 +33,7 @@ export function registerDataPreview(program: Command, data: Command): void {
       const config = resolveConfig(configSources(flags));
       const { contactSheet, preview } = await import('../../report/index.js');
       writeFileAtomic(out, await contactSheet(await preview(config, { console: consoleOf(program), pairs })));
-      process.stdout.write(`${out}\n`);
+      print(`${out}\n`);
     });
 }
 

@@ -11,6 +11,7 @@ import {
   configSources,
   wholeNumber,
 } from '../options/configOptions.js';
+import { print, printJson } from '../output.js';
 
 /** The kinds of duplicates that share a fold. */
 const DUPLICATES = ['near', 'exact', 'ignore'] as const;
@@ -85,11 +86,8 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
   warnOfLargestUnit(dataset, splits, console);
   const counts = countsOf(dataset, splits);
   const tied = tiedCounts(splits);
-  process.stdout.write(
-    json
-      ? `${JSON.stringify({ out, source: splits.source, folds: counts, tied })}\n`
-      : `${counts.map(describeFold).join('')}${describeTies(tied, kind)}`,
-  );
+  if (json) printJson({ out, source: splits.source, folds: counts, tied });
+  else print(`${counts.map(describeFold).join('')}${describeTies(tied, kind)}`);
 }
 
 async function duplicatesIn(dataset: Dataset, kind: SplitFlags['duplicates'], console: MessageConsole) {

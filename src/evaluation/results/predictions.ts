@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { CsvError, parse } from 'csv-parse/sync';
 import { DataError } from '../../errors.js';
+import { unguarded } from '../../text/csv.js';
 
 /** The samples of all judged folds together. Entry i of each list belongs to sample i. */
 export interface StoredPredictions {
@@ -98,7 +99,8 @@ export function readPredictions(
 
 function linesOf(file: string, wrong: (what: string) => never): string[][] {
   try {
-    return parse(readFileSync(file, 'utf8'), { skip_empty_lines: true });
+    const lines: string[][] = parse(readFileSync(file, 'utf8'), { skip_empty_lines: true });
+    return lines.map((cells) => cells.map(unguarded));
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     return wrong(`is not valid CSV (${error.message})`);

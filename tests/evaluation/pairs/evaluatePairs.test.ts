@@ -12,8 +12,8 @@ import { pairsJson, savePairs } from '../../../src/evaluation/pairs/savePairs.js
 import { readEvaluations, readPairs } from '../../../src/evaluation/readResults.js';
 import type { PairsResult } from '../../../src/evaluation/results/pairsResult.js';
 import { MessageConsole } from '../../../src/log/console.js';
-import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 import { withOneThread } from '../../training/tiny.js';
 import { type TinyPairs, tinyPairs } from '../tinyPairs.js';
 
@@ -81,9 +81,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('the claims of a run', () => {
   it('are the same every time, for the run, the untrained encoder and the pixels', async () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const again = await measure();
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     expect(pairsJson(again)).toBe(pairsJson(result));
     const kinds = new Set(result.measures.map(({ claim, source }) => `${claim} ${source}`));
     for (const claim of ['consistency', 'global', 'distance', 'retrieval', 'agreement']) {

@@ -13,8 +13,8 @@ import { readPredictions } from '../../../src/evaluation/results/predictions.js'
 import { evaluationJson, evaluationName, saveEvaluation } from '../../../src/evaluation/saveEvaluation.js';
 import { readState, saveState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
-import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 import { withOneThread } from '../../training/tiny.js';
 import { type TinyPairs, tinyPairs } from '../tinyPairs.js';
 
@@ -67,9 +67,9 @@ const keys = ({ rows }: Evaluation) => rows.map(({ key }) => key);
 
 describe('finetuning', () => {
   it('judges the run, the same encoder from scratch and the thumbnail with hu on the head, repeatably, and frees all tensors', async () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const result = await judge({});
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     expect(keys(result)).toEqual(['run/head/a+b', 'untrained/head/a+b', 'thumbnail/pixels/a+b']);
     expect(result.rows.map(({ columns }) => columns)).toEqual([1000, 1000, 288]);
     expect(column(result, 'run/head/a+b')).not.toEqual(column(result, 'untrained/head/a+b'));
@@ -155,18 +155,18 @@ describe('finetuning', () => {
     const { state } = readState(file);
     saveState(file, new Map([...state].filter(([name]) => !name.startsWith('head.'))), { format: 'pt' });
     for (const tensor of state.values()) tensor.dispose();
-    const before = liveTensors();
+    const before = undisposedTensors();
     const refused = judge({ run: headless });
     await expect(refused).rejects.toThrow(UsageError);
     await expect(refused).rejects.toThrow('its encoder has no head');
     await judge({ run: headless, features: 'pooled', epochs: 1 });
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   it('goes on without a row whose training diverges, and says so', async () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const result = await judge({ learningRate: 1e30, epochs: 4 });
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     expect(result.notes[0]).toMatch(
       /^run\/head\/a\+b has no value\. run, fold 0: run\/head\/a\+b predicts NaN after epoch 1 .*training has diverged/,
     );
@@ -196,10 +196,10 @@ describe('finetuning', () => {
 
 describe('linear presets', () => {
   it('give other numbers with augmentation than without, for all rows, and repeatably', async () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const options = { protocol: 'linear', preset: 'simclr', features: 'pooled' } as const;
     const result = await judge(options);
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     expect(keys(result)).toHaveLength(9);
     expect(result.preset).toBe('simclr');
     expect(result.settings).toMatchObject({

@@ -14,8 +14,9 @@ import {
 import { crossEntropy } from '../../../src/losses/index.js';
 import { disposeModule, Encoder, Linear, namedParameters, stateDict, vgg16 } from '../../../src/nn/index.js';
 import { learningRateAt } from '../../../src/optim/index.js';
-import { liveTensors, noGrad, ops, Random, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import { noGrad, ops, Random, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
 import { relativeError, values } from '../../golden/formula.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 
 interface Golden {
   kind: 'pooled' | 'head';
@@ -97,7 +98,7 @@ function formulaClassifier(columns: number): Linear {
 
 describe('one step of finetuning equals float64 PyTorch', () => {
   test.each(golden)('$optimizer, $kind, batch norm $batchNorm, $encoders encoder(s)', (one) => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const modalities = ['a', 'b'];
     const encoders = Array.from({ length: one.encoders }, (_, k) => formulaEncoder(100 * (k + 1)));
     const groups: EncoderGroup[] = encoders.map((encoder, k) => ({
@@ -159,7 +160,7 @@ describe('one step of finetuning equals float64 PyTorch', () => {
     optimizer.dispose();
     for (const encoder of encoders) disposeModule(encoder);
     disposeModule(classifier);
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
   });
 
   test('frozen batch norm uses the running statistics and keeps them, while its weights train', () => {

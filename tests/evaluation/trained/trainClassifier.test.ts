@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Loader } from '../../../src/data/loading/loader.js';
 import { LINEAR_PRESETS, type TrainingPreset } from '../../../src/evaluation/trained/presets.js';
 import { DivergedError, trainClassifier } from '../../../src/evaluation/trained/trainClassifier.js';
-import { liveTensors, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import { type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 
 const preset: TrainingPreset = {
   ...LINEAR_PRESETS.find(({ name }) => name === 'simclr')!,
@@ -68,7 +69,7 @@ function fixture(loss: (x: Tensor, step: number) => Tensor = (x) => x.mul(3)) {
 describe('trainClassifier', () => {
   test('trains every epoch at the scheduled rates, with each sample’s own label, and leaves no tensor', async () => {
     const { x, seen, epochs, run } = fixture();
-    const before = liveTensors();
+    const before = undisposedTensors();
     await run();
     // 10 samples in batches of 4, the rest left out: two steps an epoch at 0.5 · 4/2.
     expect(seen.rates.map((rate) => Number(rate.toPrecision(12)))).toEqual([1, 1, 0.1, 0.1, 0.01, 0.01]);
@@ -78,7 +79,7 @@ describe('trainClassifier', () => {
     const orders = [0, 2, 4].map((step) => [...seen.ids[step]!, ...seen.ids[step + 1]!]);
     expect(orders.every((order) => new Set(order).size === 8)).toBe(true);
     expect(orders[0]).not.toEqual(orders[1]);
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     const again = fixture();
     await again.run({ ...preset, dropLast: false });
     expect(again.seen.ids.map(({ length }) => length)).toEqual([4, 4, 2, 4, 4, 2, 4, 4, 2]);
@@ -100,14 +101,14 @@ describe('trainClassifier', () => {
 
   test('ends when the loss is not finite, before the weights are spoilt', async () => {
     const { x, seen, run } = fixture((own, step) => own.mul(step === 3 ? Number.NaN : 1));
-    const before = liveTensors();
+    const before = undisposedTensors();
     const outcome = run();
     await expect(outcome).rejects.toThrow(DivergedError);
     await expect(outcome).rejects.toThrow(
       'row: the loss is NaN at step 3 of 6 (preset simclr, learning rate 0.5)',
     );
     expect(seen.rates).toHaveLength(2);
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     x.dispose();
   });
 });

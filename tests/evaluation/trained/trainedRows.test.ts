@@ -19,9 +19,10 @@ import { LINEAR_PRESETS, type TrainingPreset } from '../../../src/evaluation/tra
 import { trainedProbe } from '../../../src/evaluation/trained/trainedProbe.js';
 import { type TrainedRowsOptions, trainRows } from '../../../src/evaluation/trained/trainedRows.js';
 import { MessageConsole } from '../../../src/log/console.js';
-import { liveTensors, noGrad, tidy } from '../../../src/tensor/index.js';
+import { noGrad, tidy } from '../../../src/tensor/index.js';
 import { openImages } from '../../../src/training/imageCache.js';
 import { pretrain } from '../../../src/training/pretrain.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 import { pictures, withOneThread } from '../../training/tiny.js';
 import { tinyPairs } from '../tinyPairs.js';
 
@@ -73,9 +74,9 @@ async function trained(change: Partial<TrainingPreset>): Promise<number[]> {
 
 describe('a linear layer on a frozen encoder', () => {
   it('sees other images with a crop than without, and learns', async () => {
-    const before = liveTensors();
+    const before = undisposedTensors();
     const cropped = await trained({});
-    expect(liveTensors()).toBe(before);
+    expect(undisposedTensors()).toBe(before);
     expect(await trained({})).toEqual(cropped);
     const whole = await trained({ crop: null });
     expect(whole).not.toEqual(cropped);

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { contactSheet, type Preview, preview, tileSide } from '../../../src/report/source/preview.js';
-import { liveTensors } from '../../../src/tensor/index.js';
 import { Capture } from '../../log/capture.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 import { writePairs } from '../../training/tiny.js';
 
 let folder: string;
@@ -29,9 +29,9 @@ beforeAll(async () => {
     ],
     flags: { 'data.path': path, 'data.cacheFolder': join(folder, 'cache') },
   });
-  const before = liveTensors();
+  const before = undisposedTensors();
   shown = await preview(config, { console: new MessageConsole({ stream: new Capture(false) }), pairs: 4 });
-  leaked = liveTensors() - before;
+  leaked = undisposedTensors() - before;
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
