@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
 import { problemsError } from '../faults.js';
 import { IMAGE_EXTENSIONS } from '../formats/index.js';
-import { type ManifestColumns, ROLES } from '../open/manifest.js';
+import { type ManifestColumns, ROLES } from '../open/manifestColumns.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
 import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
