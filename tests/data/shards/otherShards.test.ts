@@ -9,10 +9,10 @@ const folder = mkdtempSync(join(tmpdir(), 'shards-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Opens an archive of these members; images need no content, as nothing is decoded. */
-async function open(members: readonly (readonly [name: string | Header, content?: string])[]) {
+async function open(members: readonly (readonly [name: string | Partial<Header>, content?: string])[]) {
   const archive = pack();
   for (const [name, content = 'image'] of members)
-    archive.entry(typeof name === 'string' ? { name } : name, typeof name === 'string' ? content : '');
+    archive.entry((typeof name === 'string' ? { name } : name) as Header, typeof name === 'string' ? content : '');
   archive.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of archive) chunks.push(chunk as Buffer);
