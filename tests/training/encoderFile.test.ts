@@ -238,7 +238,10 @@ test('an encoder refuses images of another size', () => {
 });
 
 describe('weights under the names of other programs', () => {
-  const renamed = (rename: (name: string) => string | undefined, further: Record<string, readonly number[]> = {}) => {
+  const renamed = (
+    rename: (name: string) => string | undefined,
+    further: Record<string, readonly number[]> = {},
+  ) => {
     const path = file();
     const state = new Map<string, Tensor>();
     for (const [name, value] of stateDict(trained())) {
@@ -260,7 +263,9 @@ describe('weights under the names of other programs', () => {
     const timm = { 'pre_logits.fc1.weight': [1], 'head.fc.weight': [1], 'head.fc.bias': [1] };
     expect(backbone(renamed((name) => name, timm))).toEqual(expected);
     for (const prefix of ['module.', 'model.', 'backbone.', 'encoder.', 'module.model.backbone.'])
-      expect(backbone(renamed((name) => prefix + name, { [`${prefix}classifier.0.weight`]: [1] }))).toEqual(expected);
+      expect(backbone(renamed((name) => prefix + name, { [`${prefix}classifier.0.weight`]: [1] }))).toEqual(
+        expected,
+      );
   });
 
   test('are refused where two networks are in the file', () => {

@@ -29,5 +29,7 @@ export function readSampleJson(
 
 /** Puts null in the place of each NaN that stands outside of strings. */
 function withoutNaN(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"|(?<![\w.-])NaN(?!\w)/gs, (found) => (found === 'NaN' ? 'null' : found));
+  return text.replace(/"(?:[^"\\]|\\.)*"|(?<![\w.-])NaN(?!\w)/gs, (found) =>
+    found === 'NaN' ? 'null' : found,
+  );
 }

@@ -14,8 +14,8 @@ import { IMAGE_EXTENSIONS } from '../formats/index.js';
 import { looksLikeSubject, type ManifestColumns, ROLES } from '../open/manifestColumns.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
-import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
 import { readSampleJson } from './sampleJson.js';
+import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
 import { listTar, type TarMember } from './tar.js';
 
 export interface ShardsReadOptions {
@@ -263,7 +263,11 @@ async function otherShards(
 }
 
 /** Makes the function that reads a role from a sample's json, or from a file of its own such as `cls`. */
-function fieldReader(members: Group['members'], columns: ManifestColumns, complain: (problem: string) => void) {
+function fieldReader(
+  members: Group['members'],
+  columns: ManifestColumns,
+  complain: (problem: string) => void,
+) {
   const written = members.get('json');
   const json = written === undefined ? {} : readSampleJson(written, complain);
   const used = new Set<string>();

@@ -9,17 +9,30 @@ function settle(rows: readonly (readonly [string, string?])[], options: NamesOpt
     { name: 'set', modalities: ['a'], samples },
     { ...options, onWarning: (text) => warnings.push(text) },
   );
-  return { subjects: settled.map(({ subject }) => subject), labels: settled.map(({ label }) => label), warnings };
+  return {
+    subjects: settled.map(({ subject }) => subject),
+    labels: settled.map(({ label }) => label),
+    warnings,
+  };
 }
 
 describe('settleNames', () => {
   test('changes nothing of clean names, and says nothing', () => {
-    const rows = [['1', 'x'], ['2', 'y'], ['10', 'x']] as const;
+    const rows = [
+      ['1', 'x'],
+      ['2', 'y'],
+      ['10', 'x'],
+    ] as const;
     expect(settle(rows)).toEqual({ subjects: ['1', '2', '10'], labels: ['x', 'y', 'x'], warnings: [] });
   });
 
   test('joins one patient or class in several spellings, and tells them and the flag', () => {
-    const { subjects, labels, warnings } = settle([['001', '1.0'], ['1', '1'], ['P01', '0'], ['p01', '0.0']]);
+    const { subjects, labels, warnings } = settle([
+      ['001', '1.0'],
+      ['1', '1'],
+      ['P01', '0'],
+      ['p01', '0.0'],
+    ]);
     expect(subjects[0]).toBe(subjects[1]);
     expect(subjects[2]).toBe(subjects[3]);
     expect(labels).toEqual(['1', '1', '0', '0']);
@@ -35,16 +48,26 @@ describe('settleNames', () => {
     expect(warnings).toEqual([expect.stringContaining('They are kept apart')]);
   });
 
-  test.each(['NA', 'nan', 'n/a', 'N/A', 'null', 'None', '#N/A', '<NA>', '.'])('takes the label %s as missing, unless it is named', (word) => {
-    const rows = [['1', 'x'], ['2', 'y'], ['3', word]] as const;
-    const { labels, warnings } = settle(rows);
-    expect(labels).toEqual(['x', 'y', undefined]);
-    expect(warnings).toEqual([expect.stringContaining('If it is a class, name all classes: --classes')]);
-    expect(settle(rows, { classes: [word] })).toMatchObject({ labels: ['x', 'y', word], warnings: [] });
-  });
+  test.each(['NA', 'nan', 'n/a', 'N/A', 'null', 'None', '#N/A', '<NA>', '.'])(
+    'takes the label %s as missing, unless it is named',
+    (word) => {
+      const rows = [
+        ['1', 'x'],
+        ['2', 'y'],
+        ['3', word],
+      ] as const;
+      const { labels, warnings } = settle(rows);
+      expect(labels).toEqual(['x', 'y', undefined]);
+      expect(warnings).toEqual([expect.stringContaining('If it is a class, name all classes: --classes')]);
+      expect(settle(rows, { classes: [word] })).toMatchObject({ labels: ['x', 'y', word], warnings: [] });
+    },
+  );
 
   test('takes "none" as a class beside one other class, and tells', () => {
-    const { labels, warnings } = settle([['1', 'tumor'], ['2', 'none']]);
+    const { labels, warnings } = settle([
+      ['1', 'tumor'],
+      ['2', 'none'],
+    ]);
     expect(labels).toEqual(['tumor', 'none']);
     expect(warnings).toEqual([expect.stringContaining('counts as a class here')]);
   });

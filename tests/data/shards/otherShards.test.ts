@@ -12,7 +12,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function open(members: readonly (readonly [name: string | Partial<Header>, content?: string])[]) {
   const archive = pack();
   for (const [name, content = 'image'] of members)
-    archive.entry((typeof name === 'string' ? { name } : name) as Header, typeof name === 'string' ? content : '');
+    archive.entry(
+      (typeof name === 'string' ? { name } : name) as Header,
+      typeof name === 'string' ? content : '',
+    );
   archive.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of archive) chunks.push(chunk as Buffer);
@@ -63,7 +66,10 @@ describe('shards of other programs', () => {
     ['{"subject": "P1", "age": Infinity}', '1.json: cannot be read as JSON'],
     ['{"subject": ["P1"]}', '1.json: the subject is ["P1"], expected text or an exact number'],
     ['{"subject": {"id": 1}}', 'the subject is {"id":1}'],
-    ['{"subject": 12345678901234567890}', 'the subject is 12345678901234567000, expected text or an exact number'],
+    [
+      '{"subject": 12345678901234567890}',
+      'the subject is 12345678901234567000, expected text or an exact number',
+    ],
     ['{"subject": "P1", "label": ["x"]}', 'the label is ["x"]'],
     ['{"subject": "P1", "subject": "P2"}', 'names the key "subject" twice'],
   ])('with %s are refused by the name of the member', async (json, problem) => {
@@ -71,7 +77,12 @@ describe('shards of other programs', () => {
   });
 
   test('have their endings in any case', async () => {
-    const { samples } = await open([['1.A.PNG'], ['1.b.Png'], ['1.JSON', '{"subject": "P1"}'], ['1.CLS', 'x']]);
+    const { samples } = await open([
+      ['1.A.PNG'],
+      ['1.b.Png'],
+      ['1.JSON', '{"subject": "P1"}'],
+      ['1.CLS', 'x'],
+    ]);
     expect(samples).toMatchObject([{ id: '1', subject: 'P1', label: 'x' }]);
   });
 

@@ -17,12 +17,22 @@ describe('readSampleJson', () => {
     });
   });
 
-  test.each(['', '{', '{"a": Infinity}', '{"a": -Infinity}', '{"a": -NaN}', '{"a": NaN1}', "{'a': 1}", '[]', 'NaN', '"x"', '7', '{"a":1,"a":2}'])(
-    'refuses %j by the name of the member',
-    (text) => {
-      expect(read(text).problems).toEqual([expect.stringContaining('1.json: ')]);
-    },
-  );
+  test.each([
+    '',
+    '{',
+    '{"a": Infinity}',
+    '{"a": -Infinity}',
+    '{"a": -NaN}',
+    '{"a": NaN1}',
+    "{'a': 1}",
+    '[]',
+    'NaN',
+    '"x"',
+    '7',
+    '{"a":1,"a":2}',
+  ])('refuses %j by the name of the member', (text) => {
+    expect(read(text).problems).toEqual([expect.stringContaining('1.json: ')]);
+  });
 
   test('refuses text that is not UTF-8', () => {
     expect(read(Buffer.from('{"subject": "Müller"}', 'latin1')).problems).toEqual([
@@ -36,7 +46,9 @@ describe('readSampleJson', () => {
         const pairs = Object.entries(values).map(([k, v]) => `${JSON.stringify(k)}: ${JSON.stringify(v)}`);
         const { json, problems } = read(`{${[...pairs, '"\\u0000gap": NaN'].join(', ')}}`);
         expect(problems).toEqual([]);
-        expect(Object.entries(json)).toEqual(expect.arrayContaining([...Object.entries(values), ['\0gap', null]]));
+        expect(Object.entries(json)).toEqual(
+          expect.arrayContaining([...Object.entries(values), ['\0gap', null]]),
+        );
       }),
     );
   });
