@@ -74,9 +74,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       switch (outcome.kind) {
         case 'finished':
           console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);
-          console.info(
-            `next: anatomy evaluate logreg --run ${flags.out} --data ${flags.data ?? '…'}${trains ? `; curves: tensorboard --logdir ${flags.out}` : ''}`,
-          );
+          for (const command of await nextCommands(flags.out, trains)) console.info(`next: ${command}`);
           return;
         case 'interrupted':
           console.warn(
@@ -95,4 +93,16 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
           process.exitCode = 1;
       }
     });
+}
+
+/**
+ * The commands that go on from a finished run, as a shell takes them. The run knows its data and columns, so that they
+ * need no `--data`; what else a command of the line had, such as `--positive`, is in the run as well.
+ */
+async function nextCommands(out: string, trains: boolean): Promise<string[]> {
+  const { shellWords } = await import('../text/shell.js');
+  return [
+    shellWords(['anatomy', 'evaluate', 'logreg', '--run', out]),
+    ...(trains ? [shellWords(['tensorboard', '--logdir', out])] : []),
+  ];
 }

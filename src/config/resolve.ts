@@ -130,10 +130,7 @@ export function readYaml(file: string): Tree {
       `${file}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected a YAML file`,
     );
   }
-  const document = parseDocument(text);
-  const [problem] = document.errors;
-  if (problem) throw new UsageError(`${file}: ${problem.message}`);
-  const value: unknown = document.toJS() ?? {};
+  const value = parseYaml(text, file) ?? {};
   if (!isTree(value))
     throw new UsageError(`${file}: holds ${typeof value}, expected settings such as "seed: 1"`);
   return value;
@@ -142,10 +139,39 @@ export function readYaml(file: string): Tree {
 function parseSetting(text: string): [string, unknown] {
   const at = text.indexOf('=');
   if (at < 1) throw new UsageError(`--set ${text}: expected key=value, such as --set training.steps=600`);
-  const document = parseDocument(text.slice(at + 1));
+  const key = text.slice(0, at);
+  for (const part of key.split('.')) refuseUnsafeKey(part, `--set ${text}`);
+  return [key, parseYaml(text.slice(at + 1), `--set ${text}`)];
+}
+
+/** @throws UsageError that names the place, also for what only shows when aliases are followed */
+function parseYaml(text: string, where: string): unknown {
+  if (text.includes('\0')) throw new UsageError(`${where}: holds a NUL, which no text has; expected YAML`);
+  const document = parseDocument(text);
   const [problem] = document.errors;
-  if (problem) throw new UsageError(`--set ${text}: ${problem.message}`);
-  return [text.slice(0, at), document.toJS()];
+  if (problem) throw new UsageError(`${where}: ${problem.message}`);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new UsageError(`${where}: ${(error as Error).message}`);
+  }
+  refuseUnsafeKeys(value, where);
+  return value;
+}
+
+/** Keys by which JavaScript reaches the prototype of an object, and with it all objects. */
+const UNSAFE_KEYS = ['__proto__', 'constructor', 'prototype'];
+
+function refuseUnsafeKey(key: string, where: string): void {
+  if (!UNSAFE_KEYS.includes(key)) return;
+  throw new UsageError(`${where}: the key ${key} is no setting and is never read; remove it`);
+}
+
+function refuseUnsafeKeys(value: unknown, where: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const key of Object.keys(value)) refuseUnsafeKey(key, where);
+  for (const item of Object.values(value)) refuseUnsafeKeys(item, where);
 }
 
 function isTree(value: unknown): value is Tree {
@@ -170,7 +196,8 @@ const REPLACED_WHOLE = new Set(['columns']);
 
 function merge(into: Tree, from: Tree): void {
   for (const [key, value] of Object.entries(from)) {
-    const old = into[key];
+    refuseUnsafeKey(key, 'config');
+    const old = Object.hasOwn(into, key) ? into[key] : undefined;
     const merged = isTree(value) && isTree(old) && !REPLACED_WHOLE.has(key) && !isOtherKind(old, value.kind);
     if (merged) merge(old, value);
     else into[key] = structuredClone(value);
@@ -187,6 +214,7 @@ function isOtherKind({ kind }: Tree, asked: unknown): boolean {
 
 function assign(config: Tree, path: string, value: unknown): void {
   const keys = path.split('.');
+  for (const key of keys) refuseUnsafeKey(key, path);
   const last = keys.pop()!;
   let tree = config;
   for (const key of keys) {

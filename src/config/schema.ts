@@ -70,6 +70,13 @@ const data = z.strictObject({
     .min(1)
     .nullable()
     .describe('Only samples of these classes; null: all, or what a known data set’s users take.'),
+  // Optional, so that runs and cells stored without it are still equal to those of today.
+  spellings: z
+    .enum(['join', 'keep'])
+    .optional()
+    .describe(
+      'Subjects or classes that differ in case, spaces, zeros or Unicode form alone: join (as when left out) or keep.',
+    ),
   drop: z
     .string()
     .min(1)

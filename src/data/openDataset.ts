@@ -17,8 +17,10 @@ import { WHAT_DATA_IS } from './open/dataNames.js';
 import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
 import { type DropList, readDropList } from './open/dropList.js';
 import { readFolders } from './open/folders.js';
-import { alikeClasses, classNames, positiveClass } from './open/labels.js';
-import { type ManifestColumns, readManifest } from './open/manifest.js';
+import { classNames, positiveClass } from './open/labels.js';
+import { readManifest } from './open/manifest.js';
+import type { ManifestColumns } from './open/manifestColumns.js';
+import { type Spellings, settleNames, spelledAs } from './open/names.js';
 import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import type { Preprocessing } from './preprocessing.js';
 import { regularFile } from './regularFile.js';
@@ -42,6 +44,8 @@ export interface DatasetSpec {
   readonly positive?: string;
   /** The classes whose samples are taken; absent: all, or those that users of a known data set take. */
   readonly classes?: readonly string[];
+  /** What becomes of subjects and classes whose names differ in spelling alone; absent: they are joined. */
+  readonly spellings?: Spellings;
   /** A file that lists samples to leave out, as `data check --drop-list` writes it. */
   readonly drop?: string;
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
@@ -69,17 +73,38 @@ export interface OpenDatasetOptions {
  */
 export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const dropList = spec.drop === undefined ? undefined : await readDropList(spec.drop);
-  const { dataset, classes } = await open(spec, { ...options, dropList });
+  const { dataset: read, classes } = await open(spec, { ...options, dropList });
   const { onWarning } = options;
-  const samples = chosenSamples(dataset, classes, { dropList, classes: spec.classes, onWarning });
-  warnOfClasses(dataset, classNames(samples), spec, onWarning);
+  const kept = dropList?.without(read.samples, onWarning) ?? read.samples;
+  const dataset = settleNames(
+    { ...read, samples: kept },
+    { spellings: spec.spellings, classes: askedClasses(spec), onWarning },
+  );
+  const asked = asSpelled(spec, dataset);
+  const samples = chosenSamples(dataset, classes, { classes: asked.classes, onWarning });
+  warnOfClasses(dataset, classNames(samples), asked, onWarning);
   const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
   const { maxBytes } = spec;
   return withPositive(
     { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },
-    spec,
+    asked,
     options,
   );
+}
+
+function askedClasses({ classes = [], positive }: DatasetSpec): readonly string[] {
+  return positive === undefined ? classes : [...classes, positive];
+}
+
+/** Puts the data's spelling of the classes in the place of the one that is asked for, where spellings are joined. */
+function asSpelled(spec: DatasetSpec, { samples }: Dataset): Pick<DatasetSpec, 'classes' | 'positive'> {
+  const { classes, positive, spellings } = spec;
+  if (spellings === 'keep') return { classes, positive };
+  const names = classNames(samples);
+  return {
+    classes: classes && [...new Set(classes.map((name) => spelledAs(name, names)))],
+    positive: positive === undefined ? undefined : spelledAs(positive, names),
+  };
 }
 
 interface OpenOptions extends Pick<OpenDatasetOptions, 'onWarning' | 'onFault'> {
@@ -161,7 +186,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
 async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const { path: place, pathB } = spec;
   await regularFile(place);
-  if (path.extname(place).toLowerCase() === '.csv') {
+  if (/\.(csv|tsv|txt)$/i.test(place)) {
     refuseSecondFolder(spec, 'a manifest');
     return openManifest(place, spec, options);
   }
@@ -200,16 +225,10 @@ async function withSlices(
 function warnOfClasses(
   { name, positive }: Dataset,
   classes: readonly string[],
-  { positive: asked }: DatasetSpec,
+  { positive: asked }: Pick<DatasetSpec, 'positive'>,
   onWarning: OpenDatasetOptions['onWarning'],
 ): void {
   const quoted = (names: readonly string[]) => names.map((one) => JSON.stringify(one)).join(', ');
-  for (const alike of alikeClasses(classes)) {
-    onWarning?.(
-      `${name}: the classes ${quoted(alike)} differ in case or spaces alone and count as ${alike.length} classes. ` +
-        'If they are one, write all its labels alike.',
-    );
-  }
   if (asked !== undefined || positive === undefined || !classes.includes(positive) || classes.length < 3)
     return;
   onWarning?.(
@@ -221,7 +240,7 @@ function warnOfClasses(
 
 function withPositive(
   dataset: Dataset,
-  { positive: asked }: DatasetSpec,
+  { positive: asked }: Pick<DatasetSpec, 'positive'>,
   { onWarning, positive = 'required' }: OpenDatasetOptions,
 ): Dataset {
   const { positive: own, ...rest } = dataset;

@@ -113,8 +113,18 @@ export interface Dataset {
   readonly simulated?: readonly string[];
   /** The version of the program that drew or simulated the images. */
   readonly generatorVersion?: number;
+  /** Names of which several look like one in other spellings; absent where there are none. */
+  readonly spelledSeveralWays?: SpelledSeveralWays;
   /** The published facts of a known data set, to stand beside what is found. */
   readonly published?: Publication;
+}
+
+/** The spellings of each subject and of each class that has several. */
+export interface SpelledSeveralWays {
+  readonly subjects: readonly (readonly string[])[];
+  readonly classes: readonly (readonly string[])[];
+  /** Whether the samples carry one spelling of each; if not, they carry all. */
+  readonly joined: boolean;
 }
 
 export interface Publication {

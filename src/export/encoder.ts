@@ -21,7 +21,8 @@ export interface ImportOptions {
 }
 
 /**
- * Starts an encoder from a file: our own, or torchvision's, whose `classifier.*` is left out. A head that is not in the
+ * Starts an encoder from a file: our own, torchvision's or timm's, whose classifiers are left out, also under a prefix
+ * such as `module.`. A head that is not in the
  * file keeps its initial weights.
  * @returns the names taken
  * @throws DataError when nothing in the file fits, or a shape does not
@@ -35,7 +36,8 @@ export function importEncoder(
   try {
     const own = stateDict(encoder);
     const chosen = new Map<string, Tensor>();
-    for (const [name, value] of state) if (!name.startsWith('classifier.')) chosen.set(name, value);
+    for (const [name, value] of withTorchvisionNames(state))
+      if (!name.startsWith('classifier.')) chosen.set(name, value);
     const misfit = otherHead === 'leave out' ? headMisfit(own, chosen) : undefined;
     if (misfit !== undefined) {
       for (const name of [...chosen.keys()].filter(isHead)) chosen.delete(name);
@@ -61,6 +63,26 @@ export function importEncoder(
   } finally {
     for (const value of state.values()) value.dispose();
   }
+}
+
+/** What wrappers of other programs put before the names of the network inside. */
+const PREFIX = /^((?:(?:module|model|backbone|encoder)\.)+)features\./;
+
+/**
+ * Takes off the one prefix that all tensors of the backbone share, and leaves out timm's classifier (`pre_logits.*`,
+ * `head.fc.*`), which stands for torchvision's. Names under several prefixes stay as they are, as nothing tells which
+ * of the networks is meant.
+ */
+function withTorchvisionNames(state: ReadonlyMap<string, Tensor>): [string, Tensor][] {
+  const prefixes = new Set([...state.keys()].map((name) => PREFIX.exec(name)?.[1] ?? ''));
+  const bare = [...state.keys()].some((name) => name.startsWith('features.'));
+  const [prefix] = [...prefixes].filter((one) => one !== '');
+  const unambiguous = !bare && prefix !== undefined && prefixes.size <= (prefixes.has('') ? 2 : 1);
+  const named = [...state].flatMap(([name, value]): [string, Tensor][] => {
+    if (!unambiguous) return [[name, value]];
+    return name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [];
+  });
+  return named.filter(([name]) => !/^(pre_logits|head\.fc)\./.test(name));
 }
 
 const isHead = (name: string): boolean => name.startsWith('head.');

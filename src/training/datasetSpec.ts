@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
 
 /** Takes from a config which data to open and how. @throws UsageError when the config names no data */
 export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
-  const { path, pathB, columns, positive, classes, drop, preprocess, volumes, maxBytes } = data;
+  const { path, pathB, columns, positive, classes, spellings, drop, preprocess, volumes, maxBytes } = data;
   if (path === null) {
     throw new UsageError(`no data; name it with --data: ${WHAT_DATA_IS}`);
   }
@@ -15,6 +15,7 @@ export function datasetSpec({ data }: Pick<Config, 'data'>): DatasetSpec {
     columns,
     positive: positive ?? undefined,
     classes: classes ?? undefined,
+    ...(spellings === undefined ? {} : { spellings }),
     drop: drop ?? undefined,
     preprocess,
     volumes,

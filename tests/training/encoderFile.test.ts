@@ -229,3 +229,40 @@ test('an encoder refuses images of another size', () => {
     ),
   );
 });
+
+describe('weights under the names of other programs', () => {
+  const renamed = (
+    rename: (name: string) => string | undefined,
+    further: Record<string, readonly number[]> = {},
+  ) => {
+    const path = file();
+    const state = new Map<string, Tensor>();
+    for (const [name, value] of stateDict(trained())) {
+      const other = name.startsWith('features.') ? rename(name) : undefined;
+      if (other !== undefined) state.set(other, value);
+    }
+    for (const [name, values] of Object.entries(further)) state.set(name, tensor([...values]));
+    saveState(path, state, {});
+    return path;
+  };
+  const backbone = (path: string) => {
+    const encoder = tinyMethod(tinyConfig('seed=6')).encoderFor('a');
+    importEncoder(path, encoder, { otherHead: 'leave out' });
+    return output(encoder).slice(0, -1);
+  };
+
+  test('are taken: timm’s classifier is left out, and a prefix that all share is taken off', () => {
+    const expected = output(trained()).slice(0, -1);
+    const timm = { 'pre_logits.fc1.weight': [1], 'head.fc.weight': [1], 'head.fc.bias': [1] };
+    expect(backbone(renamed((name) => name, timm))).toEqual(expected);
+    for (const prefix of ['module.', 'model.', 'backbone.', 'encoder.', 'module.model.backbone.'])
+      expect(backbone(renamed((name) => prefix + name, { [`${prefix}classifier.0.weight`]: [1] }))).toEqual(
+        expected,
+      );
+  });
+
+  test('are refused where two networks are in the file', () => {
+    const path = renamed((name) => `encoder.${name}`, { 'backbone.features.0.weight': [1] });
+    expect(() => backbone(path)).toThrow('has no features.0.weight');
+  });
+});

@@ -83,6 +83,7 @@ export function configSources(flags: ConfigFlags): ConfigSources {
       ...Object.fromEntries(columns),
       'data.positive': flags.positive,
       'data.classes': flags.classes,
+      'data.spellings': flags.spellings,
       'data.drop': flags.drop,
       'data.splits': flags.splits,
       'data.fold': flags.fold,

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { WHAT_DATA_IS } from '../../data/open/dataNames.js';
 
 /** The flags of every command that opens data. */
@@ -8,6 +8,7 @@ export interface DataFlags {
   column?: Record<string, string | null>;
   positive?: string;
   classes?: string[];
+  spellings?: 'join' | 'keep';
   drop?: string;
 }
 
@@ -23,6 +24,12 @@ export function addDataOptions(command: Command, data: string = WHAT_DATA_IS): C
     )
     .option('--positive <class>', 'the class that counts as positive, against all others')
     .option('--classes <name...>', 'only samples of these classes, such as benign malignant normal')
+    .addOption(
+      new Option(
+        '--spellings <what>',
+        'subjects or classes that differ in case, spaces, zeros or Unicode form alone: join (default) or keep apart',
+      ).choices(['join', 'keep']),
+    )
     .option('--drop <file>', 'samples to leave out, as anatomy data check --drop-list writes them');
 }
 

@@ -37,13 +37,23 @@ export async function resultFolder({ run, out }: Pick<EvaluationFlags, 'run' | '
 export async function askedData(
   flags: DataFlags & Pick<EvaluationFlags, 'dataConfig'>,
 ): Promise<EvaluateOptions['data']> {
-  const { data, dataB, column, positive, classes, drop, dataConfig } = flags;
-  if (dataConfig === undefined) return { path: data, pathB: dataB, columns: column, positive, classes, drop };
+  const { data, dataB, column, positive, classes, spellings, drop, dataConfig } = flags;
+  if (dataConfig === undefined)
+    return { path: data, pathB: dataB, columns: column, positive, classes, spellings, drop };
   const [{ resolveConfig }, { datasetSpec }] = await Promise.all([
     import('../../config/index.js'),
     import('../../training/datasetSpec.js'),
   ]);
-  const sources = configSources({ data, dataB, column, positive, classes, drop, config: dataConfig });
+  const sources = configSources({
+    data,
+    dataB,
+    column,
+    positive,
+    classes,
+    spellings,
+    drop,
+    config: dataConfig,
+  });
   return { ...datasetSpec(resolveConfig(sources)), complete: true };
 }
 

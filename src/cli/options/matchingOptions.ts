@@ -27,10 +27,10 @@ export function addMatchingOptions(command: Command): Command {
 export async function askedMatching(
   program: Command,
   experiment: string | undefined,
-  { matched, within, data, dataB, column, positive, classes, drop }: MatchingFlags,
+  { matched, within, data, dataB, column, positive, classes, spellings, drop }: MatchingFlags,
 ): Promise<Matching | undefined> {
   const { UsageError } = await import('../../errors.js');
-  const spec = { path: data, pathB: dataB, columns: column, positive, classes, drop };
+  const spec = { path: data, pathB: dataB, columns: column, positive, classes, spellings, drop };
   if (matched === undefined) {
     if (within === undefined && Object.values(spec).every((value) => value === undefined)) return undefined;
     throw new UsageError('--within and flags of data are for --matched COLUMN; add it, or leave them out');

@@ -2,7 +2,7 @@
 import { DataError } from '../../errors.js';
 import { PRIVATE, writeFileAtomic } from '../../files.js';
 import { csv } from '../../text/csv.js';
-import { readCsvRows } from '../../text/csvRows.js';
+import { readCsv } from '../../text/readCsv.js';
 
 /** A sample to leave out. */
 export interface DroppedSample {
@@ -24,7 +24,7 @@ export function writeDropList(file: string, samples: readonly DroppedSample[]): 
  * @throws DataError if the file cannot be read, has no column `id`, or a line without one
  */
 export async function readDropList(file: string): Promise<DropList> {
-  const [header, ...rows] = await readCsvRows(file, 'the list of samples to leave out');
+  const { header, rows } = await readCsv(file, 'the list of samples to leave out');
   const id = header?.cells.indexOf('id') ?? -1;
   if (header === undefined || id < 0) {
     const columns =

@@ -1,6 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors.js';
+import { nearest } from '../../text/nearest.js';
 import { type FaultGroup, problemsError, type Reading } from '../faults.js';
 import { stemOf } from '../formats/fileKind.js';
 import { IMAGE_EXTENSIONS, isPairHalf, PAIRS_ARE_NOT_READ } from '../formats/index.js';
@@ -40,14 +41,21 @@ export function matchStems(
   [folderA, a]: ImageFolder,
   [folderB, b]: ImageFolder,
 ): { pairs: readonly StemPair[]; alone: FaultGroup } {
-  const without = ([folder, images]: ImageFolder, [other, mates]: ImageFolder) =>
-    [...images]
+  const without = ([folder, images]: ImageFolder, [other, mates]: ImageFolder) => {
+    const free = [...mates.keys()].filter((stem) => !images.has(stem));
+    return [...images]
       .filter(([stem]) => !mates.has(stem))
-      .map(([stem, file]) => ({
-        kind: 'missing-mate' as const,
-        id: stem,
-        problems: [`${path.join(folder, file)}: no mate in ${other}`],
-      }));
+      .map(([stem, file], i) => {
+        // Further images are only counted in messages, and looking for a name takes time.
+        const near = i < 10 ? nearest(stem, free) : undefined;
+        const hint = near === undefined ? '' : `; the nearest is ${mates.get(near)}`;
+        return {
+          kind: 'missing-mate' as const,
+          id: stem,
+          problems: [`${path.join(folder, file)}: no mate in ${other}${hint}`],
+        };
+      });
+  };
   const alone: FaultGroup = {
     headline: (problems) =>
       `${problems} ${problems === 1 ? 'image has' : 'images have'} no mate of the same name`,
@@ -97,8 +105,9 @@ async function listImages(folder: string): Promise<ReadonlyMap<string, string>> 
 export function imagesByStem(folder: string, names: readonly string[]): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   const twice: string[] = [];
-  for (const name of names) {
-    const stem = stemOf(name);
+  for (const name of [...names].sort()) {
+    // A Mac writes "ä" as two characters in the names of files, and other systems as one.
+    const stem = stemOf(name).normalize('NFC');
     const other = files.get(stem);
     if (other === undefined) files.set(stem, name);
     else twice.push(`${path.join(folder, stem)}: ${other} and ${name}`);

@@ -1,8 +1,9 @@
 import { DataError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
+import { normalForm } from '../../text/normalForm.js';
 import type { Sample } from '../sample.js';
 
-/** Class names that mean "positive" in a two-class data set, lower case. */
+/** Class names that mean "positive" in a two-class data set, by normal form. */
 const POSITIVE_NAMES: ReadonlySet<string> = new Set(['1', 'true', 'malignant', 'tumor', 'p']);
 
 /**
@@ -13,16 +14,6 @@ export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] 
   const names = [...new Set(samples.flatMap(({ label }) => (label === undefined ? [] : [label])))].sort();
   const numeric = names.every((name) => name.trim() !== '' && Number.isFinite(Number(name)));
   return numeric ? names.sort((a, b) => Number(a) - Number(b)) : names;
-}
-
-/** Groups classes whose names differ in case or surrounding spaces alone. More often than not they are one class. */
-export function alikeClasses(names: readonly string[]): string[][] {
-  const alike = new Map<string, string[]>();
-  for (const name of names) {
-    const key = name.trim().toLowerCase();
-    alike.set(key, [...(alike.get(key) ?? []), name]);
-  }
-  return [...alike.values()].filter(({ length }) => length > 1);
 }
 
 /**
@@ -48,7 +39,7 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
     );
   }
   if (classes.length !== 2) return undefined;
-  const candidates = classes.filter((name) => POSITIVE_NAMES.has(name.toLowerCase()));
+  const candidates = classes.filter((name) => POSITIVE_NAMES.has(normalForm(name)));
   if (candidates.length === 1) return candidates[0];
   throw new DataError(
     `Which of the two classes ${listed} is the positive one cannot be told from their names. ` +

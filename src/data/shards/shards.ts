@@ -8,11 +8,13 @@ import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
+import { isMissing } from '../../text/missing.js';
 import { problemsError } from '../faults.js';
 import { IMAGE_EXTENSIONS } from '../formats/index.js';
-import { type ManifestColumns, ROLES } from '../open/manifest.js';
+import { looksLikeSubject, type ManifestColumns, ROLES } from '../open/manifestColumns.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
+import { readSampleJson } from './sampleJson.js';
 import { SHARDS_FILE, type ShardsDescription, shardsDescription } from './shardFormat.js';
 import { listTar, type TarMember } from './tar.js';
 
@@ -118,25 +120,33 @@ interface Group {
  */
 function* groups(file: string, toRead: ReadonlySet<string>): Generator<Group> {
   let current: { key: string; members: Map<string, TarMember> } | undefined;
-  for (const member of listTar(file, (name) => toRead.has(keyAndExtension(name).extension))) {
-    const { key, extension } = keyAndExtension(member.name);
+  for (const member of listTar(file, (name) => toRead.has(keyAndExtension(name, toRead).extension))) {
+    const { key, extension } = keyAndExtension(member.name, toRead);
     if (extension === '') continue;
     if (current !== undefined && current.key !== key) {
       yield current;
       current = undefined;
     }
     current ??= { key, members: new Map() };
+    if (current.members.has(extension)) {
+      throw new DataError(`${file}: ${member.name}: stands twice in its sample. Leave one of them out.`);
+    }
     current.members.set(extension, member);
   }
   if (current !== undefined) yield current;
 }
 
-/** Splits `x/000017.a.png` into `x/000017` and `a.png`. The extension of hidden files is empty. */
-function keyAndExtension(name: string): { key: string; extension: string } {
+/**
+ * Splits `x/000017.a.png` into `x/000017` and `a.png`. The extension of hidden files is empty. Extensions that are to
+ * be read, such as `json`, are found in any case.
+ */
+function keyAndExtension(name: string, toRead: ReadonlySet<string>): { key: string; extension: string } {
   const { dir, base } = path.posix.parse(name);
   const dot = base.indexOf('.');
   if (dot < 1) return { key: name, extension: '' };
-  return { key: path.posix.join(dir, base.slice(0, dot)), extension: base.slice(dot + 1) };
+  const written = base.slice(dot + 1);
+  const extension = toRead.has(written.toLowerCase()) ? written.toLowerCase() : written;
+  return { key: path.posix.join(dir, base.slice(0, dot)), extension };
 }
 
 function sourceOf(file: string, { name, offset, length }: TarMember): MemberSource {
@@ -197,12 +207,13 @@ async function otherShards(
   const samples: Sample[] = [];
   const problems: string[] = [];
   const origins = new Map<string, string>();
+  let namesSubjects = false;
   let seen: readonly string[] | undefined;
   for (const file of files) {
     for (const { key, members } of groups(file, toRead)) {
       const origin = `${file}: ${key}`;
       seen ??= [...members.keys()];
-      const read = fieldReader(members, columns);
+      const read = fieldReader(members, columns, (problem) => problems.push(`${file}: ${problem}`));
       const id = read('id') ?? key;
       const earlier = origins.get(id);
       if (earlier !== undefined) problems.push(`${origin}: the id "${id}" is already that of ${earlier}`);
@@ -217,9 +228,11 @@ async function otherShards(
       const fold = read('fold');
       if (fold !== undefined && !/^\d{1,6}$/.test(fold))
         problems.push(`${origin}: the fold is "${fold}", expected a whole number from 0`);
+      const subject = read('subject') ?? '';
+      if (!isMissing(subject)) namesSubjects = true;
       samples.push({
         id,
-        subject: read('subject') ?? id,
+        subject,
         label: read('label') ?? (columns.label === null ? undefined : textOf(members.get('cls'))),
         fold: fold === undefined ? undefined : Number(fold),
         extra: read.rest(),
@@ -234,31 +247,40 @@ async function otherShards(
     throw problemsError(
       `${place}: the shards have ${problems.length} ${problems.length === 1 ? 'fault' : 'faults'}`,
       problems,
-      `Files of the first sample end in ${seen!.join(', ')}; say which are the modalities with --column, such as a=${seen![0]}.`,
-    );
-  }
-  if (samples.every(({ id, subject }) => id === subject)) {
-    onWarning?.(
-      `${place}: the shards name no subjects, so every sample counts as a patient of its own. ` +
-        'If patients have several samples, name the key of their json with --column subject=….',
+      `Files of the first sample end in ${seen!.join(', ')}; say which are the modalities with --column, such as a=${seen![0]}, and b=null where there is one alone.`,
     );
   }
   const name = path.basename(path.resolve(place)).replace(/[-_]?(\{.*\}|\d+)?\.tar$/, '');
-  return { name, modalities, samples };
+  // Where some name a subject, those that do not are told of when names are settled.
+  if (namesSubjects) return { name, modalities, samples };
+  const key = samples.flatMap(({ extra = {} }) => Object.keys(extra)).find(looksLikeSubject);
+  const likely = key === undefined ? '…' : `${key}, which looks like it`;
+  onWarning?.(
+    `${place}: the shards name no subjects, so every sample counts as a patient of its own. ` +
+      `If patients have several samples, name the key of their json with --column subject=${likely}.`,
+  );
+  return { name, modalities, samples: samples.map((sample) => ({ ...sample, subject: sample.id })) };
 }
 
 /** Makes the function that reads a role from a sample's json, or from a file of its own such as `cls`. */
-function fieldReader(members: Group['members'], columns: ManifestColumns) {
-  const written = members.get('json')?.content;
-  const parsed = written === undefined ? undefined : parseJson(written);
-  const json: Readonly<Record<string, unknown>> =
-    typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+function fieldReader(
+  members: Group['members'],
+  columns: ManifestColumns,
+  complain: (problem: string) => void,
+) {
+  const written = members.get('json');
+  const json = written === undefined ? {} : readSampleJson(written, complain);
   const used = new Set<string>();
   const read = (role: string): string | undefined => {
     if (columns[role] === null) return undefined;
     const name = columns[role] ?? role;
     used.add(name);
-    return scalar(json[name]) ?? (columns[role] === undefined ? undefined : textOf(members.get(name)));
+    const value = Object.hasOwn(json, name) ? json[name] : undefined;
+    const text = scalar(value);
+    if (text === undefined && value !== undefined && value !== null) {
+      complain(`${written!.name}: the ${role} is ${JSON.stringify(value)}, expected text or an exact number`);
+    }
+    return text ?? (columns[role] === undefined ? undefined : textOf(members.get(name)));
   };
   read.rest = (): Record<string, string> | undefined => {
     const rest = Object.entries(json)
@@ -272,7 +294,9 @@ function fieldReader(members: Group['members'], columns: ManifestColumns) {
   return read;
 }
 
+/** Numbers beyond 2^53 give no text: two ids that differ in their last digits would read alike. */
 function scalar(value: unknown): string | undefined {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) return undefined;
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : undefined;
 }
 
@@ -280,7 +304,12 @@ function textOf(member: TarMember | undefined): string | undefined {
   return member?.content?.toString('utf8').trim() || undefined;
 }
 
-/** Finds the file that ends in `name`, or in `name` and an image's ending. */
+/** Finds the file that ends in `name`, or in `name` and an image's ending; in any case, where that is one file. */
 function imageOf(members: Group['members'], name: string): TarMember | undefined {
-  return members.get(name) ?? IMAGE_EXTENSIONS.map((ending) => members.get(name + ending)).find(Boolean);
+  const ends = [name, ...IMAGE_EXTENSIONS.map((ending) => name + ending)];
+  const exact = ends.find((end) => members.has(end));
+  if (exact !== undefined) return members.get(exact);
+  const anyCase = ends.map((end) => end.toLowerCase());
+  const alike = [...members.keys()].filter((extension) => anyCase.includes(extension.toLowerCase()));
+  return alike.length === 1 ? members.get(alike[0]!) : undefined;
 }

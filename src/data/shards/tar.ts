@@ -28,7 +28,8 @@ const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[]
  * over, so a large archive is listed as quickly as the disk finds its headers. Folders, links and devices are left out.
  *
  * @param toRead tells, by the name of a file, whether its content is wanted too
- * @throws DataError naming the archive and the byte where it is truncated, damaged or not a tar
+ * @throws DataError naming the archive and the byte where it is truncated, damaged or not a tar, or the member that lies
+ *   outside of the archive
  */
 export function* listTar(
   path: string,
@@ -73,6 +74,7 @@ export function* listTar(
       else if (type === 'L') next = { ...next, name: textUpToZero(read(offset, length)) };
       else if (type !== 'g' && type !== 'K') {
         const name = next.name ?? nameField(header);
+        refuseOutside(path, name);
         if (isFile) {
           yield { name, offset, length, content: toRead(name) ? read(offset, length) : undefined };
         }
@@ -83,6 +85,14 @@ export function* listTar(
   } finally {
     closeSync(file);
   }
+}
+
+/** No honest archive names a place outside of the folder that it is unpacked in. */
+function refuseOutside(path: string, name: string): void {
+  if (!/^([/\\]|[a-z]:[\\/])|(^|[/\\])\.\.([/\\]|$)/i.test(name)) return;
+  throw new DataError(
+    `${path}: ${JSON.stringify(name)}: names a place outside of the archive. Make it again with relative names.`,
+  );
 }
 
 function openArchive(path: string): number {

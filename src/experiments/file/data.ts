@@ -20,6 +20,7 @@ export interface ExperimentOverrides {
   readonly column?: DatasetSpec['columns'];
   readonly positive?: string;
   readonly classes?: readonly string[];
+  readonly spellings?: DatasetSpec['spellings'];
   readonly drop?: string;
   readonly splits?: string;
   readonly masks?: string;
@@ -57,9 +58,14 @@ export interface JudgedSet {
 export function ownData(
   file: string,
   own: DataSettings,
-  { data, dataB, column, positive, classes, drop }: ExperimentOverrides,
+  { data, dataB, column, positive, classes, spellings, drop }: ExperimentOverrides,
 ): DataSettings {
-  const given = defined({ positive, classes: classes && [...classes], drop: drop && placed('', drop) });
+  const given = defined({
+    positive,
+    spellings,
+    classes: classes && [...classes],
+    drop: drop && placed('', drop),
+  });
   // The columns and classes in the file describe its own data, so they do not apply to other data.
   if (data !== undefined) {
     return { path: placed('', data), pathB: dataB && placed('', dataB), columns: { ...column }, ...given };

@@ -14,6 +14,7 @@ const data = configSchema.shape.data
     columns: true,
     positive: true,
     classes: true,
+    spellings: true,
     drop: true,
     preprocess: true,
     volumes: true,

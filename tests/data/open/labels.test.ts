@@ -1,5 +1,5 @@
-import { describe, expect, it, test } from 'vitest';
-import { alikeClasses, classNames, positiveClass } from '../../../src/data/open/labels.js';
+import { describe, expect, it } from 'vitest';
+import { classNames, positiveClass } from '../../../src/data/open/labels.js';
 
 const labelled = (...labels: (string | undefined)[]) => labels.map((label) => ({ label }));
 
@@ -10,13 +10,6 @@ describe('classNames', () => {
     expect(classNames(labelled('10', '9', '2'))).toEqual(['2', '9', '10']);
     expect(classNames(labelled(undefined))).toEqual([]);
   });
-});
-
-test('alikeClasses are those that differ in case or surrounding spaces alone', () => {
-  expect(alikeClasses(['Malignant', 'a b', 'benign', 'malignant', 'malignant ', 'ab'])).toEqual([
-    ['Malignant', 'malignant', 'malignant '],
-  ]);
-  expect(alikeClasses(['1', '10', 'one'])).toEqual([]);
 });
 
 describe('positiveClass', () => {

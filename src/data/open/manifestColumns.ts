@@ -1,0 +1,100 @@
+/** Finds out which column of a manifest plays which role. */
+import { DataError, UsageError } from '../../errors.js';
+import { nearest } from '../../text/nearest.js';
+
+/**
+ * The column name of each role. Roles are `id`, `subject`, `label`, `fold`; any other key is a modality. The
+ * modalities `a` and `b` are always expected; `null` says that the data has no such column.
+ */
+export type ManifestColumns = Readonly<Record<string, string | null>>;
+
+export const ROLES = ['id', 'subject', 'label', 'fold'] as const;
+type Role = (typeof ROLES)[number];
+
+/** Names of columns that most likely hold the subject. Overlooking one would leak patients across a split. */
+const SUBJECT_LIKE =
+  /^((subj(ect)?|pat(ient)?|participant|person|case)([ _-]?(id|no|nr|number|name|code|key))?|pid|mrn)$/i;
+
+/** Tells whether a column, or a key of a sample in shards, most likely names the subject. */
+export function looksLikeSubject(name: string): boolean {
+  return SUBJECT_LIKE.test(name.trim());
+}
+
+export interface Table {
+  readonly header: readonly string[];
+  /** The column index of each role that is present; `id` always is. */
+  readonly roles: Readonly<Partial<Record<Role, number>> & { id: number }>;
+  readonly modalities: ReadonlyMap<string, number>;
+  readonly extra: ReadonlyMap<string, number>;
+}
+
+/**
+ * Lays the columns out.
+ *
+ * @throws DataError for an absent column, or one that looks like an absent one; UsageError for contradicting `columns`
+ */
+export function layOut(header: readonly string[], columns: ManifestColumns, file: string): Table {
+  const repeated = header.find((name, i) => header.indexOf(name) !== i);
+  if (repeated !== undefined) {
+    throw new DataError(`${file}:1: the column "${repeated}" occurs twice. Rename or remove one of them.`);
+  }
+  const find = (role: string): number => {
+    const name = columns[role] ?? role;
+    const index = header.findIndex((one) => one.normalize() === name.normalize());
+    if (index >= 0) return index;
+    throw absentColumn(role, name, header, file);
+  };
+  const findOptional = (role: Role): number | undefined => {
+    if (columns[role] === null) return undefined;
+    if (typeof columns[role] === 'string' || header.includes(role)) return find(role);
+    const lookalike = header.find(
+      (name) => name.toLowerCase() === role || (role === 'subject' && looksLikeSubject(name)),
+    );
+    if (lookalike === undefined) return undefined;
+    throw new DataError(
+      `${file}:1: no column "${role}", but "${lookalike}" looks like it. Say --column ${role}=${lookalike}, ` +
+        `or --column ${role}=null if it is something else.`,
+    );
+  };
+  if (columns.id === null) {
+    throw new UsageError('--column id=null: expected a column name, as every sample needs an id.');
+  }
+  const roles = {
+    id: find('id'),
+    subject: findOptional('subject'),
+    label: findOptional('label'),
+    fold: findOptional('fold'),
+  };
+  const named = Object.keys(columns).filter((key) => !(ROLES as readonly string[]).includes(key));
+  const modalities = new Map<string, number>();
+  for (const modality of new Set(['a', 'b', ...named])) {
+    if (columns[modality] === null) continue;
+    const index = find(modality);
+    for (const [other, taken] of modalities) {
+      if (taken !== index) continue;
+      throw new UsageError(
+        `--column: the modalities "${other}" and "${modality}" both name the column "${header[index]}". Give each its own.`,
+      );
+    }
+    modalities.set(modality, index);
+  }
+  if (modalities.size === 0) {
+    throw new UsageError('--column sets every modality to null, expected at least one image column.');
+  }
+  const used = new Set([...Object.values(roles), ...modalities.values()]);
+  const extra = new Map(
+    header.map((name, index) => [name, index] as const).filter(([, index]) => !used.has(index)),
+  );
+  return { header, roles, modalities, extra };
+}
+
+function absentColumn(role: string, name: string, header: readonly string[], file: string): DataError {
+  const what = role === name ? `no column "${name}"` : `no column "${name}" (--column ${role}=${name})`;
+  const meant = nearest(name, header);
+  const listed = header.map((column) => `"${column}"`).join(', ');
+  let fix = `Name the one that is meant with --column ${role}=…`;
+  if (meant !== undefined) fix = `Did you mean "${meant}"? Say --column ${role}=${meant}`;
+  const absent =
+    role === 'a' || role === 'b' ? `, or --column ${role}=null if there is no such modality` : '';
+  return new DataError(`${file}:1: ${what}; the columns are ${listed}. ${fix}${absent}.`);
+}
