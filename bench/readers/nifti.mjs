@@ -9,7 +9,10 @@ export function drawNifti(draw) {
   const version = draw.pick(1, 1, 2);
   const littleEndian = draw.chance(0.7);
   const sides = draw.ints(3, 1, 6);
-  const datatype = draw.usually(Number(draw.pick(...Object.keys(TYPES))), ...Object.keys(STRANGE_TYPES).map(Number));
+  const datatype = draw.usually(
+    Number(draw.pick(...Object.keys(TYPES))),
+    ...Object.keys(STRANGE_TYPES).map(Number),
+  );
   const bytesEach = TYPES[datatype] ?? STRANGE_TYPES[datatype];
   const length = version === 1 ? 348 : 540;
   const dataAt = length + 4 + draw.usually(0, 4, 12, 16, 100);
@@ -31,7 +34,10 @@ export function drawNifti(draw) {
   const offset = draw.usually(dataAt, 0, 1, length, dataAt + 1, -16, dataAt + 0.5);
   const [slope, intercept] = drawScaling(draw);
   const { pixdim, quatern, qoffset, srow } = drawOrientation(draw);
-  const codes = [draw.pick(0, 0, 1, 1, 2, draw.usually(3, -1, 99)), draw.pick(0, 0, 1, 1, 2, draw.usually(4, -1, 99))];
+  const codes = [
+    draw.pick(0, 0, 1, 1, 2, draw.usually(3, -1, 99)),
+    draw.pick(0, 0, 1, 1, 2, draw.usually(4, -1, 99)),
+  ];
   const place = (values, write, at, step) => values.forEach((value, i) => write(value, at + step * i));
   if (version === 1) {
     place(dim, put.int16, 40, 2);
@@ -60,7 +66,21 @@ export function drawNifti(draw) {
     reader: 'nifti',
     bytes: zipped ? zip(draw, whole) : whole,
     axis: draw.int(0, 2),
-    facts: { version, littleEndian, pair, dim, datatype, offset, slope, intercept, pixdim, quatern, srow, codes, zipped },
+    facts: {
+      version,
+      littleEndian,
+      pair,
+      dim,
+      datatype,
+      offset,
+      slope,
+      intercept,
+      pixdim,
+      quatern,
+      srow,
+      codes,
+      zipped,
+    },
   };
 }
 

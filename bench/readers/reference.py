@@ -5,6 +5,7 @@ after the modality's scaling, colours as RGB, alpha composited onto black, slice
 """
 
 import contextlib
+import gzip
 import io
 import json
 import sys
@@ -17,6 +18,7 @@ from nibabel.orientations import apply_orientation, io_orientation
 from PIL import Image, ImageOps
 from pydicom.encaps import encapsulate, generate_pixel_data_frame
 from pydicom.pixel_data_handlers.util import apply_color_lut, apply_modality_lut, convert_color_space
+from pydicom.uid import JPEG2000TransferSyntaxes
 
 MOST_IMAGES = 6
 LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91")
@@ -42,8 +44,8 @@ def read_image(path, **_):
     photometric = image.tag_v2.get(262) if image.format == "TIFF" else None
     if photometric == 6 or photometric == 0 and image.mode.startswith("I"):
         raise NotRead("the photometric interpretation is passed over")
-    # Pillow takes the colours apart again that were multiplied by their alpha, and rounds.
-    tolerance = 1 if any("RGBa" in tile for tile in tiles) else 0
+    if any("RGBa" in tile for tile in tiles):
+        raise NotRead("colours are divided by their alpha")
     image.load()
     # Pillow turns TIFF by itself.
     if image.format != "TIFF":
@@ -62,7 +64,7 @@ def read_image(path, **_):
     if image.mode in ("LA", "RGBA"):
         values = np.floor(values[..., :-1] * values[..., -1:] / 255 + 0.5)
         values = values[..., 0] if image.mode == "LA" else values
-    return {"images": [image_of(values.astype(np.int64))], "tolerance": tolerance}
+    return {"images": [image_of(values.astype(np.int64))]}
 
 
 def stored_bits(values, ds):
@@ -85,18 +87,32 @@ def encapsulated_frames(ds, frames):
     decoded = []
     for frame in found[:MOST_IMAGES]:
         ds.PixelData = encapsulate([frame])
-        ds.convert_pixel_data()
+        try:
+            # Pillow's reader minds the sign that a JPEG 2000 image itself declares, but cannot read them all.
+            ds.convert_pixel_data("pillow" if ds.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes else "")
+        except Exception:
+            ds.convert_pixel_data()
         decoded.append(ds.pixel_array)
     return decoded
 
 
 def read_dicom(path, **_):
     ds = pydicom.dcmread(path, force=True)
+    if ("RescaleSlope" in ds) != ("RescaleIntercept" in ds):
+        raise NotRead("half of a rescaling")
     if "TransferSyntaxUID" not in ds.get("file_meta", {}):
+        if ds["PixelData"].is_undefined_length:
+            raise NotRead("fragments without a transfer syntax")
         ds.file_meta = pydicom.dataset.FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1" if not ds.is_implicit_VR else "1.2.840.10008.1.2"
     syntax = str(ds.file_meta.TransferSyntaxUID)
-    frames = int(ds.get("NumberOfFrames") or 1)
+    told = int(ds.get("NumberOfFrames") or 0)
+    frames = told or 1
+    size = ds.Rows * ds.Columns
+    if ds.PhotometricInterpretation == "YBR_FULL_422" and len(ds.PixelData) >= 3 * size * frames:
+        # pydicom says in a warning that the label should be changed.
+        if not ds.file_meta.TransferSyntaxUID.is_encapsulated:
+            ds.PhotometricInterpretation = "YBR_FULL"
     pixels = encapsulated_frames(ds, frames) if ds.file_meta.TransferSyntaxUID.is_encapsulated else ds.pixel_array
     if frames == 1:
         pixels = [pixels] if isinstance(pixels, np.ndarray) else pixels
@@ -107,7 +123,7 @@ def read_dicom(path, **_):
         if label == "PALETTE COLOR":
             # pydicom reads tables in one byte order, and indices above 255 wrap around in a table of 8 bits.
             wide = ds.RedPaletteColorLookupTableDescriptor[2] > 8
-            if wide and not ds.is_little_endian or not wide and ds.BitsStored > 8:
+            if not ds.is_little_endian or not wide and ds.BitsStored > 8:
                 raise NotRead("the palette")
             values = apply_color_lut(stored_bits(values, ds), ds)
         elif ds.SamplesPerPixel == 1:
@@ -118,7 +134,8 @@ def read_dicom(path, **_):
             values = convert_color_space(values, "YBR_FULL", "RGB")
             tolerance = max(tolerance, 1) if syntax not in LOSSY else 4
         images.append(image_of(np.asarray(values)))
-    return {"count": frames, "images": images, "tolerance": tolerance}
+    # Without a number of frames pydicom takes one, whatever is there.
+    return {"images": images, "tolerance": tolerance, **({"count": told} if told else {})}
 
 
 def read_nifti(path, axis, **_):
@@ -136,6 +153,11 @@ def read_nifti(path, axis, **_):
     values = image.get_fdata(dtype=np.float64).reshape(shape, order="F")
     if kind == "f" or scaled:
         values = finite(values.astype(np.float32))
+    # nibabel takes codes that the standard does not know as 0, nifti1_io takes them as they are.
+    with open_header(path) as stream:
+        raw = type(header).from_fileobj(stream, check=False)
+    if not {int(raw["sform_code"]), int(raw["qform_code"])} <= {0, 1, 2, 3, 4, 5}:
+        raise NotRead("unknown codes")
     oriented = header["sform_code"] > 0 or header["qform_code"] > 0
     orientation = io_orientation(image.affine if oriented else np.eye(4))
     if np.isnan(orientation).any():
@@ -148,6 +170,10 @@ def read_nifti(path, axis, **_):
         # Rows run to the back or the feet, columns to the left or the back.
         images.append(image_of(np.take(turned, place, axis=across).T[::-1, ::-1].astype(np.float32)))
     return {"count": shape[axis], "images": images}
+
+
+def open_header(path):
+    return gzip.open(path) if path.endswith(".gz") else open(path, "rb")
 
 
 def finite(values):

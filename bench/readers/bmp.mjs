@@ -1,4 +1,4 @@
-import { drawSamples, packBits, truthOf } from './samples.mjs';
+import { drawSamples, packBits, truthOf } from './pixels.mjs';
 
 /** BMP: lengths of the header, depths, palettes, bit fields, order of rows, offsets. */
 export function drawBmp(draw) {

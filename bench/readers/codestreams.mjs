@@ -14,7 +14,10 @@ const IMAGES = 4;
  */
 export async function makeCodestreams() {
   const silent = { print: () => undefined, printErr: () => undefined };
-  const [{ JpegLSEncoder }, { J2KEncoder }] = await Promise.all([charls({ ...silent }), openjpeg({ ...silent })]);
+  const [{ JpegLSEncoder }, { J2KEncoder }] = await Promise.all([
+    charls({ ...silent }),
+    openjpeg({ ...silent }),
+  ]);
   const kinds = [];
   for (const [bits, channels] of [
     [8, 1],
@@ -25,20 +28,38 @@ export async function makeCodestreams() {
     const images = Array.from({ length: IMAGES }, (_, i) => imageOf(i, bits, channels));
     const photometric = channels === 1 ? 'MONOCHROME2' : 'RGB';
     const add = (syntax, bytes, more) => kinds.push({ syntax, bits, channels, photometric, bytes, ...more });
-    add('1.2.840.10008.1.2.4.80', images.map((image) => encodeBy(JpegLSEncoder, image)));
+    add(
+      '1.2.840.10008.1.2.4.80',
+      images.map((image) => encodeBy(JpegLSEncoder, image)),
+    );
     if (channels === 1) {
-      add('1.2.840.10008.1.2.4.81', images.map((image) => encodeBy(JpegLSEncoder, image, (encoder) => encoder.setNearLossless(2))));
+      add(
+        '1.2.840.10008.1.2.4.81',
+        images.map((image) => encodeBy(JpegLSEncoder, image, (encoder) => encoder.setNearLossless(2))),
+      );
     }
     add(
       '1.2.840.10008.1.2.4.90',
       images.map((image) => encodeBy(J2KEncoder, image, losslessly)),
       channels === 3 ? { photometric: 'YBR_RCT' } : {},
     );
-    if (channels === 1) add('1.2.840.10008.1.2.4.70', images.map((image) => encodeJpegLossless(image, 1)));
-    if (channels === 1) add('1.2.840.10008.1.2.4.57', images.map((image, i) => encodeJpegLossless(image, 1 + i)));
+    if (channels === 1)
+      add(
+        '1.2.840.10008.1.2.4.70',
+        images.map((image) => encodeJpegLossless(image, 1)),
+      );
+    if (channels === 1)
+      add(
+        '1.2.840.10008.1.2.4.57',
+        images.map((image, i) => encodeJpegLossless(image, 1 + i)),
+      );
     if (bits === 8) {
       const jpeg = channels === 1 ? {} : { photometric: 'YBR_FULL_422' };
-      add('1.2.840.10008.1.2.4.50', await Promise.all(images.map((image) => encodeJpeg(image, '4:4:4'))), jpeg);
+      add(
+        '1.2.840.10008.1.2.4.50',
+        await Promise.all(images.map((image) => encodeJpeg(image, '4:4:4'))),
+        jpeg,
+      );
     }
   }
   return kinds;
@@ -50,7 +71,7 @@ function imageOf(index, bits, channels) {
   const { width, height } = SHAPE;
   const samples = Array.from({ length: width * height * channels }, (_, i) => {
     const slope = ((Math.floor(i / channels) % width) + index) / (width + IMAGES);
-    return Math.round(top * (0.8 * slope + 0.2 * draw.int(0, 100) / 100));
+    return Math.round(top * (0.8 * slope + (0.2 * draw.int(0, 100)) / 100));
   });
   return { samples, bits, channels };
 }
@@ -90,7 +111,15 @@ function encodeJpegLossless({ samples, bits }, predictor) {
   for (const [i, sample] of samples.entries()) {
     const [x, y] = [i % width, Math.floor(i / width)];
     const [left, up, corner] = [samples[i - 1], samples[i - width], samples[i - width - 1]];
-    const inside = [left, left, up, corner, left + up - corner, left + ((up - corner) >> 1), up + ((left - corner) >> 1)];
+    const inside = [
+      left,
+      left,
+      up,
+      corner,
+      left + up - corner,
+      left + ((up - corner) >> 1),
+      up + ((left - corner) >> 1),
+    ];
     const predicted = i === 0 ? 2 ** (bits - 1) : y === 0 ? left : x === 0 ? up : inside[predictor];
     const difference = ((sample - predicted + 32768) & 0xffff) - 32768;
     const category = difference === 0 ? 0 : 32 - Math.clz32(Math.abs(difference));

@@ -45,10 +45,12 @@ function isRead(answer) {
 /** The first difference in words; undefined where there is none. */
 function difference(ours, theirs, tolerance) {
   if (theirs.samples !== undefined) return sampleDifference(ours.samples, theirs.samples);
-  if (theirs.count !== undefined && ours.count !== theirs.count) return `${ours.count} images, not ${theirs.count}`;
-  if (ours.images.length !== theirs.images.length) return `${ours.images.length} images, not ${theirs.images.length}`;
-  for (const [i, image] of ours.images.entries()) {
-    const found = imageDifference(image, theirs.images[i], tolerance);
+  if (theirs.count !== undefined && ours.count !== theirs.count)
+    return `${ours.count} images, not ${theirs.count}`;
+  if (ours.images.length < theirs.images.length)
+    return `${ours.images.length} images, not ${theirs.images.length}`;
+  for (const [i, image] of theirs.images.entries()) {
+    const found = imageDifference(ours.images[i], image, tolerance);
     if (found !== undefined) return `image ${i}: ${found}`;
   }
   return undefined;
@@ -58,7 +60,8 @@ function sampleDifference(ours, theirs) {
   if (ours.length !== theirs.length) return `${ours.length} samples, not ${theirs.length}`;
   for (const [i, { images, ...facts }] of theirs.entries()) {
     for (const [name, value] of Object.entries(facts)) {
-      if (ours[i][name] !== value) return `sample ${i}: ${name} ${JSON.stringify(ours[i][name])}, not ${JSON.stringify(value)}`;
+      if (ours[i][name] !== value)
+        return `sample ${i}: ${name} ${JSON.stringify(ours[i][name])}, not ${JSON.stringify(value)}`;
     }
     for (const [name, image] of Object.entries(images)) {
       const found = ours[i].images[name] ? imageDifference(ours[i].images[name], image, 0) : 'is missing';
@@ -71,11 +74,14 @@ function sampleDifference(ours, theirs) {
 function imageDifference(ours, theirs, tolerance) {
   const shapes = [ours, theirs].map(({ width, height }) => `${width}×${height}`);
   if (shapes[0] !== shapes[1]) return `${shapes[0]} pixels, not ${shapes[1]}`;
-  const [a, b] = ours.channels === theirs.channels ? [ours.values, theirs.values] : [ours, theirs].map(inColour);
+  const [a, b] =
+    ours.channels === theirs.channels ? [ours.values, theirs.values] : [ours, theirs].map(inColour);
   if (a.length !== b.length) return `${a.length} values, not ${b.length}`;
   for (let i = 0; i < a.length; i += 1) {
     const allowed = tolerance + 1e-6 * Math.abs(b[i]);
-    if (!(Math.abs(a[i] - b[i]) <= (Number.isInteger(b[i]) && Math.abs(b[i]) < 2 ** 24 ? tolerance : allowed))) {
+    if (
+      !(Math.abs(a[i] - b[i]) <= (Number.isInteger(b[i]) && Math.abs(b[i]) < 2 ** 24 ? tolerance : allowed))
+    ) {
       return `value ${i} is ${a[i]}, not ${b[i]}`;
     }
   }

@@ -25,7 +25,8 @@ function bytesOf(vr, value, bigEndian) {
     return Buffer.from(text.length % 2 ? text + (vr === 'UI' ? '\0' : ' ') : text, 'latin1');
   }
   const bytes = Buffer.alloc(size * value.length);
-  for (const [i, number] of value.entries()) bytes[`write${kind}${bigEndian ? 'BE' : 'LE'}`](number, size * i);
+  for (const [i, number] of value.entries())
+    bytes[`write${kind}${bigEndian ? 'BE' : 'LE'}`](number, size * i);
   return bytes;
 }
 
@@ -71,6 +72,9 @@ function encodeItems(items, options) {
 
 function encodeFragments({ table, fragments, ends }) {
   const offsets = bytesOf('UL', table, false);
-  const parts = [offsets, ...fragments].flatMap((content) => [itemHead(ITEM, content.length, false), content]);
+  const parts = [offsets, ...fragments].flatMap((content) => [
+    itemHead(ITEM, content.length, false),
+    content,
+  ]);
   return Buffer.concat(ends ? [...parts, itemHead(SEQUENCE_END, 0, false)] : parts);
 }

@@ -9,8 +9,16 @@ const MISSING = ['', 'NA', 'nan', 'n/a', 'N/A', 'null', 'None'];
 /** CSV manifests: separators, quotes, line ends, encodings, empty rows and columns, as spreadsheets write them. */
 export function drawCsv(draw) {
   const count = draw.int(1, 6);
-  const columns = ['id', 'a', 'b', ...['subject', 'label', 'fold', 'age', 'note'].filter(() => draw.chance(0.6))];
-  const shuffled = columns.map((name) => [draw.int(0, 999), name]).sort(([a], [b]) => a - b).map(([, name]) => name);
+  const columns = [
+    'id',
+    'a',
+    'b',
+    ...['subject', 'label', 'fold', 'age', 'note'].filter(() => draw.chance(0.6)),
+  ];
+  const shuffled = columns
+    .map((name) => [draw.int(0, 999), name])
+    .sort(([a], [b]) => a - b)
+    .map(([, name]) => name);
   const rows = Array.from({ length: count }, (_, i) => drawRow(draw, i));
   const separator = draw.usually(',', ';', '\t');
   const newline = draw.usually(draw.pick('\n', '\r\n'), '\r');
@@ -31,7 +39,12 @@ export function drawCsv(draw) {
   if (draw.chance(0.04)) lines[draw.int(1, lines.length - 1)] += separator + draw.pick('', 'more');
   const told = draw.chance(separator === ',' ? 0.03 : 0.4) ? [`sep=${separator}`] : [];
   const text = [...told, ...lines].join(newline) + draw.usually(newline, '', newline + newline);
-  return { extension: '.csv', reader: 'dataset', bytes: encode(draw, text), truth: { samples: rows.map(truth) } };
+  return {
+    extension: '.csv',
+    reader: 'dataset',
+    bytes: encode(draw, text),
+    truth: { samples: rows.map(truth) },
+  };
 
   function truth({ id, a, b, subject, label, fold }) {
     const has = (name) => columns.includes(name);
@@ -65,7 +78,8 @@ export function pictureOf(name) {
 
 function encode(draw, text) {
   const kind = draw.usually(draw.pick('utf8', 'bom'), 'utf16le', 'utf16be', 'latin1');
-  if (kind === 'latin1') return Buffer.from(/[^\0-ÿ]/.test(text) ? text.replace(/[^\0-ÿ]/g, '?') : text, 'latin1');
+  if (kind === 'latin1')
+    return Buffer.from(/[^\0-ÿ]/.test(text) ? text.replace(/[^\0-ÿ]/g, '?') : text, 'latin1');
   if (kind === 'utf8') return Buffer.from(text);
   const marked = Buffer.from(`\ufeff${text}`, kind === 'bom' ? 'utf8' : 'utf16le');
   return kind === 'utf16be' ? marked.swap16() : marked;

@@ -1,5 +1,5 @@
 import { crc32, deflateSync } from 'node:zlib';
-import { drawSamples, packBits, truthOf } from './samples.mjs';
+import { drawSamples, packBits, truthOf } from './pixels.mjs';
 
 /** PNG: colour types, depths, filters, interlacing, transparency, chunks in and out of order, wrong sums. */
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };

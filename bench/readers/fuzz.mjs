@@ -2,7 +2,7 @@
 // pydicom, nibabel and Pillow, and compared value by value. Needs python3-pydicom python3-gdcm python3-nibabel
 // python3-pil (apt-get install), or --without-reference: then only with what a file was made from, where that is known.
 // Options: --count 2000 --seed 1 --from 0 (the first file's number) --only dicom,png --save FOLDER (files that failed)
-//          --seconds 10 (the limit for one file) --python /usr/bin/python3 --reasons (of refusals, counted)
+//          --seconds 30 (the limit for one file) --python /usr/bin/python3 --reasons (of refusals, counted)
 //          --facts (what was drawn, for each file that failed)
 // A file is a pure function of format, seed and number. Prints a table; ends with 1 if anything differs, crashes, hangs,
 // prints, or fails with an error that is not ours or does not name the file.
@@ -29,7 +29,7 @@ const options = parseOptions(import.meta.url, {
   from: { type: 'string', default: '0' },
   only: { type: 'string', default: 'dicom,nifti,tiff,png,bmp,csv,shards' },
   save: { type: 'string' },
-  seconds: { type: 'string', default: '10' },
+  seconds: { type: 'string', default: '30' },
   python: { type: 'string', default: '/usr/bin/python3' },
   reasons: { type: 'boolean', default: false },
   facts: { type: 'boolean', default: false },
@@ -74,7 +74,8 @@ process.exitCode = failures > 0 ? 1 : 0;
 async function judgeBatch(first, end) {
   const batch = join(folder, String(first));
   mkdirSync(batch);
-  if (formats.includes('csv')) for (const [name, bytes] of pictureFiles()) writeFileSync(join(batch, name), bytes);
+  if (formats.includes('csv'))
+    for (const [name, bytes] of pictureFiles()) writeFileSync(join(batch, name), bytes);
   const files = [];
   for (let number = first; number < end; number += 1) {
     const format = formats[number % formats.length];
@@ -83,13 +84,22 @@ async function judgeBatch(first, end) {
     const damaged = draw.chance(0.2);
     const path = join(batch, `${number}${extension}`);
     writeFileSync(path, damaged ? damage(draw, bytes) : bytes);
-    files.push({ format, number, facts: { ...facts, damaged }, question: { ...question, path }, truth: damaged ? undefined : truth });
+    files.push({
+      format,
+      number,
+      facts: { ...facts, damaged },
+      question: { ...question, path },
+      truth: damaged ? undefined : truth,
+    });
   }
   const questions = files.map(({ question }) => question);
   const comparable = questions.filter(({ reader }) => reader !== 'dataset');
   const [read, known] = await Promise.all([ours.ask(questions), reference?.ask(comparable)]);
   for (const [i, file] of files.entries()) {
-    const verdict = judge(read[i], { truth: file.truth, reference: known?.[comparable.indexOf(file.question)] });
+    const verdict = judge(read[i], {
+      truth: file.truth,
+      reference: known?.[comparable.indexOf(file.question)],
+    });
     tell(file, verdict);
   }
   rmSync(batch, { recursive: true });
@@ -97,13 +107,15 @@ async function judgeBatch(first, end) {
 
 function tell({ format, number, facts, question }, { outcome, reason }) {
   counts[format][outcome] = (counts[format][outcome] ?? 0) + 1;
-  if (outcome === 'refused by us') {
-    const words = `${format}: ${reason.replaceAll(question.path, 'FILE').replace(/\d+/g, 'N').slice(0, 150)}`;
+  if (outcome.startsWith('refused')) {
+    const words = `${outcome}: ${format}: ${reason.replaceAll(question.path, 'FILE').replace(/\d+/g, 'N').slice(0, 150)}`;
     refusals.set(words, (refusals.get(words) ?? 0) + 1);
   }
   if (!isFailure(outcome)) return;
   failures += 1;
-  console.log(`${outcome}: --only ${options.only} --seed ${options.seed} --from ${number} --count 1: ${format}: ${reason}`);
+  console.log(
+    `${outcome}: --only ${options.only} --seed ${options.seed} --from ${number} --count 1: ${format}: ${reason}`,
+  );
   if (options.facts) console.log(`  ${JSON.stringify(facts)}`);
   if (options.save === undefined) return;
   mkdirSync(options.save, { recursive: true });
@@ -112,11 +124,14 @@ function tell({ format, number, facts, question }, { outcome, reason }) {
 }
 
 function printTable() {
-  const shown = OUTCOMES.filter((outcome) => isFailure(outcome) || formats.some((format) => counts[format][outcome]));
+  const shown = OUTCOMES.filter(
+    (outcome) => isFailure(outcome) || formats.some((format) => counts[format][outcome]),
+  );
   console.log(`| | ${shown.join(' | ')} |\n|${'---|'.repeat(shown.length + 1)}`);
   for (const format of formats) {
     console.log(`| ${format} | ${shown.map((outcome) => counts[format][outcome] ?? 0).join(' | ')} |`);
   }
   if (!options.reasons) return;
-  for (const [words, times] of [...refusals].sort(([, a], [, b]) => b - a)) console.log(`${times} × ${words}`);
+  for (const [words, times] of [...refusals].sort(([, a], [, b]) => b - a))
+    console.log(`${times} × ${words}`);
 }

@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib';
-import { drawSamples, packBits, truthOf } from './samples.mjs';
+import { drawSamples, packBits, truthOf } from './pixels.mjs';
 
 /**
  * TIFF: both byte orders, depths, photometric interpretations, further channels of every kind, planes, strips and
@@ -11,7 +11,7 @@ export function drawTiff(draw) {
   const photometric = draw.usually(draw.pick(0, 1, 2, 3), 4, 5, 6, 8);
   const bits = draw.usually(photometric === 2 ? draw.pick(8, 16) : draw.pick(1, 2, 4, 8, 16), 12, 32);
   const colours = { 2: 3, 5: 4, 6: 3, 8: 3 }[photometric] ?? 1;
-  const extras = draw.chance(0.35) ? draw.int(1, 3) : 0;
+  const extras = draw.chance(bits < 8 || photometric === 3 ? 0.05 : 0.35) ? draw.int(1, 3) : 0;
   const channels = colours + extras;
   const extraKinds = extras > 0 && draw.chance(0.85) ? draw.ints(extras, 0, 2) : undefined;
   const format = draw.usually(1, 2, 3, 4);
@@ -28,13 +28,27 @@ export function drawTiff(draw) {
   const rowsPerStrip = draw.usually(height, draw.int(1, height));
   const orientation = draw.usually(undefined, ...draw.ints(1, 1, 8));
 
-  const planes = planar ? Array.from({ length: channels }, (_, c) => [c]) : [samples.slice(0, channels).keys()];
+  const planes = planar
+    ? Array.from({ length: channels }, (_, c) => [c])
+    : [samples.slice(0, channels).keys()];
   const blocks = planes.flatMap((chosen) => blocksOf([...chosen]));
   const pages = draw.usually(1, 2);
   const bytes = assemble();
   const readable = format === 1 && [8, 16].includes(bits) && photometric <= 2 && pages === 1;
   const facts = {
-    ...{ littleEndian, width, height, photometric, bits, channels, extraKinds, format, planar, predictor, compression },
+    ...{
+      littleEndian,
+      width,
+      height,
+      photometric,
+      bits,
+      channels,
+      extraKinds,
+      format,
+      planar,
+      predictor,
+      compression,
+    },
     ...{ tiled, rowsPerStrip, orientation, pages },
   };
   return { extension: '.tif', reader: 'image', bytes, facts, truth: readable ? truth() : undefined };
@@ -55,7 +69,8 @@ export function drawTiff(draw) {
       for (let y = up; y < up + (tiled ? blockHeight : Math.min(blockHeight, height - up)); y += 1) {
         const row = [];
         for (let x = 0; x < blockWidth; x += 1) {
-          for (const c of chosen) row.push(y < height && x < width ? samples[(y * width + x) * channels + c] : 0);
+          for (const c of chosen)
+            row.push(y < height && x < width ? samples[(y * width + x) * channels + c] : 0);
         }
         rows.push(packRow(row, chosen.length));
       }
@@ -78,9 +93,13 @@ export function drawTiff(draw) {
   function truth() {
     // Turning an image is a matter of its own.
     if (orientation !== undefined && orientation !== 1) return undefined;
-    const plain = samples.map((value, i) => (photometric === 0 && i % channels < colours ? top - value : value));
-    const kind = extraKinds?.[0];
-    const pixels = Array.from({ length: width * height }, (_, pixel) => plain.slice(pixel * channels, (pixel + 1) * channels));
+    const plain = samples.map((value, i) =>
+      photometric === 0 && i % channels < colours ? top - value : value,
+    );
+    const alphaAt = extraKinds?.indexOf(2) ?? -1;
+    const pixels = Array.from({ length: width * height }, (_, pixel) =>
+      plain.slice(pixel * channels, (pixel + 1) * channels),
+    );
     if (photometric === 0 && extras > 0) return undefined;
     const image = truthOf({
       width,
@@ -89,13 +108,15 @@ export function drawTiff(draw) {
       samples: pixels.flatMap((pixel) => pixel.slice(0, colours)),
       top,
       // Colours are multiplied by unassociated alpha alone. Other further channels are no alpha, or already applied.
-      alpha: kind === 2 ? pixels.map((pixel) => pixel[colours]) : undefined,
+      alpha: alphaAt < 0 ? undefined : pixels.map((pixel) => pixel[colours + alphaAt]),
     });
-    return { ...image, tolerance: kind === 1 ? 1 : 0 };
+    return { ...image, tolerance: extraKinds?.includes(1) ? 1 : 0 };
   }
 
   function assemble() {
-    const data = Buffer.concat(blocks.map((block) => (block.length % 2 ? Buffer.concat([block, Buffer.alloc(1)]) : block)));
+    const data = Buffer.concat(
+      blocks.map((block) => (block.length % 2 ? Buffer.concat([block, Buffer.alloc(1)]) : block)),
+    );
     const offsets = [];
     let at = 8;
     for (const block of blocks) {
@@ -117,11 +138,7 @@ export function drawTiff(draw) {
             [324, 4, offsets],
             [325, 4, lengths],
           ]
-        : [
-            [273, 4, offsets],
-            ...(draw.chance(0.97) ? [[278, 4, [rowsPerStrip]]] : []),
-            [279, 4, lengths],
-          ]),
+        : [[273, 4, offsets], ...(draw.chance(0.97) ? [[278, 4, [rowsPerStrip]]] : []), [279, 4, lengths]]),
       [277, 3, [channels]],
       ...(planar || draw.chance(0.5) ? [[284, 3, [planar ? 2 : 1]]] : []),
       ...(predictor === 1 ? [] : [[317, 3, [predictor]]]),
@@ -133,7 +150,9 @@ export function drawTiff(draw) {
     const start = 8 + data.length;
     const directory = (from, next) => directoryOf(tags, from, next, littleEndian);
     const one = directory(start, 0);
-    const header = Buffer.from(littleEndian ? [0x49, 0x49, 42, 0, 0, 0, 0, 0] : [0x4d, 0x4d, 0, 42, 0, 0, 0, 0]);
+    const header = Buffer.from(
+      littleEndian ? [0x49, 0x49, 42, 0, 0, 0, 0, 0] : [0x4d, 0x4d, 0, 42, 0, 0, 0, 0],
+    );
     if (littleEndian) header.writeUInt32LE(start, 4);
     else header.writeUInt32BE(start, 4);
     if (pages === 1) return Buffer.concat([header, data, one]);
@@ -145,8 +164,10 @@ export function drawTiff(draw) {
 /** A directory with its long values behind it. */
 function directoryOf(tags, start, next, littleEndian) {
   const fixed = Buffer.alloc(2 + 12 * tags.length + 4);
-  const uint16 = (buffer, value, at) => (littleEndian ? buffer.writeUInt16LE(value, at) : buffer.writeUInt16BE(value, at));
-  const uint32 = (buffer, value, at) => (littleEndian ? buffer.writeUInt32LE(value, at) : buffer.writeUInt32BE(value, at));
+  const uint16 = (buffer, value, at) =>
+    littleEndian ? buffer.writeUInt16LE(value, at) : buffer.writeUInt16BE(value, at);
+  const uint32 = (buffer, value, at) =>
+    littleEndian ? buffer.writeUInt32LE(value, at) : buffer.writeUInt32BE(value, at);
   uint16(fixed, tags.length, 0);
   const long = [];
   let after = start + fixed.length;

@@ -19,7 +19,11 @@ export function drawDicom(draw, codestreams) {
   const frames = draw.usually(draw.pick(1, 1, 2, 3), 4);
   const kind = draw.pick('raw', 'raw', 'rle', 'codec');
   const image =
-    kind === 'raw' ? drawRaw(draw, frames) : kind === 'rle' ? drawRle(draw, frames) : drawCoded(draw, frames, codestreams);
+    kind === 'raw'
+      ? drawRaw(draw, frames)
+      : kind === 'rle'
+        ? drawRle(draw, frames)
+        : drawCoded(draw, frames, codestreams);
   const { syntax, pixelData, ...shape } = image;
   const elements = [
     [0x00080060, 'CS', 'OT'],
@@ -47,7 +51,9 @@ export function drawDicom(draw, codestreams) {
     ...{ syntax: syntax.uid, head, ...shape, frames, openEnded: options.openEnded },
     table: pixelData.table,
     fragments: pixelData.fragments?.map(({ length }) => length),
-    elements: elements.slice(3, -1).map(([tag, , value]) => `${tag.toString(16)}=${String(value).slice(0, 40)}`),
+    elements: elements
+      .slice(3, -1)
+      .map(([tag, , value]) => `${tag.toString(16)}=${String(value).slice(0, 40)}`),
   };
   return { extension: draw.usually('.dcm', '', '.IMA'), reader: 'dicom', bytes, facts };
 }
@@ -67,7 +73,14 @@ function shapeElements(draw, { width, height, samples, bits, stored, high, signe
 }
 
 function framesElement(draw, frames) {
-  const value = draw.usually(String(frames), '', '0', String(frames + 1), String(Math.max(1, frames - 1)), 'one');
+  const value = draw.usually(
+    String(frames),
+    '',
+    '0',
+    String(frames + 1),
+    String(Math.max(1, frames - 1)),
+    'one',
+  );
   return frames === 1 && draw.chance(0.7) ? [] : [[0x00280008, 'IS', value]];
 }
 
@@ -80,7 +93,11 @@ function valueElements(draw, { stored, signed, photometric }) {
     const descriptor = [count, draw.usually(0, 3), wide ? 16 : 8];
     for (let c = 0; c < 3; c += 1) {
       const packed = !wide && draw.chance(0.7);
-      const data = packed ? draw.bytes(count + (count % 2)) : draw.ints(count, 0, wide ? 65535 : 255);
+      // Packed bytes are stored in words.
+      const pair = () => draw.int(0, 65535);
+      const data = packed
+        ? Array.from({ length: Math.ceil(count / 2) }, pair)
+        : draw.ints(count, 0, wide ? 65535 : 255);
       elements.push([0x00281101 + c, 'US', descriptor], [0x00281201 + c, 'OW', data]);
     }
     return elements;
@@ -106,7 +123,8 @@ function valueElements(draw, { stored, signed, photometric }) {
       [0x00281051, 'DS', draw.usually('400\\50', '', '0', '-5')],
     );
   }
-  if (draw.chance(0.1)) elements.push([0x00283010, 'SQ', draw.pick([], [[]], [[[0x00283002, 'US', [0, 0, 16]]]])]);
+  if (draw.chance(0.1))
+    elements.push([0x00283010, 'SQ', draw.pick([], [[]], [[[0x00283002, 'US', [0, 0, 16]]]])]);
   return elements;
 }
 
@@ -117,7 +135,17 @@ function decoys(draw) {
     [0x00090010, 'LO', 'MADE UP'],
     [0x00091001, 'UN', draw.bytes(2 * draw.int(0, 9))],
     // An icon has pixels of its own.
-    [0x00880200, 'SQ', [[[0x00280010, 'US', [1]], [0x00280011, 'US', [2]], [0x7fe00010, 'OB', Buffer.from([1, 2])]]]],
+    [
+      0x00880200,
+      'SQ',
+      [
+        [
+          [0x00280010, 'US', [1]],
+          [0x00280011, 'US', [2]],
+          [0x7fe00010, 'OB', Buffer.from([1, 2])],
+        ],
+      ],
+    ],
     [0x60003000, 'OW', draw.bytes(4)],
   ].filter(() => draw.chance(0.15));
 }
@@ -126,7 +154,15 @@ function drawRaw(draw, frames) {
   const syntax = SYNTAXES[draw.pick('implicit', 'explicit', 'explicit', 'deflated', 'bigEndian')];
   const [width, height] = draw.ints(2, 1, 9);
   const photometric = draw.usually(
-    draw.pick('MONOCHROME2', 'MONOCHROME2', 'MONOCHROME1', 'RGB', 'YBR_FULL', 'YBR_FULL_422', 'PALETTE COLOR'),
+    draw.pick(
+      'MONOCHROME2',
+      'MONOCHROME2',
+      'MONOCHROME1',
+      'RGB',
+      'YBR_FULL',
+      'YBR_FULL_422',
+      'PALETTE COLOR',
+    ),
     ...['YBR_PARTIAL_420', 'HSV', 'YBR_RCT', ''],
   );
   const gray = photometric.startsWith('MONO') || photometric.startsWith('PAL');
@@ -136,7 +172,10 @@ function drawRaw(draw, frames) {
   // Two pixels share their colours; some files say so and store all of them.
   const halved = photometric === 'YBR_FULL_422' && draw.chance(0.7);
   const count = width * height * (halved ? 2 : samples) * frames;
-  const data = bits <= 8 ? draw.bytes(Math.ceil((count * bits) / 8)) : cellsOf(draw, count, { bits, stored, high, signed });
+  const data =
+    bits <= 8
+      ? draw.bytes(Math.ceil((count * bits) / 8))
+      : cellsOf(draw, count, { bits, stored, high, signed });
   if (bits === 8) for (const [i, byte] of data.entries()) data[i] = fit(byte, { bits, stored, high, signed });
   if (syntax.bigEndian && bits === 16) data.swap16();
   const padding = Buffer.alloc((data.length % 2) + draw.usually(0, 2, 10), draw.pick(0, 255));
@@ -172,12 +211,19 @@ function drawRle(draw, frames) {
   const samples = draw.pick(1, 1, 3);
   const bits = draw.pick(8, 16);
   const wideColour = samples === 3 && bits === 16;
-  const { stored, high, signed } = samples === 1 ? drawBits(draw, bits, true) : { stored: bits, high: bits - 1, signed: false };
-  const photometric = samples === 1 ? draw.pick('MONOCHROME1', 'MONOCHROME2') : wideColour ? 'RGB' : draw.pick('RGB', 'YBR_FULL');
+  const { stored, high, signed } =
+    samples === 1 ? drawBits(draw, bits, true) : { stored: bits, high: bits - 1, signed: false };
+  const photometric =
+    samples === 1
+      ? draw.pick('MONOCHROME1', 'MONOCHROME2')
+      : wideColour
+        ? 'RGB'
+        : draw.pick('RGB', 'YBR_FULL');
   const images = Array.from({ length: frames }, () => {
     const count = width * height * samples;
     const cells = bits === 8 ? draw.bytes(count) : cellsOf(draw, count, { bits, stored, high, signed });
-    if (bits === 8) for (const [i, byte] of cells.entries()) cells[i] = fit(byte, { bits, stored, high, signed });
+    if (bits === 8)
+      for (const [i, byte] of cells.entries()) cells[i] = fit(byte, { bits, stored, high, signed });
     return encodeRle(draw, cells, samples, bits / 8);
   });
   const syntax = { uid: '1.2.840.10008.1.2.5', explicit: true };
@@ -221,9 +267,17 @@ function drawCoded(draw, frames, codestreams) {
   const { syntax, bits, channels, photometric, bytes } = draw.pick(...codestreams);
   const images = Array.from({ length: frames }, () => draw.pick(...bytes));
   const cells = bits > 8 ? 16 : 8;
-  const label = channels === 1 ? draw.usually(photometric, 'MONOCHROME1') : draw.usually(photometric, 'RGB', 'YBR_FULL');
+  const label =
+    channels === 1 ? draw.usually(photometric, 'MONOCHROME1') : draw.usually(photometric, 'RGB', 'YBR_FULL');
   return {
-    ...{ syntax: { uid: syntax, explicit: true }, ...SHAPE, samples: channels, bits: cells, stored: bits, high: bits - 1 },
+    ...{
+      syntax: { uid: syntax, explicit: true },
+      ...SHAPE,
+      samples: channels,
+      bits: cells,
+      stored: bits,
+      high: bits - 1,
+    },
     ...{ signed: false, photometric: label, planar: channels === 3 && draw.chance(0.2) },
     pixelData: drawFragments(draw, images, { mayCut: true }),
   };
@@ -248,7 +302,13 @@ function drawFragments(draw, images, { mayCut }) {
       at += 8 + padded.length;
     }
   }
-  const kind = draw.pick('right', 'right', 'none', 'none', draw.usually('right', 'shifted', 'short', 'reversed'));
+  const kind = draw.pick(
+    'right',
+    'right',
+    'none',
+    'none',
+    draw.usually('right', 'shifted', 'short', 'reversed'),
+  );
   const tables = {
     right: table,
     none: [],
@@ -266,5 +326,7 @@ function cutUp(draw, image) {
   const first = 2 * draw.int(1, Math.max(1, (image.length >> 1) - 1));
   const rest = image.subarray(first);
   const second = 2 * draw.int(0, rest.length >> 1);
-  return [image.subarray(0, first), rest.subarray(0, second), rest.subarray(second)].filter(({ length }) => length > 0);
+  return [image.subarray(0, first), rest.subarray(0, second), rest.subarray(second)].filter(
+    ({ length }) => length > 0,
+  );
 }

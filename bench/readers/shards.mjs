@@ -31,17 +31,23 @@ function drawSample(draw, i) {
   const grays = draw.ints(2, 0, 255);
   const fields = {};
   const missing = () => draw.pick('null', 'NaN', '""', '"NA"');
-  if (draw.chance(0.8)) fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(0, 9)), missing());
-  if (draw.chance(0.6)) fields.label = draw.usually(draw.pick('"benign"', '"malignant"'), '0', '1', missing());
+  if (draw.chance(0.8))
+    fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(0, 9)), missing());
+  if (draw.chance(0.6))
+    fields.label = draw.usually(draw.pick('"benign"', '"malignant"'), '0', '1', missing());
   if (draw.chance(0.2)) fields.fold = String(draw.int(0, 4));
-  if (draw.chance(0.3)) fields.age = draw.usually('40', 'NaN', 'Infinity', '-Infinity', 'true', '[1, 2]', '{"x": 1}');
+  if (draw.chance(0.3))
+    fields.age = draw.usually('40', 'NaN', 'Infinity', '-Infinity', 'true', '[1, 2]', '{"x": 1}');
   if (draw.chance(0.2)) fields.note = draw.pick('"NaN"', '"a\\"NaN, b"', '"\\u00fc"', '"{\\n}"');
   const space = draw.usually(' ', '', '\n\t');
   const entries = Object.entries(fields).map(([name, value]) => `"${name}":${space}${value}`);
   const json = draw.chance(0.92) ? `{${entries.join(`,${space}`)}}` : undefined;
   const cls = draw.chance(0.1) ? draw.pick('2', 'benign\n') : undefined;
   const read = (name) => {
-    const value = json === undefined || ['null', 'NaN', '""', '"NA"', undefined].includes(fields[name]) ? undefined : fields[name];
+    const value =
+      json === undefined || ['null', 'NaN', '""', '"NA"', undefined].includes(fields[name])
+        ? undefined
+        : fields[name];
     return value === undefined ? undefined : String(JSON.parse(value));
   };
   const image = (gray) => ({ width: 2, height: 2, channels: 1, values: new Array(4).fill(gray) });

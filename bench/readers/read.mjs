@@ -1,6 +1,11 @@
 /** Reads the files that are named on stdin with the readers of dist/, and answers each with a line of JSON on stdout. */
 import { createInterface } from 'node:readline';
-import { readDicomHeader, readImageSize, readPixels, readVolumeHeader } from '../../dist/data/formats/index.js';
+import {
+  readDicomHeader,
+  readImageSize,
+  readPixels,
+  readVolumeHeader,
+} from '../../dist/data/formats/index.js';
 import { openDataset } from '../../dist/data/openDataset.js';
 import { AnatomyError } from '../../dist/errors.js';
 
@@ -67,7 +72,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   const question = JSON.parse(line);
   const result = await readers[question.reader](question).catch((error) => ({
     error: String(error?.message ?? error),
-    raw: !(error instanceof AnatomyError) || !error.message.includes(question.path) ? String(error?.stack) : undefined,
+    raw:
+      !(error instanceof AnatomyError) || !error.message.includes(question.path)
+        ? String(error?.stack)
+        : undefined,
   }));
   answer(`${JSON.stringify(written === '' ? result : { ...result, written })}\n`);
   written = '';
