@@ -172,11 +172,7 @@ function drawRaw(draw, frames) {
   // Two pixels share their colours; some files say so and store all of them.
   const halved = photometric === 'YBR_FULL_422' && draw.chance(0.7);
   const count = width * height * (halved ? 2 : samples) * frames;
-  const data =
-    bits <= 8
-      ? draw.bytes(Math.ceil((count * bits) / 8))
-      : cellsOf(draw, count, { bits, stored, high, signed });
-  if (bits === 8) for (const [i, byte] of data.entries()) data[i] = fit(byte, { bits, stored, high, signed });
+  const data = cellsOf(draw, count, { bits, stored, high, signed });
   if (syntax.bigEndian && bits === 16) data.swap16();
   const padding = Buffer.alloc((data.length % 2) + draw.usually(0, 2, 10), draw.pick(0, 255));
   const cut = draw.usually(0, 1, 2, data.length);
@@ -192,7 +188,7 @@ function drawBits(draw, bits, gray) {
 }
 
 /** A cell with a stored value in its place, the sign repeated above it as the standard's older editions allow. */
-function fit(cell, { bits, stored, high, signed }) {
+function inCell(cell, { bits, stored, high, signed }) {
   const shift = Math.max(0, high - stored + 1);
   const value = cell & (2 ** stored - 1);
   const negative = signed && (value & (2 ** (stored - 1))) !== 0;
@@ -200,9 +196,10 @@ function fit(cell, { bits, stored, high, signed }) {
 }
 
 function cellsOf(draw, count, shape) {
+  if (shape.bits === 8) return Buffer.from(draw.ints(count, 0, 255).map((cell) => inCell(cell, shape)));
   if (shape.bits !== 16) return draw.bytes(Math.ceil((count * shape.bits) / 8));
   const cells = Buffer.alloc(2 * count);
-  for (let i = 0; i < count; i += 1) cells.writeUInt16LE(fit(draw.int(0, 65535), shape) & 0xffff, 2 * i);
+  for (let i = 0; i < count; i += 1) cells.writeUInt16LE(inCell(draw.int(0, 65535), shape), 2 * i);
   return cells;
 }
 
@@ -221,9 +218,7 @@ function drawRle(draw, frames) {
         : draw.pick('RGB', 'YBR_FULL');
   const images = Array.from({ length: frames }, () => {
     const count = width * height * samples;
-    const cells = bits === 8 ? draw.bytes(count) : cellsOf(draw, count, { bits, stored, high, signed });
-    if (bits === 8)
-      for (const [i, byte] of cells.entries()) cells[i] = fit(byte, { bits, stored, high, signed });
+    const cells = cellsOf(draw, count, { bits, stored, high, signed });
     return encodeRle(draw, cells, samples, bits / 8);
   });
   const syntax = { uid: '1.2.840.10008.1.2.5', explicit: true };

@@ -38,7 +38,9 @@ export function drawNifti(draw) {
     draw.pick(0, 0, 1, 1, 2, draw.usually(3, -1, 99)),
     draw.pick(0, 0, 1, 1, 2, draw.usually(4, -1, 99)),
   ];
-  const place = (values, write, at, step) => values.forEach((value, i) => write(value, at + step * i));
+  const place = (values, write, at, step) => {
+    for (const [i, value] of values.entries()) write(value, at + step * i);
+  };
   if (version === 1) {
     place(dim, put.int16, 40, 2);
     put.int16(datatype, 70);
@@ -113,7 +115,7 @@ function drawOrientation(draw) {
     const sign = draw.chance(0.5) ? 1 : -1;
     return [...row.map((value, column) => sign * value * sizes[column]), draw.int(-100, 100)];
   });
-  if (draw.chance(0.04)) srow[draw.int(0, 2)][draw.int(0, 3)] = draw.pick(Number.NaN, Infinity, 0, 1e30);
+  if (draw.chance(0.04)) srow[draw.int(0, 2)][draw.int(0, 3)] = draw.pick(Number.NaN, Infinity, 1e30);
   if (draw.chance(0.04)) srow.fill([0, 0, 0, 0]);
   // Half turns, quarter turns and a little tilt; the last ones are longer than a unit quaternion.
   const half = Math.SQRT1_2;

@@ -39,8 +39,11 @@ def image_of(values):
 def read_image(path, **_):
     image = Image.open(path)
     tiles = [str(tile[3]) for tile in image.tile]
-    if any(";16" in tile and image.mode not in ("I", "I;16", "I;16B") for tile in tiles):
+    bits = image.tag_v2.get(258, ()) if image.format == "TIFF" else ()
+    if (any(";16" in tile for tile in tiles) or any(b > 8 for b in bits)) and not image.mode.startswith("I"):
         raise NotRead("16 bits are reduced to 8")
+    if image.mode in ("1", "L") and "transparency" in image.info and not any("'L'" in tile for tile in tiles):
+        raise NotRead("a transparent level of fewer than 8 bits")
     photometric = image.tag_v2.get(262) if image.format == "TIFF" else None
     if photometric == 6 or photometric == 0 and image.mode.startswith("I"):
         raise NotRead("the photometric interpretation is passed over")
@@ -159,9 +162,11 @@ def read_nifti(path, axis, **_):
     if not {int(raw["sform_code"]), int(raw["qform_code"])} <= {0, 1, 2, 3, 4, 5}:
         raise NotRead("unknown codes")
     oriented = header["sform_code"] > 0 or header["qform_code"] > 0
-    orientation = io_orientation(image.affine if oriented else np.eye(4))
-    if np.isnan(orientation).any():
+    affine = image.affine if oriented else np.eye(4)
+    # nibabel chooses axes of its own for a map that is singular or not finite.
+    if not np.isfinite(affine).all() or np.linalg.matrix_rank(affine[:3, :3]) < 3:
         raise NotRead("no orientation")
+    orientation = io_orientation(affine)
     turned = apply_orientation(values, orientation)
     across, sign = (int(value) for value in orientation[axis])
     images = []

@@ -138,7 +138,11 @@ export function drawTiff(draw) {
             [324, 4, offsets],
             [325, 4, lengths],
           ]
-        : [[273, 4, offsets], ...(draw.chance(0.97) ? [[278, 4, [rowsPerStrip]]] : []), [279, 4, lengths]]),
+        : [
+            [273, 4, offsets],
+            ...(rowsPerStrip < height || draw.chance(0.9) ? [[278, 4, [rowsPerStrip]]] : []),
+            [279, 4, lengths],
+          ]),
       [277, 3, [channels]],
       ...(planar || draw.chance(0.5) ? [[284, 3, [planar ? 2 : 1]]] : []),
       ...(predictor === 1 ? [] : [[317, 3, [predictor]]]),
