@@ -78,9 +78,8 @@ export function pictureOf(name) {
 
 function encode(draw, text) {
   const kind = draw.usually(draw.pick('utf8', 'bom'), 'utf16le', 'utf16be', 'latin1');
-  if (kind === 'latin1')
-    return Buffer.from(/[^\0-ÿ]/.test(text) ? text.replace(/[^\0-ÿ]/g, '?') : text, 'latin1');
-  if (kind === 'utf8') return Buffer.from(text);
+  if (kind === 'latin1' && !/[^\0-ÿ]/.test(text)) return Buffer.from(text, 'latin1');
+  if (kind === 'utf8' || kind === 'latin1') return Buffer.from(text);
   const marked = Buffer.from(`\ufeff${text}`, kind === 'bom' ? 'utf8' : 'utf16le');
   return kind === 'utf16be' ? marked.swap16() : marked;
 }

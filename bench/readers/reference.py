@@ -7,6 +7,7 @@ after the modality's scaling, colours as RGB, alpha composited onto black, slice
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import sys
 import warnings
@@ -16,7 +17,13 @@ import numpy as np
 import pydicom
 from nibabel.orientations import apply_orientation, io_orientation
 from PIL import Image, ImageOps
-from pydicom.encaps import encapsulate, generate_pixel_data_frame
+from pydicom.encaps import (
+    encapsulate,
+    generate_pixel_data_fragment,
+    generate_pixel_data_frame,
+    get_frame_offsets,
+)
+from pydicom.filebase import DicomBytesIO
 from pydicom.pixel_data_handlers.util import apply_color_lut, apply_modality_lut, convert_color_space
 from pydicom.uid import JPEG2000TransferSyntaxes
 
@@ -83,6 +90,12 @@ def stored_bits(values, ds):
 
 def encapsulated_frames(ds, frames):
     """The frames, decoded one by one: pydicom tells whose a fragment is, and no decoder need guess."""
+    stream = DicomBytesIO(ds.PixelData)
+    stream.is_little_endian = True
+    _, table = get_frame_offsets(stream)
+    starts = itertools.accumulate((8 + len(piece) for piece in generate_pixel_data_fragment(stream)), initial=0)
+    if list(table) != sorted(set(table)) or not set(table) <= set(starts):
+        raise NotRead("the offset table points nowhere")
     found = list(generate_pixel_data_frame(ds.PixelData, frames))
     if len(found) != frames:
         raise NotRead(f"{len(found)} frames are there, not {frames}")
