@@ -32,7 +32,7 @@ function drawSample(draw, i) {
   const fields = {};
   const missing = () => draw.pick('null', 'NaN', '""', '"NA"');
   if (draw.chance(0.8))
-    fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(0, 9)), missing());
+    fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(100, 109)), missing());
   if (draw.chance(0.6))
     fields.label = draw.usually(draw.pick('"benign"', '"malignant"'), '0', '1', missing());
   if (draw.chance(0.2)) fields.fold = String(draw.int(0, 4));

@@ -6,16 +6,14 @@ import { expect, test } from 'vitest';
 const script = fileURLToPath(new URL('../../../bench/readers/fuzz.mjs', import.meta.url));
 
 // `npm run fuzz` draws many more, and compares with pydicom, nibabel and Pillow.
-test('of 350 files drawn by their format’s structure each is read as written or refused by a DataError', async () => {
-  const parameters = ['--count', '350', '--seed', '1', '--without-reference'];
-  const { stdout } = await promisify(execFile)(process.execPath, [script, ...parameters]);
-  const [header, , ...rows] = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.split('|').map((cell) => cell.trim()));
-  expect(rows.map(([, format]) => format)).toEqual(['dicom', 'nifti', 'tiff', 'png', 'bmp', 'csv', 'shards']);
-  for (const row of rows) {
-    const told = Object.fromEntries(header!.map((outcome, i) => [outcome, row[i]]));
-    expect(told).toMatchObject({ DIFFERENT: '0', CRASH: '0', HANG: '0', 'RAW ERROR': '0', PRINTED: '0' });
-  }
+test('of 280 files drawn by their format’s structure each is read as written or refused by a DataError', async () => {
+  const parameters = [script, '--count', '280', '--seed', '1', '--without-reference'];
+  const { stdout } = await promisify(execFile)(process.execPath, parameters).catch(
+    // The script ends with 1 after a failure; its lines tell more than that.
+    (ended: { stdout: string }) => ended,
+  );
+  const lines = stdout.trim().split('\n');
+  expect(lines.filter((line) => /^[A-Z ]+: /.test(line))).toEqual([]);
+  const formats = lines.slice(2).map((line) => line.split('|')[1]?.trim());
+  expect(formats).toEqual(['dicom', 'nifti', 'tiff', 'png', 'bmp', 'csv', 'shards']);
 });
