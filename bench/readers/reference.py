@@ -122,9 +122,13 @@ def read_dicom(path, **_):
         ds.file_meta = pydicom.dataset.FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1" if not ds.is_implicit_VR else "1.2.840.10008.1.2"
     syntax = str(ds.file_meta.TransferSyntaxUID)
+    if ds["PixelData"].is_undefined_length != ds.file_meta.TransferSyntaxUID.is_encapsulated:
+        raise NotRead("fragments and transfer syntax contradict each other")
     told = int(ds.get("NumberOfFrames") or 0)
     frames = told or 1
     size = ds.Rows * ds.Columns
+    if ds.PhotometricInterpretation == "YBR_FULL_422" and not told and len(ds.PixelData) > 3 * size + 1:
+        raise NotRead("neither frames nor colours are told")
     if ds.PhotometricInterpretation == "YBR_FULL_422" and len(ds.PixelData) >= 3 * size * frames:
         # pydicom says in a warning that the label should be changed.
         if not ds.file_meta.TransferSyntaxUID.is_encapsulated:

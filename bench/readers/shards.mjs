@@ -42,7 +42,7 @@ function drawSample(draw, i) {
   const space = draw.usually(' ', '', '\n\t');
   const entries = Object.entries(fields).map(([name, value]) => `"${name}":${space}${value}`);
   const json = draw.chance(0.92) ? `{${entries.join(`,${space}`)}}` : undefined;
-  const cls = draw.chance(0.1) ? draw.pick('2', 'benign\n') : undefined;
+  const cls = fields.label === undefined && draw.chance(0.2) ? draw.pick('2', 'benign\n') : undefined;
   const read = (name) => {
     const value =
       json === undefined || ['null', 'NaN', '""', '"NA"', undefined].includes(fields[name])
