@@ -47,7 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
   ],
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
-  config: ['tensor', 'augment', 'methods'],
+  config: ['augment', 'methods'],
   training: [
     ...['tensor', 'nn', 'optim', 'metrics', 'methods', 'augment', 'config', 'export', 'log'],
     ...['phantoms', 'data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits'],

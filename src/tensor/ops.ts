@@ -84,7 +84,7 @@ export const roll = op<[x: Tensor, shifts: Ints, dims: Ints], Tensor>('aten::rol
 export const where = op<[condition: Tensor, a: Tensor, b: Tensor], Tensor>('aten::where.self', 'Tensor', 'Tensor', 'Tensor');
 export const eqTensor = op<[a: Tensor, b: Tensor], Tensor>('aten::eq.Tensor', 'Tensor', 'Tensor');
 export const geScalar = op<[a: Tensor, b: number], Tensor>('aten::ge.Scalar', 'Tensor', 'Scalar');
-export const logicalNot = op<[a: Tensor], Tensor>('aten::logical_not', '', 'Tensor');
+export const logicalNot = op<[x: Tensor], Tensor>('aten::logical_not', 'Tensor');
 export const logicalAnd = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_and', 'Tensor', 'Tensor');
 export const maskedFill = op<[x: Tensor, mask: Tensor, value: number], Tensor>('aten::masked_fill.Scalar', 'Tensor', 'Tensor', 'Scalar');
 

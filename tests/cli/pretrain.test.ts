@@ -310,9 +310,11 @@ describe('exit codes and streams', () => {
     const ended = await anatomy([...pretrain('nan', explode), '--json']);
     expect(ended.code).toBe(1);
     expect(JSON.parse(ended.stdout)).toMatchObject({ run: 'nan', kind: 'failed' });
-    // It broke before its first checkpoint, so none is said to be kept.
-    expect(ended.stderr).toMatch(/training failed at step \d+: .*No checkpoint was written before/);
+    expect(ended.stderr).toMatch(/training failed at step 6: .*The checkpoint of step 3 is kept/);
     expect(ended.stderr).not.toMatch(/\n {4}at /);
+    const early = await anatomy([...pretrain('early', explode.replace('[4]', '[1]'))]);
+    expect(early.code).toBe(1);
+    expect(early.stderr).toMatch(/training failed at step 3: .*No checkpoint was written before/);
     expect(existsSync(join(folder, 'nan', 'failure.json'))).toBe(true);
   });
 });

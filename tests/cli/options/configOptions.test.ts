@@ -39,7 +39,7 @@ test.each([
   [['evaluate', 'guess'], "unknown command 'guess'", 'anatomy evaluate'],
   [['experiment', 'run'], "required option '--out <folder>' not specified", 'anatomy experiment run'],
   [['experiment', 'run', 'x.yaml', '--out', 'x', '--jobs', '0'], 'from 1.', 'anatomy experiment run'],
-  [['experiment', 'run', 'x.yaml', '--out', 'x', '--threads', '0'], 'from 1.', 'anatomy experiment run'],
+  [['experiment', 'run', 'x.yaml', '--out', 'x', '--threads', '0'], 'from 1 to ', 'anatomy experiment run'],
   [['--colour'], "unknown option '--colour'", 'anatomy'],
 ])('an error in %j points to the help of its command', async (words, wrong, command) => {
   const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);

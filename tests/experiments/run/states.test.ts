@@ -50,7 +50,7 @@ test('cells are named by row, seed, data, protocol and draw, and each draw has i
   expect(commandOf(cells[4]!, '/out', false).join(' ')).toBe(
     'evaluate linear --run /out/runs/ours/seed-0 --data-config /out/configs/ours/seed-0/busi/linear-moco.yaml ' +
       '--splits /out/splits-busi.json --preset moco --seed 0 --replicates 2000 ' +
-      '--out /out/runs/ours/seed-0/evaluation/busi-linear-moco --json',
+      '--out /out/runs/ours/seed-0/evaluation/busi-linear-moco --json --overwrite',
   );
 });
 
