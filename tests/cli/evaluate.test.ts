@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,8 +151,11 @@ it('finds the data of a run outside its project again on this machine, while the
     expect(status).toBe(0);
     expect((JSON.parse(stdout) as EvaluationResult).data.samples).toBe(20);
     expect(stdout).not.toContain(elsewhere);
-    rmSync(join(folder, 'cache', 'anatomy-ssl', 'places'), { recursive: true });
+    const places = join(folder, 'cache', 'anatomy-ssl', 'places');
+    renameSync(places, `${places}-forgotten`);
     expect(judge().stderr).toContain('--data');
+    rmSync(places, { recursive: true, force: true });
+    renameSync(`${places}-forgotten`, places);
   } finally {
     rmSync(elsewhere, { recursive: true, force: true });
   }
@@ -167,7 +170,8 @@ it('exits with 2 for a wrong command and with 3 for data it cannot judge on', ()
   const taken = anatomy('evaluate', 'knn', '--run', run, '--out', file);
   expect([taken.status, taken.stderr]).toEqual([2, expect.stringContaining('it is a file; choose a folder')]);
   expect(anatomy('evaluate', 'knn', '--run', join(folder, 'nowhere')).status).toBe(2);
-  expect(anatomy('evaluate', 'knn', '--run', run, '--k', '1000').status).toBe(2);
+  const many = anatomy('evaluate', 'knn', '--run', run, '--k', '1000');
+  expect([many.status, many.stderr]).toEqual([2, expect.stringContaining('--k is 1000')]);
   const one = anatomy('evaluate', 'knn', '--run', run, '--replicates', '1');
   expect([one.status, one.stderr]).toEqual([2, expect.stringContaining('Expected a whole number from 50.')]);
   const unlabelled = writeManifest(
