@@ -87,6 +87,10 @@ describe('pixel data labelled YBR_FULL_422', () => {
       photometric: 'YBR_FULL_422',
       notes: [expect.stringContaining('says "4" frames, holds 4 and 30 bytes')],
     });
+    // Planes are of 4:4:4 alone, of which there are too few.
+    await expect(told(labelled('YBR_FULL_422', 9 * PIXELS, '4', { '0028,0006 US': 1 }))).rejects.toThrow(
+      'fit neither that nor YBR_FULL',
+    );
   });
 
   it('are refused where both explain it', async () => {
