@@ -6,6 +6,13 @@ export const pictureFiles = () => Object.entries(PICTURES).map(([name, gray]) =>
 
 const MISSING = ['', 'NA', 'nan', 'n/a', 'N/A', 'null', 'None'];
 
+/** The labels that count: words for a missing value are none, but for "None" beside exactly one class. */
+export function settledLabels(labels) {
+  const classes = new Set(labels.filter((label) => label !== null && !MISSING.includes(label)));
+  const isClass = (label) => classes.has(label) || (label === 'None' && classes.size === 1);
+  return labels.map((label) => (isClass(label) ? label : null));
+}
+
 /** CSV manifests: separators, quotes, line ends, encodings, empty rows and columns, as spreadsheets write them. */
 export function drawCsv(draw) {
   const count = draw.int(1, 6);
@@ -43,18 +50,19 @@ export function drawCsv(draw) {
     extension: '.csv',
     reader: 'dataset',
     bytes: encode(draw, text),
-    truth: { samples: rows.map(truth) },
+    truth: { samples: truth() },
   };
 
-  function truth({ id, a, b, subject, label, fold }) {
+  function truth() {
     const has = (name) => columns.includes(name);
-    return {
+    const labels = settledLabels(rows.map(({ label }) => (has('label') ? label : null)));
+    return rows.map(({ id, a, b, subject, fold }, i) => ({
       id,
       subject: has('subject') ? subject : id,
-      label: has('label') && !MISSING.includes(label) ? label : null,
+      label: labels[i],
       fold: has('fold') ? Number(fold) : null,
       images: { a: pictureOf(a), b: pictureOf(b) },
-    };
+    }));
   }
 }
 

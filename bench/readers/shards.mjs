@@ -1,3 +1,4 @@
+import { settledLabels } from './csv.mjs';
 import { encodePng } from './samplePictures.mjs';
 
 /** Tar shards: kinds of headers, orders of members, endings, and what the json of a sample holds. */
@@ -22,19 +23,27 @@ export function drawShard(draw) {
     extension: '.tar',
     reader: 'dataset',
     bytes: Buffer.concat([...folder, ...parts, end]),
-    truth: { samples: samples.map(({ truth }) => truth) },
+    truth: { samples: truth() },
   };
+
+  function truth() {
+    const labels = settledLabels(samples.map((sample) => sample.truth.label));
+    return samples.map((sample, i) => ({ ...sample.truth, label: labels[i] }));
+  }
 }
+
+/** What json writes where a value is missing. */
+const MISSING = ['null', 'NaN', '""', '"NA"'];
 
 function drawSample(draw, i) {
   const key = draw.usually(`${i}`.padStart(6, '0'), `folder/${i}`, `${i} ü`, `${'long'.repeat(30)}${i}`);
   const grays = draw.ints(2, 0, 255);
   const fields = {};
-  const missing = () => draw.pick('null', 'NaN', '""', '"NA"');
+  const missing = () => draw.pick(...MISSING);
   if (draw.chance(0.8))
-    fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(100, 109)), missing());
+    fields.subject = draw.usually(`"p${draw.int(0, 2)}"`, String(draw.int(0, 9)), missing());
   if (draw.chance(0.6))
-    fields.label = draw.usually(draw.pick('"benign"', '"malignant"'), '0', '1', missing());
+    fields.label = draw.usually(draw.pick('"benign"', '"malignant"'), '0', '1', '"None"', missing());
   if (draw.chance(0.2)) fields.fold = String(draw.int(0, 4));
   if (draw.chance(0.3))
     fields.age = draw.usually('40', 'NaN', 'Infinity', '-Infinity', 'true', '[1, 2]', '{"x": 1}');
@@ -42,10 +51,11 @@ function drawSample(draw, i) {
   const space = draw.usually(' ', '', '\n\t');
   const entries = Object.entries(fields).map(([name, value]) => `"${name}":${space}${value}`);
   const json = draw.chance(0.92) ? `{${entries.join(`,${space}`)}}` : undefined;
-  const cls = fields.label === undefined && draw.chance(0.2) ? draw.pick('2', 'benign\n') : undefined;
+  const unlabelled = fields.label === undefined || MISSING.includes(fields.label);
+  const cls = unlabelled && draw.chance(0.3) ? draw.pick('2', 'benign\n') : undefined;
   const read = (name) => {
     const value =
-      json === undefined || ['null', 'NaN', '""', '"NA"', undefined].includes(fields[name])
+      json === undefined || fields[name] === undefined || MISSING.includes(fields[name])
         ? undefined
         : fields[name];
     return value === undefined ? undefined : String(JSON.parse(value));

@@ -156,7 +156,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   if (pathB !== undefined) {
     refuseColumns(spec, 'two folders');
     const pairs = settle(await readFolders(place, pathB), options);
-    const { samples } = settle(await withDicomSubjects(pairs.samples), options);
+    const { samples } = settle(await withDicomSubjects(pairs.samples, spec.spellings), options);
     return {
       dataset: {
         name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
@@ -171,7 +171,7 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const known = await openKnownDataset(place);
   if (known !== undefined) {
     settle(known, options);
-    const { samples } = settle(await withDicomSubjects(known.dataset.samples), options);
+    const { samples } = settle(await withDicomSubjects(known.dataset.samples, spec.spellings), options);
     return { dataset: withoutFolds({ ...known.dataset, samples }, spec), classes: known.classes };
   }
   // Shards come after known data sets, which may still lie beside the archive that they came in.
@@ -312,7 +312,9 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
     );
   }
   settle(manifest, options);
-  const { samples } = namesSubjects ? manifest : settle(await withDicomSubjects(manifest.samples), options);
+  const { samples } = namesSubjects
+    ? manifest
+    : settle(await withDicomSubjects(manifest.samples, spec.spellings), options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }

@@ -55,16 +55,21 @@ interface TiffShape {
   planar?: boolean;
   /** Whether the directory begins with its last tag. */
   unsorted?: boolean;
+  /** Tags to write besides the usual ones, or in their place; one without values is left out. */
+  tags?: readonly TiffTag[];
 }
 
-/** An uncompressed little-endian TIFF of one row. */
+type TiffTag = readonly [tag: number, type: number, values: readonly number[]];
+
+/** An uncompressed little-endian TIFF, by itself of one row. The data begin at byte 8. */
 export function tiff(data: Buffer, shape: TiffShape): Buffer {
   const { bits, channels, photometric, format = 1, extras = [], planar = false, unsorted = false } = shape;
+  const { tags: others = [] } = shape;
   const width = data.length / ((bits / 8) * channels);
   const planes = planar ? channels : 1;
   const each = data.length / planes;
   const [SHORT, LONG] = [3, 4];
-  const tags: [tag: number, type: number, values: readonly number[]][] = [
+  const usual: TiffTag[] = [
     [256, LONG, [width]],
     [257, LONG, [1]],
     [258, SHORT, Array(channels).fill(bits)],
@@ -78,7 +83,10 @@ export function tiff(data: Buffer, shape: TiffShape): Buffer {
     [338, SHORT, extras],
     [339, SHORT, Array(channels).fill(format)],
   ];
-  const written = tags.filter(([, , values]) => values.length > 0);
+  const replaced = new Set(others.map(([tag]) => tag));
+  const written = [...usual.filter(([tag]) => !replaced.has(tag)), ...others]
+    .filter(([, , values]) => values.length > 0)
+    .sort(([a], [b]) => a - b);
   if (unsorted) written.unshift(written.pop()!);
   const directory = Buffer.alloc(2 + written.length * 12 + 4);
   directory.writeUInt16LE(written.length, 0);

@@ -94,6 +94,11 @@ export async function decodeImage(bytes: Uint8Array, name: string, maxBytes = MA
     name,
   );
   const layout = header.format === 'tiff' ? readTiffLayout(bytes) : undefined;
+  if (layout?.blockFault !== undefined) {
+    throw new DataError(
+      `${name}: this TIFF ${layout.blockFault}. The file is damaged, truncated or its tags are wrong: copy it again, or save it anew.`,
+    );
+  }
   const extras = header.channels - readAs.colours;
   const alpha = extras === 0 ? undefined : alphaOf(header, readAs, layout, name);
   const space = extras === 0 ? readAs.space : readAs.extraSpace;
@@ -128,8 +133,10 @@ async function decodeSamples(
   { space, depth }: { space: string; depth: 'uchar' | 'ushort' },
 ) {
   const sharp = await loadSharp();
-  // libtiff warns of sound files too, such as those whose tags are not in order.
-  const failOn = layout !== undefined && !LENIENT_COMPRESSIONS.has(layout.compression) ? 'error' : 'warning';
+  // libtiff warns of sound files too, such as those whose tags are not in order. Of tiles, libvips takes all damage for
+  // a warning and leaves them black.
+  const lenient = layout === undefined || layout.tiled || LENIENT_COMPRESSIONS.has(layout.compression);
+  const failOn = lenient ? 'warning' : 'error';
   const decode = (input: Uint8Array) =>
     sharp(input, { ...UNLIMITED, autoOrient: true, failOn, ignoreIcc: stored !== 'cmyk' })
       .toColourspace(space)

@@ -20,36 +20,54 @@ export interface Orientation {
   readonly affine?: Affine;
   /** What is wrong with a map that the header declares and that is not used, as in `sform is singular`. */
   readonly unusable?: string;
-  /** Whether the steps of `affine` have a length; where the header says 0, they count as 1. */
-  readonly sized: boolean;
+  /**
+   * What the header does not give of `affine`: the length of its steps, which count as 1, or the place of the first
+   * voxel, which counts as 0.
+   */
+  readonly lacks?: 'voxel size' | 'offset';
 }
 
 /**
- * Chooses the sform if there is one, else the qform, as nibabel and ITK do. A map that places voxels at no point, or
- * all of them in one plane, is none.
+ * Chooses the sform if there is one, else the qform, as nibabel and ITK do. A map that turns voxels in no direction, or
+ * places all of them in one plane, is none, nor is one of a code that the format does not know.
  */
 export function orientationOf(fields: OrientationFields): Orientation {
-  const sized = [1, 2, 3].every((axis) => stepOf(fields.pixdim, axis) !== undefined);
   const unusable: string[] = [];
-  if (fields.sformCode > 0) {
-    const fault = faultOf(fields.srow);
-    if (fault === undefined) return { affine: fields.srow, sized: true };
+  if (fields.sformCode !== 0) {
+    const fault = codeFault(fields.sformCode) ?? faultOf(fields.srow);
+    if (fault === undefined) return placed(fields.srow);
     unusable.push(`sform ${fault}`);
   }
-  if (fields.qformCode > 0) {
+  if (fields.qformCode !== 0) {
     const affine = qformAffine(fields);
-    const fault = affine === undefined ? 'is no rotation' : faultOf(affine);
-    if (fault === undefined) return { affine, unusable: unusable[0], sized };
+    const fault = codeFault(fields.qformCode) ?? (affine === undefined ? 'is no rotation' : faultOf(affine));
+    if (fault === undefined) {
+      const sized = [1, 2, 3].every((axis) => stepOf(fields.pixdim, axis) !== undefined);
+      return { ...placed(affine!), ...(sized ? {} : { lacks: 'voxel size' }), unusable: unusable[0] };
+    }
     unusable.push(`qform ${fault}`);
   }
-  return { unusable: unusable.length === 0 ? undefined : unusable.join(', '), sized };
+  return { unusable: unusable.length === 0 ? undefined : unusable.join(', ') };
+}
+
+/** The greatest code of a map in nifti1.h. */
+const LAST_CODE = 5;
+
+function codeFault(code: number): string | undefined {
+  return code >= 1 && code <= LAST_CODE ? undefined : `has the unknown code ${code}`;
+}
+
+/** Gives a map a place of 0 where it has none. The directions hold without it. */
+function placed(affine: Affine): Orientation {
+  if (affine.every(([, , , offset]) => Number.isFinite(offset))) return { affine };
+  return { affine: affine.map((row) => [...row.slice(0, 3), 0]), lacks: 'offset' };
 }
 
 /** The least volume of the box that unit steps along the voxels' axes span; less is singular. */
 const LEAST_VOLUME = 1e-4;
 
 function faultOf(affine: Affine): string | undefined {
-  if (affine.flat().some((value) => !Number.isFinite(value))) return 'is not finite';
+  if (affine.some((row) => !row.slice(0, 3).every(Number.isFinite))) return 'is not finite';
   const columns = [0, 1, 2].map((axis) => affine.map((row) => row[axis]!));
   const [a, b, c] = columns.map((column) => {
     const length = Math.hypot(...column) || 1;

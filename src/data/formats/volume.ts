@@ -24,8 +24,8 @@ export interface VolumeHeader {
   readonly affine?: Affine;
   /** What is wrong with a map that the header declares and that is not used, as in `sform is singular`. */
   readonly unusable?: string;
-  /** Whether the header says how far apart voxels are; where not, `affine` counts a step as 1 mm. */
-  readonly sized: boolean;
+  /** What the header does not give of `affine`, so that two volumes can be compared by directions alone. */
+  readonly lacks?: 'voxel size' | 'offset';
   /**
    * Finds the stored axis that runs most nearly across a plane.
    *

@@ -19,8 +19,9 @@ export interface NamesOptions {
 
 /**
  * Gives subjects and classes one name each. A word for a missing value, such as `NA`, is no class, and a sample with
- * such a subject is a patient of its own. Names with one normal form are joined under the shortest spelling, unless
- * they are to be kept apart. Each of these is told, with the fix.
+ * such a subject is a patient of its own, under the sample's id, which is no spelling of another patient. Names with one
+ * normal form are joined under the shortest spelling, unless they are to be kept apart. Each of these is told, with the
+ * fix.
  */
 export function settleNames(
   dataset: Dataset,
@@ -29,8 +30,9 @@ export function settleNames(
   const { name, positive, published } = dataset;
   const known = new Set([...classes, ...Object.keys(published?.counts ?? {})]);
   if (positive !== undefined) known.add(positive);
-  const named = withoutMissing(dataset, known, onWarning);
-  const subjects = spelledAlike(named.map(({ subject }) => subject));
+  const { samples: named, nobody } = withoutMissing(dataset, known, onWarning);
+  const somebody = named.flatMap(({ id, subject }) => (nobody.has(id) ? [] : [subject]));
+  const subjects = spelledAlike(somebody);
   const labels = spelledAlike(classNames(named));
   for (const warning of standInWarnings(name, named)) onWarning(warning);
   const told = { name, spellings };
@@ -39,14 +41,14 @@ export function settleNames(
   if (subjects.length === 0 && labels.length === 0) return { ...dataset, samples: named };
   const spelledSeveralWays = { subjects, classes: labels, joined: spellings === 'join' };
   if (spellings === 'keep') return { ...dataset, samples: named, spelledSeveralWays };
-  const subjectOf = chosenSpellings(named.map(({ subject }) => subject));
+  const subjectOf = chosenSpellings(somebody);
   const labelOf = chosenSpellings(named.flatMap(({ label }) => label ?? []));
   return {
     ...dataset,
     ...(positive === undefined ? {} : { positive: spelledAs(positive, labelOf.values()) }),
     samples: named.map((sample) => ({
       ...sample,
-      subject: subjectOf.get(sample.subject)!,
+      subject: nobody.has(sample.id) ? sample.subject : subjectOf.get(sample.subject)!,
       ...(sample.label === undefined ? {} : { label: labelOf.get(sample.label)! }),
     })),
     spelledSeveralWays,
@@ -61,16 +63,17 @@ export function spelledAs(name: string, names: Iterable<string>): string {
   return all.find((other) => normalForm(other) === form) ?? name;
 }
 
+/** Takes words for missing values out. `nobody` are the ids of the samples that name no subject. */
 function withoutMissing(
   { name, samples }: Dataset,
   known: ReadonlySet<string>,
   onWarning: (message: string) => void,
-): readonly Sample[] {
+): { readonly samples: readonly Sample[]; readonly nobody: ReadonlySet<string> } {
   const isWord = (label: string) => isMissing(label) && !known.has(label);
   const words = classNames(samples).filter(isWord);
   const others = classNames(samples).filter((label) => !isWord(label));
   // With one other class, "none" is more likely the class of those who have it not.
-  const kept = others.length === 1 ? words.filter(mayBeClass) : [];
+  const kept = new Set(others.map(normalForm)).size === 1 ? words.filter(mayBeClass) : [];
   const missing = words.filter((word) => !kept.includes(word));
   const count = (list: readonly string[]) =>
     samples.filter(({ label }) => list.includes(label ?? '\0')).length;
@@ -95,12 +98,14 @@ function withoutMissing(
         'stand on both sides of a split: name it, or leave these samples out with --drop.',
     );
   }
-  if (missing.length === 0 && nobody.length === 0) return samples;
-  return samples.map(({ label, ...sample }) => ({
+  const ids = new Set(nobody.map(({ id }) => id));
+  if (missing.length === 0 && nobody.length === 0) return { samples, nobody: ids };
+  const settled = samples.map(({ label, ...sample }) => ({
     ...sample,
-    subject: isMissing(sample.subject) ? sample.id : sample.subject,
+    subject: ids.has(sample.id) ? sample.id : sample.subject,
     ...(label === undefined || missing.includes(label) ? {} : { label }),
   }));
+  return { samples: settled, nobody: ids };
 }
 
 function share(count: number, all: number): string {

@@ -1,9 +1,5 @@
-import { normalForm } from '../../text/normalForm.js';
+import { isStandIn } from '../../text/standIn.js';
 import type { Sample } from '../sample.js';
-
-/** What programs that anonymise write in the place of every patient, by normal form. */
-const STAND_IN =
-  /^(anon(ym(ous|i[sz]ed)?)?|de-?identified|no-?(name|id)|unknown|removed|redacted|deleted|hidden|dummy|test|x+)(patient|subject|name|id)?$/;
 
 /** From so many files on, and so many times as many as any other has, a subject is unlikely to be one patient. */
 const MANY = 5;
@@ -23,7 +19,7 @@ export function standInWarnings(name: string, samples: readonly Sample[]): strin
   const advice =
     'They count as one patient and stay in one fold. If they are several, name them: a manifest with a column "subject".';
   return [...files].flatMap(([subject, { size }]) => {
-    if (size > 1 && STAND_IN.test(normalForm(subject))) {
+    if (size > 1 && isStandIn(subject)) {
       return `${name}: ${size} of ${all} images or volumes are of the subject "${subject}", which is what programs write for any patient. ${advice}`;
     }
     const next = size === sizes[0] ? (sizes[1] ?? 0) : sizes[0]!;

@@ -169,7 +169,7 @@ async function ownShards(description: ShardsDescription, files: readonly string[
       hash.update(json);
       const images = Object.entries(description.extensions).map(([modality, extension]) => {
         const member = members.get(extension);
-        if (member === undefined) throw damaged(`${key}.${extension} is missing`);
+        if (member === undefined || member.isLink) throw damaged(`${key}.${extension} is missing`);
         return [modality, sourceOf(file, member)] as const;
       });
       found.push({ json, images: Object.fromEntries(images), origin: `${file}: ${key}` });
@@ -211,6 +211,9 @@ async function otherShards(
   let seen: readonly string[] | undefined;
   for (const file of files) {
     for (const { key, members } of groups(file, toRead)) {
+      const chosen = modalities.map((modality) => imageOf(members, columns[modality] ?? modality));
+      // Links that no image of a sample stands beside are not of the data.
+      if (chosen.every((member) => member === undefined) && [...members.values()].every(isLink)) continue;
       const origin = `${file}: ${key}`;
       seen ??= [...members.keys()];
       const read = fieldReader(members, columns, (problem) => problems.push(`${file}: ${problem}`));
@@ -219,11 +222,17 @@ async function otherShards(
       if (earlier !== undefined) problems.push(`${origin}: the id "${id}" is already that of ${earlier}`);
       origins.set(id, origin);
       const images: Record<string, MemberSource> = {};
-      for (const modality of modalities) {
-        const member = imageOf(members, columns[modality] ?? modality);
+      for (const [i, modality] of modalities.entries()) {
+        const member = chosen[i];
         if (member === undefined) {
           problems.push(`${origin}: has no image for "${modality}" among ${[...members.keys()].join(', ')}`);
         } else images[modality] = sourceOf(file, member);
+      }
+      for (const [extension, member] of members) {
+        if (!isLink(member) || !(toRead.has(extension) || chosen.includes(member))) continue;
+        problems.push(
+          `${file}: ${member.name}: is a link, expected the file itself (tar --dereference --hard-dereference)`,
+        );
       }
       const fold = read('fold');
       if (fold !== undefined && !/^\d{1,6}$/.test(fold))
@@ -233,7 +242,7 @@ async function otherShards(
       samples.push({
         id,
         subject,
-        label: read('label') ?? (columns.label === null ? undefined : textOf(members.get('cls'))),
+        label: labelOf(read('label'), columns.label === null ? undefined : textOf(members.get('cls'))),
         fold: fold === undefined ? undefined : Number(fold),
         extra: read.rest(),
         images,
@@ -262,6 +271,15 @@ async function otherShards(
   return { name, modalities, samples: samples.map((sample) => ({ ...sample, subject: sample.id })) };
 }
 
+function isLink(member: TarMember): boolean {
+  return member.isLink === true;
+}
+
+/** Chooses the label of the json, or that of the file `cls` where the json gives none, or a word for a missing value. */
+function labelOf(told: string | undefined, cls: string | undefined): string | undefined {
+  return told === undefined || isMissing(told) ? (cls ?? told) : told;
+}
+
 /** Makes the function that reads a role from a sample's json, or from a file of its own such as `cls`. */
 function fieldReader(
   members: Group['members'],
@@ -269,7 +287,7 @@ function fieldReader(
   complain: (problem: string) => void,
 ) {
   const written = members.get('json');
-  const json = written === undefined ? {} : readSampleJson(written, complain);
+  const json = written === undefined || isLink(written) ? {} : readSampleJson(written, complain);
   const used = new Set<string>();
   const read = (role: string): string | undefined => {
     if (columns[role] === null) return undefined;

@@ -7,6 +7,8 @@ export interface TarMember {
   /** The position of the file's first byte within the archive. */
   readonly offset: number;
   readonly length: number;
+  /** Whether it is a hard or a symbolic link, so that the content stands elsewhere. */
+  readonly isLink?: boolean;
   /** The content of the file, where it was asked for. */
   readonly content?: Buffer;
 }
@@ -25,7 +27,7 @@ const COMPRESSED: readonly (readonly [tool: string, magic: readonly number[]])[]
 
 /**
  * Lists the files in a tar archive (POSIX ustar and pax, GNU's long names) by its headers alone. Contents are passed
- * over, so a large archive is listed as quickly as the disk finds its headers. Folders, links and devices are left out.
+ * over, so a large archive is listed as quickly as the disk finds its headers. Folders and devices are left out.
  *
  * @param toRead tells, by the name of a file, whether its content is wanted too
  * @throws DataError naming the archive and the byte where it is truncated, damaged or not a tar, or the member that lies
@@ -77,7 +79,7 @@ export function* listTar(
         refuseOutside(path, name);
         if (isFile) {
           yield { name, offset, length, content: toRead(name) ? read(offset, length) : undefined };
-        }
+        } else if (type === '1' || type === '2') yield { name, offset, length: 0, isLink: true };
         next = {};
       }
       position = offset + Math.ceil(length / BLOCK) * BLOCK;

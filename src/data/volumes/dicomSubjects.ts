@@ -1,4 +1,7 @@
 import { DataError } from '../../errors.js';
+import { isMissing } from '../../text/missing.js';
+import { normalForm } from '../../text/normalForm.js';
+import { isStandIn } from '../../text/standIn.js';
 import type { FaultySample, Reading } from '../faults.js';
 import { fileKind } from '../formats/fileKind.js';
 import { readDicomHeader } from '../formats/index.js';
@@ -8,9 +11,14 @@ import type { Sample } from '../sample.js';
 /**
  * Gives samples of DICOM files the patient that their headers name as subject, else the study; other samples stay as
  * they are. A file that names only its study is of the patient that another file of this study names. A sample is
- * faulty if its header cannot be read, or if its images are of different patients.
+ * faulty if its header cannot be read, or if its images are of different patients; with the spellings joined, names of
+ * one normal form are one patient. Warnings tell of samples without any name, and of images of several studies whose
+ * patient's name stands for anybody.
  */
-export async function withDicomSubjects(samples: readonly Sample[]): Promise<Reading> {
+export async function withDicomSubjects(
+  samples: readonly Sample[],
+  spellings: 'join' | 'keep' = 'join',
+): Promise<Reading> {
   const faulty: FaultySample[] = [];
   const read: { sample: Sample; headers: readonly Header[] }[] = [];
   const patientOf = new Map<string, string>();
@@ -22,8 +30,12 @@ export async function withDicomSubjects(samples: readonly Sample[]): Promise<Rea
   }
   const named: Sample[] = [];
   let nobody = 0;
+  let anybody = 0;
   for (const { sample, headers } of read) {
-    const patients = distinct(headers.map(({ patient, study }) => patient || patientOf.get(study ?? '')));
+    const patients = distinct(
+      headers.map(({ patient, study }) => patient || patientOf.get(study ?? '')),
+      spellings === 'join' ? normalForm : undefined,
+    );
     const studies = distinct(headers.map(({ study }) => study));
     const subjects = patients.length > 0 ? patients : studies;
     if (subjects.length > 1) {
@@ -38,11 +50,16 @@ export async function withDicomSubjects(samples: readonly Sample[]): Promise<Rea
       continue;
     }
     if (headers.length > 0 && subjects.length === 0) nobody += 1;
+    if (studies.length > 1 && patients.some(isStandIn)) anybody += 1;
     named.push({ ...sample, subject: subjects[0] ?? sample.subject });
   }
   const namesNobody =
     `${nobody} of ${samples.length} samples: the DICOM headers name neither patient nor study, so each counts as a patient ` +
     'of its own. If patients have several samples, write a manifest with a subject column.';
+  const namesAnybody =
+    `${anybody} of ${samples.length} samples: the DICOM headers of their images name different studies and one patient, whose ` +
+    'name is what programs write for any. Check that the images are of one patient, or name the pairs and their subjects ' +
+    'in a manifest.';
   return {
     samples: named,
     faults: [
@@ -53,7 +70,7 @@ export async function withDicomSubjects(samples: readonly Sample[]): Promise<Rea
         faulty,
       },
     ],
-    warnings: nobody > 0 ? [namesNobody] : [],
+    warnings: [...(nobody > 0 ? [namesNobody] : []), ...(anybody > 0 ? [namesAnybody] : [])],
   };
 }
 
@@ -72,8 +89,8 @@ async function headersOf({ images }: Sample): Promise<{ headers: readonly Header
     // Both halves of a composite are in one file.
     for (const path of new Set(paths)) {
       if ((await fileKind(path)) !== 'dicom') continue;
-      const { patientId: patient, studyId: study } = await readDicomHeader(path);
-      headers.push({ path, patient, study });
+      const { patientId = '', studyId: study } = await readDicomHeader(path);
+      headers.push({ path, patient: isMissing(patientId) ? undefined : patientId, study });
     }
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
@@ -82,6 +99,13 @@ async function headersOf({ images }: Sample): Promise<{ headers: readonly Header
   return { headers };
 }
 
-function distinct(names: readonly (string | undefined)[]): string[] {
-  return [...new Set(names)].filter((name) => name !== undefined && name !== '') as string[];
+/** Lists the names, the first of each form. */
+function distinct(names: readonly (string | undefined)[], formOf = (name: string) => name): string[] {
+  const found = new Map<string, string>();
+  for (const name of names) {
+    if (name === undefined || name === '') continue;
+    const form = formOf(name);
+    if (!found.has(form)) found.set(form, name);
+  }
+  return [...found.values()];
 }

@@ -151,7 +151,7 @@ async function expand(
 /** Tells what is taken where a volume's own header does not say, or says in a way that cannot be used. */
 function orientationNotes({ modality, volume }: Stack, reference: Stack): string[] {
   if (volume === undefined) return [];
-  const { affine, unusable, sized } = volume;
+  const { affine, unusable, lacks } = volume;
   const mate = reference.volume?.affine === undefined ? undefined : reference.modality;
   const header = `the NIfTI header of ${modality}`;
   const fault = unusable === undefined ? `${header} says no orientation` : `in ${header} the ${unusable}`;
@@ -161,7 +161,7 @@ function orientationNotes({ modality, volume }: Stack, reference: Stack): string
   if (affine === undefined)
     return unusable === undefined ? [] : [`${fault}; it counts as without orientation.`];
   if (unusable !== undefined) return [`${fault}; the qform is taken.`];
-  return sized ? [] : [`${header} says a voxel size of 0, so only directions are compared.`];
+  return lacks === undefined ? [] : [`${header} gives no valid ${lacks}, so only directions are compared.`];
 }
 
 const ONE_IMAGE = 'one image';
@@ -216,7 +216,7 @@ function difference(a: Volume, b: Volume): string | undefined {
     if (a.affine === b.affine || !contradict(a.spacing, b.spacing)) return undefined;
     return `, and the voxels are of ${a.spacing.join('×')} and ${b.spacing.join('×')} mm`;
   }
-  if (!a.sized || !b.sized) {
+  if (a.lacks !== undefined || b.lacks !== undefined) {
     const [codesA, codesB] = [axisCodes(a.affine), axisCodes(b.affine)];
     return codesA === codesB ? undefined : `, and their axes run ${codesA} and ${codesB}`;
   }

@@ -166,7 +166,7 @@ describe('DICOM that is refused', () => {
       /refused-mpeg2.dcm: the compression of the pixels is not read here \(transfer syntax 1.2.840.10008.1.2.4.100 \(MPEG2/,
     );
     await expect(read('refused-jpeg12')).rejects.toThrow(
-      'expected 8 bits (transfer syntax 1.2.840.10008.1.2.4.51',
+      'lossy JPEG of 12 bits is not read here (transfer syntax 1.2.840.10008.1.2.4.51',
     );
     await expect(read('refused-32bit')).rejects.toThrow(
       'has 32 bits allocated of MONOCHROME2, expected 8 or 16',

@@ -28,8 +28,8 @@ const ofRows = (...rows: number[][]) => fields({ srow: rows });
 
 describe('orientationOf', () => {
   it('takes the sform, else the qform, else none', () => {
-    expect(orientationOf(fields())).toEqual({ affine: sform, sized: true });
-    expect(orientationOf(fields({ sformCode: 0 }))).toEqual({ affine: qform, sized: true });
+    expect(orientationOf(fields())).toEqual({ affine: sform });
+    expect(orientationOf(fields({ sformCode: 0 }))).toEqual({ affine: qform });
     expect(orientationOf(fields({ sformCode: 0, qformCode: 0 })).affine).toBeUndefined();
   });
 
@@ -46,11 +46,10 @@ describe('orientationOf', () => {
       expect(orientationOf(header), what).toEqual({
         affine: qform,
         unusable: 'sform is singular',
-        sized: true,
       });
     }
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      const header = ofRows([2, 0, 0, value], [0, 3, 0, 0], [0, 0, 4, 0]);
+      const header = ofRows([2, 0, 0, 0], [0, value, 0, 0], [0, 0, 4, 0]);
       expect(orientationOf(header)).toMatchObject({ affine: qform, unusable: 'sform is not finite' });
     }
   });
@@ -59,13 +58,9 @@ describe('orientationOf', () => {
     const srow = [0, 1, 2].map(() => [0, 0, 0, 0]);
     expect(orientationOf(fields({ srow, quatern: [1e30, 0, 0] }))).toEqual({
       unusable: 'sform is singular, qform is no rotation',
-      sized: true,
     });
     expect(orientationOf(fields({ sformCode: 0, quatern: [Number.NaN, 0, 0] }))).toMatchObject({
       unusable: 'qform is no rotation',
-    });
-    expect(orientationOf(fields({ sformCode: 0, qoffset: [Number.NaN, 0, 0] }))).toMatchObject({
-      unusable: 'qform is not finite',
     });
   });
 
@@ -75,13 +70,40 @@ describe('orientationOf', () => {
   });
 
   it('takes the directions of a qform whose voxel sizes are 0 or negative', () => {
-    const { affine, sized } = orientationOf(fields({ sformCode: 0, pixdim: [1, 0, -3, Number.NaN] }));
-    expect(sized).toBe(false);
+    const { affine, lacks } = orientationOf(fields({ sformCode: 0, pixdim: [1, 0, -3, Number.NaN] }));
+    expect(lacks).toBe('voxel size');
     expect(affine).toEqual([
       [1, 0, 0, 1],
       [0, -3, 0, 2],
       [0, 0, -1, 3],
     ]);
+  });
+
+  it('takes the directions of a map whose offset alone is not finite', () => {
+    for (const value of [Number.NaN, Number.NEGATIVE_INFINITY]) {
+      const header = ofRows([2, 0, 0, value], [0, 3, 0, 20], [0, 0, 4, 30]);
+      const unplaced = (rows: number[][]) => rows.map((row) => [...row.slice(0, 3), 0]);
+      expect(orientationOf(header)).toEqual({ affine: unplaced(sform), lacks: 'offset' });
+      const turned = orientationOf(fields({ sformCode: 0, qoffset: [0, value, 0] }));
+      expect(turned).toEqual({ affine: unplaced(qform), lacks: 'offset' });
+    }
+  });
+
+  it('takes a map of an unknown code for none', () => {
+    for (const code of [-1, 6, 99, 32767]) {
+      const what = `has the unknown code ${code}`;
+      expect(orientationOf(fields({ sformCode: code }))).toEqual({
+        affine: qform,
+        unusable: `sform ${what}`,
+      });
+      expect(orientationOf(fields({ sformCode: 0, qformCode: code }))).toEqual({ unusable: `qform ${what}` });
+    }
+    expect(orientationOf(fields({ sformCode: 5 }))).toEqual({ affine: sform });
+  });
+
+  it('mirrors nothing where voxel sizes are negative', () => {
+    const { affine } = orientationOf(fields({ sformCode: 0, pixdim: [1, -2, -3, -4] }));
+    expect(affine).toEqual(qform);
   });
 
   it('makes a quaternion that rounding left above 1 a unit one', () => {

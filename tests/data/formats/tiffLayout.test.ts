@@ -104,6 +104,73 @@ describe('decodeImage of a TIFF with samples beyond the colours', () => {
   });
 });
 
+describe('decodeImage of a TIFF whose strips or tiles do not hold its pixels', () => {
+  const [SHORT, LONG] = [3, 4];
+  const [HEIGHT, STRIPS, ROWS, STRIP_BYTES] = [257, 273, 278, 279];
+  const [TILE_WIDTH, TILE_ROWS, TILES, TILE_BYTES] = [322, 323, 324, 325];
+  const rows = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]);
+  /** Four rows of two pixels in strips at these places. */
+  const strips = (places: number[], bytes: number[], perStrip: number[]) =>
+    tiff(rows, {
+      ...{ bits: 8, channels: 1, photometric: GRAY },
+      tags: [
+        ...([
+          [256, LONG, [2]],
+          [HEIGHT, LONG, [4]],
+          [ROWS, LONG, perStrip],
+        ] as const),
+        ...([
+          [STRIPS, LONG, places],
+          [STRIP_BYTES, LONG, bytes],
+        ] as const),
+      ],
+    });
+  /** Of a tile of 16×16 pixels, 1×1. */
+  const tile = (length: number, { place = 8, bytes = 256, type = LONG, compression = 1 } = {}) =>
+    tiff(Buffer.alloc(length, 7), {
+      ...{ bits: 8, channels: 1, photometric: GRAY },
+      tags: [
+        ...([
+          [256, LONG, [1]],
+          [259, SHORT, [compression]],
+          [STRIPS, LONG, []],
+          [ROWS, LONG, []],
+        ] as const),
+        ...([
+          [STRIP_BYTES, LONG, []],
+          [TILE_WIDTH, LONG, [16]],
+          [TILE_ROWS, LONG, [16]],
+        ] as const),
+        ...([
+          [TILES, LONG, [place]],
+          [TILE_BYTES, type, [bytes]],
+        ] as const),
+      ],
+    });
+
+  it('reads sound ones, and a last strip of fewer rows', async () => {
+    expect((await values(strips([8, 12], [4, 4], [2]))).values).toEqual([...rows]);
+    expect((await values(strips([8, 14], [6, 2], [3]))).values).toEqual([...rows]);
+    expect((await values(strips([8], [8], []))).values).toEqual([...rows]);
+    expect((await values(tile(256))).values).toEqual([7]);
+  });
+
+  it.each([
+    ['a short strip', strips([8, 12], [3, 4], [2]), 'holds 3 bytes in strip 0, but its 2 rows need 4'],
+    ['a short only strip', strips([8], [2], [4]), 'holds 2 bytes in strip 0, but its 4 rows need 8'],
+    ['a strip too few', strips([8], [4], [2]), 'lists 1 strips, but its size asks for 2'],
+    ['strips without RowsPerStrip', strips([8, 12], [4, 4], []), 'lists 2 strips, but its size asks for 1'],
+    ['a short tile', tile(256, { bytes: 100 }), 'holds 100 bytes in tile 0, but its 16 rows need 256'],
+    ['a tile whose length is a byte', tile(256, { bytes: 255, type: 1 }), 'holds 255 bytes in tile 0'],
+    ['a tile behind the end', tile(256, { place: 400 }), 'cannot be decoded'],
+    ['a damaged compressed tile', tile(256, { compression: 8 }), 'cannot be decoded'],
+  ])('refuses %s', async (_, bytes, problem) => {
+    await expect(values(bytes)).rejects.toThrow(
+      `x.tif: ${problem.startsWith('cannot') ? '' : 'this TIFF '}${problem}`,
+    );
+  });
+});
+
 describe('readTiffLayout', () => {
   it('reads BigTIFF of either byte order, and gives undefined for what ends early', () => {
     const big = Buffer.alloc(16 + 8 + 20 + 8);
@@ -117,7 +184,13 @@ describe('readTiffLayout', () => {
     big.writeBigUInt64BE(2n, 28);
     big.writeUInt16BE(0, 36);
     big.writeUInt16BE(2, 38);
-    expect(readTiffLayout(big)).toMatchObject({ extras: ['unspecified', 'alpha'], extrasAt: [36, 38] });
+    expect(readTiffLayout(big)).toMatchObject({
+      extras: ['unspecified', 'alpha'],
+      extrasAt: [
+        [36, 38],
+        [38, 40],
+      ],
+    });
     expect(readTiffLayout(big.subarray(0, 30))).toBeUndefined();
     expect(readTiffLayout(Buffer.from('II'))).toBeUndefined();
   });

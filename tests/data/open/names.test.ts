@@ -72,6 +72,13 @@ describe('settleNames', () => {
     expect(warnings).toEqual([expect.stringContaining('counts as a class here')]);
   });
 
+  test('takes "none" as missing beside several classes, but not beside several spellings of one', () => {
+    const labelled = (...labels: string[]) => settle(labels.map((label, i) => [`${i}`, label])).labels;
+    expect(labelled('x', 'y', 'None')).toEqual(['x', 'y', undefined]);
+    expect(labelled('tumor', 'Tumor', 'None')[2]).toBe('None');
+    expect(labelled('None')).toEqual([undefined]);
+  });
+
   test('makes samples whose subject is missing patients of their own, and tells', () => {
     const { subjects, warnings } = settle([['P1'], ['NA'], ['n/a']]);
     expect(subjects).toEqual(['P1', 's1', 's2']);

@@ -76,6 +76,41 @@ describe('shards of other programs', () => {
     await expect(open(sample('1', json))).rejects.toThrow(problem);
   });
 
+  test('beside links that are not of the data are read', async () => {
+    const link = { type: 'symlink', linkname: '1.a.png' } as const;
+    const { samples } = await open([
+      [{ ...link, name: 'newest.txt' }],
+      ...pair('1'),
+      [{ ...link, name: '1.thumb.png' }],
+    ]);
+    expect(samples.map(({ id }) => id)).toEqual(['1']);
+  });
+
+  test('take the label of .cls where that of the json is missing', async () => {
+    const missing = ['null', 'NaN', '""', '"NA"', '"None"'].flatMap((label, i) => [
+      ...sample(`${i}`, `{"subject": "P${i}", "label": ${label}}`),
+      [`${i}.cls`, 'benign\n'] as const,
+    ]);
+    const { samples, warnings } = await open([
+      ...missing,
+      ...sample('9', '{"subject": "P9", "label": "malignant"}'),
+      ['9.cls', '0'],
+    ]);
+    expect(samples.map(({ label }) => label)).toEqual([...Array(5).fill('benign'), 'malignant']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('do not take the key of one sample for a spelling of another’s subject', async () => {
+    const { samples } = await open([
+      ...sample('000003', '{"subject": null}'),
+      ...sample('p1', '{}'),
+      ...sample('4', '{"subject": 3}'),
+      ...sample('5', '{"subject": "P1"}'),
+      ...sample('6', '{"subject": "p1 "}'),
+    ]);
+    expect(samples.map(({ subject }) => subject)).toEqual(['000003', 'p1', '3', 'P1', 'P1']);
+  });
+
   test('have their endings in any case', async () => {
     const { samples } = await open([
       ['1.A.PNG'],
@@ -93,10 +128,15 @@ describe('shards of other programs', () => {
     },
   );
 
-  test('that hold links, or a file twice, are refused', async () => {
+  test('that hold links for images or values, or a file twice, are refused', async () => {
     const link = { name: '1.b.png', type: 'symlink', linkname: '1.a.png' } as const;
-    await expect(open([['1.a.png'], [link]])).rejects.toThrow('has no image for "b"');
-    await expect(open([['1.a.png'], [{ ...link, type: 'link' }]])).rejects.toThrow('has no image for "b"');
+    const problem = '1.b.png: is a link, expected the file itself';
+    await expect(open([['1.a.png'], [link]])).rejects.toThrow(problem);
+    await expect(open([['1.a.png'], [{ ...link, type: 'link' }]])).rejects.toThrow(problem);
+    for (const ending of ['json', 'cls']) {
+      const other = { ...link, name: `1.${ending}`, linkname: '0.json' };
+      await expect(open([...pair('1'), [other]])).rejects.toThrow(`1.${ending}: is a link`);
+    }
     await expect(open([['1.a.png'], ['1.a.png']])).rejects.toThrow('1.a.png: stands twice in its sample');
   });
 });

@@ -39,15 +39,19 @@ function archive(format: string): string {
 }
 
 const listed = (file: string) =>
-  Object.fromEntries([...listTar(file, () => true)].map(({ name, content }) => [name, content]));
+  Object.fromEntries(files(file, () => true).map(({ name, content }) => [name, content]));
+/** The members that are no links. */
+const files = (...from: Parameters<typeof listTar>) => [...listTar(...from)].filter(({ isLink }) => !isLink);
 
 test.each(['gnu', 'pax', 'oldgnu'])(
   'an archive that the system’s tar writes (%s) is listed, long names included',
   (format) => {
     const file = archive(format);
     expect(listed(file)).toEqual(CONTENTS);
+    const links = [...listTar(file)].filter(({ isLink }) => isLink);
+    expect(links).toMatchObject([{ name: 'link.png', length: 0, isLink: true }]);
     const bytes = readFileSync(file);
-    for (const { name, offset, length } of listTar(file))
+    for (const { name, offset, length } of files(file))
       expect(bytes.subarray(offset, offset + length).equals(CONTENTS[name]!)).toBe(true);
   },
 );

@@ -248,6 +248,27 @@ describe('subjects of DICOM files', () => {
     await expect(openDataset(spec())).rejects.toThrow('are of different studies, and name no patient');
   });
 
+  it('are one for a pair that spells it in two ways, unless spellings are kept apart', async () => {
+    write({ 'A/1.dcm': dicom({ patientId: 'P01' }), 'B/1.dcm': dicom({ patientId: 'p1' }) });
+    expect((await openDataset(spec())).samples.map(({ subject }) => subject)).toEqual(['P01']);
+    await expect(openDataset({ ...spec(), spellings: 'keep' })).rejects.toThrow('are of different patients');
+  });
+
+  it('are told of where a pair of two studies has a name that stands for anybody', async () => {
+    const pair = (patientId: string) => ({
+      'A/1.dcm': dicom({ patientId, studyId: '1.2.3' }),
+      'B/1.dcm': dicom({ patientId, studyId: '1.2.4' }),
+    });
+    write(pair('ANONYMOUS'));
+    expect((await open(spec())).warnings).toContainEqual(
+      expect.stringMatching(/^1 of 1 samples: .* different studies and one patient, whose name/),
+    );
+    write(pair('ann'));
+    expect((await open(spec())).warnings).toEqual([]);
+    write(pair('N/A'));
+    await expect(openDataset(spec())).rejects.toThrow('are of different studies, and name no patient');
+  });
+
   it('are refused for a pair of two patients', async () => {
     write({ 'A/1.dcm': dicom({ patientId: 'ann' }), 'B/1.dcm': dicom({ patientId: 'bob' }) });
     await expect(openDataset(spec())).rejects.toThrow(

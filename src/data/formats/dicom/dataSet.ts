@@ -98,8 +98,13 @@ function readElement(stream: ByteStream, explicit: boolean, untilTag?: string): 
   return { tag, vr, length, dataOffset };
 }
 
-/** Gives the words of parsers that throw errors or strings. C++ throws addresses, which say nothing. */
+/**
+ * Gives the words of parsers that throw errors or strings. C++ throws addresses, which say nothing, as do the errors of
+ * JavaScript and WebAssembly where a value is not there.
+ */
 export function reasonOf(error: unknown): string {
+  if (error instanceof TypeError || error instanceof RangeError) return 'a value is missing or cut off';
+  if (error instanceof Error && error.name === 'RuntimeError') return 'the decoder gave up';
   if (error instanceof Error) return error.message;
   if (typeof error === 'number') return 'the decoder gave up';
   return String(error).replace(/^dicomParser\.[\w.]+: /, '');

@@ -1,7 +1,8 @@
 /** Gives the samples of one frame of a DICOM file, decompressed. */
+import { DataError } from '../../../errors.js';
 import { type DicomFile, damaged, reasonOf, refuse } from './dataSet.js';
 import type { Fragment } from './fragments.js';
-import { readJpegFrame } from './jpegHeader.js';
+import { type JpegFrame, readJpegFrame } from './jpegHeader.js';
 import { decodeJpegLossless } from './jpegLossless.js';
 import type { PixelLayout } from './layout.js';
 import { compressionOf, upToEnd } from './markers.js';
@@ -42,9 +43,10 @@ export async function decodeFrame(
   try {
     const compression = compressionOf(bytes) ?? pixels;
     if (compression === 'raw') throw new Error('no compressed image begins here');
-    const samples = await decompress(bytes, compression, layout);
+    const samples = await decompress(file, bytes, compression, layout);
     return { samples, photometric: decodedPhotometric(compression, layout) };
   } catch (error) {
+    if (error instanceof DataError) throw error;
     return refuse(
       file,
       `frame ${frame} cannot be decoded: ${reasonOf(error)}`,
@@ -70,11 +72,21 @@ function joined(file: DicomFile, fragments: readonly Fragment[], frame: number, 
   );
 }
 
-/** Decompresses one frame. It throws whatever a decoder throws. */
-async function decompress(bytes: Buffer, compression: Compression, layout: PixelLayout): Promise<Samples> {
+/** Decompresses one frame. It throws whatever a decoder throws, and a DataError for a kind of JPEG that is not read. */
+async function decompress(
+  file: DicomFile,
+  bytes: Buffer,
+  compression: Compression,
+  layout: PixelLayout,
+): Promise<Samples> {
   if (compression === 'rle') return decodeRle(bytes, layout);
+  const own = compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes);
+  if (compression === 'jpeg') refuseOtherJpeg(file, own as JpegFrame);
   // The image's own header is checked first, as decoders allocate by it.
-  compareShape(compression === 'jpeg-2000' ? readJpeg2000Shape(bytes) : readJpegFrame(bytes), layout);
+  compareShape(own, layout);
+  if (own.precision > layout.bits) {
+    throw new Error(`its samples have ${own.precision} bits, and the DICOM header allots ${layout.bits}`);
+  }
   const image = upToEnd(bytes);
   if (compression === 'jpeg-lossless') return decodeJpegLossless(image);
   if (compression === 'jpeg-ls') return decodeByWasm(jpegLs, image, layout);
@@ -145,6 +157,15 @@ async function decodeByWasm(codec: WasmCodec, bytes: Uint8Array, layout: PixelLa
   return decoded.planar && count === 3 ? interleave(decoded.samples) : decoded.samples;
 }
 
+/** Throws the DataError of a sound lossy JPEG that the decoder does not know: it takes 8 bits and Huffman codes only. */
+function refuseOtherJpeg(file: DicomFile, { process, precision }: JpegFrame): void {
+  const CONVERT = 'Convert the file, for instance with gdcmconv --raw or dcmdjpeg.';
+  const PROGRESSIVE = 0xc2;
+  if (process > PROGRESSIVE)
+    refuse(file, `JPEG of process ${process.toString(16)} is not read here`, CONVERT);
+  if (precision === 12) refuse(file, 'lossy JPEG of 12 bits is not read here', CONVERT);
+}
+
 /**
  * Prepares a lossy JPEG image for the decoder, which takes 8 bits only. An image that does not say whether it is RGB
  * or YCbCr is what the DICOM header says; an Adobe segment then tells the decoder.
@@ -179,11 +200,12 @@ function compareShape(
 function readJpeg2000Shape(bytes: Uint8Array) {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const at = buffer.indexOf(Buffer.from([0xff, 0x4f, 0xff, 0x51]));
-  if (at < 0 || buffer.length < at + 42) throw new Error('no JPEG 2000 codestream');
+  if (at < 0 || buffer.length < at + 43) throw new Error('no JPEG 2000 codestream');
   const number = (offset: number) => buffer.readUInt32BE(at + offset);
   return {
     width: number(8) - number(16),
     height: number(12) - number(20),
     components: { length: buffer.readUInt16BE(at + 40) },
+    precision: (buffer[at + 42]! & 127) + 1,
   };
 }

@@ -1,6 +1,6 @@
 import type { DataSet } from 'dicom-parser';
 import { TAGS } from './tags.js';
-import { functionalGroup, itemsOf } from './values.js';
+import { decimalsOf, functionalGroup, itemsOf } from './values.js';
 
 /** Where a frame lies, as far as its header says so. Absent: it does not say, or not in numbers. */
 export interface DicomGeometry {
@@ -55,8 +55,6 @@ function screenSpacing(dataSet: DataSet): readonly number[] | undefined {
 
 /** Reads numbers that are written as text; undefined where one of them is missing or none. */
 function numbersOf(dataSet: DataSet, tag: string, count: number): readonly number[] | undefined {
-  const numbers = Array.from({ length: count }, (_, i) => dataSet.floatString(tag, i));
-  return numbers.every((value) => value !== undefined && Number.isFinite(value))
-    ? (numbers as number[])
-    : undefined;
+  const numbers = decimalsOf(dataSet, tag).slice(0, count);
+  return numbers.length === count && numbers.every(Number.isFinite) ? numbers : undefined;
 }

@@ -127,13 +127,15 @@ function readTables(body: Uint8Array, tables: (Uint16Array | undefined)[]): void
     for (let length = 1; length <= 16; length += 1) {
       const span = 1 << (16 - length);
       for (let i = 0; i < (counts[length - 1] ?? 0); i += 1) {
-        if (symbol >= body.length || code + span > 65536) throw new Error('a Huffman table is damaged');
+        const isDamaged = symbol >= body.length || code + span > 65536;
+        // The symbols are the number of bits of a difference. Class 1 is for the coefficients of lossy images.
+        if (isDamaged || (destination < 16 && body[symbol]! > 16))
+          throw new Error('a Huffman table is damaged');
         table.fill((length << 8) | body[symbol]!, code, code + span);
         code += span;
         symbol += 1;
       }
     }
-    // Class 1 is for the coefficients of lossy images.
     if (destination < 16) tables[destination] = table;
     at = symbol;
   }
@@ -167,7 +169,6 @@ class BitReader {
     const length = entry & 255;
     if (length === 0) return 0;
     if (length === 16) return 32768;
-    if (length > 16) throw new Error(`a difference of ${length} bits`);
     this.#fill(length);
     const value = (this.#bits >>> (this.#held - length)) & ((1 << length) - 1);
     this.#take(length);

@@ -159,17 +159,21 @@ function coloursOf(file: DicomFile, layout: PixelLayout, total: number): string 
   });
   const exact = candidates.find(({ needed }) => isPadded(total, needed));
   if (exact !== undefined) return exact.photometric;
+  const [shared, full] = [candidates[0]!, candidates[1]!];
+  const neither = () =>
+    refuse(
+      file,
+      `is labelled YBR_FULL_422, and the ${total} bytes of its pixel data fit neither that nor YBR_FULL`,
+      'Convert the file to RGB.',
+    );
+  // The label is doubted only where the length does not do for it, or would do for both. Shared colours have no planes.
+  if (total >= shared.needed && total < full.needed) return layout.planar ? neither() : shared.photometric;
   const whole = candidates.filter(({ length, rest }) => total >= length && rest <= 1);
   if (whole.length === 1) return whole[0]!.photometric;
-  const [shared, full] = [candidates[0]!, candidates[1]!];
   // What is too short even for shared colours is refused as such.
   if (whole.length === 0 && total < full.needed) return shared.photometric;
   if (whole.length === 0 && total - full.needed < full.length / layout.height) return full.photometric;
-  return refuse(
-    file,
-    `is labelled YBR_FULL_422, and the ${total} bytes of its pixel data fit neither that nor YBR_FULL`,
-    'Convert the file to RGB.',
-  );
+  return neither();
 }
 
 /** Tells whether another storage of all frames, which is not the one in the header, has this length. */

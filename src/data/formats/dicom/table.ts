@@ -32,7 +32,9 @@ export function readTable(
   const [count, first, bits] = [0, 1, 2].map((i) =>
     i === 1 && signed ? dataSet.int16(descriptor, i) : dataSet.uint16(descriptor, i),
   );
-  if (count === undefined || first === undefined || bits === undefined) {
+  // The package reads on into the next element.
+  const isShort = (dataSet.elements[descriptor]?.length ?? 0) < 6;
+  if (isShort || count === undefined || first === undefined || bits === undefined) {
     throw new Error('a lookup table has no descriptor');
   }
   const entries = count || 65536;

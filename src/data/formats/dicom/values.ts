@@ -79,11 +79,10 @@ const ITEM_TAGS = { descriptor: TAGS.tableDescriptor, data: TAGS.tableData };
 function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
   const windows = itemsOf(dataSet, TAGS.voiTable).flatMap((item) => tableWindow(item, signed));
   const shape = dataSet.string(TAGS.windowFunction) ?? 'LINEAR';
-  const count = dataSet.numStringValues(TAGS.windowCentre) ?? 0;
-  for (let i = 0; i < count; i += 1) {
-    const centre = dataSet.floatString(TAGS.windowCentre, i);
-    const width = dataSet.floatString(TAGS.windowWidth, i);
-    if (centre === undefined || width === undefined || !Number.isFinite(centre) || !(width > 0)) continue;
+  const widths = decimalsOf(dataSet, TAGS.windowWidth);
+  for (const [i, centre] of decimalsOf(dataSet, TAGS.windowCentre).entries()) {
+    const width = widths[i];
+    if (width === undefined || !Number.isFinite(centre) || !(width > 0)) continue;
     if (shape === 'SIGMOID') windows.push({ kind: 'sigmoid', centre, width });
     else if (shape === 'LINEAR_EXACT') {
       windows.push({ kind: 'linear', low: centre - width / 2, high: centre + width / 2 });
@@ -94,6 +93,12 @@ function windowsOf(dataSet: DataSet, signed: boolean): FileWindow[] {
     }
   }
   return windows;
+}
+
+/** Reads the numbers of an attribute that writes them as text; NaN where one is no number. */
+export function decimalsOf(dataSet: DataSet, tag: string): readonly number[] {
+  const count = dataSet.numStringValues(tag) ?? 0;
+  return Array.from({ length: count }, (_, i) => dataSet.floatString(tag, i) ?? Number.NaN);
 }
 
 /** Reads the table of an item, if it has one. A damaged one is told only where the window is asked for. */

@@ -80,6 +80,19 @@ describe('pixel data labelled YBR_FULL_422', () => {
     });
   });
 
+  it('stay what they are where the length does for all frames of the header', async () => {
+    // As long as three frames of 4:4:4, and as four of 4:2:2 and 30 bytes.
+    expect(await told(labelled('YBR_FULL_422', 9 * PIXELS, '4'))).toEqual({
+      frames: 4,
+      photometric: 'YBR_FULL_422',
+      notes: [expect.stringContaining('says "4" frames, holds 4 and 30 bytes')],
+    });
+    // Planes are of 4:4:4 alone, of which there are too few.
+    await expect(told(labelled('YBR_FULL_422', 9 * PIXELS, '4', { '0028,0006 US': 1 }))).rejects.toThrow(
+      'fit neither that nor YBR_FULL',
+    );
+  });
+
   it('are refused where both explain it', async () => {
     // Three frames of 4:2:2 or two of 4:4:4.
     for (const frames of [undefined, '4']) {
