@@ -73,6 +73,9 @@ def read_image(path, **_):
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         raise NotRead(f"mode {image.mode}")
     values = np.array(image).astype(np.float64)
+    # Of a compressed strip that holds more than its rows need, Pillow hands back zeros without an error.
+    if image.format == "TIFF" and not values.any():
+        raise NotRead("zeros that may stand for what could not be read")
     if image.mode in ("LA", "RGBA"):
         values = np.floor(values[..., :-1] * values[..., -1:] / 255 + 0.5)
         values = values[..., 0] if image.mode == "LA" else values
