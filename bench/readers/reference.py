@@ -51,6 +51,8 @@ def read_image(path, **_):
         raise NotRead("16 bits are reduced to 8")
     if image.mode in ("1", "L") and "transparency" in image.info and not any("'L'" in tile for tile in tiles):
         raise NotRead("a transparent level of fewer than 8 bits")
+    if image.mode.startswith("I") and "transparency" in image.info:
+        raise NotRead("16 bits with a transparent level are reduced to 8")
     photometric = image.tag_v2.get(262) if image.format == "TIFF" else None
     if photometric == 6 or photometric == 0 and image.mode.startswith("I"):
         raise NotRead("the photometric interpretation is passed over")
@@ -71,6 +73,9 @@ def read_image(path, **_):
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         raise NotRead(f"mode {image.mode}")
     values = np.array(image).astype(np.float64)
+    # Of a compressed strip that holds more than its rows need, Pillow hands back zeros without an error.
+    if image.format == "TIFF" and not values.any():
+        raise NotRead("zeros that may stand for what could not be read")
     if image.mode in ("LA", "RGBA"):
         values = np.floor(values[..., :-1] * values[..., -1:] / 255 + 0.5)
         values = values[..., 0] if image.mode == "LA" else values

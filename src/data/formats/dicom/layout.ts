@@ -48,7 +48,7 @@ export function layoutOf(file: DicomFile): PixelLayout {
   if ((bits !== 8 && bits !== 16) || (bits === 16 && photometric.startsWith('YBR_FULL'))) {
     return refuse(
       file,
-      `has ${bits} bits allocated of ${photometric}, expected 8 or 16 (YBR_FULL: 8)`,
+      `has ${bits ?? 'no'} bits allocated of ${photometric}, expected 8 or 16 (YBR_FULL: 8)`,
       'Convert the file.',
     );
   }

@@ -39,3 +39,9 @@ it('refuses a lookup table whose descriptor is cut off', async () => {
     'a lookup table has no descriptor',
   );
 });
+
+it('says in words that a header has no Bits Allocated', async () => {
+  await expect(decodeDicom(file({ '0028,0100 US': undefined }), undefined)).rejects.toThrow(
+    'has no bits allocated of MONOCHROME2, expected 8 or 16',
+  );
+});
