@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/datasets': ['data', 'data/formats', 'data/open'],
   'data/cache': ['phantoms', 'data', 'data/formats', 'data/images'],
   'data/pack': ['export', 'data', 'data/cache'],
-  'data/shards': ['export', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
+  'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
   'data/audit': ['tensor', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
   'data/splits': ['tensor', 'data', 'data/audit'],
@@ -47,7 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
   ],
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
-  config: ['tensor', 'augment', 'methods'],
+  config: ['augment', 'methods'],
   training: [
     ...['tensor', 'nn', 'optim', 'metrics', 'methods', 'augment', 'config', 'export', 'log'],
     ...['phantoms', 'data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits'],

@@ -305,6 +305,21 @@ describe('exit codes and streams', () => {
     expect(stderr).not.toMatch(/tensorboard|took/);
   });
 
+  test.each([
+    ['has no labels', /,[^,\n]*$/gm, "evaluate pairs --run 'no label'"],
+    ['has labels', /$^/g, "evaluate logreg --run 'no label'"],
+  ])('the next step fits data that %s, and is quoted for a shell', async (_, cut, next) => {
+    const words = [
+      ...['pretrain', '--data', join(folder, 'some.csv'), '--method', 'random', '--out', 'no label'],
+      ...['--overwrite', '--set', 'data.size=32', 'model.width=0.25', `data.cacheFolder=${folder}/cache`],
+    ];
+    writeFileSync(join(folder, 'some.csv'), readFileSync(manifest, 'utf8').replace(cut, ''));
+    for (const time of ['finished', 'was finished']) {
+      const { stderr } = await anatomy(words.filter((word) => time === 'finished' || word !== '--overwrite'));
+      expect(stderr, time).toContain(`next: anatomy ${next}\n`);
+    }
+  });
+
   test('a loss that is not finite exits with 1 and shows no stack', async () => {
     const explode = 'training.schedule={kind: multistep, milestones: [4], gamma: 1e20, unit: step}';
     const ended = await anatomy([...pretrain('nan', explode), '--json']);
