@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
@@ -309,11 +309,12 @@ describe('exit codes and streams', () => {
     ['has no labels', /,[^,\n]*$/gm, "evaluate pairs --run 'no label'"],
     ['has labels', /$^/g, "evaluate logreg --run 'no label'"],
   ])('the next step fits data that %s, and is quoted for a shell', async (_, cut, next) => {
+    const some = join(dirname(manifest), 'some.csv');
     const words = [
-      ...['pretrain', '--data', join(folder, 'some.csv'), '--method', 'random', '--out', 'no label'],
+      ...['pretrain', '--data', some, '--method', 'random', '--out', 'no label'],
       ...['--overwrite', '--set', 'data.size=32', 'model.width=0.25', `data.cacheFolder=${folder}/cache`],
     ];
-    writeFileSync(join(folder, 'some.csv'), readFileSync(manifest, 'utf8').replace(cut, ''));
+    writeFileSync(some, readFileSync(manifest, 'utf8').replace(cut, ''));
     for (const time of ['finished', 'was finished']) {
       const { stderr } = await anatomy(words.filter((word) => time === 'finished' || word !== '--overwrite'));
       expect(stderr, time).toContain(`next: anatomy ${next}\n`);
