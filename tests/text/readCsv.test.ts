@@ -85,7 +85,9 @@ describe('readCsv', () => {
     await expect(read('id,label\n1,x\n2,y,z\n')).rejects.toThrow(
       `${file}:3: is not valid CSV: it has 3 cells`,
     );
-    await expect(read('id,label\n1,x\n2\n')).rejects.toThrow(`${file}:3: is not valid CSV: it has 1 cell, and the header 2`);
+    await expect(read('id,label\n1,x\n2\n')).rejects.toThrow(
+      `${file}:3: is not valid CSV: it has 1 cell, and the header 2`,
+    );
     await expect(read('id,label\n1,"x\n2,y\n')).rejects.toThrow(/table\.csv:\d: is not valid CSV/);
     await expect(read('id,label\n1,x\0y\n')).rejects.toThrow(`${file}:2: is not valid CSV: it holds a NUL`);
     await expect(readCsv(join(folder, 'no.csv'), 'the table')).rejects.toThrow('no such file');
