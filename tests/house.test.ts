@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/datasets': ['data', 'data/formats', 'data/open'],
   'data/cache': ['phantoms', 'data', 'data/formats', 'data/images'],
   'data/pack': ['export', 'data', 'data/cache'],
-  'data/shards': ['export', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
+  'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
   'data/audit': ['tensor', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
   'data/splits': ['tensor', 'data', 'data/audit'],

@@ -1,6 +1,7 @@
 /** The command `anatomy pretrain`: it trains one run, or one for each fold. */
 import { constants } from 'node:os';
 import type { Command } from 'commander';
+import type { TrainingData } from '../training/trainingData.js';
 import { consoleOf } from './console.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
 import { print, printJson } from './output.js';
@@ -40,9 +41,10 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       ]);
       const config = resolveConfig(configSources(flags));
       const console = consoleOf(program);
-      const [{ dryRun }, { pretrain }, { methodNamed }] = await Promise.all([
+      const [{ dryRun }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
         import('../training/dryRun.js'),
         import('../training/pretrain.js'),
+        import('../training/trainingData.js'),
         import('../methods/index.js'),
       ]);
       const trains = methodNamed(config.method.name)!.trains ?? true;
@@ -64,9 +66,11 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
         throw new UsageError(
           'pretrain: --out is missing; name the folder for the run, such as --out runs/first',
         );
+      const data = new TrainingData(config, console);
       const outcome = await pretrain(config, {
         out: flags.out,
         console,
+        data,
         overwrite: flags.overwrite,
         allowInexact: flags.allowInexact,
       });
@@ -74,7 +78,9 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       switch (outcome.kind) {
         case 'finished':
           console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);
-          for (const command of await nextCommands(flags.out, trains)) console.info(`next: ${command}`);
+          for (const command of await nextCommands(flags.out, trains, data)) {
+            console.info(`next: ${command}`);
+          }
           return;
         case 'interrupted':
           console.warn(
@@ -96,13 +102,27 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
 }
 
 /**
- * The commands that go on from a finished run, as a shell takes them. The run knows its data and columns, so that they
- * need no `--data`; what else a command of the line had, such as `--positive`, is in the run as well.
+ * Lists the commands to go on with after a finished run, quoted for a shell. They need no flags for the data, as
+ * `config.yaml` of the run holds the data, the columns and the positive class.
  */
-async function nextCommands(out: string, trains: boolean): Promise<string[]> {
+async function nextCommands(
+  out: string,
+  trains: boolean,
+  data: Pick<TrainingData, 'dataset'>,
+): Promise<string[]> {
   const { shellWords } = await import('../text/shell.js');
   return [
-    shellWords(['anatomy', 'evaluate', 'logreg', '--run', out]),
+    shellWords(['anatomy', ...(await judging(data)), out]),
     ...(trains ? [shellWords(['tensorboard', '--logdir', out])] : []),
   ];
+}
+
+/** Gives the command that can judge an encoder on the data it was trained on, up to the folder of the run. */
+async function judging(data: Pick<TrainingData, 'dataset'>): Promise<string[]> {
+  // A finished run stays finished when its data are gone; whoever judges it names other data.
+  const dataset = await data.dataset().catch(() => undefined);
+  if (dataset === undefined) return ['evaluate', 'logreg', '--run'];
+  const classes = new Set(dataset.samples.flatMap(({ label }) => label ?? []));
+  if (classes.size > 1) return ['evaluate', 'logreg', '--run'];
+  return dataset.modalities.length === 2 ? ['evaluate', 'pairs', '--run'] : ['report'];
 }

@@ -6,6 +6,7 @@ import { checkAugmentation } from '../augment/recipes.js';
 import { UsageError } from '../errors.js';
 import { type MethodDefinition, methodNamed, methodNames } from '../methods/index.js';
 import { nearest } from '../text/nearest.js';
+import { findUnsafeKey, isUnsafeKey } from '../text/unsafeKey.js';
 import { augmentationRecipes, type DeepPartial, defaults, recipes } from './recipes.js';
 import { type Config, configSchema } from './schema.js';
 
@@ -156,22 +157,14 @@ function parseYaml(text: string, where: string): unknown {
   } catch (error) {
     throw new UsageError(`${where}: ${(error as Error).message}`);
   }
-  refuseUnsafeKeys(value, where);
+  const unsafe = findUnsafeKey(value);
+  if (unsafe !== undefined) refuseUnsafeKey(unsafe, where);
   return value;
 }
 
-/** Keys by which JavaScript reaches the prototype of an object, and with it all objects. */
-const UNSAFE_KEYS = ['__proto__', 'constructor', 'prototype'];
-
 function refuseUnsafeKey(key: string, where: string): void {
-  if (!UNSAFE_KEYS.includes(key)) return;
+  if (!isUnsafeKey(key)) return;
   throw new UsageError(`${where}: the key ${key} is no setting and is never read; remove it`);
-}
-
-function refuseUnsafeKeys(value: unknown, where: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const key of Object.keys(value)) refuseUnsafeKey(key, where);
-  for (const item of Object.values(value)) refuseUnsafeKeys(item, where);
 }
 
 function isTree(value: unknown): value is Tree {

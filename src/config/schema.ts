@@ -134,7 +134,7 @@ const model = z.strictObject({
   initFrom: z
     .string()
     .nullable()
-    .describe('Weights to start from: a safetensors file with torchvision’s names or ours.'),
+    .describe('Weights to start from: a safetensors file with torchvision’s or timm’s names, or ours.'),
 });
 
 const augment = z.strictObject({

@@ -22,8 +22,7 @@ export interface ImportOptions {
 
 /**
  * Starts an encoder from a file: our own, torchvision's or timm's, whose classifiers are left out, also under a prefix
- * such as `module.`. A head that is not in the
- * file keeps its initial weights.
+ * such as `module.`. A head that is not in the file keeps its initial weights.
  * @returns the names taken
  * @throws DataError when nothing in the file fits, or a shape does not
  */

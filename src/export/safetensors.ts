@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError, writeFileAtomic } from '../files.js';
-import { findRepeatedKey } from './repeatedKey.js';
+import { findRepeatedKey } from '../text/repeatedKey.js';
 
 /**
  * The safetensors file format (github.com/huggingface/safetensors):

@@ -56,3 +56,9 @@ export function spelledAlike(names: Iterable<string>): string[][] {
   }
   return [...groups.values()].filter(({ size }) => size > 1).map((group) => [...group]);
 }
+
+/** Writes a name so that two spellings never print alike: characters beyond ASCII as escapes where they hide. */
+export function visibleName(name: string): string {
+  const hidden = /[^\P{C}\n]|\p{M}|[^\S ]/gu;
+  return JSON.stringify(name).replace(hidden, (one) => `\\u{${one.codePointAt(0)!.toString(16)}}`);
+}

@@ -21,6 +21,8 @@ export interface PretrainOptions {
   /** The folder of the run; with `fold: all`, the folder of the runs. */
   readonly out: string;
   readonly console: MessageConsole;
+  /** The data of the config, for a caller that asks about them afterwards; opened here if absent. */
+  readonly data?: TrainingData;
   /** Deletes a run that is in the folder. */
   readonly overwrite?: boolean;
   /** Goes on with a run whose device, precision or threads were others. */
@@ -32,8 +34,7 @@ export interface PretrainOptions {
  * @throws UsageError when the folder holds another run, DataError when the data is wrong
  */
 export async function pretrain(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
-  const { out, console } = options;
-  const data = new TrainingData(config, console);
+  const { out, console, data = new TrainingData(config, console) } = options;
   if (config.data.fold !== 'all') return pretrainOne(config, data, options);
   if (existsSync(runPaths(out).config)) {
     throw new UsageError(

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
@@ -303,6 +303,22 @@ describe('exit codes and streams', () => {
     expect(stderr).toContain('finished: random (random trains nothing)');
     expect(stderr).toMatch(/next: anatomy evaluate logreg --run random$/m);
     expect(stderr).not.toMatch(/tensorboard|took/);
+  });
+
+  test.each([
+    ['has no labels', /,[^,\n]*$/gm, "evaluate pairs --run 'no label'"],
+    ['has labels', /$^/g, "evaluate logreg --run 'no label'"],
+  ])('the next step fits data that %s, and is quoted for a shell', async (_, cut, next) => {
+    const some = join(dirname(manifest), 'some.csv');
+    const words = [
+      ...['pretrain', '--data', some, '--method', 'random', '--out', 'no label'],
+      ...['--overwrite', '--set', 'data.size=32', 'model.width=0.25', `data.cacheFolder=${folder}/cache`],
+    ];
+    writeFileSync(some, readFileSync(manifest, 'utf8').replace(cut, ''));
+    for (const time of ['finished', 'was finished']) {
+      const { stderr } = await anatomy(words.filter((word) => time === 'finished' || word !== '--overwrite'));
+      expect(stderr, time).toContain(`next: anatomy ${next}\n`);
+    }
   });
 
   test('a loss that is not finite exits with 1 and shows no stack', async () => {

@@ -23,7 +23,7 @@ export function addConfigOptions(command: Command): Command {
     .option('--method <name>', 'anatomy, instdis, simclr, cmc, densecl, supervised, random or imagenet')
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
-    .option('--init-from <file>', 'safetensors weights to start from: torchvision’s names or ours')
+    .option('--init-from <file>', 'safetensors weights to start from: torchvision’s or timm’s names, or ours')
     .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber())
     .option('--steps <n>', 'end after so many steps', wholeNumber(1))
     .option(

@@ -21,6 +21,7 @@ import {
   suitabilityFindings,
 } from './setFindings.js';
 import { settingFindings } from './settingFindings.js';
+import { spellingFindings } from './spellingFindings.js';
 
 export interface AuditOptions extends ScanOptions {
   /** The faults that opening the data told of. */
@@ -97,6 +98,7 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
     ...pairFindings(scanned, swapped, composites),
     ...duplicateFindings(dataset, groups, foldOf),
     ...setFindings(dataset, foldOf),
+    ...spellingFindings(dataset, foldOf),
     ...suitabilityFindings(suitability),
   ];
   const order: readonly Severity[] = ['error', 'warning', 'info'];

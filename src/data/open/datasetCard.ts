@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
+import { findRepeatedKey } from '../../text/repeatedKey.js';
+import { findUnsafeKey } from '../../text/unsafeKey.js';
 import type { Dataset } from '../sample.js';
 
 /** The name of the card, which stands beside the manifest. */
@@ -26,7 +28,7 @@ export type DatasetCard = z.infer<typeof cardSchema>;
 /**
  * Reads what the card in this folder says of these modalities. Gives nothing where there is no card.
  *
- * @throws DataError if the file is not the JSON of a card
+ * @throws DataError if the file is not the JSON of a card, or has a key twice
  */
 export async function readDatasetCard(
   folder: string,
@@ -56,6 +58,14 @@ function parse(text: string, file: string): DatasetCard {
     json = JSON.parse(text);
   } catch (error) {
     throw new DataError(`${file}: is not JSON (${(error as Error).message}). ${advice}`);
+  }
+  const repeated = findRepeatedKey(text);
+  if (repeated !== undefined) {
+    throw new DataError(`${file}: names the key "${repeated}" twice, so it says two things. ${advice}`);
+  }
+  const unsafe = findUnsafeKey(json);
+  if (unsafe !== undefined) {
+    throw new DataError(`${file}: the key "${unsafe}" says nothing of a data set. ${advice}`);
   }
   const result = cardSchema.safeParse(json);
   if (result.success) return result.data;

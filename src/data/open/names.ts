@@ -1,6 +1,6 @@
 /** Settles what the names of subjects and classes mean: which are missing, and which are one in several spellings. */
 import { isMissing, mayBeClass } from '../../text/missing.js';
-import { normalForm, spelledAlike } from '../../text/normalForm.js';
+import { normalForm, spelledAlike, visibleName } from '../../text/normalForm.js';
 import { shellWords } from '../../text/shell.js';
 import type { Dataset, Sample } from '../sample.js';
 import { classNames } from './labels.js';
@@ -150,7 +150,7 @@ function spellingsWarning(
   { name, spellings, many, joined, apart }: SpellingWords & { name: string; spellings: Spellings },
 ): string {
   const names = groups.reduce((sum, { length }) => sum + length, 0);
-  const listed = groups.slice(0, 3).map((group) => group.map(visible).join(' and '));
+  const listed = groups.slice(0, 3).map((group) => group.map(visibleName).join(' and '));
   const more = groups.length > 3 ? ', …' : '';
   return (
     `${name}: ${names} ${many} differ in case, spaces, zeros or Unicode form alone: ${listed.join(', ')}${more}. ` +
@@ -160,10 +160,4 @@ function spellingsWarning(
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
-}
-
-/** Writes a name so that two spellings never print alike: characters beyond ASCII as escapes where they hide. */
-function visible(name: string): string {
-  const hidden = /[^\P{C}\n]|\p{M}|[^\S ]/gu;
-  return JSON.stringify(name).replace(hidden, (one) => `\\u{${one.codePointAt(0)!.toString(16)}}`);
 }

@@ -1,4 +1,4 @@
-import { findRepeatedKey } from '../../export/repeatedKey.js';
+import { findRepeatedKey } from '../../text/repeatedKey.js';
 import type { TarMember } from './tar.js';
 
 /**

@@ -28,7 +28,8 @@ export function labelledTask({ name, samples, positive }: Dataset): Task {
   if (labelled.length === 0) {
     throw new DataError(
       `${name}: no sample has a label, and a probe needs them. Add a column "label" to the manifest, ` +
-        'or name the column that holds it with --column label=diagnosis.',
+        'or name the column that holds it with --column label=diagnosis. ' +
+        'Without labels, anatomy evaluate pairs measures what pairs say by themselves.',
     );
   }
   if (names.length === 1) {

@@ -150,4 +150,15 @@ describe('dataset.json beside a manifest', () => {
     writeFileSync(card, '{"name": ');
     await expect(openDataset({ path: folder })).rejects.toThrow(/dataset\.json: is not JSON/);
   });
+
+  test.each([
+    ['{"name": "x", "positive": "benign", "positive": "malignant"}', 'names the key "positive" twice'],
+    ['{"name": "x", "n\\u0061me": "y"}', 'names the key "name" twice'],
+    ['{"name": "x", "__proto__": {"positive": "benign"}}', 'the key "__proto__" says nothing'],
+    ['{"name": "x", "more": [{"constructor": 1}]}', 'the key "constructor" says nothing'],
+    ['{"name": "x", "prototype": null}', 'the key "prototype" says nothing'],
+  ])('is refused by the name of a key that is there twice or reaches a prototype: %s', async (card, told) => {
+    writeFileSync(path.join(folder, 'dataset.json'), card);
+    await expect(openDataset({ path: folder })).rejects.toThrow(told);
+  });
 });
