@@ -1,4 +1,4 @@
-import { assert, property, string, stringMatching } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normalForm, spelledAlike } from '../../src/text/normalForm.js';
 
@@ -45,16 +45,16 @@ describe('normalForm', () => {
   });
 
   test('is its own normal form in other case, spaces around and the other Unicode form', () => {
-    assert(
-      property(string({ unit: 'grapheme' }), (name) => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), (name) => {
         const form = normalForm(name);
         expect(normalForm(` ${name}\n`)).toBe(form);
         expect(normalForm(name.normalize('NFD'))).toBe(form);
         expect(normalForm(name.toUpperCase())).toBe(form);
       }),
     );
-    assert(
-      property(stringMatching(/^[1-9]\d{0,30}$/), (number) => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[1-9]\d{0,30}$/), (number) => {
         const form = normalForm(number);
         for (const other of [`0${number}`, `${number}.0`, `${number}.`, `${number}e0`])
           expect(normalForm(other)).toBe(form);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { array, assert, asyncProperty, constantFrom, record, string } from 'fast-check';
+import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readCsv } from '../../src/text/readCsv.js';
 
@@ -99,23 +99,25 @@ describe('readCsv', () => {
   });
 
   test('reads back any table in any dialect', async () => {
-    const cell = string({ unit: 'grapheme', maxLength: 6 }).map((text) => text.replaceAll('\0', '').trim());
-    const dialect = record({
-      delimiter: constantFrom(',', ';', '\t', '|'),
-      end: constantFrom('\n', '\r\n', '\r'),
-      encode: constantFrom(
+    const cell = fc
+      .string({ unit: 'grapheme', maxLength: 6 })
+      .map((text) => text.replaceAll('\0', '').trim());
+    const dialect = fc.record({
+      delimiter: fc.constantFrom(',', ';', '\t', '|'),
+      end: fc.constantFrom('\n', '\r\n', '\r'),
+      encode: fc.constantFrom(
         (text: string) => Buffer.from(text),
         (text: string) => Buffer.from(`\uFEFF${text}`),
         (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le'),
         (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le').swap16(),
       ),
-      saysDelimiter: constantFrom(true, false),
-      emptyColumns: constantFrom(0, 1, 3),
-      emptyRows: constantFrom(0, 2),
+      saysDelimiter: fc.constantFrom(true, false),
+      emptyColumns: fc.constantFrom(0, 1, 3),
+      emptyRows: fc.constantFrom(0, 2),
     });
-    await assert(
-      asyncProperty(
-        array(array(cell, { minLength: 2, maxLength: 2 }), { maxLength: 5 }),
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(cell, { minLength: 2, maxLength: 2 }), { maxLength: 5 }),
         dialect,
         async (rows, d) => {
           const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
