@@ -54,8 +54,6 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
   readonly defaults: z.infer<Schema>;
   /** Settings outside `method` that this method's source has otherwise; a recipe, a file and --set override them. */
   readonly elsewhere?: Readonly<Record<string, unknown>>;
-  /** The modalities whose images the method takes; absent: all. Samples without any of them are left out of training. */
-  modalitiesUsed?(options: z.infer<Schema>, modalities: readonly string[]): readonly string[];
   /** Whether the method learns from the labels. Test samples must then not be among those it was pretrained on. */
   readonly usesLabels?: boolean;
   /** False for a method that takes the weights as they are and learns from no image. */

@@ -30,7 +30,6 @@ export const instdis = defineMethod({
   summary: 'instance discrimination with a memory bank (Wu et al. 2018)',
   schema,
   defaults: { name: 'instdis', images: 'all', ...bankDefaults, mask: 'none' },
-  modalitiesUsed: ({ images }, modalities) => instances(images, modalities),
   create: (options, context) => new InstDis(options, context),
 });
 

@@ -42,7 +42,7 @@ describe('three modalities, of which samples lack some', () => {
 
   test.each(named)('train the same in micro-batches without batch norm: %s', (_, set) => {
     const config = methodConfig(...set, 'model.backbone=vgg16');
-    // Training leaves samples out that have no image a method takes.
+    // InstDis-B takes images of B alone, so its batch is of samples that have one.
     const rows = ROWS.filter((row) => !set.includes('method.images=b') || GAPPED[row]!.images.b);
     const whole = step(methodOf(config, THREE), gappedBatch(rows, THREE));
     expect(whole.finite).toBe(true);
