@@ -9,6 +9,7 @@ import gzip
 import io
 import itertools
 import json
+import struct
 import sys
 import warnings
 
@@ -45,6 +46,8 @@ def image_of(values):
 
 def read_image(path, **_):
     image = Image.open(path)
+    if image.format == "TIFF" and repeats_a_tag(path):
+        raise NotRead("a tag is there twice: libtiff takes the first, Pillow the last")
     tiles = [str(tile[3]) for tile in image.tile]
     bits = image.tag_v2.get(258, ()) if image.format == "TIFF" else ()
     if (any(";16" in tile for tile in tiles) or any(b > 8 for b in bits)) and not image.mode.startswith("I"):
@@ -80,6 +83,17 @@ def read_image(path, **_):
         values = np.floor(values[..., :-1] * values[..., -1:] / 255 + 0.5)
         values = values[..., 0] if image.mode == "LA" else values
     return {"images": [image_of(values.astype(np.int64))]}
+
+
+def repeats_a_tag(path):
+    """Whether the first directory of a TIFF file names a tag twice."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    order = "<" if data[:2] == b"II" else ">"
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, start)
+    tags = [struct.unpack_from(f"{order}H", data, start + 2 + 12 * entry)[0] for entry in range(count)]
+    return len(set(tags)) < count
 
 
 def stored_bits(values, ds):
