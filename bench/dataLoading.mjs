@@ -125,9 +125,9 @@ async function loading() {
       const prepared = performance.now();
       let loaded = 0;
       tidy(() => {
-        const images = loader.images(indices);
+        const images = loader.load(indices);
         loaded = performance.now();
-        const batch = { images, ids, rows, epoch };
+        const batch = { ...images, ids, rows, epoch };
         trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device: 'cpu' });
       });
       const ended = performance.now();
@@ -187,7 +187,7 @@ async function streamAlone(folder, times) {
     for (let step = 0; step < steps; step += 1) {
       const { indices } = batchAt(plan, step);
       await loader.prepare(indices, heldAt(plan, step));
-      tidy(() => void loader.images(indices));
+      tidy(() => void loader.load(indices));
     }
   });
   // Not resourceUsage(): its largest size is that of the process that started this one.

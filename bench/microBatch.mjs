@@ -57,7 +57,7 @@ async function measure({ width, microBatch }) {
   const { trainingStep } = await import('../dist/training/step.js');
   setThreads(Number(options.threads));
   const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
-  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i) }));
+  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i), images: { a: 0, b: 0 } }));
   const method = buildMethod(config, { modalities: ['a', 'b'], samples }, 'cpu');
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   const random = new Random('bench');

@@ -8,7 +8,7 @@ import { trainingStep } from '../dist/training/step.js';
 
 function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
   const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
-  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i) }));
+  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i), images: { a: 0, b: 0 } }));
   const method = buildMethod(config, { modalities: ['a', 'b'], samples }, device);
   const random = new Random('bench');
   const channels = gray ? 1 : 3;

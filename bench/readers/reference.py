@@ -9,9 +9,12 @@ import gzip
 import io
 import itertools
 import json
+import os
 import struct
 import sys
+import tempfile
 import warnings
+import zlib
 
 import nibabel
 import numpy as np
@@ -30,6 +33,9 @@ from pydicom.uid import JPEG2000TransferSyntaxes
 
 MOST_IMAGES = 6
 LOSSY = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91")
+RLE = "1.2.840.10008.1.2.5"
+# The first bytes of JPEG and JPEG-LS, of a JPEG 2000 codestream and of a JP2 file.
+STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP")
 warnings.simplefilter("ignore")
 
 
@@ -48,6 +54,8 @@ def read_image(path, **_):
     image = Image.open(path)
     if image.format == "TIFF" and repeats_a_tag(path):
         raise NotRead("a tag is there twice: libtiff takes the first, Pillow the last")
+    if image.format == "TIFF" and hides_damage(image, path):
+        raise NotRead("a deflated strip is damaged")
     tiles = [str(tile[3]) for tile in image.tile]
     bits = image.tag_v2.get(258, ()) if image.format == "TIFF" else ()
     if (any(";16" in tile for tile in tiles) or any(b > 8 for b in bits)) and not image.mode.startswith("I"):
@@ -85,6 +93,22 @@ def read_image(path, **_):
     return {"images": [image_of(values.astype(np.int64))]}
 
 
+def hides_damage(image, path):
+    """Whether a deflated strip or tile is damaged. libtiff says so, and Pillow hands back zeros from somewhere on."""
+    if image.tag_v2.get(259) not in (8, 32946):
+        return False
+    tags = (324, 325) if 324 in image.tag_v2 else (273, 279)
+    starts, lengths = (image.tag_v2.get(tag, ()) for tag in tags)
+    with open(path, "rb") as stream:
+        data = stream.read()
+    try:
+        for start, length in zip(starts, lengths):
+            zlib.decompress(data[start : start + length])
+    except zlib.error:
+        return True
+    return False
+
+
 def repeats_a_tag(path):
     """Whether the first directory of a TIFF file names a tag twice."""
     with open(path, "rb") as stream:
@@ -118,17 +142,41 @@ def encapsulated_frames(ds, frames):
     found = list(generate_pixel_data_frame(ds.PixelData, frames))
     if len(found) != frames:
         raise NotRead(f"{len(found)} frames are there, not {frames}")
+    if str(ds.file_meta.TransferSyntaxUID) != RLE and not all(frame.startswith(STARTS) for frame in found):
+        raise NotRead("a fragment that begins no frame is taken for one")
     ds.NumberOfFrames = 1
     decoded = []
     for frame in found[:MOST_IMAGES]:
         ds.PixelData = encapsulate([frame])
-        try:
-            # Pillow's reader minds the sign that a JPEG 2000 image itself declares, but cannot read them all.
-            ds.convert_pixel_data("pillow" if ds.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes else "")
-        except Exception:
-            ds.convert_pixel_data()
+        with stderr_text() as told:
+            try:
+                # Pillow's reader minds the sign that a JPEG 2000 image itself declares, but cannot read them all.
+                ds.convert_pixel_data("pillow" if ds.file_meta.TransferSyntaxUID in JPEG2000TransferSyntaxes else "")
+            except Exception:
+                ds.convert_pixel_data()
+            # gdcm then hands back memory as it found it.
+            if "Could not decode" in told():
+                raise NotRead("gdcm could not decode a frame, and only says so")
         decoded.append(ds.pixel_array)
     return decoded
+
+
+@contextlib.contextmanager
+def stderr_text():
+    """Keeps what libraries in C++ write to stderr. Gives a function that reads it."""
+    with tempfile.TemporaryFile() as kept:
+        before = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+
+        def read():
+            kept.seek(0)
+            return kept.read().decode(errors="replace")
+
+        try:
+            yield read
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def read_dicom(path, **_):
@@ -148,10 +196,13 @@ def read_dicom(path, **_):
     size = ds.Rows * ds.Columns
     if ds.PhotometricInterpretation == "YBR_FULL_422" and not told and len(ds.PixelData) > 3 * size + 1:
         raise NotRead("neither frames nor colours are told")
-    if ds.PhotometricInterpretation == "YBR_FULL_422" and len(ds.PixelData) >= 3 * size * frames:
+    native = not ds.file_meta.TransferSyntaxUID.is_encapsulated
+    if ds.PhotometricInterpretation == "YBR_FULL_422" and native and len(ds.PixelData) >= 3 * size * frames:
+        # pydicom takes whatever lies behind for padding: further frames of half the colours too.
+        if len(ds.PixelData) > 3 * size * frames + 1:
+            raise NotRead("neither frames nor colours are told")
         # pydicom says in a warning that the label should be changed.
-        if not ds.file_meta.TransferSyntaxUID.is_encapsulated:
-            ds.PhotometricInterpretation = "YBR_FULL"
+        ds.PhotometricInterpretation = "YBR_FULL"
     pixels = encapsulated_frames(ds, frames) if ds.file_meta.TransferSyntaxUID.is_encapsulated else ds.pixel_array
     if frames == 1:
         pixels = [pixels] if isinstance(pixels, np.ndarray) else pixels
@@ -197,6 +248,9 @@ def read_nifti(path, axis, **_):
         raw = type(header).from_fileobj(stream, check=False)
     if not {int(raw["sform_code"]), int(raw["qform_code"])} <= {0, 1, 2, 3, 4, 5}:
         raise NotRead("unknown codes")
+    # nibabel takes a sign of the third axis that is not exactly -1 for 1, nifti1_io takes its sign.
+    if raw["pixdim"][0] < 0 and raw["pixdim"][0] != -1:
+        raise NotRead("a sign other than -1")
     oriented = header["sform_code"] > 0 or header["qform_code"] > 0
     affine = image.affine if oriented else np.eye(4)
     # nibabel chooses axes of its own for a map that is singular or not finite.

@@ -2,7 +2,7 @@
 import type { Preprocessing } from './preprocessing.js';
 
 /**
- * One subject's aligned images of the same anatomy, one for each modality; `a` and `b` are the default modality
+ * One subject's aligned images of the same anatomy, at most one for each modality; `a` and `b` are the default modality
  * names.
  */
 export interface Sample {
@@ -10,6 +10,7 @@ export interface Sample {
   readonly id: string;
   /** The patient or other unit that must never stand on both sides of a split. */
   readonly subject: string;
+  /** The images that the sample has, at least one, by modality. Others are missing. */
   readonly images: Readonly<Record<string, ImageSource>>;
   /** The class name as the data spells it. */
   readonly label?: string;

@@ -17,7 +17,7 @@ import {
   stackedConsistencyLoss,
 } from '../losses/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
-import { defineMethod, type MethodContext, type RunFacts, requirePairs } from './definition.js';
+import { defineMethod, hasPair, type MethodContext, type RunFacts, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import {
@@ -109,6 +109,7 @@ export const anatomy = defineMethod({
     checkRelationSettings(options);
     checkGrids(options, run);
   },
+  learnsFrom: ({ alpha }, has) => alpha !== 0 || hasPair(has),
   create: (options, context) => new Anatomy(options, context),
 });
 

@@ -7,7 +7,7 @@ import { infoNce, meanOverParts } from '../losses/index.js';
 import { disposeModule, type Encoder, namedParameters, stateDict } from '../nn/index.js';
 import { ops, type Tensor } from '../tensor/index.js';
 import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
-import { defineMethod, type MethodContext, requirePairs } from './definition.js';
+import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, Views } from './method.js';
 import { imagesOf, type MatedPair, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
@@ -33,6 +33,7 @@ export const cmc = defineMethod({
   defaults: { name: 'cmc', encoders: 'separate', candidates: 'banks', ...bankDefaults, mask: 'none' },
   // In the source the two views are channels of one crop.
   elsewhere: { augment: { geometry: 'shared' } },
+  learnsFrom: (_, has) => hasPair(has),
   create: (options, context) => new Cmc(options, context),
 });
 

@@ -37,6 +37,11 @@ export function requirePairs(method: string, { modalities, subjects, present }: 
   );
 }
 
+/** Tells whether a sample with these modalities has two to compare. */
+export function hasPair(modalities: readonly string[]): boolean {
+  return modalities.length > 1;
+}
+
 /** The facts about a run that a method's settings must fit. */
 export interface RunFacts {
   /** The side of the images in pixels. */
@@ -64,6 +69,14 @@ export interface MethodDefinition<Schema extends MethodSchema = MethodSchema> {
    * @throws UsageError when the settings do not fit the rest of the config
    */
   check?(options: z.infer<Schema>, run: RunFacts): void;
+  /**
+   * Tells whether the method learns anything from a sample with these modalities. It is made for those samples alone;
+   * absent: for all.
+   *
+   * @param has the modalities that the sample has, at least one
+   * @param modalities all modalities of the data
+   */
+  learnsFrom?(options: z.infer<Schema>, has: readonly string[], modalities: readonly string[]): boolean;
   /** Makes the method with its initial weights. @throws UsageError when the settings do not fit the data */
   create(options: z.infer<Schema>, context: MethodContext): Method;
 }

@@ -17,7 +17,7 @@ import {
   stateDict,
 } from '../nn/index.js';
 import { noGrad, ops, Random, type Tensor, tensor } from '../tensor/index.js';
-import { defineMethod, type MethodContext, requirePairs } from './definition.js';
+import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Views } from './method.js';
 import { imagesOf, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
@@ -65,6 +65,7 @@ export const densecl = defineMethod({
     denseSize: 128,
     mask: 'sample',
   },
+  learnsFrom: (_, has) => hasPair(has),
   create: (options, context) => new DenseCl(options, context),
 });
 

@@ -30,6 +30,8 @@ export const instdis = defineMethod({
   summary: 'instance discrimination with a memory bank (Wu et al. 2018)',
   schema,
   defaults: { name: 'instdis', images: 'all', ...bankDefaults, mask: 'none' },
+  learnsFrom: ({ images }, has, modalities) =>
+    instances(images, modalities).some((modality) => has.includes(modality)),
   create: (options, context) => new InstDis(options, context),
 });
 

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { ntXent, ntXentChance, ntXentOfRows } from '../losses/index.js';
 import { ops, type Tensor } from '../tensor/index.js';
-import { defineMethod, type MethodContext, requirePairs } from './definition.js';
+import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
 import { batchMask, subjectMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import { imagesOf, ofPresent } from './presence.js';
@@ -31,6 +31,7 @@ export const simclr = defineMethod({
   // A τ of ½ is the default of lightly and MONAI. Chen et al. find 0.1 to 0.5, depending on batch and epochs.
   defaults: { name: 'simclr', views: 2, tau: 0.5, mask: 'none' },
   elsewhere: { augment: 'simclr' },
+  learnsFrom: ({ views }, has) => views !== 2 || hasPair(has),
   create: (options, context) => new SimClr(options, context),
 });
 

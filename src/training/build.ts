@@ -1,5 +1,6 @@
 /** Builds the encoder and the method that a config describes. */
 import type { Config } from '../config/index.js';
+import { hasImage, presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
@@ -41,8 +42,8 @@ export interface TrainingPairs extends Pick<Dataset, 'modalities' | 'colourCoded
   readonly samples: readonly {
     readonly subject: string;
     readonly label?: string;
-    /** The images of the sample by modality; absent: it has all. */
-    readonly images?: Readonly<Record<string, unknown>>;
+    /** Whatever stands for the images that the sample has, by modality. */
+    readonly images: Readonly<Record<string, unknown>>;
   }[];
 }
 
@@ -72,19 +73,19 @@ export function buildMethod(
 }
 
 /**
- * For each modality that some samples lack, the positions of those that have it; undefined where nothing is missing.
+ * Tells whether the method of a config learns anything from a sample with these modalities.
+ *
+ * @param modalities all modalities of the data
  */
-export function presentAmong(
-  samples: TrainingPairs['samples'],
+export function learnsFrom(
+  { method }: Pick<Config, 'method'>,
   modalities: readonly string[],
-): Readonly<Record<string, readonly number[]>> | undefined {
-  const gaps = modalities.flatMap((modality) => {
-    const positions = samples.flatMap(({ images }, position) =>
-      images === undefined || images[modality] !== undefined ? [position] : [],
-    );
-    return positions.length === samples.length ? [] : [[modality, positions] as const];
-  });
-  return gaps.length === 0 ? undefined : Object.fromEntries(gaps);
+): (sample: TrainingPairs['samples'][number]) => boolean {
+  const definition = methodNamed(method.name)!;
+  return (sample) => {
+    const has = modalities.filter((modality) => hasImage(sample, modality));
+    return definition.learnsFrom?.(method, has, modalities) ?? true;
+  };
 }
 
 /** Numbers the names from 0 in alphabetical order, so that the same names have the same numbers. */

@@ -95,8 +95,8 @@ async function step(run: PreparedRun, number: number, pairs?: number): Promise<n
   const began = performance.now();
   const ids = indices.map((index) => dataset.samples[index]!.id);
   tidy(() => {
-    const images = loader.images(indices);
-    return trainingStep({ ...run, batch: { images, ids, rows, epoch: batch.epoch }, learningRate });
+    const loaded = loader.load(indices);
+    return trainingStep({ ...run, batch: { ...loaded, ids, rows, epoch: batch.epoch }, learningRate });
   });
   return (performance.now() - began) / 1000;
 }

@@ -29,7 +29,11 @@ export interface EmbedOptions {
   batchSize?: number;
 }
 
-/** Embeds un-augmented images without gradient, in evaluation mode. */
+/**
+ * Embeds un-augmented images without gradient, in evaluation mode.
+ *
+ * @param options.indices samples that have an image of the modality
+ */
 export async function embed({ modality, ...options }: EmbedOptions): Promise<Embeddings> {
   const chunks = await forwardAll(options, [modality], { training: false }, ({ embedding, features }) => ({
     embedding: embedding.to({ dtype: 'f32' }).toArray() as Float32Array,
@@ -45,26 +49,29 @@ export async function embed({ modality, ...options }: EmbedOptions): Promise<Emb
 /**
  * Sets batch norm's running statistics to the averages over all given images, by one pass. An untrained encoder needs
  * it for a fair comparison: the same random weights probe at 0.75 AUC with it and at 0.56 without. As in training, a
- * batch holds all modalities of its pairs.
+ * batch holds all images of its samples.
  */
 export async function calibrate(
   options: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
-  // With a batch's share of all pairs so far as momentum, the exponential average is a plain one.
-  const momentum = (pairs: number): number => {
-    seen += pairs;
-    return pairs / seen;
+  // With a batch's share of all images so far as momentum, the exponential average is a plain one.
+  const momentum = (images: number): number => {
+    seen += images;
+    return images / seen;
   };
   await forwardAll(options, modalities, { training: true, momentum }, () => undefined);
 }
 
-/** Passes batches of un-augmented images through the encoder, with all given modalities of a pair in one batch. */
+/**
+ * Passes batches of un-augmented images through the encoder, with the images of all given modalities that a sample has
+ * in one batch.
+ */
 async function forwardAll<T>(
   options: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],
-  { training, momentum }: { training: boolean; momentum?: (pairs: number) => number },
+  { training, momentum }: { training: boolean; momentum?: (images: number) => number },
   read: (output: EncoderOutput) => T,
 ): Promise<T[]> {
   const { encoder, loader, indices, size, normalization, precision, device, batchSize = 64 } = options;
@@ -76,21 +83,22 @@ async function forwardAll<T>(
     const forward = () =>
       noGrad(() =>
         tidy(() => {
-          const stored = loader.images(chosen);
-          const views = modalities.map((modality) => {
+          const { images: stored } = loader.load(chosen);
+          const views = modalities.flatMap((modality) => {
             const images = stored[modality];
             if (images === undefined) {
               throw new RangeError(
                 `embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`,
               );
             }
-            return resample(images, null, { size });
+            return images.size(0) === 0 ? [] : [resample(images, null, { size })];
           });
+          if (views.length === 0) return [];
           const images = toChannelsLast(normalize(joinViews(views), normalization));
-          return read(encoder.forward(images, { training, momentum: momentum?.(chosen.length) }));
+          return [read(encoder.forward(images, { training, momentum: momentum?.(images.size(0)) }))];
         }),
       );
-    results.push(dtype === null ? forward() : autocast(dtype, forward, device));
+    results.push(...(dtype === null ? forward() : autocast(dtype, forward, device)));
   }
   return results;
 }

@@ -130,7 +130,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
       const inspect = done % monitor.every === 0 || done === totalSteps || step === 0;
       const ids = indices.map((index) => dataset.samples[index]!.id);
       result = tidy(() => {
-        const batch = { images: loader.images(indices), ids, rows, epoch };
+        const batch = { ...loader.load(indices), ids, rows, epoch };
         return trainingStep({ ...run, batch, learningRate, scaler, inspect });
       });
       if (!result.finite) {

@@ -13,10 +13,11 @@ import {
   joinColumns,
   neighbourProbabilities,
   retrievalAtOne,
+  takeRows,
   uniformity,
 } from '../metrics/index.js';
 import { Random } from '../tensor/index.js';
-import { type Embeddings, type EmbedOptions, embed } from './embed.js';
+import { type EmbedOptions, embed } from './embed.js';
 
 export interface MonitorPlan {
   /** The positions of the pairs looked at. */
@@ -81,75 +82,127 @@ export const COLLAPSE = 0.01;
 export type MonitorEmbedding = Omit<EmbedOptions, 'modality' | 'indices' | 'encoder'> & {
   encoderFor: (modality: string) => EmbedOptions['encoder'];
   modalities: readonly string[];
+  /** For each modality that some samples lack, the positions of those that have it; absent: nothing is missing. */
+  present?: Readonly<Record<string, readonly number[]>>;
 };
+
+/** What the encoder of a modality makes of the samples that have it. */
+interface Look {
+  readonly name: string;
+  readonly positions: readonly number[];
+  readonly embedding: Features;
+  readonly features: Features;
+}
 
 /**
  * Computes `uniformity/M` and `featureDeviation/M` (1 is healthy, 0 collapsed) of each modality, `retrieval/A-to-B` and
- * its reverse of each pair of modalities, the number of pairs among which they were sought as `retrievalPairs`, and
- * `alignment`, the mean over these pairs, from the embeddings; and `knnAuc/M` of each modality and of both (or `all`,
- * where there are more) from the pooled features. Values that are not finite are only counted, as `nonFinite`.
+ * its reverse of each pair of modalities, the number of pairs among which they were sought as `retrievalPairs` (or
+ * `retrievalPairs/A-to-B`, where images are missing), and `alignment`, the mean over these pairs, from the embeddings;
+ * and `knnAuc/M` of each modality and of both (or `all`, where there are more) from the pooled features. Each value is
+ * of the samples that have the images; it is left out where these are fewer than two. Values that are not finite are
+ * only counted, as `nonFinite`.
  */
 export async function monitor(
   plan: MonitorPlan,
-  { encoderFor, modalities, ...options }: MonitorEmbedding,
+  { encoderFor, modalities, present, ...options }: MonitorEmbedding,
 ): Promise<Record<string, number>> {
-  const look = async (indices: readonly number[]) => {
-    const embedded: Embeddings[] = [];
-    for (const modality of modalities) {
-      embedded.push(await embed({ ...options, encoder: encoderFor(modality), modality, indices }));
+  const having = new Map(
+    modalities.map((modality) => [modality, present?.[modality] && new Set(present[modality])]),
+  );
+  const look = async (indices: readonly number[]): Promise<Look[]> => {
+    const looks: Look[] = [];
+    for (const name of modalities) {
+      const positions = indices.filter((position) => having.get(name)?.has(position) ?? true);
+      const own = { ...options, encoder: encoderFor(name), modality: name, indices: positions };
+      const { embedding, features, rows } = await embed(own);
+      looks.push({ name, positions, embedding: asRows(embedding, rows), features: asRows(features, rows) });
     }
-    return embedded;
+    return looks;
   };
   const queries = await look(plan.queries);
   const broken = queries
-    .flatMap(({ embedding, features }) => [embedding, features])
+    .flatMap(({ embedding, features }) => [embedding.data, features.data])
     .reduce((count, values) => count + values.filter((value) => !Number.isFinite(value)).length, 0);
   if (broken > 0) return { nonFinite: broken };
-  const features = queries.map(({ embedding, rows }, m) => {
-    return { name: modalities[m]!, of: featureRows(embedding, rows, embedding.length / rows) };
+  const seen = queries.filter(({ positions }) => positions.length > 1);
+  const pairs = seen.flatMap((a, m) => {
+    return seen.slice(m + 1).flatMap((b) => {
+      const both = shared([a, b]);
+      if (both.length < 2) return [];
+      return [{ a, b, of: [a, b].map((one) => rowsAt(one, 'embedding', both)), count: both.length }];
+    });
   });
-  const pairs = features.flatMap((a, m) => features.slice(m + 1).map((b) => [a, b] as const));
   const found: Record<string, number> = {};
   if (pairs.length > 0) {
-    found.alignment = pairs.reduce((sum, [a, b]) => sum + alignment(a.of, b.of), 0) / pairs.length;
+    found.alignment = pairs.reduce((sum, { of: [a, b] }) => sum + alignment(a!, b!), 0) / pairs.length;
   }
-  for (const { name, of } of features) found[`uniformity/${name}`] = uniformity(of);
-  for (const { name, of } of features) {
-    found[`featureDeviation/${name}`] = featureDeviation(of) * Math.sqrt(of.columns);
+  for (const { name, embedding } of seen) found[`uniformity/${name}`] = uniformity(embedding);
+  for (const { name, embedding } of seen) {
+    found[`featureDeviation/${name}`] = featureDeviation(embedding) * Math.sqrt(embedding.columns);
   }
-  for (const [a, b] of pairs) {
-    const { aToB, bToA } = retrievalAtOne(a.of, b.of);
+  for (const { a, b, of } of pairs) {
+    const { aToB, bToA } = retrievalAtOne(of[0]!, of[1]!);
     found[`retrieval/${a.name}-to-${b.name}`] = aToB;
     found[`retrieval/${b.name}-to-${a.name}`] = bToA;
   }
-  if (pairs.length > 0) found.retrievalPairs = plan.queries.length;
-  return { ...found, ...(await knn(plan, queries, look, modalities)) };
+  if (pairs.every(({ count }) => count === plan.queries.length)) {
+    if (pairs.length > 0) found.retrievalPairs = plan.queries.length;
+  } else {
+    for (const { a, b, count } of pairs) found[`retrievalPairs/${a.name}-to-${b.name}`] = count;
+  }
+  return { ...found, ...(await knn(plan, queries, look)) };
+}
+
+function asRows(values: Float32Array, rows: number): Features {
+  return featureRows(values, rows, rows === 0 ? 0 : values.length / rows);
+}
+
+/** The positions of the samples that have all of these images, in the order of the first. */
+function shared([first, ...others]: readonly Look[]): readonly number[] {
+  return others.reduce((left, { positions }) => {
+    const has = new Set(positions);
+    const both = left.filter((position) => has.has(position));
+    return both.length === left.length ? left : both;
+  }, first!.positions);
+}
+
+/** The rows of some samples, in their order. */
+function rowsAt(look: Look, of: 'embedding' | 'features', positions: readonly number[]): Features {
+  if (positions.length === look.positions.length) return look[of];
+  const rowOf = new Map(look.positions.map((position, row) => [position, row]));
+  return takeRows(
+    look[of],
+    positions.map((position) => rowOf.get(position)!),
+  );
 }
 
 async function knn(
-  { queries, references, labels, neighbours }: MonitorPlan,
-  embedded: readonly Embeddings[],
-  look: (indices: readonly number[]) => Promise<Embeddings[]>,
-  modalities: readonly string[],
+  { references, labels, neighbours }: MonitorPlan,
+  embedded: readonly Look[],
+  look: (indices: readonly number[]) => Promise<Look[]>,
 ): Promise<Record<string, number>> {
   if (labels === undefined || references.length === 0) return {};
   const voters = await look(references);
   const classOf = (positions: readonly number[]) => positions.map((position) => labels[position]!);
-  const auc = (train: Features, test: Features): number => {
-    const probabilities = neighbourProbabilities(train, classOf(references), test, {
-      k: Math.min(neighbours, train.rows),
-    });
-    return classificationMetrics(probabilities, classOf(queries)).auc ?? Number.NaN;
-  };
-  const rows = ({ features, rows: n }: Embeddings) => featureRows(features, n, features.length / n);
   const found: Record<string, number> = {};
-  modalities.forEach((modality, i) => {
-    found[`knnAuc/${modality}`] = auc(rows(voters[i]!), rows(embedded[i]!));
-  });
-  if (modalities.length > 1) {
-    const together = modalities.length === 2 ? 'knnAuc/both' : 'knnAuc/all';
-    found[together] = auc(joinColumns(voters.map(rows)), joinColumns(embedded.map(rows)));
-  }
+  /** Judges by the images of these modalities the samples that have all of them. */
+  const judge = (name: string, modalitiesOf: (looks: readonly Look[]) => readonly Look[]) => {
+    const [train, test] = [modalitiesOf(voters), modalitiesOf(embedded)];
+    const [voting, asked] = [shared(train), shared(test)];
+    if (voting.length === 0 || asked.length === 0) return;
+    const joined = (looks: readonly Look[], positions: readonly number[]) =>
+      joinColumns(looks.map((one) => rowsAt(one, 'features', positions)));
+    const k = Math.min(neighbours, voting.length);
+    const probabilities = neighbourProbabilities(
+      joined(train, voting),
+      classOf(voting),
+      joined(test, asked),
+      { k },
+    );
+    found[`knnAuc/${name}`] = classificationMetrics(probabilities, classOf(asked)).auc ?? Number.NaN;
+  };
+  for (const [m, { name }] of embedded.entries()) judge(name, (looks) => [looks[m]!]);
+  if (embedded.length > 1) judge(embedded.length === 2 ? 'both' : 'all', (looks) => looks);
   return found;
 }
 

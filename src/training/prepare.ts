@@ -3,6 +3,7 @@ import type { Config } from '../config/index.js';
 import { quickWarnings } from '../data/audit/quickAudit.js';
 import { type Fold, type FoldOf, SET_ASIDE } from '../data/fold.js';
 import { type BatchPlan, type Loader, stepsPerEpoch } from '../data/loading/loader.js';
+import { presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
 import type { Splits } from '../data/splits/splits.js';
 import { DataError, UsageError } from '../errors.js';
@@ -11,7 +12,7 @@ import type { Method } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
 import { type Device, setThreads, TensorError, tidy } from '../tensor/index.js';
 import { batchFault } from './batchFault.js';
-import { buildMethod, checkMethod } from './build.js';
+import { buildMethod, checkMethod, learnsFrom } from './build.js';
 import type { OpenCheckpoint } from './checkpoint.js';
 import { calibrate } from './embed.js';
 import { streamOf } from './imageCache.js';
@@ -101,7 +102,7 @@ export async function prepare(
     const { modalities } = dataset;
     const splits = await splitsFor(config, data, console);
     const foldAt: FoldOf = (position) => splits?.folds[dataset.samples[position]!.id];
-    const { trained, heldOut } = divide(config, dataset, foldAt);
+    const { trained, heldOut } = divide(config, dataset, foldAt, console);
     const plan: BatchPlan = {
       indices: trained,
       batchSize: training.batchSize,
@@ -198,19 +199,33 @@ async function splitsFor(
   return undefined;
 }
 
-/** Positions of the samples to train on and of those held out; samples set aside are in neither. */
+/**
+ * Positions of the samples to train on and of those held out. Samples set aside are in neither, and those that lack the
+ * images that the method compares are not trained on.
+ */
 function divide(
-  { data }: Config,
+  { data, method }: Config,
   dataset: Dataset,
   foldAt: FoldOf,
+  console: MessageConsole,
 ): { trained: number[]; heldOut: number[] } {
   const positions = dataset.samples.map((_, position) => position);
   const heldOut = positions.filter((position) => foldAt(position) === data.fold);
   const trained = positions.filter(
     (position) => foldAt(position) !== SET_ASIDE && foldAt(position) !== data.fold,
   );
-  if (trained.length >= 2) return { trained, heldOut };
-  throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
+  if (trained.length < 2) {
+    throw new DataError(`${dataset.name}: ${trained.length} pair(s) to train on, expected at least 2`);
+  }
+  const learns = learnsFrom({ method }, dataset.modalities);
+  const used = trained.filter((position) => learns(dataset.samples[position]!));
+  // Where none can be used, the method says what it needs.
+  if (used.length === trained.length || used.length === 0) return { trained, heldOut };
+  const unused = trained.length - used.length;
+  const left = `${unused} of the ${trained.length} samples lack images that method ${method.name} compares`;
+  if (used.length < 2) throw new DataError(`${dataset.name}: ${left}, so one is left; expected at least 2`);
+  console.warn(`${left}; it does not learn from them`);
+  return { trained: used, heldOut };
 }
 
 /** The number of images that the method makes of a pair. */
@@ -223,8 +238,8 @@ async function viewsOfAPair(
   await loader.prepare([position]);
   const ids = [dataset.samples[position]!.id];
   return tidy(() => {
-    const images = loader.images([position]);
-    return method.views({ images, ids, rows: [0], epoch: 0 }).specs.length;
+    const loaded = loader.load([position]);
+    return method.views({ ...loaded, ids, rows: [0], epoch: 0 }).specs.length;
   });
 }
 
@@ -234,7 +249,7 @@ interface Monitored {
   readonly heldOut: readonly number[];
   readonly modalities: readonly string[];
   readonly method: Method;
-  readonly embedding: Omit<Parameters<typeof monitor>[1], 'encoderFor' | 'modalities'>;
+  readonly embedding: Omit<Parameters<typeof monitor>[1], 'encoderFor' | 'modalities' | 'present'>;
 }
 
 /** The monitor of a run, which also warns of what it sees. */
@@ -257,7 +272,8 @@ function monitorOf(
   const encoderFor = (modality: string) => method.encoderFor(modality);
   const collapsed = new Map<string, number>();
   return async () => {
-    const found = await monitor(plan, { ...embedding, encoderFor, modalities });
+    const present = presentAmong(samples, modalities);
+    const found = await monitor(plan, { ...embedding, encoderFor, modalities, present });
     warnOfCollapse(found, collapsed, console);
     if (found.nonFinite !== undefined) {
       console.warn(

@@ -224,7 +224,10 @@ describe('instdis', () => {
   test('takes the whole softmax below 50,000 rows with auto, and nce from there on', () => {
     const config = methodConfig('method=instdis', 'model.embeddingSize=2');
     const of = (pairs: number) => {
-      const samples = Array.from({ length: pairs }, (_, i) => ({ subject: `s${i % 7}` }));
+      const samples = Array.from({ length: pairs }, (_, i) => ({
+        subject: `s${i % 7}`,
+        images: { a: 0, b: 0 },
+      }));
       const method = freed(buildMethod(config, { modalities: ['a', 'b'], samples }, 'cpu'));
       return method.state().has('bank.normalizer');
     };
@@ -656,7 +659,10 @@ describe('supervised', () => {
     const build = (...labels: (string | undefined)[]) =>
       buildMethod(
         config,
-        { modalities: ['a', 'b'], samples: labels.map((label) => ({ subject: 's', label })) },
+        {
+          modalities: ['a', 'b'],
+          samples: labels.map((label) => ({ subject: 's', label, images: { a: 0, b: 0 } })),
+        },
         'cpu',
       );
     expect(() => build('0', undefined, '1')).toThrow(/needs a label for every pair.*--column label=/);

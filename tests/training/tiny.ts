@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type Config, resolveConfig } from '../../src/config/index.js';
+import { presentAmong } from '../../src/data/presence.js';
 import { MessageConsole } from '../../src/log/console.js';
 import type { AnatomyOptions, Batch, Method } from '../../src/methods/index.js';
 import {
@@ -15,7 +16,7 @@ import {
   tensor,
   threads,
 } from '../../src/tensor/index.js';
-import { buildMethod, presentAmong } from '../../src/training/build.js';
+import { buildMethod } from '../../src/training/build.js';
 import { Capture } from '../log/capture.js';
 
 /** The smallest network that does everything: VGG16-BN ¼ at 32², three of its maps. */
@@ -133,6 +134,7 @@ export async function writePairs(
 const tinySamples = Array.from({ length: 12 }, (_, pair) => ({
   subject: `patient-${Math.floor(pair / 2)}`,
   label: pair % 3 === 0 ? '1' : '0',
+  images: { a: 0, b: 0 },
 }));
 
 /** The settings of the paper's method in a config that has it. */

@@ -122,12 +122,13 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
     // Nearly of one level, which is blank unless the whole modality is dark.
     const dim: number[] = [];
     const firsts = new Map<string, number>();
+    const present = cache.present?.[modality] ?? Array.from({ length: cache.count }, (_, i) => i);
     const image = new Uint8Array(channels * cache.size ** 2);
     const handle = await open(file, 'r');
     try {
-      for (let position = 0; position < cache.count; position += 1) {
+      for (const [i, position] of present.entries()) {
         // The file is in memory already, so reading hardly waits. Signals get a turn here.
-        if (position % 64 === 0) await nextTurn();
+        if (i % 64 === 0) await nextTurn();
         await handle.read(image, 0, image.length, offset + position * image.length);
         const histograms = histogramsOf(image, channels);
         const length = image.length / channels;

@@ -12,6 +12,7 @@ import { describeImage, problemsError } from '../faults.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
+import { countImages, hasImage } from '../presence.js';
 import type { Dataset, Raster, Sample } from '../sample.js';
 import { CACHE_FORMAT } from './cacheKey.js';
 import { PlaneFile } from './planeFile.js';
@@ -86,6 +87,7 @@ export async function buildCache(
 export async function chooseSize(dataset: Dataset, requested: number): Promise<number> {
   let largest = 0;
   for (const { sample, modality } of images(dataset)) {
+    if (!hasImage(sample, modality)) continue;
     if (sample.images[modality]!.kind === 'generated') return requested;
     // An unreadable file is reported, with all others, when it is decoded.
     const found = await imageSizeBound(dataset, sample, modality).catch(() => undefined);
@@ -101,7 +103,7 @@ async function writeImages(
   files: ReadonlyMap<string, PlaneFile>,
   { onProgress, signal }: BuildOptions,
 ): Promise<void> {
-  const total = dataset.samples.length * dataset.modalities.length;
+  const total = countImages(dataset.samples, dataset.modalities);
   // Decoding runs on libuv's threads and resizing on this one; a few images ahead keep both busy.
   const ahead = Math.min(8, availableParallelism() + 1);
   const problems: string[] = [];
@@ -114,6 +116,7 @@ async function writeImages(
       problems.push(squared.problem);
       damaged ||= !squared.sound;
     } else if (problems.length === 0) await files.get(squared.modality)!.append(squared.image);
+    if (squared.missing) continue;
     done += 1;
     onProgress?.(done, total);
   }
@@ -132,16 +135,18 @@ interface ImageName {
   readonly modality: string;
 }
 
-type Squared =
-  | { readonly modality: string; readonly image: Raster; readonly problem?: undefined }
-  | {
-      readonly modality: string;
-      readonly image?: undefined;
-      readonly problem: string;
-      readonly sound: boolean;
-    };
+interface Squared {
+  readonly modality: string;
+  /** The pixels; absent where the sample has no such image, or where it cannot be read. */
+  readonly image?: Raster;
+  /** Whether the sample has no such image. */
+  readonly missing?: true;
+  readonly problem?: string;
+  /** Whether the file is sound and needs a setting. */
+  readonly sound?: boolean;
+}
 
-/** Yields all modalities of a sample in turn, so that a generated pair can be drawn once. */
+/** Yields all modalities of a sample in turn, missing ones too, so that a generated pair can be drawn once. */
 function* images({ samples, modalities }: Dataset): Generator<ImageName> {
   for (const sample of samples) for (const modality of modalities) yield { sample, modality };
 }
@@ -151,6 +156,7 @@ function* images({ samples, modalities }: Dataset): Generator<ImageName> {
  * geometry.
  */
 async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
+  if (!hasImage(sample, modality)) return { modality, missing: true };
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {

@@ -12,11 +12,11 @@ export const CACHE_FORMAT = 4;
 
 /**
  * Makes the name of the folder that holds this data set at this size: a digest of the cache's format, the decoder,
- * the size, the modalities, the ids in order and, for each image, of the state that changes when its pixels may have
+ * the size, the modalities, the ids in order and, for each image, of whether it is there and of the state that changes when its pixels may have
  * changed. For a file that is path, length, mtime, ctime and inode: `cp -p` and `touch -r` restore the mtime, but
  * nothing restores the ctime.
  *
- * @throws DataError listing the samples that lack a modality and the files that are missing
+ * @throws DataError listing the files that are missing
  */
 export async function cacheKey(dataset: Dataset, size: number): Promise<string> {
   const hash = createHash('sha256');
@@ -31,7 +31,7 @@ export async function cacheKey(dataset: Dataset, size: number): Promise<string> 
   );
   let index = 0;
   for await (const keys of entries) {
-    for (const key of keys) if (typeof key === 'object') problems.push(key.problem);
+    for (const key of keys) if (key !== null && typeof key === 'object') problems.push(key.problem);
     hash.update(JSON.stringify([dataset.samples[index]!.id, keys]));
     index += 1;
   }
@@ -54,10 +54,9 @@ async function sourceKey(
   sample: Sample,
   modality: string,
   states: Map<string, Promise<string>>,
-): Promise<string | { problem: string }> {
+): Promise<string | null | { problem: string }> {
   const source: ImageSource | undefined = sample.images[modality];
-  const name = describeImage(sample, modality);
-  if (source === undefined) return { problem: `${name}: the sample has no such modality` };
+  if (source === undefined) return null;
   if (source.kind === 'generated') return `generated\n${source.key}`;
   try {
     const { kind, path: file, ...part } = source;
@@ -67,6 +66,7 @@ async function sourceKey(
     return [kind, path.resolve(file), JSON.stringify(part), await state].join('\n');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
+    const name = describeImage(sample, modality);
     return { problem: `${name}: ${code === 'ENOENT' ? `no file ${source.path}` : message}` };
   }
 }

@@ -5,6 +5,11 @@ export interface ImageCache {
   /** The sample ids in the order of the images. */
   readonly ids: readonly string[];
   readonly modalities: Readonly<Record<string, CachedModality>>;
+  /**
+   * For each modality that some samples lack, the positions of those that have it, ascending; absent: nothing is
+   * missing. Zeros stand in the places of the others.
+   */
+  readonly present?: Readonly<Record<string, readonly number[]>>;
   /** The digest of what the data is (ids, subjects, labels, pixels at this size), not of where it lies. */
   readonly dataHash: string;
   /** The number of samples N. */

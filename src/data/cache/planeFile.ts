@@ -32,10 +32,11 @@ export class PlaneFile {
     return new PlaneFile(path, side, await open(path, 'wx+', PRIVATE));
   }
 
-  /** Appends one image of side × side pixels. */
-  async append(image: Raster): Promise<void> {
-    if (image.channels === 3 && this.#channels === 1) await this.#becomeColour();
-    await this.#write(planes(image, this.#channels));
+  /** Appends one image of side × side pixels, or zeros in the place of one that a sample lacks. */
+  async append(image: Raster | undefined): Promise<void> {
+    if (image?.channels === 3 && this.#channels === 1) await this.#becomeColour();
+    const bytes = this.#channels * this.#side ** 2;
+    await this.#write(image === undefined ? Buffer.alloc(bytes) : planes(image, this.#channels));
     this.#count += 1;
   }
 

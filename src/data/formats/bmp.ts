@@ -110,11 +110,21 @@ function readHeader(bytes: Buffer, name: string): Header {
     throw new DataError(`${name}: the BMP header says ${width}×${storedHeight} pixels. Copy the file again.`);
   }
   const paletteAt = 14 + headerLength;
-  const pixelsAt = bytes.readUInt32LE(10);
   const colourBytes = core ? 3 : 4;
+  const declared = headerLength < 40 ? 0 : bytes.readUInt32LE(46);
+  const inPalette = bits > 8 ? 0 : Math.min(declared || 2 ** bits, 2 ** bits);
+  // The header of Windows 3 puts the masks of the bit fields behind itself.
+  const masks = bitFields && headerLength === 40 ? 12 : 0;
+  // Some programs leave the place of the pixels 0. They then follow the header and the palette.
+  const pixelsAt = bytes.readUInt32LE(10) || paletteAt + masks + inPalette * colourBytes;
+  if (pixelsAt < paletteAt) {
+    throw new DataError(
+      `${name}: the pixels begin at byte ${pixelsAt}, within the header of ${paletteAt} bytes. ` +
+        'The BMP file is damaged: copy it again.',
+    );
+  }
   // The palette ends where the pixels begin at the latest.
   const room = Math.floor((Math.min(pixelsAt, bytes.length) - paletteAt) / colourBytes);
-  const declared = headerLength < 40 ? 0 : bytes.readUInt32LE(46);
   return {
     width,
     height: Math.abs(storedHeight),

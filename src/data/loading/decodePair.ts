@@ -2,6 +2,7 @@
 import { planes } from '../cache/planeFile.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
+import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
 
 /** One image in the layout of tensors: uint8 `[channels, S, S]`. */
@@ -10,7 +11,7 @@ export interface PlanarImage {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** A sample's images by modality, all of one side. */
+/** The images that a sample has by modality, all of one side. */
 export type PlanarImages = Readonly<Record<string, PlanarImage>>;
 
 /** The part of a data set that the decoder needs. It can be sent to another thread. */
@@ -42,6 +43,7 @@ export class PairDecoder {
     try {
       const images: Record<string, PlanarImage> = {};
       for (const modality of this.#data.modalities) {
+        if (!hasImage(sample, modality)) continue;
         const image = await readSampleImage(this.#data, sample, modality, this.#size);
         const { channels } = image;
         images[modality] = { channels, data: planes(resize(image, this.#size, this.#size), channels) };

@@ -21,6 +21,7 @@ import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import { fileState } from '../cache/unchanged.js';
 import { openPackedImages, verifyPacks } from '../pack/pack.js';
+import { presentAmong } from '../presence.js';
 import type { Dataset } from '../sample.js';
 
 export interface ImageCacheOptions {
@@ -196,6 +197,7 @@ function describe({ index, states }: Checked, folder: string, dataset: Dataset):
         { file: path.join(folder, file), state: states[i]!, offset: 0, channels },
       ]),
     ),
+    present: presentAmong(dataset.samples, dataset.modalities),
     dataHash: dataHash(index, dataset),
   };
 }

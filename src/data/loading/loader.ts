@@ -7,21 +7,35 @@ import type { ImageCache } from '../cache/decodedImages.js';
 import { MappedFile } from '../cache/unchanged.js';
 import { type Stream, type StreamOrder, streamOrder } from './streamOrder.js';
 
+/** The images of some samples. */
+export interface Loaded {
+  /**
+   * For each modality uint8 [n, C, S, S] on the device: one for each sample that has it, in the order asked for. C = 1
+   * where all images are gray.
+   */
+  readonly images: Readonly<Record<string, Tensor>>;
+  /**
+   * For each modality that some of the samples lack, the places, in the order asked for, of those that have it; absent:
+   * nothing is missing.
+   */
+  readonly present?: Readonly<Record<string, readonly number[]>>;
+}
+
 /** Gives the images of samples as tensors. */
 export interface Loader {
   /** The side of the images in pixels. */
   readonly size: number;
   readonly modalities: readonly string[];
   /**
-   * Resolves when `images` may be asked for the samples at `indices`.
+   * Resolves when `load` may be asked for the samples at `indices`.
    *
    * @param held samples to hold in memory from now on, in the order in which they are to be read; absent: those held
    * so far
    * @throws DataError if one of the images cannot be read
    */
   prepare(indices: readonly number[], held?: readonly number[]): Promise<void>;
-  /** Gives uint8 [B, C, S, S] for each modality, on the device; C = 1 where all images are gray. */
-  images(indices: readonly number[]): Record<string, Tensor>;
+  /** Gives the images of the samples at `indices`. */
+  load(indices: readonly number[]): Loaded;
   /** @throws DataError naming a file that was changed since the loader was made */
   check(): void;
   dispose(): void;
@@ -34,12 +48,17 @@ export interface Loader {
 export class ImageLoader implements Loader {
   readonly size: number;
   readonly #images = new Map<string, Tensor>();
+  /** The positions of the samples that have an image of the modality; a modality that all have is left out. */
+  readonly #present: ReadonlyMap<string, ReadonlySet<number>>;
   readonly #files: MappedFile[] = [];
   readonly #device: Device;
 
   constructor(cache: ImageCache, device: Device = 'cpu') {
     this.size = cache.size;
     this.#device = device;
+    this.#present = new Map(
+      Object.entries(cache.present ?? {}).map(([modality, positions]) => [modality, new Set(positions)]),
+    );
     for (const [modality, { file, state, offset, channels }] of Object.entries(cache.modalities)) {
       this.#files.push(new MappedFile(file, state));
       const shape = [cache.count, channels, cache.size, cache.size];
@@ -60,16 +79,23 @@ export class ImageLoader implements Loader {
   /** Does nothing, as cached images are always there. */
   async prepare(): Promise<void> {}
 
-  /** Gives the images of the samples at `indices`: uint8 [B, C, S, S] for each modality, on the device. */
-  images(indices: ArrayLike<number>): Record<string, Tensor> {
-    return noGrad(() => {
-      const index = tensor(Array.from(indices), [indices.length], { dtype: 'i64' });
+  load(indices: readonly number[]): Loaded {
+    const indexOf = (positions: readonly number[]) =>
+      tensor([...positions], [positions.length], { dtype: 'i64' });
+    const places = presentIn(indices, (modality, position) => this.#present.get(modality)?.has(position), [
+      ...this.#present.keys(),
+    ]);
+    const images = noGrad(() => {
+      const every = indexOf(indices);
       const batch = [...this.#images].map(([modality, all]) => {
+        const own = places?.[modality];
+        const index = own === undefined ? every : indexOf(own.map((place) => indices[place]!));
         const chosen = ops.indexSelect(all, 0, index);
         return [modality, this.#device === 'cpu' ? chosen : chosen.to({ device: this.#device })] as const;
       });
       return Object.fromEntries(batch);
     });
+    return places === undefined ? { images } : { images, present: places };
   }
 
   check(): void {
@@ -80,6 +106,22 @@ export class ImageLoader implements Loader {
     for (const images of this.#images.values()) images.dispose();
     for (const file of this.#files.splice(0)) file.close();
   }
+}
+
+/**
+ * For each of the modalities that some samples at `indices` lack, the places in `indices` of those that have it;
+ * undefined where none is missing.
+ */
+export function presentIn(
+  indices: readonly number[],
+  has: (modality: string, position: number) => boolean | undefined,
+  modalities: readonly string[],
+): Loaded['present'] {
+  const gaps = modalities.flatMap((modality) => {
+    const places = indices.flatMap((position, place) => (has(modality, position) ? [place] : []));
+    return places.length === indices.length ? [] : [[modality, places] as const];
+  });
+  return gaps.length === 0 ? undefined : Object.fromEntries(gaps);
 }
 
 export interface BatchPlan {

@@ -7,7 +7,7 @@ import { ReadFiles } from '../cache/unchanged.js';
 import type { Dataset } from '../sample.js';
 import { type DecodedSample, PairDecoder, type PlanarImages } from './decodePair.js';
 import type { DecodeAnswer, DecodeRequest, DecodeSetting } from './decodeWorker.js';
-import type { Loader } from './loader.js';
+import { type Loaded, type Loader, presentIn } from './loader.js';
 
 /**
  * Decodes the images of a data set as they are needed. Memory holds those that the loader is told to hold, and the
@@ -70,15 +70,20 @@ export class StreamLoader implements Loader {
     this.#pending.set(position, decoding);
   }
 
-  images(indices: readonly number[]): Record<string, Tensor> {
+  load(indices: readonly number[]): Loaded {
     const samples = indices.map((position) => {
       const decoded = this.#decoded.get(position);
       if (decoded === undefined) throw new RangeError(`StreamLoader: sample ${position} is not prepared`);
       return decoded;
     });
-    return Object.fromEntries(
-      this.modalities.map((modality) => [modality, this.#join(samples.map((images) => images[modality]!))]),
+    const images = Object.fromEntries(
+      this.modalities.map((modality) => {
+        return [modality, this.#join(samples.flatMap((decoded) => decoded[modality] ?? []))];
+      }),
     );
+    const has = (modality: string, position: number) => this.#decoded.get(position)![modality] !== undefined;
+    const present = presentIn(indices, has, this.modalities);
+    return present === undefined ? { images } : { images, present };
   }
 
   #join(images: readonly PlanarImages[string][]): Tensor {

@@ -12,14 +12,20 @@ import { readSafetensorsHeader } from '../../export/safetensors.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import { fileState } from '../cache/unchanged.js';
+import { presentAmong } from '../presence.js';
 import type { Dataset, PackedSource, Sample } from '../sample.js';
 import { fromPortable, portableDataset, portableSample } from './portable.js';
 
 export const PACK_EXTENSION = '.safetensors';
+/**
+ * The versions of packs. Version 2 is for samples that lack images, which readers of version 1 would take for black
+ * ones; packs without gaps are of version 1 to this day.
+ */
 export const PACK_VERSION = 1;
+export const PACK_VERSION_WITH_GAPS = 2;
 
 const packManifest = portableDataset.extend({
-  version: z.literal(PACK_VERSION),
+  version: z.union([z.literal(PACK_VERSION), z.literal(PACK_VERSION_WITH_GAPS)]),
   /** The side S in pixels. */
   size: z.int().positive(),
   tensors: z.array(
@@ -56,13 +62,19 @@ export function openPack(file: string): Dataset {
   const { size } = manifest;
   const full = path.resolve(file);
   const samples = manifest.samples.map((sample, i): Sample => {
-    const images = manifest.tensors.map(({ name, channels }): [string, PackedSource] => {
+    const own = manifest.tensors.filter(({ name }) => hasPacked(sample, name));
+    const images = own.map(({ name, channels }): [string, PackedSource] => {
       const offset = begins[name]! + i * channels * size ** 2;
       return [name, { kind: 'packed', path: full, offset, side: size, channels }];
     });
     return { ...sample, images: Object.fromEntries(images), origin: `${file}: sample ${i}` };
   });
   return fromPortable(manifest, samples);
+}
+
+/** Tells whether the pack has an image for the sample, and not zeros in its place. */
+function hasPacked({ sourceDigests }: PackManifest['samples'][number], modality: string): boolean {
+  return sourceDigests[modality] !== undefined;
 }
 
 function readPack(file: string): PackFile {
@@ -79,7 +91,7 @@ function readPack(file: string): PackFile {
   const parsed = packManifest.safeParse(JSON.parse(text));
   if (!parsed.success) {
     throw new DataError(
-      `${file}: the pack’s manifest is not one of version ${PACK_VERSION} (${z.prettifyError(parsed.error)}). ` +
+      `${file}: the pack’s manifest is not one of version ${PACK_VERSION} or ${PACK_VERSION_WITH_GAPS} (${z.prettifyError(parsed.error)}). ` +
         'Use the anatomy-ssl that made it, or make it again.',
     );
   }
@@ -134,7 +146,7 @@ async function verify(file: string, { manifest: { tensors, samples, size }, begi
  */
 export async function openPackedImages(dataset: Dataset, size: number): Promise<ImageCache | undefined> {
   const { samples, modalities, preprocess = {} } = dataset;
-  const first = samples[0]?.images[modalities[0]!];
+  const [first] = Object.values(samples[0]?.images ?? {});
   if (first?.kind !== 'packed' || size < first.side || Object.keys(preprocess).length > 0) return undefined;
   const pack = readPack(first.path);
   const { manifest, begins } = pack;
@@ -145,8 +157,9 @@ export async function openPackedImages(dataset: Dataset, size: number): Promise<
       name === modality &&
       samples.every(({ images }, i) => {
         const source = images[modality];
+        if (source === undefined) return !hasPacked(manifest.samples[i]!, modality);
         const offset = begins[modality]! + i * channels! * manifest.size ** 2;
-        return source?.kind === 'packed' && source.path === first.path && source.offset === offset;
+        return source.kind === 'packed' && source.path === first.path && source.offset === offset;
       })
     );
   });
@@ -163,6 +176,7 @@ export async function openPackedImages(dataset: Dataset, size: number): Promise<
         { file: first.path, state, offset: begins[name]!, channels },
       ]),
     ),
+    present: presentAmong(samples, modalities),
     dataHash: dataHash({ size: manifest.size, modalities: manifest.tensors }, dataset),
   };
 }

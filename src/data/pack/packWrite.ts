@@ -6,8 +6,9 @@ import { UsageError } from '../../errors.js';
 import { safetensorsHead } from '../../export/safetensors.js';
 import { syncFolder } from '../../files.js';
 import { buildCache } from '../cache/cacheBuild.js';
+import { presentAmong } from '../presence.js';
 import type { Dataset } from '../sample.js';
-import { PACK_EXTENSION, PACK_VERSION, packMetadata } from './pack.js';
+import { PACK_EXTENSION, PACK_VERSION, PACK_VERSION_WITH_GAPS, packMetadata } from './pack.js';
 import { besideTarget, makePortable, type PortableOptions } from './portable.js';
 
 export interface PackOptions extends PortableOptions {
@@ -39,7 +40,9 @@ export async function writePack(
     const index = await buildCache(dataset, size, folder, options);
     const { common, samples } = await makePortable(dataset, options);
     const tensors = index.modalities.map(({ name, channels, sha256 }) => ({ name, channels, sha256 }));
-    const manifest = { ...common, version: PACK_VERSION, size: index.size, tensors, samples } as const;
+    const complete = presentAmong(dataset.samples, dataset.modalities) === undefined;
+    const version = complete ? PACK_VERSION : PACK_VERSION_WITH_GAPS;
+    const manifest = { ...common, version, size: index.size, tensors, samples } as const;
     const layout = new Map(
       tensors.map(({ name, channels }) => [
         name,

@@ -22,6 +22,7 @@ export const portableSample = z.strictObject({
   label: z.string().optional(),
   fold: z.int().min(0).optional(),
   extra: z.record(z.string(), z.string()).optional(),
+  /** The told half of the source digest of each image that the sample has. */
   sourceDigests: z.record(z.string(), z.string()),
 });
 export type PortableSample = z.infer<typeof portableSample>;

@@ -162,24 +162,32 @@ async function ownShards(description: ShardsDescription, files: readonly string[
     const { size } = statSync(file);
     if (size !== expected.bytes) throw damaged(`it has ${size} bytes, expected ${expected.bytes}`);
     const hash = createHash('sha256');
-    const found: { json: Buffer; images: Sample['images']; origin: string }[] = [];
+    const found: { json: Buffer; key: string; images: Sample['images'] }[] = [];
     for (const { key, members } of groups(file, new Set(['json']))) {
       const json = members.get('json')?.content;
       if (json === undefined) throw damaged(`${key}.json is missing`);
       hash.update(json);
-      const images = Object.entries(description.extensions).map(([modality, extension]) => {
+      const images = Object.entries(description.extensions).flatMap(([modality, extension]) => {
         const member = members.get(extension);
-        if (member === undefined || member.isLink) throw damaged(`${key}.${extension} is missing`);
-        return [modality, sourceOf(file, member)] as const;
+        if (member === undefined || member.isLink) return [];
+        return [[modality, sourceOf(file, member)] as const];
       });
-      found.push({ json, images: Object.fromEntries(images), origin: `${file}: ${key}` });
+      found.push({ json, key, images: Object.fromEntries(images) });
     }
     // The digest is checked before the text is trusted.
     if (hash.digest('hex') !== expected.samplesSha256 || found.length !== expected.samples) {
       throw damaged(`its samples do not match the digest in ${SHARDS_FILE}`);
     }
-    for (const { json, images, origin } of found) {
-      samples.push({ ...portableSample.parse(parseJson(json)), images, origin });
+    for (const { json, key, images } of found) {
+      const sample = portableSample.parse(parseJson(json));
+      // A sample has a digest of each of its images, and of none that it lacks.
+      for (const [modality, extension] of Object.entries(description.extensions)) {
+        const expects = sample.sourceDigests[modality] !== undefined;
+        if (expects && images[modality] === undefined) throw damaged(`${key}.${extension} is missing`);
+        if (!expects && images[modality] !== undefined)
+          throw damaged(`${key}.${extension} is not of its sample`);
+      }
+      samples.push({ ...sample, images, origin: `${file}: ${key}` });
     }
     await nextTurn();
   }

@@ -15,6 +15,7 @@ import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
 import { besideTarget, makePortable, type PortableOptions, type PortableSample } from '../pack/portable.js';
+import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
 import { SHARDS_FILE, type ShardsDescription } from './shardFormat.js';
 
@@ -134,8 +135,8 @@ async function writeAll(
         current = new Shard(folder, `${stem}-${String(shards.length).padStart(6, '0')}.tar`);
       }
       const key = String(i).padStart(6, '0');
-      for (const modality of dataset.modalities)
-        await current!.add(`${key}.${extensions[modality]}`, images.png[modality]!);
+      for (const [modality, png] of Object.entries(images.png))
+        await current!.add(`${key}.${extensions[modality]}`, png);
       await current!.describe(key, samples[i]!);
     }
     await finish();
@@ -158,6 +159,7 @@ async function encode(
   const png: Record<string, Buffer> = {};
   const problems: string[] = [];
   for (const modality of dataset.modalities) {
+    if (!hasImage(sample, modality)) continue;
     try {
       // A size is missing only where no image is drawn; such data was refused before.
       const image = await readSampleImage(dataset, sample, modality, size ?? 0);

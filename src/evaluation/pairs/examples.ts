@@ -123,7 +123,7 @@ function valuesIn(gray: ArrayLike<number>, side: number, rows: Pixels, columns: 
 export async function intensities(loader: Loader, modality: string, position: number): Promise<Float32Array> {
   await loader.prepare([position]);
   return tidy(() =>
-    loader.images([position])[modality]!.to({ dtype: 'f32' }).mean([0, 1]).toArray(),
+    loader.load([position]).images[modality]!.to({ dtype: 'f32' }).mean([0, 1]).toArray(),
   ) as Float32Array;
 }
 

@@ -70,7 +70,7 @@ export async function trainClassifier(training: ClassifierTraining): Promise<voi
         const ids = rows.map((row) => samples.ids[row]!);
         const labels = rows.map((row) => samples.labels[row]!);
         const classes = tensor(labels, [labels.length], { dtype: 'i64', device });
-        const objectiveOfBatch = objective({ images: loader.images(indices), ids, rows, epoch }, classes);
+        const objectiveOfBatch = objective({ ...loader.load(indices), ids, rows, epoch }, classes);
         return { objectiveOfBatch, value: objectiveOfBatch.item() };
       });
       if (Number.isFinite(value)) {

@@ -179,12 +179,22 @@ function retrieval(lines: readonly JsonLine[], { pairs }: CurveContext): Figure 
   const series = seriesBelow(lines, 'retrieval')
     .map(percent)
     .map((one) => ({ ...one, name: one.name.replace('-to-', '→') }));
-  // Runs of older versions did not log how many pairs they looked at.
-  const looked = seriesOf(lines, 'retrievalPairs').points.at(-1)?.value;
-  const among =
-    looked === undefined ? `the pairs looked at (at most ${pairs}` : `the ${looked} pairs looked at (`;
-  const guessing =
-    looked === undefined ? '; guessing finds one in as many' : `the dashed line is guessing, 1 in ${looked}`;
+  // Runs of older versions did not log how many pairs they looked at. Where images are missing, each pair of
+  // modalities has a number of its own.
+  const counts = [seriesOf(lines, 'retrievalPairs'), ...seriesBelow(lines, 'retrievalPairs')].flatMap(
+    ({ points }) => points.at(-1)?.value ?? [],
+  );
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const looked = counts.length > 0 && least === most ? least : undefined;
+  let among = `the ${looked} pairs looked at (`;
+  let guessing = `the dashed line is guessing, 1 in ${looked}`;
+  if (looked === undefined) {
+    among =
+      counts.length === 0
+        ? `the pairs looked at (at most ${pairs}`
+        : `the pairs looked at (${least} to ${most}, as images are missing`;
+    guessing = '; guessing finds one in as many';
+  }
   return figure({
     id: 'retrieval',
     title: 'Finding the partner, retrieval@1',

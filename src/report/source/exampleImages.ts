@@ -39,7 +39,7 @@ export async function exampleImages(
   try {
     for (const { position } of examples) {
       const rasters = tidy(() => {
-        const images = loader.images([position]);
+        const { images } = loader.load([position]);
         return data.modalities.map((modality) => rasterOf(images[modality]!));
       });
       const [a, b] = await Promise.all(rasters.map(dataUri));

@@ -64,7 +64,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
     const ids = chosen.map((position) => cache.ids[position]!);
     const rows = chosen.map((_, i) => i);
     const { specs, images } = tidy(() => {
-      const views = method.views({ images: loader.images(chosen), ids, rows, epoch: 0 });
+      const views = method.views({ ...loader.load(chosen), ids, rows, epoch: 0 });
       return { specs: views.specs, images: rasters(views.images) };
     });
     return {

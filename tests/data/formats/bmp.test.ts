@@ -45,6 +45,21 @@ describe('decodeBmp', () => {
     expect([...decodeBmp(one, 'x.bmp').data]).toEqual(indices.flatMap((i) => (i === 0 ? red! : gray!)));
   });
 
+  it('finds pixels whose place the header leaves 0 behind header and palette', () => {
+    const stored = bmp({ width: 2, height: 1, bits: 24 }, [30, 20, 10, 60, 50, 40, 0, 0]);
+    stored.writeUInt32LE(0, 10);
+    expect([...decodeBmp(stored, 'x.bmp').data]).toEqual([10, 20, 30, 40, 50, 60]);
+    const palette = Array.from({ length: 256 }, (_, i) => [i, 255 - i, 7, 0]);
+    const indexed = bmp({ width: 2, height: 1, bits: 8, palette }, [3, 200, 0, 0]);
+    indexed.writeUInt32LE(0, 10);
+    expect([...decodeBmp(indexed, 'x.bmp').data]).toEqual([7, 252, 3, 7, 55, 200]);
+    const inside = bmp({ width: 2, height: 1, bits: 24 }, [30, 20, 10, 60, 50, 40, 0, 0]);
+    inside.writeUInt32LE(20, 10);
+    expect(() => decodeBmp(inside, 'x.bmp')).toThrow(
+      'x.bmp: the pixels begin at byte 20, within the header of 54 bytes',
+    );
+  });
+
   it('reads 32 bits, and alpha only where the header names it', () => {
     const pixels = [30, 20, 100, 51, 3, 2, 1, 0];
     const ignored = bmp({ width: 2, height: 1, bits: 32 }, pixels);

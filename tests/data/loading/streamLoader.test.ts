@@ -46,11 +46,13 @@ test('streamed pixels are the cached ones, in an order of their own, and memory 
     // A look at other samples, which a monitor takes, gives up nothing of what is held.
     if (step % 4 === 0) {
       await stream.prepare([0, 5]);
-      const [streamed, kept] = tidy(() => [stream, cached].map((loader) => numbers(loader.images([0]).a!)));
+      const [streamed, kept] = tidy(() =>
+        [stream, cached].map((loader) => numbers(loader.load([0]).images.a!)),
+      );
       expect(streamed).toEqual(kept);
     }
     const [one, other] = tidy(() =>
-      [stream, cached].map((loader) => Object.values(loader.images(indices)).map(numbers)),
+      [stream, cached].map((loader) => Object.values(loader.load(indices).images).map(numbers)),
     );
     expect(one).toEqual(other);
     met.push(...indices);
@@ -61,7 +63,7 @@ test('streamed pixels are the cached ones, in an order of their own, and memory 
 
 test('an image that was not prepared cannot be asked for', () => {
   const stream = freed(new StreamLoader(dataset, 32));
-  expect(() => stream.images([3])).toThrow('sample 3 is not prepared');
+  expect(() => stream.load([3])).toThrow('sample 3 is not prepared');
 });
 
 test('a damaged image stops the run when its turn comes, and names its shard', async () => {

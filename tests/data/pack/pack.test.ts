@@ -42,7 +42,7 @@ function pixels(cache: ImageCache): Record<string, number[]> {
   const loader = new ImageLoader(cache);
   try {
     return tidy(() => {
-      const images = loader.images(Array.from({ length: cache.count }, (_, i) => i));
+      const { images } = loader.load(Array.from({ length: cache.count }, (_, i) => i));
       return Object.fromEntries(Object.entries(images).map(([name, tensor]) => [name, numbers(tensor)]));
     });
   } finally {

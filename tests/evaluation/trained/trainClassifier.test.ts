@@ -28,7 +28,7 @@ function fixture(loss: (x: Tensor, step: number) => Tensor = (x) => x.mul(3)) {
     size: 1,
     modalities: ['a'],
     prepare: async (indices) => void prepared.push([...indices]),
-    images: (indices) => ({ a: tensor(Array.from(indices), [indices.length, 1, 1, 1]) }),
+    load: (indices) => ({ images: { a: tensor([...indices], [indices.length, 1, 1, 1]) } }),
     check: () => {},
     dispose: () => {},
   };

@@ -77,7 +77,7 @@ export class PairEncoder {
     for (let start = 0; start < positions.length; start += AT_ONCE) {
       const some = positions.slice(start, start + AT_ONCE);
       await loader.prepare(some);
-      const forward = () => noGrad(() => tidy(() => body(loader.images(some), some)));
+      const forward = () => noGrad(() => tidy(() => body(loader.load(some).images, some)));
       results.push(dtype === null ? forward() : autocast(dtype, forward, device));
       // A forward pass is one synchronous call. This lets the terminal have its turn.
       await new Promise((resolve) => setImmediate(resolve));

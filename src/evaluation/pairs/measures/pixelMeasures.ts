@@ -27,7 +27,7 @@ export async function measurePixels(
     for (const features of pixelPatches) {
       for (const grid of AGREEMENT_GRIDS) {
         const [a, b] = tidy(() => {
-          const images = loader.images(batch.positions);
+          const { images } = loader.load(batch.positions);
           return modalities.map((modality) =>
             rankImages(
               pixelSimilarities(images[modality]!, grid, features).toArray() as Float32Array,
