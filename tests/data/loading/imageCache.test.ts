@@ -296,14 +296,14 @@ describe('openImageCache: what it refuses', () => {
     expect(images()).toEqual([]);
   });
 
-  it('names missing files and samples that lack a modality', async () => {
+  it('names missing files, and no image that a sample lacks', async () => {
     const dataset = pairs();
     rmSync(join(folder, '1b.png'));
     const [first, second] = dataset.samples;
     const samples = [{ ...first!, images: { a: first!.images.a! } }, second!];
     const error = (await opened({ ...dataset, samples }).catch((e: Error) => e)) as Error;
     expect(error).toBeInstanceOf(DataError);
-    expect(error.message).toContain('m.csv:2: "s0" (b): the sample has no such modality');
+    expect(error.message).toContain('1 image is missing');
     expect(error.message).toContain(`m.csv:3: "s1" (b): no file ${join(folder, '1b.png')}`);
     await expect(opened({ ...dataset, samples: [] })).rejects.toThrow('has no samples');
     await expect(opened(dataset, 0)).rejects.toThrow('size is 0');
