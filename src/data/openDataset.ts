@@ -3,24 +3,28 @@
  * it finds out what is named, lets the reader of that format read it, and is the only one that throws or tells of
  * faulty samples.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, UsageError } from '../errors.js';
 import { openPhantom } from '../phantoms/openPhantom.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
-import { nearest } from '../text/nearest.js';
+import { openSingleImages } from './datasets/classFolders.js';
 import { openKnownDataset } from './datasets/index.js';
 import { type DataFault, type Findings, problemsError } from './faults.js';
 import { fileKind, stemOf } from './formats/fileKind.js';
+import { askedPreprocessing } from './open/askedPreprocessing.js';
 import { chosenSamples } from './open/chosenSamples.js';
 import { WHAT_DATA_IS } from './open/dataNames.js';
 import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
 import { type DropList, readDropList } from './open/dropList.js';
-import { readFolders } from './open/folders.js';
+import { readFolders, readNamedFolders } from './open/folders.js';
 import { classNames, positiveClass } from './open/labels.js';
 import { readManifest } from './open/manifest.js';
 import type { ManifestColumns } from './open/manifestColumns.js';
+import { checkModalityNames, chosenModalities, settleMissing } from './open/modalityNames.js';
 import { type Spellings, settleNames, spelledAs } from './open/names.js';
+import { notFound } from './open/notFound.js';
+import { namedSubjects, ownSubjectsWarning } from './open/subjects.js';
 import { openPack, PACK_EXTENSION } from './pack/pack.js';
 import type { Preprocessing } from './preprocessing.js';
 import { regularFile } from './regularFile.js';
@@ -33,11 +37,22 @@ import { expandVolumes, type VolumeOptions } from './volumes/volumes.js';
 export interface DatasetSpec {
   /**
    * A place or name of the kinds that `WHAT_DATA_IS` lists: a manifest, a known data set's folder, one of two folders
-   * or volumes, a pack, tar shards, `phantom:…`.
+   * or volumes, a pack, tar shards, `phantom:…`. Absent where `folders` name the data.
    */
-  readonly path: string;
+  readonly path?: string;
   /** The second of two folders that are matched by file name, or the second of two volumes. */
   readonly pathB?: string;
+  /** Modality → its folder of images, or its volume, in the place of `path`. Images of one stem are one sample. */
+  readonly folders?: Readonly<Record<string, string>>;
+  /**
+   * The names of the modalities, in their order: of a manifest and of other programs' shards the columns, of other data
+   * those to take; absent: `a` and `b`, and whatever other data has.
+   */
+  readonly modalities?: readonly string[];
+  /** A regular expression that finds the patient in a sample's id or the name of its files; see `subjectNamer`. */
+  readonly subject?: string;
+  /** The folder that the manifest's image paths are relative to; absent: the manifest's. */
+  readonly imageRoot?: string;
   /** Role → column name in the manifest; see `ManifestColumns`. */
   readonly columns?: ManifestColumns;
   /** The class that counts as positive; needed where the names of the classes do not tell. */
@@ -73,8 +88,9 @@ export interface OpenDatasetOptions {
  */
 export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions = {}): Promise<Dataset> {
   const dropList = spec.drop === undefined ? undefined : await readDropList(spec.drop);
-  const { dataset: read, classes } = await open(spec, { ...options, dropList });
+  const { dataset: opened, classes } = await open(spec, { ...options, dropList });
   const { onWarning } = options;
+  const read = chosenModalities(opened, spec.modalities, onWarning);
   const kept = dropList?.without(read.samples, onWarning) ?? read.samples;
   const dataset = settleNames(
     { ...read, samples: kept },
@@ -83,7 +99,8 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const asked = asSpelled(spec, dataset);
   const samples = chosenSamples(dataset, classes, { classes: asked.classes, onWarning });
   warnOfClasses(dataset, classNames(samples), asked, onWarning);
-  const preprocess = checkedPreprocessing(dataset, spec.preprocess, onWarning);
+  settleMissing({ ...dataset, samples }, onWarning);
+  const preprocess = askedPreprocessing(dataset, spec.preprocess, onWarning);
   const { maxBytes } = spec;
   return withPositive(
     { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },
@@ -139,30 +156,31 @@ interface Opened {
 }
 
 async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
-  const { path: place, pathB } = spec;
-  const { onWarning } = options;
+  const { path: place, pathB, folders } = spec;
+  if (spec.modalities !== undefined) checkModalityNames(spec.modalities, '--modalities');
+  if (folders !== undefined) return openFolders(folders, spec, options);
+  if (place === undefined) throw new UsageError(`no data; name it with --data: ${WHAT_DATA_IS}`);
   if (place.startsWith(PHANTOM_PREFIX)) {
-    refuseSecondFolder(spec, 'a phantom');
-    refuseColumns(spec, 'a phantom');
+    const what = 'a phantom';
+    refuseSecondFolder(spec, what);
+    refuseColumns(spec, what);
+    refuseManifestFlags(spec, what);
+    refuseSubject(spec, 'a phantom, which names its own');
     return { dataset: (await openPhantom(place)).dataset };
   }
   const found = await stat(place).catch(() => undefined);
-  const shards = async () => ({ dataset: await openShards(place, { onWarning, columns: spec.columns }) });
-  if (found?.isDirectory() !== true && pathB === undefined && isShards(place)) return shards();
+  if (found?.isDirectory() !== true && pathB === undefined && isShards(place))
+    return shards(place, spec, options);
   if (found === undefined) throw await notFound(place);
   if (pathB !== undefined && (await stat(pathB).catch(() => undefined)) === undefined)
     throw await notFound(pathB);
-  if (!found.isDirectory()) return { dataset: await openFile(spec, options) };
+  if (!found.isDirectory()) return { dataset: await openFile(place, spec, options) };
   if (pathB !== undefined) {
     refuseColumns(spec, 'two folders');
-    const pairs = settle(await readFolders(place, pathB), options);
-    const { samples } = settle(await withDicomSubjects(pairs.samples, spec.spellings), options);
-    return {
-      dataset: {
-        name: [place, pathB].map((folder) => path.basename(path.resolve(folder))).join('+'),
-        ...(await withSlices(samples, ['a', 'b'], spec, options)),
-      },
-    };
+    refuseManifestFlags(spec, 'two folders');
+    const { samples } = settle(await readFolders(place, pathB), options);
+    const name = [place, pathB].map(nameOf).join('+');
+    return { dataset: await fromFiles({ name, modalities: ['a', 'b'], samples }, spec, options) };
   }
   const manifest = path.join(place, 'manifest.csv');
   if ((await stat(manifest).catch(() => undefined)) !== undefined) {
@@ -171,20 +189,72 @@ async function open(spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
   const known = await openKnownDataset(place);
   if (known !== undefined) {
     settle(known, options);
-    const { samples } = settle(await withDicomSubjects(known.dataset.samples, spec.spellings), options);
-    return { dataset: withoutFolds({ ...known.dataset, samples }, spec), classes: known.classes };
+    const dataset = withoutFolds(known.dataset, spec);
+    refuseManifestFlags(spec, dataset.name);
+    return {
+      dataset: known.namesSubjects
+        ? {
+            ...dataset,
+            ...(await withSlices(namedBy(spec, dataset.samples, options), dataset.modalities, spec, options)),
+          }
+        : await fromFiles(dataset, spec, options),
+      classes: known.classes,
+    };
   }
   // Shards come after known data sets, which may still lie beside the archive that they came in.
-  if (isShards(place)) return shards();
+  if (isShards(place)) return shards(place, spec, options);
+  const single = await openSingleImages(place);
+  if (single !== undefined) {
+    refuseColumns(spec, 'a folder of images');
+    refuseManifestFlags(spec, 'a folder of images');
+    for (const warning of single.warnings) options.onWarning?.(warning);
+    return { dataset: await fromFiles(single.dataset, spec, options) };
+  }
   throw new DataError(
-    `${place}: is a folder without manifest.csv, and no data set that is known by its layout. Name the second folder of ` +
-      'the pairs with --data-b, or write a manifest with the columns id,subject,a,b,label. ' +
+    `${place}: is a folder without manifest.csv and without images, and no data set that is known by its layout. ` +
       `Data is ${WHAT_DATA_IS}.`,
   );
 }
 
-async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
-  const { path: place, pathB } = spec;
+async function openFolders(
+  folders: Readonly<Record<string, string>>,
+  spec: DatasetSpec,
+  options: OpenOptions,
+): Promise<Opened> {
+  const what = 'a folder for each modality';
+  if (spec.path !== undefined) {
+    throw new UsageError(
+      `data.path (${spec.path}) and data.folders both name the data. Leave one of them out.`,
+    );
+  }
+  checkModalityNames(Object.keys(folders), '--data');
+  refuseSecondFolder(spec, what);
+  refuseColumns(spec, what);
+  refuseManifestFlags(spec, what);
+  const { modalities, samples } = settle(await readNamedFolders(folders), options);
+  const name = modalities.map((modality) => nameOf(folders[modality]!)).join('+');
+  return { dataset: await fromFiles({ name, modalities, samples }, spec, options) };
+}
+
+function nameOf(folder: string): string {
+  return stemOf(path.resolve(folder));
+}
+
+async function shards(place: string, spec: DatasetSpec, options: OpenOptions): Promise<Opened> {
+  refuseManifestFlags(spec, 'shards');
+  const { subject, columns, modalities } = spec;
+  // What is told of absent subjects does not hold where a pattern finds them.
+  const onWarning = subject === undefined ? options.onWarning : undefined;
+  const dataset = await openShards(place, { onWarning, columns, modalities });
+  if (subject === undefined) return { dataset };
+  if (dataset.samples.some((sample) => sample.subject !== sample.id)) {
+    refuseSubject(spec, 'shards that name their own');
+  }
+  return { dataset: { ...dataset, samples: namedBy(spec, dataset.samples, options) } };
+}
+
+async function openFile(place: string, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const { pathB } = spec;
   await regularFile(place);
   if (/\.(csv|tsv|txt)$/i.test(place)) {
     refuseSecondFolder(spec, 'a manifest');
@@ -193,6 +263,8 @@ async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Datase
   if (path.extname(place) === PACK_EXTENSION) {
     refuseSecondFolder(spec, 'a pack');
     refuseColumns(spec, 'a pack');
+    refuseManifestFlags(spec, 'a pack');
+    refuseSubject(spec, 'a pack, which names its own');
     return openPack(place);
   }
   const files = pathB === undefined ? [place] : [place, pathB];
@@ -205,11 +277,50 @@ async function openFile(spec: DatasetSpec, options: OpenOptions): Promise<Datase
     throw new DataError(`${file}: is ${what}. Data is ${WHAT_DATA_IS}.`);
   }
   refuseColumns(spec, 'a volume');
+  refuseManifestFlags(spec, 'a volume');
   const modalities = ['a', 'b'].slice(0, files.length);
   const images = files.map((file, i) => [modalities[i], { kind: 'file', path: path.resolve(file) }]);
   const id = stemOf(place);
   const volume: Sample = { id, subject: id, images: Object.fromEntries(images) };
-  return { name: files.map(stemOf).join('+'), ...(await withSlices([volume], modalities, spec, options)) };
+  const samples = namedBy(spec, [volume], options);
+  return { name: files.map(stemOf).join('+'), ...(await withSlices(samples, modalities, spec, options)) };
+}
+
+/** Names the subjects of samples that are files, as far as that can be, and takes volumes apart. */
+async function fromFiles(dataset: Dataset, spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const what = `${dataset.name}: the files name no patients`;
+  const samples = await withSubjects(dataset.samples, what, spec, options);
+  return { ...dataset, ...(await withSlices(samples, dataset.modalities, spec, options)) };
+}
+
+/**
+ * Names the subjects of samples each of which is its own so far: by the pattern that is asked for, else by their DICOM
+ * headers. Warns of those that stay without.
+ *
+ * @param what the reason why they have none, as the beginning of the warning
+ */
+async function withSubjects(
+  samples: readonly Sample[],
+  what: string,
+  spec: DatasetSpec,
+  options: OpenOptions,
+): Promise<readonly Sample[]> {
+  if (spec.subject !== undefined) return namedBy(spec, samples, options);
+  const read = settle(await withDicomSubjects(samples, spec.spellings), options);
+  const own = read.samples.filter(({ id, subject }) => subject === id);
+  // Of DICOM files without a patient is told already.
+  if (own.length > 1 && (read.warnings ?? []).length === 0)
+    options.onWarning?.(ownSubjectsWarning(what, own));
+  return read.samples;
+}
+
+/** Names the subjects by the pattern of `--subject`, where there is one. */
+function namedBy(
+  { subject }: DatasetSpec,
+  samples: readonly Sample[],
+  options: OpenOptions,
+): readonly Sample[] {
+  return subject === undefined ? samples : settle(namedSubjects(samples, subject), options).samples;
 }
 
 async function withSlices(
@@ -255,40 +366,6 @@ function withPositive(
 }
 
 /**
- * Puts the preprocessing that is asked for in the place of the data set's own.
- *
- * @throws UsageError if it names a modality that the data does not have
- */
-function checkedPreprocessing(
-  { modalities, preprocess }: Dataset,
-  asked: DatasetSpec['preprocess'] = {},
-  onWarning: OpenDatasetOptions['onWarning'],
-): Dataset['preprocess'] {
-  for (const [modality, { crop }] of Object.entries(asked)) {
-    const setting = `data.preprocess.${modality}`;
-    refuseUnknown(modalities, modality, setting);
-    if (crop?.kind === 'colour-box') refuseUnknown(modalities, crop.of, `${setting}.crop.of`);
-  }
-  if (Object.keys(asked).length === 0) return preprocess;
-  const all = { ...preprocess, ...asked };
-  const crops = new Set(modalities.map((modality) => JSON.stringify(all[modality]?.crop ?? null)));
-  if (crops.size > 1) {
-    onWarning?.(
-      `data.preprocess crops ${modalities.join(' and ')} differently. Their pixels only correspond if the same region is left ` +
-        'of both: anatomy data check tells.',
-    );
-  }
-  return all;
-}
-
-function refuseUnknown(modalities: readonly string[], modality: string, setting: string): void {
-  if (modalities.includes(modality)) return;
-  throw new UsageError(
-    `${setting}: the data has no modality "${modality}", expected one of ${modalities.join(', ')}.`,
-  );
-}
-
-/**
  * Leaves the published folds out where `--column fold=null` asks for it. A known data set has no other columns to
  * name.
  */
@@ -303,18 +380,22 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const stem = path.parse(file).name;
   // The name "manifest" says nothing, but that of its folder does.
   const name = stem === 'manifest' ? path.basename(path.dirname(path.resolve(file))) : stem;
-  const manifest = await readManifest(file, spec.columns);
-  const { modalities, namesSubjects } = manifest;
-  if (!namesSubjects) {
-    options.onWarning?.(
-      `${file}: no column "subject", so every sample counts as a patient of its own unless it is a DICOM file that names one. ` +
-        'If patients have several samples, add the column or name it with --column subject=….',
+  const { columns, imageRoot } = spec;
+  if (imageRoot !== undefined && !(await stat(imageRoot).catch(() => undefined))?.isDirectory()) {
+    throw new UsageError(
+      `--image-root ${imageRoot}: no such folder. Name the folder that image paths begin in.`,
     );
   }
+  const manifest = await readManifest(file, { columns, modalities: spec.modalities, imageRoot });
+  const { modalities, namesSubjects } = manifest;
+  if (namesSubjects) {
+    refuseSubject(spec, `a manifest with a column of subjects (--column subject=null if it names none)`);
+  }
   settle(manifest, options);
-  const { samples } = namesSubjects
-    ? manifest
-    : settle(await withDicomSubjects(manifest.samples, spec.spellings), options);
+  const what = `${file}: no column "subject" (add it, or name it with --column subject=…)`;
+  const samples = namesSubjects
+    ? manifest.samples
+    : await withSubjects(manifest.samples, what, spec, options);
   const card = await readDatasetCard(path.dirname(file), modalities);
   return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
 }
@@ -333,18 +414,18 @@ function refuseColumns({ columns }: DatasetSpec, what: string): void {
   );
 }
 
-/**
- * Makes the error that says where a path stops being right, with the nearest name in the deepest folder that exists.
- */
-async function notFound(place: string): Promise<DataError> {
-  let missing = path.resolve(place);
-  while ((await stat(path.dirname(missing)).catch(() => undefined)) === undefined)
-    missing = path.dirname(missing);
-  const folder = path.dirname(missing);
-  const meant = nearest(path.basename(missing), await readdir(folder).catch(() => []));
-  let hint = ` Data is ${WHAT_DATA_IS}.`;
-  if (meant !== undefined) hint = ` Did you mean ${path.join(folder, meant)}?`;
-  return new DataError(
-    `${place}: no such file or folder (there is nothing named "${path.basename(missing)}" in ${folder}).${hint}`,
+/** @throws UsageError if images are looked for in a folder that the data does not speak of */
+function refuseManifestFlags({ imageRoot }: DatasetSpec, what: string): void {
+  if (imageRoot === undefined) return;
+  throw new UsageError(
+    `--image-root ${imageRoot} goes with a manifest, but --data names ${what}. Leave it out.`,
+  );
+}
+
+/** @throws UsageError if a pattern is given for subjects that the data names */
+function refuseSubject({ subject }: DatasetSpec, what: string): void {
+  if (subject === undefined) return;
+  throw new UsageError(
+    `--subject '${subject}' finds patients in names, but --data names ${what}. Leave it out.`,
   );
 }

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { DataError } from '../../errors.js';
 import { isMissing } from '../../text/missing.js';
 import { type CsvRow, readCsv } from '../../text/readCsv.js';
+import { shellWords } from '../../text/shell.js';
 import type { FaultGroup, FaultySample, Reading } from '../faults.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
@@ -19,25 +20,37 @@ export interface Manifest extends Reading {
   readonly namesSubjects: boolean;
 }
 
+export interface ManifestOptions {
+  readonly columns?: ManifestColumns;
+  /** The modalities by name, in their order; absent: `a`, `b` and those that `columns` names. */
+  readonly modalities?: readonly string[];
+  /** The folder that image paths are relative to; absent: the manifest's. */
+  readonly imageRoot?: string;
+}
+
 /**
  * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest;
- * further columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id
- * is its own subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are
- * not there.
+ * further columns are kept in `extra`; an empty label leaves a sample unlabelled, and a sample lacks the image of an
+ * empty cell. Without a `subject` column every id is its own subject. Faults are rows without any image, without id or
+ * subject, with a repeated id or a bad fold, and then rows whose images are not there.
  *
  * @throws DataError naming file and line: absent column, a column that looks like an absent one, ragged or empty file
  */
-export async function readManifest(file: string, columns: ManifestColumns = {}): Promise<Manifest> {
+export async function readManifest(
+  file: string,
+  { columns = {}, modalities, imageRoot }: ManifestOptions = {},
+): Promise<Manifest> {
   const { header, rows: records, warnings } = await readCsv(file, 'the manifest');
   if (header === undefined) {
     throw new DataError(`${file}: is empty, expected a header line such as id,subject,a,b,label.`);
   }
-  const table = layOut(header.cells, columns, file);
+  const cells = records.map((record) => record.cells);
+  const table = layOut({ header: header.cells, rows: cells, columns, modalities }, file);
   if (records.length === 0) {
     throw new DataError(`${file}: has a header but no samples. Add one line a sample below it.`);
   }
   const { rows, bad } = readRows(records, table, file);
-  const images = await findImages(rows, file);
+  const images = await findImages(rows, file, imageRoot);
   return {
     modalities: [...table.modalities.keys()],
     samples: images.samples,
@@ -50,7 +63,7 @@ export async function readManifest(file: string, columns: ManifestColumns = {}):
 /** A row that describes a sample, whose images are not looked for yet. */
 interface Row {
   readonly sample: Omit<Sample, 'images'>;
-  /** The path of each modality's image as the manifest has it. */
+  /** The path of each image that the sample has, by modality, as the manifest has it. */
   readonly written: ReadonlyMap<string, string>;
 }
 
@@ -89,10 +102,13 @@ function readRows(
     const written = new Map<string, string>();
     for (const [modality, index] of table.modalities) {
       const place = cell(row, index) ?? '';
-      if (place === '') complain(`"${id}" has no image in column ${column(index)}`);
-      else if (isMissing(place))
-        complain(`"${id}" has no image (column ${column(index)} ${states(row, index)})`);
-      else written.set(modality, place);
+      if (!isMissing(place)) written.set(modality, place);
+    }
+    if (written.size === 0) {
+      const columns = [...table.modalities.values()].map(
+        (index) => `column ${column(index)} ${states(row, index)}`,
+      );
+      complain(`"${id}" has no image (${columns.join(', ')})`);
     }
 
     const label = cell(row, table.roles.label);
@@ -127,8 +143,9 @@ function readRows(
 async function findImages(
   rows: readonly Row[],
   file: string,
+  imageRoot: string | undefined,
 ): Promise<{ samples: readonly Sample[]; missing: FaultGroup; warnings: readonly string[] }> {
-  const paths = new ImagePaths(file);
+  const paths = new ImagePaths(file, imageRoot);
   const samples: Sample[] = [];
   const faulty: FaultySample[] = [];
   const all = mapOrdered(rows, 16, async ({ sample, written }) => {
@@ -151,7 +168,7 @@ async function findImages(
     if (problems.length > 0) faulty.push({ kind: 'missing-file', id: sample.id, problems });
     else samples.push({ ...sample, images });
   }
-  const base = path.dirname(path.resolve(file));
+  const base = path.resolve(imageRoot ?? path.dirname(file));
   const elsewhere = samples.length === 0 && rows.length > 0 ? await elsewhereThan(base, rows[0]!) : '';
   const missing: FaultGroup = {
     headline: (problems) =>
@@ -177,7 +194,7 @@ async function elsewhereThan(base: string, { written }: Row): Promise<string> {
   for (const folder of folders.slice(0, 200)) {
     const found = await stat(path.resolve(folder, place!)).catch(() => undefined);
     if (!found?.isFile()) continue;
-    return `They are found from ${folder}: put the manifest there, or write "${path.relative(base, folder)}/" before each path. `;
+    return `They are found from ${folder}: say --image-root ${shellWords([folder])}. `;
   }
   return '';
 }

@@ -93,7 +93,7 @@ describe('paths in a manifest', () => {
 
   test('of images that all lie elsewhere are refused with the place', async () => {
     await expect(open('far.png')).rejects.toThrow(
-      `They are found from ${join(folder, 'images')}: put the manifest there, or write "../images/" before each path.`,
+      `They are found from ${join(folder, 'images')}: say --image-root ${join(folder, 'images')}.`,
     );
   });
 });
