@@ -15,12 +15,12 @@ import { fileKind, stemOf } from './formats/fileKind.js';
 import { askedPreprocessing } from './open/askedPreprocessing.js';
 import { chosenSamples } from './open/chosenSamples.js';
 import { WHAT_DATA_IS } from './open/dataNames.js';
-import { CARD_FILE, readDatasetCard } from './open/datasetCard.js';
+import { CARD_FILE, factsOf, readDatasetCard } from './open/datasetCard.js';
 import { type DropList, readDropList } from './open/dropList.js';
 import { readFolders, readNamedFolders } from './open/folders.js';
 import { classNames, positiveClass } from './open/labels.js';
 import { readManifest } from './open/manifest.js';
-import type { ManifestColumns } from './open/manifestColumns.js';
+import { type ManifestColumns, ROLES } from './open/manifestColumns.js';
 import { checkModalityNames, chosenModalities, settleMissing } from './open/modalityNames.js';
 import { type Spellings, settleNames, spelledAs } from './open/names.js';
 import { notFound } from './open/notFound.js';
@@ -386,7 +386,9 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
       `--image-root ${imageRoot}: no such folder. Name the folder that image paths begin in.`,
     );
   }
-  const manifest = await readManifest(file, { columns, modalities: spec.modalities, imageRoot });
+  const card = await readDatasetCard(path.dirname(file));
+  const named = spec.modalities ?? (namesModalities(columns) ? undefined : card.modalities);
+  const manifest = await readManifest(file, { columns, modalities: named, imageRoot });
   const { modalities, namesSubjects } = manifest;
   if (namesSubjects) {
     refuseSubject(spec, `a manifest with a column of subjects (--column subject=null if it names none)`);
@@ -396,8 +398,11 @@ async function openManifest(file: string, spec: DatasetSpec, options: OpenOption
   const samples = namesSubjects
     ? manifest.samples
     : await withSubjects(manifest.samples, what, spec, options);
-  const card = await readDatasetCard(path.dirname(file), modalities);
-  return { name, ...(await withSlices(samples, modalities, spec, options)), ...card };
+  return { name, ...(await withSlices(samples, modalities, spec, options)), ...factsOf(card, modalities) };
+}
+
+function namesModalities(columns: ManifestColumns = {}): boolean {
+  return Object.keys(columns).some((key) => !(ROLES as readonly string[]).includes(key));
 }
 
 function refuseSecondFolder({ pathB }: DatasetSpec, what: string): void {

@@ -8,6 +8,7 @@ import {
 import { describeImage } from '../faults.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
+import { chosenModalities } from '../open/modalityNames.js';
 import { type DatasetSpec, openDataset } from '../openDataset.js';
 import type { Dataset, Raster } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
@@ -22,8 +23,9 @@ export function simulatedPairs(
   photographs: Dataset,
   { size, seed }: { size: number; seed: number },
 ): DatasetToWrite {
-  const { name, samples, positive, modalities } = photographs;
+  const { name, positive, modalities } = photographs;
   const modality = modalities.includes('a') ? 'a' : modalities[0]!;
+  const { samples } = chosenModalities(photographs, [modality]);
   return {
     modalities: ['a', 'b'],
     samples,
