@@ -26,7 +26,9 @@ export async function openPhantom(name: string): Promise<Phantom> {
   const seed = options.integer('seed') ?? 0;
   options.refuseUnknown();
   if (!(missing >= 0 && missing < 1)) {
-    throw new UsageError(`${name}: missing is ${missing}, expected the share of images left out, from 0 to below 1`);
+    throw new UsageError(
+      `${name}: missing is ${missing}, expected the share of images left out, from 0 to below 1`,
+    );
   }
   const phantom = make();
   const { version } = phantom;

@@ -12,7 +12,7 @@ import type { FaultGroup, FaultySample, Reading } from '../faults.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
 import { ImagePaths } from './imagePaths.js';
-import { layOut, type ManifestColumns, type Table } from './manifestColumns.js';
+import { holdsImage, layOut, type ManifestColumns, type Table } from './manifestColumns.js';
 
 export interface Manifest extends Reading {
   readonly modalities: readonly string[];
@@ -49,13 +49,13 @@ export async function readManifest(
   if (records.length === 0) {
     throw new DataError(`${file}: has a header but no samples. Add one line a sample below it.`);
   }
-  const { rows, bad } = readRows(records, table, file);
+  const { rows, bad, left } = readRows(records, table, file);
   const images = await findImages(rows, file, imageRoot);
   return {
     modalities: [...table.modalities.keys()],
     samples: images.samples,
     faults: [bad, images.missing],
-    warnings: [...warnings, ...images.warnings],
+    warnings: [...warnings, ...left, ...images.warnings],
     namesSubjects: table.roles.subject !== undefined,
   };
 }
@@ -72,9 +72,10 @@ function readRows(
   records: readonly CsvRow[],
   table: Table,
   file: string,
-): { rows: readonly Row[]; bad: FaultGroup } {
+): { rows: readonly Row[]; bad: FaultGroup; left: readonly string[] } {
   const faulty: FaultySample[] = [];
   const lineOf = new Map<string, number>();
+  let unasked = 0;
   const cell = (row: CsvRow, index: number | undefined): string | undefined =>
     index === undefined ? undefined : row.cells[index] || undefined;
   const column = (index: number | undefined): string => `"${index === undefined ? '' : table.header[index]}"`;
@@ -103,6 +104,11 @@ function readRows(
     for (const [modality, index] of table.modalities) {
       const place = cell(row, index) ?? '';
       if (!isMissing(place)) written.set(modality, place);
+    }
+    const others = [...table.extra].filter(([name, index]) => holdsImage(name, row.cells[index] ?? ''));
+    if (written.size === 0 && others.length > 0 && problems.length === 0) {
+      unasked += 1;
+      return [];
     }
     if (written.size === 0) {
       const columns = [...table.modalities.values()].map(
@@ -136,7 +142,11 @@ function readRows(
     fix: 'Correct these lines, or leave them out.',
     faulty,
   };
-  return { rows, bad };
+  const names = [...table.modalities.keys()].join(', ');
+  const told =
+    `${file}: ${unasked} of ${records.length} rows ${unasked === 1 ? 'is' : 'are'} left out, as ` +
+    `${unasked === 1 ? 'it has' : 'they have'} images in other columns but none of ${names}.`;
+  return { rows, bad, left: unasked > 0 ? [told] : [] };
 }
 
 /** Finds the images of the rows, and the samples of which one is missing. */

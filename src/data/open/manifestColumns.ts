@@ -116,6 +116,11 @@ export function layOut({ header, rows, columns, modalities: asked }: Layout, fil
 /** Columns of images that are most likely no modality: what people or programs drew into the images. */
 const MASK_LIKE = /mask|segm?\b|segmentation|\broi\b|label|annotation|ground.?truth/i;
 
+/** Tells whether a cell of this column names an image that is no mask. */
+export function holdsImage(column: string, cell: string): boolean {
+  return !MASK_LIKE.test(column) && imageExtension(cell.trim()) !== undefined;
+}
+
 /**
  * Refuses a manifest that has neither of the usual columns, where others hold paths of images: they are named in the
  * flag to type. Where none does, the absent column is the fault.

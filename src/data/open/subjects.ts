@@ -89,6 +89,11 @@ export function ownSubjectsWarning(what: string, samples: readonly Pick<Sample, 
 /** A running number, or a side, at the end of a name. What stands before it must hold a digit to be a patient. */
 const RUNNING = /^(.*\d.*?)[ _.-]+\(?(?:\d+|l|r|left|right|od|os)\)?$/i;
 
+/** Patterns that take such an end off, where every name has one. */
+const PLAIN = ['_', '-', '[ _.-]+'].map((part) => String.raw`^(.+)${part}\d+$`);
+/** The pattern that takes it off where it is there. */
+const LOOSE = String.raw`^(.*\d.*?)(?=[ _.-]+\(?(?:\d+|[LRlr]|left|right|O[DS])\)?$)|^.*`;
+
 /** Finds out whether names look like several images of some patients. */
 function runningNumbers(
   names: readonly string[],
@@ -107,8 +112,8 @@ function runningNumbers(
     [...patients].every(([patient, own]) =>
       own.every((name) => new RegExp(pattern).exec(name)?.[1] === patient),
     );
-  const loose = String.raw`^(.*\d.*?)(?=[ _.-]+\(?(?:\d+|[LRlr]|left|right|O[DS])\)?$)|^.*`;
-  const pattern = tight !== undefined && finds(`^(${tight})`) ? `^(${tight})` : loose;
+  const forms = [...(tight === undefined ? [] : [`^(${tight})`]), ...PLAIN];
+  const pattern = forms.find(finds) ?? LOOSE;
   return { examples: [several[0]!, several[1]!], pattern };
 }
 

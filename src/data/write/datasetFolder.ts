@@ -117,7 +117,8 @@ async function writeSample(
     ['subject', subject],
     ...modalities.map((modality): [string, string] => [modality, has(modality) ? `${modality}/${name}` : '']),
   ]);
-  for (const modality of modalities.filter(has)) await writePng(path.join(folder, modality, name), images[modality]!);
+  for (const modality of modalities.filter(has))
+    await writePng(path.join(folder, modality, name), images[modality]!);
   if (label !== undefined) row.set('label', label);
   if (fold !== undefined) row.set('fold', String(fold));
   for (const [column, value] of Object.entries({ ...extra, ...columns })) {

@@ -248,7 +248,15 @@ function renderAngiogram({ fundus, tissue, seed, index, size, difficulty, misali
   return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus', index);
 }
 
-function renderAutofluorescence({ fundus, tissue, seed, index, size, difficulty, misalignment }: Scene): Raster {
+function renderAutofluorescence({
+  fundus,
+  tissue,
+  seed,
+  index,
+  size,
+  difficulty,
+  misalignment,
+}: Scene): Raster {
   const data = drawAutofluorescence(fundusStream(seed, index, 'noise c'), fundus, tissue, difficulty);
   return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus c', index);
 }

@@ -145,6 +145,19 @@ describe('readManifest', () => {
       expect(faults.flatMap(({ faulty }) => faulty)).toEqual([]);
     });
 
+    it('leaves out rows whose images are all in columns that are not asked for, and tells how many', async () => {
+      const rows = [row(1, '', 'img/1b.png', ''), row(2, 'img/2a.png', '', ''), row(3, '', '', '')];
+      const { samples, faults, warnings } = await read([THREE, ...rows].join('\n'), {}, ['flair']);
+      expect(samples.map(({ id }) => id)).toEqual(['1']);
+      expect(warnings).toEqual([
+        `${file}: 1 of 3 rows is left out, as it has images in other columns but none of flair.`,
+      ]);
+      // A row with a mask alone has no image.
+      expect(faults[0]!.faulty).toEqual([
+        { kind: 'bad-row', id: '3', problems: [`${file}:4: "3" has no image (column "flair" is empty)`] },
+      ]);
+    });
+
     it('still looks for the files of the cells that are not empty', async () => {
       const { faults } = await read(`${THREE}\n${row(1, '', 'img/gone.png', '')}\n`, {}, ['flair', 't1']);
       expect(faults[1]!.faulty).toEqual([expect.objectContaining({ kind: 'missing-file', id: '1' })]);

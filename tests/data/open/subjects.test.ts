@@ -43,6 +43,7 @@ describe('the warning that samples are patients of their own', () => {
     [['P01_1', 'P01_2', 'P12_1'], "'^(P\\d+)'"],
     [['patient12-03', 'patient12-04', 'patient7-01'], "'^(patient\\d+)'"],
     [['TCGA_CS_4941_7', 'TCGA_CS_4941_8', 'TCGA_DU_5849_1'], "'^(TCGA_[A-Za-z]+_\\d+)'"],
+    [['CS_49_1', 'CS_49_2', 'DU_A5_1', 'x1_3'], "'^(.+)_\\d+$'"],
     [['7_OD', '7_OS', '8_OS'], "'^(\\d+)'"],
     [['P01 (1)', 'P01 (2)', 'Q2', 'P3 (1)'], "'^([A-Za-z]+\\d+)'"],
     [['P01 (1)', 'P01 (2)', 'Q-2', 'P3 (1)'], "'^(.*\\d.*?)(?="],
