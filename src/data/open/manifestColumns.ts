@@ -80,17 +80,11 @@ export function layOut({ header, rows, columns, modalities: asked }: Layout, fil
     fold: findOptional('fold'),
   };
   const named = Object.keys(columns).filter((key) => !(ROLES as readonly string[]).includes(key));
-  if (asked === undefined && named.length === 0 && !header.includes('a') && !header.includes('b')) {
+  const usual = ['a', 'b'].some((modality) => columns[modality] !== undefined || header.includes(modality));
+  if (asked === undefined && !usual) {
     refuseUnnamed(header, rows, Object.values(roles), file);
   }
-  for (const modality of asked === undefined ? [] : named) {
-    const name = columns[modality];
-    if (asked!.includes(modality) && name !== null) continue;
-    const why = name === null ? 'says that there is none' : 'names a modality that --modalities leaves out';
-    throw new UsageError(
-      `--column ${modality}=${name} ${why}, and --modalities names ${asked!.join(', ')}. Change one of the two.`,
-    );
-  }
+  refuseContradiction(columns, asked);
   const modalities = new Map<string, number>();
   for (const modality of asked ?? new Set(['a', 'b', ...named])) {
     if (columns[modality] === null) continue;
@@ -111,6 +105,24 @@ export function layOut({ header, rows, columns, modalities: asked }: Layout, fil
     header.map((name, index) => [name, index] as const).filter(([, index]) => !used.has(index)),
   );
   return { header, roles, modalities, extra };
+}
+
+/**
+ * Refuses columns of modalities that `--modalities` does not name, or that it names and they say are not there.
+ *
+ * @throws UsageError for the first of them
+ */
+export function refuseContradiction(columns: ManifestColumns, asked: readonly string[] | undefined): void {
+  if (asked === undefined) return;
+  for (const [modality, name] of Object.entries(columns)) {
+    if ((ROLES as readonly string[]).includes(modality) || (asked.includes(modality) && name !== null))
+      continue;
+    if (!asked.includes(modality) && name === null) continue;
+    const why = name === null ? 'says that there is none' : 'names a modality that --modalities leaves out';
+    throw new UsageError(
+      `--column ${modality}=${name} ${why}, and --modalities names ${asked.join(', ')}. Change one of the two.`,
+    );
+  }
 }
 
 /** Columns of images that are most likely no modality: what people or programs drew into the images. */

@@ -11,7 +11,12 @@ import { DataError, UsageError } from '../../errors.js';
 import { isMissing } from '../../text/missing.js';
 import { problemsError } from '../faults.js';
 import { IMAGE_EXTENSIONS } from '../formats/index.js';
-import { looksLikeSubject, type ManifestColumns, ROLES } from '../open/manifestColumns.js';
+import {
+  looksLikeSubject,
+  type ManifestColumns,
+  ROLES,
+  refuseContradiction,
+} from '../open/manifestColumns.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
 import { readSampleJson } from './sampleJson.js';
@@ -204,6 +209,7 @@ async function otherShards(
   const named = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
     (name) => !(ROLES as readonly string[]).includes(name) && columns[name] !== null,
   );
+  refuseContradiction(columns, asked);
   const modalities = asked ?? named;
   const roles = ROLES.flatMap((role) => columns[role] ?? []);
   const toRead = new Set(['json', 'cls', ...roles]);

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { addConfigOptions, type ConfigFlags, configSources } from '../../../src/cli/options/configOptions.js';
+import { anatomyProgram } from '../../../src/cli/program.js';
 import { resolveConfig } from '../../../src/config/index.js';
 
 function parse(...words: string[]) {
@@ -102,4 +103,17 @@ describe('--modalities, --subject and --image-root', () => {
   test('an empty name is refused', () => {
     expect(() => dataOf('--modalities', 'flair,')).toThrow('Expected names, such as flair t1 t1c.');
   });
+});
+
+test('no list of data takes the arguments of any command', () => {
+  const all = (command: Command): Command[] => [command, ...command.commands.flatMap(all)];
+  const opening = all(anatomyProgram()).filter(({ options }) =>
+    options.some(({ long }) => long === '--data'),
+  );
+  expect(opening.length).toBeGreaterThan(8);
+  for (const command of opening) {
+    const words = ['--data', 'flair=F', 't1=T', 'x.yaml', '--modalities', 'flair', 't1', 'runs/x'];
+    expect(command.parseOptions(words)).toMatchObject({ operands: ['x.yaml', 'runs/x'], unknown: [] });
+    expect(command.opts()).toMatchObject({ data: { flair: 'F', t1: 'T' }, modalities: ['flair', 't1'] });
+  }
 });

@@ -169,6 +169,9 @@ describe('readManifest', () => {
         `${file}:1: no columns "a" and "b"; columns that hold paths of images are "t1", "flair", "t1c". ` +
           'Name the modalities: --modalities t1 flair t1c. Left out here: "mask".',
       );
+      await expect(read([THREE, ...rows].join('\n'), { t1: 't1' })).rejects.toThrow(
+        '--modalities t1 flair t1c',
+      );
       await expect(read('id,subject,age\n1,p,61\n')).rejects.toThrow('no column "a"');
     });
 
@@ -181,6 +184,7 @@ describe('readManifest', () => {
         '--column t1c=t1c names a modality that --modalities leaves out',
       );
       await expect(read(text, { flair: null }, ['flair'])).rejects.toThrow('says that there is none');
+      expect((await read(text, { a: null, b: null }, ['flair'])).modalities).toEqual(['flair']);
       await expect(read(text, { t1: 'flair' }, ['flair', 't1'])).rejects.toThrow(
         'both name the column "flair"',
       );

@@ -239,6 +239,9 @@ describe('shards of other programs', () => {
     const { samples } = await openDataset({ path, modalities }, { onWarning: (text) => warnings.push(text) });
     expect(samples.map(({ images }) => Object.keys(images))).toEqual([['flair'], ['t1', 'flair']]);
     expect(warnings.join()).toContain('1 of 2 samples lacks t1; 1 is complete');
+    await expect(openDataset({ path, modalities, columns: { swe: 'x' } })).rejects.toThrow(
+      '--column swe=x names a modality that --modalities leaves out',
+    );
     await expect(openDataset({ path, modalities: ['flair', 't2'] })).rejects.toThrow(
       'no sample has an image for "t2"',
     );
