@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readPixels } from '../../../src/data/formats/index.js';
 import { readSampleImage } from '../../../src/data/images/readSampleImage.js';
 import { openDataset } from '../../../src/data/openDataset.js';
+import type { Dataset } from '../../../src/data/sample.js';
 import { type DatasetToWrite, writeDatasetFolder } from '../../../src/data/write/datasetFolder.js';
 import { phantomToWrite } from '../../../src/data/write/phantomFolder.js';
 import { openPhotographs, simulatedPairs } from '../../../src/data/write/simulatedPairs.js';
@@ -49,7 +50,8 @@ describe('a phantom written as a folder', () => {
     const [drawn, read] = await Promise.all([name, out].map((place) => openDataset({ path: place })));
     for (const key of ['modalities', 'simulated', 'colourCoded'] as const)
       expect(read![key]).toEqual(drawn![key]);
-    const has = ({ samples }: typeof drawn) => samples.map(({ id, images }) => [id, Object.keys(images)]);
+    const has = ({ samples }: Pick<Dataset, 'samples'>) =>
+      samples.map(({ id, images }) => [id, Object.keys(images)]);
     expect(has(read!)).toEqual(has(drawn!));
     expect(has(read!).flat(2)).not.toHaveLength(24);
     expect(readFileSync(path.join(out, 'manifest.csv'), 'utf8')).toMatch(/^id,subject,a,b,c,label,/);
