@@ -39,10 +39,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
   'data/audit': ['tensor', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
   'data/splits': ['tensor', 'data', 'data/audit'],
-  'data/openDataset': [
+  'data/kinds': [
     ...['phantoms', 'data', 'data/formats', 'data/volumes', 'data/open', 'data/datasets', 'data/pack'],
     'data/shards',
   ],
+  'data/openDataset': ['data', 'data/open', 'data/kinds'],
   'data/write': [
     ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
   ],

@@ -2,6 +2,7 @@
  * The room `config` has the settings of a run: their schema, defaults and recipes, and the rules by which a config is
  * put together from its sources.
  */
+export { mapPlaces, placesOf } from './places.js';
 export { augmentationRecipes, defaults, recipes } from './recipes.js';
 export {
   type ConfigSources,

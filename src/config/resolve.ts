@@ -185,9 +185,10 @@ function expandNames(tree: Tree, where = ''): Tree {
 }
 
 // The roles of one manifest mean nothing in another, so these groups are replaced as a whole.
-const REPLACED_WHOLE = new Set(['columns']);
+const REPLACED_WHOLE = new Set(['columns', 'folders']);
 
 function merge(into: Tree, from: Tree): void {
+  dropOtherPlaces(into, from);
   for (const [key, value] of Object.entries(from)) {
     refuseUnsafeKey(key, 'config');
     const old = Object.hasOwn(into, key) ? into[key] : undefined;
@@ -195,6 +196,13 @@ function merge(into: Tree, from: Tree): void {
     if (merged) merge(old, value);
     else into[key] = structuredClone(value);
   }
+}
+
+/** Data is named by `data.path` or by `data.folders`. The later of two sources decides, and the other name goes. */
+function dropOtherPlaces(into: Tree, { path, folders }: Tree): void {
+  const named = (place: unknown) => place !== undefined && place !== null;
+  if (named(path) && !named(folders)) delete into.folders;
+  if (named(folders) && !named(path) && 'pathB' in into) Object.assign(into, { path: null, pathB: null });
 }
 
 /**

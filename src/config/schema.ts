@@ -58,6 +58,31 @@ const volumes = z.strictObject({
 const data = z.strictObject({
   path: z.string().min(1).nullable().describe('Manifest, folder or phantom: what --data names.'),
   pathB: z.string().min(1).nullable().describe('Second of two folders matched by stem: --data-b.'),
+  // The keys that may be absent have no default, so that runs and cells stored without them equal those of today.
+  folders: z
+    .record(z.string().min(1), z.string().min(1))
+    .refine((folders) => Object.keys(folders).length > 0, 'expected at least one folder')
+    .optional()
+    .describe(
+      'Modality → its folder or volume, matched by stem, in the place of path: --data flair=DIR t1=DIR.',
+    ),
+  modalities: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .describe(
+      'The modalities by name, in their order: columns of a manifest, else a choice of what is there.',
+    ),
+  imageRoot: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder that image paths of the manifest are relative to; absent: the manifest’s own.'),
+  subject: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Regular expression that names the patient in file names or ids, such as ^(P\\d+).'),
   columns: z
     .record(z.string(), z.string().nullable())
     .describe('Role → column name of the manifest, such as {a: flair}.'),
@@ -70,7 +95,6 @@ const data = z.strictObject({
     .min(1)
     .nullable()
     .describe('Only samples of these classes; null: all, or what a known data set’s users take.'),
-  // Optional, so that runs and cells stored without it are still equal to those of today.
   spellings: z
     .enum(['join', 'keep'])
     .optional()

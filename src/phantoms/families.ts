@@ -22,6 +22,8 @@ export interface Phantom {
 export interface PhantomPair {
   readonly a: Raster;
   readonly b: Raster;
+  /** The third modality, where it is asked for. */
+  readonly c?: Raster;
   /** Label maps by name, row-major, one byte for each pixel. */
   readonly masks: Readonly<Record<string, Uint8Array>>;
   readonly params: object;
@@ -41,6 +43,7 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         gray: options.boolean('gray'),
         difficulty: options.number('difficulty'),
         misalignment: options.number('misalignment'),
+        modalities: options.integer('modalities'),
       };
       return () => ({
         dataset: breastPhantom(settings),
@@ -59,6 +62,7 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         classes: options.words('classes'),
         difficulty: options.number('difficulty'),
         misalignment: options.number('misalignment'),
+        modalities: options.integer('modalities'),
       };
       return () => ({
         dataset: fundusPhantom(settings),

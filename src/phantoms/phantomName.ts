@@ -90,7 +90,7 @@ export class PhantomOptions {
   }
 
   #take(key: string): string | undefined {
-    this.#known.push(key);
+    if (!this.#known.includes(key)) this.#known.push(key);
     return Object.hasOwn(this.#written, key) ? this.#written[key] : undefined;
   }
 

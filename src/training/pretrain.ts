@@ -1,7 +1,7 @@
 /** This room pretrains: from a config to a run folder with a trained encoder. This file holds its entrance. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Config } from '../config/index.js';
+import { type Config, placesOf } from '../config/index.js';
 import { rememberPlace } from '../data/cache/places.js';
 import { published } from '../data/pseudonym.js';
 import { DataError, UsageError } from '../errors.js';
@@ -165,9 +165,8 @@ function exportEncoders(root: string, { method, dataset }: PreparedRun): void {
 }
 
 /** Makes the function that shortens paths in messages to their last part, as the log may be shared. */
-function redactor({ data, model }: Config, out: string): (text: string) => string {
-  const { path, pathB, drop, splits, cacheFolder } = data;
-  const named = [path, pathB, drop, splits, cacheFolder, model.initFrom, out].filter((file) =>
+function redactor(config: Config, out: string): (text: string) => string {
+  const named = [...placesOf(config).values(), config.data.cacheFolder, out].filter((file) =>
     file?.includes('/'),
   );
   return (text) =>

@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Config, configDifferences, formatConfig, readConfig } from '../config/index.js';
-import { type Place, rememberedPlace } from '../data/cache/places.js';
+import { type Config, configDifferences, formatConfig, mapPlaces, readConfig } from '../config/index.js';
+import { type Place, placesIn, rememberedPlace } from '../data/cache/places.js';
 import { type Fold, SET_ASIDE } from '../data/fold.js';
 import { pseudonym } from '../data/pseudonym.js';
 import { DataError, UsageError } from '../errors.js';
@@ -146,24 +146,16 @@ export function readRunConfig(root: string): Config {
       `${root}: no run here (no config.yaml); expected the --out folder of anatomy pretrain`,
     );
   }
-  const read = readConfig(config);
-  return {
-    ...read,
-    model: { ...read.model, initFrom: fromStored(read.model.initFrom, root) },
-    data: { ...read.data, ...placeOf(read, root), splits: fromStored(read.data.splits, root) },
-  };
+  const read = mapPlaces(readConfig(config), (path) => fromStored(path, root));
+  const { folders: _, imageRoot: __, ...data } = read.data;
+  return { ...read, data: { ...data, ...placeOf(read, root) } };
 }
 
 /** Finds the data of a run: at the paths of its config, else where this machine remembers data of the same digest. */
 function placeOf({ data }: Config, root: string): Place {
-  const told: Place = {
-    path: fromStored(data.path, root),
-    pathB: fromStored(data.pathB, root),
-    drop: fromStored(data.drop, root),
-  };
-  const away = Object.values(told).some(
-    (path) => path !== null && !path.startsWith(PHANTOM_PREFIX) && !existsSync(path),
-  );
+  const { path, pathB, drop, folders, imageRoot } = data;
+  const told: Place = { path, pathB, drop, ...(folders && { folders }), ...(imageRoot && { imageRoot }) };
+  const away = placesIn(told).some((place) => !place.startsWith(PHANTOM_PREFIX) && !existsSync(place));
   const hash = away ? storedDataHash(root) : undefined;
   return (hash === undefined ? undefined : rememberedPlace(hash)) ?? told;
 }

@@ -1,7 +1,7 @@
 /** The paths in the config of a stored run: what is told of them, and how they are found again. */
 import { homedir } from 'node:os';
 import { basename, relative, resolve, sep } from 'node:path';
-import type { Config } from '../config/index.js';
+import { type Config, mapPlaces, placesOf } from '../config/index.js';
 import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
 
 /**
@@ -11,27 +11,14 @@ import { PHANTOM_PREFIX } from '../phantoms/phantomName.js';
  * @param project the folder in which the command is given
  */
 export function storable(config: Config, root: string, project = process.cwd()): Config {
-  return withPlaces(config, (path) => toStored(path, root, project), null);
+  return withCache(
+    mapPlaces(config, (path) => toStored(path, root, project)),
+    null,
+  );
 }
 
-/** Replaces the paths of a config. */
-function withPlaces(
-  { data, model, ...rest }: Config,
-  place: (path: string | null, of: (config: Config) => string | null) => string | null,
-  cacheFolder: string | null,
-): Config {
-  return {
-    ...rest,
-    data: {
-      ...data,
-      path: place(data.path, (other) => other.data.path),
-      pathB: place(data.pathB, (other) => other.data.pathB),
-      drop: place(data.drop, (other) => other.data.drop),
-      splits: place(data.splits, (other) => other.data.splits),
-      cacheFolder,
-    },
-    model: { ...model, initFrom: place(model.initFrom, (other) => other.model.initFrom) },
-  };
+function withCache(config: Config, cacheFolder: string | null): Config {
+  return { ...config, data: { ...config.data, cacheFolder } };
 }
 
 /**
@@ -39,19 +26,17 @@ function withPlaces(
  * folder, only the last part is known. Whether the data is the same is told by its digest.
  */
 export function withPlacesOf(before: Config, now: Config): Config {
-  return withPlaces(
-    now,
-    (path, of) => {
-      const other = of(before);
-      if (path === null || other === null || basename(path) !== basename(other)) return path;
-      return path === basename(path) || other === basename(other) ? other : path;
-    },
-    before.data.cacheFolder,
-  );
+  const others = placesOf(before);
+  const as = (path: string, key: string) => {
+    const other = others.get(key);
+    if (other === undefined || basename(path) !== basename(other)) return path;
+    return path === basename(path) || other === basename(other) ? other : path;
+  };
+  return withCache(mapPlaces(now, as), before.data.cacheFolder);
 }
 
-function toStored(path: string | null, root: string, project: string): string | null {
-  if (path === null || path.startsWith(PHANTOM_PREFIX)) return path;
+function toStored(path: string, root: string, project: string): string {
+  if (path.startsWith(PHANTOM_PREFIX)) return path;
   const [here, there] = [resolve(root), resolve(path)];
   const told = isProject(project) && [here, there].every((one) => isInside(one, project));
   return told ? relative(here, there) : basename(there);
@@ -67,6 +52,6 @@ function isInside(path: string, folder: string): boolean {
 }
 
 /** Resolves a path of a stored config, which is seen from the run. */
-export function fromStored(path: string | null, root: string): string | null {
-  return path === null || path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
+export function fromStored(path: string, root: string): string {
+  return path.startsWith(PHANTOM_PREFIX) ? path : resolve(root, path);
 }

@@ -81,7 +81,6 @@ describe('openDataset', () => {
   });
 
   it('says what is missing or does not go together', async () => {
-    await expect(openDataset({ path: join(folder, 'A') })).rejects.toThrow('--data-b');
     await expect(openDataset({ path: join(folder, 'A', '1.png') })).rejects.toThrow(
       'neither a folder nor a manifest',
     );
@@ -146,7 +145,7 @@ describe('openDataset', () => {
   function writeFaultyManifest() {
     const path = join(folder, 'faulty.csv');
     const rows = [
-      ...['1,p1,A/1.png,B/1.png,x,0', '2,,A/2.png,,x,0', '3,p3,A/1.png,B/1.png,x,z'],
+      ...['1,p1,A/1.png,B/1.png,x,0', '2,,,n/a,x,0', '3,p3,A/1.png,B/1.png,x,z'],
       ...['4,p4,A/no.png,B/no.png,x,0', '5,p5,A/5.png,B/1.png,x,0'],
     ];
     writeFileSync(path, ['id,subject,a,b,label,fold', ...rows].join('\n'));
@@ -163,7 +162,7 @@ describe('openDataset', () => {
     const path = writeFaultyManifest();
     const rows = [
       `  ${path}:3: "2" has no subject (column "subject" is empty)`,
-      `  ${path}:3: "2" has no image in column "b"`,
+      `  ${path}:3: "2" has no image (column "a" is empty, column "b" says "n/a")`,
       `  ${path}:4: "3" has fold "z", expected a whole number from 0`,
     ];
     await expect(openDataset({ path })).rejects.toThrow(
@@ -211,7 +210,7 @@ describe('openDataset', () => {
       {
         kind: 'bad-row',
         id: '2',
-        message: `${path}:3: "2" has no subject (column "subject" is empty); ${path}:3: "2" has no image in column "b"`,
+        message: `${path}:3: "2" has no subject (column "subject" is empty); ${path}:3: "2" has no image (column "a" is empty, column "b" says "n/a")`,
       },
       {
         kind: 'bad-row',
@@ -280,7 +279,7 @@ describe('openDataset', () => {
 
   it('passes warnings on', async () => {
     const path = join(folder, 'plain.csv');
-    writeFileSync(path, 'id,a,b\n1,A/1.png,B/1.png\n');
+    writeFileSync(path, 'id,a,b\n1,A/1.png,B/1.png\n2,A/2.png,B/2.png\n');
     const warnings: string[] = [];
     await openDataset({ path }, { onWarning: (message) => warnings.push(message) });
     expect(warnings).toEqual([expect.stringContaining(`${path}: no column "subject"`)]);

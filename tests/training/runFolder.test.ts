@@ -23,6 +23,36 @@ test('a stored run finds its data, drop list and splits again, and names them as
   ).toBe('drop.csv');
 });
 
+test('a stored run finds the folder of each modality and the image root again, and tells none outside its project', () => {
+  const project = temporaryFolder('anatomy-project-');
+  const root = join(project, 'runs', 'first');
+  vi.stubEnv('XDG_CACHE_HOME', join(project, 'cache'));
+  const folders = { flair: join(project, 'flair'), t1: '/elsewhere/smith/t1' };
+  for (const folder of ['flair', 'scans']) mkdirSync(join(project, folder));
+  const config = resolveConfig({ layers: [{ data: { folders, imageRoot: join(project, 'scans') } }] });
+  const stored = storable(config, root, project);
+  expect(stored.data).toMatchObject({
+    path: null,
+    folders: { flair: '../../flair', t1: 't1' },
+    imageRoot: '../../scans',
+  });
+  mkdirSync(root, { recursive: true });
+  writeFileSync(runPaths(root).config, formatConfig(stored));
+  expect(checkRunFolder(root, config)).toBe('unfinished');
+  writeFileSync(runPaths(root).provenance, '{ "dataHash": "hash" }');
+  rememberPlace('hash', config.data);
+  expect(readRunConfig(root).data).toMatchObject({ path: null, folders, imageRoot: join(project, 'scans') });
+  // The same data may later be read from a manifest, which then replaces the folders.
+  writeFileSync(join(project, 'pairs.csv'), '');
+  rememberPlace('hash', { path: join(project, 'pairs.csv'), pathB: null, drop: null });
+  const { data } = readRunConfig(root);
+  expect(data.path).toBe(join(project, 'pairs.csv'));
+  expect(data).not.toHaveProperty('folders');
+  const other = resolveConfig({ layers: [{ data: { folders: { ...folders, t1: '/elsewhere/t2' } } }] });
+  expect(() => checkRunFolder(root, other)).toThrow('data.folders.t1');
+  vi.unstubAllEnvs();
+});
+
 test('a place that is gone is looked up by the data’s digest; a provenance that is damaged hides nothing else', () => {
   const project = temporaryFolder('anatomy-project-');
   const root = join(project, 'runs', 'first');

@@ -110,10 +110,19 @@ async function checkTargets({ report, dropList, overwrite }: CheckFlags): Promis
   }
 }
 
-async function oneName(argument: string | undefined, flag: string | undefined): Promise<string | undefined> {
+async function oneName(
+  argument: string | undefined,
+  flag: ConfigFlags['data'],
+): Promise<ConfigFlags['data']> {
   if (argument === undefined || flag === undefined) return argument ?? flag;
+  const named =
+    typeof flag === 'string'
+      ? flag
+      : Object.entries(flag)
+          .map((pair) => pair.join('='))
+          .join(' ');
   const { UsageError } = await import('../../errors.js');
-  throw new UsageError(`data check: the data is named twice, ${argument} and --data ${flag}; name it once`);
+  throw new UsageError(`data check: the data is named twice, ${argument} and --data ${named}; name it once`);
 }
 
 /**

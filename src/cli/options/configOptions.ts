@@ -1,7 +1,7 @@
 /** The options that commands share live in this folder. Here are those of commands that take a config. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ConfigSources } from '../../config/index.js';
-import { addDataOptions, type DataFlags } from './dataOptions.js';
+import { addDataOptions, type DataFlags, dataOf } from './dataOptions.js';
 
 /** The flags of every command that takes a config. */
 export interface ConfigFlags extends DataFlags {
@@ -72,19 +72,17 @@ function foldValue(text: string): number | 'all' | 'none' {
 }
 
 export function configSources(flags: ConfigFlags): ConfigSources {
-  const columns = Object.entries(flags.column ?? {}).map(([role, name]) => [`data.columns.${role}`, name]);
+  const { columns, ...data } = dataOf(flags);
+  const settings = [
+    ...Object.entries(data).map(([key, value]) => [`data.${key}`, value]),
+    ...Object.entries(columns ?? {}).map(([role, name]) => [`data.columns.${role}`, name]),
+  ];
   return {
     recipe: flags.recipe,
     file: flags.config,
     set: flags.set,
     flags: {
-      'data.path': flags.data,
-      'data.pathB': flags.dataB,
-      ...Object.fromEntries(columns),
-      'data.positive': flags.positive,
-      'data.classes': flags.classes,
-      'data.spellings': flags.spellings,
-      'data.drop': flags.drop,
+      ...Object.fromEntries(settings),
       'data.splits': flags.splits,
       'data.fold': flags.fold,
       'method.name': flags.method,

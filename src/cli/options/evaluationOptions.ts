@@ -1,6 +1,6 @@
 import type { EvaluateOptions } from '../../evaluation/planEvaluation.js';
 import { configSources } from './configOptions.js';
-import type { DataFlags } from './dataOptions.js';
+import { DATA_FLAGS, type DataFlags, dataOf } from './dataOptions.js';
 
 /** The flags of every protocol. */
 export interface EvaluationFlags extends DataFlags {
@@ -37,23 +37,14 @@ export async function resultFolder({ run, out }: Pick<EvaluationFlags, 'run' | '
 export async function askedData(
   flags: DataFlags & Pick<EvaluationFlags, 'dataConfig'>,
 ): Promise<EvaluateOptions['data']> {
-  const { data, dataB, column, positive, classes, spellings, drop, dataConfig } = flags;
-  if (dataConfig === undefined)
-    return { path: data, pathB: dataB, columns: column, positive, classes, spellings, drop };
+  const { dataConfig } = flags;
+  if (dataConfig === undefined) return dataOf(flags);
   const [{ resolveConfig }, { datasetSpec }] = await Promise.all([
     import('../../config/index.js'),
     import('../../training/datasetSpec.js'),
   ]);
-  const sources = configSources({
-    data,
-    dataB,
-    column,
-    positive,
-    classes,
-    spellings,
-    drop,
-    config: dataConfig,
-  });
+  const named = Object.fromEntries(DATA_FLAGS.map((key) => [key, flags[key]]));
+  const sources = configSources({ ...named, config: dataConfig });
   return { ...datasetSpec(resolveConfig(sources)), complete: true };
 }
 

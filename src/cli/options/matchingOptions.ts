@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Matching } from '../../experiments/table/matching.js';
 import { consoleOf } from '../console.js';
 import { decimalNumber } from './configOptions.js';
-import { addDataOptions, type DataFlags } from './dataOptions.js';
+import { addDataOptions, type DataFlags, dataOf } from './dataOptions.js';
 
 /** The flags of commands that report on an experiment by samples that are alike in a column. */
 export interface MatchingFlags extends DataFlags {
@@ -27,10 +27,10 @@ export function addMatchingOptions(command: Command): Command {
 export async function askedMatching(
   program: Command,
   experiment: string | undefined,
-  { matched, within, data, dataB, column, positive, classes, spellings, drop }: MatchingFlags,
+  { matched, within, ...flags }: MatchingFlags,
 ): Promise<Matching | undefined> {
   const { UsageError } = await import('../../errors.js');
-  const spec = { path: data, pathB: dataB, columns: column, positive, classes, spellings, drop };
+  const spec = dataOf(flags);
   if (matched === undefined) {
     if (within === undefined && Object.values(spec).every((value) => value === undefined)) return undefined;
     throw new UsageError('--within and flags of data are for --matched COLUMN; add it, or leave them out');

@@ -15,6 +15,8 @@ const schema = z.object({
   path: z.string().nullable(),
   pathB: z.string().nullable(),
   drop: z.string().nullable(),
+  folders: z.record(z.string(), z.string()).optional(),
+  imageRoot: z.string().optional(),
 });
 
 /** The same data may lie in several places: the latest one, and those before it. */
@@ -35,10 +37,16 @@ const placeFile = (hash: string) => path.join(defaultCacheRoot(), 'places', `${h
  *
  * @param hash the digest of the data as runs publish it
  */
-export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): void {
-  if (own === null || own.startsWith(PHANTOM_PREFIX)) return;
+export function rememberPlace(hash: string, { path: own, pathB, drop, folders, imageRoot }: Place): void {
+  if ((own === null && folders === undefined) || own?.startsWith(PHANTOM_PREFIX)) return;
   const absolute = (file: string | null) => file && path.resolve(file);
-  const place: Place = { path: absolute(own), pathB: absolute(pathB), drop: absolute(drop) };
+  const place: Place = {
+    ...{ path: absolute(own), pathB: absolute(pathB), drop: absolute(drop) },
+    ...(folders && {
+      folders: Object.fromEntries(Object.entries(folders).map(([name, file]) => [name, path.resolve(file)])),
+    }),
+    ...(imageRoot && { imageRoot: path.resolve(imageRoot) }),
+  };
   const file = placeFile(hash);
   const isOther = (one: Place) => JSON.stringify(one) !== JSON.stringify(place);
   const earlier = storedPlaces(file)
@@ -58,7 +66,18 @@ export function rememberPlace(hash: string, { path: own, pathB, drop }: Place): 
  */
 export function rememberedPlace(hash: string): Place | undefined {
   const places = storedPlaces(placeFile(hash));
-  return places.find(({ path: file }) => file !== null && existsSync(file)) ?? places[0];
+  return places.find((place) => namesOf(place).every((file) => existsSync(file))) ?? places[0];
+}
+
+/** Lists all that a place consists of. */
+export function placesIn(place: Place): string[] {
+  const { pathB, drop, imageRoot } = place;
+  return [...namesOf(place), pathB, drop, imageRoot].filter((file) => file !== null && file !== undefined);
+}
+
+/** The path of the data, or those of its folders. */
+function namesOf({ path: own, folders }: Place): string[] {
+  return own === null ? Object.values(folders ?? {}) : [own];
 }
 
 /** The places in a file, the latest first. A damaged file counts as absent; the next pretraining writes it anew. */

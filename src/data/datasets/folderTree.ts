@@ -24,8 +24,17 @@ const LEVELS = 3;
 const MOST_FOLDERS = 200;
 
 /** Lists a folder and what is below it, level by level; folders that cannot be read count as empty. */
-export async function readFolderTree(root: string): Promise<Folder> {
-  let left = MOST_FOLDERS;
+export function readFolderTree(root: string): Promise<Folder> {
+  return readTree(root, LEVELS, MOST_FOLDERS);
+}
+
+/** Lists a folder and all folders directly in it, however many there are. */
+export function readFolder(root: string): Promise<Folder> {
+  return readTree(root, 1, Number.POSITIVE_INFINITY);
+}
+
+/** @param left the number of folders that are searched */
+async function readTree(root: string, depth: number, left: number): Promise<Folder> {
   const read = async (folder: string, levels: number): Promise<Folder> => {
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
     const files: string[] = [];
@@ -47,7 +56,7 @@ export async function readFolderTree(root: string): Promise<Folder> {
     const images = await imageNames(folder, files);
     return { path: folder, name: path.basename(folder), files: files.sort(), images, folders: below };
   };
-  return read(path.resolve(root), LEVELS);
+  return read(path.resolve(root), depth);
 }
 
 /** Finds the folder of this name directly inside another, whatever the case of its name. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { DataError } from '../../errors.js';
 import type { Findings } from '../faults.js';
 import type { Dataset } from '../sample.js';
+import { brats } from './brats.js';
 import { busi } from './busi.js';
 import { composite } from './composite.js';
 import { type Folder, readFolderTree } from './folderTree.js';
@@ -12,6 +13,7 @@ import { ichallengePm } from './ichallengePm.js';
 import type { KnownDataset } from './known.js';
 
 export const knownDatasets: readonly KnownDataset[] = [
+  brats,
   composite,
   fundusFfa,
   busi,
@@ -20,6 +22,7 @@ export const knownDatasets: readonly KnownDataset[] = [
 ];
 
 interface OpenedKnown extends Findings {
+  readonly namesSubjects: boolean;
   readonly dataset: Dataset;
   readonly classes?: readonly string[];
 }
@@ -42,13 +45,20 @@ export async function openKnownDataset(place: string): Promise<OpenedKnown | und
       `${place}: holds several known data sets: ${listed.join(', ')}. Name one of these folders.`,
     );
   }
-  const { faults = [], warnings = [], refusal, ...dataset } = await first.known.open(first.folder);
+  const {
+    faults = [],
+    warnings = [],
+    refusal,
+    namesSubjects = false,
+    ...dataset
+  } = await first.known.open(first.folder);
   return {
     dataset,
     classes: first.known.classes,
     faults,
-    warnings: [...warnings, ...whatIsMissing(dataset)],
+    warnings: [...warnings, ...countWarnings(dataset)],
     refusal,
+    namesSubjects,
   };
 }
 
@@ -58,12 +68,9 @@ function findKnown(folder: Folder): { known: KnownDataset; folder: Folder }[] {
   return here.length > 0 ? here : folder.folders.flatMap(findKnown);
 }
 
-function whatIsMissing({ name, samples, published }: Dataset): string[] {
-  const patients =
-    `${name}: the files name no patients, so every sample counts as a patient of its own unless it is DICOM and names one. ` +
-    'anatomy data split keeps duplicates together.';
-  if (published === undefined) return [patients];
+function countWarnings({ name, samples, published }: Dataset): string[] {
+  if (published === undefined) return [];
   const inAll = published.samples ?? Object.values(published.counts).reduce((sum, count) => sum + count, 0);
-  if (samples.length === inAll) return [patients];
-  return [patients, `${name}: ${samples.length} samples found, ${inAll} are published. Is a part missing?`];
+  if (samples.length === inAll) return [];
+  return [`${name}: ${samples.length} samples found, ${inAll} are published. Is a part missing?`];
 }

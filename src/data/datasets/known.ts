@@ -18,7 +18,10 @@ export interface KnownDataset {
 }
 
 /** A known data set as its folder holds it, with the reader's findings. */
-export interface KnownReading extends Dataset, Partial<Findings> {}
+export interface KnownReading extends Dataset, Partial<Findings> {
+  /** Whether the names tell the patients; if not, each sample is a subject of its own. */
+  readonly namesSubjects?: boolean;
+}
 
 /** Lists the names of the images directly in a folder, without their endings. Unlike `imagesIn` it never refuses. */
 export function stemsIn({ images }: Folder): string[] {

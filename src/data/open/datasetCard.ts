@@ -6,12 +6,15 @@ import { DataError } from '../../errors.js';
 import { findRepeatedKey } from '../../text/repeatedKey.js';
 import { findUnsafeKey } from '../../text/unsafeKey.js';
 import type { Dataset } from '../sample.js';
+import { checkModalityNames } from './modalityNames.js';
 
 /** The name of the card, which stands beside the manifest. */
 export const CARD_FILE = 'dataset.json';
 
 const cardSchema = z.object({
   name: z.string().min(1),
+  /** The modalities in their order, where they are not the columns `a` and `b`. */
+  modalities: z.array(z.string().min(1)).min(1).optional(),
   /** Modalities that no scanner made. */
   simulated: z.array(z.string()).optional(),
   /** Modalities whose colours are measurements. */
@@ -25,29 +28,36 @@ const cardSchema = z.object({
 
 export type DatasetCard = z.infer<typeof cardSchema>;
 
+/** What a card says of its data set. */
+export type CardFacts = Partial<
+  Pick<Dataset, 'name' | 'modalities' | 'simulated' | 'generatorVersion' | 'colourCoded' | 'positive'>
+>;
+
 /**
- * Reads what the card in this folder says of these modalities. Gives nothing where there is no card.
+ * Reads the card in this folder. Gives nothing where there is no card.
  *
  * @throws DataError if the file is not the JSON of a card, or has a key twice
  */
-export async function readDatasetCard(
-  folder: string,
-  modalities: readonly string[],
-): Promise<Partial<Pick<Dataset, 'name' | 'simulated' | 'generatorVersion' | 'colourCoded' | 'positive'>>> {
+export async function readDatasetCard(folder: string): Promise<CardFacts> {
   const file = path.join(folder, CARD_FILE);
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw new DataError(`${file}: cannot be read: ${error.message}. Check its permissions.`);
   });
   if (text === undefined) return {};
-  const { name, positive, simulated, colourCoded, version } = parse(text, file);
-  const present = (names: readonly string[] | undefined) => names?.filter((one) => modalities.includes(one));
+  const { command: _, size: __, version, ...facts } = parse(text, file);
+  if (facts.modalities !== undefined) checkModalityNames(facts.modalities, `${file}: modalities`);
+  return { ...facts, ...(version === undefined ? {} : { generatorVersion: version }) };
+}
+
+/** Takes what a card says of modalities that are not read out of it. */
+export function factsOf(card: CardFacts, modalities: readonly string[]): Omit<CardFacts, 'modalities'> {
+  const { modalities: _, simulated, colourCoded, ...facts } = card;
+  const among = (names: readonly string[]) => names.filter((one) => modalities.includes(one));
   return {
-    name,
-    ...(positive === undefined ? {} : { positive }),
-    ...(simulated === undefined ? {} : { simulated: present(simulated) }),
-    ...(version === undefined ? {} : { generatorVersion: version }),
-    ...(colourCoded === undefined ? {} : { colourCoded: present(colourCoded) }),
+    ...facts,
+    ...(simulated && { simulated: among(simulated) }),
+    ...(colourCoded && { colourCoded: among(colourCoded) }),
   };
 }
 

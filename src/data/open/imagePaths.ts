@@ -16,16 +16,18 @@ export type FoundPath = { readonly file: string } | { readonly problem: string }
 export class ImagePaths {
   readonly #manifest: string;
   readonly #folder: string;
+  readonly #base: string;
   readonly #names = new Map<string, Promise<readonly string[]>>();
   readonly #otherwise: [written: string, file: string][] = [];
   readonly #outside: string[] = [];
   #count = 0;
   #hints = 0;
 
-  /** @param manifest the file, to whose folder paths are relative */
-  constructor(manifest: string) {
+  /** @param root the folder that paths are relative to; absent: the manifest's */
+  constructor(manifest: string, root?: string) {
     this.#manifest = manifest;
-    this.#folder = path.dirname(path.resolve(manifest));
+    this.#folder = path.resolve(root ?? path.dirname(manifest));
+    this.#base = root === undefined ? 'its folder' : `--image-root ${root}`;
   }
 
   async find(written: string): Promise<FoundPath> {
@@ -48,7 +50,7 @@ export class ImagePaths {
     const asked = path.resolve(this.#folder, written);
     if (/^([a-z]:[\\/]|\\\\)/i.test(written)) {
       return {
-        problem: `no file ${written}, which is a place on a Windows machine; write paths relative to the manifest`,
+        problem: `no file ${written}, which is a place on a Windows machine; write paths relative to the manifest, or to --image-root`,
       };
     }
     const plain = path.resolve(this.#folder, written.replaceAll('\\', '/'));
@@ -97,7 +99,7 @@ export class ImagePaths {
         `Unicode form), such as ${JSON.stringify(first[0])} for ${first[1]}. Each means one file, which is taken.`,
     ];
     const outside = this.#outside.length > 0 && [
-      `${this.#manifest}: ${share(this.#outside)} lead out of its folder (absolute, or by ..), such as ` +
+      `${this.#manifest}: ${share(this.#outside)} lead out of ${this.#base} (absolute, or by ..), such as ` +
         `${JSON.stringify(this.#outside[0])}. They are read; a copy of the folder will lack them.`,
     ];
     return [...(otherwise || []), ...(outside || [])];

@@ -7,11 +7,12 @@ import path from 'node:path';
 import { DataError } from '../../errors.js';
 import { isMissing } from '../../text/missing.js';
 import { type CsvRow, readCsv } from '../../text/readCsv.js';
+import { shellWords } from '../../text/shell.js';
 import type { FaultGroup, FaultySample, Reading } from '../faults.js';
 import { mapOrdered } from '../mapOrdered.js';
 import type { Sample } from '../sample.js';
 import { ImagePaths } from './imagePaths.js';
-import { layOut, type ManifestColumns, type Table } from './manifestColumns.js';
+import { holdsImage, layOut, type ManifestColumns, type Table } from './manifestColumns.js';
 
 export interface Manifest extends Reading {
   readonly modalities: readonly string[];
@@ -19,30 +20,42 @@ export interface Manifest extends Reading {
   readonly namesSubjects: boolean;
 }
 
+export interface ManifestOptions {
+  readonly columns?: ManifestColumns;
+  /** The modalities by name, in their order; absent: `a`, `b` and those that `columns` names. */
+  readonly modalities?: readonly string[];
+  /** The folder that image paths are relative to; absent: the manifest's. */
+  readonly imageRoot?: string;
+}
+
 /**
  * Reads a CSV manifest with the columns `id,subject,a,b,label[,fold]`. Image paths are relative to the manifest;
- * further columns are kept in `extra`; an empty label leaves a sample unlabelled. Without a `subject` column every id
- * is its own subject. Faults are rows with an empty cell, a repeated id or a bad fold, and then rows whose images are
- * not there.
+ * further columns are kept in `extra`; an empty label leaves a sample unlabelled, and a sample lacks the image of an
+ * empty cell. Without a `subject` column every id is its own subject. Faults are rows without any image, without id or
+ * subject, with a repeated id or a bad fold, and then rows whose images are not there.
  *
  * @throws DataError naming file and line: absent column, a column that looks like an absent one, ragged or empty file
  */
-export async function readManifest(file: string, columns: ManifestColumns = {}): Promise<Manifest> {
+export async function readManifest(
+  file: string,
+  { columns = {}, modalities, imageRoot }: ManifestOptions = {},
+): Promise<Manifest> {
   const { header, rows: records, warnings } = await readCsv(file, 'the manifest');
   if (header === undefined) {
     throw new DataError(`${file}: is empty, expected a header line such as id,subject,a,b,label.`);
   }
-  const table = layOut(header.cells, columns, file);
+  const cells = records.map((record) => record.cells);
+  const table = layOut({ header: header.cells, rows: cells, columns, modalities }, file);
   if (records.length === 0) {
     throw new DataError(`${file}: has a header but no samples. Add one line a sample below it.`);
   }
-  const { rows, bad } = readRows(records, table, file);
-  const images = await findImages(rows, file);
+  const { rows, bad, left } = readRows(records, table, file);
+  const images = await findImages(rows, file, imageRoot);
   return {
     modalities: [...table.modalities.keys()],
     samples: images.samples,
     faults: [bad, images.missing],
-    warnings: [...warnings, ...images.warnings],
+    warnings: [...warnings, ...left, ...images.warnings],
     namesSubjects: table.roles.subject !== undefined,
   };
 }
@@ -50,7 +63,7 @@ export async function readManifest(file: string, columns: ManifestColumns = {}):
 /** A row that describes a sample, whose images are not looked for yet. */
 interface Row {
   readonly sample: Omit<Sample, 'images'>;
-  /** The path of each modality's image as the manifest has it. */
+  /** The path of each image that the sample has, by modality, as the manifest has it. */
   readonly written: ReadonlyMap<string, string>;
 }
 
@@ -59,9 +72,10 @@ function readRows(
   records: readonly CsvRow[],
   table: Table,
   file: string,
-): { rows: readonly Row[]; bad: FaultGroup } {
+): { rows: readonly Row[]; bad: FaultGroup; left: readonly string[] } {
   const faulty: FaultySample[] = [];
   const lineOf = new Map<string, number>();
+  let unasked = 0;
   const cell = (row: CsvRow, index: number | undefined): string | undefined =>
     index === undefined ? undefined : row.cells[index] || undefined;
   const column = (index: number | undefined): string => `"${index === undefined ? '' : table.header[index]}"`;
@@ -89,10 +103,18 @@ function readRows(
     const written = new Map<string, string>();
     for (const [modality, index] of table.modalities) {
       const place = cell(row, index) ?? '';
-      if (place === '') complain(`"${id}" has no image in column ${column(index)}`);
-      else if (isMissing(place))
-        complain(`"${id}" has no image (column ${column(index)} ${states(row, index)})`);
-      else written.set(modality, place);
+      if (!isMissing(place)) written.set(modality, place);
+    }
+    const others = [...table.extra].filter(([name, index]) => holdsImage(name, row.cells[index] ?? ''));
+    if (written.size === 0 && others.length > 0 && problems.length === 0) {
+      unasked += 1;
+      return [];
+    }
+    if (written.size === 0) {
+      const columns = [...table.modalities.values()].map(
+        (index) => `column ${column(index)} ${states(row, index)}`,
+      );
+      complain(`"${id}" has no image (${columns.join(', ')})`);
     }
 
     const label = cell(row, table.roles.label);
@@ -120,15 +142,20 @@ function readRows(
     fix: 'Correct these lines, or leave them out.',
     faulty,
   };
-  return { rows, bad };
+  const names = [...table.modalities.keys()].join(', ');
+  const told =
+    `${file}: ${unasked} of ${records.length} rows ${unasked === 1 ? 'is' : 'are'} left out, as ` +
+    `${unasked === 1 ? 'it has' : 'they have'} images in other columns but none of ${names}.`;
+  return { rows, bad, left: unasked > 0 ? [told] : [] };
 }
 
 /** Finds the images of the rows, and the samples of which one is missing. */
 async function findImages(
   rows: readonly Row[],
   file: string,
+  imageRoot: string | undefined,
 ): Promise<{ samples: readonly Sample[]; missing: FaultGroup; warnings: readonly string[] }> {
-  const paths = new ImagePaths(file);
+  const paths = new ImagePaths(file, imageRoot);
   const samples: Sample[] = [];
   const faulty: FaultySample[] = [];
   const all = mapOrdered(rows, 16, async ({ sample, written }) => {
@@ -151,7 +178,7 @@ async function findImages(
     if (problems.length > 0) faulty.push({ kind: 'missing-file', id: sample.id, problems });
     else samples.push({ ...sample, images });
   }
-  const base = path.dirname(path.resolve(file));
+  const base = path.resolve(imageRoot ?? path.dirname(file));
   const elsewhere = samples.length === 0 && rows.length > 0 ? await elsewhereThan(base, rows[0]!) : '';
   const missing: FaultGroup = {
     headline: (problems) =>
@@ -177,7 +204,7 @@ async function elsewhereThan(base: string, { written }: Row): Promise<string> {
   for (const folder of folders.slice(0, 200)) {
     const found = await stat(path.resolve(folder, place!)).catch(() => undefined);
     if (!found?.isFile()) continue;
-    return `They are found from ${folder}: put the manifest there, or write "${path.relative(base, folder)}/" before each path. `;
+    return `They are found from ${folder}: say --image-root ${shellWords([folder])}. `;
   }
   return '';
 }

@@ -11,7 +11,12 @@ import { DataError, UsageError } from '../../errors.js';
 import { isMissing } from '../../text/missing.js';
 import { problemsError } from '../faults.js';
 import { IMAGE_EXTENSIONS } from '../formats/index.js';
-import { looksLikeSubject, type ManifestColumns, ROLES } from '../open/manifestColumns.js';
+import {
+  looksLikeSubject,
+  type ManifestColumns,
+  ROLES,
+  refuseContradiction,
+} from '../open/manifestColumns.js';
 import { fromPortable, portableSample } from '../pack/portable.js';
 import type { Dataset, MemberSource, Sample } from '../sample.js';
 import { readSampleJson } from './sampleJson.js';
@@ -21,6 +26,8 @@ import { listTar, type TarMember } from './tar.js';
 export interface ShardsReadOptions {
   /** The key of each role in a sample's json; for a modality, the end of its files' names after the first dot. */
   columns?: ManifestColumns;
+  /** The modalities of other programs' shards, in their order; absent: `a`, `b` and those that `columns` names. */
+  modalities?: readonly string[];
   /** Is told what was assumed where the shards leave something out. */
   onWarning?: (message: string) => void;
 }
@@ -205,13 +212,15 @@ function parseJson(bytes: Buffer): unknown {
 async function otherShards(
   place: string,
   files: readonly string[],
-  { columns = {}, onWarning }: ShardsReadOptions,
+  { columns = {}, modalities: asked, onWarning }: ShardsReadOptions,
 ): Promise<Dataset> {
-  const modalities = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
+  const named = [...new Set(['a', 'b', ...Object.keys(columns)])].filter(
     (name) => !(ROLES as readonly string[]).includes(name) && columns[name] !== null,
   );
-  const named = ROLES.flatMap((role) => columns[role] ?? []);
-  const toRead = new Set(['json', 'cls', ...named]);
+  refuseContradiction(columns, asked);
+  const modalities = asked ?? named;
+  const roles = ROLES.flatMap((role) => columns[role] ?? []);
+  const toRead = new Set(['json', 'cls', ...roles]);
   const samples: Sample[] = [];
   const problems: string[] = [];
   const origins = new Map<string, string>();
@@ -232,9 +241,11 @@ async function otherShards(
       const images: Record<string, MemberSource> = {};
       for (const [i, modality] of modalities.entries()) {
         const member = chosen[i];
-        if (member === undefined) {
-          problems.push(`${origin}: has no image for "${modality}" among ${[...members.keys()].join(', ')}`);
-        } else images[modality] = sourceOf(file, member);
+        if (member !== undefined) images[modality] = sourceOf(file, member);
+      }
+      if (Object.keys(images).length === 0) {
+        const wanted = modalities.map((modality) => `"${modality}"`).join(' or ');
+        problems.push(`${origin}: has no image for ${wanted} among ${[...members.keys()].join(', ')}`);
       }
       for (const [extension, member] of members) {
         if (!isLink(member) || !(toRead.has(extension) || chosen.includes(member))) continue;
@@ -260,6 +271,10 @@ async function otherShards(
     await nextTurn();
   }
   if (samples.length === 0) throw new DataError(`${place}: the shards hold no samples.`);
+  for (const modality of problems.length > 0 ? [] : modalities) {
+    if (samples.some(({ images }) => Object.hasOwn(images, modality))) continue;
+    problems.push(`${place}: no sample has an image for "${modality}"`);
+  }
   if (problems.length > 0) {
     throw problemsError(
       `${place}: the shards have ${problems.length} ${problems.length === 1 ? 'fault' : 'faults'}`,

@@ -24,6 +24,7 @@ export interface DatasetToWrite {
 }
 
 export interface DrawnSample {
+  /** The images by modality; one that is missing has an empty cell. */
   readonly images: Readonly<Record<string, Raster>>;
   /** Label maps by name, with values as they are. A map without any label is not written. */
   readonly masks?: Readonly<Record<string, Raster>>;
@@ -102,7 +103,7 @@ async function fill(
   writeFileAtomic(path.join(folder, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
 }
 
-/** Writes the images and masks of one sample. Gives its line of the manifest, by column. */
+/** Writes the images that were drawn of a sample, and its masks. Gives its line of the manifest, by column. */
 async function writeSample(
   folder: string,
   modalities: readonly string[],
@@ -110,12 +111,14 @@ async function writeSample(
   { images, masks = {}, columns = {} }: DrawnSample,
 ): Promise<Map<string, string>> {
   const name = `${encodeURIComponent(id)}.png`;
+  const has = (modality: string) => Object.hasOwn(images, modality);
   const row = new Map([
     ['id', id],
     ['subject', subject],
-    ...modalities.map((modality): [string, string] => [modality, `${modality}/${name}`]),
+    ...modalities.map((modality): [string, string] => [modality, has(modality) ? `${modality}/${name}` : '']),
   ]);
-  for (const modality of modalities) await writePng(path.join(folder, modality, name), images[modality]!);
+  for (const modality of modalities.filter(has))
+    await writePng(path.join(folder, modality, name), images[modality]!);
   if (label !== undefined) row.set('label', label);
   if (fold !== undefined) row.set('fold', String(fold));
   for (const [column, value] of Object.entries({ ...extra, ...columns })) {

@@ -19,6 +19,7 @@ export function phantomToWrite(
     samples,
     card: {
       name: dataset.name,
+      ...(modalities.length === 2 ? {} : { modalities: [...modalities] }),
       simulated: [...modalities],
       ...(colourCoded === undefined ? {} : { colourCoded: [...colourCoded] }),
       ...(positive === undefined ? {} : { positive }),
@@ -26,10 +27,11 @@ export function phantomToWrite(
       version,
       size,
     },
-    draw: (_, index) => {
-      const { a, b, masks, params } = pair(index, size);
+    draw: (sample, index) => {
+      const { masks, params, a, b, c } = pair(index, size);
+      const drawn = Object.entries({ a, b, ...(c && { c }) });
       return {
-        images: { a, b },
+        images: Object.fromEntries(drawn.filter(([modality]) => Object.hasOwn(sample.images, modality))),
         masks: Object.fromEntries(Object.entries(masks).map(([mask, data]) => [mask, gray(data, size)])),
         columns: Object.fromEntries(scalars(params)),
       };

@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError } from '../../errors.js';
 import {
@@ -8,10 +8,9 @@ import {
 import { describeImage } from '../faults.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
-import { imagesByStem } from '../open/folders.js';
-import { imageNames } from '../open/imageNames.js';
+import { chosenModalities } from '../open/modalityNames.js';
 import { type DatasetSpec, openDataset } from '../openDataset.js';
-import type { Dataset, Raster, Sample } from '../sample.js';
+import type { Dataset, Raster } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
 /**
@@ -24,8 +23,9 @@ export function simulatedPairs(
   photographs: Dataset,
   { size, seed }: { size: number; seed: number },
 ): DatasetToWrite {
-  const { name, samples, positive, modalities } = photographs;
+  const { name, positive, modalities } = photographs;
   const modality = modalities.includes('a') ? 'a' : modalities[0]!;
+  const { samples } = chosenModalities(photographs, [modality]);
   return {
     modalities: ['a', 'b'],
     samples,
@@ -56,32 +56,20 @@ function shrink(image: Raster, size: number): Raster {
 }
 
 /**
- * Opens photographs: a folder of nothing else, or any data that `openDataset` opens, of a manifest only their column.
+ * Opens photographs: any data that `openDataset` opens, of a manifest only their column.
  */
 export async function openPhotographs(
   { path: place, columns, ...spec }: DatasetSpec,
   onWarning: (message: string) => void,
 ): Promise<Dataset> {
-  const folder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
   const manifest =
-    !folder || (await stat(path.join(place, 'manifest.csv')).catch(() => undefined)) !== undefined;
+    place !== undefined &&
+    (!(await isFolder(place)) ||
+      (await stat(path.join(place, 'manifest.csv')).catch(() => undefined)) !== undefined);
   const asked = manifest ? { b: null, ...columns } : columns;
-  try {
-    return await openDataset({ path: place, columns: asked, ...spec }, { onWarning, positive: 'optional' });
-  } catch (error) {
-    if (manifest || !(error instanceof DataError)) throw error;
-    const samples = await photographsIn(place);
-    if (samples.length === 0) throw error;
-    return { name: path.basename(path.resolve(place)), modalities: ['a'], samples };
-  }
+  return openDataset({ path: place, columns: asked, ...spec }, { onWarning, positive: 'optional' });
 }
 
-/** Makes every image directly in a folder a sample and a subject of its own. */
-async function photographsIn(folder: string): Promise<Sample[]> {
-  const images = await imageNames(folder, await readdir(folder));
-  return [...imagesByStem(folder, images)].map(([stem, file]) => ({
-    id: stem,
-    subject: stem,
-    images: { a: { kind: 'file', path: path.resolve(folder, file) } },
-  }));
+async function isFolder(place: string): Promise<boolean> {
+  return (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
 }

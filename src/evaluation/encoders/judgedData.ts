@@ -27,16 +27,26 @@ export async function openJudgedData(
 
 function specOf({ complete, ...asked }: JudgedDataSpec, config: Config): DatasetSpec {
   const { data } = config;
-  if ((asked.path ?? data.path) === null) {
+  const named = asked.path ?? asked.folders ?? data.path ?? data.folders;
+  if (named === undefined || named === null) {
     throw new UsageError(`the run does not name its data; name it with --data: ${WHAT_DATA_IS}`);
   }
-  const own = !complete && (asked.path === undefined || samePlace(asked.path, data.path));
+  const other = asked.path ?? asked.folders;
+  const own = !complete && (other === undefined || samePlace(other, data.path ?? data.folders));
   const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-  if (!own) return { ...given, path: asked.path! };
+  if (!own) return given;
   const base = datasetSpec(config);
   return { ...base, ...given, columns: { ...base.columns, ...asked.columns } };
 }
 
-function samePlace(a: string, b: string | null): boolean {
-  return b !== null && (a === b || (!a.startsWith('phantom:') && resolve(a) === resolve(b)));
+/** A place is a path, or the path of each modality by its name. */
+type NamedPlace = string | Readonly<Record<string, string>> | undefined;
+
+function samePlace(a: NamedPlace, b: NamedPlace): boolean {
+  return JSON.stringify(absolute(a)) === JSON.stringify(absolute(b));
+}
+
+function absolute(place: NamedPlace): NamedPlace {
+  if (typeof place === 'string') return place.startsWith('phantom:') ? place : resolve(place);
+  return place && Object.fromEntries(Object.entries(place).map(([name, path]) => [name, resolve(path)]));
 }

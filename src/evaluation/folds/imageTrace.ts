@@ -119,7 +119,7 @@ async function imageNames(samples: readonly Sample[]): Promise<string[][]> {
 }
 
 async function openOwnData(config: RunEncoder['config']): Promise<Dataset | undefined> {
-  if (config.data.path === null) return undefined;
+  if (config.data.path === null && config.data.folders === undefined) return undefined;
   try {
     // The data is opened in the way pretraining opened it, to which it does not matter which class is positive.
     return await openDataset(datasetSpec(config), { positive: 'optional' });

@@ -81,7 +81,8 @@ export async function evaluatePairs(
   const { positions } = plan;
   const masks = await readMasks(positions, {
     dataset,
-    path: options.data?.path ?? config.data.path!,
+    // A folder for each modality is no phantom, and has no path.
+    path: (options.data?.folders ? null : (options.data?.path ?? config.data.path)) ?? '',
     folder: options.masks,
     size: cache.size,
   });

@@ -15,8 +15,12 @@ import { type ExperimentProtocol, experimentProtocols } from './protocols.js';
 
 /** The values that the command line gives in place of the file's. Paths are relative to the working folder. */
 export interface ExperimentOverrides {
-  readonly data?: string;
+  /** The place of the data, or the place of each modality by its name. */
+  readonly data?: string | Readonly<Record<string, string>>;
   readonly dataB?: string;
+  readonly modalities?: readonly string[];
+  readonly subject?: string;
+  readonly imageRoot?: string;
   readonly column?: DatasetSpec['columns'];
   readonly positive?: string;
   readonly classes?: readonly string[];
@@ -58,21 +62,25 @@ export interface JudgedSet {
 export function ownData(
   file: string,
   own: DataSettings,
-  { data, dataB, column, positive, classes, spellings, drop }: ExperimentOverrides,
+  { data, dataB, column, modalities, imageRoot, classes, drop, ...overrides }: ExperimentOverrides,
 ): DataSettings {
+  const { positive, spellings, subject } = overrides;
   const given = defined({
-    positive,
-    spellings,
+    ...{ positive, spellings, subject },
+    modalities: modalities && [...modalities],
     classes: classes && [...classes],
-    drop: drop && placed('', drop),
+    ...seenFrom('', { drop, imageRoot }),
   });
   // The columns and classes in the file describe its own data, so they do not apply to other data.
+  if (typeof data === 'string') {
+    return { ...seenFrom('', { path: data, pathB: dataB }), columns: { ...column }, ...given };
+  }
   if (data !== undefined) {
-    return { path: placed('', data), pathB: dataB && placed('', dataB), columns: { ...column }, ...given };
+    return { path: null, ...seenFrom('', { folders: data }), columns: { ...column }, ...given };
   }
   if (dataB !== undefined) throw new UsageError('--data-b is given without --data; name both folders');
-  if (own.path === null) throw new UsageError(`${file}: names no data; name it with --data`);
-  const seen = seenFrom(file, own);
+  if (!namesData(own)) throw new UsageError(`${file}: names no data; name it with --data`);
+  const seen = seenFrom(dirname(file), own);
   return { ...seen, columns: { ...own.columns, ...column }, ...given };
 }
 
@@ -144,10 +152,10 @@ function judgedData(
   const placedAt = overrides.judge?.[name];
   const smoke = overrides.smoke ? content.smoke?.judge?.[name] : undefined;
   const own = placedAt === undefined ? (smoke ?? data) : { path: placed('', placedAt) };
-  if (own === undefined || own.path === null) return `no path is given; give one with --judge ${name}=PATH.`;
-  const seen = placedAt === undefined ? seenFrom(file, own) : own;
-  const path = seen.path!;
-  if (!path.startsWith(PHANTOM_PREFIX) && !existsSync(path)) {
+  if (own === undefined || !namesData(own)) return `no path is given; give one with --judge ${name}=PATH.`;
+  const seen = placedAt === undefined ? seenFrom(dirname(file), own) : own;
+  const places = seen.path ? [seen.path] : Object.values(seen.folders ?? {});
+  if (!places.every((path) => path.startsWith(PHANTOM_PREFIX) || existsSync(path))) {
     if (placedAt !== undefined) throw new UsageError(`--judge ${name}=${placedAt}: no such file or folder`);
     return `it is not where the experiment looks for it; give its place with --judge ${name}=PATH.`;
   }
@@ -155,13 +163,22 @@ function judgedData(
   return datasetSpec(resolveConfig({ flags, name: `${file}, judged data ${name}` }));
 }
 
-function seenFrom(file: string, own: DataSettings): DataSettings {
-  const folder = dirname(file);
+function namesData({ path, folders }: DataSettings): boolean {
+  return (path !== null && path !== undefined) || folders !== undefined;
+}
+
+/** Resolves the places as they are seen from a folder. */
+function seenFrom(folder: string, own: DataSettings): DataSettings {
+  const { path, pathB, folders, imageRoot, drop } = own;
   return {
     ...own,
-    path: own.path && placed(folder, own.path),
-    pathB: own.pathB && placed(folder, own.pathB),
-    drop: own.drop && placed(folder, own.drop),
+    path: path && placed(folder, path),
+    pathB: pathB && placed(folder, pathB),
+    ...(folders && {
+      folders: Object.fromEntries(Object.entries(folders).map(([name, one]) => [name, resolve(folder, one)])),
+    }),
+    ...(imageRoot && { imageRoot: resolve(folder, imageRoot) }),
+    drop: drop && placed(folder, drop),
   };
 }
 

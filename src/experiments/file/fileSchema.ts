@@ -11,6 +11,10 @@ const data = configSchema.shape.data
   .pick({
     path: true,
     pathB: true,
+    folders: true,
+    modalities: true,
+    imageRoot: true,
+    subject: true,
     columns: true,
     positive: true,
     classes: true,
@@ -21,8 +25,7 @@ const data = configSchema.shape.data
     maxBytes: true,
   })
   .extend({ volumes: configSchema.shape.data.shape.volumes.partial() })
-  .partial()
-  .required({ path: true });
+  .partial();
 
 export type DataSettings = z.infer<typeof data>;
 export const dataKeys = Object.keys(data.shape);

@@ -139,8 +139,9 @@ function firstRun(root: string, pretrainings: readonly Pretraining[]): RunRecord
   const run = readRunFolder(join(root, there.cell.run)).runs[0];
   const file = experimentPaths(root).config(there.id);
   if (!existsSync(file)) return run;
-  const { path, pathB, drop } = readConfig(file).data;
-  return { ...run, config: { ...run.config, data: { ...run.config.data, path, pathB, drop } } };
+  const { path, pathB, folders, imageRoot, drop } = readConfig(file).data;
+  const data = { ...run.config.data, path, pathB, folders, imageRoot, drop };
+  return { ...run, config: { ...run.config, data } };
 }
 
 function bannersOf({ smoke, missing, expected }: ExperimentTable): string[] {

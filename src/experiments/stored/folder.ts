@@ -74,7 +74,9 @@ export function writeCell(root: string, id: string, cell: StoredCell): void {
 }
 
 /** The names of the settings that are paths. */
-const PLACES = ['path', 'pathB', 'drop', 'splits', 'initFrom'];
+const PLACES = ['path', 'pathB', 'imageRoot', 'drop', 'splits', 'initFrom'];
+/** The names of groups of settings that are paths. */
+const GROUPS_OF_PLACES = ['folders'];
 
 /**
  * Drops the folders from all paths. Cells travel to machines that have the files elsewhere, and tell nobody where they
@@ -84,12 +86,14 @@ export function placeless(value: Tree): Tree {
   return withoutPlaces(value) as Tree;
 }
 
-function withoutPlaces(value: unknown, key = ''): unknown {
-  if (typeof value === 'string' && PLACES.includes(key)) {
+function withoutPlaces(value: unknown, key = '', group = ''): unknown {
+  if (typeof value === 'string' && (PLACES.includes(key) || GROUPS_OF_PLACES.includes(group))) {
     return value.startsWith('phantom:') ? value : basename(value);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, withoutPlaces(item, name, key)]),
+  );
 }
 
 /** @throws UsageError when the folder holds no experiment, DataError when its file is damaged */

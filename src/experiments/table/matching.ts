@@ -190,7 +190,8 @@ function firstJudged(root: string): { config: Config; evaluation: FinishedEvalua
 function elsewhere({ settings }: FinishedEvaluation): Config {
   const config = settings.pretraining as Config;
   const path = config.data.path?.startsWith(PHANTOM_PREFIX) ? config.data.path : null;
-  return { ...config, data: { ...config.data, path, pathB: null, drop: null } };
+  const { folders: _, imageRoot: __, ...data } = config.data;
+  return { ...config, data: { ...data, path, pathB: null, drop: null } };
 }
 
 /** @throws UsageError when a column is not there */

@@ -1,7 +1,8 @@
 /**
- * The room `phantoms/breast` draws a synthetic breast-mass study: for each patient a B-mode image `a` (gray) and the
- * shear-wave elastogram `b` (colour) of the same plane. Anatomy is shared; speckle, echoes and calcifications show in
- * `a` only, stiffness in `b` only. Signs, stiffness and image formation follow published statistics (see
+ * The room `phantoms/breast` draws a synthetic breast-mass study: for each patient a B-mode image `a` (gray), the
+ * shear-wave elastogram `b` (colour) of the same plane, and on request a strain elastogram `c` (colour). Anatomy is
+ * shared; speckle, echoes and calcifications show in `a` only, stiffness in `b` and, relative to its surroundings, in
+ * `c`. Signs, stiffness and image formation follow published statistics (see
  * `breastSigns`, `breastCase`, `speckle`), so that the classes overlap.
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
@@ -10,13 +11,16 @@ import { misalign } from '../misalignment.js';
 import { drawBmode } from './bmode.js';
 import { type BreastCase, caseLabel, sampleCase, stream } from './breastCase.js';
 import { drawTissue, type Tissue } from './breastTissue.js';
-import { drawColours, drawGray, measureStiffness } from './elastography.js';
+import { drawColours, drawGray, type Measured, measureStiffness, trueStiffness } from './elastography.js';
+import { measureStrain } from './strain.js';
 
 /** The version of the pixels. It is part of every key and raised whenever a pixel changes. */
 export const phantomVersion = 2;
 
 /** The options that change the pixels of a pair. */
 export interface Appearance {
+  /** The number of modalities: 2, the default, or 3 with the strain elastogram `c`, to which `b`'s options apply too. */
+  modalities?: number;
   /**
    * Whether `b` lies over a B-mode image with speckle of its own, as on a screen, or is the colours alone. Default
    * true.
@@ -45,6 +49,7 @@ export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptio
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   const settings = completeAppearance(appearance);
   const { overlay, gray, difficulty, misalignment } = settings;
+  const modalities = ['a', 'b', 'c'].slice(0, settings.modalities);
   const key = `breast-${phantomVersion}/seed=${seed}/difficulty=${difficulty}`;
   const elastogram = `overlay=${overlay}/gray=${gray}/misalignment=${misalignment}`;
 
@@ -74,15 +79,22 @@ export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptio
           key: `${key}/index=${index}/${elastogram}/b`,
           render: (size) => renderElastogram(sceneOf(index, size)),
         },
+        ...(modalities.includes('c') && {
+          c: {
+            kind: 'generated',
+            key: `${key}/index=${index}/${elastogram}/c`,
+            render: (size) => renderStrain(sceneOf(index, size)),
+          },
+        }),
       },
     };
   });
   return {
     name: 'phantom:breast',
-    modalities: ['a', 'b'],
+    modalities,
     samples,
     positive: 'malignant',
-    colourCoded: gray ? [] : ['b'],
+    colourCoded: gray ? [] : modalities.slice(1),
   };
 }
 
@@ -96,6 +108,8 @@ export interface PairOptions extends Appearance {
 export interface BreastPair {
   readonly a: Raster;
   readonly b: Raster;
+  /** The strain elastogram, where three modalities are asked for. */
+  readonly c?: Raster;
   readonly label: 'benign' | 'malignant';
   /** Masks, row-major, one byte for each pixel. They lie on `a`, wherever `b` is moved to. */
   readonly masks: {
@@ -118,6 +132,7 @@ export function generatePair({ seed, index, size, ...appearance }: PairOptions):
   return {
     a: renderBmode(scene),
     b: renderElastogram(scene),
+    ...(scene.modalities === 3 && { c: renderStrain(scene) }),
     label: scene.breast.label,
     masks: {
       lesion: lesionOf(scene),
@@ -161,21 +176,36 @@ function renderBmode({ breast, tissue, seed, index, size, difficulty }: Scene): 
 }
 
 function renderElastogram(scene: Scene): Raster {
-  const { breast, tissue, seed, index, size, overlay, gray, difficulty, misalignment } = scene;
-  const { scaleKpa, opacity } = breast.elastogram;
+  const { breast, tissue, seed, index, difficulty, misalignment } = scene;
   const measured = measureStiffness(stream(seed, index, 'shear wave'), breast, tissue, difficulty);
-  // The screen's two images are taken at different times, so the speckle under the colours is not that of `a`.
-  const underlay = overlay
-    ? { gray: drawBmode(stream(seed, index, 'speckle b'), breast, tissue, difficulty), opacity }
-    : undefined;
-  const image: Raster = gray
-    ? { width: size, height: size, channels: 1, data: drawGray(measured, scaleKpa) }
-    : { width: size, height: size, channels: 3, data: drawColours(measured, scaleKpa, underlay) };
+  const image = onScreen(measured, breast.elastogram.scaleKpa, 'speckle b', scene);
   return misalign(image, misalignment, seed, 'breast', index);
 }
 
+/** Draws the strain elastogram: red is soft and blue is stiff, or bright and dark in gray. */
+function renderStrain(scene: Scene): Raster {
+  const { breast, tissue, seed, index, difficulty, misalignment } = scene;
+  const stiffness = trueStiffness(stream(seed, index, 'shear wave'), breast, tissue);
+  const measured = measureStrain(stream(seed, index, 'strain'), breast, tissue, stiffness, difficulty);
+  return misalign(onScreen(measured, 1, 'speckle c', scene), misalignment, seed, 'breast c', index);
+}
+
+/** Draws a measurement as its scanner does, in colours or in gray. @param top the end of the scale */
+function onScreen(measured: Measured, top: number, speckle: string, scene: Scene): Raster {
+  const { breast, tissue, seed, index, size, overlay, gray, difficulty } = scene;
+  const { opacity } = breast.elastogram;
+  // The screen's two images are taken at different times, so the speckle under the colours is not that of `a`.
+  const underlay = overlay
+    ? { gray: drawBmode(stream(seed, index, speckle), breast, tissue, difficulty), opacity }
+    : undefined;
+  return gray
+    ? { width: size, height: size, channels: 1, data: drawGray(measured, top) }
+    : { width: size, height: size, channels: 3, data: drawColours(measured, top, underlay) };
+}
+
 function completeAppearance(appearance: Appearance): Required<Appearance> {
-  const { gray = false, overlay = !gray, difficulty = 1, misalignment = 0 } = appearance;
+  const { gray = false, overlay = !gray, difficulty = 1, misalignment = 0, modalities = 2 } = appearance;
+  requireInteger('modalities', modalities, 2, 3);
   requireBoolean('overlay', overlay);
   requireBoolean('gray', gray);
   if (gray && overlay) {
@@ -185,7 +215,7 @@ function completeAppearance(appearance: Appearance): Required<Appearance> {
   }
   requireNumber('difficulty', difficulty, 0.25, 4, '1 is as published');
   requireNumber('misalignment', misalignment, 0, 4, 'pixels of a 224-pixel image');
-  return { overlay, gray, difficulty, misalignment };
+  return { overlay, gray, difficulty, misalignment, modalities };
 }
 
 function requireInteger(name: string, value: number, low: number, high: number): void {

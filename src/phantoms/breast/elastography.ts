@@ -1,6 +1,6 @@
 import { gaussianBlur } from '../../data/images/gaussianBlur.js';
 import type { Random } from '../../tensor/random.js';
-import { drawField, noiseField } from '../noise.js';
+import { drawField, type NoiseField, noiseField } from '../noise.js';
 import type { BreastCase } from './breastCase.js';
 import type { Tissue } from './breastTissue.js';
 
@@ -9,10 +9,10 @@ const layerKpa = [15, 8, 14, 9, 22, 22, 22];
 /** The standard deviation, in mm, of the filter that leaves no specks where the measurement fails. */
 const smoothing = 0.36;
 
-/** The scanner's measurement, size × size. */
-export interface Elasticity {
-  /** Young's modulus in kPa; it has a meaning inside the colour box only. */
-  readonly kpa: Float32Array;
+/** A scanner's measurement, size × size. */
+export interface Measured {
+  /** The values, such as Young's modulus in kPa; they have a meaning inside the colour box only. */
+  readonly values: Float32Array;
   /** The share of colour that is shown: 0 in a void and outside the colour box, 1 where there is a measurement. */
   readonly shown: Float32Array;
 }
@@ -41,6 +41,21 @@ function drawStiffness(random: Random, breast: BreastCase, tissue: Tissue): Floa
   return actual;
 }
 
+/** Noise, and places where no shear wave is found. They come from the stream before the tissue's stiffness does. */
+function artefactFields(random: Random, side: number): { noise: NoiseField; gaps: NoiseField } {
+  const extent = { width: side, height: side };
+  return {
+    noise: noiseField(random, { ...extent, cellX: 1, cellY: 1 }),
+    gaps: noiseField(random, { ...extent, cellX: 1.6, cellY: 1.6, octaves: 2 }),
+  };
+}
+
+/** Draws ln of the stiffness in kPa that \`measureStiffness\` measures with the same stream, before any measurement. */
+export function trueStiffness(random: Random, breast: BreastCase, tissue: Tissue): Float32Array {
+  artefactFields(random, breast.view.fieldOfView);
+  return drawStiffness(random, breast, tissue);
+}
+
 /**
  * Measures the stiffness as a scanner does, with its resolution, noise, artefacts, and places where it finds no shear
  * wave.
@@ -50,12 +65,12 @@ export function measureStiffness(
   breast: BreastCase,
   tissue: Tissue,
   difficulty: number,
-): Elasticity {
+): Measured {
   const { elastogram, stiffness, view, signs } = breast;
   const { size, pixel, distance, shadow } = tissue;
-  const extent = { width: view.fieldOfView, height: view.fieldOfView };
-  const noise = drawField(noiseField(random, { ...extent, cellX: 1, cellY: 1 }), size, pixel);
-  const gaps = drawField(noiseField(random, { ...extent, cellX: 1.6, cellY: 1.6, octaves: 2 }), size, pixel);
+  const fields = artefactFields(random, view.fieldOfView);
+  const noise = drawField(fields.noise, size, pixel);
+  const gaps = drawField(fields.gaps, size, pixel);
 
   const actual = drawStiffness(random, breast, tissue);
   const stripes = Float32Array.from({ length: size }, (_, j) =>
@@ -89,28 +104,28 @@ export function measureStiffness(
     if (!inBox(x, left, right) || !inBox(y, top, bottom)) return 0;
     return Math.max(0, Math.min(1, (value - 0.32) / 0.06));
   });
-  return { kpa, shown };
+  return { values: kpa, shown };
 }
 
 /** The number of steps of the palette over the colour scale. */
 const paletteSteps = 1024;
-/** The palette jet, blue for soft to red for stiff: (r, g, b) = clip(1.5 − |4t − (3, 2, 1)|, 0, 1), t = E / scale. */
+/** The palette jet, blue for low to red for high values: (r, g, b) = clip(1.5 − |4t − (3, 2, 1)|, 0, 1), t = value / top. */
 const jet = Float64Array.from({ length: 3 * (paletteSteps + 1) }, (_, i) => {
   const t = Math.floor(i / 3) / paletteSteps;
   return Math.max(0, Math.min(1, 1.5 - Math.abs(4 * t - [3, 2, 1][i % 3]!)));
 });
 
-/** Draws RGB pixels: the colours over a B-mode image as on the screen, or alone on black. */
+/** Draws RGB pixels: the colours over a B-mode image as on the screen, or alone on black. @param top the end of the scale */
 export function drawColours(
-  { kpa, shown }: Elasticity,
-  scaleKpa: number,
+  { values, shown }: Measured,
+  top: number,
   underlay?: { gray: Uint8Array; opacity: number },
 ): Uint8Array<ArrayBuffer> {
-  const rgb = new Uint8Array(3 * kpa.length);
-  for (let at = 0; at < kpa.length; at += 1) {
+  const rgb = new Uint8Array(3 * values.length);
+  for (let at = 0; at < values.length; at += 1) {
     const below = underlay ? underlay.gray[at]! / 255 : 0;
     const opacity = (underlay?.opacity ?? 1) * shown[at]!;
-    const step = opacity > 0 ? Math.round(Math.min(1, kpa[at]! / scaleKpa) * paletteSteps) : 0;
+    const step = opacity > 0 ? Math.round(Math.min(1, values[at]! / top) * paletteSteps) : 0;
     for (let c = 0; c < 3; c += 1) {
       rgb[3 * at + c] = Math.round(255 * ((1 - opacity) * below + opacity * jet[3 * step + c]!));
     }
@@ -119,6 +134,6 @@ export function drawColours(
 }
 
 /** Draws gray pixels: 255 at the top of the scale, 0 where nothing was measured. */
-export function drawGray({ kpa, shown }: Elasticity, scaleKpa: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(kpa, (value, at) => Math.round(255 * shown[at]! * Math.min(1, value / scaleKpa)));
+export function drawGray({ values, shown }: Measured, top: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(values, (value, at) => Math.round(255 * shown[at]! * Math.min(1, value / top)));
 }

@@ -1,6 +1,6 @@
 /**
  * The room `phantoms/fundus` draws a synthetic study of the ocular fundus: for each patient a colour photograph `a`
- * and a fluorescein angiogram `b` (gray) of the same field. Vessels, disc, fovea and lesions are shared; vessels are
+ * and a fluorescein angiogram `b` (gray) of the same field, and on request its autofluorescence `c` (gray). Vessels, disc, fovea and lesions are shared; vessels are
  * dark in `a` and bright in `b`. Colours of lipid, blood and pigment show in `a` only; filling, leakage and staining
  * in `b` only. Signs overlap between the conditions.
  */
@@ -8,6 +8,7 @@ import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
 import { misalign } from '../misalignment.js';
 import { drawAngiogram } from './fundusAngiogram.js';
+import { drawAutofluorescence } from './fundusAutofluorescence.js';
 import {
   type ConditionShares,
   type FundusCase,
@@ -61,6 +62,8 @@ export interface FundusPhantomOptions {
    * task's shares.
    */
   classes?: readonly string[];
+  /** The number of modalities: 2, the default, or 3 with the autofluorescence `c`. */
+  modalities?: number;
   /** The difficulty. 1 overlaps the conditions as in the table of signs; larger is harder. */
   difficulty?: number;
   /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
@@ -72,6 +75,7 @@ export function fundusPhantom(options: FundusPhantomOptions): Dataset {
   requireInteger('pairs', pairs, 1, 1_000_000);
   const settings = check(options);
   const { task, shares, difficulty, misalignment } = settings;
+  const modalities = ['a', 'b', 'c'].slice(0, settings.modalities);
   const drawn = fundusConditions.filter((name) => shares[name] > 0).join('+');
   const key = `fundus-${fundusPhantomVersion}/seed=${seed}/task=${task}/classes=${drawn}/difficulty=${difficulty}`;
 
@@ -101,10 +105,17 @@ export function fundusPhantom(options: FundusPhantomOptions): Dataset {
           key: `${key}/index=${index}/misalignment=${misalignment}/b`,
           render: (size) => renderAngiogram(sceneOf(index, size)),
         },
+        ...(modalities.includes('c') && {
+          c: {
+            kind: 'generated',
+            key: `${key}/index=${index}/misalignment=${misalignment}/c`,
+            render: (size) => renderAutofluorescence(sceneOf(index, size)),
+          },
+        }),
       },
     };
   });
-  return { name: 'phantom:fundus', modalities: ['a', 'b'], samples, positive: tasks[task].positive };
+  return { name: 'phantom:fundus', modalities, samples, positive: tasks[task].positive };
 }
 
 export interface FundusPairOptions extends Omit<FundusPhantomOptions, 'pairs'> {
@@ -116,6 +127,8 @@ export interface FundusPairOptions extends Omit<FundusPhantomOptions, 'pairs'> {
 export interface FundusPair {
   readonly a: Raster;
   readonly b: Raster;
+  /** The autofluorescence, where three modalities are asked for. */
+  readonly c?: Raster;
   readonly label: string;
   /** Masks, row-major, one byte for each pixel. */
   readonly masks: FundusMasks;
@@ -141,6 +154,7 @@ export function generateFundusPair(options: FundusPairOptions): FundusPair {
   return {
     a: renderPhotograph(scene),
     b: renderAngiogram(scene),
+    ...(scene.modalities === 3 && { c: renderAutofluorescence(scene) }),
     label: labelOf(settings.task, scene.fundus.condition),
     masks: masksOf(scene),
     params: scene.fundus,
@@ -205,6 +219,7 @@ interface Settings {
   readonly shares: ConditionShares;
   readonly difficulty: number;
   readonly misalignment: number;
+  readonly modalities: number;
 }
 
 /** An eye drawn at one size, with all that its two images need. */
@@ -233,19 +248,34 @@ function renderAngiogram({ fundus, tissue, seed, index, size, difficulty, misali
   return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus', index);
 }
 
+function renderAutofluorescence({
+  fundus,
+  tissue,
+  seed,
+  index,
+  size,
+  difficulty,
+  misalignment,
+}: Scene): Raster {
+  const data = drawAutofluorescence(fundusStream(seed, index, 'noise c'), fundus, tissue, difficulty);
+  return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus c', index);
+}
+
 function check({
   seed,
   task = 'pm',
   classes,
   difficulty = 1,
   misalignment = 0,
+  modalities = 2,
 }: Omit<FundusPhantomOptions, 'pairs'>): Settings {
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger('modalities', modalities, 2, 3);
   requireNumber('difficulty', difficulty, 0.25, 4, '1 is as in the table of signs');
   requireNumber('misalignment', misalignment, 0, 4, 'in pixels of a 224-pixel image');
   if (!Object.hasOwn(tasks, task))
     throw new UsageError(`fundus phantom: task is "${task}", expected ${fundusTasks.join(' or ')}`);
-  return { seed, task, difficulty, misalignment, shares: sharesOf(task, classes) };
+  return { seed, task, difficulty, misalignment, modalities, shares: sharesOf(task, classes) };
 }
 
 function sharesOf(task: FundusTask, classes: readonly string[] | undefined): ConditionShares {

@@ -2,7 +2,7 @@
  * The page of a run: what was run on which data, how it went, what its features are good for, and where it is wrong.
  */
 import { basename } from 'node:path';
-import { type Config, formatConfig } from '../../config/index.js';
+import { type Config, formatConfig, mapPlaces } from '../../config/index.js';
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
 import { formatDuration } from '../../log/progress.js';
@@ -267,18 +267,7 @@ function curveSections(
 
 /** Removes the paths. A report may be shared, and it does not tell where its owner keeps things. */
 function withoutFolders(config: Config): Config {
-  const last = (path: string | null) =>
-    path === null || path.startsWith('phantom:') ? path : basename(path);
-  const { data, model } = config;
-  return {
-    ...config,
-    data: {
-      ...data,
-      path: last(data.path),
-      pathB: last(data.pathB),
-      splits: last(data.splits),
-      cacheFolder: null,
-    },
-    model: { ...model, initFrom: last(model.initFrom) },
-  };
+  const last = (path: string) => (path.startsWith('phantom:') ? path : basename(path));
+  const placed = mapPlaces(config, last);
+  return { ...placed, data: { ...placed.data, cacheFolder: null } };
 }

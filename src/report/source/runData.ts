@@ -3,7 +3,7 @@
  * for.
  */
 import { basename } from 'node:path';
-import type { Config } from '../../config/index.js';
+import { type Config, placesOf } from '../../config/index.js';
 import { type QuickAudit, quickAudit, quickWarnings } from '../../data/audit/quickAudit.js';
 import { pseudonym, published } from '../../data/pseudonym.js';
 import type { Dataset, Sample } from '../../data/sample.js';
@@ -75,14 +75,12 @@ export async function openRunData(
  * reason that names a file other than those of the config, such as the image of a patient, is told on the terminal
  * alone.
  */
-export function reasonOnPage({ message }: Error, { data }: Config): string {
+export function reasonOnPage({ message }: Error, config: Config): string {
   // The first sentence is the reason, and the others are advice for the terminal.
   const told = withoutFolders(message.split(/\. | \(/)[0]!)
     .replace(/["“][^"”]*["”]/g, '“…”')
     .replace(/\.$/, '');
-  const known = [data.path, data.pathB, data.drop, data.splits].flatMap((path) =>
-    path === null ? [] : [basename(path)],
-  );
+  const known = [...placesOf(config).values()].map((path) => basename(path));
   const files = told.match(/[^\s:;,()]+\.[a-z]\w{1,5}\b/gi) ?? [];
   return files.every((file) => known.includes(file)) ? `: ${told}` : '; the terminal said why';
 }

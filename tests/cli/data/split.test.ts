@@ -105,7 +105,7 @@ it('refuses flags that it does not know, and an --out that exists', async () => 
   await expect(refusal(...data, '--duplicates', 'some')).rejects.toThrow(
     'expected one of near, exact, ignore',
   );
-  await expect(refusal()).rejects.toThrow('a known data set’s folder (US-SWE');
+  await expect(refusal()).rejects.toThrow('a known data set’s folder (BraTS');
   writeFileSync(join(folder, 'new.json'), '');
   await expect(refusal(...data)).rejects.toThrow('exists; choose another --out');
 });

@@ -29,6 +29,20 @@ test('places come back absolute, and the later of two replaces the earlier', () 
   expect(rememberedPlace('other')).toBeUndefined();
 });
 
+test('the folder of each modality and the image root are places, found while all folders are there', () => {
+  const at = (name: string) => join(cache, name);
+  for (const name of ['f1', 't1', 'f2']) mkdirSync(at(name));
+  rememberPlace('hash', { ...nowhere, folders: { flair: at('f1'), t1: at('t1') }, imageRoot: 'scans' });
+  rememberPlace('hash', { ...nowhere, folders: { flair: at('f2'), t1: at('t2') } });
+  expect(rememberedPlace('hash')).toEqual({
+    ...nowhere,
+    folders: { flair: at('f1'), t1: at('t1') },
+    imageRoot: resolve('scans'),
+  });
+  rmSync(at('f1'), { recursive: true });
+  expect(rememberedPlace('hash')?.folders).toEqual({ flair: at('f2'), t1: at('t2') });
+});
+
 test('of several places of the same data, the latest one that is still there is found', () => {
   const [first, second] = ['first.csv', 'second.csv'].map((name) => join(cache, name));
   for (const file of [first!, second!]) {

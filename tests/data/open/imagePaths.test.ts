@@ -93,7 +93,30 @@ describe('paths in a manifest', () => {
 
   test('of images that all lie elsewhere are refused with the place', async () => {
     await expect(open('far.png')).rejects.toThrow(
-      `They are found from ${join(folder, 'images')}: put the manifest there, or write "../images/" before each path.`,
+      `They are found from ${join(folder, 'images')}: say --image-root ${join(folder, 'images')}.`,
+    );
+  });
+
+  test('begin at --image-root where it is given, also in what is told of them', async () => {
+    const path = join(folder, 'set', 'rooted.csv');
+    const columns = { b: null };
+    const imageRoot = join(folder, 'set', 'Bilder');
+    writeFileSync(path, 'id,subject,a\n1,p,1.PNG\n2,p,../../images/far.png\n');
+    const warnings: string[] = [];
+    const { samples } = await openDataset(
+      { path, columns, imageRoot },
+      { onWarning: (text) => warnings.push(text) },
+    );
+    expect(samples.map(({ images }) => (images.a as { path: string }).path)).toEqual([
+      ...[join(imageRoot, '1.png'), join(folder, 'images', 'far.png')],
+    ]);
+    expect(warnings.join()).toContain(`1 of 2 image paths lead out of --image-root ${imageRoot}`);
+    writeFileSync(path, 'id,subject,a\n1,p,none.png\n');
+    await expect(openDataset({ path, columns, imageRoot })).rejects.toThrow(
+      `Paths are relative to ${imageRoot}.`,
+    );
+    await expect(openDataset({ path, columns, imageRoot: join(folder, 'nowhere') })).rejects.toThrow(
+      `--image-root ${join(folder, 'nowhere')}: no such folder.`,
     );
   });
 });

@@ -16,9 +16,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const read = (text: string, columns?: ManifestColumns) => {
+const read = (text: string, columns?: ManifestColumns, modalities?: readonly string[]) => {
   writeFileSync(file, text);
-  return readManifest(file, columns);
+  return readManifest(file, { columns, modalities });
 };
 const HEADER = 'id,subject,a,b,label,fold';
 const ROW1 = '1,p1,img/1a.png,img/1b.png,tumor,0';
@@ -97,9 +97,7 @@ describe('readManifest', () => {
   });
 
   it('lists every faulty line at once', async () => {
-    const text = [HEADER, ROW1, ROW1, '2,,img/2a.png,,none,-1', ',p,img/2a.png,img/2b.png,none,x', ''].join(
-      '\n',
-    );
+    const text = [HEADER, ROW1, ROW1, '2,,NA,,none,-1', ',p,img/2a.png,img/2b.png,none,x', ''].join('\n');
     const { samples, faults } = await read(text);
     expect(samples.map(({ id }) => id)).toEqual(['1']);
     expect(faults[0]!.headline(6)).toBe('The manifest has 6 faults');
@@ -111,7 +109,7 @@ describe('readManifest', () => {
         id: '2',
         problems: [
           `${file}:4: "2" has no subject (column "subject" is empty)`,
-          `${file}:4: "2" has no image in column "b"`,
+          `${file}:4: "2" has no image (column "a" says "NA", column "b" is empty)`,
           `${file}:4: "2" has fold "-1", expected a whole number from 0`,
         ],
       },
@@ -124,6 +122,73 @@ describe('readManifest', () => {
         ],
       },
     ]);
+  });
+
+  describe('with modalities by name', () => {
+    const THREE = 'id,subject,t1,flair,t1c,mask,label';
+    const row = (id: number, ...cells: readonly string[]) => `${id},p${id},${cells.join(',')},img/1a.png,x`;
+
+    it('takes exactly these columns, in this order', async () => {
+      const text = `${THREE}\n${row(1, 'img/1a.png', 'img/1b.png', 'img/2a.png')}\n`;
+      const { modalities, samples } = await read(text, {}, ['flair', 't1']);
+      expect(modalities).toEqual(['flair', 't1']);
+      expect(Object.keys(samples[0]!.images)).toEqual(['flair', 't1']);
+      expect(samples[0]!.extra).toEqual({ t1c: 'img/2a.png', mask: 'img/1a.png' });
+      const mapped = await read(text, { contrast: 't1c' }, ['contrast', 'flair']);
+      expect(Object.keys(mapped.samples[0]!.images)).toEqual(['contrast', 'flair']);
+    });
+
+    it('leaves out the images of empty cells and words for none', async () => {
+      const rows = [row(1, 'img/1a.png', '', 'NA'), row(2, 'n/a', 'img/2a.png', 'img/2b.png')];
+      const { samples, faults } = await read([THREE, ...rows].join('\n'), {}, ['flair', 't1', 't1c']);
+      expect(samples.map(({ images }) => Object.keys(images))).toEqual([['t1'], ['flair', 't1c']]);
+      expect(faults.flatMap(({ faulty }) => faulty)).toEqual([]);
+    });
+
+    it('leaves out rows whose images are all in columns that are not asked for, and tells how many', async () => {
+      const rows = [row(1, '', 'img/1b.png', ''), row(2, 'img/2a.png', '', ''), row(3, '', '', '')];
+      const { samples, faults, warnings } = await read([THREE, ...rows].join('\n'), {}, ['flair']);
+      expect(samples.map(({ id }) => id)).toEqual(['1']);
+      expect(warnings).toEqual([
+        `${file}: 1 of 3 rows is left out, as it has images in other columns but none of flair.`,
+      ]);
+      // A row with a mask alone has no image.
+      expect(faults[0]!.faulty).toEqual([
+        { kind: 'bad-row', id: '3', problems: [`${file}:4: "3" has no image (column "flair" is empty)`] },
+      ]);
+    });
+
+    it('still looks for the files of the cells that are not empty', async () => {
+      const { faults } = await read(`${THREE}\n${row(1, '', 'img/gone.png', '')}\n`, {}, ['flair', 't1']);
+      expect(faults[1]!.faulty).toEqual([expect.objectContaining({ kind: 'missing-file', id: '1' })]);
+    });
+
+    it('lists the columns of images, with the flag to type, where there is neither a nor b', async () => {
+      const rows = [row(1, '', 'img/1b.png', 'img/2a.png'), row(2, 'img/1a.png', 'img/1b.png', '')];
+      await expect(read([THREE, ...rows].join('\n'))).rejects.toThrow(
+        `${file}:1: no columns "a" and "b"; columns that hold paths of images are "t1", "flair", "t1c". ` +
+          'Name the modalities: --modalities t1 flair t1c. Left out here: "mask".',
+      );
+      await expect(read([THREE, ...rows].join('\n'), { t1: 't1' })).rejects.toThrow(
+        '--modalities t1 flair t1c',
+      );
+      await expect(read('id,subject,age\n1,p,61\n')).rejects.toThrow('no column "a"');
+    });
+
+    it('names the nearest column for a slip, and refuses columns that contradict', async () => {
+      const text = `${THREE}\n${row(1, 'img/1a.png', 'img/1b.png', '')}\n`;
+      await expect(read(text, {}, ['flare'])).rejects.toThrow(
+        '--modalities names "flare", but the columns are "id", "subject", "t1", "flair", "t1c", "mask", "label". Did you mean "flair"?',
+      );
+      await expect(read(text, { t1c: 't1c' }, ['flair'])).rejects.toThrow(
+        '--column t1c=t1c names a modality that --modalities leaves out',
+      );
+      await expect(read(text, { flair: null }, ['flair'])).rejects.toThrow('says that there is none');
+      expect((await read(text, { a: null, b: null }, ['flair'])).modalities).toEqual(['flair']);
+      await expect(read(text, { t1: 'flair' }, ['flair', 't1'])).rejects.toThrow(
+        'both name the column "flair"',
+      );
+    });
   });
 
   it('finds the rows whose images are missing, among those without another fault', async () => {

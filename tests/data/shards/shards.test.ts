@@ -216,15 +216,35 @@ describe('shards of other programs', () => {
       '1.json': '{"dx": "DR", "pid": "7"}',
     });
     await expect(openDataset({ path })).rejects.toThrow(
-      /2 faults[\s\S]*no image for "a" among fundus\.png, ffa\.png, json[\s\S]*--column, such as a=fundus\.png/,
+      /1 fault[\s\S]*no image for "a" or "b" among fundus\.png, ffa\.png, json[\s\S]*--column, such as a=fundus\.png/,
     );
     const columns = { a: 'fundus', b: 'ffa.png', label: 'dx', subject: 'pid' };
     const { samples } = await openDataset({ path, columns }, { onWarning: (text) => warnings.push(text) });
     expect(samples[0]).toMatchObject({ id: '1', subject: '7', label: 'DR' });
+    const named = await openDataset({ path, columns: { subject: 'pid' }, modalities: ['ffa', 'fundus'] });
+    expect(Object.keys(named.samples[0]!.images)).toEqual(['ffa', 'fundus']);
     const alone = { a: 'fundus', b: null };
     const opened = await openDataset({ path, columns: alone }, { onWarning: (text) => warnings.push(text) });
     expect(opened.modalities).toEqual(['a']);
     expect(warnings.join()).toMatch(/name no subjects/);
+  });
+
+  test('an image that a sample does not hold is missing, and one that no sample holds is an error', async () => {
+    const warnings: string[] = [];
+    const path = shard('s.tar', {
+      ...{ '1.flair.png': 'a', '1.json': '{"subject": "7"}' },
+      ...{ '2.flair.png': 'c', '2.t1.png': 'b', '2.json': '{"subject": "8"}' },
+    });
+    const modalities = ['t1', 'flair'];
+    const { samples } = await openDataset({ path, modalities }, { onWarning: (text) => warnings.push(text) });
+    expect(samples.map(({ images }) => Object.keys(images))).toEqual([['flair'], ['t1', 'flair']]);
+    expect(warnings.join()).toContain('1 of 2 samples lacks t1; 1 is complete');
+    await expect(openDataset({ path, modalities, columns: { swe: 'x' } })).rejects.toThrow(
+      '--column swe=x names a modality that --modalities leaves out',
+    );
+    await expect(openDataset({ path, modalities: ['flair', 't2'] })).rejects.toThrow(
+      'no sample has an image for "t2"',
+    );
   });
 
   test('shards that are truncated, empty, or name an id twice are an error that says where', async () => {

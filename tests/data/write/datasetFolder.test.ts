@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readPixels } from '../../../src/data/formats/index.js';
 import { readSampleImage } from '../../../src/data/images/readSampleImage.js';
 import { openDataset } from '../../../src/data/openDataset.js';
+import type { Dataset } from '../../../src/data/sample.js';
 import { type DatasetToWrite, writeDatasetFolder } from '../../../src/data/write/datasetFolder.js';
 import { phantomToWrite } from '../../../src/data/write/phantomFolder.js';
 import { openPhotographs, simulatedPairs } from '../../../src/data/write/simulatedPairs.js';
@@ -41,6 +42,24 @@ describe('a phantom written as a folder', () => {
       }
     },
   );
+
+  test('of three modalities with gaps has empty cells and opens to the same samples', async () => {
+    const out = path.join(root, 'gaps');
+    const name = 'phantom:breast,pairs=6,seed=2,modalities=3,missing=0.5';
+    await writeDatasetFolder(out, await phantom(name, 32));
+    const [drawn, read] = await Promise.all([name, out].map((place) => openDataset({ path: place })));
+    for (const key of ['modalities', 'simulated', 'colourCoded'] as const)
+      expect(read![key]).toEqual(drawn![key]);
+    const has = ({ samples }: Pick<Dataset, 'samples'>) =>
+      samples.map(({ id, images }) => [id, Object.keys(images)]);
+    expect(has(read!)).toEqual(has(drawn!));
+    expect(has(read!).flat(2)).not.toHaveLength(24);
+    expect(readFileSync(path.join(out, 'manifest.csv'), 'utf8')).toMatch(/^id,subject,a,b,c,label,/);
+    expect(readdirSync(path.join(out, 'masks', 'lesion'))).toHaveLength(6);
+    // Whoever names columns or modalities does not get those of the card.
+    expect((await openDataset({ path: out, modalities: ['c', 'a'] })).modalities).toEqual(['c', 'a']);
+    expect((await openDataset({ path: out, columns: { b: null } })).modalities).toEqual(['a']);
+  });
 
   test('has its parameters as columns and its masks as label maps', async () => {
     const out = path.join(root, 'columns');
@@ -147,6 +166,10 @@ describe('dataset.json beside a manifest', () => {
     const card = path.join(folder, 'dataset.json');
     writeFileSync(card, '{"name": "x", "simulated": "b"}');
     await expect(openDataset({ path: folder })).rejects.toThrow(/dataset\.json: simulated: /);
+    writeFileSync(card, '{"name": "x", "modalities": ["a", "a+b"]}');
+    await expect(openDataset({ path: folder })).rejects.toThrow(
+      /dataset\.json: modalities: "a\+b" has "\+" in it/,
+    );
     writeFileSync(card, '{"name": ');
     await expect(openDataset({ path: folder })).rejects.toThrow(/dataset\.json: is not JSON/);
   });

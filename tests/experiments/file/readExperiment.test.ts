@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ExperimentOverrides } from '../../../src/experiments/file/data.js';
 import { flagsOf } from '../../../src/experiments/file/protocols.js';
@@ -125,6 +125,28 @@ describe('an experiment file', () => {
       data: { path: 'phantom:breast' },
       splits: 's.json',
     });
+  });
+
+  test('data may be a folder for each modality, seen from the file or from the command line', () => {
+    const text = BASE.replace(
+      'path: pairs.csv, columns: { a: flair }',
+      'folders: { flair: F, t1: T }, subject: ^P',
+    );
+    const { folder, file } = stored(text);
+    expect(readExperiment(file).data).toMatchObject({
+      folders: { flair: join(folder, 'F'), t1: join(folder, 'T') },
+      subject: '^P',
+    });
+    const other = readExperiment(file, { data: { a: 'X', c: '/y' }, modalities: ['c', 'a'] }).data;
+    expect(other).toMatchObject({ folders: { a: resolve('X'), c: '/y' }, modalities: ['c', 'a'] });
+    expect(other).not.toHaveProperty('subject');
+    const single = readExperiment(file, { data: 'm.csv', imageRoot: 'scans', subject: '^Q' }).data;
+    expect(single).toMatchObject({ path: resolve('m.csv'), imageRoot: resolve('scans'), subject: '^Q' });
+    expect(single).not.toHaveProperty('folders');
+    expect(refusal(BASE.replace('path: pairs.csv, ', ''))).toContain('names no data; name it with --data');
+    const further = `${BASE}\njudge: [{ name: Far, data: { folders: { a: ${folder}, b: gone } } }]`;
+    expect(read(further).judge[0]!.absent).toContain('not where the experiment looks for it');
+    expect(read(further.replace('b: gone', 'b: .')).judge[0]!.data!.folders).toMatchObject({ a: folder });
   });
 
   test('the settings of data say what is read and how: classes, lists, slices, intensities', () => {
@@ -410,7 +432,7 @@ describe('an error names the file, the row, the key and what was expected', () =
     ['name: L_C alone', "name: ''", 'rows.1.name is "": expected a name'],
     ['name: L_C alone', 'name: 我们', 'the name needs a letter'],
     ['path: pairs.csv', 'path: null', 'names no data; name it with --data'],
-    ['path: pairs.csv, ', '', 'data.path is missing'],
+    ['path: pairs.csv, ', '', 'names no data; name it with --data'],
   ])('%s → %s', (from, to, expected) => {
     expect(BASE).toContain(from);
     expect(refusal(BASE.replace(from, to))).toContain(expected);
