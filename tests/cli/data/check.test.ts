@@ -66,7 +66,7 @@ it('exits with 0 on warnings and prints only JSON on stdout', () => {
   const { status, stdout } = check('--data', 'phantom:breast,pairs=3', '--quick', '--json');
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
-    version: 1,
+    version: 2,
     samples: 3,
     counts: { error: 0 },
     findings: [{ code: 'rare-class' }, {}],
