@@ -153,20 +153,30 @@ const ALL_GO: ReadonlySet<string> = new Set([
 ]);
 const ONE_STAYS: ReadonlySet<string> = new Set(['exact-duplicates']);
 
+/** Findings that concern one image of a sample, whatever others it has. */
+const OF_ONE_IMAGE: ReadonlySet<string> = new Set(['unreadable', 'blank']);
+
+/** A sample to leave out. */
+export interface SampleToDrop extends DroppedSample {
+  /** The modality of the image that is at fault, where it is one alone and the sample's others may be sound. */
+  readonly modality?: string;
+}
+
 /** Lists the samples to leave out, each once, with the first reason found. */
-export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): DroppedSample[] {
-  const reasons = new Map<string, string>();
+export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): SampleToDrop[] {
+  const dropped = new Map<string, SampleToDrop>();
   for (const { code, items } of findings) {
     if (!ALL_GO.has(code) && !ONE_STAYS.has(code)) continue;
     for (const { ids, modality } of items) {
       for (const id of ONE_STAYS.has(code) ? ids.slice(1) : ids) {
         // A faulty row of a manifest may lack even its id.
-        if (id !== '' && !reasons.has(id))
-          reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
+        if (id === '' || dropped.has(id)) continue;
+        const reason = modality === undefined ? code : `${code} (${modality})`;
+        dropped.set(id, { id, reason, ...(OF_ONE_IMAGE.has(code) && { modality }) });
       }
     }
   }
-  return [...reasons].map(([id, reason]) => ({ id, reason }));
+  return [...dropped.values()];
 }
 
 function summarise(name: string, { simulated = [], samples }: Dataset, table: ImageTable): ModalitySummary {

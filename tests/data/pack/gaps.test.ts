@@ -60,7 +60,7 @@ test('only a pack with gaps has the version that older readers refuse', async ()
 
 test('a pack of a later version is refused with the versions that can be read', () => {
   const later = join(temporaryFolder(), 'later.safetensors');
-  const tensors = new Map([['a', { dtype: 'U8', shape: [1], data: new Uint8Array(1) }]]);
+  const tensors = new Map([['a', { dtype: 'U8' as const, shape: [1], data: new Uint8Array(1) }]]);
   writeSafetensors(later, tensors, packMetadata({ ...manifestOf(file), version: 3 }));
   expect(() => openPack(later)).toThrow(/not one of version 1 or 2/);
 });
