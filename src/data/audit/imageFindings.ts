@@ -46,7 +46,7 @@ function unreadable({ dataset, unreadable }: Scan, explained: Explained): Findin
     severity: 'error',
     title: 'Images that cannot be read',
     explanation: 'Damaged, truncated or foreign files stop every run at this sample.',
-    fix: 'Copy the files again from where they came from, or leave the samples out.',
+    fix: 'Copy the files again from where they came from, or leave these images or their samples out.',
     items: others.map(({ position, modality, problem }) => ({
       ids: [dataset.samples[position]!.id],
       modality,
@@ -64,7 +64,7 @@ function blank(scan: Scan): Finding[] {
     title: 'Blank images',
     explanation:
       'At least 95 % of the pixels lie within five neighbouring gray levels, so there is no anatomy to learn from; a blank mate teaches that anything goes with nothing.',
-    fix: 'Look at the scans these come from; leave the samples out if there is nothing in them.',
+    fix: 'Look at the scans these come from; leave these images or their samples out if there is nothing in them.',
     // Where a whole modality is dark, an image that is not of one level is no worse than the others.
     items: each(scan, (table, position, modality, index) =>
       table.isBlank(position) && !(narrow[index] && table.deviation[position]! > 0)

@@ -95,18 +95,18 @@ function overview({ code, severity, title, count }: Finding): Markup {
 function presence({ modalities, combinations, samples }: AuditReport): Markup | string {
   if (modalities.every(({ missing }) => missing === 0)) return '';
   return html`<h3>Images that are missing</h3>
-<div class="scroll"><table class="present">
-<thead><tr><th scope="col">modality</th><th scope="col">images</th><th scope="col">missing</th><th scope="col">subjects that lack it</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Images of each modality"><table>
+<thead><tr><th scope="col">modality</th><th scope="col" class="number">images</th><th scope="col" class="number">missing</th><th scope="col" class="number">subjects that lack it</th></tr></thead>
 <tbody>${modalities.map(
-    ({ name, missing, missingSubjects }) => html`<tr><th scope="row">${name}</th><td>${counted(samples - missing)}</td><td>${counted(missing)}</td><td>${counted(missingSubjects)}</td></tr>
+    ({ name, missing, missingSubjects }) => html`<tr><th scope="row">${name}</th><td class="number">${counted(samples - missing)}</td><td class="number">${counted(missing)}</td><td class="number">${counted(missingSubjects)}</td></tr>
 `,
   )}</tbody></table></div>
-<div class="scroll"><table class="present">
-<thead><tr><th scope="col">samples with</th>${modalities.map(({ name }) => html`<th scope="col">${name}</th>`)}<th scope="col">samples</th><th scope="col">subjects</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Combinations of modalities"><table>
+<thead><tr><th scope="col">samples with</th>${modalities.map(({ name }) => html`<th scope="col">${name}</th>`)}<th scope="col" class="number">samples</th><th scope="col" class="number">subjects</th></tr></thead>
 <tbody>${combinations.map(
     (one) => html`<tr><th scope="row">${combinationName(one, modalities)}</th>${modalities.map(
       ({ name }) => html`<td>${one.modalities.includes(name) ? '●' : '–'}</td>`,
-    )}<td>${counted(one.samples)}</td><td>${counted(one.subjects)}</td></tr>
+    )}<td class="number">${counted(one.samples)}</td><td class="number">${counted(one.subjects)}</td></tr>
 `,
   )}</tbody></table></div>
 `;

@@ -55,6 +55,7 @@ it('exits with 3 on errors and writes the report and the list of samples to leav
   expect(status).toBe(3);
   expect(readFileSync(list, 'utf8')).toBe('id,reason\nscan-3,blank (b)\nagain,"exact-duplicates (a, b)"\n');
   expect(readFileSync(page, 'utf8')).toContain('Blank images');
+  expect(stderr).toContain('1 of the 2 samples to drop has other images than the one at fault.');
 
   const again = check(...words);
   expect(again.status).toBe(2);
