@@ -34,3 +34,23 @@ export function positionsWith(samples: readonly Imaged[], modality: string): rea
 export function countImages(samples: readonly Imaged[], modalities: readonly string[]): number {
   return modalities.reduce((sum, modality) => sum + positionsWith(samples, modality).length, 0);
 }
+
+/** Counts, for each modality that some samples lack, those that lack it; undefined where nothing is missing. */
+export function missingCounts(
+  samples: readonly Imaged[],
+  modalities: readonly string[],
+): Readonly<Record<string, number>> | undefined {
+  const present = presentAmong(samples, modalities);
+  if (present === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(present).map(([modality, { length }]) => [modality, samples.length - length]),
+  );
+}
+
+/** Words what is missing, as in `of 12 samples 3 lack b, 1 lacks c`. */
+export function missingWords(counts: Readonly<Record<string, number>>, samples: number): string {
+  const lacking = Object.entries(counts).map(
+    ([modality, count]) => `${count} ${count === 1 ? 'lacks' : 'lack'} ${modality}`,
+  );
+  return `of ${samples} samples ${lacking.join(', ')}`;
+}

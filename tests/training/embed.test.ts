@@ -13,8 +13,8 @@ const indices = [0, 1, 2, 3];
 const loader = {
   modalities: ['a', 'b'],
   prepare: async () => {},
-  images: (chosen: readonly number[]) =>
-    Object.fromEntries(
+  load: (chosen: readonly number[]) => ({
+    images: Object.fromEntries(
       ['a', 'b'].map((modality) => [
         modality,
         ops.cat(
@@ -23,6 +23,7 @@ const loader = {
         ),
       ]),
     ),
+  }),
 } as unknown as Loader;
 const common = { loader, size, normalization: 'none', precision: 'fp32', device: 'cpu' } as const;
 

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchPlan, batchAt, stepsPerEpoch } from '../../src/data/loading/loader.js';
-import { planMonitors, warnOfCollapse } from '../../src/training/monitors.js';
+import { openImageCache } from '../../src/data/loading/imageCache.js';
+import { type BatchPlan, batchAt, ImageLoader, stepsPerEpoch } from '../../src/data/loading/loader.js';
+import { hasImage, presentAmong } from '../../src/data/presence.js';
+import type { Dataset } from '../../src/data/sample.js';
+import { embed } from '../../src/training/embed.js';
+import { monitor, planMonitors, warnOfCollapse } from '../../src/training/monitors.js';
+import { gappedDataset, threeModalities, withGaps } from '../data/gapped.js';
+import { freed, methodOf, temporaryFolder, tinyConfig, withOneThread } from './tiny.js';
+
+withOneThread();
 
 describe('planMonitors', () => {
   const subjectsOf = (positions: readonly number[], subjects: readonly string[]) =>
@@ -111,5 +119,97 @@ describe('batchAt', () => {
     const large = plan({ dropLast: true, batchSize: 100 });
     expect(stepsPerEpoch(large)).toBe(1);
     expect(epochOf(large, 4)[0]!.indices).toHaveLength(7);
+  });
+});
+
+describe('monitors of samples that lack images', () => {
+  const common = { size: 32, normalization: 'none', precision: 'fp32', device: 'cpu' } as const;
+  const method = () => methodOf(tinyConfig(), ['a', 'b', 'c']);
+
+  /** Looks at the even samples, for which the odd ones vote; each label is known. */
+  async function look(dataset: Dataset, root: string, positions = [...dataset.samples.keys()]) {
+    const { samples, modalities } = dataset;
+    const loader = freed(new ImageLoader(await openImageCache(dataset, { size: 32, root })));
+    const own = method();
+    const numberOf = (position: number) => Number(samples[position]!.id.slice('pair-'.length));
+    const plan = {
+      queries: positions.filter((position) => numberOf(position) % 4 < 2),
+      references: positions.filter((position) => numberOf(position) % 4 >= 2),
+      labels: samples.map((_, position) => numberOf(position) % 2),
+      neighbours: 3,
+    };
+    return monitor(plan, {
+      ...common,
+      loader,
+      encoderFor: (modality) => own.encoderFor(modality),
+      modalities,
+      present: presentAmong(samples, modalities),
+    });
+  }
+
+  function subset(dataset: Dataset, modalities: readonly string[]): Dataset {
+    const samples = dataset.samples.filter((sample) => modalities.every((one) => hasImage(sample, one)));
+    const others = new Set(dataset.modalities.filter((one) => !modalities.includes(one)));
+    return { ...withGaps({ ...dataset, samples }, (_, modality) => others.has(modality)), modalities };
+  }
+
+  test('each value is that of the samples that have the images', async () => {
+    const folder = temporaryFolder();
+    const gone = (i: number, modality: string) =>
+      (modality === 'c' && i % 3 === 1) || (modality === 'b' && i % 5 === 3) || (modality === 'a' && i === 6);
+    const dataset = withGaps(await threeModalities(folder, 16), gone);
+    const found = await look(dataset, folder);
+    const near = (own: Record<string, number>, names: readonly string[], as = (one: string) => one) => {
+      for (const name of names) {
+        expect(own[name], name).toBeDefined();
+        expect(found[as(name)], name).toBeCloseTo(own[name]!, 4);
+      }
+    };
+    for (const modality of ['a', 'b', 'c']) {
+      const own = await look(subset(dataset, [modality]), folder);
+      near(own, [`uniformity/${modality}`, `featureDeviation/${modality}`, `knnAuc/${modality}`]);
+    }
+    let alignments = 0;
+    for (const [a, b] of [
+      ['a', 'b'],
+      ['a', 'c'],
+      ['b', 'c'],
+    ] as const) {
+      const own = await look(subset(dataset, [a, b]), folder);
+      near(own, [`retrieval/${a}-to-${b}`, `retrieval/${b}-to-${a}`]);
+      near(own, ['retrievalPairs'], (name) => `${name}/${a}-to-${b}`);
+      alignments += own.alignment!;
+    }
+    expect(found.alignment).toBeCloseTo(alignments / 3, 4);
+    near(await look(subset(dataset, ['a', 'b', 'c']), folder), ['knnAuc/all']);
+  });
+
+  test('values of fewer than two samples are left out, and no warning follows from them', async () => {
+    const folder = temporaryFolder();
+    const dataset = withGaps(await gappedDataset(folder, 8), (i, modality) =>
+      modality === 'c' ? i > 0 : modality === 'b' && i > 1,
+    );
+    const found = await look(dataset, folder);
+    expect(Object.keys(found)).toContain('uniformity/a');
+    expect(Object.keys(found).filter((name) => /\/c|-c/.test(name))).toEqual([]);
+    for (const [name, value] of Object.entries(found))
+      if (!name.startsWith('knnAuc')) expect(value, name).toSatisfy(Number.isFinite);
+  });
+
+  test('embedding keeps the order of the samples, and of no sample makes nothing', async () => {
+    const folder = temporaryFolder();
+    const dataset = await gappedDataset(folder);
+    const loader = freed(new ImageLoader(await openImageCache(dataset, { size: 32, root: folder })));
+    const encoder = method().encoderFor('b');
+    const of = (indices: readonly number[], batchSize: number) =>
+      embed({ ...common, loader, encoder, modality: 'b', indices, batchSize });
+    const [one, other] = [await of([6, 0, 5, 2], 4), await of([2, 5, 0, 6], 3)];
+    const rows = ({ embedding, rows: count }: typeof one) =>
+      Array.from({ length: count }, (_, i) => [
+        ...embedding.slice((i * embedding.length) / count, ((i + 1) * embedding.length) / count),
+      ]);
+    const [forth, back] = [rows(one), rows(other).reverse()];
+    forth.forEach((row, i) => void row.forEach((value, j) => void expect(back[i]![j]).toBeCloseTo(value, 4)));
+    expect((await of([], 4)).rows).toBe(0);
   });
 });

@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
+import type { SampleToDrop } from '../../data/audit/audit.js';
 import type { DataFault } from '../../data/faults.js';
+import type { Dataset } from '../../data/sample.js';
+import type { MessageConsole } from '../../log/console.js';
 import { consoleOf } from '../console.js';
 import { addDataConfigOptions, type ConfigFlags, configSources } from '../options/configOptions.js';
 import { print, printJson } from '../output.js';
@@ -84,7 +87,11 @@ async function check(program: Command, dataset: string | undefined, flags: Check
       onProgress: (done) => progress.update(done),
     });
     progress.stop();
-    if (flags.dropList !== undefined) writeDropList(flags.dropList, samplesToDrop(report));
+    if (flags.dropList !== undefined) {
+      const dropped = samplesToDrop(report);
+      writeDropList(flags.dropList, dropped);
+      adviseOnDropping(dropped, opened, console);
+    }
     if (flags.report !== undefined) {
       const { renderAudit } = await import('../../report/audit/renderAudit.js');
       writeFileAtomic(flags.report, await renderAudit(opened, report, flags));
@@ -98,6 +105,21 @@ async function check(program: Command, dataset: string | undefined, flags: Check
     progress.stop();
     release();
   }
+}
+
+/** Says which samples are dropped for one image although they have others. */
+function adviseOnDropping(
+  dropped: readonly SampleToDrop[],
+  { samples }: Dataset,
+  console: MessageConsole,
+): void {
+  const imagesOf = new Map(samples.map(({ id, images }) => [id, Object.keys(images).length]));
+  const several = dropped.filter(({ id, modality }) => modality !== undefined && imagesOf.get(id)! > 1);
+  if (several.length === 0) return;
+  console.info(
+    `${several.length} of the ${dropped.length} samples to drop ${several.length === 1 ? 'has' : 'have'} other images than the one at fault. ` +
+      'To keep those, take that image alone away (an empty cell in the manifest) and strike the sample off the list.',
+  );
 }
 
 async function checkTargets({ report, dropList, overwrite }: CheckFlags): Promise<void> {

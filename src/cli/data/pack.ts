@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { missingCounts, missingWords } from '../../data/presence.js';
 import type { Progress } from '../../log/progress.js';
 import { consoleOf } from '../console.js';
 import {
@@ -65,6 +66,8 @@ Examples:
         onWarning: (message) => console.warn(message),
         positive: 'optional',
       });
+      const missing = missingCounts(dataset.samples, dataset.modalities);
+      if (missing !== undefined) console.info(missingWords(missing, dataset.samples.length));
       const interrupted = new AbortController();
       const onSignal = (signal: NodeJS.Signals) => interrupted.abort(signal);
       process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -92,7 +95,7 @@ Examples:
             ...(await writePack(dataset, out, { ...options, size: size! })),
           };
         }
-        if (flags.json) printJson(written);
+        if (flags.json) printJson(missing === undefined ? written : { ...written, missing });
         else print(`${out ?? shards}\n`);
       } catch (error) {
         if (!interrupted.signal.aborted) throw error;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { type Fold, SET_ASIDE } from '../../data/fold.js';
+import { type Fold, foldNames, SET_ASIDE } from '../../data/fold.js';
+import { countImages, hasImage, presentAmong } from '../../data/presence.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import type { Splits } from '../../data/splits/splits.js';
 import type { MessageConsole } from '../../log/console.js';
@@ -84,6 +85,7 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
   const splits = makeSplits(dataset, { folds, seed, setAside, duplicates, onWarning });
   await saveSplits(splits, out);
   warnOfLargestUnit(dataset, splits, console);
+  warnOfModalities(dataset, splits, console);
   const counts = countsOf(dataset, splits);
   const tied = tiedCounts(splits);
   if (json) printJson({ out, source: splits.source, folds: counts, tied });
@@ -139,24 +141,54 @@ function warnOfLargestUnit(
   );
 }
 
+/** Warns of folds none of whose samples has a modality, and of modalities that one fold has alone. */
+function warnOfModalities({ samples, modalities }: Dataset, splits: Splits, console: MessageConsole): void {
+  for (const modality of modalities) {
+    const having = samples.filter((sample) => hasImage(sample, modality));
+    if (having.length === samples.length) continue;
+    const folds = new Set(having.map(({ id }) => splits.folds[id]!));
+    const without = foldsOf(splits).filter((fold) => !folds.has(fold));
+    if (without.length > 0) {
+      console.warn(
+        `No sample ${without.length === 1 ? 'of fold' : 'of the folds'} ${foldNames(without)} has an image of ${modality}, ` +
+          'so nothing is judged by it there. Fewer folds, or another --seed, may help.',
+      );
+    }
+    const [only, ...others] = [...folds].filter((fold) => fold !== SET_ASIDE);
+    if (only !== undefined && others.length === 0) {
+      console.warn(
+        `All samples with an image of ${modality} are in fold ${only}, so none is left to train on when that fold is judged.`,
+      );
+    }
+  }
+}
+
+/** The folds, and the part set aside where there is one. */
+function foldsOf({ folds, k }: Splits): Fold[] {
+  const numbered: Fold[] = Array.from({ length: k }, (_, fold) => fold);
+  return Object.values(folds).includes(SET_ASIDE) ? [...numbered, SET_ASIDE] : numbered;
+}
+
 interface FoldCount {
   fold: Fold;
   pairs: number;
   subjects: number;
   classes: Record<string, number>;
+  /** The images of each modality; absent where no sample of the data lacks one. */
+  images?: Record<string, number>;
 }
 
-function countsOf({ samples }: Dataset, { folds, k }: Splits): FoldCount[] {
+function countsOf({ samples, modalities }: Dataset, splits: Splits): FoldCount[] {
   const names = [...new Set(samples.map(labelOf))].sort();
-  const numbered = Array.from({ length: k }, (_, fold) => fold);
-  const present: Fold[] = Object.values(folds).includes(SET_ASIDE) ? [...numbered, SET_ASIDE] : numbered;
-  return present.map((fold) => {
-    const members = samples.filter(({ id }) => folds[id] === fold);
+  const complete = presentAmong(samples, modalities) === undefined;
+  return foldsOf(splits).map((fold) => {
+    const members = samples.filter(({ id }) => splits.folds[id] === fold);
     const classes = Object.fromEntries(
       names.map((name) => [name, members.filter((sample) => labelOf(sample) === name).length]),
     );
     const subjects = new Set(members.map(({ subject }) => subject)).size;
-    return { fold, pairs: members.length, subjects, classes };
+    const images = Object.fromEntries(modalities.map((one) => [one, countImages(members, [one])]));
+    return { fold, pairs: members.length, subjects, classes, ...(!complete && { images }) };
   });
 }
 
@@ -174,9 +206,14 @@ function tiedCounts({ groups }: Splits): TiedCount {
   return { groups: new Set(names).size, samples: names.length };
 }
 
-function describeFold({ fold, pairs, subjects, classes }: FoldCount): string {
-  const detail = Object.entries(classes).map(([name, count]) => `${name} ${count}`);
-  return `${fold === SET_ASIDE ? 'set aside' : `fold ${fold}`}: ${pairs} pairs of ${subjects} subjects (${detail.join(', ')})\n`;
+function describeFold({ fold, pairs, subjects, classes, images }: FoldCount): string {
+  const list = (counts: Record<string, number>) =>
+    Object.entries(counts)
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
+  const name = fold === SET_ASIDE ? 'set aside' : `fold ${fold}`;
+  const [unit, seen] = images === undefined ? ['pairs', ''] : ['samples', `; images ${list(images)}`];
+  return `${name}: ${pairs} ${unit} of ${subjects} subjects (${list(classes)})${seen}\n`;
 }
 
 function describeTies({ groups, samples }: TiedCount, kind: SplitFlags['duplicates']): string {

@@ -2,19 +2,22 @@
 import type { DataFault } from '../faults.js';
 import type { Fold } from '../fold.js';
 import type { DroppedSample } from '../open/dropList.js';
+import { hasImage } from '../presence.js';
 import type { Dataset, Publication } from '../sample.js';
-import { duplicateFindings } from './duplicateFindings.js';
+import { crossModalFindings, duplicateFindings, findCrossModalCopies } from './duplicateFindings.js';
 import { countBySeverity, type Finding, type Severity } from './finding.js';
 import { imageFindings, sizeOf } from './imageFindings.js';
 import { groupDuplicates } from './measures/duplicates.js';
 import type { ImageTable } from './measures/imageTable.js';
-import { judgeSuitability, type Suitability } from './measures/relations.js';
+import { judgeSuitability } from './measures/relations.js';
 import { median } from './measures/robust.js';
-import { findOddComposites, findSwapped, pairFindings } from './pairFindings.js';
-import { type Scan, type ScanOptions, scan } from './scan.js';
+import { type Combination, combinations, missingFindings } from './missingFindings.js';
+import { explainedByPairs, findOddComposites, findSwapped, pairFindings } from './pairFindings.js';
+import { type Scan, type ScannedPair, type ScanOptions, scan } from './scan.js';
 import {
   classCounts,
   faultFindings,
+  type PairSuitability,
   premise,
   setFindings,
   subjectCount,
@@ -32,7 +35,7 @@ export interface AuditOptions extends ScanOptions {
 
 /** All findings in plain values, which are also the content of `--json`. */
 export interface AuditReport {
-  readonly version: 1;
+  readonly version: 2;
   readonly data: string;
   readonly quick: boolean;
   readonly samples: number;
@@ -40,8 +43,11 @@ export interface AuditReport {
   readonly classes: Readonly<Record<string, number>>;
   readonly published?: Publication;
   readonly modalities: readonly ModalitySummary[];
+  /** Which modalities the samples have, the most frequent combination first. */
+  readonly combinations: readonly Combination[];
+  /** One entry for each pair of modalities that could be measured; so too for `suitability`. */
   readonly alignment: readonly AlignmentSummary[];
-  readonly suitability?: Suitability & { readonly premise: ReturnType<typeof premise> };
+  readonly suitability: readonly PairSuitability[];
   readonly counts: Readonly<Record<Severity, number>>;
   /** The findings, errors first. */
   readonly findings: readonly Finding[];
@@ -52,6 +58,9 @@ export interface AuditReport {
 export interface ModalitySummary {
   readonly name: string;
   readonly simulated: boolean;
+  /** The number of samples without such an image, and of subjects that have such a sample. */
+  readonly missing: number;
+  readonly missingSubjects: number;
   readonly readable: number;
   /** The number of images of each size, named as in `640 × 480 gray`; the most frequent first. */
   readonly sizes: Readonly<Record<string, number>>;
@@ -60,9 +69,10 @@ export interface ModalitySummary {
   readonly contrast: readonly number[];
 }
 
-/** The shifts of one modality against the first, in pixels of its images. */
+/** The shifts of one modality against another, in pixels of its images. */
 export interface AlignmentSummary {
   readonly modality: string;
+  readonly against: string;
   readonly measured: number;
   readonly medianX: number;
   readonly medianY: number;
@@ -87,23 +97,29 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
   }
   const foldOf = (position: number) =>
     folds === undefined ? samples[position]!.fold : folds[samples[position]!.id];
-  const suitability = judgeSuitability(scanned.related, seed);
+  const suitability = scanned.pairs.flatMap(({ a, b, related }): PairSuitability[] => {
+    const found = judgeSuitability(related, seed);
+    if (found === undefined) return [];
+    return [{ modalities: [modalities[a]!, modalities[b]!], ...found, premise: premise(found) }];
+  });
   const swapped = findSwapped(scanned);
   const composites = await findOddComposites(scanned);
-  const same = scanned.pairs.flatMap((table) => [...table.same.keys()].filter((i) => table.same[i] !== 0));
+  const copies = findCrossModalCopies(scanned);
   const findings = [
     ...faultFindings(faults),
     ...settingFindings(scanned, faults),
-    ...imageFindings(scanned, new Set([...swapped.flat(), ...same, ...composites.keys()])),
+    ...imageFindings(scanned, explainedByPairs(scanned, { swapped, composites, copies })),
     ...pairFindings(scanned, swapped, composites),
     ...duplicateFindings(dataset, groups, foldOf),
+    ...crossModalFindings(dataset, copies),
     ...setFindings(dataset, foldOf),
+    ...missingFindings(dataset, foldOf),
     ...spellingFindings(dataset, foldOf),
     ...suitabilityFindings(suitability),
   ];
   const order: readonly Severity[] = ['error', 'warning', 'info'];
   return {
-    version: 1,
+    version: 2,
     data: dataset.name,
     quick,
     samples: samples.length,
@@ -111,8 +127,9 @@ export async function auditDataset(dataset: Dataset, options: AuditOptions = {})
     classes: Object.fromEntries(classCounts(dataset)),
     ...(dataset.published === undefined ? {} : { published: dataset.published }),
     modalities: modalities.map((name, i) => summarise(name, dataset, scanned.images[i]!)),
-    alignment: quick ? [] : modalities.slice(1).flatMap((name, i) => alignment(name, scanned, i)),
-    ...(suitability === undefined ? {} : { suitability: { ...suitability, premise: premise(suitability) } }),
+    combinations: combinations(dataset),
+    alignment: quick ? [] : scanned.pairs.flatMap((pair) => alignment(scanned, pair)),
+    suitability,
     counts: countBySeverity(findings),
     findings: order.flatMap((severity) => findings.filter((one) => one.severity === severity)),
     contentHash: scanned.contentHash,
@@ -130,28 +147,40 @@ const ALL_GO: ReadonlySet<string> = new Set([
   'shape-mismatch',
   'same-image',
   'swapped',
+  'copies-across-modalities',
   'exact-duplicates-across-classes',
   'near-duplicates-across-classes',
 ]);
 const ONE_STAYS: ReadonlySet<string> = new Set(['exact-duplicates']);
 
+/** Findings that concern one image of a sample, whatever others it has. */
+const OF_ONE_IMAGE: ReadonlySet<string> = new Set(['unreadable', 'blank']);
+
+/** A sample to leave out. */
+export interface SampleToDrop extends DroppedSample {
+  /** The modality of the image that is at fault, where it is one alone and the sample's others may be sound. */
+  readonly modality?: string;
+}
+
 /** Lists the samples to leave out, each once, with the first reason found. */
-export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): DroppedSample[] {
-  const reasons = new Map<string, string>();
+export function samplesToDrop({ findings }: Pick<AuditReport, 'findings'>): SampleToDrop[] {
+  const dropped = new Map<string, SampleToDrop>();
   for (const { code, items } of findings) {
     if (!ALL_GO.has(code) && !ONE_STAYS.has(code)) continue;
     for (const { ids, modality } of items) {
       for (const id of ONE_STAYS.has(code) ? ids.slice(1) : ids) {
         // A faulty row of a manifest may lack even its id.
-        if (id !== '' && !reasons.has(id))
-          reasons.set(id, modality === undefined ? code : `${code} (${modality})`);
+        if (id === '' || dropped.has(id)) continue;
+        const reason = modality === undefined ? code : `${code} (${modality})`;
+        dropped.set(id, { id, reason, ...(OF_ONE_IMAGE.has(code) && { modality }) });
       }
     }
   }
-  return [...reasons].map(([id, reason]) => ({ id, reason }));
+  return [...dropped.values()];
 }
 
-function summarise(name: string, { simulated = [] }: Dataset, table: ImageTable): ModalitySummary {
+function summarise(name: string, { simulated = [], samples }: Dataset, table: ImageTable): ModalitySummary {
+  const without = samples.filter((sample) => !hasImage(sample, name));
   const readable = [...table.channels.keys()].filter((position) => table.isReadable(position));
   const sizes = new Map<string, number>();
   for (const position of readable) {
@@ -167,6 +196,8 @@ function summarise(name: string, { simulated = [] }: Dataset, table: ImageTable)
   return {
     name,
     simulated: simulated.includes(name),
+    missing: without.length,
+    missingSubjects: subjectCount({ samples: without }),
     readable: readable.length,
     sizes: Object.fromEntries(most),
     brightness: spread(table.mean),
@@ -174,15 +205,16 @@ function summarise(name: string, { simulated = [] }: Dataset, table: ImageTable)
   };
 }
 
-function alignment(modality: string, { pairs }: Scan, index: number): AlignmentSummary[] {
-  const { x, y } = pairs[index]!;
+function alignment({ dataset: { modalities } }: Scan, { a, b, table }: ScannedPair): AlignmentSummary[] {
+  const { x, y } = table;
   const measured = [...x.keys()].filter((position) => !Number.isNaN(x[position]!));
   if (measured.length === 0) return [];
   const shifts = measured.map((position) => [rounded(x[position]!), rounded(y[position]!)] as const);
   const every = Math.ceil(shifts.length / MOST_POINTS);
   return [
     {
-      modality,
+      modality: modalities[b]!,
+      against: modalities[a]!,
       measured: measured.length,
       medianX: rounded(median(shifts.map(([across]) => across))),
       medianY: rounded(median(shifts.map(([, down]) => down))),

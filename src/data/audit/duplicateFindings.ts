@@ -1,7 +1,9 @@
 import { type FoldOf, foldNames } from '../fold.js';
+import { hasImage } from '../presence.js';
 import type { Dataset } from '../sample.js';
 import { type Finding, type FindingItem, finding } from './finding.js';
 import type { DuplicateGroup } from './measures/duplicates.js';
+import type { Scan } from './scan.js';
 
 interface Copies {
   readonly kind: DuplicateGroup['kind'];
@@ -26,9 +28,17 @@ export function duplicateFindings(
   const item = ({ members, modalities: shared, kind }: Copies): FindingItem => {
     const labels = [...new Set(members.flatMap((position) => samples[position]!.label ?? []))];
     const folds = new Set(members.flatMap((position) => foldOf(position) ?? []));
-    const lone = kind === 'exact' && shared.length < modalities.length;
+    // Images that are missing do not differ.
+    const differing = modalities.some((modality) => {
+      if (shared.includes(modality)) return false;
+      return members.filter((position) => hasImage(samples[position]!, modality)).length > 1;
+    });
+    const lone = kind === 'exact' && differing;
+    // The first is the one to keep, so it is the one with most images.
+    const imagesOf = (position: number) => Object.keys(samples[position]!.images).length;
+    const ordered = [...members].sort((one, other) => imagesOf(other) - imagesOf(one));
     return {
-      ids: members.map((position) => samples[position]!.id),
+      ids: ordered.map((position) => samples[position]!.id),
       modality: shared.join(', '),
       detail: [
         `${members.length} samples`,
@@ -96,6 +106,53 @@ export function duplicateFindings(
       items: near.filter((copies) => !acrossSubjects(copies)).map(item),
     }),
   ];
+}
+
+/** One image under several modalities: the indices of those that it stands under, for each sample that has it. */
+export type CrossModalCopy = ReadonlyMap<number, readonly number[]>;
+
+/** Finds images that stand under one modality in a sample and under another modality in another sample. */
+export function findCrossModalCopies({ dataset: { samples }, images }: Scan): CrossModalCopy[] {
+  const places = new Map<string, Map<number, number[]>>();
+  for (const [modality, { prints }] of images.entries()) {
+    for (const position of samples.keys()) {
+      if (!prints.has(position)) continue;
+      const digest = prints.digest(position);
+      const under = places.get(digest) ?? new Map<number, number[]>();
+      places.set(digest, under.set(position, [...(under.get(position) ?? []), modality]));
+    }
+  }
+  // A sample that has the image under both is told as one whose modalities are the same image.
+  return [...places.values()].filter((under) => {
+    const sets = [...under.values()];
+    return sets.some((one) => !sets.every((other) => includes(one, other) || includes(other, one)));
+  });
+}
+
+export function crossModalFindings(
+  { samples, modalities }: Pick<Dataset, 'samples' | 'modalities'>,
+  copies: readonly CrossModalCopy[],
+): Finding[] {
+  return finding({
+    code: 'copies-across-modalities',
+    severity: 'error',
+    title: 'The same image under different modalities of different samples',
+    explanation: 'Equal to the pixel, so at most one of these places can be right.',
+    fix: 'Find the right image for each; until then leave all of them out.',
+    items: copies.map((under) => {
+      const places = [...under].sort(([one], [other]) => one - other);
+      const names = places.map(([, own]) => own.map((i) => modalities[i]).join(' and '));
+      return {
+        ids: places.map(([position]) => samples[position]!.id),
+        detail: `stands as ${names.join(', ')}`,
+        value: under.size,
+      };
+    }),
+  });
+}
+
+function includes(all: readonly number[], some: readonly number[]): boolean {
+  return some.every((one) => all.includes(one));
 }
 
 /** Makes one group of groups that hold the same samples in several modalities. */

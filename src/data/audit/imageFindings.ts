@@ -18,13 +18,15 @@ const LEAST_SPREAD = 4;
 /** The number of images below which they have no usual look. */
 const ENOUGH = 20;
 
+/** For each modality, the positions of samples whose image is odd for a reason that is told elsewhere. */
+export type Explained = readonly ReadonlySet<number>[];
+
 /**
  * Finds what is wrong with single images.
  *
- * @param explained positions of samples whose images are unreadable or unlike the others for a reason that is told
- * elsewhere
+ * @param explained those that are unreadable or unlike the others for a reason that is told elsewhere
  */
-export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+export function imageFindings(scan: Scan, explained: Explained): Finding[] {
   return [
     ...unreadable(scan, explained),
     ...blank(scan),
@@ -34,16 +36,17 @@ export function imageFindings(scan: Scan, explained: ReadonlySet<number>): Findi
   ];
 }
 
-function unreadable({ dataset, unreadable }: Scan, explained: ReadonlySet<number>): Finding[] {
+function unreadable({ dataset, unreadable }: Scan, explained: Explained): Finding[] {
   const others = unreadable.filter(
-    ({ position, setting }) => setting === undefined && !explained.has(position),
+    ({ position, modality, setting }) =>
+      setting === undefined && !explained[dataset.modalities.indexOf(modality)]!.has(position),
   );
   return finding({
     code: 'unreadable',
     severity: 'error',
     title: 'Images that cannot be read',
     explanation: 'Damaged, truncated or foreign files stop every run at this sample.',
-    fix: 'Copy the files again from where they came from, or leave the samples out.',
+    fix: 'Copy the files again from where they came from, or leave these images or their samples out.',
     items: others.map(({ position, modality, problem }) => ({
       ids: [dataset.samples[position]!.id],
       modality,
@@ -61,7 +64,7 @@ function blank(scan: Scan): Finding[] {
     title: 'Blank images',
     explanation:
       'At least 95 % of the pixels lie within five neighbouring gray levels, so there is no anatomy to learn from; a blank mate teaches that anything goes with nothing.',
-    fix: 'Look at the scans these come from; leave the samples out if there is nothing in them.',
+    fix: 'Look at the scans these come from; leave these images or their samples out if there is nothing in them.',
     // Where a whole modality is dark, an image that is not of one level is no worse than the others.
     items: each(scan, (table, position, modality, index) =>
       table.isBlank(position) && !(narrow[index] && table.deviation[position]! > 0)
@@ -100,7 +103,7 @@ function tiny(scan: Scan): Finding[] {
   });
 }
 
-function unusualSize(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+function unusualSize(scan: Scan, explained: Explained): Finding[] {
   const usual = scan.images.map(commonestSize);
   return finding({
     code: 'unusual-size',
@@ -111,7 +114,7 @@ function unusualSize(scan: Scan, explained: ReadonlySet<number>): Finding[] {
     fix: 'Check where they come from and whether their mates cover the same region.',
     items: each(scan, (table, position, modality, index) => {
       const common = usual[index];
-      if (common === undefined || explained.has(position) || !table.hasContent(position)) return [];
+      if (common === undefined || explained[index]!.has(position) || !table.hasContent(position)) return [];
       if (sizeOf(table, position) === common) return [];
       const detail = `${sizeOf(table, position)}; ${percent(COMMON)} or more are ${common}`;
       return [{ ids: [idOf(scan, position)], modality, detail }];
@@ -142,10 +145,13 @@ const LOOKS = [
   ['colour', 'colour'],
 ] as const;
 
-function unusualLook(scan: Scan, explained: ReadonlySet<number>): Finding[] {
+function unusualLook(scan: Scan, explained: Explained): Finding[] {
   const usual = scan.images.map((table) => {
     const positions = [...table.channels.keys()].filter((position) => table.hasContent(position));
-    return LOOKS.map(([measure]) => centreAndSpread(positions.map((position) => table[measure][position]!)));
+    const looks = LOOKS.map(([measure]) =>
+      centreAndSpread(positions.map((position) => table[measure][position]!)),
+    );
+    return { count: positions.length, looks };
   });
   return finding({
     code: 'unusual-intensity',
@@ -154,10 +160,10 @@ function unusualLook(scan: Scan, explained: ReadonlySet<number>): Finding[] {
     explanation: `More than ${FAR} robust standard deviations from the middle of their modality: often another export, window or an inverted image.`,
     fix: 'Look at them beside the others; export them again or leave them out.',
     items: each(scan, (table, position, modality, index) => {
-      if (explained.has(position) || !table.hasContent(position)) return [];
-      if (table.channels.length < ENOUGH) return [];
+      const { count, looks } = usual[index]!;
+      if (count < ENOUGH || explained[index]!.has(position) || !table.hasContent(position)) return [];
       return LOOKS.flatMap(([measure, name], i) => {
-        const { centre, spread } = usual[index]![i]!;
+        const { centre, spread } = looks[i]!;
         const value = table[measure][position]!;
         const distance = Math.abs(value - centre) / Math.max(spread, LEAST_SPREAD);
         if (distance <= FAR) return [];

@@ -1,4 +1,6 @@
 import { readImageSize } from '../formats/index.js';
+import type { Dataset, FileSource } from '../sample.js';
+import type { CrossModalCopy } from './duplicateFindings.js';
 import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
 import { sameShape } from './measures/pairTable.js';
@@ -9,15 +11,42 @@ import type { Scan } from './scan.js';
 /** The number of pairs from which a shift that all of them share is believed. */
 const ENOUGH = 20;
 
-/** The positions of pairs that seem swapped, for each modality after the first. */
+/** The positions of samples of which two images seem swapped, for each pair of modalities of the scan. */
 export type Swapped = readonly (readonly number[])[];
 
-export function findSwapped({ images }: Scan): Swapped {
-  const [first, ...others] = images;
-  return others.map((table) => swappedPairs(first!, table) ?? []);
+export function findSwapped({ images, pairs }: Scan): Swapped {
+  return pairs.map(({ a, b }) => swappedPairs(images[a]!, images[b]!) ?? []);
 }
 
-/** Finds what is wrong between the images of a pair. */
+/** What is found between images, and accounts for oddities of a single one. */
+interface Between {
+  readonly swapped: Swapped;
+  readonly composites: OddComposites;
+  readonly copies: readonly CrossModalCopy[];
+}
+
+/**
+ * For each modality, the positions of the samples whose image is unreadable or unlike the others for a reason that is
+ * told as one between images.
+ */
+export function explainedByPairs(
+  { dataset, pairs }: Scan,
+  { swapped, composites, copies }: Between,
+): readonly ReadonlySet<number>[] {
+  return dataset.modalities.map((modality, index) => {
+    const cut = [...composites.keys()].filter((position) => isHalf(dataset, position, modality));
+    const paired = pairs.flatMap(({ a, b, table }, i) => {
+      if (a !== index && b !== index) return [];
+      return [...swapped[i]!, ...[...table.same.keys()].filter((position) => table.same[position] !== 0)];
+    });
+    const copied = copies.flatMap((under) =>
+      [...under].flatMap(([position, modalities]) => (modalities.includes(index) ? [position] : [])),
+    );
+    return new Set([...cut, ...paired, ...copied]);
+  });
+}
+
+/** Finds what is wrong between two images of a sample. */
 export function pairFindings(scan: Scan, swapped: Swapped, composites: OddComposites): Finding[] {
   return [
     ...shapes(scan),
@@ -29,16 +58,16 @@ export function pairFindings(scan: Scan, swapped: Swapped, composites: OddCompos
   ];
 }
 
-function shapes({ dataset, images }: Scan): Finding[] {
-  const [first, ...others] = images;
-  const items = others.flatMap((table, i) =>
-    dataset.samples.flatMap(({ id }, position) => {
-      if (!first!.isReadable(position) || !table.isReadable(position)) return [];
-      if (sameShape(first!.sizeAt(position), table.sizeAt(position))) return [];
-      const detail = `${dataset.modalities[0]} is ${sizeOf(first!, position)}, ${dataset.modalities[i + 1]} is ${sizeOf(table, position)}`;
+function shapes({ dataset, images, pairs }: Scan): Finding[] {
+  const items = pairs.flatMap(({ a, b }) => {
+    const [first, second] = [images[a]!, images[b]!];
+    return dataset.samples.flatMap(({ id }, position) => {
+      if (!first.isReadable(position) || !second.isReadable(position)) return [];
+      if (sameShape(first.sizeAt(position), second.sizeAt(position))) return [];
+      const detail = `${dataset.modalities[a]} is ${sizeOf(first, position)}, ${dataset.modalities[b]} is ${sizeOf(second, position)}`;
       return [{ ids: [id], detail }];
-    }),
-  );
+    });
+  });
   return finding({
     code: 'shape-mismatch',
     severity: 'error',
@@ -57,12 +86,18 @@ export type OddComposites = ReadonlyMap<number, number>;
 export async function findOddComposites({ dataset, unreadable }: Scan): Promise<OddComposites> {
   const widths = new Map<number, number>();
   for (const { position, modality } of unreadable) {
-    const source = dataset.samples[position]!.images[modality];
-    if (source?.kind !== 'file' || source.part?.kind !== 'half') continue;
-    const size = await readImageSize({ kind: 'file', path: source.path }).catch(() => undefined);
+    if (!isHalf(dataset, position, modality)) continue;
+    const { path } = dataset.samples[position]!.images[modality] as FileSource;
+    const size = await readImageSize({ kind: 'file', path }).catch(() => undefined);
     if (size !== undefined && size.width % 2 !== 0) widths.set(position, size.width);
   }
   return widths;
+}
+
+/** Tells whether an image is a half of a side-by-side composite. */
+function isHalf({ samples }: Dataset, position: number, modality: string): boolean {
+  const source = samples[position]!.images[modality];
+  return source?.kind === 'file' && source.part?.kind === 'half';
 }
 
 function oddComposites({ dataset }: Scan, widths: OddComposites): Finding[] {
@@ -83,36 +118,36 @@ function oddComposites({ dataset }: Scan, widths: OddComposites): Finding[] {
 }
 
 function sameImage({ dataset, images, pairs }: Scan): Finding[] {
-  const [first, ...others] = images;
   const { modalities, simulated = [] } = dataset;
-  const items = others.flatMap((table, i) =>
+  const isSimulated = (index: number) => simulated.includes(modalities[index]!);
+  const found = pairs.flatMap(({ a, b, table }) =>
     dataset.samples.flatMap(({ id }, position) => {
-      const same = pairs[i]!.same[position]!;
-      const names = `${modalities[0]} and ${modalities[i + 1]}`;
+      const same = table.same[position]!;
+      const names = `${modalities[a]} and ${modalities[b]}`;
       if (same === 0) return [];
-      const equal = first!.prints.digest(position) === table.prints.digest(position);
+      const equal = images[a]!.prints.digest(position) === images[b]!.prints.digest(position);
       const how = equal
         ? 'are equal to the pixel'
         : same > 0
           ? 'show the same gray values'
           : 'are negatives of each other';
-      return [{ ids: [id], detail: `${names} ${how}` }];
+      return [{ scanned: !isSimulated(a) && !isSimulated(b), item: { ids: [id], detail: `${names} ${how}` } }];
     }),
   );
   return finding({
     code: 'same-image',
-    severity: modalities.slice(1).some((name) => simulated.includes(name)) ? 'warning' : 'error',
-    title: 'Pairs whose two modalities are the same image',
+    severity: found.some(({ scanned }) => scanned) ? 'error' : 'warning',
+    title: 'Samples of which two modalities are the same image',
     explanation:
       'There is nothing to learn from a mate that is the image itself: probably one file was saved twice.',
-    fix: 'Find the right second image, or leave the pairs out.',
-    items,
+    fix: 'Find the right second image, or leave it out.',
+    items: found.map(({ item }) => item),
   });
 }
 
-function swappedMates({ dataset }: Scan, swapped: Swapped): Finding[] {
+function swappedMates({ dataset, pairs }: Scan, swapped: Swapped): Finding[] {
   const items = swapped.flatMap((positions, i) => {
-    const [a, b] = [dataset.modalities[0]!, dataset.modalities[i + 1]!];
+    const [a, b] = [dataset.modalities[pairs[i]!.a], dataset.modalities[pairs[i]!.b]];
     return positions.map((position) => ({
       ids: [dataset.samples[position]!.id],
       detail: `${a} looks like ${b} and ${b} like ${a}`,
@@ -130,13 +165,14 @@ function swappedMates({ dataset }: Scan, swapped: Swapped): Finding[] {
 }
 
 function misaligned({ dataset, images, pairs }: Scan): Finding[] {
-  const items = pairs.flatMap(({ x, y, shifted }, i) =>
+  const items = pairs.flatMap(({ a, b, table: { x, y, shifted } }) =>
     dataset.samples.flatMap(({ id }, position) => {
       if (shifted[position] === 0) return [];
-      const table = images[i + 1]!;
+      const [modality, against] = [dataset.modalities[b]!, dataset.modalities[a]];
+      const table = images[b]!;
       const distance = Math.hypot(x[position]!, y[position]!);
-      const detail = `${dataset.modalities[i + 1]} is shifted ${offset(x[position]!, y[position]!)} against ${dataset.modalities[0]}, in an image of ${sizeOf(table, position)}`;
-      return [{ ids: [id], modality: dataset.modalities[i + 1]!, detail, value: distance }];
+      const detail = `${modality} is shifted ${offset(x[position]!, y[position]!)} against ${against}, in an image of ${sizeOf(table, position)}`;
+      return [{ ids: [id], modality, detail, value: distance }];
     }),
   );
   return finding({
@@ -161,22 +197,24 @@ function offset(x: number, y: number): string {
 
 /** Finds a shift that pairs share. It is a fault of the export, even if each is too small to stand out. */
 function commonShift({ dataset, images, pairs }: Scan): Finding[] {
-  return pairs.flatMap((table, i) => {
+  const items = pairs.flatMap(({ a, b, table }) => {
     const measured = [...table.x.keys()].filter((position) => !Number.isNaN(table.x[position]!));
     if (measured.length < ENOUGH) return [];
     const x = median(measured.map((position) => table.x[position]!));
     const y = median(measured.map((position) => table.y[position]!));
-    const side = median(measured.map((position) => images[i + 1]!.width[position]!));
+    const side = median(measured.map((position) => images[b]!.width[position]!));
     // A pixel of the working size is the least that is measured; more than one and a half are no rounding.
     if (Math.hypot(x, y) < Math.max(1, (1.5 * side) / 128)) return [];
-    const modality = dataset.modalities[i + 1]!;
-    return finding({
-      code: 'common-shift',
-      severity: 'warning',
-      title: 'All pairs are shifted alike',
-      explanation: `In the median pair ${modality} is shifted ${offset(x, y)} against ${dataset.modalities[0]}: by a margin, a crop or a cut between two halves that is off.`,
-      fix: 'Correct it for all pairs at once, where they are exported or cropped.',
-      items: [{ ids: [], modality, detail: offset(x, y), value: Math.hypot(x, y) }],
-    });
+    const modality = dataset.modalities[b]!;
+    const detail = `${offset(x, y)} against ${dataset.modalities[a]}, in the median pair`;
+    return [{ ids: [], modality, detail, value: Math.hypot(x, y) }];
+  });
+  return finding({
+    code: 'common-shift',
+    severity: 'warning',
+    title: 'All pairs are shifted alike',
+    explanation: 'By a margin, a crop or a cut between two halves that is off.',
+    fix: 'Correct it for all pairs at once, where they are exported or cropped.',
+    items,
   });
 }

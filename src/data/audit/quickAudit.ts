@@ -26,7 +26,7 @@ const quickAuditSchema = z.object({
   repeats: z.array(z.tuple([count, count])),
   /** The number of such samples that are of another class than the earlier one. */
   contradictions: count,
-  /** The number of samples whose modalities are the same image. */
+  /** The number of samples of which two modalities are the same image. */
   same: count,
   /** The modalities most of whose images use a small part of the gray levels, with the highest level of these. */
   narrow: z.array(z.object({ modality: z.string(), images: count, top: count })),
@@ -98,7 +98,7 @@ export function quickWarnings(audit: QuickAudit, foldAt: FoldOf = () => undefine
       'samples repeat an image of another, to the pixel',
     ),
     ...of(contradictions, 'of these has another class', 'of these have another class'),
-    ...of(same, 'sample has one image for both modalities', 'samples have one image for both modalities'),
+    ...of(same, 'sample has one image for two modalities', 'samples have one image for two modalities'),
   ];
   const told = [...narrowWarnings(audit), ...lines.map((line) => `${line}; anatomy data check tells which`)];
   if (torn > 0)
@@ -115,9 +115,10 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
     same: new Set<number>(),
   };
   const repeats = new Map<string, [later: number, earlier: number]>();
-  const firstDigests: string[] = [];
+  /** The digests of the images of each sample, of the modalities so far. */
+  const ownDigests: string[][] = samples.map(() => []);
   const narrow: QuickAudit['narrow'] = [];
-  for (const [index, [modality, { file, offset, channels }]] of Object.entries(cache.modalities).entries()) {
+  for (const [modality, { file, offset, channels }] of Object.entries(cache.modalities)) {
     const tops: number[] = [];
     // Nearly of one level, which is blank unless the whole modality is dark.
     const dim: number[] = [];
@@ -142,8 +143,9 @@ async function lookThrough({ samples }: Dataset, cache: ImageCache): Promise<Qui
           continue;
         }
         const digest = createHash('sha1').update(image).digest('base64');
-        if (index === 0) firstDigests[position] = digest;
-        else if (firstDigests[position] === digest) spoiled.same.add(position);
+        const own = ownDigests[position]!;
+        if (own.includes(digest)) spoiled.same.add(position);
+        own.push(digest);
         const first = firsts.get(digest);
         if (first === undefined) firsts.set(digest, position);
         else {

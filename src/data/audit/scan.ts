@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { Random } from '../../tensor/random.js';
+import { hasImage } from '../presence.js';
 import type { Dataset } from '../sample.js';
 import { ImageTable } from './measures/imageTable.js';
 import { PairTable } from './measures/pairTable.js';
 import { isReadable, readPictures } from './measures/readPictures.js';
 import { patchRelations, type RelatedPair } from './measures/relations.js';
 
-/** The number of pairs whose patch relations are kept. */
+/** The number of samples whose patch relations are kept for each pair of modalities. */
 const RELATED_PAIRS = 300;
 
 /**
@@ -16,13 +17,22 @@ export interface Scan {
   readonly dataset: Dataset;
   /** One table for each modality. */
   readonly images: readonly ImageTable[];
-  /** One table for each modality after the first, against the first. */
-  readonly pairs: readonly PairTable[];
+  /** The measures of each pair of modalities: of the first and each other one, of the second and each later one, … */
+  readonly pairs: readonly ScannedPair[];
   readonly unreadable: readonly UnreadableImage[];
-  /** The patch relations of some pairs of the first two modalities. */
-  readonly related: readonly RelatedPair[];
   /** The digest of all ids and pixels. */
   readonly contentHash: string;
+}
+
+/** What the samples that have both of two modalities measure. */
+export interface ScannedPair {
+  /** The indices of the two modalities, the lower one first. */
+  readonly a: number;
+  readonly b: number;
+  /** Their measures, `b` against `a`. */
+  readonly table: PairTable;
+  /** The patch relations of some samples. */
+  readonly related: readonly RelatedPair[];
 }
 
 export interface UnreadableImage {
@@ -46,36 +56,53 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
   const { quick = false, seed = 0, onProgress, signal } = options;
   const { samples, modalities } = dataset;
   const images = modalities.map(() => new ImageTable(samples.length));
-  const pairs = modalities.slice(1).map(() => new PairTable(samples.length));
+  const pairs = modalities.flatMap((_, a) =>
+    modalities.slice(a + 1).map((_, i) => {
+      const b = a + 1 + i;
+      const sampled = quick ? new Set<number>() : someOf(dataset, [modalities[a]!, modalities[b]!], seed);
+      return { a, b, table: new PairTable(samples.length), related: [] as RelatedPair[], sampled };
+    }),
+  );
   const unreadable: UnreadableImage[] = [];
-  const related: RelatedPair[] = [];
-  const sampled = quick ? new Set<number>() : someOf(samples.length, seed);
   const content = createHash('sha256');
   for await (const { position, pictures } of readPictures(dataset, signal)) {
     signal?.throwIfAborted();
-    const { id, subject } = samples[position]!;
-    content.update(JSON.stringify([id, subject]));
+    const sample = samples[position]!;
+    const { id, subject } = sample;
+    const missing = modalities.filter((modality) => !hasImage(sample, modality));
+    content.update(JSON.stringify([id, subject, ...(missing.length === 0 ? [] : [missing])]));
     for (const [i, picture] of pictures.entries()) {
+      if (picture === undefined) continue;
       if (isReadable(picture)) {
         images[i]!.set(position, picture, !quick);
         content.update(picture.digest);
       } else unreadable.push({ position, modality: modalities[i]!, ...picture });
     }
-    const [first, ...others] = pictures.map((picture, i) =>
-      isReadable(picture) && images[i]!.hasContent(position) ? picture : undefined,
+    const shown = pictures.map((picture, i) =>
+      picture !== undefined && isReadable(picture) && images[i]!.hasContent(position) ? picture : undefined,
     );
-    for (const [i, other] of others.entries()) {
-      if (first !== undefined && other !== undefined) pairs[i]!.set(position, first, other, !quick);
-    }
-    const mate = pairs[0]?.same[position] === 0 ? others[0] : undefined;
-    if (sampled.has(position) && first !== undefined && mate !== undefined) {
-      related.push({ subject, a: patchRelations(first.gray), b: patchRelations(mate.gray) });
+    const relations = new Map<number, Float32Array>();
+    const relationsOf = (i: number) => {
+      const found = relations.get(i) ?? patchRelations(shown[i]!.gray);
+      relations.set(i, found);
+      return found;
+    };
+    for (const { a, b, table, related, sampled } of pairs) {
+      if (shown[a] === undefined || shown[b] === undefined) continue;
+      table.set(position, shown[a], shown[b], !quick);
+      if (table.same[position] !== 0 || !sampled.has(position)) continue;
+      related.push({ subject, a: relationsOf(a), b: relationsOf(b) });
     }
     onProgress?.(position + 1, samples.length);
   }
-  return { dataset, images, pairs, unreadable, related, contentHash: content.digest('hex') };
+  return { dataset, images, pairs, unreadable, contentHash: content.digest('hex') };
 }
 
-function someOf(count: number, seed: number): Set<number> {
-  return new Set(new Random(seed, 'related pairs').permutation(count).subarray(0, RELATED_PAIRS));
+/** Draws positions of samples that have both modalities. */
+function someOf({ samples }: Dataset, both: readonly string[], seed: number): Set<number> {
+  const order = new Random(seed, 'related pairs').permutation(samples.length);
+  const having = order.filter((position) =>
+    both.every((modality) => hasImage(samples[position]!, modality)),
+  );
+  return new Set(having.subarray(0, RELATED_PAIRS));
 }

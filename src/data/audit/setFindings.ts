@@ -19,9 +19,9 @@ export function faultFindings(faults: readonly DataFault[]): Finding[] {
       code: 'missing-mate',
       severity: 'error',
       title: 'Images without a mate',
-      explanation: 'Only one of the two modalities is there, so there is no pair.',
+      explanation: 'Another modality has no image of this name, so there is no pair.',
       fix: 'Add the other image under the same name, or remove this one.',
-      items: of('missing-mate', 'the other modality has no image of this name'),
+      items: of('missing-mate', 'another modality has no image of this name'),
     }),
     ...finding({
       code: 'missing-file',
@@ -171,30 +171,29 @@ export function premise({ low, nearer }: Suitability): 'holds' | 'weak' | 'absen
   return low <= 0.5 && nearer < 0.6 ? 'absent' : 'weak';
 }
 
-export function suitabilityFindings(suitability: Suitability | undefined): Finding[] {
-  if (suitability === undefined) return [];
-  const found = premise(suitability);
-  const { nearer, low, high, pairs } = suitability;
+/** What the comparison of mates with strangers says of two modalities. */
+export interface PairSuitability extends Suitability {
+  readonly modalities: readonly [a: string, b: string];
+  readonly premise: ReturnType<typeof premise>;
+}
+
+/** Tells of the pairs of modalities for which the method's premise does not hold. */
+export function suitabilityFindings(suitability: readonly PairSuitability[]): Finding[] {
+  const failing = suitability.filter((one) => one.premise !== 'holds');
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return finding({
     code: 'premise',
     severity: 'warning',
-    title:
-      found === 'weak'
-        ? 'The two modalities share little of their layout'
-        : 'The two modalities share no layout that can be seen',
+    title: failing.every((one) => one.premise === 'weak')
+      ? 'Two modalities share little of their layout'
+      : 'Two modalities share no layout that can be seen',
     explanation:
       'The method assumes that patches which are alike in one modality are alike in the other. In raw pixels an image is hardly nearer to its own mate by that than to those of other subjects.',
     fix: 'Check that the pairs are right and aligned. If they are, another method may suit these data better; compare them.',
-    items:
-      found === 'holds'
-        ? []
-        : [
-            {
-              ids: [],
-              detail: `own mate nearer in ${percent(nearer)} of comparisons (95 % interval ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
-              value: nearer,
-            },
-          ],
+    items: failing.map(({ modalities: [a, b], nearer, low, high, pairs }) => ({
+      ids: [],
+      detail: `${a} and ${b}: own mate nearer in ${percent(nearer)} of comparisons (95 % interval ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
+      value: nearer,
+    })),
   });
 }

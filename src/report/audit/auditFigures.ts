@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { AuditReport } from '../../data/audit/audit.js';
+import type { PairSuitability } from '../../data/audit/setFindings.js';
 import { fixed, signed } from '../../text/numbers.js';
 import { type Figure, renderPlot } from '../figures/figure.js';
 
@@ -9,11 +10,11 @@ const HEIGHT = 290;
 
 /** Draws the shifts between mates, and how much nearer mates are than strangers, where these were measured. */
 export function auditFigures(report: AuditReport): Figure[] {
-  return [...shiftFigures(report), ...advantageFigure(report)];
+  return [...shiftFigures(report), ...advantageFigures(report)];
 }
 
 function shiftFigures({ alignment }: AuditReport): Figure[] {
-  return alignment.map(({ modality, shifts, distance }) => {
+  return alignment.map(({ modality, against, shifts, distance }) => {
     const counts = new Map<string, { x: number; y: number; count: number }>();
     for (const [across, down] of shifts) {
       const [x, y] = [Math.round(across), Math.round(down)];
@@ -22,7 +23,7 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
     }
     const spots = [...counts.values()];
     const far = Math.max(5, ...spots.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])) * 1.1;
-    const title = `Shifts of ${modality} against its mate`;
+    const title = `Shifts of ${modality} against ${against}`;
     const alt = `${title}: distance ${fixed(distance[0]!, 0)} pixels in the median, ${fixed(distance[2]!, 0)} in 99 % of the pairs.`;
     const svg = renderPlot(
       {
@@ -43,14 +44,16 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
     );
     const reading =
       'Each dot is a shift at which pairs share most information, its area their number. Aligned data has nearly all of it in the middle.';
-    return { id: `shift-${modality}`, title, alt, reading, svg };
+    return { id: `shift-${modality}-${against}`, title, alt, reading, svg };
   });
 }
 
-function advantageFigure({ suitability }: AuditReport): Figure[] {
-  if (suitability === undefined) return [];
-  const { advantages, nearer } = suitability;
-  const title = 'How much nearer a pair is than strangers';
+function advantageFigures({ suitability }: AuditReport): Figure[] {
+  return suitability.map(advantageFigure);
+}
+
+function advantageFigure({ modalities: [a, b], advantages, nearer }: PairSuitability): Figure {
+  const title = `How much nearer ${a} and ${b} of a sample are than strangers`;
   const alt = `${title}: the own mate is nearer in ${fixed(100 * nearer, 1)} % of all comparisons.`;
   const svg = renderPlot(
     {
@@ -82,5 +85,5 @@ function advantageFigure({ suitability }: AuditReport): Figure[] {
   );
   const reading =
     'Each pair’s consistency loss on raw patches, in per cent of what it is with images of other subjects: left of the dashed line the mate is nearer. Were the mates drawn by lot, the hill would stand on the line.';
-  return [{ id: 'premise', title, alt, reading, svg }];
+  return { id: `premise-${a}-${b}`, title, alt, reading, svg };
 }

@@ -7,7 +7,7 @@ import { packageVersion } from '../../version.js';
 import type { Figure } from '../figures/figure.js';
 import { pageStyle } from '../html/pageStyle.js';
 import type { ShownPicture } from '../source/thumbnails.js';
-import { factsOf, severityName, verdict } from './auditText.js';
+import { combinationName, factsOf, severityName, verdict } from './auditText.js';
 
 export interface AuditPageContent {
   readonly report: AuditReport;
@@ -74,6 +74,7 @@ ${findings.length === 0 ? html`<p>Nothing was found.</p>` : html`<ul>${findings.
     ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
 `,
   )}</dl>
+${presence(report)}
 ${notes(report)}
 <div class="curves">${figures.map(figure)}</div>
 <h2>What was found</h2>
@@ -87,6 +88,27 @@ ${findings.map(section)}
 
 function overview({ code, severity, title, count }: Finding): Markup {
   return html`<li><span class="tag ${severity}">${severityName(severity)}</span> <a href="#${code}">${title}</a>${count > 1 ? ` (${counted(count)})` : ''}</li>
+`;
+}
+
+/** The images that there are and those that are missing, as tables; nothing where all samples have all. */
+function presence({ modalities, combinations, samples }: AuditReport): Markup | string {
+  if (modalities.every(({ missing }) => missing === 0)) return '';
+  return html`<h3>Images that are missing</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="Images of each modality"><table>
+<thead><tr><th scope="col">modality</th><th scope="col" class="number">images</th><th scope="col" class="number">missing</th><th scope="col" class="number">subjects that lack it</th></tr></thead>
+<tbody>${modalities.map(
+    ({ name, missing, missingSubjects }) => html`<tr><th scope="row">${name}</th><td class="number">${counted(samples - missing)}</td><td class="number">${counted(missing)}</td><td class="number">${counted(missingSubjects)}</td></tr>
+`,
+  )}</tbody></table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Combinations of modalities"><table>
+<thead><tr><th scope="col">samples with</th>${modalities.map(({ name }) => html`<th scope="col">${name}</th>`)}<th scope="col" class="number">samples</th><th scope="col" class="number">subjects</th></tr></thead>
+<tbody>${combinations.map(
+    (one) => html`<tr><th scope="row">${combinationName(one, modalities)}</th>${modalities.map(
+      ({ name }) => html`<td>${one.modalities.includes(name) ? '●' : '–'}</td>`,
+    )}<td class="number">${counted(one.samples)}</td><td class="number">${counted(one.subjects)}</td></tr>
+`,
+  )}</tbody></table></div>
 `;
 }
 
@@ -129,10 +151,10 @@ function offender({ samples, detail, more }: ShownItem): Markup {
 `;
 }
 
-function picture(name: string, { modality, jpeg }: ShownPicture): Markup {
+function picture(name: string, { modality, jpeg, missing }: ShownPicture): Markup {
   const shown =
     jpeg === undefined
-      ? html`<span class="none">cannot be shown</span>`
+      ? html`<span class="none">${missing ? 'missing' : 'cannot be shown'}</span>`
       : html`<img alt="${name}, ${modality}" src="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}">`;
   return html`<figure>${shown}<figcaption>${modality}</figcaption></figure>`;
 }

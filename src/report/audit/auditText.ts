@@ -30,7 +30,7 @@ export function verdict({ counts }: Pick<AuditReport, 'counts'>): string {
 
 /** Writes the report for the owner's terminal. It names the places of files, which the page never does. */
 export function auditText(report: AuditReport): string {
-  const facts = factsOf(report);
+  const facts = [...factsOf(report), ...presenceFacts(report)];
   const width = Math.max(...facts.map(([name]) => name.length));
   const lines = [
     ...facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
@@ -60,7 +60,9 @@ function placeOf({ ids, modality }: FindingItem): string {
 /** The facts about the data, each as a name and a value. */
 export function factsOf(report: AuditReport): [string, string][] {
   const { modalities, samples, subjects, alignment, suitability, quick } = report;
-  const unit = `${modalities.length > 1 ? 'pair' : 'image'}${samples === 1 ? '' : 's'}`;
+  const complete = modalities.every(({ missing }) => missing === 0);
+  const name = modalities.length === 1 ? 'image' : modalities.length === 2 && complete ? 'pair' : 'sample';
+  const unit = `${name}${samples === 1 ? '' : 's'}`;
   return [
     [
       'data',
@@ -69,7 +71,7 @@ export function factsOf(report: AuditReport): [string, string][] {
     ...classFacts(report),
     ...modalities.map((one): [string, string] => [`images ${one.name}`, modalityFact(one)]),
     ...alignment.map((one): [string, string] => ['alignment', alignmentFact(one)]),
-    ...(suitability === undefined ? [] : [['premise', suitabilityFact(suitability)] as [string, string]]),
+    ...suitability.map((one): [string, string] => ['premise', suitabilityFact(one)]),
     ...(quick
       ? [['left out', 'near-duplicates, shifts and the premise of the method (--quick)'] as [string, string]]
       : []),
@@ -91,6 +93,36 @@ function classFacts({ classes, published }: AuditReport): [string, string][] {
   return names.length === 0 ? [] : [['classes', names.join(', ')]];
 }
 
+/** Which images are missing, and which the samples have; nothing where all have all. */
+function presenceFacts({ modalities, combinations, samples }: AuditReport): [string, string][] {
+  const gaps = modalities.filter(({ missing }) => missing > 0);
+  if (gaps.length === 0) return [];
+  const missing = gaps.map(
+    ({ name, missing, missingSubjects }) =>
+      `${name} in ${counted(missing)} of ${counted(samples)} samples (${numbered(missingSubjects, 'subject')})`,
+  );
+  return [
+    ['missing', missing.join(', ')],
+    ...combinations.map((one): [string, string] => [
+      'samples with',
+      `${combinationName(one, modalities)}: ${counted(one.samples)} of ${numbered(one.subjects, 'subject')}`,
+    ]),
+  ];
+}
+
+/** Names a combination of modalities, as in `all of a, b, c`, `a and b` or `a only`. */
+export function combinationName(
+  { modalities: has }: AuditReport['combinations'][number],
+  all: AuditReport['modalities'],
+): string {
+  if (has.length === all.length) return `all of ${has.join(', ')}`;
+  return has.length === 1 ? `${has[0]} only` : has.join(' and ');
+}
+
+function numbered(count: number, name: string): string {
+  return `${counted(count)} ${name}${count === 1 ? '' : 's'}`;
+}
+
 function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummary): string {
   if (readable === 0) return 'no image can be read';
   const [first, ...others] = Object.entries(sizes);
@@ -102,9 +134,9 @@ function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummar
   return `${simulated ? 'simulated, ' : ''}${size}; mean gray ${middle} (${low} to ${high} in 90 % of images)`;
 }
 
-function alignmentFact({ modality, medianX, medianY, distance, measured }: AlignmentSummary): string {
+function alignmentFact({ modality, against, medianX, medianY, distance, measured }: AlignmentSummary): string {
   const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
-  return `${modality}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
+  return `${modality} against ${against}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
 }
 
 const PREMISE = {
@@ -119,7 +151,8 @@ export function suitabilityFact({
   high,
   pairs,
   premise,
-}: NonNullable<AuditReport['suitability']>): string {
+  modalities: [a, b],
+}: AuditReport['suitability'][number]): string {
   const percent = (share: number) => fixed(100 * share, 1);
-  return `${PREMISE[premise]}: patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (95 % interval ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
+  return `${PREMISE[premise]} (${a} and ${b}): patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (95 % interval ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
 }

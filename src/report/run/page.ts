@@ -49,8 +49,8 @@ export type PagePictures =
 export interface PicturedPair {
   readonly name: string;
   readonly label?: string;
-  /** The pictures as PNG files. */
-  readonly images: readonly Uint8Array[];
+  /** The pictures as PNG files; undefined where an image is missing. */
+  readonly images: readonly (Uint8Array | undefined)[];
 }
 
 export function page(content: PageContent): string {
@@ -241,7 +241,9 @@ function pictureSection(pictures: PagePictures): Markup {
 ${pictures.pairs.map(
   ({ name, label, images }) => html`<tr><th scope="row">${name}<small>${label}</small></th>${images.map(
     (png, i) =>
-      html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
+      png === undefined
+        ? html`<td>missing</td>`
+        : html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
   )}</tr>
 `,
 )}</tbody>

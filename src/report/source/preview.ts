@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import type { Config } from '../../config/index.js';
 import { narrowWarnings, quickAudit } from '../../data/audit/quickAudit.js';
 import { ImageLoader } from '../../data/loading/loader.js';
+import { hasImage } from '../../data/presence.js';
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import type { MessageConsole } from '../../log/console.js';
 import type { ViewSpec } from '../../methods/index.js';
@@ -31,8 +32,8 @@ export interface Preview {
 export interface PreviewPair {
   readonly id: string;
   readonly label?: string;
-  /** One image for each of `views`. */
-  readonly images: readonly Raster[];
+  /** One image for each of `views`; undefined where the sample lacks the modality. */
+  readonly images: readonly (Raster | undefined)[];
 }
 
 export interface PreviewOptions {
@@ -41,7 +42,7 @@ export interface PreviewOptions {
 }
 
 /**
- * Draws pairs by the seed of the config, from all classes in turn. Their views are exactly the ones that a run of this
+ * Draws pairs by the seed of the config, from all classes in turn and so that each modality is seen. Their views are exactly the ones that a run of this
  * config makes of them in its first epoch.
  */
 export async function preview(config: Config, { console, pairs = 6 }: PreviewOptions): Promise<Preview> {
@@ -51,7 +52,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   const folder = config.data.cacheFolder ?? undefined;
   const cache = await openImages(dataset, config, folder, console);
   for (const warning of narrowWarnings(await quickAudit(dataset, cache, folder))) console.warn(warning);
-  const chosen = inTurn(dataset.samples, Math.min(pairs, dataset.samples.length), config.seed);
+  const chosen = seeingAll(dataset, inTurn(dataset.samples, config.seed), pairs);
   // The views do not depend on the encoder, so the smallest one is built. They are shown before normalisation.
   const shown: Config = {
     ...config,
@@ -67,6 +68,14 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
       const views = method.views({ ...loader.load(chosen), ids, rows, epoch: 0 });
       return { specs: views.specs, images: rasters(views.images) };
     });
+    // One view after the other has the images of those samples that have its modality.
+    const shownOf = chosen.map((): (Raster | undefined)[] => []);
+    for (const { modality } of specs) {
+      chosen.forEach((position, i) => {
+        const has = hasImage(dataset.samples[position]!, modality);
+        shownOf[i]!.push(has ? images.shift() : undefined);
+      });
+    }
     return {
       data: dataset.name,
       views: specs.map((spec) => viewName(spec, dataset, modalities)),
@@ -74,7 +83,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
       pairs: chosen.map((position, i) => ({
         id: ids[i]!,
         label: dataset.samples[position]!.label,
-        images: images.filter((_, view) => view % chosen.length === i),
+        images: shownOf[i]!,
       })),
     };
   } finally {
@@ -83,7 +92,8 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   }
 }
 
-function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: number): number[] {
+/** Lists the positions of all samples in the order in which they are shown: from all classes in turn, else by lot. */
+function inTurn(samples: readonly Pick<Sample, 'label'>[], seed: number): number[] {
   const order = Array.from(new Random(seed, 'preview').permutation(samples.length));
   const classes = new Map<string | undefined, number[]>();
   for (const position of order) {
@@ -93,7 +103,29 @@ function inTurn(samples: readonly Pick<Sample, 'label'>[], count: number, seed: 
   const queues = [...classes].sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).map(([, queue]) => queue);
   const longest = Math.max(...queues.map((queue) => queue.length));
   const turns = Array.from({ length: longest }, (_, turn) => queues.flatMap((queue) => queue[turn] ?? []));
-  return turns.flat().slice(0, count);
+  return turns.flat();
+}
+
+/**
+ * Takes the first positions of an order. The last of them give way to samples with a modality that would not be seen,
+ * where there is room.
+ */
+function seeingAll({ samples, modalities }: Dataset, order: readonly number[], count: number): number[] {
+  const sees = (positions: readonly number[], modality: string) =>
+    positions.some((position) => hasImage(samples[position]!, modality));
+  let chosen = order.slice(0, count);
+  for (const modality of modalities) {
+    if (sees(chosen, modality)) continue;
+    const added = order.find((position) => hasImage(samples[position]!, modality));
+    // The one that goes shows nothing that the others and the new one do not.
+    const gone = chosen.findLast((position) => {
+      const rest = [...chosen.filter((one) => one !== position), ...(added === undefined ? [] : [added])];
+      return modalities.every((own) => !hasImage(samples[position]!, own) || sees(rest, own));
+    });
+    if (added !== undefined && gone !== undefined)
+      chosen = [...chosen.filter((position) => position !== gone), added];
+  }
+  return chosen;
 }
 
 /**
@@ -160,11 +192,18 @@ export async function contactSheet({ views, pairs, size }: Preview): Promise<Buf
   const [width, height] = [left(views.length), top(pairs.length)];
   const tiles = await Promise.all(
     pairs.flatMap(({ images }, row) =>
-      images.map(async (image, column) => ({
-        input: await rasterPng(image, tile),
-        left: left(column),
-        top: top(row),
-      })),
+      images.flatMap((image, column) =>
+        image === undefined
+          ? []
+          : [
+              rasterPng(image, tile).then((input) => ({ input, left: left(column), top: top(row) })),
+            ],
+      ),
+    ),
+  );
+  const gaps = pairs.flatMap(({ images }, row) =>
+    images.flatMap((image, column) =>
+      image === undefined ? [gap(left(column), top(row), tile)] : [],
     ),
   );
   const heads = views.map((name, column) => text(name, left(column), HEAD - 11, 'font-weight="600"'));
@@ -172,11 +211,18 @@ export async function contactSheet({ views, pairs, size }: Preview): Promise<Buf
     text(shorten(id), 12, top(row) + 18, ''),
     text(shorten(label ?? ''), 12, top(row) + 37, 'fill="#5b6470"'),
   ]);
-  const lettering = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="14" fill="#1a1d21">${[...heads, ...names].join('')}</svg>`;
+  const lettering = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="14" fill="#1a1d21">${[...gaps, ...heads, ...names].join('')}</svg>`;
   return sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
     .composite([...tiles, { input: Buffer.from(lettering), left: 0, top: 0 }])
     .png()
     .toBuffer();
+}
+
+/** Draws the place of an image that a sample lacks. */
+function gap(x: number, y: number, side: number): string {
+  const frame = `<rect x="${x + 0.5}" y="${y + 0.5}" width="${side - 1}" height="${side - 1}" fill="#f4f5f7" stroke="#b6bcc6" stroke-dasharray="5 4"/>`;
+  const words = text('missing', x + side / 2, y + side / 2 + 5, 'fill="#5b6470" text-anchor="middle"');
+  return frame + words;
 }
 
 function text(words: string, x: number, y: number, style: string): string {

@@ -1,12 +1,15 @@
 import sharp from 'sharp';
 import { readSampleImage } from '../../data/images/readSampleImage.js';
+import { hasImage } from '../../data/presence.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import { DataError } from '../../errors.js';
 
 export interface ShownPicture {
   readonly modality: string;
-  /** A JPEG file; undefined where the image cannot be read or must not be shown. */
+  /** A JPEG file; undefined where the image is missing, cannot be read or must not be shown. */
   readonly jpeg?: Uint8Array;
+  /** Whether the sample has no such image. */
+  readonly missing?: true;
 }
 
 /** The side of a thumbnail, in pixels. */
@@ -15,7 +18,8 @@ const SIDE = 192;
 /** Reads the images of a sample as thumbnails. */
 export async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
   return Promise.all(
-    dataset.modalities.map(async (modality) => {
+    dataset.modalities.map(async (modality): Promise<ShownPicture> => {
+      if (!hasImage(sample, modality)) return { modality, missing: true };
       try {
         const { data, width, height, channels } = await readSampleImage(dataset, sample, modality, SIDE);
         const jpeg = await sharp(data, { raw: { width, height, channels } })

@@ -55,6 +55,7 @@ it('exits with 3 on errors and writes the report and the list of samples to leav
   expect(status).toBe(3);
   expect(readFileSync(list, 'utf8')).toBe('id,reason\nscan-3,blank (b)\nagain,"exact-duplicates (a, b)"\n');
   expect(readFileSync(page, 'utf8')).toContain('Blank images');
+  expect(stderr).toContain('1 of the 2 samples to drop has other images than the one at fault.');
 
   const again = check(...words);
   expect(again.status).toBe(2);
@@ -66,7 +67,7 @@ it('exits with 0 on warnings and prints only JSON on stdout', () => {
   const { status, stdout } = check('--data', 'phantom:breast,pairs=3', '--quick', '--json');
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({
-    version: 1,
+    version: 2,
     samples: 3,
     counts: { error: 0 },
     findings: [{ code: 'rare-class' }, {}],

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writePack } from '../../../src/data/pack/packWrite.js';
 import { readJsonLines } from '../../../src/log/jsonLines.js';
+import { gappedDataset } from '../../data/gapped.js';
 
 /** Runs the built program in processes of its own, where a thread decodes what is streamed, and signals are real. */
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -154,4 +156,20 @@ test('flags that do not go together and files that exist are refused with exit c
     expect.stringContaining('ends in .safetensors'),
     expect.stringContaining('shards exists; choose another --shards, or --overwrite it'),
   ]);
+});
+
+test('packs and shards tell how many images are missing', async () => {
+  await writePack(await gappedDataset(join(folder, 'files')), join(folder, 'gapped.safetensors'), { size: 32 });
+  for (const target of [
+    ['--size', '16', '--out', 'again.safetensors'],
+    ['--shards', 'gapped-shards'],
+  ]) {
+    const { code, stdout, stderr } = await anatomy([
+      ...['data', 'pack', '--data', 'gapped.safetensors', '--json'],
+      ...target,
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toContain('of 12 samples 1 lacks a, 3 lack b, 6 lack c');
+    expect(JSON.parse(stdout)).toMatchObject({ samples: 12, missing: { a: 1, b: 3, c: 6 } });
+  }
 });

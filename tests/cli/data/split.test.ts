@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { anatomyProgram } from '../../../src/cli/program.js';
+import { writePack } from '../../../src/data/pack/packWrite.js';
 import type { Splits } from '../../../src/data/splits/splits.js';
 import { Random } from '../../../src/tensor/random.js';
+import { threeModalities, withGaps } from '../../data/gapped.js';
 
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 let folder: string;
@@ -108,4 +110,31 @@ it('refuses flags that it does not know, and an --out that exists', async () => 
   await expect(refusal()).rejects.toThrow('a known data set’s folder (BraTS');
   writeFileSync(join(folder, 'new.json'), '');
   await expect(refusal(...data)).rejects.toThrow('exists; choose another --out');
+});
+
+it('counts the images of each fold where some are missing, and warns of modalities that a fold lacks', async () => {
+  const complete = await threeModalities(join(folder, 'files'));
+  // Both samples of the first patient have `c`, and nobody else.
+  const gapped = withGaps(complete, (i, modality) => (modality === 'c' ? i > 1 : modality === 'b' && i === 4));
+  const [pack, whole] = [join(folder, 'gapped.safetensors'), join(folder, 'whole.safetensors')];
+  await writePack(gapped, pack, { size: 32 });
+  await writePack(complete, whole, { size: 32 });
+  const { status, stdout, stderr, saved } = split('gapped.json', '--data', pack, '--folds', '3');
+  expect(status).toBe(0);
+  const lines = stdout.split('\n').filter((line) => line.startsWith('fold'));
+  expect(lines).toHaveLength(3);
+  for (const line of lines)
+    expect(line).toMatch(/^fold \d: 4 samples of 2 subjects \(.*\); images a 4, b [34], c [02]$/);
+  expect(lines.filter((line) => line.endsWith('c 2'))).toHaveLength(1);
+  const own = saved().folds['pair-0'] as number;
+  const others = [0, 1, 2].filter((fold) => fold !== own).join(', ');
+  expect(stderr).toContain(`No sample of the folds ${others} has an image of c, so nothing is judged by it there.`);
+  expect(stderr).toContain(`All samples with an image of c are in fold ${own}, so none is left to train on`);
+  const { folds } = JSON.parse(split('again.json', '--data', pack, '--folds', '3', '--json').stdout);
+  expect(folds[own].images).toEqual({ a: 4, b: expect.any(Number), c: 2 });
+  // What is missing changes no fold, and complete data have no such counts.
+  const all = split('whole.json', '--data', whole, '--folds', '3');
+  expect(all.saved().folds).toEqual(saved().folds);
+  expect(all.stdout).toMatch(/^fold 0: 4 pairs of 2 subjects \([^)]*\)\n/);
+  expect(all.stderr).not.toContain('image of');
 });

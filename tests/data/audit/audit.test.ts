@@ -93,7 +93,7 @@ describe('auditDataset on a study with one of each defect', () => {
 it('has nothing to say against clean phantoms but that each is a patient of its own', async () => {
   const report = await auditDataset(await openDataset({ path: 'phantom:breast,pairs=40,seed=1' }));
   expect(report.findings.map(({ code }) => code)).toEqual(['one-sample-a-subject']);
-  expect(report.suitability).toMatchObject({ premise: 'holds', pairs: 40 });
+  expect(report.suitability).toMatchObject([{ modalities: ['a', 'b'], premise: 'holds', pairs: 40 }]);
   expect(report.alignment[0]).toMatchObject({ medianX: 0, medianY: 0, measured: 40 });
 });
 
@@ -112,7 +112,9 @@ function mates(count: number, second: (b: Raster, i: number) => Raster = (b) => 
 describe('auditDataset', () => {
   it('finds a shift that all pairs share, and each of them', async () => {
     const report = await auditDataset(mates(24, (b) => moved(b, -3, 0)));
-    expect(found(report, 'common-shift')!.items[0]!.detail).toBe('3 px to the left');
+    expect(found(report, 'common-shift')!.items[0]!.detail).toBe(
+      '3 px to the left against a, in the median pair',
+    );
     expect(report.alignment[0]).toMatchObject({ medianX: -3, medianY: 0 });
     expect(idsOf(report, 'misaligned')).toHaveLength(24);
   });
@@ -132,8 +134,8 @@ describe('auditDataset', () => {
         images: { ...sample.images, b: together.samples[(i + 7) % 40]!.images.b! },
       })),
     };
-    expect((await auditDataset(together)).suitability!.premise).toBe('holds');
-    const { suitability } = await auditDataset(apart);
+    expect((await auditDataset(together)).suitability[0]!.premise).toBe('holds');
+    const [suitability] = (await auditDataset(apart)).suitability;
     expect(suitability!.premise).toBe('absent');
     expect(suitability!.low).toBeLessThan(0.5);
     expect(suitability!.high).toBeGreaterThan(0.5);
@@ -282,7 +284,7 @@ describe('auditDataset', () => {
     expect(idsOf(report, 'unreadable')).toEqual(['gone']);
     expect(found(report, 'exact-duplicates')!.items[0]!.ids).toEqual(['sample-0', 'copy']);
     expect(report).toMatchObject({ quick: true, alignment: [] });
-    expect(report.suitability).toBeUndefined();
+    expect(report.suitability).toEqual([]);
   });
 
   it('looks at single images too', async () => {

@@ -63,7 +63,7 @@ it('the quick audit finds blank, repeated, contradicting and equal images in the
     '2 samples have a blank image; anatomy data check tells which',
     '2 samples repeat an image of another, to the pixel; anatomy data check tells which',
     '1 of these has another class; anatomy data check tells which',
-    '1 sample has one image for both modalities; anatomy data check tells which',
+    '1 sample has one image for two modalities; anatomy data check tells which',
   ]);
 });
 

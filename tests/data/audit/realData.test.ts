@@ -72,6 +72,6 @@ describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is abs
     expect(blank.items.flatMap((item) => item.ids).sort()).toEqual([...ids, ...ofFirst].sort());
     expect(report.findings.map(({ code }) => code)).toEqual(['blank', 'near-duplicates-within-subject']);
     expect(report.alignment[0]).toMatchObject({ medianX: 0, medianY: 0 });
-    expect(report.suitability!.nearer).toBeGreaterThan(0.9);
+    expect(report.suitability[0]!.nearer).toBeGreaterThan(0.9);
   });
 });

@@ -10,6 +10,7 @@ import { auditText } from '../../../src/report/audit/auditText.js';
 import { renderAudit } from '../../../src/report/audit/renderAudit.js';
 import { drawnDataset, raster, spots } from '../../data/audit/drawnPairs.js';
 import { writePlanted } from '../../data/audit/plantedPairs.js';
+import { withGaps } from '../../data/gapped.js';
 
 let folder: string;
 let dataset: Dataset;
@@ -73,6 +74,64 @@ describe('the page of an audit', () => {
     // They are synthetic, so they keep their names.
     expect(document.querySelector('#blank li b')!.textContent).toBe('<b>0');
   });
+});
+
+describe('of samples that lack images', () => {
+  let gapped: AuditReport;
+  let data: Dataset;
+  beforeAll(async () => {
+    const image = (key: string) => spots(key, 48);
+    const black = raster(48, 48, () => 0);
+    data = withGaps(
+      drawnDataset(
+        Array.from({ length: 5 }, (_, i) => ({
+          images: { a: image(`a ${i}`), b: i === 1 ? black : image(`b ${i}`), c: image(`c ${i}`) },
+        })),
+      ),
+      (i, modality) => (modality === 'c' ? i < 3 : modality === 'b' && i === 4),
+    );
+    gapped = await auditDataset(data);
+  });
+
+  it('the page tells the images and the missing ones of each modality and each combination', async () => {
+    const document = parse(await renderAudit(data, gapped));
+    const tables = [...document.querySelectorAll('table')].map((table) =>
+      [...table.querySelectorAll('tbody tr')].map((row) =>
+        [...row.querySelectorAll('th, td')].map((cell) => cell.textContent),
+      ),
+    );
+    expect(tables).toEqual([
+      [
+        ['a', '5', '0', '0'],
+        ['b', '4', '1', '1'],
+        ['c', '2', '3', '3'],
+      ],
+      [
+        ['a and b', '●', '●', '–', '3', '3'],
+        ['all of a, b, c', '●', '●', '●', '1', '1'],
+        ['a and c', '●', '–', '●', '1', '1'],
+      ],
+    ]);
+    const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it('a gap beside an offender is called missing, and not an image that cannot be shown', async () => {
+    const document = parse(await renderAudit(data, gapped));
+    expect(document.querySelectorAll('#blank img')).toHaveLength(2);
+    expect([...document.querySelectorAll('#blank .none')].map((one) => one.textContent)).toEqual(['missing']);
+  });
+
+  it('the summary counts them', () => {
+    const text = auditText(gapped);
+    expect(text).toMatch(/missing +b in 1 of 5 samples \(1 subject\), c in 3 of 5 samples \(3 subjects\)\n/);
+    expect(text).toMatch(/samples with +a and b: 3 of 3 subjects\n/);
+    expect(text).toMatch(/data +drawn: 5 samples of 5 subjects\n/);
+  });
+});
+
+it('a page of complete data has no table of missing images', async () => {
+  expect(parse(await renderAudit(dataset, report)).querySelectorAll('table')).toHaveLength(0);
 });
 
 it('the summary names the first places of each finding and counts the rest', () => {

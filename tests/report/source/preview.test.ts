@@ -2,10 +2,13 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
+import { writePack } from '../../../src/data/pack/packWrite.js';
+import type { Raster } from '../../../src/data/sample.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { contactSheet, type Preview, preview, tileSide } from '../../../src/report/source/preview.js';
+import { threeModalities, withGaps } from '../../data/gapped.js';
 import { Capture } from '../../log/capture.js';
 import { undisposedTensors } from '../../tensor/undisposed.js';
 import { writePairs } from '../../training/tiny.js';
@@ -42,7 +45,7 @@ test('the preview shows pairs of all classes with the four views, and leaves no 
   expect(new Set(shown.pairs.map(({ id }) => id)).size).toBe(4);
   for (const { images } of shown.pairs) {
     expect(images).toHaveLength(4);
-    for (const { width, height, channels, data } of images) {
+    for (const { width, height, channels, data } of whole(images)) {
       expect([width, height]).toEqual([32, 32]);
       expect(data).toHaveLength(32 * 32 * channels);
     }
@@ -71,7 +74,7 @@ test('the sheet has a row for each pair, pixels enlarged by a whole factor, and 
   const factor = tile / 32;
   const at = (x: number, y: number) => data[(y * info.width + x) * info.channels];
   shown.pairs.forEach(({ images }, row) => {
-    images.forEach(({ channels, data: pixels }, column) => {
+    whole(images).forEach(({ channels, data: pixels }, column) => {
       for (const [x, y] of [
         [0, 0],
         [31, 0],
@@ -125,6 +128,61 @@ test('an error comes before any image is decoded where nothing can be shown', as
   expect(existsSync(cacheFolder)).toBe(false);
 });
 
+/** The images, none of which is missing. */
+function whole(images: Preview['pairs'][number]['images']): Raster[] {
+  return images.map((image) => image!);
+}
+
 function mean(values: Uint8Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
+
+describe('samples that lack images', () => {
+  let gaps: Preview;
+  beforeAll(async () => {
+    const dataset = withGaps(await threeModalities(join(folder, 'gapped')), (i, modality) =>
+      modality === 'c' ? i !== 7 : modality === 'b' && i % 2 === 1,
+    );
+    await writePack(dataset, join(folder, 'gapped.safetensors'), { size: 32 });
+    const config = resolveConfig({
+      set: ['data.size=32', 'method.patches=[2,2]', 'model.width=1'],
+      flags: { 'data.path': join(folder, 'gapped.safetensors'), 'data.cacheFolder': join(folder, 'cache') },
+    });
+    gaps = await preview(config, { console: new MessageConsole({ stream: new Capture(false) }), pairs: 3 });
+  });
+
+  test('have gaps in their places, and each modality is seen though one sample alone has it', () => {
+    expect(gaps.views).toEqual(['A', 'B', 'C: c', 'Â', 'B̂', 'Ĉ: c']);
+    expect(gaps.pairs).toHaveLength(3);
+    for (const { id, images } of gaps.pairs) {
+      const number = Number(id.slice('pair-'.length));
+      const has = [true, number % 2 === 0, number === 7];
+      expect(images.map((image) => image !== undefined), id).toEqual([...has, ...has]);
+    }
+    expect(gaps.pairs.map(({ id }) => id)).toContain('pair-7');
+    expect(new Set(gaps.pairs.map(({ images }) => images[1] !== undefined))).toEqual(new Set([true, false]));
+  });
+
+  test('show the images that are theirs', async () => {
+    for (const { id, images } of gaps.pairs) {
+      const stored = await sharp(join(folder, 'gapped', 'ab', 'images', `a${id.slice('pair-'.length)}.png`))
+        .greyscale()
+        .raw()
+        .toBuffer();
+      expect(mean(images[0]!.data)).toBeCloseTo(mean(stored), -1);
+    }
+  });
+
+  test('have a frame with the word missing on the sheet', async () => {
+    const png = sharp(await contactSheet(gaps));
+    const { data, info } = await png.raw().toBuffer({ resolveWithObject: true });
+    const tile = tileSide(32);
+    const row = gaps.pairs.findIndex(({ images }) => images[2] === undefined);
+    const [left, top] = [150 + 2 * (tile + 10), 34 + row * (tile + 10)];
+    const at = (x: number, y: number) => data[(y * info.width + x) * info.channels]!;
+    expect(at(left + 20, top + 20)).toBe(0xf4);
+    // The letters are darker than the ground.
+    const middle = Array.from({ length: 60 }, (_, i) => at(left + tile / 2 - 30 + i, top + tile / 2));
+    expect(Math.min(...middle)).toBeLessThan(0xc0);
+  });
+});

@@ -40,7 +40,7 @@ export async function findDuplicates(
   for await (const { position, pictures } of readPictures(dataset, signal)) {
     signal?.throwIfAborted();
     pictures.forEach((picture, i) => {
-      if (isReadable(picture)) prints[i]!.set(position, picture);
+      if (picture !== undefined && isReadable(picture)) prints[i]!.set(position, picture);
     });
     onProgress?.(position + 1, samples.length);
   }

@@ -5,7 +5,7 @@ import { BLANK_SHARE, type Picture } from './picture.js';
 export class ImageTable {
   readonly width: Uint32Array;
   readonly height: Uint32Array;
-  /** The number of channels; 0 for no image, or one that cannot be read. */
+  /** The number of channels; 0 for an image that is missing or cannot be read. */
   readonly channels: Uint8Array;
   readonly mean: Float32Array;
   readonly deviation: Float32Array;

@@ -24,9 +24,9 @@ export function sameShape(a: Size, b: Size): boolean {
   return Math.abs(Math.log((a.width * b.height) / (a.height * b.width))) <= SHAPE_TOLERANCE;
 }
 
-/** The measures of one modality's images against the first modality's, kept while a data set passes by. */
+/** The measures of one modality's images against another's, kept while a data set passes by. */
 export class PairTable {
-  /** The shift against the first modality, in pixels of this one's image; NaN where it was not measured. */
+  /** The shift of `b` against `a`, in pixels of the image of `b`; NaN where it was not measured. */
   readonly x: Float32Array;
   readonly y: Float32Array;
   /** 1 where the shift is large enough and clear. */

@@ -3,14 +3,16 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError, SettingNeeded } from '../../../errors.js';
 import { readSampleImage } from '../../images/readSampleImage.js';
 import { mapOrdered } from '../../mapOrdered.js';
+import { hasImage } from '../../presence.js';
 import type { Dataset, Sample } from '../../sample.js';
 import { describePicture, type Picture, WORKING_SIDE } from './picture.js';
 
-/** All images of one sample, in the order of the data set's modalities. */
+/** All images of one sample. */
 export interface SamplePictures {
   /** The position in `dataset.samples`. */
   readonly position: number;
-  readonly pictures: readonly (Picture | Unreadable)[];
+  /** One entry for each of the data set's modalities, in their order; undefined where the sample has no such image. */
+  readonly pictures: readonly (Picture | Unreadable | undefined)[];
 }
 
 export interface Unreadable {
@@ -30,15 +32,17 @@ export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGener
   const ahead = Math.min(8, availableParallelism() + 1);
   return mapOrdered(dataset.samples.entries(), ahead, async ([position, sample]) => {
     signal?.throwIfAborted();
-    const pictures: (Picture | Unreadable)[] = [];
-    for (const modality of dataset.modalities) pictures.push(await read(dataset, sample, modality));
+    const pictures: (Picture | Unreadable | undefined)[] = [];
+    for (const modality of dataset.modalities) {
+      pictures.push(hasImage(sample, modality) ? await read(dataset, sample, modality) : undefined);
+    }
     return { position, pictures };
   });
 }
 
 async function read(dataset: Dataset, sample: Sample, modality: string): Promise<Picture | Unreadable> {
   // Drawing is synchronous, so signals and timers get a turn before it.
-  if (sample.images[modality]?.kind === 'generated') await nextTurn();
+  if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
     return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));
   } catch (error) {
