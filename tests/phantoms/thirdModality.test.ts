@@ -161,8 +161,8 @@ describe('missing=', () => {
 });
 
 test.each([
-  ['phantom:breast,pairs=200,modalities=3', 0.55, 0.9],
-  ['phantom:fundus,pairs=200,modalities=3,task=amd', 0.5, 0.85],
+  ['phantom:breast,pairs=120,modalities=3', 0.55, 0.9],
+  ['phantom:fundus,pairs=120,modalities=3,task=amd', 0.5, 0.85],
 ])('thumbnails of c tell the class of %s to a degree', async (name, least, most) => {
   const auc = await thumbnailAuc(name, 'c');
   expect(auc).toBeGreaterThan(least);

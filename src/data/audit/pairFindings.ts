@@ -131,7 +131,9 @@ function sameImage({ dataset, images, pairs }: Scan): Finding[] {
         : same > 0
           ? 'show the same gray values'
           : 'are negatives of each other';
-      return [{ scanned: !isSimulated(a) && !isSimulated(b), item: { ids: [id], detail: `${names} ${how}` } }];
+      return [
+        { scanned: !isSimulated(a) && !isSimulated(b), item: { ids: [id], detail: `${names} ${how}` } },
+      ];
     }),
   );
   return finding({

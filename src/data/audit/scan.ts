@@ -101,8 +101,6 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
 /** Draws positions of samples that have both modalities. */
 function someOf({ samples }: Dataset, both: readonly string[], seed: number): Set<number> {
   const order = new Random(seed, 'related pairs').permutation(samples.length);
-  const having = order.filter((position) =>
-    both.every((modality) => hasImage(samples[position]!, modality)),
-  );
+  const having = order.filter((position) => both.every((modality) => hasImage(samples[position]!, modality)));
   return new Set(having.subarray(0, RELATED_PAIRS));
 }

@@ -98,7 +98,11 @@ function presence({ modalities, combinations, samples }: AuditReport): Markup | 
 <div class="scroll" tabindex="0" role="region" aria-label="Images of each modality"><table>
 <thead><tr><th scope="col">modality</th><th scope="col" class="number">images</th><th scope="col" class="number">missing</th><th scope="col" class="number">subjects that lack it</th></tr></thead>
 <tbody>${modalities.map(
-    ({ name, missing, missingSubjects }) => html`<tr><th scope="row">${name}</th><td class="number">${counted(samples - missing)}</td><td class="number">${counted(missing)}</td><td class="number">${counted(missingSubjects)}</td></tr>
+    ({
+      name,
+      missing,
+      missingSubjects,
+    }) => html`<tr><th scope="row">${name}</th><td class="number">${counted(samples - missing)}</td><td class="number">${counted(missing)}</td><td class="number">${counted(missingSubjects)}</td></tr>
 `,
   )}</tbody></table></div>
 <div class="scroll" tabindex="0" role="region" aria-label="Combinations of modalities"><table>

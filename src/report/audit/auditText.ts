@@ -134,7 +134,14 @@ function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummar
   return `${simulated ? 'simulated, ' : ''}${size}; mean gray ${middle} (${low} to ${high} in 90 % of images)`;
 }
 
-function alignmentFact({ modality, against, medianX, medianY, distance, measured }: AlignmentSummary): string {
+function alignmentFact({
+  modality,
+  against,
+  medianX,
+  medianY,
+  distance,
+  measured,
+}: AlignmentSummary): string {
   const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
   return `${modality} against ${against}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
 }

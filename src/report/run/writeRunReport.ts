@@ -113,9 +113,7 @@ async function picturesOf(
         // The ids of patients do not go into a report.
         name: phantom ? id : `pair ${i + 1}`,
         label,
-        images: await Promise.all(
-          images.map((image) => image && rasterPng(image, tileSide(shown.size))),
-        ),
+        images: await Promise.all(images.map((image) => image && rasterPng(image, tileSide(shown.size)))),
       })),
     );
     const named = { ...shown, pairs: shown.pairs.map((pair, i) => ({ ...pair, id: pairs[i]!.name })) };

@@ -195,16 +195,12 @@ export async function contactSheet({ views, pairs, size }: Preview): Promise<Buf
       images.flatMap((image, column) =>
         image === undefined
           ? []
-          : [
-              rasterPng(image, tile).then((input) => ({ input, left: left(column), top: top(row) })),
-            ],
+          : [rasterPng(image, tile).then((input) => ({ input, left: left(column), top: top(row) }))],
       ),
     ),
   );
   const gaps = pairs.flatMap(({ images }, row) =>
-    images.flatMap((image, column) =>
-      image === undefined ? [gap(left(column), top(row), tile)] : [],
-    ),
+    images.flatMap((image, column) => (image === undefined ? [gap(left(column), top(row), tile)] : [])),
   );
   const heads = views.map((name, column) => text(name, left(column), HEAD - 11, 'font-weight="600"'));
   const names = pairs.flatMap(({ id, label }, row) => [

@@ -159,7 +159,9 @@ test('flags that do not go together and files that exist are refused with exit c
 });
 
 test('packs and shards tell how many images are missing', async () => {
-  await writePack(await gappedDataset(join(folder, 'files')), join(folder, 'gapped.safetensors'), { size: 32 });
+  await writePack(await gappedDataset(join(folder, 'files')), join(folder, 'gapped.safetensors'), {
+    size: 32,
+  });
   for (const target of [
     ['--size', '16', '--out', 'again.safetensors'],
     ['--shards', 'gapped-shards'],

@@ -115,7 +115,9 @@ it('refuses flags that it does not know, and an --out that exists', async () => 
 it('counts the images of each fold where some are missing, and warns of modalities that a fold lacks', async () => {
   const complete = await threeModalities(join(folder, 'files'));
   // Both samples of the first patient have `c`, and nobody else.
-  const gapped = withGaps(complete, (i, modality) => (modality === 'c' ? i > 1 : modality === 'b' && i === 4));
+  const gapped = withGaps(complete, (i, modality) =>
+    modality === 'c' ? i > 1 : modality === 'b' && i === 4,
+  );
   const [pack, whole] = [join(folder, 'gapped.safetensors'), join(folder, 'whole.safetensors')];
   await writePack(gapped, pack, { size: 32 });
   await writePack(complete, whole, { size: 32 });
@@ -128,7 +130,9 @@ it('counts the images of each fold where some are missing, and warns of modaliti
   expect(lines.filter((line) => line.endsWith('c 2'))).toHaveLength(1);
   const own = saved().folds['pair-0'] as number;
   const others = [0, 1, 2].filter((fold) => fold !== own).join(', ');
-  expect(stderr).toContain(`No sample of the folds ${others} has an image of c, so nothing is judged by it there.`);
+  expect(stderr).toContain(
+    `No sample of the folds ${others} has an image of c, so nothing is judged by it there.`,
+  );
   expect(stderr).toContain(`All samples with an image of c are in fold ${own}, so none is left to train on`);
   const { folds } = JSON.parse(split('again.json', '--data', pack, '--folds', '3', '--json').stdout);
   expect(folds[own].images).toEqual({ a: 4, b: expect.any(Number), c: 2 });

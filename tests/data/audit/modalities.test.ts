@@ -4,7 +4,7 @@ import { type AuditReport, auditDataset, samplesToDrop } from '../../../src/data
 import { hasImage } from '../../../src/data/presence.js';
 import type { Dataset } from '../../../src/data/sample.js';
 import { withGaps } from '../gapped.js';
-import { changed, raster } from './drawnPairs.js';
+import { changed, type raster } from './drawnPairs.js';
 import { datasetOf, MODALITIES, type Modality, planted, soundSamples } from './plantedModalities.js';
 import { moved } from './plantedPairs.js';
 
@@ -34,7 +34,10 @@ describe.each([
   });
 
   it('are found, and nothing else', () => {
-    const ids = report.findings.map(({ code, items }) => [code, [...new Set(items.flatMap((one) => one.ids))].sort()]);
+    const ids = report.findings.map(({ code, items }) => [
+      code,
+      [...new Set(items.flatMap((one) => one.ids))].sort(),
+    ]);
     expect(Object.fromEntries(ids)).toEqual(
       Object.fromEntries(Object.entries(expected).map(([code, names]) => [code, [...names].sort()])),
     );
@@ -59,9 +62,13 @@ describe.each([
     const pairsOf = PAIRS.filter((pair) => (pair as readonly string[]).includes(modality));
     const shifts = details('misaligned');
     for (const [a, b] of pairsOf) {
-      const here = shifts.filter((detail) => detail.startsWith(`${b} is shifted`) && detail.includes(`against ${a}`));
+      const here = shifts.filter(
+        (detail) => detail.startsWith(`${b} is shifted`) && detail.includes(`against ${a}`),
+      );
       expect(here).toEqual([
-        expect.stringContaining(b === modality ? '4 px to the right, 3 px up' : '4 px to the left, 3 px down'),
+        expect.stringContaining(
+          b === modality ? '4 px to the right, 3 px up' : '4 px to the left, 3 px down',
+        ),
       ]);
     }
     expect(shifts).toHaveLength(2);
@@ -93,7 +100,10 @@ describe('samples that lack images', () => {
       PAIRS.map((pair) => [...pair, 'holds']),
     );
     expect(report.alignment.map(({ modality, against, measured }) => [against, modality, measured])).toEqual(
-      PAIRS.map((pair) => [...pair, soundSamples(40).filter(({ images }) => pair.every((m) => images[m])).length]),
+      PAIRS.map((pair) => [
+        ...pair,
+        soundSamples(40).filter(({ images }) => pair.every((m) => images[m])).length,
+      ]),
     );
   });
 
@@ -101,7 +111,10 @@ describe('samples that lack images', () => {
     const dataset = withGaps(datasetOf(soundSamples(8)), (i, modality) =>
       i < 3 ? modality !== 'a' : i < 5 && modality === 'c',
     );
-    const twice = dataset.samples.map((sample, i) => ({ ...sample, subject: i < 2 ? 'one' : sample.subject }));
+    const twice = dataset.samples.map((sample, i) => ({
+      ...sample,
+      subject: i < 2 ? 'one' : sample.subject,
+    }));
     const { combinations } = await auditDataset({ ...dataset, samples: twice }, { quick: true });
     const total = (of: 'samples' | 'subjects') => combinations.reduce((sum, one) => sum + one[of], 0);
     expect([total('samples'), combinations[0]]).toEqual([8, { modalities: ['a'], samples: 3, subjects: 2 }]);
@@ -116,7 +129,10 @@ describe('samples that lack images', () => {
 });
 
 /** Changes the images of one modality in all samples. */
-function allOf(modality: Modality, change: (i: number) => (images: Dataset['samples'][number]['images']) => object) {
+function allOf(
+  modality: Modality,
+  change: (i: number) => (images: Dataset['samples'][number]['images']) => object,
+) {
   const dataset = datasetOf(soundSamples(40));
   const samples = dataset.samples.map((sample, i) =>
     hasImage(sample, modality)
@@ -140,8 +156,8 @@ describe.each(MODALITIES)('faults of all images of %s', (modality) => {
     );
     const items = found(report, 'common-shift')!.items;
     expect(items.map((item) => item.detail)).toEqual(
-      PAIRS.filter((pair) => (pair as readonly string[]).includes(modality)).map(([a, b]) =>
-        `3 px to the ${b === modality ? 'right' : 'left'} against ${a}, in the median pair`,
+      PAIRS.filter((pair) => (pair as readonly string[]).includes(modality)).map(
+        ([a, b]) => `3 px to the ${b === modality ? 'right' : 'left'} against ${a}, in the median pair`,
       ),
     );
     expect(codes(report)).toEqual(['common-shift', 'misaligned', 'one-sample-a-subject']);
@@ -167,7 +183,9 @@ describe.each(MODALITIES)('faults of all images of %s', (modality) => {
   });
 
   it.each(['class', 'fold'] as const)('missing images that go with the %s are found', async (kind) => {
-    const dataset = withGaps(datasetOf(soundSamples(40)), (i, name) => name === modality && i % 2 === 1 && i % 5 > 0,
+    const dataset = withGaps(
+      datasetOf(soundSamples(40)),
+      (i, name) => name === modality && i % 2 === 1 && i % 5 > 0,
     );
     const folds = Object.fromEntries(dataset.samples.map(({ id }, i) => [id, i % 2]));
     const samples = dataset.samples.map((sample, i) => ({
@@ -180,7 +198,9 @@ describe.each(MODALITIES)('faults of all images of %s', (modality) => {
     );
     const items = found(report, `missing-by-${kind}`)!.items;
     expect(items.map((item) => item.modality)).toEqual([modality]);
-    expect(items[0]!.detail).toMatch(/missing in \d+ of 20 subjects of (class y|fold 1) and in \d+ of 20 others \(Fisher/);
+    expect(items[0]!.detail).toMatch(
+      /missing in \d+ of 20 subjects of (class y|fold 1) and in \d+ of 20 others \(Fisher/,
+    );
     expect(found(report, kind === 'class' ? 'missing-by-fold' : 'missing-by-class')).toBeUndefined();
   });
 });

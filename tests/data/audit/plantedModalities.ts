@@ -59,9 +59,16 @@ function annotated(image: Raster): Raster {
  *
  * @returns the data, and the ids that each finding must name, by its code
  */
-export function planted(modality: Modality, other: Modality): { dataset: Dataset; expected: Record<string, string[]> } {
+export function planted(
+  modality: Modality,
+  other: Modality,
+): { dataset: Dataset; expected: Record<string, string[]> } {
   const samples = soundSamples(40);
-  const plant = (id: string, images: (own: Record<Modality, Raster>) => Images, rest: Partial<Sample> = {}) => {
+  const plant = (
+    id: string,
+    images: (own: Record<Modality, Raster>) => Images,
+    rest: Partial<Sample> = {},
+  ) => {
     const own = subjectImages(id);
     samples.push({ id, subject: `of ${id}`, label: 'x', ...rest, images: images(own) });
   };
@@ -71,13 +78,20 @@ export function planted(modality: Modality, other: Modality): { dataset: Dataset
     redrawn(image, (x, y, c, at) => at(x, y, c), { width, height });
   inOne('blank', () => raster(SIDE, SIDE, (x, y) => (x + y) % 3));
   inOne('cut', (image) => half(image, SIDE, 40));
-  inOne('small', (image) => redrawn(image, (x, y, c, at) => at(3 * x + 1, 3 * y + 1, c), { width: 21, height: 21 }));
+  inOne('small', (image) =>
+    redrawn(image, (x, y, c, at) => at(3 * x + 1, 3 * y + 1, c), { width: 21, height: 21 }),
+  );
   inOne('windowed', (image) => changed(image, (value) => (value > image.data[0]! ? 255 : 0)));
   inOne('shifted', (image) => moved(image, 4, -3));
   plant('same', (own) => ({ ...own, [other]: own[modality] }));
   plant('negative', (own) => ({ ...own, [other]: changed(own[modality], (value) => 255 - value) }));
   plant('swapped', (own) => ({ ...own, [modality]: own[other], [other]: own[modality] }));
-  const alone = (id: string, key: string, change: (image: Raster) => Raster = (image) => image, rest = {}) => {
+  const alone = (
+    id: string,
+    key: string,
+    change: (image: Raster) => Raster = (image) => image,
+    rest = {},
+  ) => {
     plant(id, () => ({ [modality]: change(subjectImages(key)[modality]) }), rest);
   };
   // Copies of one image, with nothing else in the second sample.

@@ -76,11 +76,12 @@ describe('a volume without an orientation beside a mate that has one', () => {
     const { samples, warnings } = await open({ path: place('A'), pathB: place('B') });
     expect(samples).toHaveLength(6);
     expect(warnings).toEqual([
+      expect.stringContaining('the files name no patients'),
       expect.stringMatching(/^2 of 3 samples \(p1, …\): the NIfTI header of b says/),
     ]);
     const rows = ['p1', 'p2', 'p3'].map((id) => `${id},${id},A/${id}.nii.gz,B/${id}.nii.gz`);
     write({ 'pairs.csv': ['id,subject,a,b', ...rows].join('\n') });
-    expect((await open({ path: place('pairs.csv') })).warnings).toEqual(warnings);
+    expect((await open({ path: place('pairs.csv') })).warnings).toEqual(warnings.slice(1));
   });
 
   it('does not hide that two others lie differently', async () => {

@@ -157,7 +157,10 @@ describe('samples that lack images', () => {
     for (const { id, images } of gaps.pairs) {
       const number = Number(id.slice('pair-'.length));
       const has = [true, number % 2 === 0, number === 7];
-      expect(images.map((image) => image !== undefined), id).toEqual([...has, ...has]);
+      expect(
+        images.map((image) => image !== undefined),
+        id,
+      ).toEqual([...has, ...has]);
     }
     expect(gaps.pairs.map(({ id }) => id)).toContain('pair-7');
     expect(new Set(gaps.pairs.map(({ images }) => images[1] !== undefined))).toEqual(new Set([true, false]));
