@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Command } from 'commander';
 import type { TrainingData } from '../training/trainingData.js';
 import { consoleOf } from './console.js';
+import { invocation } from './invocation.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
 import { print, printJson } from './output.js';
 
@@ -103,17 +104,21 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
 
 /**
  * Lists the commands to go on with after a finished run, quoted for a shell. They need no flags for the data, as
- * `config.yaml` of the run holds the data, the columns and the positive class.
+ * `config.yaml` of the run holds the data, the columns and the positive class. TensorBoard is named where it is there.
  */
 async function nextCommands(
   out: string,
   trains: boolean,
   data: Pick<TrainingData, 'dataset'>,
 ): Promise<string[]> {
-  const { shellWords } = await import('../text/shell.js');
+  const [{ shellWords }, { findProgram }] = await Promise.all([
+    import('../text/shell.js'),
+    import('../../tools/command.mjs'),
+  ]);
+  const curves = trains && findProgram('tensorboard') !== null;
   return [
-    shellWords(['anatomy', ...(await judging(data)), out]),
-    ...(trains ? [shellWords(['tensorboard', '--logdir', out])] : []),
+    shellWords([...invocation(), ...(await judging(data)), out]),
+    ...(curves ? [shellWords(['tensorboard', '--logdir', out])] : []),
   ];
 }
 

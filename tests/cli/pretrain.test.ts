@@ -301,7 +301,7 @@ describe('exit codes and streams', () => {
     const { code, stderr } = await anatomy([...words, '--out', 'random']);
     expect(code).toBe(0);
     expect(stderr).toContain('finished: random (random trains nothing)');
-    expect(stderr).toMatch(/next: anatomy evaluate logreg --run random$/m);
+    expect(stderr).toContain(`next: node ${main} evaluate logreg --run random\n`);
     expect(stderr).not.toMatch(/tensorboard|took/);
   });
 
@@ -317,7 +317,7 @@ describe('exit codes and streams', () => {
     writeFileSync(some, readFileSync(manifest, 'utf8').replace(cut, ''));
     for (const time of ['finished', 'was finished']) {
       const { stderr } = await anatomy(words.filter((word) => time === 'finished' || word !== '--overwrite'));
-      expect(stderr, time).toContain(`next: anatomy ${next}\n`);
+      expect(stderr, time).toContain(`next: node ${main} ${next}\n`);
     }
   });
 

@@ -92,6 +92,7 @@ Examples:
             ...(await writePack(dataset, out, { ...options, size: size! })),
           };
         }
+        progress?.stop();
         if (flags.json) printJson(written);
         else print(`${out ?? shards}\n`);
       } catch (error) {

@@ -3,6 +3,7 @@ import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
 import { sameShape } from './measures/pairTable.js';
 import { median } from './measures/robust.js';
+import { FARTHEST_SHIFT } from './measures/shift.js';
 import { swappedPairs } from './measures/swapped.js';
 import type { Scan } from './scan.js';
 
@@ -134,9 +135,16 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
     dataset.samples.flatMap(({ id }, position) => {
       if (shifted[position] === 0) return [];
       const table = images[i + 1]!;
-      const distance = Math.hypot(x[position]!, y[position]!);
-      const detail = `${dataset.modalities[i + 1]} is shifted ${offset(x[position]!, y[position]!)} against ${dataset.modalities[0]}, in an image of ${sizeOf(table, position)}`;
-      return [{ ids: [id], modality: dataset.modalities[i + 1]!, detail, value: distance }];
+      const [right, down] = [x[position]!, y[position]!];
+      const share = Math.max(
+        Math.abs(right) / table.width[position]!,
+        Math.abs(down) / table.height[position]!,
+      );
+      const edge = share > FARTHEST_SHIFT - 1e-4 ? ', as far as is looked' : '';
+      const detail = `${dataset.modalities[i + 1]} is shifted ${offset(right, down)} against ${dataset.modalities[0]}${edge}, in an image of ${sizeOf(table, position)}`;
+      return [
+        { ids: [id], modality: dataset.modalities[i + 1]!, detail, value: Math.hypot(right, down) },
+      ];
     }),
   );
   return finding({
@@ -144,7 +152,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
     severity: 'warning',
     title: 'Misaligned pairs',
     explanation:
-      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both.',
+      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both. A shift as far as is looked may be larger, or none: some modalities, and dark borders, mislead the measure.',
     fix: 'Look whether the two belong together: mates exchanged between samples also look best at some shift. If they do, register them again; else leave them out.',
     items: items.sort((one, other) => other.value - one.value),
   });
