@@ -308,6 +308,8 @@ describe('exit codes and streams', () => {
   test.each([
     ['has no labels', /,[^,\n]*$/gm, "evaluate pairs --run 'no label'"],
     ['has labels', /$^/g, "evaluate logreg --run 'no label'"],
+    ['is of three patients', /(?<=,patient)-\d*[02-9](?=,)/g, "evaluate logreg --folds 3 --run 'no label'"],
+    ['is of one patient', /(?<=,patient)-\d+/g, "report 'no label'"],
   ])('the next step fits data that %s, and is quoted for a shell', async (_, cut, next) => {
     const some = join(dirname(manifest), 'some.csv');
     const words = [

@@ -191,7 +191,9 @@ test('the course of a loss stands beside that of chance, which moves with the si
     { ...last!, global: 6.46, 'chance/global': 4 * Math.log(6) },
   ];
   const { summary } = await reportOf(storeRun(join(folder, 'run'), { steps: 5, lines }));
-  expect(summary).toContain('The global loss went from 12.8 to 6.46; that of blind guessing from 13.9 to 7.17.');
+  expect(summary).toContain(
+    'The global loss went from 12.8 to 6.46; that of blind guessing from 13.9 to 7.17.',
+  );
   const even = await reportOf(storeRun(join(folder, 'even')));
   expect(even.summary).toContainEqual(expect.stringMatching(/; that of blind guessing is 8\.32\.$/));
 });
