@@ -124,10 +124,7 @@ async function nextCommands(
 }
 
 /** Gives the command that can judge an encoder on the data it was trained on, up to the folder of the run. */
-async function judging(
-  data: Pick<TrainingData, 'dataset'>,
-  splits: string | null,
-): Promise<string[]> {
+async function judging(data: Pick<TrainingData, 'dataset'>, splits: string | null): Promise<string[]> {
   // A finished run stays finished when its data are gone; whoever judges it names other data.
   const dataset = await data.dataset().catch(() => undefined);
   if (dataset === undefined) return ['evaluate', 'logreg', '--run'];

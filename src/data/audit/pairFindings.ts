@@ -141,7 +141,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
         Math.abs(down) / table.height[position]!,
       );
       const edge = share > FARTHEST_SHIFT - 1e-4 ? ', as far as is looked' : '';
-      const detail = `${dataset.modalities[i + 1]} is shifted ${offset(right, down)} against ${dataset.modalities[0]}${edge}, in an image of ${sizeOf(table, position)}`;
+      const detail = `shifted ${offset(right, down)} against ${dataset.modalities[0]}${edge}, in an image of ${sizeOf(table, position)}`;
       return [{ ids: [id], modality: dataset.modalities[i + 1]!, detail, value: Math.hypot(right, down) }];
     }),
   );
