@@ -16,10 +16,11 @@ const thisStart = (): Start => ({
 
 /** The words that start this program again: `npx anatomy`, `anatomy` on the PATH, or Node with the path of the script. */
 export function invocation({ script, environment, folder }: Start = thisStart()): string[] {
-  if (environment.npm_command === 'exec' && environment.npm_lifecycle_event === 'npx')
-    return ['npx', 'anatomy'];
-  const onPath = (environment.PATH ?? '').split(delimiter).includes(dirname(script));
-  if (onPath && basename(script) === 'anatomy') return ['anatomy'];
+  if (basename(script) === 'anatomy') {
+    // What npx runs has its folder on the PATH, and whoever types has not.
+    if (environment.npm_lifecycle_event === 'npx') return ['npx', 'anatomy'];
+    if ((environment.PATH ?? '').split(delimiter).includes(dirname(script))) return ['anatomy'];
+  }
   const near = relative(folder, script);
   return ['node', near.startsWith('..') || isAbsolute(near) ? script : near];
 }

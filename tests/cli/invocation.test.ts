@@ -26,6 +26,12 @@ test.each([
     ['node', '/opt/anatomy/dist/cli/main.js'],
   ],
   [
+    'a program that npx runs',
+    `${clone}/dist/cli/main.js`,
+    { npm_command: 'exec', npm_lifecycle_event: 'npx', PATH },
+    ['node', 'dist/cli/main.js'],
+  ],
+  [
     'a script of npm',
     `${clone}/dist/cli/main.js`,
     { npm_command: 'run-script', npm_lifecycle_event: 'demo', PATH },
