@@ -143,6 +143,10 @@ describe('commands', () => {
     },
   );
 
+  test('a clone has no anatomy on its PATH, so every command of a block begins with npx', () => {
+    expect(shellLines(/^anatomy\s/)).toEqual([]);
+  });
+
   test.each(shellLines(/^npm\s/))('$page: $text', ({ text }) => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
     const [, first, second] = text.split(/\s+/) as [string, string, string?];

@@ -51,7 +51,7 @@ function execute(command) {
 
 const quoted = (word) => (/^[\w./:=,-]+$/.test(word) ? word : `'${word}'`);
 
-console.error(`About five minutes on two free cores. A small network and few steps: this shows the whole path, not the
+console.error(`Five to ten minutes on two free cores. A small network and few steps: this shows the whole path, not the
 method’s worth. Which row wins is left open; the intervals say how sure the table is.`);
 for (const [number, { title, command, done }] of steps.entries()) {
   console.error(`\n== ${number + 1} of ${steps.length}: ${title}`);

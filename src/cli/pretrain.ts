@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Command } from 'commander';
 import type { TrainingData } from '../training/trainingData.js';
 import { consoleOf } from './console.js';
+import { invocation } from './invocation.js';
 import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
 import { print, printJson } from './output.js';
 
@@ -78,7 +79,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       switch (outcome.kind) {
         case 'finished':
           console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);
-          for (const command of await nextCommands(flags.out, trains, data)) {
+          for (const command of await nextCommands(flags.out, trains, data, config.data.splits)) {
             console.info(`next: ${command}`);
           }
           return;
@@ -103,26 +104,41 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
 
 /**
  * Lists the commands to go on with after a finished run, quoted for a shell. They need no flags for the data, as
- * `config.yaml` of the run holds the data, the columns and the positive class.
+ * `config.yaml` of the run holds the data, the columns and the positive class. TensorBoard is named where it is there.
  */
 async function nextCommands(
   out: string,
   trains: boolean,
   data: Pick<TrainingData, 'dataset'>,
+  splits: string | null,
 ): Promise<string[]> {
-  const { shellWords } = await import('../text/shell.js');
+  const [{ shellWords }, { findProgram }] = await Promise.all([
+    import('../text/shell.js'),
+    import('../../tools/command.mjs'),
+  ]);
+  const curves = trains && findProgram('tensorboard') !== null;
   return [
-    shellWords(['anatomy', ...(await judging(data)), out]),
-    ...(trains ? [shellWords(['tensorboard', '--logdir', out])] : []),
+    shellWords([...invocation(), ...(await judging(data, splits)), out]),
+    ...(curves ? [shellWords(['tensorboard', '--logdir', out])] : []),
   ];
 }
 
 /** Gives the command that can judge an encoder on the data it was trained on, up to the folder of the run. */
-async function judging(data: Pick<TrainingData, 'dataset'>): Promise<string[]> {
+async function judging(data: Pick<TrainingData, 'dataset'>, splits: string | null): Promise<string[]> {
   // A finished run stays finished when its data are gone; whoever judges it names other data.
   const dataset = await data.dataset().catch(() => undefined);
   if (dataset === undefined) return ['evaluate', 'logreg', '--run'];
-  const classes = new Set(dataset.samples.flatMap(({ label }) => label ?? []));
-  if (classes.size > 1) return ['evaluate', 'logreg', '--run'];
-  return dataset.modalities.length === 2 ? ['evaluate', 'pairs', '--run'] : ['report'];
+  const { samples, modalities } = dataset;
+  const classes = new Set(samples.flatMap(({ label }) => label ?? []));
+  const judged = new Set(samples.flatMap(({ subject, label }) => (label === undefined ? [] : subject)));
+  // A probe is chosen on one of two subjects and tested on a third.
+  if (classes.size > 1 && judged.size > 2) {
+    const { DEFAULT_FOLDS } = await import('../data/splits/splits.js');
+    const given = splits !== null || samples.some(({ fold }) => fold !== undefined);
+    const fewer = given || judged.size >= DEFAULT_FOLDS ? [] : ['--folds', String(judged.size)];
+    return ['evaluate', 'logreg', ...fewer, '--run'];
+  }
+  // The chance level of a pair comes from an image of another subject.
+  const subjects = new Set(samples.map(({ subject }) => subject));
+  return modalities.length === 2 && subjects.size > 1 ? ['evaluate', 'pairs', '--run'] : ['report'];
 }

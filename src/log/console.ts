@@ -54,6 +54,8 @@ export class MessageConsole {
   readonly #clock: () => Date;
   #log: { path: string; file: number; redact: (text: string) => string } | undefined;
   #liveLine: LiveLine | undefined;
+  /** The warnings that the screen has shown. */
+  readonly #told = new Set<string>();
 
   constructor(options: MessageConsoleOptions = {}) {
     const { stream = process.stderr, environment = process.env, clock = () => new Date() } = options;
@@ -79,7 +81,10 @@ export class MessageConsole {
   }
 
   warn(text: string): void {
-    this.#say('warn', text, true, (words) => `${this.#colors.yellow('warning:')} ${words}`);
+    // Data that are opened twice have the same faults, and once is enough on the screen.
+    const told = this.#told.has(text);
+    this.#told.add(text);
+    this.#say('warn', text, !told, (words) => `${this.#colors.yellow('warning:')} ${words}`);
   }
 
   error(text: string): void {

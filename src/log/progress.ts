@@ -35,7 +35,8 @@ export class Progress {
   readonly #clock: () => number;
   readonly #startedAt: number;
   /** The latest steps with the times at which they ended. Their pace gives the time left. */
-  readonly #marks: { step: number; at: number }[];
+  #marks: { step: number; at: number }[];
+  #updated = false;
   #fields: ProgressFields = {};
   #lineDueAt: number;
   #bar: cliProgress.SingleBar | undefined;
@@ -58,6 +59,9 @@ export class Progress {
   update(step: number, fields: ProgressFields = {}): void {
     if (this.#stopped) return;
     this.#fields = fields;
+    // The first step also opens files, starts workers and claims memory, so its pace says little of the others.
+    if (!this.#updated) this.#marks = [];
+    this.#updated = true;
     this.#marks.push({ step, at: this.#clock() });
     if (this.#marks.length > 64) this.#marks.shift();
     if (this.#bar !== undefined) this.#bar.update(step);

@@ -132,7 +132,10 @@ function describe({ config, dataset, method, plan, ...run }: PreparedRun, consol
   const pairs = plan.indices.length;
   const batch = Math.min(config.training.batchSize, pairs);
   const chunks = run.microBatch < batch ? ` (${run.microBatch} at a time)` : '';
-  const work = run.totalSteps === 0 ? 'nothing is trained' : `${run.totalSteps} steps of ${batch}${chunks}`;
+  const work =
+    run.totalSteps === 0
+      ? 'nothing is trained'
+      : `${run.totalSteps} ${run.totalSteps === 1 ? 'step' : 'steps'} of ${batch}${chunks}`;
   console.info(
     `${method.name}: ${pairs} pairs of ${dataset.name}, ${work}, ${run.precision} on ${run.device}`,
   );

@@ -301,13 +301,15 @@ describe('exit codes and streams', () => {
     const { code, stderr } = await anatomy([...words, '--out', 'random']);
     expect(code).toBe(0);
     expect(stderr).toContain('finished: random (random trains nothing)');
-    expect(stderr).toMatch(/next: anatomy evaluate logreg --run random$/m);
+    expect(stderr).toContain(`next: node ${main} evaluate logreg --run random\n`);
     expect(stderr).not.toMatch(/tensorboard|took/);
   });
 
   test.each([
     ['has no labels', /,[^,\n]*$/gm, "evaluate pairs --run 'no label'"],
     ['has labels', /$^/g, "evaluate logreg --run 'no label'"],
+    ['is of three patients', /(?<=,patient)-\d*[02-9](?=,)/g, "evaluate logreg --folds 3 --run 'no label'"],
+    ['is of one patient', /(?<=,patient)-\d+/g, "report 'no label'"],
   ])('the next step fits data that %s, and is quoted for a shell', async (_, cut, next) => {
     const some = join(dirname(manifest), 'some.csv');
     const words = [
@@ -317,7 +319,7 @@ describe('exit codes and streams', () => {
     writeFileSync(some, readFileSync(manifest, 'utf8').replace(cut, ''));
     for (const time of ['finished', 'was finished']) {
       const { stderr } = await anatomy(words.filter((word) => time === 'finished' || word !== '--overwrite'));
-      expect(stderr, time).toContain(`next: anatomy ${next}\n`);
+      expect(stderr, time).toContain(`next: node ${main} ${next}\n`);
     }
   });
 

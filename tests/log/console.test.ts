@@ -31,6 +31,20 @@ describe('what is shown', () => {
   });
 });
 
+it('shows a warning once, and keeps each in the file', () => {
+  const stream = new Capture(false);
+  const folder = mkdtempSync(join(tmpdir(), 'console-'));
+  const console = new MessageConsole({ environment: {}, stream });
+  console.warn('3 of 12 samples');
+  console.teeTo(join(folder, 'train.log'));
+  console.warn('3 of 12 samples');
+  console.warn('4 of 12 samples');
+  console.close();
+  expect(stream.text).toBe('warning: 3 of 12 samples\nwarning: 4 of 12 samples\n');
+  expect(readFileSync(join(folder, 'train.log'), 'utf8').match(/of 12 samples/g)).toHaveLength(2);
+  rmSync(folder, { recursive: true });
+});
+
 describe('names of other people’s making', () => {
   it('are shown and not obeyed, on the screen in colours and in the file', () => {
     const stream = new Capture(true);

@@ -33,7 +33,7 @@ describe('away from a terminal', () => {
     progress.update(41);
     const terms = 'loss 12.35 · global 4.1 · consistency 0.005123';
     expect(stream.text.split('\n')).toEqual([
-      `training 1/100 · ETA 1m 39s · ${terms}`,
+      `training 1/100 · ETA -- · ${terms}`,
       `training 16/100 · ETA 1m 24s · ${terms}`,
       `training 31/100 · ETA 1m 09s · ${terms}`,
       `training 40/100 · ${terms} · took 40s`,
@@ -50,14 +50,25 @@ describe('away from a terminal', () => {
       memoryBytes: 1.5 * 2 ** 30,
     };
     progress.update(1, fields);
-    expect(stream.text).toBe('training 1/100 · ETA 0s · loss NaN · lr 0.00003 · 123 pairs/s · 1.5 GiB\n');
+    expect(stream.text).toBe('training 1/100 · ETA -- · loss NaN · lr 0.00003 · 123 pairs/s · 1.5 GiB\n');
   });
 
   it('estimates from the steps of this process when a run is resumed', () => {
     const { stream, progress, time } = started(false, { start: 90 });
-    time.now = 2000;
+    time.now = 20_000;
     progress.update(92);
-    expect(stream.text).toBe('training 92/100 · ETA 8s\n');
+    time.now = 40_000;
+    progress.update(96);
+    expect(stream.text).toBe('training 92/100 · ETA --\ntraining 96/100 · ETA 20s\n');
+  });
+
+  it('leaves the first step out of the estimate, as it takes longer than the others', () => {
+    const { stream, progress, time } = started(false);
+    time.now = 60_000;
+    progress.update(1);
+    time.now = 76_000;
+    progress.update(17);
+    expect(stream.text).toBe('training 1/100 · ETA --\ntraining 17/100 · ETA 1m 23s\n');
   });
 
   it.each([false, true])('begins with what is being done; on a terminal: %s', (isTTY) => {
@@ -65,7 +76,7 @@ describe('away from a terminal', () => {
     progress.update(3);
     progress.stop();
     const text = stripVTControlCharacters(stream.text);
-    expect(text).toContain('decoding 3/100 · ETA 0s');
+    expect(text).toContain('decoding 3/100 · ETA --');
     expect(text).toContain('decoding 3/100 · took 0s\n');
     expect(text).not.toContain('training');
   });
@@ -80,6 +91,8 @@ describe('away from a terminal', () => {
 describe('on a terminal', () => {
   it('redraws one line, steps aside for messages and leaves a closing line', () => {
     const { stream, console, progress, time } = started(true);
+    time.now = 200;
+    progress.update(5, { loss: 3 });
     time.now = 1000;
     progress.update(25, { loss: 2 });
     console.info('checkpoint saved');

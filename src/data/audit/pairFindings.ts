@@ -5,6 +5,7 @@ import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
 import { sameShape } from './measures/pairTable.js';
 import { median } from './measures/robust.js';
+import { FARTHEST_SHIFT } from './measures/shift.js';
 import { swappedPairs } from './measures/swapped.js';
 import type { Scan } from './scan.js';
 
@@ -172,9 +173,14 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
       if (shifted[position] === 0) return [];
       const [modality, against] = [dataset.modalities[b]!, dataset.modalities[a]];
       const table = images[b]!;
-      const distance = Math.hypot(x[position]!, y[position]!);
-      const detail = `${modality} is shifted ${offset(x[position]!, y[position]!)} against ${against}, in an image of ${sizeOf(table, position)}`;
-      return [{ ids: [id], modality, detail, value: distance }];
+      const [right, down] = [x[position]!, y[position]!];
+      const share = Math.max(
+        Math.abs(right) / table.width[position]!,
+        Math.abs(down) / table.height[position]!,
+      );
+      const edge = share > FARTHEST_SHIFT - 1e-4 ? ', as far as is looked' : '';
+      const detail = `${modality} is shifted ${offset(right, down)} against ${against}${edge}, in an image of ${sizeOf(table, position)}`;
+      return [{ ids: [id], modality, detail, value: Math.hypot(right, down) }];
     }),
   );
   return finding({
@@ -182,7 +188,7 @@ function misaligned({ dataset, images, pairs }: Scan): Finding[] {
     severity: 'warning',
     title: 'Misaligned pairs',
     explanation:
-      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both.',
+      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both. A shift as far as is looked may be larger, or none: some modalities, and dark borders, mislead the measure.',
     fix: 'Look whether the two belong together: mates exchanged between samples also look best at some shift. If they do, register them again; else leave them out.',
     items: items.sort((one, other) => other.value - one.value),
   });

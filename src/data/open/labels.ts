@@ -6,6 +6,11 @@ import type { Sample } from '../sample.js';
 /** Class names that mean "positive" in a two-class data set, by normal form. */
 const POSITIVE_NAMES: ReadonlySet<string> = new Set(['1', 'true', 'malignant', 'tumor', 'p']);
 
+/** Class names that say that nothing is there, by normal form, so that the other of two classes is the positive one. */
+const NEGATIVE_NAMES: ReadonlySet<string> = new Set([
+  ...['none', 'no', 'negative', 'normal', 'healthy', 'control', 'benign'],
+]);
+
 /**
  * Lists the distinct labels in an order that does not depend on the order of the samples: by number where all are
  * numbers, else by code unit.
@@ -18,7 +23,8 @@ export function classNames(samples: readonly Pick<Sample, 'label'>[]): string[] 
 
 /**
  * Finds the class that binary metrics count as positive: the one asked for; else, with two classes, the one named 1,
- * true, malignant, tumor or P (in any case). It is undefined without labels or with another number of classes.
+ * true, malignant, tumor or P, or the one beside none, no, negative, normal, healthy, control or benign (in any case).
+ * It is undefined without labels or with another number of classes.
  *
  * @throws DataError if the class asked for does not occur, or two classes leave it open which one is meant
  */
@@ -39,7 +45,9 @@ export function positiveClass(samples: readonly Pick<Sample, 'label'>[], asked?:
     );
   }
   if (classes.length !== 2) return undefined;
-  const candidates = classes.filter((name) => POSITIVE_NAMES.has(normalForm(name)));
+  const positive = classes.filter((name) => POSITIVE_NAMES.has(normalForm(name)));
+  const candidates =
+    positive.length > 0 ? positive : classes.filter((name) => !NEGATIVE_NAMES.has(normalForm(name)));
   if (candidates.length === 1) return candidates[0];
   throw new DataError(
     `Which of the two classes ${listed} is the positive one cannot be told from their names. ` +

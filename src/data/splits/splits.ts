@@ -15,6 +15,9 @@ import { tiedSubjects } from './tiedSubjects.js';
 
 const SPLITS_VERSION = 3;
 
+/** The number of folds that are drawn where nothing else is said. */
+export const DEFAULT_FOLDS = 5;
+
 const splitsSchema = z.object({
   version: z.literal(SPLITS_VERSION),
   seed: z.int().nonnegative(),
@@ -35,7 +38,7 @@ const splitsSchema = z.object({
 export type Splits = Readonly<z.infer<typeof splitsSchema>>;
 
 export interface SplitOptions {
-  /** The number of folds; default 5, or as many as the data publishes. */
+  /** The number of folds; default `DEFAULT_FOLDS`, or as many as the data publishes. */
   folds?: number;
   seed?: number;
   /** The approximate number of subjects to set aside, stratified, before the folds are drawn; default none. */
@@ -57,7 +60,7 @@ export function makeSplits(
   { folds, seed = 0, setAside, duplicates = [], onWarning }: SplitOptions = {},
 ): Splits {
   const published = samples.some(({ fold }) => fold !== undefined);
-  const k = published ? publishedFolds(samples, folds) : (folds ?? 5);
+  const k = published ? publishedFolds(samples, folds) : (folds ?? DEFAULT_FOLDS);
   const ties = tiedSubjects(
     samples,
     published ? duplicatesInOneFold(samples, duplicates, onWarning) : duplicates,

@@ -48,8 +48,9 @@ export function claimsTable(results: readonly NamedPairs[]): Table {
     const claim = claimName(one.measure);
     byClaim.set(claim, [...(byClaim.get(claim) ?? []), one]);
   }
-  // The loss of Eq. 5 is tiny where it is taken literally, so it gets more decimal places.
-  const places = ({ measure }: NamedMeasure) => (measure.claim === 'consistency' ? 5 : 3);
+  // The loss of Eq. 5 is tiny where it is taken literally, and so is the distance of collapsed embeddings.
+  const places = ({ measure: { claim } }: NamedMeasure) =>
+    claim === 'consistency' ? 5 : claim === 'distance' ? 4 : 3;
   return tableOf([...byClaim.values()].flat(), [
     { header: 'claim', words: true, cell: ({ measure }) => text(claimName(measure)) },
     { header: 'of', words: true, cell: ({ of }) => text(of) },

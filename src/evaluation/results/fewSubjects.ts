@@ -2,6 +2,7 @@
  * Tells when subjects are too few for a test. A bootstrap draws the subjects anew, and from a handful it draws nearly
  * the same study each time: its intervals are then much too narrow, and its p-values much too small.
  */
+import { numbered } from '../../text/numbers.js';
 
 /** With fewer subjects in all, or of a class, nothing is tested, and no interval is called one of 95 %. */
 export const FEWEST_SUBJECTS = 10;
@@ -61,14 +62,17 @@ export function fewWarning(few: string): string {
   );
 }
 
+/** How the warning on such measures begins, in results of any version. */
+export const FEW_MEASURES = `Over fewer than ${FEWEST_SUBJECTS} subjects, so that the intervals are too narrow to be called 95 %`;
+
 /** The warning on measures that are told for fewer subjects than the others; empty where none is of too few. */
 export function fewMeasuresWarning(
-  measures: readonly { readonly key: string; readonly subjects: number }[],
+  measures: readonly { readonly name: string; readonly subjects: number }[],
 ): string {
   const few = measures.filter(({ subjects }) => tooFew({ subjects }) !== undefined);
   if (few.length === 0) return '';
-  const named = few.map(({ key, subjects }) => `${key} (${subjects})`);
-  return `Over fewer than ${FEWEST_SUBJECTS} subjects, so that the intervals are too narrow to be called 95 %: ${named.join(', ')}.`;
+  const named = new Set(few.map(({ name, subjects }) => `${name} (${numbered(subjects, 'subject')})`));
+  return `${FEW_MEASURES}: ${[...named].join('; ')}.`;
 }
 
 /** Names an interval: `95 % interval`, or `interval over only 3 subjects`. */

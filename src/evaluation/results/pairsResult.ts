@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { bootstrapSettings, exposure, judgedRunSummary } from './evaluationResult.js';
-import { fewMeasuresWarning, fewWarning, tooFew } from './fewSubjects.js';
+import { FEW_MEASURES, fewMeasuresWarning, fewWarning, tooFew } from './fewSubjects.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
@@ -140,15 +140,32 @@ const writtenPairs = z.object({
   notes: z.array(z.string()),
 });
 
+const IN_ZONE: Readonly<Record<Zone, string>> = {
+  all: '',
+  inside: ' in the lesion',
+  around: ' around it',
+  rest: ' elsewhere',
+};
+
+/** Words for what is measured and where, without the encoder and the map: their anchors are the same. */
+function placeOf({ claim, zone = 'all', grid }: z.output<typeof measureName>): string {
+  return `${claim}${IN_ZONE[zone]}${grid === undefined ? '' : `, ${grid}×${grid}`}`;
+}
+
 /** A result, with a warning in its notes where its intervals are over too few subjects. */
 export const pairsResult = writtenPairs.transform((result) => {
   const few = tooFew(result.data);
   const warning =
     few === undefined
-      ? fewMeasuresWarning(result.measures.filter(({ pairs }) => pairs > 0))
+      ? fewMeasuresWarning(
+          result.measures
+            .filter(({ pairs }) => pairs > 0)
+            .map((measure) => ({ name: placeOf(measure), subjects: measure.subjects })),
+        )
       : fewWarning(few);
   if (warning === '') return result;
-  return { ...result, notes: [warning, ...result.notes.filter((note) => note !== warning)] };
+  const others = result.notes.filter((note) => note !== warning && !note.startsWith(FEW_MEASURES));
+  return { ...result, notes: [warning, ...others] };
 });
 
 export type PairsResult = Immutable<z.output<typeof pairsResult>>;

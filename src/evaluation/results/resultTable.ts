@@ -47,6 +47,8 @@ export interface ResultValue {
 
 export interface ResultDifference extends Omit<ResultValue, 'foldMean'> {
   readonly minimumDetectable: number | null;
+  /** The p-value after Holm’s correction, of one evaluation over all its comparisons. */
+  readonly holm?: number | null;
 }
 
 /**

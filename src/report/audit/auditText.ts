@@ -1,7 +1,7 @@
 /** The output of `anatomy data check` on the terminal. The page of an audit has the same facts and names. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../../data/audit/finding.js';
-import { counted, fixed } from '../../text/numbers.js';
+import { counted, fixed, numbered } from '../../text/numbers.js';
 
 /** The number of places that a finding shows on the terminal. */
 const SHOWN = 3;
@@ -143,7 +143,7 @@ function alignmentFact({
   measured,
 }: AlignmentSummary): string {
   const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
-  return `${modality} against ${against}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; distance ${middle} px in the median, ${most} px or less in 95 %, ${nearlyAll} px in 99 % of ${counted(measured)} ${measured === 1 ? 'pair' : 'pairs'}`;
+  return `${modality} against ${against}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; at most ${middle} px in 50 %, ${most} px in 95 % and ${nearlyAll} px in 99 % of ${numbered(measured, 'pair')}`;
 }
 
 const PREMISE = {

@@ -97,6 +97,8 @@ export interface StudyDifference {
   readonly low: number | null;
   readonly high: number | null;
   readonly minimumDetectable: number | null;
+  /** The p-value after Holm’s correction, of one evaluation over all its comparisons. */
+  readonly holm?: number | null;
 }
 
 export interface StudyComparison extends StudyDifference {

@@ -12,7 +12,7 @@ import { brief, counted } from '../../text/numbers.js';
 import { packageVersion } from '../../version.js';
 import type { Figure } from '../figures/figure.js';
 import { figureGrid } from '../figures/figureMarkup.js';
-import { seriesOf } from '../figures/series.js';
+import { type Point, seriesOf } from '../figures/series.js';
 import { glossary } from '../html/glossary.js';
 import { shell } from '../html/shell.js';
 import { auditSection } from '../judged/auditSection.js';
@@ -144,8 +144,8 @@ export function inShort(
   return [
     ...runs.flatMap(stateOf),
     ...(primary === undefined ? [unjudged] : verdicts(primary)),
-    ...courseOf('global', 'The global loss', 'blind guessing has'),
-    ...courseOf('consistency', 'The anatomical consistency loss', 'between images of different pairs it is'),
+    ...courseOf('global', 'The global loss', 'that of blind guessing'),
+    ...courseOf('consistency', 'The anatomical consistency loss', 'that between images of different pairs'),
   ];
 }
 
@@ -159,13 +159,19 @@ interface Course {
 
 function course(lines: RunRecord['lines'], { term, name, comparison, until }: Course): Verdict[] {
   const { points } = seriesOf(lines, term);
-  const chance = seriesOf(lines, `chance/${term}`).points.at(-1);
-  if (points.length === 0 || chance === undefined) return [];
-  // The loss of one batch is noisy, so the mean of the last ones stands for the end.
-  const end = points.slice(-Math.min(20, Math.ceil(points.length / 10)));
-  const mean = end.reduce((sum, { value }) => sum + value, 0) / end.length;
+  const chance = seriesOf(lines, `chance/${term}`).points;
+  if (points.length === 0 || chance.length === 0) return [];
   const before = `${name} went from ${brief(points[0]!.value)} to `;
-  return [{ before, strong: brief(mean), after: `${until}; ${comparison} ${brief(chance.value)}.` }];
+  // Chance moves with the size of the batch, which may be smaller at the end of an epoch, and with the features.
+  const [first, last] = [brief(chance[0]!.value), brief(endOf(chance))];
+  const moved = first === last ? `is ${last}` : `from ${first} to ${last}`;
+  return [{ before, strong: brief(endOf(points)), after: `${until}; ${comparison} ${moved}.` }];
+}
+
+/** The loss of one batch is noisy, so the mean of the last ones stands for the end. */
+function endOf(points: readonly Point[]): number {
+  const end = points.slice(-Math.min(20, Math.ceil(points.length / 10)));
+  return end.reduce((sum, { value }) => sum + value, 0) / end.length;
 }
 
 function objective(method: RunRecord['config']['method']): string {

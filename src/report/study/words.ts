@@ -47,7 +47,12 @@ export function studyVerdicts(results: readonly StudyResults[], families: readon
     const difference = untrained[widest];
     return difference === undefined
       ? []
-      : [verdict(`${name} against ${baselineMeaning.untrained}`, difference, { few: first.few })];
+      : [
+          verdict(`${name} against ${baselineMeaning.untrained}`, difference, {
+            holm: difference.holm,
+            few: first.few,
+          }),
+        ];
   });
   return [...warnings, ...highest, ...against.slice(0, TOLD)];
 }

@@ -125,6 +125,14 @@ describe('auditDataset', () => {
     expect(idsOf(report, 'misaligned').sort()).toEqual(Array.from({ length: 8 }, (_, i) => `sample-${i}`));
   });
 
+  it('says which shift lies at the edge of the search, as that may be no maximum', async () => {
+    const report = await auditDataset(mates(2, (b, i) => moved(b, i === 0 ? 3 : 5, 0)));
+    expect(found(report, 'misaligned')!.items.map(({ detail }) => detail)).toEqual([
+      'shifted 5 px to the right against a, as far as is looked, in an image of 64 × 64 gray',
+      'shifted 3 px to the right against a, in an image of 64 × 64 gray',
+    ]);
+  });
+
   it('says that mates drawn by lot share no layout', async () => {
     const together = mates(40);
     const apart = {

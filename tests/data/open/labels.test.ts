@@ -19,6 +19,9 @@ describe('positiveClass', () => {
     [['benign', 'Malignant'], 'Malignant'],
     [['none', 'tumor'], 'tumor'],
     [['P', 'N'], 'P'],
+    [['none', 'lesion'], 'lesion'],
+    [['Stroke', 'Healthy'], 'Stroke'],
+    [['benign', 'suspicious'], 'suspicious'],
   ])('of %j is %s', (labels, positive) => {
     expect(positiveClass(labelled(...labels, undefined))).toBe(positive);
   });
@@ -35,6 +38,7 @@ describe('positiveClass', () => {
   it('is not guessed: two classes that leave it open are an error that lists them', () => {
     expect(() => positiveClass(labelled('left', 'right'))).toThrow('"left", "right"');
     expect(() => positiveClass(labelled('1', 'true'))).toThrow('cannot be told');
+    expect(() => positiveClass(labelled('normal', 'none'))).toThrow('cannot be told');
   });
 
   it('is undefined without labels and with one or three classes', () => {

@@ -41,10 +41,14 @@ describe('the rule of too few', () => {
 
   test('names the measures on pairs that are told for fewer subjects than the others', () => {
     const measures = [
-      { key: 'agreement/all', subjects: 40 },
-      { key: 'agreement/inside', subjects: 6 },
+      { name: 'agreement', subjects: 40 },
+      { name: 'agreement in the lesion', subjects: 6 },
+      { name: 'agreement in the lesion', subjects: 6 },
+      { name: 'agreement around it', subjects: 1 },
     ];
-    expect(fewMeasuresWarning(measures)).toMatch(/fewer than 10 subjects.*: agreement\/inside \(6\)\.$/);
+    expect(fewMeasuresWarning(measures)).toMatch(
+      /fewer than 10 subjects.*: agreement in the lesion \(6 subjects\); agreement around it \(1 subject\)\.$/,
+    );
     expect(fewMeasuresWarning(measures.slice(0, 1))).toBe('');
   });
 });

@@ -184,6 +184,20 @@ test('an unfinished run without evaluation says so, and a failed one says why', 
   expect(failed.summary.at(-1)).toMatch(/went from .* by step 40; /);
 });
 
+test('the course of a loss stands beside that of chance, which moves with the size of the batch', async () => {
+  const [first, last] = loggedLines(5).filter((line) => 'chance/global' in line);
+  const lines = [
+    { ...first!, global: 12.8, 'chance/global': 4 * Math.log(32) },
+    { ...last!, global: 6.46, 'chance/global': 4 * Math.log(6) },
+  ];
+  const { summary } = await reportOf(storeRun(join(folder, 'run'), { steps: 5, lines }));
+  expect(summary).toContain(
+    'The global loss went from 12.8 to 6.46; that of blind guessing from 13.9 to 7.17.',
+  );
+  const even = await reportOf(storeRun(join(folder, 'even')));
+  expect(even.summary).toContainEqual(expect.stringMatching(/; that of blind guessing is 8\.32\.$/));
+});
+
 test('a run that failed before it logged anything has no report, and the error says why', async () => {
   const run = storeRun(join(folder, 'at-once'), { finished: false, lines: [] });
   writeFileSync(join(run, 'failure.json'), JSON.stringify({ step: 1, reason: 'the loss is NaN' }));

@@ -35,6 +35,27 @@ describe('the short summary of a study', () => {
     expect(said(null)).toMatchObject({ strong: 'higher' });
   });
 
+  test('takes the corrected p-value of the evaluation where no comparison was planned', () => {
+    const untrained = {
+      value: -0.1,
+      low: -0.2,
+      high: -0.01,
+      deviation: null,
+      seeds: 1,
+      minimumDetectable: 0.15,
+    };
+    const said = (holm?: number) => {
+      const rows = results.rows.map((row) => ({
+        ...row,
+        against: { untrained: { 'a+b': { ...untrained, holm } }, thumbnail: {} },
+      }));
+      return studyVerdicts([{ ...results, rows }], []).at(-1)!;
+    };
+    expect(said(0.135)).toMatchObject({ strong: 'not shown to differ' });
+    expect(said(0.01)).toMatchObject({ strong: 'lower' });
+    expect(said().strong).toBe('lower');
+  });
+
   test('tells a comparison on other patients apart by their name', () => {
     const said = studyVerdicts([results], [family(0.01, 'Set aside'), family(0.01)]);
     expect(said.slice(1).map(({ before }) => before)).toEqual([

@@ -4,6 +4,9 @@ import { WORKING_SIDE } from './picture.js';
 const FARTHEST = 0.08;
 const LEVELS = 16;
 
+/** The same in whole pixels of the working size. A shift this far is the edge of the search, and may be no maximum. */
+export const FARTHEST_SHIFT = Math.floor(FARTHEST * WORKING_SIDE) / WORKING_SIDE;
+
 /** The shift at which one image of a pair shares most with the other. */
 export interface Shift {
   /**
