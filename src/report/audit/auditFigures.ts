@@ -55,6 +55,9 @@ function advantageFigures({ suitability }: AuditReport): Figure[] {
 function advantageFigure({ modalities: [a, b], advantages, nearer }: PairSuitability): Figure {
   const title = `How much nearer ${a} and ${b} of a sample are than strangers`;
   const alt = `${title}: the own mate is nearer in ${fixed(100 * nearer, 1)} % of all comparisons.`;
+  // The bins share out all that the axis shows, so that pairs which are alike are no bar too thin to see.
+  const distances = [0, ...advantages.map((advantage) => -advantage)];
+  const domain: [number, number] = [Math.min(...distances), Math.max(...distances)];
   const svg = renderPlot(
     {
       width: WIDTH,
@@ -74,7 +77,7 @@ function advantageFigure({ modalities: [a, b], advantages, nearer }: PairSuitabi
           advantages.map((advantage) => ({ distance: -advantage })),
           Plot.binX<Plot.RectYOptions>(
             { y: 'count' },
-            { x: { value: 'distance', thresholds: 24 }, fill: COLOUR },
+            { x: { value: 'distance', thresholds: 24, domain }, fill: COLOUR },
           ),
         ),
         Plot.ruleX([0], { strokeDasharray: '5 4' }),

@@ -26,10 +26,15 @@ export interface ShownFinding {
 
 export interface ShownItem {
   /** The samples of the item, each with a row of pictures. */
-  readonly samples: readonly { readonly name: string; readonly pictures: readonly ShownPicture[] }[];
+  readonly samples: readonly { readonly name: string; readonly pictures: readonly SamplePicture[] }[];
   /** The number of samples of this item that are not shown. */
   readonly more: number;
   readonly detail: string;
+}
+
+/** An image of a sample, or the place of one that it lacks. */
+export interface SamplePicture extends ShownPicture {
+  readonly missing?: true;
 }
 
 export const AUDIT_GENERATOR = 'anatomy-ssl data check';
@@ -155,7 +160,7 @@ function offender({ samples, detail, more }: ShownItem): Markup {
 `;
 }
 
-function picture(name: string, { modality, jpeg, missing }: ShownPicture): Markup {
+function picture(name: string, { modality, jpeg, missing }: SamplePicture): Markup {
   const shown =
     jpeg === undefined
       ? html`<span class="none">${missing ? 'missing' : 'cannot be shown'}</span>`

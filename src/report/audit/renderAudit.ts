@@ -4,11 +4,12 @@
  */
 import type { AuditReport } from '../../data/audit/audit.js';
 import type { Finding, FindingItem } from '../../data/audit/finding.js';
+import { hasImage } from '../../data/presence.js';
 import { pseudonym } from '../../data/pseudonym.js';
-import type { Dataset } from '../../data/sample.js';
+import type { Dataset, Sample } from '../../data/sample.js';
 import { thumbnails } from '../source/thumbnails.js';
 import { auditFigures } from './auditFigures.js';
-import { auditPage, type ShownItem } from './auditPage.js';
+import { auditPage, type SamplePicture, type ShownItem } from './auditPage.js';
 import { NAMED } from './auditText.js';
 
 export interface AuditPageOptions {
@@ -41,7 +42,7 @@ export async function renderAudit(
         const sample = byId.get(id);
         return {
           name: nameOf(id),
-          pictures: images && sample !== undefined ? await thumbnails(dataset, sample) : [],
+          pictures: images && sample !== undefined ? await picturesOf(dataset, sample) : [],
         };
       }),
     ),
@@ -57,6 +58,14 @@ export async function renderAudit(
     findings,
     figures: auditFigures(report),
     privacy: privacy({ phantom, images: findings.some(isPictured), keepIds }),
+  });
+}
+
+/** Pictures the images of a sample, with a gap in the place of each that it lacks. */
+async function picturesOf(dataset: Dataset, sample: Sample): Promise<SamplePicture[]> {
+  const found = new Map((await thumbnails(dataset, sample)).map((one) => [one.modality, one]));
+  return dataset.modalities.map((modality) => {
+    return hasImage(sample, modality) ? found.get(modality)! : { modality, missing: true };
   });
 }
 

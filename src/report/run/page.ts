@@ -248,7 +248,7 @@ ${pictures.pairs.map(
   ({ name, label, images }) => html`<tr><th scope="row">${name}<small>${label}</small></th>${images.map(
     (png, i) =>
       png === undefined
-        ? html`<td>missing</td>`
+        ? html`<td class="missing">missing</td>`
         : html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
   )}</tr>
 `,

@@ -9,7 +9,7 @@ import { ImageLoader } from '../../data/loading/loader.js';
 import { hasImage } from '../../data/presence.js';
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import type { MessageConsole } from '../../log/console.js';
-import type { ViewSpec } from '../../methods/index.js';
+import { type ViewSpec, viewPart } from '../../methods/index.js';
 import { Random, type Tensor, tidy } from '../../tensor/index.js';
 import { escapeText } from '../../text/markup.js';
 import { buildMethod, checkMethod } from '../../training/build.js';
@@ -32,7 +32,7 @@ export interface Preview {
 export interface PreviewPair {
   readonly id: string;
   readonly label?: string;
-  /** One image for each of `views`; undefined where the sample lacks the modality. */
+  /** One image for each of `views`; undefined where the sample lacks it. */
   readonly images: readonly (Raster | undefined)[];
 }
 
@@ -64,18 +64,17 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   try {
     const ids = chosen.map((position) => cache.ids[position]!);
     const rows = chosen.map((_, i) => i);
-    const { specs, images } = tidy(() => {
+    const { specs, columns } = tidy(() => {
       const views = method.views({ ...loader.load(chosen), ids, rows, epoch: 0 });
-      return { specs: views.specs, images: rasters(views.images) };
-    });
-    // One view after the other has the images of those samples that have its modality.
-    const shownOf = chosen.map((): (Raster | undefined)[] => []);
-    for (const { modality } of specs) {
-      chosen.forEach((position, i) => {
-        const has = hasImage(dataset.samples[position]!, modality);
-        shownOf[i]!.push(has ? images.shift() : undefined);
+      const { present } = views.pairs;
+      // The images of a view are those of the samples that have its modality.
+      const columns = views.specs.map(({ modality }, view) => {
+        const places = present?.[modality] ?? rows;
+        const images = places.length === 0 ? [] : rasters(viewPart(views.images, views, view));
+        return new Map(places.map((place, i) => [place, images[i]!]));
       });
-    }
+      return { specs: views.specs, columns };
+    });
     return {
       data: dataset.name,
       views: specs.map((spec) => viewName(spec, dataset, modalities)),
@@ -83,7 +82,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
       pairs: chosen.map((position, i) => ({
         id: ids[i]!,
         label: dataset.samples[position]!.label,
-        images: shownOf[i]!,
+        images: columns.map((column) => column.get(i)),
       })),
     };
   } finally {

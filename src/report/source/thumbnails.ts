@@ -6,20 +6,18 @@ import { DataError } from '../../errors.js';
 
 export interface ShownPicture {
   readonly modality: string;
-  /** A JPEG file; undefined where the image is missing, cannot be read or must not be shown. */
+  /** A JPEG file; undefined where the image cannot be read or must not be shown. */
   readonly jpeg?: Uint8Array;
-  /** Whether the sample has no such image. */
-  readonly missing?: true;
 }
 
 /** The side of a thumbnail, in pixels. */
 const SIDE = 192;
 
-/** Reads the images of a sample as thumbnails. */
+/** Reads the images that a sample has as thumbnails. */
 export async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
+  const modalities = dataset.modalities.filter((modality) => hasImage(sample, modality));
   return Promise.all(
-    dataset.modalities.map(async (modality): Promise<ShownPicture> => {
-      if (!hasImage(sample, modality)) return { modality, missing: true };
+    modalities.map(async (modality) => {
       try {
         const { data, width, height, channels } = await readSampleImage(dataset, sample, modality, SIDE);
         const jpeg = await sharp(data, { raw: { width, height, channels } })

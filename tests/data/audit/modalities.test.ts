@@ -1,9 +1,13 @@
 /** Plants faults in each modality, and between each two, of samples that lack some images. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type AuditReport, auditDataset, samplesToDrop } from '../../../src/data/audit/audit.js';
 import { hasImage } from '../../../src/data/presence.js';
 import type { Dataset } from '../../../src/data/sample.js';
+import { temporaryFolder } from '../../training/tiny.js';
 import { withGaps } from '../gapped.js';
+import { nifti } from '../handmadeVolumes.js';
 import { changed, type raster } from './drawnPairs.js';
 import { datasetOf, MODALITIES, type Modality, planted, soundSamples } from './plantedModalities.js';
 import { moved } from './plantedPairs.js';
@@ -161,6 +165,43 @@ describe.each(MODALITIES)('faults of all images of %s', (modality) => {
       ),
     );
     expect(codes(report)).toEqual(['common-shift', 'misaligned', 'one-sample-a-subject']);
+  });
+
+  it('copies on both sides of a split are found, whatever else their samples have', async () => {
+    const { samples, ...rest } = datasetOf(soundSamples(8));
+    const first = samples.findIndex((sample) => hasImage(sample, modality));
+    const copy = {
+      id: 'copy',
+      subject: 'another',
+      images: { [modality]: samples[first]!.images[modality]! },
+    };
+    const folds = Object.fromEntries([...samples, copy].map(({ id }, i) => [id, i < 8 ? 0 : 1]));
+    const report = await auditDataset({ ...rest, samples: [...samples, copy] }, { quick: true, folds });
+    const items = found(report, 'duplicates-across-folds')!.items;
+    expect(items.map(({ ids, modality: where }) => [where, ...ids])).toEqual([
+      [modality, samples[first]!.id, 'copy'],
+    ]);
+    // What the copy does not have does not differ.
+    expect(items[0]!.detail).toBe('2 samples; folds 0, 1');
+  });
+
+  it('an image that needs a setting is found', async () => {
+    const { samples, ...rest } = datasetOf(soundSamples(3));
+    const folder = temporaryFolder();
+    const path = join(folder, 'deep.nii');
+    writeFileSync(
+      path,
+      nifti([8, 8, 2], (x, y, z) => 20 * ((x * (z + 2) + y * 7) % 8)),
+    );
+    const part = { kind: 'slice' as const, axis: 2 as const, index: 0 };
+    const deep = {
+      id: 'deep',
+      subject: 'deep',
+      images: { [modality]: { kind: 'file' as const, path, part } },
+    };
+    const report = await auditDataset({ ...rest, samples: [...samples, deep] }, { quick: true });
+    expect(found(report, 'needs-setting')!.items).toMatchObject([{ ids: ['deep'], modality }]);
+    expect(samplesToDrop(report)).toEqual([]);
   });
 
   it('a small part of the gray levels is found', async () => {

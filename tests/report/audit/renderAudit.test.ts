@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuditReport, auditDataset } from '../../../src/data/audit/audit.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import type { Dataset } from '../../../src/data/sample.js';
+import { auditFigures } from '../../../src/report/audit/auditFigures.js';
 import { auditText } from '../../../src/report/audit/auditText.js';
 import { renderAudit } from '../../../src/report/audit/renderAudit.js';
 import { drawnDataset, raster, spots } from '../../data/audit/drawnPairs.js';
@@ -128,6 +129,16 @@ describe('of samples that lack images', () => {
     expect(text).toMatch(/samples with +a and b: 3 of 3 subjects\n/);
     expect(text).toMatch(/data +drawn: 5 samples of 5 subjects\n/);
   });
+});
+
+it('pairs that are all alike are a bar that can be seen', () => {
+  const [own] = report.suitability;
+  const advantages = Array.from({ length: 40 }, (_, i) => 0.95 + 0.0001 * i);
+  const [figure] = auditFigures({ ...report, alignment: [], suitability: [{ ...own!, advantages }] });
+  const widths = [...parse(figure!.svg).querySelectorAll('rect')].map((bar) =>
+    Number(bar.getAttribute('width')),
+  );
+  expect(Math.max(...widths)).toBeGreaterThan(5);
 });
 
 it('a page of complete data has no table of missing images', async () => {
