@@ -119,10 +119,6 @@ export function combinationName(
   return has.length === 1 ? `${has[0]} only` : has.join(' and ');
 }
 
-function numbered(count: number, name: string): string {
-  return `${counted(count)} ${name}${count === 1 ? '' : 's'}`;
-}
-
 function modalityFact({ sizes, simulated, brightness, readable }: ModalitySummary): string {
   if (readable === 0) return 'no image can be read';
   const [first, ...others] = Object.entries(sizes);
