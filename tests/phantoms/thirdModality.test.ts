@@ -179,5 +179,11 @@ test('c keeps its pixels', () => {
     digest(generatePair({ ...breast, index: 3, gray: true, misalignment: 2 }).c!),
     digest(generateFundusPair({ seed: 0, index: 1, size: 64, modalities: 3 }).c!),
     digest(generateFundusPair({ seed: 0, index: 4, size: 64, modalities: 3, task: 'amd' }).c!),
-  ]).toEqual(['9f0f9b2840aff20c', 'd07157f8d25b410d', '6e9564adb82f6284', '5b4c097d97dde9b9', '98f9cabaa8f47954']);
+  ]).toEqual([
+    '9f0f9b2840aff20c',
+    'd07157f8d25b410d',
+    '6e9564adb82f6284',
+    '5b4c097d97dde9b9',
+    '98f9cabaa8f47954',
+  ]);
 });

@@ -95,8 +95,8 @@ Examples:
             ...(await writePack(dataset, out, { ...options, size: size! })),
           };
         }
-          progress?.stop();
-          if (flags.json) printJson(missing === undefined ? written : { ...written, missing });
+        progress?.stop();
+        if (flags.json) printJson(missing === undefined ? written : { ...written, missing });
         else print(`${out ?? shards}\n`);
       } catch (error) {
         if (!interrupted.signal.aborted) throw error;
