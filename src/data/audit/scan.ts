@@ -19,6 +19,8 @@ export interface Scan {
   /** One table for each modality after the first, against the first. */
   readonly pairs: readonly PairTable[];
   readonly unreadable: readonly UnreadableImage[];
+  /** Images that are read although their files lack something. */
+  readonly noted: readonly NotedImage[];
   /** The patch relations of some pairs of the first two modalities. */
   readonly related: readonly RelatedPair[];
   /** The digest of all ids and pixels. */
@@ -31,6 +33,12 @@ export interface UnreadableImage {
   readonly problem: string;
   /** The setting without which it cannot be used; absent where the file itself is at fault. */
   readonly setting?: string;
+}
+
+export interface NotedImage {
+  readonly position: number;
+  readonly modality: string;
+  readonly note: string;
 }
 
 export interface ScanOptions {
@@ -48,6 +56,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
   const images = modalities.map(() => new ImageTable(samples.length));
   const pairs = modalities.slice(1).map(() => new PairTable(samples.length));
   const unreadable: UnreadableImage[] = [];
+  const noted: NotedImage[] = [];
   const related: RelatedPair[] = [];
   const sampled = quick ? new Set<number>() : someOf(samples.length, seed);
   const content = createHash('sha256');
@@ -59,6 +68,8 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
       if (isReadable(picture)) {
         images[i]!.set(position, picture, !quick);
         content.update(picture.digest);
+        if (picture.note !== undefined)
+          noted.push({ position, modality: modalities[i]!, note: picture.note });
       } else unreadable.push({ position, modality: modalities[i]!, ...picture });
     }
     const [first, ...others] = pictures.map((picture, i) =>
@@ -73,7 +84,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     }
     onProgress?.(position + 1, samples.length);
   }
-  return { dataset, images, pairs, unreadable, related, contentHash: content.digest('hex') };
+  return { dataset, images, pairs, unreadable, noted, related, contentHash: content.digest('hex') };
 }
 
 function someOf(count: number, seed: number): Set<number> {

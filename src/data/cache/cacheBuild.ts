@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError, SettingNeeded } from '../../errors.js';
 import { PRIVATE, syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
+import { ImageNotes } from '../images/imageNotes.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
@@ -35,6 +36,8 @@ export interface CacheIndex {
 }
 
 export interface BuildOptions {
+  /** Is told of files that are read although they lack something, once for all of a kind. */
+  onWarning?: (message: string) => void;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -49,7 +52,7 @@ export async function buildCache(
   dataset: Dataset,
   requestedSize: number,
   folder: string,
-  { onProgress, signal }: BuildOptions,
+  options: BuildOptions,
 ): Promise<CacheIndex> {
   const size = await chooseSize(dataset, requestedSize);
   const files = new Map<string, PlaneFile>();
@@ -59,7 +62,7 @@ export async function buildCache(
       const file = path.join(folder, `${i}-${encodeURIComponent(modality)}.u8`);
       files.set(modality, await PlaneFile.create(file, size));
     }
-    await writeImages(dataset, size, files, { onProgress, signal });
+    await writeImages(dataset, size, files, options);
     const modalities: CacheIndex['modalities'][number][] = [];
     for (const [i, modality] of dataset.modalities.entries()) {
       const summary = await files.get(modality)!.finish();
@@ -99,12 +102,13 @@ async function writeImages(
   dataset: Dataset,
   size: number,
   files: ReadonlyMap<string, PlaneFile>,
-  { onProgress, signal }: BuildOptions,
+  { onWarning, onProgress, signal }: BuildOptions,
 ): Promise<void> {
   const total = dataset.samples.length * dataset.modalities.length;
   // Decoding runs on libuv's threads and resizing on this one; a few images ahead keep both busy.
   const ahead = Math.min(8, availableParallelism() + 1);
   const problems: string[] = [];
+  const notes = new ImageNotes();
   let damaged = false;
   let done = 0;
   const squares = mapOrdered(images(dataset), ahead, (item) => square(dataset, item, size));
@@ -114,9 +118,11 @@ async function writeImages(
       problems.push(squared.problem);
       damaged ||= !squared.sound;
     } else if (problems.length === 0) await files.get(squared.modality)!.append(squared.image);
+    notes.add(squared.note, squared.name);
     done += 1;
     onProgress?.(done, total);
   }
+  for (const warning of notes.warnings(total)) onWarning?.(warning);
   if (problems.length === 0) return;
   throw problemsError(
     `${problems.length} of ${total} images of ${dataset.name} ${damaged ? 'cannot be read' : 'need a setting'}`,
@@ -132,14 +138,15 @@ interface ImageName {
   readonly modality: string;
 }
 
-type Squared =
-  | { readonly modality: string; readonly image: Raster; readonly problem?: undefined }
-  | {
-      readonly modality: string;
-      readonly image?: undefined;
-      readonly problem: string;
-      readonly sound: boolean;
-    };
+type Squared = {
+  /** The name of the image, for messages. */
+  readonly name: string;
+  readonly modality: string;
+  readonly note?: string;
+} & (
+  | { readonly image: Raster; readonly problem?: undefined }
+  | { readonly image?: undefined; readonly problem: string; readonly sound: boolean }
+);
 
 /** Yields all modalities of a sample in turn, so that a generated pair can be drawn once. */
 function* images({ samples, modalities }: Dataset): Generator<ImageName> {
@@ -153,12 +160,13 @@ function* images({ samples, modalities }: Dataset): Generator<ImageName> {
 async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
+  const name = describeImage(sample, modality);
   try {
     const image = await readSampleImage(dataset, sample, modality, size);
-    return { modality, image: resize(image, size, size) };
+    return { name, modality, note: image.note, image: resize(image, size, size) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    const problem = `${describeImage(sample, modality)}: ${error.message}`;
-    return { modality, problem, sound: error instanceof SettingNeeded };
+    const problem = `${name}: ${error.message}`;
+    return { name, modality, problem, sound: error instanceof SettingNeeded };
   }
 }

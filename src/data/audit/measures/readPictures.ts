@@ -10,7 +10,12 @@ import { describePicture, type Picture, WORKING_SIDE } from './picture.js';
 export interface SamplePictures {
   /** The position in `dataset.samples`. */
   readonly position: number;
-  readonly pictures: readonly (Picture | Unreadable)[];
+  readonly pictures: readonly (ReadPicture | Unreadable)[];
+}
+
+/** The measures of an image, with what its file lacks although it is read. */
+export interface ReadPicture extends Picture {
+  readonly note?: string;
 }
 
 export interface Unreadable {
@@ -20,7 +25,7 @@ export interface Unreadable {
   readonly setting?: string;
 }
 
-export function isReadable(picture: Picture | Unreadable): picture is Picture {
+export function isReadable(picture: ReadPicture | Unreadable): picture is ReadPicture {
   return !('problem' in picture);
 }
 
@@ -30,17 +35,18 @@ export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGener
   const ahead = Math.min(8, availableParallelism() + 1);
   return mapOrdered(dataset.samples.entries(), ahead, async ([position, sample]) => {
     signal?.throwIfAborted();
-    const pictures: (Picture | Unreadable)[] = [];
+    const pictures: (ReadPicture | Unreadable)[] = [];
     for (const modality of dataset.modalities) pictures.push(await read(dataset, sample, modality));
     return { position, pictures };
   });
 }
 
-async function read(dataset: Dataset, sample: Sample, modality: string): Promise<Picture | Unreadable> {
+async function read(dataset: Dataset, sample: Sample, modality: string): Promise<ReadPicture | Unreadable> {
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]?.kind === 'generated') await nextTurn();
   try {
-    return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));
+    const { note, ...image } = await readSampleImage(dataset, sample, modality, WORKING_SIDE);
+    return { ...describePicture(image), note };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     if (error instanceof SettingNeeded) return { problem: error.message, setting: error.setting };
