@@ -58,7 +58,9 @@ export function subjectCount({ samples }: Pick<Dataset, 'samples'>): number {
   return new Set(samples.map(({ subject }) => subject)).size;
 }
 
-function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
+function leakage({ samples, spelledSeveralWays }: Dataset, foldOf: FoldOf): Finding[] {
+  // Those that were joined from several spellings are told with their spellings.
+  const joined = new Set(spelledSeveralWays?.joined ? spelledSeveralWays.subjects.flat() : []);
   const foldsOf = new Map<string, Map<Fold, string[]>>();
   const without: string[] = [];
   for (const [position, { id, subject }] of samples.entries()) {
@@ -71,7 +73,9 @@ function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
     foldsOf.set(subject, folds);
     folds.set(fold, [...(folds.get(fold) ?? []), id]);
   }
-  const torn = [...foldsOf.values()].filter((folds) => folds.size > 1);
+  const torn = [...foldsOf].flatMap(([subject, folds]) =>
+    folds.size > 1 && !joined.has(subject) ? [folds] : [],
+  );
   return [
     ...finding({
       code: 'subject-across-folds',
