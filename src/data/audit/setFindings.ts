@@ -1,3 +1,4 @@
+import { intervalName, tooFew } from '../../metrics/fewSubjects.js';
 import type { DataFault } from '../faults.js';
 import { type Fold, type FoldOf, foldNames } from '../fold.js';
 import type { Dataset } from '../sample.js';
@@ -178,7 +179,7 @@ export function premise({ low, nearer }: Suitability): 'holds' | 'weak' | 'absen
 export function suitabilityFindings(suitability: Suitability | undefined): Finding[] {
   if (suitability === undefined) return [];
   const found = premise(suitability);
-  const { nearer, low, high, pairs } = suitability;
+  const { nearer, low, high, pairs, subjects } = suitability;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return finding({
     code: 'premise',
@@ -196,7 +197,7 @@ export function suitabilityFindings(suitability: Suitability | undefined): Findi
         : [
             {
               ids: [],
-              detail: `own mate nearer in ${percent(nearer)} of comparisons (95 % interval ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
+              detail: `own mate nearer in ${percent(nearer)} of comparisons (${intervalName(tooFew({ subjects }))} ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
               value: nearer,
             },
           ],

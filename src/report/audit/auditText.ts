@@ -1,6 +1,7 @@
 /** The output of `anatomy data check` on the terminal. The page of an audit has the same facts and names. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../../data/audit/finding.js';
+import { intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { counted, fixed } from '../../text/numbers.js';
 
 /** The number of places that a finding shows on the terminal. */
@@ -118,8 +119,9 @@ export function suitabilityFact({
   low,
   high,
   pairs,
+  subjects,
   premise,
 }: NonNullable<AuditReport['suitability']>): string {
   const percent = (share: number) => fixed(100 * share, 1);
-  return `${PREMISE[premise]}: patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (95 % interval ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
+  return `${PREMISE[premise]}: patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (${intervalName(tooFew({ subjects }))} ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
 }
