@@ -83,7 +83,7 @@ function leakage({ samples, spelledSeveralWays }: Dataset, foldOf: FoldOf): Find
       severity: 'error',
       title: 'Subjects on both sides of a split',
       explanation: 'The test would be on patients that were trained on, which makes the judgement too good.',
-      fix: 'Make folds by subject: anatomy data split --out splits.json.',
+      fix: 'Make folds by subject: anatomy data split --data DATA --out splits.json.',
       items: torn.map((folds) => ({
         ids: [...folds.values()].flat(),
         detail: `one subject in folds ${foldNames(folds.keys())}`,

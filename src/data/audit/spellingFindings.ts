@@ -33,7 +33,7 @@ export function spellingFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
       severity: 'error',
       title: 'One name in several spellings, on both sides of a split',
       explanation: 'The test may be on patients that were trained on, which makes the judgement too good.',
-      fix: `Make folds anew: anatomy data split --out splits.json. ${advice}`,
+      fix: `Make folds anew: anatomy data split --data DATA --out splits.json. ${advice}`,
       items: torn.map(({ names, ids, folds }) => subjectItem(names, ids, folds)),
     }),
     ...finding({
