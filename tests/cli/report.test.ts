@@ -43,14 +43,14 @@ it('exits with 2 for a folder that is no run and with 3 for a run without metric
 
 it('writes the page of a failed run, exits with 0 and says first that it failed', () => {
   const failed = storeRun(join(folder, 'failed'), { finished: false });
-  writeFileSync(join(failed, 'failure.json'), JSON.stringify({ step: 41, reason: 'the loss is NaN' }));
+  writeFileSync(join(failed, 'failure.json'), JSON.stringify({ step: 31, reason: 'the loss is NaN' }));
   const { status, stdout, stderr } = anatomy('report', failed, '--out', join(folder, 'failed-page'));
   expect(status).toBe(0);
   expect(stderr.split('\n').find((line) => line.startsWith('- '))).toBe(
-    '- The run failed at step 41 of 1,000: the loss is NaN.',
+    '- The run failed at step 31 of 40: the loss is NaN.',
   );
   const page = readFileSync(stdout.trim(), 'utf8').replace(/<style>[\s\S]*?<\/style>/g, '');
-  const [failure, curves] = ['The run failed at step 41', 'The global loss went'].map((words) =>
+  const [failure, curves] = ['The run failed at step 31', 'The global loss went'].map((words) =>
     page.indexOf(words),
   );
   expect(failure).toBeGreaterThan(0);
