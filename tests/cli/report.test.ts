@@ -50,7 +50,7 @@ it('writes the page of a failed run, exits with 0 and says first that it failed'
     '- The run failed at step 31 of 40: the loss is NaN.',
   );
   const page = readFileSync(stdout.trim(), 'utf8').replace(/<style>[\s\S]*?<\/style>/g, '');
-  const [failure, curves] = ['The run failed at step 31', 'The global loss went'].map((words) =>
+  const [failure, curves] = ['class="banner failed"', 'The global loss went'].map((words) =>
     page.indexOf(words),
   );
   expect(failure).toBeGreaterThan(0);
