@@ -37,7 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/pack': ['export', 'data', 'data/cache'],
   'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
-  'data/audit': ['tensor', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
+  'data/audit': ['tensor', 'metrics', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
   'data/splits': ['tensor', 'data', 'data/audit'],
   'data/kinds': [
     ...['phantoms', 'data', 'data/formats', 'data/volumes', 'data/open', 'data/datasets', 'data/pack'],
@@ -54,7 +54,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['phantoms', 'data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits'],
     'data/openDataset',
   ],
-  'evaluation/results': [],
+  'evaluation/results': ['metrics'],
   'evaluation/probes': ['tensor', 'metrics'],
   'evaluation/encoders': [
     ...['tensor', 'nn', 'config', 'export', 'log', 'training'],
@@ -109,7 +109,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['metrics', 'log', 'evaluation', 'evaluation/results'],
     ...['report/figures', 'report/source'],
   ],
-  'report/audit': ['data', 'data/audit', 'report/html', 'report/figures', 'report/source'],
+  'report/audit': [
+    'data',
+    'data/audit',
+    'evaluation/results',
+    'report/html',
+    'report/figures',
+    'report/source',
+  ],
   'report/study': [
     ...['methods', 'log', 'evaluation', 'evaluation/results'],
     ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],

@@ -78,7 +78,6 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       if (flags.json) printJson({ run: flags.out, ...outcome });
       switch (outcome.kind) {
         case 'finished':
-          console.success(`finished: ${flags.out}${trains ? '' : ` (${config.method.name} trains nothing)`}`);
           for (const command of await nextCommands(flags.out, trains, data, config.data.splits)) {
             console.info(`next: ${command}`);
           }

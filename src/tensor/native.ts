@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EngineMissingError } from '../errors.js';
+import { EngineMissingError, UsageError } from '../errors.js';
 import { mostThreads, usableCores } from './cpu.js';
 
 /** A LibTorch tensor as the addon hands it out. It is opaque, and only the addon can use it. */
@@ -119,7 +119,12 @@ export function load(folder = buildFolder): Native {
   // Debian's LibTorch starts with one thread whatever the machine has. The environment variable is the user's choice; a
   // worker's own environment reaches no library by itself.
   const asked = Number.parseInt(process.env.OMP_NUM_THREADS ?? '', 10) || usableCores();
-  module.setThreads(checkedThreads(asked, 'OMP_NUM_THREADS'));
+  try {
+    module.setThreads(checkedThreads(asked, 'OMP_NUM_THREADS'));
+  } catch (error) {
+    // It is the user's setting, and no call of a program.
+    throw error instanceof TensorError ? new UsageError(error.message) : error;
+  }
   return module;
 }
 

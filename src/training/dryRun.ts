@@ -1,12 +1,13 @@
 /** The dry run: it measures what a run would cost. */
 import type { Config } from '../config/index.js';
 import { batchAt, heldAt, stepsPerEpoch } from '../data/loading/loader.js';
-import { UsageError } from '../errors.js';
+import { AnatomyError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
+import { learningRateAt } from '../optim/index.js';
 import { tidy } from '../tensor/index.js';
 import { memoryFault } from './microBatch.js';
 import { type PreparedRun, prepare } from './prepare.js';
-import { trainingStep } from './step.js';
+import { lossFault, trainingStep } from './step.js';
 import { TrainingData } from './trainingData.js';
 
 export interface DryRun {
@@ -35,16 +36,18 @@ const PART = 8;
 /**
  * Takes steps on the data and times the last one: two whole ones where they are quick, else two of a few pairs, from
  * which the whole one is estimated. Nothing is written but the image cache.
- * @throws UsageError when a step would not fit into the free memory
+ * @throws UsageError when a step would not fit into the free memory, AnatomyError when its loss is not finite
  */
 export async function dryRun(config: Config, console: MessageConsole): Promise<DryRun> {
   const fold = config.data.fold === 'all' ? 0 : config.data.fold;
   const one = { ...config, data: { ...config.data, fold } };
-  const run = await prepare(one, new TrainingData(one, console), console);
+  const data = new TrainingData(one, console);
+  const run = await prepare(one, data, console);
   try {
     const { plan, totalSteps } = run;
     const fault = memoryFault(run.stepBytes, run.microBatch);
     if (fault !== undefined) throw new UsageError(fault);
+    data.warnOnce(run.faults);
     const encoders = config.data.fold === 'all' ? run.foldCount : 1;
     const cost = totalSteps > 0 ? await timed(run, console) : { seconds: 0, unseenBytes: 0 };
     return {
@@ -85,18 +88,29 @@ async function timed(
   return { seconds: await step(run, 1), unseenBytes: 0 };
 }
 
-/** Takes the step of this number, with its first pairs only where they are counted. @returns its seconds */
+/**
+ * Takes the step of this number, with its first pairs only where they are counted.
+ * @returns its seconds
+ * @throws AnatomyError when the loss is not finite: a run of these settings would end so too
+ */
 async function step(run: PreparedRun, number: number, pairs?: number): Promise<number> {
   const { plan, loader, dataset } = run;
-  const { learningRate } = run.config.training;
+  const { learningRate: base, schedule, warmupSteps } = run.config.training;
+  const steps = { totalSteps: run.totalSteps, stepsPerEpoch: stepsPerEpoch(plan), warmupSteps };
+  const learningRate = learningRateAt(number, schedule, { base, ...steps });
   const batch = batchAt(plan, number);
   const [rows, indices] = [batch.rows.slice(0, pairs), batch.indices.slice(0, pairs)];
   await loader.prepare(indices, heldAt(plan, number));
   const began = performance.now();
   const ids = indices.map((index) => dataset.samples[index]!.id);
-  tidy(() => {
+  const result = tidy(() => {
     const loaded = loader.load(indices);
     return trainingStep({ ...run, batch: { ...loaded, ids, rows, epoch: batch.epoch }, learningRate });
   });
+  if (!result.finite) {
+    throw new AnatomyError(
+      `training would fail: in a trial step ${lossFault(result)}; lower training.learningRate, or look at the settings of the method`,
+    );
+  }
   return (performance.now() - began) / 1000;
 }

@@ -26,7 +26,7 @@ import { checkFingerprint, fingerprint, saveCheckpoint, sweepCheckpoints } from 
 import { LossScaler } from './precision.js';
 import type { PreparedRun } from './prepare.js';
 import type { RunPaths } from './runFolder.js';
-import { type StepResult, trainingStep } from './step.js';
+import { lossFault, type StepResult, trainingStep } from './step.js';
 
 export interface LoopOptions {
   /** The files of the run; its folder exists. */
@@ -134,13 +134,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
         return trainingStep({ ...run, batch, learningRate, scaler, inspect });
       });
       if (!result.finite) {
-        return fail(
-          step,
-          `the loss is ${result.loss} (${Object.entries(result.terms)
-            .map(([name, value]) => `${name} ${value}`)
-            .join(', ')})`,
-          result,
-        );
+        return fail(step, lossFault(result), result);
       }
       const seconds = (performance.now() - began) / 1000;
       // Weights that the step has broken cannot be inspected, and the next step stops the run.

@@ -178,7 +178,8 @@ function useThreads(count: number): void {
   try {
     setThreads(count);
   } catch (error) {
-    if (error instanceof TensorError) throw new UsageError(`training.threads: ${error.message}`);
+    if (error instanceof TensorError)
+      throw new UsageError(error.message.replace('setThreads()', 'training.threads'));
     throw error;
   }
 }

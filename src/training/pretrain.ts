@@ -109,6 +109,8 @@ async function pretrainAlone(
         // Random weights need statistics before they can be compared; those that were given bring theirs.
         if (run.totalSteps === 0 && config.model.initFrom === null) await run.calibrate();
         exportEncoders(out, run);
+        const idle = methodNamed(run.method.name)?.trains === false;
+        console.success(`finished: ${out}${idle ? ` (${run.method.name} trains nothing)` : ''}`);
       }
       return outcome;
     });

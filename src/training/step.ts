@@ -39,6 +39,12 @@ export interface StepResult {
   readonly inspection: Readonly<Record<string, number>>;
 }
 
+/** Words a loss that is not finite, with its terms, of which one is to blame. */
+export function lossFault({ loss, terms }: Pick<StepResult, 'loss' | 'terms'>): string {
+  const each = Object.entries(terms).map(([name, value]) => `${name} ${value}`);
+  return `the loss is ${loss} (${each.join(', ')})`;
+}
+
 /** The objective of a batch, with its gradients in the parameters where it is finite. */
 interface Pass {
   readonly loss: number;

@@ -26,7 +26,7 @@ export async function foldsOf(config: Config, dataset: Dataset): Promise<Splits>
   if (splits !== null) return loadSplits(splits, dataset.samples);
   if (dataset.samples.every(({ fold }) => fold !== undefined)) return makeSplits(dataset);
   throw new UsageError(
-    'data.fold asks for folds, and the data publishes none; make some with `anatomy data split --out splits.json` and give --splits',
+    'data.fold asks for folds, and the data publishes none; make some with `anatomy data split --data DATA --out splits.json` and give --splits',
   );
 }
 

@@ -244,6 +244,7 @@ describe('exit codes and streams', () => {
     expect(ended.code).toBe(0);
     expect(JSON.parse(ended.stdout)).toEqual({ run: 'alone', kind: 'finished', step: STEPS });
     expect(ended.stderr).toContain('alone is finished; --overwrite would start it anew');
+    expect(ended.stderr.match(/finished/g)).toHaveLength(1);
     expect(result('alone')).toEqual(alone);
   });
 

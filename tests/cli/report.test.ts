@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,22 @@ it('exits with 2 for a folder that is no run and with 3 for a run without metric
   const empty = anatomy('report', storeRun(join(folder, 'empty'), { lines: [] }));
   expect(empty.status).toBe(3);
   expect(empty.stderr).toContain('has no metrics yet');
+});
+
+it('writes the page of a failed run, exits with 0 and says first that it failed', () => {
+  const failed = storeRun(join(folder, 'failed'), { finished: false });
+  writeFileSync(join(failed, 'failure.json'), JSON.stringify({ step: 31, reason: 'the loss is NaN' }));
+  const { status, stdout, stderr } = anatomy('report', failed, '--out', join(folder, 'failed-page'));
+  expect(status).toBe(0);
+  expect(stderr.split('\n').find((line) => line.startsWith('- '))).toBe(
+    '- The run failed at step 31 of 40: the loss is NaN.',
+  );
+  const page = readFileSync(stdout.trim(), 'utf8').replace(/<style>[\s\S]*?<\/style>/g, '');
+  const [failure, curves] = ['class="banner failed"', 'The global loss went'].map((words) =>
+    page.indexOf(words),
+  );
+  expect(failure).toBeGreaterThan(0);
+  expect(failure).toBeLessThan(curves!);
 });
 
 it('data preview writes one picture, and replaces no other file', async () => {

@@ -21,7 +21,6 @@ import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { Sgd } from '../../src/optim/index.js';
-import { dryRun } from '../../src/training/dryRun.js';
 import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
 import { openRunFolder, readFolds, readRunConfig, runPaths } from '../../src/training/runFolder.js';
 import { undisposedTensors } from '../tensor/undisposed.js';
@@ -103,6 +102,7 @@ describe('a run', () => {
     const digest = hash(runPaths(run).encoder);
     expect(await pretrain(settings(), { out: run, console })).toEqual({ kind: 'finished', step: STEPS });
     expect(text()).toMatch(/is finished; --overwrite would start it anew/);
+    expect(text().match(/finished: /g)).toHaveLength(1);
     expect(readJsonLines(runPaths(run).metrics)).toHaveLength(STEPS);
     await pretrain(settings('seed=3'), { out: run, console, overwrite: true });
     expect(hash(runPaths(run).encoder)).not.toBe(digest);
@@ -261,30 +261,6 @@ describe('before anything is decoded', () => {
     const refused = await refusal(pretrain(settings(), { out: out('run'), console: listener().console }));
     expect(refused.message).toContain('b3.png');
     expect(undisposedTensors()).toBe(before);
-  });
-
-  test.each([
-    [
-      'dropLast',
-      /training\.dropLast would leave out the only batch, 12 pairs where training\.batchSize is 16/,
-    ],
-    ['single', /the last batch of each epoch is a single pair \(12 pairs, training\.batchSize 11\)/],
-    ['one', /training\.batchSize is 1: with no other pair/],
-    ['fine', undefined],
-  ])('batches that are hardly meant are told once: %s', async (name, warning) => {
-    const batches = {
-      dropLast: ['training.batchSize=16', 'training.dropLast=true'],
-      single: ['training.batchSize=11'],
-      one: ['training.batchSize=1'],
-      fine: ['training.batchSize=11', 'training.dropLast=true'],
-    }[name]!;
-    const { settings } = await place();
-    const { console, text } = listener();
-    await dryRun(settings(...batches), console);
-    const warnings = text()
-      .split('\n')
-      .filter((line) => line.startsWith('warning:'));
-    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)]);
   });
 });
 
@@ -471,7 +447,7 @@ describe('the run folder', () => {
     await saveSplits(makeSplits(dataset, { folds: 2 }), file);
     const run = out('run');
     await pretrain(settings(`data.splits=${file}`, 'data.fold=0'), { out: run, console });
-    console.success(`finished: ${run}`); // as the command line says it
+    expect(readFileSync(runPaths(run).log, 'utf8')).toContain('finished: run');
     for (const name of readdirSync(run, { recursive: true, encoding: 'utf8' })) {
       if (!/\.(json|jsonl|yaml|log)$/.test(name)) continue;
       const text = readFileSync(join(run, name), 'utf8');

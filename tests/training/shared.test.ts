@@ -1,58 +1,27 @@
 /** Plants marked names wherever data has names, runs the whole way, and searches every file that may be shared. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync, inflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { openDataset } from '../../src/data/openDataset.js';
 import { writePack } from '../../src/data/pack/packWrite.js';
+import { writeShards } from '../../src/data/shards/shardsWrite.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { evaluate } from '../../src/evaluation/evaluate.js';
+import { evaluatePairs } from '../../src/evaluation/pairs/evaluatePairs.js';
+import { savePairs } from '../../src/evaluation/pairs/savePairs.js';
 import { saveEvaluation } from '../../src/evaluation/saveEvaluation.js';
 import { writeReport } from '../../src/report/report.js';
 import { pretrain } from '../../src/training/pretrain.js';
+import { dicomFile, image } from '../data/handmadeDicom.js';
+import { MARK, ours, telling } from './telling.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread } from './tiny.js';
 
 withOneThread();
 
-const MARK = 'zqmark';
-
-/** The bytes of a file and of all that is compressed inside: gzip members and the text chunks of PNG. */
-function contents(file: string): Buffer[] {
-  const bytes = readFileSync(file);
-  const found: Buffer[] = [bytes];
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) found.push(gunzipSync(bytes));
-  const text = bytes.toString('latin1');
-  for (const [, encoded] of text.matchAll(/base64,([A-Za-z0-9+/=]+)/g))
-    found.push(Buffer.from(encoded!, 'base64'));
-  for (const image of [...found]) {
-    for (let at = 8; image.subarray(1, 4).toString() === 'PNG' && at < image.length; ) {
-      const length = image.readUInt32BE(at);
-      const kind = image.subarray(at + 4, at + 8).toString();
-      const data = image.subarray(at + 8, at + 8 + length);
-      const compressed = data.indexOf(0) + 2;
-      if (kind === 'zTXt' || kind === 'iCCP') found.push(inflateSync(data.subarray(compressed)));
-      at += 12 + length;
-    }
-  }
-  return found;
-}
-
-/** The files under a folder, or the file itself, that hold one of the words, with the word. */
-function telling(folder: string, words: readonly string[]): string[] {
-  const names = statSync(folder).isFile() ? [''] : readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.flatMap((name) => {
-    const path = join(folder, name);
-    const inName = words.filter((word) => name.toLowerCase().includes(word));
-    if (!statSync(path).isFile()) return inName.map((word) => `${name}: ${word}`);
-    const texts = contents(path).flatMap((bytes) =>
-      ['latin1', 'utf16le'].map((encoding) => bytes.toString(encoding as 'latin1').toLowerCase()),
-    );
-    const told = words.filter((word) => texts.some((text) => text.includes(word)));
-    return [...new Set([...inName, ...told])].map((word) => `${name}: ${word}`);
-  });
-}
+/** A picture of 40 × 40 pixels, another one for each key. */
+const picture = (key: number, subject: number) =>
+  Uint8Array.from({ length: 1600 }, (_, i) => (i * (key + 3) + subject * 31) % 251);
 
 test('a run, its evaluation and report, and a pack with pseudonyms tell no names, places or machines', async () => {
   // Apart from each other: within a project of both, a run says by which way its data are reached.
@@ -64,8 +33,7 @@ test('a run, its evaluation and report, and a pack with pseudonyms tell no names
     const subject = Math.floor(pair / 2);
     for (const modality of ['a', 'b']) {
       const raw = { width: 40, height: 40, channels: 1 } as const;
-      const data = Uint8Array.from({ length: 1600 }, (_, i) => (i * (pair + 3) + subject * 31) % 251);
-      await sharp(data, { raw })
+      await sharp(picture(pair, subject), { raw })
         .toColourspace('b-w')
         .withExif({ IFD0: { ImageDescription: `${MARK}-exif`, Artist: `${MARK}-author` } })
         .png()
@@ -107,11 +75,82 @@ test('a run, its evaluation and report, and a pack with pseudonyms tell no names
   const pack = join(folder, 'pack.safetensors');
   await writePack(dataset, pack, { size: 32, pseudonyms: true });
 
-  // A short name of a machine stands in many a text by chance.
-  const machine = hostname().toLowerCase();
-  const words = [MARK, folder.toLowerCase(), ...(machine.length > 6 ? [machine] : [])];
+  const shards = join(folder, 'shards');
+  await writeShards(dataset, shards, { shardSize: 8, pseudonyms: true });
+  const open = join(folder, 'open');
+  await writeShards(dataset, open, { shardSize: 8 });
+
+  const words = [MARK, folder.toLowerCase(), ...ours];
   expect(telling(out, words)).toEqual([]);
   expect(telling(pack, words)).toEqual([]);
+  expect(telling(shards, words)).toEqual([]);
+  // Without pseudonyms ids, subjects and further columns go along, and nothing else does.
+  const told = readFileSync(
+    join(open, readdirSync(open).find((name) => name.endsWith('-000000.tar'))!),
+    'latin1',
+  );
+  const marked = [...told.matchAll(new RegExp(`${MARK}-[a-z]+`, 'g'))].map(([word]) => word);
+  expect([...new Set(marked)].sort()).toEqual([`${MARK}-acc`, `${MARK}-id`, `${MARK}-name`]);
   // The search finds what is there.
   expect(telling(home, words).length).toBeGreaterThan(32);
+}, 120_000);
+
+/** Tags of a header that name the patient, the study, the place or the people. */
+const TELLING_TAGS = {
+  '0008,0018 UI': '1.2.99.18',
+  '0008,0050 SH': `${MARK}-acc`,
+  '0008,0080 LO': `${MARK}-hospital`,
+  '0008,0090 PN': `${MARK}^Doctor`,
+  '0008,1010 SH': `${MARK}-station`,
+  '0008,1030 LO': `${MARK}-study`,
+  '0010,0010 PN': `${MARK}^Patient`,
+  '0010,0030 DA': '19870605',
+  '0010,4000 LT': `${MARK}-comments`,
+  '0020,000D UI': '1.2.99.13',
+  '0020,4000 LT': `${MARK}-image`,
+} as const;
+
+test('nothing of a DICOM header goes along: not into a run, pairs without labels, a report, packs or shards', async () => {
+  const home = join(temporaryFolder(`anatomy-${MARK}-`), `${MARK}-place`);
+  const folder = temporaryFolder();
+  for (const side of ['a', 'b']) {
+    mkdirSync(join(home, side), { recursive: true });
+    for (let pair = 0; pair < 12; pair += 1) {
+      const patient = { '0010,0020 LO': `${MARK}-patient${Math.floor(pair / 2)}` };
+      const pixels = Buffer.from(picture(pair + (side === 'b' ? 20 : 0), pair));
+      const file = dicomFile(image(40, 40, pixels, { ...TELLING_TAGS, ...patient }));
+      writeFileSync(join(home, side, `${MARK}-${pair}.dcm`), file);
+    }
+  }
+  const spec = { path: join(home, 'a'), pathB: join(home, 'b') };
+  const dataset = await openDataset(spec);
+  expect(dataset.samples.every(({ subject }) => subject.startsWith(`${MARK}-patient`))).toBe(true);
+  const config = tinyConfig(
+    `data.path=${spec.path}`,
+    `data.pathB=${spec.pathB}`,
+    `data.cacheFolder=${home}/cache`,
+    'training.steps=2',
+    'training.batchSize=4',
+    'monitor.pairs=4',
+  );
+  const out = join(folder, 'run');
+  const { console } = listener();
+  await pretrain(config, { out, console });
+  const pairs = await evaluatePairs({ run: out, data: spec, replicates: 20, cacheFolder: `${home}/cache` });
+  savePairs(out, pairs);
+  await writeReport([out], { console, withImages: true });
+  const pseudonyms = { pseudonyms: true, size: 32 };
+  await writePack(dataset, join(folder, 'pack.safetensors'), pseudonyms);
+  await writeShards(dataset, join(folder, 'shards'), { ...pseudonyms, shardSize: 4 });
+  await writeShards(dataset, join(folder, 'open'), { shardSize: 4 });
+  const words = [MARK, '1.2.99.', '19870605', folder.toLowerCase(), ...ours];
+  for (const shared of ['run', 'pack.safetensors', 'shards'])
+    expect(telling(join(folder, shared), words)).toEqual([]);
+  // Without pseudonyms the id, which is the file's name, and the patient id go along, and nothing else does.
+  expect(telling(join(folder, 'open'), [`${MARK}-patient`]).length).toBeGreaterThan(0);
+  const others = [...Object.values(TELLING_TAGS), '1.2.99.', '19870605'].map((value) => value.toLowerCase());
+  expect(telling(join(folder, 'open'), others)).toEqual([]);
+  // The cache is the owner's: it holds the ids, and nothing of the headers either.
+  expect(telling(join(home, 'cache'), others)).toEqual([]);
+  expect(telling(join(home, 'a'), others)).toHaveLength(12 * others.length - 12);
 }, 120_000);

@@ -76,6 +76,7 @@ Examples:
         pseudonyms,
         overwrite,
         signal: interrupted.signal,
+        onWarning: (message: string) => console.warn(message),
         onProgress: (done: number, total: number) => {
           progress ??= new ProgressBar(total, console, { title: 'packing' });
           progress.update(done);

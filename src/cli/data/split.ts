@@ -36,7 +36,7 @@ export function registerDataSplit(program: Command, data: Command): void {
     .option('--seed <n>', 'seed', wholeNumber(), 0)
     .option(
       '--set-aside <n>',
-      'keep about n subjects, stratified, out of all folds and all pretraining, for one last anatomy evaluate --set-aside',
+      'keep about n subjects, stratified, out of all folds and all pretraining, for one last anatomy evaluate logreg --set-aside',
       wholeNumber(1),
     )
     .option(

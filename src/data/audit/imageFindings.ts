@@ -29,6 +29,7 @@ export type Explained = readonly ReadonlySet<number>[];
 export function imageFindings(scan: Scan, explained: Explained): Finding[] {
   return [
     ...unreadable(scan, explained),
+    ...incomplete(scan),
     ...blank(scan),
     ...tiny(scan),
     ...unusualSize(scan, explained),
@@ -52,6 +53,21 @@ function unreadable({ dataset, unreadable }: Scan, explained: Explained): Findin
       modality,
       detail: withoutPlace(problem, dataset.samples[position]!.images),
       place: problem,
+    })),
+  });
+}
+
+function incomplete({ dataset, noted }: Scan): Finding[] {
+  return finding({
+    code: 'incomplete-file',
+    severity: 'warning',
+    title: 'Files that lack something, but none of their pixels',
+    explanation: 'They are read as they are; other programs may warn of them or refuse them.',
+    fix: 'Nothing, if that is how they were made; copy them again if a copy was cut short.',
+    items: noted.map(({ position, modality, note }) => ({
+      ids: [dataset.samples[position]!.id],
+      modality,
+      detail: note,
     })),
   });
 }

@@ -20,6 +20,8 @@ export interface Scan {
   /** The measures of each pair of modalities: of the first and each other one, of the second and each later one, … */
   readonly pairs: readonly ScannedPair[];
   readonly unreadable: readonly UnreadableImage[];
+  /** Images that are read although their files lack something. */
+  readonly noted: readonly NotedImage[];
   /** The digest of all ids and pixels. */
   readonly contentHash: string;
 }
@@ -43,6 +45,12 @@ export interface UnreadableImage {
   readonly setting?: string;
 }
 
+export interface NotedImage {
+  readonly position: number;
+  readonly modality: string;
+  readonly note: string;
+}
+
 export interface ScanOptions {
   /** Whether to leave out the slow measures: near-duplicates, shifts and patch relations. */
   readonly quick?: boolean;
@@ -64,6 +72,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     }),
   );
   const unreadable: UnreadableImage[] = [];
+  const noted: NotedImage[] = [];
   const content = createHash('sha256');
   for await (const { position, pictures } of readPictures(dataset, signal)) {
     signal?.throwIfAborted();
@@ -76,6 +85,8 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
       if (isReadable(picture)) {
         images[i]!.set(position, picture, !quick);
         content.update(picture.digest);
+        if (picture.note !== undefined)
+          noted.push({ position, modality: modalities[i]!, note: picture.note });
       } else unreadable.push({ position, modality: modalities[i]!, ...picture });
     }
     const shown = pictures.map((picture, i) =>
@@ -95,7 +106,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     }
     onProgress?.(position + 1, samples.length);
   }
-  return { dataset, images, pairs, unreadable, contentHash: content.digest('hex') };
+  return { dataset, images, pairs, unreadable, noted, contentHash: content.digest('hex') };
 }
 
 /** Draws positions of samples that have both modalities. */

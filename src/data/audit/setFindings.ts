@@ -1,3 +1,4 @@
+import { intervalName, tooFew } from '../../metrics/fewSubjects.js';
 import type { DataFault } from '../faults.js';
 import { type Fold, type FoldOf, foldNames } from '../fold.js';
 import type { Dataset } from '../sample.js';
@@ -58,7 +59,9 @@ export function subjectCount({ samples }: Pick<Dataset, 'samples'>): number {
   return new Set(samples.map(({ subject }) => subject)).size;
 }
 
-function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
+function leakage({ samples, spelledSeveralWays }: Dataset, foldOf: FoldOf): Finding[] {
+  // Those that were joined from several spellings are told with their spellings.
+  const joined = new Set(spelledSeveralWays?.joined ? spelledSeveralWays.subjects.flat() : []);
   const foldsOf = new Map<string, Map<Fold, string[]>>();
   const without: string[] = [];
   for (const [position, { id, subject }] of samples.entries()) {
@@ -71,14 +74,16 @@ function leakage({ samples }: Dataset, foldOf: FoldOf): Finding[] {
     foldsOf.set(subject, folds);
     folds.set(fold, [...(folds.get(fold) ?? []), id]);
   }
-  const torn = [...foldsOf.values()].filter((folds) => folds.size > 1);
+  const torn = [...foldsOf].flatMap(([subject, folds]) =>
+    folds.size > 1 && !joined.has(subject) ? [folds] : [],
+  );
   return [
     ...finding({
       code: 'subject-across-folds',
       severity: 'error',
       title: 'Subjects on both sides of a split',
       explanation: 'The test would be on patients that were trained on, which makes the judgement too good.',
-      fix: 'Make folds by subject: anatomy data split --out splits.json.',
+      fix: 'Make folds by subject: anatomy data split --data DATA --out splits.json.',
       items: torn.map((folds) => ({
         ids: [...folds.values()].flat(),
         detail: `one subject in folds ${foldNames(folds.keys())}`,
@@ -190,9 +195,9 @@ export function suitabilityFindings(suitability: readonly PairSuitability[]): Fi
     explanation:
       'The method assumes that patches which are alike in one modality are alike in the other. In raw pixels an image is hardly nearer to its own mate by that than to those of other subjects.',
     fix: 'Check that the pairs are right and aligned. If they are, another method may suit these data better; compare them.',
-    items: failing.map(({ modalities: [a, b], nearer, low, high, pairs }) => ({
+    items: failing.map(({ modalities: [a, b], nearer, low, high, pairs, subjects }) => ({
       ids: [],
-      detail: `${a} and ${b}: own mate nearer in ${percent(nearer)} of comparisons (95 % interval ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
+      detail: `${a} and ${b}: own mate nearer in ${percent(nearer)} of comparisons (${intervalName(tooFew({ subjects }))} ${percent(low)} to ${percent(high)}, ${pairs} pairs); 50 % is chance`,
       value: nearer,
     })),
   });

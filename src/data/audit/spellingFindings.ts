@@ -4,8 +4,9 @@ import type { Dataset } from '../sample.js';
 import { type Finding, type FindingItem, finding } from './finding.js';
 
 /**
- * Finds subjects and classes whose names differ in case, spaces, zeros or Unicode form alone. One subject of several
- * names that stands in several folds is an error, as the test may then be on a patient that was trained on.
+ * Finds subjects and classes whose names differ in case, spaces, zeros or Unicode form alone. Joined subjects that stand
+ * in several folds are an error, as the test may then be on a patient that was trained on. Whoever keeps the names apart
+ * has said that they are different patients, so that is a note.
  */
 export function spellingFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
   const { spelledSeveralWays, samples } = dataset;
@@ -22,6 +23,7 @@ export function spellingFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
     const folds = new Set(positions.flatMap((position) => foldOf(position) ?? []));
     return { names, ids: positions.map((position) => samples[position]!.id), folds };
   });
+  const torn = patients.filter(({ folds }) => joined && folds.size > 1);
   const advice = joined
     ? 'If they are different, keep them apart: --spellings keep.'
     : 'If they are one, join them: leave --spellings keep out.';
@@ -31,21 +33,21 @@ export function spellingFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
       severity: 'error',
       title: 'One name in several spellings, on both sides of a split',
       explanation: 'The test may be on patients that were trained on, which makes the judgement too good.',
-      fix: `Make folds anew: anatomy data split --out splits.json. ${advice}`,
-      items: patients
-        .filter(({ folds }) => folds.size > 1)
-        .map(({ names, ids, folds }) => subjectItem(names, ids, folds)),
+      fix: `Make folds anew: anatomy data split --data DATA --out splits.json. ${advice}`,
+      items: torn.map(({ names, ids, folds }) => subjectItem(names, ids, folds)),
     }),
     ...finding({
       code: 'spelled-several-ways',
-      severity: 'warning',
+      severity: joined ? 'warning' : 'info',
       title: `Names that differ in case, spaces, zeros or Unicode form alone, ${joined ? 'joined' : 'kept apart'}`,
       explanation: joined
         ? 'Each group counts as one subject or one class.'
-        : 'Each spelling counts as a subject or a class of its own.',
-      fix: `Write each name in one way. ${advice}`,
+        : 'Each spelling counts as a subject or a class of its own, also where they stand on both sides of a split.',
+      fix: joined ? `Write each name in one way. ${advice}` : advice,
       items: [
-        ...patients.map(({ names, ids }) => subjectItem(names, ids)),
+        ...patients.map(({ names, ids, folds }) =>
+          subjectItem(names, ids, !joined && folds.size > 1 ? folds : undefined),
+        ),
         ...classes.map((names) => ({
           ids: [],
           detail: `class ${names.map(visibleName).join(' and ')}`,

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DataError, SettingNeeded } from '../../errors.js';
 import { PRIVATE, syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
+import { ImageNotes } from '../images/imageNotes.js';
 import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
@@ -36,6 +37,8 @@ export interface CacheIndex {
 }
 
 export interface BuildOptions {
+  /** Is told of files that are read although they lack something, once for all of a kind. */
+  onWarning?: (message: string) => void;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -50,7 +53,7 @@ export async function buildCache(
   dataset: Dataset,
   requestedSize: number,
   folder: string,
-  { onProgress, signal }: BuildOptions,
+  options: BuildOptions,
 ): Promise<CacheIndex> {
   const size = await chooseSize(dataset, requestedSize);
   const files = new Map<string, PlaneFile>();
@@ -60,7 +63,7 @@ export async function buildCache(
       const file = path.join(folder, `${i}-${encodeURIComponent(modality)}.u8`);
       files.set(modality, await PlaneFile.create(file, size));
     }
-    await writeImages(dataset, size, files, { onProgress, signal });
+    await writeImages(dataset, size, files, options);
     const modalities: CacheIndex['modalities'][number][] = [];
     for (const [i, modality] of dataset.modalities.entries()) {
       const summary = await files.get(modality)!.finish();
@@ -101,12 +104,13 @@ async function writeImages(
   dataset: Dataset,
   size: number,
   files: ReadonlyMap<string, PlaneFile>,
-  { onProgress, signal }: BuildOptions,
+  { onWarning, onProgress, signal }: BuildOptions,
 ): Promise<void> {
   const total = countImages(dataset.samples, dataset.modalities);
   // Decoding runs on libuv's threads and resizing on this one; a few images ahead keep both busy.
   const ahead = Math.min(8, availableParallelism() + 1);
   const problems: string[] = [];
+  const notes = new ImageNotes();
   let damaged = false;
   let done = 0;
   const squares = mapOrdered(images(dataset), ahead, (item) => square(dataset, item, size));
@@ -117,9 +121,11 @@ async function writeImages(
       damaged ||= !squared.sound;
     } else if (problems.length === 0) await files.get(squared.modality)!.append(squared.image);
     if (squared.missing) continue;
+    notes.add(squared.note, squared.name);
     done += 1;
     onProgress?.(done, total);
   }
+  for (const warning of notes.warnings(total)) onWarning?.(warning);
   if (problems.length === 0) return;
   throw problemsError(
     `${problems.length} of ${total} images of ${dataset.name} ${damaged ? 'cannot be read' : 'need a setting'}`,
@@ -136,11 +142,15 @@ interface ImageName {
 }
 
 interface Squared {
+  /** The name of the image, for messages. */
+  readonly name: string;
   readonly modality: string;
   /** The pixels; absent where the sample has no such image, or where it cannot be read. */
   readonly image?: Raster;
   /** Whether the sample has no such image. */
   readonly missing?: true;
+  /** What the file lacks although it is read. */
+  readonly note?: string;
   readonly problem?: string;
   /** Whether the file is sound and needs a setting. */
   readonly sound?: boolean;
@@ -156,15 +166,16 @@ function* images({ samples, modalities }: Dataset): Generator<ImageName> {
  * geometry.
  */
 async function square(dataset: Dataset, { sample, modality }: ImageName, size: number): Promise<Squared> {
-  if (!hasImage(sample, modality)) return { modality, missing: true };
+  const name = describeImage(sample, modality);
+  if (!hasImage(sample, modality)) return { name, modality, missing: true };
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
     const image = await readSampleImage(dataset, sample, modality, size);
-    return { modality, image: resize(image, size, size) };
+    return { name, modality, note: image.note, image: resize(image, size, size) };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    const problem = `${describeImage(sample, modality)}: ${error.message}`;
-    return { modality, problem, sound: error instanceof SettingNeeded };
+    const problem = `${name}: ${error.message}`;
+    return { name, modality, problem, sound: error instanceof SettingNeeded };
   }
 }

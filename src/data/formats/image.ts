@@ -1,5 +1,5 @@
 /** Decodes the formats that sharp reads: PNG, JPEG, TIFF and WebP. */
-import type { Metadata } from 'sharp';
+import type { Metadata, OutputInfo } from 'sharp';
 import { AnatomyError, DataError } from '../../errors.js';
 import { composite } from './composite.js';
 import { mendJpeg } from './jpegMend.js';
@@ -102,11 +102,12 @@ export async function decodeImage(bytes: Uint8Array, name: string, maxBytes = MA
   const extras = header.channels - readAs.colours;
   const alpha = extras === 0 ? undefined : alphaOf(header, readAs, layout, name);
   const space = extras === 0 ? readAs.space : readAs.extraSpace;
-  const { info, data } = await decodeSamples(bytes, header, layout, { space, depth: readAs.depth }).catch(
-    (error: unknown) => {
-      throw unreadable(name, error);
-    },
-  );
+  const { info, data, note } = await decodeSamples(bytes, header, layout, {
+    space,
+    depth: readAs.depth,
+  }).catch((error: unknown) => {
+    throw unreadable(name, error);
+  });
   const { width, height, channels } = info;
   // 16-bit samples are in the machine's byte order. A pooled Buffer need not start at an even address.
   const aligned = data.byteOffset % 2 === 0 ? data : Buffer.from(Uint8Array.from(data).buffer);
@@ -120,8 +121,22 @@ export async function decodeImage(bytes: Uint8Array, name: string, maxBytes = MA
     alpha: alpha === undefined ? undefined : channels - extras + alpha,
   } as const;
   const white = wide ? 65535 : 255;
-  return { width, height, ...composite(samples, order, white), fullScale: [0, white] };
+  const pixels = { width, height, ...composite(samples, order, white), fullScale: [0, white] as const };
+  return note === undefined ? pixels : { ...pixels, note };
 }
+
+/** Tells whether a JPEG holds all of its pixels. libvips does not look at warnings that come in the last rows. */
+async function hasAllPixels(jpeg: Uint8Array): Promise<boolean> {
+  const { jpeg8 } = await import('./dicom/wasmCodec.js');
+  return jpeg8.decode(jpeg).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The words for a JPEG whose end marker alone is missing, which other readers overlook or warn of. */
+const UNENDED =
+  'the JPEG lacks its last two bytes, the end marker, and nothing else; all of its pixels are there';
 
 /** The compressions of TIFF in which libtiff only warns of damage: fax and JPEG. */
 const LENIENT_COMPRESSIONS: ReadonlySet<number> = new Set([2, 3, 4, 6, 7]);
@@ -131,7 +146,7 @@ async function decodeSamples(
   { format, space: stored }: Metadata,
   layout: TiffLayout | undefined,
   { space, depth }: { space: string; depth: 'uchar' | 'ushort' },
-) {
+): Promise<{ info: OutputInfo; data: Buffer; note?: string }> {
   const sharp = await loadSharp();
   // libtiff warns of sound files too, such as those whose tags are not in order. Of tiles, libvips takes all damage for
   // a warning and leaves them black.
@@ -148,7 +163,10 @@ async function decodeSamples(
   } catch (error) {
     const mended = format === 'jpeg' ? mendJpeg(bytes) : undefined;
     if (mended === undefined) throw error;
-    return decode(mended);
+    const decoded = await decode(mended.bytes);
+    if (!mended.unended) return decoded;
+    if (!(await hasAllPixels(mended.bytes))) throw error;
+    return { ...decoded, note: UNENDED };
   }
 }
 

@@ -25,6 +25,8 @@ export interface Pixels {
   readonly population?: Distribution;
   /** The areas of an ultrasound screen that show tissue, as a DICOM file declares them. */
   readonly regions?: readonly Box[];
+  /** What the file lacks although all of its pixels are there, in words that are the same for all such files. */
+  readonly note?: string;
 }
 
 export interface ValuesConstructor {

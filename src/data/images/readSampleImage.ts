@@ -9,6 +9,11 @@ import type { Pixels } from '../formats/pixels.js';
 import type { Dataset, ImageSource, PackedSource, Raster, Sample } from '../sample.js';
 import { mapPixels } from './mapPixels.js';
 
+export interface SampleImage extends Raster {
+  /** What its file lacks although all of its pixels are there, in words that are the same for all such files. */
+  readonly note?: string;
+}
+
 /**
  * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says. The cache, the audit and
  * packs see this image.
@@ -21,14 +26,19 @@ export async function readSampleImage(
   sample: Sample,
   modality: string,
   size: number,
-): Promise<Raster> {
+): Promise<SampleImage> {
   const preprocessing = dataset.preprocess?.[modality] ?? {};
   const pixels = await pixelsOf(sample.images[modality]!, size, dataset.maxBytes);
   const { crop } = preprocessing;
   const elsewhere = crop?.kind === 'colour-box' && crop.of !== modality ? crop.of : undefined;
   const screen =
     elsewhere === undefined ? undefined : await screenOf(sample, elsewhere, size, dataset.maxBytes);
-  return mapPixels(pixels, preprocessing, { name: nameOf(sample.images[modality]!), modality, screen });
+  const image = mapPixels(pixels, preprocessing, {
+    name: nameOf(sample.images[modality]!),
+    modality,
+    screen,
+  });
+  return pixels.note === undefined ? image : { ...image, note: pixels.note };
 }
 
 /**

@@ -31,7 +31,7 @@ export interface ImageCacheOptions {
   root?: string;
   /** Is called after each image while a cache is built. */
   onProgress?: (done: number, total: number) => void;
-  /** Is told when a damaged cache has to be built again. */
+  /** Is told when a damaged cache has to be built again, and of files that are read although they lack something. */
   onWarning?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -83,7 +83,7 @@ async function buildAndPublish(
   dataset: Dataset,
   folder: string,
   key: string,
-  { size, onProgress, signal }: ImageCacheOptions,
+  { size, onWarning, onProgress, signal }: ImageCacheOptions,
 ): Promise<Checked | undefined> {
   await verifyPacks(dataset);
   const temporary = await makeTemporary(folder, PRIVATE_FOLDER).catch((error: Error) => {
@@ -93,7 +93,7 @@ async function buildAndPublish(
     );
   });
   try {
-    const index = await buildCache(dataset, size, temporary, { onProgress, signal });
+    const index = await buildCache(dataset, size, temporary, { onWarning, onProgress, signal });
     if ((await cacheKey(dataset, size)) !== key) {
       throw new DataError(
         `Images of ${dataset.name} changed while they were read. Run it again when they are at rest.`,

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../../errors.js';
 import { readSafetensorsHeader } from '../../export/safetensors.js';
+import { shellWords } from '../../text/shell.js';
 import { dataHash } from '../cache/dataHash.js';
 import type { ImageCache } from '../cache/decodedImages.js';
 import { fileState } from '../cache/unchanged.js';
@@ -82,7 +83,7 @@ function readPack(file: string): PackFile {
   const text = metadata['anatomy-pack'];
   if (text === undefined) {
     throw new DataError(
-      `${file}: is a safetensors file but no pack of images; make one with anatomy data pack --data … --size … --out ${file}.`,
+      `${file}: is a safetensors file but no pack of images; make one with anatomy data pack --data DATA --size SIZE --out ${shellWords([file])}.`,
     );
   }
   const damaged = (problem: string) =>

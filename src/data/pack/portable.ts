@@ -11,6 +11,8 @@ import { identityHash, sourceDigests, toldDigest } from '../sourceDigest.js';
 export interface PortableOptions {
   /** Whether ids and subjects are replaced by keyed hashes and further columns left out. */
   pseudonyms?: boolean;
+  /** Is told of files that are read although they lack something, once for all of a kind. */
+  onWarning?: (message: string) => void;
   /** Is called after each image. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;

@@ -11,6 +11,7 @@ import { chooseSize } from '../cache/cacheBuild.js';
 import { replaceFolder } from '../cache/cacheFolders.js';
 import { describeImage, problemsError } from '../faults.js';
 import { encodePng } from '../images/encodePng.js';
+import { ImageNotes } from '../images/imageNotes.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import { mapOrdered } from '../mapOrdered.js';
@@ -111,11 +112,12 @@ interface Work {
 
 async function writeAll(
   { dataset, samples, extensions, size, shardSize, folder }: Work,
-  { onProgress, signal }: PortableOptions,
+  { onWarning, onProgress, signal }: PortableOptions,
 ): Promise<ShardsDescription['shards']> {
   const stem = dataset.name.replace(/[^\p{L}\p{N}_-]+/gu, '-');
   const shards: ShardsDescription['shards'] = [];
   const problems: string[] = [];
+  const notes = new ImageNotes();
   let current: Shard | undefined;
   const finish = async () => {
     if (current !== undefined) shards.push(await current.finish());
@@ -130,6 +132,7 @@ async function writeAll(
       onProgress?.(done, samples.length);
       if ('problems' in images) problems.push(...images.problems);
       if ('problems' in images || problems.length > 0) continue;
+      for (const { note, name } of images.notes) notes.add(note, name);
       if (i % shardSize === 0) {
         await finish();
         current = new Shard(folder, `${stem}-${String(shards.length).padStart(6, '0')}.tar`);
@@ -143,6 +146,7 @@ async function writeAll(
   } finally {
     current?.abandon();
   }
+  for (const warning of notes.warnings(samples.length * dataset.modalities.length)) onWarning?.(warning);
   if (problems.length === 0) return shards;
   throw problemsError(
     `${problems.length} images of ${dataset.name} cannot be read`,
@@ -151,25 +155,34 @@ async function writeAll(
   );
 }
 
+interface Encoded {
+  /** The images by modality. */
+  readonly png: Readonly<Record<string, Buffer>>;
+  /** What files lack although they are read, with the names of the images. */
+  readonly notes: readonly { readonly note: string; readonly name: string }[];
+}
+
 async function encode(
   dataset: Dataset,
   sample: Sample,
   size: number | undefined,
-): Promise<{ png: Record<string, Buffer> } | { problems: string[] }> {
+): Promise<Encoded | { problems: string[] }> {
   const png: Record<string, Buffer> = {};
+  const notes: Encoded['notes'][number][] = [];
   const problems: string[] = [];
   for (const modality of dataset.modalities) {
     if (!hasImage(sample, modality)) continue;
     try {
       // A size is missing only where no image is drawn; such data was refused before.
       const image = await readSampleImage(dataset, sample, modality, size ?? 0);
+      if (image.note !== undefined) notes.push({ note: image.note, name: describeImage(sample, modality) });
       png[modality] = await encodePng(size === undefined ? image : resize(image, size, size));
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       problems.push(`${describeImage(sample, modality)}: ${error.message}`);
     }
   }
-  return problems.length > 0 ? { problems } : { png };
+  return problems.length > 0 ? { problems } : { png, notes };
 }
 
 /** One archive while it is written. Times and owners are the same for all, so that equal data gives equal bytes. */

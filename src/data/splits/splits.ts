@@ -6,6 +6,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { DataError, UsageError } from '../../errors.js';
 import { PRIVATE, writeFileAtomic } from '../../files.js';
+import { shellWords } from '../../text/shell.js';
 import type { DuplicateGroup } from '../audit/measures/duplicates.js';
 import { problemsError } from '../faults.js';
 import { type Fold, SET_ASIDE } from '../fold.js';
@@ -184,7 +185,7 @@ export async function readSplits(file: string): Promise<Splits> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     const reason = error.code === 'ENOENT' ? 'no such file' : error.message;
     throw new DataError(
-      `${file}: the splits cannot be read: ${reason}. Make them with anatomy data split --out ${file}.`,
+      `${file}: the splits cannot be read: ${reason}. Make them with anatomy data split --data DATA --out ${shellWords([file])}.`,
     );
   });
   return parseSplits(text, file);

@@ -1,4 +1,5 @@
 import type { Phantom } from '../../phantoms/families.js';
+import { shellWords } from '../../text/shell.js';
 import type { Raster } from '../sample.js';
 import type { DatasetToWrite } from './datasetFolder.js';
 
@@ -23,7 +24,7 @@ export function phantomToWrite(
       simulated: [...modalities],
       ...(colourCoded === undefined ? {} : { colourCoded: [...colourCoded] }),
       ...(positive === undefined ? {} : { positive }),
-      command: `anatomy data phantom ${name} --size ${size}`,
+      command: shellWords(['anatomy', 'data', 'phantom', name, '--size', `${size}`, '--out', 'FOLDER']),
       version,
       size,
     },

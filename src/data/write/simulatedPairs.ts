@@ -5,6 +5,7 @@ import {
   simulateAngiogram,
   simulatedAngiographyVersion,
 } from '../../phantoms/fundus/simulatedAngiography.js';
+import { shellWords } from '../../text/shell.js';
 import { describeImage } from '../faults.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
@@ -33,7 +34,10 @@ export function simulatedPairs(
       name: `${name}+simulated-angiography`,
       simulated: ['b'],
       ...(positive === undefined ? {} : { positive }),
-      command: `anatomy data phantom --from ${name} --size ${size} --seed ${seed}`,
+      command: shellWords([
+        ...['anatomy', 'data', 'phantom', '--from', name],
+        ...['--size', `${size}`, '--seed', `${seed}`, '--out', 'FOLDER'],
+      ]),
       version: simulatedAngiographyVersion,
       size,
     },

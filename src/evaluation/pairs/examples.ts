@@ -67,7 +67,7 @@ export function chooseAnchors(
   const first = near ?? centre;
   const elsewhere = (patch: number) => patch !== first && (zones === undefined || zones[patch] === 'rest');
   const inBody = insideBody(
-    spans.flatMap((rows) => spans.map((columns) => meanOf(gray, side, rows, columns))),
+    spans.flatMap((rows) => spans.map((columns) => medianOf(gray, side, rows, columns))),
   );
   const second = largest((patch) => elsewhere(patch) && inBody(patch)) ?? largest(elsewhere) ?? centre;
   const at = (patch: number, rule: Anchor['rule']): Anchor => {
@@ -77,20 +77,24 @@ export function chooseAnchors(
   return [at(first, near === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
 }
 
-/** A patch darker than this share of the brightest one is background. */
+/** A patch half of which is darker than this share of the brightest one is background. */
 const BACKGROUND = 0.1;
 
-/** Tells whether neither a patch nor any of its neighbours is background. @param means of a square grid of patches */
-function insideBody(means: readonly number[]): (patch: number) => boolean {
-  const grid = Math.sqrt(means.length);
-  const darkest = BACKGROUND * Math.max(...means);
+/**
+ * Tells whether neither a patch nor any of its neighbours is background, or lies beyond the image, where a body is cut
+ * off.
+ * @param medians of a square grid of patches
+ */
+function insideBody(medians: readonly number[]): (patch: number) => boolean {
+  const grid = Math.sqrt(medians.length);
+  const darkest = BACKGROUND * Math.max(...medians);
   return (patch) => {
     const [x, y] = [patch % grid, Math.floor(patch / grid)];
     return [-1, 0, 1].every((dy) =>
       [-1, 0, 1].every((dx) => {
         const [column, row] = [x + dx, y + dy];
         const outside = column < 0 || row < 0 || column >= grid || row >= grid;
-        return outside || means[row * grid + column]! > darkest;
+        return !outside && medians[row * grid + column]! > darkest;
       }),
     );
   };
@@ -98,9 +102,9 @@ function insideBody(means: readonly number[]): (patch: number) => boolean {
 
 type Pixels = readonly [number, number];
 
-function meanOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
-  const values = valuesIn(gray, side, rows, columns);
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function medianOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
+  const values = valuesIn(gray, side, rows, columns).sort((a, b) => a - b);
+  return values[Math.floor(values.length / 2)]!;
 }
 
 function varianceOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {

@@ -1,6 +1,7 @@
 /** The output of `anatomy data check` on the terminal. The page of an audit has the same facts and names. */
 import type { AlignmentSummary, AuditReport, ModalitySummary } from '../../data/audit/audit.js';
 import type { Finding, FindingItem, Severity } from '../../data/audit/finding.js';
+import { intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { counted, fixed, numbered } from '../../text/numbers.js';
 
 /** The number of places that a finding shows on the terminal. */
@@ -153,9 +154,10 @@ export function suitabilityFact({
   low,
   high,
   pairs,
+  subjects,
   premise,
   modalities: [a, b],
 }: AuditReport['suitability'][number]): string {
   const percent = (share: number) => fixed(100 * share, 1);
-  return `${PREMISE[premise]} (${a} and ${b}): patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (95 % interval ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
+  return `${PREMISE[premise]} (${a} and ${b}): patch relations of the own mate are nearer than a stranger’s in ${percent(nearer)} % of comparisons (${intervalName(tooFew({ subjects }))} ${percent(low)} to ${percent(high)}; chance 50; ${counted(pairs)} pairs)`;
 }

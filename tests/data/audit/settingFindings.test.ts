@@ -1,12 +1,15 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type AuditReport, auditDataset, samplesToDrop } from '../../../src/data/audit/audit.js';
 import { narrowWarnings, quickAudit } from '../../../src/data/audit/quickAudit.js';
 import type { DataFault } from '../../../src/data/faults.js';
 import { openImageCache } from '../../../src/data/loading/imageCache.js';
 import { type DatasetSpec, openDataset } from '../../../src/data/openDataset.js';
+import { writePack } from '../../../src/data/pack/packWrite.js';
+import { writeShards } from '../../../src/data/shards/shardsWrite.js';
 import { GRAY, png } from '../handmadeImages.js';
 import { nifti, upright } from '../handmadeVolumes.js';
 
@@ -40,6 +43,38 @@ async function pairs(top: number, bits: 8 | 16, preprocess?: DatasetSpec['prepro
 }
 
 const found = ({ findings }: AuditReport, code: string) => findings.find((one) => one.code === code);
+
+it('tells of JPEGs that lack their end marker and drops none', async () => {
+  for (const side of ['A', 'B']) {
+    for (const key of [1, 2, 3]) {
+      const levels = Buffer.from(
+        Array.from({ length: SIDE * SIDE }, (_, i) => (i * (key + (side === 'A' ? 2 : 5))) % 251),
+      );
+      const jpeg = await sharp(levels, { raw: { width: SIDE, height: SIDE, channels: 1 } })
+        .jpeg()
+        .toBuffer();
+      writeFileSync(
+        join(folder, `${side}/p${key}.jpg`),
+        side === 'A' && key < 3 ? jpeg.subarray(0, -2) : jpeg,
+      );
+    }
+  }
+  const dataset = await openDataset({ path: join(folder, 'A'), pathB: join(folder, 'B') });
+  const report = await auditDataset(dataset);
+  expect(found(report, 'incomplete-file')).toMatchObject({ severity: 'warning', count: 2 });
+  expect(samplesToDrop(report)).toEqual([]);
+  const warnings: string[] = [];
+  const options = { size: 32, onWarning: (message: string) => warnings.push(message) };
+  await openImageCache(dataset, { ...options, root: join(folder, 'cache') });
+  await openImageCache(dataset, { ...options, root: join(folder, 'cache') });
+  expect(warnings).toEqual([
+    expect.stringMatching(/^2 of 6 images: the JPEG lacks its last two bytes.* For instance "p1" \(a\)\.$/),
+  ]);
+  const decoded = { onWarning: (message: string) => warnings.push(message), size: 32 };
+  await writeShards(dataset, join(folder, 'shards'), { ...decoded, shardSize: 8 });
+  await writePack(dataset, join(folder, 'pack.safetensors'), decoded);
+  expect(warnings).toEqual(Array.from({ length: 3 }, () => warnings[0]));
+});
 
 describe('images that use a small part of the gray levels', () => {
   it.each([

@@ -44,7 +44,7 @@ async function findings(rows: readonly Row[], spellings?: Spellings, folds?: Rec
   writeFileSync(join(folder, 'pairs.csv'), `${[header, ...lines].join('\n')}\n`);
   const dataset = await openDataset({ path: join(folder, 'pairs.csv'), spellings }, { positive: 'optional' });
   const report = await auditDataset(dataset, { quick: true, folds });
-  return report.findings.filter(({ code }) => code.startsWith('spel'));
+  return report.findings.filter(({ code }) => /^spel|-across-folds$/.test(code));
 }
 
 const rows: readonly Row[] = [
@@ -56,34 +56,63 @@ const inFolds = (...folds: Fold[]) => rows.map((row, i) => ({ ...row, fold: fold
 
 describe('names that differ in their spelling alone', () => {
   it.each([
-    [undefined, 'joined', 'keep them apart: --spellings keep'],
-    ['keep', 'kept apart', 'leave --spellings keep out'],
-  ] as const)('are a warning with the spellings and the flag (%s)', async (spellings, title, fix) => {
-    const [found, ...others] = await findings(rows, spellings);
-    expect(others).toEqual([]);
-    expect(found).toMatchObject({ code: 'spelled-several-ways', severity: 'warning', count: 2 });
-    expect(found!.title).toContain(title);
-    expect(found!.fix).toContain(fix);
-    const [subject, label] = found!.items;
-    expect(subject).toMatchObject({ ids: ['s0', 's1'], place: 'subject "P01" and "p01"' });
-    // The page may be shared, so it names no subject.
-    expect(subject!.detail).toBe('a subject in 2 spellings');
-    expect(label!.detail).toBe('class "Benign" and "benign"');
-  });
+    [undefined, 'warning', 'joined', 'keep them apart: --spellings keep'],
+    ['keep', 'info', 'kept apart', 'leave --spellings keep out'],
+  ] as const)(
+    'are told with the spellings and the flag (%s: %s)',
+    async (spellings, severity, title, fix) => {
+      const [found, ...others] = await findings(rows, spellings);
+      expect(others).toEqual([]);
+      expect(found).toMatchObject({ code: 'spelled-several-ways', severity, count: 2 });
+      expect(found!.title).toContain(title);
+      expect(found!.fix).toContain(fix);
+      const [subject, label] = found!.items;
+      expect(subject).toMatchObject({ ids: ['s0', 's1'], place: 'subject "P01" and "p01"' });
+      // The page may be shared, so it names no subject.
+      expect(subject!.detail).toBe('a subject in 2 spellings');
+      expect(label!.detail).toBe('class "Benign" and "benign"');
+    },
+  );
 
-  it.each(['join', 'keep'] as const)('are an error across folds of the manifest (%s)', async (spellings) => {
-    const [error] = await findings(inFolds(0, 1, 1), spellings);
+  it.each([
+    ['of the manifest', inFolds(0, 1, 1), undefined, '0, 1'],
+    ['as saved', rows, { s0: 0, s1: 'set-aside', s2: 1 }, '0, set-aside'],
+  ] as const)('are one error across folds where they are joined: %s', async (_, wanted, folds, named) => {
+    const [error, ...others] = await findings(wanted, 'join', folds);
     expect(error).toMatchObject({ code: 'spellings-across-folds', severity: 'error', count: 1 });
     expect(error!.items[0]).toMatchObject({
       ids: ['s0', 's1'],
-      place: 'subject "P01" and "p01" in folds 0, 1',
+      detail: `a subject in 2 spellings in folds ${named}`,
+      place: `subject "P01" and "p01" in folds ${named}`,
     });
+    expect(others.map(({ code }) => code)).toEqual(['spelled-several-ways']);
   });
 
-  it.each(['join', 'keep'] as const)('are an error across saved folds (%s)', async (spellings) => {
-    const [error] = await findings(rows, spellings, { s0: 0, s1: 'set-aside', s2: 1 });
-    expect(error).toMatchObject({ code: 'spellings-across-folds', severity: 'error', count: 1 });
-    expect(error!.items[0]!.detail).toBe('a subject in 2 spellings in folds 0, set-aside');
+  it.each([
+    ['of the manifest', inFolds(0, 1, 1), undefined],
+    ['as saved', rows, { s0: 0, s1: 1, s2: 1 }],
+  ] as const)('are a note across folds where they are kept apart: %s', async (_, wanted, folds) => {
+    const [note, ...others] = await findings(wanted, 'keep', folds);
+    expect(others).toEqual([]);
+    expect(note).toMatchObject({ code: 'spelled-several-ways', severity: 'info' });
+    expect(note!.items[0]!.detail).toBe('a subject in 2 spellings in folds 0, 1');
+  });
+
+  it('leave a subject of one spelling across folds an error, in either way', async () => {
+    const torn = [...inFolds(0, 0, 1), { subject: 'P02', label: 'malignant', fold: 0 } as const];
+    for (const spellings of ['join', 'keep'] as const) {
+      const [error] = await findings(torn, spellings);
+      expect(error, spellings).toMatchObject({ code: 'subject-across-folds', severity: 'error', count: 1 });
+    }
+    const own = [
+      { ...rows[0]!, fold: 0 },
+      { ...rows[0]!, fold: 1 },
+      { ...rows[1]!, fold: 1 },
+    ] as const;
+    expect((await findings(own, 'keep')).map(({ code }) => code)).toEqual([
+      'subject-across-folds',
+      'spelled-several-ways',
+    ]);
   });
 
   it.each([

@@ -6,11 +6,15 @@ import { DataError } from '../../../src/errors.js';
 
 let good: Buffer;
 let progressive: Buffer;
+let gray: Buffer;
+let optimised: Buffer;
 beforeAll(async () => {
   const data = Buffer.from(Array.from({ length: 48 * 48 * 3 }, (_, i) => ((i * 7919) >> 6) & 255));
   const picture = sharp(data, { raw: { width: 48, height: 48, channels: 3 } });
   good = await picture.clone().jpeg({ chromaSubsampling: '4:4:4' }).toBuffer();
   progressive = await picture.clone().jpeg({ progressive: true }).toBuffer();
+  gray = await picture.clone().toColourspace('b-w').jpeg().toBuffer();
+  optimised = await picture.clone().jpeg({ mozjpeg: true }).toBuffer();
 });
 
 /** The content of a JFIF segment, version 7.1. */
@@ -62,6 +66,34 @@ describe('decodeImage of a JPEG whose headers break the rules', () => {
     const padded = withBytes(progressive, 0xc4, [9]);
     expect((await decodeImage(padded, 'padded.jpg')).data).toEqual(data);
     expect(mendJpeg(progressive)).toBeUndefined();
+  });
+
+  it('reads what lacks the end marker alone, and says so', async () => {
+    for (const whole of [good, progressive, gray, optimised]) {
+      const { data, note } = await decodeImage(whole, 'good.jpg');
+      expect(note).toBeUndefined();
+      for (const lacking of [1, 2]) {
+        const read = await decodeImage(whole.subarray(0, -lacking), 'unended.jpg');
+        expect(read.data).toEqual(data);
+        expect(read.note).toContain('lacks its last two bytes');
+      }
+    }
+  });
+
+  it('refuses what lacks more than the end marker: bits, a row, a scan', async () => {
+    for (const whole of [good, progressive, gray, optimised]) {
+      for (const lacking of [3, 4, 5, 8, 20, 100]) {
+        const cut = whole.subarray(0, -lacking);
+        await expect(decodeImage(cut, 'cut.jpg'), String(lacking)).rejects.toThrow(DataError);
+      }
+    }
+    // Nobody can tell whether an arithmetic code goes on.
+    const arithmetic = changed(good, good.indexOf(Buffer.from([0xff, 0xc0])) + 1, 0xc9);
+    expect(mendJpeg(arithmetic.subarray(0, -2))).toBeUndefined();
+    for (const several of [progressive, optimised]) {
+      const lastScan = several.subarray(0, several.lastIndexOf(Buffer.from([0xff, 0xda])));
+      await expect(decodeImage(lastScan, 'cut.jpg')).rejects.toThrow(DataError);
+    }
   });
 
   it('refuses what is cut off, also where its headers could be mended, in plain words', async () => {

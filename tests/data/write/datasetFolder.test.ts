@@ -78,7 +78,11 @@ describe('a phantom written as a folder', () => {
       expect(Array.from(mask.data)).toEqual(Array.from(masks.vessels!));
     }
     const card = JSON.parse(readFileSync(path.join(out, 'dataset.json'), 'utf8'));
-    expect(card).toMatchObject({ command: `anatomy data phantom ${name} --size 40`, version: 1, size: 40 });
+    expect(card).toMatchObject({
+      command: `anatomy data phantom ${name} --size 40 --out FOLDER`,
+      version: 1,
+      size: 40,
+    });
   });
 });
 

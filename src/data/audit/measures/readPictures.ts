@@ -12,7 +12,12 @@ export interface SamplePictures {
   /** The position in `dataset.samples`. */
   readonly position: number;
   /** One entry for each of the data set's modalities, in their order; undefined where the sample has no such image. */
-  readonly pictures: readonly (Picture | Unreadable | undefined)[];
+  readonly pictures: readonly (ReadPicture | Unreadable | undefined)[];
+}
+
+/** The measures of an image, with what its file lacks although it is read. */
+export interface ReadPicture extends Picture {
+  readonly note?: string;
 }
 
 export interface Unreadable {
@@ -22,7 +27,7 @@ export interface Unreadable {
   readonly setting?: string;
 }
 
-export function isReadable(picture: Picture | Unreadable): picture is Picture {
+export function isReadable(picture: ReadPicture | Unreadable): picture is ReadPicture {
   return !('problem' in picture);
 }
 
@@ -32,7 +37,7 @@ export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGener
   const ahead = Math.min(8, availableParallelism() + 1);
   return mapOrdered(dataset.samples.entries(), ahead, async ([position, sample]) => {
     signal?.throwIfAborted();
-    const pictures: (Picture | Unreadable | undefined)[] = [];
+    const pictures: (ReadPicture | Unreadable | undefined)[] = [];
     for (const modality of dataset.modalities) {
       pictures.push(hasImage(sample, modality) ? await read(dataset, sample, modality) : undefined);
     }
@@ -40,11 +45,12 @@ export function readPictures(dataset: Dataset, signal?: AbortSignal): AsyncGener
   });
 }
 
-async function read(dataset: Dataset, sample: Sample, modality: string): Promise<Picture | Unreadable> {
+async function read(dataset: Dataset, sample: Sample, modality: string): Promise<ReadPicture | Unreadable> {
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
-    return describePicture(await readSampleImage(dataset, sample, modality, WORKING_SIDE));
+    const { note, ...image } = await readSampleImage(dataset, sample, modality, WORKING_SIDE);
+    return { ...describePicture(image), note };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     if (error instanceof SettingNeeded) return { problem: error.message, setting: error.setting };

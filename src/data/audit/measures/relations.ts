@@ -45,6 +45,7 @@ export interface RelatedPair {
 /** The measures of how well raw patch relations tell a mate from the images of others. */
 export interface Suitability {
   readonly pairs: number;
+  readonly subjects: number;
   /** The mean of the consistency loss (Eq. 5) between mates, and between images of different subjects. */
   readonly mates: number;
   readonly strangers: number;
@@ -53,7 +54,7 @@ export interface Suitability {
    * always.
    */
   readonly nearer: number;
-  /** The 95 % interval over subjects. */
+  /** The interval over subjects: percentiles 2.5 and 97.5, which is one of 95 % where there are enough of them. */
   readonly low: number;
   readonly high: number;
   /** The advantage of each pair, `1 − own ÷ mean of strangers`, for a picture. */
@@ -78,9 +79,10 @@ export function judgeSuitability(pairs: readonly RelatedPair[], seed: number): S
   if (judged.length === 0) return undefined;
   const mean = (of: (pair: (typeof judged)[number]) => number) =>
     judged.reduce((sum, pair) => sum + of(pair), 0) / judged.length;
-  const [low, high] = subjectInterval(judged, seed);
+  const { low, high, subjects } = subjectInterval(judged, seed);
   return {
     pairs: judged.length,
+    subjects,
     mates: mean(({ own }) => own),
     strangers: mean(({ strange }) => strange),
     nearer: mean(({ nearer }) => nearer),
@@ -94,7 +96,7 @@ export function judgeSuitability(pairs: readonly RelatedPair[], seed: number): S
 function subjectInterval(
   judged: readonly { subject: string; nearer: number }[],
   seed: number,
-): [low: number, high: number] {
+): { low: number; high: number; subjects: number } {
   const bySubject = new Map<string, { sum: number; count: number }>();
   for (const { subject, nearer } of judged) {
     const { sum = 0, count = 0 } = bySubject.get(subject) ?? {};
@@ -111,7 +113,11 @@ function subjectInterval(
     }
     return sum / count;
   }).sort((a, b) => a - b);
-  return [means[Math.floor(0.025 * RESAMPLES)]!, means[Math.ceil(0.975 * RESAMPLES) - 1]!];
+  return {
+    low: means[Math.floor(0.025 * RESAMPLES)]!,
+    high: means[Math.ceil(0.975 * RESAMPLES) - 1]!,
+    subjects: subjects.length,
+  };
 }
 
 /**

@@ -211,3 +211,32 @@ test('an anchor lies in the lesion where a patch does, and the other one away fr
   expect([near.x * 28, near.y * 28].every((at) => at >= 16 && at < 20)).toBe(true);
   expect([far.x * 28, far.y * 28]).toEqual([11, 11]);
 });
+
+test.each([
+  [
+    'is cut off by the border',
+    (x: number, y: number) => x >= 6 && x < 22 && y >= 6,
+    (_: number, y: number) => y === 27,
+  ],
+  // Of the patches of 8² pixels at the right a quarter is body.
+  [
+    'ends within a patch',
+    (x: number, y: number) => x >= 6 && x < 82 && y >= 6 && y < 90,
+    (x: number) => x >= 79,
+  ],
+] as const)('an anchor keeps away from the edge of a body that %s', (_, isBody, isBright) => {
+  const side = isBody(81, 20) ? 112 : 28;
+  const gray = Float32Array.from({ length: side ** 2 }, (__, at) => {
+    const [x, y] = [at % side, Math.floor(at / side)];
+    if (!isBody(x, y)) return 0;
+    return isBright(x, y) ? 250 : 80;
+  });
+  gray[Math.round(side * 0.4) * side + Math.round(side * 0.4)] = 120;
+  const [, far] = chooseAnchors(
+    gray,
+    side,
+    maskOf(side, (x, y) => x === Math.round(side / 2) && y === x),
+  );
+  const inside = [far.x, far.y].map((at) => at * side);
+  expect(inside.every((at) => Math.abs(at - 0.4 * side) < 0.08 * side)).toBe(true);
+});
