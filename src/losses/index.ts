@@ -10,11 +10,14 @@ export {
   CROSS_MODAL,
   type CrossModal,
   type GlobalContrastiveOptions,
+  type GlobalTerms,
   globalContrastiveLoss,
   type InfoNceOptions,
   infoNce,
+  joinTerms,
   type ModalityPair,
   modalityContrastiveLoss,
+  modalityContrastiveTerms,
   type PairEmbeddings,
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
