@@ -76,6 +76,7 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.crossModalWeight=0.3',
     'method.crossModalFrom=0.9',
   ],
+  ['method=instdis', 'method.mate=0.3', 'method.mask=subject'],
 ];
 
 /** Frees what a test has made when it ends. */
