@@ -21,6 +21,7 @@ export {
   type PairEmbeddings,
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
+export { decorrelation } from './decorrelation.js';
 export { denseContrast, denseCorrespondence } from './dense.js';
 export { pairsEqual } from './exclude.js';
 export { meanOverParts } from './meanOverParts.js';

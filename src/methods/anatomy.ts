@@ -7,18 +7,21 @@ import { UsageError } from '../errors.js';
 import {
   type ConsistencyOptions,
   consistencyLoss,
+  decorrelation,
+  type GlobalTerms,
   joinTerms,
   meanOverParts,
   modalityContrastiveTerms,
   stackedConsistencyLoss,
 } from '../losses/index.js';
-import { disposeModule, namedParameters, placeModule, stateDict } from '../nn/index.js';
+import { branchOf, disposeModule, namedParameters, placeModule, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
 import {
   type AnatomyOptions,
   anatomySchema,
   checkGrids,
   checkRelationSettings,
+  commonDefaults,
   consistencyOptions,
 } from './anatomySettings.js';
 import { Curriculum } from './curriculum.js';
@@ -73,6 +76,7 @@ export class Anatomy extends SharedEncoder implements Method {
   readonly #options: AnatomyOptions;
   readonly #consistency: ConsistencyOptions;
   readonly #specs: readonly ViewSpec[];
+  readonly #common: typeof commonDefaults | undefined;
   readonly #prediction: PredictionOptions;
   readonly #predictors: Predictors | undefined;
   readonly #curriculum: Curriculum | undefined;
@@ -88,10 +92,38 @@ export class Anatomy extends SharedEncoder implements Method {
     this.#consistency = consistencyOptions(options);
     const look = (as: ViewSpec['look']) => context.modalities.map((modality) => ({ modality, look: as }));
     this.#specs = [...look(options.alignedViews), ...look(0)];
+    this.#common = options.common && { ...commonDefaults, ...options.common };
+    this.#checkCommon();
     this.#prediction = { ...predictionDefaults, ...options.prediction };
     this.#predictors = this.#makePredictors();
     this.#curriculum =
       options.crossModalFrom === undefined ? undefined : new Curriculum(options.crossModalFrom);
+  }
+
+  /** @throws UsageError where the common part is no part of the embedding */
+  #checkCommon(): void {
+    if (this.#common === undefined) return;
+    const { embeddingSize, branches } = this.encoder;
+    const { share } = this.#common;
+    const size = this.#commonSize;
+    let fault: string | undefined;
+    if (branches === 2 && share !== 0.5) fault = '0.5, as the common part is one of two branches';
+    else if (size < 1 || size >= embeddingSize) fault = `a part of the ${embeddingSize} components`;
+    if (fault === undefined) return;
+    disposeModule(this.encoder);
+    throw new UsageError(`method.common.share is ${share}, expected ${fault}`);
+  }
+
+  /** The number of components that L_M compares. */
+  get #commonSize(): number {
+    const { embeddingSize } = this.encoder;
+    return this.#common === undefined ? embeddingSize : Math.round(this.#common.share * embeddingSize);
+  }
+
+  /** The maps that L_C compares: of the second branch, where that is the common part. */
+  #aligned(maps: readonly Tensor[]): readonly Tensor[] {
+    if (this.#common === undefined || this.encoder.branches === 1) return maps;
+    return maps.map((map) => branchOf(map, 1, this.encoder.branches));
   }
 
   #makePredictors(): Predictors | undefined {
@@ -151,7 +183,7 @@ export class Anatomy extends SharedEncoder implements Method {
     const mated = this.#mated(views.pairs);
     /** L_C over the un-augmented views, or from `first` on over the augmented ones. */
     const between = (first: number): Tensor =>
-      this.#consistencyOf(views.pairs, chosen, mated, first) ?? embedding.sum().mul(0);
+      this.#consistencyOf(views.pairs, this.#aligned(chosen), mated, first) ?? embedding.sum().mul(0);
     const consistency = weighted(consistencyWeight, () =>
       consistencyViews === 'aligned' ? between(0) : between(0).add(between(modalities.length)).div(2),
     );
@@ -231,36 +263,77 @@ export class Anatomy extends SharedEncoder implements Method {
     const whole = batchMask(mask, pairs.rows, subjects, device);
     const maskOf = (rows: readonly number[]) =>
       rows === pairs.rows ? whole : batchMask(mask, rows, subjects, device);
+    const mated = this.#mated(pairs);
+    const modalitiesOf = (part: Part) =>
+      there.map((modality) => ({
+        clean: part(embeddings[modality]!),
+        augmented: part(embeddings[augmented(modality)]!),
+        exclude: maskOf(ofPresent(pairs.rows, pairs, modality)),
+      }));
+    const compared = () =>
+      mated.map((pair) => {
+        const { first, second, rows, positions } = pair;
+        const both = {
+          first: there.indexOf(first),
+          second: there.indexOf(second),
+          rows: [rows[0] && indexOf(rows[0], device), rows[1] && indexOf(rows[1], device)] as const,
+          exclude: maskOf(positions?.map((position) => pairs.rows[position]!) ?? pairs.rows),
+        };
+        if (crossModal !== 'predict') return both;
+        const ofSecond = takeRows(embeddings[predicted(first, second)]!, rows[0]);
+        const ofFirst = takeRows(embeddings[predicted(second, first)]!, rows[1]);
+        const fixed = fixedTargets(this.#prediction, pair);
+        return { ...both, predicted: [ofSecond, ofFirst] as const, fixed };
+      });
+    const options = { tau, positive, crossModal };
+    const termsOf = (): GlobalTerms => {
+      if (this.#common === undefined) {
+        return modalityContrastiveTerms(
+          modalitiesOf((x) => x),
+          compared(),
+          options,
+        );
+      }
+      const rest = modalityContrastiveTerms(modalitiesOf(this.#rest), [], { ...options, crossModal: 'none' });
+      const common = modalityContrastiveTerms(modalitiesOf(this.#shared), compared(), options);
+      const { augmentation } = rest;
+      return {
+        ...common,
+        augmentation: this.#common.augmentation ? augmentation.add(common.augmentation) : augmentation,
+      };
+    };
     const global = () => {
-      const terms = modalityContrastiveTerms(
-        there.map((modality) => ({
-          clean: embeddings[modality]!,
-          augmented: embeddings[augmented(modality)]!,
-          exclude: maskOf(ofPresent(pairs.rows, pairs, modality)),
-        })),
-        this.#mated(pairs).map((pair) => {
-          const { first, second, rows, positions } = pair;
-          const common = {
-            first: there.indexOf(first),
-            second: there.indexOf(second),
-            rows: [rows[0] && indexOf(rows[0], device), rows[1] && indexOf(rows[1], device)] as const,
-            exclude: maskOf(positions?.map((position) => pairs.rows[position]!) ?? pairs.rows),
-          };
-          if (crossModal !== 'predict') return common;
-          const ofSecond = takeRows(embeddings[predicted(first, second)]!, rows[0]);
-          const ofFirst = takeRows(embeddings[predicted(second, first)]!, rows[1]);
-          const fixed = fixedTargets(this.#prediction, pair);
-          return { ...common, predicted: [ofSecond, ofFirst] as const, fixed };
-        }),
-        { tau, positive, crossModal },
-      );
+      const terms = termsOf();
       if (this.#curriculum === undefined) return joinTerms(terms, beta);
       const { augmentation: chance } = this.#chanceOf(pairs);
       // An image alone has nothing to be told from, and its chance level is 0.
       if (chance > 0) this.#curriculum.see(terms.augmentation.item() / chance);
       return joinTerms(terms, beta * this.#curriculum.weight);
     };
-    return { global: weighted(alpha, global) };
+    return { global: weighted(alpha, global), ...this.#decorrelation(embeddings, mated) };
+  }
+
+  /** The components of embeddings that belong to the image alone, and those that are common to the modalities. */
+  readonly #rest: Part = (x) => x.narrow(1, 0, x.size(1) - this.#commonSize);
+  readonly #shared: Part = (x) => x.narrow(1, x.size(1) - this.#commonSize, this.#commonSize);
+
+  /** How much the rest of an image's embedding tells of the rest of its mate's; a mean over the pairs of images. */
+  #decorrelation(
+    embeddings: Readonly<Record<string, Tensor>>,
+    mated: readonly MatedPair[],
+  ): Readonly<Record<string, Term>> {
+    const weight = this.#common?.decorrelation ?? 0;
+    const several = mated.filter(({ count }) => count > 1);
+    if (weight === 0 || several.length === 0) return {};
+    const restOf = (modality: string, rows: readonly number[] | undefined) =>
+      this.#rest(takeRows(embeddings[modality]!, rows));
+    const value = meanOverParts(
+      several.map(({ first, second, rows, count }) => ({
+        value: decorrelation(restOf(first, rows[0]), restOf(second, rows[1])),
+        count,
+      })),
+    )!;
+    return { decorrelation: { value, weight } };
   }
 
   afterStep(): void {
@@ -274,7 +347,7 @@ export class Anatomy extends SharedEncoder implements Method {
     const images = this.context.modalities.map((modality) => imagesOf(pairs, modality));
     const mated = crossModal === 'none' ? [] : this.#mated(pairs).map(({ count }) => count);
     return {
-      augmentation: 2 * weightedMean(images, level),
+      augmentation: (this.#common?.augmentation ? 4 : 2) * weightedMean(images, level),
       crossModal: 2 * weightedMean(mated, level),
     };
   }
@@ -291,12 +364,15 @@ export class Anatomy extends SharedEncoder implements Method {
     const shuffled = noGrad(() =>
       tidy(() => {
         const several = this.#mated(pairs).filter(({ count }) => count > 1);
-        return this.#consistencyOfPairs(pairs, Object.values(maps), several, 0, 1)?.item();
+        return this.#consistencyOfPairs(pairs, this.#aligned(Object.values(maps)), several, 0, 1)?.item();
       }),
     );
     return shuffled === undefined ? { global } : { consistency: shuffled, global };
   }
 }
+
+/** Takes components of embeddings. */
+type Part = (x: Tensor) => Tensor;
 
 /** The mean of level(n) over things that come in groups of n; 0 where there is none. */
 function weightedMean(groups: readonly number[], level: (n: number) => number): number {

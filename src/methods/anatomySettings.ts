@@ -15,6 +15,24 @@ import { pairsPerSample } from './presence.js';
 
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
 
+const common = z.strictObject({
+  share: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .describe('Share of the embedding that is common to the modalities; ½ with two branches.'),
+  augmentation: z
+    .boolean()
+    .describe('Whether L_AUG trains the common part too, by a term of its own, or only the rest.'),
+  decorrelation: z
+    .number()
+    .min(0)
+    .describe('Factor on the mean squared correlation of the rest of A’s embedding with that of B’s.'),
+});
+
+/** The settings of the common part where they are left out. */
+export const commonDefaults: z.infer<typeof common> = { share: 0.5, augmentation: true, decorrelation: 0 };
+
 export const anatomySchema = z
   .strictObject({
     name: z.literal('anatomy'),
@@ -69,6 +87,12 @@ export const anatomySchema = z
       .describe(
         'L_M enters as L_AUG falls: its weight grows from 0, with L_AUG at chance, to β, with L_AUG at this share of it.',
       ),
+    common: common
+      .partial()
+      .optional()
+      .describe(
+        'L_M compares a part of the embedding alone, its last components, or the second branch; absent: all of it.',
+      ),
     prediction: prediction
       .partial()
       .optional()
@@ -81,6 +105,10 @@ export const anatomySchema = z
   .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
     path: ['alpha'],
     message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
+  })
+  .refine(({ crossModal, common: asked }) => crossModal !== 'predict' || asked === undefined, {
+    path: ['common'],
+    message: 'expected without crossModal: predict, which leaves the embeddings apart by itself',
   })
   .refine(({ crossModal, prediction: asked }) => crossModal === 'predict' || asked === undefined, {
     path: ['prediction'],

@@ -109,6 +109,18 @@ def modality_prediction(clean, augmented, predicted, tau, fixed, beta, share):
     return 2 * average(alone) + beta * average(crossed)
 
 
+# --- Ours: the mean squared correlation of the components of two embeddings over the batch --------------------------------
+def decorrelation(f, g):
+    def standardised(x):
+        centred = x - x.mean()
+        return centred / ((centred * centred).mean() + 1e-5).sqrt()
+
+    n, d = f.shape
+    return average(
+        [(standardised(f[:, i]) * standardised(g[:, j])).mean() ** 2 for i in range(d) for j in range(d)]
+    )
+
+
 def nt_xent_of_rows(z, samples, groups, tau):
     terms = []
     for i in range(len(samples)):
@@ -217,7 +229,7 @@ SHARES = (None, 0.4)
 
 
 def main():
-    golden = {name: [] for name in ("infoNce", "global", "modalities", "prediction", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
+    golden = {name: [] for name in ("infoNce", "global", "modalities", "prediction", "decorrelation", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
     for n, d, tau, zero in [(1, 4, 0.07, []), (5, 3, 0.07, []), (4, 6, 0.5, [2])]:
         for positive in ("once", "twice"):
             inputs = [zero_out(values([n, d], 3), zero), values([n, d], 4)]
@@ -239,6 +251,8 @@ def main():
         sides = [values([len(both_of(*PAIRS[p // 2])), 4], 90 + p, -0.5, 1.0) for p in range(6)]
         loss = lambda *x: modality_prediction(x[:3], x[3:6], x[6:], 0.2, fixed, beta, share)
         golden["prediction"].append(dict(fixed=fixed, beta=beta, share=share, **case(views + sides, loss)))
+    for n, d in [(4, 1), (6, 4)]:
+        golden["decorrelation"].append(dict(shape=[n, d], **case([values([n, d], 60), values([n, d], 61)], decorrelation)))
     samples = [sample for gap in GAPS for sample in gap] + [6]
     for groups in (None, [sample // 2 for sample in samples]):
         result = case([values([len(samples), 5], 80)], lambda z: nt_xent_of_rows(z, samples, groups, 0.3))

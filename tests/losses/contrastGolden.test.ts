@@ -4,6 +4,7 @@ import {
   bankNce,
   bankSoftmax,
   type CrossModal,
+  decorrelation,
   denseContrast,
   denseCorrespondence,
   estimateNormalizer,
@@ -31,6 +32,7 @@ interface Golden {
   global: (Masked & { shape: [number, number] })[];
   modalities: (Masked & { crossModal: CrossModal })[];
   prediction: (Masked & { fixed: number[]; beta: number })[];
+  decorrelation: (Case & { shape: [number, number] })[];
   ntXentOfRows: (Case & { samples: number[]; groups: number[] | null })[];
   ntXent: (WithZeros & { views: number; shape: [number, number] })[];
   bankSoftmax: (WithZeros & { batch: number; rows: number; dimension: number })[];
@@ -191,6 +193,10 @@ describe('losses of the competing methods against float64 PyTorch', () => {
       });
     },
   );
+
+  test.each(numbered(golden.decorrelation))('decorrelation agrees in case %i', (_, { shape, ...c }) => {
+    check(c, [values(shape, 60), values(shape, 61)], [shape, shape], ([f, g]) => decorrelation(f!, g!));
+  });
 
   test.each(numbered(golden.ntXentOfRows))(
     'ntXentOfRows agrees in case %i, where one sample has a single view',

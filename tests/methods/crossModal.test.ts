@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { infoNce } from '../../src/losses/index.js';
 import type { Method } from '../../src/methods/index.js';
 import { Sgd } from '../../src/optim/index.js';
-import { noGrad, ops, tensor, tidy } from '../../src/tensor/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
 import { trainingStep } from '../../src/training/step.js';
 import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../training/tiny.js';
 
@@ -149,6 +150,94 @@ describe('prediction in the place of L_M', () => {
       'predictor.b-to-a.2.weight': [5, 3],
       'predictor.b-to-a.2.bias': [5],
     });
+  });
+});
+
+describe('a common part of the embedding', () => {
+  const ALONE = 'method.consistencyWeight=0';
+
+  /** The largest gradient at the weights of each branch and of the head's parts. */
+  function pulled(method: Method): Record<string, number> {
+    return tidy(() => {
+      const batch = batchOf(BATCH);
+      const { embeddings } = method.forward(method.views(batch));
+      const terms = Object.values(method.loss!(embeddings, batch));
+      for (const { value } of terms) value.backward(null, { retainGraph: true });
+      const largest = [...method.parameters()].map(([name, { grad }]) => {
+        return [name, grad === null ? 0 : Math.max(...numbers(grad).map(Math.abs))] as const;
+      });
+      return Object.fromEntries(largest);
+    });
+  }
+
+  test('is all that L_M trains, and the rest all that L_AUG trains', () => {
+    const set = ['model.branches=2', 'model.embeddingSize=10', ALONE];
+    const own = pulled(methodOf(...set, 'method.common={augmentation: false}', 'method.crossModalWeight=0'));
+    expect(own['branches.0.features.0.weight']).toBeGreaterThan(0);
+    expect(own['head.0.weight']).toBeGreaterThan(0);
+    expect(own['branches.1.features.0.weight']).toBe(0);
+    expect(own['head.1.weight']).toBe(0);
+    const both = pulled(methodOf(...set, 'method.common={augmentation: false}'));
+    expect(both['branches.0.features.0.weight']).toBe(own['branches.0.features.0.weight']);
+    expect(both['branches.1.features.0.weight']).toBeGreaterThan(0);
+  });
+
+  test('adds up L_AUG of the rest, that of the common part if it is wanted, and L_M of the common part', () => {
+    const set = ['model.embeddingSize=10', ALONE, 'method.alpha=1'];
+    const share = 'method.common={share: 0.3, augmentation: false}';
+    const parts = tidy(() => {
+      const method = methodOf(...set, share);
+      const batch = batchOf(BATCH);
+      const { embeddings } = method.forward(method.views(batch));
+      const part = (from: number, count: number) =>
+        ['a', 'b', 'augmented a', 'augmented b'].map((name) => embeddings[name]!.narrow(1, from, count));
+      const [rest, common] = [part(0, 7), part(7, 3)];
+      const info = (f: Tensor, g: Tensor) => infoNce(f, g, { tau: 0.07 }).item();
+      const augmentation = ([a, b, aHat, bHat]: readonly Tensor[]) => info(a!, aHat!) + info(b!, bHat!);
+      return {
+        loss: method.loss!(embeddings, batch).global!.value.item(),
+        rest: augmentation(rest),
+        common: augmentation(common),
+        mates: info(common[0]!, common[1]!) + info(common[1]!, common[0]!),
+      };
+    });
+    expect(parts.loss).toBeCloseTo(parts.rest + parts.mates, 5);
+    const whole = globalOf(methodOf(...set, 'method.common={share: 0.3}'));
+    expect(whole.value).toBeCloseTo(parts.rest + parts.common + parts.mates, 5);
+  });
+
+  test('lets L_C compare the second branch alone', () => {
+    const set = ['model.branches=2', 'model.embeddingSize=10', 'method.alpha=0'];
+    const method = methodOf(...set, 'method.common={}');
+    tidy(() => {
+      const batch = batchOf(BATCH);
+      const { perPair } = method.forward(method.views(batch));
+      perPair.consistency!.value.backward();
+      const gradient = (name: string) => method.parameters().get(name)!.grad;
+      expect(Math.max(...numbers(gradient('branches.1.features.0.weight')!).map(Math.abs))).toBeGreaterThan(
+        0,
+      );
+      const other = gradient('branches.0.features.0.weight');
+      expect(other === null || numbers(other).every((value) => value === 0)).toBe(true);
+    });
+  });
+
+  test('has a chance level of (2 + 2 + 2)·ln N, and is refused where it is no part', () => {
+    const method = methodOf('method.common={share: 0.5}');
+    tidy(() => {
+      const batch = batchOf(BATCH);
+      const { global } = method.chance(method.forward(method.views(batch)), batch);
+      expect(global).toBeCloseTo(6 * Math.log(BATCH.length), 12);
+    });
+    expect(() => methodOf('model.branches=2', 'method.common={share: 0.3}')).toThrow(
+      'method.common.share is 0.3, expected 0.5, as the common part is one of two branches',
+    );
+    expect(() => methodOf('model.embeddingSize=2', 'method.common={share: 0.1}')).toThrow(
+      'expected a part of the 2 components',
+    );
+    expect(() => methodOf('method.crossModal=predict', 'method.common={}')).toThrow(
+      /common.*without crossModal/,
+    );
   });
 });
 

@@ -77,6 +77,14 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.crossModalFrom=0.9',
   ],
   ['method=instdis', 'method.mate=0.3', 'method.mask=subject'],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'model.branches=2',
+    'model.embeddingSize=10',
+    'method.common={decorrelation: 0.5}',
+  ],
 ];
 
 /** Frees what a test has made when it ends. */
