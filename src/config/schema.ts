@@ -150,11 +150,17 @@ const data = z.strictObject({
 
 const model = z.strictObject({
   backbone: z.enum(['vgg16', 'vgg16_bn']),
-  width: z.literal([1, 0.5, 0.25]).describe('Factor on all channels.'),
+  width: z.literal([1, 0.5, 0.25, 0.125]).describe('Factor on all channels.'),
   headInput: z
     .enum(['map', 'pool', 'gap'])
     .describe('What the head reads: last map, max-pooled last map, or its average.'),
   embeddingSize: z.int().min(1),
+  branches: z
+    .literal([1, 2])
+    .optional()
+    .describe(
+      'Backbones of this width side by side, each with a head for its half of the embedding; absent: 1. See method.common.',
+    ),
   initFrom: z
     .string()
     .nullable()

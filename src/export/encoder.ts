@@ -44,7 +44,7 @@ export function importEncoder(
         `${path}: its head does not fit (${misfit}) and is left out; the encoder keeps its initial head`,
       );
     }
-    const backbone = [...own.keys()].filter((name) => name.startsWith('features.'));
+    const backbone = [...own.keys()].filter((name) => /(^|\.)features\./.test(name));
     // Old torchvision files lack the counters of batch norm.
     const missing = backbone.filter((name) => !chosen.has(name) && !name.endsWith('num_batches_tracked'));
     if (missing.length > 0) {

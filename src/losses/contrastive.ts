@@ -53,11 +53,15 @@ export interface GlobalContrastiveOptions extends InfoNceOptions {
   /**
    * `both-directions`: L_M = A→B + B→A on the un-augmented images, Eq. 10. `clean-and-augmented`: A→B + Â→B̂ (the
    * authors' code). `none`: no L_M, so that nothing draws A and B together (an ablation of Eq. 11 that is ours).
+   * `predict` (ours): ℓ(h_AB(f_A), f_B) + ℓ(h_BA(f_B), f_A), the mate is predicted and need not be alike; it takes the
+   * predictions of `ModalityPair.predicted`.
    */
   crossModal?: CrossModal;
+  /** The factor β on L_M; default 1, as in Eq. 11. */
+  crossModalWeight?: number;
 }
 
-export const CROSS_MODAL = ['both-directions', 'clean-and-augmented', 'none'] as const;
+export const CROSS_MODAL = ['both-directions', 'clean-and-augmented', 'none', 'predict'] as const;
 export type CrossModal = (typeof CROSS_MODAL)[number];
 
 /** The raw embeddings of the four views, [N, d]. */
@@ -99,6 +103,18 @@ export interface ModalityPair {
   readonly rows?: readonly [Tensor | undefined, Tensor | undefined];
   /** The samples that are no negatives of each other, bool [n, n]. */
   readonly exclude?: Tensor;
+  /** For `predict`: what the images of the first modality predict of the second, and the other way round, [n, d]. */
+  readonly predicted?: readonly [Tensor, Tensor];
+  /** For `predict`: whether the embeddings of the first modality, and of the second, take no gradient as targets. */
+  readonly fixed?: readonly [boolean, boolean];
+}
+
+/** The two parts of L_Glo, scalars. */
+export interface GlobalTerms {
+  /** L_AUG of Eq. 8. */
+  readonly augmentation: Tensor;
+  /** L_M of Eq. 10 or what stands in its place, without β; undefined where nothing is compared. */
+  readonly crossModal?: Tensor;
 }
 
 /**
@@ -115,28 +131,59 @@ export function modalityContrastiveLoss(
   pairs: readonly ModalityPair[],
   options: Omit<GlobalContrastiveOptions, 'exclude'> = {},
 ): Tensor {
+  return joinTerms(modalityContrastiveTerms(modalities, pairs, options), options.crossModalWeight);
+}
+
+/** L_AUG + β·L_M, a scalar. @param beta β; a factor of 1 is left out */
+export function joinTerms({ augmentation, crossModal }: GlobalTerms, beta = 1): Tensor {
+  if (crossModal === undefined) return augmentation;
+  return augmentation.add(beta === 1 ? crossModal : crossModal.mul(beta)); // Eq. 11
+}
+
+/** The parts of {@link modalityContrastiveLoss}, of the same arguments. */
+export function modalityContrastiveTerms(
+  modalities: readonly ModalityEmbeddings[],
+  pairs: readonly ModalityPair[],
+  options: Omit<GlobalContrastiveOptions, 'exclude'> = {},
+): GlobalTerms {
   checkOneOf('globalContrastiveLoss', options, { crossModal: CROSS_MODAL });
   if (modalities.length === 0)
     throw new TensorError('globalContrastiveLoss: no modality, expected at least one');
   const { crossModal = 'both-directions' } = options;
+  if (crossModal === 'predict' && pairs.some(({ predicted }) => predicted === undefined)) {
+    throw new TensorError('globalContrastiveLoss: crossModal is predict, but a pair has no predictions');
+  }
   for (const { clean, augmented } of modalities) checkRows('globalContrastiveLoss', { clean, augmented });
-  const raw = [...modalities.map(({ clean }) => clean), ...modalities.map(({ augmented }) => augmented)];
+  const predictions = crossModal === 'predict' ? pairs.flatMap(({ predicted }) => predicted!) : [];
+  const raw = [
+    ...modalities.map(({ clean }) => clean),
+    ...modalities.map(({ augmented }) => augmented),
+    ...predictions,
+  ];
   return inFullPrecision(raw, (...inputs) => {
     const unit = inputs.map((rows) => l2Normalize(rows!, 1));
     const clean = unit.slice(0, modalities.length);
     const hat = unit.slice(modalities.length);
-    const augmented = meanOverParts(
+    const predicted = unit.slice(2 * modalities.length);
+    const augmentation = meanOverParts(
       modalities.map(({ exclude }, m) => ({
         value: infoNceOfUnitRows(clean[m]!, hat[m]!, { ...options, exclude }), // Eq. 7
         count: clean[m]!.size(0),
       })),
       2, // Eq. 8
     )!;
-    if (crossModal === 'none') return augmented;
+    if (crossModal === 'none') return { augmentation };
     const crossed = meanOverParts(
-      pairs.map(({ first, second, rows: [rowsOfFirst, rowsOfSecond] = [undefined, undefined], exclude }) => {
+      pairs.map((pair, i) => {
+        const { first, second, rows: [rowsOfFirst, rowsOfSecond] = [undefined, undefined], exclude } = pair;
         const own = { ...options, exclude };
         const [f, g] = [chosen(clean[first]!, rowsOfFirst), chosen(clean[second]!, rowsOfSecond)];
+        if (crossModal === 'predict') {
+          const [fixedF, fixedG] = pair.fixed ?? [false, false];
+          const ofSecond = infoNceOfUnitRows(predicted[2 * i]!, fixedG ? g.detach() : g, own);
+          const ofFirst = infoNceOfUnitRows(predicted[2 * i + 1]!, fixedF ? f.detach() : f, own);
+          return { value: ofSecond.add(ofFirst), count: f.size(0) };
+        }
         const there = infoNceOfUnitRows(f, g, own); // Eq. 9
         const back =
           crossModal === 'both-directions'
@@ -145,7 +192,7 @@ export function modalityContrastiveLoss(
         return { value: there.add(back), count: f.size(0) }; // Eq. 10
       }),
     );
-    return crossed === undefined ? augmented : augmented.add(crossed); // Eq. 11
+    return crossed === undefined ? { augmentation } : { augmentation, crossModal: crossed };
   });
 }
 

@@ -10,14 +10,18 @@ export {
   CROSS_MODAL,
   type CrossModal,
   type GlobalContrastiveOptions,
+  type GlobalTerms,
   globalContrastiveLoss,
   type InfoNceOptions,
   infoNce,
+  joinTerms,
   type ModalityPair,
   modalityContrastiveLoss,
+  modalityContrastiveTerms,
   type PairEmbeddings,
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
+export { decorrelation } from './decorrelation.js';
 export { denseContrast, denseCorrespondence } from './dense.js';
 export { pairsEqual } from './exclude.js';
 export { meanOverParts } from './meanOverParts.js';

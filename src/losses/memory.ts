@@ -12,6 +12,7 @@ import {
   ops,
   type Tensor,
   TensorError,
+  tensor,
   tidy,
 } from '../tensor/index.js';
 import { checkExclude, excludeFrom } from './exclude.js';
@@ -22,10 +23,12 @@ export interface BankSoftmaxOptions {
   tau?: number;
   /** The rows that are no negatives, bool [B, n]. An image's own row stays. */
   exclude?: Tensor;
+  /** The weight w_b of each image in the mean, [B]; default 1. The mean is still over B. */
+  weights?: readonly number[];
 }
 
 /**
- * Computes −1/B Σ_b log P(row_b | f_b) with the whole sum Z. It is fast enough for up to tens of thousands of images.
+ * Computes −1/B Σ_b w_b log P(row_b | f_b) with the whole sum Z. It is fast enough for up to tens of thousands of images.
  * @param f [B, d], raw
  * @param bank [n, d], unit rows
  * @param rows i64 [B], the row of the bank of each image
@@ -35,19 +38,24 @@ export function bankSoftmax(
   f: Tensor,
   bank: Tensor,
   rows: Tensor,
-  { tau = 0.07, exclude }: BankSoftmaxOptions = {},
+  { tau = 0.07, exclude, weights }: BankSoftmaxOptions = {},
 ): Tensor {
   checkBank('bankSoftmax', f, bank);
+  if (weights !== undefined && weights.length !== f.size(0)) {
+    throw new TensorError(
+      `bankSoftmax: ${weights.length} weights for ${f.size(0)} images, expected one for each`,
+    );
+  }
   checkIndices('bankSoftmax', 'rows', rows, [f.size(0)]);
   checkTau('bankSoftmax', tau);
   checkExclude('bankSoftmax', exclude, [f.size(0), bank.size(0)]);
   return inFullPrecision([f, bank], (raw, memory) => {
     const similarities = toAllRows(raw!, memory!, tau);
     const positives = ops.gather(similarities, 1, ops.unsqueeze(rows, 1));
-    return ops
-      .logSumExp(excludeFrom(similarities, exclude, rows), [1], true)
-      .sub(positives)
-      .mean();
+    const losses = ops.logSumExp(excludeFrom(similarities, exclude, rows), [1], true).sub(positives);
+    if (weights === undefined) return losses.mean();
+    const { dtype, device } = losses;
+    return losses.mul(tensor([...weights], [weights.length, 1], { dtype, device })).mean();
   });
 }
 

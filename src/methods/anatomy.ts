@@ -3,89 +3,46 @@
  * Its ablations are settings. With more modalities L_AUG runs over all images, and L_C and L_M over all pairs of images
  * that a sample has.
  */
-import { z } from 'zod';
 import { UsageError } from '../errors.js';
 import {
   type ConsistencyOptions,
-  CROSS_MODAL,
-  checkPatchCount,
-  checkRelation,
   consistencyLoss,
+  decorrelation,
+  type GlobalTerms,
+  joinTerms,
   meanOverParts,
-  modalityContrastiveLoss,
-  type RelationOptions,
+  modalityContrastiveTerms,
   stackedConsistencyLoss,
 } from '../losses/index.js';
+import { branchOf, disposeModule, namedParameters, placeModule, stateDict } from '../nn/index.js';
 import { noGrad, ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
-import { defineMethod, hasPair, type MethodContext, type RunFacts, requirePairs } from './definition.js';
-import { batchMask, subjectMask } from './falseNegatives.js';
+import {
+  type AnatomyOptions,
+  anatomySchema,
+  checkGrids,
+  checkRelationSettings,
+  commonDefaults,
+  consistencyOptions,
+} from './anatomySettings.js';
+import { Curriculum } from './curriculum.js';
+import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
+import { batchMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import {
-  imagesOf,
-  indexOf,
-  type MatedPair,
-  matedPairs,
-  ofPresent,
-  pairsPerSample,
-  takeRows,
-} from './presence.js';
+  fixedTargets,
+  type PredictionOptions,
+  Predictors,
+  predictionDefaults,
+  predictionName,
+} from './prediction.js';
+import { imagesOf, indexOf, type MatedPair, matedPairs, ofPresent, takeRows } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
-
-const grid = z.tuple([z.int().min(1), z.int().min(1)]);
-
-const schema = z
-  .strictObject({
-    name: z.literal('anatomy'),
-    alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo; 0 is L_C alone (Table 2).'),
-    consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12, 0 is L_Glo alone (Table 2).'),
-    tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
-    maps: z
-      .array(z.int().min(0).max(4))
-      .min(1)
-      .refine((maps) => new Set(maps).size === maps.length, 'expected each map once')
-      .describe('Hierarchies Q, counted from 0; the paper’s are [1, 2, 3, 4].'),
-    patches: z
-      .union([grid, z.array(grid).min(1)], {
-        error: 'expected [rows, columns] or one such pair for each map',
-      })
-      .describe('Grid [N^h, N^w], or one for each map.'),
-    relation: z
-      .enum(['correlation', 'normed', 'kl', 'local-contrast', 'cka'])
-      .describe('What is compared between the patches of A and B: Eq. 5, or an alternative of Table 3.'),
-    relationTau: z
-      .number()
-      .positive()
-      .nullable()
-      .describe('Temperature of normed, kl and local-contrast; null: each one’s own.'),
-    windows: z.enum(['floor', 'adaptive']),
-    normalize: z.enum(['patch', 'pixel']),
-    distance: z.enum(['mse', 'frobenius']),
-    reduction: z.enum(['mean', 'sum']),
-    consistencyViews: z
-      .enum(['aligned', 'aligned-and-augmented'])
-      .describe('What L_C compares: A with B, or also Â with B̂ (Table 3, With Aug), the mean of both.'),
-    alignedViews: z
-      .enum(['whole', 'shared-crop'])
-      .describe(
-        'A and B: whole images, or one random crop and flip for both, so that L_C sees new pixels every epoch.',
-      ),
-    positive: z.enum(['once', 'twice']).describe('How often the positive stands in the denominator.'),
-    crossModal: z.enum(CROSS_MODAL).describe('L_M of Eq. 10, the authors’ or none: L_Glo is then L_AUG.'),
-    pairsPerSample,
-    mask: subjectMask,
-  })
-  .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
-    path: ['alpha'],
-    message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
-  });
-
-export type AnatomyOptions = z.infer<typeof schema>;
 
 export const anatomy = defineMethod({
   name: 'anatomy',
   summary: 'the paper’s method: consistent patch similarities and a global contrastive loss',
-  schema,
+  schema: anatomySchema,
   defaults: {
     name: 'anatomy',
     alpha: 3,
@@ -113,74 +70,18 @@ export const anatomy = defineMethod({
   create: (options, context) => new Anatomy(options, context),
 });
 
-/**
- * Checks the grids against the maps.
- *
- * @throws UsageError when a grid is finer than its map, with the smallest size that works
- */
-function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
-  const grids = gridsOf(patches, maps.length);
-  if (grids.length !== maps.length) {
-    throw new UsageError(
-      `method.patches has ${grids.length} grids for ${maps.length} maps; give one, or one for each`,
-    );
-  }
-  maps.forEach((map, i) => {
-    const side = size / 2 ** map;
-    const finest = Math.max(...grids[i]!);
-    if (finest > side) {
-      const smallest = Math.max(32, Math.ceil((finest * 2 ** map) / 16) * 16);
-      throw new UsageError(
-        `method.patches is ${grids[i]!.join('×')} on map ${map}, which is ${side}×${side} at data.size ${size}; use data.size ${smallest} or more, or a coarser grid`,
-      );
-    }
-  });
-}
-
-/** Checks the settings of L_C. @throws UsageError when they do not go together, or would take too much memory */
-function checkRelationSettings(options: AnatomyOptions): void {
-  const grids = gridsOf(options.patches, options.maps.length);
-  try {
-    checkRelation(consistencyOptions(options));
-    options.maps.forEach((map, i) => {
-      const [rows, columns] = grids[i] ?? [0, 0];
-      checkPatchCount(rows * columns, map, options as RelationOptions);
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message.replace('consistencyLoss: ', 'settings under method: '));
-  }
-}
-
-type Grid = readonly [number, number];
-
-function gridsOf(patches: AnatomyOptions['patches'], maps: number): readonly Grid[] {
-  return typeof patches[0] === 'number'
-    ? Array.from({ length: maps }, () => patches as Grid)
-    : (patches as readonly Grid[]);
-}
-
-/** Converts the settings of L_C to the options of the loss, with one grid for each of `maps`. */
-export function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
-  const { maps, patches, relation, relationTau, windows, normalize, distance, reduction } = options;
-  return {
-    patches: gridsOf(patches, maps.length),
-    relation,
-    relationTau: relationTau ?? undefined,
-    windows,
-    normalize,
-    distance,
-    reduction,
-  };
-}
-
 export class Anatomy extends SharedEncoder implements Method {
   readonly name = 'anatomy';
   readonly comparesBatch = true;
   readonly #options: AnatomyOptions;
   readonly #consistency: ConsistencyOptions;
   readonly #specs: readonly ViewSpec[];
+  readonly #common: typeof commonDefaults | undefined;
+  readonly #prediction: PredictionOptions;
+  readonly #predictors: Predictors | undefined;
+  readonly #curriculum: Curriculum | undefined;
 
-  /** @throws TensorError when both weights are 0 */
+  /** @throws TensorError when both weights are 0; UsageError when a setting names a modality that is not there */
   constructor(options: AnatomyOptions, context: MethodContext) {
     if (options.alpha === 0 && options.consistencyWeight === 0) {
       throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
@@ -191,6 +92,69 @@ export class Anatomy extends SharedEncoder implements Method {
     this.#consistency = consistencyOptions(options);
     const look = (as: ViewSpec['look']) => context.modalities.map((modality) => ({ modality, look: as }));
     this.#specs = [...look(options.alignedViews), ...look(0)];
+    this.#common = options.common && { ...commonDefaults, ...options.common };
+    this.#checkCommon();
+    this.#prediction = { ...predictionDefaults, ...options.prediction };
+    this.#predictors = this.#makePredictors();
+    this.#curriculum =
+      options.crossModalFrom === undefined ? undefined : new Curriculum(options.crossModalFrom);
+  }
+
+  /** @throws UsageError where the common part is no part of the embedding */
+  #checkCommon(): void {
+    if (this.#common === undefined) return;
+    const { embeddingSize, branches } = this.encoder;
+    const { share } = this.#common;
+    const size = this.#commonSize;
+    let fault: string | undefined;
+    if (branches === 2 && share !== 0.5) fault = '0.5, as the common part is one of two branches';
+    else if (size < 1 || size >= embeddingSize) fault = `a part of the ${embeddingSize} components`;
+    if (fault === undefined) return;
+    disposeModule(this.encoder);
+    throw new UsageError(`method.common.share is ${share}, expected ${fault}`);
+  }
+
+  /** The number of components that L_M compares. */
+  get #commonSize(): number {
+    const { embeddingSize } = this.encoder;
+    return this.#common === undefined ? embeddingSize : Math.round(this.#common.share * embeddingSize);
+  }
+
+  /** The maps that L_C compares: of the second branch, where that is the common part. */
+  #aligned(maps: readonly Tensor[]): readonly Tensor[] {
+    if (this.#common === undefined || this.encoder.branches === 1) return maps;
+    return maps.map((map) => branchOf(map, 1, this.encoder.branches));
+  }
+
+  #makePredictors(): Predictors | undefined {
+    if (this.#options.crossModal !== 'predict') return undefined;
+    const { modalities, seed, device } = this.context;
+    const { from, hidden, stopGradient } = this.#prediction;
+    if (!['all', 'none', ...modalities].includes(stopGradient)) {
+      disposeModule(this.encoder);
+      throw new UsageError(
+        `method.prediction.stopGradient is ${JSON.stringify(stopGradient)}, expected all, none or one of the modalities ${modalities.join(', ')}`,
+      );
+    }
+    const { embeddingSize: output, backbone } = this.encoder;
+    const input = from === 'embedding' ? output : backbone.channels.at(-1)!;
+    return placeModule(new Predictors({ modalities, input, output, hidden, seed }), device);
+  }
+
+  override parameters(): ReadonlyMap<string, Tensor> {
+    const predictors = this.#predictors && namedParameters(this.#predictors, 'predictor.');
+    return new Map([...super.parameters(), ...(predictors ?? [])]);
+  }
+
+  override state(): ReadonlyMap<string, Tensor> {
+    const predictors = this.#predictors && stateDict(this.#predictors, 'predictor.');
+    return new Map([...super.state(), ...(predictors ?? []), ...(this.#curriculum?.state() ?? [])]);
+  }
+
+  override dispose(): void {
+    super.dispose();
+    if (this.#predictors !== undefined) disposeModule(this.#predictors);
+    this.#curriculum?.dispose();
   }
 
   /**
@@ -214,24 +178,39 @@ export class Anatomy extends SharedEncoder implements Method {
   forward(views: Views, { record }: RecordOptions = {}): Forward {
     const { maps: hierarchies, consistencyWeight, consistencyViews } = this.#options;
     const { modalities } = this.context;
-    const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
+    const { maps, embedding, features } = this.encoder.forward(views.images, { training: true, record });
     const chosen = hierarchies.map((index) => maps[index]!);
     const mated = this.#mated(views.pairs);
     /** L_C over the un-augmented views, or from `first` on over the augmented ones. */
     const between = (first: number): Tensor =>
-      this.#consistencyOf(views.pairs, chosen, mated, first) ?? embedding.sum().mul(0);
+      this.#consistencyOf(views.pairs, this.#aligned(chosen), mated, first) ?? embedding.sum().mul(0);
     const consistency = weighted(consistencyWeight, () =>
       consistencyViews === 'aligned' ? between(0) : between(0).add(between(modalities.length)).div(2),
     );
     const embeddings = views.specs.map(({ modality, look }, index) => {
       return [look === 0 ? augmented(modality) : modality, viewPart(embedding, views, index)] as const;
     });
+    const source = this.#prediction.from === 'embedding' ? embedding : features;
     return {
-      embeddings: Object.fromEntries(embeddings),
+      embeddings: { ...Object.fromEntries(embeddings), ...this.#predict(views, source) },
       perPair: { consistency },
       maps: Object.fromEntries(hierarchies.map((index, i) => [`map${index}`, chosen[i]!])),
       memory: {},
     };
+  }
+
+  /** What the un-augmented images of each modality predict of each other one. @param source [Σn, input] */
+  #predict(views: Views, source: Tensor): Record<string, Tensor> {
+    const predictors = this.#predictors;
+    if (predictors === undefined) return {};
+    const { modalities } = this.context;
+    return Object.fromEntries(
+      modalities.flatMap((from, view) => {
+        const own = viewPart(source, views, view);
+        const others = modalities.filter((to) => to !== from);
+        return others.map((to) => [predicted(from, to), predictors.forward(from, to, own)] as const);
+      }),
+    );
   }
 
   /** L_C of the views from number `first` on, one for each modality; undefined where no sample has two images. */
@@ -278,50 +257,122 @@ export class Anatomy extends SharedEncoder implements Method {
   }
 
   loss(embeddings: Readonly<Record<string, Tensor>>, pairs: Pairs): Readonly<Record<string, Term>> {
-    const { alpha, tau, positive, crossModal, mask } = this.#options;
+    const { alpha, tau, positive, crossModal, crossModalWeight: beta = 1, mask } = this.#options;
     const { modalities, subjects, device } = this.context;
     const there = modalities.filter((modality) => imagesOf(pairs, modality) > 0);
     const whole = batchMask(mask, pairs.rows, subjects, device);
     const maskOf = (rows: readonly number[]) =>
       rows === pairs.rows ? whole : batchMask(mask, rows, subjects, device);
-    const global = () =>
-      modalityContrastiveLoss(
-        there.map((modality) => ({
-          clean: embeddings[modality]!,
-          augmented: embeddings[augmented(modality)]!,
-          exclude: maskOf(ofPresent(pairs.rows, pairs, modality)),
-        })),
-        this.#mated(pairs).map(({ first, second, rows, positions }) => ({
+    const mated = this.#mated(pairs);
+    const modalitiesOf = (part: Part) =>
+      there.map((modality) => ({
+        clean: part(embeddings[modality]!),
+        augmented: part(embeddings[augmented(modality)]!),
+        exclude: maskOf(ofPresent(pairs.rows, pairs, modality)),
+      }));
+    const compared = () =>
+      mated.map((pair) => {
+        const { first, second, rows, positions } = pair;
+        const both = {
           first: there.indexOf(first),
           second: there.indexOf(second),
-          rows: [rows[0] && indexOf(rows[0], device), rows[1] && indexOf(rows[1], device)],
+          rows: [rows[0] && indexOf(rows[0], device), rows[1] && indexOf(rows[1], device)] as const,
           exclude: maskOf(positions?.map((position) => pairs.rows[position]!) ?? pairs.rows),
-        })),
-        { tau, positive, crossModal },
-      );
-    return { global: weighted(alpha, global) };
+        };
+        if (crossModal !== 'predict') return both;
+        const ofSecond = takeRows(embeddings[predicted(first, second)]!, rows[0]);
+        const ofFirst = takeRows(embeddings[predicted(second, first)]!, rows[1]);
+        const fixed = fixedTargets(this.#prediction, pair);
+        return { ...both, predicted: [ofSecond, ofFirst] as const, fixed };
+      });
+    const options = { tau, positive, crossModal };
+    const termsOf = (): GlobalTerms => {
+      if (this.#common === undefined) {
+        return modalityContrastiveTerms(
+          modalitiesOf((x) => x),
+          compared(),
+          options,
+        );
+      }
+      const rest = modalityContrastiveTerms(modalitiesOf(this.#rest), [], { ...options, crossModal: 'none' });
+      const common = modalityContrastiveTerms(modalitiesOf(this.#shared), compared(), options);
+      const { augmentation } = rest;
+      return {
+        ...common,
+        augmentation: this.#common.augmentation ? augmentation.add(common.augmentation) : augmentation,
+      };
+    };
+    const global = () => {
+      const terms = termsOf();
+      if (this.#curriculum === undefined) return joinTerms(terms, beta);
+      const { augmentation: chance } = this.#chanceOf(pairs);
+      // An image alone has nothing to be told from, and its chance level is 0.
+      if (chance > 0) this.#curriculum.see(terms.augmentation.item() / chance);
+      return joinTerms(terms, beta * this.#curriculum.weight);
+    };
+    return { global: weighted(alpha, global), ...this.#decorrelation(embeddings, mated) };
+  }
+
+  /** The components of embeddings that belong to the image alone, and those that are common to the modalities. */
+  readonly #rest: Part = (x) => x.narrow(1, 0, x.size(1) - this.#commonSize);
+  readonly #shared: Part = (x) => x.narrow(1, x.size(1) - this.#commonSize, this.#commonSize);
+
+  /** How much the rest of an image's embedding tells of the rest of its mate's; a mean over the pairs of images. */
+  #decorrelation(
+    embeddings: Readonly<Record<string, Tensor>>,
+    mated: readonly MatedPair[],
+  ): Readonly<Record<string, Term>> {
+    const weight = this.#common?.decorrelation ?? 0;
+    const several = mated.filter(({ count }) => count > 1);
+    if (weight === 0 || several.length === 0) return {};
+    const restOf = (modality: string, rows: readonly number[] | undefined) =>
+      this.#rest(takeRows(embeddings[modality]!, rows));
+    const value = meanOverParts(
+      several.map(({ first, second, rows, count }) => ({
+        value: decorrelation(restOf(first, rows[0]), restOf(second, rows[1])),
+        count,
+      })),
+    )!;
+    return { decorrelation: { value, weight } };
+  }
+
+  afterStep(): void {
+    this.#curriculum?.afterStep();
+  }
+
+  /** The chance levels of L_AUG and of L_M, without weights. */
+  #chanceOf(pairs: Pairs): { augmentation: number; crossModal: number } {
+    const { positive, crossModal } = this.#options;
+    const level = (n: number): number => Math.log(positive === 'twice' ? n + 1 : n);
+    const images = this.context.modalities.map((modality) => imagesOf(pairs, modality));
+    const mated = crossModal === 'none' ? [] : this.#mated(pairs).map(({ count }) => count);
+    return {
+      augmentation: (this.#common?.augmentation ? 4 : 2) * weightedMean(images, level),
+      crossModal: 2 * weightedMean(mated, level),
+    };
   }
 
   /**
-   * Computes the chance levels. That of L_Glo is 4·ln N, or 2·ln N without L_M, with N + 1 in place of N where the
+   * Computes the chance levels. That of L_Glo is (2 + 2β)·ln N, or 2·ln N without L_M, with N + 1 in place of N where the
    * positive is counted twice; with more modalities or gaps it is the same mean as the loss. That of L_C is its value
    * with the second image of each pair rolled on by one sample; it is left out where no pair has two samples.
    */
   chance({ maps }: Forward, pairs: Pairs, whole: Pairs = pairs): Readonly<Record<string, number>> {
-    const { positive, crossModal } = this.#options;
-    const level = (n: number): number => Math.log(positive === 'twice' ? n + 1 : n);
-    const images = this.context.modalities.map((modality) => imagesOf(whole, modality));
-    const mated = crossModal === 'none' ? [] : this.#mated(whole).map(({ count }) => count);
-    const global = 2 * (weightedMean(images, level) + weightedMean(mated, level));
+    const { augmentation, crossModal } = this.#chanceOf(whole);
+    const { crossModalWeight: beta = 1 } = this.#options;
+    const global = augmentation + beta * (this.#curriculum?.weight ?? 1) * crossModal;
     const shuffled = noGrad(() =>
       tidy(() => {
         const several = this.#mated(pairs).filter(({ count }) => count > 1);
-        return this.#consistencyOfPairs(pairs, Object.values(maps), several, 0, 1)?.item();
+        return this.#consistencyOfPairs(pairs, this.#aligned(Object.values(maps)), several, 0, 1)?.item();
       }),
     );
     return shuffled === undefined ? { global } : { consistency: shuffled, global };
   }
 }
+
+/** Takes components of embeddings. */
+type Part = (x: Tensor) => Tensor;
 
 /** The mean of level(n) over things that come in groups of n; 0 where there is none. */
 function weightedMean(groups: readonly number[], level: (n: number) => number): number {
@@ -332,6 +383,11 @@ function weightedMean(groups: readonly number[], level: (n: number) => number): 
 /** The name of the embeddings of a modality's augmented images. */
 function augmented(modality: string): string {
   return `augmented ${modality}`;
+}
+
+/** The name of what the images of one modality predict of another. */
+function predicted(from: string, to: string): string {
+  return `predicted ${predictionName(from, to)}`;
 }
 
 /** Computes a term. One that is not trained on needs no graph. */

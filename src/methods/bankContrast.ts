@@ -58,21 +58,32 @@ export class BankContrast {
     }
   }
 
+  /** Whether the loss is the softmax over all rows, and not an estimate from drawn ones. */
+  get isWhole(): boolean {
+    return this.#normalizer === undefined;
+  }
+
   /**
    * Compares features with the bank.
    *
    * @param f [B, d], raw
    * @param rows the row of the bank of each image
+   * @param weights the weight of each image in the mean over B; only the softmax over all rows takes them
    * @returns the loss and, with nce, an estimate of Z, one row for each image
    */
-  compare(f: Tensor, rows: readonly number[], epoch: number): { loss: Tensor; estimate?: Tensor } {
+  compare(
+    f: Tensor,
+    rows: readonly number[],
+    epoch: number,
+    weights?: readonly number[],
+  ): { loss: Tensor; estimate?: Tensor } {
     const { tau, seed, device, name } = this.#options;
     const bank = this.#bank.vectors;
     const index = tensor([...rows], [rows.length], { dtype: 'i64', device });
     const own = this.#numbers && ops.indexSelect(this.#numbers, 0, index);
     if (this.#normalizer === undefined) {
       const exclude = own && pairsEqual(own, this.#numbers!);
-      return { loss: bankSoftmax(f, bank, index, { tau, exclude }) };
+      return { loss: bankSoftmax(f, bank, index, { tau, exclude, weights }) };
     }
     const count = this.#drawn;
     const drawn = drawNegatives({ rows: bank.size(0), own: rows, count, key: [seed, name, epoch] });
@@ -85,6 +96,31 @@ export class BankContrast {
       loss: bankNce(f, bank, index, negatives, { tau, normalizer, exclude }),
       estimate: ops.full([rows.length], estimate, 'f64', null, 'cpu'),
     };
+  }
+
+  /**
+   * Compares features with rows of the bank that are not their own.
+   *
+   * @param f [P, d], raw
+   * @param rows the row of the bank that each is to find
+   * @param others for each, rows that are no negatives
+   * @param weights the weight of each in the mean over P
+   * @returns a scalar
+   */
+  compareWith(
+    f: Tensor,
+    rows: readonly number[],
+    others: readonly (readonly number[])[],
+    weights: readonly number[],
+  ): Tensor {
+    const { tau, rows: all, device } = this.#options;
+    const index = tensor([...rows], [rows.length], { dtype: 'i64', device });
+    const marks = new Uint8Array(rows.length * all);
+    for (const [i, own] of others.entries()) for (const row of own) marks[i * all + row] = 1;
+    const own = tensor(Array.from(marks, Boolean), [rows.length, all], { dtype: 'bool', device });
+    const numbers = this.#numbers && ops.indexSelect(this.#numbers, 0, index);
+    const exclude = numbers === undefined ? own : ops.logicalOr(own, pairsEqual(numbers, this.#numbers!));
+    return bankSoftmax(f, this.#bank.vectors, index, { tau, exclude, weights });
   }
 
   get #drawn(): number {

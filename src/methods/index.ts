@@ -1,5 +1,6 @@
 /** The room `methods` has the pretraining methods, one file each, behind one interface. */
-export { Anatomy, type AnatomyOptions, anatomy, consistencyOptions } from './anatomy.js';
+export { Anatomy, anatomy } from './anatomy.js';
+export { type AnatomyOptions, consistencyOptions } from './anatomySettings.js';
 export type { MethodContext, MethodDefinition } from './definition.js';
 export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 export { joinViews, type Normalization, normalize } from './normalization.js';

@@ -9,7 +9,7 @@ import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, ViewSpec, Views } from './method.js';
-import { ofPresent } from './presence.js';
+import { imagesOf, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -22,6 +22,15 @@ const schema = z.strictObject({
       'Which images are instances: all, those of the first (a) or second (b) modality, or of one by name.',
     ),
   ...bankSettings,
+  mate: z
+    .number()
+    .min(0)
+    .lt(1)
+    .optional()
+    .describe(
+      'Weight of the rows of the sample’s other images as further positives, beside the image’s own; absent: 0.',
+    ),
+  pairsPerSample,
   mask: memoryMask,
 });
 
@@ -56,11 +65,19 @@ class InstDis extends SharedEncoder implements Method {
   readonly #bank: BankContrast;
   /** The row of the bank for each sample that has an image of the modality. */
   readonly #rowIn: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** The weight of the mates of an image. */
+  readonly #mate: number;
+  readonly #pairsPerSample: number | undefined;
 
-  constructor({ images, mask, ...settings }: z.infer<typeof schema>, context: MethodContext) {
+  constructor(
+    { images, mask, mate = 0, pairsPerSample: most, ...settings }: z.infer<typeof schema>,
+    context: MethodContext,
+  ) {
     const { modalities, present, subjects, seed, device } = context;
     super(context);
     this.#modalities = instances(images, modalities);
+    this.#mate = mate;
+    this.#pairsPerSample = most;
     const owners = this.#modalities.map((modality) => present?.[modality] ?? subjects.map((_, row) => row));
     const owner = owners.flat();
     let first = 0;
@@ -80,6 +97,12 @@ class InstDis extends SharedEncoder implements Method {
       seed,
       device,
     });
+    if (mate > 0 && !this.#bank.isWhole) {
+      this.dispose();
+      throw new UsageError(
+        `method.mate is ${mate}, expected with method.loss=softmax alone: drawn rows seldom hold a mate (the bank has ${owner.length} rows)`,
+      );
+    }
   }
 
   override state(): ReadonlyMap<string, Tensor> {
@@ -99,7 +122,10 @@ class InstDis extends SharedEncoder implements Method {
   forward(views: Views, { record }: RecordOptions = {}): Forward {
     const { pairs } = views;
     const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
-    const { loss, estimate } = this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch);
+    const { loss, estimate } =
+      this.#mate === 0
+        ? this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch)
+        : { loss: this.#compareWithMates(embedding, pairs), estimate: undefined };
     const features = this.#modalities.map((modality, m) => {
       return [`feature.${modality}`, viewPart(embedding, views, m).detach()] as const;
     });
@@ -111,6 +137,58 @@ class InstDis extends SharedEncoder implements Method {
       maps: { map4: maps[4]! },
       memory: { ...Object.fromEntries(features), ...estimates },
     };
+  }
+
+  /**
+   * The mean over the images of (1 − β)·ℓ(own row) + β·(the mean of ℓ over the rows of its mates), β the weight of
+   * mates. An image without a mate has ℓ(own row). The rows of one sample are no negatives of each other in the second
+   * part.
+   */
+  #compareWithMates(embedding: Tensor, pairs: Pairs): Tensor {
+    const rows = this.#rowsOf(pairs);
+    const mated = matedPairs(pairs, {
+      modalities: this.#modalities,
+      seed: this.context.seed,
+      pairsPerSample: this.#pairsPerSample,
+    });
+    let images = 0;
+    const start = new Map(
+      this.#modalities.map((modality) => {
+        const first = images;
+        images += imagesOf(pairs, modality);
+        return [modality, first] as const;
+      }),
+    );
+    const mates = rows.map((): number[] => []);
+    for (const {
+      first,
+      second,
+      count,
+      rows: [there, back],
+    } of mated) {
+      for (let i = 0; i < count; i += 1) {
+        const [a, b] = [start.get(first)! + (there?.[i] ?? i), start.get(second)! + (back?.[i] ?? i)];
+        mates[a]!.push(b);
+        mates[b]!.push(a);
+      }
+    }
+    const weights = mates.map(({ length }) => (length === 0 ? 1 : 1 - this.#mate));
+    const { loss } = this.#bank.compare(embedding, rows, pairs.epoch, weights);
+    const directed = mates.flatMap((own, image) =>
+      own.map((mate) => ({ image, mate, share: 1 / own.length })),
+    );
+    if (directed.length === 0) return loss;
+    const found = this.#bank.compareWith(
+      takeRows(
+        embedding,
+        directed.map(({ image }) => image),
+      ),
+      directed.map(({ mate }) => rows[mate]!),
+      directed.map(({ image }) => [image, ...mates[image]!].map((one) => rows[one]!)),
+      // The mean over the images, not over the pairs.
+      directed.map(({ share }) => (this.#mate * share * directed.length) / rows.length),
+    );
+    return loss.add(found);
   }
 
   #rowsOf(pairs: Pairs): number[] {

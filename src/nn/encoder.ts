@@ -1,4 +1,5 @@
 import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
+import { Branches, branchOf } from './branches.js';
 import { Linear } from './layers.js';
 import type { Module } from './module.js';
 import type { Backbone, ForwardOptions } from './vgg.js';
@@ -28,13 +29,16 @@ export interface EncoderOptions {
   seed?: number;
 }
 
-/** A backbone with the paper's projection head (§3.1): flatten → linear → ReLU. */
+/**
+ * A backbone with the paper's projection head (§3.1): flatten → linear → ReLU. Branches have a head each, and their
+ * embeddings stand side by side.
+ */
 export class Encoder implements Module {
   readonly backbone: Backbone;
   /** The length of `embedding`. */
   readonly embeddingSize: number;
   readonly children: Readonly<Record<string, Module>>;
-  readonly #head: Linear;
+  readonly #heads: readonly Linear[];
   readonly #headInput: HeadInput;
   readonly #size: number;
 
@@ -50,9 +54,23 @@ export class Encoder implements Module {
     this.embeddingSize = embeddingSize;
     this.#size = size;
     this.#headInput = headInput;
-    this.#head = new Linear(channels * side * side, embeddingSize, new Random(seed, 'init', 'head'));
+    const branches = backbone instanceof Branches ? backbone.count : 1;
+    if (embeddingSize % branches !== 0) {
+      throw new TensorError(
+        `Encoder: embeddingSize is ${embeddingSize}, expected a multiple of the ${branches} branches`,
+      );
+    }
+    const [inputs, outputs] = [(channels / branches) * side * side, embeddingSize / branches];
+    const keys = branches === 1 ? [[]] : Array.from({ length: branches }, (_, branch) => [branch]);
+    this.#heads = keys.map((key) => new Linear(inputs, outputs, new Random(seed, 'init', 'head', ...key)));
+    const head = branches === 1 ? this.#heads[0]! : { children: Object.fromEntries(this.#heads.entries()) };
     // The backbone keeps torchvision's names, so it gets no prefix.
-    this.children = { ...backbone.children, head: this.#head };
+    this.children = { ...backbone.children, head };
+  }
+
+  /** The number of branches; 1 where all of the network serves everything. */
+  get branches(): number {
+    return this.#heads.length;
   }
 
   /** @param images [B, 3, size, size], or [B, 1, size, size] for gray */
@@ -63,10 +81,15 @@ export class Encoder implements Module {
       );
     }
     const { maps, pooled, features } = this.backbone.forward(images, options);
-    const input =
-      this.#headInput === 'gap'
-        ? features
-        : ops.flatten(this.#headInput === 'map' ? maps.at(-1)! : pooled, 1, -1);
-    return { maps, features, embedding: ops.relu(this.#head.forward(input)) };
+    const input = this.#headInput === 'gap' ? features : this.#headInput === 'map' ? maps.at(-1)! : pooled;
+    const embeddings = this.#heads.map((head, branch) => {
+      const own = this.branches === 1 ? input : branchOf(input, branch, this.branches);
+      return head.forward(this.#headInput === 'gap' ? own : ops.flatten(own, 1, -1));
+    });
+    return {
+      maps,
+      features,
+      embedding: ops.relu(embeddings.length === 1 ? embeddings[0]! : ops.cat(embeddings, 1)),
+    };
   }
 }

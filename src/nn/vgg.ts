@@ -17,7 +17,7 @@ const STAGES = [
 
 export interface Vgg16Options {
   /** The factor on every layer's channels; the authors' code trains ¼. */
-  width?: 1 | 0.5 | 0.25;
+  width?: 1 | 0.5 | 0.25 | 0.125;
   batchNorm?: boolean;
   /** The seed of the initial weights. */
   seed?: number;
@@ -73,8 +73,8 @@ export class Vgg16 implements Backbone {
   readonly #stages: { conv: Conv3x3; norm: BatchNorm | undefined }[][] = [];
 
   constructor(width: number, batchNorm: boolean, seed: number) {
-    if (![1, 0.5, 0.25].includes(width)) {
-      throw new TensorError(`vgg16(): width is ${width}, expected 1, 0.5 or 0.25`);
+    if (![1, 0.5, 0.25, 0.125].includes(width)) {
+      throw new TensorError(`vgg16(): width is ${width}, expected 1, 0.5, 0.25 or 0.125`);
     }
     this.name = batchNorm ? 'vgg16_bn' : 'vgg16';
     this.channels = STAGES.map((stage) => stage[stage.length - 1]! * width);

@@ -86,6 +86,7 @@ export const eqTensor = op<[a: Tensor, b: Tensor], Tensor>('aten::eq.Tensor', 'T
 export const geScalar = op<[a: Tensor, b: number], Tensor>('aten::ge.Scalar', 'Tensor', 'Scalar');
 export const logicalNot = op<[x: Tensor], Tensor>('aten::logical_not', 'Tensor');
 export const logicalAnd = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_and', 'Tensor', 'Tensor');
+export const logicalOr = op<[a: Tensor, b: Tensor], Tensor>('aten::logical_or', 'Tensor', 'Tensor');
 export const maskedFill = op<[x: Tensor, mask: Tensor, value: number], Tensor>('aten::masked_fill.Scalar', 'Tensor', 'Tensor', 'Scalar');
 
 // Making and copying

@@ -4,7 +4,7 @@ import { hasImage, presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
-import { disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
+import { Branches, disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 
 /**
@@ -18,10 +18,16 @@ export function buildEncoder(
   device: Device,
   { name, onWarning }: { name?: string; onWarning?: (message: string) => void } = {},
 ): Encoder {
-  const { backbone, width, headInput, embeddingSize, initFrom } = model;
+  const { backbone, width, headInput, embeddingSize, initFrom, branches = 1 } = model;
   const own = name === undefined ? seed : new Random(seed, 'encoder', name).below(2 ** 31);
+  const seeds = Array.from({ length: branches }, (_, branch) =>
+    branch === 0 ? own : new Random(own, 'branch', branch).below(2 ** 31),
+  );
+  const made = seeds.map((branchSeed) =>
+    vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed: branchSeed }),
+  );
   const encoder = new Encoder({
-    backbone: vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed: own }),
+    backbone: branches === 1 ? made[0]! : new Branches(made),
     size: data.size,
     headInput,
     embeddingSize,

@@ -79,6 +79,48 @@ def modality_contrastive(clean, augmented, tau, cross_modal, share):
     return 2 * average(alone) + (average(crossed) if cross_modal != "none" else 0)
 
 
+# Each pair of modalities has predictions of the second from the first, and of the first from the second, for the samples
+# that have both. Embeddings of a modality in `fixed` take no gradient as targets.
+PAIRS = [(m, other) for m in range(3) for other in range(m + 1, 3)]
+
+
+def both_of(m, other):
+    return [sample for sample in GAPS[m] if sample in GAPS[other]]
+
+
+def modality_prediction(clean, augmented, predicted, tau, fixed, beta, share):
+    excluded = mask([6, 6], share)
+
+    def one(f, g, samples, i):
+        s = [torch.dot(unit(f[i]), unit(g[j])) / tau for j in range(len(samples))]
+        others = [s[j] for j in range(len(samples)) if j != i and not excluded[samples[i]][samples[j]]]
+        return minus_log_share(s[i], others)
+
+    alone = [one(clean[m], augmented[m], GAPS[m], i) for m in range(3) for i in range(len(GAPS[m]))]
+    crossed = []
+    for p, (m, other) in enumerate(PAIRS):
+        both = both_of(m, other)
+        target = lambda which: [
+            (clean[which].detach() if which in fixed else clean[which])[GAPS[which].index(sample)] for sample in both
+        ]
+        for i in range(len(both)):
+            there = one(predicted[2 * p], target(other), both, i)
+            crossed.append(there + one(predicted[2 * p + 1], target(m), both, i))
+    return 2 * average(alone) + beta * average(crossed)
+
+
+# --- Ours: the mean squared correlation of the components of two embeddings over the batch --------------------------------
+def decorrelation(f, g):
+    def standardised(x):
+        centred = x - x.mean()
+        return centred / ((centred * centred).mean() + 1e-5).sqrt()
+
+    n, d = f.shape
+    return average(
+        [(standardised(f[:, i]) * standardised(g[:, j])).mean() ** 2 for i in range(d) for j in range(d)]
+    )
+
+
 def nt_xent_of_rows(z, samples, groups, tau):
     terms = []
     for i in range(len(samples)):
@@ -187,7 +229,7 @@ SHARES = (None, 0.4)
 
 
 def main():
-    golden = {name: [] for name in ("infoNce", "global", "modalities", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
+    golden = {name: [] for name in ("infoNce", "global", "modalities", "prediction", "decorrelation", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
     for n, d, tau, zero in [(1, 4, 0.07, []), (5, 3, 0.07, []), (4, 6, 0.5, [2])]:
         for positive in ("once", "twice"):
             inputs = [zero_out(values([n, d], 3), zero), values([n, d], 4)]
@@ -204,6 +246,13 @@ def main():
             inputs = [values([len(GAPS[v % 3]), 4], 70 + v, -0.5, 1.0) for v in range(6)]
             result = case(inputs, lambda *x: modality_contrastive(x[:3], x[3:], 0.2, cross_modal, share))
             golden["modalities"].append(dict(crossModal=cross_modal, share=share, **result))
+    for fixed, beta, share in (([0, 1, 2], 1, None), ([], 1, 0.3), ([1], 0.1, None)):
+        views = [values([len(GAPS[v % 3]), 4], 70 + v, -0.5, 1.0) for v in range(6)]
+        sides = [values([len(both_of(*PAIRS[p // 2])), 4], 90 + p, -0.5, 1.0) for p in range(6)]
+        loss = lambda *x: modality_prediction(x[:3], x[3:6], x[6:], 0.2, fixed, beta, share)
+        golden["prediction"].append(dict(fixed=fixed, beta=beta, share=share, **case(views + sides, loss)))
+    for n, d in [(4, 1), (6, 4)]:
+        golden["decorrelation"].append(dict(shape=[n, d], **case([values([n, d], 60), values([n, d], 61)], decorrelation)))
     samples = [sample for gap in GAPS for sample in gap] + [6]
     for groups in (None, [sample // 2 for sample in samples]):
         result = case([values([len(samples), 5], 80)], lambda z: nt_xent_of_rows(z, samples, groups, 0.3))

@@ -4,6 +4,7 @@ import {
   bankNce,
   bankSoftmax,
   type CrossModal,
+  decorrelation,
   denseContrast,
   denseCorrespondence,
   estimateNormalizer,
@@ -30,6 +31,8 @@ interface Golden {
   infoNce: (WithZeros & { shape: [number, number]; positive: 'once' | 'twice' })[];
   global: (Masked & { shape: [number, number] })[];
   modalities: (Masked & { crossModal: CrossModal })[];
+  prediction: (Masked & { fixed: number[]; beta: number })[];
+  decorrelation: (Case & { shape: [number, number] })[];
   ntXentOfRows: (Case & { samples: number[]; groups: number[] | null })[];
   ntXent: (WithZeros & { views: number; shape: [number, number] })[];
   bankSoftmax: (WithZeros & { batch: number; rows: number; dimension: number })[];
@@ -60,6 +63,41 @@ const GAPS = [
   [0, 2, 3, 5],
   [1, 3, 4, 5],
 ];
+
+const PAIRS = [
+  [0, 1],
+  [0, 2],
+  [1, 2],
+] as const;
+
+function bothOf(first: number, second: number): number[] {
+  return GAPS[first]!.filter((sample) => GAPS[second]!.includes(sample));
+}
+
+/** The embeddings of the un-augmented and of the augmented images of three modalities with gaps, as in contrast.py. */
+function gapViews(): Float64Array[] {
+  return Array.from({ length: 6 }, (_, v) => values([GAPS[v % 3]!.length, 4], 70 + v, -0.5, 1));
+}
+
+const shapesOf = (inputs: readonly Float64Array[]) => inputs.map(({ length }) => [length / 4, 4]);
+
+function gapped(xs: readonly Tensor[], share: number | null) {
+  const excluded = mask([6, 6], share).exclude;
+  const among = (samples: readonly number[]): Tensor | undefined => {
+    const index = i64([...samples], [samples.length]);
+    return excluded && ops.indexSelect(ops.indexSelect(excluded, 0, index), 1, index);
+  };
+  const modalities = GAPS.map((samples, m) => {
+    return { clean: xs[m]!, augmented: xs[3 + m]!, exclude: among(samples) };
+  });
+  const pairs = PAIRS.map(([first, second]) => {
+    const both = bothOf(first, second);
+    const places = (m: number) => both.map((sample) => GAPS[m]!.indexOf(sample));
+    const rows = [first, second].map((m) => i64(places(m), [both.length])) as [Tensor, Tensor];
+    return { first, second, rows, exclude: among(both) };
+  });
+  return { modalities, pairs };
+}
 
 // The inputs of contrast.py.
 function unitRows(shape: [number, number], seed: number): Float64Array {
@@ -128,39 +166,37 @@ describe('losses of the competing methods against float64 PyTorch', () => {
   test.each(numbered(golden.modalities))(
     'modalityContrastiveLoss of three modalities with gaps agrees in case %i',
     (_, { crossModal, share, ...c }) => {
-      const inputs = Array.from({ length: 6 }, (_, v) => values([GAPS[v % 3]!.length, 4], 70 + v, -0.5, 1));
-      const excluded = mask([6, 6], share).exclude;
-      const among = (samples: readonly number[]): Tensor | undefined => {
-        const index = i64([...samples], [samples.length]);
-        return excluded && ops.indexSelect(ops.indexSelect(excluded, 0, index), 1, index);
-      };
-      const shapes = inputs.map((x) => [x.length / 4, 4]);
-      check(c, inputs, shapes, (xs) => {
-        const modalities = GAPS.map((samples, m) => {
-          return { clean: xs[m]!, augmented: xs[3 + m]!, exclude: among(samples) };
-        });
-        const pairs = [
-          [0, 1],
-          [0, 2],
-          [1, 2],
-        ].map(([first, second]) => {
-          const both = GAPS[first!]!.filter((sample) => GAPS[second!]!.includes(sample));
-          const rows = (m: number) =>
-            i64(
-              both.map((sample) => GAPS[m]!.indexOf(sample)),
-              [both.length],
-            );
-          return {
-            first: first!,
-            second: second!,
-            rows: [rows(first!), rows(second!)] as const,
-            exclude: among(both),
-          };
-        });
+      check(c, gapViews(), shapesOf(gapViews()), (xs) => {
+        const { modalities, pairs } = gapped(xs, share);
         return modalityContrastiveLoss(modalities, pairs, { tau: 0.2, crossModal });
       });
     },
   );
+
+  test.each(numbered(golden.prediction))(
+    'modalityContrastiveLoss that predicts the mate agrees in case %i',
+    (_, { fixed, beta, share, ...c }) => {
+      const predictions = Array.from({ length: 6 }, (_, p) => {
+        const [first, second] = PAIRS[Math.floor(p / 2)]!;
+        return values([bothOf(first, second).length, 4], 90 + p, -0.5, 1);
+      });
+      const inputs = [...gapViews(), ...predictions];
+      check(c, inputs, shapesOf(inputs), (xs) => {
+        const { modalities, pairs } = gapped(xs, share);
+        const predicting = pairs.map((pair, p) => ({
+          ...pair,
+          predicted: [xs[6 + 2 * p]!, xs[7 + 2 * p]!] as const,
+          fixed: [fixed.includes(pair.first), fixed.includes(pair.second)] as const,
+        }));
+        const options = { tau: 0.2, crossModal: 'predict', crossModalWeight: beta } as const;
+        return modalityContrastiveLoss(modalities, predicting, options);
+      });
+    },
+  );
+
+  test.each(numbered(golden.decorrelation))('decorrelation agrees in case %i', (_, { shape, ...c }) => {
+    check(c, [values(shape, 60), values(shape, 61)], [shape, shape], ([f, g]) => decorrelation(f!, g!));
+  });
 
   test.each(numbered(golden.ntXentOfRows))(
     'ntXentOfRows agrees in case %i, where one sample has a single view',

@@ -25,6 +25,17 @@ describe('bankSoftmax', () => {
       expect(loss.item()).toBeCloseTo(Math.log(1 + 3 * Math.exp(-2)), 13);
     }));
 
+  test('weighs each image, in a mean over all of them, and refuses another number of weights', () =>
+    tidy(() => {
+      const [f, bank] = [rows([3, 4], 1), unitRows([6, 4], 2)];
+      const own = [4, 0, 2];
+      const each = own.map((row, i) => bankSoftmax(f.narrow(0, i, 1), bank, i64([row])).item());
+      const weights = [0.3, 0, 1];
+      const expected = each.reduce((sum, loss, i) => sum + weights[i]! * loss, 0) / 3;
+      expect(bankSoftmax(f, bank, i64(own), { weights }).item()).toBeCloseTo(expected, 12);
+      expect(() => bankSoftmax(f, bank, i64(own), { weights: [1] })).toThrow('1 weights for 3 images');
+    }));
+
   test('is 0 for a bank of one row', () =>
     tidy(() => {
       expect(bankSoftmax(rows([1, 4], 1), unitRows([1, 4], 2), i64([0])).item()).toBe(0);

@@ -168,6 +168,41 @@ describe('instdis', () => {
     },
   );
 
+  test.each(['none', 'subject'] as const)('takes the mate for a second positive, with mask %s', (mask) => {
+    const bank = bankOf('bank', 2 * PAIRS);
+    const config = methodConfig('method=instdis', 'method.mate=0.3', `method.mask=${mask}`);
+    expectByHand(config, {
+      step: (twin, inputs, { rows }) => {
+        const { embedding } = twin.encoderFor('a').forward(inputs, { training: true });
+        const anchors = [...rows, ...rows];
+        const index = inBank(rows, 2);
+        const mates = [...index.slice(rows.length), ...index.slice(0, rows.length)];
+        const weighing = (weight: number) => ({ tau: 0.07, weights: anchors.map(() => weight) });
+        const exclude = excluded(mask, anchors, [...all, ...all]);
+        const own = bankSoftmax(embedding, bank.vectors, i64(index), { ...weighing(0.7), exclude });
+        // The rows of the sample are no negatives of its mate.
+        const sample = bool(
+          anchors.map((row) =>
+            [...all, ...all].map((other) => {
+              return other === row || (mask === 'subject' && subjectOf(other) === subjectOf(row));
+            }),
+          ),
+        );
+        const mate = bankSoftmax(embedding, bank.vectors, i64(mates), { ...weighing(0.3), exclude: sample });
+        return {
+          terms: { instance: own.add(mate) },
+          after: () => bank.update(index, embedding.detach()),
+        };
+      },
+      memory: () => bankedState(bank, 'bank'),
+    });
+  });
+
+  test('refuses mates where rows are drawn', () => {
+    const config = methodConfig('method=instdis', 'method.mate=0.3', 'method.loss=nce');
+    expect(() => tinyMethod(config)).toThrow('method.mate is 0.3, expected with method.loss=softmax alone');
+  });
+
   test('has the nce loss computed by hand, with a normaliser that starts at its expectation and becomes the average', () => {
     const bank = bankOf('bank', 2 * PAIRS);
     let normalizer = 2 * PAIRS * Math.exp(1 / (2 * 500 * 0.07 ** 2));

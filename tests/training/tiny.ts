@@ -67,6 +67,24 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
   ['method=densecl'],
   ['method=densecl', 'method.correspondence=grid', 'method.mask=none', 'method.queueSize=9'],
   ['method=supervised'],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.crossModal=predict',
+    'method.prediction={hidden: 7, from: pooled}',
+    'method.crossModalWeight=0.3',
+    'method.crossModalFrom=0.9',
+  ],
+  ['method=instdis', 'method.mate=0.3', 'method.mask=subject'],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'model.branches=2',
+    'model.embeddingSize=10',
+    'method.common={decorrelation: 0.5}',
+  ],
 ];
 
 /** Frees what a test has made when it ends. */

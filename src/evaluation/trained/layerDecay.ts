@@ -43,12 +43,13 @@ export function layerRates(
   const own = [...namedParameters(encoder)];
   const isConvolution = ([name, { shape }]: (typeof own)[number]) =>
     name.endsWith('.weight') && shape.length === 4;
-  const layers = own.filter(isConvolution).length;
+  // Branches are alike, and each counts its own convolutions.
+  const layers = own.filter(isConvolution).length / encoder.branches;
   let layer = -1;
   return own.map((entry) => {
     const [name, parameter] = entry;
     // Parameters come in the order of the network, where a convolution is followed by its batch norm.
-    if (isConvolution(entry)) layer += 1;
-    return { name, parameter, rate: name.startsWith('features.') ? layerDecay ** (layers - layer) : 1 };
+    if (isConvolution(entry)) layer = (layer + 1) % layers;
+    return { name, parameter, rate: /(^|\.)features\./.test(name) ? layerDecay ** (layers - layer) : 1 };
   });
 }

@@ -29,7 +29,11 @@ export function rulerOf({ method, augment, data }: Config): Ruler {
     maps,
     consistency: consistencyOptions({ ...options, maps }),
     // The term that draws A and B together is measured even on a run that trained without it.
-    global: { tau, positive, crossModal: crossModal === 'none' ? 'both-directions' : crossModal },
+    global: {
+      tau,
+      positive,
+      crossModal: crossModal === 'clean-and-augmented' ? crossModal : 'both-directions',
+    },
     augmentation: own ? augment : defaults.augment,
   };
 }

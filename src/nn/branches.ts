@@ -1,0 +1,57 @@
+import { ops, type Tensor } from '../tensor/index.js';
+import type { Module } from './module.js';
+import type { Backbone, BackboneOutput, ForwardOptions } from './vgg.js';
+
+/**
+ * Backbones of one kind side by side, each with weights of its own, so that what trains one cannot overwrite another.
+ * Their maps and features stand one after another in the channels.
+ */
+export class Branches implements Backbone {
+  readonly name: string;
+  readonly channels: readonly number[];
+  readonly children: { readonly branches: Module };
+  readonly #branches: readonly Backbone[];
+
+  /** @param branches at least one, all of one shape */
+  constructor(branches: readonly Backbone[]) {
+    this.#branches = branches;
+    this.name = `${branches.length} × ${branches[0]!.name}`;
+    this.channels = branches[0]!.channels.map((count) => count * branches.length);
+    this.children = { branches: { children: Object.fromEntries(branches.entries()) } };
+  }
+
+  /** The number of branches. */
+  get count(): number {
+    return this.#branches.length;
+  }
+
+  savedBytes(size: number, elementBytes: number): number {
+    return this.#branches.reduce((bytes, branch) => bytes + branch.savedBytes(size, elementBytes), 0);
+  }
+
+  forward(images: Tensor, options?: ForwardOptions): BackboneOutput {
+    const outputs = this.#branches.map((branch) => branch.forward(images, options));
+    return {
+      maps: this.channels.map((_, stage) =>
+        ops.cat(
+          outputs.map(({ maps }) => maps[stage]!),
+          1,
+        ),
+      ),
+      pooled: ops.cat(
+        outputs.map(({ pooled }) => pooled),
+        1,
+      ),
+      features: ops.cat(
+        outputs.map(({ features }) => features),
+        1,
+      ),
+    };
+  }
+}
+
+/** The part of a branch in a tensor whose channels (dimension 1) hold all branches one after another. */
+export function branchOf(x: Tensor, branch: number, count: number): Tensor {
+  const own = x.size(1) / count;
+  return x.narrow(1, branch * own, own);
+}
