@@ -49,7 +49,7 @@ export function missingFindings(dataset: Dataset, foldOf: FoldOf): Finding[] {
       severity: 'warning',
       title: 'What is missing goes with the fold',
       explanation: 'The test patients of this fold have other images than those that are trained on.',
-      fix: 'Make folds anew: anatomy data split --out splits.json --seed 1.',
+      fix: 'Make folds anew: anatomy data split --data DATA --out splits.json --seed 1.',
       items: unequal(dataset, 'fold', (position) => {
         const fold = foldOf(position);
         return fold === undefined ? undefined : foldNames([fold]);

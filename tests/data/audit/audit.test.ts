@@ -128,8 +128,8 @@ describe('auditDataset', () => {
   it('says which shift lies at the edge of the search, as that may be no maximum', async () => {
     const report = await auditDataset(mates(2, (b, i) => moved(b, i === 0 ? 3 : 5, 0)));
     expect(found(report, 'misaligned')!.items.map(({ detail }) => detail)).toEqual([
-      'shifted 5 px to the right against a, as far as is looked, in an image of 64 × 64 gray',
-      'shifted 3 px to the right against a, in an image of 64 × 64 gray',
+      'b is shifted 5 px to the right against a, as far as is looked, in an image of 64 × 64 gray',
+      'b is shifted 3 px to the right against a, in an image of 64 × 64 gray',
     ]);
   });
 
