@@ -32,7 +32,7 @@ export function readEvaluations(root: string): StoredEvaluation[] {
       const path = join(folder, file);
       const record = parseEvaluation(readFileSync(path, 'utf8'), path);
       const name = basename(file, '.json');
-      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record.data);
+      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record);
       return { record, name, predictions };
     })
     .sort((a, b) => rank(a) - rank(b));

@@ -177,6 +177,7 @@ async function measureAll(
         thumbnails: thumbnails(
           cache,
           batches.flatMap(({ positions }) => positions),
+          modalities.map((modality) => [modality]),
         ),
         tally,
       });

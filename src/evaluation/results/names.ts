@@ -7,7 +7,7 @@
 
 import { brief } from '../../text/numbers.js';
 import type { EvaluationResult, EvaluationRow } from './evaluationResult.js';
-import { modalityKey } from './modalitySets.js';
+import { isAny, modalityKey } from './modalitySets.js';
 
 /** Capitalises a name: `macro AUC` → `Macro AUC`. */
 export function heading(words: string): string {
@@ -120,6 +120,13 @@ export function imagesName(images: string): string {
 
 /** Names a list of modalities: `['a', 'b']` → `A+B`. */
 export const modalitiesName = (modalities: readonly string[]): string => imagesName(modalityKey(modalities));
+
+/**
+ * Names a list of modalities for a sentence, where `any` says of which: `any of A, B, C`.
+ * @param all all modalities of the data
+ */
+export const modalitiesMeaning = (modalities: readonly string[], all: readonly string[]): string =>
+  isAny(modalities) ? `any of ${all.map(imagesName).join(', ')}` : modalitiesName(modalities);
 
 interface Words {
   /** The full name, which is clear anywhere. */

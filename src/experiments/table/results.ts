@@ -235,7 +235,7 @@ export class Results {
       const { root } = this.#of;
       const { cell, predictions } = experimentPaths(root);
       const remedy = `delete ${cell(id)} and the cell is run again`;
-      this.#predictions.set(id, readPredictions(predictions(id), result.data, remedy));
+      this.#predictions.set(id, readPredictions(predictions(id), result, remedy));
     }
     return this.#predictions.get(id);
   }
