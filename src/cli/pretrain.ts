@@ -124,5 +124,5 @@ async function judging(data: Pick<TrainingData, 'dataset'>): Promise<string[]> {
   if (dataset === undefined) return ['evaluate', 'logreg', '--run'];
   const classes = new Set(dataset.samples.flatMap(({ label }) => label ?? []));
   if (classes.size > 1) return ['evaluate', 'logreg', '--run'];
-  return dataset.modalities.length === 2 ? ['evaluate', 'pairs', '--run'] : ['report'];
+  return dataset.modalities.length > 1 ? ['evaluate', 'pairs', '--run'] : ['report'];
 }

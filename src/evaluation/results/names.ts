@@ -128,6 +128,20 @@ export const modalitiesName = (modalities: readonly string[]): string => imagesN
 export const modalitiesMeaning = (modalities: readonly string[], all: readonly string[]): string =>
   isAny(modalities) ? `any of ${all.map(imagesName).join(', ')}` : modalitiesName(modalities);
 
+/** Says on how many of the subjects a row is judged: `40 of 45`. */
+export function judgedSubjects(
+  { judgedOn }: { readonly judgedOn?: { readonly subjects: number } },
+  { subjects }: { readonly subjects: number },
+): string {
+  return `${judgedOn?.subjects ?? subjects} of ${subjects}`;
+}
+
+/** Counts the images of each modality: `A 48, B 24`. */
+export const imageCounts = (images: Readonly<Record<string, number>>): string =>
+  Object.entries(images)
+    .map(([modality, count]) => `${imagesName(modality)} ${count}`)
+    .join(', ');
+
 interface Words {
   /** The full name, which is clear anywhere. */
   readonly name: string;

@@ -116,27 +116,36 @@ export function readPredictions(
   };
 }
 
-/** The predictions of one row, on the samples that it is judged on; undefined where the row has none. */
-export function predictionsOf(
-  all: StoredPredictions,
-  key: string,
-): (Omit<StoredPredictions, 'probabilities'> & { readonly probabilities: Float64Array }) | undefined {
+/** The predictions of one row, on the samples that it is judged on. */
+export interface RowPredictions extends Omit<StoredPredictions, 'probabilities'> {
+  /** The probabilities [n, classes], row-major. */
+  readonly probabilities: Float64Array;
+}
+
+/** Picks the predictions of one row; undefined where it has none. */
+export function predictionsOf(all: StoredPredictions, key: string): RowPredictions | undefined {
   const probabilities = all.probabilities.get(key);
   if (probabilities === undefined) return undefined;
   const { length } = all.classes;
   const judged = all.ids.flatMap((_, i) => (Number.isNaN(probabilities[i * length]!) ? [] : [i]));
   if (judged.length === all.ids.length) return { ...all, probabilities };
   const of = <T>(values: readonly T[]) => judged.map((i) => values[i]!);
+  const own = judged.flatMap((i) => [...probabilities.subarray(i * length, (i + 1) * length)]);
   return {
     ids: of(all.ids),
     subjects: of(all.subjects),
     folds: of(all.folds),
     labels: of(all.labels),
     classes: all.classes,
-    probabilities: Float64Array.from(
-      judged.flatMap((i) => [...probabilities.subarray(i * length, (i + 1) * length)]),
-    ),
+    probabilities: Float64Array.from(own),
   };
+}
+
+/** The same for a row that must be there. @throws DataError when the predictions have no such column */
+export function rowOf(all: StoredPredictions, key: string): RowPredictions {
+  const found = predictionsOf(all, key);
+  if (found !== undefined) return found;
+  throw new DataError(`the predictions have no column ${key}; run the evaluation again`);
 }
 
 function linesOf(file: string, wrong: (what: string) => never): string[][] {

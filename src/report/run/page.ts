@@ -49,8 +49,8 @@ export type PagePictures =
 export interface PicturedPair {
   readonly name: string;
   readonly label?: string;
-  /** The pictures as PNG files. */
-  readonly images: readonly Uint8Array[];
+  /** The pictures as PNG files; undefined where an image is missing. */
+  readonly images: readonly (Uint8Array | undefined)[];
 }
 
 export function page(content: PageContent): string {
@@ -233,7 +233,7 @@ function timeOf({ lines, config }: RunRecord): string {
 
 function pictureSection(pictures: PagePictures): Markup {
   if (pictures.kind !== 'shown') return html`<p>${pictures.reason}</p>`;
-  return html`<p>A and B are the two aligned images of a pair, Â and B̂ what the recipe’s augmentation makes of them, all at the size the encoder sees. If something is wrong with the data, it can usually be seen here.</p>
+  return html`<p>${viewsMeaning(pictures.views)}, all at the size the encoder sees. If something is wrong with the data, it can usually be seen here.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Pairs and views">
 <table class="pairs">
 <thead><tr><td></td>${pictures.views.map((view) => html`<th scope="col">${view}</th>`)}</tr></thead>
@@ -241,12 +241,25 @@ function pictureSection(pictures: PagePictures): Markup {
 ${pictures.pairs.map(
   ({ name, label, images }) => html`<tr><th scope="row">${name}<small>${label}</small></th>${images.map(
     (png, i) =>
-      html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
+      png === undefined
+        ? html`<td class="missing">missing</td>`
+        : html`<td><img alt="${name}, view ${pictures.views[i]}" src="data:image/png;base64,${Buffer.from(png).toString('base64')}"></td>`,
   )}</tr>
 `,
 )}</tbody>
 </table>
 </div>`;
+}
+
+/** Says what the letters of the views stand for. */
+function viewsMeaning(views: readonly string[]): string {
+  const letters = [...new Set(views.map((view) => view.normalize('NFD').charAt(0)))];
+  if (letters.length < 3) {
+    return 'A and B are the two aligned images of a pair, Â and B̂ what the recipe’s augmentation makes of them';
+  }
+  const listed = (names: readonly string[]) => `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const augmented = letters.map((letter) => `${letter}\u0302`.normalize());
+  return `${listed(letters)} are the aligned images of a sample, ${listed(augmented)} what the recipe’s augmentation makes of them`;
 }
 
 function curveSections(

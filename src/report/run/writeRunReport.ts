@@ -7,7 +7,7 @@ import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf, withSetAside } from '../judged/mechanism.js';
+import { mechanismsOf } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';
 import { contactSheet, preview, rasterPng, tileSide } from '../source/preview.js';
@@ -41,11 +41,11 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const { pictures, sheet } = await picturesOf(first, options);
   const data = await openRunData(first, console);
   const failures = await failuresShown(first, evaluations[0], data, options.withImages);
-  const record = readPairs(run);
-  const named = record === undefined ? [] : [{ name: 'Run', record }];
   const show = isPhantom(first) || (options.withImages ?? false);
-  const own = await mechanismOf(named, { run: first, data, show, console });
-  const mechanism = withSetAside(own, [{ name: 'Run', record: readPairs(run, 'setAside') }]);
+  const mechanism = await mechanismsOf(
+    [{ name: 'Run', open: readPairs(run), aside: readPairs(run, 'set-aside') }],
+    { run: first, data, show, console },
+  );
   const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,
@@ -113,7 +113,7 @@ async function picturesOf(
         // The ids of patients do not go into a report.
         name: phantom ? id : `pair ${i + 1}`,
         label,
-        images: await Promise.all(images.map((image) => rasterPng(image, tileSide(shown.size)))),
+        images: await Promise.all(images.map((image) => image && rasterPng(image, tileSide(shown.size)))),
       })),
     );
     const named = { ...shown, pairs: shown.pairs.map((pair, i) => ({ ...pair, id: pairs[i]!.name })) };

@@ -8,7 +8,7 @@ import { narrowWarnings, quickAudit } from '../../data/audit/quickAudit.js';
 import { ImageLoader } from '../../data/loading/loader.js';
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import type { MessageConsole } from '../../log/console.js';
-import type { ViewSpec } from '../../methods/index.js';
+import { type ViewSpec, viewPart } from '../../methods/index.js';
 import { Random, type Tensor, tidy } from '../../tensor/index.js';
 import { escapeText } from '../../text/markup.js';
 import { buildMethod, checkMethod } from '../../training/build.js';
@@ -31,8 +31,8 @@ export interface Preview {
 export interface PreviewPair {
   readonly id: string;
   readonly label?: string;
-  /** One image for each of `views`. */
-  readonly images: readonly Raster[];
+  /** One image for each of `views`; undefined where the sample lacks it. */
+  readonly images: readonly (Raster | undefined)[];
 }
 
 export interface PreviewOptions {
@@ -63,9 +63,16 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   try {
     const ids = chosen.map((position) => cache.ids[position]!);
     const rows = chosen.map((_, i) => i);
-    const { specs, images } = tidy(() => {
+    const { specs, columns } = tidy(() => {
       const views = method.views({ ...loader.load(chosen), ids, rows, epoch: 0 });
-      return { specs: views.specs, images: rasters(views.images) };
+      const { present } = views.pairs;
+      // The images of a view are those of the samples that have its modality.
+      const columns = views.specs.map(({ modality }, view) => {
+        const places = present?.[modality] ?? rows;
+        const images = places.length === 0 ? [] : rasters(viewPart(views.images, views, view));
+        return new Map(places.map((place, i) => [place, images[i]!]));
+      });
+      return { specs: views.specs, columns };
     });
     return {
       data: dataset.name,
@@ -74,7 +81,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
       pairs: chosen.map((position, i) => ({
         id: ids[i]!,
         label: dataset.samples[position]!.label,
-        images: images.filter((_, view) => view % chosen.length === i),
+        images: columns.map((column) => column.get(i)),
       })),
     };
   } finally {
@@ -160,11 +167,11 @@ export async function contactSheet({ views, pairs, size }: Preview): Promise<Buf
   const [width, height] = [left(views.length), top(pairs.length)];
   const tiles = await Promise.all(
     pairs.flatMap(({ images }, row) =>
-      images.map(async (image, column) => ({
-        input: await rasterPng(image, tile),
-        left: left(column),
-        top: top(row),
-      })),
+      images.flatMap((image, column) =>
+        image === undefined
+          ? []
+          : [rasterPng(image, tile).then((input) => ({ input, left: left(column), top: top(row) }))],
+      ),
     ),
   );
   const heads = views.map((name, column) => text(name, left(column), HEAD - 11, 'font-weight="600"'));
@@ -172,7 +179,12 @@ export async function contactSheet({ views, pairs, size }: Preview): Promise<Buf
     text(shorten(id), 12, top(row) + 18, ''),
     text(shorten(label ?? ''), 12, top(row) + 37, 'fill="#5b6470"'),
   ]);
-  const lettering = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="14" fill="#1a1d21">${[...heads, ...names].join('')}</svg>`;
+  const missing = pairs.flatMap(({ images }, row) =>
+    images.flatMap((image, column) =>
+      image === undefined ? [text('missing', left(column) + 8, top(row) + tile / 2, 'fill="#5b6470"')] : [],
+    ),
+  );
+  const lettering = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="14" fill="#1a1d21">${[...heads, ...names, ...missing].join('')}</svg>`;
   return sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
     .composite([...tiles, { input: Buffer.from(lettering), left: 0, top: 0 }])
     .png()

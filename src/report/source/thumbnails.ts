@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { readSampleImage } from '../../data/images/readSampleImage.js';
+import { hasImage } from '../../data/presence.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import { DataError } from '../../errors.js';
 
@@ -12,10 +13,11 @@ export interface ShownPicture {
 /** The side of a thumbnail, in pixels. */
 const SIDE = 192;
 
-/** Reads the images of a sample as thumbnails. */
+/** Reads the images that a sample has as thumbnails. */
 export async function thumbnails(dataset: Dataset, sample: Sample): Promise<ShownPicture[]> {
+  const modalities = dataset.modalities.filter((modality) => hasImage(sample, modality));
   return Promise.all(
-    dataset.modalities.map(async (modality) => {
+    modalities.map(async (modality) => {
       try {
         const { data, width, height, channels } = await readSampleImage(dataset, sample, modality, SIDE);
         const jpeg = await sharp(data, { raw: { width, height, channels } })

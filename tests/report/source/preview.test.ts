@@ -42,7 +42,8 @@ test('the preview shows pairs of all classes with the four views, and leaves no 
   expect(new Set(shown.pairs.map(({ id }) => id)).size).toBe(4);
   for (const { images } of shown.pairs) {
     expect(images).toHaveLength(4);
-    for (const { width, height, channels, data } of images) {
+    for (const image of images) {
+      const { width, height, channels, data } = image!;
       expect([width, height]).toEqual([32, 32]);
       expect(data).toHaveLength(32 * 32 * channels);
     }
@@ -71,7 +72,8 @@ test('the sheet has a row for each pair, pixels enlarged by a whole factor, and 
   const factor = tile / 32;
   const at = (x: number, y: number) => data[(y * info.width + x) * info.channels];
   shown.pairs.forEach(({ images }, row) => {
-    images.forEach(({ channels, data: pixels }, column) => {
+    images.forEach((image, column) => {
+      const { channels, data: pixels } = image!;
       for (const [x, y] of [
         [0, 0],
         [31, 0],
