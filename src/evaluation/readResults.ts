@@ -24,17 +24,20 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     const known = labelProtocols.findIndex(({ name }) => name === record.protocol);
     return known < 0 ? labelProtocols.length : known;
   };
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && !isPairsFile(name))
-    .sort()
-    .map((file) => {
-      const path = join(folder, file);
-      const record = parseEvaluation(readFileSync(path, 'utf8'), path);
-      const name = basename(file, '.json');
-      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record);
-      return { record, name, predictions };
-    })
-    .sort((a, b) => rank(a) - rank(b));
+  return (
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.json') && !isPairsFile(name))
+      .map((file) => basename(file, '.json'))
+      // `logreg` comes before `logreg-a`, which is of some images only.
+      .sort()
+      .map((name) => {
+        const path = join(folder, `${name}.json`);
+        const record = parseEvaluation(readFileSync(path, 'utf8'), path);
+        const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record);
+        return { record, name, predictions };
+      })
+      .sort((a, b) => rank(a) - rank(b))
+  );
 }
 
 /**

@@ -7,8 +7,10 @@ import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './
 import { excludedValueNote } from './excludedValue.js';
 import { countsOf, fewWarning, intervalName, patientCounts, tooFew } from './fewSubjects.js';
 import {
+  type Counts,
+  countsHeader,
   imageCounts,
-  judgedSubjects,
+  judgedCounts,
   metricOfClasses,
   modalitiesName,
   protocolOf,
@@ -47,7 +49,7 @@ export function formatEvaluation(result: EvaluationResult): string {
     differenceTable(result),
     ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
       `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive, with ${intervalName(tooFew(patientCounts({ subjects, positives }, result.data.classes)))}${mark}`,
-      rowTable(result, rows, together, subjects),
+      rowTable(result, rows, together, { subjects }),
     ]),
     [...notes, ...exclusions(result)].map((note) => `- ${note}`).join('\n'),
   ];
@@ -120,13 +122,13 @@ function rowTable(
   { metrics, data, exposure }: EvaluationResult,
   rows: readonly TableRow[],
   show: (summary: MetricSummary, first: boolean) => Cell,
-  subjects = data.subjects,
+  all: Counts = data,
 ): string {
   const columns = metrics.slice(0, COLUMNS).map((name, i) => ({
     header: metricOfClasses(name, data.classes),
     cell: (row: TableRow) => show(row.metrics[name]!, i === 0),
   }));
-  return markdownTable(tableOf(rows, [...rowColumns(exposure.kind, rows, subjects), ...columns]));
+  return markdownTable(tableOf(rows, [...rowColumns(exposure.kind, rows, all), ...columns]));
 }
 
 function furtherMetrics({ metrics, data }: EvaluationResult): string {
@@ -149,7 +151,7 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
   const table = tableOf(
     styled,
     [
-      ...rowColumns(exposure.kind, styled, data.subjects),
+      ...rowColumns(exposure.kind, styled, data),
       ...Object.keys(style.metrics).map((name) => ({
         header: metricOfClasses(name, data.classes),
         cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]!.mean),
@@ -163,17 +165,19 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
 
 /** A row by sample or by patient. */
 type TableRow = RowName &
-  Pick<EvaluationRow, 'metrics'> & { readonly judgedOn?: { readonly subjects: number } };
+  Pick<EvaluationRow, 'metrics'> & {
+    readonly judgedOn?: Counts;
+  };
 
 /**
- * The columns that tell a row from the others, with its subjects where some rows are judged on fewer.
- * @param subjects the number of all subjects
+ * The columns that tell a row from the others, with its samples and subjects where some rows are judged on fewer.
+ * @param all the numbers of all samples and subjects
  */
-function rowColumns(exposure: string, rows: readonly TableRow[], subjects: number): ColumnOf<TableRow>[] {
+function rowColumns(exposure: string, rows: readonly TableRow[], all: Counts): ColumnOf<TableRow>[] {
   const judged: ColumnOf<TableRow> = {
-    header: 'subjects',
+    header: countsHeader(all),
     words: true,
-    cell: (row) => text(judgedSubjects(row, { subjects })),
+    cell: (row) => text(judgedCounts(row, all)),
   };
   return [
     { header: 'encoder', words: true, cell: ({ source }) => text(encoderWords(source, exposure)) },

@@ -128,13 +128,24 @@ export const modalitiesName = (modalities: readonly string[]): string => imagesN
 export const modalitiesMeaning = (modalities: readonly string[], all: readonly string[]): string =>
   isAny(modalities) ? `any of ${all.map(imagesName).join(', ')}` : modalitiesName(modalities);
 
-/** Says on how many of the subjects a row is judged: `40 of 45`. */
-export function judgedSubjects(
-  { judgedOn }: { readonly judgedOn?: { readonly subjects: number } },
-  { subjects }: { readonly subjects: number },
-): string {
-  return `${judgedOn?.subjects ?? subjects} of ${subjects}`;
+/** Samples and subjects, of a row or of all. */
+export interface Counts {
+  /** Absent where patients are judged as a whole. */
+  readonly samples?: number;
+  readonly subjects: number;
 }
+
+/** Says on how many samples and subjects a row is judged: `80 (40)`, or `40 of 45` by patient. */
+export function judgedCounts({ judgedOn }: { readonly judgedOn?: Counts }, all: Counts): string {
+  const subjects = judgedOn?.subjects ?? all.subjects;
+  return all.samples === undefined
+    ? `${subjects} of ${all.subjects}`
+    : `${judgedOn?.samples ?? all.samples} (${subjects})`;
+}
+
+/** The header of a column of {@link judgedCounts}. */
+export const countsHeader = ({ samples }: Counts): string =>
+  samples === undefined ? 'subjects' : 'samples (subjects)';
 
 /** Counts the images of each modality: `A 48, B 24`. */
 export const imageCounts = (images: Readonly<Record<string, number>>): string =>

@@ -27,7 +27,7 @@ export function gapNotes(
       ? []
       : [
           `Images are missing, and each row is judged on the samples that have its images: of ${data.samples} samples (${data.subjects} subjects), ` +
-            `${counts.join(', ')}. Rows of different images are judged on different patients: compare rows of the same images, or by a paired difference.`,
+            `${counts.join(', ')}. Rows of different images are of different patients, so compare rows of the same images only.`,
         ]),
     ...fewer.flatMap(({ name, judgedOn }) => {
       const few = tooFew(countsOf({ ...data, ...judgedOn }));

@@ -21,10 +21,12 @@ import {
   tooFew,
 } from '../../evaluation/results/fewSubjects.js';
 import {
+  type Counts,
+  countsHeader,
   exposureMeaning,
   heading,
   imageCounts,
-  judgedSubjects,
+  judgedCounts,
   metricHeading,
   metricName,
   modalitiesName,
@@ -78,7 +80,7 @@ export function probeSection({ record, name }: StoredEvaluation, figures: Conten
       record,
       rows,
       `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images, with the ${betweenOf(record, counts)}.`,
-      subjects,
+      { subjects },
     );
   });
   const tables = [
@@ -118,13 +120,13 @@ function metricTable(
   record: EvaluationResult,
   rows: readonly JudgedRow[],
   caption: string,
-  subjects = record.data.subjects,
+  all: Counts = record.data,
 ): Table {
   const metrics = columnsOf(record);
   return tableOf(
     rows,
     [
-      ...rowColumns(rows, subjects),
+      ...rowColumns(rows, all),
       ...metrics.map((name) => ({
         header: metricHeading(name),
         strong: true,
@@ -141,17 +143,19 @@ function metricTable(
 
 /** A row by image or by patient. */
 type JudgedRow = RowName &
-  Pick<EvaluationRow, 'metrics'> & { readonly judgedOn?: { readonly subjects: number } };
+  Pick<EvaluationRow, 'metrics'> & {
+    readonly judgedOn?: Counts;
+  };
 
 /**
- * The columns that tell a row from the others, with its subjects where some rows are judged on fewer.
- * @param subjects the number of all subjects
+ * The columns that tell a row from the others, with its samples and subjects where some rows are judged on fewer.
+ * @param all the numbers of all samples and subjects
  */
-function rowColumns(rows: readonly JudgedRow[], subjects: number): ColumnOf<JudgedRow>[] {
+function rowColumns(rows: readonly JudgedRow[], all: Counts): ColumnOf<JudgedRow>[] {
   const judged: ColumnOf<JudgedRow> = {
-    header: 'Subjects',
+    header: heading(countsHeader(all)),
     words: true,
-    cell: (row) => text(judgedSubjects(row, { subjects })),
+    cell: (row) => text(judgedCounts(row, all)),
   };
   return [
     { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
@@ -264,7 +268,7 @@ function paperStyleTable(record: EvaluationResult): Table | undefined {
   return tableOf(
     chosen,
     [
-      ...rowColumns(chosen, record.data.subjects),
+      ...rowColumns(chosen, record.data),
       ...names.map((name) => ({
         header: metricHeading(name),
         cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]?.mean),

@@ -4,7 +4,7 @@ import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSu
 import {
   baselineMeaning,
   featuresName,
-  judgedSubjects,
+  judgedCounts,
   metricHeading,
   modalitiesMeaning,
 } from '../../evaluation/results/names.js';
@@ -45,7 +45,10 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   if (primary === undefined || found === undefined) return [];
   const percent = Math.round(100 * record.bootstrap.confidence);
   const few = tooFew(countsOfRow(record, primary));
-  const onFewer = primary.judgedOn === undefined ? '' : `; ${judgedSubjects(primary, record.data)} subjects`;
+  const onFewer =
+    primary.judgedOn === undefined
+      ? ''
+      : `; ${judgedCounts(primary, { subjects: record.data.subjects })} subjects`;
   const warning = few === undefined ? [] : [{ before: '', strong: fewWarning(few), after: '' }];
   const own = {
     before: `${metricHeading(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesMeaning(primary.modalities, record.data.modalities)}${onFewer}): `,

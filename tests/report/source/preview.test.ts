@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
+import type { GeneratedSource } from '../../../src/data/sample.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { contactSheet, type Preview, preview, tileSide } from '../../../src/report/source/preview.js';
+import { gapped, packed } from '../../evaluation/gappedImages.js';
 import { Capture } from '../../log/capture.js';
 import { undisposedTensors } from '../../tensor/undisposed.js';
 import { writePairs } from '../../training/tiny.js';
@@ -130,3 +132,25 @@ test('an error comes before any image is decoded where nothing can be shown', as
 function mean(values: Uint8Array): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
+
+test('a sample that lacks an image has a gap in its row, in the preview and on the sheet', async () => {
+  const three = gapped(['flair', 't1', 't1c'], 4, (modality, i) => modality === 'flair' || i % 2 === 0);
+  const path = await packed(join(folder, 'three'), 'three', three);
+  const config = resolveConfig({
+    set: ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'],
+    flags: { 'data.path': path, 'data.cacheFolder': join(folder, 'cache') },
+  });
+  const console = new MessageConsole({ stream: new Capture(false) });
+  const found = await preview(config, { console, pairs: 8 });
+  expect(found.views).toEqual(['A: flair', 'B: t1', 'C: t1c', 'Â: flair', 'B̂: t1', 'Ĉ: t1c']);
+  for (const { id, images } of found.pairs) {
+    const complete = Number(id.slice(1)) % 2 === 0;
+    const there = ['flair', 't1', 't1c'].map((modality) => modality === 'flair' || complete);
+    expect(images.map((image) => image !== undefined)).toEqual([...there, ...there]);
+    // The first view is the image as it is.
+    const source = three.samples[Number(id.slice(1))]!.images.flair as GeneratedSource;
+    expect(images[0]!.data).toEqual(source.render(32).data);
+  }
+  const { height } = await sharp(await contactSheet(found)).metadata();
+  expect(height).toBe(34 + 8 * (tileSide(32) + 10));
+});
