@@ -46,12 +46,20 @@ export function askedSets(
       throw new UsageError(`--images has ${key}, expected one or more of ${setsInWords(modalities)}`);
     }
   }
-  const widthOf = (set: readonly string[]) =>
-    isAny(set) ? modalities.length + (gaps ? 0.5 : -0.5) : set.length;
   const placeOf = (set: readonly string[]) => set.map((name) => modalities.indexOf(name));
   return ([...sets.values()] as string[][]).sort(
-    (one, other) => widthOf(one) - widthOf(other) || firstDifference(placeOf(one), placeOf(other)),
+    (one, other) =>
+      widthOf(one, modalities, gaps) - widthOf(other, modalities, gaps) ||
+      firstDifference(placeOf(one), placeOf(other)),
   );
+}
+
+/**
+ * Orders sets from narrow to wide: by their number of modalities, with `any` just below all together, or above where
+ * images are missing.
+ */
+export function widthOf(set: readonly string[], modalities: readonly string[], gaps: boolean): number {
+  return isAny(set) ? modalities.length + (gaps ? 0.5 : -0.5) : set.length;
 }
 
 /** Finds the set of a key such as `a+b`, in the order of the modalities; undefined where there is none. */

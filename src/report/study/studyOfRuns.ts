@@ -8,7 +8,7 @@ import {
   type EvaluationRow,
 } from '../../evaluation/results/evaluationResult.js';
 import { countsOf, fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
-import { modalityKey } from '../../evaluation/results/modalitySets.js';
+import { modalityKey, widthOf } from '../../evaluation/results/modalitySets.js';
 import {
   BASELINES,
   featuresName,
@@ -191,8 +191,10 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
   const { member: firstName, record: first } = judged[0]!;
   const metric = first.metrics[0] ?? 'auc';
   const onKind = (record: EvaluationResult) => ownRows(record).filter(({ features }) => features === kind);
+  const gaps = first.data.images !== undefined;
+  const width = (key: string) => widthOf(key.split('+'), first.data.modalities, gaps);
   const images = [...new Set(judged.flatMap(({ record }) => onKind(record).map(imagesOf)))].sort(
-    (a, b) => a.split('+').length - b.split('+').length,
+    (a, b) => width(a) - width(b),
   );
   const rows = judged.map(({ member, record }): ResultRow => {
     const own = onKind(record);
