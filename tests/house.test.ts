@@ -74,11 +74,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
   ],
   'evaluation/crossValidate': [
-    ...['metrics', 'log', 'evaluation/results', 'evaluation/probes', 'evaluation/features'],
+    ...['metrics', 'log', 'evaluation/results', 'evaluation/probes', 'evaluation/folds'],
+    'evaluation/features',
   ],
   'evaluation/trained': [
-    ...['tensor', 'nn', 'optim', 'losses', 'metrics', 'methods', 'log', 'training', 'data/loading'],
-    ...['evaluation/results', 'evaluation/probes'],
+    ...['tensor', 'nn', 'optim', 'losses', 'metrics', 'methods', 'log', 'training', 'data/cache'],
+    ...['data/loading', 'evaluation/results', 'evaluation/probes'],
     ...['evaluation/encoders', 'evaluation/folds', 'evaluation/features', 'evaluation/crossValidate'],
   ],
   'evaluation/protocols': [
@@ -106,7 +107,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'report/reportFolder': ['log', 'report/html', 'report/figures'],
   'report/judged': [
-    ...['metrics', 'log', 'evaluation', 'evaluation/results'],
+    ...['metrics', 'log', 'data', 'evaluation', 'evaluation/results'],
     ...['report/figures', 'report/source'],
   ],
   'report/audit': [

@@ -139,5 +139,5 @@ async function judging(data: Pick<TrainingData, 'dataset'>, splits: string | nul
   }
   // The chance level of a pair comes from an image of another subject.
   const subjects = new Set(samples.map(({ subject }) => subject));
-  return modalities.length === 2 && subjects.size > 1 ? ['evaluate', 'pairs', '--run'] : ['report'];
+  return modalities.length > 1 && subjects.size > 1 ? ['evaluate', 'pairs', '--run'] : ['report'];
 }

@@ -8,6 +8,7 @@ import {
   rowFeatures,
   thumbnailFeatures,
 } from './features/rowFeatures.js';
+import type { RoundsOn } from './folds/setRounds.js';
 import type { ProbeSpec, RowOutcome } from './probes/probe.js';
 import { type PlannedProbe, runProbes } from './probes/probePool.js';
 import type { RowName } from './results/evaluationResult.js';
@@ -21,6 +22,8 @@ const RIDGE: ProbeSpec = { kind: 'ridge' };
 type SpecFor = (row: RowName, ...labels: Parameters<ProbeFor>) => ProbeSpec;
 
 export interface CrossValidationSources extends FeatureSources {
+  /** The rounds of each set of modalities: those of the plan with the samples that have its images. */
+  readonly roundsOn: RoundsOn;
   readonly seed: number;
   readonly console: MessageConsole;
 }
@@ -53,10 +56,10 @@ async function crossValidate(
   names: readonly RowName[],
   features: FeaturesOf,
   specFor: SpecFor,
-  { task, plan, seed, console }: CrossValidationSources,
+  { task, roundsOn, seed, console }: CrossValidationSources,
 ): Promise<Map<string, RowOutcome>> {
   const classes = task.classes.length;
-  const planned = names.flatMap((name) => plan.rounds.map((round) => ({ name, round })));
+  const planned = names.flatMap((name) => roundsOn(name.modalities).map((round) => ({ name, round })));
   const probes = planned.map(({ name, round }): PlannedProbe => {
     const all = features(round, name);
     return {
@@ -82,15 +85,15 @@ async function crossValidate(
     progress.update(done);
   }).finally(() => progress.stop());
   return new Map(
-    names.map((name, row) => {
-      const own = outcomes.slice(row * plan.rounds.length, (row + 1) * plan.rounds.length);
+    names.map((name) => {
+      const own = outcomes.filter((_, i) => planned[i]!.name === name);
       const chosen = own.flatMap((outcome) => outcome.chosen ?? []);
       const validation = own.flatMap((outcome) => outcome.validation ?? []);
       const byEpoch = own.flatMap((outcome) => (outcome.byEpoch === undefined ? [] : [outcome.byEpoch]));
       return [
         name.key,
         {
-          columns: features(plan.rounds[0]!, name).columns,
+          columns: features(roundsOn(name.modalities)[0]!, name).columns,
           probabilities: own.map((outcome) => outcome.probabilities),
           chosen: chosen.length > 0 ? chosen : undefined,
           validation: validation.length > 0 ? validation : undefined,

@@ -1,6 +1,8 @@
 /** Lets a protocol judge every row of a plan, and puts the predictions of all rounds together. */
+import { roundsOn } from './folds/setRounds.js';
 import type { EvaluationPlan } from './planEvaluation.js';
 import type { PaperStyle } from './results/evaluationResult.js';
+import { modalityKey } from './results/modalitySets.js';
 import type { Computed } from './results/stored.js';
 import { bestTestEpoch } from './summary/bestTestEpoch.js';
 
@@ -8,7 +10,10 @@ import { bestTestEpoch } from './summary/bestTestEpoch.js';
 export interface RowJudgement {
   /** The number of columns of the features. */
   readonly columns: number;
-  /** The predictions [task samples, classes]. Samples that no round tests have 0. */
+  /**
+   * The predictions [task samples, classes]. Samples that no round tests have 0, and samples that lack an image of the
+   * row have NaN.
+   */
   readonly predictions: Float64Array;
   /** The C or λ of each round; see `EvaluationRow`. */
   readonly chosen?: readonly number[];
@@ -28,20 +33,38 @@ export interface Judgement {
 export async function judgeRows(plan: EvaluationPlan): Promise<Judgement> {
   const { probe, task, cache, folds, kinds, sets, dataset, forwarding, seed, console, rows } = plan;
   const { modalities } = dataset;
-  const sources = { task, cache, plan: folds, kinds, modalities, sets, ...forwarding, seed, console };
+  const roundsOf = roundsOn(sets);
+  const judgedOn = new Map(sets.judged.map((one) => [modalityKey(one.modalities), one]));
+  const sources = {
+    ...{ task, cache, plan: folds, roundsOn: roundsOf, kinds, modalities, ...forwarding, seed, console },
+    sets: sets.judged.map((one) => one.modalities),
+  };
   const { outcomes, settings } = await probe.judge(rows, sources);
   const classes = task.classes.length;
-  const labels = folds.rounds.map(({ test }) => test.map((i) => task.labels[i]!));
-  const judged = rows.map(({ key }) => {
-    const { columns, probabilities, chosen, validation, byEpoch, diverged } = outcomes.get(key)!;
+  const judged = rows.map((row) => {
+    const { columns, probabilities, chosen, validation, byEpoch, diverged } = outcomes.get(row.key)!;
+    const { samples, rounds } = judgedOn.get(modalityKey(row.modalities))!;
     const predictions = new Float64Array(task.ids.length * classes);
-    for (const [r, { test }] of folds.rounds.entries()) {
-      for (const [row, i] of test.entries()) {
-        predictions.set(probabilities[r]!.subarray(row * classes, (row + 1) * classes), i * classes);
+    if (samples !== undefined) {
+      predictions.fill(Number.NaN);
+      for (const i of samples) predictions.fill(0, i * classes, (i + 1) * classes);
+    }
+    for (const [r, { test }] of rounds.entries()) {
+      for (const [at, i] of test.entries()) {
+        predictions.set(probabilities[r]!.subarray(at * classes, (at + 1) * classes), i * classes);
       }
     }
-    const paperStyle = byEpoch && bestTestEpoch(byEpoch, labels, classes);
-    return [key, { columns, predictions, chosen, validation, paperStyle, diverged }] as const;
+    // A round that tests no sample of the row has no best epoch.
+    const tested = rounds.flatMap(({ test }, r) => (test.length > 0 ? [{ test, r }] : []));
+    const labels = tested.map(({ test }) => test.map((i) => task.labels[i]!));
+    const paperStyle =
+      byEpoch &&
+      bestTestEpoch(
+        tested.map(({ r }) => byEpoch[r]!),
+        labels,
+        classes,
+      );
+    return [row.key, { columns, predictions, chosen, validation, paperStyle, diverged }] as const;
   });
   return { rows: new Map(judged), settings };
 }

@@ -6,6 +6,7 @@ import type { JudgedDataSpec } from './encoders/judgedData.js';
 import { rowNames } from './features/rowFeatures.js';
 import { exposureOf } from './folds/exposure.js';
 import { type FoldPlan, planFolds, planUndecoded } from './folds/outerFolds.js';
+import { hasGaps, type PlannedSets, planSets } from './folds/setRounds.js';
 import { labelledTask, type Task } from './folds/task.js';
 import { decodeImages, type JudgementOptions, type OpenJudgement, openJudgement } from './openJudgement.js';
 import type { AskedSettings, FeatureKinds, LabelProtocol, Probe } from './protocols/definition.js';
@@ -19,7 +20,7 @@ import {
 } from './protocols/registry.js';
 import { flagName } from './protocols/settings.js';
 import type { Exposure, RowName } from './results/evaluationResult.js';
-import { askedSets } from './results/modalitySets.js';
+import { askedSets, modalityKey } from './results/modalitySets.js';
 import type { TrainingOptions } from './trained/trainedProbe.js';
 
 interface LabelOptions extends JudgementOptions {
@@ -29,7 +30,7 @@ interface LabelOptions extends JudgementOptions {
   readonly folds?: number;
   /** The kinds of features to judge; by default those of the protocol. */
   readonly features?: FeatureKinds;
-  /** The sets of modalities to judge, such as `['a', 'a+b']`; by default those of the protocol. */
+  /** The sets of modalities to judge, such as `['a', 'a+b', 'any']`; by default those of the protocol. */
   readonly images?: readonly string[];
   /** The share of each class's training labels that probes learn from, above 0; by default 1, all. */
   readonly labelFraction?: number;
@@ -58,8 +59,10 @@ export interface EvaluationPlan extends OpenJudgement {
   readonly chosenPositive?: string;
   /** The kinds of features that are judged. */
   readonly kinds: readonly ('pooled' | 'head')[];
-  /** The sets of modalities that are judged. */
-  readonly sets: readonly (readonly string[])[];
+  /** Whether samples of the task lack images. */
+  readonly gaps: boolean;
+  /** The sets of modalities, each judged on the samples that have its images. */
+  readonly sets: PlannedSets;
   readonly rows: readonly RowName[];
 }
 
@@ -86,10 +89,18 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   const { run, dataset, seed } = opened;
   const task = labelledTask(dataset);
   const { modalities } = dataset;
-  const sets = askedSets(modalities, options.images ?? usualImages(protocol, modalities));
+  const gaps = hasGaps(task, dataset);
+  const images = askedSets(modalities, options.images ?? usualImages(protocol, modalities, gaps), gaps);
   const foldOptions = { splits: options.splits, folds: options.folds, seed, labelFraction, setAside };
   const undecoded = await planUndecoded(task, dataset, run, foldOptions);
   refuseMisfit(protocol, asked, undecoded === undefined ? task.ids.length - 1 : fewestTrained(undecoded));
+  const setsIn = (plan: FoldPlan): PlannedSets => {
+    const misfit = (fewest: number) => misfitOf(protocol, asked, fewest);
+    const sets = planSets(task, dataset, plan, images, { seed, labelFraction, misfit });
+    if (options.images !== undefined) refuseLeftOut(sets);
+    return sets;
+  };
+  if (undecoded !== undefined) setsIn(undecoded);
   const { cache, trace } = await decodeImages(opened);
   const folds = undecoded ?? (await planFolds(task, dataset, run, trace, foldOptions));
   refuseMisfit(protocol, asked, fewestTrained(folds));
@@ -97,10 +108,12 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   refuseLearnedLabels(opened, exposure, options.run);
   const judged = judgedFeatures(protocol, asked);
   const kinds = judged === 'both' ? (['pooled', 'head'] as const) : ([judged] as const);
-  const rows = rowNames(kinds, sets).filter(({ source }) => untrained || source !== 'untrained');
+  const sets = setsIn(folds);
+  const judgedSets = sets.judged.map((one) => one.modalities);
+  const rows = rowNames(kinds, judgedSets).filter(({ source }) => untrained || source !== 'untrained');
   return {
     ...opened,
-    ...{ protocol, probe, task, cache, folds, exposure, labelFraction, setAside, kinds, sets, rows },
+    ...{ protocol, probe, task, cache, folds, exposure, labelFraction, setAside, kinds, gaps, sets, rows },
     asked: ownSettings(protocol, asked),
     ...chosenLabels(options.data ?? {}, run.encoders[0]!.config.data),
   };
@@ -139,11 +152,23 @@ function protocolOf(name: string): LabelProtocol {
 }
 
 function refuseMisfit(protocol: LabelProtocol, settings: AskedSettings, fewest: number): void {
+  const misfit = misfitOf(protocol, settings, fewest);
+  if (misfit !== undefined) throw new UsageError(misfit);
+}
+
+/** Says why a setting does not fit rounds of so few training samples; undefined where all settings fit. */
+function misfitOf(protocol: LabelProtocol, settings: AskedSettings, fewest: number): string | undefined {
   const misfit = protocol.misfit?.(settings, fewest);
-  if (misfit === undefined) return;
+  if (misfit === undefined) return undefined;
   const { setting, value, expected } = misfit;
+  return `${flagName(protocol.settings[setting]!)} is ${value}, expected ${expected}: every fold must have so many samples to train on`;
+}
+
+/** Refuses sets that were asked for and that too few samples have. By default they are left out with a note. */
+function refuseLeftOut({ leftOut: [first] }: PlannedSets): void {
+  if (first === undefined) return;
   throw new UsageError(
-    `${flagName(protocol.settings[setting]!)} is ${value}, expected ${expected}: every fold must have so many samples to train on`,
+    `--images has ${modalityKey(first.modalities)}, which cannot be judged: ${first.reason}; leave it out`,
   );
 }
 

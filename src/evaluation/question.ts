@@ -3,10 +3,12 @@
  * another question never takes the place of a stored one in silence, although both may have one file name.
  */
 import { createHash } from 'node:crypto';
+import { hasImage } from '../data/presence.js';
 import { published } from '../data/pseudonym.js';
 import type { EvaluationPlan } from './planEvaluation.js';
 import { type EvaluationResult, parseEvaluation, type RowName } from './results/evaluationResult.js';
 import { subjectsPerClass } from './results/fewSubjects.js';
+import { modalityKey } from './results/modalitySets.js';
 import { dataFacts, differing, refuseWhere } from './results/otherQuestion.js';
 import { evaluationPaths } from './saveEvaluation.js';
 
@@ -19,6 +21,7 @@ export interface Question
   readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
   readonly run: Pick<EvaluationResult['run'], 'precision'>;
   readonly rows: readonly RowName[];
+  readonly leftOut?: EvaluationResult['leftOut'];
 }
 
 export function questionOf(plan: EvaluationPlan): Question {
@@ -42,6 +45,7 @@ export function questionOf(plan: EvaluationPlan): Question {
       subjectsPerClass: subjectsPerClass(subjects, labels, task.classes.length),
       label: chosenLabel,
       positive: chosenPositive,
+      images: plan.gaps ? imagesOf(plan, tested) : undefined,
     },
     folds: {
       source: folds.source,
@@ -60,7 +64,19 @@ export function questionOf(plan: EvaluationPlan): Question {
     labels: { fraction: plan.labelFraction },
     run: { precision: forwarding.precision },
     rows: plan.rows,
+    leftOut:
+      plan.sets.leftOut.length === 0
+        ? undefined
+        : plan.sets.leftOut.map(({ modalities, reason }) => ({ images: modalityKey(modalities), reason })),
   };
+}
+
+/** Counts the tested samples that have an image of each modality. */
+function imagesOf({ dataset, task }: EvaluationPlan, tested: readonly number[]): Record<string, number> {
+  const has = (modality: string) => (i: number) => hasImage(dataset.samples[task.positions[i]!]!, modality);
+  return Object.fromEntries(
+    dataset.modalities.map((modality) => [modality, tested.filter(has(modality)).length]),
+  );
 }
 
 /**

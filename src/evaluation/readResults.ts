@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { labelProtocols } from './protocols/registry.js';
 import { type EvaluationResult, parseEvaluation } from './results/evaluationResult.js';
-import { type PairsResult, pairsFiles, parsePairs } from './results/pairsResult.js';
+import { isPairsFile, type PairsResult, parsePairs } from './results/pairsResult.js';
 import { readPredictions, type StoredPredictions } from './results/predictions.js';
 
 /** An evaluation that is stored in a folder. */
@@ -24,26 +24,34 @@ export function readEvaluations(root: string): StoredEvaluation[] {
     const known = labelProtocols.findIndex(({ name }) => name === record.protocol);
     return known < 0 ? labelProtocols.length : known;
   };
-  const pairs: readonly string[] = Object.values(pairsFiles);
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json') && !pairs.includes(name))
-    .sort()
-    .map((file) => {
-      const path = join(folder, file);
-      const record = parseEvaluation(readFileSync(path, 'utf8'), path);
-      const name = basename(file, '.json');
-      const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record.data);
-      return { record, name, predictions };
-    })
-    .sort((a, b) => rank(a) - rank(b));
+  return (
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.json') && !isPairsFile(name))
+      .map((file) => basename(file, '.json'))
+      // `logreg` comes before `logreg-a`, which is of some images only.
+      .sort()
+      .map((name) => {
+        const path = join(folder, `${name}.json`);
+        const record = parseEvaluation(readFileSync(path, 'utf8'), path);
+        const predictions = readPredictions(join(folder, `${name}-predictions.csv`), record);
+        return { record, name, predictions };
+      })
+      .sort((a, b) => rank(a) - rank(b))
+  );
 }
 
 /**
- * Reads a result on pairs of a run: of the pairs that may be looked at, or of those set aside; undefined when there is
- * none.
- * @throws DataError when the file is damaged
+ * Reads the results on pairs of a run, a result for each two modalities: of the pairs that may be looked at, or of those
+ * set aside. Those of the first two modalities come first.
+ * @throws DataError when a file is damaged
  */
-export function readPairs(root: string, which: keyof typeof pairsFiles = 'open'): PairsResult | undefined {
-  const file = join(root, 'evaluation', pairsFiles[which]);
-  return existsSync(file) ? parsePairs(readFileSync(file, 'utf8'), file) : undefined;
+export function readPairs(root: string, which: 'open' | 'set-aside' = 'open'): PairsResult[] {
+  const folder = join(root, 'evaluation');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter(isPairsFile)
+    .sort((one, other) => one.length - other.length || (one < other ? -1 : 1))
+    .map((name) => join(folder, name))
+    .map((file) => parsePairs(readFileSync(file, 'utf8'), file))
+    .filter(({ data }) => (data.chosen === 'set-aside') === (which === 'set-aside'));
 }

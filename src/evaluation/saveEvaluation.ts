@@ -21,9 +21,10 @@ export interface SaveOptions {
 /** The parts of a result that its file name is made of. */
 export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset' | 'setAside'> {
   readonly labels: Pick<EvaluationResult['labels'], 'fraction'>;
-  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities' | 'label' | 'positive'>;
+  readonly data: Pick<EvaluationResult['data'], 'name' | 'modalities' | 'label' | 'positive' | 'images'>;
   readonly exposure: Pick<EvaluationResult['exposure'], 'kind'>;
   readonly rows: readonly Pick<EvaluationRow, 'source' | 'features' | 'modalities'>[];
+  readonly leftOut?: EvaluationResult['leftOut'];
 }
 
 /**
@@ -61,14 +62,18 @@ function slug(name: string): string {
 }
 
 /** The images and features in the name, where they are not those that the protocol judges by default. */
-function chosenParts({ protocol: name, preset, data: { modalities }, rows }: NamedResult): string[] {
+function chosenParts({ protocol: name, preset, data, rows, leftOut = [] }: NamedResult): string[] {
   const protocol = labelProtocolNamed(name)!;
+  const usual = usualImages(protocol, data.modalities, data.images !== undefined);
   const own = rows.filter(({ source }) => source === 'run');
   const unless = (found: readonly string[], usual: readonly string[]) =>
     found.length === usual.length && usual.every((one) => found.includes(one)) ? [] : found;
   const features = protocol.features({ preset });
   return [
-    ...unless([...new Set(own.map((row) => modalityKey(row.modalities)))], usualImages(protocol, modalities)),
+    ...unless(
+      [...new Set(own.map((row) => modalityKey(row.modalities)))],
+      usual.filter((key) => leftOut.every(({ images }) => images !== key)),
+    ),
     ...unless(
       [...new Set(own.map((row) => row.features))],
       features === 'both' ? ['pooled', 'head'] : [features],
@@ -104,10 +109,11 @@ export function saveEvaluation(
 
 /**
  * Formats the predictions as CSV: `id,subject,fold,label`, then one column for each row of the tables, named by its
- * key, with the probability of the positive class. With more classes there is one column for each, `key:class`.
+ * key, with the probability of the positive class. With more classes there is one column for each, `key:class`. The
+ * cell of a sample that lacks an image of the row is empty.
  */
 function predictionsCsv(
-  { dataHash, ids, subjects, folds, labels, probabilities }: Predictions,
+  { dataHash, ids, subjects, folds, labels, probabilities, judged }: Predictions,
   classes: readonly string[],
   keepIds: boolean,
 ): string {
@@ -117,7 +123,8 @@ function predictionsCsv(
     classes.flatMap((name, c) => {
       if (classes.length === 2 && c === 0) return [];
       const title = classes.length === 2 ? key : `${key}:${name}`;
-      return [{ title, of: (i: number) => values[i * classes.length + c]! }];
+      const of = (i: number) => (judged[key]?.[i] === false ? '' : String(values[i * classes.length + c]!));
+      return [{ title, of }];
     }),
   );
   const lines = ids.map((id, i) => [
@@ -125,7 +132,7 @@ function predictionsCsv(
     shown('subject', subjects[i]!),
     String(folds[i]),
     classes[labels[i]!]!,
-    ...columns.map(({ of }) => String(of(i))),
+    ...columns.map(({ of }) => of(i)),
   ]);
   const header = ['id', 'subject', 'fold', 'label', ...columns.map(({ title }) => title)];
   return csv([header, ...lines]);

@@ -8,9 +8,17 @@ import type { Judgement } from './judgeRows.js';
 import type { EvaluationPlan } from './planEvaluation.js';
 import { DEFAULT_RIDGE_GRID } from './probes/ridge.js';
 import { questionOf } from './question.js';
-import { type Evaluation, type EvaluationResult, evaluationResult } from './results/evaluationResult.js';
+import {
+  type Evaluation,
+  type EvaluationResult,
+  evaluationResult,
+  type JudgedOn,
+} from './results/evaluationResult.js';
+import { countsOf, subjectsPerClass, tooFew } from './results/fewSubjects.js';
+import { modalityKey } from './results/modalitySets.js';
 import type { Computed } from './results/stored.js';
 import { differences } from './summary/differences.js';
+import { gapNotes } from './summary/gapNotes.js';
 import { flatNotes, notesOf } from './summary/notes.js';
 import { noPatients, patientResults } from './summary/patients.js';
 import { type Judged, metricNames, summarizeRow, undefinedSummary } from './summary/rowMetrics.js';
@@ -19,21 +27,24 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
   const { run, dataset, task, cache, folds, exposure, bootstrap, rows: names, cacheFolder } = plan;
   const tested = folds.rounds.flatMap(({ test }) => test).sort((a, b) => a - b);
   const foldOf = new Map(folds.rounds.flatMap(({ fold, test }) => test.map((i) => [i, fold] as const)));
-  const shared = {
-    labels: tested.map((i) => task.labels[i]!),
-    subjects: tested.map((i) => task.subjects[i]!),
-    folds: tested.map((i) => foldOf.get(i)!),
-    classes: task.classes.length,
-  };
+  const shared = samplesOf(tested, plan, foldOf);
   const probabilities = Object.fromEntries(
     names.map(({ key }) => [key, rowsOf(judgement.rows.get(key)!.predictions, tested, shared.classes)]),
   );
+  const having = havingOf(plan, tested);
   const thumbnails = new Set(names.flatMap(({ key, source }) => (source === 'thumbnail' ? [key] : [])));
-  const judgedOf = (key: string): Judged => ({
-    ...shared,
-    probabilities: probabilities[key]!,
-    probabilistic: !thumbnails.has(key),
-  });
+  const judged = new Map(
+    names.map(({ key, modalities }): [string, Judged] => {
+      const own = having.get(modalityKey(modalities))?.samples;
+      const values =
+        own === undefined
+          ? probabilities[key]!
+          : rowsOf(judgement.rows.get(key)!.predictions, own, shared.classes);
+      const samples = own === undefined ? shared : samplesOf(own, plan, foldOf);
+      return [key, { ...samples, probabilities: values, probabilistic: !thumbnails.has(key) }];
+    }),
+  );
+  const judgedOf = (key: string): Judged => judged.get(key)!;
   const judgedFolds = folds.rounds.map(({ fold }) => fold);
   const rows = names.map((name) => {
     const { columns, chosen, validation, paperStyle, diverged } = judgement.rows.get(name.key)!;
@@ -41,9 +52,16 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
       diverged === undefined
         ? summarizeRow(judgedOf(name.key), judgedFolds, bootstrap)
         : undefinedSummary(shared.classes, judgedFolds);
-    return { ...name, columns, chosen, validation, metrics, paperStyle };
+    const judgedOn = having.get(modalityKey(name.modalities))?.counts;
+    return { ...name, columns, chosen, validation, metrics, paperStyle, judgedOn };
   });
   const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
+  const compared = valued.filter(({ key }) => new Set(judgedOf(key).subjects).size >= 2);
+  const few = new Map(
+    rows.flatMap(({ key, judgedOn }) =>
+      judgedOn === undefined ? [] : [[key, tooFew(countsOf({ classes: task.classes, ...judgedOn }))]],
+    ),
+  );
   const withoutPatients = noPatients(shared);
   const repeated = repeatsAcrossFolds(await quickAudit(dataset, cache, cacheFolder), foldAtOf(plan, foldOf));
   const question = questionOf(plan);
@@ -60,15 +78,18 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
     },
     metrics: metricNames(shared.classes),
     rows,
-    differences: new Set(shared.subjects).size < 2 ? [] : differences(valued, judgedOf, bootstrap),
+    differences: differences(compared, judgedOf, bootstrap, (key) => few.get(key) !== undefined),
     patients:
-      withoutPatients === undefined ? patientResults(valued, judgedOf, judgedFolds, bootstrap) : undefined,
+      withoutPatients === undefined
+        ? patientResults(valued, { shared, judgedOf, folds: judgedFolds, bootstrap })
+        : undefined,
     notes: [
       ...names.flatMap(({ key }) => {
         const { diverged } = judgement.rows.get(key)!;
         return diverged === undefined ? [] : [`${key} has no value. ${diverged}.`];
       }),
-      ...flatNotes(Object.fromEntries(valued.map(({ key }) => [key, probabilities[key]!])), shared.folds),
+      ...valued.flatMap(({ key }) => flatNotes({ [key]: judgedOf(key).probabilities }, judgedOf(key).folds)),
+      ...gapNotes(question, rows),
       ...notesOf({ run, dataset, task, plan: folds, rows, exposure, withoutPatients, repeated }),
     ],
   };
@@ -81,7 +102,56 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
       folds: shared.folds,
       labels: shared.labels,
       probabilities,
+      judged: Object.fromEntries(
+        names.flatMap(({ key, modalities }) => {
+          const own = having.get(modalityKey(modalities));
+          return own === undefined ? [] : [[key, tested.map((i) => own.has(i))]];
+        }),
+      ),
     },
+  };
+}
+
+/** The tested samples that have the images of a set, where others lack them. */
+interface Having {
+  /** Samples of the task, ascending. */
+  readonly samples: readonly number[];
+  readonly has: (sample: number) => boolean;
+  readonly counts: JudgedOn;
+}
+
+/** The sets that are not judged on all samples, by their key. */
+function havingOf({ task, sets }: EvaluationPlan, tested: readonly number[]): Map<string, Having> {
+  return new Map(
+    sets.judged.flatMap(({ modalities, samples: all }): [string, Having][] => {
+      if (all === undefined) return [];
+      const known = new Set(all);
+      const has = (sample: number) => known.has(sample);
+      const samples = tested.filter(has);
+      const labels = samples.map((i) => task.labels[i]!);
+      const subjects = samples.map((i) => task.subjects[i]!);
+      const counts = {
+        samples: samples.length,
+        subjects: new Set(subjects).size,
+        samplesPerClass: task.classes.map((_, c) => labels.filter((label) => label === c).length),
+        subjectsPerClass: subjectsPerClass(subjects, labels, task.classes.length),
+      };
+      return [[modalityKey(modalities), { samples, has, counts }]];
+    }),
+  );
+}
+
+/** What the predictions of some samples of the task are judged by. */
+function samplesOf(
+  samples: readonly number[],
+  { task }: EvaluationPlan,
+  foldOf: ReadonlyMap<number, number>,
+): Pick<Judged, 'labels' | 'subjects' | 'folds' | 'classes'> {
+  return {
+    labels: samples.map((i) => task.labels[i]!),
+    subjects: samples.map((i) => task.subjects[i]!),
+    folds: samples.map((i) => foldOf.get(i)!),
+    classes: task.classes.length,
   };
 }
 

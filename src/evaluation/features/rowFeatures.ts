@@ -43,6 +43,7 @@ export function rowNames(
 
 /**
  * Gives the features of a row, [n, columns] with one line for each sample of the task, from the encoder of the round.
+ * The lines of samples that lack an image of the row are NaN.
  */
 export type FeaturesOf = (round: OuterFold, row: RowName) => Features;
 
@@ -60,8 +61,12 @@ export interface FeatureSources {
 }
 
 /** Features for thumbnail rows alone; no encoder is run. */
-export function thumbnailFeatures({ cache, task }: Pick<FeatureSources, 'cache' | 'task'>): FeaturesOf {
-  const pixels = thumbnails(cache, task.positions);
+export function thumbnailFeatures({
+  cache,
+  task,
+  sets,
+}: Pick<FeatureSources, 'cache' | 'task' | 'sets'>): FeaturesOf {
+  const pixels = thumbnails(cache, task.positions, sets);
   return (_, { features, modalities }) => pixels.get(`${features}/${modalityKey(modalities)}`)!;
 }
 
@@ -86,11 +91,11 @@ export async function rowFeatures(
   const random = untrainedEncoder(config, device);
   const common = { loader, size, normalization, precision, device };
   const represented = (encoderFor: (modality: string) => Encoder) =>
-    represent({ ...common, encoderFor, indices: positions, sets, kinds });
+    represent({ ...common, cache, modalities, encoderFor, indices: positions, sets, kinds });
 
   const trained = new Map<RunEncoder, Representations>();
   const untrained = new Map<number, Representations>();
-  const pixels = thumbnails(cache, positions);
+  const pixels = thumbnails(cache, positions, sets);
   const progress = new Progress(plan.rounds.length, console, { title: 'embedding' });
   try {
     for (const [done, { fold, pool, encoder }] of plan.rounds.entries()) {

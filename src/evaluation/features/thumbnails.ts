@@ -1,23 +1,37 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import type { CachedModality, ImageCache } from '../../data/cache/decodedImages.js';
 import { resizeValues } from '../../data/images/resize.js';
-import { type Features, featureRows, joinColumns } from '../../metrics/features/features.js';
-import { modalityKey, modalitySets } from '../results/modalitySets.js';
+import { type Features, featureRows } from '../../metrics/features/features.js';
+import { modalitiesIn, modalityKey } from '../results/modalitySets.js';
+import { featuresOfSet, type PresentFeatures, placesWith } from './presentFeatures.js';
 import type { Representations } from './representations.js';
 
 /** The side of a thumbnail in pixels. */
 export const THUMBNAIL = 12;
 
-/** Shrinks the images at `positions` to gray thumbnails, values 0 … 1. The keys are `pixels/a`, `pixels/a+b`, …. */
-export function thumbnails(cache: ImageCache, positions: readonly number[]): Representations {
+/**
+ * Shrinks the images at `positions` to gray thumbnails, values 0 … 1, for each set of modalities. The keys are
+ * `pixels/a`, `pixels/a+b`, `pixels/any`, …. The rows of samples that lack an image of a set are NaN there.
+ */
+export function thumbnails(
+  cache: ImageCache,
+  positions: readonly number[],
+  sets: readonly (readonly string[])[],
+): Representations {
   const modalities = Object.keys(cache.modalities);
+  const used = new Set(sets.flatMap((set) => modalitiesIn(set, modalities)));
   const pixels = new Map(
-    modalities.map((modality) => [modality, shrunken(cache.modalities[modality]!, cache.size, positions)]),
+    [...used].map((modality): [string, PresentFeatures] => {
+      const places = placesWith(cache, modality, positions);
+      const own = places?.map((place) => positions[place]!) ?? positions;
+      return [modality, { features: shrunken(cache.modalities[modality]!, cache.size, own), places }];
+    }),
   );
+  const partOf = (modality: string) => pixels.get(modality)!;
   return new Map(
-    modalitySets(modalities).map((set) => [
+    sets.map((set) => [
       `pixels/${modalityKey(set)}`,
-      joinColumns(set.map((modality) => pixels.get(modality)!)),
+      featuresOfSet(set, partOf, modalities, positions.length),
     ]),
   );
 }

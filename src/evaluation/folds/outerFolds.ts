@@ -42,7 +42,7 @@ export interface OuterFoldOptions {
 }
 
 /** The options that decide which labels are used. */
-type LabelOptions = Pick<OuterFoldOptions, 'seed' | 'labelFraction'>;
+export type LabelOptions = Pick<OuterFoldOptions, 'seed' | 'labelFraction'>;
 
 export interface FoldPlan extends Omit<JudgedFolds, 'judged'> {
   readonly rounds: readonly OuterFold[];
@@ -119,7 +119,11 @@ export function trainingSets(
   });
 }
 
-function trainingOf(
+/**
+ * Draws the labelled training samples of a round from its pool, and their inner folds.
+ * @throws DataError when a class or a second subject is missing
+ */
+export function trainingOf(
   task: Task,
   pool: readonly number[],
   fold: number,

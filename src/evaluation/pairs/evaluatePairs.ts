@@ -42,12 +42,14 @@ import { type Ruler, rulerOf } from './measures/ruler.js';
 import { strangersOf } from './measures/strangers.js';
 import { pairNotes } from './notes.js';
 import type { PairsQuestion } from './pairsQuestion.js';
-import { checkPairs, type PairPlan, type PairRound, planPairs } from './plan.js';
+import { choosePair, type PairPlan, type PairRound, planPairs } from './plan.js';
 import { projectionSettings, projectPairs } from './projection.js';
 
 export interface EvaluatePairsOptions extends JudgementOptions {
   /** A folder with a mask `ID.png` for each pair, not 0 where the lesion is. Phantoms know their own lesions. */
   readonly masks?: string;
+  /** The two modalities to measure; by default the first two of the data. */
+  readonly pair?: readonly string[];
   /** The largest number of pairs to measure; all by default. */
   readonly pairs?: number;
 }
@@ -70,9 +72,10 @@ export async function evaluatePairs(
   const opened = await openJudgement(options);
   const { run, forwarding, dataset, seed, bootstrap, console } = opened;
   const { config } = run.encoders[0]!;
-  const modalities = checkPairs(dataset);
+  const { modalities, positions: both } = choosePair(dataset, options.pair);
   const { cache, trace } = await decodeImages(opened);
   const plan = await planPairs(dataset, run, trace, {
+    of: both,
     splits: options.splits,
     setAside: options.setAside,
     pairs: options.pairs,
@@ -98,7 +101,9 @@ export async function evaluatePairs(
     dataHash: published(cache.dataHash),
     pairs: positions.length,
     subjects: new Set(subjects).size,
-    modalities,
+    modalities: [...modalities],
+    among: dataset.modalities.length > 2 ? [...dataset.modalities] : undefined,
+    lacking: both.length < dataset.samples.length ? dataset.samples.length - both.length : undefined,
     chosen: plan.chosen,
     setAside: plan.setAside,
     withLesion: masks.lesion.size,
@@ -133,7 +138,7 @@ export async function evaluatePairs(
     measures,
     projections,
     examples,
-    notes: pairNotes({ run, dataset, plan, exposure, masks, measures }),
+    notes: pairNotes({ run, dataset, data, plan, exposure, masks, measures }),
   };
   return pairsResult.parse(result);
 }
@@ -178,6 +183,7 @@ async function measureAll(
         thumbnails: thumbnails(
           cache,
           batches.flatMap(({ positions }) => positions),
+          modalities.map((modality) => [modality]),
         ),
         tally,
       });

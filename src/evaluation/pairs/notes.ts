@@ -1,7 +1,7 @@
 import type { Dataset } from '../../data/sample.js';
 import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
 import type { Exposure } from '../results/evaluationResult.js';
-import type { PairMeasure } from '../results/pairsResult.js';
+import type { PairMeasure, PairsData } from '../results/pairsResult.js';
 import type { Computed } from '../results/stored.js';
 import { exposureNotes, simulatedNotes, unfinishedNotes } from '../summary/notes.js';
 import type { Masks } from './masks.js';
@@ -10,6 +10,7 @@ import type { PairPlan } from './plan.js';
 export interface PairNotes {
   readonly run: JudgedRun;
   readonly dataset: Dataset;
+  readonly data: PairsData;
   readonly plan: PairPlan;
   readonly exposure: Exposure;
   readonly masks: Masks;
@@ -17,8 +18,8 @@ export interface PairNotes {
 }
 
 /** Lists what a reader must know to read the numbers rightly, one sentence each. */
-export function pairNotes({ run, dataset, plan, exposure, masks, measures }: PairNotes): string[] {
-  const notes = [...unfinishedNotes(run, 'measured'), ...exposureNotes(run, exposure)];
+export function pairNotes({ run, dataset, data, plan, exposure, masks, measures }: PairNotes): string[] {
+  const notes = [...unfinishedNotes(run, 'measured'), ...exposureNotes(run, exposure), ...choiceNotes(data)];
   const { encoders } = run;
   const pairs = plan.positions.length;
   if (encoders.length > 1 && plan.chosen === 'all') {
@@ -57,4 +58,19 @@ export function pairNotes({ run, dataset, plan, exposure, masks, measures }: Pai
     );
   }
   return notes;
+}
+
+/** Says which two of several modalities are measured, and how many samples lack one of them. */
+function choiceNotes({ modalities, among, lacking }: PairsData): string[] {
+  const [a, b] = modalities;
+  return [
+    ...(among === undefined
+      ? []
+      : [`A is ${a} and B is ${b}, of the modalities ${among.join(', ')}; --pair measures two others.`]),
+    ...(lacking === undefined
+      ? []
+      : [
+          `${lacking} ${lacking === 1 ? 'sample lacks' : 'samples lack'} ${a} or ${b}, and cannot be measured.`,
+        ]),
+  ];
 }

@@ -15,6 +15,7 @@ export function refuseOtherPairs(file: string, question: PairsQuestion): void {
   refuseWhere(file, parsePairs, (stored) => {
     const facts = (one: PairsResult | PairsQuestion) => ({
       ...dataFacts(one.data, one.bootstrap),
+      modalities: one.data.modalities.join(' and '),
       pairs: one.data.pairs,
       'pairs with a known lesion': one.data.withLesion,
       'which pairs': one.data.chosen,

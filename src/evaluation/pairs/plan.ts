@@ -1,5 +1,6 @@
 /** Plans which pairs are measured and which encoder measures them. */
 import { SET_ASIDE } from '../../data/fold.js';
+import { hasImage } from '../../data/presence.js';
 import type { Dataset } from '../../data/sample.js';
 import { loadSplits } from '../../data/splits/splits.js';
 import { DataError, UsageError } from '../../errors.js';
@@ -24,6 +25,8 @@ export interface PairPlan extends Pick<PairsData, 'chosen' | 'setAside'> {
 }
 
 export interface PairPlanOptions {
+  /** The positions of the samples that are pairs. */
+  readonly of: readonly number[];
   /** The path of a splits file. Samples that it sets aside are not touched. */
   readonly splits?: string;
   /** Measure only the samples that are set aside. */
@@ -33,31 +36,55 @@ export interface PairPlanOptions {
   readonly seed: number;
 }
 
+/** The two modalities that are measured, and the samples that have an image of both. */
+export interface ChosenPair {
+  readonly modalities: readonly [string, string];
+  /** The positions in the data, ascending. */
+  readonly positions: readonly number[];
+}
+
 /**
- * The two modalities of the data.
- * @throws DataError where the data has no pairs, or pairs of one subject only; UsageError where it has more than two
+ * Chooses the two modalities that are measured.
+ * @param asked their names; by default the first two of the data
+ * @throws DataError where the data has no pairs, or pairs of one subject only; UsageError where it has no such
  * modalities
  */
-export function checkPairs({ name, modalities, samples }: Dataset): [string, string] {
-  const [a, b] = modalities;
-  if (a === undefined || b === undefined) {
+export function choosePair(
+  { name, modalities, samples }: Dataset,
+  asked: readonly string[] = modalities.slice(0, 2),
+): ChosenPair {
+  const [a, b] = asked;
+  if (modalities.length < 2) {
     throw new DataError(
       `${name}: has one modality (${modalities.join()}), and pairs of two are needed: the claims are about what two images of ` +
         'the same anatomy have in common. Name data with pairs by --data.',
     );
   }
-  if (modalities.length > 2) {
+  if (
+    a === undefined ||
+    b === undefined ||
+    a === b ||
+    asked.some((one) => !modalities.includes(one)) ||
+    asked.length > 2
+  ) {
     throw new UsageError(
-      `${name}: has ${modalities.length} modalities (${modalities.join(', ')}), expected two; name them with --column`,
+      `--pair is ${asked.join(' ')}, expected two different ones of the modalities ${modalities.join(', ')}`,
     );
   }
-  if (new Set(samples.map(({ subject }) => subject)).size < 2) {
+  const positions = samples.flatMap((sample, position) =>
+    hasImage(sample, a) && hasImage(sample, b) ? [position] : [],
+  );
+  if (positions.length === 0) {
+    const other = modalities.length > 2 ? '; name another pair with --pair' : '';
+    throw new DataError(`${name}: no sample has both ${a} and ${b}, so there is no pair to measure${other}`);
+  }
+  if (new Set(positions.map((position) => samples[position]!.subject)).size < 2) {
     throw new DataError(
-      `${name}: all ${samples.length} pairs are of one subject, expected at least 2: chance is told by images of others. ` +
+      `${name}: all ${positions.length} pairs are of one subject, expected at least 2: chance is told by images of others. ` +
         'Name the column that tells patients apart with --column subject=….',
     );
   }
-  return [a, b];
+  return { modalities: [a, b], positions };
 }
 
 /**
@@ -71,10 +98,9 @@ export async function planPairs(
   { samples, name }: Dataset,
   { root, encoders }: JudgedRun,
   { inRun, keptOut }: ImageTrace,
-  { splits, setAside = false, pairs, seed }: PairPlanOptions,
+  { of: all, splits, setAside = false, pairs, seed }: PairPlanOptions,
 ): Promise<PairPlan> {
   const folds = splits === undefined ? undefined : (await loadSplits(splits, samples)).folds;
-  const all = samples.map((_, position) => position);
   const isOpen = (position: number) =>
     folds?.[samples[position]!.id] !== SET_ASIDE && keptOut[position] !== SET_ASIDE;
   const open = all.filter(isOpen);

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../files.js';
-import { type PairsResult, pairsFiles } from '../results/pairsResult.js';
+import { type PairsResult, pairsFile } from '../results/pairsResult.js';
 
 /** Formats the result as JSON, where an undefined value is null. The numbers of a figure share a line. */
 export function pairsJson(result: PairsResult): string {
@@ -12,12 +12,12 @@ export function pairsJson(result: PairsResult): string {
 
 /** The path of the result in a folder. */
 export function pairsPath(folder: string, { data }: { readonly data: PairsResult['data'] }): string {
-  return join(folder, data.chosen === 'set-aside' ? pairsFiles.setAside : pairsFiles.open);
+  return join(folder, pairsFile(data));
 }
 
 /**
- * Writes `pairs.json`, or `pairs-set-aside.json` for the samples set aside, over an earlier one. An interrupted write
- * leaves no half file.
+ * Writes `pairs.json`, or a file named as {@link pairsFile} says, over an earlier one. An interrupted write leaves no
+ * half file.
  * @returns the path of the file
  */
 export function savePairs(folder: string, result: PairsResult): string {

@@ -8,6 +8,11 @@ export const pairs: PairsProtocol = {
   summary:
     'The paper’s claims on pairs, without labels: both losses, distance of mates, retrieval, agreement of patch similarities.',
   settings: {
+    pair: {
+      schema: z.array(z.string().min(1)).length(2).describe('Two modalities, such as [flair, t1].'),
+      flag: '--pair <modalities...>',
+      help: 'two modalities to measure, such as flair t1 (default: the first two of the data)',
+    },
     pairs: {
       schema: z.int().min(2).describe('Number of pairs to measure at most.'),
       flag: '--pairs <n>',

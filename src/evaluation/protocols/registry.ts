@@ -45,7 +45,15 @@ export function judgedFeatures(protocol: LabelProtocol, settings: AskedSettings)
   return settings.features ?? protocol.features(settings);
 }
 
-/** The sets of modalities, such as `a+b`, that are judged when none are asked for. */
-export function usualImages({ images }: LabelProtocol, modalities: readonly string[]): string[] {
-  return images === 'together' ? [modalityKey(modalities)] : modalitySets(modalities).map(modalityKey);
+/**
+ * The sets of modalities, such as `a+b`, that are judged when none are asked for.
+ * @param gaps whether samples lack images, so that only `any` judges them all
+ */
+export function usualImages(
+  { images }: LabelProtocol,
+  modalities: readonly string[],
+  gaps = false,
+): string[] {
+  const sets = modalitySets(modalities, gaps).map(modalityKey);
+  return images === 'together' ? sets.slice(-1) : sets;
 }

@@ -29,9 +29,9 @@ export function labelSettings(words: { readonly features: string; readonly image
       help: `pooled (average of the last map), head (its embedding) or both (default: ${words.features})`,
     },
     images: {
-      schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b].'),
+      schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b, any].'),
       flag: '--images <sets...>',
-      help: `modalities to judge, alone or side by side, such as a a+b (default: ${words.images})`,
+      help: `modalities to judge, alone or side by side, such as a a+b, or any that a sample has (default: ${words.images}; any where images are missing)`,
     },
     labelFraction: {
       schema: z.number().positive().max(1).describe('Share of the training labels.'),

@@ -4,8 +4,8 @@
  * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
-import { countsOf, fewWarning, tooFew } from './fewSubjects.js';
-import { modalityKey } from './modalitySets.js';
+import { countsOf, fewWarning, type SubjectCounts, tooFew } from './fewSubjects.js';
+import { isAny, modalityKey } from './modalitySets.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
 
 /**
@@ -37,8 +37,16 @@ const rowName = z.object({
   key: z.string(),
   source: z.enum(['run', 'untrained', 'thumbnail']),
   features: z.enum(['pooled', 'head', 'pixels']),
-  /** The modalities that stand side by side in the features. */
+  /** The modalities that stand side by side in the features; or `any`, the mean of those that a sample has. */
   modalities: z.array(z.string()),
+});
+
+/** The samples that a row is judged on, where others lack its images. */
+const judgedOn = z.object({
+  samples: z.number(),
+  subjects: z.number(),
+  samplesPerClass: z.array(z.number()),
+  subjectsPerClass: z.array(z.number()),
 });
 
 /** The metrics at the epoch whose test metrics add up to the most. The test labels choose it; see `bestTestEpoch`. */
@@ -62,6 +70,8 @@ const evaluationRow = rowName.extend({
   metrics: z.record(z.string(), metricSummary),
   /** The numbers of the best test epoch, where the probe has epochs. `metrics` are those of the last epoch. */
   paperStyle: paperStyle.optional(),
+  /** The samples that have the row's images; absent: all of the result. */
+  judgedOn: judgedOn.optional(),
 });
 
 /**
@@ -94,7 +104,13 @@ const patientResult = z.object({
   aggregation: z.enum(['mean', 'max']),
   subjects: z.number(),
   positives: z.number(),
-  rows: z.array(rowName.extend({ metrics: z.record(z.string(), metricSummary) })),
+  rows: z.array(
+    rowName.extend({
+      metrics: z.record(z.string(), metricSummary),
+      /** The subjects that have the row's images; absent: all. */
+      judgedOn: z.object({ subjects: z.number(), positives: z.number() }).optional(),
+    }),
+  ),
 });
 
 /** The judged run, in a result of any protocol. */
@@ -177,6 +193,8 @@ export const writtenEvaluation = z.object({
     /** The column of the labels and the positive class, where the evaluation chose others than the run’s. */
     label: z.string().optional(),
     positive: z.string().optional(),
+    /** The number of samples that have an image of each modality; absent where none is missing. */
+    images: z.record(z.string(), z.number()).optional(),
   }),
   folds: z.object({
     source: z.enum(['run', 'file', 'published', 'generated', 'set-aside']),
@@ -213,6 +231,8 @@ export const writtenEvaluation = z.object({
    */
   metrics: z.array(z.string()),
   rows: z.array(evaluationRow),
+  /** The sets of images that too few samples have, and that are not judged for that reason. */
+  leftOut: z.array(z.object({ images: z.string(), reason: z.string() })).optional(),
   /** The differences of each of the run's rows to the untrained encoder and to the thumbnail, on the same images. */
   differences: z.array(rowDifference),
   /**
@@ -252,6 +272,7 @@ export type EvaluationResult = Immutable<z.output<typeof evaluationResult>>;
 export type JudgedRunSummary = Immutable<z.output<typeof judgedRunSummary>>;
 export type Exposure = Immutable<z.output<typeof exposure>>;
 export type BootstrapSettings = Immutable<z.output<typeof bootstrapSettings>>;
+export type JudgedOn = NonNullable<EvaluationRow['judgedOn']>;
 export type JudgedFolds = EvaluationResult['folds'];
 export type RowName = Immutable<z.output<typeof rowName>>;
 export type RowSource = RowName['source'];
@@ -273,9 +294,11 @@ export interface Predictions {
   readonly labels: readonly number[];
   /**
    * The probabilities by row key, [n, classes] row-major. For the thumbnail, the column is a linear estimate of a
-   * probability and may lie outside 0 … 1.
+   * probability and may lie outside 0 … 1. A sample that lacks an image of the row has NaN.
    */
   readonly probabilities: Readonly<Record<string, Float64Array>>;
+  /** For the rows that are not judged on all samples, whether each sample is; by row key. */
+  readonly judged: Readonly<Record<string, readonly boolean[]>>;
 }
 
 /** An evaluation as `evaluate` returns it: the result with the predictions that it was computed from. */
@@ -297,16 +320,31 @@ export function parseEvaluation(content: unknown, file: string): EvaluationResul
 }
 
 /**
- * The row that stands for the run: pooled features of all modalities, or the nearest to that. The choice does not
- * depend on the numbers.
+ * The row that stands for the run: pooled features of all modalities side by side, or of any of them where images are
+ * missing, so that all patients are judged; or the nearest to that. The choice does not depend on the numbers.
  */
-export function primaryRow({ rows }: Pick<EvaluationResult, 'rows'>): EvaluationRow | undefined {
+export function primaryRow({
+  rows,
+  data,
+}: Pick<EvaluationResult, 'rows' | 'data'>): EvaluationRow | undefined {
   const own = rows.filter(({ source }) => source === 'run');
   const pooled = own.filter(({ features }) => features === 'pooled');
-  return (pooled.length > 0 ? pooled : own).reduce<EvaluationRow | undefined>(
+  const candidates = pooled.length > 0 ? pooled : own;
+  const any = candidates.find(({ modalities }) => isAny(modalities));
+  const widest = candidates.reduce<EvaluationRow | undefined>(
     (most, row) => (most === undefined || row.modalities.length > most.modalities.length ? row : most),
     undefined,
   );
+  const together = widest?.modalities.length === data.modalities.length && widest.judgedOn === undefined;
+  return any === undefined || together ? widest : any;
+}
+
+/** Counts the subjects of a row, for {@link tooFew}. */
+export function countsOfRow(
+  { data }: Pick<EvaluationResult, 'data'>,
+  { judgedOn }: Pick<EvaluationRow, 'judgedOn'>,
+): SubjectCounts {
+  return countsOf({ ...data, ...judgedOn });
 }
 
 /** The rows of the untrained encoder and of the thumbnail that a row is compared with. */

@@ -6,7 +6,17 @@ import { type Cell, type ColumnOf, number, pValue, tableOf, text } from '../../t
 import type { EvaluationResult, EvaluationRow, MetricSummary, RowName } from './evaluationResult.js';
 import { excludedValueNote } from './excludedValue.js';
 import { countsOf, fewWarning, intervalName, patientCounts, tooFew } from './fewSubjects.js';
-import { metricOfClasses, modalitiesName, protocolOf, shortFeatures, shortSource } from './names.js';
+import {
+  type Counts,
+  countsHeader,
+  imageCounts,
+  judgedCounts,
+  metricOfClasses,
+  modalitiesName,
+  protocolOf,
+  shortFeatures,
+  shortSource,
+} from './names.js';
 
 function protocolTitle({ protocol, preset, settings }: EvaluationResult): string {
   const name = protocolOf({ protocol, preset });
@@ -39,7 +49,7 @@ export function formatEvaluation(result: EvaluationResult): string {
     differenceTable(result),
     ...patients.flatMap(({ aggregation, subjects, positives, rows }) => [
       `### By patient: ${aggregation} of the probabilities, ${subjects} patients, ${positives} positive, with ${intervalName(tooFew(patientCounts({ subjects, positives }, result.data.classes)))}${mark}`,
-      rowTable(result, rows, together),
+      rowTable(result, rows, together, { subjects }),
     ]),
     [...notes, ...exclusions(result)].map((note) => `- ${note}`).join('\n'),
   ];
@@ -50,6 +60,7 @@ const FOLD_SOURCES = { run: 'of the run', file: 'from a file', published: 'publi
 
 function describeData({ data, folds, labels, run, exposure }: EvaluationResult): string {
   const classes = data.classes.map((name, c) => `${name} ${data.samplesPerClass[c]}`).join(', ');
+  const images = data.images === undefined ? '' : `; images: ${imageCounts(data.images)}`;
   const numbered =
     folds.judged.length === folds.k ? `${folds.k} folds` : `fold ${folds.judged.join(', ')} of ${folds.k}`;
   // Samples that the encoder saw in its pretraining were set aside for the probe alone.
@@ -63,7 +74,7 @@ function describeData({ data, folds, labels, run, exposure }: EvaluationResult):
       ? `; ${percent(labels.fraction)} of the labels: ${range(labels.samples)} samples of ${range(labels.subjects)} subjects to learn from`
       : '';
   return (
-    `${data.samples} samples of ${data.subjects} subjects (${classes}); ${judged}${learned}; ` +
+    `${data.samples} samples of ${data.subjects} subjects (${classes})${images}; ${judged}${learned}; ` +
     `encoder ${run.method} (recipe ${run.recipe}), ${run.size}², seed ${run.seed}; ${exposure.kind}.`
   );
 }
@@ -109,14 +120,15 @@ function exclusions({ metrics, data, rows, patients = [] }: EvaluationResult): s
 
 function rowTable(
   { metrics, data, exposure }: EvaluationResult,
-  rows: readonly (RowName & Pick<EvaluationRow, 'metrics'>)[],
+  rows: readonly TableRow[],
   show: (summary: MetricSummary, first: boolean) => Cell,
+  all: Counts = data,
 ): string {
   const columns = metrics.slice(0, COLUMNS).map((name, i) => ({
     header: metricOfClasses(name, data.classes),
-    cell: (row: Pick<EvaluationRow, 'metrics'>) => show(row.metrics[name]!, i === 0),
+    cell: (row: TableRow) => show(row.metrics[name]!, i === 0),
   }));
-  return markdownTable(tableOf(rows, [...rowColumns(exposure.kind), ...columns]));
+  return markdownTable(tableOf(rows, [...rowColumns(exposure.kind, rows, all), ...columns]));
 }
 
 function furtherMetrics({ metrics, data }: EvaluationResult): string {
@@ -139,7 +151,7 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
   const table = tableOf(
     styled,
     [
-      ...rowColumns(exposure.kind),
+      ...rowColumns(exposure.kind, styled, data),
       ...Object.keys(style.metrics).map((name) => ({
         header: metricOfClasses(name, data.classes),
         cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]!.mean),
@@ -151,12 +163,27 @@ function paperStyleTable({ rows, data, exposure }: EvaluationResult): string {
   return markdownTable(table);
 }
 
-/** The columns that tell a row from the others. */
-function rowColumns(exposure: string): ColumnOf<RowName>[] {
+/** A row by sample or by patient. */
+type TableRow = RowName &
+  Pick<EvaluationRow, 'metrics'> & {
+    readonly judgedOn?: Counts;
+  };
+
+/**
+ * The columns that tell a row from the others, with its samples and subjects where some rows are judged on fewer.
+ * @param all the numbers of all samples and subjects
+ */
+function rowColumns(exposure: string, rows: readonly TableRow[], all: Counts): ColumnOf<TableRow>[] {
+  const judged: ColumnOf<TableRow> = {
+    header: countsHeader(all),
+    words: true,
+    cell: (row) => text(judgedCounts(row, all)),
+  };
   return [
     { header: 'encoder', words: true, cell: ({ source }) => text(encoderWords(source, exposure)) },
     { header: 'features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
     { header: 'images', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
+    ...(rows.some(({ judgedOn }) => judgedOn !== undefined) ? [judged] : []),
   ];
 }
 

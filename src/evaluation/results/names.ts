@@ -7,7 +7,7 @@
 
 import { brief } from '../../text/numbers.js';
 import type { EvaluationResult, EvaluationRow } from './evaluationResult.js';
-import { modalityKey } from './modalitySets.js';
+import { isAny, modalityKey } from './modalitySets.js';
 
 /** Capitalises a name: `macro AUC` → `Macro AUC`. */
 export function heading(words: string): string {
@@ -120,6 +120,38 @@ export function imagesName(images: string): string {
 
 /** Names a list of modalities: `['a', 'b']` → `A+B`. */
 export const modalitiesName = (modalities: readonly string[]): string => imagesName(modalityKey(modalities));
+
+/**
+ * Names a list of modalities for a sentence, where `any` says of which: `any of A, B, C`.
+ * @param all all modalities of the data
+ */
+export const modalitiesMeaning = (modalities: readonly string[], all: readonly string[]): string =>
+  isAny(modalities) ? `any of ${all.map(imagesName).join(', ')}` : modalitiesName(modalities);
+
+/** Samples and subjects, of a row or of all. */
+export interface Counts {
+  /** Absent where patients are judged as a whole. */
+  readonly samples?: number;
+  readonly subjects: number;
+}
+
+/** Says on how many samples and subjects a row is judged: `80 (40)`, or `40 of 45` by patient. */
+export function judgedCounts({ judgedOn }: { readonly judgedOn?: Counts }, all: Counts): string {
+  const subjects = judgedOn?.subjects ?? all.subjects;
+  return all.samples === undefined
+    ? `${subjects} of ${all.subjects}`
+    : `${judgedOn?.samples ?? all.samples} (${subjects})`;
+}
+
+/** The header of a column of {@link judgedCounts}. */
+export const countsHeader = ({ samples }: Counts): string =>
+  samples === undefined ? 'subjects' : 'samples (subjects)';
+
+/** Counts the images of each modality: `A 48, B 24`. */
+export const imageCounts = (images: Readonly<Record<string, number>>): string =>
+  Object.entries(images)
+    .map(([modality, count]) => `${imagesName(modality)} ${count}`)
+    .join(', ');
 
 interface Words {
   /** The full name, which is clear anywhere. */

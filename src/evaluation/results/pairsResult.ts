@@ -117,6 +117,10 @@ const writtenPairs = z.object({
     subjects: z.number(),
     /** The two modalities, A and B. */
     modalities: z.tuple([z.string(), z.string()]),
+    /** All modalities of the data, where there are more than these two. */
+    among: z.array(z.string()).optional(),
+    /** The number of samples that lack an image of A or of B, and are no pairs; absent where there are none. */
+    lacking: z.number().optional(),
     /**
      * The choice of pairs. `held-out` and `set-aside` pairs were kept from the encoder that measures them; `all` are
      * all pairs that there are.
@@ -181,8 +185,27 @@ export type SimilarityMap = Immutable<z.output<typeof similarityMap>>;
 export type Example = PairsResult['examples'][number];
 export type ExampleAnchor = Example['anchors'][number];
 
-/** The names of the files that results are kept in: of pairs that may be looked at, and of those set aside. */
-export const pairsFiles = { open: 'pairs.json', setAside: 'pairs-set-aside.json' } as const;
+/** The beginning of the name of every file that holds a result on pairs. */
+const PAIRS = 'pairs';
+
+/**
+ * The name of the file of a result: `pairs.json`, `pairs-set-aside.json` for pairs that are set aside, and
+ * `pairs-flair-t1c.json` for other modalities than the first two of the data.
+ */
+export function pairsFile({
+  modalities,
+  among,
+  chosen,
+}: Pick<PairsData, 'modalities' | 'among' | 'chosen'>): string {
+  const others = among !== undefined && modalities.some((name, i) => name !== among[i]);
+  const named = modalities.map((name) => name.toLowerCase().replace(/[^a-z0-9]+/g, '-'));
+  return `${[PAIRS, ...(chosen === 'set-aside' ? ['set-aside'] : []), ...(others ? named : [])].join('-')}.json`;
+}
+
+/** Tells whether a file of a run's evaluations holds a result on pairs. */
+export function isPairsFile(name: string): boolean {
+  return name === `${PAIRS}.json` || (name.startsWith(`${PAIRS}-`) && name.endsWith('.json'));
+}
 
 /** A result under the name that tables and figures give it. */
 export interface NamedPairs {

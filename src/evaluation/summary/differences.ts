@@ -10,13 +10,16 @@ import { type Judged, metricNames, resampledAuc } from './rowMetrics.js';
 
 /**
  * Compares by AUC each row of the run with the untrained encoder's same features and with the thumbnail of the same
- * images. Rows are judged on the same samples, so both sides see the same draws of subjects. Holm's correction takes
- * all comparisons as one family.
+ * images. Rows of the same images are judged on the same samples, so both sides see the same draws of subjects. Holm's
+ * correction takes all comparisons as one family.
+ *
+ * @param isFew whether a row is judged on too few subjects for a test, where others have enough
  */
 export function differences(
   rows: readonly RowName[],
   judgedOf: (key: string) => Judged,
   options: BootstrapOptions,
+  isFew: (key: string) => boolean = () => false,
 ): Computed<RowDifference>[] {
   const ofRun = rows.filter(({ source }) => source === 'run');
   const found = ofRun.flatMap((row) => {
@@ -25,10 +28,18 @@ export function differences(
         modalityKey(modalities) === modalityKey(row.modalities) &&
         (source === 'thumbnail' || (source === 'untrained' && features === row.features)),
     );
-    return same.map((against) => difference(row.key, against.key, judgedOf, options));
+    return same.map((against) => {
+      const one = difference(row.key, against.key, judgedOf, options);
+      return isFew(row.key) ? untested(one) : one;
+    });
   });
   const adjusted = holm(found.map(({ pValue }) => pValue));
   return found.map((one, i) => ({ ...one, holm: adjusted[i]! }));
+}
+
+function untested<Difference extends Omit<Computed<RowDifference>, 'holm'>>(one: Difference): Difference {
+  const deLong = one.deLong && { ...one.deLong, pValue: Number.NaN };
+  return { ...one, pValue: Number.NaN, minimumDetectable: Number.NaN, deLong };
 }
 
 function difference(

@@ -4,6 +4,7 @@ import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
 import type { FoldPlan } from '../folds/outerFolds.js';
 import type { Task } from '../folds/task.js';
 import type { EvaluationRow, Exposure } from '../results/evaluationResult.js';
+import { modalitiesName } from '../results/names.js';
 import type { Computed } from '../results/stored.js';
 import { metricNames } from './rowMetrics.js';
 
@@ -12,7 +13,7 @@ export interface Noteworthy {
   readonly dataset: Dataset;
   readonly task: Task;
   readonly plan: FoldPlan;
-  readonly rows: readonly Pick<Computed<EvaluationRow>, 'metrics'>[];
+  readonly rows: readonly Pick<Computed<EvaluationRow>, 'metrics' | 'modalities' | 'judgedOn'>[];
   readonly exposure: Exposure;
   readonly withoutPatients: string | undefined;
   /** The number of samples that repeat an image of another fold, to the pixel. */
@@ -65,8 +66,14 @@ export function notesOf({
     notes.push(`${missing} of ${dataset.samples.length} samples have no label and are left out.`);
   }
   const auc = metricNames(task.classes.length)[0]!;
-  const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(rows.at(-1)!.metrics[auc]!.folds[f]!));
-  if (undefinedIn.length > 0) {
+  // Rows that are judged on the same samples lack the same classes. The last of them stands for all: a thumbnail, which
+  // cannot diverge.
+  const bySamples = new Map(
+    rows.map((row) => [row.judgedOn === undefined ? '' : modalitiesName(row.modalities), row]),
+  );
+  for (const [images, { metrics }] of bySamples) {
+    const undefinedIn = plan.rounds.filter((_, f) => Number.isNaN(metrics[auc]!.folds[f]!));
+    if (undefinedIn.length === 0) continue;
     const lacking =
       undefinedIn.length === 1
         ? `fold ${undefinedIn[0]!.fold}, which lacks`
@@ -75,7 +82,8 @@ export function notesOf({
       undefinedIn.length === plan.rounds.length
         ? 'no fold is left for their mean'
         : 'their mean is over the other folds';
-    notes.push(`AUC and macro averages are undefined in ${lacking} a class; ${rest}.`);
+    const of = images === '' ? '' : ` of ${images}`;
+    notes.push(`AUC and macro averages${of} are undefined in ${lacking} a class; ${rest}.`);
   }
   if (withoutPatients !== undefined) notes.push(`No values by patient: ${withoutPatients}.`);
   return notes;

@@ -41,23 +41,33 @@ export function noPatients({
   return undefined;
 }
 
+export interface PatientOptions {
+  /** All samples that are tested. */
+  readonly shared: Pick<Judged, 'labels' | 'subjects'>;
+  readonly judgedOf: (key: string) => Judged;
+  readonly folds: readonly number[];
+  readonly bootstrap: BootstrapSettings;
+}
+
 /** Computes the rows' metrics by patient, once for each way to combine the predictions of a patient's samples. */
 export function patientResults(
   names: readonly RowName[],
-  judgedOf: (key: string) => Judged,
-  folds: readonly number[],
-  bootstrap: BootstrapSettings,
+  { shared, judgedOf, folds, bootstrap }: PatientOptions,
 ): Computed<PatientResult>[] {
-  return (['mean', 'max'] as const).map((aggregation) => {
-    const { labels } = patientLevel(judgedOf(names[0]!.key), aggregation);
-    return {
-      aggregation,
-      subjects: labels.length,
-      positives: labels.filter((label) => label === 1).length,
-      rows: names.map((name) => ({
-        ...name,
-        metrics: summarizeRow(patientLevel(judgedOf(name.key), aggregation), folds, bootstrap),
-      })),
-    };
-  });
+  const all = countPatients(shared);
+  return (['mean', 'max'] as const).map((aggregation) => ({
+    aggregation,
+    ...all,
+    rows: names.map((name) => {
+      const judged = judgedOf(name.key);
+      const metrics = summarizeRow(patientLevel(judged, aggregation), folds, bootstrap);
+      const judgedOn = countPatients(judged);
+      return judgedOn.subjects === all.subjects ? { ...name, metrics } : { ...name, metrics, judgedOn };
+    }),
+  }));
+}
+
+function countPatients({ labels, subjects }: Pick<Judged, 'labels' | 'subjects'>) {
+  const positives = new Set(subjects.filter((_, i) => labels[i] === 1));
+  return { subjects: new Set(subjects).size, positives: positives.size };
 }

@@ -1,10 +1,12 @@
 /** Opens the encoders of a fold and forwards images through them, while a classifier is trained on top. */
+
+import type { ImageCache } from '../../data/cache/decodedImages.js';
 import type { Loader } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
-import { type Batch, makeViews, type ViewOptions } from '../../methods/index.js';
-import { type Features, featureRows } from '../../metrics/features/features.js';
+import { type Batch, imagesOf, makeViews, type ViewOptions } from '../../methods/index.js';
+import { featureRows } from '../../metrics/features/features.js';
 import { disposeModule, type Encoder } from '../../nn/index.js';
-import { autocast, type Device, type Tensor } from '../../tensor/index.js';
+import { autocast, type Device, inFullPrecision, ops, type Tensor, tensor } from '../../tensor/index.js';
 import { calibrate, embed } from '../../training/embed.js';
 import { autocastDtype, type Precision } from '../../training/precision.js';
 import {
@@ -13,7 +15,9 @@ import {
   separateModalities,
   untrainedEncoder,
 } from '../encoders/runEncoders.js';
+import { type PresentFeatures, placesWith } from '../features/presentFeatures.js';
 import type { RowSource } from '../results/evaluationResult.js';
+import { isAny } from '../results/modalitySets.js';
 
 /** One encoder and the modalities whose images it sees. */
 export interface EncoderGroup {
@@ -26,6 +30,8 @@ export type EncoderKind = 'pooled' | 'head';
 /** The way in which images are loaded and prepared for an encoder. */
 export interface Viewing {
   readonly loader: Loader;
+  /** The images; they tell which samples lack some. */
+  readonly cache: Pick<ImageCache, 'present'>;
   readonly device: Device;
   readonly precision: Precision;
   readonly views: ViewOptions;
@@ -85,7 +91,10 @@ export function disposeGroups(groups: readonly EncoderGroup[]): void {
   for (const { encoder } of groups) disposeModule(encoder);
 }
 
-/** Features by kind and modality, such as `pooled/a`: tensors [B, d] for a batch, arrays for many samples. */
+/**
+ * Features by kind and modality, such as `pooled/a`, of the samples that have the modality: tensors [n, d] for a batch,
+ * arrays for many samples.
+ */
 export type FeaturesBy<T> = ReadonlyMap<string, T>;
 
 export interface BatchFeaturesOptions {
@@ -99,25 +108,27 @@ export interface BatchFeaturesOptions {
 
 /**
  * Computes the features of a batch with one forward pass for each encoder, all its modalities in it. It records a graph
- * unless it is called without gradient.
+ * unless it is called without gradient. Modalities that no sample of the batch has are left out.
  */
 export function batchFeatures(
   groups: readonly EncoderGroup[],
   batch: Batch,
-  { precision, device, views: viewOptions }: Omit<Viewing, 'loader'>,
+  { precision, device, views: viewOptions }: Omit<Viewing, 'loader' | 'cache'>,
   { used, kinds, augmented, training }: BatchFeaturesOptions,
 ): FeaturesBy<Tensor> {
   const dtype = autocastDtype(precision);
   const found = new Map<string, Tensor>();
   for (const { encoder, modalities } of groups) {
-    const own = modalities.filter((modality) => used.includes(modality));
+    const own = modalities.filter((modality) => used.includes(modality) && imagesOf(batch, modality) > 0);
+    if (own.length === 0) continue;
+    const counts = own.map((modality) => imagesOf(batch, modality));
     const look = augmented ? ('shared-crop' as const) : ('whole' as const);
     const { images } = makeViews(
       batch,
       own.map((modality) => ({ modality, look })),
       viewOptions,
     );
-    const forward = () => viewFeatures(encoder, images, { used: own, kinds, training });
+    const forward = () => viewFeatures(encoder, images, { used: own, counts, kinds, training });
     const features = dtype === null ? forward() : autocast(dtype, forward, device);
     for (const [name, part] of features) found.set(name, part);
   }
@@ -126,20 +137,26 @@ export function batchFeatures(
 
 /**
  * Computes the features of views with one encoder.
- * @param images views of the used modalities one after another, [V·B, C, size, size]
+ * @param images views of the used modalities one after another, [Σn, C, size, size]
+ * @param options.counts the number n of images of each used modality; the same for all by default
  */
 export function viewFeatures(
   encoder: Encoder,
   images: Tensor,
-  { used, kinds, training }: Omit<BatchFeaturesOptions, 'augmented'>,
+  {
+    used,
+    counts = used.map(() => images.size(0) / used.length),
+    kinds,
+    training,
+  }: Omit<BatchFeaturesOptions, 'augmented'> & { readonly counts?: readonly number[] },
 ): FeaturesBy<Tensor> {
   const { features, embedding } = encoder.forward(images, { training });
-  const count = images.size(0) / used.length;
+  const starts = counts.map((_, view) => counts.slice(0, view).reduce((sum, count) => sum + count, 0));
   return new Map(
     kinds.flatMap((kind) =>
       used.map((modality, view) => {
         const all = kind === 'pooled' ? features : embedding;
-        return [`${kind}/${modality}`, all.narrow(0, view * count, count)] as const;
+        return [`${kind}/${modality}`, all.narrow(0, starts[view]!, counts[view]!)] as const;
       }),
     ),
   );
@@ -151,31 +168,68 @@ export async function wholeFeatures(
   indices: readonly number[],
   viewing: Viewing,
   { used, kinds }: Pick<BatchFeaturesOptions, 'used' | 'kinds'>,
-): Promise<FeaturesBy<Features>> {
-  const found = new Map<string, Features>();
+): Promise<FeaturesBy<PresentFeatures>> {
+  const found = new Map<string, PresentFeatures>();
   for (const { encoder, modalities } of groups) {
     for (const modality of modalities.filter((name) => used.includes(name))) {
+      const places = placesWith(viewing.cache, modality, indices);
       const { features, embedding, rows } = await embed({
         ...embedOptions(viewing),
         encoder,
         modality,
-        indices,
+        indices: places?.map((place) => indices[place]!) ?? indices,
       });
       for (const kind of kinds) {
         const data = kind === 'pooled' ? features : embedding;
-        found.set(`${kind}/${modality}`, featureRows(data, rows, data.length / rows));
+        const columns = rows === 0 ? 0 : data.length / rows;
+        found.set(`${kind}/${modality}`, { features: featureRows(data, rows, columns), places });
       }
     }
   }
   return found;
 }
 
-/** Picks the features of one kind for a set of modalities, in the order of the set. */
-export function partsOf<T>(features: FeaturesBy<T>, kind: string, modalities: readonly string[]): T[] {
-  return modalities.map((modality) => features.get(`${kind}/${modality}`)!);
+/**
+ * The features of one kind that a classifier sees of a batch, [B, columns] each: those of a set of modalities in its
+ * order, which all samples of the batch have; or for `any` the mean over the modalities that each sample has.
+ */
+export function partsOf(
+  features: FeaturesBy<Tensor>,
+  kind: string,
+  set: readonly string[],
+  batch?: Pick<Batch, 'ids' | 'present'>,
+): Tensor[] {
+  if (!isAny(set)) return set.map((modality) => features.get(`${kind}/${modality}`)!);
+  const own = [...features].filter(([name]) => name.startsWith(`${kind}/`));
+  const modalities = own.map(([name]) => name.slice(kind.length + 1));
+  return [
+    meanOfPresent(
+      own.map(([, part]) => part),
+      modalities,
+      batch!,
+    ),
+  ];
 }
 
-function embedOptions({ loader, device, precision, views }: Viewing) {
+/** The mean of the features that each sample has, [B, d] in full precision. @param parts [n, d] each */
+function meanOfPresent(
+  parts: readonly Tensor[],
+  modalities: readonly string[],
+  { ids, present }: Pick<Batch, 'ids' | 'present'>,
+): Tensor {
+  const everyone = ids.map((_, place) => place);
+  const places = modalities.flatMap((modality) => present?.[modality] ?? everyone);
+  const counts = ids.map((_, place) => places.filter((one) => one === place).length);
+  const shares = new Float32Array(ids.length * places.length);
+  for (const [row, place] of places.entries()) shares[place * places.length + row] = 1 / counts[place]!;
+  return inFullPrecision(parts, (...own) => {
+    const joined = ops.cat(own, 0);
+    const weights = tensor(shares, [ids.length, places.length], { device: joined.device });
+    return ops.matmul(weights, joined);
+  });
+}
+
+function embedOptions({ loader, device, precision, views }: Omit<Viewing, 'cache'>) {
   const { size, normalization = 'none' } = views;
   return { loader, device, precision, size, normalization };
 }

@@ -6,15 +6,16 @@ import { ImageLoader } from '../../data/loading/loader.js';
 import type { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import type { Batch } from '../../methods/index.js';
-import { type Features, joinColumns } from '../../metrics/features/features.js';
+import type { Features } from '../../metrics/features/features.js';
 import { disposeModule, type Linear } from '../../nn/index.js';
 import type { AdamW, Sgd } from '../../optim/index.js';
 import { noGrad, Random } from '../../tensor/index.js';
-import type { FeatureSources } from '../features/rowFeatures.js';
+import type { CrossValidationSources } from '../crossValidate.js';
+import { featuresOfSet } from '../features/presentFeatures.js';
 import type { OuterFold } from '../folds/outerFolds.js';
 import type { RowOutcome } from '../probes/probe.js';
 import type { RowName } from '../results/evaluationResult.js';
-import { modalityKey } from '../results/modalitySets.js';
+import { modalitiesIn, modalityKey } from '../results/modalitySets.js';
 import { classificationLoss, classify, newClassifier } from './classifier.js';
 import {
   batchFeatures,
@@ -29,7 +30,7 @@ import { optimizerOf } from './presetOptimizer.js';
 import { DivergedError, trainClassifier } from './trainClassifier.js';
 import { type TrainedProbe, trainingPlan, weightsOf } from './trainedProbe.js';
 
-export interface TrainedRowsOptions extends Omit<FeatureSources, 'kinds' | 'sets'> {
+export interface TrainedRowsOptions extends Omit<CrossValidationSources, 'kinds' | 'sets' | 'console'> {
   readonly probe: TrainedProbe;
   readonly seed: number;
 }
@@ -51,17 +52,15 @@ export async function trainRows(
   options: TrainedRowsOptions,
   console: MessageConsole,
 ): Promise<Map<string, RowOutcome>> {
-  const { plan, probe, cache, device, precision, seed } = options;
+  const { plan, roundsOn, probe, cache, device, precision, seed } = options;
   const rows = names.filter((name): name is TrainedRow => name.source !== 'thumbnail');
-  // Rows on a frozen encoder share its forward passes. Where the encoder is trained, each row has its own.
-  const units = probe.finetune
-    ? rows.map((row) => [row])
-    : (['run', 'untrained'] as const).map((source) => rows.filter((row) => row.source === source));
+  const units = unitsOf(rows, options);
   const { size, normalize: normalization } = plan.rounds[0]!.encoder.config.data;
   const { crop } = probe.preset;
   const loader = new ImageLoader(cache, device);
   const viewing: Viewing = {
     loader,
+    cache,
     device,
     precision,
     views: {
@@ -71,7 +70,9 @@ export async function trainRows(
       augmentation: { crop, flip: 0.5, jitter: null, grayscale: 0, blur: null, geometry: 'shared' },
     },
   };
-  const plans = plan.rounds.map(({ train }) => trainingPlan(probe.preset, train.length));
+  const plansOf = (rounds: readonly OuterFold[]) =>
+    rounds.map(({ train }) => trainingPlan(probe.preset, train.length));
+  const plans = [...new Set(units.map(({ rounds }) => rounds))].flatMap(plansOf);
   const smaller = plans.filter(({ batchSize }) => batchSize < probe.preset.batchSize);
   if (smaller.length > 0) {
     const [sizes, rates] = [smaller.map((one) => one.batchSize), smaller.map((one) => one.learningRate)];
@@ -80,7 +81,9 @@ export async function trainRows(
     );
   }
   const title = probe.finetune ? 'finetuning' : 'training probes';
-  const total = units.length * plans.reduce((sum, { totalSteps }) => sum + totalSteps, 0);
+  const total = units
+    .flatMap(({ rounds }) => plansOf(rounds.filter(({ test }) => test.length > 0)))
+    .reduce((sum, { totalSteps }) => sum + totalSteps, 0);
   const progress = new Progress(total, console, { title });
   let done = 0;
   const onStep = () => {
@@ -92,13 +95,18 @@ export async function trainRows(
     { columns: number; byEpoch: (readonly Float64Array[])[]; diverged?: string }
   >();
   try {
-    for (const round of plan.rounds) {
-      for (const unit of units) {
-        if (unit.some(({ key }) => found.get(key)?.diverged !== undefined)) continue;
-        const outcome = await trainUnit(unit, round, options, viewing, onStep);
+    for (const r of plan.rounds.keys()) {
+      for (const { rows: own, rounds } of units) {
+        if (own.some(({ key }) => found.get(key)?.diverged !== undefined)) continue;
+        const outcome = await trainUnit(own, rounds[r]!, options, viewing, onStep);
         for (const [key, { columns, byEpoch, diverged }] of outcome) {
           if (diverged !== undefined) console.warn(diverged);
-          found.set(key, { columns, byEpoch: [...(found.get(key)?.byEpoch ?? []), byEpoch], diverged });
+          const before = found.get(key);
+          found.set(key, {
+            columns: Math.max(columns, before?.columns ?? 0),
+            byEpoch: [...(before?.byEpoch ?? []), byEpoch],
+            diverged,
+          });
         }
       }
     }
@@ -112,7 +120,8 @@ export async function trainRows(
       if (diverged === undefined) {
         return [key, { columns, byEpoch, probabilities: byEpoch.map((epochs) => epochs.at(-1)!) }];
       }
-      const lengths = plan.rounds.map(({ test }) => test.length * options.task.classes.length);
+      const { modalities } = rows.find((row) => row.key === key)!;
+      const lengths = roundsOn(modalities).map(({ test }) => test.length * options.task.classes.length);
       const probabilities = lengths.map((length) => new Float64Array(length).fill(Number.NaN));
       return [key, { columns, probabilities, diverged }];
     }),
@@ -123,6 +132,30 @@ export async function trainRows(
 function range(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return low === high ? `${low}` : `${low} to ${high}`;
+}
+
+/** Rows that are trained side by side, on the same samples. */
+interface Unit {
+  readonly rows: readonly TrainedRow[];
+  readonly rounds: readonly OuterFold[];
+}
+
+/**
+ * Rows on a frozen encoder and the same samples share its forward passes. Where the encoder is trained, each row has its
+ * own.
+ */
+function unitsOf(
+  rows: readonly TrainedRow[],
+  { probe, roundsOn }: Pick<TrainedRowsOptions, 'probe' | 'roundsOn'>,
+): Unit[] {
+  const units: { rows: TrainedRow[]; rounds: readonly OuterFold[] }[] = [];
+  for (const row of rows) {
+    const rounds = roundsOn(row.modalities);
+    const shared = units.find((unit) => unit.rounds === rounds && unit.rows[0]!.source === row.source);
+    if (shared === undefined || probe.finetune) units.push({ rows: [row], rounds });
+    else shared.rows.push(row);
+  }
+  return units;
 }
 
 type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[]; diverged?: string }>;
@@ -136,11 +169,17 @@ async function trainUnit(
   onStep: () => void,
 ): Promise<UnitOutcome> {
   const { preset, classWeights, finetune } = probe;
+  if (round.test.length === 0) {
+    const byEpoch = Array.from({ length: preset.epochs }, () => new Float64Array(0));
+    return new Map(rows.map(({ key }) => [key, { columns: 0, byEpoch }]));
+  }
   const positionsOf = (samples: readonly number[]) => samples.map((i) => task.positions[i]!);
   const [train, test] = [positionsOf(round.train), positionsOf(round.test)];
   const labels = round.train.map((i) => task.labels[i]!);
   const weights = weightsOf(classWeights, labels, task.classes.length);
-  const used = modalities.filter((modality) => rows.some((row) => row.modalities.includes(modality)));
+  const used = modalities.filter((modality) =>
+    rows.some((row) => modalitiesIn(row.modalities, modalities).includes(modality)),
+  );
   const kinds = [...new Set(rows.map(({ features }) => features))];
   const { source } = rows[0]!;
   const name = `${source}, fold ${round.fold}`;
@@ -159,7 +198,8 @@ async function trainUnit(
   try {
     const testFeatures = async () => {
       const found = await wholeFeatures(groups, test, viewing, { used, kinds });
-      return (row: TrainedRow): Features => joinColumns(partsOf(found, row.features, row.modalities));
+      return ({ features: kind, modalities: set }: TrainedRow): Features =>
+        featuresOfSet(set, (modality) => found.get(`${kind}/${modality}`)!, modalities, test.length);
     };
     const atFirst = await testFeatures();
     for (const row of rows) {
@@ -188,7 +228,7 @@ async function trainUnit(
         const features = featuresOf(batch);
         return rows
           .map((row) => {
-            const parts = partsOf(features, row.features, row.modalities);
+            const parts = partsOf(features, row.features, row.modalities, batch);
             return classificationLoss(classifiers.get(row.key)!, parts, classes, weights);
           })
           .reduce((sum, loss) => sum.add(loss));

@@ -3,18 +3,16 @@
  * that fold’s training patients, and its predictions there. No test label takes part in the choice.
  */
 import { DataError } from '../../errors.js';
-import type { StoredPredictions } from '../../evaluation/results/predictions.js';
+import type { RowPredictions } from '../../evaluation/results/predictions.js';
 import type { Judged } from '../../evaluation/summary/rowMetrics.js';
 
 export interface Alternative {
   /** Name of the candidate. */
   readonly candidate: string;
   readonly features: string;
-  /** Its column in the predictions. */
-  readonly key: string;
   /** AUC of the inner cross-validation, one a judged fold; null where it is undefined. */
   readonly validation: readonly (number | null)[];
-  readonly predictions: StoredPredictions;
+  readonly predictions: RowPredictions;
 }
 
 export interface Choice {
@@ -54,8 +52,8 @@ export function compose(
   const chosen = folds.map((_, at) => bestOf(alternatives, at));
   const probabilities = new Float64Array(ids.length * classes.length);
   for (let i = 0; i < ids.length; i += 1) {
-    const { key, predictions } = chosen[folds.indexOf(foldOf[i]!)]!;
-    const own = columnOf(predictions, key).subarray(i * classes.length, (i + 1) * classes.length);
+    const { predictions } = chosen[folds.indexOf(foldOf[i]!)]!;
+    const own = predictions.probabilities.subarray(i * classes.length, (i + 1) * classes.length);
     probabilities.set(own, i * classes.length);
   }
   return {
@@ -68,13 +66,6 @@ export function compose(
       validation: validation[at] ?? null,
     })),
   };
-}
-
-/** @throws DataError when the predictions have no such column */
-export function columnOf({ probabilities }: StoredPredictions, key: string): Float64Array {
-  const column = probabilities.get(key);
-  if (column !== undefined) return column;
-  throw new DataError(`the predictions have no column ${key}; run the evaluation again`);
 }
 
 function bestOf(alternatives: readonly [Alternative, ...Alternative[]], at: number): Alternative {

@@ -3,13 +3,13 @@
 import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
 import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
-import { readPredictions, type StoredPredictions } from '../../evaluation/results/predictions.js';
+import { readPredictions, rowOf, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { methodNamed } from '../../methods/index.js';
 import { choosingProtocol, type ExperimentProtocol, seedsOf } from '../file/protocols.js';
 import type { FinishedEvaluation } from '../stored/cell.js';
 import type { DescribedRow, DescribedSet, ExperimentDescription } from '../stored/description.js';
 import { evaluationId, experimentPaths, readCell } from '../stored/folder.js';
-import { type Alternative, columnOf, compose } from './compose.js';
+import { type Alternative, compose } from './compose.js';
 import { type Measurement, meanFoldAuc, pooledMetrics } from './entries.js';
 import { type Matching, matchedMeasurement } from './matching.js';
 
@@ -159,7 +159,7 @@ export class Results {
   #stored({ id, cell }: FoundCell, row: EvaluationRow, { seed, draw }: Repeat): Measurement {
     const { metrics } = row;
     const predictions = this.#predicted(id, cell);
-    const probabilities = diverged(row, cell) ? undefined : predictions && columnOf(predictions, row.key);
+    const predicted = diverged(row, cell) ? undefined : predictions && rowOf(predictions, row.key);
     const first = metrics[cell.result.metrics[0]!]!;
     return {
       seed,
@@ -167,18 +167,17 @@ export class Results {
       metrics: Object.fromEntries(Object.entries(metrics).map(([name, { pooled }]) => [name, pooled])),
       interval: { low: first.low, high: first.high },
       foldMean: first.skipped > 0 ? null : first.mean,
-      predicted: predictions &&
-        probabilities && {
-          ids: predictions.ids,
-          judged: {
-            probabilities,
-            labels: predictions.labels,
-            subjects: predictions.subjects,
-            folds: predictions.folds,
-            classes: predictions.classes.length,
-            probabilistic: row.source !== 'thumbnail',
-          },
+      predicted: predicted && {
+        ids: predicted.ids,
+        judged: {
+          probabilities: predicted.probabilities,
+          labels: predicted.labels,
+          subjects: predicted.subjects,
+          folds: predicted.folds,
+          classes: predicted.classes.length,
+          probabilistic: row.source !== 'thumbnail',
         },
+      },
     };
   }
 
@@ -191,7 +190,8 @@ export class Results {
       const validation = this.#validation(one, repeat);
       const predictions = this.#predicted(one.id, one.cell);
       if (validation === undefined || predictions === undefined) return [];
-      return [{ candidate: one.name, features: one.row.features, key: one.row.key, validation, predictions }];
+      const predicted = rowOf(predictions, one.row.key);
+      return [{ candidate: one.name, features: one.row.features, validation, predictions: predicted }];
     });
     if (alternatives.length < found.length) return undefined;
     const { judged: folds } = found[0].cell.result.folds;
@@ -235,7 +235,7 @@ export class Results {
       const { root } = this.#of;
       const { cell, predictions } = experimentPaths(root);
       const remedy = `delete ${cell(id)} and the cell is run again`;
-      this.#predictions.set(id, readPredictions(predictions(id), result.data, remedy));
+      this.#predictions.set(id, readPredictions(predictions(id), result, remedy));
     }
     return this.#predictions.get(id);
   }

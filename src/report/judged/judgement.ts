@@ -10,11 +10,11 @@ import { intervalName, subjectsPerClass, tooFew } from '../../evaluation/results
 import {
   featuresName,
   heading,
-  modalitiesName,
+  modalitiesMeaning,
   shortSource,
   sourceName,
 } from '../../evaluation/results/names.js';
-import type { StoredPredictions } from '../../evaluation/results/predictions.js';
+import { predictionsOf, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { classColumn, weightedRocAuc } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
 import { predictedClasses } from '../../metrics/classification.js';
@@ -92,7 +92,7 @@ export function judgementFigures(
   const row = primaryRow(record);
   if (row === undefined || predictions === undefined) return [];
   const scoresOf = (one: EvaluationRow): JudgedScores[] => {
-    const probabilities = predictions.probabilities.get(one.key);
+    const probabilities = predictionsOf(predictions, one.key)?.probabilities;
     if (probabilities === undefined) return [];
     const { pooled = null, low = null, high = null } = one.metrics[record.metrics[0]!] ?? {};
     const known = one.source === 'run' ? sourceName('run') : shortSource(one.source);
@@ -100,14 +100,9 @@ export function judgementFigures(
     return [{ name, source: one.source, probabilities, auc: { value: pooled, low, high } }];
   };
   const [own] = scoresOf(row);
-  if (own === undefined) return [];
-  return scoreFigures(
-    predictions,
-    own,
-    baselinesOf(record, row).flatMap(scoresOf),
-    record.bootstrap,
-    options,
-  );
+  const samples = predictionsOf(predictions, row.key);
+  if (own === undefined || samples === undefined) return [];
+  return scoreFigures(samples, own, baselinesOf(record, row).flatMap(scoresOf), record.bootstrap, options);
 }
 
 function curveOf(
@@ -195,8 +190,9 @@ export function failuresOf(
   count: number,
 ): Failures | undefined {
   const row = primaryRow(record);
-  const probabilities = row && predictions?.probabilities.get(row.key);
-  if (row === undefined || predictions === undefined || probabilities === undefined) return undefined;
-  const features = `${featuresName(row.features)}, ${modalitiesName(row.modalities)}`;
-  return { features, ...failuresAmong(predictions, probabilities, count) };
+  const own = row && predictions && predictionsOf(predictions, row.key);
+  if (row === undefined || own === undefined) return undefined;
+  const images = modalitiesMeaning(row.modalities, record.data.modalities);
+  const features = `${featuresName(row.features)}, ${images}`;
+  return { features, ...failuresAmong(own, own.probabilities, count) };
 }

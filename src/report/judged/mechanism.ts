@@ -2,6 +2,7 @@
 
 import { CHOSEN, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
 import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
+import { imagesName } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { MessageConsole } from '../../log/console.js';
 import { counted } from '../../text/numbers.js';
@@ -29,7 +30,8 @@ export interface ExampleSource {
 
 /**
  * @param results the results on one data set
- * @param set the name of the data set, where it is not the one that the encoders were pretrained on
+ * @param set the name of the data set, where it is not the one that the encoders were pretrained on; or of the
+ * modalities, where there are more than two
  */
 export async function mechanismOf(
   results: readonly NamedPairs[],
@@ -51,7 +53,7 @@ export async function mechanismOf(
     title: `Figure 5: where patches are alike${on}`,
     figures: similarityFigures(results, { map: MAP, images }),
   };
-  // Figures of another data set have names of their own.
+  // Figures of another data set, or of other modalities, have names of their own.
   const prefix = set === undefined ? '' : `${set.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-`;
   const named = [...groups, similar].map(({ title, figures }) => ({
     title,
@@ -86,15 +88,45 @@ function tablesOf(results: readonly NamedPairs[], on: string): Table[] {
   ];
 }
 
-/** Adds the tables of the pairs that were set aside, of the runs that measured them. */
-export function withSetAside(
-  { tables, groups }: StudyMechanism,
-  results: readonly { readonly name: string; readonly record: PairsResult | undefined }[],
-): StudyMechanism {
-  const found = results.flatMap(({ name, record }) => (record === undefined ? [] : [{ name, record }]));
-  return found.length === 0
-    ? { tables, groups }
-    : { tables: [...tables, ...tablesOf(found, ', set aside')], groups };
+/** The results on pairs of one run, each on two modalities. */
+export interface MeasuredRun {
+  readonly name: string;
+  /** On pairs that may be looked at. */
+  readonly open: readonly PairsResult[];
+  /** On pairs that are set aside. */
+  readonly aside: readonly PairsResult[];
+}
+
+/** The measures of several runs, for each two modalities apart; those on pairs set aside come last. */
+export async function mechanismsOf(
+  runs: readonly MeasuredRun[],
+  source: ExampleSource,
+): Promise<StudyMechanism> {
+  const open = byModalities(runs.flatMap(({ name, open: own }) => own.map((record) => ({ name, record }))));
+  const aside = byModalities(runs.flatMap(({ name, aside: own }) => own.map((record) => ({ name, record }))));
+  const found: StudyMechanism[] = [];
+  for (const [modalities, results] of open) found.push(await mechanismOf(results, source, modalities));
+  return {
+    tables: [
+      ...found.flatMap(({ tables }) => tables),
+      ...aside.flatMap(([modalities, results]) => {
+        const on = modalities === undefined ? '' : ` on ${modalities}`;
+        return tablesOf(results, `${on}, set aside`);
+      }),
+    ],
+    groups: found.flatMap(({ groups }) => groups),
+  };
+}
+
+/** Groups the results by their modalities, which have a name where the data has more than two. */
+function byModalities(results: readonly NamedPairs[]): [string | undefined, NamedPairs[]][] {
+  const groups = new Map<string | undefined, NamedPairs[]>();
+  for (const one of results) {
+    const { among, modalities } = one.record.data;
+    const named = among === undefined ? undefined : modalities.map(imagesName).join(' and ');
+    groups.set(named, [...(groups.get(named) ?? []), one]);
+  }
+  return [...groups];
 }
 
 async function imagesOf({ record }: NamedPairs, { run, data, show, console }: ExampleSource) {

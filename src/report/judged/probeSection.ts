@@ -4,6 +4,7 @@
 
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import {
+  countsOfRow,
   type EvaluationResult,
   type EvaluationRow,
   type MetricSummary,
@@ -20,8 +21,12 @@ import {
   tooFew,
 } from '../../evaluation/results/fewSubjects.js';
 import {
+  type Counts,
+  countsHeader,
   exposureMeaning,
   heading,
+  imageCounts,
+  judgedCounts,
   metricHeading,
   metricName,
   modalitiesName,
@@ -60,6 +65,8 @@ const LOOK = { className: 'numbers' };
 
 export function probeSection({ record, name }: StoredEvaluation, figures: Content): Markup {
   const { exposure, data, folds, patients = [], notes } = record;
+  const kind = data.modalities.length === 2 && data.images === undefined ? 'pairs' : 'samples';
+  const images = data.images === undefined ? '' : `; images: ${imageCounts(data.images)}`;
   const few = tooFew(countsOf(data));
   const classes = data.classes.map((one, i) => `${counted(data.samplesPerClass[i] ?? 0)} ${one}`);
   const byImage = metricTable(
@@ -73,6 +80,7 @@ export function probeSection({ record, name }: StoredEvaluation, figures: Conten
       record,
       rows,
       `By patient: ${counted(subjects)} subjects, the ${aggregation === 'mean' ? 'mean' : 'largest'} of the probabilities of each one’s images, with the ${betweenOf(record, counts)}.`,
+      { subjects },
     );
   });
   const tables = [
@@ -84,7 +92,7 @@ export function probeSection({ record, name }: StoredEvaluation, figures: Conten
   ].filter((table) => table !== undefined);
   return html`<section aria-labelledby="probe-${name}-title">
 <h3 id="probe-${name}-title">${protocolHeading(record)} <span class="tag ${exposure.kind}">${exposure.kind}</span></h3>
-<p>${counted(data.samples)} pairs of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${heading(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
+<p>${counted(data.samples)} ${kind} of ${counted(data.subjects)} subjects of ${data.name} (${classes.join(', ')}${images}), ${folds.judged.length} of ${folds.k} folds by subject${checkpointWords(record)}. <strong>${heading(exposure.kind)}:</strong> ${exposureMeaning(exposure.kind)}</p>
 ${few === undefined ? '' : html`<p class="banner" role="note">${fewWarning(few)}</p>`}
 ${figures}
 ${tables.map((table) => html`${htmlTable(table, LOOK)}\n`)}
@@ -108,12 +116,17 @@ function betweenOf({ bootstrap, data }: EvaluationResult, counts: SubjectCounts 
   return intervalName(tooFew(counts), Math.round(100 * bootstrap.confidence));
 }
 
-function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], caption: string): Table {
+function metricTable(
+  record: EvaluationResult,
+  rows: readonly JudgedRow[],
+  caption: string,
+  all: Counts = record.data,
+): Table {
   const metrics = columnsOf(record);
   return tableOf(
     rows,
     [
-      ...ROW_COLUMNS,
+      ...rowColumns(rows, all),
       ...metrics.map((name) => ({
         header: metricHeading(name),
         strong: true,
@@ -129,14 +142,28 @@ function metricTable(record: EvaluationResult, rows: readonly JudgedRow[], capti
 }
 
 /** A row by image or by patient. */
-type JudgedRow = RowName & Pick<EvaluationRow, 'metrics'>;
+type JudgedRow = RowName &
+  Pick<EvaluationRow, 'metrics'> & {
+    readonly judgedOn?: Counts;
+  };
 
-/** The columns that tell a row from the others. */
-const ROW_COLUMNS: readonly ColumnOf<RowName>[] = [
-  { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
-  { header: 'Features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
-  { header: 'Modality', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
-];
+/**
+ * The columns that tell a row from the others, with its samples and subjects where some rows are judged on fewer.
+ * @param all the numbers of all samples and subjects
+ */
+function rowColumns(rows: readonly JudgedRow[], all: Counts): ColumnOf<JudgedRow>[] {
+  const judged: ColumnOf<JudgedRow> = {
+    header: heading(countsHeader(all)),
+    words: true,
+    cell: (row) => text(judgedCounts(row, all)),
+  };
+  return [
+    { header: 'Encoder', words: true, cell: ({ source }) => text(heading(sourceName(source))) },
+    { header: 'Features', words: true, cell: ({ features }) => text(shortFeatures(features)) },
+    { header: 'Modality', words: true, cell: ({ modalities }) => text(modalitiesName(modalities)) },
+    ...(rows.some(({ judgedOn }) => judgedOn !== undefined) ? [judged] : []),
+  ];
+}
 
 /**
  * Says which intervals in the tables do not hold their own value.
@@ -170,7 +197,7 @@ function furtherMetrics({ record, name }: Pick<StoredEvaluation, 'record' | 'nam
   const further = record.metrics.filter((metric) => !columnsOf(record).includes(metric));
   if (row === undefined || further.length === 0) return undefined;
   const shown = [record.metrics[0]!, ...further];
-  const between = betweenOf(record);
+  const between = betweenOf(record, countsOfRow(record, row));
   const found = (metric: string): Partial<MetricSummary> => row.metrics[metric] ?? {};
   return tableOf(
     shown,
@@ -241,7 +268,7 @@ function paperStyleTable(record: EvaluationResult): Table | undefined {
   return tableOf(
     chosen,
     [
-      ...ROW_COLUMNS,
+      ...rowColumns(chosen, record.data),
       ...names.map((name) => ({
         header: metricHeading(name),
         cell: ({ paperStyle }: EvaluationRow) => number(paperStyle!.metrics[name]?.mean),

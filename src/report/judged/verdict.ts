@@ -1,11 +1,12 @@
 /** Sentences on the results: what is higher, lower, not shown to differ, or not tested. */
-import { type EvaluationResult, primaryRow } from '../../evaluation/results/evaluationResult.js';
-import { countsOf, fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
+import { countsOfRow, type EvaluationResult, primaryRow } from '../../evaluation/results/evaluationResult.js';
+import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import {
   baselineMeaning,
   featuresName,
+  judgedCounts,
   metricHeading,
-  modalitiesName,
+  modalitiesMeaning,
 } from '../../evaluation/results/names.js';
 import { fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
 
@@ -43,10 +44,14 @@ export function verdicts(record: EvaluationResult): Verdict[] {
   const found = primary?.metrics[metric];
   if (primary === undefined || found === undefined) return [];
   const percent = Math.round(100 * record.bootstrap.confidence);
-  const few = tooFew(countsOf(record.data));
+  const few = tooFew(countsOfRow(record, primary));
+  const onFewer =
+    primary.judgedOn === undefined
+      ? ''
+      : `; ${judgedCounts(primary, { subjects: record.data.subjects })} subjects`;
   const warning = few === undefined ? [] : [{ before: '', strong: fewWarning(few), after: '' }];
   const own = {
-    before: `${metricHeading(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesName(primary.modalities)}): `,
+    before: `${metricHeading(metric)} of the run’s encoder (${featuresName(primary.features)}, ${modalitiesMeaning(primary.modalities, record.data.modalities)}${onFewer}): `,
     strong: fixed(found.pooled),
     after: `, ${intervalName(few, percent)} ${interval(found.low, found.high)}, ${record.exposure.kind}.`,
   };

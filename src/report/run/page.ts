@@ -21,7 +21,7 @@ import { mechanismSection } from '../judged/mechanismSection.js';
 import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
 import { type Verdict, verdicts } from '../judged/verdict.js';
-import type { RunData, Unavailable } from '../source/runData.js';
+import { type RunData, sampleName, type Unavailable } from '../source/runData.js';
 import type { RunFolder, RunRecord } from '../source/runRecord.js';
 
 export interface PageContent {
@@ -59,7 +59,7 @@ export function page(content: PageContent): string {
   const records = judged.map(({ evaluation }) => evaluation.record);
   return shell({
     title: `Pretraining report: ${folder.name}`,
-    lead: lead(folder),
+    lead: lead(folder, data),
     head: folder.runs.map(banner),
     main: html`<h2>In short</h2>
 <ul>${inShort(folder.runs, records).map(
@@ -67,8 +67,8 @@ export function page(content: PageContent): string {
 `,
     )}</ul>
 <h2>What was run</h2>
-${settings(folder)}
-<h2>The pairs and their views</h2>
+${settings(folder, data)}
+<h2>The ${sampleName(data)}s and their views</h2>
 ${auditSection(data)}
 ${pictureSection(pictures)}
 <h2>Training</h2>
@@ -97,14 +97,15 @@ ${glossary()}
   });
 }
 
-function lead({ runs }: RunFolder): string {
+function lead({ runs }: RunFolder, data: RunData | Unavailable): string {
   const [{ provenance, config, steps }] = runs;
+  const name = sampleName(data);
   const encoders = runs.length > 1 ? `${runs.length} encoders, one a fold; ` : '';
   const budget =
     steps.planned === 0
       ? 'nothing trained'
-      : `${counted(steps.done)} steps of ${config.training.batchSize} pairs`;
-  return `${encoders}${counted(provenance.pairs)} pairs of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${budget}, seed ${config.seed}`;
+      : `${counted(steps.done)} steps of ${config.training.batchSize} ${name}s`;
+  return `${encoders}${counted(provenance.pairs)} ${name}s of ${provenance.data}, ${config.method.name} (recipe ${config.recipe}), ${budget}, seed ${config.seed}`;
 }
 
 function banner(run: RunRecord): Markup | string {
@@ -180,14 +181,15 @@ function objective(method: RunRecord['config']['method']): string {
     : methodNamed(method.name)!.summary;
 }
 
-function settings({ runs }: RunFolder): Markup {
+function settings({ runs }: RunFolder, judged: RunData | Unavailable): Markup {
+  const name = sampleName(judged);
   const [{ config, provenance, steps }] = runs;
   const { data, model, method, training } = config;
   const epochs = (steps.done * training.batchSize) / provenance.pairs;
   const trained: [string, string][] = [
     [
       'Budget',
-      `${counted(steps.done)} of ${counted(steps.planned)} steps of ${training.batchSize} pairs, about ${brief(epochs)} epochs`,
+      `${counted(steps.done)} of ${counted(steps.planned)} steps of ${training.batchSize} ${name}s, about ${brief(epochs)} epochs`,
     ],
     [
       'Optimiser',
@@ -196,7 +198,7 @@ function settings({ runs }: RunFolder): Markup {
     ['Time in training steps', `about ${runs.map(timeOf).join(', ')}`],
   ];
   const rows: [string, string][] = [
-    ['Data', `${provenance.data}, ${counted(provenance.pairs)} pairs${runs.length > 1 ? ' a fold' : ''}`],
+    ['Data', `${provenance.data}, ${counted(provenance.pairs)} ${name}s${runs.length > 1 ? ' a fold' : ''}`],
     ...(provenance.simulated?.length
       ? [['Simulated images', simulatedImages(provenance)] as [string, string]]
       : []),
@@ -239,7 +241,7 @@ function timeOf({ lines, config }: RunRecord): string {
 
 function pictureSection(pictures: PagePictures): Markup {
   if (pictures.kind !== 'shown') return html`<p>${pictures.reason}</p>`;
-  return html`<p>A and B are the two aligned images of a pair, Â and B̂ what the recipe’s augmentation makes of them, all at the size the encoder sees. If something is wrong with the data, it can usually be seen here.</p>
+  return html`<p>${viewsMeaning(pictures.views)}, all at the size the encoder sees. If something is wrong with the data, it can usually be seen here.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Pairs and views">
 <table class="pairs">
 <thead><tr><td></td>${pictures.views.map((view) => html`<th scope="col">${view}</th>`)}</tr></thead>
@@ -255,6 +257,17 @@ ${pictures.pairs.map(
 )}</tbody>
 </table>
 </div>`;
+}
+
+/** Says what the letters of the views stand for. */
+function viewsMeaning(views: readonly string[]): string {
+  const letters = [...new Set(views.map((view) => view.normalize('NFD').charAt(0)))];
+  if (letters.length < 3) {
+    return 'A and B are the two aligned images of a pair, Â and B̂ what the recipe’s augmentation makes of them';
+  }
+  const listed = (names: readonly string[]) => `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const augmented = letters.map((letter) => `${letter}\u0302`.normalize());
+  return `${listed(letters)} are the aligned images of a sample, ${listed(augmented)} what the recipe’s augmentation makes of them`;
 }
 
 function curveSections(

@@ -7,11 +7,11 @@ import type { MessageConsole } from '../../log/console.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf, withSetAside } from '../judged/mechanism.js';
+import { mechanismsOf } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import { checkTarget, type ReportFiles, writeReportFolder } from '../reportFolder.js';
 import { contactSheet, preview, rasterPng, tileSide } from '../source/preview.js';
-import { openRunData, reasonOnPage } from '../source/runData.js';
+import { openRunData, type RunData, reasonOnPage, sampleName, type Unavailable } from '../source/runData.js';
 import { isPhantom, type RunRecord, readRunFolder } from '../source/runRecord.js';
 import { curves } from './curves.js';
 import { intervalChart } from './intervalChart.js';
@@ -38,14 +38,14 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const drawn = folder.runs.map((one) => curvesOf(one));
   const judged = evaluations.map((evaluation) => ({ evaluation, figures: figuresOf(evaluation) }));
   const [first] = folder.runs;
-  const { pictures, sheet } = await picturesOf(first, options);
   const data = await openRunData(first, console);
+  const { pictures, sheet } = await picturesOf(first, data, options);
   const failures = await failuresShown(first, evaluations[0], data, options.withImages);
-  const record = readPairs(run);
-  const named = record === undefined ? [] : [{ name: 'Run', record }];
   const show = isPhantom(first) || (options.withImages ?? false);
-  const own = await mechanismOf(named, { run: first, data, show, console });
-  const mechanism = withSetAside(own, [{ name: 'Run', record: readPairs(run, 'setAside') }]);
+  const mechanism = await mechanismsOf(
+    [{ name: 'Run', open: readPairs(run), aside: readPairs(run, 'set-aside') }],
+    { run: first, data, show, console },
+  );
   const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,
@@ -98,6 +98,7 @@ function weightsOf(method: RunRecord['config']['method']): Record<string, number
 /** Pictures the data. Phantoms are always shown, patients only when the user asks, as a report is made to be shared. */
 async function picturesOf(
   run: RunRecord,
+  data: RunData | Unavailable,
   { withImages = false, console }: ReportOptions,
 ): Promise<{ pictures: PagePictures; sheet?: Buffer }> {
   const phantom = isPhantom(run);
@@ -111,7 +112,7 @@ async function picturesOf(
     const pairs = await Promise.all(
       shown.pairs.map(async ({ id, label, images }, i) => ({
         // The ids of patients do not go into a report.
-        name: phantom ? id : `pair ${i + 1}`,
+        name: phantom ? id : `${sampleName(data)} ${i + 1}`,
         label,
         images: await Promise.all(images.map((image) => image && rasterPng(image, tileSide(shown.size)))),
       })),

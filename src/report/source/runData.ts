@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import { type Config, placesOf } from '../../config/index.js';
 import { type QuickAudit, quickAudit, quickWarnings } from '../../data/audit/quickAudit.js';
+import { presentAmong } from '../../data/presence.js';
 import { pseudonym, published } from '../../data/pseudonym.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import { AnatomyError } from '../../errors.js';
@@ -24,6 +25,13 @@ export interface RunData {
   readonly published: string;
   /** Finds the sample that has this pseudonym or this id. */
   readonly sampleOf: (name: string) => Sample | undefined;
+}
+
+/** What a sample of the data is called: two aligned images are a pair. */
+export function sampleName(data: RunData | Unavailable): 'pair' | 'sample' {
+  if ('reason' in data) return 'pair';
+  const { modalities, samples } = data.dataset;
+  return modalities.length === 2 && presentAmong(samples, modalities) === undefined ? 'pair' : 'sample';
 }
 
 /** The reason that no data can be shown. */

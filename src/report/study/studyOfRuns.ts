@@ -8,7 +8,7 @@ import {
   type EvaluationRow,
 } from '../../evaluation/results/evaluationResult.js';
 import { countsOf, fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
-import { modalityKey } from '../../evaluation/results/modalitySets.js';
+import { modalityKey, widthOf } from '../../evaluation/results/modalitySets.js';
 import {
   BASELINES,
   featuresName,
@@ -21,7 +21,7 @@ import type { MessageConsole } from '../../log/console.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
 import { judgementFigures } from '../judged/judgement.js';
-import { mechanismOf, withSetAside } from '../judged/mechanism.js';
+import { mechanismsOf } from '../judged/mechanism.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import type { Study, StudyResults } from '../judged/study.js';
 import { type BesideRow, besideTable } from '../judged/tables.js';
@@ -65,10 +65,11 @@ export async function studyOfRuns(
   const results = resultsOf(members);
   const first = members[0]!.folder.runs[0];
   const data = await openRunData(first, console);
-  const pairs = paths.flatMap((path, i) => {
-    const record = readPairs(path);
-    return record === undefined ? [] : [{ name: names[i]!, record }];
-  });
+  const pairs = paths.map((path, i) => ({
+    name: names[i]!,
+    open: readPairs(path),
+    aside: readPairs(path, 'set-aside'),
+  }));
   const failures = [];
   for (const { name, folder, evaluations } of members.slice(0, LISTED)) {
     const shown = await failuresShown(folder.runs[0], evaluations[0], data, withImages);
@@ -100,10 +101,12 @@ export async function studyOfRuns(
     overview: results[0] === undefined ? [] : overviewFigures(results[0], 'study'),
     results,
     families: [],
-    mechanism: withSetAside(
-      await mechanismOf(pairs, { run: first, data, show: isPhantom(first) || withImages, console }),
-      paths.map((path, i) => ({ name: names[i]!, record: readPairs(path, 'setAside') })),
-    ),
+    mechanism: await mechanismsOf(pairs, {
+      run: first,
+      data,
+      show: isPhantom(first) || withImages,
+      console,
+    }),
     judged: members.slice(0, CLOSER).flatMap(({ name, evaluations: [primary] }, i) => {
       if (primary === undefined) return [];
       const about = { id: `${i + 1}`, name: `${name}, ${protocolOf(primary.record)}`, own: name };
@@ -188,8 +191,10 @@ function resultsOn(judged: readonly JudgedMember[], kind: string): StudyResults 
   const { member: firstName, record: first } = judged[0]!;
   const metric = first.metrics[0] ?? 'auc';
   const onKind = (record: EvaluationResult) => ownRows(record).filter(({ features }) => features === kind);
+  const gaps = first.data.images !== undefined;
+  const width = (key: string) => widthOf(key.split('+'), first.data.modalities, gaps);
   const images = [...new Set(judged.flatMap(({ record }) => onKind(record).map(imagesOf)))].sort(
-    (a, b) => a.split('+').length - b.split('+').length,
+    (a, b) => width(a) - width(b),
   );
   const rows = judged.map(({ member, record }): ResultRow => {
     const own = onKind(record);

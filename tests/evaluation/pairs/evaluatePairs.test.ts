@@ -127,7 +127,7 @@ describe('the claims of a run', () => {
 
   it('are saved, and reports read them back', () => {
     savePairs(join(folder, 'saved', 'evaluation'), result);
-    const record = readPairs(join(folder, 'saved'))!;
+    const record = readPairs(join(folder, 'saved'))[0]!;
     expect(record.measures.length).toBe(result.measures.length);
     expect(record.projections.map(({ kind }) => kind)).toEqual([
       'pca',
@@ -137,7 +137,7 @@ describe('the claims of a run', () => {
       'tsne',
       'umap',
     ]);
-    expect(readPairs(join(folder, 'nowhere'))).toBeUndefined();
+    expect(readPairs(join(folder, 'nowhere'))).toEqual([]);
     writeFileSync(join(folder, 'saved', 'evaluation', 'pairs.json'), '{"version": 2}');
     expect(() => readPairs(join(folder, 'saved'))).toThrow(DataError);
     expect(

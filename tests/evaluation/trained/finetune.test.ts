@@ -181,7 +181,7 @@ describe('finetuning', () => {
     expect(evaluationJson(result)).toContain('"pooled": null');
     expect(formatEvaluation(result)).toMatch(/\| run, transductive \| head +\| A\+B +\| – /);
     const saved = saveEvaluation(join(folder, 'diverged'), result);
-    const stored = readPredictions(saved.predictions, result.data)!;
+    const stored = readPredictions(saved.predictions, result)!;
     expect([...stored.probabilities.keys()]).toEqual(['thumbnail/pixels/a+b']);
   });
 

@@ -59,7 +59,8 @@ beforeAll(async () => {
     { folds: 2, seed: 0, labelFraction: 1, setAside: false },
   );
   const { modalities } = dataset;
-  sources = { task, cache, plan, modalities, device: 'cpu', precision: 'fp32', seed: 0 };
+  const roundsOn = () => plan.rounds;
+  sources = { task, cache, plan, roundsOn, modalities, device: 'cpu', precision: 'fp32', seed: 0 };
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -100,6 +101,7 @@ describe('the features of a batch', () => {
     } as const;
     const viewing: Viewing = {
       loader,
+      cache: sources.cache,
       device: 'cpu',
       precision: 'fp32',
       views: { size: 32, seed: 1, augmentation },

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PairsResult } from '../../../src/evaluation/results/pairsResult.js';
-import type { StoredPredictions } from '../../../src/evaluation/results/predictions.js';
+import type { RowPredictions } from '../../../src/evaluation/results/predictions.js';
 import { formatTable } from '../../../src/experiments/print/formatTable.js';
 import { type Alternative, compose } from '../../../src/experiments/table/compose.js';
 import { meanFoldAuc, pooledMetrics } from '../../../src/experiments/table/entries.js';
@@ -22,13 +22,13 @@ const rightIn = (...folds: number[]) =>
 const blind = Array.from({ length: SAMPLES }, () => 0.5);
 const all = { untrained: blind, thumbnail: blind };
 
-const predictionsOf = (scores: readonly number[], ids = (i: number) => `P-${i}`): StoredPredictions => ({
+const predictionsOf = (scores: readonly number[], ids = (i: number) => `P-${i}`): RowPredictions => ({
   ids: scores.map((_, i) => ids(i)),
   subjects: scores.map((_, i) => `S-${i >> 1}`),
   folds: FOLDS,
   labels: positive,
   classes: ['none', 'tumor'],
-  probabilities: new Map([['key', Float64Array.from(scores.flatMap((p) => [1 - p, p]))]]),
+  probabilities: Float64Array.from(scores.flatMap((p) => [1 - p, p])),
 });
 const alternative = (
   candidate: string,
@@ -37,7 +37,6 @@ const alternative = (
 ): Alternative => ({
   candidate,
   features: 'pooled',
-  key: 'key',
   validation,
   predictions: predictionsOf(scores),
 });

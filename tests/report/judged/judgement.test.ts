@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError } from '../../../src/errors.js';
-import { readPredictions } from '../../../src/evaluation/results/predictions.js';
+import { predictionsOf, readPredictions } from '../../../src/evaluation/results/predictions.js';
 import { calibrationFigure } from '../../../src/report/figures/calibrationFigure.js';
 import { calibrationOf } from '../../../src/report/figures/calibrationOf.js';
 import { confusionFigure } from '../../../src/report/figures/confusionFigure.js';
@@ -241,11 +241,39 @@ describe('stored predictions', () => {
     folder = mkdtempSync(join(tmpdir(), 'predictions-'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const read = (text: string, classes = ['no', 'yes'], samples = text.trimEnd().split('\n').length - 1) => {
+  const read = (
+    text: string,
+    classes = ['no', 'yes'],
+    samples = text.trimEnd().split('\n').length - 1,
+    rows: { key: string; judgedOn?: { samples: number } }[] = [],
+  ) => {
     const file = join(folder, 'p.csv');
     writeFileSync(file, text);
-    return readPredictions(file, { classes, samples });
+    return readPredictions(file, { data: { classes, samples }, rows });
   };
+
+  const one = { data: { classes: ['no', 'yes'], samples: 1 }, rows: [] };
+
+  it('have empty cells where a row is not judged, and only there', () => {
+    const rows = [{ key: 'run/pooled/b', judgedOn: { samples: 2 } }];
+    const text =
+      'id,subject,fold,label,run/pooled/a,run/pooled/b\np,s,0,yes,0.75,0.5\nq,t,0,no,0.5,\nr,u,1,no,0.25,0.25\n';
+    const found = read(text, ['no', 'yes'], 3, rows)!;
+    expect([...found.probabilities.get('run/pooled/b')!]).toEqual([0.5, 0.5, NaN, NaN, 0.75, 0.25]);
+    expect(predictionsOf(found, 'run/pooled/b')).toMatchObject({
+      ids: ['p', 'r'],
+      subjects: ['s', 'u'],
+      folds: [0, 1],
+      labels: [1, 0],
+      probabilities: Float64Array.of(0.5, 0.5, 0.75, 0.25),
+    });
+    expect(predictionsOf(found, 'run/pooled/a')!.ids).toEqual(['p', 'q', 'r']);
+    // An empty cell of a row that judges all samples is a fault, and so is one too many.
+    expect(() => read(text)).toThrow('line 3, column "run/pooled/b": "" is no number');
+    expect(() => read(text, ['no', 'yes'], 3, [{ key: 'run/pooled/b', judgedOn: { samples: 3 } }])).toThrow(
+      'has 2 predictions, and the row was judged on 3 samples',
+    );
+  });
 
   it('have both columns of two classes, and all columns of more', () => {
     const two = read('id,subject,fold,label,run/pooled/a\np,s,0,yes,0.75\n')!;
@@ -253,7 +281,7 @@ describe('stored predictions', () => {
     expect(two.labels).toEqual([1]);
     const three = read('id,subject,fold,label,k:a,k:b,k:c\np,s,0,b,0.5,0.3,0.2\n', ['a', 'b', 'c'])!;
     expect([...three.probabilities.get('k')!]).toEqual([0.5, 0.3, 0.2]);
-    expect(readPredictions(join(folder, 'none.csv'), { classes: ['no', 'yes'], samples: 1 })).toBeUndefined();
+    expect(readPredictions(join(folder, 'none.csv'), one)).toBeUndefined();
   });
 
   it('are refused where lines are missing, with the caller’s remedy', () => {
@@ -262,9 +290,7 @@ describe('stored predictions', () => {
       'p.csv: has the predictions of 2 samples, and the evaluation judged 3; run anatomy evaluate again';
     expect(() => read(text, ['no', 'yes'], 3)).toThrow(missing);
     const file = join(folder, 'p.csv');
-    expect(() => readPredictions(file, { classes: ['no', 'yes'], samples: 1 }, 'delete it')).toThrow(
-      'judged 1; delete it',
-    );
+    expect(() => readPredictions(file, one, 'delete it')).toThrow('judged 1; delete it');
   });
 
   it('have no column of a row whose training diverged, and all others', () => {
