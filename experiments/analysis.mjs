@@ -44,7 +44,7 @@ function cell(root, folder, seed, protocol = 'logreg') {
   const file = join(root, 'cells', folder, `seed-${seed}`, protocol);
   if (!existsSync(`${file}.json`)) return undefined;
   const { result } = JSON.parse(readFileSync(`${file}.json`, 'utf8'));
-  return { result, predictions: readPredictions(`${file}.csv`, result.data) };
+  return { result, predictions: readPredictions(`${file}.csv`, result) };
 }
 
 function rowsOf({ result }, features = ['pooled', 'head']) {

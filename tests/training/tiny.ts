@@ -82,7 +82,7 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.maps=[2]',
     'method.patches=[2,2]',
     'model.branches=2',
-    'model.embeddingSize=10',
+    'model.embeddingSize=60',
     'method.common={decorrelation: 0.5}',
   ],
 ];
