@@ -13,7 +13,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logisticProbe } from '../dist/evaluation/probes/logisticProbe.js';
-import { readPredictions } from '../dist/evaluation/results/predictions.js';
+import { readPredictions, rowOf } from '../dist/evaluation/results/predictions.js';
 import { readDescription } from '../dist/experiments/stored/folder.js';
 import { compose } from '../dist/experiments/table/compose.js';
 import { Entry, meanFoldAuc, pooledMetrics } from '../dist/experiments/table/entries.js';
@@ -98,9 +98,8 @@ function measured(folder, candidates, seed, { allowed = () => true, features } =
     rowsOf(one, features).map((row) => ({
       candidate: String(candidates[i]),
       features: row.features,
-      key: row.key,
       validation: row.validation.map((value, fold) => (allowed(fold, candidates[i]) ? value : -1)),
-      predictions: one.predictions,
+      predictions: rowOf(one.predictions, row.key),
     })),
   );
   const { ids, judged } = compose(alternatives, cells[0].result.folds.judged);
