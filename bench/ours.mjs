@@ -14,9 +14,11 @@ function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
   const channels = gray ? 1 : 3;
   const values = Float32Array.from({ length: 4 * pairs * channels * size * size }, () => random.uniform());
   const images = toChannelsLast(tensor(values, [4 * pairs, channels, size, size], { device }));
-  const batch = { images: {}, ids: samples.map(({ subject }) => subject), rows: samples.map((_, i) => i) };
+  const pairsOf = { ids: samples.map(({ subject }) => subject), rows: samples.map((_, i) => i), epoch: 0 };
+  const batch = { ...pairsOf, images: {} };
+  const specs = ['whole', 0].flatMap((look) => ['a', 'b'].map((modality) => ({ modality, look })));
   // Views are given, as on the other side: what is timed is the step without augmentation.
-  method.views = () => ({ images, specs: [], pairs: batch });
+  method.views = () => ({ images, specs, pairs: pairsOf });
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   const precision = bf16 ? 'bf16' : 'fp32';
   const step = () => {
