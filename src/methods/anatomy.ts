@@ -27,6 +27,7 @@ import {
 import { Curriculum } from './curriculum.js';
 import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
 import { batchMask } from './falseNegatives.js';
+import { GradientShare } from './gradientShare.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 import {
   fixedTargets,
@@ -80,6 +81,7 @@ export class Anatomy extends SharedEncoder implements Method {
   readonly #prediction: PredictionOptions;
   readonly #predictors: Predictors | undefined;
   readonly #curriculum: Curriculum | undefined;
+  readonly balance: GradientShare | undefined;
 
   /** @throws TensorError when both weights are 0; UsageError when a setting names a modality that is not there */
   constructor(options: AnatomyOptions, context: MethodContext) {
@@ -98,6 +100,8 @@ export class Anatomy extends SharedEncoder implements Method {
     this.#predictors = this.#makePredictors();
     this.#curriculum =
       options.crossModalFrom === undefined ? undefined : new Curriculum(options.crossModalFrom);
+    const { consistencyShare: share, consistencyWeight: start } = options;
+    this.balance = share === undefined ? undefined : new GradientShare('consistency', { share, start });
   }
 
   /** @throws UsageError where the common part is no part of the embedding */
@@ -148,13 +152,15 @@ export class Anatomy extends SharedEncoder implements Method {
 
   override state(): ReadonlyMap<string, Tensor> {
     const predictors = this.#predictors && stateDict(this.#predictors, 'predictor.');
-    return new Map([...super.state(), ...(predictors ?? []), ...(this.#curriculum?.state() ?? [])]);
+    const running = [this.#curriculum, this.balance].flatMap((own) => [...(own?.state() ?? [])]);
+    return new Map([...super.state(), ...(predictors ?? []), ...running]);
   }
 
   override dispose(): void {
     super.dispose();
     if (this.#predictors !== undefined) disposeModule(this.#predictors);
     this.#curriculum?.dispose();
+    this.balance?.dispose();
   }
 
   /**
@@ -184,7 +190,7 @@ export class Anatomy extends SharedEncoder implements Method {
     /** L_C over the un-augmented views, or from `first` on over the augmented ones. */
     const between = (first: number): Tensor =>
       this.#consistencyOf(views.pairs, this.#aligned(chosen), mated, first) ?? embedding.sum().mul(0);
-    const consistency = weighted(consistencyWeight, () =>
+    const consistency = weighted(this.balance?.weight ?? consistencyWeight, () =>
       consistencyViews === 'aligned' ? between(0) : between(0).add(between(modalities.length)).div(2),
     );
     const embeddings = views.specs.map(({ modality, look }, index) => {
@@ -338,6 +344,7 @@ export class Anatomy extends SharedEncoder implements Method {
 
   afterStep(): void {
     this.#curriculum?.afterStep();
+    this.balance?.afterStep();
   }
 
   /** The chance levels of L_AUG and of L_M, without weights. */

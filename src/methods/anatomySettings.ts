@@ -38,6 +38,13 @@ export const anatomySchema = z
     name: z.literal('anatomy'),
     alpha: z.number().min(0).describe('α of Eq. 12: factor on L_Glo; 0 is L_C alone (Table 2).'),
     consistencyWeight: z.number().min(0).describe('Factor on L_C; 1 in Eq. 12, 0 is L_Glo alone (Table 2).'),
+    consistencyShare: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        'The weight of L_C follows so that its gradient has this share of that of all else; consistencyWeight is the first.',
+      ),
     tau: z.number().positive().describe('Temperature τ of Eqs. 7 and 9.'),
     maps: z
       .array(z.int().min(0).max(4))
@@ -106,6 +113,15 @@ export const anatomySchema = z
     path: ['alpha'],
     message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
   })
+  .refine(
+    ({ consistencyShare, alpha, consistencyWeight }) =>
+      consistencyShare === undefined || (alpha > 0 && consistencyWeight > 0),
+    {
+      path: ['consistencyShare'],
+      message:
+        'expected with alpha and consistencyWeight above 0: a share is of something else that is trained',
+    },
+  )
   .refine(({ crossModal, common: asked }) => crossModal !== 'predict' || asked === undefined, {
     path: ['common'],
     message: 'expected without crossModal: predict, which leaves the embeddings apart by itself',

@@ -79,6 +79,18 @@ export interface RecordOptions {
   readonly record?: boolean;
 }
 
+/** A term whose weight follows the gradients: the step measures them, and the method sets the weight of the next. */
+export interface Balance {
+  /** The name of the term. */
+  readonly term: string;
+  /** Whether this step measures. */
+  readonly due: boolean;
+  /**
+   * Takes the norms over all parameters of the gradient of the weighted term, and of the sum of all others.
+   */
+  see(own: number, others: number): void;
+}
+
 /**
  * One way of pretraining. It holds what is particular to it; the loop owns backward, optimiser, precision,
  * micro-batches, logging and resume, once for all methods.
@@ -87,6 +99,8 @@ export interface Method {
   readonly name: string;
   /** Whether `loss` compares pairs with each other. If false, all terms stand per pair, and `loss` is never called. */
   readonly comparesBatch: boolean;
+  /** Absent: all weights are fixed. */
+  readonly balance?: Balance | undefined;
   /** Everything trained, by the names in the checkpoint. If empty, nothing is trained and the run ends as it starts. */
   parameters(): ReadonlyMap<string, Tensor>;
   /** Everything a checkpoint must hold: parameters, running statistics, banks, queues, momentum encoders. */

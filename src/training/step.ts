@@ -2,6 +2,7 @@
 import type { Batch, Forward, Method, Pairs, Term } from '../methods/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
+import { Balancing } from './balancing.js';
 import { Inspection, type Pull } from './inspect.js';
 import { autocastDtype, type LossScaler, type Precision } from './precision.js';
 
@@ -80,8 +81,12 @@ function inOnePass(options: StepOptions): Pass {
     const objective = weightedSum({ ...forward.perPair, ...compared });
     const loss = objective.item();
     const inspection = new Inspection(method, batch);
-    if (inspect && Number.isFinite(loss)) {
-      inspection.add(forward, batch, [...pulls(forward.perPair, 'perPair'), ...pulls(compared, 'batch')]);
+    const parts = [...pulls(forward.perPair, 'perPair'), ...pulls(compared, 'batch')];
+    if (inspect && Number.isFinite(loss)) inspection.add(forward, batch, parts);
+    if (Number.isFinite(loss)) {
+      const balancing = new Balancing(method);
+      balancing.add(parts, scaler?.scale);
+      balancing.tell();
     }
     const terms = { ...values(forward.perPair), ...values(compared) };
     return { objective, loss, terms, inspection: inspection.values(), memory: forward.memory };
@@ -108,6 +113,7 @@ function inChunks(options: StepOptions, size: number): Pass {
   const terms: Record<string, number> = { ...cached.terms };
   let { loss } = cached;
   const inspection = new Inspection(method, batch);
+  const balancing = new Balancing(method);
   const memories: Readonly<Record<string, Tensor>>[] = [];
   for (const [i, chunk] of chunks.entries()) {
     if (!Number.isFinite(loss)) break;
@@ -128,11 +134,13 @@ function inChunks(options: StepOptions, size: number): Pass {
         }),
       ];
       if (inspect && Number.isFinite(loss)) inspection.add(forward, chunk, parts, share);
+      if (Number.isFinite(loss)) balancing.add(parts, scaler?.scale);
       return { objective: sumOf(parts.map(({ value }) => value)), memory: forward.memory };
     });
     if (Number.isFinite(loss)) scaled(objective, scaler).backward();
     memories.push(memory);
   }
+  if (Number.isFinite(loss)) balancing.tell();
   const names = Object.keys(memories[0] ?? {});
   const memory = names.map(
     (name) =>

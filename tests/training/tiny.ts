@@ -84,6 +84,7 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'model.branches=2',
     'model.embeddingSize=60',
     'method.common={decorrelation: 0.5}',
+    'method.consistencyShare=0.1',
   ],
 ];
 
