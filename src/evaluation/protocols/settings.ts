@@ -27,7 +27,7 @@ export function labelSettings(words: { readonly features: string; readonly image
     features: {
       schema: z.enum(FEATURE_WORDS),
       flag: '--features <kind>',
-      help: `pooled (average of the last map), head (its embedding), both of these, maps (averages of the last three maps) or all (default: ${words.features})`,
+      help: `pooled (average of the last map), head (its embedding), maps (averages of the last three maps), both (pooled and head) or all (default: ${words.features})`,
     },
     images: {
       schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b, any].'),
