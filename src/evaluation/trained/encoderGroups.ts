@@ -72,7 +72,7 @@ export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]>
         const names = loadWeights(run, encoder, group[0]!);
         if (kinds.includes('head') && !names.some((name) => name.startsWith('head.'))) {
           throw new UsageError(
-            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled`,
+            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled or maps`,
           );
         }
       } else if (run.config.model.backbone === 'vgg16_bn') {
