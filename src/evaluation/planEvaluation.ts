@@ -9,10 +9,10 @@ import { type FoldPlan, planFolds, planUndecoded } from './folds/outerFolds.js';
 import { hasGaps, type PlannedSets, planSets } from './folds/setRounds.js';
 import { labelledTask, type Task } from './folds/task.js';
 import { decodeImages, type JudgementOptions, type OpenJudgement, openJudgement } from './openJudgement.js';
-import type { AskedSettings, FeatureKinds, LabelProtocol, Probe } from './protocols/definition.js';
+import type { AskedSettings, LabelProtocol, Probe } from './protocols/definition.js';
 import type { KnnSettings } from './protocols/knn.js';
 import {
-  judgedFeatures,
+  judgedKinds,
   labelProtocolNamed,
   labelProtocols,
   refuseForeign,
@@ -20,6 +20,7 @@ import {
 } from './protocols/registry.js';
 import { flagName } from './protocols/settings.js';
 import type { Exposure, RowName } from './results/evaluationResult.js';
+import type { EncoderFeatures, FeatureKinds } from './results/featureKinds.js';
 import { askedSets, modalityKey } from './results/modalitySets.js';
 import type { TrainingOptions } from './trained/trainedProbe.js';
 
@@ -58,7 +59,7 @@ export interface EvaluationPlan extends OpenJudgement {
   readonly chosenLabel?: string;
   readonly chosenPositive?: string;
   /** The kinds of features that are judged. */
-  readonly kinds: readonly ('pooled' | 'head')[];
+  readonly kinds: readonly EncoderFeatures[];
   /** Whether samples of the task lack images. */
   readonly gaps: boolean;
   /** The sets of modalities, each judged on the samples that have its images. */
@@ -76,6 +77,7 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   const protocol = protocolOf(options.protocol);
   const asked: AskedSettings = { ...options };
   refuseForeign(protocol, asked);
+  const kinds = judgedKinds(protocol, asked);
   if (!(labelFraction > 0 && labelFraction <= 1)) {
     throw new UsageError(
       `--label-fraction is ${labelFraction}, expected more than 0, at most 1 (0.1 is 10 %)`,
@@ -106,8 +108,6 @@ export async function planEvaluation(options: EvaluateOptions): Promise<Evaluati
   refuseMisfit(protocol, asked, fewestTrained(folds));
   const exposure = exposureOf(folds, task, trace);
   refuseLearnedLabels(opened, exposure, options.run);
-  const judged = judgedFeatures(protocol, asked);
-  const kinds = judged === 'both' ? (['pooled', 'head'] as const) : ([judged] as const);
   const sets = setsIn(folds);
   const judgedSets = sets.judged.map((one) => one.modalities);
   const rows = rowNames(kinds, judgedSets).filter(({ source }) => untrained || source !== 'untrained');

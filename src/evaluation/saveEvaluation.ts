@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pseudonym } from '../data/pseudonym.js';
 import { PRIVATE, writeFileAtomic } from '../files.js';
 import { csv } from '../text/csv.js';
-import { labelProtocolNamed, usualImages } from './protocols/registry.js';
+import { judgedKinds, labelProtocolNamed, usualImages } from './protocols/registry.js';
 import type { Evaluation, EvaluationResult, EvaluationRow, Predictions } from './results/evaluationResult.js';
 import { modalityKey } from './results/modalitySets.js';
 
@@ -32,6 +32,7 @@ export interface NamedResult extends Pick<EvaluationResult, 'protocol' | 'preset
  * that is unlike the plain judgement: `logreg`, `finetune-hu`, `logreg-labels-0.1`, `linear-moco-set-aside`,
  * `logreg-on-busi` for other data than the run's, `logreg-label-grade` for another column of labels,
  * `logreg-positive-low` for another positive class, `logreg-a-pooled` for some images or features only,
+ * `logreg-pooled-head-maps` for more features,
  * `finetune-hu-alone` without the untrained encoder.
  */
 export function evaluationName(result: NamedResult): string {
@@ -68,16 +69,12 @@ function chosenParts({ protocol: name, preset, data, rows, leftOut = [] }: Named
   const own = rows.filter(({ source }) => source === 'run');
   const unless = (found: readonly string[], usual: readonly string[]) =>
     found.length === usual.length && usual.every((one) => found.includes(one)) ? [] : found;
-  const features = protocol.features({ preset });
   return [
     ...unless(
       [...new Set(own.map((row) => modalityKey(row.modalities)))],
       usual.filter((key) => leftOut.every(({ images }) => images !== key)),
     ),
-    ...unless(
-      [...new Set(own.map((row) => row.features))],
-      features === 'both' ? ['pooled', 'head'] : [features],
-    ),
+    ...unless([...new Set(own.map((row) => row.features))], judgedKinds(protocol, { preset })),
   ];
 }
 

@@ -19,6 +19,14 @@ export interface EncoderOutput {
   readonly embedding: Tensor;
 }
 
+/**
+ * The last three maps of an encoder, each averaged over its pixels, side by side: [B, ΣC] with the channels of maps 2,
+ * 3 and 4 (counted from 0) in this order. The last C are `features`.
+ */
+export function averagedMaps({ maps, features }: Pick<EncoderOutput, 'maps' | 'features'>): Tensor {
+  return ops.cat([...maps.slice(-3, -1).map((map) => map.mean([2, 3])), features], 1);
+}
+
 export interface EncoderOptions {
   backbone: Backbone;
   /** The side of the square images in pixels, a multiple of 16 and at least 32. */

@@ -2,8 +2,8 @@
 import { resample } from '../augment/index.js';
 import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
-import type { Encoder, EncoderOutput } from '../nn/index.js';
-import { autocast, type Device, noGrad, tidy, toChannelsLast } from '../tensor/index.js';
+import { averagedMaps, type Encoder, type EncoderOutput } from '../nn/index.js';
+import { autocast, type Device, noGrad, type Tensor, tidy, toChannelsLast } from '../tensor/index.js';
 import { autocastDtype, type Precision } from './precision.js';
 
 /** The outputs of an encoder for the images of one modality, row-major: row i belongs to the i-th sample asked for. */
@@ -12,6 +12,8 @@ export interface Embeddings {
   readonly embedding: Float32Array;
   /** The last map averaged over its pixels, [n, C]. */
   readonly features: Float32Array;
+  /** The last three maps, each averaged over its pixels, side by side, [n, ΣC]; there where `maps` asks for them. */
+  readonly maps?: Float32Array;
   /** The number of samples, n. */
   readonly rows: number;
 }
@@ -27,6 +29,8 @@ export interface EmbedOptions {
   precision: Precision;
   device: Device;
   batchSize?: number;
+  /** True when the averages of the last three maps are computed too. */
+  maps?: boolean;
 }
 
 /**
@@ -34,14 +38,17 @@ export interface EmbedOptions {
  *
  * @param options.indices samples that have an image of the modality
  */
-export async function embed({ modality, ...options }: EmbedOptions): Promise<Embeddings> {
-  const chunks = await forwardAll(options, [modality], { training: false }, ({ embedding, features }) => ({
-    embedding: embedding.to({ dtype: 'f32' }).toArray() as Float32Array,
-    features: features.to({ dtype: 'f32' }).toArray() as Float32Array,
+export async function embed({ modality, maps = false, ...options }: EmbedOptions): Promise<Embeddings> {
+  const numbers = (x: Tensor) => x.to({ dtype: 'f32' }).toArray() as Float32Array;
+  const chunks = await forwardAll(options, [modality], { training: false }, (output) => ({
+    embedding: numbers(output.embedding),
+    features: numbers(output.features),
+    maps: maps ? [numbers(averagedMaps(output))] : [],
   }));
   return {
     embedding: join(chunks.map((chunk) => chunk.embedding)),
     features: join(chunks.map((chunk) => chunk.features)),
+    ...(maps && { maps: join(chunks.flatMap((chunk) => chunk.maps)) }),
     rows: options.indices.length,
   };
 }
@@ -52,7 +59,7 @@ export async function embed({ modality, ...options }: EmbedOptions): Promise<Emb
  * batch holds all images of its samples.
  */
 export async function calibrate(
-  options: Omit<EmbedOptions, 'modality'>,
+  options: Omit<EmbedOptions, 'modality' | 'maps'>,
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
@@ -69,7 +76,7 @@ export async function calibrate(
  * in one batch.
  */
 async function forwardAll<T>(
-  options: Omit<EmbedOptions, 'modality'>,
+  options: Omit<EmbedOptions, 'modality' | 'maps'>,
   modalities: readonly string[],
   { training, momentum }: { training: boolean; momentum?: (images: number) => number },
   read: (output: EncoderOutput) => T,

@@ -102,6 +102,19 @@ it('never puts the answer to another question in the place of a stored one, unle
   expect(JSON.parse(readFileSync(file, 'utf8')).settings.k).toBe(3);
 });
 
+it('judges the averages of the last three maps with --features maps, and names the nearest word of a slip', () => {
+  const words = ['evaluate', 'linear', '--run', run, '--folds', '2', '--replicates', '50', '--epochs', '2'];
+  const { status, stdout } = anatomy(...words, '--features', 'maps', '--images', 'a+b', '--json');
+  expect(status).toBe(0);
+  expect(readFileSync(join(run, 'evaluation', 'linear-a+b-maps.json'), 'utf8')).toBe(stdout);
+  const { rows } = JSON.parse(stdout) as EvaluationResult;
+  expect(rows.map(({ key }) => key)).toEqual(['run/maps/a+b', 'untrained/maps/a+b', 'thumbnail/pixels/a+b']);
+  const slip = anatomy(...words, '--features', 'map');
+  expect([slip.status, slip.stdout]).toEqual([2, '']);
+  expect(slip.stderr).toContain('--features is map, expected one of pooled, head,');
+  expect(slip.stderr).toContain('did you mean maps?');
+});
+
 it('takes the data to judge on, and how it is read, from --data-config', () => {
   const file = join(folder, 'other.yaml');
   const words = ['evaluate', 'knn', '--run', run, '--k', '3', '--folds', '2', '--replicates', '50', '--json'];

@@ -296,6 +296,59 @@ it.each(['logreg', 'knn'] as const)(
   },
 );
 
+it.each(['logreg', 'linear', 'knn'] as const)(
+  '%s judges pooled, head and maps in one evaluation as it does apart',
+  async (protocol) => {
+    const common = { run: whole, protocol, images: ['a+b'], ...(protocol === 'linear' && { epochs: 3 }) };
+    const all = await judge({ ...common, features: 'all' });
+    expect(all.rows.map(({ key }) => key)).toEqual([
+      ...['run/pooled/a+b', 'run/head/a+b', 'run/maps/a+b'],
+      ...['untrained/pooled/a+b', 'untrained/head/a+b', 'untrained/maps/a+b'],
+      'thumbnail/pixels/a+b',
+    ]);
+    // A quarter of 256 + 512 + 512 channels, of two modalities.
+    const maps = all.rows.filter(({ features }) => features === 'maps');
+    expect(maps.map(({ columns }) => columns)).toEqual([640, 640]);
+    const both = await judge({ ...common, features: 'both' });
+    expect(both.rows).toEqual(all.rows.filter(({ features }) => features !== 'maps'));
+    const alone = await judge({ ...common, features: 'maps' });
+    expect(alone.rows).toEqual(
+      all.rows.filter(({ features }) => features === 'maps' || features === 'pixels'),
+    );
+    const [of, ofPooled] = ['maps', 'pooled'].map(
+      (kind) => all.predictions.probabilities[`run/${kind}/a+b`]!,
+    );
+    expect(of).not.toEqual(ofPooled);
+    expect(all.differences.filter(({ row }) => row === 'run/maps/a+b').map(({ against }) => against)).toEqual(
+      ['untrained/maps/a+b', 'thumbnail/pixels/a+b'],
+    );
+    expect([all, both, alone].map(evaluationName)).toEqual([
+      `${protocol}-a+b-pooled-head-maps`,
+      `${protocol}-a+b`,
+      `${protocol}-a+b-maps`,
+    ]);
+    expect(formatEvaluation(all)).toMatch(/^\| run, transductive +\| last three maps +\| A\+B/m);
+  },
+);
+
+it('a run with one encoder a fold reports what the inner folds say of each kind of features', async () => {
+  const common = { run: inFolds, images: ['a'], features: 'all', untrained: false } as const;
+  const { rows } = await judge({ ...common, protocol: 'logreg' });
+  expect(rows.map(({ key, validation }) => [key, validation?.length])).toEqual([
+    ['run/pooled/a', FOLDS],
+    ['run/head/a', FOLDS],
+    ['run/maps/a', FOLDS],
+    ['thumbnail/pixels/a', undefined],
+  ]);
+});
+
+it('refuses a kind of features that it does not know, naming the nearest', async () => {
+  await expect(judge({ run: whole, features: 'map' as 'maps' })).rejects.toThrow(
+    '--features is map, expected one of pooled, head, maps, both, all; did you mean maps?',
+  );
+  await expect(judge({ run: whole, features: 'pixels' as 'maps' })).rejects.toThrow(UsageError);
+});
+
 it('an evaluation is named by what is judged: other data and some images by name, all of one’s own without', () => {
   const rows = (['a', 'b', 'a+b'] as const).flatMap((images) =>
     (['run', 'untrained'] as const).flatMap((source) =>

@@ -74,6 +74,8 @@ describe('a row on images that some samples lack', () => {
     ['linear', { epochs: 3, untrained: false }],
     ['linear', { preset: 'simclr', epochs: 1, untrained: false }],
     ['finetune', { preset: 'simclr', epochs: 1, untrained: false }],
+    ['logreg', { features: 'maps', labelFraction: 0.4 }],
+    ['finetune', { preset: 'simclr', epochs: 1, untrained: false, features: 'maps' }],
   ] as const)('is judged by %s (%o) as data of the other samples alone are', async (protocol, settings) => {
     const among = await judge({ protocol, ...settings, images: ['b', 'any'] });
     const alone = await judge({
@@ -83,7 +85,8 @@ describe('a row on images that some samples lack', () => {
       data: { path: evens },
       splits: evenSplits,
     });
-    for (const key of ['run/pooled/b', 'thumbnail/pixels/b']) {
+    const own = `run/${'features' in settings ? settings.features : 'pooled'}/b`;
+    for (const key of [own, 'thumbnail/pixels/b']) {
       const { judgedOn, ...row } = rowOf(among, key);
       expect(row).toEqual(rowOf(alone, key));
       expect(judgedOn).toEqual({
@@ -94,7 +97,7 @@ describe('a row on images that some samples lack', () => {
       });
     }
     const against = (result: Evaluation) =>
-      result.differences.find((one) => one.row === 'run/pooled/b' && one.against === 'thumbnail/pixels/b')!;
+      result.differences.find((one) => one.row === own && one.against === 'thumbnail/pixels/b')!;
     // Holm's correction is over all differences of the evaluation, and there are more of them.
     expect({ ...against(among), holm: null }).toEqual({ ...against(alone), holm: null });
   });

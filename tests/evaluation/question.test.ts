@@ -65,6 +65,16 @@ describe('an evaluation', () => {
     expect(() => refuseOtherQuestion(results, question)).toThrow(told);
   });
 
+  test('of all kinds of features has another name than that of both', () => {
+    const maps = stored.rows
+      .filter(({ features }) => features === 'pooled')
+      .map((row) => ({ ...row, key: row.key.replace('pooled', 'maps'), features: 'maps' as const }));
+    const all = { ...stored, rows: [...stored.rows, ...maps] };
+    expect(evaluationName(all)).toBe('logreg-pooled-head-maps');
+    expect(evaluationName({ ...stored, rows: maps })).toBe('logreg-maps');
+    expect(() => refuseOtherQuestion(results, all)).not.toThrow();
+  });
+
   test('compares with an older result what that one stored', () => {
     const { asked: _, ...older } = stored;
     const { digest: __, ...folds } = stored.folds;

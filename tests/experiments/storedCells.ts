@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { resolveConfig, type Tree } from '../../src/config/index.js';
+import type { EncoderFeatures } from '../../src/evaluation/results/featureKinds.js';
 import { type ExperimentProtocol, experimentProtocols } from '../../src/experiments/file/protocols.js';
 import type { StoredResult } from '../../src/experiments/stored/cell.js';
 import type { ExperimentDescription } from '../../src/experiments/stored/description.js';
@@ -61,8 +62,10 @@ export interface StoredEvaluation {
   slug?: string;
   /** Of the cell, but for its protocol. */
   name?: Omit<EvaluationName, 'protocol'>;
-  /** AUC of the inner cross-validation of pooled and head features, one a fold. */
-  validation?: { pooled: number[]; head: number[] };
+  /** AUC of the inner cross-validation of each kind of features, one a fold. */
+  validation?: { pooled: number[]; head: number[]; maps?: number[] };
+  /** The kinds of features that are judged; pooled and head by default. */
+  kinds?: readonly EncoderFeatures[];
   /** Test predictions of every row by source, or by source and features; else none are stored. */
   predictions?: Readonly<Record<string, readonly number[]>>;
 }
@@ -85,6 +88,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
     dataHash = 'abc',
     name,
     validation,
+    kinds = ['pooled', 'head'],
     predictions,
     slug = protocol,
     samples = 1866,
@@ -100,7 +104,7 @@ export function storeCells(root: string, row: string, options: StoredEvaluation)
   writeCell(root, pretrainingId(row, seed), { ...common, kind: 'pretrain', settings, steps, provenance: {} });
   const values = { run: auc, untrained, thumbnail: 0.81 };
   const rows = (['run', 'untrained', 'thumbnail'] as const).flatMap((source) =>
-    (source === 'thumbnail' ? (['pixels'] as const) : (['pooled', 'head'] as const)).flatMap((features) =>
+    (source === 'thumbnail' ? (['pixels'] as const) : kinds).flatMap((features) =>
       IMAGES.map((modalities, i) => {
         const value = values[source] - STEP * (2 - i) - (features === 'head' ? STEP / 10 : 0);
         const metric = {

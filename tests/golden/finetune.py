@@ -35,12 +35,14 @@ class Encoder(torch.nn.Module):
                 buffer.data = values(buffer.shape, salt + 200 + seed, 0.5, 1.5)
 
     def forward(self, images):
-        x, last = images, None
+        x, maps = images, []
         for layer in self.features:
             if isinstance(layer, torch.nn.MaxPool2d):
-                last = x
+                maps.append(x)
             x = layer(x)
-        return {"pooled": last.mean(dim=(2, 3)), "head": torch.relu(self.head(torch.flatten(x, 1)))}
+        means = [map.mean(dim=(2, 3)) for map in maps]
+        head = torch.relu(self.head(torch.flatten(x, 1)))
+        return {"pooled": means[4], "head": head, "maps": torch.cat(means[2:], 1)}
 
 
 def layer_rates(encoder, decay):
@@ -56,7 +58,7 @@ def run(kind, batch_norm, weights, encoders, optimizer, rate):
     networks = [Encoder(100 * (k + 1)) for k in range(encoders)]
     for network in networks:
         network.train(batch_norm == "train")
-    columns = 2 * (128 if kind == "pooled" else EMBEDDING)
+    columns = 2 * {"pooled": 128, "head": EMBEDDING, "maps": 64 + 128 + 128}[kind]
     classifier = torch.nn.Linear(columns, 2).double()
     classifier.weight.data = values([2, columns], 31, -0.3, 0.3)
     classifier.bias.data = values([2], 32, -0.3, 0.3)
@@ -91,6 +93,8 @@ golden = [
     run("head", "frozen", [0.8, 1.4], 1, "sgd", 0.03),
     run("pooled", "train", None, 1, "adamw", 5e-3),
     run("head", "train", [0.8, 1.4], 2, "sgd", 0.05),
+    run("maps", "train", None, 2, "sgd", 0.05),
+    run("maps", "frozen", [0.8, 1.4], 1, "adamw", 5e-3),
 ]
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "finetune.json")
 with open(path, "w") as file:

@@ -50,7 +50,7 @@ export async function askedData(
 
 /** @throws UsageError for a word that a flag does not know */
 export async function checkEvaluationFlags(
-  flags: Pick<EvaluationFlags, 'features' | 'precision' | 'device'>,
+  flags: Pick<EvaluationFlags, 'precision' | 'device'>,
 ): Promise<void> {
   const { UsageError } = await import('../../errors.js');
   const oneOf = (name: string, value: string | undefined, known: readonly string[]) => {
@@ -58,7 +58,6 @@ export async function checkEvaluationFlags(
       throw new UsageError(`--${name} is ${value}, expected one of ${known.join(', ')}`);
     }
   };
-  oneOf('features', flags.features, ['pooled', 'head', 'both']);
   oneOf('precision', flags.precision, ['auto', 'fp32', 'bf16', 'fp16']);
   if (flags.device !== undefined && !/^(auto|cpu|cuda(:\d+)?)$/.test(flags.device)) {
     throw new UsageError(`--device is ${flags.device}, expected auto, cpu, cuda or cuda:1`);

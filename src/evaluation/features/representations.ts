@@ -3,15 +3,15 @@ import type { ImageCache } from '../../data/cache/decodedImages.js';
 import type { Loader } from '../../data/loading/loader.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
 import type { Encoder } from '../../nn/index.js';
-import { type Embeddings, type EmbedOptions, embed } from '../../training/embed.js';
-import type { FeatureKind } from '../results/evaluationResult.js';
+import { type EmbedOptions, embed } from '../../training/embed.js';
+import type { EncoderFeatures } from '../results/featureKinds.js';
 import { modalitiesIn, modalityKey } from '../results/modalitySets.js';
-import { featuresOfSet, placesWith } from './presentFeatures.js';
+import { featuresOfSet, type PresentFeatures, placesWith } from './presentFeatures.js';
 
 /** Features by their kind and set of modalities, for example `pooled/a+b`. */
 export type Representations = ReadonlyMap<string, Features>;
 
-export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
+export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader' | 'maps'> {
   /** Called once for each modality, in turn. The same network may come back with other weights. */
   readonly encoderFor: (modality: string) => Encoder;
   readonly loader: Loader;
@@ -21,7 +21,7 @@ export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modali
   readonly modalities: readonly string[];
   /** The sets of modalities whose features are joined. */
   readonly sets: readonly (readonly string[])[];
-  readonly kinds: readonly Exclude<FeatureKind, 'pixels'>[];
+  readonly kinds: readonly EncoderFeatures[];
 }
 
 /**
@@ -37,23 +37,38 @@ export async function represent({
   indices,
   ...options
 }: RepresentOptions): Promise<Representations> {
-  const embedded = new Map<string, Embeddings & { readonly places?: readonly number[] }>();
+  const embedded = new Map<string, ReadonlyMap<EncoderFeatures, PresentFeatures>>();
   for (const modality of new Set(sets.flatMap((set) => modalitiesIn(set, modalities)))) {
-    const places = placesWith(cache, modality, indices);
-    const own = places?.map((place) => indices[place]!) ?? indices;
-    const found = await embed({ ...options, indices: own, encoder: encoderFor(modality), modality });
-    embedded.set(modality, { ...found, places });
+    const own = { ...options, cache, indices, encoder: encoderFor(modality), modality };
+    embedded.set(modality, await embedKinds(kinds, own));
   }
   const found = new Map<string, Features>();
   for (const kind of kinds) {
-    const partOf = (modality: string) => {
-      const { features, embedding, rows, places } = embedded.get(modality)!;
-      const data = kind === 'pooled' ? features : embedding;
-      return { features: featureRows(data, rows, rows === 0 ? 0 : data.length / rows), places };
-    };
+    const partOf = (modality: string) => embedded.get(modality)!.get(kind)!;
     for (const set of sets) {
       found.set(`${kind}/${modalityKey(set)}`, featuresOfSet(set, partOf, modalities, indices.length));
     }
   }
   return found;
+}
+
+/**
+ * Computes the features of one modality's images by kind, in one pass, of the samples at `indices` that have the
+ * modality.
+ */
+export async function embedKinds(
+  kinds: readonly EncoderFeatures[],
+  { cache, indices, ...options }: Omit<EmbedOptions, 'maps'> & Pick<RepresentOptions, 'cache'>,
+): Promise<ReadonlyMap<EncoderFeatures, PresentFeatures>> {
+  const places = placesWith(cache, options.modality, indices);
+  const own = places?.map((place) => indices[place]!) ?? indices;
+  const embedded = await embed({ ...options, indices: own, maps: kinds.includes('maps') });
+  const { features: pooled, embedding: head, maps, rows } = embedded;
+  const found = { pooled, head, maps: maps! };
+  return new Map(
+    kinds.map((kind) => {
+      const columns = rows === 0 ? 0 : found[kind].length / rows;
+      return [kind, { features: featureRows(found[kind], rows, columns), places }];
+    }),
+  );
 }

@@ -15,6 +15,7 @@ import { loadWeights, type RunEncoder, untrainedEncoder } from '../encoders/runE
 import type { FoldPlan, OuterFold } from '../folds/outerFolds.js';
 import type { Task } from '../folds/task.js';
 import type { FeatureKind, RowName, RowSource } from '../results/evaluationResult.js';
+import type { EncoderFeatures } from '../results/featureKinds.js';
 import { modalityKey } from '../results/modalitySets.js';
 import { type Representations, represent } from './representations.js';
 import { thumbnails } from './thumbnails.js';
@@ -23,10 +24,7 @@ import { thumbnails } from './thumbnails.js';
  * Names the rows of a table: the run, the same encoder untrained, and thumbnails, each on every given set of
  * modalities.
  */
-export function rowNames(
-  kinds: readonly ('pooled' | 'head')[],
-  sets: readonly (readonly string[])[],
-): RowName[] {
+export function rowNames(kinds: readonly EncoderFeatures[], sets: readonly (readonly string[])[]): RowName[] {
   const named = (source: RowSource, features: FeatureKind): RowName[] =>
     sets.map((set) => ({
       key: `${source}/${features}/${modalityKey(set)}`,
@@ -51,7 +49,7 @@ export interface FeatureSources {
   readonly task: Task;
   readonly cache: ImageCache;
   readonly plan: FoldPlan;
-  readonly kinds: readonly ('pooled' | 'head')[];
+  readonly kinds: readonly EncoderFeatures[];
   /** All modalities of the data. */
   readonly modalities: readonly string[];
   /** The sets of modalities that are judged. */

@@ -5,10 +5,9 @@
 import type { CrossValidationSources } from '../crossValidate.js';
 import type { RowOutcome } from '../probes/probe.js';
 import type { RowName } from '../results/evaluationResult.js';
+import type { FeatureKinds } from '../results/featureKinds.js';
 import type { TrainingPreset } from '../trained/presets.js';
 import type { Settings } from './settings.js';
-
-export type FeatureKinds = 'pooled' | 'head' | 'both';
 
 /** The values of settings that were asked for, by name. */
 export interface AskedSettings {

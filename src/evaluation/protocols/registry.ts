@@ -1,7 +1,8 @@
 /** Lists every protocol, the primary one first. A new protocol is its file and its line here. */
 import { UsageError } from '../../errors.js';
+import { type EncoderFeatures, kindsAsked } from '../results/featureKinds.js';
 import { modalityKey, modalitySets } from '../results/modalitySets.js';
-import type { AskedSettings, FeatureKinds, LabelProtocol, ProtocolDefinition } from './definition.js';
+import type { AskedSettings, LabelProtocol, ProtocolDefinition } from './definition.js';
 import { finetune } from './finetune.js';
 import { knn } from './knn.js';
 import { linear } from './linear.js';
@@ -40,9 +41,12 @@ export function refuseForeign({ name, settings }: ProtocolDefinition, asked: Ask
   }
 }
 
-/** The kinds of features that are judged: those asked for, else the protocol's. */
-export function judgedFeatures(protocol: LabelProtocol, settings: AskedSettings): FeatureKinds {
-  return settings.features ?? protocol.features(settings);
+/**
+ * The kinds of features that are judged: those asked for, else the protocol's.
+ * @throws UsageError for a word that is not known
+ */
+export function judgedKinds(protocol: LabelProtocol, settings: AskedSettings): readonly EncoderFeatures[] {
+  return kindsAsked(settings.features ?? protocol.features(settings));
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The settings of protocols, each with its form in an experiment's file and on the command line. */
 import { z } from 'zod';
+import { FEATURE_WORDS } from '../results/featureKinds.js';
 import { DEFAULT_PRESET, type TrainingPreset } from '../trained/presets.js';
 
 export interface Setting {
@@ -24,9 +25,9 @@ export type Settings = Readonly<Record<string, Setting>>;
 export function labelSettings(words: { readonly features: string; readonly images: string }): Settings {
   return {
     features: {
-      schema: z.enum(['pooled', 'head', 'both']),
+      schema: z.enum(FEATURE_WORDS),
       flag: '--features <kind>',
-      help: `pooled (average of the last map), head (its embedding) or both (default: ${words.features})`,
+      help: `pooled (average of the last map), head (its embedding), maps (averages of the last three maps), both (pooled and head) or all (default: ${words.features})`,
     },
     images: {
       schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b, any].'),

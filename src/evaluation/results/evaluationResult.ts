@@ -4,6 +4,7 @@
  * read passes through it. An undefined value, such as the AUC of one class, is null.
  */
 import { z } from 'zod';
+import { ENCODER_FEATURES } from './featureKinds.js';
 import { countsOf, fewWarning, type SubjectCounts, tooFew } from './fewSubjects.js';
 import { isAny, modalityKey } from './modalitySets.js';
 import { type Immutable, parseStored, storedNumber } from './stored.js';
@@ -36,7 +37,7 @@ const rowName = z.object({
    */
   key: z.string(),
   source: z.enum(['run', 'untrained', 'thumbnail']),
-  features: z.enum(['pooled', 'head', 'pixels']),
+  features: z.enum([...ENCODER_FEATURES, 'pixels']),
   /** The modalities that stand side by side in the features; or `any`, the mean of those that a sample has. */
   modalities: z.array(z.string()),
 });

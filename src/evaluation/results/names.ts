@@ -187,6 +187,7 @@ const features: Readonly<Record<string, Words>> = {
   chosen: { name: 'features chosen by inner folds', short: 'chosen' },
   pooled: { name: 'pooled features', short: 'pooled' },
   head: { name: 'head features', short: 'head' },
+  maps: { name: 'features of the last three maps', short: 'last three maps' },
   pixels: { name: '12×12 pixels', short: '12×12' },
   thumbnail: { name: '12×12 thumbnails', short: '12×12' },
   'patch-mean': { name: 'means of patches', short: 'means' },

@@ -4,10 +4,9 @@ import type { ImageCache } from '../../data/cache/decodedImages.js';
 import type { Loader } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { type Batch, imagesOf, makeViews, type ViewOptions } from '../../methods/index.js';
-import { featureRows } from '../../metrics/features/features.js';
-import { disposeModule, type Encoder } from '../../nn/index.js';
+import { averagedMaps, disposeModule, type Encoder } from '../../nn/index.js';
 import { autocast, type Device, inFullPrecision, ops, type Tensor, tensor } from '../../tensor/index.js';
-import { calibrate, embed } from '../../training/embed.js';
+import { calibrate } from '../../training/embed.js';
 import { autocastDtype, type Precision } from '../../training/precision.js';
 import {
   loadWeights,
@@ -15,8 +14,10 @@ import {
   separateModalities,
   untrainedEncoder,
 } from '../encoders/runEncoders.js';
-import { type PresentFeatures, placesWith } from '../features/presentFeatures.js';
+import type { PresentFeatures } from '../features/presentFeatures.js';
+import { embedKinds } from '../features/representations.js';
 import type { RowSource } from '../results/evaluationResult.js';
+import type { EncoderFeatures } from '../results/featureKinds.js';
 import { isAny } from '../results/modalitySets.js';
 
 /** One encoder and the modalities whose images it sees. */
@@ -24,8 +25,6 @@ export interface EncoderGroup {
   readonly encoder: Encoder;
   readonly modalities: readonly string[];
 }
-
-export type EncoderKind = 'pooled' | 'head';
 
 /** The way in which images are loaded and prepared for an encoder. */
 export interface Viewing {
@@ -45,7 +44,7 @@ export interface GroupOptions {
   /** The modalities whose images are used; encoders of others are left out. */
   readonly used: readonly string[];
   /** The kinds of features that are used. `head` needs the head's weights in the run's file. */
-  readonly kinds: readonly EncoderKind[];
+  readonly kinds: readonly EncoderFeatures[];
   /** The positions in the data of the images on which an untrained encoder's batch norm is calibrated. */
   readonly calibrateOn: readonly number[];
   readonly viewing: Viewing;
@@ -73,7 +72,7 @@ export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]>
         const names = loadWeights(run, encoder, group[0]!);
         if (kinds.includes('head') && !names.some((name) => name.startsWith('head.'))) {
           throw new UsageError(
-            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled`,
+            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled or maps`,
           );
         }
       } else if (run.config.model.backbone === 'vgg16_bn') {
@@ -99,7 +98,7 @@ export type FeaturesBy<T> = ReadonlyMap<string, T>;
 
 export interface BatchFeaturesOptions {
   readonly used: readonly string[];
-  readonly kinds: readonly EncoderKind[];
+  readonly kinds: readonly EncoderFeatures[];
   /** True when images are cropped and flipped as `views.augmentation` says, all modalities of a pair alike. */
   readonly augmented: boolean;
   /** True when batch norm uses and records the statistics of the batch. */
@@ -150,15 +149,20 @@ export function viewFeatures(
     training,
   }: Omit<BatchFeaturesOptions, 'augmented'> & { readonly counts?: readonly number[] },
 ): FeaturesBy<Tensor> {
-  const { features, embedding } = encoder.forward(images, { training });
+  const output = encoder.forward(images, { training });
+  const read: Readonly<Record<EncoderFeatures, () => Tensor>> = {
+    pooled: () => output.features,
+    head: () => output.embedding,
+    maps: () => averagedMaps(output),
+  };
   const starts = counts.map((_, view) => counts.slice(0, view).reduce((sum, count) => sum + count, 0));
   return new Map(
-    kinds.flatMap((kind) =>
-      used.map((modality, view) => {
-        const all = kind === 'pooled' ? features : embedding;
-        return [`${kind}/${modality}`, all.narrow(0, starts[view]!, counts[view]!)] as const;
-      }),
-    ),
+    kinds.flatMap((kind) => {
+      const all = read[kind]();
+      return used.map(
+        (modality, view) => [`${kind}/${modality}`, all.narrow(0, starts[view]!, counts[view]!)] as const,
+      );
+    }),
   );
 }
 
@@ -172,18 +176,8 @@ export async function wholeFeatures(
   const found = new Map<string, PresentFeatures>();
   for (const { encoder, modalities } of groups) {
     for (const modality of modalities.filter((name) => used.includes(name))) {
-      const places = placesWith(viewing.cache, modality, indices);
-      const { features, embedding, rows } = await embed({
-        ...embedOptions(viewing),
-        encoder,
-        modality,
-        indices: places?.map((place) => indices[place]!) ?? indices,
-      });
-      for (const kind of kinds) {
-        const data = kind === 'pooled' ? features : embedding;
-        const columns = rows === 0 ? 0 : data.length / rows;
-        found.set(`${kind}/${modality}`, { features: featureRows(data, rows, columns), places });
-      }
+      const own = { ...embedOptions(viewing), cache: viewing.cache, encoder, modality, indices };
+      for (const [kind, part] of await embedKinds(kinds, own)) found.set(`${kind}/${modality}`, part);
     }
   }
   return found;

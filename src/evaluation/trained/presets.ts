@@ -3,6 +3,7 @@
  * from.
  */
 import type { Schedule } from '../../optim/index.js';
+import type { EncoderFeatures } from '../results/featureKinds.js';
 
 export interface TrainingPreset {
   readonly name: string;
@@ -59,7 +60,8 @@ export const DEFAULT_PRESET = 'hu';
 export interface FinetunePreset extends TrainingPreset {
   /** With `frozen` batch norm stays in evaluation mode; its weights and biases are trained all the same. */
   readonly batchNorm: 'train' | 'frozen';
-  readonly features: 'pooled' | 'head';
+  /** The features that the source trains on. */
+  readonly features: EncoderFeatures;
 }
 
 /** The crop of torchvision's RandomResizedCrop by default. */

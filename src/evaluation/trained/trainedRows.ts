@@ -15,12 +15,12 @@ import { featuresOfSet } from '../features/presentFeatures.js';
 import type { OuterFold } from '../folds/outerFolds.js';
 import type { RowOutcome } from '../probes/probe.js';
 import type { RowName } from '../results/evaluationResult.js';
+import type { EncoderFeatures } from '../results/featureKinds.js';
 import { modalitiesIn, modalityKey } from '../results/modalitySets.js';
 import { classificationLoss, classify, newClassifier } from './classifier.js';
 import {
   batchFeatures,
   disposeGroups,
-  type EncoderKind,
   openGroups,
   partsOf,
   type Viewing,
@@ -38,7 +38,7 @@ export interface TrainedRowsOptions extends Omit<CrossValidationSources, 'kinds'
 /** A row that is judged on the features of an encoder. */
 interface TrainedRow extends RowName {
   readonly source: 'run' | 'untrained';
-  readonly features: EncoderKind;
+  readonly features: EncoderFeatures;
 }
 
 /**

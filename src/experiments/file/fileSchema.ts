@@ -1,6 +1,7 @@
 /** The schema of an experiment file. */
 import { z } from 'zod';
 import { configSchema, parseStrictly, readYaml, type Tree } from '../../config/index.js';
+import { ENCODER_FEATURES } from '../../evaluation/results/featureKinds.js';
 import { FEWEST_REPLICATES } from '../../metrics/replicates.js';
 import { asEntries, protocolSchema } from './protocols.js';
 
@@ -74,9 +75,11 @@ const family = z.strictObject({
   against: z.array(z.string()).min(1).describe('Rows; also untrained, thumbnail, or best: of the others.'),
   protocol: z.string().optional().describe('By name; default: the first.'),
   features: z
-    .enum(['chosen', 'pooled', 'head'])
+    .enum(['chosen', ...ENCODER_FEATURES])
     .optional()
-    .describe('Default: chosen by inner folds where rows are tuned, else pooled.'),
+    .describe(
+      'Default: chosen by inner folds where rows are tuned, else the first that the protocol judges.',
+    ),
   images: z.string().optional().describe('Default: all modalities side by side.'),
 });
 

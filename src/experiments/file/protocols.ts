@@ -2,15 +2,16 @@
 import { z } from 'zod';
 import type { Tree } from '../../config/index.js';
 import { UsageError } from '../../errors.js';
-import type { AskedSettings, FeatureKinds } from '../../evaluation/protocols/definition.js';
+import type { AskedSettings } from '../../evaluation/protocols/definition.js';
 import {
-  judgedFeatures,
+  judgedKinds,
   labelProtocolNamed,
   protocolNamed,
   protocols,
   protocolsWith,
 } from '../../evaluation/protocols/registry.js';
 import { flagName } from '../../evaluation/protocols/settings.js';
+import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
 import { nearest } from '../../text/nearest.js';
 import { folderOf } from './folderName.js';
 
@@ -102,11 +103,11 @@ export function seedsOf(
 }
 
 /** The kinds of features that a protocol judges: those of its settings, else those of `anatomy evaluate`. */
-export function judgedKinds({
+export function kindsOf({
   protocol,
   settings,
-}: Pick<ExperimentProtocol, 'protocol' | 'settings'>): FeatureKinds {
-  return judgedFeatures(labelProtocolNamed(protocol)!, settings);
+}: Pick<ExperimentProtocol, 'protocol' | 'settings'>): readonly EncoderFeatures[] {
+  return judgedKinds(labelProtocolNamed(protocol)!, settings);
 }
 
 /**

@@ -21,8 +21,9 @@ import {
   choosingProtocol,
   type ExperimentProtocol,
   experimentProtocols,
-  judgedKinds,
   judgesLabels,
+  kindsOf,
+  validates,
 } from './protocols.js';
 import { type ExperimentRow, experimentRows } from './rows.js';
 
@@ -151,6 +152,13 @@ function refuseUnchosen(
         ` on the same labels, which ${protocol.name} has few of; add { protocol: logreg, labelFraction: ${labelFraction}${draws} } to the protocols${where}`,
       );
     }
+    const validated = [...kindsOf(chooser), ...(validates(protocol) ? kindsOf(protocol) : [])];
+    const unknown = kindsOf(protocol).find((kind) => !validated.includes(kind));
+    if (unknown !== undefined) {
+      throw refused(
+        `${where}, and ${chooser.name} does not judge the ${unknown} features that ${protocol.name} judges; give ${chooser.name} features: all, or ${protocol.name} those of ${chooser.name}`,
+      );
+    }
     const seeds = chooser.seeds;
     if (seeds === undefined || protocol.seeds?.every((seed) => seeds.includes(seed))) continue;
     throw refused(
@@ -241,10 +249,11 @@ function checkFamily(
       `${where}.against names untrained, which ${chosen.name} leaves out (untrained: false); leave out the one or the other`,
     );
   }
-  const judged = judgedKinds(chosen);
-  if ((features === 'pooled' || features === 'head') && judged !== 'both' && judged !== features) {
+  const judged = kindsOf(chosen);
+  if (features !== undefined && features !== 'chosen' && !judged.includes(features)) {
+    const fix = judged.length === 1 ? features : 'all';
     throw new UsageError(
-      `${where}.features is ${features}, but ${chosen.name} judges ${judged} features; give the protocol features: ${features}, or compare ${judged} ones`,
+      `${where}.features is ${features}, but ${chosen.name} judges ${judged.join(' and ')} features; give the protocol features: ${fix}, or compare ${judged.join(' or ')} ones`,
     );
   }
 }

@@ -1,6 +1,7 @@
 /** The content of `experiment.json`: all that the tables need to know of the experiment file. */
 import { z } from 'zod';
 import { protocols } from '../../evaluation/protocols/registry.js';
+import { ENCODER_FEATURES } from '../../evaluation/results/featureKinds.js';
 import type { ComparisonFamily } from '../file/fileSchema.js';
 import type { PaperReference } from '../file/paperNumbers.js';
 import type { ExperimentProtocol } from '../file/protocols.js';
@@ -89,7 +90,7 @@ const family = z.object({
   reference: z.string(),
   against: z.array(z.string()).min(1),
   protocol: z.string().optional(),
-  features: z.enum(['chosen', 'pooled', 'head']).optional(),
+  features: z.enum(['chosen', ...ENCODER_FEATURES]).optional(),
   images: z.string().optional(),
 });
 const named = z.object({ name: z.string(), folder: z.string() });

@@ -12,8 +12,8 @@ import { type PaperGroup, paperBlock, pretrainedOn } from '../file/paperNumbers.
 import {
   type ExperimentProtocol,
   familyProtocol,
-  judgedKinds,
   judgesLabels,
+  kindsOf,
   seedsOf,
 } from '../file/protocols.js';
 import { type ConfirmationRecord, readConfirmation } from '../stored/confirmation.js';
@@ -143,7 +143,7 @@ function tableOf(
   const resampled: ResampledOf | undefined =
     matching && ((predicted) => resampledMatched(predicted, matching));
   const parts = all.flatMap((results) =>
-    kindsOf(told, results.protocol, family).map((features) => {
+    featuresOf(told, results.protocol, family).map((features) => {
       const stored = rows.flatMap((row) => results.found(row))[0]?.result.metrics[0];
       const part = new Part({
         ...{ rows, results, features, bootstrap: { ...bootstrap }, resampled },
@@ -219,17 +219,17 @@ function stepsOf(root: string, { seeds }: ExperimentDescription, row: RowFound['
 }
 
 /** The kinds of features of a protocol’s parts; the chosen ones come first where rows are tuned. */
-function kindsOf(
+function featuresOf(
   { rows, compare, setAside }: ExperimentDescription,
   protocol: ExperimentProtocol,
   family: ComparisonFamily | undefined,
 ): TablePart['features'][] {
-  const asked = judgedKinds(protocol);
-  if (asked !== 'both') return [asked];
+  const kinds = kindsOf(protocol);
+  if (kinds.length === 1) return [...kinds];
   const chosen =
     rows.some(({ candidates }) => candidates.length > 1) ||
     [compare, setAside, family].some((one) => one?.features === 'chosen');
-  return chosen ? ['chosen', 'pooled', 'head'] : ['pooled', 'head'];
+  return chosen ? ['chosen', ...kinds] : [...kinds];
 }
 
 /** The group of the paper’s numbers that a part stands beside; undefined where the paper has none. */

@@ -2,6 +2,7 @@
  * The content of `experiment table`: its numbers, what was run to get them, and what they mean. Its JSON has these
  * fields.
  */
+import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
 import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { ResultRow } from '../../evaluation/results/resultTable.js';
 import type { MatchedCounts } from '../../metrics/areas/matchedAuc.js';
@@ -88,7 +89,7 @@ export interface TablePart {
    * With `chosen`, each fold uses the features that did best inside its training patients, and of a tuned row the
    * best candidate.
    */
-  readonly features: 'chosen' | 'pooled' | 'head';
+  readonly features: 'chosen' | EncoderFeatures;
   /** Sets of modalities, as `a+b`: a column for each. */
   readonly images: readonly string[];
   readonly rows: readonly TableRow[];

@@ -1,7 +1,7 @@
 /** The finished evaluations of one protocol on one data set, and the numbers that rows get from them. */
 
 import { labelProtocolNamed } from '../../evaluation/protocols/registry.js';
-import type { EvaluationRow } from '../../evaluation/results/evaluationResult.js';
+import type { EvaluationRow, FeatureKind } from '../../evaluation/results/evaluationResult.js';
 import { modalityKey } from '../../evaluation/results/modalitySets.js';
 import { readPredictions, rowOf, type StoredPredictions } from '../../evaluation/results/predictions.js';
 import { methodNamed } from '../../methods/index.js';
@@ -13,7 +13,7 @@ import { type Alternative, compose } from './compose.js';
 import { type Measurement, meanFoldAuc, pooledMetrics } from './entries.js';
 import { type Matching, matchedMeasurement } from './matching.js';
 
-export type TableFeatures = 'chosen' | 'pooled' | 'head' | 'pixels';
+export type TableFeatures = 'chosen' | FeatureKind;
 
 export interface ResultsOf {
   readonly root: string;

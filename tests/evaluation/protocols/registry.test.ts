@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
-  judgedFeatures,
+  judgedKinds,
   labelProtocolNamed,
   protocolNamed,
   protocols,
@@ -51,10 +51,12 @@ describe('protocols', () => {
   test('judge all kinds and sets by default, but finetuning judges what its preset reads on all modalities', () => {
     const logreg = labelProtocolNamed('logreg')!;
     const finetune = labelProtocolNamed('finetune')!;
-    expect(judgedFeatures(logreg, {})).toBe('both');
-    expect(judgedFeatures(finetune, {})).toBe('head');
-    expect(judgedFeatures(finetune, { preset: 'simclr' })).toBe('pooled');
-    expect(judgedFeatures(finetune, { features: 'both' })).toBe('both');
+    expect(judgedKinds(logreg, {})).toEqual(['pooled', 'head']);
+    expect(judgedKinds(finetune, {})).toEqual(['head']);
+    expect(judgedKinds(finetune, { preset: 'simclr' })).toEqual(['pooled']);
+    expect(judgedKinds(finetune, { features: 'both' })).toEqual(['pooled', 'head']);
+    expect(judgedKinds(finetune, { features: 'all' })).toEqual(['pooled', 'head', 'maps']);
+    expect(judgedKinds(logreg, { features: 'maps' })).toEqual(['maps']);
     expect(usualImages(logreg, ['a', 'b'])).toEqual(['a', 'b', 'a+b']);
     expect(usualImages(finetune, ['a', 'b'])).toEqual(['a+b']);
   });

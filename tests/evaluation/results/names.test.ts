@@ -53,6 +53,10 @@ describe('the names of things', () => {
     expect(sourceName('untrained')).toBe('untrained, calibrated');
     expect(baselineMeaning.untrained).toBe('the same encoder untrained');
     expect([featuresName('pooled'), shortFeatures('pooled')]).toEqual(['pooled features', 'pooled']);
+    expect([featuresName('maps'), shortFeatures('maps')]).toEqual([
+      'features of the last three maps',
+      'last three maps',
+    ]);
     expect([featuresName('map3'), shortFeatures('pixels')]).toEqual(['map 3', '12×12']);
   });
 

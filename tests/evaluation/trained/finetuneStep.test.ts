@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { EncoderFeatures } from '../../../src/evaluation/results/featureKinds.js';
 import { classificationLoss } from '../../../src/evaluation/trained/classifier.js';
 import { type EncoderGroup, partsOf, viewFeatures } from '../../../src/evaluation/trained/encoderGroups.js';
 import { layerRates } from '../../../src/evaluation/trained/layerDecay.js';
@@ -19,7 +20,7 @@ import { relativeError, values } from '../../golden/formula.js';
 import { undisposedTensors } from '../../tensor/undisposed.js';
 
 interface Golden {
-  kind: 'pooled' | 'head';
+  kind: EncoderFeatures;
   batchNorm: 'train' | 'frozen';
   weights: number[] | null;
   encoders: 1 | 2;
@@ -36,6 +37,8 @@ const golden: Golden[] = JSON.parse(
 const PAIRS = 4;
 const SIZE = 32;
 const EMBEDDING = 20;
+/** At a quarter of the width. */
+const COLUMNS = { pooled: 128, head: EMBEDDING, maps: 64 + 128 + 128 };
 
 /**
  * The largest
@@ -105,7 +108,7 @@ describe('one step of finetuning equals float64 PyTorch', () => {
       encoder,
       modalities: one.encoders === 1 ? modalities : [modalities[k]!],
     }));
-    const classifier = formulaClassifier(2 * (one.kind === 'pooled' ? 128 : EMBEDDING));
+    const classifier = formulaClassifier(2 * COLUMNS[one.kind]);
     const preset = FINETUNE_PRESETS.find(
       ({ name }) => name === (one.optimizer === 'sgd' ? 'hu' : 'layer-decay'),
     )!;

@@ -450,6 +450,11 @@ describe('an error names the file, the row, the key and what was expected', () =
     expect(family('{ protocol: logreg, features: pooled }', ', features: head')).toContain(
       'compare.features is head, but logreg judges pooled features; give the protocol features: head',
     );
+    expect(family('logreg', ', features: maps')).toContain(
+      'compare.features is maps, but logreg judges pooled and head features; give the protocol features: all, or compare pooled or head ones',
+    );
+    expect(family('{ protocol: logreg, features: map }')).toContain('did you mean maps');
+    expect(family('logreg', ', features: map')).toContain('did you mean maps');
     expect(family('pairs, logreg', ', protocol: pairs')).toContain(
       'compare.protocol is "pairs", expected one of logreg',
     );
@@ -472,6 +477,16 @@ describe('an error names the file, the row, the key and what was expected', () =
     expect(refusal(`${tuned}judge: [{ name: BUSI, protocols: [knn] }]`)).toContain(
       'add it to the protocols of BUSI',
     );
+    expect(refusal(`${tuned}protocols: [logreg, { protocol: linear, features: all }]`)).toContain(
+      'chosen between by logreg, and logreg does not judge the maps features that linear judges; give logreg features: all, or linear those of logreg',
+    );
+    const all = '{ protocol: logreg, features: all }, { protocol: linear, features: all }';
+    expect(read(`${tuned}protocols: [${all}]`).protocols.map(flagsOf)).toEqual([
+      ['--features', 'all'],
+      ['--features', 'all'],
+    ]);
+    const twice = 'logreg, { protocol: logreg, name: maps, features: maps }';
+    expect(read(`${tuned}protocols: [${twice}]`).protocols).toHaveLength(2);
     expect(read(`${tuned}protocols: [pairs]`).protocols).toHaveLength(1);
   });
 

@@ -23,7 +23,7 @@ common:
   method: { patches: [2, 2], maps: [1, 2, 3] }
 protocols: [logreg]
 judge:
-  - { name: More, data: { path: 'phantom:breast,pairs=12,seed=1' }, protocols: [logreg] }
+  - { name: More, data: { path: 'phantom:breast,pairs=12,seed=1' }, protocols: [{ protocol: logreg, features: all }] }
   - { name: Private, obtain: Ask its owner. }
 evaluation: { replicates: 50 }
 rows:
@@ -150,6 +150,13 @@ test('a grid of methods, seeds, protocols and data survives a kill, travels, and
   expect(table).toMatch(
     /^## AUC, More, logistic regression \(primary probe\), features chosen by inner folds$/m,
   );
+  // More is judged on all three kinds of features, and the inner folds choose among them.
+  const more = table.slice(table.indexOf('## AUC, More'));
+  expect(more.match(/^## AUC, More, .*$/gm)).toHaveLength(4);
+  expect(more).toMatch(
+    /^## AUC, More, logistic regression \(primary probe\), features of the last three maps$/m,
+  );
+  expect(more).toMatch(/^Chosen for Ours, A\+B, seed 0: [12], (pooled|head|maps) in /m);
   expect(table).toContain('Private is not judged here: no path is given');
   expect(table).toMatch(
     /^\d+ pairs of \d+ subjects, of which \d+ pairs of 7 subjects are set aside; 2 folds/m,

@@ -167,6 +167,40 @@ describe('a table with a tuned row', () => {
     expect(formatTable(table, 'markdown')).toContain('Chosen for plain, A+B, seed 0: pooled in all folds.');
   });
 
+  test('chooses among three kinds of features where the protocol judges all', () => {
+    const features = { features: 'all' } as const;
+    const own = protocols('logreg').map((one) => ({ ...one, settings: features }));
+    const root = tuned({ protocols: own });
+    const kinds = ['pooled', 'head', 'maps'] as const;
+    storeCells(root, 'ours-1', {
+      ...{ auc: 0.9, kinds },
+      validation: { pooled: [0.5, 0.5], head: [0.6, 0.6], maps: [0.9, 0.7] },
+      predictions: { ...all, run: rightIn(), 'run/maps': rightIn(0) },
+    });
+    storeCells(root, 'ours-2', {
+      ...{ auc: 0.9, kinds },
+      validation: { pooled: [0.6, 0.8], head: [0.6, 0.6], maps: [0.8, 0.7] },
+      predictions: { ...all, run: rightIn(1), 'run/maps': rightIn() },
+    });
+    storeCells(root, 'plain', {
+      ...{ auc: 0.5, kinds },
+      validation: { pooled: [0.5, 0.5], head: [0.5, 0.5], maps: [0.6, 0.6] },
+      predictions: { ...all, run: blind, 'run/maps': rightIn(0, 1) },
+    });
+    const table = experimentTable(root);
+    expect(table.parts.map((part) => part.features)).toEqual(['chosen', ...kinds]);
+    const [ours, plain] = table.parts[0]!.rows;
+    expect([ours!.values['a+b']!.value, plain!.values['a+b']!.value]).toEqual([1, 1]);
+    const text = formatTable(table, 'markdown');
+    expect(text).toContain('Chosen for Ours, A+B, seed 0: 1, maps in fold 0; 2, pooled in fold 1.');
+    expect(text).toContain('Chosen for plain, A+B, seed 0: maps in all folds.');
+    expect(text).toContain('logistic regression (primary probe), features of the last three maps');
+    const family = { reference: 'Ours', against: ['plain'], features: 'maps' as const };
+    const maps = tuned({ protocols: own, compare: family });
+    cpSync(join(root, 'cells'), join(maps, 'cells'), { recursive: true });
+    expect(experimentTable(maps).family).toMatchObject({ features: 'maps', missing: [] });
+  });
+
   test('chooses only the candidate within one kind of features', () => {
     const { table } = finished();
     const head = table.parts.find(({ features }) => features === 'head')!.rows[0]!;
