@@ -39,6 +39,10 @@ function normsOf(method: Method): { consistency: number; global: number } {
   });
 }
 
+/** The weight of L_C in the next step. */
+const weightOf = (method: Method): number =>
+  tidy(() => method.forward(method.views(batchOf(BATCH))).perPair.consistency!.weight);
+
 const state = (method: Method): number[] => numbers(method.state().get('share.consistency')!);
 
 describe('consistencyShare', () => {
@@ -53,10 +57,7 @@ describe('consistencyShare', () => {
     // f32 gradients of the same graph, summed in another order.
     expect(ratio! / (consistency / global)).toBeCloseTo(1, 5);
     const weight = 0.1 / ratio!;
-    tidy(() => {
-      const { perPair } = method.forward(method.views(batchOf(BATCH)));
-      expect(perPair.consistency!.weight).toBe(weight);
-    });
+    expect(weightOf(method)).toBe(weight);
     expect((weight * consistency) / global).toBeCloseTo(0.1, 6);
   });
 
@@ -78,12 +79,12 @@ describe('consistencyShare', () => {
     for (let i = 1; i < 10; i += 1) step(method);
     method.balance!.see(0, 1);
     expect(state(method)).toEqual([first, 10]);
-    const { weight } = method.balance!;
+    const weight = weightOf(method);
     method.balance!.see(2 * 0.1 * 7, 7);
     method.afterStep!({}, batchOf(BATCH));
     // The weighted gradient had twice its share, so the measured ratio is twice the running one.
     expect(state(method)[0]).toBeCloseTo(0.9 * first! + 0.1 * 2 * first!, 15);
-    expect(method.balance!.weight).toBeCloseTo(weight / 1.1, 9);
+    expect(weightOf(method)).toBeCloseTo(weight / 1.1, 9);
   });
 
   test('measures the same in micro-batches, where batch norm sees the same', () => {
