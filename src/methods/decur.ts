@@ -40,14 +40,15 @@ const schema = z
   })
   .refine(
     ({ common, projector }) => {
-      const width = projector.at(-1)!;
+      const width = projector.at(-1) ?? 0;
       const size = commonOf(common, width);
-      return (size > 0 || common === 0) && (size < width || common === 1);
+      // What is no width or no share is refused by itself.
+      return width < 1 || common <= 0 || common >= 1 || (size > 0 && size < width);
     },
     {
       path: ['common'],
       message:
-        'expected 0, 1 or a share that leaves both kinds of components to the last of method.projector',
+        'expected 0, 1 or a share that makes at least one of the components common and one unique; their number is the last of method.projector',
     },
   );
 
