@@ -146,7 +146,8 @@ class Decur extends SharedEncoder implements Method {
     const nothing = () => ops.cat(Object.values(embeddings), 0).sum().mul(0);
     return Object.fromEntries(
       Object.entries({ ...terms, intra: terms.intra ?? nothing() }).map(([name, value]) => {
-        return [name, { value, weight: DECUR_WEIGHTS[name as keyof typeof terms] }];
+        // The loss grows with the components. The source's optimisers do not see its scale, but SGD does.
+        return [name, { value, weight: DECUR_WEIGHTS[name as keyof typeof terms] / this.#components }];
       }),
     );
   }

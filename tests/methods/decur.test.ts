@@ -74,7 +74,7 @@ function redundancy(x: Tensor, y: Tensor, diagonal: 0 | 1, lambda: number): Tens
   return own.sub(diagonal).pow(2).sum().add(others.mul(lambda));
 }
 
-/** The objective of the source for two modalities, from the views of A and of B: half of 16 components are common. */
+/** The objective of the source for two modalities over the number of components, from the views of A and of B: half of 16 components are common. */
 function byHand([a, aHat, b, bHat]: readonly Tensor[]): { terms: Record<string, Tensor>; objective: Tensor } {
   const half = (x: Tensor, part: 0 | 1) => x.narrow(1, 8 * part, 8);
   const [ofA, ofB] = [redundancy(a!, aHat!, 1, 0.3), redundancy(b!, bHat!, 1, 0.3)];
@@ -83,7 +83,7 @@ function byHand([a, aHat, b, bHat]: readonly Tensor[]): { terms: Record<string, 
   const crossed = common.add(unique).div(2);
   return {
     terms: { intra: ofA.add(ofB).div(2), common, unique },
-    objective: ofA.add(ofB).add(crossed).div(3),
+    objective: ofA.add(ofB).add(crossed).div(3).div(16),
   };
 }
 
@@ -265,7 +265,7 @@ describe('decur', () => {
         });
       expect(common!.value.item()).toBeCloseTo(mean(crossed(0)), 10);
       expect(unique!.value.item()).toBeCloseTo(mean(crossed(1)), 10);
-      expect([intra!.weight, common!.weight, unique!.weight]).toEqual([2 / 3, 1 / 6, 1 / 6]);
+      expect([intra!.weight, common!.weight, unique!.weight]).toEqual([2 / 48, 1 / 96, 1 / 96]);
     });
   });
 
@@ -283,7 +283,7 @@ describe('decur', () => {
     }
   });
 
-  test('is Barlow Twins of one modality, times ⅔', () => {
+  test('is Barlow Twins of one modality, times ⅔ over the number of components', () => {
     const samples = GAPPED.map((sample) => ({ ...sample, images: { a: 1 } as Record<string, number> }));
     tidy(() => {
       const method = methodOf(small(), ['a'], samples);
@@ -292,7 +292,7 @@ describe('decur', () => {
       const terms = method.loss!(embeddings, batch);
       expect(Object.keys(terms)).toEqual(['intra']);
       const whole = barlowTwins(embeddings['a.0']!, embeddings['a.1']!, { lambda: 0.3 }).item();
-      expect(terms.intra).toMatchObject({ weight: DECUR_WEIGHTS.intra });
+      expect(terms.intra).toMatchObject({ weight: DECUR_WEIGHTS.intra / 16 });
       expect(terms.intra!.value.item()).toBe(whole);
     });
   });
@@ -345,7 +345,7 @@ describe('decur', () => {
     const optimizer = freed(new Sgd(method.parameters(), { momentum: 0.9 }));
     const values = Array.from({ length: 20 }, (_, epoch) => {
       const batch = batchOf([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], { epoch });
-      const rates = { learningRate: 0.01, precision: 'fp32', device: 'cpu' } as const;
+      const rates = { learningRate: 0.1, precision: 'fp32', device: 'cpu' } as const;
       return trainingStep({ method, optimizer, batch, ...rates });
     });
     const mean = (from: number, of: (value: (typeof values)[number]) => number) =>
