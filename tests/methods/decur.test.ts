@@ -340,7 +340,7 @@ describe('decur', () => {
     expect(method.chance({} as never, one)).toEqual({});
   });
 
-  test('falls within twenty steps on the same pairs, all three terms', () => {
+  test('falls within twenty steps on the same pairs, and so does the term of the common components', () => {
     const method = tinyMethod(small('method.lambda=0.0051', 'augment={crop: null, jitter: null}'));
     const optimizer = freed(new Sgd(method.parameters(), { momentum: 0.9 }));
     const values = Array.from({ length: 20 }, (_, epoch) => {
