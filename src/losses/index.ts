@@ -22,6 +22,17 @@ export {
 } from './contrastive.js';
 export { crossEntropy } from './crossEntropy.js';
 export { decorrelation } from './decorrelation.js';
+export {
+  barlowTwins,
+  DECUR_WEIGHTS,
+  type DecurOptions,
+  type DecurPair,
+  type DecurTerms,
+  decurChance,
+  decurTerms,
+  type RedundancyOptions,
+  type TwoViews,
+} from './decur.js';
 export { denseContrast, denseCorrespondence } from './dense.js';
 export { pairsEqual } from './exclude.js';
 export { meanOverParts } from './meanOverParts.js';

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { anatomy } from './anatomy.js';
 import { cmc } from './cmc.js';
+import { decur } from './decur.js';
 import type { MethodDefinition } from './definition.js';
 import { densecl } from './densecl.js';
 import { instdis } from './instdis.js';
@@ -9,7 +10,7 @@ import { simclr } from './simclr.js';
 import { supervised } from './supervised.js';
 import { imagenet, random } from './untrained.js';
 
-const definitions = [anatomy, instdis, simclr, cmc, densecl, supervised, random, imagenet] as const;
+const definitions = [anatomy, instdis, simclr, cmc, densecl, decur, supervised, random, imagenet] as const;
 
 type Schema = (typeof definitions)[number]['schema'];
 

@@ -23,8 +23,8 @@ export class Conv3x3 implements Module {
 }
 
 /**
- * Batch normalisation over [B, H, W] (Ioffe & Szegedy 2015). In training mode it uses and records the batch's
- * statistics: running ← 0.9 · running + 0.1 · batch (unbiased variance).
+ * Batch normalisation of maps over [B, H, W], or of vectors [B, C] over the batch (Ioffe & Szegedy 2015). In training
+ * mode it uses and records the batch's statistics: running ← 0.9 · running + 0.1 · batch (unbiased variance).
  */
 export class BatchNorm implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
@@ -48,6 +48,7 @@ export class BatchNorm implements Module {
 
   /**
    * Normalises the batch.
+   * @param x [B, C, H, W] or [B, C], in training mode with more than one value of a channel
    * @param momentum the weight of this batch in the running statistics
    * @param record if false, the running statistics stay as they are in training mode
    */
@@ -76,5 +77,20 @@ export class Linear implements Module {
 
   forward(x: Tensor): Tensor {
     return ops.linear(x, this.parameters.weight, this.parameters.bias);
+  }
+}
+
+/** A linear layer without bias, x · Wᵀ, for use before a normalisation that takes biases out. x: [B, in] → [B, out]. */
+export class LinearWithoutBias implements Module {
+  readonly parameters: { readonly weight: Tensor };
+
+  constructor(inFeatures: number, outFeatures: number, random: Random) {
+    this.parameters = {
+      weight: linearUniform([outFeatures, inFeatures], inFeatures, random).setRequiresGrad(),
+    };
+  }
+
+  forward(x: Tensor): Tensor {
+    return ops.linear(x, this.parameters.weight, null);
   }
 }

@@ -234,7 +234,17 @@ describe('precedence', () => {
 });
 
 describe('methods', () => {
-  const names = ['anatomy', 'instdis', 'simclr', 'cmc', 'densecl', 'supervised', 'random', 'imagenet'];
+  const names = [
+    'anatomy',
+    'instdis',
+    'simclr',
+    'cmc',
+    'densecl',
+    'decur',
+    'supervised',
+    'random',
+    'imagenet',
+  ];
 
   test.each(names)(
     '%s by a flag, by --set, in full or by its name, in a file or by its name there',
@@ -288,7 +298,7 @@ describe('methods', () => {
     expect(cmc.augment).toEqual({ ...plain.augment, geometry: 'shared' });
     expect(cmc.data).toEqual(plain.data);
     expect(resolveConfig({ set: ['method=imagenet'] }).data.normalize).toBe('imagenet');
-    for (const name of ['instdis', 'densecl', 'supervised', 'random']) {
+    for (const name of ['instdis', 'densecl', 'decur', 'supervised', 'random']) {
       expect(resolveConfig({ set: [`method=${name}`] })).toMatchObject({
         augment: plain.augment,
         data: { normalize: 'none' },
@@ -348,7 +358,7 @@ describe('methods', () => {
     ['method=densecl|method.queueSise=4', 'unknown key method.queueSise; did you mean method.queueSize?'],
     [
       'method=simcrl',
-      'method is "simcrl", expected one of anatomy, instdis, simclr, cmc, densecl, supervised, random, imagenet; did you mean simclr?',
+      'method is "simcrl", expected one of anatomy, instdis, simclr, cmc, densecl, decur, supervised, random, imagenet; did you mean simclr?',
     ],
     ['method=3', 'method is 3, expected one of anatomy'],
     ['method.name=constructor', 'method is "constructor", expected one of anatomy'],

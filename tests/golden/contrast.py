@@ -110,15 +110,50 @@ def modality_prediction(clean, augmented, predicted, tau, fixed, beta, share):
 
 
 # --- Ours: the mean squared correlation of the components of two embeddings over the batch --------------------------------
-def decorrelation(f, g):
+def cross_correlation(f, g):
     def standardised(x):
         centred = x - x.mean()
         return centred / ((centred * centred).mean() + 1e-5).sqrt()
 
-    n, d = f.shape
-    return average(
-        [(standardised(f[:, i]) * standardised(g[:, j])).mean() ** 2 for i in range(d) for j in range(d)]
-    )
+    d = f.shape[1]
+    return [[(standardised(f[:, i]) * standardised(g[:, j])).mean() for j in range(d)] for i in range(d)]
+
+
+def decorrelation(f, g):
+    return average([c**2 for row in cross_correlation(f, g) for c in row])
+
+
+# --- Zbontar et al. 2021, Eq. 1; Wang et al. 2024: two views of each modality, and the samples that have it ----------------
+def distance_from(diagonal, c, components, lam):
+    own = sum((diagonal - c[k][k]) ** 2 for k in components)
+    return own + lam * sum(c[k][l] ** 2 for k in components for l in components if k != l)
+
+
+def decur_terms(views, gaps, lam, common):
+    """Means over the images, and over the pairs of images; one sample has no correlation. None: nothing to compare."""
+    d = views[0].shape[1]
+    intra, commons, uniques = [], [], []
+    for m, samples in enumerate(gaps):
+        if len(samples) > 1:
+            c = cross_correlation(views[2 * m], views[2 * m + 1])
+            intra += [distance_from(1, c, range(d), lam)] * len(samples)
+    for m in range(len(gaps)):
+        for other in range(m + 1, len(gaps)):
+            both = [sample for sample in gaps[m] if sample in gaps[other]]
+            if len(both) > 1:
+                first, second = [
+                    torch.stack([views[2 * which][gaps[which].index(sample)] for sample in both]) for which in (m, other)
+                ]
+                c = cross_correlation(first, second)
+                commons += [distance_from(1, c, range(common), lam)] * len(both)
+                uniques += [distance_from(0, c, range(common, d), lam)] * len(both)
+    return [average(terms) if terms else None for terms in (intra, commons, uniques)]
+
+
+def decur(views, gaps, lam, common):
+    # With two modalities that all samples have: a third of BT(A) + BT(B) + (L_c + L_u) / 2.
+    intra, commons, uniques = decur_terms(views, gaps, lam, common)
+    return (2 * intra + (0 if commons is None else (commons + uniques) / 2)) / 3
 
 
 def nt_xent_of_rows(z, samples, groups, tau):
@@ -200,7 +235,8 @@ def case(inputs, loss):
     gradients = [[0.0] * x.numel() for x in inputs]
     if value.requires_grad:
         value.backward()
-        gradients = [[rounded(v) for v in x.grad.flatten().tolist()] for x in inputs]
+        found = [torch.zeros_like(x) if x.grad is None else x.grad for x in inputs]
+        gradients = [[rounded(v) for v in x.flatten().tolist()] for x in found]
     return {"loss": rounded(value.item()), "gradients": gradients}
 
 
@@ -229,7 +265,7 @@ SHARES = (None, 0.4)
 
 
 def main():
-    golden = {name: [] for name in ("infoNce", "global", "modalities", "prediction", "decorrelation", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
+    golden = {name: [] for name in ("infoNce", "global", "modalities", "prediction", "decorrelation", "decur", "ntXent", "ntXentOfRows", "bankSoftmax", "bankNce", "queue", "dense")}
     for n, d, tau, zero in [(1, 4, 0.07, []), (5, 3, 0.07, []), (4, 6, 0.5, [2])]:
         for positive in ("once", "twice"):
             inputs = [zero_out(values([n, d], 3), zero), values([n, d], 4)]
@@ -253,6 +289,19 @@ def main():
         golden["prediction"].append(dict(fixed=fixed, beta=beta, share=share, **case(views + sides, loss)))
     for n, d in [(4, 1), (6, 4)]:
         golden["decorrelation"].append(dict(shape=[n, d], **case([values([n, d], 60), values([n, d], 61)], decorrelation)))
+    for gaps, d, lam, common in [
+        ([list(range(7)), list(range(7))], 5, 0.0051, 3),
+        ([list(range(5)), list(range(5))], 4, 0.5, 4),
+        ([list(range(5)), list(range(5))], 4, 0.5, 0),
+        (GAPS, 5, 0.1, 4),
+        ([list(range(6)), [2], [1, 3, 4]], 3, 0.1, 1),
+        ([list(range(3))], 3, 0.0051, 2),
+    ]:
+        views = [values([len(gaps[v // 2]), d], 110 + v, -0.5, 1.0) for v in range(2 * len(gaps))]
+        terms = dict(zip(("intra", "common", "unique"), decur_terms(views, gaps, lam, common)))
+        terms = {name: None if x is None else rounded(float(x)) for name, x in terms.items()}
+        result = case(views, lambda *x: decur(x, gaps, lam, common))
+        golden["decur"].append(dict(gaps=gaps, components=d, lam=lam, common=common, terms=terms, **result))
     samples = [sample for gap in GAPS for sample in gap] + [6]
     for groups in (None, [sample // 2 for sample in samples]):
         result = case([values([len(samples), 5], 80)], lambda z: nt_xent_of_rows(z, samples, groups, 0.3))

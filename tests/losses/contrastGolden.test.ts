@@ -4,7 +4,10 @@ import {
   bankNce,
   bankSoftmax,
   type CrossModal,
+  DECUR_WEIGHTS,
+  type DecurTerms,
   decorrelation,
+  decurTerms,
   denseContrast,
   denseCorrespondence,
   estimateNormalizer,
@@ -33,6 +36,13 @@ interface Golden {
   modalities: (Masked & { crossModal: CrossModal })[];
   prediction: (Masked & { fixed: number[]; beta: number })[];
   decorrelation: (Case & { shape: [number, number] })[];
+  decur: (Case & {
+    gaps: number[][];
+    components: number;
+    lam: number;
+    common: number;
+    terms: Record<keyof DecurTerms, number | null>;
+  })[];
   ntXentOfRows: (Case & { samples: number[]; groups: number[] | null })[];
   ntXent: (WithZeros & { views: number; shape: [number, number] })[];
   bankSoftmax: (WithZeros & { batch: number; rows: number; dimension: number })[];
@@ -197,6 +207,42 @@ describe('losses of the competing methods against float64 PyTorch', () => {
   test.each(numbered(golden.decorrelation))('decorrelation agrees in case %i', (_, { shape, ...c }) => {
     check(c, [values(shape, 60), values(shape, 61)], [shape, shape], ([f, g]) => decorrelation(f!, g!));
   });
+
+  test.each(numbered(golden.decur))(
+    'decurTerms agree in case %i, with gaps and single samples',
+    (_, { gaps, components, lam, common, terms: expected, ...c }) => {
+      const shapes = gaps.flatMap(({ length }) => Array<[number, number]>(2).fill([length, components]));
+      const inputs = shapes.map((shape, v) => values(shape, 110 + v, -0.5, 1));
+      const rowsOf = (m: number, both: readonly number[]) =>
+        i64(
+          both.map((sample) => gaps[m]!.indexOf(sample)),
+          [both.length],
+        );
+      const numbersOf = gaps.map((_, m) => m);
+      const mated = numbersOf.flatMap((first) => numbersOf.slice(first + 1).map((second) => [first, second]));
+      check(c, inputs, shapes, (xs) => {
+        const pairs = mated.map(([first, second]) => {
+          const both = gaps[first!]!.filter((sample) => gaps[second!]!.includes(sample));
+          return {
+            first: first!,
+            second: second!,
+            rows: [rowsOf(first!, both), rowsOf(second!, both)] as const,
+          };
+        });
+        const modalities = gaps.map((_, m) => [xs[2 * m]!, xs[2 * m + 1]!] as const);
+        const terms = Object.entries(decurTerms(modalities, pairs, { common, lambda: lam }));
+        // The golden values are 0 for a group without components, which has no term here.
+        const wanted = Object.entries(expected).filter(([, value]) => value !== null && value !== 0);
+        expect(terms.map(([name]) => name)).toEqual(wanted.map(([name]) => name));
+        terms.forEach(([, value], i) => {
+          const error = relativeError([value.item()], [wanted[i]![1]!]);
+          expect(error).toBeLessThan(value.dtype === 'f64' ? 1e-11 : 1e-5);
+        });
+        const weighted = terms.map(([name, value]) => value.mul(DECUR_WEIGHTS[name as keyof DecurTerms]));
+        return weighted.reduce((sum, value) => sum.add(value));
+      });
+    },
+  );
 
   test.each(numbered(golden.ntXentOfRows))(
     'ntXentOfRows agrees in case %i, where one sample has a single view',

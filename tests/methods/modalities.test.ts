@@ -11,6 +11,7 @@ import {
   freed,
   GAPPED,
   gappedBatch,
+  hasOwnNorm,
   METHODS,
   methodConfig,
   methodOf,
@@ -40,20 +41,23 @@ describe('three modalities, of which samples lack some', () => {
   // As for two modalities: max-pools whose places are equal but for rounding choose differently.
   const tolerance = 2e-2;
 
-  test.each(named)('train the same in micro-batches without batch norm: %s', (_, set) => {
-    const config = methodConfig(...set, 'model.backbone=vgg16');
-    // InstDis-B takes images of B alone, so its batch is of samples that have one.
-    const rows = ROWS.filter((row) => !set.includes('method.images=b') || GAPPED[row]!.images.b);
-    const whole = step(methodOf(config, THREE), gappedBatch(rows, THREE));
-    expect(whole.finite).toBe(true);
-    const parts = step(methodOf(config, THREE), gappedBatch(rows, THREE), 3);
-    for (const [name, value] of Object.entries(parts.terms)) {
-      expect(relativeError([value], [whole.terms[name]!]), name).toBeLessThan(1e-5);
-    }
-    for (const [name, value] of parts.state) {
-      expect(relativeError(value, whole.state.get(name)!), name).toBeLessThan(tolerance);
-    }
-  });
+  test.each(named.filter(([, set]) => !hasOwnNorm(set)))(
+    'train the same in micro-batches without batch norm: %s',
+    (_, set) => {
+      const config = methodConfig(...set, 'model.backbone=vgg16');
+      // InstDis-B takes images of B alone, so its batch is of samples that have one.
+      const rows = ROWS.filter((row) => !set.includes('method.images=b') || GAPPED[row]!.images.b);
+      const whole = step(methodOf(config, THREE), gappedBatch(rows, THREE));
+      expect(whole.finite).toBe(true);
+      const parts = step(methodOf(config, THREE), gappedBatch(rows, THREE), 3);
+      for (const [name, value] of Object.entries(parts.terms)) {
+        expect(relativeError([value], [whole.terms[name]!]), name).toBeLessThan(1e-5);
+      }
+      for (const [name, value] of parts.state) {
+        expect(relativeError(value, whole.state.get(name)!), name).toBeLessThan(tolerance);
+      }
+    },
+  );
 
   test.each(named)('train with a batch in which nobody has two images: %s', (_, set) => {
     const samples = COMPLETE.map((sample, row) => {

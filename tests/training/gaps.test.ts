@@ -142,6 +142,7 @@ test.each([
 
 test.each([
   'method=simclr method.views=4',
+  'method=decur method.projector=[8]',
   'method=instdis',
   'method=anatomy method.maps=[2] method.patches=[2,2]',
   'method=supervised',

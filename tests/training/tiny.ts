@@ -86,7 +86,20 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.common={decorrelation: 0.5}',
     'method.consistencyShare=0.1',
   ],
+  ['method=decur', 'method.projector=[24]'],
+  [
+    'method=decur',
+    'method.projector=[24,16]',
+    'method.common=0.5',
+    'method.lambda=0.05',
+    'method.pairsPerSample=1',
+  ],
 ];
+
+/** Whether a method has batch norm of its own, beside the encoder's. Micro-batches are then another step. */
+export function hasOwnNorm(set: readonly string[]): boolean {
+  return set.includes('method=decur') && set.some((setting) => /^method.projector=\[.+,/.test(setting));
+}
 
 /** Frees what a test has made when it ends. */
 export function freed<T extends { dispose(): void }>(made: T): T {

@@ -20,7 +20,10 @@ export interface ConfigFlags extends DataFlags {
 export function addConfigOptions(command: Command): Command {
   return addDataOptions(command)
     .option('--recipe <name>', 'paper-us-swe, paper-fundus-ffa, authors or recommended')
-    .option('--method <name>', 'anatomy, instdis, simclr, cmc, densecl, supervised, random or imagenet')
+    .option(
+      '--method <name>',
+      'anatomy, instdis, simclr, cmc, densecl, decur, supervised, random or imagenet',
+    )
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
     .option('--init-from <file>', 'safetensors weights to start from: torchvision’s or timm’s names, or ours')

@@ -65,6 +65,27 @@ const termWords: Readonly<Record<string, TermWords>> = {
       'How hard it is to tell the partner’s corresponding patch from the remembered ones. It may rise at first, as the queue fills.',
     chance: 'guessing',
   },
+  intra: {
+    title: 'Within each modality',
+    unit: 'Barlow Twins’ loss',
+    reading:
+      'How far equal components of two views of an image are from going together, and different ones from being unrelated; lower is better. It enters the objective times ⅔, over the number of components.',
+    chance: 'strangers',
+  },
+  common: {
+    title: 'Common components',
+    unit: 'Barlow Twins’ loss',
+    reading:
+      'How far the common components of the two modalities of a pair are from going together; lower is better. It enters the objective times ⅙, over the number of components.',
+    chance: 'strangers',
+  },
+  unique: {
+    title: 'Unique components',
+    unit: 'squared correlations',
+    reading:
+      'How much the unique components of the two modalities of a pair tell of each other. Images of different pairs are at the dashed line by chance, so there is little below it. It enters the objective times ⅙, over the number of components.',
+    chance: 'strangers',
+  },
   classification: {
     title: 'Classification',
     unit: 'cross-entropy, nats',
