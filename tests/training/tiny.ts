@@ -85,6 +85,22 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'model.embeddingSize=60',
     'method.common={decorrelation: 0.5}',
   ],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.crossModal=none',
+    'method.consistencyWeight=0',
+    'method.reconstruction={weight: 3, channels: 6}',
+  ],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.alpha=0',
+    'method.consistencyWeight=0',
+    'method.reconstruction={}',
+  ],
 ];
 
 /** Frees what a test has made when it ends. */
