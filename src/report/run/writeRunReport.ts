@@ -87,7 +87,11 @@ function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
 function weightsOf(method: RunRecord['config']['method']): Record<string, number> {
   switch (method.name) {
     case 'anatomy':
-      return { consistency: method.consistencyWeight, global: method.alpha };
+      return {
+        consistency: method.consistencyWeight,
+        global: method.alpha,
+        ...(method.reconstruction && { reconstruction: method.reconstruction.weight ?? 10 }),
+      };
     case 'densecl':
       return { key: 1 - method.lambda, dense: method.lambda };
     default:
