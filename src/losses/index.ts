@@ -46,6 +46,7 @@ export {
 export { type NtXentOptions, ntXent, ntXentChance, ntXentOfRows } from './ntXent.js';
 export { type PatchOptions, patchEmbeddings } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
+export { reconstructionChance, reconstructionLoss } from './reconstruction.js';
 export {
   checkPatchCount,
   checkRelation,

@@ -23,6 +23,7 @@ import {
   checkRelationSettings,
   commonDefaults,
   consistencyOptions,
+  trainsSomething,
 } from './anatomySettings.js';
 import { Curriculum } from './curriculum.js';
 import { defineMethod, hasPair, type MethodContext, requirePairs } from './definition.js';
@@ -37,6 +38,7 @@ import {
   predictionName,
 } from './prediction.js';
 import { imagesOf, indexOf, type MatedPair, matedPairs, ofPresent, takeRows } from './presence.js';
+import { Reconstruction, type ReconstructionOptions, reconstructionDefaults } from './reconstruction.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -82,11 +84,15 @@ export class Anatomy extends SharedEncoder implements Method {
   readonly #predictors: Predictors | undefined;
   readonly #curriculum: Curriculum | undefined;
   readonly balance: GradientShare | undefined;
+  readonly #painting: ReconstructionOptions;
+  readonly #reconstruction: Reconstruction | undefined;
 
-  /** @throws TensorError when both weights are 0; UsageError when a setting names a modality that is not there */
+  /** @throws TensorError when no term has a weight; UsageError when a setting names a modality that is not there */
   constructor(options: AnatomyOptions, context: MethodContext) {
-    if (options.alpha === 0 && options.consistencyWeight === 0) {
-      throw new TensorError('anatomy: alpha and consistencyWeight are both 0, so nothing would be trained');
+    if (!trainsSomething(options)) {
+      throw new TensorError(
+        'anatomy: alpha and consistencyWeight are both 0, so nothing would be trained; raise one, or give reconstruction',
+      );
     }
     if (options.alpha === 0) requirePairs('anatomy with alpha 0', context);
     super(context);
@@ -102,6 +108,8 @@ export class Anatomy extends SharedEncoder implements Method {
       options.crossModalFrom === undefined ? undefined : new Curriculum(options.crossModalFrom);
     const { consistencyShare: share, consistencyWeight: start } = options;
     this.balance = share === undefined ? undefined : new GradientShare('consistency', { share, start });
+    this.#painting = { ...reconstructionDefaults, ...options.reconstruction };
+    this.#reconstruction = this.#makeReconstruction();
   }
 
   /** @throws UsageError where the common part is no part of the embedding */
@@ -124,7 +132,7 @@ export class Anatomy extends SharedEncoder implements Method {
     return this.#common === undefined ? embeddingSize : Math.round(this.#common.share * embeddingSize);
   }
 
-  /** The maps that L_C compares: of the second branch, where that is the common part. */
+  /** What L_C and the reconstruction read of maps: the second branch, where that is the common part. */
   #aligned(maps: readonly Tensor[]): readonly Tensor[] {
     if (this.#common === undefined || this.encoder.branches === 1) return maps;
     return maps.map((map) => branchOf(map, 1, this.encoder.branches));
@@ -145,20 +153,35 @@ export class Anatomy extends SharedEncoder implements Method {
     return placeModule(new Predictors({ modalities, input, output, hidden, seed }), device);
   }
 
+  #makeReconstruction(): Reconstruction | undefined {
+    if (this.#options.reconstruction === undefined) return undefined;
+    const { modalities, normalization, seed, device } = this.context;
+    const { backbone, branches } = this.encoder;
+    const shape = {
+      input: backbone.channels.at(-1)! / (this.#common === undefined ? 1 : branches),
+      channels: this.#painting.channels,
+      batchNorm: backbone.batchNorm,
+    };
+    return placeModule(new Reconstruction({ modalities, normalization, seed, ...shape }), device);
+  }
+
   override parameters(): ReadonlyMap<string, Tensor> {
     const predictors = this.#predictors && namedParameters(this.#predictors, 'predictor.');
-    return new Map([...super.parameters(), ...(predictors ?? [])]);
+    const decoders = this.#reconstruction && namedParameters(this.#reconstruction, 'decoder.');
+    return new Map([...super.parameters(), ...(predictors ?? []), ...(decoders ?? [])]);
   }
 
   override state(): ReadonlyMap<string, Tensor> {
     const predictors = this.#predictors && stateDict(this.#predictors, 'predictor.');
+    const decoders = this.#reconstruction && stateDict(this.#reconstruction, 'decoder.');
     const running = [this.#curriculum, this.balance].flatMap((own) => [...(own?.state() ?? [])]);
-    return new Map([...super.state(), ...(predictors ?? []), ...running]);
+    return new Map([...super.state(), ...(predictors ?? []), ...(decoders ?? []), ...running]);
   }
 
   override dispose(): void {
     super.dispose();
     if (this.#predictors !== undefined) disposeModule(this.#predictors);
+    if (this.#reconstruction !== undefined) disposeModule(this.#reconstruction);
     this.#curriculum?.dispose();
     this.balance?.dispose();
   }
@@ -187,21 +210,31 @@ export class Anatomy extends SharedEncoder implements Method {
     const { maps, embedding, features } = this.encoder.forward(views.images, { training: true, record });
     const chosen = hierarchies.map((index) => maps[index]!);
     const mated = this.#mated(views.pairs);
+    const nothing = () => embedding.sum().mul(0);
     /** L_C over the un-augmented views, or from `first` on over the augmented ones. */
     const between = (first: number): Tensor =>
-      this.#consistencyOf(views.pairs, this.#aligned(chosen), mated, first) ?? embedding.sum().mul(0);
+      this.#consistencyOf(views.pairs, this.#aligned(chosen), mated, first) ?? nothing();
     const consistency = weighted(this.balance?.weight ?? consistencyWeight, () =>
       consistencyViews === 'aligned' ? between(0) : between(0).add(between(modalities.length)).div(2),
     );
+    const painted = this.#reconstruction?.forward(this.#aligned(maps.slice(-1))[0]!, views, mated, {
+      record,
+    });
     const embeddings = views.specs.map(({ modality, look }, index) => {
       return [look === 0 ? augmented(modality) : modality, viewPart(embedding, views, index)] as const;
     });
     const source = this.#prediction.from === 'embedding' ? embedding : features;
     return {
       embeddings: { ...Object.fromEntries(embeddings), ...this.#predict(views, source) },
-      perPair: { consistency },
+      perPair: {
+        consistency,
+        ...(painted && {
+          reconstruction: { value: painted.loss ?? nothing(), weight: this.#painting.weight },
+        }),
+      },
       maps: Object.fromEntries(hierarchies.map((index, i) => [`map${index}`, chosen[i]!])),
       memory: {},
+      ...(painted && { targets: painted.targets }),
     };
   }
 
@@ -362,19 +395,24 @@ export class Anatomy extends SharedEncoder implements Method {
   /**
    * Computes the chance levels. That of L_Glo is (2 + 2β)·ln N, or 2·ln N without L_M, with N + 1 in place of N where the
    * positive is counted twice; with more modalities or gaps it is the same mean as the loss. That of L_C is its value
-   * with the second image of each pair rolled on by one sample; it is left out where no pair has two samples.
+   * with the second image of each pair rolled on by one sample, and that of the reconstruction the error of the mean
+   * image; both are left out where no pair has two samples.
    */
-  chance({ maps }: Forward, pairs: Pairs, whole: Pairs = pairs): Readonly<Record<string, number>> {
+  chance({ maps, targets }: Forward, pairs: Pairs, whole: Pairs = pairs): Readonly<Record<string, number>> {
     const { augmentation, crossModal } = this.#chanceOf(whole);
     const { crossModalWeight: beta = 1 } = this.#options;
     const global = augmentation + beta * (this.#curriculum?.weight ?? 1) * crossModal;
-    const shuffled = noGrad(() =>
+    const several = this.#mated(pairs).filter(({ count }) => count > 1);
+    if (several.length === 0) return { global };
+    const measured = noGrad(() =>
       tidy(() => {
-        const several = this.#mated(pairs).filter(({ count }) => count > 1);
-        return this.#consistencyOfPairs(pairs, this.#aligned(Object.values(maps)), several, 0, 1)?.item();
+        const shuffled = this.#consistencyOfPairs(pairs, this.#aligned(Object.values(maps)), several, 0, 1);
+        const unseen =
+          targets && this.#reconstruction?.chance(targets, { specs: this.#specs, pairs }, several);
+        return { consistency: shuffled!.item(), ...(unseen && { reconstruction: unseen.item() }) };
       }),
     );
-    return shuffled === undefined ? { global } : { consistency: shuffled, global };
+    return { ...measured, global };
   }
 }
 

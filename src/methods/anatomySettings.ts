@@ -12,6 +12,7 @@ import type { RunFacts } from './definition.js';
 import { subjectMask } from './falseNegatives.js';
 import { prediction } from './prediction.js';
 import { pairsPerSample } from './presence.js';
+import { reconstruction } from './reconstruction.js';
 
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
 
@@ -106,12 +107,18 @@ export const anatomySchema = z
       .describe(
         'How crossModal: predict predicts; absent: linear, from the embedding, to targets without gradient.',
       ),
+    reconstruction: reconstruction
+      .partial()
+      .optional()
+      .describe(
+        'A decoder paints the mate, at a quarter of its size, from the last map of each un-augmented image; absent: none.',
+      ),
     pairsPerSample,
     mask: subjectMask,
   })
-  .refine(({ alpha, consistencyWeight }) => alpha > 0 || consistencyWeight > 0, {
+  .refine(trainsSomething, {
     path: ['alpha'],
-    message: 'expected alpha or consistencyWeight above 0, else nothing is trained',
+    message: 'expected alpha or consistencyWeight above 0, or a reconstruction, else nothing is trained',
   })
   .refine(
     ({ consistencyShare, alpha, consistencyWeight }) =>
@@ -137,6 +144,15 @@ export const anatomySchema = z
   );
 
 export type AnatomyOptions = z.infer<typeof anatomySchema>;
+
+/** Tells whether any term of the objective has a weight. */
+export function trainsSomething(options: {
+  readonly alpha: number;
+  readonly consistencyWeight: number;
+  readonly reconstruction?: unknown;
+}): boolean {
+  return options.alpha > 0 || options.consistencyWeight > 0 || options.reconstruction !== undefined;
+}
 
 /**
  * Checks the grids against the maps.

@@ -5,5 +5,6 @@ export type { MethodContext, MethodDefinition } from './definition.js';
 export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 export { joinViews, type Normalization, normalize } from './normalization.js';
 export { imagesOf } from './presence.js';
+export { reconstructionDefaults } from './reconstruction.js';
 export { type MethodConfig, methodNamed, methodNames, methodSchema } from './registry.js';
 export { makeViews, type ViewOptions, viewPart } from './views.js';

@@ -64,6 +64,8 @@ export interface Forward {
   readonly perPair: Readonly<Record<string, Term>>;
   /** Feature maps at which the monitors compare the terms' gradients, by name. */
   readonly maps: Readonly<Record<string, Tensor>>;
+  /** The images that the terms per pair reconstruct, [Σn, C, h, w] without graph, of which `chance` is measured. */
+  readonly targets?: Tensor;
   /**
    * The tensors of the batch that `afterStep` remembers, without graph, [n, …] each. Those of micro-batches are joined
    * along their rows.

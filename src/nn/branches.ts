@@ -9,6 +9,7 @@ import type { Backbone, BackboneOutput, ForwardOptions } from './vgg.js';
 export class Branches implements Backbone {
   readonly name: string;
   readonly channels: readonly number[];
+  readonly batchNorm: boolean;
   readonly children: { readonly branches: Module };
   readonly #branches: readonly Backbone[];
 
@@ -17,6 +18,7 @@ export class Branches implements Backbone {
     this.#branches = branches;
     this.name = `${branches.length} × ${branches[0]!.name}`;
     this.channels = branches[0]!.channels.map((count) => count * branches.length);
+    this.batchNorm = branches[0]!.batchNorm;
     this.children = { branches: { children: Object.fromEntries(branches.entries()) } };
   }
 

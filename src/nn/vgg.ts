@@ -51,6 +51,8 @@ export interface Backbone extends Module {
   readonly name: string;
   /** The number of channels of each map. */
   readonly channels: readonly number[];
+  /** Whether its layers have batch norm. */
+  readonly batchNorm: boolean;
   /** The bytes of activations that a forward pass with graph keeps for one image of this side. */
   savedBytes(size: number, elementBytes: number): number;
   /** @param images [B, 3, H, W], or [B, 1, H, W] for gray, which stands for three equal channels */
@@ -69,6 +71,7 @@ export function vgg16({ width = 1, batchNorm = false, seed = 0 }: Vgg16Options =
 export class Vgg16 implements Backbone {
   readonly name: string;
   readonly channels: readonly number[];
+  readonly batchNorm: boolean;
   readonly children: { readonly features: Module };
   readonly #stages: { conv: Conv3x3; norm: BatchNorm | undefined }[][] = [];
 
@@ -78,6 +81,7 @@ export class Vgg16 implements Backbone {
     }
     this.name = batchNorm ? 'vgg16_bn' : 'vgg16';
     this.channels = STAGES.map((stage) => stage[stage.length - 1]! * width);
+    this.batchNorm = batchNorm;
     const layers: Record<string, Module> = {};
     let index = 0; // torchvision counts ReLUs and pools too
     let inChannels = 3;

@@ -59,6 +59,7 @@ export const relu_ = op<[x: Tensor], Tensor>('aten::relu_', 'Tensor');
 export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]');
 export const avgPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding: Ints, ceilMode: boolean, countPad: boolean, divisor: number | null], Tensor>('aten::avg_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]', 'bool', 'bool', 'int?');
 export const adaptiveAvgPool2d = op<[x: Tensor, size: Ints], Tensor>('aten::adaptive_avg_pool2d', 'Tensor', 'int[2]');
+export const upsampleNearest2d = op<[x: Tensor, size: Ints], Tensor>('aten::upsample_nearest2d', 'Tensor', 'int[2]');
 export const logSoftmax = op<[x: Tensor, dim: number], Tensor>('aten::log_softmax.int', 'Tensor', 'int');
 export const softmax = op<[x: Tensor, dim: number], Tensor>('aten::softmax.int', 'Tensor', 'int');
 

@@ -94,6 +94,22 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.lambda=0.05',
     'method.pairsPerSample=1',
   ],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.crossModal=none',
+    'method.consistencyWeight=0',
+    'method.reconstruction={weight: 3, channels: 6}',
+  ],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.alpha=0',
+    'method.consistencyWeight=0',
+    'method.reconstruction={}',
+  ],
 ];
 
 /** Whether a method has batch norm of its own, beside the encoder's. Micro-batches are then another step. */

@@ -150,6 +150,13 @@ function anatomyWords(method: AnatomySettings): Readonly<Record<string, TermWord
         `The dashed line is blind guessing, 4·${method.positive === 'twice' ? 'ln(N + 1)' : 'ln N'} for N pairs in the batch; lower is better.`,
       chance: 'guessing',
     },
+    reconstruction: {
+      title: 'Reconstruction of the other modality',
+      unit: 'mean squared error, pixels in 0..1',
+      reading:
+        'How far each image is from what a decoder paints of it from its partner. The dashed line is the mean image of the modality, painted without a look at the partner; lower is better.',
+      chance: 'mean image',
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { AnatomyError } from '../../errors.js';
 import { readEvaluations, readPairs, type StoredEvaluation } from '../../evaluation/readResults.js';
 import { heading, protocolOf } from '../../evaluation/results/names.js';
 import type { MessageConsole } from '../../log/console.js';
+import { reconstructionDefaults } from '../../methods/index.js';
 import { COLLAPSE } from '../../training/monitors.js';
 import type { Figure } from '../figures/figure.js';
 import { judgementFigures } from '../judged/judgement.js';
@@ -87,7 +88,13 @@ function curvesOf({ lines, config, fold }: RunRecord): Figure[] {
 function weightsOf(method: RunRecord['config']['method']): Record<string, number> {
   switch (method.name) {
     case 'anatomy':
-      return { consistency: method.consistencyWeight, global: method.alpha };
+      return {
+        consistency: method.consistencyWeight,
+        global: method.alpha,
+        ...(method.reconstruction && {
+          reconstruction: method.reconstruction.weight ?? reconstructionDefaults.weight,
+        }),
+      };
     case 'densecl':
       return { key: 1 - method.lambda, dense: method.lambda };
     default:

@@ -80,6 +80,7 @@ export interface Course {
 const TERMS: Readonly<Record<string, string>> = {
   consistency: 'Anatomical consistency, L_C',
   global: 'Global contrast, L_Glo',
+  reconstruction: 'Reconstruction of the other modality',
   instance: 'Instance discrimination',
   contrast: 'Contrast between views',
   key: 'Contrast with remembered keys',
@@ -98,6 +99,7 @@ export function studyCurves(courses: readonly Course[]): Figure[] {
 }
 
 const PAPER: readonly string[] = ['consistency', 'global'];
+const MEASURED: readonly string[] = ['consistency', 'reconstruction'];
 
 /**
  * Each logged loss of the runs that have it, as many to a figure as there are colours. Losses of one name whose chance
@@ -110,8 +112,8 @@ function courseFigures(courses: readonly Course[]): Figure[] {
       const series = seriesOf(lines, term, name);
       const chance = seriesOf(lines, `chance/${term}`).points.at(-1)?.value;
       if (series.points.length === 0) continue;
-      // The chance level of L_C is measured, and so it differs a little between runs.
-      const key = term === 'consistency' || chance === undefined ? term : `${term} ${brief(chance)}`;
+      // The chance levels of these are measured, and so they differ a little between runs.
+      const key = MEASURED.includes(term) || chance === undefined ? term : `${term} ${brief(chance)}`;
       groups.set(key, [...(groups.get(key) ?? []), { term, series, chance }]);
     }
   }
