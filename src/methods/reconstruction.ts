@@ -19,8 +19,8 @@ export const reconstruction = z.strictObject({
 export type ReconstructionOptions = z.infer<typeof reconstruction>;
 
 /**
- * The settings where they are left out: a decoder that costs about a fiftieth of VGG16, and a weight by which errors of
- * pixels in 0..1, a hundredth, are learned at the rates that suit the other terms.
+ * The settings where they are left out: a decoder that is small beside VGG16, and a weight by which errors of pixels in
+ * 0..1, about a hundredth, are learned at the rates that suit the other terms.
  */
 export const reconstructionDefaults: ReconstructionOptions = { weight: 10, channels: 64 };
 
@@ -69,8 +69,8 @@ class Decoder implements Module {
 }
 
 /**
- * Divides a layer's weights by ten, so that the first image is nearly black: the noise of the usual weights has ten
- * times the variance of medical images, and to unlearn it takes more steps than the rest.
+ * Divides a layer's weights by ten, so that the first image is nearly black: the noise of the usual weights has more
+ * variance than the phantoms' images, and to unlearn it takes more steps than the rest.
  */
 function dimmed(layer: Linear): Linear {
   noGrad(() =>
