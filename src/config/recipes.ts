@@ -4,7 +4,7 @@
  * each number was chosen.
  */
 import { recipes as augmentations } from '../augment/recipes.js';
-import { anatomy } from '../methods/anatomy.js';
+import { anatomy } from '../methods/anatomy/anatomy.js';
 import type { Config } from './schema.js';
 
 export type DeepPartial<T> = T extends readonly unknown[]

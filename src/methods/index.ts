@@ -1,10 +1,10 @@
 /** The room `methods` has the pretraining methods, one file each, behind one interface. */
-export { Anatomy, anatomy } from './anatomy.js';
-export { type AnatomyOptions, consistencyOptions } from './anatomySettings.js';
+export { Anatomy, anatomy } from './anatomy/anatomy.js';
+export { reconstructionDefaults } from './anatomy/reconstruction.js';
+export { type AnatomyOptions, consistencyOptions } from './anatomy/settings.js';
 export type { MethodContext, MethodDefinition } from './definition.js';
 export type { Batch, Forward, Method, Pairs, RecordOptions, Term, ViewSpec, Views } from './method.js';
 export { joinViews, type Normalization, normalize } from './normalization.js';
 export { imagesOf } from './presence.js';
-export { reconstructionDefaults } from './reconstruction.js';
 export { type MethodConfig, methodNamed, methodNames, methodSchema } from './registry.js';
 export { makeViews, type ViewOptions, viewPart } from './views.js';

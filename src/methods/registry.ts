@@ -1,6 +1,6 @@
 /** The list of all pretraining methods. A new method takes a file of its own and a line here. */
 import { z } from 'zod';
-import { anatomy } from './anatomy.js';
+import { anatomy } from './anatomy/anatomy.js';
 import { cmc } from './cmc.js';
 import { decur } from './decur.js';
 import type { MethodDefinition } from './definition.js';

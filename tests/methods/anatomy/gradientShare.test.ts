@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import type { Method } from '../../src/methods/index.js';
-import { Sgd } from '../../src/optim/index.js';
-import { gradientsOf, ops, tidy } from '../../src/tensor/index.js';
-import { type StepOptions, type StepResult, trainingStep } from '../../src/training/step.js';
-import { undisposedTensors } from '../tensor/undisposed.js';
-import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../training/tiny.js';
+import type { Method } from '../../../src/methods/index.js';
+import { Sgd } from '../../../src/optim/index.js';
+import { gradientsOf, ops, tidy } from '../../../src/tensor/index.js';
+import { type StepOptions, type StepResult, trainingStep } from '../../../src/training/step.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
+import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../../training/tiny.js';
 
 withOneThread();
 

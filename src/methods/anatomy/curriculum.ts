@@ -1,7 +1,7 @@
 /**
  * A weight that grows as another term falls: the term that it weighs enters when there is something to lose no more.
  */
-import { noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../tensor/index.js';
 
 /** The part of the running mean that each step replaces. */
 const PACE = 0.01;

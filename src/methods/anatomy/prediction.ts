@@ -3,9 +3,10 @@
  * prediction, so the images need not be embedded alike.
  */
 import { z } from 'zod';
-import { Linear, type Module } from '../nn/index.js';
-import { ops, Random, type Tensor } from '../tensor/index.js';
-import type { MatedPair } from './presence.js';
+import { UsageError } from '../../errors.js';
+import { Linear, type Module } from '../../nn/index.js';
+import { ops, Random, type Tensor } from '../../tensor/index.js';
+import type { MatedPair } from '../presence.js';
 
 export const prediction = z.strictObject({
   hidden: z
@@ -28,6 +29,17 @@ export type PredictionOptions = z.infer<typeof prediction>;
 
 /** The settings where they are left out: a linear predictor from the embedding to a target without gradient. */
 export const predictionDefaults: PredictionOptions = { hidden: null, from: 'embedding', stopGradient: 'all' };
+
+/** @throws UsageError when the setting names a modality that is not there */
+export function checkStopGradient(
+  { stopGradient }: Pick<PredictionOptions, 'stopGradient'>,
+  modalities: readonly string[],
+): void {
+  if (['all', 'none', ...modalities].includes(stopGradient)) return;
+  throw new UsageError(
+    `method.prediction.stopGradient is ${JSON.stringify(stopGradient)}, expected all, none or one of the modalities ${modalities.join(', ')}`,
+  );
+}
 
 interface PredictorShape {
   readonly modalities: readonly string[];

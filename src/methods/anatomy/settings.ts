@@ -1,38 +1,21 @@
 /** The settings of the paper’s method, and what they must fit. */
 import { z } from 'zod';
-import { UsageError } from '../errors.js';
+import { UsageError } from '../../errors.js';
 import {
   type ConsistencyOptions,
   CROSS_MODAL,
   checkPatchCount,
   checkRelation,
   type RelationOptions,
-} from '../losses/index.js';
-import type { RunFacts } from './definition.js';
-import { subjectMask } from './falseNegatives.js';
+} from '../../losses/index.js';
+import type { RunFacts } from '../definition.js';
+import { subjectMask } from '../falseNegatives.js';
+import { pairsPerSample } from '../presence.js';
+import { common } from './commonPart.js';
 import { prediction } from './prediction.js';
-import { pairsPerSample } from './presence.js';
 import { reconstruction } from './reconstruction.js';
 
 const grid = z.tuple([z.int().min(1), z.int().min(1)]);
-
-const common = z.strictObject({
-  share: z
-    .number()
-    .gt(0)
-    .lt(1)
-    .describe('Share of the embedding that is common to the modalities; ½ with two branches.'),
-  augmentation: z
-    .boolean()
-    .describe('Whether L_AUG trains the common part too, by a term of its own, or only the rest.'),
-  decorrelation: z
-    .number()
-    .min(0)
-    .describe('Factor on the mean squared correlation of the rest of A’s embedding with that of B’s.'),
-});
-
-/** The settings of the common part where they are left out. */
-export const commonDefaults: z.infer<typeof common> = { share: 0.5, augmentation: true, decorrelation: 0 };
 
 export const anatomySchema = z
   .strictObject({

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { reconstructionChance, reconstructionLoss } from '../../src/losses/index.js';
-import { anatomy, type Method, normalize, viewPart } from '../../src/methods/index.js';
-import { withoutNormalization } from '../../src/methods/normalization.js';
-import { matedPairs } from '../../src/methods/presence.js';
-import { Reconstruction } from '../../src/methods/reconstruction.js';
-import { disposeModule, namedParameters, stateDict } from '../../src/nn/index.js';
-import { Sgd } from '../../src/optim/index.js';
-import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { trainingStep } from '../../src/training/step.js';
-import { relativeError, values } from '../golden/formula.js';
+import { reconstructionChance, reconstructionLoss } from '../../../src/losses/index.js';
+import { Reconstruction } from '../../../src/methods/anatomy/reconstruction.js';
+import { anatomy, type Method, normalize, viewPart } from '../../../src/methods/index.js';
+import { withoutNormalization } from '../../../src/methods/normalization.js';
+import { matedPairs } from '../../../src/methods/presence.js';
+import { disposeModule, namedParameters, stateDict } from '../../../src/nn/index.js';
+import { Sgd } from '../../../src/optim/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import { trainingStep } from '../../../src/training/step.js';
+import { relativeError, values } from '../../golden/formula.js';
 import {
   batchOf,
   freed,
@@ -21,7 +21,7 @@ import {
   tinyConfig,
   tinyMethod,
   withOneThread,
-} from '../training/tiny.js';
+} from '../../training/tiny.js';
 
 withOneThread();
 
@@ -47,7 +47,7 @@ interface Golden {
   buffers: number[][];
 }
 const golden: Golden[] = JSON.parse(
-  readFileSync(new URL('../golden/reconstruction.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../golden/reconstruction.json', import.meta.url), 'utf8'),
 );
 
 /** The decoders of the golden script, in f64. */

@@ -2,8 +2,8 @@
  * A weight that keeps the gradient of one term a set share of the gradient of all others. L_C is a mean over squares of
  * small differences, so at a weight of 1 its gradient is a thousandth of that of L_Glo and moves nothing.
  */
-import { noGrad, ops, type Tensor, tensor, tidy } from '../tensor/index.js';
-import type { Balance } from './method.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../tensor/index.js';
+import type { Balance } from '../method.js';
 
 /** The steps from one measurement to the next; each costs two more backward passes. */
 const EVERY = 10;

@@ -3,13 +3,13 @@
  * anatomy that both show, the decoder cannot paint. The images need not be embedded alike.
  */
 import { z } from 'zod';
-import { meanOverParts, reconstructionChance, reconstructionLoss } from '../losses/index.js';
-import { BatchNorm, Conv3x3, Linear, type Module } from '../nn/index.js';
-import { noGrad, ops, Random, type Tensor, tidy } from '../tensor/index.js';
-import type { RecordOptions, Views } from './method.js';
-import { type Normalization, withoutNormalization } from './normalization.js';
-import { imagesOf, type MatedPair, takeRows } from './presence.js';
-import { viewPart } from './views.js';
+import { meanOverParts, reconstructionChance, reconstructionLoss } from '../../losses/index.js';
+import { BatchNorm, Conv3x3, Linear, type Module } from '../../nn/index.js';
+import { noGrad, ops, Random, type Tensor, tidy } from '../../tensor/index.js';
+import type { RecordOptions, Views } from '../method.js';
+import { type Normalization, withoutNormalization } from '../normalization.js';
+import { imagesOf, type MatedPair, takeRows } from '../presence.js';
+import { viewPart } from '../views.js';
 
 export const reconstruction = z.strictObject({
   weight: z.number().positive().describe('Factor on the mean squared error, of pixels in 0..1.'),

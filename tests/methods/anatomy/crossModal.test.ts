@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { infoNce } from '../../src/losses/index.js';
-import type { Method } from '../../src/methods/index.js';
-import { Sgd } from '../../src/optim/index.js';
-import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { trainingStep } from '../../src/training/step.js';
-import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../training/tiny.js';
+import { infoNce } from '../../../src/losses/index.js';
+import type { Method } from '../../../src/methods/index.js';
+import { Sgd } from '../../../src/optim/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import { trainingStep } from '../../../src/training/step.js';
+import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../../training/tiny.js';
 
 withOneThread();
 

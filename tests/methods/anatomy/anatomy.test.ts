@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { resample } from '../../src/augment/index.js';
-import { consistencyLoss, globalContrastiveLoss } from '../../src/losses/index.js';
-import { normalize } from '../../src/methods/index.js';
-import { noGrad, ops, type Tensor, tensor, tidy } from '../../src/tensor/index.js';
-import { anatomySettings, numbers, pictures, tinyBatch, tinyConfig, tinyMethod } from '../training/tiny.js';
+import { resample } from '../../../src/augment/index.js';
+import { consistencyLoss, globalContrastiveLoss } from '../../../src/losses/index.js';
+import { normalize } from '../../../src/methods/index.js';
+import { noGrad, ops, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
+import {
+  anatomySettings,
+  numbers,
+  pictures,
+  tinyBatch,
+  tinyConfig,
+  tinyMethod,
+} from '../../training/tiny.js';
 
 /** View `v` of pair `i`. */
 const image = (images: Tensor, pairs: number, v: number, i: number) =>
