@@ -12,12 +12,16 @@ import { claims, type NamedPairs, type PairMeasure, type PairsResult } from './p
 
 type Zone = NonNullable<PairMeasure['zone']>;
 
-/** Words for the pairs of the data that were measured. */
-export const CHOSEN: Readonly<Record<PairsResult['data']['chosen'], string>> = {
-  'held-out': 'kept from the encoder that measured them',
-  'set-aside': 'set aside, and kept from the encoder',
-  all: 'all there are',
-};
+/** Says which pairs of the data were measured. */
+export function chosenPairs({ chosen, drawnFrom }: PairsResult['data']): string {
+  const such = {
+    'held-out': 'kept from the encoder that measured them',
+    'set-aside': 'set aside, and kept from the encoder',
+    all: 'there are',
+  }[chosen];
+  if (drawnFrom !== undefined) return `drawn from the ${drawnFrom.toLocaleString('en')} ${such}`;
+  return chosen === 'all' ? `all ${such}` : such;
+}
 
 /** The name of a measure in the tables. */
 export function claimName({ claim, features, direction, grid }: PairMeasure): string {
@@ -97,11 +101,18 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
       { header: 'in the lesion', cell: ({ zones }) => beside(zones.get('inside')) },
       { header: 'around it', cell: ({ zones }) => beside(zones.get('around')) },
       { header: 'elsewhere', cell: ({ zones }) => beside(zones.get('rest')) },
+      // A small lesion fills half of no patch, so these may be few of the pairs that have one.
+      {
+        header: 'pairs in, around, elsewhere',
+        cell: ({ zones }) => text(ZONES.map((zone) => `${zones.get(zone)?.pairs ?? 0}`).join(', ')),
+      },
       { header: 'in − elsewhere', cell: ({ zones }) => lessRest(zones.get('inside')) },
       { header: 'around − elsewhere', cell: ({ zones }) => lessRest(zones.get('around')) },
     ],
   );
 }
+
+const ZONES = ['inside', 'around', 'rest'] as const satisfies readonly Zone[];
 
 /** The measures of one run on one map, by the place of the anchors. */
 interface ZonesLine {
@@ -167,7 +178,7 @@ export function formatClaims(results: readonly NamedPairs[]): string {
   const between = intervalName(few, Math.round(100 * bootstrap.confidence));
   const sections = [
     `## Claims on pairs of ${data.name}`,
-    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); in brackets the ${between}, by ` +
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${chosenPairs(data)}); in brackets the ${between}, by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
     few === undefined ? '' : `**${fewWarning(few)}**`,
     markdownTable(claimsTable(results)),
