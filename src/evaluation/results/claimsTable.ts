@@ -3,7 +3,7 @@
  * runs side by side.
  */
 
-import { numbered } from '../../text/numbers.js';
+import { counted, numbered } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
 import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
 import { fewWarning, intervalName, tooFew } from './fewSubjects.js';
@@ -101,11 +101,6 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
       { header: 'in the lesion', cell: ({ zones }) => beside(zones.get('inside')) },
       { header: 'around it', cell: ({ zones }) => beside(zones.get('around')) },
       { header: 'elsewhere', cell: ({ zones }) => beside(zones.get('rest')) },
-      // A small lesion fills half of no patch, so these may be few of the pairs that have one.
-      {
-        header: 'pairs in, around, elsewhere',
-        cell: ({ zones }) => text(ZONES.map((zone) => `${zones.get(zone)?.pairs ?? 0}`).join(', ')),
-      },
       { header: 'in − elsewhere', cell: ({ zones }) => lessRest(zones.get('inside')) },
       { header: 'around − elsewhere', cell: ({ zones }) => lessRest(zones.get('around')) },
     ],
@@ -113,6 +108,24 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
 }
 
 const ZONES = ['inside', 'around', 'rest'] as const satisfies readonly Zone[];
+
+/**
+ * Says of each grid how many pairs have anchors of each zone. A small lesion fills half of no patch, so those in the
+ * lesion may be few of the pairs that have one.
+ */
+export function zoneCounts(results: readonly NamedPairs[]): string {
+  const measures = results.flatMap(({ record }) => record.measures);
+  const grids = [...new Set(measures.flatMap(({ zone, grid }) => (zone === 'inside' ? [grid!] : [])))];
+  const counts = (grid: number) =>
+    ZONES.map((zone) => {
+      const own = measures.filter((measure) => measure.zone === zone && measure.grid === grid);
+      return counted(Math.max(0, ...own.map(({ pairs }) => pairs)));
+    });
+  const told = grids
+    .sort((a, b) => a - b)
+    .map((grid) => `${counts(grid).join(', ')} of ${grid}×${grid} patches`);
+  return `Pairs with anchors in the lesion, around it and elsewhere: ${told.join('; ')}.`;
+}
 
 /** The measures of one run on one map, by the place of the anchors. */
 interface ZonesLine {
@@ -186,6 +199,7 @@ export function formatClaims(results: readonly NamedPairs[]): string {
       ? []
       : [
           `### Agreement of patches by where the anchor lies, in ${numbered(data.withLesion, 'pair')} with a known lesion; in brackets by chance`,
+          zoneCounts(results),
           markdownTable(zones),
         ]),
     notesOf(results).join('\n'),

@@ -88,7 +88,7 @@ function readingOf(places: readonly string[], [a, b]: readonly [string, string])
   const framed =
     places.length === 1
       ? `The framed patch lies ${places[0]}`
-      : `The patch framed in ${places.map((place, i) => `${a} · ${i + 1} and ${b} · ${i + 1} lies ${place}`).join(', in ')}`;
+      : `The patch framed in ${places.map((place, i) => `${a} · ${i + 1} and ${b} · ${i + 1} lies ${place}`).join(', that in ')}`;
   return (
     'Bright patches are like the framed one, dark ones unlike it, by the features of this map. Where the method works, the map of the ' +
     `second modality looks like that of the first: the same anatomy stands out in both. ${framed}; one colour scale serves all panels.`

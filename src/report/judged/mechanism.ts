@@ -1,6 +1,6 @@
 /** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
-import { chosenPairs, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
+import { chosenPairs, claimsTable, zoneCounts, zonesTable } from '../../evaluation/results/claimsTable.js';
 import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { imagesName } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
@@ -82,7 +82,7 @@ function tablesOf(results: readonly NamedPairs[], on: string): Table[] {
           {
             ...zones,
             title: `Whether patches agree at the lesion${on}`,
-            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
+            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance. ${zoneCounts(results)}`,
           },
         ]),
   ];

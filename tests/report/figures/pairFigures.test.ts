@@ -162,7 +162,7 @@ describe('Fig. 5', () => {
       { map: 3 },
     );
     expect(figure!.reading).toContain(
-      'The patch framed in flair · 1 and t1 · 1 lies at the lesion, in flair · 2 and t1 · 2 lies elsewhere;',
+      'The patch framed in flair · 1 and t1 · 1 lies at the lesion, that in flair · 2 and t1 · 2 lies elsewhere;',
     );
     for (const column of ['flair · 1', 't1 · 1', 'flair · 2', 't1 · 2']) {
       expect(figure!.svg).toContain(`>${column}<`);
@@ -253,7 +253,6 @@ describe('the tables of claims', () => {
         '0.700 [0.700, 0.700] (0.500)',
         '0.600 [0.600, 0.600] (0.500)',
         '0.100 [0.100, 0.100] (0.500)',
-        '2, 5, 4',
         '+0.600 [+0.600, +0.600]',
         '+0.500 [+0.500, +0.500]',
       ],
@@ -271,6 +270,7 @@ describe('the tables of claims', () => {
       ]);
     expect(drawnOf('all')).toContain('5 pairs of 4 subjects (drawn from the 1,866 there are)');
     expect(drawnOf('held-out')).toContain('(drawn from the 1,866 kept from the encoder that measured them)');
+    expect(text).toContain('in the lesion, around it and elsewhere: 2, 5, 4 of 8×8 patches.');
     expect(text).toMatch(/^- Transductive: told\.$/m);
     const [ours, other] = results('Ours', 'Other');
     const own = { ...other!, record: { ...other!.record, notes: ['Only here.'] } };
