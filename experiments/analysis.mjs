@@ -102,8 +102,9 @@ function measured(folder, candidates, seed, { allowed = () => true, features } =
       predictions: rowOf(one.predictions, row.key),
     })),
   );
-  const { ids, judged } = compose(alternatives, cells[0].result.folds.judged);
-  return { seed, metrics: pooledMetrics(judged), foldMean: meanFoldAuc(judged), predicted: { ids, judged } };
+  const predicted = compose(alternatives, cells[0].result.folds.judged);
+  const { judged } = predicted;
+  return { seed, metrics: pooledMetrics(judged), foldMean: meanFoldAuc(judged), predicted };
 }
 
 const seeds = [0, 1, 2].filter((seed) => cell(study, 'ours-8', seed) !== undefined);

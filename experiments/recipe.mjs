@@ -22,14 +22,31 @@ const RIVALS = [
 /** How much lower than the best other row is not worse. */
 const MARGIN = 0.02;
 
-const { values: options, positionals: folders } = parseArgs({
-  allowPositionals: true,
-  options: { chosen: { type: 'string' } },
-});
+const USAGE =
+  'usage: node experiments/recipe.mjs RUN... [--chosen ROW]; each RUN is the --out of anatomy experiment run';
+
+/** Ends with a message, as a mistake of who gives the command needs no stack. */
+function refuse(message) {
+  process.stderr.write(`error: ${message}\n`);
+  process.exit(2);
+}
+
+function orRefuse(read) {
+  try {
+    return read();
+  } catch (error) {
+    return refuse(error.message);
+  }
+}
+
+const { values: options, positionals: folders } = orRefuse(() =>
+  parseArgs({ allowPositionals: true, options: { chosen: { type: 'string' } } }),
+);
+if (folders.length === 0) refuse(USAGE);
 
 /** Each data set with the entry of each row on A, on B and on A+B. */
 const sets = folders.map((root) => {
-  const description = readDescription(root);
+  const description = orRefuse(() => readDescription(root));
   const [protocol] = description.protocols;
   const results = new Results({ root, description, protocol, setAside: false });
   const { rows } = description;
@@ -135,7 +152,13 @@ function primary(chosen) {
   return markdownGrid(['', 'best other', `${chosen} − it`, 'not worse', 'better', 'p, Holm'], lines);
 }
 
-const chosen = options.chosen ?? ranked.find(({ name }) => !RIVALS.includes(name)).name;
+const chosen = options.chosen ?? ranked.find(({ name }) => !RIVALS.includes(name))?.name;
+if (names.length < 2 || chosen === undefined)
+  refuse('fewer than two rows, or none to choose, are finished on all data sets');
+if (!names.includes(chosen))
+  refuse(
+    `--chosen is ${chosen}, expected a row that all data sets have: ${names.map((name) => `"${name}"`).join(', ')}`,
+  );
 const sections = [
   ['AUC, features chosen by inner folds', aucs()],
   ['AUC in the inner folds, which choose', choice()],

@@ -130,19 +130,33 @@ function isOld(file: string): boolean {
  * @throws UsageError naming what stands in the way
  */
 export function refuseUnwritable(folder: string): void {
-  let place = resolve(folder);
+  refuseClosed(resolve(folder), folder, '--out');
+}
+
+/**
+ * Checks before the work that its result can be written to a file, as {@link refuseUnwritable} does for a folder.
+ *
+ * @param flag the flag that names the file
+ * @throws UsageError naming what stands in the way
+ */
+export function refuseUnwritableFile(file: string, flag: string): void {
+  refuseClosed(dirname(resolve(file)), file, flag);
+}
+
+function refuseClosed(folder: string, named: string, flag: string): void {
+  let place = folder;
   while (!existsSync(place)) place = dirname(place);
   if (!statSync(place).isDirectory()) {
-    throw new UsageError(
-      `--out ${folder}: ${place === resolve(folder) ? 'it' : place} is a file; choose a folder for --out`,
-    );
+    const it = place === resolve(named) ? 'it' : place;
+    const fix = folder === resolve(named) ? `choose a folder for ${flag}` : `choose another ${flag}`;
+    throw new UsageError(`${flag} ${named}: ${it} is a file; ${fix}`);
   }
   try {
     accessSync(place, constants.W_OK | constants.X_OK);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(
-      `--out ${folder}: ${place} cannot be written to (${code}); choose another --out, or make it writable`,
+      `${flag} ${named}: ${place} cannot be written to (${code}); choose another ${flag}, or make it writable`,
     );
   }
 }

@@ -21,6 +21,7 @@ import {
   namingFile,
   PRIVATE,
   refuseUnwritable,
+  refuseUnwritableFile,
   sweepTemporaries,
   temporaryFile,
   writeFileAtomic,
@@ -51,6 +52,30 @@ describe('refuseUnwritable', () => {
     const closed = join(folder, 'closed');
     mkdirSync(closed, { mode: 0o500 });
     expect(() => refuseUnwritable(join(closed, 'run'))).toThrow(`${closed} cannot be written to (EACCES)`);
+  });
+});
+
+describe('refuseUnwritableFile', () => {
+  it('lets a file pass, there or not, and makes none', () => {
+    refuseUnwritableFile(join(folder, 'drop.csv'), '--drop-list');
+    refuseUnwritableFile(join(folder, 'new', 'drop.csv'), '--drop-list');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it('names the flag and what stands in the way', () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    expect(() => refuseUnwritableFile(join(file, 'drop.csv'), '--drop-list')).toThrow(
+      `--drop-list ${join(file, 'drop.csv')}: ${file} is a file; choose another --drop-list`,
+    );
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names the folder that cannot be written to', () => {
+    const closed = join(folder, 'closed');
+    mkdirSync(closed, { mode: 0o500 });
+    expect(() => refuseUnwritableFile(join(closed, 'drop.csv'), '--drop-list')).toThrow(
+      `${closed} cannot be written to (EACCES); choose another --drop-list`,
+    );
   });
 });
 

@@ -1,5 +1,6 @@
 /** Puts a config together from its sources, checks it, and reads and writes it as YAML. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { checkAugmentation } from '../augment/recipes.js';
@@ -127,8 +128,12 @@ export function readYaml(file: string): Tree {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT') throw new UsageError(`${file}: cannot be read (${code}); expected a YAML file`);
+    const folder = dirname(file);
+    const meant = nearest(basename(file), existsSync(folder) ? readdirSync(folder) : []);
     throw new UsageError(
-      `${file}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected a YAML file`,
+      `${file}: cannot be read: no such file; expected a YAML file${meant === undefined ? '' : `. Did you mean ${join(folder, meant)}?`}`,
     );
   }
   const value = parseYaml(text, file) ?? {};

@@ -424,7 +424,7 @@ describe('errors name the key, its value and what was expected', () => {
     expect(refusal({ file: file('seed: 1\nseed: 2\n') })).toMatch(/line 2/);
     expect(refusal({ file: file('- 1\n') })).toContain('expected settings such as "seed: 1"');
     expect(refusal({ file: '/nowhere/config.yaml' })).toMatch(
-      /\/nowhere\/config.yaml: cannot be read \(ENOENT\)/,
+      /\/nowhere\/config.yaml: cannot be read: no such file; expected a YAML file$/,
     );
     expect(refusal({ file: file('model:\n  with: 1\n') })).toContain(
       'unknown key model.with; did you mean model.width?',

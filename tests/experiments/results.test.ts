@@ -1,5 +1,5 @@
 /** The stored numbers, from what `experiments/results` keeps of them. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,4 +78,38 @@ test('what docs/results.md says beside the tables comes from the stored cells', 
   expect(analysis('transfer', unpacked('transfer-breast'))).toMatch(
     /BUSI, a +\| Ours − InstDis all +\| −0\.064 \[−0\.102, −0\.027\]/,
   );
+});
+
+describe('what PROTOCOL-2.md asks of finished cells', () => {
+  const recipe = (...words: string[]) => {
+    const command = ['experiments/recipe.mjs', ...words];
+    const { status, stdout, stderr } = spawnSync('node', command, { cwd: root, encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+
+  test('is the row less the best other one, on each of the images', () => {
+    const { stdout } = recipe(unpacked('transfer-breast'), '--chosen', 'Ours');
+    expect(stdout.match(/^## .*/gm)).toHaveLength(4);
+    expect(stdout).toMatch(
+      /phantom:breast, B +\| InstDis all \| \+0\.005 \[−0\.009, \+0\.020\] \| yes +\| no +\| 1\.000/,
+    );
+  });
+
+  test.each([
+    [[], 'error: usage: node experiments/recipe.mjs RUN'],
+    [['nowhere'], 'error: nowhere: no experiment here'],
+    [['--chose', 'Ours'], "error: Unknown option '--chose'"],
+  ])('is refused in words where the command is wrong: %j', (words, message) => {
+    const { status, stderr } = recipe(...words);
+    expect([status, stderr.slice(0, message.length)]).toEqual([2, message]);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('is refused for a row that is not there, with those that are', () => {
+    const { status, stderr } = recipe(unpacked('transfer-breast'), '--chosen', 'Our');
+    expect(status).toBe(2);
+    expect(stderr).toContain(
+      '--chosen is Our, expected a row that all data sets have: "Ours", "L_Glo alone"',
+    );
+  });
 });

@@ -123,13 +123,19 @@ function adviseOnDropping(
 }
 
 async function checkTargets({ report, dropList, overwrite }: CheckFlags): Promise<void> {
-  const [{ existsSync }, { UsageError }] = await Promise.all([import('node:fs'), import('../../errors.js')]);
+  const [{ existsSync }, { UsageError }, { refuseUnwritableFile }] = await Promise.all([
+    import('node:fs'),
+    import('../../errors.js'),
+    import('../../files.js'),
+  ]);
   if (report !== undefined && !/\.html?$/i.test(report))
     throw new UsageError(`--report is ${report}, expected a file name that ends in .html`);
   for (const file of [report, dropList]) {
     if (file !== undefined && existsSync(file) && !overwrite)
       throw new UsageError(`${file} exists; choose another name, or --overwrite it`);
   }
+  if (report !== undefined) refuseUnwritableFile(report, '--report');
+  if (dropList !== undefined) refuseUnwritableFile(dropList, '--drop-list');
 }
 
 async function oneName(

@@ -19,17 +19,19 @@ export function registerDataPreview(program: Command, data: Command): void {
       '\nExample:\n  $ anatomy data preview --data pairs.csv --recipe authors --set data.size=64 --out sheet.png',
     )
     .action(async (flags: PreviewFlags) => {
-      const [{ resolveConfig }, { existsSync }, { UsageError }, { writeFileAtomic }] = await Promise.all([
-        import('../../config/index.js'),
-        import('node:fs'),
-        import('../../errors.js'),
-        import('../../files.js'),
-      ]);
+      const [{ resolveConfig }, { existsSync }, { UsageError }, { refuseUnwritableFile, writeFileAtomic }] =
+        await Promise.all([
+          import('../../config/index.js'),
+          import('node:fs'),
+          import('../../errors.js'),
+          import('../../files.js'),
+        ]);
       const { out, pairs, overwrite } = flags;
       if (!/\.png$/i.test(out))
         throw new UsageError(`--out is ${out}, expected a file name that ends in .png`);
       if (existsSync(out) && !overwrite)
         throw new UsageError(`${out} exists; choose another --out, or --overwrite it`);
+      refuseUnwritableFile(out, '--out');
       const config = resolveConfig(configSources(flags));
       const { contactSheet, preview } = await import('../../report/index.js');
       writeFileAtomic(out, await contactSheet(await preview(config, { console: consoleOf(program), pairs })));

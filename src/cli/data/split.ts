@@ -65,6 +65,7 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
     { datasetSpec },
     { existsSync },
     { UsageError },
+    { refuseUnwritableFile },
   ] = await Promise.all([
     import('../../config/index.js'),
     import('../../data/openDataset.js'),
@@ -72,9 +73,11 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
     import('../../training/datasetSpec.js'),
     import('node:fs'),
     import('../../errors.js'),
+    import('../../files.js'),
   ]);
   const { out, folds, seed, setAside, duplicates: kind, json } = flags;
   if (existsSync(out)) throw new UsageError(`${out} exists; choose another --out`);
+  refuseUnwritableFile(out, '--out');
   if (!DUPLICATES.includes(kind)) {
     throw new UsageError(`--duplicates is ${kind}, expected one of ${DUPLICATES.join(', ')}`);
   }

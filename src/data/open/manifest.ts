@@ -186,7 +186,9 @@ async function findImages(
     fix: `Paths are relative to ${base}. ${elsewhere}Correct the paths, add the files or leave the lines out.`,
     faulty,
   };
-  return { samples, missing, warnings: paths.warnings() };
+  // Who goes on in spite of the faults, as a check does, is told too.
+  const warnings = elsewhere === '' ? [] : [`No image of ${file} is found from ${base}. ${elsewhere.trim()}`];
+  return { samples, missing, warnings: [...paths.warnings(), ...warnings] };
 }
 
 /**
@@ -197,7 +199,7 @@ async function elsewhereThan(base: string, { written }: Row): Promise<string> {
   const above = path.dirname(base);
   const below = async (folder: string) =>
     (await readdir(folder, { withFileTypes: true }).catch(() => []))
-      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .filter((entry) => (entry.isDirectory() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
       .map(({ name }) => path.join(folder, name));
   const folders = [process.cwd(), above, ...(await below(base)), ...(await below(above))];
   const [place] = written.values();

@@ -105,6 +105,7 @@ export async function evaluatePairs(
     among: dataset.modalities.length > 2 ? [...dataset.modalities] : undefined,
     lacking: both.length < dataset.samples.length ? dataset.samples.length - both.length : undefined,
     chosen: plan.chosen,
+    drawnFrom: plan.drawnFrom,
     setAside: plan.setAside,
     withLesion: masks.lesion.size,
   };

@@ -18,7 +18,7 @@ export interface PairRound {
   readonly calibration: readonly number[];
 }
 
-export interface PairPlan extends Pick<PairsData, 'chosen' | 'setAside'> {
+export interface PairPlan extends Pick<PairsData, 'chosen' | 'drawnFrom' | 'setAside'> {
   readonly rounds: readonly PairRound[];
   /** The positions of all measured pairs, ascending; entry i is pair i of the result. */
   readonly positions: readonly number[];
@@ -109,7 +109,8 @@ export async function planPairs(
     const encoder = setAsideEncoder({ root, encoders }, aside);
     const positions = drawn(aside, pairs, seed).toSorted((a, b) => a - b);
     const calibration = open.length > 0 ? open : positions;
-    return { rounds: [{ encoder, positions, calibration }], positions, chosen: 'set-aside', setAside: 0 };
+    const rounds = [{ encoder, positions, calibration }];
+    return { rounds, positions, chosen: 'set-aside', ...drawnFrom(aside, positions), setAside: 0 };
   }
   const heldOut = encoders[0]!.fold !== 'none' && inRun.includes(true);
   // Data that no encoder has seen is measured by one of them, since features of two encoders cannot be compared.
@@ -136,6 +137,7 @@ export async function planPairs(
     rounds,
     positions: rounds.flatMap(({ positions }) => positions).sort((a, b) => a - b),
     chosen: heldOut ? 'held-out' : 'all',
+    ...drawnFrom(candidates, [...chosen]),
     setAside: all.length - open.length,
   };
 }
@@ -144,4 +146,11 @@ function drawn(positions: readonly number[], count: number | undefined, seed: nu
   if (count === undefined || count >= positions.length) return positions;
   const order = new Random(seed, 'pairs', 'chosen').permutation(positions.length);
   return Array.from(order.subarray(0, count), (at) => positions[at]!);
+}
+
+function drawnFrom(
+  candidates: readonly number[],
+  { length }: readonly number[],
+): Pick<PairPlan, 'drawnFrom'> {
+  return length < candidates.length ? { drawnFrom: candidates.length } : {};
 }

@@ -3,7 +3,7 @@
  * runs side by side.
  */
 
-import { numbered } from '../../text/numbers.js';
+import { counted, numbered } from '../../text/numbers.js';
 import { markdownTable } from '../../text/table/markdown.js';
 import { type Cell, type NumberOptions, number, type Table, tableOf, text } from '../../text/table/model.js';
 import { fewWarning, intervalName, tooFew } from './fewSubjects.js';
@@ -12,12 +12,16 @@ import { claims, type NamedPairs, type PairMeasure, type PairsResult } from './p
 
 type Zone = NonNullable<PairMeasure['zone']>;
 
-/** Words for the pairs of the data that were measured. */
-export const CHOSEN: Readonly<Record<PairsResult['data']['chosen'], string>> = {
-  'held-out': 'kept from the encoder that measured them',
-  'set-aside': 'set aside, and kept from the encoder',
-  all: 'all there are',
-};
+/** Says which pairs of the data were measured. */
+export function chosenPairs({ chosen, drawnFrom }: PairsResult['data']): string {
+  const such = {
+    'held-out': 'kept from the encoder that measured them',
+    'set-aside': 'set aside, and kept from the encoder',
+    all: 'there are',
+  }[chosen];
+  if (drawnFrom !== undefined) return `drawn from the ${drawnFrom.toLocaleString('en')} ${such}`;
+  return chosen === 'all' ? `all ${such}` : such;
+}
 
 /** The name of a measure in the tables. */
 export function claimName({ claim, features, direction, grid }: PairMeasure): string {
@@ -103,6 +107,26 @@ export function zonesTable(results: readonly NamedPairs[]): Table | undefined {
   );
 }
 
+const ZONES = ['inside', 'around', 'rest'] as const satisfies readonly Zone[];
+
+/**
+ * Says of each grid how many pairs have anchors of each zone. A small lesion fills half of no patch, so those in the
+ * lesion may be few of the pairs that have one.
+ */
+export function zoneCounts(results: readonly NamedPairs[]): string {
+  const measures = results.flatMap(({ record }) => record.measures);
+  const grids = [...new Set(measures.flatMap(({ zone, grid }) => (zone === 'inside' ? [grid!] : [])))];
+  const counts = (grid: number) =>
+    ZONES.map((zone) => {
+      const own = measures.filter((measure) => measure.zone === zone && measure.grid === grid);
+      return counted(Math.max(0, ...own.map(({ pairs }) => pairs)));
+    });
+  const told = grids
+    .sort((a, b) => a - b)
+    .map((grid) => `${counts(grid).join(', ')} of ${grid}×${grid} patches`);
+  return `Pairs with anchors in the lesion, around it and elsewhere: ${told.join('; ')}.`;
+}
+
 /** The measures of one run on one map, by the place of the anchors. */
 interface ZonesLine {
   readonly features: string;
@@ -167,7 +191,7 @@ export function formatClaims(results: readonly NamedPairs[]): string {
   const between = intervalName(few, Math.round(100 * bootstrap.confidence));
   const sections = [
     `## Claims on pairs of ${data.name}`,
-    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${CHOSEN[data.chosen]}); in brackets the ${between}, by ` +
+    `${numbered(data.pairs, 'pair')} of ${numbered(data.subjects, 'subject')} (${chosenPairs(data)}); in brackets the ${between}, by ` +
       `${bootstrap.replicates.toLocaleString('en')} bootstraps of subjects. Chance: an image of another subject in place of the mate; for L_Glo and retrieval, guessing.`,
     few === undefined ? '' : `**${fewWarning(few)}**`,
     markdownTable(claimsTable(results)),
@@ -175,6 +199,7 @@ export function formatClaims(results: readonly NamedPairs[]): string {
       ? []
       : [
           `### Agreement of patches by where the anchor lies, in ${numbered(data.withLesion, 'pair')} with a known lesion; in brackets by chance`,
+          zoneCounts(results),
           markdownTable(zones),
         ]),
     notesOf(results).join('\n'),

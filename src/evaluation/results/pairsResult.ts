@@ -126,6 +126,8 @@ const writtenPairs = z.object({
      * all pairs that there are.
      */
     chosen: z.enum(['held-out', 'set-aside', 'all']),
+    /** The number of such pairs, where only a part of them was drawn and measured. */
+    drawnFrom: z.number().optional(),
     /** The number of pairs that are set aside and were not touched. */
     setAside: z.number(),
     withLesion: z.number(),

@@ -76,7 +76,7 @@ function ranLines({ data, facts, seeds, folds, judge, confirmation }: Experiment
   const ran = [
     pairsLine(data),
     ...(folds === undefined || confirmation !== undefined ? [] : [`${folds} folds by subject`]),
-    ...named(facts.steps, (value) => `${value} steps`),
+    ...named(facts.steps, (value) => `${value} ${value === '1' ? 'step' : 'steps'}`),
     ...named(facts.batchSize, (value) => `batches of ${value}`),
     ...named(facts.size, (value) => `${value}²`),
     ...named(facts.width, (value) => `width ${value}`),

@@ -26,6 +26,7 @@ export interface Choice {
 export interface Composition {
   readonly ids: readonly string[];
   readonly judged: Judged;
+  readonly classes: readonly string[];
   readonly choices: readonly Choice[];
 }
 
@@ -59,6 +60,7 @@ export function compose(
   return {
     ids,
     judged: { probabilities, labels, subjects, folds: foldOf, classes: classes.length, probabilistic: true },
+    classes,
     choices: chosen.map(({ candidate, features, validation }, at) => ({
       fold: folds[at]!,
       candidate,

@@ -29,7 +29,12 @@ export interface Measurement {
   /** The mean of the first metric over the test folds; null where a fold has none. */
   readonly foldMean?: number | null;
   /** Test predictions; undefined where their file is not here. */
-  readonly predicted?: { readonly ids: readonly string[]; readonly judged: Judged };
+  readonly predicted?: {
+    readonly ids: readonly string[];
+    readonly judged: Judged;
+    /** The class names, for words about too few subjects of one. */
+    readonly classes: readonly string[];
+  };
   /** The choice of each fold, of a tuned row. */
   readonly choices?: readonly Choice[];
 }
@@ -126,10 +131,12 @@ export class Entry {
 
   /** Counts the subjects that are too few for a test, as {@link tooFew} does; undefined where there are enough. */
   get few(): string | undefined {
-    const { subjects, labels, classes } = this.measurements[0]?.predicted?.judged ?? {};
-    if (subjects === undefined) return undefined;
-    const perClass = subjectsPerClass(subjects, labels!, classes!);
-    return tooFew({ subjects: new Set(subjects).size, perClass });
+    const predicted = this.measurements[0]?.predicted;
+    if (predicted === undefined) return undefined;
+    const { classes } = predicted;
+    const { subjects, labels } = predicted.judged;
+    const perClass = subjectsPerClass(subjects, labels, classes.length);
+    return tooFew({ subjects: new Set(subjects).size, perClass, classes });
   }
 
   /** The interval of the mean over the seeds; undefined where predictions are missing. */

@@ -120,7 +120,7 @@ export function countsOf(predicted: Predicted, matching: Matching): MatchedCount
   return matchedCounts(predicted.judged.labels, alike(predicted, matching));
 }
 
-type Predicted = NonNullable<Measurement['predicted']>;
+type Predicted = Pick<NonNullable<Measurement['predicted']>, 'ids' | 'judged'>;
 
 function alike({ ids, judged }: Predicted, { values, within }: Matching): CovariateMatching {
   const covariate = ids.map((id) => values.get(id) ?? Number.NaN);

@@ -169,6 +169,7 @@ export class Results {
       foldMean: first.skipped > 0 ? null : first.mean,
       predicted: predicted && {
         ids: predicted.ids,
+        classes: predicted.classes,
         judged: {
           probabilities: predicted.probabilities,
           labels: predicted.labels,
@@ -195,9 +196,9 @@ export class Results {
     });
     if (alternatives.length < found.length) return undefined;
     const { judged: folds } = found[0].cell.result.folds;
-    const { ids, judged, choices } = compose(alternatives as [Alternative, ...Alternative[]], folds);
-    const metrics = pooledMetrics(judged);
-    return [{ ...repeat, metrics, foldMean: meanFoldAuc(judged), predicted: { ids, judged }, choices }];
+    const { choices, ...predicted } = compose(alternatives as [Alternative, ...Alternative[]], folds);
+    const metrics = pooledMetrics(predicted.judged);
+    return [{ ...repeat, metrics, foldMean: meanFoldAuc(predicted.judged), predicted, choices }];
   }
 
   /**

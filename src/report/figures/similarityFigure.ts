@@ -59,13 +59,21 @@ export function similarityFigures(
           .map((r) => fixed(r, 2))
           .join(' and ')}`,
     );
-    const places = example.anchors.map(({ rule }) => rules[rule]).join(' and ');
+    const places = example.anchors.map(({ rule }) => rules[rule]);
     const alt =
-      `${title}. Similarity of all patches to an anchor ${places}, in ${nameA} and in ${nameB}. ` +
+      `${title}. Similarity of all patches to an anchor ${places.join(' and ')}, in ${nameA} and in ${nameB}. ` +
       `Correlation of the two maps, by anchor: ${said.join('; ')}.`;
     const shown = images?.get(example.position);
     const svg = draw({ rows, example, names: [nameA!, nameB!], images: shown, alt });
-    return [{ id: `similarity-map${map}-${number + 1}`, title, alt, reading: READING, svg }];
+    return [
+      {
+        id: `similarity-map${map}-${number + 1}`,
+        title,
+        alt,
+        reading: readingOf(places, [nameA!, nameB!]),
+        svg,
+      },
+    ];
   });
 }
 
@@ -75,10 +83,17 @@ const rules = {
   elsewhere: 'elsewhere',
 } as const;
 
-const READING =
-  'Bright patches are like the framed one, dark ones unlike it, by the features of this map. Where the method works, the map of the ' +
-  'second modality looks like that of the first: the same anatomy stands out in both. A · 1 and B · 1 have one anchor, A · 2 and B · 2 ' +
-  'another; one colour scale serves all panels.';
+/** How to read the figure. @param places where each anchor lies */
+function readingOf(places: readonly string[], [a, b]: readonly [string, string]): string {
+  const framed =
+    places.length === 1
+      ? `The framed patch lies ${places[0]}`
+      : `The patch framed in ${places.map((place, i) => `${a} · ${i + 1} and ${b} · ${i + 1} lies ${place}`).join(', that in ')}`;
+  return (
+    'Bright patches are like the framed one, dark ones unlike it, by the features of this map. Where the method works, the map of the ' +
+    `second modality looks like that of the first: the same anatomy stands out in both. ${framed}; one colour scale serves all panels.`
+  );
+}
 
 interface Row {
   readonly name: string;

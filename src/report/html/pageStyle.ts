@@ -81,6 +81,7 @@ table.bracketed thead th { min-width: 5.5em; }
 .pairs img { display: block; width: 160px; height: 160px; image-rendering: pixelated; border-radius: 3px; }
 .contents { display: flex; flex-wrap: wrap; gap: 4px 18px; list-style: none; padding: 0; margin: 24px 0 0; font-size: 14.5px; max-width: none; }
 a { color: var(--accent); }
+table.study thead th { white-space: normal; }
 table.study th[scope=row] { min-width: 130px; font-weight: 600; }
 table.study tr:not(.run) th[scope=row] { font-weight: 400; }
 .best { text-decoration: underline; text-underline-offset: 3px; }

@@ -1,6 +1,6 @@
 /** The measures on pairs, which need no labels: the claims as tables, and Figures 4 and 5. */
 
-import { CHOSEN, claimsTable, zonesTable } from '../../evaluation/results/claimsTable.js';
+import { chosenPairs, claimsTable, zoneCounts, zonesTable } from '../../evaluation/results/claimsTable.js';
 import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { imagesName } from '../../evaluation/results/names.js';
 import type { NamedPairs, PairsResult } from '../../evaluation/results/pairsResult.js';
@@ -68,7 +68,7 @@ function tablesOf(results: readonly NamedPairs[], on: string): Table[] {
   const few = tooFew(data);
   const between = intervalName(few, Math.round(100 * bootstrap.confidence));
   const warning = few === undefined ? '' : `${fewWarning(few)} `;
-  const about = `${warning}${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${CHOSEN[data.chosen]}; in brackets the ${between} over subjects`;
+  const about = `${warning}${counted(data.pairs)} pairs of ${counted(data.subjects)} subjects of ${data.name}, ${chosenPairs(data)}; in brackets the ${between} over subjects`;
   const zones = zonesTable(results);
   return [
     {
@@ -82,7 +82,7 @@ function tablesOf(results: readonly NamedPairs[], on: string): Table[] {
           {
             ...zones,
             title: `Whether patches agree at the lesion${on}`,
-            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance.`,
+            caption: `${about}; ${counted(data.withLesion)} have a known lesion. In round brackets by chance. ${zoneCounts(results)}`,
           },
         ]),
   ];

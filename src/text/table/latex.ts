@@ -53,6 +53,12 @@ const LATEX: Readonly<Record<string, string>> = {
   '–': '--',
   '’': "'",
   '…': '\\dots{}',
+  // Names of rows speak of weights and temperatures.
+  α: '$\\alpha$',
+  β: '$\\beta$',
+  γ: '$\\gamma$',
+  λ: '$\\lambda$',
+  τ: '$\\tau$',
 };
 
 /** Writes sentences that have the marks of Markdown. */
@@ -63,5 +69,5 @@ export function latexProse(sentences: string): string {
 }
 
 function latexText(plain: string): string {
-  return plain.replace(/[\\~^−±×²—–’…<>]|[&%$#_{}]/g, (found) => LATEX[found] ?? `\\${found}`);
+  return plain.replace(/[\\~^−±×²—–’…<>αβγλτ]|[&%$#_{}]/g, (found) => LATEX[found] ?? `\\${found}`);
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readManifest } from '../../../src/data/open/manifest.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 
 let folder: string;
@@ -95,6 +96,20 @@ describe('paths in a manifest', () => {
     await expect(open('far.png')).rejects.toThrow(
       `They are found from ${join(folder, 'images')}: say --image-root ${join(folder, 'images')}.`,
     );
+  });
+
+  test('are found behind a link to a folder, and a check that goes on without them is told too', async () => {
+    const apart = mkdtempSync(join(tmpdir(), 'anatomy-linked-'));
+    mkdirSync(join(apart, 'lists'));
+    symlinkSync(join(folder, 'images'), join(apart, 'archive'));
+    const file = join(apart, 'lists', 'scans.csv');
+    writeFileSync(file, 'id,subject,a,b\nx,p,far.png,far.png\n');
+    const { warnings } = await readManifest(file);
+    expect(warnings!.at(-1)).toBe(
+      `No image of ${file} is found from ${join(apart, 'lists')}. They are found from ${join(apart, 'archive')}: ` +
+        `say --image-root ${join(apart, 'archive')}.`,
+    );
+    rmSync(apart, { recursive: true });
   });
 
   test('begin at --image-root where it is given, also in what is told of them', async () => {

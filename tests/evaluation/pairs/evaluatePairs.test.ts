@@ -213,7 +213,10 @@ describe('with a held-out fold', () => {
     }
     const all = await measure({ splits });
     expect(all.data).toMatchObject({ pairs: open.length, chosen: 'all', setAside: 16 - open.length });
+    expect(all.data.drawnFrom).toBeUndefined();
     expect(all.notes.join(' ')).toContain('set aside: they were not touched');
+    const drawn = await measure({ splits, pairs: open.length - 2 });
+    expect(drawn.data).toMatchObject({ pairs: open.length - 2, chosen: 'all', drawnFrom: open.length });
   });
 
   it('an encoder that did not see the samples set aside measures them and nothing else', async () => {

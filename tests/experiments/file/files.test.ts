@@ -18,6 +18,7 @@ describe('the files of the paper’s tables and figures', () => {
       ...['figure3.yaml', 'figure4.yaml', 'figure5.yaml'],
       ...[
         'large.yaml',
+        'study-2.yaml',
         'study.yaml',
         'table1.yaml',
         'table2.yaml',

@@ -49,7 +49,7 @@ describe('the file of the paper’s numbers', () => {
 
   test('is told where it is missing', () => {
     expect(() => readPaperBlocks('/nowhere/numbers.yaml')).toThrow(
-      '/nowhere/numbers.yaml: the paper’s numbers are damaged (cannot be read (ENOENT)',
+      '/nowhere/numbers.yaml: the paper’s numbers are damaged (cannot be read: no such file',
     );
   });
 });

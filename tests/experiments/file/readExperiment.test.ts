@@ -504,6 +504,7 @@ describe('an error names the file, the row, the key and what was expected', () =
   test('for --smoke without a smoke size, --data-b without --data, and a file that is not there', () => {
     expect(refusal(BASE, { smoke: true })).toContain('has no smoke size');
     expect(refusal(BASE, { dataB: 'b' })).toContain('--data-b is given without --data');
-    expect(() => readExperiment('/nowhere/x.yaml')).toThrow('/nowhere/x.yaml: cannot be read (ENOENT)');
+    expect(() => readExperiment('/nowhere/x.yaml')).toThrow('/nowhere/x.yaml: cannot be read: no such file');
+    expect(() => readExperiment('experiments/table1.yml')).toThrow('Did you mean experiments/table1.yaml?');
   });
 });

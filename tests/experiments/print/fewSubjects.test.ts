@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { formatTable } from '../../../src/experiments/print/formatTable.js';
+import { Entry } from '../../../src/experiments/table/entries.js';
 import { experimentTable } from '../../../src/experiments/table/experimentTable.js';
 import { description, LABELS, storeCells, storeExperiment } from '../storedCells.js';
 
@@ -64,4 +65,17 @@ test('an experiment judged on enough subjects is tested, and its CSV has no colu
 
 test('a p-value is no smaller than so few subjects can give', () => {
   expect(tableOf(10).family!.comparisons[0]!.pValue).toBe(2 / 2 ** 10);
+});
+
+test('a row judged on too few subjects of a class names the class', () => {
+  const subjects = Array.from({ length: 12 }, (_, i) => `P${i}`);
+  const labels = subjects.map((_, i) => (i < 4 ? 1 : 0));
+  const probabilities = Float64Array.from(labels.flatMap((label) => [1 - label, label]));
+  const judged = { probabilities, labels, subjects, folds: labels, classes: 2, probabilistic: true };
+  const predicted = { ids: subjects, judged, classes: ['benign', 'malignant'] };
+  const entry = new Entry([{ seed: 0, metrics: { auc: 1 }, predicted }], {
+    metric: 'auc',
+    bootstrap: { replicates: 50, confidence: 0.95, seed: 0 },
+  });
+  expect(entry.few).toBe('4 of class malignant');
 });

@@ -38,6 +38,7 @@ const zone = (source: 'run' | 'pixels', name: 'inside' | 'around' | 'rest', valu
     grid: 8,
     zone: name,
     ...interval(value),
+    pairs: { inside: 2, around: 5, rest: 4 }[name],
     againstRest: name === 'rest' ? undefined : { kind: 'difference', ...interval(value - 0.1) },
   });
 
@@ -140,6 +141,7 @@ describe('Fig. 5', () => {
     expect(others).toEqual([]);
     // Identical maps correlate fully; the reversed ones of the untrained encoder are opposed: −0.23 / 0.26 by hand.
     expect(figure!.alt).toContain('an anchor at the lesion, in A and in B');
+    expect(figure!.reading).toContain('The framed patch lies at the lesion;');
     expect(figure!.alt).toMatch(/Untrained: −0\.88; Ours: 1\.00/);
     // 2 rows × 2 columns × 4 patches, two frames in each panel, and 24 steps of the scale.
     expect(count(figure!.svg, '<rect')).toBe(16 + 8 + 24);
@@ -148,6 +150,23 @@ describe('Fig. 5', () => {
     const { width, height } = await sizeOf(figure!);
     expect(width).toBeLessThan(height * 1.5);
     expect(similarityFigures(results('Ours'), { map: 4 })).toEqual([]);
+  });
+
+  test('says where each of two anchors lies, under the names of the columns', () => {
+    const { data, examples, ...rest } = record();
+    const [example] = examples;
+    const anchors = [...example!.anchors, { ...example!.anchors[0]!, rule: 'elsewhere' as const }];
+    const named = { ...rest, data: { ...data, modalities: ['flair', 't1'] as [string, string] } };
+    const [figure] = similarityFigures(
+      [{ name: 'Ours', record: { ...named, examples: [{ ...example!, anchors }] } }],
+      { map: 3 },
+    );
+    expect(figure!.reading).toContain(
+      'The patch framed in flair · 1 and t1 · 1 lies at the lesion, that in flair · 2 and t1 · 2 lies elsewhere;',
+    );
+    for (const column of ['flair · 1', 't1 · 1', 'flair · 2', 't1 · 2']) {
+      expect(figure!.svg).toContain(`>${column}<`);
+    }
   });
 
   test('shows images only when they are given', () => {
@@ -245,6 +264,13 @@ describe('the tables of claims', () => {
   test('come with their notes in Markdown, and survive being written', () => {
     const text = formatClaims(results('Ours', 'Other'));
     expect(text).toContain('5 pairs of 4 subjects (all there are)');
+    const drawnOf = (chosen: PairsResult['data']['chosen']) =>
+      formatClaims([
+        { name: 'Ours', record: { ...record(), data: { ...record().data, chosen, drawnFrom: 1866 } } },
+      ]);
+    expect(drawnOf('all')).toContain('5 pairs of 4 subjects (drawn from the 1,866 there are)');
+    expect(drawnOf('held-out')).toContain('(drawn from the 1,866 kept from the encoder that measured them)');
+    expect(text).toContain('in the lesion, around it and elsewhere: 2, 5, 4 of 8×8 patches.');
     expect(text).toMatch(/^- Transductive: told\.$/m);
     const [ours, other] = results('Ours', 'Other');
     const own = { ...other!, record: { ...other!.record, notes: ['Only here.'] } };

@@ -172,4 +172,18 @@ describe('a table', () => {
     );
     expect(latexTable(table)).toContain('\n{}[x] & 1.000 \\\\\n');
   });
+
+  test('writes Greek letters in words that plain LaTeX knows', () => {
+    const table = tableOf(
+      ['β 0.3', 'τ 0.07_a'],
+      [
+        { header: 'a', words: true, cell: text },
+        { header: 'λ', cell: () => number(1) },
+      ],
+    );
+    const lines = latexTable(table).split('\n');
+    expect(lines).toContain('a & $\\lambda$ \\\\');
+    expect(lines).toContain('$\\beta$ 0.3 & 1.000 \\\\');
+    expect(lines).toContain('$\\tau$ 0.07\\_a & 1.000 \\\\');
+  });
 });
