@@ -113,13 +113,12 @@ describe('recipes are the table of DESIGN §3', () => {
   });
 
   test('recommended is what our study found best, all else as in the paper', () => {
-    const { method, ...rest } = resolveConfig({ recipe: 'recommended' });
-    const { method: _, ...plain } = resolveConfig({ set: ['method=instdis'] });
-    expect(method).toMatchObject({ name: 'instdis', images: 'all', tau: 0.07, mask: 'subject' });
-    expect(rest).toEqual({
+    const plain = resolveConfig({});
+    expect(resolveConfig({ recipe: 'recommended' })).toEqual({
       ...plain,
       recipe: 'recommended',
-      augment: { ...plain.augment, crop: { scale: [0.2, 1], ratio: [3 / 4, 4 / 3] } },
+      model: { ...plain.model, branches: 2, width: 0.5 },
+      method: { ...plain.method, consistencyWeight: 0, common: {} },
     });
   });
 
@@ -332,23 +331,23 @@ describe('methods', () => {
 
   test('are the recipe’s where none is asked for, and then take single settings as any other', () => {
     const recommended = { recipe: 'recommended' };
+    const own = { name: 'anatomy', consistencyWeight: 0, common: {} };
     expect(resolveConfig({ ...recommended, set: ['method.tau=0.2'] }).method).toMatchObject({
-      name: 'instdis',
+      ...own,
       tau: 0.2,
-      mask: 'subject',
     });
-    expect(resolveConfig({ file: file('recipe: recommended\n') }).method.name).toBe('instdis');
-    expect(resolveConfig({ set: ['recipe=recommended', 'method={tau: 0.2}'] }).method.name).toBe('instdis');
+    expect(resolveConfig({ file: file('recipe: recommended\n') }).method).toMatchObject(own);
+    expect(resolveConfig({ set: ['recipe=recommended', 'method={tau: 0.2}'] }).method).toMatchObject(own);
     for (const name of ['anatomy', 'simclr', 'instdis']) {
       const asked = resolveConfig({ ...recommended, set: [`method=${name}`] });
-      expect(asked.augment.crop).toMatchObject({ scale: [0.2, 1] });
+      expect(asked.model.branches).toBe(2);
       expect(asked.method).toEqual({
         ...resolveConfig({ set: [`method=${name}`] }).method,
-        ...(name === 'instdis' ? { mask: 'subject' } : {}),
+        ...(name === 'anatomy' ? own : {}),
       });
     }
-    expect(refusal({ ...recommended, set: ['method.alpha=2'] })).toContain(
-      'unknown key method.alpha; it is a setting of another method',
+    expect(refusal({ ...recommended, set: ['method.bankMomentum=0.2'] })).toContain(
+      'unknown key method.bankMomentum; it is a setting of another method',
     );
   });
 
