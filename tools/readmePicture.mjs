@@ -1,8 +1,9 @@
-// Writes docs/demo.png, the picture of README.md: a phantom's pair, and which patches are alike for the encoder of `npm run demo`
-// before and after its pretraining. It wants two commands first:
+// Writes docs/demo.png, the picture of README.md: a phantom's pair, and which patches are alike for the paper's encoder before and
+// after its pretraining. It wants two commands first:
 //
-//   npm run demo
-//   npx anatomy evaluate pairs --run runs/demo
+//   npx anatomy pretrain --data phantom:breast,pairs=400,seed=0 --steps 400 --seed 0 --out runs/picture \
+//       --set data.size=64 model.width=0.25 training.batchSize=50
+//   npx anatomy evaluate pairs --run runs/picture
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -21,7 +22,7 @@ async function dataUri({ width, height, channels, data }) {
   return `data:image/png;base64,${png.toString('base64')}`;
 }
 
-const record = JSON.parse(readFileSync(fileOf('runs/demo/evaluation/pairs.json'), 'utf8'));
+const record = JSON.parse(readFileSync(fileOf('runs/picture/evaluation/pairs.json'), 'utf8'));
 const example = record.examples[EXAMPLE];
 // Pair i of a phantom's data is pair i of its seed.
 const pair = generatePair({ seed: 0, index: example.position, size: 256 });
