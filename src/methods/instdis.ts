@@ -4,12 +4,13 @@
  */
 import { z } from 'zod';
 import { UsageError } from '../errors.js';
-import { ops, type Tensor } from '../tensor/index.js';
-import { BankContrast, bankDefaults, bankSettings } from './bankContrast.js';
+import type { Tensor } from '../tensor/index.js';
+import { bankDefaults, bankSettings } from './bankContrast.js';
 import { defineMethod, type MethodContext } from './definition.js';
 import { memoryMask } from './falseNegatives.js';
+import { InstanceBank } from './instanceBank.js';
 import type { Batch, Forward, Method, Pairs, RecordOptions, ViewSpec, Views } from './method.js';
-import { imagesOf, matedPairs, ofPresent, pairsPerSample, takeRows } from './presence.js';
+import { imagesOf, matedPairs, pairsPerSample, takeRows } from './presence.js';
 import { SharedEncoder } from './sharedEncoder.js';
 import { makeViews, viewPart } from './views.js';
 
@@ -61,10 +62,7 @@ class InstDis extends SharedEncoder implements Method {
   readonly name = 'instdis';
   readonly comparesBatch = false;
   readonly #modalities: readonly string[];
-  /** The bank, with a row for each image: those of the first modality, sample by sample, then those of the next. */
-  readonly #bank: BankContrast;
-  /** The row of the bank for each sample that has an image of the modality. */
-  readonly #rowIn: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  readonly #bank: InstanceBank;
   /** The weight of the mates of an image. */
   readonly #mate: number;
   readonly #pairsPerSample: number | undefined;
@@ -73,34 +71,16 @@ class InstDis extends SharedEncoder implements Method {
     { images, mask, mate = 0, pairsPerSample: most, ...settings }: z.infer<typeof schema>,
     context: MethodContext,
   ) {
-    const { modalities, present, subjects, seed, device } = context;
     super(context);
-    this.#modalities = instances(images, modalities);
+    this.#modalities = instances(images, context.modalities);
     this.#mate = mate;
     this.#pairsPerSample = most;
-    const owners = this.#modalities.map((modality) => present?.[modality] ?? subjects.map((_, row) => row));
-    const owner = owners.flat();
-    let first = 0;
-    this.#rowIn = new Map(
-      owners.map((rows, m) => {
-        const start = first;
-        first += rows.length;
-        return [this.#modalities[m]!, new Map(rows.map((row, i) => [row, start + i]))];
-      }),
-    );
-    this.#bank = new BankContrast({
-      ...settings,
-      name: 'bank',
-      rows: owner.length,
-      dimension: this.encoder.embeddingSize,
-      numbers: mask === 'none' ? undefined : mask === 'subject' ? owner.map((row) => subjects[row]!) : owner,
-      seed,
-      device,
-    });
-    if (mate > 0 && !this.#bank.isWhole) {
+    const [modalities, dimension] = [this.#modalities, this.encoder.embeddingSize];
+    this.#bank = new InstanceBank({ ...settings, modalities, dimension, mask }, context);
+    if (mate > 0 && !this.#bank.contrast.isWhole) {
       this.dispose();
       throw new UsageError(
-        `method.mate is ${mate}, expected with method.loss=softmax alone: drawn rows seldom hold a mate (the bank has ${owner.length} rows)`,
+        `method.mate is ${mate}, expected with method.loss=softmax alone: drawn rows seldom hold a mate (the bank has ${this.#bank.rows} rows)`,
       );
     }
   }
@@ -116,7 +96,7 @@ class InstDis extends SharedEncoder implements Method {
 
   /** Counts the images. */
   perPairCount(pairs: Pairs): number {
-    return this.#rowsOf(pairs).length;
+    return this.#bank.rowsOf(pairs).length;
   }
 
   forward(views: Views, { record }: RecordOptions = {}): Forward {
@@ -124,18 +104,15 @@ class InstDis extends SharedEncoder implements Method {
     const { maps, embedding } = this.encoder.forward(views.images, { training: true, record });
     const { loss, estimate } =
       this.#mate === 0
-        ? this.#bank.compare(embedding, this.#rowsOf(pairs), pairs.epoch)
+        ? this.#bank.contrast.compare(embedding, this.#bank.rowsOf(pairs), pairs.epoch)
         : { loss: this.#compareWithMates(embedding, pairs), estimate: undefined };
-    const features = this.#modalities.map((modality, m) => {
-      return [`feature.${modality}`, viewPart(embedding, views, m).detach()] as const;
-    });
     const count = Math.min(pairs.ids.length, embedding.size(0));
     const estimates = estimate && { estimate: estimate.narrow(0, 0, count) };
     return {
       embeddings: {},
       perPair: { instance: { value: loss, weight: 1 } },
       maps: { map4: maps[4]! },
-      memory: { ...Object.fromEntries(features), ...estimates },
+      memory: { ...this.#bank.memory((_, m) => viewPart(embedding, views, m)), ...estimates },
     };
   }
 
@@ -145,7 +122,7 @@ class InstDis extends SharedEncoder implements Method {
    * part.
    */
   #compareWithMates(embedding: Tensor, pairs: Pairs): Tensor {
-    const rows = this.#rowsOf(pairs);
+    const rows = this.#bank.rowsOf(pairs);
     const mated = matedPairs(pairs, {
       modalities: this.#modalities,
       seed: this.context.seed,
@@ -173,12 +150,12 @@ class InstDis extends SharedEncoder implements Method {
       }
     }
     const weights = mates.map(({ length }) => (length === 0 ? 1 : 1 - this.#mate));
-    const { loss } = this.#bank.compare(embedding, rows, pairs.epoch, weights);
+    const { loss } = this.#bank.contrast.compare(embedding, rows, pairs.epoch, weights);
     const directed = mates.flatMap((own, image) =>
       own.map((mate) => ({ image, mate, share: 1 / own.length })),
     );
     if (directed.length === 0) return loss;
-    const found = this.#bank.compareWith(
+    const found = this.#bank.contrast.compareWith(
       takeRows(
         embedding,
         directed.map(({ image }) => image),
@@ -191,20 +168,12 @@ class InstDis extends SharedEncoder implements Method {
     return loss.add(found);
   }
 
-  #rowsOf(pairs: Pairs): number[] {
-    return this.#modalities.flatMap((modality) => {
-      const rowIn = this.#rowIn.get(modality)!;
-      return ofPresent(pairs.rows, pairs, modality).map((row) => rowIn.get(row)!);
-    });
-  }
-
   chance(): Readonly<Record<string, number>> {
-    return { instance: this.#bank.chance };
+    return { instance: this.#bank.contrast.chance };
   }
 
   afterStep({ estimate, ...memory }: Readonly<Record<string, Tensor>>, pairs: Pairs): void {
-    const features = this.#modalities.map((modality) => memory[`feature.${modality}`]!);
-    this.#bank.remember(this.#rowsOf(pairs), ops.cat(features, 0), estimate);
+    this.#bank.remember(memory, pairs, estimate);
   }
 
   override dispose(): void {

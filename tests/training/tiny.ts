@@ -86,6 +86,14 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
     'method.common={decorrelation: 0.5}',
     'method.consistencyShare=0.1',
   ],
+  [
+    'method=anatomy',
+    'method.maps=[2]',
+    'method.patches=[2,2]',
+    'method.consistencyWeight=0',
+    'method.common={rest: bank}',
+    'method.mask=subject',
+  ],
   ['method=decur', 'method.projector=[24]'],
   [
     'method=decur',

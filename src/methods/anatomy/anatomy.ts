@@ -179,7 +179,7 @@ export class Anatomy extends SharedEncoder implements Method {
         }),
       },
       maps: Object.fromEntries(hierarchies.map((index, i) => [`map${index}`, chosen[i]!])),
-      memory: {},
+      memory: this.#global.memory(views, embedding),
       ...(painted && { targets: painted.targets }),
     };
   }
@@ -191,8 +191,8 @@ export class Anatomy extends SharedEncoder implements Method {
     return { global, ...(decorrelation && { decorrelation }) };
   }
 
-  afterStep(): void {
-    this.#global.afterStep();
+  afterStep(memory: Readonly<Record<string, Tensor>>, pairs: Pairs): void {
+    this.#global.afterStep(memory, pairs);
     this.balance?.afterStep();
   }
 

@@ -16,6 +16,11 @@ export const common = z.strictObject({
   augmentation: z
     .boolean()
     .describe('Whether L_AUG trains the common part too, by a term of its own, or only the rest.'),
+  rest: z
+    .enum(['batch', 'bank'])
+    .describe(
+      'What trains the rest: L_AUG among the batch, or the same image found in a memory bank of all, as instdis does.',
+    ),
   decorrelation: z
     .number()
     .min(0)
@@ -25,10 +30,12 @@ export const common = z.strictObject({
 export type CommonOptions = z.infer<typeof common>;
 
 /** The settings where they are left out. */
-const defaults: CommonOptions = { share: 0.5, augmentation: true, decorrelation: 0 };
+const defaults: CommonOptions = { share: 0.5, augmentation: true, rest: 'batch', decorrelation: 0 };
 
 export class CommonPart {
   readonly options: CommonOptions;
+  /** The number of components that belong to the image alone. */
+  readonly restSize: number;
   /** The number of components that are common. */
   readonly #size: number;
   readonly #branches: number;
@@ -38,6 +45,7 @@ export class CommonPart {
     this.options = { ...defaults, ...options };
     const { share } = this.options;
     this.#size = Math.round(share * embeddingSize);
+    this.restSize = embeddingSize - this.#size;
     this.#branches = branches;
     let fault: string | undefined;
     if (branches === 2 && share !== 0.5) fault = '0.5, as the common part is one of two branches';

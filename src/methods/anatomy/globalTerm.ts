@@ -7,9 +7,11 @@ import {
   modalityContrastiveTerms,
 } from '../../losses/index.js';
 import { type Encoder, type Module, placeModule } from '../../nn/index.js';
-import type { Tensor } from '../../tensor/index.js';
+import { ops, type Tensor, tensor } from '../../tensor/index.js';
+import { bankDefaults } from '../bankContrast.js';
 import type { MethodContext } from '../definition.js';
 import { batchMask } from '../falseNegatives.js';
+import { InstanceBank } from '../instanceBank.js';
 import type { Pairs, Term, Views } from '../method.js';
 import { imagesOf, indexOf, type MatedPair, ofPresent, takeRows } from '../presence.js';
 import { viewPart } from '../views.js';
@@ -37,6 +39,10 @@ export class GlobalTerm {
   readonly #prediction: PredictionOptions;
   readonly #predictors: Predictors | undefined;
   readonly #curriculum: Curriculum | undefined;
+  /** The bank that trains the rest, where it is not L_AUG. */
+  readonly #bank: InstanceBank | undefined;
+  /** The bank's estimate of its normaliser in this step, for `afterStep`. */
+  #estimate: number | undefined;
 
   /** @throws UsageError when a setting names a modality that is not there */
   constructor(
@@ -56,6 +62,11 @@ export class GlobalTerm {
       const { hidden } = this.#prediction;
       this.#predictors = placeModule(new Predictors({ modalities, input, output, hidden, seed }), device);
     }
+    if (common?.options.rest === 'bank') {
+      const { tau, mask } = options;
+      const settings = { ...bankDefaults, tau, mask, dimension: common.restSize };
+      this.#bank = new InstanceBank({ ...settings, modalities: context.modalities }, context);
+    }
     if (options.crossModalFrom !== undefined) this.#curriculum = new Curriculum(options.crossModalFrom);
   }
 
@@ -66,15 +77,30 @@ export class GlobalTerm {
 
   /** What changes over the run and is not trained. */
   state(): ReadonlyMap<string, Tensor> {
-    return this.#curriculum?.state() ?? new Map();
+    return new Map([...(this.#curriculum?.state() ?? []), ...(this.#bank?.state() ?? [])]);
   }
 
-  afterStep(): void {
+  /** What `afterStep` needs of the images of a forward pass. @param embedding [Σn, d], of all views */
+  memory(views: Views, embedding: Tensor): Readonly<Record<string, Tensor>> {
+    const { modalities } = this.#context;
+    // The bank keeps augmented images, which are the second half of the views.
+    return (
+      this.#bank?.memory((_, m) => this.#common!.rest(viewPart(embedding, views, modalities.length + m))) ??
+      {}
+    );
+  }
+
+  afterStep(memory: Embeddings, pairs: Pairs): void {
     this.#curriculum?.afterStep();
+    const estimate = this.#estimate;
+    const estimates = estimate === undefined ? undefined : tensor([estimate], [1], { dtype: 'f64' });
+    this.#bank?.remember(memory, pairs, estimates);
+    this.#estimate = undefined;
   }
 
   dispose(): void {
     this.#curriculum?.dispose();
+    this.#bank?.dispose();
   }
 
   /**
@@ -147,8 +173,10 @@ export class GlobalTerm {
         options,
       );
     }
-    const rest = modalitiesOf((x) => common.rest(x));
-    const { augmentation } = modalityContrastiveTerms(rest, [], { ...options, crossModal: 'none' });
+    const rest = () => modalitiesOf((x) => common.rest(x));
+    const augmentation =
+      this.#instances(embeddings, pairs) ??
+      modalityContrastiveTerms(rest(), [], { ...options, crossModal: 'none' }).augmentation;
     const shared = modalityContrastiveTerms(
       modalitiesOf((x) => common.shared(x)),
       compared,
@@ -158,6 +186,21 @@ export class GlobalTerm {
       ...shared,
       augmentation: common.options.augmentation ? augmentation.add(shared.augmentation) : augmentation,
     };
+  }
+
+  /** The loss of the rest against the bank; undefined where there is none. */
+  #instances(embeddings: Embeddings, pairs: Pairs): Tensor | undefined {
+    if (this.#bank === undefined) return undefined;
+    const rest = this.#context.modalities.map((modality) =>
+      this.#common!.rest(embeddings[augmented(modality)]!),
+    );
+    const { loss, estimate } = this.#bank.contrast.compare(
+      ops.cat(rest, 0),
+      this.#bank.rowsOf(pairs),
+      pairs.epoch,
+    );
+    this.#estimate = estimate?.mean().item();
+    return loss;
   }
 
   /** How much the rest of an image's embedding tells of the rest of its mate's; a mean over the pairs of images. */
@@ -195,8 +238,10 @@ export class GlobalTerm {
     const level = (n: number): number => Math.log(positive === 'twice' ? n + 1 : n);
     const images = this.#context.modalities.map((modality) => imagesOf(pairs, modality));
     const counts = crossModal === 'none' ? [] : mated.map(({ count }) => count);
+    const inBatch = 2 * weightedMean(images, level);
+    const rest = this.#bank?.contrast.chance ?? inBatch;
     return {
-      augmentation: (this.#common?.options.augmentation ? 4 : 2) * weightedMean(images, level),
+      augmentation: rest + (this.#common?.options.augmentation ? inBatch : 0),
       crossModal: 2 * weightedMean(counts, level),
     };
   }

@@ -4,6 +4,7 @@ import type { Method } from '../../../src/methods/index.js';
 import { Sgd } from '../../../src/optim/index.js';
 import { noGrad, ops, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
 import { trainingStep } from '../../../src/training/step.js';
+import { relativeError } from '../../golden/formula.js';
 import { batchOf, freed, numbers, tinyConfig, tinyMethod, withOneThread } from '../../training/tiny.js';
 
 withOneThread();
@@ -23,6 +24,10 @@ function globalOf(method: Method): { value: number; gradient: number[] } {
     return { value: value.item(), gradient };
   });
 }
+
+const dot = (x: readonly number[], y: readonly number[]): number =>
+  x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+const unit = (x: readonly number[]): number[] => x.map((value) => value / Math.sqrt(dot(x, x)));
 
 const methodOf = (...set: string[]): Method => tinyMethod(tinyConfig(...set));
 
@@ -180,6 +185,49 @@ describe('a common part of the embedding', () => {
     const both = pulled(methodOf(...set, 'method.common={augmentation: false}'));
     expect(both['branches.0.features.0.weight']).toBe(own['branches.0.features.0.weight']);
     expect(both['branches.1.features.0.weight']).toBeGreaterThan(0);
+  });
+
+  test('trains the rest by a bank of all images in the place of L_AUG, with rest: bank', () => {
+    const set = ['method.alpha=1', 'method.consistencyWeight=0', 'method.crossModal=none'];
+    const method = methodOf(...set, 'method.common={share: 0.3, augmentation: false, rest: bank}');
+    const optimizer = freed(new Sgd(method.parameters(), { momentum: 0 }));
+    tidy(() => {
+      const batch = batchOf(BATCH);
+      const bank = () => numbers(method.state().get('bank.vectors')!);
+      const [rows, dimension] = method.state().get('bank.vectors')!.shape as [number, number];
+      const { embeddings } = method.forward(method.views(batch));
+      const size = embeddings['augmented a']!.size(1);
+      expect(dimension).toBe(size - Math.round(0.3 * size));
+      // Rows of A's images come first, then those of B's.
+      const own = ['a', 'b'].flatMap((_, m) => BATCH.map((row) => (m * rows) / 2 + row));
+      const rest = ['a', 'b'].flatMap((modality) => {
+        const all = numbers(embeddings[`augmented ${modality}`]!.narrow(1, 0, dimension));
+        return BATCH.map((_, i) => unit(all.slice(i * dimension, (i + 1) * dimension)));
+      });
+      const before = bank();
+      const byHand = rest.map((f, i) => {
+        const logits = Array.from({ length: rows }, (_, row) => {
+          return dot(f, before.slice(row * dimension, (row + 1) * dimension)) / 0.07;
+        });
+        return Math.log(logits.reduce((sum, one) => sum + Math.exp(one), 0)) - logits[own[i]!]!;
+      });
+      const { global } = method.loss!(embeddings, batch);
+      // f32 sums of numbers near 10.
+      expect(global!.value.item()).toBeCloseTo(byHand.reduce((sum, one) => sum + one) / byHand.length, 4);
+      expect(method.chance(method.forward(method.views(batch)), batch).global).toBeCloseTo(
+        Math.log(rows),
+        12,
+      );
+      // After a step each row of the batch is half its old self.
+      const rates = { learningRate: 0, precision: 'fp32', device: 'cpu' } as const;
+      trainingStep({ method, optimizer, batch, ...rates });
+      const after = bank();
+      for (const [i, row] of own.entries()) {
+        const old = before.slice(row * dimension, (row + 1) * dimension);
+        const mixed = unit(old.map((value, k) => (value + rest[i]![k]!) / 2));
+        expect(relativeError(after.slice(row * dimension, (row + 1) * dimension), mixed)).toBeLessThan(1e-5);
+      }
+    });
   });
 
   test('adds up L_AUG of the rest, that of the common part if it is wanted, and L_M of the common part', () => {
