@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const program = 'dist/cli/main.js';
 const report = 'demo-report';
-const runs = { recommended: 'runs/demo', paper: 'runs/demo-paper' };
+const runs = { recommended: 'runs/demo-recommended', paper: 'runs/demo-paper' };
 
 /** Pairs without the overlay: the elastogram alone shows what is stiff. */
 const data = 'phantom:breast,pairs=1000,overlay=false,seed=0';
@@ -18,9 +18,11 @@ const pretrain = (recipe, width, out) => [
   ...['pretrain', '--data', data, '--recipe', recipe, '--steps', '300', '--seed', '0', '--out', out],
   ...['--set', ...small, `model.width=${width}`, 'monitor.every=50', 'training.checkpointEvery=50'],
 ];
-const evaluate = (run, ...more) => ['evaluate', 'logreg', '--run', run, '--features', 'pooled', ...more];
-const evaluated = (run, name) => () =>
-  newer(join(root, run, 'evaluation', `${name}.json`), join(root, run, 'encoder.safetensors'));
+const judge = (title, run) => ({
+  title,
+  command: ['evaluate', 'logreg', '--run', run, '--features', 'pooled'],
+  done: () => newer(join(root, run, 'evaluation/logreg-pooled.json'), join(root, run, 'encoder.safetensors')),
+});
 const steps = [
   {
     title: 'Pretrain the recommended recipe on 1,000 synthetic breast pairs, without their labels',
@@ -31,16 +33,11 @@ const steps = [
     title: 'Pretrain the paper’s recipe on the same pairs',
     command: pretrain('paper-us-swe', 0.25, runs.paper),
   },
-  {
-    title: 'Judge the first on the labels, beside the same encoder untrained and a 12×12 thumbnail',
-    command: evaluate(runs.recommended),
-    done: evaluated(runs.recommended, 'logreg-pooled'),
-  },
-  {
-    title: 'Judge the paper’s',
-    command: evaluate(runs.paper, '--no-untrained'),
-    done: evaluated(runs.paper, 'logreg-pooled-alone'),
-  },
+  judge(
+    'Judge the first on the labels, beside the same encoder untrained and a 12×12 thumbnail',
+    runs.recommended,
+  ),
+  judge('Judge the paper’s in the same way', runs.paper),
   { title: 'Write the report', command: ['report', runs.recommended, runs.paper, '--out', report] },
 ];
 

@@ -22,7 +22,7 @@ import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
 import { type Verdict, verdicts } from '../judged/verdict.js';
 import { type RunData, sampleName, type Unavailable } from '../source/runData.js';
-import type { RunFolder, RunRecord } from '../source/runRecord.js';
+import { networkWords, type RunFolder, type RunRecord } from '../source/runRecord.js';
 
 export interface PageContent {
   readonly folder: RunFolder;
@@ -184,7 +184,7 @@ function objective(method: RunRecord['config']['method']): string {
 function settings({ runs }: RunFolder, judged: RunData | Unavailable): Markup {
   const name = sampleName(judged);
   const [{ config, provenance, steps }] = runs;
-  const { data, model, method, training } = config;
+  const { data, method, training } = config;
   const epochs = (steps.done * training.batchSize) / provenance.pairs;
   const trained: [string, string][] = [
     [
@@ -203,7 +203,7 @@ function settings({ runs }: RunFolder, judged: RunData | Unavailable): Markup {
       ? [['Simulated images', simulatedImages(provenance)] as [string, string]]
       : []),
     ['Method and recipe', `${method.name}, ${config.recipe}`],
-    ['Encoder', `${model.backbone} × ${model.width}, images ${data.size} × ${data.size}`],
+    ['Encoder', `${networkWords(config)}, images ${data.size} × ${data.size}`],
     ['Objective', objective(method)],
     ...(steps.planned === 0 ? [] : trained),
     ['Seed', String(config.seed)],

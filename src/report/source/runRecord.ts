@@ -125,3 +125,9 @@ function readJson<T>(file: string, schema: z.ZodType<T>): T {
     throw new DataError(`${file}: cannot be read (${why}); expected what anatomy pretrain writes`);
   }
 }
+
+/** The network of a run in words, such as `2 branches of vgg16_bn × 0.125`. */
+export function networkWords({ model }: Pick<Config, 'model'>): string {
+  const network = `${model.backbone} × ${model.width}`;
+  return model.branches === 2 ? `2 branches of ${network}` : network;
+}

@@ -26,7 +26,7 @@ import { failuresShown } from '../judged/shownFailures.js';
 import type { Study, StudyResults } from '../judged/study.js';
 import { type BesideRow, besideTable } from '../judged/tables.js';
 import { openRunData } from '../source/runData.js';
-import { isPhantom, type RunFolder, readRunFolder } from '../source/runRecord.js';
+import { isPhantom, networkWords, type RunFolder, readRunFolder } from '../source/runRecord.js';
 import { overviewFigures, studyCurves } from './figures.js';
 import { provenanceFacts, studyVerdicts } from './words.js';
 
@@ -149,7 +149,9 @@ function trainedWords({ runs }: RunFolder): string {
       ? 'nothing trained'
       : `${counted(steps.done)} steps of ${config.training.batchSize} pairs`;
   const folds = runs.length > 1 ? `, ${runs.length} folds` : '';
-  return `${methodNamed(config.method.name)!.summary}; ${counted(provenance.pairs)} pairs of ${provenance.data}${folds}, ${config.model.backbone} × ${config.model.width} at ${config.data.size}², ${trained}, seed ${config.seed}`;
+  const learned = `${methodNamed(config.method.name)!.summary} (recipe ${config.recipe})`;
+  const seen = `${counted(provenance.pairs)} pairs of ${provenance.data}${folds}`;
+  return `${learned}; ${seen}, ${networkWords(config)} at ${config.data.size}², ${trained}, seed ${config.seed}`;
 }
 
 interface JudgedMember {
