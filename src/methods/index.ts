@@ -1,4 +1,4 @@
-/** The room `methods` has the pretraining methods, one file each, behind one interface. */
+/** The room `methods` has the pretraining methods behind one interface: the paper’s in a folder, the others in a file each. */
 export { Anatomy, anatomy } from './anatomy/anatomy.js';
 export { reconstructionDefaults } from './anatomy/reconstruction.js';
 export { type AnatomyOptions, consistencyOptions } from './anatomy/settings.js';

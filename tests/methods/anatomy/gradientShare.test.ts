@@ -87,15 +87,13 @@ describe('consistencyShare', () => {
     expect(weightOf(method)).toBeCloseTo(weight / 1.1, 9);
   });
 
-  test('measures the same in micro-batches, where batch norm sees the same', () => {
-    // One pair a micro-batch would change batch norm; the whole batch in one chunk takes the other path of the step.
-    const [whole, chunked] = [make(), make()];
+  test('measures the same in micro-batches without batch norm', () => {
+    const [whole, chunked] = [make('model.backbone=vgg16'), make('model.backbone=vgg16')];
     step(whole);
-    step(chunked, { microBatch: 3 });
+    step(chunked, { microBatch: 2 });
     expect(state(chunked)[1]).toBe(1);
-    // Batch norm of three and two pairs gives other gradients, but not by a factor such as the number of chunks.
-    expect(state(chunked)[0]! / state(whole)[0]!).toBeGreaterThan(0.6);
-    expect(state(chunked)[0]! / state(whole)[0]!).toBeLessThan(1.6);
+    // f32 sums in another order; max-pools whose places are equal but for rounding choose differently.
+    expect(state(chunked)[0]! / state(whole)[0]!).toBeCloseTo(1, 2);
   });
 
   test('leaves the training of a measuring step as it is without the measurement', () => {
