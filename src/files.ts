@@ -41,26 +41,61 @@ export interface WriteOptions {
  *
  * @throws AnatomyError naming the file, where the system refuses
  */
-export function writeFileAtomic(path: string, data: FileData, { mode = 0o666 }: WriteOptions = {}): void {
-  const folder = dirname(path);
-  const temporary = temporaryFile(path);
-  namingFile(path, () => {
-    try {
-      sweepTemporaries(folder, basename(path));
-      const file = openSync(temporary, 'wx', mode);
-      try {
-        for (const piece of pieces(data)) writeFully(file, piece);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, path);
-      syncFolder(folder);
-    } catch (cause) {
-      rmSync(temporary, { force: true });
-      throw cause; // of the disk, or of the producer of `data`
-    }
-  });
+export function writeFileAtomic(path: string, data: FileData, options?: WriteOptions): void {
+  const file = new FileInProgress(path, options);
+  try {
+    for (const piece of pieces(data)) file.write(piece);
+    file.complete();
+  } catch (cause) {
+    file.abandon();
+    throw cause; // of the disk, or of the producer of `data`
+  }
+}
+
+/**
+ * A file that is written piece by piece, as {@link writeFileAtomic} writes: the name holds the old content until
+ * `complete`, and a failure or `abandon` leaves it as it was.
+ */
+export class FileInProgress {
+  readonly path: string;
+  readonly #temporary: string;
+  #file: number | undefined;
+
+  constructor(path: string, { mode = 0o666 }: WriteOptions = {}) {
+    this.path = path;
+    this.#temporary = temporaryFile(path);
+    namingFile(path, () => {
+      sweepTemporaries(dirname(path), basename(path));
+      this.#file = openSync(this.#temporary, 'wx', mode);
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    namingFile(this.path, () => writeFully(this.#file!, bytes));
+  }
+
+  /** Puts the file in its place. */
+  complete(): void {
+    namingFile(this.path, () => {
+      fsyncSync(this.#file!);
+      this.#close();
+      renameSync(this.#temporary, this.path);
+      syncFolder(dirname(this.path));
+    });
+  }
+
+  /** Removes what was written. After `complete` it does nothing. */
+  abandon(): void {
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    if (this.#file === undefined) return;
+    const file = this.#file;
+    this.#file = undefined;
+    closeSync(file);
+  }
 }
 
 /** Runs `write`, whose system errors name no file, such as `ENOSPC: no space left on device, fsync`. */

@@ -99,6 +99,21 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/encoders', 'evaluation/folds', 'evaluation/openJudgement', 'evaluation/features'],
     ...['evaluation/trained', 'evaluation/protocols', 'evaluation/summary'],
   ],
+  use: [
+    ...[
+      'tensor',
+      'nn',
+      'metrics',
+      'config',
+      'export',
+      'log',
+      'training',
+      'data',
+      'data/cache',
+      'data/loading',
+    ],
+    ...['evaluation/results', 'evaluation/encoders', 'evaluation/features'],
+  ],
   'report/html': ['evaluation/results'],
   'report/figures': ['metrics', 'log', 'evaluation/results'],
   'report/source': [

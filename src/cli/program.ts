@@ -4,6 +4,7 @@ import { packageVersion } from '../version.js';
 import { registerConfig } from './config.js';
 import { registerData } from './data/registerData.js';
 import { registerDoctor } from './doctor.js';
+import { registerEmbed } from './embed.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExperiment } from './experiment.js';
 import { registerPretrain } from './pretrain.js';
@@ -19,6 +20,7 @@ export function anatomyProgram(): Command {
   for (const register of [
     registerPretrain,
     registerEvaluate,
+    registerEmbed,
     registerExperiment,
     registerReport,
     registerData,

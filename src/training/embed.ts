@@ -38,19 +38,37 @@ export interface EmbedOptions {
  *
  * @param options.indices samples that have an image of the modality
  */
-export async function embed({ modality, maps = false, ...options }: EmbedOptions): Promise<Embeddings> {
-  const numbers = (x: Tensor) => x.to({ dtype: 'f32' }).toArray() as Float32Array;
-  const chunks = await forwardAll(options, [modality], { training: false }, (output) => ({
-    embedding: numbers(output.embedding),
-    features: numbers(output.features),
-    maps: maps ? [numbers(averagedMaps(output))] : [],
-  }));
+export async function embed({ maps = false, ...options }: EmbedOptions): Promise<Embeddings> {
+  const read = (output: EncoderOutput) => ({
+    embedding: numbersOf(output.embedding),
+    features: numbersOf(output.features),
+    maps: maps ? [numbersOf(averagedMaps(output))] : [],
+  });
+  const chunks = [];
+  for await (const chunk of embedBatches(options, read)) chunks.push(chunk);
   return {
     embedding: join(chunks.map((chunk) => chunk.embedding)),
     features: join(chunks.map((chunk) => chunk.features)),
     ...(maps && { maps: join(chunks.flatMap((chunk) => chunk.maps)) }),
     rows: options.indices.length,
   };
+}
+
+/**
+ * Embeds un-augmented images batch by batch, as {@link embed} does, and gives what `read` takes of each batch's output.
+ *
+ * @param options.indices samples that have an image of the modality
+ */
+export function embedBatches<T>(
+  { modality, ...options }: Omit<EmbedOptions, 'maps'>,
+  read: (output: EncoderOutput) => T,
+): AsyncGenerator<T> {
+  return forwardAll(options, [modality], { training: false }, read);
+}
+
+/** The values of an output in single precision. */
+export function numbersOf(output: Tensor): Float32Array {
+  return output.to({ dtype: 'f32' }).toArray() as Float32Array;
 }
 
 /**
@@ -68,22 +86,22 @@ export async function calibrate(
     seen += images;
     return images / seen;
   };
-  await forwardAll(options, modalities, { training: true, momentum }, () => undefined);
+  const batches = forwardAll(options, modalities, { training: true, momentum }, () => undefined);
+  while (!(await batches.next()).done);
 }
 
 /**
  * Passes batches of un-augmented images through the encoder, with the images of all given modalities that a sample has
  * in one batch.
  */
-async function forwardAll<T>(
+async function* forwardAll<T>(
   options: Omit<EmbedOptions, 'modality' | 'maps'>,
   modalities: readonly string[],
   { training, momentum }: { training: boolean; momentum?: (images: number) => number },
   read: (output: EncoderOutput) => T,
-): Promise<T[]> {
+): AsyncGenerator<T> {
   const { encoder, loader, indices, size, normalization, precision, device, batchSize = 64 } = options;
   const dtype = autocastDtype(precision);
-  const results: T[] = [];
   for (let start = 0; start < indices.length; start += batchSize) {
     const chosen = indices.slice(start, start + batchSize);
     await loader.prepare(chosen);
@@ -105,9 +123,8 @@ async function forwardAll<T>(
           return [read(encoder.forward(images, { training, momentum: momentum?.(images.size(0)) }))];
         }),
       );
-    results.push(...(dtype === null ? forward() : autocast(dtype, forward, device)));
+    yield* dtype === null ? forward() : autocast(dtype, forward, device);
   }
-  return results;
 }
 
 function join(parts: readonly Float32Array[]): Float32Array {
