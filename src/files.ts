@@ -178,6 +178,23 @@ export function refuseUnwritableFile(file: string, flag: string): void {
   refuseClosed(dirname(resolve(file)), file, flag);
 }
 
+/**
+ * Checks before the work that a file can be written and that nothing is lost by it.
+ *
+ * @param files the files that are made for `--out`
+ * @throws UsageError naming the file that is there already, or what stands in the way
+ */
+export function refuseToReplace(files: readonly string[], out: string, overwrite: boolean): void {
+  for (const file of files) refuseClosed(dirname(resolve(file)), out, '--out');
+  const there = files.find((file) => existsSync(file));
+  if (there === undefined || (overwrite && !statSync(there).isDirectory())) return;
+  throw new UsageError(
+    statSync(there).isDirectory()
+      ? `--out ${out}: ${there} is a folder; choose another name for the file`
+      : `--out ${out}: ${there} is there already; choose another, or replace it with --overwrite`,
+  );
+}
+
 function refuseClosed(folder: string, named: string, flag: string): void {
   let place = folder;
   while (!existsSync(place)) place = dirname(place);

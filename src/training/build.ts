@@ -7,6 +7,11 @@ import { type Method, methodNamed } from '../methods/index.js';
 import { Branches, disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 
+/** The settings of a config that make an encoder. */
+export interface EncoderSettings extends Pick<Config, 'model' | 'seed'> {
+  readonly data: Pick<Config['data'], 'size'>;
+}
+
 /**
  * Builds the encoder that a config describes, on the device. Its initial weights come from the seed or from
  * `model.initFrom`.
@@ -14,7 +19,7 @@ import { type Device, Random } from '../tensor/index.js';
  * @param options.onWarning receives a message when a head in `model.initFrom` does not fit and is left out
  */
 export function buildEncoder(
-  { model, data, seed }: Config,
+  { model, data, seed }: EncoderSettings,
   device: Device,
   { name, onWarning }: { name?: string; onWarning?: (message: string) => void } = {},
 ): Encoder {

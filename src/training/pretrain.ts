@@ -9,6 +9,7 @@ import { exportEncoder } from '../export/encoder.js';
 import type { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
+import { describeEncoder, encoderMetadata } from './encoderFile.js';
 import { type Lease, takeLease } from './lease.js';
 import { type LoopOutcome, train } from './loop.js';
 import { memoryFault } from './microBatch.js';
@@ -159,14 +160,21 @@ function refuseOtherData(root: string, { checkpoint, dataHash }: PreparedRun): v
 }
 
 /** Writes the first modality's encoder last: it is what tells that a run is finished. */
-function exportEncoders(root: string, { method, dataset }: PreparedRun): void {
-  const [first, ...others] = dataset.modalities.map(
-    (modality) => [modality, method.encoderFor(modality)] as const,
-  );
-  for (const [modality, encoder] of others) {
-    if (encoder !== first![1]) exportEncoder(encoderPath(root, modality), encoder);
-  }
-  exportEncoder(runPaths(root).encoder, first![1]);
+function exportEncoders(root: string, { method, dataset, config, dataHash }: PreparedRun): void {
+  const { modalities } = dataset;
+  const [first, ...others] = modalities.map((modality) => [modality, method.encoderFor(modality)] as const);
+  const separate = others.filter(([, encoder]) => encoder !== first![1]);
+  const write = (path: string, [modality, encoder]: NonNullable<typeof first>) => {
+    const own = separate.length === 0 ? undefined : modality;
+    const description = describeEncoder(config, {
+      modalities,
+      modality: own,
+      publishedHash: published(dataHash),
+    });
+    exportEncoder(path, encoder, encoderMetadata(description));
+  };
+  for (const other of separate) write(encoderPath(root, other[0]), other);
+  write(runPaths(root).encoder, first!);
 }
 
 /** Makes the function that shortens paths in messages to their last part, as the log may be shared. */

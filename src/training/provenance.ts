@@ -9,7 +9,12 @@ import { packageVersion } from '../version.js';
 import type { PreparedRun } from './prepare.js';
 import { readRunFile, runPaths } from './runFolder.js';
 
-const provenanceSchema = z.looseObject({ earlier: z.array(z.unknown()).optional() });
+const provenanceSchema = z.looseObject({
+  dataHash: z.string().optional(),
+  /** Absent in runs of older versions. */
+  modalities: z.array(z.string()).optional(),
+  earlier: z.array(z.unknown()).optional(),
+});
 
 /** Reads the provenance of a run. @throws DataError naming the file where it is damaged */
 export function readProvenance(root: string): z.infer<typeof provenanceSchema> {
@@ -42,6 +47,7 @@ export function writeProvenance(root: string, run: PreparedRun): void {
     seed: config.seed,
     recipe: config.recipe,
     data: dataset.name,
+    modalities: dataset.modalities,
     simulated: dataset.simulated,
     generatorVersion: dataset.generatorVersion,
     pairs: run.plan.indices.length,

@@ -25,6 +25,8 @@ const provenanceSchema = z.object({
   device: z.string(),
   precision: z.string(),
   data: z.string(),
+  /** Absent in runs of older versions. */
+  modalities: z.array(z.string()).optional(),
   simulated: z.array(z.string()).optional(),
   generatorVersion: z.number().optional(),
   pairs: z.number(),

@@ -1,12 +1,11 @@
 /** `anatomy embed`: the features of images by the encoder of a run, in a file. */
-import { existsSync } from 'node:fs';
 import { ImageLoader } from '../../data/loading/loader.js';
 import { published } from '../../data/pseudonym.js';
 import { UsageError } from '../../errors.js';
 import { type JudgedDataSpec, openJudgedData } from '../../evaluation/encoders/judgedData.js';
 import { forwardingOf, runSummary } from '../../evaluation/encoders/runSummary.js';
 import { askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
-import { refuseUnwritable, refuseUnwritableFile } from '../../files.js';
+import { refuseToReplace } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import { openImages } from '../../training/imageCache.js';
@@ -70,7 +69,7 @@ export interface EmbedSummary {
 export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary> {
   const { out, overwrite = false, console = new MessageConsole({ quiet: true }) } = options;
   const format = featureFormat(out, options.format);
-  refuseToReplace(format, out, overwrite);
+  refuseToReplace(format.files(out), out, overwrite);
   const run = openSingleRun(options.run, (message) => console.warn(message));
   const forwarding = forwardingOf(run, options);
   const networks = new RunNetworks(run, forwarding.device);
@@ -138,17 +137,6 @@ export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary
     file?.abandon();
     networks.dispose();
   }
-}
-
-/** @throws UsageError where a file is already there, or none can be made */
-function refuseToReplace(format: FeatureFormat, out: string, overwrite: boolean): void {
-  if (format.extension === undefined) refuseUnwritable(out);
-  else refuseUnwritableFile(out, '--out');
-  const there = format.files(out).find((path) => existsSync(path));
-  if (there === undefined || overwrite) return;
-  throw new UsageError(
-    `--out ${out}: ${there} is there already; choose another, or replace it with --overwrite`,
-  );
 }
 
 function refuseTooWide({ name, mostColumns }: FeatureFormat, columns: number): void {

@@ -69,7 +69,7 @@ class ParquetFile implements FeatureFile {
 
   complete(): readonly string[] {
     this.#writeGroup();
-    this.#writer.finish();
+    void this.#writer.finish(); // it ends at once, as no write of it waits
     this.#toFile();
     this.#file.complete();
     return [this.#file.path];
@@ -91,7 +91,7 @@ class ParquetFile implements FeatureFile {
       // Features hardly repeat, so that a dictionary of them would only take time.
       encoding: 'PLAIN' as const,
     }));
-    this.#writer.write({ columnData: [...texts, ...numbers], rowGroupSize: this.#rows.length });
+    void this.#writer.write({ columnData: [...texts, ...numbers], rowGroupSize: this.#rows.length });
     this.#samples = [];
     this.#rows = [];
     this.#toFile();

@@ -7,6 +7,7 @@ import { evaluate } from '../../../src/evaluation/evaluate.js';
 import { saveEvaluation } from '../../../src/evaluation/saveEvaluation.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { writeReport } from '../../../src/report/index.js';
+import { modelCard } from '../../../src/report/run/modelCard.js';
 import { gapped, packed, randomRun } from '../../evaluation/gappedImages.js';
 import { withOneThread } from '../../training/tiny.js';
 
@@ -66,4 +67,18 @@ test('the page of several runs shows any last, as the widest', async () => {
     ['flair', 't1', 't1c', 'flair+t1+t1c', 'any'].map((images) => `AUC, ${images}`),
   );
   expect(heads).toContain('Mean of folds, any');
+});
+
+test('the model card holds the verdict and every table, and neither ids nor places', () => {
+  const card = modelCard(run);
+  expect(card).toMatch(/^---\nlibrary_name: anatomy-ssl\n/);
+  expect(card).toMatch(
+    /^- gaps: AUC of the run’s encoder \(pooled features, any of flair, t1, t1c\): \*\*0\.\d{3}\*\*/m,
+  );
+  expect(card.match(/^### run on gaps: /gm)).toHaveLength(2);
+  expect(card).toMatch(/^\| modalities +\| flair, t1, t1c/m);
+  expect(card).toContain('No further normalisation');
+  expect(card).toContain('it is no medical device');
+  expect(card).not.toContain(folder);
+  expect(card).not.toMatch(/\bx\d+\b|patient \d/);
 });
