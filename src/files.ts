@@ -161,11 +161,11 @@ function isOld(file: string): boolean {
  * Checks before the work that its results can be written to a folder: to the one that is there, or where it would be
  * made.
  *
- * @param folder the folder that `--out` names
+ * @param folder the folder that the flag names
  * @throws UsageError naming what stands in the way
  */
-export function refuseUnwritable(folder: string): void {
-  refuseClosed(resolve(folder), folder, '--out');
+export function refuseUnwritable(folder: string, flag = '--out'): void {
+  refuseClosed(resolve(folder), folder, flag);
 }
 
 /**

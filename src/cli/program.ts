@@ -7,6 +7,8 @@ import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExperiment } from './experiment.js';
+import { registerFit } from './fit.js';
+import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
 
@@ -21,6 +23,8 @@ export function anatomyProgram(): Command {
     registerPretrain,
     registerEvaluate,
     registerEmbed,
+    registerFit,
+    registerPredict,
     registerExperiment,
     registerReport,
     registerData,

@@ -21,6 +21,11 @@ export function saveState(
   metadata?: Readonly<Record<string, string>>,
   options?: WriteOptions,
 ): void {
+  writeSafetensors(path, stateEntries(state), metadata, options);
+}
+
+/** The tensors of a state as they stand in a file. */
+export function stateEntries(state: ReadonlyMap<string, Tensor>): Map<string, SafetensorsEntry> {
   const entries = new Map<string, SafetensorsEntry>();
   for (const [name, { dtype }] of state) {
     if (!Object.hasOwn(FORMATS, dtype))
@@ -52,7 +57,7 @@ export function saveState(
       start += bytes;
     }
   }
-  writeSafetensors(path, entries, metadata, options);
+  return entries;
 }
 
 /**

@@ -17,16 +17,17 @@ export interface ReportFiles {
 /**
  * Checks that a report may be written here.
  *
+ * @param flag the flag that names the folder
  * @throws UsageError where the folder holds something else, or where nothing can be written
  */
-export function checkTarget(out: string): void {
-  refuseUnwritable(out);
+export function checkTarget(out: string, flag = '--out'): void {
+  refuseUnwritable(out, flag);
   if (!existsSync(out) || readdirSync(out).length === 0) return;
   const file = join(out, 'index.html');
   if (existsSync(file) && readFileSync(file, 'utf8').includes(`content="${GENERATOR}"`)) return;
   // A report that was interrupted before its page was written has left its figures.
   if (readdirSync(out).every((name) => name === 'figures' || /^\..*\.tmp$/.test(name))) return;
-  throw new UsageError(`${out} holds files but no report; choose another --out`);
+  throw new UsageError(`${out} holds files but no report; choose another ${flag}`);
 }
 
 export interface ReportContent {

@@ -8,7 +8,8 @@ import { packageVersion } from '../version.js';
 const { model, data } = configSchema.shape;
 const { size, cacheSize, normalize, preprocess } = data.shape;
 
-const descriptionSchema = z.object({
+/** The description of an encoder, as it is stored. */
+export const descriptionSchema = z.object({
   program: z.string(),
   model: model.omit({ initFrom: true }),
   /** How images become what the network sees: values 0 … 1, resized, normalised. */

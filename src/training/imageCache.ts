@@ -8,12 +8,17 @@ import { UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 
+/** The settings of a config that say how large images are. */
+export interface ImageSizes {
+  readonly data: Pick<Config['data'], 'size' | 'cacheSize'>;
+}
+
 /**
  * The side of the cached images in pixels, for pretraining, judging and looking alike: twice `data.size` unless
  * `data.cacheSize` says otherwise.
  * @throws UsageError when it is less than `data.size`
  */
-export function cacheSizeOf({ data }: Pick<Config, 'data'>): number {
+export function cacheSizeOf({ data }: ImageSizes): number {
   const size = data.cacheSize ?? 2 * data.size;
   if (size >= data.size) return size;
   throw new UsageError(
@@ -27,7 +32,7 @@ export function cacheSizeOf({ data }: Pick<Config, 'data'>): number {
  */
 export async function openImages(
   dataset: Dataset,
-  config: Pick<Config, 'data'>,
+  config: ImageSizes,
   root: string | undefined,
   console: MessageConsole,
 ): Promise<ImageCache> {

@@ -6,6 +6,8 @@ import {
   placesWith,
 } from '../../evaluation/features/presentFeatures.js';
 import { modalitiesIn } from '../../evaluation/results/modalitySets.js';
+import type { MessageConsole } from '../../log/console.js';
+import { Progress } from '../../log/progress.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
 import { averagedMaps, type Encoder, type EncoderOutput } from '../../nn/index.js';
 import { ops, type Tensor } from '../../tensor/index.js';
@@ -64,6 +66,32 @@ export async function* featureStream({
       shape,
     };
   }
+}
+
+/** Collects the features of all samples in memory, [n, d], with a progress bar. */
+export async function collectFeatures(
+  stream: StreamOptions,
+  console: MessageConsole,
+  title: string,
+): Promise<Features> {
+  const rows = stream.indices.length;
+  const progress = new Progress(rows, console, { title });
+  let data = new Float32Array(0);
+  let done = 0;
+  try {
+    for await (const { features } of featureStream(stream)) {
+      if (data.length === 0) data = new Float32Array(rows * features.columns);
+      data.set(features.data, done * features.columns);
+      done += features.rows;
+      progress.update(done);
+      // A batch is one synchronous call. This lets the terminal have its turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    stream.loader.check();
+  } finally {
+    progress.stop();
+  }
+  return featureRows(data, rows, data.length / rows);
 }
 
 /** The output that a kind of features names. */
