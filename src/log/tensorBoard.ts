@@ -2,7 +2,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync }
 import { join } from 'node:path';
 import { namingFile } from '../files.js';
 import { visible } from '../text/visible.js';
-import { Message } from './protobuf.js';
+import { Message } from '../protobuf.js';
 
 export interface EventWriterOptions {
   /**
