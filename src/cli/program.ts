@@ -6,6 +6,7 @@ import { registerData } from './data/registerData.js';
 import { registerDoctor } from './doctor.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExperiment } from './experiment.js';
+import { registerExport } from './export.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
 
@@ -21,6 +22,7 @@ export function anatomyProgram(): Command {
     registerEvaluate,
     registerExperiment,
     registerReport,
+    registerExport,
     registerData,
     registerConfig,
     registerDoctor,
