@@ -66,12 +66,12 @@ export class Graph {
     return output;
   }
 
-  /** Adds weights. Small ones that are equal are stored once. */
-  constant(data: TypedArray, shape: readonly number[], dtype: Dtype, name = 'constant'): string {
-    const key = data.length <= 16 ? `${dtype} [${shape}] ${data.join()}` : undefined;
+  /** Adds values that are known. Small ones that are equal and have no name are stored once. */
+  constant(data: TypedArray, shape: readonly number[], dtype: Dtype, name?: string): string {
+    const key = name === undefined && data.length <= 16 ? `${dtype} [${shape}] ${data.join()}` : undefined;
     const known = key === undefined ? undefined : this.#constants.get(key);
     if (known !== undefined) return known;
-    const own = this.#unique(name);
+    const own = this.#unique(name ?? 'constant');
     if (key !== undefined) this.#constants.set(key, own);
     const proto = new Message();
     for (const length of shape) proto.int(1, length);
@@ -82,14 +82,14 @@ export class Graph {
 
   /** Adds whole numbers as a vector. */
   integers(values: readonly number[]): string {
-    return this.constant(BigInt64Array.from(values, BigInt), [values.length], 'i64', 'integers');
+    return this.constant(BigInt64Array.from(values, BigInt), [values.length], 'i64');
   }
 
   /** Adds a number as a tensor without dimensions. */
   scalar(value: number, dtype: Dtype): string {
-    if (dtype === 'f64') return this.constant(Float64Array.of(value), [], 'f64', 'scalar');
-    if (dtype === 'i64') return this.constant(BigInt64Array.of(BigInt(value)), [], 'i64', 'scalar');
-    if (dtype === 'f32') return this.constant(Float32Array.of(value), [], 'f32', 'scalar');
+    if (dtype === 'f64') return this.constant(Float64Array.of(value), [], 'f64');
+    if (dtype === 'i64') return this.constant(BigInt64Array.of(BigInt(value)), [], 'i64');
+    if (dtype === 'f32') return this.constant(Float32Array.of(value), [], 'f32');
     throw new OnnxError(`a number of type ${dtype} cannot be written as ONNX here; expected f32, f64 or i64`);
   }
 

@@ -259,7 +259,7 @@ const ENTRIES: Readonly<Record<string, Entry>> = {
     const count = shape.reduce((product, length) => product * length, 1);
     const scale = site.has(2)
       ? site.name(2)
-      : graph.constant(new Float32Array(count).fill(1), shape, result.dtype, 'ones');
+      : graph.constant(new Float32Array(count).fill(1), shape, result.dtype);
     return site.node('LayerNormalization', [site.name(0), scale, ...(site.has(3) ? [site.name(3)] : [])], {
       axis: -shape.length,
       epsilon: { float: site.number(4, 1e-5) },

@@ -213,9 +213,10 @@ function isSeen(arg: SeenArgument): arg is Seen {
 
 /** Makes one trace of the two runs. */
 function merge(two: Tape, three: Tape): Trace {
-  const other = two.steps.findIndex(({ operator }, i) => operator !== three.steps[i]?.operator);
-  if (other !== -1 || two.steps.length !== three.steps.length) {
-    const [a, b] = [two, three].map(({ steps }) => steps.at(other)?.operator ?? 'nothing more');
+  const most = Math.max(two.steps.length, three.steps.length);
+  for (let i = 0; i < most; i += 1) {
+    const [a, b] = [two, three].map(({ steps }) => steps[i]?.operator ?? 'nothing more');
+    if (a === b) continue;
     throw new OnnxError(
       `the network calls ${a} for a batch of ${BATCHES[0]} and ${b} for one of ${BATCHES[1]}; it must call the same operators for every batch`,
     );
