@@ -1,19 +1,21 @@
 /** The command `anatomy export`, with a subcommand for each form that an encoder can leave in. */
 import type { Command } from 'commander';
+import type { MessageConsole } from '../log/console.js';
 import { consoleOf } from './console.js';
 import { print, printJson } from './output.js';
 
-/** The flags of every form. */
 interface Flags {
   run: string;
   out: string;
   modality?: string;
   overwrite?: boolean;
   json?: boolean;
+  /** Of `onnx` alone. */
+  preprocess?: boolean;
 }
 
 /** What a form is given: the flags, and the console for people. */
-type Asked<Further> = Flags & Further & { readonly console: ReturnType<typeof consoleOf> };
+type Asked = Omit<Flags, 'json'> & { readonly console: MessageConsole };
 
 interface ExportForm {
   readonly name: string;
@@ -22,7 +24,7 @@ interface ExportForm {
   readonly options: (command: Command) => Command;
   readonly help: string;
   /** Writes the file, tells people about it, and gives the result for programs. */
-  readonly write: (asked: Asked<Record<string, unknown>>) => Promise<{ readonly file: string }>;
+  readonly write: (asked: Asked) => Promise<{ readonly file: string }>;
 }
 
 const onnx: ExportForm = {
@@ -39,10 +41,10 @@ Examples:
   $ anatomy export onnx --run runs/first --out encoder.onnx
   $ anatomy export onnx --run runs/first --out encoder.onnx --preprocess
 See also: anatomy evaluate, anatomy report`,
-  write: async ({ console, ...asked }) => {
+  write: async (asked) => {
     const { exportRunOnnx } = await import('../use/exportRunOnnx.js');
-    const { run, out, modality, overwrite, preprocess } = asked as Flags & { preprocess?: boolean };
-    const written = await exportRunOnnx({ run, out, modality, overwrite, preprocess, console });
+    const written = await exportRunOnnx(asked);
+    const { console } = asked;
     for (const { output, largest, scale } of written.check ?? []) {
       console.info(
         `${output}: within ${largest.toExponential(1)} of LibTorch, values up to ${scale.toPrecision(2)}`,
@@ -77,10 +79,9 @@ export function registerExport(program: Command): void {
       .option('--overwrite', 'replace --out')
       .option('--json', 'print what was written as JSON on stdout')
       .addHelpText('after', help)
-      .action(async (flags: Flags) => {
-        const console = consoleOf(program);
-        const written = await write({ ...flags, console });
-        if (flags.json) printJson(written);
+      .action(async ({ json, ...asked }: Flags) => {
+        const written = await write({ ...asked, console: consoleOf(program) });
+        if (json) printJson(written);
         else print(`${written.file}\n`);
       });
   }

@@ -211,6 +211,38 @@ describe('what follows from weights alone', () => {
   });
 });
 
+test('a weight that the network changes and restores is taken at both values', async () => {
+  const weight = keep(tensor(Float32Array.of(1, 2, 3), [3, 1, 1]));
+  const network: Network = (images) => {
+    const before = images.mul(weight);
+    const changed = images.mul(ops.mulScalar_(weight, 8));
+    ops.mulScalar_(weight, 1 / 8);
+    return { y: before.add(changed) };
+  };
+  const model = exportOnnx(network, { imageShape: [3, 8, 8], weights: new Map([['scale', weight]]) });
+  const session = await open(model);
+  const { y } = await differences(network, session, noise(192), [1, 3, 8, 8]);
+  expect(y).toBeLessThan(1e-6);
+  weight.dispose();
+});
+
+test('a length may be a multiple of the number of images', async () => {
+  const weight = keep(tensor(noise(12), [1, 12]));
+  const network: Network = (images) => {
+    const batch = images.size(0);
+    return { y: ops.reshape(images, [16 * batch, 12]).add(ops.expand(weight, [16 * batch, 12])) };
+  };
+  const model = exportOnnx(network, { imageShape: [3, 8, 8] });
+  const [output] = onnx.ModelProto.decode(model).graph!.output!;
+  expect(output!.type!.tensorType!.shape!.dim![0]!.dimParam).toBe('batch * 16');
+  const session = await open(model);
+  for (const batch of [1, 5]) {
+    const { y } = await differences(network, session, noise(batch * 192, batch), [batch, 3, 8, 8]);
+    expect(y).toBeLessThan(1e-6);
+  }
+  weight.dispose();
+});
+
 describe('a network that cannot be written is refused', () => {
   const refused = (y: (images: Tensor) => Tensor) => () =>
     exportOnnx((images) => ({ y: y(images) }), { imageShape: [3, 8, 8] });

@@ -67,7 +67,7 @@ const cases: Readonly<Record<string, (x: Tensor) => Tensor>> = {
   gelu: (x) => call('gelu', x.sub(0.5).mul(6), 'none'),
   'softmax.int': (x) => ops.softmax(x.mul(9), -1),
   dropout: (x) => call('dropout', x, 0.5, false),
-  conv2d: (x) => call('conv2d', x, weight(4, 3, 3, 3), null, [2, 2], [1, 1]),
+  conv2d: (x) => call('conv2d', x, weight(6, 1, 3, 3), weight(6), [2, 1], [0, 1], [1, 2], 3),
   batch_norm: (x) =>
     ops.batchNorm(
       x,
@@ -77,15 +77,18 @@ const cases: Readonly<Record<string, (x: Tensor) => Tensor>> = {
       weight(3).mul(weight(3)).add(0.1),
       false,
       0.1,
-      1e-5,
+      1e-3,
       true,
     ),
   layer_norm: (x) => call('layer_norm', tokens(x), [12], weight(12), weight(12), 1e-6, true),
   linear: (x) => ops.linear(tokens(x), weight(5, 12), weight(5)),
   matmul: (x) => ops.matmul(tokens(x), weight(12, 7)),
   bmm: (x) => ops.bmm(tokens(x), ops.transpose(tokens(x), 1, 2)),
-  max_pool2d: (x) => call('max_pool2d', x, [3, 3], [2, 2], [1, 1]),
-  avg_pool2d: (x) => ops.avgPool2d(x, [3, 3], [2, 2], [1, 1], false, true, null),
+  max_pool2d: (x) => call('max_pool2d', x, [3, 2], [2, 1], [1, 0], [1, 2], true),
+  avg_pool2d: (x) =>
+    ops
+      .avgPool2d(x, [3, 2], [2, 1], [0, 1], false, false, null)
+      .add(ops.avgPool2d(x, [3, 2], [2, 1], [0, 1], false, true, null).mul(2)),
   adaptive_avg_pool2d: (x) => ops.adaptiveAvgPool2d(x, [2, 1]),
   'mean.dim': (x) => ops.meanDims(x, [2, 3], false),
   amax: (x) => ops.amax(x, [-1], true),
