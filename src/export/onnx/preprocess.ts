@@ -45,9 +45,9 @@ export function squash(
     graph.node('Gather', [shape, graph.scalar(i, 'i64')], { axis: 0 }),
   ) as [string, string];
   const side = graph.node('Min', [height, width, graph.scalar(cacheSize, 'f64')]);
-  const planes = graph.node('Transpose', [graph.node('Cast', [image], { to: elementType('f64') })], {
-    perm: [2, 0, 1],
-  });
+  // As bytes, so that memory holds one copy of the image in double precision.
+  const bytes = graph.node('Transpose', [image], { perm: [2, 0, 1] });
+  const planes = graph.node('Cast', [bytes], { to: elementType('f64') });
   const narrowed = graph.node('MatMul', [planes, transposed(graph, bilinear(graph, width, side))]);
   const squashed = graph.node('MatMul', [bilinear(graph, height, side), narrowed]);
   // Halves are rounded up, as Math.round does; ONNX's Round would take the even neighbour.
