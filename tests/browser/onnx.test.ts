@@ -142,7 +142,8 @@ describe.skipIf(!there)('a model in Chromium', () => {
 
   test('the example page shows the features of a picture that is chosen, and asks nobody else', async () => {
     const { tab, complaints } = await opened();
-    await tab.waitForFunction('performance.getEntriesByName(`${location}encoder.onnx`).length > 0');
+    // The page asks for the model when it is ready to take a picture.
+    await tab.waitForFunction(`performance.getEntriesByName('${address}encoder.onnx').length > 0`);
     await tab.setInputFiles('input', join(folder, 'image.png'));
     await tab.waitForFunction('document.querySelector("pre").textContent.length > 0');
     const found = JSON.parse((await tab.textContent('pre'))!) as number[];
