@@ -190,8 +190,8 @@ export function refuseToReplace(files: readonly string[], out: string, overwrite
   if (there === undefined || (overwrite && !statSync(there).isDirectory())) return;
   throw new UsageError(
     statSync(there).isDirectory()
-      ? `--out ${out}: ${there} is a folder; choose another name for the file`
-      : `--out ${out}: ${there} is there already; choose another, or replace it with --overwrite`,
+      ? `--out ${out}: ${there === out ? 'it' : there} is a folder; choose another name for the file`
+      : `--out ${out}: ${there === out ? 'it' : there} is there already; choose another, or replace it with --overwrite`,
   );
 }
 

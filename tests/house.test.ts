@@ -10,13 +10,14 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 /**
  * Every room of the house, from the ground up, with the rooms that its files may import: only rooms further up in
  * this list, so imports run one way. A room is a folder with all below it that has no entry of its own, or a single
- * file. The ground floor (errors, files, version, text) serves everybody.
+ * file. The ground floor (errors, files, version, text, protobuf) serves everybody.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   files: [],
   version: [],
   text: [],
+  protobuf: [],
   tensor: [],
   nn: ['tensor'],
   losses: ['tensor'],
@@ -100,8 +101,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/trained', 'evaluation/protocols', 'evaluation/summary'],
   ],
   use: [
-    ...['tensor', 'nn', 'metrics', 'config', 'export', 'log', 'training'],
-    ...['data', 'data/cache', 'data/loading', 'data/splits', 'data/openDataset'],
+    ...['tensor', 'nn', 'metrics', 'methods', 'augment', 'config', 'export', 'log', 'training', 'phantoms'],
+    ...['data', 'data/images', 'data/cache', 'data/loading', 'data/splits', 'data/openDataset'],
     ...['evaluation/results', 'evaluation/probes', 'evaluation/encoders', 'evaluation/folds'],
     ...['evaluation/features', 'evaluation/openJudgement', 'evaluation/summary'],
   ],
@@ -161,7 +162,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['*'],
 };
 
-const GROUND = ['errors', 'files', 'version', 'text'];
+const GROUND = ['errors', 'files', 'version', 'text', 'protobuf'];
 
 function files(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

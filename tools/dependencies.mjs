@@ -37,6 +37,8 @@ export async function installDependencies(root, { log, started }) {
   log('installing npm packages (npm ci)');
   // npm writes this record last: without it an interrupted `npm ci` is seen for what it is.
   rmSync(join(root, 'node_modules/.package-lock.json'), { force: true });
+  // onnxruntime-node would fetch its CUDA part from a host that need not be reachable; the tests use the CPU alone.
+  const environment = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
   // The build needs development packages even where NODE_ENV is production.
-  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root, started });
+  await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root, environment, started });
 }

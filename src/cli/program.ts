@@ -7,6 +7,7 @@ import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerEvaluate } from './evaluate.js';
 import { registerExperiment } from './experiment.js';
+import { registerExport } from './export.js';
 import { registerFit } from './fit.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
@@ -27,6 +28,7 @@ export function anatomyProgram(): Command {
     registerPredict,
     registerExperiment,
     registerReport,
+    registerExport,
     registerData,
     registerConfig,
     registerDoctor,

@@ -1,8 +1,8 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { namingFile } from '../files.js';
+import { Message } from '../protobuf.js';
 import { visible } from '../text/visible.js';
-import { Message } from './protobuf.js';
 
 export interface EventWriterOptions {
   /**

@@ -1,5 +1,6 @@
 /** Binds operators of LibTorch's dispatcher as typed functions. */
 import { type Handle, native, TensorError } from './native.js';
+import { synchronous } from './synchronous.js';
 import { Tensor } from './tensor.js';
 
 // Tensor uses operators for its methods, and operators make tensors, so the imports form a circle. It holds because
@@ -27,9 +28,51 @@ export function op<Args extends readonly unknown[], Result>(
     id ??= findOperator(operator);
     const raw: unknown[] = new Array(args.length);
     for (let i = 0; i < args.length; i += 1) raw[i] = unwrap(args[i]);
-    return wrap(engine.call(id, raw), args) as Result;
+    const result = wrap(engine.call(id, raw), args) as Result;
+    if (listener !== undefined) tell({ operator, args, result });
+    return result;
   };
   return Object.assign(invoke, { operator, argumentTypes });
+}
+
+/** One call of an operator: what it was given, and what it gave back. */
+export interface Call {
+  readonly operator: string;
+  readonly args: readonly unknown[];
+  /** A tensor, or several in an array. An in-place operator gives back the tensor that it changed. */
+  readonly result: unknown;
+}
+
+let listener: ((call: Call) => void) | undefined;
+
+/**
+ * Runs `body` and tells `onCall` of every operator that it calls, right after the call. What `onCall` itself calls is
+ * not told.
+ * @throws TensorError inside another `listenToCalls`
+ */
+export function listenToCalls<T>(onCall: (call: Call) => void, body: () => T): T {
+  if (listener !== undefined) throw new TensorError('listenToCalls: somebody listens already');
+  listener = onCall;
+  try {
+    return synchronous('listenToCalls', 'calls', body());
+  } finally {
+    listener = undefined;
+  }
+}
+
+function tell(call: Call): void {
+  const heard = listener!;
+  listener = undefined;
+  try {
+    heard(call);
+  } finally {
+    listener = heard;
+  }
+}
+
+/** Gives the declaration of an operator as LibTorch prints it, as in `aten::relu_(Tensor(a!) self) -> Tensor(a!)`. */
+export function schemaOf(operator: string): string {
+  return native().schemaOf(findOperator(operator));
 }
 
 /** @throws TensorError when the loaded LibTorch has no such operator */

@@ -14,14 +14,17 @@ export const descriptionSchema = z.object({
   model: model.omit({ initFrom: true }),
   /** How images become what the network sees: values 0 … 1, resized, normalised. */
   input: z.object({ size, cacheSize, normalize, preprocess, resize: z.string() }),
-  /** The modalities that were trained on, in their order. */
-  modalities: z.array(z.string()),
+  /** The modalities that were trained on, in their order; absent where a run of an older version does not tell. */
+  modalities: z.array(z.string()).optional(),
   /** The modality that these weights are for, where others have weights of their own. */
   modality: z.string().optional(),
   method: z.string(),
   recipe: z.string(),
   /** The digest of the images, as in the run's provenance. */
   dataHash: z.string().optional(),
+  /** The step of the checkpoint, where the run was not finished. */
+  step: z.number().optional(),
+  notice: z.string(),
 });
 
 /** The description of an encoder in its file. */
@@ -37,16 +40,16 @@ const KEY = 'anatomy-ssl';
  * Describes the encoder that a config makes.
  *
  * @param facts.modality the modality that the weights are for, where others have weights of their own
+ * @param facts.dataHash the digest of the images as the provenance tells it
+ * @param facts.step the step of the checkpoint, where the run is not finished
  */
 export function describeEncoder(
   { model: { initFrom: _, ...network }, data: input, method, recipe }: Config,
-  facts: {
-    readonly modalities: readonly string[];
-    readonly modality?: string;
-    /** The digest of the images as the provenance tells it. */
-    readonly publishedHash?: string;
+  facts: Pick<EncoderDescription, 'modality' | 'dataHash' | 'step'> & {
+    readonly modalities?: readonly string[];
   },
 ): EncoderDescription {
+  const { modalities, modality, dataHash, step } = facts;
   return {
     program: `anatomy-ssl ${packageVersion()}`,
     model: network,
@@ -57,11 +60,13 @@ export function describeEncoder(
       preprocess: input.preprocess,
       resize: RESIZE,
     },
-    modalities: [...facts.modalities],
-    ...(facts.modality !== undefined && { modality: facts.modality }),
+    ...(modalities !== undefined && { modalities: [...modalities] }),
+    ...(modality !== undefined && { modality }),
     method: method.name,
     recipe,
-    ...(facts.publishedHash !== undefined && { dataHash: facts.publishedHash }),
+    ...(dataHash !== undefined && { dataHash }),
+    ...(step !== undefined && { step }),
+    notice: 'Research software, not a medical device.',
   };
 }
 

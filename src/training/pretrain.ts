@@ -169,7 +169,7 @@ function exportEncoders(root: string, { method, dataset, config, dataHash }: Pre
     const description = describeEncoder(config, {
       modalities,
       modality: own,
-      publishedHash: published(dataHash),
+      dataHash: published(dataHash),
     });
     exportEncoder(path, encoder, encoderMetadata(description));
   };

@@ -23,10 +23,10 @@ import type { Device } from '../tensor/index.js';
  */
 export function openSingleRun(root: string, onWarning: (message: string) => void): JudgedRun {
   const run = openRun(root, onWarning);
-  const { encoders } = run;
-  if (encoders.length === 1) return run;
+  const [own] = run.encoders;
+  if (own!.root === root) return run;
   throw new UsageError(
-    `${root}: holds ${encoders.length} encoders, one for each fold kept out; name one, such as --run ${encoders[0]!.root}, or pretrain one with --fold none`,
+    `${root}: holds an encoder for each fold; name the run of one, such as --run ${own!.root}`,
   );
 }
 

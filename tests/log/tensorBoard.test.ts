@@ -3,7 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventWriter } from '../../src/log/tensorBoard.js';
-import { type Fields, readMessage } from './readMessage.js';
+import { type Fields, readMessage } from '../readMessage.js';
 
 let folder: string;
 beforeEach(() => {

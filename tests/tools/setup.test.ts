@@ -182,6 +182,20 @@ test('npm packages are installed anew when the lock file asks for others, or one
   expect(dependenciesInstalled(folder)).toBe(false);
 });
 
+test('npm is asked to leave out what onnxruntime-node would fetch from another host', () => {
+  const asked = join(folder, 'asked');
+  const npm = put('bin/npm', `#!/bin/sh\necho "$@ $ONNXRUNTIME_NODE_INSTALL" > '${asked}'\n`);
+  chmodSync(npm, 0o755);
+  const dependencies = pathToFileURL(join(repository, 'tools/dependencies.mjs')).href;
+  const program = `const { installDependencies } = await import('${dependencies}');
+    await installDependencies('${folder}', { log() {}, started() {} });`;
+  const { status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
+    env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+  });
+  expect(status).toBe(0);
+  expect(readFileSync(asked, 'utf8')).toBe('ci --include=dev --no-audit --no-fund skip\n');
+});
+
 test('dist follows src: built once, again after a change or a lost output, and without what a deleted source left', async () => {
   const compilerOptions = {
     module: 'NodeNext',

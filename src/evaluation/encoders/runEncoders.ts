@@ -117,7 +117,9 @@ export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
     checkpoint === undefined
       ? [readdirSync(root), /^encoder-(.+)\.safetensors$/]
       : [readSafetensors(checkpoint.file).tensors.keys(), /^model\.encoder\.(.+)\.features\.0\.weight$/];
-  return [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
+  const found = [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
+  // Names of files are encoded; see encoderPath.
+  return checkpoint === undefined ? found.map(decodeURIComponent) : found;
 }
 
 /**

@@ -21,9 +21,9 @@ import { networkWords, type RunRecord, readRunFolder } from '../source/runRecord
 export function modelCard(root: string): string {
   const { name, runs } = readRunFolder(root);
   const [run] = runs;
-  if (runs.length > 1) {
+  if (run.root !== root) {
     throw new UsageError(
-      `${root}: holds ${runs.length} encoders, one for each fold kept out; name one, such as --run ${run.root}`,
+      `${root}: holds an encoder for each fold; name the run of one, such as --run ${run.root}`,
     );
   }
   const evaluations = readEvaluations(root).map(({ record }) => record);
@@ -108,8 +108,8 @@ function dataFacts({ provenance, config, fold, finished, steps }: RunRecord): [s
   ];
 }
 
-function feeding({ config, provenance }: RunRecord): string {
-  const { input } = describeEncoder(config, { modalities: provenance.modalities ?? [] });
+function feeding({ config }: RunRecord): string {
+  const { input } = describeEncoder(config, {});
   const lines = [
     `1. Read the image as gray or RGB with 8 bits${Object.keys(input.preprocess).length > 0 ? ', cropped and mapped as below' : ''}.`,
     `2. Resize: ${input.resize}; size ${input.size}, cacheSize ${input.cacheSize ?? 'null'}.`,

@@ -108,7 +108,7 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
     const description: ModelDescription = {
       format: 1,
       encoder: {
-        ...describeEncoder(config, { modalities: trainedOn, publishedHash: dataHash }),
+        ...describeEncoder(config, { modalities: trainedOn, dataHash }),
         input: {
           ...describeEncoder(config, { modalities: trainedOn }).input,
           preprocess: { ...dataset.preprocess },

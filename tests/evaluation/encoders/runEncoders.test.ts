@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatConfig } from '../../../src/config/index.js';
-import { loadWeights, openRun, untrainedEncoder } from '../../../src/evaluation/encoders/runEncoders.js';
+import {
+  loadWeights,
+  openRun,
+  separateModalities,
+  untrainedEncoder,
+} from '../../../src/evaluation/encoders/runEncoders.js';
 import { evaluate } from '../../../src/evaluation/evaluate.js';
 import { readState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
@@ -87,6 +92,16 @@ describe('with two encoders', () => {
       // A modality that the run never saw gets the first one's encoder.
       expect(loaded(one, 'other')).toEqual(a);
     }
+  });
+
+  test('a modality whose name no file may have is found under its own name', () => {
+    const copy = at('renamed');
+    cpSync(at('separate'), copy, { recursive: true });
+    renameSync(encoderPath(copy, 'b'), encoderPath(copy, 'T1 c/Gd'));
+    const separate = (root: string) => separateModalities(openRun(root, () => {}).encoders[0]!);
+    expect(separate(copy)).toEqual(['T1 c/Gd']);
+    expect(separate(at('separate'))).toEqual(['b']);
+    expect(separate(unfinished('separate'))).toEqual(['b']);
   });
 
   const evaluated = (run: string, columns?: Readonly<Record<string, string | null>>) =>

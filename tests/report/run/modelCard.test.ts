@@ -20,7 +20,7 @@ test('a folder with a run for each fold names the runs, and a folder without one
   const root = temporaryFolder();
   for (const fold of [0, 1]) storeRun(join(root, `fold-${fold}`));
   expect(() => modelCard(root)).toThrow(
-    /holds 2 encoders, one for each fold kept out; name one, such as --run .*fold-0/,
+    /holds an encoder for each fold; name the run of one, such as --run .*fold-0/,
   );
   mkdirSync(join(root, 'empty'));
   expect(() => modelCard(join(root, 'empty'))).toThrow(/no run here/);

@@ -300,7 +300,7 @@ describe('what does not fit is refused, and nothing is written', () => {
     });
     for (const fold of [0, 1]) await pretrain(config, { out: join(folds, `fold-${fold}`), console: quiet() });
     await expect(written('x.npy', { run: folds })).rejects.toThrow(
-      /holds 2 encoders, one for each fold kept out; name one, such as --run .*fold-0/,
+      /holds an encoder for each fold; name the run of one, such as --run .*fold-0/,
     );
     expect(existsSync(join(folder, 'x.npy'))).toBe(false);
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Message } from '../../src/log/protobuf.js';
+import { Message } from '../src/protobuf.js';
 import { readMessage } from './readMessage.js';
 
 const hex = (message: Message) => Buffer.from(message.encode()).toString('hex');

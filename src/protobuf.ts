@@ -47,6 +47,11 @@ export class Message {
     return this;
   }
 
+  /** The number of bytes that `encode` gives. */
+  get length(): number {
+    return this.#length;
+  }
+
   encode(): Uint8Array {
     const bytes = new Uint8Array(this.#length);
     let at = 0;

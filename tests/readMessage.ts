@@ -3,7 +3,7 @@
  */
 export type Fields = Map<number, (bigint | Buffer)[]>;
 
-/** A decoder written from the format's description, apart from `src/log/protobuf.ts`. Fixed-size values stay bytes. */
+/** A decoder written from the format's description, apart from `src/protobuf.ts`. Fixed-size values stay bytes. */
 export function readMessage(bytes: Uint8Array): Fields {
   const buffer = Buffer.from(bytes);
   const fields: Fields = new Map();
