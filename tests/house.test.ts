@@ -125,7 +125,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'report/figures',
     'report/source',
   ],
-  'report/cases': ['data', 'report/html', 'report/source'],
+  'report/cases': ['data', 'evaluation/results', 'report/html', 'report/source'],
   'report/study': [
     ...['methods', 'log', 'evaluation', 'evaluation/results'],
     ...['report/html', 'report/figures', 'report/source', 'report/reportFolder', 'report/judged'],

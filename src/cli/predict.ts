@@ -6,6 +6,7 @@ import { consoleOf } from './console.js';
 import { addDataOptions } from './options/dataOptions.js';
 import { askedData, checkEvaluationFlags, type EvaluationFlags } from './options/evaluationOptions.js';
 import { print, printJson } from './output.js';
+import { refusePage, writePage } from './pageFile.js';
 
 interface Flags extends Pick<EvaluationFlags, 'dataConfig' | 'device' | 'precision' | 'json'> {
   model: string;
@@ -48,8 +49,7 @@ See also: anatomy fit, docs/use.md`,
     )
     .action(async (flags: Flags) => {
       const { predict } = await import('../use/predict/predict.js');
-      if (flags.page !== undefined)
-        (await import('../report/reportFolder.js')).checkTarget(flags.page, '--page');
+      if (flags.page !== undefined) await refusePage(flags.page);
       await checkEvaluationFlags(flags);
       const { model, out, device, precision, overwrite } = flags;
       const console = consoleOf(program);
@@ -58,7 +58,7 @@ See also: anatomy fit, docs/use.md`,
         data: await askedData(flags),
       });
       const page =
-        flags.page === undefined ? undefined : await writePage(found, flags.page, flags.withImages);
+        flags.page === undefined ? undefined : writePage(flags.page, await pageOf(found, flags.withImages));
       const files = page === undefined ? found.files : [...found.files, page];
       const { samples, subjects, auc, description } = found;
       const answered = samples.filter(({ probabilities }) => probabilities !== undefined);
@@ -97,22 +97,11 @@ See also: anatomy fit, docs/use.md`,
     });
 }
 
-async function writePage(
+async function pageOf(
   { dataset, samples, description, auc }: Predictions,
-  folder: string,
   withImages = false,
 ): Promise<string> {
-  const [{ predictionPage }, { writeFileAtomic }, { mkdirSync }, { join }] = await Promise.all([
-    import('../report/cases/predictionPage.js'),
-    import('../files.js'),
-    import('node:fs'),
-    import('node:path'),
-  ]);
+  const { predictionPage } = await import('../report/cases/predictionPage.js');
   const { classes, threshold, use } = description;
-  const content = { dataset, samples, classes, threshold: threshold?.value, auc, use, withImages };
-  const html = await predictionPage(content);
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, 'index.html');
-  writeFileAtomic(file, html);
-  return file;
+  return predictionPage({ dataset, samples, classes, threshold: threshold?.value, auc, use, withImages });
 }

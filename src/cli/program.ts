@@ -12,6 +12,7 @@ import { registerFit } from './fit.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
+import { registerSimilar } from './similar.js';
 
 /** Makes the command line without running it. Parsing throws a CommanderError instead of ending the process. */
 export function anatomyProgram(): Command {
@@ -26,6 +27,7 @@ export function anatomyProgram(): Command {
     registerEmbed,
     registerFit,
     registerPredict,
+    registerSimilar,
     registerExperiment,
     registerReport,
     registerExport,

@@ -43,6 +43,16 @@ export function featureKind(word: string, patches: string | undefined, maps: num
   return { name: 'map', map: Number(map), patches: [Number(rows), Number(columns)] };
 }
 
+/** Reads `--features` where only vectors will do. @throws UsageError naming what was expected */
+export function vectorKind(word: string): EncoderFeatures {
+  const known = ENCODER_FEATURES.find((name) => name === word);
+  if (known !== undefined) return known;
+  const meant = nearest(word, ENCODER_FEATURES);
+  throw new UsageError(
+    `--features is ${word}, expected one of ${ENCODER_FEATURES.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
+  );
+}
+
 /** The word that asks for a kind of features. */
 export function kindWord(kind: FeatureKind): string {
   return kind.name === 'map' ? `map${kind.map}` : kind.name;

@@ -9,7 +9,6 @@ import { separateModalities } from '../../evaluation/encoders/runEncoders.js';
 import { exposureOf } from '../../evaluation/folds/exposure.js';
 import { labelledTask, type Task } from '../../evaluation/folds/task.js';
 import { decodeImages, openJudgement } from '../../evaluation/openJudgement.js';
-import { ENCODER_FEATURES, type EncoderFeatures } from '../../evaluation/results/featureKinds.js';
 import { ANY, askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import { refuseToReplace } from '../../files.js';
@@ -18,10 +17,10 @@ import { classColumn } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
 import { fitTemperature, withTemperature } from '../../metrics/calibration/temperature.js';
 import { chooseThreshold, type ThresholdRule } from '../../metrics/thresholds.js';
-import { nearest } from '../../text/nearest.js';
 import { describeEncoder } from '../../training/encoderFile.js';
 import type { Precision } from '../../training/precision.js';
 import { readProvenance } from '../../training/provenance.js';
+import { vectorKind } from '../embed/featureKind.js';
 import { collectFeatures, type StreamOptions } from '../embed/featureStream.js';
 import { openSingleRun, RunNetworks } from '../openEncoder.js';
 import { fitProbe } from './fitProbe.js';
@@ -68,7 +67,7 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
   } = options;
   refuseToReplace([out], out, overwrite);
   const rule = thresholdRule(options.threshold);
-  const kind = featuresAsked(options.features);
+  const kind = vectorKind(options.features ?? 'pooled');
   openSingleRun(options.run, (message) => console.warn(message));
   const judgement = await openJudgement({ ...options, console });
   const { run, forwarding, dataset, seed } = judgement;
@@ -168,15 +167,6 @@ function foldsOf(task: Task, dataset: Dataset, folds: number, seed: number): num
   const samples = task.positions.map((position) => dataset.samples[position]!);
   const splits = makeSplits({ ...dataset, samples }, { folds, seed });
   return task.ids.map((id) => splits.folds[id] as number);
-}
-
-function featuresAsked(word: string = 'pooled'): EncoderFeatures {
-  const known = ENCODER_FEATURES.find((name) => name === word);
-  if (known !== undefined) return known;
-  const meant = nearest(word, ENCODER_FEATURES);
-  throw new UsageError(
-    `--features is ${word}, expected one of ${ENCODER_FEATURES.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`,
-  );
 }
 
 /** Reads `--threshold`. */
