@@ -157,7 +157,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['report/figures', 'report/source', 'report/judged', 'report/study', 'report'],
     ...['experiments/file', 'experiments/stored', 'experiments/table', 'experiments/print'],
   ],
-  index: ['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics'],
+  index: [
+    ...['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics', 'config', 'log', 'training', 'use'],
+    ...['data', 'data/openDataset', 'data/audit', 'evaluation', 'evaluation/results'],
+  ],
   // The command line knows everything, and nothing but bin/anatomy knows it.
   cli: ['*'],
 };

@@ -82,7 +82,7 @@ export function metricNames(classes: number): string[] {
 }
 
 /**
- * Computes every metric of {@link metricNames}.
+ * Computes every metric of `metricNames`.
  *
  * With two classes these are `auc` and `averagePrecision`; `f1`, `precision`, `recall` (sensitivity) and `specificity`
  * of class 1 at the threshold, which is ½ unless said otherwise; `accuracy`, `kappa` (Cohen's) and the unweighted means

@@ -15,7 +15,7 @@ export function threads(): number {
   return native().getThreads();
 }
 
-/** @throws TensorError unless `count` is an integer from 1 to {@link mostThreads} */
+/** @throws TensorError unless `count` is an integer from 1 to `mostThreads` */
 export function setThreads(count: number): void {
   native().setThreads(checkedThreads(count, 'setThreads()'));
 }

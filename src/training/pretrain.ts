@@ -6,7 +6,7 @@ import { rememberPlace } from '../data/cache/places.js';
 import { published } from '../data/pseudonym.js';
 import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
-import type { MessageConsole } from '../log/console.js';
+import { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
 import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
 import { describeEncoder, encoderMetadata } from './encoderFile.js';
@@ -21,7 +21,8 @@ import { TrainingData } from './trainingData.js';
 export interface PretrainOptions {
   /** The folder of the run; with `fold: all`, the folder of the runs. */
   readonly out: string;
-  readonly console: MessageConsole;
+  /** Gets the messages; by default nobody does. */
+  readonly console?: MessageConsole;
   /** The data of the config, for a caller that asks about them afterwards; opened here if absent. */
   readonly data?: TrainingData;
   /** Deletes a run that is in the folder. */
@@ -30,12 +31,16 @@ export interface PretrainOptions {
   readonly allowInexact?: boolean;
 }
 
+type LoudOptions = PretrainOptions & { readonly console: MessageConsole };
+
 /**
  * Pretrains, or goes on with an unfinished run of the same config; `fold: all` trains one encoder a fold in `fold-K`.
  * @throws UsageError when the folder holds another run, DataError when the data is wrong
  */
-export async function pretrain(config: Config, options: PretrainOptions): Promise<LoopOutcome> {
-  const { out, console, data = new TrainingData(config, console) } = options;
+export async function pretrain(config: Config, asked: PretrainOptions): Promise<LoopOutcome> {
+  const { console = new MessageConsole({ quiet: true }) } = asked;
+  const options = { ...asked, console };
+  const { out, data = new TrainingData(config, console) } = options;
   if (config.data.fold !== 'all') return pretrainOne(config, data, options);
   if (existsSync(runPaths(out).config)) {
     throw new UsageError(
@@ -53,11 +58,7 @@ export async function pretrain(config: Config, options: PretrainOptions): Promis
   return outcome!;
 }
 
-async function pretrainOne(
-  config: Config,
-  data: TrainingData,
-  options: PretrainOptions,
-): Promise<LoopOutcome> {
+async function pretrainOne(config: Config, data: TrainingData, options: LoudOptions): Promise<LoopOutcome> {
   const { out, console } = options;
   if (checkRunFolder(out, config, options) === 'finished') return alreadyFinished(options);
   const onInfo = (message: string) => console.info(message);
@@ -69,7 +70,7 @@ async function pretrainOne(
   }
 }
 
-function alreadyFinished({ out, console }: PretrainOptions): LoopOutcome {
+function alreadyFinished({ out, console }: LoudOptions): LoopOutcome {
   console.success(`${out} is finished; --overwrite would start it anew`);
   const last = latestCheckpoint(runPaths(out).checkpoints, (text) => console.warn(text));
   return { kind: 'finished', step: last?.step ?? 0 };
@@ -79,7 +80,7 @@ function alreadyFinished({ out, console }: PretrainOptions): LoopOutcome {
 async function pretrainAlone(
   config: Config,
   data: TrainingData,
-  options: PretrainOptions & { readonly lease: Lease },
+  options: LoudOptions & { readonly lease: Lease },
 ): Promise<LoopOutcome> {
   const { out, console, allowInexact, lease } = options;
   const paths = runPaths(out);

@@ -3,7 +3,7 @@ import { requireLabels } from '../labels.js';
 
 /**
  * The Brier score of two classes: the mean of (p_i − y_i)² with p the probability of class 1. 0 is perfect, and a
- * constant ½ scores ¼. For more classes see {@link weightedMulticlassBrier}. NaN without samples, and where any value
+ * constant ½ scores ¼. For more classes see `weightedMulticlassBrier`. NaN without samples, and where any value
  * lies outside 0 … 1, as such scores are no probabilities.
  *
  * @param probabilities [n] of class 1
