@@ -1,10 +1,13 @@
 /** The command `anatomy pretrain`: it trains one run, or one for each fold. */
 import { constants } from 'node:os';
 import type { Command } from 'commander';
+import type { Config } from '../config/index.js';
+import type { MessageConsole } from '../log/console.js';
+import type { LoopOutcome } from '../training/loop.js';
 import type { TrainingData } from '../training/trainingData.js';
 import { consoleOf } from './console.js';
 import { invocation } from './invocation.js';
-import { addConfigOptions, type ConfigFlags, configSources } from './options/configOptions.js';
+import { addConfigOptions, type ConfigFlags, configSources, wholeNumber } from './options/configOptions.js';
 import { print, printJson } from './output.js';
 
 interface Flags extends ConfigFlags {
@@ -12,6 +15,7 @@ interface Flags extends ConfigFlags {
   overwrite?: boolean;
   allowInexact?: boolean;
   dryRun?: boolean;
+  moreSteps?: number;
   json?: boolean;
 }
 
@@ -25,6 +29,11 @@ export function registerPretrain(program: Command): void {
   addConfigOptions(command)
     .option('--overwrite', 'delete a run that is in --out')
     .option('--allow-inexact', 'resume although LibTorch, CPU, threads or precision have changed')
+    .option(
+      '--more-steps <n>',
+      'train the finished run in --out for so many steps more; its settings are taken from it',
+      wholeNumber(1),
+    )
     .option('--dry-run', 'say steps, memory and time after a few trial steps; writes no run')
     .option('--json', 'print the result as JSON on stdout')
     .addHelpText(
@@ -33,72 +42,90 @@ export function registerPretrain(program: Command): void {
 Examples:
   $ anatomy pretrain --data phantom:breast,pairs=200 --set data.size=64 model.width=0.25 training.steps=100 --out runs/first
   $ anatomy pretrain --data pairs.csv --recipe authors --splits splits.json --fold all --out runs/authors
+  $ anatomy pretrain --out runs/first --more-steps 100
 See also: anatomy config show, anatomy evaluate, anatomy report`,
     )
     .action(async (flags: Flags) => {
-      const [{ resolveConfig }, { UsageError }] = await Promise.all([
-        import('../config/index.js'),
-        import('../errors.js'),
-      ]);
-      const config = resolveConfig(configSources(flags));
       const console = consoleOf(program);
-      const [{ dryRun }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
-        import('../training/dryRun.js'),
+      if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console);
+      const [{ resolveConfig }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
+        import('../config/index.js'),
         import('../training/pretrain.js'),
         import('../training/trainingData.js'),
         import('../methods/index.js'),
       ]);
+      const config = resolveConfig(configSources(flags));
       const trains = methodNamed(config.method.name)!.trains ?? true;
-      if (flags.dryRun) {
-        const plan = await dryRun(config, console);
-        const { formatDuration } = await import('../log/progress.js');
-        const cost = trains
-          ? `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all`
-          : `${config.method.name} trains nothing`;
-        if (flags.json) printJson(plan);
-        else
-          print(
-            `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
-              `${cost}; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
-          );
-        return;
-      }
-      if (flags.out === undefined)
-        throw new UsageError(
-          'pretrain: --out is missing; name the folder for the run, such as --out runs/first',
-        );
+      if (flags.dryRun) return tryOut(config, trains, flags, console);
+      const out = await outOf(flags);
       const data = new TrainingData(config, console);
-      const outcome = await pretrain(config, {
-        out: flags.out,
-        console,
-        data,
-        overwrite: flags.overwrite,
-        allowInexact: flags.allowInexact,
-      });
-      if (flags.json) printJson({ run: flags.out, ...outcome });
-      switch (outcome.kind) {
-        case 'finished':
-          for (const command of await nextCommands(flags.out, trains, data, config.data.splits)) {
-            console.info(`next: ${command}`);
-          }
-          return;
-        case 'interrupted':
-          console.warn(
-            `${outcome.signal}: saved after step ${outcome.step}; the same command goes on from there`,
-          );
-          process.exitCode = 128 + constants.signals[outcome.signal];
-          return;
-        case 'failed':
-          console.error(
-            `training failed at step ${outcome.step + 1}: ${outcome.reason}. ${
-              outcome.lastGoodCheckpoint === null
-                ? 'No checkpoint was written before'
-                : `The checkpoint of step ${outcome.lastGoodCheckpoint} is kept`
-            }, and there is no finished encoder; lower training.learningRate or look at failure.json`,
-          );
-          process.exitCode = 1;
-      }
+      const { overwrite, allowInexact } = flags;
+      const outcome = await pretrain(config, { out, console, data, overwrite, allowInexact });
+      if (flags.json) printJson({ run: out, ...outcome });
+      if (outcome.kind === 'finished') {
+        for (const command of await nextCommands(out, trains, data, config.data.splits)) {
+          console.info(`next: ${command}`);
+        }
+      } else tell(outcome, console);
     });
+}
+
+async function tryOut(config: Config, trains: boolean, { json }: Flags, console: MessageConsole) {
+  const [{ dryRun }, { formatDuration }] = await Promise.all([
+    import('../training/dryRun.js'),
+    import('../log/progress.js'),
+  ]);
+  const plan = await dryRun(config, console);
+  const cost = trains
+    ? `about ${plan.secondsPerStep.toFixed(2)} s a step, ${formatDuration(plan.secondsInAll)} in all`
+    : `${config.method.name} trains nothing`;
+  if (json) printJson(plan);
+  else
+    print(
+      `${plan.pairs} pairs, ${plan.encoders > 1 ? `${plan.encoders} encoders of ` : ''}${plan.steps} steps (${plan.stepsPerEpoch} an epoch), ${plan.precision} on ${plan.device}\n` +
+        `${cost}; peak memory ${(plan.peakMemoryBytes / 2 ** 30).toFixed(2)} GiB\n`,
+    );
+}
+
+/** Goes on with a finished run. @throws UsageError for flags that the run's own settings would contradict */
+async function lengthen(flags: Flags, more: number, console: MessageConsole): Promise<void> {
+  const { out: _, moreSteps: __, allowInexact, json, ...others } = flags;
+  const [other] = Object.keys(others);
+  if (other !== undefined) {
+    const { UsageError } = await import('../errors.js');
+    const flag = `--${other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    throw new UsageError(
+      `--more-steps takes all settings from the run; leave out ${flag}, or begin another run with it`,
+    );
+  }
+  const out = await outOf(flags);
+  const { trainMore } = await import('../training/moreSteps.js');
+  const outcome = await trainMore(out, more, { console, allowInexact });
+  if (json) printJson({ run: out, ...outcome });
+  if (outcome.kind !== 'finished') tell(outcome, console);
+}
+
+async function outOf({ out }: Flags): Promise<string> {
+  if (out !== undefined) return out;
+  const { UsageError } = await import('../errors.js');
+  throw new UsageError('pretrain: --out is missing; name the folder for the run, such as --out runs/first');
+}
+
+/** Says how a run ended that is not finished, and sets the exit code. */
+function tell(outcome: Exclude<LoopOutcome, { kind: 'finished' }>, console: MessageConsole): void {
+  if (outcome.kind === 'interrupted') {
+    console.warn(`${outcome.signal}: saved after step ${outcome.step}; the same command goes on from there`);
+    process.exitCode = 128 + constants.signals[outcome.signal];
+    return;
+  }
+  const kept =
+    outcome.lastGoodCheckpoint === null
+      ? 'No checkpoint was written before'
+      : `The checkpoint of step ${outcome.lastGoodCheckpoint} is kept`;
+  console.error(
+    `training failed at step ${outcome.step + 1}: ${outcome.reason}. ${kept}, and there is no finished encoder; lower training.learningRate or look at failure.json`,
+  );
+  process.exitCode = 1;
 }
 
 /**

@@ -214,6 +214,14 @@ const training = z
     nesterov: z.boolean(),
     schedule,
     warmupSteps: z.int().min(0),
+    restarts: z
+      .array(z.int().min(1))
+      .refine(
+        (steps) => steps.every((step, i) => i === 0 || step > steps[i - 1]!),
+        'expected steps in ascending order',
+      )
+      .optional()
+      .describe('Steps at which the schedule begins anew, as pretrain --more-steps adds them; absent: none.'),
     precision: z
       .enum(['auto', 'fp32', 'bf16', 'fp16'])
       .describe('auto: bf16 where the machine has it, else fp32.'),

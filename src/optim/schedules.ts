@@ -19,14 +19,29 @@ export interface ScheduleContext {
   readonly stepsPerEpoch: number;
   /** The number of steps over which the rate first rises linearly, from base / warmupSteps. */
   readonly warmupSteps?: number;
+  /**
+   * The steps at which the schedule begins anew, ascending: from there on it is that of a run as long as the way to the
+   * next restart or to the end, without warm-up (Loshchilov & Hutter 2017).
+   */
+  readonly restarts?: readonly number[];
 }
 
 /** Computes the learning rate of step `step`, counted from 0. */
 export function learningRateAt(
   step: number,
   schedule: Schedule,
-  { base, totalSteps, stepsPerEpoch, warmupSteps = 0 }: ScheduleContext,
+  { base, totalSteps, stepsPerEpoch, warmupSteps = 0, restarts = [] }: ScheduleContext,
 ): number {
+  const [next] = restarts;
+  if (next !== undefined) {
+    const length = Math.min(next, totalSteps);
+    if (step < length) {
+      return learningRateAt(step, schedule, { base, totalSteps: length, stepsPerEpoch, warmupSteps });
+    }
+    const rest = restarts.slice(1).map((restart) => restart - next);
+    const after = { base, totalSteps: totalSteps - next, stepsPerEpoch, restarts: rest };
+    return learningRateAt(step - next, schedule, after);
+  }
   if (step < warmupSteps) return (base * (step + 1)) / warmupSteps;
   switch (schedule.kind) {
     case 'constant':

@@ -95,8 +95,8 @@ async function timed(
  */
 async function step(run: PreparedRun, number: number, pairs?: number): Promise<number> {
   const { plan, loader, dataset } = run;
-  const { learningRate: base, schedule, warmupSteps } = run.config.training;
-  const steps = { totalSteps: run.totalSteps, stepsPerEpoch: stepsPerEpoch(plan), warmupSteps };
+  const { learningRate: base, schedule, warmupSteps, restarts } = run.config.training;
+  const steps = { totalSteps: run.totalSteps, stepsPerEpoch: stepsPerEpoch(plan), warmupSteps, restarts };
   const learningRate = learningRateAt(number, schedule, { base, ...steps });
   const batch = batchAt(plan, number);
   const [rows, indices] = [batch.rows.slice(0, pairs), batch.indices.slice(0, pairs)];

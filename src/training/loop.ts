@@ -125,6 +125,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
         totalSteps,
         stepsPerEpoch: stepsPerEpoch(plan),
         warmupSteps: training.warmupSteps,
+        restarts: training.restarts,
       });
       const done = step + 1;
       const inspect = done % monitor.every === 0 || done === totalSteps || step === 0;

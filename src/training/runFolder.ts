@@ -97,9 +97,11 @@ export function checkRunFolder(
       (difference) => !(allowInexact && INEXACT.test(difference)),
     );
     if (differences.length > 0) {
-      throw new UsageError(
-        `${root} holds a run with another config; choose another --out, or --overwrite it:\n  ${differences.join('\n  ')}`,
-      );
+      const longer = differences.every((difference) => /^training\.(steps|epochs): /.test(difference));
+      const fix = longer
+        ? `for more steps of it, finish it and give --more-steps N, as in anatomy pretrain --out ${root} --more-steps 100; or choose another --out, or --overwrite it`
+        : 'choose another --out, or --overwrite it';
+      throw new UsageError(`${root} holds a run with another config; ${fix}:\n  ${differences.join('\n  ')}`);
     }
     return existsSync(paths.encoder) ? 'finished' : 'unfinished';
   }
