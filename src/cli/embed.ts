@@ -43,7 +43,7 @@ Examples:
   $ anatomy embed --run runs/first --data manifest.csv --out features.parquet
   $ anatomy embed --run runs/first --data flair=DIR t1=DIR --images flair --out flair.npy
   $ anatomy embed --run runs/first --features map3 --patches 7x7 --out patches.safetensors
-  $ anatomy embed --run runs/first --format projector --out projector && tensorboard --logdir projector
+  $ anatomy embed --run runs/first --format projector --out projector
 See also: anatomy evaluate, docs/use.md`,
     )
     .action(async (flags: Flags) => {
