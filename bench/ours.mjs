@@ -1,9 +1,11 @@
-// Our side of bench/trainingStep.mjs: the same protocol as reference.py, with the system's own method, step and optimiser.
+// Our side of bench/trainingStep.mjs and bench/inference.mjs: the same protocol as reference.py, with the system's own
+// method, step and optimiser, or its own embedding.
 import { createInterface } from 'node:readline';
 import { resolveConfig } from '../dist/config/index.js';
-import { Random, Sgd, setThreads, tensor, tidy } from '../dist/index.js';
+import { disposeModule, Random, Sgd, setThreads, tensor, tidy } from '../dist/index.js';
 import { synchronize, toChannelsLast, torchVersion } from '../dist/tensor/index.js';
-import { buildMethod } from '../dist/training/build.js';
+import { buildEncoder, buildMethod } from '../dist/training/build.js';
+import { embed } from '../dist/training/embed.js';
 import { trainingStep } from '../dist/training/step.js';
 
 function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
@@ -23,12 +25,40 @@ function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
   const precision = bf16 ? 'bf16' : 'fp32';
   const step = () => {
     const started = performance.now();
-    trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device });
+    tidy(() => trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device }));
     if (device !== 'cpu') synchronize();
     return (performance.now() - started) / 1000;
   };
   const dispose = () => {
     for (const thing of [images, optimizer, method]) thing.dispose();
+  };
+  return { step, dispose };
+}
+
+/** Embeds images as `anatomy embed` does, from bytes to features. */
+function makeInference({ width, size, images: count, bf16, device = 'cpu' }) {
+  const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
+  const encoder = buildEncoder(config, device);
+  const random = new Random('bench');
+  const bytes = Uint8Array.from({ length: count * 3 * size * size }, () => random.below(256));
+  const images = tensor(bytes, [count, 3, size, size], { device });
+  const loader = {
+    modalities: ['a'],
+    prepare: async () => {},
+    load: (indices) => ({ images: { a: images.narrow(0, indices[0], indices.length) } }),
+  };
+  const options = {
+    ...{ encoder, loader, modality: 'a', indices: Array.from({ length: count }, (_, i) => i), size },
+    ...{ normalization: 'none', precision: bf16 ? 'bf16' : 'fp32', device },
+  };
+  const step = async () => {
+    const started = performance.now();
+    await embed(options);
+    return (performance.now() - started) / 1000;
+  };
+  const dispose = () => {
+    images.dispose();
+    disposeModule(encoder);
   };
   return { step, dispose };
 }
@@ -40,10 +70,11 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command.threads) setThreads(command.threads);
   if (command.make) {
     current?.dispose();
-    current = make(command.make);
+    current = command.make.images === undefined ? make(command.make) : makeInference(command.make);
     onGpu = command.make.device !== 'cpu';
   }
-  const seconds = Array.from({ length: command.steps }, () => tidy(() => current.step()));
+  const seconds = [];
+  for (let i = 0; i < command.steps; i += 1) seconds.push(await current.step());
   // What a GPU holds is LibTorch's to know, and its C++ API does not tell.
   const peakMiB = onGpu ? null : process.resourceUsage().maxRSS / 1024;
   console.log(JSON.stringify({ seconds, peakMiB, torch: torchVersion() }));

@@ -1,4 +1,5 @@
-"""The same training step in plain PyTorch, for bench/trainingStep.mjs: reads one command a line on stdin, times it, and
+"""The same training step in plain PyTorch, for bench/trainingStep.mjs, and the same inference, for bench/inference.mjs:
+reads one command a line on stdin, times it, and
 answers with the seconds of each step as JSON. Data augmentation is left out on both sides; views are given."""
 import json
 import resource
@@ -69,6 +70,41 @@ class Step:
         return time.perf_counter() - started, value
 
 
+class Inference:
+    """Features from bytes. Folded: batch norm is in the weights of the convolutions, which are bf16 for good."""
+
+    def __init__(self, width, size, images, channels_last, bf16, folded, device):
+        torch.manual_seed(0)
+        self.model = make_layers([c if c == "M" else int(c * width) for c in cfgs["D"]], True)[:-1].eval().to(device)
+        if folded:
+            layers = []
+            for layer in self.model:
+                if isinstance(layer, torch.nn.BatchNorm2d):
+                    layers[-1] = torch.nn.utils.fusion.fuse_conv_bn_eval(layers[-1], layer)
+                else:
+                    layers.append(layer)
+            self.model = torch.nn.Sequential(*layers)
+        self.half = folded and bf16
+        if self.half:
+            self.model = self.model.bfloat16()
+        if channels_last:
+            self.model = self.model.to(memory_format=torch.channels_last)
+        self.images = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)
+        self.channels_last, self.bf16, self.device = channels_last, bf16, device
+
+    def __call__(self):
+        started = time.perf_counter()
+        parts = []
+        with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.bf16 and not self.half):
+            for images in self.images.split(64):
+                x = images.to(torch.bfloat16 if self.half else torch.float32) / 255
+                if self.channels_last:
+                    x = x.to(memory_format=torch.channels_last)
+                parts.append(self.model(x).mean((2, 3)).float().cpu())
+        torch.cat(parts).numpy()
+        return time.perf_counter() - started, 0
+
+
 step = None
 for line in sys.stdin:
     command = json.loads(line)
@@ -76,7 +112,7 @@ for line in sys.stdin:
         torch.set_num_threads(command["threads"])
     if "make" in command:
         step = None
-        step = Step(**command["make"])
+        step = (Inference if "images" in command["make"] else Step)(**command["make"])
     seconds = [step()[0] for _ in range(command["steps"])]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if step.device == "cuda":

@@ -1,11 +1,9 @@
 // npm run bench: one training step of the paper's method, ours beside plain PyTorch (fp32, NCHW) and PyTorch's best
 // (channels-last, bf16, the same malloc setting), alternating in one run. Prints a table and JSON with --json.
 // Options: --rounds 7 --steps 3 --threads 2 --device cpu|cuda --python /usr/bin/python3 --only 0,1,2 --json
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { interval, median, sameMalloc, start } from './alternate.mjs';
 import { parseOptions } from './options.mjs';
 
 const options = parseOptions(import.meta.url, {
@@ -35,14 +33,6 @@ const shapes = (device === 'cpu' ? cpuShapes : gpuShapes).filter(
   (_, i) => !options.only || options.only.split(',').includes(String(i)),
 );
 
-// What the addon sets by mallopt at load, for a program that cannot: M_MMAP_MAX 0, M_TRIM_THRESHOLD −1 (as a huge number),
-// M_TOP_PAD, M_ARENA_MAX 1.
-const sameMalloc = {
-  MALLOC_MMAP_MAX_: '0',
-  MALLOC_TRIM_THRESHOLD_: '18446744073709551615',
-  MALLOC_TOP_PAD_: String(64 << 20),
-  MALLOC_ARENA_MAX: '1',
-};
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const python = (environment) => [options.python, [here('reference.py')], environment];
 const contenders = {
@@ -51,26 +41,6 @@ const contenders = {
   ours: { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true } },
   'ours, gray': { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true, gray: true } },
 };
-
-/** A process that answers one line for every line it is told. */
-function start([program, args, environment]) {
-  const child = spawn(program, args, {
-    env: { ...process.env, ...environment },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout });
-  child.on('exit', (code) => {
-    if (code !== 0 && code !== null) process.exit(1);
-  });
-  return {
-    ask: async (message) => {
-      const answer = once(lines, 'line');
-      child.stdin.write(`${JSON.stringify(message)}\n`);
-      return JSON.parse((await answer)[0]);
-    },
-    stop: () => child.kill(),
-  };
-}
 
 /** Multiply-adds ×2 of the convolutions and the head, forward and backward (×3), over the four views of each pair. */
 function operations({ width, size, pairs }) {
@@ -91,24 +61,6 @@ function operations({ width, size, pairs }) {
     }
   });
   return 4 * pairs * (total + 3 * 2 * inChannels * Math.floor(size / 32) ** 2 * 500);
-}
-
-const median = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-/** 95 % interval of a median ratio over rounds, by bootstrap with a fixed generator. */
-function interval(ratios) {
-  let state = 1;
-  const below = (n) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-  const medians = Array.from({ length: 2000 }, () => median(ratios.map(() => ratios[below(ratios.length)])));
-  medians.sort((a, b) => a - b);
-  return [medians[49], medians[1949]];
 }
 
 const rows = [];

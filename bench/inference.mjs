@@ -1,0 +1,84 @@
+// npm run bench:inference: features of images by `anatomy embed`, from bytes to numbers, beside plain PyTorch (fp32, NCHW)
+// and PyTorch's best (channels-last, bf16, batch norm folded into the convolutions), alternating in one run.
+// Options: --rounds 7 --steps 3 --threads 2 --device cpu|cuda --python /usr/bin/python3 --only 0,1,2 --json
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { interval, median, sameMalloc, start } from './alternate.mjs';
+import { parseOptions } from './options.mjs';
+
+const options = parseOptions(import.meta.url, {
+  rounds: { type: 'string', default: '7' },
+  steps: { type: 'string', default: '3' },
+  threads: { type: 'string', default: String(availableParallelism()) },
+  device: { type: 'string', default: 'cpu' },
+  python: { type: 'string', default: '/usr/bin/python3' },
+  only: { type: 'string' },
+  json: { type: 'boolean', default: false },
+});
+const { device } = options;
+const [rounds, steps, threads] = [options.rounds, options.steps, options.threads].map(Number);
+const shapes = [
+  { width: 0.25, size: 64, images: 256 },
+  { width: 0.25, size: 224, images: 64 },
+  { width: 1, size: 112, images: 64 },
+].filter((_, i) => !options.only || options.only.split(',').includes(String(i)));
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const python = (environment) => [options.python, [here('reference.py')], environment];
+const ours = [process.execPath, [here('ours.mjs')], {}];
+const contenders = {
+  'PyTorch plain': { command: python({}), settings: { channels_last: false, bf16: false, folded: false } },
+  'PyTorch bf16': {
+    command: python(sameMalloc),
+    settings: { channels_last: true, bf16: true, folded: false },
+  },
+  'PyTorch best': {
+    command: python(sameMalloc),
+    settings: { channels_last: true, bf16: true, folded: true },
+  },
+  ours: { command: ours, settings: { bf16: true } },
+};
+
+const rows = [];
+for (const shape of shapes) {
+  const running = new Map();
+  const seconds = new Map();
+  for (const [name, { command, settings }] of Object.entries(contenders)) {
+    running.set(name, start(command));
+    seconds.set(name, []);
+    await running.get(name).ask({ threads, make: { ...shape, ...settings, device }, steps: 2 }); // warm-up
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    const order = [...running.keys()];
+    if (round % 2) order.reverse();
+    for (const name of order)
+      seconds.get(name).push(median((await running.get(name).ask({ steps })).seconds));
+  }
+  for (const one of running.values()) one.stop();
+  const best = seconds.get('PyTorch best');
+  for (const [name, own] of seconds) {
+    const ratios = own.map((value, round) => best[round] / value);
+    const [low, high] = interval(ratios);
+    rows.push({
+      ...shape,
+      name,
+      imagesPerSecond: shape.images / median(own),
+      ratio: median(ratios),
+      low,
+      high,
+    });
+  }
+}
+
+if (options.json) console.log(JSON.stringify({ threads, device, rounds, steps, rows }, null, 2));
+else {
+  console.log(
+    `${threads} threads, ${device}; ratio to PyTorch's best [95 % interval of the median over ${rounds} rounds]`,
+  );
+  for (const { width, size, images, name, imagesPerSecond, ratio, low, high } of rows) {
+    const shape = `×${width}, ${size}², ${images} images`.padEnd(28);
+    console.log(
+      `${shape}${name.padEnd(16)}${imagesPerSecond.toFixed(0).padStart(6)} images/s  ${ratio.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`,
+    );
+  }
+}
