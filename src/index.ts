@@ -1,5 +1,5 @@
 /**
- * anatomy-ssl as a library: tensors on LibTorch, the losses of the paper and of its competitors, VGG16, and the
+ * anatomy-ssl as a library: tensors on LibTorch, the losses of the paper and of its competitors, VGG16, ResNet and ViT, and the
  * metrics that judge it. The command line (`anatomy`) is built on the same functions.
  *
  * @packageDocumentation
@@ -68,7 +68,10 @@ export {
 } from './metrics/index.js';
 export {
   type Backbone,
+  type BackboneDefinition,
   type BackboneOutput,
+  backboneNamed,
+  backboneNames,
   disposeModule,
   Encoder,
   type EncoderOptions,
@@ -78,10 +81,14 @@ export {
   loadState,
   type Module,
   namedParameters,
+  type ResNetOptions,
+  resnet,
   stateDict,
   Vgg16,
   type Vgg16Options,
+  type VitOptions,
   vgg16,
+  vit,
 } from './nn/index.js';
 export {
   AdamW,

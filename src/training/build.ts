@@ -4,7 +4,7 @@ import { hasImage, presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
-import { Branches, disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
+import { Branches, backboneNamed, disposeModule, Encoder, placeModule } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 
 /**
@@ -23,9 +23,8 @@ export function buildEncoder(
   const seeds = Array.from({ length: branches }, (_, branch) =>
     branch === 0 ? own : new Random(own, 'branch', branch).below(2 ** 31),
   );
-  const made = seeds.map((branchSeed) =>
-    vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed: branchSeed }),
-  );
+  const { make } = backboneNamed(backbone);
+  const made = seeds.map((branchSeed) => make({ width, size: data.size, seed: branchSeed }));
   const encoder = new Encoder({
     backbone: branches === 1 ? made[0]! : new Branches(made),
     size: data.size,
@@ -106,5 +105,7 @@ function numbered(names: readonly string[]): number[] {
  * @throws UsageError when they do not fit the rest of the config
  */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
-  methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
+  const { strides } = backboneNamed(model.backbone);
+  const facts = { size: data.size, strides, givenWeights: model.initFrom !== null };
+  methodNamed(method.name)!.check?.(method, facts);
 }

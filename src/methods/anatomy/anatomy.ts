@@ -101,6 +101,7 @@ export class Anatomy extends SharedEncoder implements Method {
     const { backbone } = this.encoder;
     const shape = {
       input: backbone.channels.at(-1)! * (this.#common?.channels ?? 1),
+      stride: backbone.strides.at(-1)!,
       channels: this.#painting.channels,
       batchNorm: backbone.batchNorm,
     };
