@@ -33,6 +33,8 @@ export interface Backbone extends Module {
   readonly strides: readonly number[];
   /** Whether its layers have batch norm. */
   readonly batchNorm: boolean;
+  /** Whether its last map is layer-normalised. */
+  readonly layerNorm: boolean;
   /** The number of layers, as layer-wise decay of the learning rate counts them. */
   readonly depth: number;
   /** The layer of a parameter, from 0 at the image; `depth` for one that comes after the last layer. */

@@ -11,6 +11,7 @@ export class Branches implements Backbone {
   readonly channels: readonly number[];
   readonly strides: readonly number[];
   readonly batchNorm: boolean;
+  readonly layerNorm: boolean;
   readonly depth: number;
   readonly children: { readonly branches: Module };
   readonly #branches: readonly Backbone[];
@@ -22,6 +23,7 @@ export class Branches implements Backbone {
     this.channels = branches[0]!.channels.map((count) => count * branches.length);
     this.strides = branches[0]!.strides;
     this.batchNorm = branches[0]!.batchNorm;
+    this.layerNorm = branches[0]!.layerNorm;
     this.depth = branches[0]!.depth;
     this.children = { branches: { children: Object.fromEntries(branches.entries()) } };
   }

@@ -122,6 +122,7 @@ export class ResNet implements Backbone {
   readonly channels: readonly number[];
   readonly strides = RESNET_STRIDES;
   readonly batchNorm = true;
+  readonly layerNorm = false;
   /** The stem and the four stages. */
   readonly depth = 1 + PLANES.length;
   readonly children: Readonly<Record<string, Module>>;

@@ -45,6 +45,7 @@ export class Vgg16 implements Backbone {
   readonly channels: readonly number[];
   readonly batchNorm: boolean;
   readonly strides = VGG_STRIDES;
+  readonly layerNorm = false;
   readonly depth = STAGES.flat().length;
   readonly children: { readonly features: Module };
   /** The layer of each index of `features`: that of the convolution it is, or that comes before it. */

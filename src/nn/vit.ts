@@ -107,6 +107,7 @@ export class Vit implements Backbone {
   readonly channels: readonly number[];
   readonly strides = VIT_STRIDES;
   readonly batchNorm = false;
+  readonly layerNorm = true;
   /** The embedding of patches and positions, and the blocks, as MAE and timm count. */
   readonly depth = 1 + BLOCKS;
   readonly parameters: { readonly cls_token: Tensor; readonly pos_embed: Tensor };

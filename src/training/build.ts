@@ -23,7 +23,7 @@ export function buildEncoder(
   const seeds = Array.from({ length: branches }, (_, branch) =>
     branch === 0 ? own : new Random(own, 'branch', branch).below(2 ** 31),
   );
-  const { make } = backboneNamed(backbone);
+  const { make, normalization: expected } = backboneNamed(backbone);
   const made = seeds.map((branchSeed) => make({ width, size: data.size, seed: branchSeed }));
   const encoder = new Encoder({
     backbone: branches === 1 ? made[0]! : new Branches(made),
@@ -33,7 +33,9 @@ export function buildEncoder(
     seed: own,
   });
   try {
-    if (initFrom !== null) importEncoder(initFrom, encoder, { otherHead: 'leave out', onWarning });
+    const normalization = { given: data.normalize, expected };
+    if (initFrom !== null)
+      importEncoder(initFrom, encoder, { otherHead: 'leave out', normalization, onWarning });
   } catch (error) {
     disposeModule(encoder);
     throw error;
@@ -61,6 +63,12 @@ export function buildMethod(
 ): Method {
   const { data, augment, seed } = config;
   const definition = methodNamed(config.method.name)!;
+  // A method with two encoders reads the same weights twice.
+  const told = new Set<string>();
+  const warn = (message: string) => {
+    if (!told.has(message)) onWarning?.(message);
+    told.add(message);
+  };
   const labels = pairs.samples.map(({ label }) => label);
   return definition.create(config.method, {
     modalities: pairs.modalities,
@@ -71,7 +79,7 @@ export function buildMethod(
     colourCoded: data.colourCoded ?? pairs.colourCoded ?? [],
     normalization: data.normalize,
     device,
-    makeEncoder: (name) => buildEncoder(config, device, { name, onWarning }),
+    makeEncoder: (name) => buildEncoder(config, device, { name, onWarning: warn }),
     subjects: numbered(pairs.samples.map(({ subject }) => subject)),
     labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
