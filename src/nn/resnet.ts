@@ -2,7 +2,7 @@
  * ResNet-18 and ResNet-50 (He et al. 2016; in the bottlenecks of ResNet-50 the 3×3 convolution has the stride, as in
  * torchvision) at any width, with torchvision's parameter names (`layer1.0.conv1.weight`).
  */
-import { ops, Random, type Tensor } from '../tensor/index.js';
+import { ops, Random, type Tensor, tidy } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
 import { kaimingNormal } from './init.js';
 import { BatchNorm, Convolution } from './layers.js';
@@ -96,13 +96,15 @@ class Block implements Module {
   }
 
   forward(x: Tensor, options: ForwardOptions): Tensor {
-    const last = this.#convolutions.length - 1;
-    // The ReLUs work in place, as no gradient needs the values before them.
-    const residual = this.#convolutions.reduce((map, layer, i) => {
-      const normed = layer.forward(map, options);
-      return i === last ? normed : ops.relu_(normed);
-    }, x);
-    return ops.relu_(residual.add(this.#downsample?.forward(x, options) ?? x));
+    // What no gradient needs is freed at the end of the block. For the same reason sum and ReLUs work in place.
+    return tidy(() => {
+      const last = this.#convolutions.length - 1;
+      const residual = this.#convolutions.reduce((map, layer, i) => {
+        const normed = layer.forward(map, options);
+        return i === last ? normed : ops.relu_(normed);
+      }, x);
+      return ops.relu_(ops.add_(residual, this.#downsample?.forward(x, options) ?? x));
+    });
   }
 
   /** The elements that the backward pass needs, of an input of this side. */

@@ -3,7 +3,7 @@
  * names (`blocks.0.attn.qkv.weight`), which DINO, MAE and DeiT share: class token, learned position embeddings, layer
  * norm before each part (ε 1e-6), exact GELU.
  */
-import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
+import { ops, Random, type Tensor, TensorError, tidy } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages } from './backbone.js';
 import { constant, type LinearStart, linearUniform, normal } from './init.js';
 import { Convolution, LayerNorm, Linear } from './layers.js';
@@ -97,8 +97,11 @@ class Block implements Module {
   forward(x: Tensor): Tensor {
     const { norm1, attn, norm2, mlp } = this.children;
     const { fc1, fc2 } = mlp.children;
-    const attended = x.add(attn.forward(norm1.forward(x)));
-    return attended.add(fc2.forward(ops.gelu(fc1.forward(norm2.forward(attended)))));
+    // What no gradient needs is freed at the end of the block: a third of it.
+    return tidy(() => {
+      const attended = x.add(attn.forward(norm1.forward(x)));
+      return attended.add(fc2.forward(ops.gelu(fc1.forward(norm2.forward(attended)))));
+    });
   }
 }
 
@@ -169,9 +172,9 @@ export class Vit implements Backbone {
     // The inputs of the norms, which are sums, stay f32. The linear layers keep their inputs (normed twice, what the
     // attention read, and the hidden layer), GELU its input, and the attention its queries, keys and values.
     const elements = values * (1 + 1 + 1 + 4 + 4 + 3);
-    // The softmax keeps the attention's weights; in half precision the product keeps them too.
-    const weights = this.#heads * tokens ** 2 * (elementBytes === 4 ? 4 : 4 + elementBytes);
-    const block = 2 * values * 4 + elements * elementBytes + weights;
+    // The softmax keeps the attention's weights.
+    const weights = this.#heads * tokens ** 2;
+    const block = 2 * values * 4 + (elements + weights) * elementBytes;
     return BLOCKS * block + values * 4;
   }
 
