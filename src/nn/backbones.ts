@@ -26,6 +26,8 @@ export interface BackboneDefinition {
   /** The side of a pixel of each map, in pixels of the image. */
   readonly strides: readonly number[];
   readonly batchNorm: boolean;
+  /** What layer-wise decay of the learning rate takes for its layers. */
+  readonly layers: string;
   /** The normalisation of the images that its public weights expect, torchvision's as well as DINO's and MAE's. */
   readonly normalization: 'imagenet';
   /** Words what is wrong with a width, undefined where nothing is. */
@@ -46,6 +48,7 @@ function vggDefinition(batchNorm: boolean): BackboneDefinition {
     summary: `VGG16${batchNorm ? ' with batch norm' : ''} (Simonyan & Zisserman 2014), torchvision’s names`,
     strides: VGG_STRIDES,
     batchNorm,
+    layers: 'the 13 convolutions of VGG16',
     normalization: 'imagenet',
     widthFault: (width) => widthFault(width, NARROWEST),
     widthOf: (shapes) => {
@@ -69,6 +72,7 @@ function resnetDefinition(
     summary: `ResNet-${layers} (He et al. 2016), torchvision’s names`,
     strides: RESNET_STRIDES,
     batchNorm: true,
+    layers: 'the stem and the four stages of a ResNet',
     normalization: 'imagenet',
     widthFault: (width) => widthFault(width, NARROWEST),
     widthOf: (shapes) => {
@@ -90,6 +94,7 @@ function vitDefinition(name: 'vit_s16' | 'vit_b16', letter: string, channels: nu
     summary: `ViT-${letter}/16 (Dosovitskiy et al. 2021), timm’s names`,
     strides: VIT_STRIDES,
     batchNorm: false,
+    layers: 'the embedding and the 12 blocks of a ViT',
     normalization: 'imagenet',
     widthFault: (width) =>
       width === 1 ? undefined : 'expected 1: a ViT has one width; choose vit_s16 or vit_b16',
