@@ -156,7 +156,6 @@ const model = z
       .describe('The network from images to maps: a VGG, a ResNet, or a ViT with patches of 16 pixels.'),
     width: z
       .number()
-      .positive()
       .describe('Factor on all channels, such as 0.25; a multiple of 1/64, and 1 for a ViT.'),
     headInput: z
       .enum(['map', 'pool', 'gap'])

@@ -247,7 +247,7 @@ test.each([
     weightDecay: 0.05,
   });
   const decays = groups
-    .filter(({ weightDecay }) => weightDecay > 0)
+    .filter(({ weightDecay = 0 }) => weightDecay > 0)
     .flatMap(({ parameters }) => [...parameters]);
   expect(decays.every(([, { shape }]) => shape.length === 2 || shape.length === 4)).toBe(true);
   expect(decays.length).toBeGreaterThan(10);
