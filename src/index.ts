@@ -1,6 +1,6 @@
 /**
- * anatomy-ssl as a library: tensors on LibTorch, the losses of the paper and of its competitors, VGG16, ResNet and ViT, and the
- * metrics that judge it. The command line (`anatomy`) is built on the same functions.
+ * anatomy-ssl as a library: tensors on LibTorch, the losses of the paper and of its competitors, VGG16, ResNets and
+ * ViTs, and the metrics that judge them. The command line (`anatomy`) is built on the same functions.
  *
  * @packageDocumentation
  */

@@ -154,9 +154,7 @@ const model = z
     backbone: z
       .enum(backboneNames)
       .describe('The network from images to maps: a VGG, a ResNet, or a ViT with patches of 16 pixels.'),
-    width: z
-      .number()
-      .describe('Factor on all channels, such as 0.25; a multiple of 1/64, and 1 for a ViT.'),
+    width: z.number().describe('Factor on all channels, such as 0.25; a multiple of 1/64, and 1 for a ViT.'),
     headInput: z
       .enum(['map', 'pool', 'gap'])
       .describe(

@@ -21,8 +21,6 @@ export interface BackboneShape {
 /** What is known of a backbone before it is made. */
 export interface BackboneDefinition {
   readonly name: string;
-  /** One line for people. */
-  readonly summary: string;
   /** The side of a pixel of each map, in pixels of the image. */
   readonly strides: readonly number[];
   readonly batchNorm: boolean;
@@ -42,19 +40,20 @@ export interface BackboneDefinition {
 const NARROWEST = 64;
 
 function vggDefinition(batchNorm: boolean): BackboneDefinition {
-  const [first, last, beyond] = batchNorm ? [0, 40, 43] : [0, 28, 30];
+  // torchvision's index of the last convolution, and one that only deeper networks have.
+  const [last, beyond] = batchNorm ? [40, 43] : [28, 30];
   return {
     name: batchNorm ? 'vgg16_bn' : 'vgg16',
-    summary: `VGG16${batchNorm ? ' with batch norm' : ''} (Simonyan & Zisserman 2014), torchvision’s names`,
     strides: VGG_STRIDES,
     batchNorm,
     layers: 'the 13 convolutions of VGG16',
     normalization: 'imagenet',
     widthFault: (width) => widthFault(width, NARROWEST),
     widthOf: (shapes) => {
-      const own = shapes.get(`features.${last}.weight`)?.length === 4;
-      if (!own || [...shapes.keys()].some((name) => indexOf(name) >= beyond)) return undefined;
-      return shapes.get(`features.${first}.weight`)![0]! / NARROWEST;
+      const first = shapes.get('features.0.weight');
+      const own = first?.length === 4 && shapes.get(`features.${last}.weight`)?.length === 4;
+      const deeper = [...shapes.keys()].some((name) => indexOf(name) >= beyond);
+      return own && !deeper ? first[0]! / NARROWEST : undefined;
     },
     make: ({ width, seed }) => vgg16({ width, batchNorm, seed }),
   };
@@ -62,14 +61,14 @@ function vggDefinition(batchNorm: boolean): BackboneDefinition {
 
 const indexOf = (name: string): number => Number(/^features\.(\d+)\./.exec(name)?.[1] ?? -1);
 
+/** @param shape the blocks of the third stage, and the convolutions of a block */
 function resnetDefinition(
   name: 'resnet18' | 'resnet50',
-  { layers, blocks }: { layers: number; blocks: readonly [third: number, convolutions: number] },
+  shape: { third: number; convolutions: number },
 ): BackboneDefinition {
-  const [third, convolutions] = blocks;
+  const { third, convolutions } = shape;
   return {
     name,
-    summary: `ResNet-${layers} (He et al. 2016), torchvision’s names`,
     strides: RESNET_STRIDES,
     batchNorm: true,
     layers: 'the stem and the four stages of a ResNet',
@@ -88,10 +87,9 @@ function resnetDefinition(
   };
 }
 
-function vitDefinition(name: 'vit_s16' | 'vit_b16', letter: string, channels: number): BackboneDefinition {
+function vitDefinition(name: 'vit_s16' | 'vit_b16', channels: number): BackboneDefinition {
   return {
     name,
-    summary: `ViT-${letter}/16 (Dosovitskiy et al. 2021), timm’s names`,
     strides: VIT_STRIDES,
     batchNorm: false,
     layers: 'the embedding and the 12 blocks of a ViT',
@@ -109,10 +107,10 @@ function vitDefinition(name: 'vit_s16' | 'vit_b16', letter: string, channels: nu
 const definitions = [
   vggDefinition(false),
   vggDefinition(true),
-  resnetDefinition('resnet18', { layers: 18, blocks: [2, 2] }),
-  resnetDefinition('resnet50', { layers: 50, blocks: [6, 3] }),
-  vitDefinition('vit_s16', 'S', 384),
-  vitDefinition('vit_b16', 'B', 768),
+  resnetDefinition('resnet18', { third: 2, convolutions: 2 }),
+  resnetDefinition('resnet50', { third: 6, convolutions: 3 }),
+  vitDefinition('vit_s16', 384),
+  vitDefinition('vit_b16', 768),
 ];
 
 export const backboneNames: readonly string[] = definitions.map(({ name }) => name);
