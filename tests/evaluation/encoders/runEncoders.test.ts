@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatConfig } from '../../../src/config/index.js';
-import { loadWeights, openRun, untrainedEncoder } from '../../../src/evaluation/encoders/runEncoders.js';
+import {
+  loadWeights,
+  openRun,
+  separateModalities,
+  untrainedEncoder,
+} from '../../../src/evaluation/encoders/runEncoders.js';
 import { evaluate } from '../../../src/evaluation/evaluate.js';
 import { readState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
@@ -86,6 +91,17 @@ describe('with two encoders', () => {
       expect(loaded(one, 'b')).toEqual(b);
       // A modality that the run never saw gets the first one's encoder.
       expect(loaded(one, 'other')).toEqual(a);
+    }
+  });
+
+  test.each([
+    ['resnet50', 'model.width=0.015625'],
+    ['vgg16', 'model.width=0.015625', 'model.branches=2', 'model.embeddingSize=8'],
+  ])('a checkpoint of %s tells which modality has its own', async (backbone, ...set) => {
+    await train(backbone, 'method=cmc', `model.backbone=${backbone}`, ...set);
+    for (const root of [at(backbone), unfinished(backbone)]) {
+      expect(separateModalities(openRun(root, () => {}).encoders[0]!)).toContain('b');
+      expect(loaded(root, 'b')).toEqual(stored(encoderPath(at(backbone), 'b')));
     }
   });
 
