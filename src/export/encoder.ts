@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/index.js';
 import { fitTransformer, lookAlike, ownNames, type Weights } from './publicWeights.js';
 import { readSafetensors } from './safetensors.js';
 import { saveState, toTensors } from './stateFile.js';
-import { isTorchFile, readTorchFile, readWhole } from './torchFile.js';
+import { isTorchFile, readBytes, readTorchFile } from './torchFile.js';
 
 /** Writes an encoder's weights with torchvision's `features.*` names, plus `head.*`, and a digest of them. */
 export function exportEncoder(
@@ -97,9 +97,10 @@ export function importEncoder(
 
 /** Reads the tensors of a file, and whether it is one of ours. */
 function readWeights(path: string): { state: Map<string, Tensor>; ours: boolean } {
-  const content = readWhole(path);
-  if (isTorchFile(content)) return { state: toTensors(path, readTorchFile(path, content)), ours: false };
-  const { tensors, vouched } = readSafetensors(path, content);
+  if (isTorchFile(readBytes(path, 4))) {
+    return { state: toTensors(path, readTorchFile(path, readBytes(path))), ours: false };
+  }
+  const { tensors, vouched } = readSafetensors(path);
   return { state: toTensors(path, tensors), ours: vouched };
 }
 

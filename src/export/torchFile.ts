@@ -1,5 +1,5 @@
 /** Reads the weights in files of Python's torch.save: zip archives since PyTorch 1.6, and the older form. */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { DataError } from '../errors.js';
 import { isSystemError } from '../files.js';
 import { Global, type PickleReader, readPickle } from './pickle.js';
@@ -50,13 +50,24 @@ function signature(content: Uint8Array): number {
   return new DataView(content.buffer, content.byteOffset).getUint32(0, true);
 }
 
-/** Reads a file whole. @throws DataError where the system cannot */
-export function readWhole(path: string): Uint8Array {
+/** Reads the first bytes of a file, or all of it. @throws DataError where the system cannot */
+export function readBytes(path: string, count?: number): Uint8Array {
+  let file: number | undefined;
   try {
-    return readFileSync(path);
+    file = openSync(path, 'r');
+    if (count === undefined && fstatSync(file).size >= 2 ** 31) {
+      throw new DataError(
+        `${path}: is larger than 2 GiB, which is not read; save the weights alone, in Python: torch.save(model.state_dict(), "weights.pth")`,
+      );
+    }
+    if (count === undefined) return readFileSync(file);
+    const bytes = new Uint8Array(count);
+    return bytes.subarray(0, readSync(file, bytes));
   } catch (cause) {
     if (!isSystemError(cause)) throw cause;
     throw new DataError(`cannot read ${path}: ${cause.message}`, { cause });
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -1,14 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DataError } from '../../src/errors.js';
 import { readPickle } from '../../src/export/pickle.js';
 import type { SafetensorsEntry } from '../../src/export/safetensors.js';
 import { toTensors } from '../../src/export/stateFile.js';
-import { isTorchFile, readTorchFile } from '../../src/export/torchFile.js';
+import { isTorchFile, readBytes, readTorchFile } from '../../src/export/torchFile.js';
 import { tidy } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
-import { numbers } from '../training/tiny.js';
+import { numbers, temporaryFolder } from '../training/tiny.js';
 
 const contentOf = (name: string) =>
   new Uint8Array(readFileSync(new URL(`../golden/weights/${name}`, import.meta.url)));
@@ -140,4 +141,15 @@ describe('a pickle', () => {
     expect(() => read(text)).toThrow(DataError);
     expect(() => read(text)).toThrow(`x: ${message}`);
   });
+});
+
+test('a file that is too large to read is told by its size, and one that is not there by its name', () => {
+  const path = join(temporaryFolder(), 'weights.pth');
+  writeFileSync(path, '');
+  truncateSync(path, 2 ** 31);
+  expect(() => readBytes(path)).toThrow(
+    `${path}: is larger than 2 GiB, which is not read; save the weights alone`,
+  );
+  expect(readBytes(path, 4)).toEqual(new Uint8Array(4));
+  expect(() => readBytes(`${path}x`, 4)).toThrow(new RegExp(`cannot read ${path}x: ENOENT`));
 });
