@@ -82,7 +82,10 @@ export {
 } from './metrics/index.js';
 export {
   type Backbone,
+  type BackboneDefinition,
   type BackboneOutput,
+  backboneNamed,
+  backboneNames,
   disposeModule,
   Encoder,
   type EncoderOptions,
@@ -92,10 +95,14 @@ export {
   loadState,
   type Module,
   namedParameters,
+  type ResNetOptions,
+  resnet,
   stateDict,
   Vgg16,
   type Vgg16Options,
+  type VitOptions,
   vgg16,
+  vit,
 } from './nn/index.js';
 export {
   AdamW,

@@ -49,7 +49,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
   ],
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
-  config: ['augment', 'methods'],
+  config: ['nn', 'augment', 'methods'],
   training: [
     ...['tensor', 'nn', 'optim', 'metrics', 'methods', 'augment', 'config', 'export', 'log'],
     ...['phantoms', 'data', 'data/open', 'data/cache', 'data/loading', 'data/audit', 'data/splits'],
@@ -87,7 +87,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/results', 'evaluation/probes', 'evaluation/crossValidate', 'evaluation/trained'],
   ],
   'evaluation/summary': [
-    ...['metrics', 'methods', 'data', 'evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
+    ...['nn', 'metrics', 'methods', 'data', 'evaluation/results', 'evaluation/encoders'],
+    'evaluation/folds',
   ],
   'evaluation/pairs': [
     ...['tensor', 'nn', 'losses', 'metrics', 'methods', 'augment', 'config', 'log', 'training', 'phantoms'],

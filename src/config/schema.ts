@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { methodSchema } from '../methods/index.js';
+import { backboneNamed, backboneNames } from '../nn/index.js';
 
 /** The message for whole alternatives of several kinds. That of zod would only say "Invalid input". */
 const expected = (what: string) => ({ error: `expected ${what}` });
@@ -148,24 +149,33 @@ const data = z.strictObject({
     .describe('Fold kept out of pretraining.'),
 });
 
-const model = z.strictObject({
-  backbone: z.enum(['vgg16', 'vgg16_bn']),
-  width: z.literal([1, 0.5, 0.25, 0.125]).describe('Factor on all channels.'),
-  headInput: z
-    .enum(['map', 'pool', 'gap'])
-    .describe('What the head reads: last map, max-pooled last map, or its average.'),
-  embeddingSize: z.int().min(1),
-  branches: z
-    .literal([1, 2])
-    .optional()
-    .describe(
-      'Backbones of this width side by side, each with a head for its half of the embedding; absent: 1. See method.common.',
-    ),
-  initFrom: z
-    .string()
-    .nullable()
-    .describe('Weights to start from: a safetensors file with torchvision’s or timm’s names, or ours.'),
-});
+const model = z
+  .strictObject({
+    backbone: z
+      .enum(backboneNames)
+      .describe('The network from images to maps: a VGG, a ResNet, or a ViT with patches of 16 pixels.'),
+    width: z.number().describe('Factor on all channels, such as 0.25; a multiple of 1/64, and 1 for a ViT.'),
+    headInput: z
+      .enum(['map', 'pool', 'gap'])
+      .describe(
+        'What the head reads: last map, what the backbone’s own classifier reads (of VGG the max-pooled last map, of others its average), or the last map’s average.',
+      ),
+    embeddingSize: z.int().min(1),
+    branches: z
+      .literal([1, 2])
+      .optional()
+      .describe(
+        'Backbones of this width side by side, each with a head for its half of the embedding; absent: 1. See method.common.',
+      ),
+    initFrom: z
+      .string()
+      .nullable()
+      .describe('Weights to start from: safetensors, or .pth, of torchvision, timm, DINO, MAE or ours.'),
+  })
+  .superRefine(({ backbone, width }, context) => {
+    const fault = backboneNamed(backbone).widthFault(width);
+    if (fault !== undefined) context.addIssue({ code: 'custom', path: ['width'], message: fault });
+  });
 
 const augment = z.strictObject({
   crop: z.strictObject({ scale: range, ratio: range }).nullable(),

@@ -31,6 +31,8 @@ export interface SafetensorsEntry {
 export interface SafetensorsFile {
   tensors: Map<string, SafetensorsEntry>;
   metadata: Record<string, string>;
+  /** Whether the file has a digest, which only ours have, and its tensors match it. */
+  vouched: boolean;
 }
 
 export interface SafetensorsHeader {
@@ -163,7 +165,7 @@ export function readSafetensors(path: string, content?: Uint8Array): Safetensors
         `${path}: is damaged: its tensors do not match the digest in it; copy or make it again`,
       );
     }
-    return { tensors, metadata };
+    return { tensors, metadata, vouched: digest !== undefined };
   };
   if (content === undefined) return withFile(path, read);
   return read({

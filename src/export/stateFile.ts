@@ -73,11 +73,17 @@ export function readState(
   metadata: Readonly<Record<string, string>>;
 } {
   const { tensors, metadata } = readSafetensors(path, content);
-  const state = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data }] of tensors) {
-    state.set(name, toTensor(path, name, dtype, shape, data));
-  }
-  return { state, metadata: metadata ?? {} };
+  return { state: toTensors(path, tensors), metadata: metadata ?? {} };
+}
+
+/** Makes tensors on the CPU of what a file holds. @throws DataError on a dtype that no state has */
+export function toTensors(
+  path: string,
+  entries: ReadonlyMap<string, Readonly<SafetensorsEntry>>,
+): Map<string, Tensor> {
+  return new Map(
+    [...entries].map(([name, { dtype, shape, data }]) => [name, toTensor(path, name, dtype, shape, data)]),
+  );
 }
 
 function toTensor(

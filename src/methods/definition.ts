@@ -46,6 +46,8 @@ export function hasPair(modalities: readonly string[]): boolean {
 export interface RunFacts {
   /** The side of the images in pixels. */
   readonly size: number;
+  /** The side of a pixel of each map of the backbone, in pixels of the image. */
+  readonly strides: readonly number[];
   /** Whether the encoder starts from weights of a file. */
   readonly givenWeights: boolean;
 }

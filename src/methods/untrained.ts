@@ -32,7 +32,7 @@ export const imagenet = defineMethod({
   check: (_, { givenWeights }) => {
     if (givenWeights) return;
     throw new UsageError(
-      'method imagenet needs weights; give a safetensors file with torchvision’s names by --init-from, and the model.backbone and model.width it was made for',
+      'method imagenet needs weights; give a file by --init-from, such as torchvision’s, and the model.backbone and model.width it was made for',
     );
   },
   create: (_, context) => untrained('imagenet', context),

@@ -1,6 +1,6 @@
 import { ops, type Tensor } from '../tensor/index.js';
+import type { Backbone, BackboneOutput, ForwardOptions } from './backbone.js';
 import type { Module } from './module.js';
-import type { Backbone, BackboneOutput, ForwardOptions } from './vgg.js';
 
 /**
  * Backbones of one kind side by side, each with weights of its own, so that what trains one cannot overwrite another.
@@ -9,7 +9,10 @@ import type { Backbone, BackboneOutput, ForwardOptions } from './vgg.js';
 export class Branches implements Backbone {
   readonly name: string;
   readonly channels: readonly number[];
+  readonly strides: readonly number[];
   readonly batchNorm: boolean;
+  readonly layerNorm: boolean;
+  readonly depth: number;
   readonly children: { readonly branches: Module };
   readonly #branches: readonly Backbone[];
 
@@ -18,13 +21,25 @@ export class Branches implements Backbone {
     this.#branches = branches;
     this.name = `${branches.length} × ${branches[0]!.name}`;
     this.channels = branches[0]!.channels.map((count) => count * branches.length);
+    this.strides = branches[0]!.strides;
     this.batchNorm = branches[0]!.batchNorm;
+    this.layerNorm = branches[0]!.layerNorm;
+    this.depth = branches[0]!.depth;
     this.children = { branches: { children: Object.fromEntries(branches.entries()) } };
   }
 
   /** The number of branches. */
   get count(): number {
     return this.#branches.length;
+  }
+
+  /** Branches are alike, and each counts its own layers. */
+  layerOf(name: string): number {
+    return this.#branches[0]!.layerOf(name.replace(/^branches\.\d+\./, ''));
+  }
+
+  pooledSide(size: number): number {
+    return this.#branches[0]!.pooledSide(size);
   }
 
   savedBytes(size: number, elementBytes: number): number {

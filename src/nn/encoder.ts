@@ -1,12 +1,13 @@
 import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
+import { type Backbone, type ForwardOptions, mapSides } from './backbone.js';
 import { Branches, branchOf } from './branches.js';
 import { Linear } from './layers.js';
 import type { Module } from './module.js';
-import type { Backbone, ForwardOptions } from './vgg.js';
 
 /**
- * The input of the projection head: the last map flattened (`map`, as in the authors' code), the max-pooled last map
- * flattened (`pool`, VGG's own), or the average over the last map (`gap`, independent of the input size).
+ * The input of the projection head: the last map flattened (`map`, as in the authors' code), what the backbone's own
+ * classifier reads (`pool`: of VGG the max-pooled last map, flattened, of others its average), or the average over the
+ * last map (`gap`, independent of the input size).
  */
 export type HeadInput = 'map' | 'pool' | 'gap';
 
@@ -45,6 +46,7 @@ export class Encoder implements Module {
   readonly backbone: Backbone;
   /** The length of `embedding`. */
   readonly embeddingSize: number;
+  readonly parameters: Readonly<Record<string, Tensor>> | undefined;
   readonly children: Readonly<Record<string, Module>>;
   readonly #heads: readonly Linear[];
   readonly #headInput: HeadInput;
@@ -52,12 +54,11 @@ export class Encoder implements Module {
 
   constructor({ backbone, size, headInput = 'pool', embeddingSize = 500, seed = 0 }: EncoderOptions) {
     if (!Number.isInteger(size) || size < 32 || size % 16 !== 0) {
-      throw new TensorError(
-        `Encoder: size is ${size}, expected a multiple of 16, at least 32 (the last map is a sixteenth)`,
-      );
+      throw new TensorError(`Encoder: size is ${size}, expected a multiple of 16, at least 32`);
     }
     const channels = backbone.channels.at(-1)!;
-    const side = headInput === 'map' ? size / 16 : headInput === 'pool' ? Math.floor(size / 32) : 1;
+    const sides = { map: mapSides(backbone.strides, size).at(-1)!, pool: backbone.pooledSide(size), gap: 1 };
+    const side = sides[headInput];
     this.backbone = backbone;
     this.embeddingSize = embeddingSize;
     this.#size = size;
@@ -72,7 +73,8 @@ export class Encoder implements Module {
     const keys = branches === 1 ? [[]] : Array.from({ length: branches }, (_, branch) => [branch]);
     this.#heads = keys.map((key) => new Linear(inputs, outputs, new Random(seed, 'init', 'head', ...key)));
     const head = branches === 1 ? this.#heads[0]! : { children: Object.fromEntries(this.#heads.entries()) };
-    // The backbone keeps torchvision's names, so it gets no prefix.
+    // The backbone keeps the names of its public implementation, so it gets no prefix.
+    this.parameters = backbone.parameters;
     this.children = { ...backbone.children, head };
   }
 

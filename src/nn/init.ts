@@ -17,6 +17,24 @@ export function linearUniform(shape: readonly number[], fanIn: number, random: R
   return fill(shape, () => random.uniform(-bound, bound));
 }
 
+/** The initial weight [out, in] and bias [out] of a linear layer. */
+export type LinearStart = (
+  inFeatures: number,
+  outFeatures: number,
+  random: Random,
+) => { readonly weight: Tensor; readonly bias: Tensor };
+
+/** torch.nn.Linear's default. */
+export const uniformStart: LinearStart = (inFeatures, outFeatures, random) => ({
+  weight: linearUniform([outFeatures, inFeatures], inFeatures, random),
+  bias: linearUniform([outFeatures], inFeatures, random),
+});
+
+/** Draws from N(0, deviation²). */
+export function normal(shape: readonly number[], deviation: number, random: Random): Tensor {
+  return fill(shape, () => random.normal(0, deviation));
+}
+
 export function constant(shape: readonly number[], value: number): Tensor {
   return fill(shape, () => value);
 }

@@ -1,24 +1,51 @@
-/** The layers of the networks: convolution, batch normalisation, linear layer. */
+/** The layers of the networks: convolutions, normalisations, linear layers. */
 import { ops, type Random, type Tensor, tensor } from '../tensor/index.js';
-import { constant, kaimingNormal, linearUniform } from './init.js';
+import { constant, kaimingNormal, type LinearStart, linearUniform, uniformStart } from './init.js';
 import type { Module } from './module.js';
 
-/** A 3×3 convolution with stride 1, padding 1 and bias. x: [B, in, H, W] → [B, out, H, W]. */
-export class Conv3x3 implements Module {
-  readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
+export interface ConvolutionOptions {
+  readonly weight: Tensor;
+  /** Absent: none. */
+  readonly bias?: Tensor;
+  /** Default 1. */
+  readonly stride?: number;
+  /** The zeros on each side. Default 0. */
+  readonly padding?: number;
+}
 
-  constructor(inChannels: number, outChannels: number, random: Random) {
-    this.parameters = {
-      weight: kaimingNormal([outChannels, inChannels, 3, 3], random).setRequiresGrad(),
-      bias: constant([outChannels], 0).setRequiresGrad(),
-    };
+/** A convolution with square kernel. x: [B, in, H, W] → [B, out, H', W']. */
+export class Convolution implements Module {
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly #weight: Tensor;
+  readonly #bias: Tensor | null;
+  readonly #stride: readonly [number, number];
+  readonly #padding: readonly [number, number];
+
+  /** @param options.weight [out, in, k, k] @param options.bias [out] */
+  constructor({ weight, bias, stride = 1, padding = 0 }: ConvolutionOptions) {
+    this.#weight = weight.setRequiresGrad();
+    this.#bias = bias?.setRequiresGrad() ?? null;
+    this.parameters = { weight, ...(bias && { bias }) };
+    this.#stride = [stride, stride];
+    this.#padding = [padding, padding];
   }
 
   forward(x: Tensor): Tensor {
-    const { weight, bias } = this.parameters;
+    const weight = this.#weight;
     // A gray image stands for three equal channels. Their weights add up, and the images stay a third of the size.
     const folded = x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
-    return ops.conv2d(x, folded, bias, [1, 1], [1, 1]);
+    return ops.conv2d(x, folded, this.#bias, this.#stride, this.#padding);
+  }
+}
+
+/** A 3×3 convolution with stride 1, padding 1 and bias. x: [B, in, H, W] → [B, out, H, W]. */
+export class Conv3x3 extends Convolution {
+  constructor(inChannels: number, outChannels: number, random: Random) {
+    super({
+      weight: kaimingNormal([outChannels, inChannels, 3, 3], random),
+      bias: constant([outChannels], 0),
+      padding: 1,
+    });
   }
 }
 
@@ -64,15 +91,14 @@ export class BatchNorm implements Module {
   }
 }
 
-/** A linear layer, x · Wᵀ + b. x: [B, in] → [B, out]. */
+/** A linear layer, x · Wᵀ + b. x: [..., in] → [..., out]. */
 export class Linear implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
 
-  constructor(inFeatures: number, outFeatures: number, random: Random) {
-    this.parameters = {
-      weight: linearUniform([outFeatures, inFeatures], inFeatures, random).setRequiresGrad(),
-      bias: linearUniform([outFeatures], inFeatures, random).setRequiresGrad(),
-    };
+  /** @param initial the weights; default: those of torch.nn.Linear */
+  constructor(inFeatures: number, outFeatures: number, random: Random, initial: LinearStart = uniformStart) {
+    const { weight, bias } = initial(inFeatures, outFeatures, random);
+    this.parameters = { weight: weight.setRequiresGrad(), bias: bias.setRequiresGrad() };
   }
 
   forward(x: Tensor): Tensor {
@@ -92,5 +118,26 @@ export class LinearWithoutBias implements Module {
 
   forward(x: Tensor): Tensor {
     return ops.linear(x, this.parameters.weight, null);
+  }
+}
+
+/** Layer normalisation over the last dimension (Ba et al. 2016). x: [..., features] → the same shape. */
+export class LayerNorm implements Module {
+  readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
+  readonly #features: number;
+  readonly #epsilon: number;
+
+  constructor(features: number, epsilon: number) {
+    this.#features = features;
+    this.#epsilon = epsilon;
+    this.parameters = {
+      weight: constant([features], 1).setRequiresGrad(),
+      bias: constant([features], 0).setRequiresGrad(),
+    };
+  }
+
+  forward(x: Tensor): Tensor {
+    const { weight, bias } = this.parameters;
+    return ops.layerNorm(x, [this.#features], weight, bias, this.#epsilon, true);
   }
 }

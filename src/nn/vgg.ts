@@ -2,11 +2,16 @@
  * VGG16 (Simonyan & Zisserman 2014, configuration D) at any width, with torchvision's parameter names
  * (`features.0.weight`).
  */
-import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
+import { ops, Random, type Tensor } from '../tensor/index.js';
+import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
 import { BatchNorm, Conv3x3 } from './layers.js';
 import type { Module } from './module.js';
+import { checkWidth } from './width.js';
 
-/** The output channels of the convolutions, stage by stage. Each stage ends with a 2×2 max-pool. */
+/**
+ * The output channels of the convolutions, stage by stage. Its map comes after the last ReLU. Then each stage ends with a
+ * 2×2 max-pool.
+ */
 const STAGES = [
   [64, 64],
   [128, 128],
@@ -15,54 +20,21 @@ const STAGES = [
   [512, 512, 512],
 ] as const;
 
+/** The strides of the maps: each comes before the max-pool of its stage. */
+export const VGG_STRIDES = STAGES.map((_, stage) => 2 ** stage);
+
 export interface Vgg16Options {
-  /** The factor on every layer's channels; the authors' code trains ¼. */
-  width?: 1 | 0.5 | 0.25 | 0.125;
+  /** The factor on every layer's channels, a multiple of 1/64; the authors' code trains ¼. */
+  width?: number;
   batchNorm?: boolean;
   /** The seed of the initial weights. */
   seed?: number;
 }
 
-/** The outputs of a backbone for a batch of images. */
-export interface BackboneOutput {
-  /**
-   * Each stage's output after its last ReLU and before its max-pool, [B, C, H, W] with H halving from stage to stage
-   * (at 224: 224, 112, 56, 28, 14). The paper's hierarchies [1, 2, 3, 4] are the last four of these five, counted from
-   * 0.
-   */
-  readonly maps: readonly Tensor[];
-  /** The last map after its max-pool, [B, C, H/32, W/32]. */
-  readonly pooled: Tensor;
-  /** The last map averaged over its pixels, [B, C]. */
-  readonly features: Tensor;
-}
-
-export interface ForwardOptions {
-  /** If true, batch norm uses the batch's statistics and records them. */
-  training?: boolean;
-  /** If false, batch norm uses the batch's statistics and does not record them. */
-  record?: boolean;
-  /** The weight of this batch in the running statistics; see BatchNorm. */
-  momentum?: number;
-}
-
-/** A network of stages from images to maps. */
-export interface Backbone extends Module {
-  readonly name: string;
-  /** The number of channels of each map. */
-  readonly channels: readonly number[];
-  /** Whether its layers have batch norm. */
-  readonly batchNorm: boolean;
-  /** The bytes of activations that a forward pass with graph keeps for one image of this side. */
-  savedBytes(size: number, elementBytes: number): number;
-  /** @param images [B, 3, H, W], or [B, 1, H, W] for gray, which stands for three equal channels */
-  forward(images: Tensor, options?: ForwardOptions): BackboneOutput;
-}
-
 /**
  * Makes a backbone with fresh weights. They depend on `seed` alone and not on `manualSeed`, so the same seed gives the
  * same network.
- * @throws TensorError on an unknown width
+ * @throws TensorError on a width that gives no whole number of channels
  */
 export function vgg16({ width = 1, batchNorm = false, seed = 0 }: Vgg16Options = {}): Vgg16 {
   return new Vgg16(width, batchNorm, seed);
@@ -72,13 +44,16 @@ export class Vgg16 implements Backbone {
   readonly name: string;
   readonly channels: readonly number[];
   readonly batchNorm: boolean;
+  readonly strides = VGG_STRIDES;
+  readonly layerNorm = false;
+  readonly depth = STAGES.flat().length;
   readonly children: { readonly features: Module };
+  /** The layer of each index of `features`: that of the convolution it is, or that comes before it. */
+  readonly #layers = new Map<number, number>();
   readonly #stages: { conv: Conv3x3; norm: BatchNorm | undefined }[][] = [];
 
   constructor(width: number, batchNorm: boolean, seed: number) {
-    if (![1, 0.5, 0.25, 0.125].includes(width)) {
-      throw new TensorError(`vgg16(): width is ${width}, expected 1, 0.5, 0.25 or 0.125`);
-    }
+    checkWidth('vgg16()', width, STAGES[0][0]);
     this.name = batchNorm ? 'vgg16_bn' : 'vgg16';
     this.channels = STAGES.map((stage) => stage[stage.length - 1]! * width);
     this.batchNorm = batchNorm;
@@ -91,8 +66,13 @@ export class Vgg16 implements Backbone {
         const outChannels = full * width;
         const conv = new Conv3x3(inChannels, outChannels, new Random(seed, 'init', `features.${index}`));
         const norm = batchNorm ? new BatchNorm(outChannels) : undefined;
+        const layer = this.#stages.flat().length + made.length;
         layers[index] = conv;
-        if (norm) layers[index + 1] = norm;
+        this.#layers.set(index, layer);
+        if (norm) {
+          layers[index + 1] = norm;
+          this.#layers.set(index + 1, layer);
+        }
         index += batchNorm ? 3 : 2;
         made.push({ conv, norm });
         inChannels = outChannels;
@@ -101,6 +81,16 @@ export class Vgg16 implements Backbone {
       this.#stages.push(made);
     }
     this.children = { features: { children: layers } };
+  }
+
+  /** Each convolution is a layer with its batch norm. */
+  layerOf(name: string): number {
+    return this.#layers.get(Number(/^features\.(\d+)\./.exec(name)?.[1])) ?? this.depth;
+  }
+
+  /** The last map after its max-pool is half as large. */
+  pooledSide(size: number): number {
+    return Math.floor(size / 32);
   }
 
   savedBytes(size: number, elementBytes: number): number {
@@ -114,12 +104,7 @@ export class Vgg16 implements Backbone {
   }
 
   forward(images: Tensor, { training = false, momentum, record }: ForwardOptions = {}): BackboneOutput {
-    const { shape } = images;
-    if (shape.length !== 4 || (shape[1] !== 3 && shape[1] !== 1) || shape[2]! < 32 || shape[3]! < 32) {
-      throw new TensorError(
-        `${this.name}: images have shape [${shape}], expected [B, 3, H, W] or [B, 1, H, W] with H and W at least 32`,
-      );
-    }
+    checkImages(this.name, images);
     const maps: Tensor[] = [];
     let x = images;
     for (const stage of this.#stages) {

@@ -54,12 +54,15 @@ export const diagonal = op<[x: Tensor, offset?: number, dim1?: number, dim2?: nu
 // Networks
 export const conv2d = op<[x: Tensor, weight: Tensor, bias: OptionalTensor, stride: Ints, padding: Ints], Tensor>('aten::conv2d', 'Tensor', 'Tensor', 'Tensor?', 'int[2]', 'int[2]');
 export const batchNorm = op<[x: Tensor, weight: Tensor, bias: Tensor, runningMean: OptionalTensor, runningVar: OptionalTensor, training: boolean, momentum: number, eps: number, cudnn: boolean], Tensor>('aten::batch_norm', 'Tensor', 'Tensor?', 'Tensor?', 'Tensor?', 'Tensor?', 'bool', 'float', 'float', 'bool');
+export const layerNorm = op<[x: Tensor, shape: Ints, weight: Tensor, bias: Tensor, eps: number, cudnn: boolean], Tensor>('aten::layer_norm', 'Tensor', 'int[]', 'Tensor?', 'Tensor?', 'float', 'bool');
+export const gelu = op<[x: Tensor], Tensor>('aten::gelu', 'Tensor');
 export const relu = op<[x: Tensor], Tensor>('aten::relu', 'Tensor');
 export const relu_ = op<[x: Tensor], Tensor>('aten::relu_', 'Tensor');
-export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]');
+export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding?: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]');
 export const avgPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding: Ints, ceilMode: boolean, countPad: boolean, divisor: number | null], Tensor>('aten::avg_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]', 'bool', 'bool', 'int?');
 export const adaptiveAvgPool2d = op<[x: Tensor, size: Ints], Tensor>('aten::adaptive_avg_pool2d', 'Tensor', 'int[2]');
 export const upsampleNearest2d = op<[x: Tensor, size: Ints], Tensor>('aten::upsample_nearest2d', 'Tensor', 'int[2]');
+export const upsampleBicubic2dAntialiased = op<[x: Tensor, size: Ints, alignCorners: boolean], Tensor>('aten::_upsample_bicubic2d_aa', 'Tensor', 'int[2]', 'bool');
 export const logSoftmax = op<[x: Tensor, dim: number], Tensor>('aten::log_softmax.int', 'Tensor', 'int');
 export const softmax = op<[x: Tensor, dim: number], Tensor>('aten::softmax.int', 'Tensor', 'int');
 

@@ -1,15 +1,19 @@
 /** Builds the encoder and the method that a config describes. */
+import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/index.js';
 import { hasImage, presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
+import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
-import { Branches, disposeModule, Encoder, placeModule, vgg16 } from '../nn/index.js';
+import { Branches, backboneNamed, disposeModule, Encoder, placeModule } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
+import { findEncoderDescription } from './encoderFile.js';
+import { encoderPath, runPaths } from './runFolder.js';
 
 /** The settings of a config that make an encoder. */
 export interface EncoderSettings extends Pick<Config, 'model' | 'seed'> {
-  readonly data: Pick<Config['data'], 'size'>;
+  readonly data: Pick<Config['data'], 'size' | 'normalize'>;
 }
 
 /**
@@ -28,9 +32,8 @@ export function buildEncoder(
   const seeds = Array.from({ length: branches }, (_, branch) =>
     branch === 0 ? own : new Random(own, 'branch', branch).below(2 ** 31),
   );
-  const made = seeds.map((branchSeed) =>
-    vgg16({ width, batchNorm: backbone === 'vgg16_bn', seed: branchSeed }),
-  );
+  const { make, normalization: expected } = backboneNamed(backbone);
+  const made = seeds.map((branchSeed) => make({ width, size: data.size, seed: branchSeed }));
   const encoder = new Encoder({
     backbone: branches === 1 ? made[0]! : new Branches(made),
     size: data.size,
@@ -39,12 +42,32 @@ export function buildEncoder(
     seed: own,
   });
   try {
-    if (initFrom !== null) importEncoder(initFrom, encoder, { otherHead: 'leave out', onWarning });
+    if (initFrom !== null) {
+      const file = weightsAt(initFrom, name);
+      const own = findEncoderDescription(file)?.input.normalize;
+      const normalization = { given: data.normalize, expected, own };
+      importEncoder(file, encoder, { otherHead: 'leave out', normalization, onWarning });
+    }
   } catch (error) {
     disposeModule(encoder);
     throw error;
   }
   return placeModule(encoder, device);
+}
+
+/**
+ * The file that `model.initFrom` means: itself, or of a run its encoder; of a run with one for each modality that of the
+ * same name.
+ * @throws UsageError where the folder holds no finished run
+ */
+function weightsAt(initFrom: string, name: string | undefined): string {
+  if (!(statSync(initFrom, { throwIfNoEntry: false })?.isDirectory() ?? false)) return initFrom;
+  const own = name === undefined ? undefined : encoderPath(initFrom, name);
+  const file = own !== undefined && existsSync(own) ? own : runPaths(initFrom).encoder;
+  if (existsSync(file)) return file;
+  throw new UsageError(
+    `model.initFrom is ${initFrom}: the folder has no encoder.safetensors; name a file of weights, or a finished run`,
+  );
 }
 
 /** The pairs that a method is made for. */
@@ -67,6 +90,12 @@ export function buildMethod(
 ): Method {
   const { data, augment, seed } = config;
   const definition = methodNamed(config.method.name)!;
+  // A method with two encoders reads the same weights twice.
+  const told = new Set<string>();
+  const warn = (message: string) => {
+    if (!told.has(message)) onWarning?.(message);
+    told.add(message);
+  };
   const labels = pairs.samples.map(({ label }) => label);
   return definition.create(config.method, {
     modalities: pairs.modalities,
@@ -77,7 +106,7 @@ export function buildMethod(
     colourCoded: data.colourCoded ?? pairs.colourCoded ?? [],
     normalization: data.normalize,
     device,
-    makeEncoder: (name) => buildEncoder(config, device, { name, onWarning }),
+    makeEncoder: (name) => buildEncoder(config, device, { name, onWarning: warn }),
     subjects: numbered(pairs.samples.map(({ subject }) => subject)),
     labels: labels.every((label) => label !== undefined) ? numbered(labels) : undefined,
   });
@@ -111,5 +140,7 @@ function numbered(names: readonly string[]): number[] {
  * @throws UsageError when they do not fit the rest of the config
  */
 export function checkMethod({ data, method, model }: Pick<Config, 'data' | 'method' | 'model'>): void {
-  methodNamed(method.name)!.check?.(method, { size: data.size, givenWeights: model.initFrom !== null });
+  const { strides } = backboneNamed(model.backbone);
+  const facts = { size: data.size, strides, givenWeights: model.initFrom !== null };
+  methodNamed(method.name)!.check?.(method, facts);
 }

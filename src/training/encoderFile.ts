@@ -11,7 +11,7 @@ const { size, cacheSize, normalize, preprocess } = data.shape;
 /** The description of an encoder, as it is stored. */
 export const descriptionSchema = z.object({
   program: z.string(),
-  model: model.omit({ initFrom: true }),
+  model,
   /** How images become what the network sees: values 0 … 1, resized, normalised. */
   input: z.object({ size, cacheSize, normalize, preprocess, resize: z.string() }),
   /** The modalities that were trained on, in their order; absent where a run of an older version does not tell. */
@@ -44,7 +44,7 @@ const KEY = 'anatomy-ssl';
  * @param facts.step the step of the checkpoint, where the run is not finished
  */
 export function describeEncoder(
-  { model: { initFrom: _, ...network }, data: input, method, recipe }: Config,
+  { model: network, data: input, method, recipe }: Config,
   facts: Pick<EncoderDescription, 'modality' | 'dataHash' | 'step'> & {
     readonly modalities?: readonly string[];
   },
@@ -52,7 +52,8 @@ export function describeEncoder(
   const { modalities, modality, dataHash, step } = facts;
   return {
     program: `anatomy-ssl ${packageVersion()}`,
-    model: network,
+    // Weights that it began from are no part of what it is.
+    model: { ...network, initFrom: null },
     input: {
       size: input.size,
       cacheSize: input.cacheSize,
@@ -94,6 +95,16 @@ export function readEncoderDescription(path: string): EncoderDescription {
   throw new DataError(
     `${path}: what it says of its encoder cannot be read: ${issue!.path.join('.') || KEY}: ${issue!.message}; ${fix}`,
   );
+}
+
+/** Reads the description of an encoder from its file; undefined of files that have none, of whatever kind. */
+export function findEncoderDescription(path: string): EncoderDescription | undefined {
+  try {
+    return readEncoderDescription(path);
+  } catch (error) {
+    if (error instanceof DataError) return undefined;
+    throw error;
+  }
 }
 
 function parsed(json: string): unknown {

@@ -61,8 +61,8 @@ export function memoryFault(
   const fit = Math.floor((microBatch * free) / stepBytes);
   const fix =
     fit < 1
-      ? 'choose a smaller data.size or model.width'
-      : `give --micro-batch ${2 ** Math.floor(Math.log2(fit))}, or a smaller data.size or model.width`;
+      ? 'choose a smaller data.size or a smaller network'
+      : `give --micro-batch ${2 ** Math.floor(Math.log2(fit))}, or a smaller data.size or network`;
   return `a step of ${microBatch} pairs at a time needs about ${gibibytes(stepBytes)} for its activations, and ${gibibytes(free)} are free; ${fix}`;
 }
 

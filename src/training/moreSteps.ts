@@ -70,7 +70,7 @@ async function trainOneMore(
   }
   if (checkpoint === undefined) {
     throw new UsageError(
-      `${root}: has no checkpoint any more, so momentum and memories are lost; begin a run from its weights with anatomy pretrain --init-from ${paths.encoder}`,
+      `${root}: has no checkpoint any more, so momentum and memories are lost; begin another run from its weights with anatomy pretrain --init-from ${root}`,
     );
   }
   const done = checkpoint.step;

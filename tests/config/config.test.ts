@@ -386,7 +386,7 @@ describe('errors name the key, its value and what was expected', () => {
     ['augment.blur.sgma=1', 'unknown key augment.blur.sgma; did you mean augment.blur.sigma?'],
     ['training.schedule.milestone=3', 'did you mean training.schedule.milestones?'],
     ['qqqq=1', 'unknown key qqqq'],
-    ['model.width=0.3', 'model.width is 0.3: expected one of 1|0.5|0.25'],
+    ['model.width=0.3', 'model.width is 0.3: expected a positive multiple of 1/64'],
     ['model.backbone=resnet', 'model.backbone is "resnet": expected one of "vgg16"|"vgg16_bn"'],
     ['data.fold=x', 'data.fold is "x": expected a fold number from 0, all or none'],
     ['method.patches=[2]', 'method.patches is [2]: expected [rows, columns] or one such pair for each map'],
@@ -412,7 +412,7 @@ describe('errors name the key, its value and what was expected', () => {
   });
 
   test('several errors at once are all listed', () => {
-    expect(setting('seed=-1', 'model.width=3').split('\n')).toHaveLength(2);
+    expect(setting('seed=-1', 'model.width=-3').split('\n')).toHaveLength(2);
   });
 
   test('YAML errors come with file, line and column', () => {

@@ -7,10 +7,7 @@ def values(shape, seed, low=-1.0, high=1.0):
     count = 1
     for length in shape:
         count *= length
-    out = []
-    for i in range(count):
-        h = (i * 2654435761 + seed * 40503 + 12345) % 4294967296
-        h = ((h ^ (h >> 16)) * 73244475) % 4294967296
-        h = h ^ (h >> 16)
-        out.append(low + (high - low) * (h / 4294967296))
-    return torch.tensor(out, dtype=torch.float64).reshape(shape)
+    h = (torch.arange(count) * 2654435761 + seed * 40503 + 12345) % 4294967296
+    h = ((h ^ (h >> 16)) * 73244475) % 4294967296
+    h = h ^ (h >> 16)
+    return (low + (high - low) * (h.double() / 4294967296)).reshape(shape)

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { disposeModule, Encoder, loadState, namedParameters, stateDict, vgg16 } from '../../src/nn/index.js';
-import { noGrad, ops, type Tensor, TensorError, tensor, tidy } from '../../src/tensor/index.js';
+import { noGrad, ops, TensorError, tensor, tidy } from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
+import { expectDigest } from './digest.js';
 
 interface Golden {
   width: 1 | 0.25;
@@ -19,22 +20,6 @@ interface Golden {
 }
 const golden: Golden[] = JSON.parse(readFileSync(new URL('../golden/vgg.json', import.meta.url), 'utf8'));
 const tolerances = { f64: 1e-11, f32: 1e-5 } as const;
-
-/** What stands in the golden file for a tensor: its sum, its norm and its first values. */
-function expectDigest(x: Tensor, [sum, norm, ...first]: number[], tolerance: number, scale?: number) {
-  const flat = x.detach().to({ dtype: 'f64' }).toArray() as Float64Array;
-  const measured = { sum: 0, squares: 0 };
-  for (const value of flat) {
-    measured.sum += value;
-    measured.squares += value * value;
-  }
-  const size = Math.max(norm!, scale ?? 0); // everything in it is at most its norm
-  expect(Math.abs(Math.sqrt(measured.squares) - norm!)).toBeLessThanOrEqual(tolerance * size);
-  expect(Math.abs(measured.sum - sum!)).toBeLessThanOrEqual(tolerance * size * Math.sqrt(flat.length));
-  first.forEach((value, i) => {
-    expect(Math.abs(flat[i]! - value)).toBeLessThanOrEqual(tolerance * size);
-  });
-}
 
 describe('VGG16 against torchvision in float64', () => {
   for (const dtype of ['f64', 'f32'] as const) {
@@ -155,7 +140,10 @@ describe('the encoder', () => {
 
   test('names wrong sizes', () => {
     const backbone = vgg16({ width: 0.25 });
-    expect(() => vgg16({ width: 0.3 as 1 })).toThrow(/width is 0.3/);
+    expect(() => vgg16({ width: 0.3 })).toThrow(
+      'vgg16(): width is 0.3, expected a positive multiple of 1/64, so that all layers have a whole number of channels; 0.296875 is the nearest',
+    );
+    expect(() => vgg16({ width: 0.001 })).toThrow(/0.015625 is the nearest/);
     expect(() => new Encoder({ backbone, size: 100 })).toThrow(/size is 100, expected a multiple of 16/);
     const images = tensor(new Float32Array(3 * 16 * 16), [1, 3, 16, 16]);
     expect(() => backbone.forward(images)).toThrow(TensorError);

@@ -393,7 +393,7 @@ test('a step that does not fit into the free memory is told with what would fit'
   const gib = 2 ** 30;
   expect(memoryFault(8 * gib, 128, 8 * gib)).toBeUndefined();
   expect(memoryFault(96 * gib, 128, 20 * gib)).toBe(
-    'a step of 128 pairs at a time needs about 96.0 GiB for its activations, and 20.0 GiB are free; give --micro-batch 16, or a smaller data.size or model.width',
+    'a step of 128 pairs at a time needs about 96.0 GiB for its activations, and 20.0 GiB are free; give --micro-batch 16, or a smaller data.size or network',
   );
-  expect(memoryFault(96 * gib, 2, 20 * gib)).toContain('; choose a smaller data.size or model.width');
+  expect(memoryFault(96 * gib, 2, 20 * gib)).toContain('; choose a smaller data.size or a smaller network');
 });

@@ -114,7 +114,9 @@ describe('refused', () => {
     await expect(trainMore(out, 1)).rejects.toThrow(/is not finished \(step 3\).*finish it with the command/);
     writeFileSync(encoder, weights);
     rmSync(checkpoints, { recursive: true });
-    await expect(trainMore(out, 1)).rejects.toThrow(/--init-from .*encoder\.safetensors/);
+    await expect(trainMore(out, 1)).rejects.toThrow(
+      /begin another run from its weights with anatomy pretrain --init-from .*run$/,
+    );
     expect(readFileSync(encoder)).toEqual(weights);
   });
 

@@ -62,6 +62,8 @@ describe('a run that was killed and resumed ends on the same bits and leaves no 
     ...METHODS.filter((_, i) => ![1, 2, 5].includes(i)),
     ['method=cmc', 'method.loss=nce', 'training.microBatch=3'],
     [...METHODS[0]!, 'training.microBatch=3', 'training.precision=bf16'],
+    ['method=densecl', 'model.backbone=resnet50', 'model.width=0.03125'],
+    ['method=simclr', 'model.backbone=vit_s16', 'model.width=1', 'training.precision=bf16'],
   ];
 
   test.each(settings.map((set) => [set.join(' ').replaceAll('method.', ''), set] as const))(

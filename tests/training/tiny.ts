@@ -209,8 +209,13 @@ export const GAPPED = tinySamples.map((sample, i) => ({
 }));
 
 /** The method of a config with its initial weights for the modalities that the samples have; freed after the test. */
-export function methodOf(config: Config, modalities: readonly string[], samples = GAPPED): Method {
-  const method = buildMethod(config, { modalities, samples }, 'cpu');
+export function methodOf(
+  config: Config,
+  modalities: readonly string[],
+  samples = GAPPED,
+  onWarning?: (message: string) => void,
+): Method {
+  const method = buildMethod(config, { modalities, samples }, 'cpu', onWarning);
   onTestFinished(() => method.dispose());
   return method;
 }

@@ -26,7 +26,10 @@ export function addConfigOptions(command: Command): Command {
     )
     .option('--config <file>', 'YAML with any settings (see anatomy config show)')
     .option('--set <key=value...>', 'one setting, such as training.steps=600; may be repeated')
-    .option('--init-from <file>', 'safetensors weights to start from: torchvision’s or timm’s names, or ours')
+    .option(
+      '--init-from <file>',
+      'weights to start from, .safetensors or .pth: torchvision’s, timm’s, DINO’s, MAE’s or ours; or a finished run',
+    )
     .option('--seed <n>', 'seed of weights, order and augmentations', wholeNumber())
     .option('--steps <n>', 'end after so many steps', wholeNumber(1))
     .option(

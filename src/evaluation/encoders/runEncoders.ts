@@ -116,7 +116,7 @@ export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
   const [names, pattern] =
     checkpoint === undefined
       ? [readdirSync(root), /^encoder-(.+)\.safetensors$/]
-      : [readSafetensors(checkpoint.file).tensors.keys(), /^model\.encoder\.(.+)\.features\.0\.weight$/];
+      : [readSafetensors(checkpoint.file).tensors.keys(), /^model\.encoder\.(.+?)\.head\.(?:0\.)?weight$/];
   const found = [...names].flatMap((name) => pattern.exec(name)?.[1] ?? []);
   // Names of files are encoded; see encoderPath.
   return checkpoint === undefined ? found.map(decodeURIComponent) : found;

@@ -83,10 +83,10 @@ export async function rowFeatures(
   // All folds share one network, since their encoders differ in the weights only.
   const { config } = plan.rounds[0]!.encoder;
   const { size, normalize: normalization } = config.data;
-  const calibrated = config.model.backbone === 'vgg16_bn';
   const loader = new ImageLoader(cache, device);
   const network = untrainedEncoder(config, device);
   const random = untrainedEncoder(config, device);
+  const calibrated = random.backbone.batchNorm;
   const common = { loader, size, normalization, precision, device };
   const represented = (encoderFor: (modality: string) => Encoder) =>
     represent({ ...common, cache, modalities, encoderFor, indices: positions, sets, kinds });

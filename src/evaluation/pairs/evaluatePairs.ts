@@ -196,7 +196,6 @@ async function measureAll(
           const features = await measureEncoder(batches, {
             source,
             encoder,
-            size,
             ruler,
             colourCoded,
             modalities,
@@ -207,7 +206,7 @@ async function measureAll(
           if (r === 0) projections.push(...projectionsOf(source, features, seed));
           for (const { position, anchors } of examples) {
             if (!round.positions.includes(position)) continue;
-            const maps = await similarityMaps(encoder, source, position, anchors, size);
+            const maps = await similarityMaps(encoder, source, position, anchors, ruler.sides);
             for (const [i, anchor] of anchors.entries()) anchor.maps.push(...maps[i]!);
           }
         } finally {
@@ -248,7 +247,7 @@ async function encodersOf(
   const { config } = encoder;
   const network = untrainedEncoder(config, common.device);
   if (source === 'untrained') {
-    if (config.model.backbone === 'vgg16_bn') {
+    if (network.backbone.batchNorm) {
       await calibrate({ ...common, encoder: network, indices: calibration }, modalities);
     }
     return [network, network];

@@ -5,7 +5,6 @@ import { Random } from '../../tensor/random.js';
 import type { ExampleAnchor, SimilarityMap } from '../results/pairsResult.js';
 import { AGREEMENT_MAPS, patchSimilarities } from './measures/encoderMeasures.js';
 import type { PairEncoder } from './measures/pairEncoder.js';
-import { mapSide } from './measures/ruler.js';
 import { type LesionMask, patchSpans, zonesOf } from './measures/zones.js';
 
 /** The number of example pairs. */
@@ -133,6 +132,7 @@ export async function intensities(loader: Loader, modality: string, position: nu
 
 /**
  * Computes the similarity of all patches to each anchor, on every map of one encoder.
+ * @param sides of the encoder's maps in pixels
  * @returns the maps of each anchor
  */
 export async function similarityMaps(
@@ -140,11 +140,11 @@ export async function similarityMaps(
   source: SimilarityMap['source'],
   position: number,
   anchors: readonly Anchor[],
-  size: number,
+  sides: readonly number[],
 ): Promise<SimilarityMap[][]> {
   const [all] = await encoder.whole([position], (a, b) =>
     AGREEMENT_MAPS.map((map) => {
-      const grid = Math.min(FINEST, mapSide(size, map));
+      const grid = Math.min(FINEST, sides[map]!);
       // All of the map is shown. Patches overlap where the grid does not divide it.
       const similarities = [a, b].map(({ maps }) =>
         patchSimilarities(maps[map]!, grid, { windows: 'adaptive' }),

@@ -1,5 +1,6 @@
 import type { Dataset } from '../../data/sample.js';
 import { methodNamed } from '../../methods/index.js';
+import { backboneNamed } from '../../nn/index.js';
 import { type JudgedRun, separateModalities } from '../encoders/runEncoders.js';
 import type { FoldPlan } from '../folds/outerFolds.js';
 import type { Task } from '../folds/task.js';
@@ -155,7 +156,7 @@ function kindNotes(
     case 'untrained': {
       if (model.initFrom !== null)
         return ['Weights from elsewhere: what images they have seen is not known.'];
-      if (model.backbone !== 'vgg16_bn') return ['Not pretrained: random weights.'];
+      if (!backboneNamed(model.backbone).batchNorm) return ['Not pretrained: random weights.'];
       const on =
         seenTestSamples === 0 ? 'the run’s images' : `${seenTestSamples} of the ${testSamples} test samples`;
       return [`Not pretrained: random weights, batch norm calibrated on ${on}, without labels.`];

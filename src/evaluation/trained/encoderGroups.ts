@@ -75,7 +75,7 @@ export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]>
             `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled or maps`,
           );
         }
-      } else if (run.config.model.backbone === 'vgg16_bn') {
+      } else if (encoder.backbone.batchNorm) {
         await calibrate({ ...embedOptions(viewing), encoder, indices: calibrateOn }, group);
       }
     }

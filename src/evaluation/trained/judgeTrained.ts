@@ -1,4 +1,5 @@
 /** Judges the rows with a protocol that is trained by gradient descent. */
+import { backboneNamed } from '../../nn/index.js';
 import {
   type CrossValidationSources,
   crossValidateEncoders,
@@ -22,6 +23,7 @@ export async function judgeTrained(
   sources: CrossValidationSources,
 ): Promise<{ outcomes: Map<string, RowOutcome>; settings: Record<string, unknown> }> {
   const onFeatures = probe.finetune === undefined && probe.preset.onFeatures === true;
+  const { backbone } = sources.plan.rounds[0]!.encoder.config.model;
   const samples = sources.plan.rounds.map(({ train }) => train.length);
   return {
     outcomes: onFeatures
@@ -30,7 +32,7 @@ export async function judgeTrained(
     settings: {
       recipe: `${probe.preset.name}-${protocol}`,
       standardize: 'none',
-      ...trainingSettings(probe, samples),
+      ...trainingSettings(probe, samples, backboneNamed(backbone).layers),
     },
   };
 }

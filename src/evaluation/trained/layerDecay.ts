@@ -9,9 +9,11 @@ export interface LayerDecayOptions {
 }
 
 /**
- * Makes parameter groups with layer-wise rate decay (Clark et al. 2020, as in BEiT and MAE). With L convolutions,
- * convolution l, counted from 0 at the image, and its batch norm train at layerDecay^(L − l) of the rate; the head and
- * classifiers train at the whole rate. Weights of one dimension (biases, batch norm) do not decay.
+ * Makes parameter groups with layer-wise rate decay (Clark et al. 2020, as in BEiT and MAE). With L layers,
+ * layer l, counted from 0 at the image, trains at layerDecay^(L − l) of the rate; what comes after them, such as the
+ * head and classifiers, trains at the whole rate. The backbone says what its layers are: of VGG16 the convolutions with
+ * their batch norm, of a ResNet the stem and the four stages, of a ViT the embedding and the blocks. Weights of one
+ * dimension (biases, norms), the class token and position embeddings do not decay.
  */
 export function layerGroups(
   encoders: readonly EncoderGroup[],
@@ -20,7 +22,7 @@ export function layerGroups(
 ): ParameterGroup[] {
   const groups: ParameterGroup[] = [];
   const add = (name: string, parameter: Tensor, rate: number) => {
-    const decays = parameter.shape.length > 1;
+    const decays = parameter.shape.length > 1 && !/(cls_token|pos_embed)$/.test(name);
     groups.push({ parameters: new Map([[name, parameter]]), rate, weightDecay: decays ? weightDecay : 0 });
   };
   for (const { encoder, modalities } of encoders) {
@@ -40,16 +42,10 @@ export function layerRates(
   encoder: Encoder,
   layerDecay: number,
 ): { name: string; parameter: Tensor; rate: number }[] {
-  const own = [...namedParameters(encoder)];
-  const isConvolution = ([name, { shape }]: (typeof own)[number]) =>
-    name.endsWith('.weight') && shape.length === 4;
-  // Branches are alike, and each counts its own convolutions.
-  const layers = own.filter(isConvolution).length / encoder.branches;
-  let layer = -1;
-  return own.map((entry) => {
-    const [name, parameter] = entry;
-    // Parameters come in the order of the network, where a convolution is followed by its batch norm.
-    if (isConvolution(entry)) layer = (layer + 1) % layers;
-    return { name, parameter, rate: /(^|\.)features\./.test(name) ? layerDecay ** (layers - layer) : 1 };
-  });
+  const { backbone } = encoder;
+  return [...namedParameters(encoder)].map(([name, parameter]) => ({
+    name,
+    parameter,
+    rate: layerDecay ** (backbone.depth - backbone.layerOf(name)),
+  }));
 }

@@ -54,6 +54,9 @@ export interface TrainingPreset {
   readonly departures: readonly string[];
 }
 
+/** Stands in a departure for the layers of the backbone that is trained. */
+export const LAYERS = '{layers}';
+
 /** The name of the recipe that is taken where none is asked for. */
 export const DEFAULT_PRESET = 'hu';
 
@@ -183,7 +186,7 @@ export const FINETUNE_PRESETS: readonly FinetunePreset[] = [
     departures: [
       'random resized crop and flip in place of RandAugment, random erasing and drop path',
       'plain labels: no label smoothing and no mixing of images',
-      'layers are the 13 convolutions of VGG16, the deepest at .65 of the classifier’s rate',
+      `layers are ${LAYERS}, the deepest at .65 of the classifier’s rate`,
       '50 epochs, the source names 50 to 100',
       WHOLE_TEST_IMAGES,
     ],

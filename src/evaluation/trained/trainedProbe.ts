@@ -2,7 +2,7 @@
 import { stepsPerEpoch } from '../../data/loading/loader.js';
 import { UsageError } from '../../errors.js';
 import { nearest } from '../../text/nearest.js';
-import { DEFAULT_PRESET, type FinetunePreset, type TrainingPreset } from './presets.js';
+import { DEFAULT_PRESET, type FinetunePreset, LAYERS, type TrainingPreset } from './presets.js';
 
 export type ClassWeights = 'none' | 'balanced';
 
@@ -140,10 +140,12 @@ export function weightsOf(
 /**
  * Collects every setting that decides the numbers, for the result's JSON.
  * @param samples the number of training samples in each judged fold
+ * @param layers the layers of the backbone in words
  */
 export function trainingSettings(
   { preset, published, classWeights, finetune }: TrainedProbe,
   samples: readonly number[],
+  layers: string,
 ): Record<string, unknown> {
   const { name, departures, crop, onFeatures: _, ...numbers } = preset;
   const asked = [
@@ -163,7 +165,7 @@ export function trainingSettings(
       ? { encoder: 'frozen' }
       : { encoder: 'trained', batchNorm: finetune.batchNorm }),
     judgedEpoch: 'last',
-    departures: [...departures, ...asked],
+    departures: [...departures.map((departure) => departure.replace(LAYERS, layers)), ...asked],
     folds: samples.map((count) => ({ samples: count, ...trainingPlan(preset, count) })),
   };
 }

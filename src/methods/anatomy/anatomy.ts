@@ -101,8 +101,10 @@ export class Anatomy extends SharedEncoder implements Method {
     const { backbone } = this.encoder;
     const shape = {
       input: backbone.channels.at(-1)! * (this.#common?.channels ?? 1),
+      stride: backbone.strides.at(-1)!,
       channels: this.#painting.channels,
-      batchNorm: backbone.batchNorm,
+      // A normalised map is large beside that of a plain VGG16, and a decoder without norm diverges on it.
+      batchNorm: backbone.batchNorm || backbone.layerNorm,
     };
     return placeModule(new Reconstruction({ modalities, normalization, seed, ...shape }), device);
   }

@@ -24,43 +24,46 @@ export type ReconstructionOptions = z.infer<typeof reconstruction>;
  */
 export const reconstructionDefaults: ReconstructionOptions = { weight: 10, channels: 64 };
 
-/** How often a decoder doubles the side of the map, from a sixteenth of the image's to a quarter. */
-const DOUBLINGS = 2;
-/** The side of an image in pixels of its reconstruction. */
+/** The side of a pixel of the reconstruction, in pixels of the image. */
 const BLOCK = 4;
 
 interface DecoderShape {
   /** The number of channels of the map. */
   readonly input: number;
+  /** The side of a pixel of the map, in pixels of the image: a power of two from 8. */
+  readonly stride: number;
   readonly channels: number;
   /** Whether the decoder has batch norm. */
   readonly batchNorm: boolean;
 }
 
 /**
- * Twice ×2 → 3×3 convolution → batch norm → ReLU, then a linear layer at every pixel. The pixels are repeated and not
- * interpolated, as on a GPU the gradient of bilinear interpolation differs from run to run.
+ * ×2 → 3×3 convolution → batch norm → ReLU until a quarter of the image's side is reached, then a linear layer at every
+ * pixel. The pixels are repeated and not interpolated, as on a GPU the gradient of bilinear interpolation differs from run to run.
  */
 class Decoder implements Module {
   readonly children: Readonly<Record<string, Module>>;
   readonly #stages: readonly { readonly conv: Conv3x3; readonly norm?: BatchNorm }[];
   readonly #image: Linear;
 
-  constructor({ input, channels, batchNorm }: DecoderShape, randomOf: (layer: number) => Random) {
-    this.#stages = Array.from({ length: DOUBLINGS }, (_, i) => ({
+  constructor({ input, stride, channels, batchNorm }: DecoderShape, randomOf: (layer: number) => Random) {
+    const doublings = Math.log2(stride / BLOCK);
+    this.#stages = Array.from({ length: doublings }, (_, i) => ({
       conv: new Conv3x3(i === 0 ? input : channels, channels, randomOf(i)),
       ...(batchNorm && { norm: new BatchNorm(channels) }),
     }));
-    this.#image = dimmed(new Linear(channels, 3, randomOf(DOUBLINGS)));
+    this.#image = dimmed(new Linear(channels, 3, randomOf(doublings)));
     const stages = this.#stages.map((children, i) => [`${i}`, { children }] as const);
     this.children = { ...Object.fromEntries(stages), image: this.#image };
   }
 
-  /** @param map [n, input, H, W] @returns [n, 3, 4H, 4W] */
-  forward(map: Tensor, { record }: RecordOptions): Tensor {
+  /** @param map [n, input, h, w] @param side of the result @returns [n, 3, side, side] */
+  forward(map: Tensor, side: number, { record }: RecordOptions): Tensor {
     let x = map;
-    for (const { conv, norm } of this.#stages) {
-      x = conv.forward(ops.upsampleNearest2d(x, [2 * x.size(2), 2 * x.size(3)]));
+    for (const [i, { conv, norm }] of this.#stages.entries()) {
+      // Where a side was odd, the smaller map has half a pixel more than half of it.
+      const larger = Math.ceil(side / 2 ** (this.#stages.length - 1 - i));
+      x = conv.forward(ops.upsampleNearest2d(x, [larger, larger]));
       if (norm) x = norm.forward(x, { training: true, record });
       x = ops.relu_(x);
     }
@@ -124,7 +127,7 @@ export class Reconstruction implements Module {
   /**
    * Reconstructs. Only images with a mate are decoded, so no other takes part in the decoders' batch norm.
    *
-   * @param map the last map of the views [Σn, input, size/16, size/16]
+   * @param map the last map of the views [Σn, input, h, w]
    * @returns the un-augmented images at a quarter of the size, [Σn, C, size/4, size/4] in 0..1, without graph; and the
    *   loss, the mean over the pairs of images and both directions, undefined where no sample has two images
    */
@@ -140,8 +143,9 @@ export class Reconstruction implements Module {
     const loss = meanOverParts(
       mated.map(({ first, second, rows: [ofFirst, ofSecond], count }) => {
         const decode = (from: string, to: string) => this.#decoders.get(decoderName(from, to))!;
-        const toSecond = decode(first, second).forward(part(map, first, ofFirst), options);
-        const toFirst = decode(second, first).forward(part(map, second, ofSecond), options);
+        const side = targets.size(2);
+        const toSecond = decode(first, second).forward(part(map, first, ofFirst), side, options);
+        const toFirst = decode(second, first).forward(part(map, second, ofSecond), side, options);
         const there = reconstructionLoss(toSecond, part(targets, second, ofSecond));
         const back = reconstructionLoss(toFirst, part(targets, first, ofFirst));
         return { value: there.add(back).div(2), count };

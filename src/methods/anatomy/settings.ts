@@ -8,6 +8,7 @@ import {
   checkRelation,
   type RelationOptions,
 } from '../../losses/index.js';
+import { mapSides } from '../../nn/index.js';
 import type { RunFacts } from '../definition.js';
 import { subjectMask } from '../falseNegatives.js';
 import { pairsPerSample } from '../presence.js';
@@ -142,7 +143,8 @@ export function trainsSomething(options: {
  *
  * @throws UsageError when a grid is finer than its map, with the smallest size that works
  */
-export function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts): void {
+export function checkGrids({ maps, patches }: AnatomyOptions, { size, strides }: RunFacts): void {
+  const sides = mapSides(strides, size);
   const grids = gridsOf(patches, maps.length);
   if (grids.length !== maps.length) {
     throw new UsageError(
@@ -150,10 +152,11 @@ export function checkGrids({ maps, patches }: AnatomyOptions, { size }: RunFacts
     );
   }
   maps.forEach((map, i) => {
-    const side = size / 2 ** map;
+    const side = sides[map]!;
     const finest = Math.max(...grids[i]!);
     if (finest > side) {
-      const smallest = Math.max(32, Math.ceil((finest * 2 ** map) / 16) * 16);
+      // The smallest multiple of 16 whose map has as many pixels.
+      const smallest = Math.max(32, Math.ceil(((finest - 1) * strides[map]! + 1) / 16) * 16);
       throw new UsageError(
         `method.patches is ${grids[i]!.join('×')} on map ${map}, which is ${side}×${side} at data.size ${size}; use data.size ${smallest} or more, or a coarser grid`,
       );

@@ -57,7 +57,7 @@ export async function preview(config: Config, { console, pairs = 6 }: PreviewOpt
   const shown: Config = {
     ...config,
     data: { ...config.data, normalize: 'none' },
-    model: { ...config.model, width: 0.25, initFrom: null },
+    model: { ...config.model, backbone: 'vgg16_bn', width: 0.25, initFrom: null },
   };
   const method = buildMethod(shown, dataset, 'cpu');
   const loader = new ImageLoader(cache);

@@ -134,7 +134,7 @@ export function loadModel(path: string, device: Device = 'cpu'): PredictionModel
   try {
     const { model, input } = description.encoder;
     for (const number of description.encoders.keys()) {
-      const settings = { model: { ...model, initFrom: null }, data: { size: input.size }, seed: 0 };
+      const settings = { model, data: input, seed: 0 };
       const encoder = buildEncoder(settings, device);
       encoders.push(encoder);
       const prefix = `encoders.${number}.`;

@@ -104,6 +104,17 @@ describe('with two encoders', () => {
     expect(separate(unfinished('separate'))).toEqual(['b']);
   });
 
+  test.each([
+    ['resnet50', 'model.width=0.015625'],
+    ['vgg16', 'model.width=0.015625', 'model.branches=2', 'model.embeddingSize=8'],
+  ])('a checkpoint of %s tells which modality has its own', async (backbone, ...set) => {
+    await train(backbone, 'method=cmc', `model.backbone=${backbone}`, ...set);
+    for (const root of [at(backbone), unfinished(backbone)]) {
+      expect(separateModalities(openRun(root, () => {}).encoders[0]!)).toContain('b');
+      expect(loaded(root, 'b')).toEqual(stored(encoderPath(at(backbone), 'b')));
+    }
+  });
+
   const evaluated = (run: string, columns?: Readonly<Record<string, string | null>>) =>
     evaluate({
       protocol: 'knn',

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { EncoderFeatures } from '../../../src/evaluation/results/featureKinds.js';
 import { classificationLoss } from '../../../src/evaluation/trained/classifier.js';
 import { type EncoderGroup, partsOf, viewFeatures } from '../../../src/evaluation/trained/encoderGroups.js';
-import { layerRates } from '../../../src/evaluation/trained/layerDecay.js';
+import { layerGroups, layerRates } from '../../../src/evaluation/trained/layerDecay.js';
 import { optimizerOf } from '../../../src/evaluation/trained/presetOptimizer.js';
 import { FINETUNE_PRESETS, LINEAR_PRESETS } from '../../../src/evaluation/trained/presets.js';
 import {
@@ -13,7 +13,15 @@ import {
   weightsOf,
 } from '../../../src/evaluation/trained/trainedProbe.js';
 import { crossEntropy } from '../../../src/losses/index.js';
-import { disposeModule, Encoder, Linear, namedParameters, stateDict, vgg16 } from '../../../src/nn/index.js';
+import {
+  backboneNamed,
+  disposeModule,
+  Encoder,
+  Linear,
+  namedParameters,
+  stateDict,
+  vgg16,
+} from '../../../src/nn/index.js';
 import { learningRateAt } from '../../../src/optim/index.js';
 import { noGrad, ops, Random, type Tensor, tensor, tidy } from '../../../src/tensor/index.js';
 import { relativeError, values } from '../../golden/formula.js';
@@ -193,6 +201,56 @@ test('layer decay trains the deepest convolution at .65 of the rate and the firs
   expect(rates.get('features.41.weight')).toBeCloseTo(0.65, 15);
   expect([rates.get('head.weight'), rates.get('head.bias')]).toEqual([1, 1]);
   expect(new Set(rates.values()).size).toBe(14);
+  disposeModule(encoder);
+});
+
+test.each([
+  [
+    'resnet18',
+    {
+      'conv1.weight': 5,
+      'bn1.weight': 5,
+      'layer1.1.conv2.weight': 4,
+      'layer2.0.downsample.1.bias': 3,
+      'layer4.0.bn2.bias': 1,
+      'head.weight': 0,
+    },
+  ],
+  [
+    'vit_s16',
+    {
+      cls_token: 13,
+      pos_embed: 13,
+      'patch_embed.proj.bias': 13,
+      'blocks.0.norm1.weight': 12,
+      'blocks.7.attn.qkv.weight': 5,
+      'blocks.11.mlp.fc2.bias': 1,
+      // As MAE has it, what comes after the blocks trains as the classifier does.
+      'norm.weight': 0,
+      'head.bias': 0,
+    },
+  ],
+])('layer decay of %s, by the exponent of .65', (name, exponents) => {
+  const width = name === 'vit_s16' ? 1 : 0.125;
+  const encoder = new Encoder({
+    backbone: backboneNamed(name).make({ width, size: 32, seed: 0 }),
+    size: 32,
+    embeddingSize: 8,
+  });
+  const rates = new Map(layerRates(encoder, 0.65).map((layer) => [layer.name, layer.rate]));
+  for (const [parameter, exponent] of Object.entries(exponents)) {
+    expect(rates.get(parameter), parameter).toBeCloseTo(0.65 ** exponent, 15);
+  }
+  expect(new Set(rates.values()).size).toBe(1 + encoder.backbone.depth);
+  const groups = layerGroups([{ encoder, modalities: ['a'] }], new Map(), {
+    layerDecay: 0.65,
+    weightDecay: 0.05,
+  });
+  const decays = groups
+    .filter(({ weightDecay = 0 }) => weightDecay > 0)
+    .flatMap(({ parameters }) => [...parameters]);
+  expect(decays.every(([, { shape }]) => shape.length === 2 || shape.length === 4)).toBe(true);
+  expect(decays.length).toBeGreaterThan(10);
   disposeModule(encoder);
 });
 

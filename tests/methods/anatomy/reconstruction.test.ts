@@ -52,7 +52,14 @@ const golden: Golden[] = JSON.parse(
 
 /** The decoders of the golden script, in f64. */
 function goldenDecoders(batchNorm: boolean): Reconstruction {
-  const decoders = new Reconstruction({ modalities: THREE, input: 5, channels: 4, batchNorm, seed: 0 });
+  const decoders = new Reconstruction({
+    modalities: THREE,
+    input: 5,
+    stride: 16,
+    channels: 4,
+    batchNorm,
+    seed: 0,
+  });
   noGrad(() =>
     [...namedParameters(decoders).values()].forEach((parameter, seed) => {
       ops.setData(parameter, tensor(values(parameter.shape, 100 + seed, -0.4, 0.6), parameter.shape));

@@ -13,7 +13,7 @@ import { globalTerms } from './globalTerms.js';
 import type { PairEncoder } from './pairEncoder.js';
 import type { PairTally } from './pairTally.js';
 import { addAgreement, type BatchPairs, rankImages } from './patchAgreement.js';
-import { mapSide, type Ruler } from './ruler.js';
+import type { Ruler } from './ruler.js';
 import { patchSpans } from './zones.js';
 
 /** The maps on which patches are compared: the paper's hierarchies in Fig. 5. */
@@ -30,8 +30,6 @@ export interface Batch extends BatchPairs {
 export interface EncoderMeasuring {
   readonly source: Exclude<PairSource, 'pixels'>;
   readonly encoder: PairEncoder;
-  /** The side of the images in pixels. */
-  readonly size: number;
   readonly ruler: Ruler;
   readonly colourCoded: readonly string[];
   /** The names of A and B. */
@@ -96,10 +94,10 @@ export function addDistances(
 
 /** Measures what is compared within a batch: L_C, L_Glo and the agreement of patches. */
 async function measureBatch(batch: Batch, measuring: EncoderMeasuring): Promise<PairFeatures> {
-  const { encoder, ruler, size, source, tally, colourCoded, seed } = measuring;
+  const { encoder, ruler, source, tally, colourCoded, seed } = measuring;
   const { positions, subjects, pairs, strangers } = batch;
   const grids = AGREEMENT_MAPS.flatMap((map) =>
-    AGREEMENT_GRIDS.filter((grid) => grid <= mapSide(size, map)).map((grid) => ({ map, grid })),
+    AGREEMENT_GRIDS.filter((grid) => grid <= ruler.sides[map]!).map((grid) => ({ map, grid })),
   );
   const read = (output: EncoderOutput) => {
     const chosen = ruler.maps.map((map) => output.maps[map]!);
@@ -155,7 +153,7 @@ async function measureBatch(batch: Batch, measuring: EncoderMeasuring): Promise<
   });
 
   grids.forEach(({ map, grid }, g) => {
-    const spans = patchSpans(mapSide(size, map), grid, ruler.consistency.windows);
+    const spans = patchSpans(ruler.sides[map]!, grid, ruler.consistency.windows);
     addAgreement(tally, { source, features: `map${map}`, grid, spans }, batch, a.ranks[g]!, b.ranks[g]!);
   });
   return { head: [a.head, b.head], pooled: [a.pooled, b.pooled] };

@@ -3,12 +3,15 @@ import type { Augmentation } from '../../../augment/index.js';
 import { type Config, defaults } from '../../../config/index.js';
 import type { ConsistencyOptions } from '../../../losses/index.js';
 import { type AnatomyOptions, anatomy, consistencyOptions } from '../../../methods/index.js';
+import { backboneNamed, mapSides } from '../../../nn/index.js';
 import type { GlobalTermsOptions } from './globalTerms.js';
 
 /** The settings with which L_C and L_Glo are computed on a run. */
 export interface Ruler {
   /** The maps that L_C compares. */
   readonly maps: readonly number[];
+  /** The sides of all maps of the encoder in pixels. */
+  readonly sides: readonly number[];
   readonly consistency: ConsistencyOptions;
   readonly global: GlobalTermsOptions;
   /** The augmentation that makes Â and B̂. */
@@ -17,17 +20,21 @@ export interface Ruler {
 
 /**
  * Takes the settings that the run trained with. A run of another method is measured with the defaults of the paper's
- * method, on the maps that its grid fits.
+ * method, on the maps that its grid fits, or by a coarser grid where it fits none.
  */
-export function rulerOf({ method, augment, data }: Config): Ruler {
+export function rulerOf({ method, augment, data, model }: Config): Ruler {
+  const sides = mapSides(backboneNamed(model.backbone).strides, data.size);
   const own = method.name === 'anatomy';
   const options: AnatomyOptions = own ? method : { ...anatomy.defaults };
-  const [finest] = [...options.patches].flat().sort((a, b) => b - a) as [number];
-  const maps = own ? options.maps : options.maps.filter((map) => mapSide(data.size, map) >= finest);
+  const largest = Math.max(...options.maps.map((map) => sides[map]!));
+  const finest = Math.min(largest, Math.max(...[...options.patches].flat()));
+  const maps = own ? options.maps : options.maps.filter((map) => sides[map]! >= finest);
+  const patches: AnatomyOptions['patches'] = own ? options.patches : [finest, finest];
   const { tau, positive, crossModal } = options;
   return {
     maps,
-    consistency: consistencyOptions({ ...options, maps }),
+    sides,
+    consistency: consistencyOptions({ ...options, maps, patches }),
     // The term that draws A and B together is measured even on a run that trained without it.
     global: {
       tau,
@@ -36,9 +43,4 @@ export function rulerOf({ method, augment, data }: Config): Ruler {
     },
     augmentation: own ? augment : defaults.augment,
   };
-}
-
-/** The side of a map in pixels. Map 0 is as large as the image. */
-export function mapSide(size: number, map: number): number {
-  return size / 2 ** map;
 }
