@@ -4,7 +4,9 @@ import { exportOnnx } from '../../../src/export/onnx/exportOnnx.js';
 import { refuseLarger } from '../../../src/export/onnx/graph.js';
 import { OnnxError } from '../../../src/export/onnx/onnxError.js';
 import {
+  type Backbone,
   Branches,
+  backboneNamed,
   disposeModule,
   Encoder,
   type EncoderOptions,
@@ -23,7 +25,10 @@ const SIZE = 32;
 /** An encoder whose batch norm has seen something. */
 function encoderOf(batchNorm: boolean, branches: number, headInput: EncoderOptions['headInput']): Encoder {
   const made = Array.from({ length: branches }, (_, seed) => vgg16({ width: 0.25, batchNorm, seed }));
-  const backbone = branches === 1 ? made[0]! : new Branches(made);
+  return encoderWith(branches === 1 ? made[0]! : new Branches(made), headInput);
+}
+
+function encoderWith(backbone: Backbone, headInput: EncoderOptions['headInput']): Encoder {
   const encoder = new Encoder({ backbone, size: SIZE, headInput, embeddingSize: 20 });
   const random = new Random('statistics');
   noGrad(() => {
@@ -57,17 +62,31 @@ const noise = (count: number, ...key: number[]): Float32Array => {
  */
 const TOLERANCE = 2e-6;
 
-const networks = [
+const vggs = [
   { batchNorm: false, branches: 1, headInput: 'pool' },
   { batchNorm: false, branches: 2, headInput: 'gap' },
   { batchNorm: true, branches: 1, headInput: 'map' },
   { batchNorm: true, branches: 2, headInput: 'pool' },
   { batchNorm: true, branches: 1, headInput: 'gap' },
 ] as const;
+const backbone = (name: string, width: number) => () =>
+  encoderWith(backboneNamed(name).make({ width, size: SIZE, seed: 1 }), 'pool');
+const networks: readonly (readonly [name: string, make: () => Encoder])[] = [
+  ...vggs.map(
+    ({ batchNorm, branches, headInput }) =>
+      [
+        `vgg16${batchNorm ? '_bn' : ''}, ${branches} side by side, head on ${headInput}`,
+        () => encoderOf(batchNorm, branches, headInput),
+      ] as const,
+  ),
+  ['resnet18', backbone('resnet18', 0.125)],
+  ['resnet50', backbone('resnet50', 0.125)],
+  ['vit_s16', backbone('vit_s16', 1)],
+];
 
-describe.each(networks)('VGG16 with %o in onnxruntime', ({ batchNorm, branches, headInput }) => {
+describe.each(networks)('%s in onnxruntime', (_, make) => {
   test('gives all outputs as LibTorch does, for one image and for five', async () => {
-    const encoder = encoderOf(batchNorm, branches, headInput);
+    const encoder = make();
     const before = undisposedTensors();
     const model = exportOnnx(networkOf(encoder), {
       imageShape: [3, SIZE, SIZE],
