@@ -6,6 +6,7 @@ import {
   constants,
   existsSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -176,6 +177,11 @@ export function refuseUnwritable(folder: string, flag = '--out'): void {
  */
 export function refuseUnwritableFile(file: string, flag: string): void {
   refuseClosed(dirname(resolve(file)), file, flag);
+}
+
+/** Makes the folder of a file that the user named, where there is none. */
+export function makeFolderOf(file: string): void {
+  namingFile(file, () => mkdirSync(dirname(resolve(file)), { recursive: true }));
 }
 
 /**

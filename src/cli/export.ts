@@ -105,12 +105,14 @@ Example:
   $ anatomy export card --run runs/first --out README.md
 See also: anatomy report, anatomy evaluate`,
   write: async ({ run, out, overwrite = false }) => {
-    const [{ modelCard }, { refuseToReplace, writeFileAtomic }] = await Promise.all([
+    const [{ modelCard }, { makeFolderOf, refuseToReplace, writeFileAtomic }] = await Promise.all([
       import('../report/run/modelCard.js'),
       import('../files.js'),
     ]);
     refuseToReplace([out], out, overwrite);
-    writeFileAtomic(out, modelCard(run));
+    const text = modelCard(run);
+    makeFolderOf(out);
+    writeFileAtomic(out, text);
     return { file: out };
   },
 };

@@ -60,7 +60,7 @@ Examples:
 See also: anatomy embed, docs/use.md`,
     )
     .action(async (flags: Flags) => {
-      const [{ similar }, { refuseToReplace, writeFileAtomic }] = await Promise.all([
+      const [{ similar }, { makeFolderOf, refuseToReplace, writeFileAtomic }] = await Promise.all([
         import('../use/similar/similar.js'),
         import('../files.js'),
       ]);
@@ -77,6 +77,7 @@ See also: anatomy embed, docs/use.md`,
       const lines = linesOf(found);
       if (out !== undefined) {
         const { csv } = await import('../text/csv.js');
+        makeFolderOf(out);
         writeFileAtomic(out, csv([HEADER, ...lines]));
         console.success(out);
       }

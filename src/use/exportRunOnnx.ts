@@ -1,5 +1,5 @@
 import { exportOnnx } from '../export/onnx/exportOnnx.js';
-import { refuseToReplace, writeFileAtomic } from '../files.js';
+import { makeFolderOf, refuseToReplace, writeFileAtomic } from '../files.js';
 import { type Normalization, normalize } from '../methods/index.js';
 import { disposeModule, type Encoder, stateDict } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
@@ -49,6 +49,7 @@ export async function exportRunOnnx({
       metadata,
       ...(preprocess && { preprocess: side }),
     });
+    makeFolderOf(out);
     writeFileAtomic(out, model);
     const check = await checkOnnx(model, network, { ...side, preprocess });
     return { file: out, bytes: model.length, metadata, check };

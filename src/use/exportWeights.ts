@@ -2,7 +2,7 @@
 import { UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import { saveState } from '../export/stateFile.js';
-import { refuseToReplace } from '../files.js';
+import { makeFolderOf, refuseToReplace } from '../files.js';
 import { Branches, disposeModule, stateDict } from '../nn/index.js';
 import { type EncoderDescription, encoderMetadata } from '../training/encoderFile.js';
 import { type Exported, type ExportOptions, openExported } from './exported.js';
@@ -77,6 +77,7 @@ async function exporting(
   refuseToReplace([out], out, overwrite);
   const exported = await openExported(options);
   try {
+    makeFolderOf(out);
     return write(exported);
   } finally {
     disposeModule(exported.encoder);

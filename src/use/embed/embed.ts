@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.js';
 import { type JudgedDataSpec, openJudgedData } from '../../evaluation/encoders/judgedData.js';
 import { forwardingOf, runSummary } from '../../evaluation/encoders/runSummary.js';
 import { askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
-import { refuseToReplace } from '../../files.js';
+import { makeFolderOf, refuseToReplace } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import { openImages } from '../../training/imageCache.js';
@@ -107,6 +107,7 @@ export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary
           const parts = isAny(set) ? ['any'] : set;
           table = { columns: columnCount({ parts, shape }), shape };
           refuseTooWide(format, table.columns);
+          makeFolderOf(out);
           file = format.open(out, { samples, parts, shape, facts });
         }
         const own = samples.slice(done, done + features.rows);

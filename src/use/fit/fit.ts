@@ -11,7 +11,7 @@ import { labelledTask, type Task } from '../../evaluation/folds/task.js';
 import { decodeImages, openJudgement } from '../../evaluation/openJudgement.js';
 import { ANY, askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
-import { refuseToReplace } from '../../files.js';
+import { makeFolderOf, refuseToReplace } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
@@ -103,7 +103,7 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
     const encoder = run.encoders[0]!;
     const exposure = exposureOf({ rounds: [{ test: [...task.positions.keys()], encoder }] }, task, trace);
     const separate = separateModalities(encoder);
-    const { dataHash, modalities: trainedOn = modalities } = readProvenance(options.run);
+    const { dataHash, modalities: trainedOn } = readProvenance(options.run);
     const description: ModelDescription = {
       format: 1,
       encoder: {
@@ -143,6 +143,7 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
       use: RESEARCH_USE,
     };
     const encoders = description.encoders.map(([first]) => networks.of(first ?? modalities[0]!));
+    makeFolderOf(out);
     saveModel(out, { description, probe, heldOut: outOfFold.distances.slice().sort(), encoders });
     return description;
   } finally {

@@ -6,7 +6,7 @@ import { DataError, UsageError } from '../../errors.js';
 import type { JudgedDataSpec } from '../../evaluation/encoders/judgedData.js';
 import { isAny, modalitiesIn, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
-import { refuseToReplace, writeFileAtomic } from '../../files.js';
+import { makeFolderOf, refuseToReplace, writeFileAtomic } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
 import { withTemperature } from '../../metrics/calibration/temperature.js';
@@ -98,6 +98,7 @@ export async function predict(options: PredictOptions): Promise<Predictions> {
     const samples = answers(model, dataset, rows);
     const subjects = subjectsOf(samples, description);
     const files = [out];
+    makeFolderOf(out);
     writeFileAtomic(out, samplesCsv(samples, description));
     if (subjects.length > 0) {
       writeFileAtomic(bySubject, subjectsCsv(subjects, description));

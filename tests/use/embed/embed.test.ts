@@ -115,6 +115,11 @@ test('the ids of an array stand in a CSV file beside it, as they are', async () 
   expect(incomplete).toBe(Array.from({ length: SAMPLES }, (_, i) => i).filter(lacksB).length);
 });
 
+test('folders that are not there are made', async () => {
+  const { files } = await written('new/folder/f.csv', { images: 'a' });
+  expect(existsSync(files[0]!)).toBe(true);
+});
+
 test('the header of an array is the one that NumPy writes', async () => {
   await written('f.npy', { features: 'map4', patches: '1x2', images: 'a' });
   // numpy.save of zeros((72, 128, 1, 2), '<f4'), up to its numbers; NumPy 1.24.
