@@ -105,7 +105,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['tensor', 'nn', 'metrics', 'methods', 'augment', 'config', 'export', 'log', 'training', 'phantoms'],
     ...['data', 'data/images', 'data/cache', 'data/loading', 'data/splits', 'data/openDataset'],
     ...['evaluation/results', 'evaluation/probes', 'evaluation/encoders', 'evaluation/folds'],
-    ...['evaluation/features', 'evaluation/openJudgement', 'evaluation/summary'],
+    ...['evaluation/features', 'evaluation/openJudgement', 'evaluation/trained', 'evaluation/summary'],
   ],
   'report/html': ['evaluation/results'],
   'report/figures': ['metrics', 'log', 'evaluation/results'],

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { fixed, interval } from '../text/numbers.js';
 import { consoleOf } from './console.js';
-import { wholeNumber } from './options/configOptions.js';
+import { decimalNumber, wholeNumber } from './options/configOptions.js';
 import { addDataOptions } from './options/dataOptions.js';
 import { askedData, checkEvaluationFlags, type EvaluationFlags } from './options/evaluationOptions.js';
 import { print, printJson } from './output.js';
@@ -10,9 +10,15 @@ import { print, printJson } from './output.js';
 interface Flags
   extends Pick<EvaluationFlags, 'run' | 'dataConfig' | 'device' | 'precision' | 'seed' | 'json'> {
   out: string;
-  features: string;
+  features?: string;
   images?: string;
   threshold?: string;
+  finetune?: boolean;
+  preset?: string;
+  epochs?: number;
+  learningRate?: number;
+  batchNorm?: 'train' | 'frozen';
+  classWeights?: 'none' | 'balanced';
   folds?: number;
   overwrite?: boolean;
 }
@@ -25,7 +31,10 @@ export function registerFit(program: Command): void {
     .requiredOption('--out <file>', 'the model, a safetensors file');
   addDataOptions(command, 'the labelled images (default: those of the run)')
     .option('--data-config <file>', 'config whose data section names the data')
-    .option('--features <kind>', 'pooled, head or maps', 'pooled')
+    .option(
+      '--features <kind>',
+      'pooled, head or maps (default: pooled; of --finetune what the preset reads)',
+    )
     .option(
       '--images <set>',
       'the modalities it looks at, such as a, a+b or any (default: all; any where images are missing)',
@@ -34,6 +43,12 @@ export function registerFit(program: Command): void {
       '--threshold <rule>',
       'youden, half, sensitivity=0.9 or specificity=0.9, by out-of-fold probabilities (default: youden)',
     )
+    .option('--finetune', 'train the encoder too, as anatomy evaluate finetune does, in each fold and on all')
+    .option('--preset <name>', 'of --finetune: hu, simclr or layer-decay (default: hu)')
+    .option('--epochs <n>', 'of --finetune, in place of the preset’s', wholeNumber(1))
+    .option('--learning-rate <x>', 'of --finetune, in place of the preset’s', decimalNumber)
+    .option('--batch-norm <mode>', 'of --finetune: frozen or train (default: the preset’s)')
+    .option('--class-weights <kind>', 'of --finetune: none or balanced (default: none)')
     .option('--folds <k>', 'folds by subject for calibration and threshold (default: 5)', wholeNumber(2))
     .option('--seed <n>', 'of the folds', wholeNumber(), 0)
     .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')
@@ -49,6 +64,7 @@ file holds features of the training samples, to tell how far new ones are, but n
 Examples:
   $ anatomy fit --run runs/first --out model.safetensors
   $ anatomy fit --run runs/first --data manifest.csv --positive malignant --threshold sensitivity=0.95 --out model.safetensors
+  $ anatomy fit --run runs/first --finetune --preset simclr --out model.safetensors
 See also: anatomy predict, anatomy evaluate logreg, docs/use.md`,
     )
     .action(async (flags: Flags) => {
@@ -56,8 +72,12 @@ See also: anatomy predict, anatomy evaluate logreg, docs/use.md`,
       await checkEvaluationFlags(flags);
       const { run, out, features, images, threshold, folds, seed, device, precision, overwrite } = flags;
       const console = consoleOf(program);
+      const { finetune, preset, epochs, learningRate, batchNorm, classWeights } = flags;
+      const training = { preset, epochs, learningRate, batchNorm, classWeights };
+      if (!finetune) await refuseTraining(training);
       const model = await fitModel({
         ...{ run, out, features, images, threshold, folds, seed, device, precision, overwrite, console },
+        ...{ finetune, training },
         data: await askedData(flags),
       });
       if (flags.json) printJson({ file: out, ...model });
@@ -75,4 +95,13 @@ See also: anatomy predict, anatomy evaluate logreg, docs/use.md`,
       }
       console.success(`${out}; ${model.use}`);
     });
+}
+
+/** @throws UsageError for a setting of a training that is not asked for */
+async function refuseTraining(training: Readonly<Record<string, unknown>>): Promise<void> {
+  const given = Object.keys(training).find((key) => training[key] !== undefined);
+  if (given === undefined) return;
+  const { UsageError } = await import('../errors.js');
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(`--${flag} is a setting of finetuning; add --finetune, or leave it out`);
 }

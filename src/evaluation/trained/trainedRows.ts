@@ -21,6 +21,7 @@ import { classificationLoss, classify, newClassifier } from './classifier.js';
 import {
   batchFeatures,
   disposeGroups,
+  type EncoderGroup,
   openGroups,
   partsOf,
   type Viewing,
@@ -33,6 +34,18 @@ import { type TrainedProbe, trainingPlan, weightsOf } from './trainedProbe.js';
 export interface TrainedRowsOptions extends Omit<CrossValidationSources, 'kinds' | 'sets' | 'console'> {
   readonly probe: TrainedProbe;
   readonly seed: number;
+  /** Is given what was trained for each row in each round, before it is freed. */
+  readonly onTrained?: (trained: TrainedRowNetworks) => Promise<void>;
+}
+
+/** The networks of a row after its training in a round. */
+export interface TrainedRowNetworks {
+  readonly key: string;
+  readonly round: OuterFold;
+  readonly groups: readonly EncoderGroup[];
+  readonly classifier: Linear;
+  /** The features of whole images, [n, columns], of samples of the task by their number. */
+  readonly featuresOf: (samples: readonly number[]) => Promise<Features>;
 }
 
 /** A row that is judged on the features of an encoder. */
@@ -164,7 +177,7 @@ type UnitOutcome = Map<string, { columns: number; byEpoch: Float64Array[]; diver
 async function trainUnit(
   rows: readonly TrainedRow[],
   round: OuterFold,
-  { task, modalities, device, probe, seed }: TrainedRowsOptions,
+  { task, modalities, device, probe, seed, onTrained }: TrainedRowsOptions,
   viewing: Viewing,
   onStep: () => void,
 ): Promise<UnitOutcome> {
@@ -196,11 +209,12 @@ async function trainUnit(
   let optimizer: Sgd | AdamW | undefined;
   const outcome: UnitOutcome = new Map();
   try {
-    const testFeatures = async () => {
-      const found = await wholeFeatures(groups, test, viewing, { used, kinds });
+    const featuresAt = async (positions: readonly number[]) => {
+      const found = await wholeFeatures(groups, positions, viewing, { used, kinds });
       return ({ features: kind, modalities: set }: TrainedRow): Features =>
-        featuresOfSet(set, (modality) => found.get(`${kind}/${modality}`)!, modalities, test.length);
+        featuresOfSet(set, (modality) => found.get(`${kind}/${modality}`)!, modalities, positions.length);
     };
+    const testFeatures = () => featuresAt(test);
     const atFirst = await testFeatures();
     for (const row of rows) {
       const { columns } = atFirst(row);
@@ -246,6 +260,10 @@ async function trainUnit(
       },
       onStep,
     });
+    for (const row of onTrained === undefined ? [] : rows) {
+      const featuresOf = async (samples: readonly number[]) => (await featuresAt(positionsOf(samples)))(row);
+      await onTrained!({ key: row.key, round, groups, classifier: classifiers.get(row.key)!, featuresOf });
+    }
   } catch (error) {
     // Rows on a frozen encoder are trained side by side, and it is not known which one diverged.
     if (!(error instanceof DivergedError && finetune)) throw error;

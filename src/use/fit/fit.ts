@@ -5,24 +5,28 @@ import type { Dataset } from '../../data/sample.js';
 import { DEFAULT_FOLDS, makeSplits } from '../../data/splits/splits.js';
 import { UsageError } from '../../errors.js';
 import type { JudgedDataSpec } from '../../evaluation/encoders/judgedData.js';
-import { separateModalities } from '../../evaluation/encoders/runEncoders.js';
+import { type JudgedRun, separateModalities } from '../../evaluation/encoders/runEncoders.js';
 import { exposureOf } from '../../evaluation/folds/exposure.js';
 import { labelledTask, type Task } from '../../evaluation/folds/task.js';
 import { decodeImages, openJudgement } from '../../evaluation/openJudgement.js';
 import { ANY, askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
+import { FINETUNE_PRESETS } from '../../evaluation/trained/presets.js';
+import { finetunedProbe, type TrainingOptions } from '../../evaluation/trained/trainedProbe.js';
 import { makeFolderOf, refuseToReplace } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
 import { bootstrapInterval } from '../../metrics/bootstrap.js';
 import { fitTemperature, withTemperature } from '../../metrics/calibration/temperature.js';
 import { chooseThreshold, type ThresholdRule } from '../../metrics/thresholds.js';
+import { disposeModule } from '../../nn/index.js';
 import { describeEncoder } from '../../training/encoderFile.js';
 import type { Precision } from '../../training/precision.js';
 import { readProvenance } from '../../training/provenance.js';
 import { vectorKind } from '../embed/featureKind.js';
 import { collectFeatures, type StreamOptions } from '../embed/featureStream.js';
 import { openSingleRun, RunNetworks } from '../openEncoder.js';
+import { type Finetuned, type FinetuneOptions, fitFinetuned } from './fitFinetuned.js';
 import { fitProbe } from './fitProbe.js';
 import { type ModelDescription, saveModel } from './modelFile.js';
 
@@ -42,6 +46,10 @@ export interface FitOptions {
   readonly images?: string;
   /** `youden` (default), `half`, `sensitivity=0.9` or `specificity=0.9`; for two classes. */
   readonly threshold?: string;
+  /** Trains the encoder with the classifier, as `evaluate finetune` does, and not a probe on the frozen one. */
+  readonly finetune?: boolean;
+  /** The recipe of finetuning, and settings in the place of its own. */
+  readonly training?: TrainingOptions;
   readonly folds?: number;
   readonly seed?: number;
   readonly device?: string;
@@ -52,7 +60,7 @@ export interface FitOptions {
 }
 
 /**
- * Fits a probe on all labelled samples, calibrates it by out-of-fold probabilities, chooses its threshold by a rule,
+ * Fits a probe, or finetunes the encoder, on all labelled samples, calibrates it by out-of-fold probabilities, chooses its threshold by a rule,
  * and writes it with its encoder to one file.
  *
  * @returns what is known of the model
@@ -67,10 +75,18 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
   } = options;
   refuseToReplace([out], out, overwrite);
   const rule = thresholdRule(options.threshold);
-  const kind = vectorKind(options.features ?? 'pooled');
+  const finetuning = options.finetune
+    ? finetunedProbe('finetune', FINETUNE_PRESETS, options.training ?? {})
+    : undefined;
+  const kind = vectorKind(options.features ?? finetuning?.finetune?.features ?? 'pooled');
   openSingleRun(options.run, (message) => console.warn(message));
   const judgement = await openJudgement({ ...options, console });
   const { run, forwarding, dataset, seed } = judgement;
+  if (finetuning !== undefined && forwarding.precision === 'fp16') {
+    throw new UsageError(
+      'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
+    );
+  }
   const { modalities } = dataset;
   const all = labelledTask(dataset);
   if (rule !== undefined && options.threshold !== undefined && all.classes.length > 2) {
@@ -86,23 +102,19 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
   const task = completeTask(all, dataset, set);
   const foldOf = foldsOf(task, dataset, folds, seed);
   const { cache, trace } = await decodeImages(judgement);
-  const networks = new RunNetworks(run, forwarding.device);
+  const encoder = run.encoders[0]!;
+  const { config } = encoder;
+  const common = { task, foldOf, cache, modalities, set, kind, seed, console, ...forwarding };
+  const fitted =
+    finetuning === undefined
+      ? await fitFrozen(run, common)
+      : await fitFinetuned({ ...common, encoder, probe: finetuning });
   try {
-    const loader = new ImageLoader(cache, forwarding.device);
-    const { config } = networks;
-    const stream: StreamOptions = {
-      ...{ encoderFor: (modality) => networks.of(modality), loader, cache, modalities, set },
-      ...{ kind: { name: kind }, indices: task.positions, size: config.data.size },
-      ...{ normalization: config.data.normalize, ...forwarding },
-    };
-    const features = await collectFeatures(stream, console, 'embedding').finally(() => loader.dispose());
-    const { probe, outOfFold } = fitProbe(features, task, foldOf, seed);
+    const { probe, outOfFold, encoders } = fitted;
     const classes = task.classes.length;
     const temperature = fitTemperature(outOfFold.probabilities, task.labels, classes);
     const calibrated = withTemperature(outOfFold.probabilities, classes, temperature);
-    const encoder = run.encoders[0]!;
     const exposure = exposureOf({ rounds: [{ test: [...task.positions.keys()], encoder }] }, task, trace);
-    const separate = separateModalities(encoder);
     const { dataHash, modalities: trainedOn } = readProvenance(options.run);
     const description: ModelDescription = {
       format: 1,
@@ -113,15 +125,13 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
           preprocess: { ...dataset.preprocess },
         },
       },
-      encoders: [
-        modalities.filter((name) => !separate.includes(name)),
-        ...separate.filter((name) => modalities.includes(name)).map((name) => [name]),
-      ],
+      encoders: encoders.map((one) => [...one.modalities]),
       classes: [...task.classes],
       features: kind,
       images: [...set],
       precision: forwarding.precision,
-      C: probe.C,
+      ...(probe.C !== undefined && { C: probe.C }),
+      ...(finetuning !== undefined && { finetuned: finetuning.preset.name }),
       temperature,
       ...(classes === 2 && { threshold: thresholdOf(calibrated, task, rule) }),
       data: {
@@ -142,12 +152,50 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
       },
       use: RESEARCH_USE,
     };
-    const encoders = description.encoders.map(([first]) => networks.of(first ?? modalities[0]!));
     makeFolderOf(out);
-    saveModel(out, { description, probe, heldOut: outOfFold.distances.slice().sort(), encoders });
+    const heldOut = outOfFold.distances.slice().sort();
+    saveModel(out, { description, probe, heldOut, encoders: encoders.map((one) => one.encoder) });
     return description;
   } finally {
+    for (const { encoder: one } of fitted.encoders) disposeModule(one);
+  }
+}
+
+/** Fits a probe on the features of the run's own encoders. */
+async function fitFrozen(
+  run: JudgedRun,
+  {
+    task,
+    foldOf,
+    cache,
+    modalities,
+    set,
+    kind,
+    seed,
+    console,
+    ...forwarding
+  }: Omit<FinetuneOptions, 'encoder' | 'probe'>,
+): Promise<Finetuned> {
+  const networks = new RunNetworks(run, forwarding.device);
+  try {
+    const { data } = networks.config;
+    const loader = new ImageLoader(cache, forwarding.device);
+    const stream: StreamOptions = {
+      ...{ encoderFor: (modality) => networks.of(modality), loader, cache, modalities, set },
+      ...{ kind: { name: kind }, indices: task.positions, size: data.size, normalization: data.normalize },
+      ...forwarding,
+    };
+    const features = await collectFeatures(stream, console, 'embedding').finally(() => loader.dispose());
+    const separate = separateModalities(run.encoders[0]!);
+    const groups = [
+      modalities.filter((name) => !separate.includes(name)),
+      ...modalities.filter((name) => separate.includes(name)).map((name) => [name]),
+    ].filter((group) => group.length > 0);
+    const encoders = groups.map((group) => ({ encoder: networks.of(group[0]!), modalities: group }));
+    return { ...fitProbe(features, task, foldOf, seed), encoders };
+  } catch (error) {
     networks.dispose();
+    throw error;
   }
 }
 

@@ -6,10 +6,7 @@ import { logisticProbe } from '../../evaluation/probes/logisticProbe.js';
 import { withoutConstantColumns } from '../../evaluation/probes/probe.js';
 import { fitStandardizer, type Standardizer, standardize } from '../../evaluation/probes/standardize.js';
 import { type Features, takeRows } from '../../metrics/features/features.js';
-import { distances, single, thinned } from './unusual.js';
-
-/** The most samples that a model keeps to measure distances to. */
-const MOST_KEPT = 5000;
+import { distances, heldOutDistances, referenceOf } from './unusual.js';
 
 /** A probe with what it learned from. */
 export interface FittedProbe {
@@ -17,7 +14,8 @@ export interface FittedProbe {
   /** The weights [outputs, d] on standardised features, and the bias [outputs]; see `LinearClassifier`. */
   readonly weights: Float64Array;
   readonly bias: Float64Array;
-  readonly C: number;
+  /** The C that was chosen; absent of a classifier that was trained with its encoder. */
+  readonly C?: number;
   /** The standardised features of training samples, in single precision. */
   readonly reference: Features;
 }
@@ -47,7 +45,7 @@ export function fitProbe(
   const labels = Uint32Array.from(task.labels);
   const { model } = logisticProbe(features, labels, features, Uint32Array.from(foldOf), { classes });
   const standardizer = fitStandardizer(features);
-  const reference = single(thinned(standardize(features, standardizer), MOST_KEPT));
+  const reference = referenceOf(features, standardizer);
   const { weights, bias, C } = model;
   return { probe: { standardizer, weights, bias, C, reference }, outOfFold };
 }
@@ -63,9 +61,7 @@ function crossValidated(features: Features, task: Task, foldOf: readonly number[
     const own = Uint32Array.from(train, (i) => task.labels[i]!);
     const [trainRows, testRows] = withoutConstantColumns(takeRows(features, train), takeRows(features, test));
     const found = logisticProbe(trainRows, own, testRows, inner, { classes }).probabilities;
-    const standardizer = fitStandardizer(trainRows);
-    const reference = thinned(standardize(trainRows, standardizer), MOST_KEPT);
-    const apart = distances(standardize(testRows, standardizer), reference);
+    const apart = heldOutDistances(trainRows, testRows);
     for (const [at, i] of test.entries()) {
       probabilities.set(found.subarray(at * classes, (at + 1) * classes), i * classes);
       far[i] = apart[at]!;

@@ -35,7 +35,10 @@ export const modelSchema = z.object({
   /** The set of modalities in a row; `any` is the mean of those that a sample has. */
   images: z.array(z.string()).min(1),
   precision: z.enum(['fp32', 'bf16', 'fp16']),
-  C: z.number(),
+  /** The C of the probe; absent of a finetuned model. */
+  C: z.number().optional(),
+  /** The preset by which encoder and classifier were trained; absent of a probe on the frozen encoder. */
+  finetuned: z.string().optional(),
   /** Divides the logarithms of the probabilities; fitted on out-of-fold probabilities. */
   temperature: z.number().positive(),
   /** Absent with more than two classes, where the most probable one is called. */
@@ -126,7 +129,7 @@ export function loadModel(path: string, device: Device = 'cpu'): PredictionModel
     standardizer: { mean: doubles('probe.mean'), scale: doubles('probe.scale') },
     weights: doubles('probe.weights'),
     bias: doubles('probe.bias'),
-    C: description.C,
+    ...(description.C !== undefined && { C: description.C }),
     reference: featureRows(new Float32Array(data.buffer), shape[0]!, shape[1]!),
   };
   const encoders: Encoder[] = [];

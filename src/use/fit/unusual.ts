@@ -1,4 +1,5 @@
 /** How unusual a sample is: its distance to the samples that a model learned from. */
+import { fitStandardizer, type Standardizer, standardize } from '../../evaluation/probes/standardize.js';
 import { type Features, featureRows, takeRows } from '../../metrics/features/features.js';
 import { eachProductRow } from '../../metrics/features/similarity.js';
 
@@ -53,17 +54,27 @@ export function shareNearer(distance: number, heldOut: Float64Array): number {
   return heldOut.length === 0 ? 0 : low / heldOut.length;
 }
 
-/** Thins rows to at most `most`, evenly over their order. */
-export function thinned(features: Features, most: number): Features {
-  const { rows } = features;
-  if (rows <= most) return features;
-  return takeRows(
-    features,
-    Array.from({ length: most }, (_, i) => Math.floor((i * rows) / most)),
-  );
+/** The most samples that a model keeps to measure distances to. */
+const MOST_KEPT = 5000;
+
+/** The standardised features of the training samples that a model keeps, in single precision. */
+export function referenceOf(features: Features, standardizer: Standardizer): Features {
+  const { data, rows, columns } = thinned(standardize(features, standardizer));
+  return featureRows(Float32Array.from(data), rows, columns);
 }
 
-/** Stores rows in single precision. */
-export function single({ data, rows, columns }: Features): Features {
-  return featureRows(Float32Array.from(data), rows, columns);
+/** The distances of test samples to training samples, both standardised as the latter. */
+export function heldOutDistances(train: Features, test: Features): Float64Array {
+  const standardizer = fitStandardizer(train);
+  return distances(standardize(test, standardizer), thinned(standardize(train, standardizer)));
+}
+
+/** Thins rows to those that are kept, evenly over their order. */
+function thinned(features: Features): Features {
+  const { rows } = features;
+  if (rows <= MOST_KEPT) return features;
+  return takeRows(
+    features,
+    Array.from({ length: MOST_KEPT }, (_, i) => Math.floor((i * rows) / MOST_KEPT)),
+  );
 }

@@ -6,8 +6,10 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
 import { evaluate } from '../../../src/evaluation/evaluate.js';
+import { readState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { featureRows } from '../../../src/metrics/features/features.js';
+import { stateDict } from '../../../src/nn/index.js';
 import { predictionPage } from '../../../src/report/cases/predictionPage.js';
 import { pretrain } from '../../../src/training/pretrain.js';
 import { type FitOptions, fitModel } from '../../../src/use/fit/fit.js';
@@ -72,6 +74,30 @@ test('a temperature lowers the out-of-fold log-loss, and the threshold is the ru
   expect(model.threshold!.rule).toEqual({ kind: 'sensitivity', least: 0.9 });
   expect(model.threshold!.sensitivity).toBeGreaterThanOrEqual(0.9);
   expect((await fitted('m', { threshold: 'half' })).threshold!.value).toBe(0.5);
+});
+
+test('finetuned: its out-of-fold AUC is the one of evaluate finetune, and the file predicts as its networks did', async () => {
+  const training = { preset: 'simclr', epochs: 2 };
+  const model = await fitted('tuned', { finetune: true, training });
+  const result = await evaluate({
+    ...{ run, protocol: 'finetune', ...training, folds: 2, replicates: 100 },
+    ...{ untrained: false, cacheFolder: file('cache') },
+  });
+  const row = result.rows.find(({ key }) => key === 'run/pooled/a+b')!;
+  expect(model.outOfFold.auc.value).toBe(row.metrics.auc!.pooled);
+  expect(model).toMatchObject({ finetuned: 'simclr', features: 'pooled' });
+  expect(model.C).toBeUndefined();
+  const { encoders, probe } = loadModel(file('tuned'));
+  // The encoder was trained: its weights are not those of the run.
+  const { state } = readState(join(run, 'encoder.safetensors'));
+  const own = stateDict(encoders[0]!).get('features.0.weight')!;
+  expect([...own.toArray()]).not.toEqual([...state.get('features.0.weight')!.toArray()]);
+  for (const tensor of state.values()) tensor.dispose();
+  disposeModel({ encoders });
+  expect(probe.bias).toHaveLength(2);
+  // On the images that it learned from it is better than chance after two epochs, by its own file alone.
+  const found = await predicted('tuned', { data: { path: known } });
+  expect(found.auc!.value).toBeGreaterThan(0.5);
 });
 
 describe('predict', () => {
@@ -194,6 +220,9 @@ describe('what does not fit is refused, and nothing is written', () => {
     await expect(fitted('x', { threshold: 'sensitivity=90' })).rejects.toThrow(/a share from 0 to 1/);
     await expect(fitted('x', { features: 'map' })).rejects.toThrow(
       /--features is map, .*did you mean maps\?/,
+    );
+    await expect(fitted('x', { finetune: true, training: { preset: 'hue' } })).rejects.toThrow(
+      /--preset is hue, .*did you mean hu\?/,
     );
     await expect(fitted('x', { images: 'c' })).rejects.toThrow(/--images has c/);
     expect(existsSync(file('x'))).toBe(false);
