@@ -1,6 +1,6 @@
 // npm run bench:parity: the features of the same images by `anatomy embed`, by ONNX in Node and in Chromium (with the
-// preprocessing inside the model) and by PyTorch, for each backbone: the largest difference to `embed` in fp32, as a share
-// of the largest feature. Needs python3-torch, python3-torchvision and chromium; what is missing is left out.
+// preprocessing inside the model, where halves of 8-bit values may be rounded to the other side; in Node also without) and
+// by PyTorch, for each backbone: the largest difference to `embed` in fp32, as a share of the largest feature. Needs python3-torch, python3-torchvision and chromium; what is missing is left out.
 // Options: --images FOLDER (of PNG or JPEG, each at least 128 pixels on a side) --count 64 --size 64
 //          --only vgg16_bn,resnet18 --python /usr/bin/python3 --chromium /usr/bin/chromium
 import { spawnSync } from 'node:child_process';
@@ -11,8 +11,9 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { resize } from '../dist/data/images/resize.js';
-import { embed, exportOnnx, exportTorchvision, pretrain, resolveConfig } from '../dist/index.js';
+import { embed, exportOnnx, exportTorchvision, pretrain, resolveConfig, tidy } from '../dist/index.js';
 import { backboneNames } from '../dist/nn/index.js';
+import { prepared } from '../dist/use/checkOnnx.js';
 import { parseOptions } from './options.mjs';
 
 const options = parseOptions(import.meta.url, {
@@ -70,17 +71,26 @@ function share(found, expected) {
 
 const floats = (file, from = 0) => new Float32Array(new Uint8Array(readFileSync(file).subarray(from)).buffer);
 
-async function inNode(model) {
+/** @param inputOf the input of a model from ONNX Runtime and an image */
+async function inNode(model, inputOf) {
   const { default: ort } = await import('onnxruntime-node');
   const session = await ort.InferenceSession.create(model);
   const found = [];
-  for (const { width, height, channels, data } of images) {
-    const image = new ort.Tensor('uint8', data, [height, width, channels]);
-    found.push(...(await session.run({ image })).features.data);
-  }
+  for (const image of images) found.push(...(await session.run(inputOf(ort, image))).features.data);
   await session.release();
   return found;
 }
+
+const whole = (ort, { width, height, channels, data }) => ({
+  image: new ort.Tensor('uint8', data, [height, width, channels]),
+});
+const resized = (ort, image) => ({
+  images: new ort.Tensor(
+    'float32',
+    tidy(() => prepared(image, { size, cacheSize: side }).toArray()),
+    [1, 3, size, size],
+  ),
+});
 
 async function inChromium(model) {
   const { chromium } = await import('playwright-core');
@@ -149,7 +159,7 @@ const able = {
 console.log(
   `${images.length} images, ${size}²; largest difference to embed, as a share of the largest feature`,
 );
-console.log('| backbone | ONNX, Node | ONNX, Chromium | PyTorch |\n|---|---|---|---|');
+console.log('| backbone | ONNX, Node | with preprocessing | in Chromium | PyTorch |\n|---|---|---|---|---|');
 try {
   for (const backbone of options.only?.split(',') ?? backboneNames) {
     const run = join(folder, backbone);
@@ -164,10 +174,12 @@ try {
     await embed({ run, out, precision: 'fp32', cacheFolder });
     const ours = floats(out, 10 + readFileSync(out).readUInt16LE(8));
     const { file } = await exportOnnx({ run, out: join(folder, `${backbone}.onnx`), preprocess: true });
+    const network = await exportOnnx({ run, out: join(folder, `${backbone}-network.onnx`) });
     const weights = join(folder, `${backbone}.safetensors`);
     await exportTorchvision({ run, out: weights });
     const shares = [
-      share(await inNode(file), ours),
+      share(await inNode(network.file, resized), ours),
+      share(await inNode(file, whole), ours),
       able.Chromium ? share(await inChromium(file), ours) : undefined,
       able.Python ? share(inPython(backbone, weights), ours) : undefined,
     ];
