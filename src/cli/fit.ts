@@ -1,5 +1,6 @@
 /** The command `anatomy fit`: a model from a run and all labelled samples. */
 import type { Command } from 'commander';
+import { intervalName, tooFew } from '../evaluation/results/fewSubjects.js';
 import { fixed, interval } from '../text/numbers.js';
 import { consoleOf } from './console.js';
 import { decimalNumber, wholeNumber } from './options/configOptions.js';
@@ -84,9 +85,10 @@ See also: anatomy predict, anatomy evaluate logreg, docs/use.md`,
       else print(`${out}\n`);
       const { data, outOfFold, threshold: chosen, classes } = model;
       const { auc, transductive, folds: k } = outOfFold;
+      const few = tooFew({ subjects: data.subjects, perClass: data.subjectsPerClass, classes });
       const seen = transductive === 'yes' ? ', transductive: the encoder has seen these images' : '';
       console.info(
-        `${data.samples} samples of ${data.subjects} subjects; out of ${k} folds AUC ${fixed(auc.value)} (95 % interval ${interval(auc.low, auc.high)}${seen})`,
+        `${data.samples} samples of ${data.subjects} subjects; out of ${k} folds AUC ${fixed(auc.value)} (${intervalName(few)} ${interval(auc.low, auc.high)}${seen})`,
       );
       if (chosen !== undefined) {
         console.info(

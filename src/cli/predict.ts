@@ -1,5 +1,6 @@
 /** The command `anatomy predict`: what a fitted model says of new images. */
 import type { Command } from 'commander';
+import { intervalName } from '../evaluation/results/fewSubjects.js';
 import { fixed, interval, numbered } from '../text/numbers.js';
 import type { Predictions } from '../use/predict/predict.js';
 import { consoleOf } from './console.js';
@@ -89,7 +90,7 @@ See also: anatomy fit, docs/use.md`,
       }
       if (auc !== undefined) {
         console.info(
-          `the data has labels: AUC ${fixed(auc.value)} (95 % interval ${interval(auc.low, auc.high)})`,
+          `the data has labels: AUC ${fixed(auc.value)} (${intervalName(auc.few)} ${interval(auc.low, auc.high)})`,
         );
       }
       const calls = Object.entries(summary.called).map(([name, count]) => `${name} ${count}`);

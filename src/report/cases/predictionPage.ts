@@ -1,5 +1,6 @@
 /** The page of `anatomy predict`: the samples of which the model is least and most certain, and the unusual ones. */
 import type { Dataset, Sample } from '../../data/sample.js';
+import { intervalName } from '../../evaluation/results/fewSubjects.js';
 import { fixed, interval, numbered } from '../../text/numbers.js';
 import { type Case, casePage } from './casePage.js';
 
@@ -19,7 +20,13 @@ export interface PredictionPage {
   readonly classes: readonly string[];
   /** The threshold of two classes. */
   readonly threshold?: number;
-  readonly auc?: { readonly value: number; readonly low: number; readonly high: number };
+  readonly auc?: {
+    readonly value: number;
+    readonly low: number;
+    readonly high: number;
+    /** What is too few for an interval of 95 %. */
+    readonly few?: string;
+  };
   readonly use: string;
   readonly withImages: boolean;
 }
@@ -47,7 +54,7 @@ export async function predictionPage(content: PredictionPage): Promise<string> {
       ...(auc === undefined
         ? []
         : [
-            `By the labels of the data, AUC ${fixed(auc.value)} (95 % interval ${interval(auc.low, auc.high)}).`,
+            `By the labels of the data, AUC ${fixed(auc.value)} (${intervalName(auc.few)} ${interval(auc.low, auc.high)}).`,
           ]),
       ...(silent === 0 ? [] : [`${numbered(silent, 'sample')} lack an image that the model needs.`]),
     ].join(' '),

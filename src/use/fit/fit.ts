@@ -7,12 +7,20 @@ import { UsageError } from '../../errors.js';
 import type { JudgedDataSpec } from '../../evaluation/encoders/judgedData.js';
 import { type JudgedRun, separateModalities } from '../../evaluation/encoders/runEncoders.js';
 import { exposureOf } from '../../evaluation/folds/exposure.js';
+import { hasGaps } from '../../evaluation/folds/setRounds.js';
 import { labelledTask, type Task } from '../../evaluation/folds/task.js';
-import { decodeImages, openJudgement } from '../../evaluation/openJudgement.js';
-import { ANY, askedSets, isAny, modalityKey } from '../../evaluation/results/modalitySets.js';
+import { decodeImages, type OpenJudgement, openJudgement } from '../../evaluation/openJudgement.js';
+import type { Exposure } from '../../evaluation/results/evaluationResult.js';
+import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
+import { subjectsPerClass } from '../../evaluation/results/fewSubjects.js';
+import { ANY, askedSets, isAny, modalitiesIn, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import { FINETUNE_PRESETS } from '../../evaluation/trained/presets.js';
-import { finetunedProbe, type TrainingOptions } from '../../evaluation/trained/trainedProbe.js';
+import {
+  finetunedProbe,
+  type TrainedProbe,
+  type TrainingOptions,
+} from '../../evaluation/trained/trainedProbe.js';
 import { makeFolderOf, refuseToReplace } from '../../files.js';
 import { MessageConsole } from '../../log/console.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
@@ -60,28 +68,63 @@ export interface FitOptions {
 }
 
 /**
- * Fits a probe, or finetunes the encoder, on all labelled samples, calibrates it by out-of-fold probabilities, chooses its threshold by a rule,
- * and writes it with its encoder to one file.
+ * Fits a probe, or finetunes the encoder, on all labelled samples, calibrates it by out-of-fold probabilities, chooses
+ * its threshold by a rule, and writes it with its encoder to one file.
  *
  * @returns what is known of the model
  * @throws UsageError when an option does not fit, DataError when the labels or images do not; nothing is written then
  */
 export async function fitModel(options: FitOptions): Promise<ModelDescription> {
-  const {
-    out,
-    overwrite = false,
-    folds = DEFAULT_FOLDS,
-    console = new MessageConsole({ quiet: true }),
-  } = options;
+  const { out, overwrite = false, console = new MessageConsole({ quiet: true }) } = options;
   refuseToReplace([out], out, overwrite);
+  const plan = await planFit({ ...options, console });
+  const { judgement, task, foldOf, set, kind, finetuning } = plan;
+  const { run, forwarding, dataset, seed } = judgement;
+  const { cache, trace } = await decodeImages(judgement);
+  const encoder = run.encoders[0]!;
+  const { modalities } = dataset;
+  const common = { task, foldOf, cache, modalities, set, kind, seed, console, ...forwarding };
+  const fitted =
+    finetuning === undefined
+      ? await fitFrozen(run, common)
+      : await fitFinetuned({ ...common, encoder, probe: finetuning });
+  try {
+    const exposure = exposureOf({ rounds: [{ test: [...task.positions.keys()], encoder }] }, task, trace);
+    const description = describe(plan, fitted, exposure);
+    const { probe, outOfFold, encoders } = fitted;
+    const heldOut = outOfFold.distances.slice().sort();
+    makeFolderOf(out);
+    saveModel(out, { description, probe, heldOut, encoders: encoders.map((one) => one.encoder) });
+    return description;
+  } finally {
+    for (const { encoder: one } of fitted.encoders) disposeModule(one);
+  }
+}
+
+interface FitPlan {
+  readonly judgement: OpenJudgement;
+  /** The labelled samples that have the images of the set. */
+  readonly task: Task;
+  /** The number of labelled samples that lack some. */
+  readonly incomplete: number;
+  readonly foldOf: readonly number[];
+  readonly set: readonly string[];
+  readonly kind: EncoderFeatures;
+  readonly rule: ThresholdRule;
+  readonly finetuning?: TrainedProbe;
+}
+
+/** Refuses what can be refused before an image is decoded. */
+async function planFit(options: FitOptions & { readonly console: MessageConsole }): Promise<FitPlan> {
+  const { folds = DEFAULT_FOLDS, console } = options;
   const rule = thresholdRule(options.threshold);
   const finetuning = options.finetune
     ? finetunedProbe('finetune', FINETUNE_PRESETS, options.training ?? {})
     : undefined;
   const kind = vectorKind(options.features ?? finetuning?.finetune?.features ?? 'pooled');
   openSingleRun(options.run, (message) => console.warn(message));
-  const judgement = await openJudgement({ ...options, console });
-  const { run, forwarding, dataset, seed } = judgement;
+  const judgement = await openJudgement(options);
+  const { forwarding, dataset, seed } = judgement;
   if (finetuning !== undefined && forwarding.precision === 'fp16') {
     throw new UsageError(
       'precision is fp16, in which small gradients vanish; finetune with --precision bf16 or fp32',
@@ -89,76 +132,60 @@ export async function fitModel(options: FitOptions): Promise<ModelDescription> {
   }
   const { modalities } = dataset;
   const all = labelledTask(dataset);
-  if (rule !== undefined && options.threshold !== undefined && all.classes.length > 2) {
+  if (options.threshold !== undefined && all.classes.length > 2) {
     throw new UsageError(
       `--threshold is ${options.threshold}, but there are ${all.classes.length} classes (${all.classes.join(', ')}), of which the most probable is called; leave it out, or name the positive one with --positive`,
     );
   }
-  const gaps = all.positions.some((position) =>
-    modalities.some((modality) => dataset.samples[position]!.images[modality] === undefined),
-  );
+  const gaps = hasGaps(all, dataset);
   const usual = gaps && modalities.length > 1 ? ANY : modalityKey(modalities);
   const [set] = askedSets(modalities, [options.images ?? usual], gaps) as [readonly string[]];
   const task = completeTask(all, dataset, set);
   const foldOf = foldsOf(task, dataset, folds, seed);
-  const { cache, trace } = await decodeImages(judgement);
-  const encoder = run.encoders[0]!;
-  const { config } = encoder;
-  const common = { task, foldOf, cache, modalities, set, kind, seed, console, ...forwarding };
-  const fitted =
-    finetuning === undefined
-      ? await fitFrozen(run, common)
-      : await fitFinetuned({ ...common, encoder, probe: finetuning });
-  try {
-    const { probe, outOfFold, encoders } = fitted;
-    const classes = task.classes.length;
-    const temperature = fitTemperature(outOfFold.probabilities, task.labels, classes);
-    const calibrated = withTemperature(outOfFold.probabilities, classes, temperature);
-    const exposure = exposureOf({ rounds: [{ test: [...task.positions.keys()], encoder }] }, task, trace);
-    const { dataHash, modalities: trainedOn } = readProvenance(options.run);
-    const description: ModelDescription = {
-      format: 1,
-      encoder: {
-        ...describeEncoder(config, { modalities: trainedOn, dataHash }),
-        input: {
-          ...describeEncoder(config, { modalities: trainedOn }).input,
-          preprocess: { ...dataset.preprocess },
-        },
-      },
-      encoders: encoders.map((one) => [...one.modalities]),
-      classes: [...task.classes],
-      features: kind,
-      images: [...set],
-      precision: forwarding.precision,
-      ...(probe.C !== undefined && { C: probe.C }),
-      ...(finetuning !== undefined && { finetuned: finetuning.preset.name }),
-      temperature,
-      ...(classes === 2 && { threshold: thresholdOf(calibrated, task, rule) }),
-      data: {
-        name: dataset.name,
-        samples: task.ids.length,
-        subjects: new Set(task.subjects).size,
-        perClass: task.classes.map((_, c) => task.labels.filter((label) => label === c).length),
-        incomplete: all.ids.length - task.ids.length,
-      },
-      outOfFold: {
-        ...{ folds: new Set(foldOf).size, seed },
-        transductive: exposure.kind === 'unknown' ? 'unknown' : exposure.seenTestSamples > 0 ? 'yes' : 'no',
-        auc: aucOf(calibrated, task, seed),
-        logLoss: {
-          before: logLoss(outOfFold.probabilities, task),
-          after: logLoss(calibrated, task),
-        },
-      },
-      use: RESEARCH_USE,
-    };
-    makeFolderOf(out);
-    const heldOut = outOfFold.distances.slice().sort();
-    saveModel(out, { description, probe, heldOut, encoders: encoders.map((one) => one.encoder) });
-    return description;
-  } finally {
-    for (const { encoder: one } of fitted.encoders) disposeModule(one);
-  }
+  const incomplete = all.ids.length - task.ids.length;
+  return { judgement, task, incomplete, foldOf, set, kind, rule, finetuning };
+}
+
+function describe(
+  { judgement, task, incomplete, foldOf, set, kind, rule, finetuning }: FitPlan,
+  { probe, outOfFold, encoders }: Finetuned,
+  exposure: Exposure,
+): ModelDescription {
+  const { run, forwarding, dataset, seed } = judgement;
+  const { root, config } = run.encoders[0]!;
+  const classes = task.classes.length;
+  const temperature = fitTemperature(outOfFold.probabilities, task.labels, classes);
+  const calibrated = withTemperature(outOfFold.probabilities, classes, temperature);
+  const { dataHash, modalities } = readProvenance(root);
+  const encoder = describeEncoder(config, { modalities, dataHash });
+  return {
+    format: 1,
+    encoder: { ...encoder, input: { ...encoder.input, preprocess: { ...dataset.preprocess } } },
+    encoders: encoders.map((one) => [...one.modalities]),
+    classes: [...task.classes],
+    features: kind,
+    images: [...set],
+    precision: forwarding.precision,
+    ...(probe.C !== undefined && { C: probe.C }),
+    ...(finetuning !== undefined && { finetuned: finetuning.preset.name }),
+    temperature,
+    ...(classes === 2 && { threshold: thresholdOf(calibrated, task, rule) }),
+    data: {
+      name: dataset.name,
+      samples: task.ids.length,
+      subjects: new Set(task.subjects).size,
+      subjectsPerClass: subjectsPerClass(task.subjects, task.labels, classes),
+      perClass: task.classes.map((_, c) => task.labels.filter((label) => label === c).length),
+      incomplete,
+    },
+    outOfFold: {
+      ...{ folds: new Set(foldOf).size, seed },
+      transductive: exposure.kind === 'unknown' ? 'unknown' : exposure.seenTestSamples > 0 ? 'yes' : 'no',
+      auc: aucOf(calibrated, task, seed),
+      logLoss: { before: logLoss(outOfFold.probabilities, task), after: logLoss(calibrated, task) },
+    },
+    use: RESEARCH_USE,
+  };
 }
 
 /** Fits a probe on the features of the run's own encoders. */
@@ -187,9 +214,10 @@ async function fitFrozen(
     };
     const features = await collectFeatures(stream, console, 'embedding').finally(() => loader.dispose());
     const separate = separateModalities(run.encoders[0]!);
+    const used = modalitiesIn(set, modalities);
     const groups = [
-      modalities.filter((name) => !separate.includes(name)),
-      ...modalities.filter((name) => separate.includes(name)).map((name) => [name]),
+      used.filter((name) => !separate.includes(name)),
+      ...used.filter((name) => separate.includes(name)).map((name) => [name]),
     ].filter((group) => group.length > 0);
     const encoders = groups.map((group) => ({ encoder: networks.of(group[0]!), modalities: group }));
     return { ...fitProbe(features, task, foldOf, seed), encoders };
@@ -199,7 +227,10 @@ async function fitFrozen(
   }
 }
 
-/** The samples of the task that have every image of the set. @throws DataError where a class is left without two subjects */
+/**
+ * The samples of the task that have every image of the set.
+ * @throws DataError where a class is left without two subjects
+ */
 function completeTask(task: Task, dataset: Dataset, set: readonly string[]): Task {
   if (isAny(set)) return task;
   const kept = task.positions.filter((position) =>

@@ -50,6 +50,7 @@ export const modelSchema = z.object({
     name: z.string(),
     samples: z.number(),
     subjects: z.number(),
+    subjectsPerClass: z.array(z.number()),
     perClass: z.array(z.number()),
     incomplete: z.number(),
   }),

@@ -4,6 +4,7 @@ import { openDataset } from '../../data/openDataset.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import { DataError, UsageError } from '../../errors.js';
 import type { JudgedDataSpec } from '../../evaluation/encoders/judgedData.js';
+import { subjectsPerClass, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { isAny, modalitiesIn, modalityKey } from '../../evaluation/results/modalitySets.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import { makeFolderOf, refuseToReplace, writeFileAtomic } from '../../files.js';
@@ -67,6 +68,15 @@ export interface SubjectPrediction {
   readonly unusual: number;
 }
 
+/** The AUC by the labels of the new samples, with its interval over subjects. */
+export interface LabelledAuc {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** What is too few for an interval of 95 %, such as `3 subjects`; absent where there are enough. */
+  readonly few?: string;
+}
+
 export interface Predictions {
   readonly description: ModelDescription;
   readonly dataset: Dataset;
@@ -74,7 +84,7 @@ export interface Predictions {
   /** Empty where every subject has one sample. */
   readonly subjects: readonly SubjectPrediction[];
   /** The AUC on the new samples, where all classes occur among their labels. */
-  readonly auc?: { readonly value: number; readonly low: number; readonly high: number };
+  readonly auc?: LabelledAuc;
   readonly files: readonly string[];
 }
 
@@ -258,7 +268,9 @@ function aucOf(samples: readonly Prediction[], { classes }: ModelDescription): P
   const subjects = judged.map(({ sample }) => sample.subject);
   const metric = resampledAuc({ probabilities, labels, classes: classes.length });
   const { value, low, high } = bootstrapInterval(metric, subjects, { replicates: 2000, seed: 0 });
-  return { value, low, high };
+  const perClass = subjectsPerClass(subjects, labels, classes.length);
+  const few = tooFew({ subjects: new Set(subjects).size, perClass, classes });
+  return { value, low, high, ...(few !== undefined && { few }) };
 }
 
 /** The number of a sample's class; all classes but the positive one may stand together as `not …`. */

@@ -65,7 +65,14 @@ test('its out-of-fold AUC is the one that evaluate logreg finds, as the probes a
   const row = result.rows.find(({ key }) => key === 'run/head/a+b')!;
   expect(outOfFold.auc.value).toBe(row.metrics.auc!.pooled);
   expect(outOfFold.transductive).toBe('yes');
-  expect(data).toEqual({ name: 'pairs', samples: 40, subjects: 20, perClass: [20, 20], incomplete: 0 });
+  expect(data).toEqual({
+    name: 'pairs',
+    samples: 40,
+    subjects: 20,
+    subjectsPerClass: [10, 10],
+    perClass: [20, 20],
+    incomplete: 0,
+  });
 });
 
 test('a temperature lowers the out-of-fold log-loss, and the threshold is the rule’s', async () => {
