@@ -5,8 +5,12 @@ import { dirname, join, resolve } from 'node:path';
 
 /** @typedef {import('./libtorch.d.mts').LibTorch} LibTorch */
 
+/** The line that installs these packages. A bare Debian has no sudo, and its root needs none. */
+export const aptLine = (packages) =>
+  `${process.getuid?.() === 0 ? '' : 'sudo '}apt-get install -y ${packages.join(' ')}`;
+
 /** The one line that installs what the addon is built from. */
-export const INSTALL_LINE = 'sudo apt-get install -y g++ libtorch-dev libgloo-dev libopenblas0-pthread';
+export const INSTALL_LINE = aptLine(['g++', 'libtorch-dev', 'libgloo-dev', 'libopenblas0-pthread']);
 
 /** The same without root, and the way to CUDA: PyTorch's own package carries LibTorch and its headers. */
 export const PIP_LINE =

@@ -12,6 +12,7 @@ import { registerFit } from './fit.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
+import { registerSetup } from './setup.js';
 
 /** Makes the command line without running it. Parsing throws a CommanderError instead of ending the process. */
 export function anatomyProgram(): Command {
@@ -32,6 +33,7 @@ export function anatomyProgram(): Command {
     registerData,
     registerConfig,
     registerDoctor,
+    registerSetup,
   ]) {
     register(program);
   }
