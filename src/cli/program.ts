@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { nearest } from '../text/nearest.js';
 import { packageVersion } from '../version.js';
+import { registerComplete } from './complete.js';
 import { registerConfig } from './config.js';
 import { registerData } from './data/registerData.js';
 import { registerDoctor } from './doctor.js';
@@ -35,6 +36,7 @@ export function anatomyProgram(): Command {
     registerConfig,
     registerDoctor,
     registerSetup,
+    registerComplete,
   ]) {
     register(program);
   }
