@@ -146,7 +146,7 @@ export async function ensureSystemPackages({ log, started, triedFile }) {
     ? `no C++ compiler: ${compilerCommand()[0]} is not on PATH`
     : whyNoLibTorch(search.rejected);
   const remedy = findProgram('apt-get')
-    ? `Run: ${line}`
+    ? `Run: ${line}\nand then this again`
     : `Install a C++ compiler by this system's means, and LibTorch by: ${PIP_LINE}`;
   if (!before) throw new Failure(`${cause}. ${remedy}`, 4);
   log(cause);
