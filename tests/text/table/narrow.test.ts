@@ -55,6 +55,27 @@ untrained, pooled, a
   ACC    —`);
   });
 
+  test('puts as many columns beside each other as fit, at every width', () => {
+    // The names take 32 characters, the end of a line one, and AUC, AUPRC and ACC 19, 17 and 7.
+    const blocks = (width: number) => {
+      const narrow = narrowTables(table, width);
+      expect(longest(narrow)).toBeLessThanOrEqual(width);
+      return narrow.split('\n\n').map((block) =>
+        block
+          .split('\n')[0]!
+          .replace(/.*images \|/, '')
+          .match(/\w+/g),
+      );
+    };
+    const apart = [['AUC'], ['AUPRC'], ['ACC']];
+    const lastTwo = [['AUC'], ['AUPRC', 'ACC']];
+    const firstTwo = [['AUC', 'AUPRC'], ['ACC']];
+    for (let width = 52; width < 57; width += 1) expect(blocks(width)).toEqual(apart);
+    for (let width = 57; width < 69; width += 1) expect(blocks(width)).toEqual(lastTwo);
+    for (let width = 69; width < 76; width += 1) expect(blocks(width)).toEqual(firstTwo);
+    expect(longest(table)).toBe(76);
+  });
+
   test('loses no cell, and is as narrow as asked wherever its names and widest cell allow', () => {
     const cell = fc
       .string({ unit: fc.constantFrom('a', 'b', '|', '\\|', '1', '—', ' '), maxLength: 12 })
