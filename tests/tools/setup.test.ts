@@ -138,7 +138,7 @@ test('the BLAS is judged by what the alternatives point to', () => {
 test('the line for apt has sudo for those who are not root, and asks for the lists where there are none', () => {
   const [bare, filled] = [join(folder, 'bare'), join(folder, 'filled')];
   mkdirSync(join(bare, 'partial'), { recursive: true });
-  put('filled/deb.debian.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4');
+  put('filled/mirror_debian_dists_bookworm_main_binary-amd64_Packages.lz4');
   expect(aptLine(['g++'], { root: true, lists: filled })).toBe('apt-get install -y g++');
   expect(aptLine(['g++', 'x'], { root: false, lists: filled })).toBe('sudo apt-get install -y g++ x');
   expect(aptLine(['g++'], { root: true, lists: bare })).toBe('apt-get update && apt-get install -y g++');
