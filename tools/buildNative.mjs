@@ -3,10 +3,12 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isClone } from './buildTypeScript.mjs';
 import { compilerCommand, findProgram } from './command.mjs';
 import { Failure } from './failure.mjs';
 import { INSTALL_LINE, PIP_LINE, searchLibTorch, whyNoLibTorch } from './libtorch.mjs';
@@ -18,8 +20,23 @@ const native = join(root, 'native');
 const build = join(native, 'build');
 const current = join(build, 'current.json');
 
+/** Where the addon is built: in this package's own folder, so that each LibTorch of a machine may have its copy of both. */
+export const BUILD_FOLDER = build;
+
 /** Held by whoever builds or installs in this checkout. */
 export const LOCK_FILE = join(build, 'setup.lock');
+
+/**
+ * The folders of the headers that the addon includes. Node's own rule finds their packages: npm puts them beside this
+ * package where it is installed as one. A package that is nowhere is taken for missing from our own node_modules.
+ */
+export function headerFolders() {
+  const places = createRequire(join(root, 'package.json')).resolve;
+  return ['node-api-headers/include', 'node-addon-api'].map((name) => {
+    const folders = places.paths(name).map((modules) => join(modules, name));
+    return folders.find(existsSync) ?? folders[0];
+  });
+}
 
 /** A translation unit that includes ATen takes about this much. */
 const MEMORY_OF_A_COMPILER = 2 * 2 ** 30;
@@ -32,9 +49,7 @@ function standardFor(version) {
 
 /** Commands and places of a build against this LibTorch, and digests that change when its result would. */
 function plan(torch) {
-  const headers = ['node-api-headers/include', 'node-addon-api'].map((name) =>
-    join(root, 'node_modules', name),
-  );
+  const headers = headerFolders();
   const compile = [
     standardFor(torch.version),
     '-O2',
@@ -133,7 +148,8 @@ async function compileUnits({ compiler, compile, units }) {
 async function buildAddon(planned) {
   const { compiler, link, headers, folder, units, addon, stamp } = planned;
   for (const header of headers) {
-    if (!existsSync(header)) throw new Failure(`${header} is missing. Run: npm ci`);
+    if (!existsSync(header))
+      throw new Failure(`${header} is missing. Run: ${isClone(root) ? 'npm ci' : 'npm install'}`);
   }
   if (!findProgram(compiler[0])) {
     throw new Failure(`no C++ compiler: ${compiler[0]} is not on PATH. Run: ${INSTALL_LINE}`, 4);

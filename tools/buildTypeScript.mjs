@@ -31,9 +31,12 @@ function stampOf(root) {
 const stampFile = (root) => join(root, 'dist/.stamp');
 const outputOf = (source) => source.replace(/\.ts$/, '.js');
 
+/** Whether this is the source, and not the package made of it, which carries dist/ in place of src/. */
+export const isClone = (root) => existsSync(join(root, 'src'));
+
 /** 'built' when dist/ is what src/ compiles to, 'stale' when it is older, 'missing' when it is not there. */
 export function typeScriptState(root) {
-  if (!existsSync(join(root, 'src'))) return 'built'; // installed as a package, which carries only dist/
+  if (!isClone(root)) return 'built';
   if (!existsSync(join(root, 'dist'))) return 'missing';
   if (!existsSync(stampFile(root)) || readFileSync(stampFile(root), 'utf8') !== stampOf(root)) return 'stale';
   return sourcesOf(root).every((name) => existsSync(join(root, 'dist', outputOf(name)))) ? 'built' : 'stale';

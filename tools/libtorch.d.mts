@@ -24,6 +24,10 @@ export interface LibTorchSearch {
   readonly rejected: readonly Rejected[];
 }
 
+export function aptLine(
+  packages: readonly string[],
+  machine?: { readonly root?: boolean; readonly lists?: string },
+): string;
 export const INSTALL_LINE: string;
 export const PIP_LINE: string;
 export function supported(version: string): boolean;

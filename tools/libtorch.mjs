@@ -5,8 +5,18 @@ import { dirname, join, resolve } from 'node:path';
 
 /** @typedef {import('./libtorch.d.mts').LibTorch} LibTorch */
 
+/**
+ * The line that installs these packages. A bare Debian has no sudo, and its root needs none; images of it for containers
+ * come without the lists of what apt may install.
+ */
+export function aptLine(packages, { root = process.getuid?.() === 0, lists = '/var/lib/apt/lists' } = {}) {
+  const apt = root ? 'apt-get' : 'sudo apt-get';
+  const known = !existsSync(lists) || readdirSync(lists).some((name) => /_Packages(\.\w+)?$/.test(name));
+  return `${known ? '' : `${apt} update && `}${apt} install -y ${packages.join(' ')}`;
+}
+
 /** The one line that installs what the addon is built from. */
-export const INSTALL_LINE = 'sudo apt-get install -y g++ libtorch-dev libgloo-dev libopenblas0-pthread';
+export const INSTALL_LINE = aptLine(['g++', 'libtorch-dev', 'libgloo-dev', 'libopenblas0-pthread']);
 
 /** The same without root, and the way to CUDA: PyTorch's own package carries LibTorch and its headers. */
 export const PIP_LINE =

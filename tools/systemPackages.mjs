@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { judgeBlas, systemBlas } from './blas.mjs';
 import { compilerCommand, findProgram, run } from './command.mjs';
 import { Failure } from './failure.mjs';
-import { PIP_LINE, searchLibTorch, supported, whyNoLibTorch } from './libtorch.mjs';
+import { aptLine, PIP_LINE, searchLibTorch, supported, whyNoLibTorch } from './libtorch.mjs';
 
 /** What it costs to go without a recommended package. */
 const WITHOUT = {
@@ -127,7 +127,7 @@ export async function ensureSystemPackages({ log, started, triedFile }) {
   const packages = [...required, ...recommended];
   if (packages.length === 0) return search;
   const before = authority();
-  const line = `sudo apt-get install -y ${packages.join(' ')}`;
+  const line = aptLine(packages);
   if (required.length === 0) {
     if (before && !alreadyTried(recommended, triedFile)) {
       try {
@@ -146,7 +146,7 @@ export async function ensureSystemPackages({ log, started, triedFile }) {
     ? `no C++ compiler: ${compilerCommand()[0]} is not on PATH`
     : whyNoLibTorch(search.rejected);
   const remedy = findProgram('apt-get')
-    ? `Run: ${line}`
+    ? `Run: ${line}\nand then this again`
     : `Install a C++ compiler by this system's means, and LibTorch by: ${PIP_LINE}`;
   if (!before) throw new Failure(`${cause}. ${remedy}`, 4);
   log(cause);

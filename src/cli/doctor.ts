@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import picocolors from 'picocolors';
 import { judgeBlas } from '../../tools/blas.mjs';
-import { INSTALL_LINE, PIP_LINE, whyNoLibTorch } from '../../tools/libtorch.mjs';
+import { aptLine, INSTALL_LINE, PIP_LINE, whyNoLibTorch } from '../../tools/libtorch.mjs';
 import { type LoadedAddon, type Machine, thisMachine } from './machine.js';
 
 /** The outcome of a check. With `missing` nothing works; with `warn` it works, but more slowly or not for long. */
@@ -34,7 +34,6 @@ export interface DoctorOptions {
   json?: boolean;
 }
 
-const SETUP_LINE = 'npm run setup';
 const BYTES_PER_GIB = 2 ** 30;
 /**
  * The memory in bytes below which there is no room for the addon's compiler or for a training step at a useful size.
@@ -46,11 +45,12 @@ const LEAST_MEMORY = 2 * BYTES_PER_GIB;
  * @returns the exit code: 4 without LibTorch or the addon, 1 if anything else needed is missing
  */
 export async function doctor(options: DoctorOptions = {}): Promise<number> {
-  const checks = await diagnose();
+  const machine = thisMachine();
+  const checks = await diagnose(machine);
   const exitCode = exitCodeOf(checks);
   const text = options.json
     ? JSON.stringify({ ok: exitCode === 0, exitCode, checks }, null, 2)
-    : renderChecks(checks, picocolors);
+    : renderChecks(checks, picocolors, machine.setupLine);
   process.stdout.write(`${text}\n`);
   return exitCode;
 }
@@ -126,22 +126,30 @@ function checkLibTorch({ libTorch: { torch, rejected } }: Machine): Check {
   };
 }
 
-function checkAddon({ libTorch: { torch }, addonState }: Machine, addon: LoadedAddon | Error): Check {
+function checkAddon(
+  { libTorch: { torch }, addonState, buildFolder, setupLine }: Machine,
+  addon: LoadedAddon | Error,
+): Check {
   const name = 'addon';
-  if (addon instanceof Error) return { name, status: 'missing', found: addon.message, fix: SETUP_LINE };
+  if (addon instanceof Error && !buildFolder.writable) {
+    const found = `${addon.message} It is built in ${buildFolder.folder}, which you cannot write`;
+    const fix = `${setupLine}, as the user who installed the package`;
+    return { name, status: 'missing', found, fix };
+  }
+  if (addon instanceof Error) return { name, status: 'missing', found: addon.message, fix: setupLine };
   const { build, torchVersion } = addon;
   const found = `built against LibTorch ${build.torch.version} in ${build.torch.root}, loads`;
   if (torchVersion !== build.torch.version) {
     const status = 'missing';
-    return { name, status, found: `${found}, but is LibTorch ${torchVersion}`, fix: SETUP_LINE };
+    return { name, status, found: `${found}, but is LibTorch ${torchVersion}`, fix: setupLine };
   }
   if (torch === null) return { name, status: 'ok', found };
   if (torch.root !== build.torch.root || torch.version !== build.torch.version) {
     const other = `${found}; a new build would use ${torch.version} in ${torch.root}`;
-    return { name, status: 'warn', found: other, fix: SETUP_LINE };
+    return { name, status: 'warn', found: other, fix: setupLine };
   }
   if (addonState(torch) !== 'built') {
-    return { name, status: 'warn', found: `${found}, but native/ has changed since`, fix: SETUP_LINE };
+    return { name, status: 'warn', found: `${found}, but native/ has changed since`, fix: setupLine };
   }
   return { name, status: 'ok', found };
 }
@@ -158,7 +166,7 @@ function checkBlas({ libTorch: { torch }, blas }: Machine, addon: LoadedAddon | 
     name,
     status: 'warn',
     found: `${library}: ${path}; matrix products are several times slower than with OpenBLAS on all cores`,
-    fix: 'sudo apt-get install -y libopenblas0-pthread',
+    fix: aptLine(['libopenblas0-pthread']),
   };
 }
 
@@ -169,7 +177,7 @@ function checkCpu({ cpu: { model, cores, bf16 } }: Machine): Check {
   return { name: 'CPU', status: 'ok', found: `${model}, ${cores} cores; ${gain}` };
 }
 
-function checkCuda({ gpus }: Machine, addon: LoadedAddon | Error): Check {
+function checkCuda({ gpus, setupLine }: Machine, addon: LoadedAddon | Error): Check {
   const name = 'CUDA';
   const devices = addon instanceof Error ? 0 : addon.cudaDevices;
   const seen = gpus.join('; ');
@@ -181,7 +189,7 @@ function checkCuda({ gpus }: Machine, addon: LoadedAddon | Error): Check {
       name,
       status: 'warn',
       found: `${seen}; usable or not is told once the addon loads`,
-      fix: SETUP_LINE,
+      fix: setupLine,
     };
   }
   return addon.build.torch.cuda
@@ -195,7 +203,7 @@ function checkCuda({ gpus }: Machine, addon: LoadedAddon | Error): Check {
         name,
         status: 'warn',
         found: `${seen}, but this LibTorch is for CPUs only`,
-        fix: `${PIP_LINE} && ${SETUP_LINE}`,
+        fix: `${PIP_LINE} && ${setupLine}`,
       };
 }
 
@@ -225,18 +233,22 @@ function checkCache({ cache: { folder, writable } }: Machine): Check {
   };
 }
 
-function checkDist({ typeScript }: Machine): Check {
+function checkDist({ typeScript, setupLine }: Machine): Check {
   const name = 'dist';
   if (typeScript === 'built') return { name, status: 'ok', found: 'up to date' };
   return typeScript === 'stale'
-    ? { name, status: 'warn', found: 'older than src/', fix: SETUP_LINE }
-    : { name, status: 'missing', found: 'not built', fix: SETUP_LINE };
+    ? { name, status: 'warn', found: 'older than src/', fix: setupLine }
+    : { name, status: 'missing', found: 'not built', fix: setupLine };
 }
 
-/** Formats the report for people: a line for each check, the remedy below it, the verdict at the end. */
+/**
+ * Formats the report for people: a line for each check, the remedy below it, the verdict at the end. Without the engine
+ * the verdict names the one command that takes all its steps.
+ */
 export function renderChecks(
   checks: readonly Check[],
   colors: Pick<ReturnType<typeof picocolors.createColors>, 'green' | 'yellow' | 'red' | 'dim'>,
+  setupLine: string,
 ): string {
   const signs = { ok: colors.green('✓'), warn: colors.yellow('!'), missing: colors.red('✗') };
   const width = Math.max(...checks.map((check) => check.name.length));
@@ -248,7 +260,8 @@ export function renderChecks(
   const missing = count('missing');
   const warnings = count('warn');
   const verdict = missing > 0 ? `${missing} missing` : 'Everything needed is there';
-  return [...lines, '', `${verdict}${warnings > 0 ? `, ${warnings} to improve` : ''}.`].join('\n');
+  const remedy = exitCodeOf(checks) === 4 ? ` This installs what it may, and builds: ${setupLine}` : '';
+  return [...lines, '', `${verdict}${warnings > 0 ? `, ${warnings} to improve` : ''}.${remedy}`].join('\n');
 }
 
 export function registerDoctor(program: Command): void {

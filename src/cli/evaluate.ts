@@ -14,7 +14,7 @@ import {
   type EvaluationFlags,
   resultFolder,
 } from './options/evaluationOptions.js';
-import { print } from './output.js';
+import { print, toTerminal } from './output.js';
 
 /** The flags of the command. The settings of the protocol are further keys, each under its name. */
 interface Flags extends EvaluationFlags {
@@ -115,18 +115,26 @@ async function judgeLabels(
   options: Parameters<typeof import('../evaluation/evaluate.js')['evaluate']>[0],
   { folder, overwrite, keepIds }: Target & { readonly keepIds?: boolean },
 ): Promise<Outcome> {
-  const [{ evaluate }, { refuseOtherQuestion }, { evaluationJson, saveEvaluation }, { formatEvaluation }] =
-    await Promise.all([
-      import('../evaluation/evaluate.js'),
-      import('../evaluation/question.js'),
-      import('../evaluation/saveEvaluation.js'),
-      import('../evaluation/results/evaluationTable.js'),
-    ]);
+  const [
+    { evaluate },
+    { refuseOtherQuestion },
+    { evaluationJson, saveEvaluation },
+    { formatEvaluation },
+    { formatVerdicts },
+  ] = await Promise.all([
+    import('../evaluation/evaluate.js'),
+    import('../evaluation/question.js'),
+    import('../evaluation/saveEvaluation.js'),
+    import('../evaluation/results/evaluationTable.js'),
+    import('../evaluation/results/verdict.js'),
+  ]);
   const result: Evaluation = await evaluate(options, (question) => {
     if (!overwrite) refuseOtherQuestion(folder, question);
   });
   const { json, predictions } = saveEvaluation(folder, result, { keepIds });
-  return { json: evaluationJson(result), text: formatEvaluation(result), files: [json, predictions] };
+  // Programs that read the tables find them where they were; people see first what the tables come to.
+  const short = toTerminal() ? formatVerdicts(result) : '';
+  return { json: evaluationJson(result), text: short + formatEvaluation(result), files: [json, predictions] };
 }
 
 async function measurePairs(

@@ -5,13 +5,15 @@ import { availableParallelism, cpus, freemem } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemBlas } from '../../tools/blas.mjs';
-import { nativeState } from '../../tools/buildNative.mjs';
+import { BUILD_FOLDER, nativeState } from '../../tools/buildNative.mjs';
 import { type BuildState, typeScriptState } from '../../tools/buildTypeScript.mjs';
 import { compilerCommand, findProgram } from '../../tools/command.mjs';
 import { type LibTorch, type LibTorchSearch, searchLibTorch } from '../../tools/libtorch.mjs';
 import { defaultCacheRoot } from '../data/cache/cacheFolders.js';
 import { supportsBf16, usableCores } from '../tensor/cpu.js';
 import type { NativeBuild } from '../tensor/native.js';
+import { shellWords } from '../text/shell.js';
+import { invocation } from './invocation.js';
 
 /** The addon after it has been loaded. */
 export interface LoadedAddon {
@@ -46,6 +48,10 @@ export interface Machine {
   readonly freeMemory: number;
   readonly cache: { readonly folder: string; readonly writable: boolean };
   readonly typeScript: BuildState;
+  /** Where the addon is built, and whether this user may. */
+  readonly buildFolder: { readonly folder: string; readonly writable: boolean };
+  /** The command that installs and builds what is missing, as it is typed here. */
+  readonly setupLine: string;
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -68,6 +74,8 @@ export function thisMachine(environment: NodeJS.ProcessEnv = process.env): Machi
     freeMemory: freeMemory(),
     cache: { folder: defaultCacheRoot(), writable: canCreate(defaultCacheRoot()) },
     typeScript: typeScriptState(root),
+    buildFolder: { folder: BUILD_FOLDER, writable: canCreate(BUILD_FOLDER) },
+    setupLine: shellWords([...invocation(), 'setup']),
   };
 }
 

@@ -28,7 +28,9 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = exitCodeOf(error);
-  if (!(error instanceof CommanderError)) {
+  if (error instanceof CommanderError) {
+    if (error.code === 'commander.unknownOption') await tellSetting(error.message);
+  } else {
     const { message, stack } = error as Error;
     const known = error instanceof AnatomyError && !program.opts().verbose;
     console.error(visible(known || !program.opts().verbose ? `error: ${message}` : stack!));
@@ -39,4 +41,11 @@ function exitCodeOf(error: unknown): number {
   // Commander throws for --help and --version too, with exit code 0; its 1 is a usage error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   return error instanceof AnatomyError ? error.exitCode : 1;
+}
+
+/** A setting without a flag of its own is asked for as one, as other programs have it: says how it is set here. */
+async function tellSetting(message: string): Promise<void> {
+  const { settingFor } = await import('./options/settingFor.js');
+  const setting = settingFor(program, process.argv.slice(2), message);
+  if (setting !== undefined) console.error(visible(`(did you mean ${setting}?)`));
 }

@@ -1,6 +1,8 @@
 /** This room is the command line: each file adds one command, reads its flags, and prints what the library returns. */
 import { Command } from 'commander';
+import { nearest } from '../text/nearest.js';
 import { packageVersion } from '../version.js';
+import { registerComplete } from './complete.js';
 import { registerConfig } from './config.js';
 import { registerData } from './data/registerData.js';
 import { registerDoctor } from './doctor.js';
@@ -12,6 +14,7 @@ import { registerFit } from './fit.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
+import { registerSetup } from './setup.js';
 import { registerSimilar } from './similar.js';
 
 /** Makes the command line without running it. Parsing throws a CommanderError instead of ending the process. */
@@ -34,11 +37,41 @@ export function anatomyProgram(): Command {
     registerData,
     registerConfig,
     registerDoctor,
+    registerSetup,
+    registerComplete,
   ]) {
     register(program);
   }
   setErrors(program, 'anatomy');
+  // Commander would show the help of the last command that it knows, and end with 0.
+  program.addHelpText('beforeAll', () => {
+    const { command, rest } = commandOf(program, program.args);
+    const [word] = rest;
+    if (command.commands.length > 0 && word !== undefined && !word.startsWith('-')) refuse(command, word);
+    return '';
+  });
   return program;
+}
+
+/** Follows words to the last command that they name. @returns it, and the words after its name */
+export function commandOf(program: Command, words: readonly string[]): { command: Command; rest: string[] } {
+  let command = program;
+  const rest = [...words];
+  while (rest.length > 0) {
+    const next = command.commands.find((one) => one.name() === rest[0]);
+    if (next === undefined && (rest[0] !== 'help' || command.commands.length === 0)) break;
+    rest.shift();
+    command = next ?? command;
+  }
+  return { command, rest };
+}
+
+/** Ends as commander does for an unknown command without `--help`. */
+function refuse(command: Command, word: string): void {
+  const names = command.commands.map((one) => one.name());
+  const meant = nearest(word, names);
+  const hint = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  command.error(`error: unknown command '${word}'${hint}`, { code: 'commander.unknownCommand' });
 }
 
 /** Sets how errors end, for each command by itself, as errors point to its own help. */

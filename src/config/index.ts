@@ -12,6 +12,7 @@ export {
   readConfig,
   readYaml,
   resolveConfig,
+  settingNamed,
   type Tree,
 } from './resolve.js';
 export { type Config, configSchema } from './schema.js';

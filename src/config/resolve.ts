@@ -265,7 +265,7 @@ function describe(issue: z.core.$ZodIssue, value: unknown, schema: z.ZodType): s
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
     const full = issue.keys.map((key) => [...path, key].join('.'));
-    return `unknown key ${full.join(', ')}${keySuggestion(full[0]!, schema)}`;
+    return full.map((key) => `unknown key ${key}${keySuggestion(key, schema)}`).join(', ');
   }
   const found = issue.path.reduce<unknown>((tree, key) => (tree as Tree | undefined)?.[key as string], value);
   const expected = issue.message
@@ -294,15 +294,69 @@ function schemaKeys(schema: unknown, prefix = '', found = new Set<string>()): Se
   return found;
 }
 
+/** What other programs call settings, without the signs between words. */
+const HABITS: Readonly<Record<string, string>> = {
+  bs: 'training.batchSize',
+  batch: 'training.batchSize',
+  lr: 'training.learningRate',
+  wd: 'training.weightDecay',
+  numepochs: 'training.epochs',
+  nepochs: 'training.epochs',
+  maxepochs: 'training.epochs',
+  maxsteps: 'training.steps',
+  gpu: 'training.device',
+  amp: 'training.precision',
+  imagesize: 'data.size',
+  imgsize: 'data.size',
+  inputsize: 'data.size',
+  resolution: 'data.size',
+  arch: 'model.backbone',
+  pretrained: 'model.initFrom',
+  weights: 'model.initFrom',
+};
+
+/** `batch_size`, `batch-size` and `batchSize` are one word in several habits. */
+function habitForm(word: string): string {
+  return word.toLowerCase().replace(/[-_]/g, '');
+}
+
+function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf('.') + 1);
+}
+
+/** Finds the key that a word names in another writing, or by what other programs call it. */
+function keyInOtherWords(word: string, known: readonly string[]): string | undefined {
+  const form = habitForm(word);
+  // The group of `training.lr` is right, and only its last word is another's.
+  const habit = HABITS[lastPart(form)];
+  return known.find((key) => habitForm(key) === form) ?? known.find((key) => key === habit);
+}
+
+/** Finds the key that ends as the word does, where its group was left out or mistaken. */
+function keyOfSameEnd(word: string, known: readonly string[]): string | undefined {
+  return known.find((key) => habitForm(lastPart(key)) === habitForm(lastPart(word)));
+}
+
+/**
+ * Finds the setting of a config that is meant by a word with its group or without it, in anybody's writing, such as
+ * `batch-size`, `learning_rate` or `lr`. Gives undefined where none is.
+ */
+export function settingNamed(word: string): string | undefined {
+  const inGroups = [...schemaKeys(configSchema)].filter((key) => key.includes('.'));
+  // What any method has is training's before it is the one method's.
+  const known = inGroups.sort((a, b) => Number(a.startsWith('method.')) - Number(b.startsWith('method.')));
+  const near = nearest(word, known.map(lastPart));
+  return (
+    keyInOtherWords(word, known) ?? keyOfSameEnd(word, known) ?? known.find((key) => lastPart(key) === near)
+  );
+}
+
 /** Suggests the nearest key, or the key with the same end where the group was left out or mistaken. */
 function keySuggestion(key: string, schema: z.ZodType): string {
   const item = /\.\d+\./.exec(key)?.[0] ?? '.0.';
   const known = [...schemaKeys(schema)].map((other) => other.replace('.0.', item));
   if (known.includes(key)) return '; it is a setting of another method';
-  const lastPart = (path: string) => path.slice(path.lastIndexOf('.') + 1).toLowerCase();
-  const near = suggestion(key, known);
-  if (near !== '') return near;
-  const meant = known.find((other) => lastPart(other) === lastPart(key));
+  const meant = keyInOtherWords(key, known) ?? nearest(key, known) ?? keyOfSameEnd(key, known);
   return meant === undefined ? '' : `; did you mean ${meant}?`;
 }
 

@@ -83,7 +83,7 @@ export interface NativeBuild {
 }
 
 const buildFolder = fileURLToPath(new URL('../../native/build/', import.meta.url));
-const remedy = 'Run `npm run setup`, then `anatomy doctor` tells what is missing.';
+const remedy = 'Run `npx anatomy setup`; `npx anatomy doctor` tells what is missing.';
 
 /** Finds the addon that was built last. @throws EngineMissingError when there is none. */
 export function nativeBuild(folder = buildFolder): NativeBuild {

@@ -45,6 +45,8 @@ function machine(different: Partial<Machine> = {}): Machine {
     freeMemory: 16 * 2 ** 30,
     cache: { folder: '/home/u/.cache/anatomy-ssl', writable: true },
     typeScript: 'built',
+    buildFolder: { folder: '/p/native/build', writable: true },
+    setupLine: 'npx anatomy setup',
     ...different,
   };
 }
@@ -86,7 +88,7 @@ test('an addon is reported that does not load, is of another LibTorch, or is old
   const newer = { loadAddon: () => Promise.resolve({ ...addon, torchVersion: '2.1.0' }) };
   expect(await look('addon', newer)).toMatchObject({ status: 'missing', exitCode: 4 });
   const other = { libTorch: { torch: { ...torch, root: '/opt/torch', version: '2.11.0' }, rejected: [] } };
-  expect(await look('addon', other)).toMatchObject({ status: 'warn', fix: 'npm run setup' });
+  expect(await look('addon', other)).toMatchObject({ status: 'warn', fix: 'npx anatomy setup' });
   expect(await look('addon', { addonState: () => 'stale' })).toMatchObject({ status: 'warn' });
 });
 
@@ -113,9 +115,13 @@ test('a GPU that cannot be used says whether LibTorch or the driver is why', asy
 });
 
 test('the report has a line for each check, the remedy below it, and a verdict', async () => {
-  const text = renderChecks(await diagnose(machine({ typeScript: 'stale' })), picocolors.createColors(false));
+  const text = renderChecks(
+    await diagnose(machine({ typeScript: 'stale' })),
+    picocolors.createColors(false),
+    'npx anatomy setup',
+  );
   expect(text.split('\n')[0]).toBe('✓ Node          20.20.2');
-  expect(text).toContain('! dist          older than src/\n                fix: npm run setup\n');
+  expect(text).toContain('! dist          older than src/\n                fix: npx anatomy setup\n');
   expect(text.endsWith('\n\nEverything needed is there, 1 to improve.')).toBe(true);
 });
 

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { EvaluationResult } from '../../src/evaluation/results/evaluationResult.js';
+import { shellWords } from '../../src/text/shell.js';
+import { findProgram } from '../../tools/command.mjs';
 import { type TinyPairs, tinyPairs, writeManifest } from '../evaluation/tinyPairs.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -77,6 +79,28 @@ it('prints tables, or with --json only the JSON that it also wrote', () => {
   expect(stdout).not.toContain(folder);
   expect(stdout).not.toContain('patient ');
 });
+
+it.skipIf(findProgram('script') === null)(
+  'says the results in short before the tables on a terminal, none of which is wider than it',
+  () => {
+    const words = ['evaluate', 'knn', '--run', run, '--k', '5', '--folds', '2', '--replicates', '50'];
+    const command = shellWords([process.execPath, main, '-q', ...words, '--features', 'pooled']);
+    const { stdout } = spawnSync('script', ['-qec', `stty cols 80; ${command}`, '/dev/null'], {
+      encoding: 'utf8',
+      env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') },
+    });
+    const lines = stdout.split('\r\n');
+    expect(lines.slice(0, 3)).toEqual([
+      '## In short',
+      '',
+      expect.stringMatching(/^- .*few|^- AUC of the run’s encoder/),
+    ]);
+    expect(lines.findIndex((line) => /^## run on pairs: .*transductive/.test(line))).toBeGreaterThan(3);
+    const tables = lines.filter((line) => line.startsWith('|'));
+    expect(tables.length).toBeGreaterThan(20);
+    expect(tables.filter((line) => line.length > 80)).toEqual([]);
+  },
+);
 
 it('never puts the answer to another question in the place of a stored one, unless asked', () => {
   const words = [

@@ -130,7 +130,7 @@ describe('loading', () => {
     const empty = folder();
     for (const attempt of [() => load(empty), () => nativeBuild(empty)]) {
       expect(attempt).toThrow(EngineMissingError);
-      expect(attempt).toThrow(/has not been built.*npm run setup/);
+      expect(attempt).toThrow(/has not been built.*npx anatomy setup/);
     }
   });
 
@@ -140,7 +140,7 @@ describe('loading', () => {
     writeFileSync(join(broken, 'current.json'), JSON.stringify({ addon: 'anatomy.node', torch }));
     writeFileSync(join(broken, 'anatomy.node'), 'no library');
     expect(() => load(broken)).toThrow(EngineMissingError);
-    expect(() => load(broken)).toThrow(/LibTorch 1\.13\.0 in \/opt\/torch does not load.*npm run setup/);
+    expect(() => load(broken)).toThrow(/LibTorch 1\.13\.0 in \/opt\/torch does not load.*npx anatomy setup/);
   });
 
   test.runIf('glibcVersionRuntime' in reportHeader())('the allocator of glibc takes the settings', () => {

@@ -19,7 +19,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { judgeBlas, systemBlas } from '../../tools/blas.mjs';
 import { buildTypeScript, typeScriptState } from '../../tools/buildTypeScript.mjs';
 import { dependenciesInstalled } from '../../tools/dependencies.mjs';
-import { searchLibTorch, whyNoLibTorch } from '../../tools/libtorch.mjs';
+import { aptLine, searchLibTorch, whyNoLibTorch } from '../../tools/libtorch.mjs';
 import { withLock } from '../../tools/lock.mjs';
 import { missingPackages } from '../../tools/systemPackages.mjs';
 
@@ -133,6 +133,18 @@ test('the BLAS is judged by what the alternatives point to', () => {
   expect(judgeBlas('/usr/lib/x/openblas-serial/libblas.so.3').fast).toBe(false);
   expect(judgeBlas('/usr/lib/x/blas/libblas.so.3.11.0')).toEqual({ name: 'the reference BLAS', fast: false });
   expect(judgeBlas('/opt/intel/libmkl_rt.so.2').fast).toBe(true);
+});
+
+test('the line for apt has sudo for those who are not root, and asks for the lists where there are none', () => {
+  const [bare, filled] = [join(folder, 'bare'), join(folder, 'filled')];
+  mkdirSync(join(bare, 'partial'), { recursive: true });
+  put('filled/mirror_debian_dists_bookworm_main_binary-amd64_Packages.lz4');
+  expect(aptLine(['g++'], { root: true, lists: filled })).toBe('apt-get install -y g++');
+  expect(aptLine(['g++', 'x'], { root: false, lists: filled })).toBe('sudo apt-get install -y g++ x');
+  expect(aptLine(['g++'], { root: true, lists: bare })).toBe('apt-get update && apt-get install -y g++');
+  expect(aptLine(['g++'], { root: false, lists: bare })).toBe(
+    'sudo apt-get update && sudo apt-get install -y g++',
+  );
 });
 
 test('only missing packages are asked for, and none for a LibTorch that brings its own', () => {

@@ -4,11 +4,11 @@
  */
 
 import type { ResultRow } from '../../evaluation/results/resultTable.js';
+import type { Verdict } from '../../evaluation/results/verdict.js';
 import type { Table } from '../../text/table/model.js';
 import type { Figure } from '../figures/figure.js';
 import type { RunData, Unavailable } from '../source/runData.js';
 import type { PageFailures } from './failureSection.js';
-import type { Verdict } from './verdict.js';
 
 export interface Study {
   readonly title: string;

@@ -4,11 +4,11 @@ import { UsageError } from '../../errors.js';
 import { readEvaluations, readPairs } from '../../evaluation/readResults.js';
 import { formatClaims } from '../../evaluation/results/claimsTable.js';
 import { formatEvaluation } from '../../evaluation/results/evaluationTable.js';
+import { verdicts } from '../../evaluation/results/verdict.js';
 import { methodNamed } from '../../methods/index.js';
 import { counted, numbered } from '../../text/numbers.js';
 import { markdownGrid } from '../../text/table/markdown.js';
 import { describeEncoder } from '../../training/encoderFile.js';
-import { verdicts } from '../judged/verdict.js';
 import { networkWords, type RunRecord, readRunFolder } from '../source/runRecord.js';
 
 /**

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { type Config, formatConfig, mapPlaces } from '../../config/index.js';
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
+import { type Verdict, verdicts } from '../../evaluation/results/verdict.js';
 import { formatDuration } from '../../log/progress.js';
 import { methodNamed } from '../../methods/index.js';
 import { html, type Markup, trusted } from '../../text/markup.js';
@@ -20,7 +21,6 @@ import { failureSection, type PageFailures } from '../judged/failureSection.js';
 import { mechanismSection } from '../judged/mechanismSection.js';
 import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
-import { type Verdict, verdicts } from '../judged/verdict.js';
 import { type RunData, sampleName, type Unavailable } from '../source/runData.js';
 import { networkWords, type RunFolder, type RunRecord } from '../source/runRecord.js';
 

@@ -2,9 +2,9 @@
 
 import { fewWarning, intervalName } from '../../evaluation/results/fewSubjects.js';
 import { baselineMeaning, imagesName } from '../../evaluation/results/names.js';
+import { testWords, type Verdict } from '../../evaluation/results/verdict.js';
 import { fixed, interval, signed } from '../../text/numbers.js';
 import type { NamedFact, StudyDifference, StudyFamily, StudyResults } from '../judged/study.js';
-import { testWords, type Verdict } from '../judged/verdict.js';
 
 /** The largest number of rows that have a sentence each. */
 const TOLD = 6;

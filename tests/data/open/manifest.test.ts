@@ -46,6 +46,24 @@ describe('readManifest', () => {
     ]);
   });
 
+  it.each([
+    ['semicolons, as European spreadsheets save it', ';'],
+    ['tabs', '\t'],
+  ])('reads samples between %s, and leaves decimal commas as they are', async (_, delimiter) => {
+    const row = (line: string, ...further: string[]) => [...line.split(','), ...further].join(delimiter);
+    const text = [row(HEADER, 'size', 'site'), row(ROW1, '12,5', 'Basel, CH'), row(ROW2, '9,75', '')].join(
+      '\r\n',
+    );
+    const { modalities, samples } = await read(text);
+    const plain = await read(`${HEADER},size,site\n${ROW1},"12,5","Basel, CH"\n${ROW2},"9,75",\n`);
+    expect(modalities).toEqual(['a', 'b']);
+    expect(samples).toEqual(plain.samples);
+    expect(samples.map(({ extra }) => extra)).toEqual([
+      { size: '12,5', site: 'Basel, CH' },
+      { size: '9,75', site: '' },
+    ]);
+  });
+
   it('takes absolute paths, and cells without a label', async () => {
     const { samples } = await read(`id,subject,a,b,label\n1,p,${folder}/img/1a.png,img/1b.png,\n`);
     expect(samples[0]!.images.a).toEqual({ kind: 'file', path: join(folder, 'img/1a.png') });

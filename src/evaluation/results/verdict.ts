@@ -1,14 +1,9 @@
 /** Sentences on the results: what is higher, lower, not shown to differ, or not tested. */
-import { countsOfRow, type EvaluationResult, primaryRow } from '../../evaluation/results/evaluationResult.js';
-import { fewWarning, intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
-import {
-  baselineMeaning,
-  featuresName,
-  judgedCounts,
-  metricHeading,
-  modalitiesMeaning,
-} from '../../evaluation/results/names.js';
+
 import { fixed, interval, probability, signed, signedInterval } from '../../text/numbers.js';
+import { countsOfRow, type EvaluationResult, primaryRow } from './evaluationResult.js';
+import { fewWarning, intervalName, tooFew } from './fewSubjects.js';
+import { baselineMeaning, featuresName, judgedCounts, metricHeading, modalitiesMeaning } from './names.js';
 
 /** A sentence whose middle part is shown in bold. */
 export interface Verdict {
@@ -85,6 +80,12 @@ export function verdicts(record: EvaluationResult): Verdict[] {
       };
     });
   return [...warning, own, ...against];
+}
+
+/** Writes the sentences as a list in Markdown below its heading; nothing where there are none. */
+export function formatVerdicts(record: EvaluationResult): string {
+  const lines = verdicts(record).map(({ before, strong, after }) => `- ${before}**${strong}**${after}\n`);
+  return lines.length === 0 ? '' : `## In short\n\n${lines.join('')}\n`;
 }
 
 /**

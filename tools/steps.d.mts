@@ -1,0 +1,1 @@
+export function setUp(): Promise<void>;
