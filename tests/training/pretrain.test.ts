@@ -19,6 +19,7 @@ import { openDataset } from '../../src/data/openDataset.js';
 import { pseudonym } from '../../src/data/pseudonym.js';
 import { makeSplits, saveSplits } from '../../src/data/splits/splits.js';
 import { DataError, UsageError } from '../../src/errors.js';
+import { readSafetensors } from '../../src/export/safetensors.js';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { Sgd } from '../../src/optim/index.js';
 import { pretrain, withoutFolders } from '../../src/training/pretrain.js';
@@ -276,10 +277,16 @@ describe('folds', () => {
     const heldOut = (pair: number) => splits.folds[`pair-${pair}`] === 1;
     await writePairs(join(folder, 'data'), { pairs: 12, salt: (pair) => Number(heldOut(pair)) });
     await pretrain(one, { out: out('after'), console });
-    expect(hash(runPaths(out('after')).encoder)).toBe(hash(runPaths(out('before')).encoder));
+    // The file also tells the digest of all images, which did change.
+    const weights = (name: string) =>
+      [...readSafetensors(runPaths(out(name)).encoder).tensors].map(([tensor, { data }]) => [
+        tensor,
+        Buffer.from(data).toString('base64'),
+      ]);
+    expect(weights('after')).toEqual(weights('before'));
     await writePairs(join(folder, 'data'), { pairs: 12, salt: (pair) => Number(!heldOut(pair)) });
     await pretrain(one, { out: out('other'), console });
-    expect(hash(runPaths(out('other')).encoder)).not.toBe(hash(runPaths(out('before')).encoder));
+    expect(weights('other')).not.toEqual(weights('before'));
   });
 
   test('--fold all trains an encoder for each fold, the same that --fold k gives', async () => {
