@@ -1,6 +1,7 @@
 /** The provenance of a run: versions, hardware, data and seed. */
 import { existsSync } from 'node:fs';
 import { arch, cpus, platform, totalmem } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { published } from '../data/pseudonym.js';
 import { writeFileAtomic } from '../files.js';
@@ -55,7 +56,8 @@ export function writeProvenance(root: string, run: PreparedRun): void {
   };
   const file = runPaths(root).provenance;
   const { earlier = [], ...before } = existsSync(file) ? readProvenance(root) : {};
-  const same = JSON.stringify(before) === JSON.stringify(provenance);
+  // What is undefined is in no file.
+  const same = isDeepStrictEqual(before, JSON.parse(JSON.stringify(provenance)));
   const past = same || Object.keys(before).length === 0 ? earlier : [...earlier, before];
   const all = past.length > 0 ? { ...provenance, earlier: past } : provenance;
   writeFileAtomic(file, `${JSON.stringify(all, null, 2)}\n`);
