@@ -92,7 +92,7 @@ See also: anatomy predict, anatomy evaluate logreg, docs/use.md`,
       );
       if (chosen !== undefined) {
         console.info(
-          `${classes[1]} is called above ${fixed(chosen.value)}: out of fold, sensitivity ${fixed(chosen.sensitivity)} and specificity ${fixed(chosen.specificity)}, a little high, as they chose it`,
+          `a sample is called ${classes[1]} above ${fixed(chosen.value)}: out of fold, sensitivity ${fixed(chosen.sensitivity)} and specificity ${fixed(chosen.specificity)}, a little high, as they chose it`,
         );
       }
       console.success(`${out}; ${model.use}`);

@@ -83,7 +83,8 @@ See also: anatomy fit, docs/use.md`,
           `${numbered(samples.length - answered.length, 'sample')} of ${samples.length} lack an image that the model needs and have no prediction; anatomy fit --images any makes a model that takes what there is`,
         );
       }
-      if (summary.unusual > 0.05 * answered.length) {
+      // One or two of a few samples are no sign yet.
+      if (summary.unusual >= 3 && summary.unusual > 0.05 * answered.length) {
         console.warn(
           `${summary.unusual} of ${answered.length} samples are farther from the training samples than 99 % of held-out ones, where 1 % would be expected: the images differ from those it learned from, so trust nothing here unchecked`,
         );
