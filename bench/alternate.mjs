@@ -1,7 +1,19 @@
 // What benchmarks beside PyTorch share: processes that take turns, and the median ratio with its interval.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+
+/** The options of such a benchmark. */
+export const turns = {
+  rounds: { type: 'string', default: '7' },
+  steps: { type: 'string', default: '3' },
+  threads: { type: 'string', default: String(availableParallelism()) },
+  device: { type: 'string', default: 'cpu' },
+  python: { type: 'string', default: '/usr/bin/python3' },
+  only: { type: 'string' },
+  json: { type: 'boolean', default: false },
+};
 
 // What the addon sets by mallopt at load, for a program that cannot: M_MMAP_MAX 0, M_TRIM_THRESHOLD −1 (as a huge number),
 // M_TOP_PAD, M_ARENA_MAX 1.

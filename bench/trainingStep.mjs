@@ -1,20 +1,11 @@
 // npm run bench: one training step of the paper's method, ours beside plain PyTorch (fp32, NCHW) and PyTorch's best
 // (channels-last, bf16, the same malloc setting), alternating in one run. Prints a table and JSON with --json.
 // Options: --rounds 7 --steps 3 --threads 2 --device cpu|cuda --python /usr/bin/python3 --only 0,1,2 --json
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { interval, median, sameMalloc, start } from './alternate.mjs';
+import { interval, median, sameMalloc, start, turns } from './alternate.mjs';
 import { parseOptions } from './options.mjs';
 
-const options = parseOptions(import.meta.url, {
-  rounds: { type: 'string', default: '7' },
-  steps: { type: 'string', default: '3' },
-  threads: { type: 'string', default: String(availableParallelism()) },
-  device: { type: 'string', default: 'cpu' },
-  python: { type: 'string', default: '/usr/bin/python3' },
-  only: { type: 'string' },
-  json: { type: 'boolean', default: false },
-});
+const options = parseOptions(import.meta.url, turns);
 const { device } = options;
 const [rounds, steps, threads] = [options.rounds, options.steps, options.threads].map(Number);
 const cpuShapes = [

@@ -114,7 +114,7 @@ export async function fitFinetuned(options: FinetuneOptions): Promise<Finetuned>
  * Writes a linear layer on features as the same one on standardised features z = (x − mean) · scale: with x = z / scale +
  * mean, W x + b = (W / scale) z + (b + W mean). Columns that are constant have z = 0 and only count in the bias.
  */
-function onStandardised(
+export function onStandardised(
   { parameters }: Linear,
   { mean, scale }: Standardizer,
 ): { weights: Float64Array; bias: Float64Array } {

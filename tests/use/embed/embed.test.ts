@@ -228,6 +228,7 @@ test('a decimal number reads as the same single-precision value and is short', (
     expect(Math.fround(Number(shortest(single)))).toBe(single);
   }
   expect(shortest(Math.fround(0.1))).toBe('0.1');
+  expect(shortest(Math.fround(1 / 3))).toBe('0.33333334');
 });
 
 describe('what does not fit is refused, and nothing is written', () => {

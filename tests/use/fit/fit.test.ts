@@ -6,13 +6,20 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
 import { evaluate } from '../../../src/evaluation/evaluate.js';
+import { predictProbabilities } from '../../../src/evaluation/probes/linearClassifier.js';
+import { fitStandardizer, standardize } from '../../../src/evaluation/probes/standardize.js';
+import { readSafetensors } from '../../../src/export/safetensors.js';
 import { readState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { featureRows } from '../../../src/metrics/features/features.js';
-import { stateDict } from '../../../src/nn/index.js';
+import { disposeModule, Linear, stateDict } from '../../../src/nn/index.js';
 import { predictionPage } from '../../../src/report/cases/predictionPage.js';
+import { Random, type Tensor } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
+import { embedData } from '../../../src/use/embed/embed.js';
 import { type FitOptions, fitModel } from '../../../src/use/fit/fit.js';
+import { onStandardised } from '../../../src/use/fit/fitFinetuned.js';
+import { askProbe } from '../../../src/use/fit/fitProbe.js';
 import { disposeModel, loadModel } from '../../../src/use/fit/modelFile.js';
 import { distances, shareNearer } from '../../../src/use/fit/unusual.js';
 import { type PredictOptions, predict } from '../../../src/use/predict/predict.js';
@@ -131,6 +138,23 @@ describe('predict', () => {
     expect(found.auc!.value).toBeGreaterThan(found.auc!.low);
   });
 
+  test('the probabilities are those of the probe on the features that embed writes, with the temperature', async () => {
+    const { temperature } = await fitted('m');
+    expect(Math.abs(temperature - 1)).toBeGreaterThan(0.05);
+    const { samples } = await predicted('m');
+    const out = file('f.safetensors');
+    await embedData({ run, data: { path: unseen }, out, overwrite: true, cacheFolder: file('cache') });
+    const { shape, data } = readSafetensors(out).tensors.get('features')!;
+    const model = loadModel(file('m'));
+    const rows = featureRows(new Float32Array(data.buffer), shape[0]!, shape[1]!);
+    const { probabilities } = askProbe(model.probe, rows, 2);
+    disposeModel(model);
+    for (const [i, sample] of samples.entries()) {
+      const logit = Math.log(probabilities[2 * i + 1]! / probabilities[2 * i]!);
+      expect(sample.probabilities![1]).toBeCloseTo(1 / (1 + Math.exp(-logit / temperature)), 12);
+    }
+  });
+
   test('the same data gives the same probabilities, whatever else is in it', async () => {
     await fitted('m');
     await predicted('m');
@@ -217,6 +241,21 @@ test('the distance is that to the fifth nearest, per column', () => {
   const [far] = distances(featureRows(Float64Array.of(0, 0), 1, 2), reference);
   expect(far).toBeCloseTo(5 / Math.SQRT2, 14);
   expect(shareNearer(0.5, Float64Array.of(0.1, 0.2, 0.5, 0.9))).toBe(0.5);
+});
+
+test('a layer on features is the same layer on standardised ones, also where a column is constant', () => {
+  const random = new Random('standardised');
+  const values = Float32Array.from({ length: 6 * 3 }, (_, i) => (i % 3 === 1 ? 4 : random.normal(2, 3)));
+  const features = featureRows(values, 6, 3);
+  const layer = new Linear(3, 2, random);
+  const doubles = (x: Tensor) => Float64Array.from(x.toArray() as Float32Array);
+  const { weight, bias } = layer.parameters;
+  const plain = { classes: 2, weights: doubles(weight), bias: doubles(bias) };
+  const standardizer = fitStandardizer(features);
+  const moved = { classes: 2, ...onStandardised(layer, standardizer) };
+  disposeModule(layer);
+  const found = predictProbabilities(moved, standardize(features, standardizer));
+  for (const [i, p] of predictProbabilities(plain, features).entries()) expect(found[i]).toBeCloseTo(p, 12);
 });
 
 describe('what does not fit is refused, and nothing is written', () => {
