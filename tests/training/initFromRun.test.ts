@@ -55,6 +55,23 @@ test('another normalisation than the run’s is told, with the setting', () => {
   ]);
 });
 
+test('a run without normalisation wants none, whatever public weights of its backbone want', async () => {
+  const plain = join(folder, 'plain');
+  const config = methodConfig('method=random', `data.path=${folder}/data/manifest.csv`);
+  await pretrain({ ...config, data: { ...config.data, cacheFolder: join(folder, 'cache') } }, { out: plain });
+  const told = (normalize: string) => {
+    const texts: string[] = [];
+    const asked = methodConfig('method=cmc', `model.initFrom=${plain}`, `data.normalize=${normalize}`);
+    const encoder = buildEncoder(asked, 'cpu', { onWarning: (text) => texts.push(text) });
+    for (const tensor of stateDict(encoder).values()) tensor.dispose();
+    return texts;
+  };
+  expect(told('none')).toEqual([]);
+  expect(told('imagenet')).toEqual([
+    expect.stringMatching(/was trained with data\.normalize=none, and it is imagenet/),
+  ]);
+});
+
 test('a folder without a finished run is refused', () => {
   const empty = join(folder, 'empty');
   mkdirSync(empty);
