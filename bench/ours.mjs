@@ -36,12 +36,12 @@ function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
 }
 
 /** Embeds images as `anatomy embed` does, from bytes to features. */
-function makeInference({ width, size, images: count, bf16, device = 'cpu' }) {
+function makeInference({ width, size, stored, images: count, bf16, device = 'cpu' }) {
   const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
   const encoder = buildEncoder(config, device);
   const random = new Random('bench');
-  const bytes = Uint8Array.from({ length: count * 3 * size * size }, () => random.below(256));
-  const images = tensor(bytes, [count, 3, size, size], { device });
+  const bytes = Uint8Array.from({ length: count * 3 * stored * stored }, () => random.below(256));
+  const images = tensor(bytes, [count, 3, stored, stored], { device });
   const loader = {
     modalities: ['a'],
     prepare: async () => {},
@@ -53,7 +53,7 @@ function makeInference({ width, size, images: count, bf16, device = 'cpu' }) {
   };
   const step = async () => {
     const started = performance.now();
-    await embed(options);
+    await embed(options, ['features']);
     return (performance.now() - started) / 1000;
   };
   const dispose = () => {

@@ -73,7 +73,7 @@ class Step:
 class Inference:
     """Features from bytes. Folded: batch norm is in the weights of the convolutions, which are bf16 for good."""
 
-    def __init__(self, width, size, images, channels_last, bf16, folded, device):
+    def __init__(self, width, size, stored, images, channels_last, bf16, folded, device):
         torch.manual_seed(0)
         self.model = make_layers([c if c == "M" else int(c * width) for c in cfgs["D"]], True)[:-1].eval().to(device)
         if folded:
@@ -89,7 +89,8 @@ class Inference:
             self.model = self.model.bfloat16()
         if channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)
-        self.images = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)
+        self.images = torch.randint(0, 256, (images, 3, stored, stored), dtype=torch.uint8, device=device)
+        self.size = None if stored == size else size
         self.channels_last, self.bf16, self.device = channels_last, bf16, device
 
     def __call__(self):
@@ -97,7 +98,11 @@ class Inference:
         parts = []
         with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.bf16 and not self.half):
             for images in self.images.split(64):
-                x = images.to(torch.bfloat16 if self.half else torch.float32) / 255
+                half = torch.bfloat16 if self.half else torch.float32
+                if self.size is None:
+                    x = images.to(half) / 255
+                else:
+                    x = (F.interpolate(images.float(), size=self.size, mode="bilinear", antialias=True) / 255).to(half)
                 if self.channels_last:
                     x = x.to(memory_format=torch.channels_last)
                 parts.append(self.model(x).mean((2, 3)).float().cpu())

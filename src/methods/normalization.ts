@@ -32,6 +32,7 @@ function imagenetOn(device: Device): { mean: Tensor; std: Tensor } {
 
 /** Joins views. Gray views become three equal channels only where there is a colour view beside them. */
 export function joinViews(views: readonly Tensor[]): Tensor {
+  if (views.length === 1) return views[0]!;
   const colour = views.some((view) => view.size(1) === 3);
   return ops.cat(
     views.map((view) => (colour && view.size(1) === 1 ? ops.expand(view, [-1, 3, -1, -1]) : view)),

@@ -1,6 +1,7 @@
 /** The interface of backbones: what every one of them gives, whatever its layers are. */
 import { type Tensor, TensorError } from '../tensor/index.js';
 import type { Module } from './module.js';
+import type { NormedConvolution, NormedOptions } from './normedConvolution.js';
 
 /** The outputs of a backbone for a batch of images. */
 export interface BackboneOutput {
@@ -15,14 +16,8 @@ export interface BackboneOutput {
   readonly features: Tensor;
 }
 
-export interface ForwardOptions {
-  /** If true, batch norm uses the batch's statistics and records them. */
-  training?: boolean;
-  /** If false, batch norm uses the batch's statistics and does not record them. */
-  record?: boolean;
-  /** The weight of this batch in the running statistics; see BatchNorm. */
-  momentum?: number;
-}
+/** How the layers with batch norm work; the default is evaluation mode. */
+export type ForwardOptions = NormedOptions;
 
 /** A network of stages from images to maps. */
 export interface Backbone extends Module {
@@ -33,6 +28,8 @@ export interface Backbone extends Module {
   readonly strides: readonly number[];
   /** Whether its layers have batch norm. */
   readonly batchNorm: boolean;
+  /** Its convolutions that may have batch norm after them. */
+  readonly convolutions: readonly NormedConvolution[];
   /** Whether its last map is layer-normalised. */
   readonly layerNorm: boolean;
   /** The number of layers, as layer-wise decay of the learning rate counts them. */

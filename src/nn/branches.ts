@@ -1,6 +1,7 @@
 import { ops, type Tensor } from '../tensor/index.js';
 import type { Backbone, BackboneOutput, ForwardOptions } from './backbone.js';
 import type { Module } from './module.js';
+import type { NormedConvolution } from './normedConvolution.js';
 
 /**
  * Backbones of one kind side by side, each with weights of its own, so that what trains one cannot overwrite another.
@@ -31,6 +32,10 @@ export class Branches implements Backbone {
   /** The number of branches. */
   get count(): number {
     return this.#branches.length;
+  }
+
+  get convolutions(): NormedConvolution[] {
+    return this.#branches.flatMap((branch) => branch.convolutions);
   }
 
   /** Branches are alike, and each counts its own layers. */

@@ -1,5 +1,5 @@
 import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
-import { type Backbone, type ForwardOptions, mapSides } from './backbone.js';
+import { type Backbone, type BackboneOutput, type ForwardOptions, mapSides } from './backbone.js';
 import { Branches, branchOf } from './branches.js';
 import { Linear } from './layers.js';
 import type { Module } from './module.js';
@@ -24,7 +24,7 @@ export interface EncoderOutput {
  * The last three maps of an encoder, each averaged over its pixels, side by side: [B, ΣC] with the channels of maps 2,
  * 3 and 4 (counted from 0) in this order. The last C are `features`.
  */
-export function averagedMaps({ maps, features }: Pick<EncoderOutput, 'maps' | 'features'>): Tensor {
+export function averagedMaps({ maps, features }: Pick<BackboneOutput, 'maps' | 'features'>): Tensor {
   return ops.cat([...maps.slice(-3, -1).map((map) => map.mean([2, 3])), features], 1);
 }
 
@@ -90,16 +90,17 @@ export class Encoder implements Module {
         `Encoder: images have shape [${images.shape}], expected [B, 3, ${this.#size}, ${this.#size}]`,
       );
     }
-    const { maps, pooled, features } = this.backbone.forward(images, options);
+    const output = this.backbone.forward(images, options);
+    return { maps: output.maps, features: output.features, embedding: this.embeddingOf(output) };
+  }
+
+  /** The head's raw output after its ReLU, [B, embeddingSize]. */
+  embeddingOf({ maps, pooled, features }: BackboneOutput): Tensor {
     const input = this.#headInput === 'gap' ? features : this.#headInput === 'map' ? maps.at(-1)! : pooled;
     const embeddings = this.#heads.map((head, branch) => {
       const own = this.branches === 1 ? input : branchOf(input, branch, this.branches);
       return head.forward(this.#headInput === 'gap' ? own : ops.flatten(own, 1, -1));
     });
-    return {
-      maps,
-      features,
-      embedding: ops.relu(embeddings.length === 1 ? embeddings[0]! : ops.cat(embeddings, 1)),
-    };
+    return ops.relu(embeddings.length === 1 ? embeddings[0]! : ops.cat(embeddings, 1));
   }
 }

@@ -11,6 +11,7 @@ export { Branches, branchOf } from './branches.js';
 export { averagedMaps, Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
 export { BatchNorm, Conv3x3, Linear, LinearWithoutBias } from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';
+export { FoldedNorms, NormedConvolution } from './normedConvolution.js';
 export { type ResNetOptions, resnet } from './resnet.js';
 export { Vgg16, type Vgg16Options, vgg16 } from './vgg.js';
 export { type VitOptions, vit } from './vit.js';

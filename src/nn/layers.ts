@@ -1,5 +1,15 @@
 /** The layers of the networks: convolutions, normalisations, linear layers. */
-import { ops, type Random, type Tensor, tensor } from '../tensor/index.js';
+import {
+  type Dtype,
+  keep,
+  noGrad,
+  ops,
+  type Random,
+  type Tensor,
+  tensor,
+  tidy,
+  toChannelsLast,
+} from '../tensor/index.js';
 import { constant, kaimingNormal, type LinearStart, linearUniform, uniformStart } from './init.js';
 import type { Module } from './module.js';
 
@@ -36,7 +46,36 @@ export class Convolution implements Module {
     const folded = x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
     return ops.conv2d(x, folded, this.#bias, this.#stride, this.#padding);
   }
+
+  /**
+   * Makes a convolution that by itself gives what this one and then `norm` give in evaluation mode: with s = γ / √(σ² + ε)
+   * its weights are s · W and its bias is β + s · (b − μ). It has weights of its own, to be disposed.
+   *
+   * @param dtype of its weights; null: as they are
+   */
+  withNorm({ parameters, buffers }: BatchNorm, dtype: Dtype | null): Convolution {
+    const { weight, bias } = noGrad(() =>
+      tidy(() => {
+        const scale = parameters.weight.div(buffers.running_var.add(EPSILON).sqrt());
+        const { running_mean: mean } = buffers;
+        const shift = (this.#bias?.sub(mean) ?? mean.neg()).mul(scale);
+        const own = {
+          weight: toChannelsLast(this.#weight.mul(ops.reshape(scale, [-1, 1, 1, 1]))),
+          bias: parameters.bias.add(shift),
+        };
+        return dtype === null ? own : { weight: own.weight.to({ dtype }), bias: own.bias.to({ dtype }) };
+      }),
+    );
+    return new Convolution({
+      ...keep({ weight, bias }),
+      stride: this.#stride[0],
+      padding: this.#padding[0],
+    });
+  }
 }
+
+/** What batch norm adds to the variance. */
+const EPSILON = 1e-5;
 
 /** A 3×3 convolution with stride 1, padding 1 and bias. x: [B, in, H, W] → [B, out, H, W]. */
 export class Conv3x3 extends Convolution {
@@ -47,6 +86,15 @@ export class Conv3x3 extends Convolution {
       padding: 1,
     });
   }
+}
+
+export interface NormOptions {
+  /** If true, the batch's statistics normalise, and are recorded; else the running ones normalise. */
+  readonly training: boolean;
+  /** The weight of this batch in the running statistics. Default 0.1. */
+  readonly momentum?: number | undefined;
+  /** If false, the running statistics stay as they are in training mode. */
+  readonly record?: boolean | undefined;
 }
 
 /**
@@ -76,18 +124,13 @@ export class BatchNorm implements Module {
   /**
    * Normalises the batch.
    * @param x [B, C, H, W] or [B, C], in training mode with more than one value of a channel
-   * @param momentum the weight of this batch in the running statistics
-   * @param record if false, the running statistics stay as they are in training mode
    */
-  forward(
-    x: Tensor,
-    { training, momentum = 0.1, record = true }: { training: boolean; momentum?: number; record?: boolean },
-  ): Tensor {
+  forward(x: Tensor, { training, momentum = 0.1, record = true }: NormOptions): Tensor {
     const { weight, bias } = this.parameters;
     const { running_mean, running_var, num_batches_tracked } = this.buffers;
-    if (training && !record) return ops.batchNorm(x, weight, bias, null, null, true, momentum, 1e-5, true);
+    if (training && !record) return ops.batchNorm(x, weight, bias, null, null, true, momentum, EPSILON, true);
     if (training) ops.addScalar_(num_batches_tracked, 1);
-    return ops.batchNorm(x, weight, bias, running_mean, running_var, training, momentum, 1e-5, true);
+    return ops.batchNorm(x, weight, bias, running_mean, running_var, training, momentum, EPSILON, true);
   }
 }
 

@@ -7,6 +7,7 @@ import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } 
 import { kaimingNormal } from './init.js';
 import { BatchNorm, Convolution } from './layers.js';
 import type { Module } from './module.js';
+import { NormedConvolution } from './normedConvolution.js';
 import { checkWidth } from './width.js';
 
 /** The channels of the convolutions of each stage. A bottleneck gives four times as many. */
@@ -39,22 +40,15 @@ export function resnet(name: ResNetName, { width = 1, seed = 0 }: ResNetOptions 
 }
 
 /** A convolution without bias and its batch norm. */
-class Normed {
-  readonly conv: Convolution;
-  readonly norm: BatchNorm;
+class Normed extends NormedConvolution<BatchNorm> {
   readonly channels: number;
   readonly stride: number;
 
   constructor(from: number, to: number, { kernel = 1, stride = 1 }, random: Random) {
     const weight = kaimingNormal([to, from, kernel, kernel], random);
-    this.conv = new Convolution({ weight, stride, padding: (kernel - 1) / 2 });
-    this.norm = new BatchNorm(to);
+    super(new Convolution({ weight, stride, padding: (kernel - 1) / 2 }), new BatchNorm(to));
     this.channels = to;
     this.stride = stride;
-  }
-
-  forward(x: Tensor, { training = false, momentum, record }: ForwardOptions): Tensor {
-    return this.norm.forward(this.conv.forward(x), { training, momentum, record });
   }
 }
 
@@ -107,6 +101,10 @@ class Block implements Module {
     });
   }
 
+  get convolutions(): NormedConvolution[] {
+    return [...this.#convolutions, ...(this.#downsample === undefined ? [] : [this.#downsample])];
+  }
+
   /** The elements that the backward pass needs, of an input of this side. */
   savedElements(side: number): number {
     let at = side;
@@ -154,6 +152,10 @@ export class ResNet implements Backbone {
       { children: Object.fromEntries(stage.entries()) },
     ]);
     this.children = { conv1: this.#stem.conv, bn1: this.#stem.norm, ...Object.fromEntries(stages) };
+  }
+
+  get convolutions(): NormedConvolution[] {
+    return [this.#stem, ...this.#stages.flat().flatMap((block) => block.convolutions)];
   }
 
   /** The stem is layer 0, and each stage a layer. */

@@ -6,6 +6,7 @@ import { ops, Random, type Tensor } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
 import { BatchNorm, Conv3x3 } from './layers.js';
 import type { Module } from './module.js';
+import { NormedConvolution } from './normedConvolution.js';
 import { checkWidth } from './width.js';
 
 /**
@@ -50,7 +51,7 @@ export class Vgg16 implements Backbone {
   readonly children: { readonly features: Module };
   /** The layer of each index of `features`: that of the convolution it is, or that comes before it. */
   readonly #layers = new Map<number, number>();
-  readonly #stages: { conv: Conv3x3; norm: BatchNorm | undefined }[][] = [];
+  readonly #stages: NormedConvolution[][] = [];
 
   constructor(width: number, batchNorm: boolean, seed: number) {
     checkWidth('vgg16()', width, STAGES[0][0]);
@@ -61,7 +62,7 @@ export class Vgg16 implements Backbone {
     let index = 0; // torchvision counts ReLUs and pools too
     let inChannels = 3;
     for (const stage of STAGES) {
-      const made: { conv: Conv3x3; norm: BatchNorm | undefined }[] = [];
+      const made: NormedConvolution[] = [];
       for (const full of stage) {
         const outChannels = full * width;
         const conv = new Conv3x3(inChannels, outChannels, new Random(seed, 'init', `features.${index}`));
@@ -74,13 +75,17 @@ export class Vgg16 implements Backbone {
           this.#layers.set(index + 1, layer);
         }
         index += batchNorm ? 3 : 2;
-        made.push({ conv, norm });
+        made.push(new NormedConvolution(conv, norm));
         inChannels = outChannels;
       }
       index += 1;
       this.#stages.push(made);
     }
     this.children = { features: { children: layers } };
+  }
+
+  get convolutions(): NormedConvolution[] {
+    return this.#stages.flat();
   }
 
   /** Each convolution is a layer with its batch norm. */
@@ -103,17 +108,13 @@ export class Vgg16 implements Backbone {
     }, 0);
   }
 
-  forward(images: Tensor, { training = false, momentum, record }: ForwardOptions = {}): BackboneOutput {
+  forward(images: Tensor, options: ForwardOptions = {}): BackboneOutput {
     checkImages(this.name, images);
     const maps: Tensor[] = [];
     let x = images;
     for (const stage of this.#stages) {
-      for (const { conv, norm } of stage) {
-        x = conv.forward(x);
-        if (norm) x = norm.forward(x, { training, momentum, record });
-        // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
-        x = ops.relu_(x);
-      }
+      // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
+      for (const layer of stage) x = ops.relu_(layer.forward(x, options));
       maps.push(x);
       x = ops.maxPool2d(x, [2, 2], [2, 2]);
     }

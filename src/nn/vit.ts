@@ -110,6 +110,7 @@ export class Vit implements Backbone {
   readonly channels: readonly number[];
   readonly strides = VIT_STRIDES;
   readonly batchNorm = false;
+  readonly convolutions = [];
   readonly layerNorm = true;
   /** The embedding of patches and positions, and the blocks, as MAE and timm count. */
   readonly depth = 1 + BLOCKS;

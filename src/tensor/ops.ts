@@ -62,6 +62,7 @@ export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding?: In
 export const avgPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding: Ints, ceilMode: boolean, countPad: boolean, divisor: number | null], Tensor>('aten::avg_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]', 'bool', 'bool', 'int?');
 export const adaptiveAvgPool2d = op<[x: Tensor, size: Ints], Tensor>('aten::adaptive_avg_pool2d', 'Tensor', 'int[2]');
 export const upsampleNearest2d = op<[x: Tensor, size: Ints], Tensor>('aten::upsample_nearest2d', 'Tensor', 'int[2]');
+export const upsampleBilinear2dAntialiased = op<[x: Tensor, size: Ints, alignCorners: boolean], Tensor>('aten::_upsample_bilinear2d_aa', 'Tensor', 'int[2]', 'bool');
 export const upsampleBicubic2dAntialiased = op<[x: Tensor, size: Ints, alignCorners: boolean], Tensor>('aten::_upsample_bicubic2d_aa', 'Tensor', 'int[2]', 'bool');
 export const logSoftmax = op<[x: Tensor, dim: number], Tensor>('aten::log_softmax.int', 'Tensor', 'int');
 export const softmax = op<[x: Tensor, dim: number], Tensor>('aten::softmax.int', 'Tensor', 'int');
@@ -107,6 +108,7 @@ export const zero_ = op<[x: Tensor], Tensor>('aten::zero_', 'Tensor');
 export const add_ = op<[target: Tensor, source: Tensor], Tensor>('aten::add_.Tensor', 'Tensor', 'Tensor');
 export const addScalar_ = op<[target: Tensor, value: number], Tensor>('aten::add_.Scalar', 'Tensor', 'Scalar');
 export const mulScalar_ = op<[target: Tensor, factor: number], Tensor>('aten::mul_.Scalar', 'Tensor', 'Scalar');
+export const divScalar_ = op<[target: Tensor, factor: number], Tensor>('aten::div_.Scalar', 'Tensor', 'Scalar');
 export const mul_ = op<[target: Tensor, factor: Tensor], Tensor>('aten::mul_.Tensor', 'Tensor', 'Tensor');
 
 // Many tensors at once, for optimisers

@@ -2,21 +2,27 @@
 import { resample } from '../augment/index.js';
 import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
-import { averagedMaps, type Encoder, type EncoderOutput } from '../nn/index.js';
+import { averagedMaps, type BackboneOutput, type Encoder, FoldedNorms } from '../nn/index.js';
 import { autocast, type Device, noGrad, type Tensor, tidy, toChannelsLast } from '../tensor/index.js';
 import { autocastDtype, type Precision } from './precision.js';
 
-/** The outputs of an encoder for the images of one modality, row-major: row i belongs to the i-th sample asked for. */
-export interface Embeddings {
-  /** The head's raw output, [n, embeddingSize]. */
-  readonly embedding: Float32Array;
-  /** The last map averaged over its pixels, [n, C]. */
-  readonly features: Float32Array;
-  /** The last three maps, each averaged over its pixels, side by side, [n, ΣC]; there where `maps` asks for them. */
-  readonly maps?: Float32Array;
-  /** The number of samples, n. */
+/** What an encoder gives for an image, as a row of numbers. */
+const OUTPUTS = {
+  /** The last map averaged over its pixels, [C]. */
+  features: ({ features }) => features,
+  /** The head's raw output, [embeddingSize]. */
+  embedding: (output, encoder) => encoder.embeddingOf(output),
+  /** The last three maps, each averaged over its pixels, side by side, [ΣC]. */
+  maps: averagedMaps,
+} as const satisfies Readonly<Record<string, (output: BackboneOutput, encoder: Encoder) => Tensor>>;
+
+export type OutputName = keyof typeof OUTPUTS;
+
+/** The outputs for the images of one modality, row-major: row i belongs to the i-th sample asked for. */
+export type Embeddings<Name extends OutputName> = Readonly<Record<Name, Float32Array>> & {
+  /** The number of samples. */
   readonly rows: number;
-}
+};
 
 export interface EmbedOptions {
   encoder: Encoder;
@@ -29,41 +35,49 @@ export interface EmbedOptions {
   precision: Precision;
   device: Device;
   batchSize?: number;
-  /** True when the averages of the last three maps are computed too. */
-  maps?: boolean;
 }
 
 /**
  * Embeds un-augmented images without gradient, in evaluation mode.
  *
  * @param options.indices samples that have an image of the modality
+ * @param outputs what is computed
  */
-export async function embed({ maps = false, ...options }: EmbedOptions): Promise<Embeddings> {
-  const read = (output: EncoderOutput) => ({
-    embedding: numbersOf(output.embedding),
-    features: numbersOf(output.features),
-    maps: maps ? [numbersOf(averagedMaps(output))] : [],
-  });
-  const chunks = [];
-  for await (const chunk of embedBatches(options, read)) chunks.push(chunk);
+export async function embed<Name extends OutputName>(
+  options: EmbedOptions,
+  outputs: readonly Name[],
+): Promise<Embeddings<Name>> {
+  const parts = outputs.map((): Float32Array[] => []);
+  const batches = embedBatches(options, (output, encoder) =>
+    outputs.map((name) => numbersOf(OUTPUTS[name](output, encoder))),
+  );
+  for await (const batch of batches) for (const [i, values] of batch.entries()) parts[i]!.push(values);
+  const joined = outputs.map((name, i) => [name, join(parts[i]!)] as const);
   return {
-    embedding: join(chunks.map((chunk) => chunk.embedding)),
-    features: join(chunks.map((chunk) => chunk.features)),
-    ...(maps && { maps: join(chunks.flatMap((chunk) => chunk.maps)) }),
+    ...(Object.fromEntries(joined) as Record<Name, Float32Array>),
     rows: options.indices.length,
   };
 }
 
 /**
  * Embeds un-augmented images batch by batch, as {@link embed} does, and gives what `read` takes of each batch's output.
+ * Batch norm is folded into the convolutions.
  *
  * @param options.indices samples that have an image of the modality
  */
-export function embedBatches<T>(
-  { modality, ...options }: Omit<EmbedOptions, 'maps'>,
-  read: (output: EncoderOutput) => T,
+export async function* embedBatches<T>(
+  { modality, ...options }: EmbedOptions,
+  read: (output: BackboneOutput, encoder: Encoder) => T,
 ): AsyncGenerator<T> {
-  return forwardAll(options, [modality], { training: false }, read);
+  const { encoder, precision } = options;
+  const folded = new FoldedNorms(encoder.backbone.convolutions, autocastDtype(precision));
+  try {
+    yield* forwardAll(options, [modality], (images) =>
+      read(encoder.backbone.forward(images, { folded }), encoder),
+    );
+  } finally {
+    folded.dispose();
+  }
 }
 
 /** The values of an output in single precision. */
@@ -77,7 +91,7 @@ export function numbersOf(output: Tensor): Float32Array {
  * batch holds all images of its samples.
  */
 export async function calibrate(
-  options: Omit<EmbedOptions, 'modality' | 'maps'>,
+  options: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
@@ -86,26 +100,26 @@ export async function calibrate(
     seen += images;
     return images / seen;
   };
-  const batches = forwardAll(options, modalities, { training: true, momentum }, () => undefined);
+  const batches = forwardAll(options, modalities, (images) => {
+    options.encoder.backbone.forward(images, { training: true, momentum: momentum(images.size(0)) });
+  });
   while (!(await batches.next()).done);
 }
 
 /**
- * Passes batches of un-augmented images through the encoder, with the images of all given modalities that a sample has
- * in one batch.
+ * Gives `forward` batches of un-augmented images without gradient, in the precision asked for. A batch holds the images
+ * of all given modalities that its samples have.
  */
 async function* forwardAll<T>(
-  options: Omit<EmbedOptions, 'modality' | 'maps'>,
+  { loader, indices, size, normalization, precision, device, batchSize = 64 }: Omit<EmbedOptions, 'modality'>,
   modalities: readonly string[],
-  { training, momentum }: { training: boolean; momentum?: (images: number) => number },
-  read: (output: EncoderOutput) => T,
+  forward: (images: Tensor) => T,
 ): AsyncGenerator<T> {
-  const { encoder, loader, indices, size, normalization, precision, device, batchSize = 64 } = options;
   const dtype = autocastDtype(precision);
   for (let start = 0; start < indices.length; start += batchSize) {
     const chosen = indices.slice(start, start + batchSize);
     await loader.prepare(chosen);
-    const forward = () =>
+    const pass = () =>
       noGrad(() =>
         tidy(() => {
           const { images: stored } = loader.load(chosen);
@@ -116,14 +130,16 @@ async function* forwardAll<T>(
                 `embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`,
               );
             }
-            return images.size(0) === 0 ? [] : [resample(images, null, { size })];
+            if (images.size(0) === 0) return [];
+            // Bytes that stay as large as they are move to channels-last memory first, as they are a quarter of floats.
+            const sized = images.size(2) === size && images.size(3) === size;
+            return [resample(sized ? toChannelsLast(images) : images, null, { size })];
           });
           if (views.length === 0) return [];
-          const images = toChannelsLast(normalize(joinViews(views), normalization));
-          return [read(encoder.forward(images, { training, momentum: momentum?.(images.size(0)) }))];
+          return [forward(toChannelsLast(normalize(joinViews(views), normalization)))];
         }),
       );
-    yield* dtype === null ? forward() : autocast(dtype, forward, device);
+    yield* dtype === null ? pass() : autocast(dtype, pass, device);
   }
 }
 

@@ -114,7 +114,7 @@ export async function monitor(
     for (const name of modalities) {
       const positions = indices.filter((position) => having.get(name)?.has(position) ?? true);
       const own = { ...options, encoder: encoderFor(name), modality: name, indices: positions };
-      const { embedding, features, rows } = await embed(own);
+      const { embedding, features, rows } = await embed(own, ['embedding', 'features']);
       looks.push({ name, positions, embedding: asRows(embedding, rows), features: asRows(features, rows) });
     }
     return looks;

@@ -64,7 +64,7 @@ describe('embed', () => {
 
   test('averages the last three maps of the same forward pass, and the last of them are the pooled features', async () => {
     const encoder = tinyMethod().encoderFor('a');
-    const { features, maps } = await embed({ ...own, encoder, maps: true, batchSize: 3 });
+    const { features, maps } = await embed({ ...own, encoder, batchSize: 3 }, ['features', 'maps']);
     const by = tidy(() => {
       const images = toChannelsLast(joinViews([resample(loader.load(indices).images.a!, null, { size })]));
       const all = noGrad(() => encoder.forward(images)).maps;
@@ -72,7 +72,7 @@ describe('embed', () => {
     });
     expect(by.map(({ side }) => side)).toEqual([size / 4, size / 8, size / 16]);
     const columns = by.reduce((sum, { channels }) => sum + channels, 0);
-    expect(maps!).toHaveLength(indices.length * columns);
+    expect(maps).toHaveLength(indices.length * columns);
     for (const row of indices) {
       let at = row * columns;
       for (const { channels, side, pixels } of by) {
@@ -80,12 +80,12 @@ describe('embed', () => {
           const start = (row * channels + c) * side ** 2;
           const mean = pixels.slice(start, start + side ** 2).reduce((sum, x) => sum + x, 0) / side ** 2;
           // Batches of three and one round otherwise than a batch of four.
-          expect(Math.abs(maps![at]! - mean)).toBeLessThan(1e-5 * (1 + Math.abs(mean)));
+          expect(Math.abs(maps[at]! - mean)).toBeLessThan(1e-5 * (1 + Math.abs(mean)));
         }
       }
       const last = by.at(-1)!.channels;
       const pooled = features.subarray(row * last, (row + 1) * last);
-      expect([...maps!.subarray(at - last, at)]).toEqual([...pooled]);
+      expect([...maps.subarray(at - last, at)]).toEqual([...pooled]);
     }
   });
 
@@ -99,26 +99,30 @@ describe('embed', () => {
       const values = Float32Array.from({ length: parameter.size(0) }, (_, at) => bias(name, at));
       noGrad(() => tidy(() => ops.copy_(parameter, tensor(values, parameter.shape))));
     }
-    const { maps } = await embed({ ...own, encoder, maps: true });
+    const { maps } = await embed({ ...own, encoder }, ['maps']);
     const counted = (channels: number) => Array.from({ length: channels }, (_, at) => at + 1);
     // The last map has negative biases, of which its ReLU leaves nothing.
     const row = [...counted(32), ...counted(64), ...Array<number>(64).fill(0)];
-    expect([...maps!]).toEqual(indices.flatMap(() => row));
+    expect([...maps]).toEqual(indices.flatMap(() => row));
   });
 
   test.each(['fp32', 'bf16'] as const)(
     'gives the same other features with maps as without, in %s',
     async (precision) => {
       const encoder = tinyMethod().encoderFor('a');
-      const without = await embed({ ...own, precision, encoder });
+      const without = await embed({ ...own, precision, encoder }, ['features', 'embedding']);
       expect(Object.keys(without).sort()).toEqual(['embedding', 'features', 'rows']);
       const before = undisposedTensors();
-      const passes = vi.spyOn(encoder, 'forward');
-      const { maps, ...others } = await embed({ ...own, precision, encoder, maps: true });
+      const passes = vi.spyOn(encoder.backbone, 'forward');
+      const { maps, ...others } = await embed({ ...own, precision, encoder }, [
+        'features',
+        'embedding',
+        'maps',
+      ]);
       expect(passes).toHaveBeenCalledTimes(1);
       expect(undisposedTensors()).toBe(before);
       expect(others).toEqual(without);
-      expect(maps!.every(Number.isFinite)).toBe(true);
+      expect(maps.every(Number.isFinite)).toBe(true);
     },
   );
 
@@ -156,8 +160,7 @@ describe('monitor', () => {
     const { nonFinite, ...rest } = await look();
     expect(nonFinite).toBe(2 * 4 * 500);
     expect(rest).toEqual({});
-    expect((await embed({ ...common, encoder: method.encoderFor('a'), modality: 'a', indices })).rows).toBe(
-      4,
-    );
+    const own = { ...common, encoder: method.encoderFor('a'), modality: 'a', indices };
+    expect((await embed(own, ['embedding'])).rows).toBe(4);
   });
 });

@@ -202,7 +202,7 @@ describe('monitors of samples that lack images', () => {
     const loader = freed(new ImageLoader(await openImageCache(dataset, { size: 32, root: folder })));
     const encoder = method().encoderFor('b');
     const of = (indices: readonly number[], batchSize: number) =>
-      embed({ ...common, loader, encoder, modality: 'b', indices, batchSize });
+      embed({ ...common, loader, encoder, modality: 'b', indices, batchSize }, ['embedding']);
     const [one, other] = [await of([6, 0, 5, 2], 4), await of([2, 5, 0, 6], 3)];
     const rows = ({ embedding, rows: count }: typeof one) =>
       Array.from({ length: count }, (_, i) => [

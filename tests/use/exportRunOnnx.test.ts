@@ -64,7 +64,7 @@ async function evaluated(name: string, modality: string) {
   const dataset = await openDataset({ path: at('data/manifest.csv') });
   const cache = await openImageCache(dataset, { size: 2 * config.data.size, root: at('cache') });
   const loader = new ImageLoader(cache, 'cpu');
-  const embeddings = await embed({
+  const own = {
     encoder: network,
     loader,
     modality,
@@ -73,7 +73,8 @@ async function evaluated(name: string, modality: string) {
     normalization: config.data.normalize,
     precision: 'fp32',
     device: 'cpu',
-  });
+  } as const;
+  const embeddings = await embed(own, ['features', 'embedding']);
   loader.dispose();
   disposeModule(network);
   return embeddings;

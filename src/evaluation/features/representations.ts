@@ -11,7 +11,7 @@ import { featuresOfSet, type PresentFeatures, placesWith } from './presentFeatur
 /** Features by their kind and set of modalities, for example `pooled/a+b`. */
 export type Representations = ReadonlyMap<string, Features>;
 
-export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader' | 'maps'> {
+export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
   /** Called once for each modality, in turn. The same network may come back with other weights. */
   readonly encoderFor: (modality: string) => Encoder;
   readonly loader: Loader;
@@ -58,17 +58,18 @@ export async function represent({
  */
 export async function embedKinds(
   kinds: readonly EncoderFeatures[],
-  { cache, indices, ...options }: Omit<EmbedOptions, 'maps'> & Pick<RepresentOptions, 'cache'>,
+  { cache, indices, ...options }: EmbedOptions & Pick<RepresentOptions, 'cache'>,
 ): Promise<ReadonlyMap<EncoderFeatures, PresentFeatures>> {
   const places = placesWith(cache, options.modality, indices);
   const own = places?.map((place) => indices[place]!) ?? indices;
-  const embedded = await embed({ ...options, indices: own, maps: kinds.includes('maps') });
-  const { features: pooled, embedding: head, maps, rows } = embedded;
-  const found = { pooled, head, maps: maps! };
+  const outputs = kinds.map((kind) => OUTPUT_OF[kind]);
+  const { rows, ...found } = await embed({ ...options, indices: own }, outputs);
   return new Map(
     kinds.map((kind) => {
-      const columns = rows === 0 ? 0 : found[kind].length / rows;
-      return [kind, { features: featureRows(found[kind], rows, columns), places }];
+      const values = found[OUTPUT_OF[kind]];
+      return [kind, { features: featureRows(values, rows, rows === 0 ? 0 : values.length / rows), places }];
     }),
   );
 }
+
+const OUTPUT_OF = { pooled: 'features', head: 'embedding', maps: 'maps' } as const;

@@ -9,7 +9,7 @@ import { modalitiesIn } from '../../evaluation/results/modalitySets.js';
 import type { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
-import { averagedMaps, type Encoder, type EncoderOutput } from '../../nn/index.js';
+import { averagedMaps, type BackboneOutput, type Encoder } from '../../nn/index.js';
 import { ops, type Tensor } from '../../tensor/index.js';
 import { type EmbedOptions, embedBatches, numbersOf } from '../../training/embed.js';
 import type { FeatureKind } from './featureKind.js';
@@ -46,7 +46,7 @@ export async function* featureStream({
   ...options
 }: StreamOptions): AsyncGenerator<FeatureChunk> {
   const { indices, batchSize = 64 } = options;
-  const read = (output: EncoderOutput) => valuesOf(output, kind);
+  const read = (output: BackboneOutput, encoder: Encoder) => valuesOf(output, encoder, kind);
   const readers = new Map<string, RowReader>();
   for (const modality of modalitiesIn(set, modalities)) {
     const places = placesWith(cache, modality, indices);
@@ -55,16 +55,20 @@ export async function* featureStream({
     const batches = embedBatches({ ...options, encoder, modality, batchSize, indices: own }, read);
     readers.set(modality, new RowReader(batches, places));
   }
-  const shape = await shapeOf([...readers.values()]);
-  const columns = shape.reduce((product, length) => product * length, 1);
-  for (let start = 0; start < indices.length; start += batchSize) {
-    const rows = Math.min(batchSize, indices.length - start);
-    const parts = new Map<string, PresentFeatures>();
-    for (const [modality, reader] of readers) parts.set(modality, await reader.take(start, rows, columns));
-    yield {
-      features: featuresOfSet(set, (modality) => parts.get(modality)!, [...readers.keys()], rows),
-      shape,
-    };
+  try {
+    const shape = await shapeOf([...readers.values()]);
+    const columns = shape.reduce((product, length) => product * length, 1);
+    for (let start = 0; start < indices.length; start += batchSize) {
+      const rows = Math.min(batchSize, indices.length - start);
+      const parts = new Map<string, PresentFeatures>();
+      for (const [modality, reader] of readers) parts.set(modality, await reader.take(start, rows, columns));
+      yield {
+        features: featuresOfSet(set, (modality) => parts.get(modality)!, [...readers.keys()], rows),
+        shape,
+      };
+    }
+  } finally {
+    for (const reader of readers.values()) await reader.close();
   }
 }
 
@@ -95,19 +99,21 @@ export async function collectFeatures(
 }
 
 /** The output that a kind of features names. */
-function valuesOf(output: EncoderOutput, kind: FeatureKind): Batch {
-  const values = tensorOf(output, kind);
+function valuesOf(output: BackboneOutput, encoder: Encoder, kind: FeatureKind): Batch {
+  const values = tensorOf(output, encoder, kind);
   return { values: numbersOf(values), shape: values.shape.slice(1) };
 }
 
-function tensorOf(output: EncoderOutput, kind: FeatureKind): Tensor {
+function tensorOf(output: BackboneOutput, encoder: Encoder, kind: FeatureKind): Tensor {
   if (kind.name === 'map') {
     const map = output.maps[kind.map]!;
     return kind.patches === undefined ? map : ops.adaptiveAvgPool2d(map, kind.patches);
   }
-  return { pooled: () => output.features, head: () => output.embedding, maps: () => averagedMaps(output) }[
-    kind.name
-  ]();
+  return {
+    pooled: () => output.features,
+    head: () => encoder.embeddingOf(output),
+    maps: () => averagedMaps(output),
+  }[kind.name]();
 }
 
 interface Batch {
@@ -163,6 +169,11 @@ class RowReader {
       filled += count;
     }
     return { features: featureRows(data, data.length / columns, columns), places };
+  }
+
+  /** Frees what the batches hold. */
+  async close(): Promise<void> {
+    await this.#batches.return(undefined);
   }
 
   #placesBefore(end: number): readonly number[] | undefined {
