@@ -48,13 +48,16 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
     .action(async (flags: Flags) => {
       const console = consoleOf(program);
       if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console);
-      const [{ resolveConfig }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
-        import('../config/index.js'),
+      const [{ resolveStart }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
+        import('../training/startingWeights.js'),
         import('../training/pretrain.js'),
         import('../training/trainingData.js'),
         import('../methods/index.js'),
       ]);
-      const config = resolveConfig(configSources(flags));
+      const config = resolveStart(configSources(flags), {
+        out: flags.overwrite ? undefined : flags.out,
+        onNotice: (message) => console.info(message),
+      });
       const trains = methodNamed(config.method.name)!.trains ?? true;
       if (flags.dryRun) return tryOut(config, trains, flags, console);
       const out = await outOf(flags);

@@ -17,6 +17,8 @@ export type Tree = { [key: string]: unknown };
 export interface ConfigSources {
   /** A name from `recipes`. */
   recipe?: string;
+  /** Settings for where the file, the layers, the settings and the flags say nothing. */
+  beneath?: Tree;
   /** A YAML file with any part of a config. */
   file?: string;
   /** Parts of a config as a file would hold them, later ones winning. */
@@ -36,9 +38,9 @@ export interface ConfigSources {
  * @throws UsageError that names the key, its value, what was expected and, for an unknown key, the nearest known one
  */
 export function resolveConfig(sources: ConfigSources): Config {
-  const { recipe, file, layers = [], set = [], flags = {}, name = file } = sources;
+  const { recipe, beneath = {}, file, layers = [], set = [], flags = {}, name = file } = sources;
   const where = sources.name === undefined ? '' : `${sources.name}: `;
-  const trees = [...(file === undefined ? [] : [readYaml(file)]), ...layers].map((tree) =>
+  const trees = [beneath, ...(file === undefined ? [] : [readYaml(file)]), ...layers].map((tree) =>
     expandNames(tree, where),
   );
   const settings = [

@@ -49,7 +49,7 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   const samples = chosenSamples(dataset, classes, { classes: asked.classes, onWarning });
   warnOfClasses(dataset, classNames(samples), asked, onWarning);
   settleMissing({ ...dataset, samples }, onWarning);
-  const preprocess = askedPreprocessing(dataset, spec.preprocess, onWarning);
+  const preprocess = askedPreprocessing({ ...dataset, samples }, spec, onWarning);
   const { maxBytes } = spec;
   return withPositive(
     { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },

@@ -174,6 +174,11 @@ export function readSafetensors(path: string, content?: Uint8Array): Safetensors
   });
 }
 
+/** Whether we wrote the file: only ours have a digest. */
+export function isOurs({ metadata }: SafetensorsHeader): boolean {
+  return metadata[digestKey] !== undefined;
+}
+
 /** Reads names, shapes and metadata without the tensors' bytes. It checks as much as `readSafetensors` does. */
 export function readSafetensorsHeader(path: string): SafetensorsHeader {
   return withFile(path, (source) => readHeader(path, source));

@@ -1,15 +1,13 @@
 /** Builds the encoder and the method that a config describes. */
-import { existsSync, statSync } from 'node:fs';
 import type { Config } from '../config/index.js';
 import { hasImage, presentAmong } from '../data/presence.js';
 import type { Dataset } from '../data/sample.js';
-import { UsageError } from '../errors.js';
 import { importEncoder } from '../export/encoder.js';
 import { type Method, methodNamed } from '../methods/index.js';
 import { Branches, backboneNamed, disposeModule, Encoder, placeModule } from '../nn/index.js';
 import { type Device, Random } from '../tensor/index.js';
 import { findEncoderDescription } from './encoderFile.js';
-import { encoderPath, runPaths } from './runFolder.js';
+import { weightsAt } from './startingWeights.js';
 
 /** The settings of a config that make an encoder. */
 export interface EncoderSettings extends Pick<Config, 'model' | 'seed'> {
@@ -53,21 +51,6 @@ export function buildEncoder(
     throw error;
   }
   return placeModule(encoder, device);
-}
-
-/**
- * The file that `model.initFrom` means: itself, or of a run its encoder; of a run with one for each modality that of the
- * same name.
- * @throws UsageError where the folder holds no finished run
- */
-function weightsAt(initFrom: string, name: string | undefined): string {
-  if (!(statSync(initFrom, { throwIfNoEntry: false })?.isDirectory() ?? false)) return initFrom;
-  const own = name === undefined ? undefined : encoderPath(initFrom, name);
-  const file = own !== undefined && existsSync(own) ? own : runPaths(initFrom).encoder;
-  if (existsSync(file)) return file;
-  throw new UsageError(
-    `model.initFrom is ${initFrom}: the folder has no encoder.safetensors; name a file of weights, or a finished run`,
-  );
 }
 
 /** The pairs that a method is made for. */

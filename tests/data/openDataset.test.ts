@@ -270,6 +270,24 @@ describe('openDataset', () => {
     await expect(openDataset({ path, preprocess: odd })).rejects.toThrow(UsageError);
   });
 
+  it('has a default preprocessing for modalities of its names whose images are files', async () => {
+    const path = writeManifest('default.csv');
+    const box = { crop: { kind: 'box', left: 0, top: 0, width: 8, height: 8 } } as const;
+    const colour = { crop: { kind: 'colour-box', of: 'c', margin: 2 } } as const;
+    const warnings: string[] = [];
+    const opened = (spec: Partial<DatasetSpec>) =>
+      openDataset({ path, ...spec }, { onWarning: (warning) => warnings.push(warning) });
+    const of = async (spec: Partial<DatasetSpec>) => (await opened(spec)).preprocess;
+    expect(await of({ defaultPreprocess: { a: box, swe: box } })).toEqual({ a: box });
+    expect(await of({ defaultPreprocess: { a: box }, preprocess: { a: {} } })).toEqual({ a: {} });
+    expect(await of({ defaultPreprocess: { a: box }, preprocess: { b: box } })).toEqual({ a: box, b: box });
+    // There is no modality c in which the coloured box could be found.
+    expect(await of({ defaultPreprocess: { a: colour } })).toBeUndefined();
+    expect(await of({ path: 'phantom:breast,pairs=2', defaultPreprocess: { a: box } })).toBeUndefined();
+    // That a and b are cropped differently was the run's business.
+    expect(warnings.filter((warning) => warning.includes('crops'))).toEqual([]);
+  });
+
   it('refuses a folder beside a volume', async () => {
     writeFileSync(join(folder, 'v.nii'), '');
     await expect(openDataset({ path: join(folder, 'v.nii'), pathB: join(folder, 'B') })).rejects.toThrow(

@@ -10,7 +10,7 @@ import { openDataset } from '../../src/data/openDataset.js';
 import { makeSplits, type Splits, saveSplits } from '../../src/data/splits/splits.js';
 import { subjectKFold } from '../../src/data/splits/subjectKFold.js';
 import { DataError, UsageError } from '../../src/errors.js';
-import { openJudgedData } from '../../src/evaluation/encoders/judgedData.js';
+import { type JudgedDataSpec, openJudgedData } from '../../src/evaluation/encoders/judgedData.js';
 import { openRun } from '../../src/evaluation/encoders/runEncoders.js';
 import { evaluate } from '../../src/evaluation/evaluate.js';
 import { rowFeatures, rowNames } from '../../src/evaluation/features/rowFeatures.js';
@@ -33,6 +33,7 @@ import { featureRows, takeRows } from '../../src/metrics/features/features.js';
 import { setThreads, threads } from '../../src/tensor/index.js';
 import { openImages } from '../../src/training/imageCache.js';
 import { pretrain } from '../../src/training/pretrain.js';
+import { listener } from '../training/tiny.js';
 import { SIDE, type TinyPairs, tinyPairs, writeManifest } from './tinyPairs.js';
 
 const FOLDS = 2;
@@ -652,6 +653,17 @@ it('takes the columns of the run when it judges the run’s data, and adds those
   // Other data have their own columns.
   const other = await openJudgedData({ path: pairs.manifest }, config, quiet());
   expect(other.samples.map(({ id }) => id)).toEqual(pairs.ids);
+});
+
+it('preprocesses other data as the run did, where modalities have the same names, and says so', async () => {
+  const preprocess = { a: { intensity: { kind: 'minmax' } }, flair: { intensity: { kind: 'minmax' } } };
+  const config = resolveConfig({ layers: [{ data: { path: 'elsewhere.csv', preprocess } }] });
+  const { console, text } = listener();
+  const judged = (spec: JudgedDataSpec) => openJudgedData({ path: pairs.manifest, ...spec }, config, console);
+  expect((await judged({})).preprocess).toEqual({ a: preprocess.a });
+  expect(text()).toContain('pairs: a is preprocessed as the run’s own a');
+  expect((await judged({ preprocess: { a: {} } })).preprocess).toEqual({ a: {} });
+  expect((await judged({ complete: true })).preprocess).toBeUndefined();
 });
 
 it('reports a mistake that the samples show before it decodes an image', async () => {

@@ -1,12 +1,16 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { resolveConfig } from '../../src/config/index.js';
+import { exportEncoder } from '../../src/export/encoder.js';
+import { writeSafetensors } from '../../src/export/safetensors.js';
 import { readState } from '../../src/export/stateFile.js';
-import { stateDict } from '../../src/nn/index.js';
+import { disposeModule, stateDict } from '../../src/nn/index.js';
 import { buildEncoder } from '../../src/training/build.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { encoderPath, runPaths } from '../../src/training/runFolder.js';
+import { resolveStart } from '../../src/training/startingWeights.js';
 import { listener, methodConfig, numbers, withOneThread, writePairs } from './tiny.js';
 
 withOneThread();
@@ -70,6 +74,64 @@ test('a run without normalisation wants none, whatever public weights of its bac
   expect(told('imagenet')).toEqual([
     expect.stringMatching(/was trained with data\.normalize=none, and it is imagenet/),
   ]);
+});
+
+describe('the normalisation of a run that begins from weights', () => {
+  const asked = (initFrom: string, ...set: string[]) => {
+    const told: string[] = [];
+    const sources = { set: ['method=cmc', `model.initFrom=${initFrom}`, ...set] };
+    const { data } = resolveStart(sources, { onNotice: (text) => told.push(text) });
+    return { normalize: data.normalize, told };
+  };
+
+  test('is that of the run whose weights they are, and this is told', () => {
+    expect(asked(run)).toEqual({
+      normalize: 'imagenet',
+      told: [
+        `data.normalize is set to imagenet, which ${run} expects; give --set data.normalize=none if its weights were trained otherwise`,
+      ],
+    });
+    expect(asked(runPaths(run).encoder).normalize).toBe('imagenet');
+  });
+
+  test('is what is asked for, by a setting or by a file', () => {
+    expect(asked(run, 'data.normalize=none')).toEqual({ normalize: 'none', told: [] });
+    expect(asked(run, 'data.normalize=imagenet')).toEqual({ normalize: 'imagenet', told: [] });
+    const file = join(folder, 'config.yaml');
+    writeFileSync(file, `model: { initFrom: ${run} }\ndata: { normalize: none }\n`);
+    expect(resolveStart({ file }, { onNotice: () => {} }).data.normalize).toBe('none');
+  });
+
+  test('is ImageNet’s of public weights, and none where nothing tells', async () => {
+    const file = join(folder, 'public.safetensors');
+    writeSafetensors(file, new Map());
+    expect(asked(file).normalize).toBe('imagenet');
+    const torch = join(folder, 'public.pth');
+    writeFileSync(torch, 'PK');
+    expect(asked(torch).normalize).toBe('imagenet');
+    // Ours from before files said what they are of.
+    const older = join(folder, 'older.safetensors');
+    const encoder = buildEncoder(methodConfig(), 'cpu');
+    exportEncoder(older, encoder);
+    disposeModule(encoder);
+    expect(asked(older)).toEqual({ normalize: 'none', told: [] });
+    expect(asked(join(folder, 'missing.safetensors'))).toEqual({ normalize: 'none', told: [] });
+    expect(resolveStart({}, { onNotice: () => {} }).data.normalize).toBe('none');
+  });
+
+  test('stays as it was in a run that has begun', async () => {
+    const out = join(folder, 'begun');
+    const set = [
+      'method=random',
+      `data.path=${folder}/data/manifest.csv`,
+      `data.cacheFolder=${folder}/cache`,
+    ];
+    await pretrain(resolveConfig({ set }), { out });
+    const told: string[] = [];
+    const sources = { set: [...set, `model.initFrom=${run}`] };
+    expect(resolveStart(sources, { out, onNotice: (text) => told.push(text) }).data.normalize).toBe('none');
+    expect(told).toEqual([]);
+  });
 });
 
 test('a folder without a finished run is refused', () => {

@@ -38,7 +38,13 @@ export interface DatasetSpec {
   readonly spellings?: Spellings;
   /** A file that lists samples to leave out, as `data check --drop-list` writes it. */
   readonly drop?: string;
+  /** The preprocessing that is asked for; a modality that the data does not have is refused. */
   readonly preprocess?: Readonly<Record<string, Preprocessing>>;
+  /**
+   * The preprocessing of modalities of these names, such as an encoder was trained with, where neither `preprocess` nor
+   * the data set says one. Images that were preprocessed already, in a pack or in shards, stay as they are.
+   */
+  readonly defaultPreprocess?: Readonly<Record<string, Preprocessing>>;
   readonly volumes?: VolumeOptions;
   /** The most bytes that one image or volume may take when it is decoded; absent: 512 MiB. */
   readonly maxBytes?: number;

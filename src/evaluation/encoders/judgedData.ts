@@ -15,14 +15,23 @@ export interface JudgedDataSpec extends Partial<DatasetSpec> {
 
 /**
  * Opens the data to judge on, without decoding any image. Columns and the positive class are taken from the run only
- * when the data is the run's own, since the names in other data have nothing to do with them.
+ * when the data is the run's own, since the names in other data have nothing to do with them. Modalities that are named
+ * as in the run are preprocessed as there, unless the data says otherwise.
  */
 export async function openJudgedData(
   asked: JudgedDataSpec,
   config: Config,
   console: MessageConsole,
 ): Promise<Dataset> {
-  return openDataset(specOf(asked, config), { onWarning: (message) => console.warn(message) });
+  const spec = specOf(asked, config);
+  const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
+  const { defaultPreprocess = {} } = spec;
+  const as = Object.keys(defaultPreprocess).filter(
+    (modality) => dataset.preprocess?.[modality] === defaultPreprocess[modality],
+  );
+  if (as.length > 0)
+    console.info(`${dataset.name}: ${as.join(', ')} is preprocessed as the run’s own ${as.join(', ')}`);
+  return dataset;
 }
 
 function specOf({ complete, ...asked }: JudgedDataSpec, config: Config): DatasetSpec {
@@ -34,7 +43,7 @@ function specOf({ complete, ...asked }: JudgedDataSpec, config: Config): Dataset
   const other = asked.path ?? asked.folders;
   const own = !complete && (other === undefined || samePlace(other, data.path ?? data.folders));
   const given = Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
-  if (!own) return given;
+  if (!own) return complete ? given : { defaultPreprocess: data.preprocess, ...given };
   const base = datasetSpec(config);
   return { ...base, ...given, columns: { ...base.columns, ...asked.columns } };
 }

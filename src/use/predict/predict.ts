@@ -130,9 +130,8 @@ async function openNewData(
   if (asked.path === undefined && asked.folders === undefined) {
     throw new UsageError('predict needs the new images; name them with --data');
   }
-  const { preprocess } = description.encoder.input;
-  const own = Object.keys(asked.preprocess ?? {}).length > 0 ? asked.preprocess : preprocess;
-  const spec = { ...asked, preprocess: own } as Parameters<typeof openDataset>[0];
+  const { preprocess: defaultPreprocess } = description.encoder.input;
+  const spec = { defaultPreprocess, ...asked };
   const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
   const needed = isAny(description.images) ? description.encoders.flat() : description.images;
   const missing = needed.filter((modality) => !dataset.modalities.includes(modality));
