@@ -99,7 +99,8 @@ export const recipes: Readonly<Record<string, DeepPartial<Config>>> = {
   // modality shows, the other what both do; two halves of a network cost half of a whole one.
   recommended: {
     model: { branches: 2, width: 0.5 },
-    method: { name: 'anatomy', consistencyWeight: 0, common: {} },
+    method: { name: 'anatomy', consistencyWeight: 0, common: {}, mask: 'subject' },
+    augment: { crop: { scale: [0.2, 1] } },
   },
 };
 

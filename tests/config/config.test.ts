@@ -118,7 +118,8 @@ describe('recipes are the table of DESIGN §3', () => {
       ...plain,
       recipe: 'recommended',
       model: { ...plain.model, branches: 2, width: 0.5 },
-      method: { ...plain.method, consistencyWeight: 0, common: {} },
+      method: { ...plain.method, consistencyWeight: 0, common: {}, mask: 'subject' },
+      augment: { ...plain.augment, crop: { ...plain.augment.crop, scale: [0.2, 1] } },
     });
   });
 
@@ -331,7 +332,7 @@ describe('methods', () => {
 
   test('are the recipe’s where none is asked for, and then take single settings as any other', () => {
     const recommended = { recipe: 'recommended' };
-    const own = { name: 'anatomy', consistencyWeight: 0, common: {} };
+    const own = { name: 'anatomy', consistencyWeight: 0, common: {}, mask: 'subject' };
     expect(resolveConfig({ ...recommended, set: ['method.tau=0.2'] }).method).toMatchObject({
       ...own,
       tau: 0.2,

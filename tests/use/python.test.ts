@@ -11,10 +11,12 @@ import { MessageConsole } from '../../src/log/console.js';
 import { Random } from '../../src/tensor/index.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { embedData } from '../../src/use/embed/embed.js';
-import { exportSafetensors } from '../../src/use/exportWeights.js';
+import { exportSafetensors, exportTorchvision } from '../../src/use/exportWeights.js';
 
 const PYTHON = '/usr/bin/python3';
-const able = spawnSync(PYTHON, ['-c', 'import torch, torchvision, PIL'], { stdio: 'ignore' }).status === 0;
+const has = (modules: string) =>
+  spawnSync(PYTHON, ['-c', `import ${modules}`], { stdio: 'ignore' }).status === 0;
+const able = has('torch, torchvision, PIL');
 
 /** Debian has no package of safetensors for Python, so these lines stand for the two calls that the example makes. */
 const STAND_IN = `
@@ -115,3 +117,68 @@ test.skipIf(!able).each([
   },
   60_000,
 );
+
+/** The rows of the table of public models in docs/use.md. Debian has no package of timm, so its row runs where timm is. */
+const PUBLIC = [
+  { backbone: 'vgg16_bn', row: '`vgg16`, `vgg16_bn`', runs: able },
+  { backbone: 'resnet18', row: '`resnet18`, `resnet50`', runs: able },
+  { backbone: 'vit_s16', row: '`vit_s16`, `vit_b16`', runs: able && has('timm') },
+] as const;
+
+for (const { backbone, row, runs } of PUBLIC) {
+  test.skipIf(!runs)(
+    `the public model that docs/use.md names gives the features of embed: ${backbone}`,
+    async () => {
+      const page = readFileSync(fileURLToPath(new URL('../../docs/use.md', import.meta.url)), 'utf8');
+      const line = page.split('\n').find((one) => one.startsWith(`| ${row}`))!;
+      const [model, features, body] = [...line.matchAll(/`([^`]*\([^`]*|body = [^`]*)`/g)].map(
+        ([, code]) => code!,
+      );
+      const run = join(folder, `public-${backbone}`);
+      const config = resolveConfig({
+        set: ['method=random', `model.backbone=${backbone}`, 'data.size=32', 'training.precision=fp32'],
+        flags: { 'data.path': 'phantom:breast,pairs=40', 'data.cacheFolder': join(folder, 'cache') },
+      });
+      await pretrain(config, { out: run, console: new MessageConsole({ quiet: true }) });
+      const weights = join(folder, `${backbone}.safetensors`);
+      await exportTorchvision({ run, out: weights });
+      // It has the side of the cache, so that no resizing comes in between.
+      writeFileSync(join(folder, 'one.csv'), `id,a\nx,${join(folder, 'image0.png')}\n`);
+      const out = join(folder, 'f.safetensors');
+      const data = { path: join(folder, 'one.csv'), columns: { b: null } };
+      await embedData({ run, data, out, overwrite: true, cacheFolder: join(folder, 'cache') });
+      const ours = [...new Float32Array(readSafetensors(out).tensors.get('features')!.data.buffer)];
+      writeFileSync(
+        join(folder, 'public.py'),
+        [
+          'import json, torch, torchvision, torchvision.transforms.functional as F',
+          backbone.startsWith('vit') ? 'import timm' : '',
+          'from PIL import Image',
+          'from safetensors import safe_open',
+          'size = 32',
+          `with safe_open(${JSON.stringify(weights)}, "pt") as file:`,
+          '    weights = {name: file.get_tensor(name) for name in file.keys()}',
+          `model = ${model!.replace('resnet50', 'resnet18')}`,
+          'told = model.load_state_dict(weights, strict=False)',
+          'assert all(name.startswith(("classifier.", "fc.")) for name in told.missing_keys), told',
+          'assert not told.unexpected_keys, told',
+          'model.eval()',
+          body ?? '',
+          `pixels = F.pil_to_tensor(Image.open(${JSON.stringify(join(folder, 'image0.png'))}).convert("RGB"))[None] / 255`,
+          'pixels = torch.nn.functional.interpolate(pixels, (size, size), mode="bilinear", antialias=True)',
+          'with torch.no_grad():',
+          `    print(json.dumps((${features})[0].tolist()))`,
+        ].join('\n'),
+      );
+      const { stdout, stderr, status } = spawnSync(PYTHON, ['public.py'], { cwd: folder, encoding: 'utf8' });
+      expect(stderr).toBe('');
+      expect(status).toBe(0);
+      const theirs = JSON.parse(stdout) as number[];
+      expect(theirs).toHaveLength(ours.length);
+      const apart = Math.max(...ours.map((value, c) => Math.abs(value - theirs[c]!)));
+      // Random weights, with sums in another order, as bench/parity.mjs shows.
+      expect(apart / Math.max(...ours.map(Math.abs))).toBeLessThan(2e-5);
+    },
+    60_000,
+  );
+}
