@@ -152,6 +152,21 @@ function primary(chosen) {
   return markdownGrid(['', 'best other', `${chosen} − it`, 'not worse', 'better', 'p, Holm'], lines);
 }
 
+/** Against one other row over all data sets, as whoever takes one row for all has it. It describes and tests nothing. */
+function againstEach(chosen) {
+  const own = entriesOf(chosen);
+  const lines = names
+    .filter((name) => name !== chosen)
+    .map((name) => {
+      const differences = entriesOf(name).map((entry, at) => own[at].minus(entry));
+      return [
+        name,
+        ...differences.map(({ value, low, high }) => `${signed(value)} [${signed(low)}, ${signed(high)}]`),
+      ];
+    });
+  return markdownGrid([`${chosen} −`, ...columns], lines);
+}
+
 const chosen = options.chosen ?? ranked.find(({ name }) => !RIVALS.includes(name))?.name;
 if (names.length < 2 || chosen === undefined)
   refuse('fewer than two rows, or none to choose, are finished on all data sets');
@@ -164,5 +179,6 @@ const sections = [
   ['AUC in the inner folds, which choose', choice()],
   ['Kinds of features that the folds chose', kinds()],
   [`${chosen} less the best other row`, primary(chosen)],
+  [`${chosen} less each other row`, againstEach(chosen)],
 ];
 process.stdout.write(`${sections.map(([title, table]) => `## ${title}\n\n${table}`).join('\n\n')}\n`);
