@@ -661,7 +661,7 @@ it('preprocesses other data as the run did, where modalities have the same names
   const { console, text } = listener();
   const judged = (spec: JudgedDataSpec) => openJudgedData({ path: pairs.manifest, ...spec }, config, console);
   expect((await judged({})).preprocess).toEqual({ a: preprocess.a });
-  expect(text()).toContain('pairs: a is preprocessed as the run’s own a');
+  expect(text()).toContain('pairs: preprocessed as in the run: a\n');
   expect((await judged({ preprocess: { a: {} } })).preprocess).toEqual({ a: {} });
   expect((await judged({ complete: true })).preprocess).toBeUndefined();
 });

@@ -26,11 +26,10 @@ export async function openJudgedData(
   const spec = specOf(asked, config);
   const dataset = await openDataset(spec, { onWarning: (message) => console.warn(message) });
   const { defaultPreprocess = {} } = spec;
-  const as = Object.keys(defaultPreprocess).filter(
+  const alike = Object.keys(defaultPreprocess).filter(
     (modality) => dataset.preprocess?.[modality] === defaultPreprocess[modality],
   );
-  if (as.length > 0)
-    console.info(`${dataset.name}: ${as.join(', ')} is preprocessed as the run’s own ${as.join(', ')}`);
+  if (alike.length > 0) console.info(`${dataset.name}: preprocessed as in the run: ${alike.join(', ')}`);
   return dataset;
 }
 
