@@ -98,11 +98,11 @@ class Inference:
         parts = []
         with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.bf16 and not self.half):
             for images in self.images.split(64):
-                half = torch.bfloat16 if self.half else torch.float32
+                dtype = torch.bfloat16 if self.half else torch.float32
                 if self.size is None:
-                    x = images.to(half) / 255
+                    x = images.to(dtype) / 255
                 else:
-                    x = (F.interpolate(images.float(), size=self.size, mode="bilinear", antialias=True) / 255).to(half)
+                    x = (F.interpolate(images.float(), size=self.size, mode="bilinear", antialias=True) / 255).to(dtype)
                 if self.channels_last:
                     x = x.to(memory_format=torch.channels_last)
                 parts.append(self.model(x).mean((2, 3)).float().cpu())

@@ -91,8 +91,8 @@ function resampleSlice(
 }
 
 /**
- * Brings resized values to 0..1, in place. Bytes are divided as those of images that keep their size, for the same bits. White may
- * be 1.0000001, as weights are rounded.
+ * Brings resized values to 0..1, in place. Bytes are divided as those of images that keep their size, for the same
+ * bits. White may be 1.0000001, as weights are rounded.
  */
 function inRange(resized: Tensor, bytes: boolean): Tensor {
   return ops.clamp_(bytes ? ops.divScalar_(resized, 255) : resized, 0, 1);
