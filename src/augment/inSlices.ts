@@ -1,7 +1,7 @@
 import { ops, type Tensor, tidy } from '../tensor/index.js';
 
-/** The number of values worked on at once: 8 MB of f32, which is near the caches' size and enough to fill a GPU. */
-const budget = 2 ** 21;
+/** Values worked on at once: 8 MB of f32, which is near the caches' size and enough to fill a GPU. */
+const nearCaches = 2 ** 21;
 
 /**
  * Runs `body` on consecutive slices of a batch and joins the results. A chain of operators that each pass over all of a
@@ -11,11 +11,13 @@ const budget = 2 ** 21;
  * @param images [B, …]
  * @param perImage the number of values that the largest intermediate result holds for each image
  * @param body computes the results of images start … end − 1
+ * @param budget the number of values worked on at once
  */
 export function inSlices(
   images: Tensor,
   perImage: number,
   body: (slice: Tensor, start: number, end: number) => Tensor,
+  budget = nearCaches,
 ): Tensor {
   const batch = images.size(0);
   const length = Math.max(1, Math.floor(budget / perImage));

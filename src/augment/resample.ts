@@ -1,4 +1,4 @@
-import { noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
+import { type Dtype, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
 import { bilinearWeights } from './bilinear.js';
 import type { Box } from './box.js';
 import { checkBoxes, checkImages, checkOnePerImage, checkSide } from './check.js';
@@ -15,6 +15,8 @@ export interface ResampleOptions {
    * instead of skipping pixels. Default true.
    */
   antialias?: boolean;
+  /** The type of the result. Default f32. Others hold what f32 would round to. */
+  dtype?: Dtype;
 }
 
 /**
@@ -24,61 +26,68 @@ export interface ResampleOptions {
  *
  * @param images [B, C, H, W], C 1 or 3: u8, or f32 with values in 0..1
  * @param boxes one per image; null takes whole images
- * @returns [B, C, size, size], f32 in 0..1, always a new tensor
+ * @returns [B, C, size, size], values in 0..1, always a new tensor
  */
 export function resample(
   images: Tensor,
   boxes: readonly Box[] | null,
-  { size, flips = null, antialias = true }: ResampleOptions,
+  { size, flips = null, antialias = true, dtype = 'f32' }: ResampleOptions,
 ): Tensor {
   checkImages('resample', images);
   checkSide('resample', 'size', size);
   if (boxes !== null) checkBoxes('resample', boxes, images);
   if (flips !== null) checkOnePerImage('resample', 'flips', flips.length, images);
-  const [height, width] = [images.size(2), images.size(3)];
+  const [batch, , height, width] = images.shape as [number, number, number, number];
+  const all: Box = { top: 0, left: 0, height, width };
+  const perImage = images.size(1) * Math.max(height * width, size * size);
+  const whole =
+    !flips?.includes(true) &&
+    (boxes === null || boxes.every((box) => box.height === height && box.width === width));
 
-  return noGrad(() =>
-    inSlices(images, images.size(1) * Math.max(height * width, size * size), (slice, start, end) =>
-      tidy(() =>
-        resampleSlice(
-          slice,
-          boxes?.slice(start, end) ?? null,
-          flips?.slice(start, end) ?? [],
-          size,
-          antialias,
-        ),
-      ),
-    ),
+  return noGrad(() => {
+    if (whole && height === size && width === size) {
+      // Every byte is a bf16 and an f16 as it is, so that the division rounds once, as it does of f32.
+      if (images.dtype === 'u8')
+        return tidy(() => (dtype === 'f32' ? images : images.to({ dtype })).div(255));
+      return tidy(() => ops.clone(images, 'contiguous').to({ dtype }));
+    }
+    if (whole && antialias && images.device === 'cpu') {
+      const resize = (slice: Tensor) => tidy(() => resizeWhole(slice, size).to({ dtype }));
+      return inSlices(images, perImage, resize, imageByImage);
+    }
+    const crops = boxes ?? new Array<Box>(batch).fill(all);
+    return inSlices(images, perImage, (slice, start, end) =>
+      tidy(() => {
+        // One pair of weights serves images that are all whole and not mirrored.
+        const own = whole ? [all] : crops.slice(start, end);
+        return resampleSlice(slice, own, flips?.slice(start, end) ?? [], size, antialias).to({ dtype });
+      }),
+    );
+  });
+}
+
+/** LibTorch resizes one image after another, so that slices only bound the memory: 64 MB of f32. */
+const imageByImage = 2 ** 24;
+
+/** Of whole images every product with dense weights would be mostly of zeros, eight times as slow at 448² → 224². */
+function resizeWhole(images: Tensor, size: number): Tensor {
+  const bytes = images.dtype === 'u8';
+  // The floats go at once, so that the next pass over memory finds theirs in the caches.
+  const resized = tidy(() =>
+    ops.upsampleBilinear2dAntialiased(bytes ? images.to({ dtype: 'f32' }) : images, [size, size], false),
   );
+  return inRange(resized, bytes);
 }
 
 function resampleSlice(
   images: Tensor,
-  boxes: readonly Box[] | null,
+  crops: readonly Box[],
   flips: readonly boolean[],
   size: number,
   antialias: boolean,
 ): Tensor {
-  const [batch, , height, width] = images.shape as [number, number, number, number];
+  const [, , height, width] = images.shape as [number, number, number, number];
   const { device } = images;
-  const bytes = images.dtype === 'u8';
-  const whole: Box = { top: 0, left: 0, height, width };
-  const alike =
-    !flips.includes(true) &&
-    (boxes === null || boxes.every((box) => box.height === height && box.width === width));
-  if (alike && height === size && width === size) {
-    return bytes ? images.div(255) : ops.clone(images, 'contiguous');
-  }
-  if (alike && antialias && device === 'cpu') {
-    // Of whole images every product with dense weights would be mostly of zeros, eight times as slow at 448² → 224².
-    const resized = ops.upsampleBilinear2dAntialiased(
-      bytes ? images.to({ dtype: 'f32' }) : images,
-      [size, size],
-      false,
-    );
-    return inRange(resized, bytes);
-  }
-  const crops = alike ? [whole] : (boxes ?? new Array<Box>(batch).fill(whole));
   const rows = bilinearWeights(
     crops.map((crop) => ({ start: crop.top, length: crop.height })),
     { side: height, size, antialias, device },
@@ -87,7 +96,7 @@ function resampleSlice(
     crops.map((crop) => ({ start: crop.left, length: crop.width })),
     { side: width, size, antialias, flips, device },
   );
-  return inRange(separable(images, rows, columns), bytes);
+  return inRange(separable(images, rows, columns), images.dtype === 'u8');
 }
 
 /**

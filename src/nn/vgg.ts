@@ -113,8 +113,13 @@ export class Vgg16 implements Backbone {
     const maps: Tensor[] = [];
     let x = images;
     for (const stage of this.#stages) {
-      // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
-      for (const layer of stage) x = ops.relu_(layer.forward(x, options));
+      for (const layer of stage) {
+        // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
+        const y = ops.relu_(layer.forward(x, options));
+        // No map is disposed of here. What gradients need autograd keeps, else its memory is used again while in the caches.
+        if (x !== images) x.dispose();
+        x = y;
+      }
       maps.push(x);
       x = ops.maxPool2d(x, [2, 2], [2, 2]);
     }

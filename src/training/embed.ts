@@ -116,27 +116,26 @@ async function* forwardAll<T>(
   forward: (images: Tensor) => T,
 ): AsyncGenerator<T> {
   const dtype = autocastDtype(precision);
+  // The first layer would cast them to the same bits later.
+  const viewed = { size, dtype: (normalization === 'none' ? dtype : null) ?? 'f32' } as const;
+  const viewsOf = (stored: Readonly<Record<string, Tensor>>): Tensor | null => {
+    const views = modalities.flatMap((modality) => {
+      const images = stored[modality];
+      if (images === undefined) {
+        throw new RangeError(`embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`);
+      }
+      return images.size(0) === 0 ? [] : [resample(images, null, viewed)];
+    });
+    return views.length === 0 ? null : toChannelsLast(normalize(joinViews(views), normalization));
+  };
   for (let start = 0; start < indices.length; start += batchSize) {
     const chosen = indices.slice(start, start + batchSize);
     await loader.prepare(chosen);
     const pass = () =>
       noGrad(() =>
         tidy(() => {
-          const { images: stored } = loader.load(chosen);
-          const views = modalities.flatMap((modality) => {
-            const images = stored[modality];
-            if (images === undefined) {
-              throw new RangeError(
-                `embed: no modality ${modality}; the data has ${loader.modalities.join(', ')}`,
-              );
-            }
-            if (images.size(0) === 0) return [];
-            // Bytes that stay as large as they are move to channels-last memory first, as they are a quarter of floats.
-            const sized = images.size(2) === size && images.size(3) === size;
-            return [resample(sized ? toChannelsLast(images) : images, null, { size })];
-          });
-          if (views.length === 0) return [];
-          return [forward(toChannelsLast(normalize(joinViews(views), normalization)))];
+          const images = tidy(() => viewsOf(loader.load(chosen).images));
+          return images === null ? [] : [forward(images)];
         }),
       );
     yield* dtype === null ? pass() : autocast(dtype, pass, device);

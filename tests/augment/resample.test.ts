@@ -55,6 +55,35 @@ test('whole images of the right size are only cast, into a new tensor', () => {
   expect(images.disposed).toBe(false);
 });
 
+test.each(['bf16', 'f16'] as const)('values in %s are those of f32, rounded once', (dtype) => {
+  const every = tensor(
+    Uint8Array.from({ length: 256 }, (_, value) => value),
+    [1, 1, 16, 16],
+  );
+  const cropped = [box([1, 2, 9, 11])];
+  for (const [size, boxes] of [
+    [16, null],
+    [7, null],
+    [16, cropped],
+  ] as const) {
+    const rounded = resample(every, boxes, { size }).to({ dtype });
+    const direct = resample(every, boxes, { size, dtype });
+    expect(direct.dtype).toBe(dtype);
+    expect(direct.toArray()).toEqual(rounded.toArray());
+  }
+});
+
+test('whole images that take several slices give what each gives alone', () => {
+  const shape = [5, 1, 2000, 2100]; // four images to a slice
+  const images = tensor(pixels(shape), shape);
+  const together = resample(images, null, { size: 8 });
+  expect(together.shape).toEqual([5, 1, 8, 8]);
+  for (const b of [0, 3, 4])
+    expect(together.narrow(0, b, 1).toArray()).toEqual(
+      resample(images.narrow(0, b, 1), null, { size: 8 }).toArray(),
+    );
+});
+
 test('a whole image of the right size keeps its bytes whether or not the others are cropped', () => {
   const images = tensor(pixels([2, 3, 9, 9]), [2, 3, 9, 9]);
   const whole = box([0, 0, 9, 9]);
