@@ -45,6 +45,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
     exportTensor(env, exports);
     exportOperators(env, exports);
     exportAutograd(env, exports);
+    exportDistributed(env, exports);
     exportRuntime(env, exports);
   } catch (const Napi::Error&) {
     throw;

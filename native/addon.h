@@ -94,6 +94,9 @@ void exportOperators(Napi::Env env, Napi::Object exports);
 // autograd.cc
 void exportAutograd(Napi::Env env, Napi::Object exports);
 
+// distributed.cc
+void exportDistributed(Napi::Env env, Napi::Object exports);
+
 // runtime.cc
 void exportRuntime(Napi::Env env, Napi::Object exports);
 void watchWarnings(Environment& environment);

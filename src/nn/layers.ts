@@ -4,6 +4,7 @@ import {
   keep,
   noGrad,
   ops,
+  type ProcessGroup,
   type Random,
   type Tensor,
   tensor,
@@ -97,6 +98,19 @@ export interface NormOptions {
   readonly record?: boolean | undefined;
 }
 
+let group: ProcessGroup | undefined;
+
+/** Runs `body` with batch norm, in training mode, over the batches of all processes together, as if they were one. */
+export function normsAcross<T>(processes: ProcessGroup, body: () => T): T {
+  const before = group;
+  group = processes;
+  try {
+    return body();
+  } finally {
+    group = before;
+  }
+}
+
 /**
  * Batch normalisation of maps over [B, H, W], or of vectors [B, C] over the batch (Ioffe & Szegedy 2015). In training
  * mode it uses and records the batch's statistics: running ← 0.9 · running + 0.1 · batch (unbiased variance).
@@ -128,6 +142,18 @@ export class BatchNorm implements Module {
   forward(x: Tensor, { training, momentum = 0.1, record = true }: NormOptions): Tensor {
     const { weight, bias } = this.parameters;
     const { running_mean, running_var, num_batches_tracked } = this.buffers;
+    if (training && group !== undefined) {
+      const { output, mean, variance, count } = group.batchNorm(x, weight, bias, EPSILON);
+      if (record) {
+        noGrad(() => {
+          const unbiased = variance.mul(count.div(count.sub(1)).to({ dtype: variance.dtype }));
+          ops.addScalar_(num_batches_tracked, 1);
+          ops.add_(ops.mulScalar_(running_mean, 1 - momentum), mean.mul(momentum));
+          ops.add_(ops.mulScalar_(running_var, 1 - momentum), unbiased.mul(momentum));
+        });
+      }
+      return output;
+    }
     if (training && !record) return ops.batchNorm(x, weight, bias, null, null, true, momentum, EPSILON, true);
     if (training) ops.addScalar_(num_batches_tracked, 1);
     return ops.batchNorm(x, weight, bias, running_mean, running_var, training, momentum, EPSILON, true);

@@ -2,9 +2,17 @@
 export { autocast } from './autocast.js';
 export { enableGrad, gradientsOf, noGrad } from './autograd.js';
 export { instructionSet, supportsBf16 } from './cpu.js';
+export { ProcessGroup } from './distributed.js';
 export { type TensorData, type TensorOptions, tensor } from './fromData.js';
 export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';
-export { type Device, type Dtype, type MemoryFormat, TensorError, type TensorErrorCode } from './native.js';
+export {
+  type Device,
+  type Dtype,
+  type GroupPlace,
+  type MemoryFormat,
+  TensorError,
+  type TensorErrorCode,
+} from './native.js';
 export { type Call, listenToCalls, schemaOf } from './operator.js';
 export * as ops from './ops.js';
 export { Random } from './random.js';

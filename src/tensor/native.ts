@@ -58,6 +58,14 @@ export interface Native {
   setGradMode(enabled: boolean): boolean;
   enterAutocast(device: string, dtype: Dtype | null): AutocastToken;
   leaveAutocast(token: AutocastToken): void;
+  /** Absent where the addon was built without Gloo's headers; then so are the other functions of groups. */
+  openGroup?(options: GroupPlace): GroupHandle;
+  groupSum(group: GroupHandle, handle: Handle): void;
+  groupGather(group: GroupHandle, handle: Handle): Handle[];
+  groupBroadcast(group: GroupHandle, handle: Handle): void;
+  groupTell(group: GroupHandle, key: string, word: string): void;
+  groupHear(group: GroupHandle, key: string, timeout: number): string | null;
+  groupNorm(group: GroupHandle, x: Handle, weight: Handle, bias: Handle, epsilon: number): Handle[];
   takeWarnings(): string[];
   manualSeed(seed: number): void;
   getThreads(): number;
@@ -67,6 +75,28 @@ export interface Native {
   watchSignals(): void;
   unwatchSignals(): void;
   pendingSignal(): number;
+}
+
+/** A process group as the addon hands it out. */
+export type GroupHandle = { readonly groupHandle: unique symbol };
+
+/** Where a process group meets, and this process's place in it. */
+export interface GroupPlace {
+  /** The machine and port of the store where the processes meet. */
+  readonly host: string;
+  readonly port: number;
+  /** Whether this process opens the store; the launcher may have. */
+  readonly opensStore: boolean;
+  /** The number of this process, from 0. */
+  readonly rank: number;
+  /** The number of processes. */
+  readonly size: number;
+  /** How long a process waits for the others, in milliseconds. */
+  readonly timeout: number;
+  /** Goes before all names in the store, so that those of an earlier start do not count. */
+  readonly prefix: string;
+  /** Whether tensors are on GPUs. */
+  readonly gpu: boolean;
 }
 
 export type AutocastToken = { readonly autocastToken: unique symbol };

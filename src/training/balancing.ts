@@ -1,5 +1,5 @@
 import type { Method } from '../methods/index.js';
-import { gradientsOf, noGrad, ops, type Tensor } from '../tensor/index.js';
+import { gradientsOf, noGrad, ops, type ProcessGroup, type Tensor } from '../tensor/index.js';
 import type { Pull } from './inspect.js';
 
 /**
@@ -44,8 +44,9 @@ export class Balancing {
     });
   }
 
-  /** Tells the method both norms, once all micro-batches are added. */
-  tell(): void {
+  /** Tells the method both norms, once all micro-batches are added. @param group whose processes have the rest */
+  tell(group?: ProcessGroup): void {
+    if (group !== undefined) for (const sum of [...this.#own, ...this.#others]) group.sum(sum);
     if (this.#parameters.length > 0) this.#method.balance!.see(norm(this.#own), norm(this.#others));
   }
 }

@@ -1,5 +1,5 @@
 import type { Forward, Method, Pairs } from '../methods/index.js';
-import { gradientsOf, ops, type Tensor } from '../tensor/index.js';
+import { gradientsOf, ops, type ProcessGroup, type Tensor } from '../tensor/index.js';
 
 /** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
 export interface Pull {
@@ -7,6 +7,11 @@ export interface Pull {
   /** `perPair`: the term needs no other pair. `batch`: it compares the pairs of the batch. */
   readonly kind: 'perPair' | 'batch';
   readonly value: Tensor;
+}
+
+interface Chance {
+  readonly sum: number;
+  readonly share: number;
 }
 
 /**
@@ -18,7 +23,7 @@ export class Inspection {
   readonly #method: Method;
   readonly #whole: Pairs;
   /** Sum over the micro-batches that have a value, and the share of the pairs in them. */
-  readonly #chance = new Map<string, { readonly sum: number; readonly share: number }>();
+  readonly #chance = new Map<string, Chance>();
   /** Squared norms by term, then by map. */
   readonly #terms = new Map<string, Map<string, number>>();
   readonly #kinds = new Map<string, Map<string, number>>();
@@ -35,8 +40,7 @@ export class Inspection {
    */
   add(forward: Forward, pairs: Pairs, pulls: readonly Pull[], share = 1): void {
     for (const [name, value] of Object.entries(this.#method.chance(forward, pairs, this.#whole))) {
-      const before = this.#chance.get(name) ?? { sum: 0, share: 0 };
-      this.#chance.set(name, { sum: before.sum + share * value, share: before.share + share });
+      this.#addChance(name, { sum: share * value, share });
     }
     const maps = Object.entries(forward.maps);
     const inputs = maps.map(([, map]) => map);
@@ -48,6 +52,26 @@ export class Inspection {
         accumulate(this.#kinds, kind, maps[i]![0], norm ** 2);
       });
     }
+  }
+
+  /** Adds what the other processes have measured of their shares of the batch. */
+  sumOver(group: ProcessGroup): void {
+    // A share of a single pair has no chance level of terms that confuse pairs, so that not all have the same names.
+    const told = group.exchange(JSON.stringify([...this.#chance]));
+    this.#chance.clear();
+    for (const [name, { sum, share }] of told.flatMap((text) => JSON.parse(text) as [string, Chance][])) {
+      this.#addChance(name, { sum, share });
+    }
+    const squares = [this.#terms, this.#kinds].flatMap((of) =>
+      [...of.values()].flatMap((maps) => [...maps].map(([map, value]) => ({ maps, map, value }))),
+    );
+    const sums = group.sumNumbers(squares.map(({ value }) => value));
+    for (const [i, { maps, map }] of squares.entries()) maps.set(map, sums[i]!);
+  }
+
+  #addChance(name: string, { sum, share }: Chance): void {
+    const before = this.#chance.get(name) ?? { sum: 0, share: 0 };
+    this.#chance.set(name, { sum: before.sum + sum, share: before.share + share });
   }
 
   /** `chance/TERM`, `gradientNorm/TERM/MAP`, `gradientRatio/MAP`. */

@@ -1,10 +1,12 @@
 /** One training step, on the whole batch at once or in micro-batches. */
 import type { Batch, Forward, Method, Pairs, Term } from '../methods/index.js';
+import { normsAcross } from '../nn/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
 import { Balancing } from './balancing.js';
 import { Inspection, type Pull } from './inspect.js';
 import { autocastDtype, type LossScaler, type Precision } from './precision.js';
+import { evenLengths, gatherRows, pairsIn, sumGradients, type Together } from './together.js';
 
 export interface StepOptions {
   method: Method;
@@ -15,6 +17,8 @@ export interface StepOptions {
   device: Device;
   /** The number of pairs in one forward pass; default: the whole batch. */
   microBatch?: number;
+  /** The other processes that compute this step, of which `batch` is the share of this one; absent: there are none. */
+  together?: Together;
   /** The loss scaler of fp16; absent for other precisions. */
   scaler?: LossScaler;
   /**
@@ -56,18 +60,23 @@ interface Pass {
 
 /** Makes one update: views, forward, the objective, backward, optimiser. It leaves no tensor behind. */
 export function trainingStep(options: StepOptions): StepResult {
-  const { method, optimizer, batch, learningRate, scaler, microBatch = batch.ids.length } = options;
+  const { method, optimizer, batch, learningRate, scaler, together, microBatch = batch.ids.length } = options;
   return tidy(() => {
     optimizer.zeroGrad();
-    const whole = microBatch >= batch.ids.length;
-    const { loss, terms, inspection, memory } = whole ? inOnePass(options) : inChunks(options, microBatch);
+    const { loss, terms, inspection, memory } =
+      together !== undefined
+        ? inChunks(options, sharesOf(batch, together))
+        : microBatch >= batch.ids.length
+          ? inOnePass(options)
+          : inChunks(options, evenly(batch, Math.ceil(batch.ids.length / microBatch)));
+    if (together !== undefined) sumGradients(method, together.group);
     const finite = Number.isFinite(loss);
     const sound = finite && (scaler === undefined || unscale(method, scaler.scale));
     if (sound) optimizer.step(learningRate);
     optimizer.zeroGrad();
     if (!finite) return { loss, terms, finite, skipped: false, inspection: {} };
     scaler?.update(sound);
-    method.afterStep?.(memory, batch);
+    method.afterStep?.(memory, together?.whole ?? batch);
     return { loss, terms, finite, skipped: !sound, inspection };
   });
 }
@@ -100,59 +109,99 @@ function inOnePass(options: StepOptions): Pass {
  * embeddings of the whole batch without graph, and the loss over them. Then each micro-batch is passed again with
  * graph, and takes the cached gradients. Terms that stand per pair just add up. Batch norm sees one micro-batch at a
  * time, and records it in the second pass only.
+ *
+ * Several processes do the same, each with its share of every micro-batch: every one of them has the embeddings of all,
+ * and so the whole loss, and passes the gradients of its own rows on. The sum over the processes is the gradient, to
+ * the factor.
  */
-function inChunks(options: StepOptions, size: number): Pass {
-  const { method, batch, scaler, inspect = false } = options;
-  const chunks = evenly(batch, Math.ceil(batch.ids.length / size));
+function inChunks(options: StepOptions, chunks: readonly Batch[]): Pass {
+  const { method, batch, scaler, together, inspect = false } = options;
+  const whole = together?.whole ?? batch;
   const countOf = (pairs: Pairs) => method.perPairCount?.(pairs) ?? pairs.ids.length;
   // Where nothing is compared per pair, its terms are 0 and any share is right.
-  const pairs = Math.max(1, countOf(batch));
-  const cached: Cached = method.comparesBatch
-    ? cacheGradients(options, chunks)
-    : { loss: 0, terms: {}, gradients: [] };
-  const terms: Record<string, number> = { ...cached.terms };
-  let { loss } = cached;
-  const inspection = new Inspection(method, batch);
+  const pairs = Math.max(1, countOf(whole));
+  const terms: Record<string, number> = {};
+  let cached: Cached = { loss: 0, terms: {}, gradients: [] };
+  let loss = 0;
+  /** What this process adds to the loss by the terms per pair. */
+  let own = 0;
+  // One process must not stop before the others do, as they would wait for it.
+  const goesOn = () => together !== undefined || Number.isFinite(loss);
+  const inspection = new Inspection(method, whole);
   const balancing = new Balancing(method);
   const memories: Readonly<Record<string, Tensor>>[] = [];
-  for (const [i, chunk] of chunks.entries()) {
-    if (!Number.isFinite(loss)) break;
+
+  /** Takes a micro-batch into account. @returns what is to be differentiated */
+  const add = (forward: Forward, i: number): Tensor => {
+    const chunk = chunks[i]!;
     const share = countOf(chunk) / pairs;
+    for (const [name, { value, weight }] of Object.entries(forward.perPair)) {
+      terms[name] = (terms[name] ?? 0) + share * value.item();
+      own += weight * share * value.item();
+      loss += weight * share * value.item();
+    }
+    const trained = Object.entries(forward.perPair).filter(([, { weight }]) => weight !== 0);
+    const parts: Pull[] = [
+      ...trained.map(([name, { value, weight }]) => {
+        return { name, kind: 'perPair' as const, value: value.mul(weight * share) };
+      }),
+      ...cached.gradients.map(({ name, of }) => {
+        return { name, kind: 'batch' as const, value: alongGradient(forward.embeddings, of[i]!) };
+      }),
+    ];
+    if (inspect && goesOn()) inspection.add(forward, chunk, parts, share);
+    if (goesOn()) balancing.add(parts, scaler?.scale);
+    return sumOf(parts.map(({ value }) => value));
+  };
+
+  const once = together !== undefined && chunks.length === 1;
+  if (method.comparesBatch && !once) {
+    const embeddings = noGrad(() =>
+      chunks.map((chunk) => tidy(() => forwardPass(options, chunk, { record: false }).embeddings)),
+    );
+    cached = cacheGradients(options, embeddings);
+    loss = cached.loss;
+  }
+  for (const [i, chunk] of chunks.entries()) {
+    if (!goesOn()) break;
     const { objective, memory } = tidy(() => {
       const forward = forwardPass(options, chunk, { record: true });
-      const own = Object.entries(forward.perPair).filter(([, { weight }]) => weight !== 0);
-      for (const [name, { value, weight }] of Object.entries(forward.perPair)) {
-        terms[name] = (terms[name] ?? 0) + share * value.item();
-        loss += weight * share * value.item();
-      }
-      const parts: Pull[] = [
-        ...own.map(([name, { value, weight }]) => {
-          return { name, kind: 'perPair' as const, value: value.mul(weight * share) };
-        }),
-        ...cached.gradients.map(({ name, of }) => {
-          return { name, kind: 'batch' as const, value: alongGradient(forward.embeddings, of[i]!) };
-        }),
-      ];
-      if (inspect && Number.isFinite(loss)) inspection.add(forward, chunk, parts, share);
-      if (Number.isFinite(loss)) balancing.add(parts, scaler?.scale);
-      return { objective: sumOf(parts.map(({ value }) => value)), memory: forward.memory };
+      // A single pass can keep its graph while the others' embeddings come.
+      if (once && method.comparesBatch) cached = cacheGradients(options, [forward.embeddings]);
+      return { objective: add(forward, i), memory: forward.memory, kept: cached.gradients };
     });
-    if (Number.isFinite(loss)) scaled(objective, scaler).backward();
+    if (goesOn()) scaled(objective, scaler).backward();
     memories.push(memory);
   }
-  if (Number.isFinite(loss)) balancing.tell();
-  const names = Object.keys(memories[0] ?? {});
-  const memory = names.map(
-    (name) =>
-      [
-        name,
-        ops.cat(
-          memories.map((one) => one[name]!),
-          0,
-        ),
-      ] as const,
-  );
-  return { loss, terms, inspection: inspection.values(), memory: Object.fromEntries(memory) };
+  if (together !== undefined) {
+    const names = Object.keys(terms);
+    const sums = together.group.sumNumbers([own, ...names.map((name) => terms[name]!)]);
+    loss = cached.loss + sums[0]!;
+    for (const [i, name] of names.entries()) terms[name] = sums[i + 1]!;
+    inspection.sumOver(together.group);
+  }
+  if (goesOn()) balancing.tell(together?.group);
+  const all = together === undefined ? memories : gatherRows(memories, together.group);
+  const joined = Object.keys(all[0] ?? {}).map((name) => {
+    const rows = all.map((one) => one[name]!);
+    return [name, ops.cat(rows, 0)] as const;
+  });
+  return {
+    loss,
+    terms: { ...cached.terms, ...terms },
+    inspection: inspection.values(),
+    memory: Object.fromEntries(joined),
+  };
+}
+
+/** Gives the shares of this process of each micro-batch. */
+function sharesOf(batch: Batch, { parts, group }: Together): Batch[] {
+  let start = 0;
+  return parts.map((micro) => {
+    const length = micro[group.rank]!.ids.length;
+    start += length;
+    return part(batch, start - length, length);
+  });
 }
 
 interface Cached {
@@ -168,23 +217,26 @@ interface Cached {
   }[];
 }
 
-function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached {
-  const { method, batch } = options;
+/** @param own the embeddings of each micro-batch, or of this process's shares of them */
+function cacheGradients(
+  { method, batch, together }: StepOptions,
+  own: readonly Readonly<Record<string, Tensor>>[],
+): Cached {
   return tidy(() => {
-    const parts = noGrad(() =>
-      chunks.map((chunk) => tidy(() => forwardPass(options, chunk, { record: false }).embeddings)),
-    );
+    const parts = together === undefined ? own : gatherRows(own, together.group);
     const names = Object.keys(parts[0]!);
     const leaves = names.map((name) => {
-      const joined = ops.cat(
-        parts.map((one) => one[name]!),
-        0,
+      const joined = noGrad(() =>
+        ops.cat(
+          parts.map((one) => one[name]!),
+          0,
+        ),
       );
       // The embeddings are f32, so that gradients do not underflow before the second pass scales them.
       const wide = joined.dtype === 'f64' ? joined : joined.to({ dtype: 'f32' });
       return [name, wide.setRequiresGrad()] as const;
     });
-    const compared = method.loss!(Object.fromEntries(leaves), batch);
+    const compared = method.loss!(Object.fromEntries(leaves), together?.whole ?? batch);
     const gradients = pulls(compared, 'batch').map(({ name, value }) => {
       for (const [, leaf] of leaves) leaf.grad = null;
       value.backward(null, { retainGraph: true });
@@ -198,7 +250,9 @@ function cacheGradients(options: StepOptions, chunks: readonly Batch[]): Cached 
         });
         return Object.fromEntries(slices);
       });
-      return { name, of };
+      // Of several processes each keeps its own rows: the rank-th of every micro-batch.
+      const mine = together && of.filter((_, i) => i % together.group.size === together.group.rank);
+      return { name, of: mine ?? of };
     });
     const terms = values(compared);
     const loss = Object.entries(compared).reduce((sum, [name, { weight }]) => sum + weight * terms[name]!, 0);
@@ -219,48 +273,30 @@ function alongGradient(
  * batch norm's running statistics.
  */
 function evenly(batch: Batch, count: number): Batch[] {
-  const pairs = batch.ids.length;
-  const longer = pairs % count;
-  let start = 0;
-  return Array.from({ length: count }, (_, i) => {
-    const length = Math.floor(pairs / count) + (i < longer ? 1 : 0);
-    start += length;
-    return part(batch, start - length, length);
-  });
+  return evenLengths(batch.ids.length, count).map(([start, length]) => part(batch, start, length));
 }
 
 function part(batch: Batch, start: number, length: number): Batch {
   const end = start + length;
-  const present = Object.entries(batch.present ?? {}).map(([modality, positions]) => {
-    const inside = positions.filter((position) => position >= start && position < end);
-    return [modality, inside.map((position) => position - start)] as const;
-  });
   const images = Object.entries(batch.images).map(([modality, all]) => {
     const positions = batch.present?.[modality];
     const first = positions?.filter((position) => position < start).length ?? start;
     const count = positions?.filter((position) => position >= start && position < end).length ?? length;
     return [modality, all.narrow(0, first, count)] as const;
   });
-  const gaps = present.filter(([, positions]) => positions.length < length);
-  return {
-    images: Object.fromEntries(images),
-    ids: batch.ids.slice(start, end),
-    rows: batch.rows.slice(start, end),
-    epoch: batch.epoch,
-    ...(gaps.length === 0 ? {} : { present: Object.fromEntries(gaps) }),
-  };
+  return { images: Object.fromEntries(images), ...pairsIn(batch, start, length) };
 }
 
 function forwardPass(
-  { method, precision, device }: StepOptions,
+  { method, precision, device, together }: StepOptions,
   batch: Batch,
   options: { record: boolean },
 ): Forward {
   const views = method.views(batch);
   const dtype = autocastDtype(precision);
-  return dtype === null
-    ? method.forward(views, options)
-    : autocast(dtype, () => method.forward(views, options), device);
+  const forward = () => method.forward(views, options);
+  const pass = () => (together?.norms === 'sync' ? normsAcross(together.group, forward) : forward());
+  return dtype === null ? pass() : autocast(dtype, pass, device);
 }
 
 /** The terms that are trained on, weighted. */

@@ -1,0 +1,288 @@
+// Processes that train together: c10d's store to meet at, its collectives (Gloo on CPUs, NCCL on GPUs), and batch norm over
+// the batches of all.
+#include "addon.h"
+
+#if __has_include(<gloo/config.h>)
+#define ANATOMY_GLOO 1
+#define USE_C10D_GLOO
+#if __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>)
+#define ANATOMY_NCCL 1
+#define USE_C10D_NCCL
+#endif
+#endif
+
+#ifdef ANATOMY_GLOO
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#ifdef ANATOMY_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include <cstdlib>
+#endif
+
+namespace anatomy {
+
+#ifdef ANATOMY_GLOO
+namespace {
+
+using Gloo = c10d::ProcessGroupGloo;
+
+struct Group {
+  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<Gloo> gloo;
+#ifdef ANATOMY_NCCL
+  c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl;  // for tensors on GPUs; absent on CPUs
+#endif
+  int rank;
+  int size;
+};
+
+template <typename Call>
+void collective(Group& group, const at::Tensor& tensor, Call call) {
+#ifdef ANATOMY_NCCL
+  if (tensor.is_cuda()) {
+    TORCH_CHECK(group.nccl, "the group was opened for CPUs, and the tensor is on ", tensor.device());
+    call(*group.nccl)->wait();
+    return;
+  }
+#endif
+  TORCH_CHECK(!tensor.is_cuda(), "the addon was built without NCCL, and the tensor is on ", tensor.device());
+  call(*group.gloo)->wait();
+}
+
+void sum(Group& group, at::Tensor tensor) {
+  std::vector<at::Tensor> tensors{std::move(tensor)};
+  collective(group, tensors[0], [&](auto& backend) { return backend.allreduce(tensors); });
+}
+
+std::vector<at::Tensor> gather(Group& group, at::Tensor tensor) {
+  std::vector<at::Tensor> own{tensor.contiguous()};
+  std::vector<std::vector<at::Tensor>> all(1);
+  for (int i = 0; i < group.size; ++i) all[0].push_back(at::empty_like(own[0]));
+  collective(group, own[0], [&](auto& backend) { return backend.allgather(all, own); });
+  return std::move(all[0]);
+}
+
+// The address by which others reach this machine: that of the interface towards `host`. A machine's own name often stands
+// for 127.0.1.1, or for nothing.
+std::string addressTowards(const std::string& host, int port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* found = nullptr;
+  TORCH_CHECK(getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) == 0, "no machine is known as ", host);
+  std::string address;
+  for (addrinfo* one = found; one != nullptr && address.empty(); one = one->ai_next) {
+    int probe = socket(one->ai_family, SOCK_DGRAM, 0);
+    if (probe < 0) continue;
+    sockaddr_storage own{};
+    socklen_t length = sizeof(own);
+    char text[NI_MAXHOST];
+    // A datagram socket sends nothing when it connects.
+    if (connect(probe, one->ai_addr, one->ai_addrlen) == 0 &&
+        getsockname(probe, reinterpret_cast<sockaddr*>(&own), &length) == 0 &&
+        getnameinfo(reinterpret_cast<sockaddr*>(&own), length, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) == 0) {
+      address = text;
+    }
+    close(probe);
+  }
+  freeaddrinfo(found);
+  TORCH_CHECK(!address.empty(), "this machine has no way to ", host);
+  return address;
+}
+
+Group& groupOf(const Napi::Value& value) { return *value.As<Napi::External<Group>>().Data(); }
+
+// openGroup({ host, port, opensStore, rank, size, timeout (ms), prefix, gpu }) → group
+Napi::Value openGroup(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto options = info[0].As<Napi::Object>();
+    auto number = [&](const char* name) { return options.Get(name).ToNumber().Int64Value(); };
+    auto text = [&](const char* name) { return options.Get(name).ToString().Utf8Value(); };
+    const std::string host = text("host");
+    const int port = static_cast<int>(number("port"));
+    const std::chrono::milliseconds timeout(number("timeout"));
+    auto group = std::make_unique<Group>();
+    group->rank = static_cast<int>(number("rank"));
+    group->size = static_cast<int>(number("size"));
+    c10d::TCPStoreOptions meeting;
+    meeting.port = static_cast<uint16_t>(port);
+    meeting.isServer = options.Get("opensStore").ToBoolean().Value();
+    meeting.numWorkers = group->size;
+    // The agent of torchrun has opened the store for others before, so that nobody waits here for a number of workers.
+    meeting.waitWorkers = false;
+    meeting.timeout = timeout;
+    auto store = c10::make_intrusive<c10d::TCPStore>(host, meeting);
+    group->store = c10::make_intrusive<c10d::PrefixStore>(text("prefix"), store);
+    auto asked = Gloo::Options::create(timeout);
+    const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
+    asked->devices.push_back(interface != nullptr ? Gloo::createDeviceForInterface(interface)
+                                                  : Gloo::createDeviceForHostname(addressTowards(host, port)));
+    group->gloo = c10::make_intrusive<Gloo>(group->store, group->rank, group->size, asked);
+#ifdef ANATOMY_NCCL
+    if (options.Get("gpu").ToBoolean().Value()) {
+      auto nccl = c10d::ProcessGroupNCCL::Options::create();
+      nccl->timeout = timeout;
+      group->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(group->store, group->rank, group->size, nccl);
+    }
+#endif
+    return Napi::External<Group>::New(env, group.release(), [](Napi::Env, Group* old) { delete old; });
+  });
+}
+
+// groupSum(group, handle): adds up the tensors of all processes, in place.
+Napi::Value groupSum(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    auto lock = computing();
+    sum(groupOf(info[0]), unwrapTensor(info.Env(), info[1]));
+    return info.Env().Undefined();
+  });
+}
+
+// groupGather(group, handle) → the tensors of all processes, of one shape, in their order
+Napi::Value groupGather(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto lock = computing();
+    auto all = gather(groupOf(info[0]), unwrapTensor(env, info[1]));
+    lock.unlock();
+    Napi::Array results = Napi::Array::New(env, all.size());
+    for (uint32_t i = 0; i < all.size(); ++i) results.Set(i, wrapTensor(env, all[i]));
+    return results;
+  });
+}
+
+// groupBroadcast(group, handle): gives all processes the tensor of the first, in place.
+Napi::Value groupBroadcast(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    auto lock = computing();
+    std::vector<at::Tensor> tensors{unwrapTensor(info.Env(), info[1])};
+    collective(groupOf(info[0]), tensors[0], [&](auto& backend) { return backend.broadcast(tensors); });
+    return info.Env().Undefined();
+  });
+}
+
+// groupTell(group, key, text): leaves a word for the others in the store.
+Napi::Value groupTell(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const std::string word = info[2].ToString().Utf8Value();
+    groupOf(info[0]).store->set(info[1].ToString().Utf8Value(), std::vector<uint8_t>(word.begin(), word.end()));
+    return info.Env().Undefined();
+  });
+}
+
+// groupHear(group, key, timeout in ms) → the word, or null where none comes
+Napi::Value groupHear(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    c10d::Store& store = *groupOf(info[0]).store;
+    const std::string key = info[1].ToString().Utf8Value();
+    try {
+      store.wait({key}, std::chrono::milliseconds(info[2].ToNumber().Int64Value()));
+    } catch (const std::exception&) {
+      return env.Null();
+    }
+    const std::vector<uint8_t> word = store.get(key);
+    return Napi::String::New(env, std::string(word.begin(), word.end()));
+  });
+}
+
+// Training-mode batch norm whose statistics are those of all processes' batches together. Plain operators make it, as
+// LibTorch's own are for GPUs alone. The gradient of weight and bias is this process's share, as of every parameter.
+struct NormAcross : torch::autograd::Function<NormAcross> {
+  static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                                                const at::Tensor& weight, const at::Tensor& bias, Group* group,
+                                                double epsilon) {
+    c10::impl::ExcludeDispatchKeyGuard plain(c10::autocast_dispatch_keyset);
+    const int64_t channels = x.size(1);
+    const double own = static_cast<double>(x.numel() / channels);
+    at::Tensor mean = at::zeros_like(weight), variance = at::zeros_like(weight);
+    if (own > 0) std::tie(variance, mean) = at::var_mean(wide(x), otherDimensions(x), /*unbiased=*/false);
+    // f64, as there are few numbers and they are squared.
+    at::Tensor told = at::cat({at::full({1}, own, mean.options()), mean, variance}).to(at::kDouble);
+    at::Tensor all = at::stack(gather(*group, told));
+    at::Tensor counts = all.narrow(1, 0, 1), means = all.narrow(1, 1, channels), variances = all.narrow(1, 1 + channels, channels);
+    at::Tensor count = counts.sum();
+    at::Tensor middle = (counts * means).sum(0) / count;
+    at::Tensor spread = (counts * (variances + (means - middle).square())).sum(0) / count;
+    mean = middle.to(weight.scalar_type());
+    variance = spread.to(weight.scalar_type());
+    at::Tensor out = own > 0 ? std::get<0>(at::native_batch_norm(x, weight, bias, mean, variance, /*training=*/false, 0, epsilon))
+                             : x.clone();
+    context->save_for_backward({x, weight, mean, variance, count});
+    context->saved_data["group"] = reinterpret_cast<int64_t>(group);
+    context->saved_data["epsilon"] = epsilon;
+    context->mark_non_differentiable({mean, variance, count});
+    return {out, mean, variance, count};
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    c10::impl::ExcludeDispatchKeyGuard plain(c10::autocast_dispatch_keyset);
+    auto saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1], &mean = saved[2], &variance = saved[3], &count = saved[4];
+    auto& group = *reinterpret_cast<Group*>(context->saved_data["group"].toInt());
+    const int64_t channels = x.size(1);
+    std::vector<int64_t> shape(x.dim(), 1);
+    shape[1] = channels;
+    auto perChannel = [&](const at::Tensor& values) { return values.view(shape); };
+    at::Tensor inverse = (variance + context->saved_data["epsilon"].toDouble()).rsqrt();
+    at::Tensor slope = wide(gradients[0]), centred = wide(x) - perChannel(mean);
+    auto dimensions = otherDimensions(x);
+    at::Tensor ofBias = slope.sum(dimensions), ofWeight = (slope * centred).sum(dimensions) * inverse;
+    at::Tensor sums = at::cat({ofBias, ofWeight});
+    sum(group, sums);
+    sums = sums / count.to(sums.scalar_type());
+    at::Tensor all = perChannel(sums.narrow(0, 0, channels)), along = perChannel(sums.narrow(0, channels, channels) * inverse);
+    at::Tensor ofX = (slope - all - centred * along) * perChannel(weight * inverse);
+    return {ofX.to(x.scalar_type()), ofWeight, ofBias, at::Tensor(), at::Tensor()};
+  }
+
+ private:
+  static at::Tensor wide(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
+
+  static std::vector<int64_t> otherDimensions(const at::Tensor& x) {
+    std::vector<int64_t> dimensions{0};
+    for (int64_t i = 2; i < x.dim(); ++i) dimensions.push_back(i);
+    return dimensions;
+  }
+};
+
+// groupNorm(group, x, weight, bias, epsilon) → [output, mean, variance (biased), count (f64)]
+Napi::Value groupNorm(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    auto lock = computing();
+    auto made = NormAcross::apply(unwrapTensor(env, info[1]), unwrapTensor(env, info[2]), unwrapTensor(env, info[3]),
+                                  &groupOf(info[0]), info[4].ToNumber().DoubleValue());
+    lock.unlock();
+    Napi::Array results = Napi::Array::New(env, made.size());
+    for (uint32_t i = 0; i < made.size(); ++i) results.Set(i, wrapTensor(env, made[i]));
+    return results;
+  });
+}
+
+}  // namespace
+
+void exportDistributed(Napi::Env env, Napi::Object exports) {
+  exports.Set("openGroup", Napi::Function::New(env, openGroup));
+  exports.Set("groupSum", Napi::Function::New(env, groupSum));
+  exports.Set("groupGather", Napi::Function::New(env, groupGather));
+  exports.Set("groupBroadcast", Napi::Function::New(env, groupBroadcast));
+  exports.Set("groupTell", Napi::Function::New(env, groupTell));
+  exports.Set("groupHear", Napi::Function::New(env, groupHear));
+  exports.Set("groupNorm", Napi::Function::New(env, groupNorm));
+}
+#else
+// Without Gloo's headers one process trains alone, and `openGroup` is not there.
+void exportDistributed(Napi::Env, Napi::Object) {}
+#endif
+
+}  // namespace anatomy
