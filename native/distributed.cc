@@ -1,17 +1,8 @@
-// Processes that train together: c10d's store to meet at, its collectives (Gloo on CPUs, NCCL on GPUs), and batch norm over
-// the batches of all.
+// Processes that train together: c10d's store to meet at, its collectives by Gloo, and batch norm over the batches of all.
 #include "addon.h"
 
-#if __has_include(<gloo/config.h>)
-#define ANATOMY_GLOO 1
-#define USE_C10D_GLOO
-#if __has_include(<nccl.h>) && __has_include(<cuda_runtime_api.h>)
-#define ANATOMY_NCCL 1
-#define USE_C10D_NCCL
-#endif
-#endif
-
-#ifdef ANATOMY_GLOO
+// The build defines it where Gloo's headers are.
+#ifdef USE_C10D_GLOO
 #include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,16 +11,13 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#ifdef ANATOMY_NCCL
-#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
-#endif
 
 #include <cstdlib>
 #endif
 
 namespace anatomy {
 
-#ifdef ANATOMY_GLOO
+#ifdef USE_C10D_GLOO
 namespace {
 
 using Gloo = c10d::ProcessGroupGloo;
@@ -37,37 +25,30 @@ using Gloo = c10d::ProcessGroupGloo;
 struct Group {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<Gloo> gloo;
-#ifdef ANATOMY_NCCL
-  c10::intrusive_ptr<c10d::ProcessGroupNCCL> nccl;  // for tensors on GPUs; absent on CPUs
-#endif
   int rank;
   int size;
 };
 
-template <typename Call>
-void collective(Group& group, const at::Tensor& tensor, Call call) {
-#ifdef ANATOMY_NCCL
-  if (tensor.is_cuda()) {
-    TORCH_CHECK(group.nccl, "the group was opened for CPUs, and the tensor is on ", tensor.device());
-    call(*group.nccl)->wait();
-    return;
-  }
-#endif
-  TORCH_CHECK(!tensor.is_cuda(), "the addon was built without NCCL, and the tensor is on ", tensor.device());
-  call(*group.gloo)->wait();
+// Gloo works in the memory of the CPU. What is on a GPU goes there and comes back.
+void sum(Group& group, const at::Tensor& tensor) {
+  std::vector<at::Tensor> own{tensor.cpu()};
+  group.gloo->allreduce(own)->wait();
+  if (!tensor.is_cpu()) tensor.copy_(own[0]);
 }
 
-void sum(Group& group, at::Tensor tensor) {
-  std::vector<at::Tensor> tensors{std::move(tensor)};
-  collective(group, tensors[0], [&](auto& backend) { return backend.allreduce(tensors); });
-}
-
-std::vector<at::Tensor> gather(Group& group, at::Tensor tensor) {
-  std::vector<at::Tensor> own{tensor.contiguous()};
+std::vector<at::Tensor> gather(Group& group, const at::Tensor& tensor) {
+  std::vector<at::Tensor> own{tensor.cpu().contiguous()};
   std::vector<std::vector<at::Tensor>> all(1);
   for (int i = 0; i < group.size; ++i) all[0].push_back(at::empty_like(own[0]));
-  collective(group, own[0], [&](auto& backend) { return backend.allgather(all, own); });
+  group.gloo->allgather(all, own)->wait();
+  for (at::Tensor& one : all[0]) one = one.to(tensor.device());
   return std::move(all[0]);
+}
+
+void broadcast(Group& group, const at::Tensor& tensor) {
+  std::vector<at::Tensor> own{tensor.cpu()};
+  group.gloo->broadcast(own)->wait();
+  if (!tensor.is_cpu()) tensor.copy_(own[0]);
 }
 
 // The address by which others reach this machine: that of the interface towards `host`. A machine's own name often stands
@@ -99,7 +80,7 @@ std::string addressTowards(const std::string& host, int port) {
 
 Group& groupOf(const Napi::Value& value) { return *value.As<Napi::External<Group>>().Data(); }
 
-// openGroup({ host, port, opensStore, rank, size, timeout (ms), prefix, gpu }) → group
+// openGroup({ host, port, opensStore, rank, size, timeout (ms), prefix }) → group
 Napi::Value openGroup(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
@@ -126,13 +107,6 @@ Napi::Value openGroup(const Napi::CallbackInfo& info) {
     asked->devices.push_back(interface != nullptr ? Gloo::createDeviceForInterface(interface)
                                                   : Gloo::createDeviceForHostname(addressTowards(host, port)));
     group->gloo = c10::make_intrusive<Gloo>(group->store, group->rank, group->size, asked);
-#ifdef ANATOMY_NCCL
-    if (options.Get("gpu").ToBoolean().Value()) {
-      auto nccl = c10d::ProcessGroupNCCL::Options::create();
-      nccl->timeout = timeout;
-      group->nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(group->store, group->rank, group->size, nccl);
-    }
-#endif
     return Napi::External<Group>::New(env, group.release(), [](Napi::Env, Group* old) { delete old; });
   });
 }
@@ -163,8 +137,7 @@ Napi::Value groupGather(const Napi::CallbackInfo& info) {
 Napi::Value groupBroadcast(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     auto lock = computing();
-    std::vector<at::Tensor> tensors{unwrapTensor(info.Env(), info[1])};
-    collective(groupOf(info[0]), tensors[0], [&](auto& backend) { return backend.broadcast(tensors); });
+    broadcast(groupOf(info[0]), unwrapTensor(info.Env(), info[1]));
     return info.Env().Undefined();
   });
 }

@@ -60,6 +60,8 @@ function plan(torch) {
     '-Wno-unused-parameter',
     '-DNAPI_CPP_EXCEPTIONS',
     `-D_GLIBCXX_USE_CXX11_ABI=${torch.cxx11Abi ? 1 : 0}`,
+    // Without its headers the addon has no process groups.
+    ...(torch.include.some((folder) => existsSync(join(folder, 'gloo'))) ? ['-DUSE_C10D_GLOO'] : []),
     // /usr/include is searched anyway, and naming it breaks the C++ library's #include_next.
     ...[...headers, ...torch.include]
       .filter((folder) => folder !== '/usr/include')

@@ -16,6 +16,7 @@ interface Flags extends ConfigFlags {
   allowInexact?: boolean;
   dryRun?: boolean;
   moreSteps?: number;
+  processes?: number;
   json?: boolean;
 }
 
@@ -34,6 +35,11 @@ export function registerPretrain(program: Command): void {
       'train the finished run in --out for so many steps more; its settings are taken from it',
       wholeNumber(1),
     )
+    .option(
+      '--processes <n>',
+      'train by so many processes on this machine, one for each GPU; on several machines start it by torchrun or srun',
+      wholeNumber(1),
+    )
     .option('--dry-run', 'say steps, memory and time after a few trial steps; writes no run')
     .option('--json', 'print the result as JSON on stdout')
     .addHelpText(
@@ -47,6 +53,12 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
     )
     .action(async (flags: Flags) => {
       const console = consoleOf(program);
+      const { chooseGpu, placeOf } = await import('../training/processes.js');
+      const place = placeOf();
+      if (place !== undefined) chooseGpu(place);
+      if (flags.processes !== undefined && place === undefined) {
+        return startTogether(flags, flags.processes);
+      }
       if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console);
       const [{ resolveStart }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
         import('../training/startingWeights.js'),
@@ -64,6 +76,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       const data = new TrainingData(config, console);
       const { overwrite, allowInexact } = flags;
       const outcome = await pretrain(config, { out, console, data, overwrite, allowInexact });
+      if (place !== undefined && place.rank > 0) return end(outcome);
       if (flags.json) printJson({ run: out, ...outcome });
       if (outcome.kind === 'finished') {
         for (const command of await nextCommands(out, trains, data, config.data.splits)) {
@@ -71,6 +84,22 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
         }
       } else tell(outcome, console);
     });
+}
+
+/** Starts the same command as several processes. @throws UsageError for what one process does alone */
+async function startTogether({ dryRun, moreSteps, ...flags }: Flags, count: number): Promise<void> {
+  const [{ UsageError }, { runTogether }] = await Promise.all([
+    import('../errors.js'),
+    import('./processes.js'),
+  ]);
+  if (dryRun) throw new UsageError('--dry-run tries one process; leave out --processes');
+  // A mistake in the settings is told once, and not by every process.
+  if (moreSteps === undefined) {
+    const { resolveConfig } = await import('../config/index.js');
+    resolveConfig(configSources(flags));
+  }
+  await outOf(flags);
+  process.exitCode = await runTogether(count, process.argv.slice(2));
 }
 
 async function tryOut(config: Config, trains: boolean, { json }: Flags, console: MessageConsole) {
@@ -116,9 +145,9 @@ async function outOf({ out }: Flags): Promise<string> {
 
 /** Says how a run ended that is not finished, and sets the exit code. */
 function tell(outcome: Exclude<LoopOutcome, { kind: 'finished' }>, console: MessageConsole): void {
+  end(outcome);
   if (outcome.kind === 'interrupted') {
     console.warn(`${outcome.signal}: saved after step ${outcome.step}; the same command goes on from there`);
-    process.exitCode = 128 + constants.signals[outcome.signal];
     return;
   }
   const kept =
@@ -128,7 +157,12 @@ function tell(outcome: Exclude<LoopOutcome, { kind: 'finished' }>, console: Mess
   console.error(
     `training failed at step ${outcome.step + 1}: ${outcome.reason}. ${kept}, and there is no finished encoder; lower training.learningRate or look at failure.json`,
   );
-  process.exitCode = 1;
+}
+
+/** Sets the exit code. */
+function end(outcome: LoopOutcome): void {
+  if (outcome.kind === 'interrupted') process.exitCode = 128 + constants.signals[outcome.signal];
+  else if (outcome.kind === 'failed') process.exitCode = 1;
 }
 
 /**

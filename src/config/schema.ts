@@ -217,6 +217,12 @@ const training = z
       .describe(
         'Pairs in one forward pass; the loss is still over batchSize. Batch norm sees one micro-batch at a time. auto: as many as half of the memory holds, on a GPU at most 32; null: all.',
       ),
+    batchNorm: z
+      .enum(['sync', 'local'])
+      .optional()
+      .describe(
+        'Where several processes train together: sync, batch norm over the batches of all, as in one process; local, over each one’s own, as on the authors’ four GPUs; absent: sync.',
+      ),
     dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
     learningRate: z.number().positive(),
     momentum: z.number().min(0).lt(1),

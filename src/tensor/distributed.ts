@@ -7,6 +7,9 @@ import { cat } from './ops.js';
 import { tidy } from './scope.js';
 import { Tensor } from './tensor.js';
 
+/** What Gloo says where another process does not answer. */
+const LOST = /gloo|connection|socket|timed out|timeout/i;
+
 /** How long the others may take to answer before the one that is silent counts as gone. */
 const ROLL_CALL = 5_000;
 
@@ -46,7 +49,7 @@ export class ProcessGroup {
 
   /** Adds up the tensors of all processes, in place. @returns the tensor */
   sum(x: Tensor): Tensor {
-    this.#together(() => native().groupSum(this.#handle, x.handle));
+    this.together(() => native().groupSum(this.#handle, x.handle));
     return x;
   }
 
@@ -84,7 +87,7 @@ export class ProcessGroup {
         });
       if (longest === 0) return lengths.map(nothing);
       const padded = missing === 0 ? x.detach() : cat([x.detach(), filler()], 0);
-      const all = this.#together(() => native().groupGather(this.#handle, padded.handle));
+      const all = this.together(() => native().groupGather(this.#handle, padded.handle));
       return all.map((handle, rank) => {
         const own = new Tensor(handle);
         return lengths[rank] === longest ? own : own.narrow(0, 0, lengths[rank]!);
@@ -94,7 +97,7 @@ export class ProcessGroup {
 
   /** Gives every process the values that the first one's tensor has, in place. */
   broadcast(x: Tensor): void {
-    this.#together(() => native().groupBroadcast(this.#handle, x.handle));
+    this.together(() => native().groupBroadcast(this.#handle, x.handle));
   }
 
   /**
@@ -109,7 +112,7 @@ export class ProcessGroup {
     bias: Tensor,
     epsilon: number,
   ): { output: Tensor; mean: Tensor; variance: Tensor; count: Tensor } {
-    const made = this.#together(() =>
+    const made = this.together(() =>
       native().groupNorm(this.#handle, x.handle, weight.handle, bias.handle, epsilon),
     );
     const [output, mean, variance, count] = made.map((handle) => new Tensor(handle));
@@ -129,12 +132,18 @@ export class ProcessGroup {
     );
   }
 
-  /** Runs a call that needs all processes; where it fails it finds out which of them is gone. */
-  #together<T>(call: () => T): T {
+  /**
+   * Runs what needs all processes, such as a backward pass through {@link batchNorm}. Where that fails it finds out which
+   * of them is gone.
+   *
+   * @throws TensorError that names them
+   */
+  together<T>(call: () => T): T {
     try {
       return call();
     } catch (error) {
-      if (!(error instanceof TensorError)) throw error;
+      if (!(error instanceof TensorError && error.code === 'libtorch' && LOST.test(error.message)))
+        throw error;
       throw new TensorError(`${this.#missing()} (${firstLine(error)})`);
     }
   }

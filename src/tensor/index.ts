@@ -1,7 +1,7 @@
 /** The room `tensor` is LibTorch in TypeScript: tensors, operators, gradients, random numbers. */
 export { autocast } from './autocast.js';
 export { enableGrad, gradientsOf, noGrad } from './autograd.js';
-export { instructionSet, supportsBf16 } from './cpu.js';
+export { instructionSet, supportsBf16, usableCores } from './cpu.js';
 export { ProcessGroup } from './distributed.js';
 export { type TensorData, type TensorOptions, tensor } from './fromData.js';
 export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';

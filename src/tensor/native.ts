@@ -95,8 +95,6 @@ export interface GroupPlace {
   readonly timeout: number;
   /** Goes before all names in the store, so that those of an earlier start do not count. */
   readonly prefix: string;
-  /** Whether tensors are on GPUs. */
-  readonly gpu: boolean;
 }
 
 export type AutocastToken = { readonly autocastToken: unique symbol };

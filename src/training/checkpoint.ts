@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { DataError, UsageError } from '../errors.js';
 import { readState, saveState } from '../export/stateFile.js';
 import { namingFile, writeFileAtomic } from '../files.js';
-import { instructionSet, type Tensor, threads, torchVersion } from '../tensor/index.js';
+import { instructionSet, type ProcessGroup, type Tensor, threads, torchVersion } from '../tensor/index.js';
 
 /** The conditions under which numbers come out equal to the bit. A resumed run must share them with the run before. */
 export interface Fingerprint {
@@ -24,6 +24,8 @@ export interface Fingerprint {
   readonly precision: string;
   /** The number of pairs in one forward pass. */
   readonly microBatch: number;
+  /** The number of processes that compute a step together. */
+  readonly processes: number;
 }
 
 /** The fingerprint of a run with these settings in this process. */
@@ -31,7 +33,10 @@ export function fingerprint({
   device,
   precision,
   microBatch,
-}: Pick<Fingerprint, 'device' | 'precision' | 'microBatch'>): Fingerprint {
+  group,
+}: Pick<Fingerprint, 'device' | 'precision' | 'microBatch'> & {
+  readonly group?: Pick<ProcessGroup, 'size'> | undefined;
+}): Fingerprint {
   return {
     torch: torchVersion(),
     instructionSet: instructionSet(),
@@ -39,6 +44,7 @@ export function fingerprint({
     device,
     precision,
     microBatch,
+    processes: group?.size ?? 1,
   };
 }
 
@@ -74,6 +80,8 @@ const storedInfo = z.object({
     device: z.string(),
     precision: z.string(),
     microBatch: z.int().min(1),
+    // Absent before several processes could train together.
+    processes: z.int().min(1).default(1),
   }),
   lossScale: z.object({ scale: z.number().positive(), goodSteps: z.int().min(0) }).optional(),
   sha256: z.string(),

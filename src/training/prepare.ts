@@ -10,7 +10,7 @@ import { DataError, UsageError } from '../errors.js';
 import type { MessageConsole } from '../log/console.js';
 import type { Method } from '../methods/index.js';
 import { Sgd } from '../optim/index.js';
-import { type Device, setThreads, TensorError, tidy } from '../tensor/index.js';
+import { type Device, type ProcessGroup, setThreads, TensorError, tidy } from '../tensor/index.js';
 import { batchFault } from './batchFault.js';
 import { buildMethod, checkMethod, learnsFrom } from './build.js';
 import type { OpenCheckpoint } from './checkpoint.js';
@@ -52,8 +52,10 @@ export interface PreparedRun {
   readonly device: Device;
   /** The number format of the forward passes; `auto` is resolved. */
   readonly precision: Precision;
-  /** The number of pairs in one forward pass; `auto` is resolved. */
+  /** The number of pairs in one forward pass, of all processes together; `auto` is resolved. */
   readonly microBatch: number;
+  /** The processes that train together; absent where this one is alone. */
+  readonly group?: ProcessGroup | undefined;
   /** About how many bytes the activations of a step take at most; 0 where that is not known. */
   readonly stepBytes: number;
   /** The newest checkpoint of the run, where it is one to go on with. The loop frees its state once it is loaded. */

@@ -1,6 +1,7 @@
 /** This room pretrains: from a config to a run folder with a trained encoder. This file holds its entrance. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { Writable } from 'node:stream';
 import { type Config, placesOf } from '../config/index.js';
 import { rememberPlace } from '../data/cache/places.js';
 import { published } from '../data/pseudonym.js';
@@ -8,12 +9,14 @@ import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
-import { latestCheckpoint, openLatestCheckpoint } from './checkpoint.js';
+import { type ProcessGroup, setThreads } from '../tensor/index.js';
+import { latestCheckpoint, type OpenCheckpoint, openLatestCheckpoint } from './checkpoint.js';
 import { describeEncoder, encoderMetadata } from './encoderFile.js';
 import { type Lease, takeLease } from './lease.js';
 import { type LoopOutcome, train } from './loop.js';
 import { memoryFault } from './microBatch.js';
 import { type PreparedRun, prepare } from './prepare.js';
+import { chooseGpu, inFirst, meet, type Place, placeOf, threadsOf } from './processes.js';
 import { writeProvenance } from './provenance.js';
 import { checkRunFolder, encoderPath, openRunFolder, runPaths, writeFolds } from './runFolder.js';
 import { TrainingData } from './trainingData.js';
@@ -27,19 +30,32 @@ export interface PretrainOptions {
   readonly data?: TrainingData;
   /** Deletes a run that is in the folder. */
   readonly overwrite?: boolean;
-  /** Goes on with a run whose device, precision or threads were others. */
+  /** Goes on with a run whose device, precision, threads or number of processes were others. */
   readonly allowInexact?: boolean;
 }
 
-type LoudOptions = PretrainOptions & { readonly console: MessageConsole };
+/** The processes that train together, and the place of this one. */
+interface Company {
+  readonly place: Place;
+  readonly group: ProcessGroup;
+}
+
+type LoudOptions = PretrainOptions & {
+  readonly console: MessageConsole;
+  readonly company: Company | undefined;
+};
 
 /**
  * Pretrains, or goes on with an unfinished run of the same config; `fold: all` trains one encoder a fold in `fold-K`.
+ * Processes that torchrun, `srun` or `--processes` have started train together, and the first one writes the run.
  * @throws UsageError when the folder holds another run, DataError when the data is wrong
  */
 export async function pretrain(config: Config, asked: PretrainOptions): Promise<LoopOutcome> {
-  const { console = new MessageConsole({ quiet: true }) } = asked;
-  const options = { ...asked, console };
+  const company = meetOthers(config);
+  // The first process speaks for all.
+  const silent = company !== undefined && company.group.rank > 0;
+  const { console = new MessageConsole({ quiet: true }) } = silent ? { console: unheard() } : asked;
+  const options = { ...asked, console, company };
   const { out, data = new TrainingData(config, console) } = options;
   if (config.data.fold !== 'all') return pretrainOne(config, data, options);
   if (existsSync(runPaths(out).config)) {
@@ -58,15 +74,41 @@ export async function pretrain(config: Config, asked: PretrainOptions): Promise<
   return outcome!;
 }
 
+/** Meets the other processes, once in the life of this one; undefined where it is alone. */
+function meetOthers(config: Config): Company | undefined {
+  if (met === undefined) {
+    const place = placeOf();
+    if (place === undefined) return undefined;
+    chooseGpu(place);
+    met = { place, group: meet(place) };
+  }
+  if (config.training.threads === null) setThreads(threadsOf(met.place));
+  return met;
+}
+
+let met: Company | undefined;
+
+/** A console that nobody hears. */
+function unheard(): MessageConsole {
+  return new MessageConsole({ stream: new Writable({ write: (_, __, done) => done() }) });
+}
+
 async function pretrainOne(config: Config, data: TrainingData, options: LoudOptions): Promise<LoopOutcome> {
-  const { out, console } = options;
-  if (checkRunFolder(out, config, options) === 'finished') return alreadyFinished(options);
+  const { out, console, company } = options;
+  const finished = () =>
+    checkRunFolder(out, config, options) === 'finished' ? alreadyFinished(options) : null;
+  const outcome = await inFirst(company?.group, finished);
+  if (outcome !== null) return outcome;
   const onInfo = (message: string) => console.info(message);
-  const lease = await takeLease(out, { doing: 'pretraining', onInfo });
+  let lease: Lease | undefined;
   try {
+    await inFirst(company?.group, async () => {
+      lease = await takeLease(out, { doing: 'pretraining', onInfo });
+      return null;
+    });
     return await pretrainAlone(config, data, { ...options, lease });
   } finally {
-    lease.release();
+    lease?.release();
   }
 }
 
@@ -76,28 +118,36 @@ function alreadyFinished({ out, console }: LoudOptions): LoopOutcome {
   return { kind: 'finished', step: last?.step ?? 0 };
 }
 
-/** Pretrains in a folder that no other process trains in. */
+/** Pretrains in a folder that no other run trains in. */
 async function pretrainAlone(
   config: Config,
   data: TrainingData,
-  options: LoudOptions & { readonly lease: Lease },
+  options: LoudOptions & { readonly lease: Lease | undefined },
 ): Promise<LoopOutcome> {
-  const { out, console, allowInexact, lease } = options;
+  const { out, console, allowInexact, lease, company } = options;
   const paths = runPaths(out);
-  // Another process may have finished the run since, or begun one of other settings.
-  const state = checkRunFolder(out, config, options);
-  if (state === 'finished') return alreadyFinished(options);
   const damaged: string[] = [];
-  const checkpoint =
-    state === 'unfinished'
-      ? openLatestCheckpoint(paths.checkpoints, (text) => damaged.push(text))
-      : undefined;
-  const run = await prepare(config, data, console, { checkpoint, allowInexact });
+  let checkpoint: OpenCheckpoint | undefined;
+  const finished = await inFirst(company?.group, () => {
+    // Another process may have finished the run since, or begun one of other settings.
+    const state = checkRunFolder(out, config, options);
+    if (state === 'finished') return alreadyFinished(options);
+    if (state === 'unfinished') {
+      checkpoint = openLatestCheckpoint(paths.checkpoints, (text) => damaged.push(text));
+    }
+    return null;
+  });
+  if (finished !== null) return finished;
+  const run = await agreed(await prepare(config, data, console, { checkpoint, allowInexact }), company);
   try {
-    // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
-    lease.check();
-    openRunFolder(out, config, options);
-    refuseOtherData(out, run);
+    await inFirst(company?.group, () => {
+      // Not before the data has proved good: a mistyped path must not leave a run behind, nor delete one.
+      lease?.check();
+      openRunFolder(out, config, options);
+      refuseOtherData(out, run);
+      return null;
+    });
+    if (lease === undefined) return await train(run, { paths, console, allowInexact });
     console.teeTo(paths.log, { redact: redactor(config, out) });
     return await logged(console, async () => {
       writeProvenance(out, run);
@@ -121,6 +171,31 @@ async function pretrainAlone(
   }
 }
 
+/**
+ * Sees that all processes train on the same data, and gives the run what the first one has chosen for all.
+ * @throws DataError where the data of one is other than that of the first
+ */
+async function agreed(run: PreparedRun, company: Company | undefined): Promise<PreparedRun> {
+  if (company === undefined) return run;
+  const { group, place } = company;
+  try {
+    const hashes = group.exchange(run.dataHash);
+    const other = hashes.findIndex((hash) => hash !== hashes[0]);
+    if (other > 0) {
+      throw new DataError(
+        `process ${other} of ${group.size} reads other data than process 0; give all machines the same images and the same manifest`,
+      );
+    }
+    const microBatch = await inFirst(group, () => run.microBatch);
+    // Those on one machine share its memory.
+    const stepBytes = Math.ceil((run.stepBytes * place.localSize) / group.size);
+    return { ...run, group, microBatch, stepBytes };
+  } catch (error) {
+    run.dispose();
+    throw error;
+  }
+}
+
 /** Notes an error that ends the run in its log. The screen gets it from whoever catches it. */
 async function logged<T>(console: MessageConsole, work: () => Promise<T>): Promise<T> {
   try {
@@ -136,12 +211,13 @@ function describe({ config, dataset, method, plan, ...run }: PreparedRun, consol
   const pairs = plan.indices.length;
   const batch = Math.min(config.training.batchSize, pairs);
   const chunks = run.microBatch < batch ? ` (${run.microBatch} at a time)` : '';
+  const company = run.group === undefined ? '' : ` by ${run.group.size} processes`;
   const work =
     run.totalSteps === 0
       ? 'nothing is trained'
       : `${run.totalSteps} ${run.totalSteps === 1 ? 'step' : 'steps'} of ${batch}${chunks}`;
   console.info(
-    `${method.name}: ${pairs} pairs of ${dataset.name}, ${work}, ${run.precision} on ${run.device}`,
+    `${method.name}: ${pairs} pairs of ${dataset.name}, ${work}, ${run.precision} on ${run.device}${company}`,
   );
   const short = memoryFault(run.stepBytes, run.microBatch);
   if (short !== undefined) console.warn(`${short}; else the system may end the run without a word`);

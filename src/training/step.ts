@@ -65,7 +65,7 @@ export function trainingStep(options: StepOptions): StepResult {
     optimizer.zeroGrad();
     const { loss, terms, inspection, memory } =
       together !== undefined
-        ? inChunks(options, sharesOf(batch, together))
+        ? together.group.together(() => inChunks(options, sharesOf(batch, together)))
         : microBatch >= batch.ids.length
           ? inOnePass(options)
           : inChunks(options, evenly(batch, Math.ceil(batch.ids.length / microBatch)));

@@ -1,5 +1,5 @@
 /** The options that commands share live in this folder. Here are those of commands that take a config. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConfigSources } from '../../config/index.js';
 import { addDataOptions, type DataFlags, dataOf } from './dataOptions.js';
 
@@ -12,6 +12,7 @@ export interface ConfigFlags extends DataFlags {
   seed?: number;
   steps?: number;
   microBatch?: number | 'auto';
+  batchNorm?: string;
   splits?: string;
   initFrom?: string;
   fold?: number | 'all' | 'none';
@@ -36,6 +37,12 @@ export function addConfigOptions(command: Command): Command {
       '--micro-batch <n>',
       'pairs in one forward pass: the same loss in less memory; a number or auto',
       microBatchValue,
+    )
+    .addOption(
+      new Option(
+        '--batch-norm <where>',
+        'of several processes: over the batches of all, or each its own',
+      ).choices(['sync', 'local']),
     )
     .option('--splits <file>', 'folds made by anatomy data split')
     .option('--fold <k>', 'fold kept out of pretraining: a number, all or none', foldValue);
@@ -94,6 +101,7 @@ export function configSources(flags: ConfigFlags): ConfigSources {
       'method.name': flags.method,
       'training.steps': flags.steps,
       'training.microBatch': flags.microBatch,
+      'training.batchNorm': flags.batchNorm,
       'model.initFrom': flags.initFrom,
       seed: flags.seed,
     },

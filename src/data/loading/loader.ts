@@ -160,8 +160,14 @@ export function batchAt(plan: BatchPlan, step: number): { epoch: number; rows: n
  * Gives the samples that are in memory while step `step` of a streamed run is computed, in the order in which they
  * are read: the shuffle buffer and the samples that the next step takes in. They are at most `buffer` + 2
  * `batchSize`. Those of the next epoch come as the buffer runs empty. There are none where nothing is streamed.
+ *
+ * @param mine whether a place in the batch of a step is computed here; by default all are
  */
-export function heldAt(plan: BatchPlan, step: number): number[] {
+export function heldAt(
+  plan: BatchPlan,
+  step: number,
+  mine: (step: number, place: number) => boolean = () => true,
+): number[] {
   const { stream, seed, indices, batchSize } = plan;
   if (stream === undefined) return [];
   const steps = stepsPerEpoch(plan);
@@ -172,7 +178,11 @@ export function heldAt(plan: BatchPlan, step: number): number[] {
   const last = steps * batchSize;
   const held = (epoch: number, count: number, first: number): number[] => {
     const { read, turn } = streamed(stream, seed, epoch);
-    const rows = read.subarray(0, count).filter((row) => turn[row]! >= first && turn[row]! < last);
+    const rows = read.subarray(0, count).filter((row) => {
+      const at = turn[row]!;
+      const own = () => mine(epoch * steps + Math.floor(at / batchSize), at % batchSize);
+      return at >= first && at < last && own();
+    });
     return Array.from(rows, (row) => indices[row]!);
   };
   const beyond = readBy - last;

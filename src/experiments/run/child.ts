@@ -41,7 +41,12 @@ export function runChild(
   const began = performance.now();
   const child = spawn(process.execPath, [program, ...words], {
     stdio: ['ignore', 'pipe', file, 'ipc'],
-    env: { ...process.env, OMP_NUM_THREADS: `${threads}`, NO_COLOR: '1' },
+    // A cell is a process alone, also where a launcher has started several that run experiments.
+    env: {
+      ...process.env,
+      ...{ WORLD_SIZE: undefined, SLURM_STEP_NUM_TASKS: undefined },
+      ...{ OMP_NUM_THREADS: `${threads}`, NO_COLOR: '1' },
+    },
     detached: true,
   });
   closeSync(file);

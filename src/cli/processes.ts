@@ -1,0 +1,81 @@
+/** Starts the processes that train together on this machine, as torchrun does on several. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { constants } from 'node:os';
+
+/** How long the others may take to end once one has failed. */
+const PATIENCE_MS = 30_000;
+
+/** The exit codes of errors in the settings and in the data. */
+const [USAGE, DATA] = [2, 3];
+
+/**
+ * Runs this command as `count` processes and waits for all.
+ *
+ * @param words the command line without the flag that asks for it
+ * @returns the exit code: 0, or that of the first process that failed
+ */
+export async function runTogether(count: number, words: readonly string[]): Promise<number> {
+  const port = await freePort();
+  const children = Array.from({ length: count }, (_, rank) =>
+    spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
+      // The first speaks for all. What another one says is told at the end, unless it is the same.
+      stdio: ['inherit', rank === 0 ? 'inherit' : 'ignore', rank === 0 ? 'inherit' : 'pipe'],
+      env: {
+        ...process.env,
+        ...{ MASTER_ADDR: '127.0.0.1', MASTER_PORT: `${port}` },
+        ...{ RANK: `${rank}`, WORLD_SIZE: `${count}`, LOCAL_RANK: `${rank}`, LOCAL_WORLD_SIZE: `${count}` },
+      },
+    }),
+  );
+  // A terminal's Ctrl-C reaches all of them by itself. They save, and this process ends after them.
+  const ignore = () => undefined;
+  const pass = (signal: NodeJS.Signals) => {
+    for (const child of children) child.kill(signal);
+  };
+  process.on('SIGINT', ignore);
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+  let first = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const ended = (child: ChildProcess) =>
+    new Promise<{ code: number; told: string }>((resolve, reject) => {
+      let told = '';
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        told += text;
+      });
+      child.on('error', reject);
+      child.on('close', (exit, signal) => {
+        const code = exit ?? 128 + constants.signals[signal!];
+        if (code !== 0 && first === 0) {
+          first = code;
+          timer = setTimeout(() => pass('SIGKILL'), PATIENCE_MS);
+        }
+        resolve({ code, told });
+      });
+    });
+  try {
+    const [chief, ...others] = await Promise.all(children.map(ended));
+    for (const { code, told } of others) {
+      // A wrong setting or wrong data is found by all.
+      const same = code === chief!.code && (code === USAGE || code === DATA);
+      if (code !== 0 && !same) process.stderr.write(told);
+    }
+  } finally {
+    clearTimeout(timer);
+    process.off('SIGINT', ignore);
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, pass);
+  }
+  return first;
+}
+
+/** A port that nobody listens at. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
