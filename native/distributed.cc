@@ -29,26 +29,31 @@ struct Group {
   int size;
 };
 
-// Gloo works in the memory of the CPU. What is on a GPU goes there and comes back.
+// Gloo works in the memory of the CPU, and knows no bf16. What is on a GPU, or in bf16, goes there and comes back, exactly.
+at::Tensor sendable(const at::Tensor& tensor) {
+  at::Tensor own = tensor.cpu();
+  return own.scalar_type() == at::kBFloat16 ? own.to(at::kFloat) : own;
+}
+
 void sum(Group& group, const at::Tensor& tensor) {
-  std::vector<at::Tensor> own{tensor.cpu()};
+  std::vector<at::Tensor> own{sendable(tensor)};
   group.gloo->allreduce(own)->wait();
-  if (!tensor.is_cpu()) tensor.copy_(own[0]);
+  if (!own[0].is_same(tensor)) tensor.copy_(own[0]);
 }
 
 std::vector<at::Tensor> gather(Group& group, const at::Tensor& tensor) {
-  std::vector<at::Tensor> own{tensor.cpu().contiguous()};
+  std::vector<at::Tensor> own{sendable(tensor).contiguous()};
   std::vector<std::vector<at::Tensor>> all(1);
   for (int i = 0; i < group.size; ++i) all[0].push_back(at::empty_like(own[0]));
   group.gloo->allgather(all, own)->wait();
-  for (at::Tensor& one : all[0]) one = one.to(tensor.device());
+  for (at::Tensor& one : all[0]) one = one.to(tensor.device(), tensor.scalar_type());
   return std::move(all[0]);
 }
 
 void broadcast(Group& group, const at::Tensor& tensor) {
-  std::vector<at::Tensor> own{tensor.cpu()};
+  std::vector<at::Tensor> own{sendable(tensor)};
   group.gloo->broadcast(own)->wait();
-  if (!tensor.is_cpu()) tensor.copy_(own[0]);
+  if (!own[0].is_same(tensor)) tensor.copy_(own[0]);
 }
 
 // The address by which others reach this machine: that of the interface towards `host`. A machine's own name often stands
@@ -167,8 +172,8 @@ Napi::Value groupHear(const Napi::CallbackInfo& info) {
   });
 }
 
-// Training-mode batch norm whose statistics are those of all processes' batches together. Plain operators make it, as
-// LibTorch's own are for GPUs alone. The gradient of weight and bias is this process's share, as of every parameter.
+// Training-mode batch norm whose statistics are those of all processes' batches together, by LibTorch's own kernels for each
+// part of it. The gradient of weight and bias is this process's share, as of every parameter.
 struct NormAcross : torch::autograd::Function<NormAcross> {
   static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
                                                 const at::Tensor& weight, const at::Tensor& bias, Group* group,
@@ -176,8 +181,9 @@ struct NormAcross : torch::autograd::Function<NormAcross> {
     c10::impl::ExcludeDispatchKeyGuard plain(c10::autocast_dispatch_keyset);
     const int64_t channels = x.size(1);
     const double own = static_cast<double>(x.numel() / channels);
-    at::Tensor mean = at::zeros_like(weight), variance = at::zeros_like(weight);
-    if (own > 0) std::tie(variance, mean) = at::var_mean(wide(x), otherDimensions(x), /*unbiased=*/false);
+    at::Tensor mean = at::zeros_like(weight), variance = at::ones_like(weight);
+    // Running statistics that stay as they are make the kernel take f32 beside bf16.
+    if (own > 0) std::tie(mean, variance) = at::batch_norm_update_stats(x, mean, variance, /*momentum=*/0);
     // f64, as there are few numbers and they are squared.
     at::Tensor told = at::cat({at::full({1}, own, mean.options()), mean, variance}).to(at::kDouble);
     at::Tensor all = at::stack(gather(*group, told));
@@ -187,8 +193,7 @@ struct NormAcross : torch::autograd::Function<NormAcross> {
     at::Tensor spread = (counts * (variances + (means - middle).square())).sum(0) / count;
     mean = middle.to(weight.scalar_type());
     variance = spread.to(weight.scalar_type());
-    at::Tensor out = own > 0 ? std::get<0>(at::native_batch_norm(x, weight, bias, mean, variance, /*training=*/false, 0, epsilon))
-                             : x.clone();
+    at::Tensor out = affine(x, weight, bias, mean, variance, epsilon);
     context->save_for_backward({x, weight, mean, variance, count});
     context->saved_data["group"] = reinterpret_cast<int64_t>(group);
     context->saved_data["epsilon"] = epsilon;
@@ -202,29 +207,29 @@ struct NormAcross : torch::autograd::Function<NormAcross> {
     auto saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &mean = saved[2], &variance = saved[3], &count = saved[4];
     auto& group = *reinterpret_cast<Group*>(context->saved_data["group"].toInt());
+    const double epsilon = context->saved_data["epsilon"].toDouble();
     const int64_t channels = x.size(1);
-    std::vector<int64_t> shape(x.dim(), 1);
-    shape[1] = channels;
-    auto perChannel = [&](const at::Tensor& values) { return values.view(shape); };
-    at::Tensor inverse = (variance + context->saved_data["epsilon"].toDouble()).rsqrt();
-    at::Tensor slope = wide(gradients[0]), centred = wide(x) - perChannel(mean);
-    auto dimensions = otherDimensions(x);
-    at::Tensor ofBias = slope.sum(dimensions), ofWeight = (slope * centred).sum(dimensions) * inverse;
+    // First as if the statistics were constants.
+    at::Tensor ofX = at::zeros_like(x), ofWeight = at::zeros_like(weight), ofBias = at::zeros_like(weight);
+    if (x.numel() > 0) {
+      std::tie(ofX, ofWeight, ofBias) = at::native_batch_norm_backward(gradients[0], x, weight, mean, variance, {}, {},
+                                                                       /*train=*/false, epsilon, {true, true, true});
+    }
     at::Tensor sums = at::cat({ofBias, ofWeight});
     sum(group, sums);
     sums = sums / count.to(sums.scalar_type());
-    at::Tensor all = perChannel(sums.narrow(0, 0, channels)), along = perChannel(sums.narrow(0, channels, channels) * inverse);
-    at::Tensor ofX = (slope - all - centred * along) * perChannel(weight * inverse);
-    return {ofX.to(x.scalar_type()), ofWeight, ofBias, at::Tensor(), at::Tensor()};
+    // Then what comes through them: γ / √(σ² + ε) · (mean of dy + x̂ · mean of dy · x̂), a line in x for each channel.
+    at::Tensor scale = weight * (variance + epsilon).rsqrt();
+    ofX.sub_(affine(x, scale * sums.narrow(0, channels, channels), scale * sums.narrow(0, 0, channels), mean, variance, epsilon));
+    return {ofX, ofWeight, ofBias, at::Tensor(), at::Tensor()};
   }
 
  private:
-  static at::Tensor wide(const at::Tensor& x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
-
-  static std::vector<int64_t> otherDimensions(const at::Tensor& x) {
-    std::vector<int64_t> dimensions{0};
-    for (int64_t i = 2; i < x.dim(); ++i) dimensions.push_back(i);
-    return dimensions;
+  // (x − mean) / √(variance + epsilon) · weight + bias, for each channel
+  static at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& mean,
+                           const at::Tensor& variance, double epsilon) {
+    if (x.numel() == 0) return x.clone();
+    return std::get<0>(at::native_batch_norm(x, weight, bias, mean, variance, /*training=*/false, 0, epsilon));
   }
 };
 

@@ -151,18 +151,19 @@ export class ProcessGroup {
   /** Calls the roll. */
   #missing(): string {
     const self = `process ${this.rank} of ${this.size}`;
+    const alone = `${self}: the store where the processes meet, most often at process 0, stopped or cannot be reached`;
+    const addon = native();
+    const answers = (rank: number) => addon.groupHear(this.#handle, `here/${rank}`, ROLL_CALL) !== null;
     try {
-      const addon = native();
       addon.groupTell(this.#handle, `here/${this.rank}`, '');
-      const answers = (rank: number) => addon.groupHear(this.#handle, `here/${rank}`, ROLL_CALL) !== null;
+      // A store that is cut off takes the word, and never gives it back.
+      if (!answers(this.rank)) return alone;
       const gone = Array.from({ length: this.size }, (_, rank) => rank).filter((rank) => !answers(rank));
-      if (gone.length > 0) {
-        return `${self}: ${gone.length === 1 ? 'process' : 'processes'} ${gone.join(', ')} stopped or cannot be reached`;
-      }
+      if (gone.length === 0) return `${self}: lost contact with another process`;
+      return `${self}: ${gone.length === 1 ? 'process' : 'processes'} ${gone.join(', ')} stopped or cannot be reached`;
     } catch {
-      return `${self}: the process that keeps the store, most often process 0, stopped or cannot be reached`;
+      return alone;
     }
-    return `${self}: lost contact with another process`;
   }
 }
 

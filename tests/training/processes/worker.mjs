@@ -1,6 +1,6 @@
 // One of several processes that compute steps together. It makes the same steps alone first and prints, for each method,
 // by how much its losses, gradients' effect, banks and inspection differ from them.
-// Input, JSON on stdin: { rank, size, port, sets, microBatch, norms, gaps, steps, f64 }. Where batch norm is local, the
+// Input, JSON on stdin: { rank, size, port, sets, microBatch, norms, gaps, steps, f64, precision }. Where batch norm is local, the
 // steps alone are made in micro-batches as large as a share, as each has statistics of its own then too.
 import { text } from 'node:stream/consumers';
 import { resolveConfig } from '../../../dist/config/index.js';
@@ -20,6 +20,7 @@ const {
   gaps = false,
   steps = 2,
   f64 = true,
+  precision = 'fp32',
 } = JSON.parse(await text(process.stdin));
 setThreads(1);
 const group = new ProcessGroup({
@@ -101,7 +102,7 @@ function run(set, { together = false, microBatch = undefined }) {
           optimizer,
           batch: batchOf(own, step),
           learningRate: 0.01,
-          precision: 'fp32',
+          precision,
           device: 'cpu',
         },
         ...{ microBatch, inspect: true },
