@@ -1,7 +1,8 @@
 /**
  * DenseCL (Wang et al. 2021) on pairs: the query comes from one modality and the key from the other, and the other way
- * round. With more than two modalities that holds for every pair of them. Beside the global contrast, each patch of the query is contrasted with the patch of the key that resembles it
- * most. The source also shuffles batch norm over several machines; here there is one machine and no shuffling.
+ * round. With more than two modalities that holds for every pair of them. Beside the global contrast, each patch of the
+ * query is contrasted with the patch of the key that resembles it most. The source also shuffles batch norm over its
+ * GPUs, which is left out here.
  */
 import { z } from 'zod';
 import { KeyQueue, momentumUpdate } from '../banks/index.js';
