@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/index.js';
 import type { MessageConsole } from '../log/console.js';
 import type { LoopOutcome } from '../training/loop.js';
+import type { Place } from '../training/processes.js';
 import type { TrainingData } from '../training/trainingData.js';
 import { consoleOf } from './console.js';
 import { invocation } from './invocation.js';
@@ -56,9 +57,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       const { chooseGpu, placeOf } = await import('../training/processes.js');
       const place = placeOf();
       if (place !== undefined) chooseGpu(place);
-      if (flags.processes !== undefined && place === undefined) {
-        return startTogether(flags, flags.processes);
-      }
+      if ((flags.processes ?? 1) > 1) return startTogether(flags, flags.processes!, place);
       if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console);
       const [{ resolveStart }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
         import('../training/startingWeights.js'),
@@ -87,11 +86,20 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
 }
 
 /** Starts the same command as several processes. @throws UsageError for what one process does alone */
-async function startTogether({ dryRun, moreSteps, ...flags }: Flags, count: number): Promise<void> {
+async function startTogether(
+  { dryRun, moreSteps, ...flags }: Flags,
+  count: number,
+  place: Place | undefined,
+): Promise<void> {
   const [{ UsageError }, { runTogether }] = await Promise.all([
     import('../errors.js'),
     import('./processes.js'),
   ]);
+  if (place !== undefined) {
+    throw new UsageError(
+      `--processes is ${count}, but this is already one of ${place.size} processes that torchrun or srun has started; leave it out`,
+    );
+  }
   if (dryRun) throw new UsageError('--dry-run tries one process; leave out --processes');
   // A mistake in the settings is told once, and not by every process.
   if (moreSteps === undefined) {
@@ -99,7 +107,13 @@ async function startTogether({ dryRun, moreSteps, ...flags }: Flags, count: numb
     resolveConfig(configSources(flags));
   }
   await outOf(flags);
-  process.exitCode = await runTogether(count, process.argv.slice(2));
+  process.exitCode = await runTogether(count, withoutProcesses(process.argv.slice(2)));
+}
+
+/** The command line of each process. */
+function withoutProcesses(words: readonly string[]): string[] {
+  const flag = words.findIndex((word) => /^--processes(?:=|$)/.test(word));
+  return words.toSpliced(flag, words[flag] === '--processes' ? 2 : 1);
 }
 
 async function tryOut(config: Config, trains: boolean, { json }: Flags, console: MessageConsole) {

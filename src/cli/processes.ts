@@ -13,13 +13,13 @@ const [USAGE, DATA] = [2, 3];
  * Runs this command as `count` processes and waits for all.
  *
  * @param words the command line without the flag that asks for it
- * @returns the exit code: 0, or that of the first process that failed
+ * @returns the exit code: 0, or that of the process that failed first
  */
 export async function runTogether(count: number, words: readonly string[]): Promise<number> {
   const port = await freePort();
   const children = Array.from({ length: count }, (_, rank) =>
     spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
-      // The first speaks for all. What another one says is told at the end, unless it is the same.
+      // The first speaks for all. What another one says is told at the end.
       stdio: ['inherit', rank === 0 ? 'inherit' : 'ignore', rank === 0 ? 'inherit' : 'pipe'],
       env: {
         ...process.env,
@@ -55,11 +55,9 @@ export async function runTogether(count: number, words: readonly string[]): Prom
     });
   try {
     const [chief, ...others] = await Promise.all(children.map(ended));
-    for (const { code, told } of others) {
-      // A wrong setting or wrong data is found by all.
-      const same = code === chief!.code && (code === USAGE || code === DATA);
-      if (code !== 0 && !same) process.stderr.write(told);
-    }
+    // Of a wrong setting or wrong data the first has told.
+    if (chief!.code === USAGE || chief!.code === DATA) return chief!.code;
+    for (const { code, told } of others) if (code !== 0) process.stderr.write(told);
   } finally {
     clearTimeout(timer);
     process.off('SIGINT', ignore);

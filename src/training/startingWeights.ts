@@ -11,10 +11,16 @@ import { encoderPath, readRunConfig, runPaths } from './runFolder.js';
 /**
  * The file that `model.initFrom` means: itself, or of a run its encoder; of a run with one for each modality that of the
  * same name.
- * @throws UsageError where the folder holds no finished run
+ * @throws UsageError where nothing is there, or a folder without a finished run
  */
 export function weightsAt(initFrom: string, name: string | undefined): string {
-  if (!(statSync(initFrom, { throwIfNoEntry: false })?.isDirectory() ?? false)) return initFrom;
+  const place = statSync(initFrom, { throwIfNoEntry: false });
+  if (place === undefined) {
+    throw new UsageError(
+      `model.initFrom is ${initFrom}, and there is no such file; name weights (.safetensors or .pth) or the folder of a finished run`,
+    );
+  }
+  if (!place.isDirectory()) return initFrom;
   const own = name === undefined ? undefined : encoderPath(initFrom, name);
   const file = own !== undefined && existsSync(own) ? own : runPaths(initFrom).encoder;
   if (existsSync(file)) return file;
@@ -57,7 +63,6 @@ function expectedNormalization({ model, data }: Config): Normalization {
 }
 
 function isPublic(file: string): boolean {
-  if (!existsSync(file)) return false;
   try {
     return !isOurs(readSafetensorsHeader(file));
   } catch (error) {

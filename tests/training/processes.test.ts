@@ -312,6 +312,11 @@ describe('anatomy pretrain --processes 2', () => {
     expect(missing.code).toBe(3);
     expect(missing.stderr.match(/error/g)).toHaveLength(1);
     expect(existsSync(join(folder, 'missing'))).toBe(false);
+    const place = { RANK: '0', WORLD_SIZE: '3', MASTER_ADDR: '127.0.0.1', MASTER_PORT: '1' };
+    const both = await start([...words, ...data, '--out', join(folder, 'missing'), '--processes=2'], place)
+      .ended;
+    expect(both.stderr).toMatch(/--processes is 2, but this is already one of 3 processes/);
+    expect(both.code).toBe(2);
   });
 
   test('processes with other data refuse to train together', async () => {
