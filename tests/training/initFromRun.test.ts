@@ -115,7 +115,9 @@ describe('the normalisation of a run that begins from weights', () => {
     exportEncoder(older, encoder);
     disposeModule(encoder);
     expect(asked(older)).toEqual({ normalize: 'none', told: [] });
-    expect(asked(join(folder, 'missing.safetensors'))).toEqual({ normalize: 'none', told: [] });
+    expect(() => asked(join(folder, 'missing.safetensors'))).toThrow(
+      /model\.initFrom is .*missing\.safetensors, and there is no such file; name weights/,
+    );
     expect(resolveStart({}, { onNotice: () => {} }).data.normalize).toBe('none');
   });
 

@@ -71,7 +71,7 @@ function batchOf(rows, epoch) {
 /** Makes the steps; alone without `together`. @returns what is to be equal, by name */
 function run(set, { together = false, microBatch = undefined }) {
   const config = resolveConfig({
-    set: ['data.size=32', 'model.width=0.25', 'training.precision=fp32', ...set],
+    set: ['data.size=32', 'model.width=0.125', 'training.precision=fp32', ...set],
   });
   const method = buildMethod(config, { modalities, samples }, 'cpu');
   if (f64) {
