@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
+import { native } from '../../src/tensor/native.js';
 import { placeOf } from '../../src/training/processes.js';
 import { divideBatch, evenLengths, positionsOf } from '../../src/training/together.js';
 import { METHODS, writePairs } from './tiny.js';
@@ -80,7 +81,10 @@ async function differences(
 
 const chosen = (...places: number[]) => places.map((place) => METHODS[place]!);
 
-describe('steps of several processes are those of one', () => {
+/** Where the machine lacks Gloo's headers the addon has no groups, and says so. */
+const alone = native().openGroup === undefined;
+
+describe.skipIf(alone)('steps of several processes are those of one', () => {
   // In f64 sums of another order differ by 1e-13 or so; batch norm over few values and DeCUR's products over the batch
   // make that larger. A factor of the world size, as in the usual ways, is an error of 1 and more.
   test.each([
@@ -218,7 +222,7 @@ describe('the launcher says who a process is', () => {
   });
 });
 
-describe('anatomy pretrain --processes 2', () => {
+describe.skipIf(alone)('anatomy pretrain --processes 2', () => {
   let folder: string;
   let words: string[];
   let data: string[];
@@ -296,9 +300,9 @@ describe('anatomy pretrain --processes 2', () => {
     const { code, stderr } = await ended;
     expect(code).toBe(143);
     expect(stderr).toMatch(/SIGTERM: saved after step \d+; the same command goes on from there/);
-    const alone = await start([...words, ...data, '--out', join(folder, 'stopped')]).ended;
-    expect(alone.code).toBe(2);
-    expect(alone.stderr).toMatch(/processes: 2 → 1.*--allow-inexact/);
+    const single = await start([...words, ...data, '--out', join(folder, 'stopped')]).ended;
+    expect(single.code).toBe(2);
+    expect(single.stderr).toMatch(/processes: 2 → 1.*--allow-inexact/);
     const allowed = await start([...words, ...data, '--out', join(folder, 'stopped'), '--allow-inexact'])
       .ended;
     expect(allowed.code).toBe(0);
