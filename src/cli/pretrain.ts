@@ -58,7 +58,7 @@ See also: anatomy config show, anatomy evaluate, anatomy report`,
       const place = placeOf();
       if (place !== undefined) chooseGpu(place);
       if ((flags.processes ?? 1) > 1) return startTogether(flags, flags.processes!, place);
-      if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console);
+      if (flags.moreSteps !== undefined) return lengthen(flags, flags.moreSteps, console, place);
       const [{ resolveStart }, { pretrain }, { TrainingData }, { methodNamed }] = await Promise.all([
         import('../training/startingWeights.js'),
         import('../training/pretrain.js'),
@@ -134,7 +134,12 @@ async function tryOut(config: Config, trains: boolean, { json }: Flags, console:
 }
 
 /** Goes on with a finished run. @throws UsageError for flags that the run's own settings would contradict */
-async function lengthen(flags: Flags, more: number, console: MessageConsole): Promise<void> {
+async function lengthen(
+  flags: Flags,
+  more: number,
+  console: MessageConsole,
+  place: Place | undefined,
+): Promise<void> {
   const { out: _, moreSteps: __, allowInexact, json, ...others } = flags;
   const [other] = Object.keys(others);
   if (other !== undefined) {
@@ -147,6 +152,7 @@ async function lengthen(flags: Flags, more: number, console: MessageConsole): Pr
   const out = await outOf(flags);
   const { trainMore } = await import('../training/moreSteps.js');
   const outcome = await trainMore(out, more, { console, allowInexact });
+  if (place !== undefined && place.rank > 0) return end(outcome);
   if (json) printJson({ run: out, ...outcome });
   if (outcome.kind !== 'finished') tell(outcome, console);
 }

@@ -1,14 +1,15 @@
 /** Goes on with a finished run for more steps than it was planned for. */
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatConfig } from '../config/index.js';
+import { type Config, formatConfig } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import { syncFolder, writeFileAtomic } from '../files.js';
 import { MessageConsole } from '../log/console.js';
 import { latestCheckpoint } from './checkpoint.js';
 import { takeLease } from './lease.js';
 import type { LoopOutcome } from './loop.js';
-import { type PretrainOptions, pretrain } from './pretrain.js';
+import { meetOthers, type PretrainOptions, pretrain } from './pretrain.js';
+import { inFirst } from './processes.js';
 import { readRunConfig, runPaths } from './runFolder.js';
 import { storable } from './runPlaces.js';
 
@@ -55,15 +56,21 @@ async function trainOneMore(
   more: number,
   options: Omit<PretrainOptions, 'out'> & { readonly console: MessageConsole },
 ): Promise<LoopOutcome> {
-  const { console } = options;
+  // Of several processes the first one changes the folder.
+  const { group } = meetOthers(readRunConfig(root)) ?? {};
+  const config = await inFirst(group, () => lengthen(root, more, options.console));
+  return pretrain(config, { ...options, out: root });
+}
+
+/** Makes the finished run an unfinished one with so many steps more. @returns its config */
+async function lengthen(root: string, more: number, console: MessageConsole): Promise<Config> {
   const config = readRunConfig(root);
   const paths = runPaths(root);
   const checkpoint = latestCheckpoint(paths.checkpoints, (text) => console.warn(text));
   const { steps } = config.training;
   if (!existsSync(paths.encoder)) {
     // The same command again resumes what it began.
-    if (steps !== null && existsSync(keptAt(root, steps - more)))
-      return pretrain(config, { ...options, out: root });
+    if (steps !== null && existsSync(keptAt(root, steps - more))) return config;
     throw new UsageError(
       `${root}: is not finished${checkpoint === undefined ? '' : ` (step ${checkpoint.step})`}, and --more-steps lengthens finished runs; finish it with the command that began it`,
     );
@@ -98,7 +105,7 @@ async function trainOneMore(
       `the cosine begins anew at step ${done}: the run will be as one planned with training.restarts=[${longer.training.restarts}], not as one planned with ${done + more} steps from the beginning`,
     );
   }
-  return pretrain(longer, { ...options, out: root });
+  return longer;
 }
 
 /**

@@ -35,7 +35,7 @@ export interface PretrainOptions {
 }
 
 /** The processes that train together, and the place of this one. */
-interface Company {
+export interface Company {
   readonly place: Place;
   readonly group: ProcessGroup;
 }
@@ -75,7 +75,7 @@ export async function pretrain(config: Config, asked: PretrainOptions): Promise<
 }
 
 /** Meets the other processes, once in the life of this one; undefined where it is alone. */
-function meetOthers(config: Config): Company | undefined {
+export function meetOthers(config: Config): Company | undefined {
   if (met === undefined) {
     const place = placeOf();
     if (place === undefined) return undefined;

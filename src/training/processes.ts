@@ -70,6 +70,8 @@ export function placeOf(environment: Environment = process.env): Place | undefin
 /**
  * Gives this process the GPU of its number on the machine, by CUDA_VISIBLE_DEVICES. Call it before LibTorch is loaded,
  * which counts GPUs once.
+ *
+ * @throws UsageError where there are fewer GPUs than processes
  */
 export function chooseGpu(
   { localRank }: Place,
@@ -78,7 +80,13 @@ export function chooseGpu(
   const visible = environment.CUDA_VISIBLE_DEVICES?.split(',').filter((one) => one !== '');
   // A launcher that gave each process its own GPU has chosen already.
   if (visible?.length === 1 || visible?.length === 0) return;
-  environment.CUDA_VISIBLE_DEVICES = visible?.[localRank] ?? String(localRank);
+  const own = visible === undefined ? String(localRank) : visible[localRank];
+  if (own === undefined) {
+    throw new UsageError(
+      `CUDA_VISIBLE_DEVICES is ${environment.CUDA_VISIBLE_DEVICES}, ${visible!.length} GPUs, and this is process ${localRank} of its machine, counted from 0; start no more processes than GPUs`,
+    );
+  }
+  environment.CUDA_VISIBLE_DEVICES = own;
 }
 
 /**

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../src/log/jsonLines.js';
 import { native } from '../../src/tensor/native.js';
-import { placeOf } from '../../src/training/processes.js';
+import { chooseGpu, placeOf } from '../../src/training/processes.js';
 import { divideBatch, evenLengths, positionsOf } from '../../src/training/together.js';
 import { METHODS, writePairs } from './tiny.js';
 
@@ -216,6 +216,22 @@ describe('the launcher says who a process is', () => {
     expect(() => placeOf({ ...torchrun, ...wrong })).toThrow(message);
   });
 
+  test('each process takes the GPU of its number, unless it was given one', () => {
+    const chosen = (visible?: string) => {
+      const environment: Record<string, string | undefined> = { CUDA_VISIBLE_DEVICES: visible };
+      chooseGpu(placeOf(torchrun)!, environment);
+      return environment.CUDA_VISIBLE_DEVICES;
+    };
+    expect(chosen()).toBe('1');
+    expect(chosen('4,6')).toBe('6');
+    expect(chosen('5')).toBe('5');
+    expect(chosen('')).toBe('');
+    const second = { ...torchrun, LOCAL_RANK: '2' };
+    expect(() => chooseGpu(placeOf(second)!, { CUDA_VISIBLE_DEVICES: '4,6' })).toThrow(
+      /CUDA_VISIBLE_DEVICES is 4,6, 2 GPUs, and this is process 2/,
+    );
+  });
+
   test('a missing address is refused by name', () => {
     const { MASTER_ADDR: _, ...rest } = torchrun;
     expect(() => placeOf(rest)).toThrow(/MASTER_ADDR is not set/);
@@ -291,6 +307,11 @@ describe.skipIf(alone)('anatomy pretrain --processes 2', () => {
     const curve = (out: string) =>
       readJsonLines(join(folder, out, 'metrics.jsonl')).map(({ pairsPerSecond: _, ...line }) => line);
     expect(curve('killed')).toEqual(curve('whole'));
+    // A finished run goes on by several processes too: the first one alone moves what was finished.
+    const longer = ['pretrain', '--out', join(folder, 'whole'), '--more-steps', '2', '--processes', '2'];
+    const more = await start([main, '--quiet', ...longer]).ended;
+    expect(more).toMatchObject({ code: 0, stderr: '' });
+    expect(steps('whole')).toBe(14);
   });
 
   test('a signal to the launcher saves, and another number of processes goes on only where it is allowed', async () => {
