@@ -81,13 +81,22 @@ function once<T>(open: () => Promise<T>): () => Promise<T> {
   };
 }
 
+/** A streamed set may have a million images, and opening each of them takes longer than the first epoch. */
+const MOST_OPENED = 1000;
+
+/** A data set of at most so many of the samples, evenly spread: whatever the size of the set, few images are opened. */
+function someOf(dataset: Dataset): Dataset {
+  const every = Math.ceil(dataset.samples.length / MOST_OPENED);
+  return { ...dataset, samples: dataset.samples.filter((_, position) => position % every === 0) };
+}
+
 async function imagesOf(
   dataset: Dataset,
   config: Pick<Config, 'data'>,
   console: MessageConsole,
 ): Promise<TrainingImages> {
   if (config.data.shuffleBuffer !== null) {
-    const size = await chooseSize(dataset, cacheSizeOf(config));
+    const size = await chooseSize(someOf(dataset), cacheSizeOf(config));
     const dataHash = await streamHash(dataset, size);
     return { dataHash, makeLoader: (device) => new StreamLoader(dataset, size, device) };
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
+  createWriteStream,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,6 +14,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import sharp from 'sharp';
+import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openImageCache } from '../../src/data/loading/imageCache.js';
 import { openDataset } from '../../src/data/openDataset.js';
@@ -27,6 +31,7 @@ import { readJsonLines } from '../../src/log/jsonLines.js';
 import { dryRun } from '../../src/training/dryRun.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { runPaths } from '../../src/training/runFolder.js';
+import { TrainingData } from '../../src/training/trainingData.js';
 import { undisposedTensors } from '../tensor/undisposed.js';
 import { listener, temporaryFolder, tinyConfig, withOneThread, writePairs } from './tiny.js';
 
@@ -177,3 +182,31 @@ test('images are known again in copies, in other programs’ shards and whatever
   rmSync(join(folder, 'images', 'a3.png'));
   expect(await trace(out, join(copy, 'part.csv'))).toMatchObject({ known: false, met: 0 });
 });
+
+test('of a streamed set a thousand images at most are opened before the first step, however many it has', async () => {
+  const [small, large] = await Promise.all([8, 32].map(grayPng));
+  const place = temporaryFolder();
+  const tar = pack();
+  const written = pipeline(tar, createWriteStream(join(place, 'many.tar')));
+  // Every second sample is opened, and the first large image is not among these.
+  for (let i = 0; i < 1200; i += 1) {
+    for (const modality of ['a', 'b']) tar.entry({ name: `${i}.${modality}.png` }, i === 1 ? large! : small!);
+  }
+  tar.finalize();
+  await written;
+  const { console } = listener();
+  const data = new TrainingData(
+    tinyConfig(`data.path=${join(place, 'many.tar')}`, 'data.shuffleBuffer=10', 'data.cacheSize=32'),
+    console,
+  );
+  const loader = (await data.images()).makeLoader('cpu');
+  expect(loader.size).toBe(8);
+  loader.dispose();
+});
+
+function grayPng(side: number): Promise<Buffer> {
+  return sharp({ create: { width: side, height: side, channels: 3, background: '#777' } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+}

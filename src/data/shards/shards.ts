@@ -156,8 +156,9 @@ function keyAndExtension(name: string, toRead: ReadonlySet<string>): { key: stri
   return { key: path.posix.join(dir, base.slice(0, dot)), extension };
 }
 
-function sourceOf(file: string, { name, offset, length }: TarMember): MemberSource {
-  return { kind: 'member', path: path.resolve(file), offset, length, name };
+/** @param archive its path, in full: the same string for all members, as there may be millions */
+function sourceOf(archive: string, { name, offset, length }: TarMember): MemberSource {
+  return { kind: 'member', path: archive, offset, length, name };
 }
 
 async function ownShards(description: ShardsDescription, files: readonly string[]): Promise<Dataset> {
@@ -166,6 +167,7 @@ async function ownShards(description: ShardsDescription, files: readonly string[
     const expected = description.shards.find((shard) => shard.file === path.basename(file))!;
     const damaged = (problem: string) =>
       new DataError(`${file}: the shard is damaged: ${problem}. Copy or make it again.`);
+    const archive = path.resolve(file);
     const { size } = statSync(file);
     if (size !== expected.bytes) throw damaged(`it has ${size} bytes, expected ${expected.bytes}`);
     const hash = createHash('sha256');
@@ -177,7 +179,7 @@ async function ownShards(description: ShardsDescription, files: readonly string[
       const images = Object.entries(description.extensions).flatMap(([modality, extension]) => {
         const member = members.get(extension);
         if (member === undefined || member.isLink) return [];
-        return [[modality, sourceOf(file, member)] as const];
+        return [[modality, sourceOf(archive, member)] as const];
       });
       found.push({ json, key, images: Object.fromEntries(images) });
     }
@@ -227,6 +229,7 @@ async function otherShards(
   let namesSubjects = false;
   let seen: readonly string[] | undefined;
   for (const file of files) {
+    const archive = path.resolve(file);
     for (const { key, members } of groups(file, toRead)) {
       const chosen = modalities.map((modality) => imageOf(members, columns[modality] ?? modality));
       // Links that no image of a sample stands beside are not of the data.
@@ -241,7 +244,7 @@ async function otherShards(
       const images: Record<string, MemberSource> = {};
       for (const [i, modality] of modalities.entries()) {
         const member = chosen[i];
-        if (member !== undefined) images[modality] = sourceOf(file, member);
+        if (member !== undefined) images[modality] = sourceOf(archive, member);
       }
       if (Object.keys(images).length === 0) {
         const wanted = modalities.map((modality) => `"${modality}"`).join(' or ');

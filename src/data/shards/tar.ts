@@ -14,6 +14,8 @@ export interface TarMember {
 }
 
 const BLOCK = 512;
+/** So many bytes are read at once: the headers of several small files, and little beyond the header of a large one. */
+const WINDOW = 2 ** 16;
 /** The most bytes of an extended header, which holds a name or a size. */
 const MOST_HEADER = 2 ** 20;
 
@@ -40,16 +42,7 @@ export function* listTar(
   const file = openArchive(path);
   try {
     const { size } = fstatSync(file);
-    const read = (offset: number, length: number): Buffer => {
-      const bytes = Buffer.alloc(length);
-      let filled = 0;
-      while (filled < length) {
-        const got = readSync(file, bytes, filled, length - filled, offset + filled);
-        if (got === 0) throw damaged(path, offset, 'it became shorter while it was read');
-        filled += got;
-      }
-      return bytes;
-    };
+    const read = windowReader(path, file, size);
     if (size > 0) refuseCompressed(path, read(0, Math.min(size, 8)));
     // The facts that an extension header gives of the file after it.
     let next: { name?: string; length?: number } = {};
@@ -78,7 +71,12 @@ export function* listTar(
         const name = next.name ?? nameField(header);
         refuseOutside(path, name);
         if (isFile) {
-          yield { name, offset, length, content: toRead(name) ? read(offset, length) : undefined };
+          yield {
+            name,
+            offset,
+            length,
+            content: toRead(name) ? Buffer.from(read(offset, length)) : undefined,
+          };
         } else if (type === '1' || type === '2') yield { name, offset, length: 0, isLink: true };
         next = {};
       }
@@ -87,6 +85,34 @@ export function* listTar(
   } finally {
     closeSync(file);
   }
+}
+
+/**
+ * Makes the function that reads bytes of an archive. What it gives holds until the next call; where much is asked for,
+ * it is the caller's own.
+ */
+function windowReader(path: string, file: number, size: number): (offset: number, length: number) => Buffer {
+  const fill = (bytes: Buffer, offset: number): Buffer => {
+    let filled = 0;
+    while (filled < bytes.length) {
+      const got = readSync(file, bytes, filled, bytes.length - filled, offset + filled);
+      if (got === 0) throw damaged(path, offset, 'it became shorter while it was read');
+      filled += got;
+    }
+    return bytes;
+  };
+  const window = Buffer.alloc(Math.min(size, WINDOW));
+  let start = 0;
+  let end = 0;
+  return (offset, length) => {
+    if (length > WINDOW) return fill(Buffer.alloc(length), offset);
+    if (offset < start || offset + length > end) {
+      start = offset;
+      end = Math.min(offset + WINDOW, size);
+      fill(window.subarray(0, end - start), offset);
+    }
+    return window.subarray(offset - start, offset - start + length);
+  };
 }
 
 /** No honest archive names a place outside of the folder that it is unpacked in. */
@@ -125,7 +151,8 @@ function damaged(path: string, position: number, problem: string): DataError {
 
 /** Checks the sum of the header's bytes, in which the bytes of the sum itself count as spaces. */
 function checkHeader(header: Buffer): boolean {
-  const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 0x20 : byte), 0);
+  let sum = 0;
+  for (let i = 0; i < BLOCK; i += 1) sum += i >= 148 && i < 156 ? 0x20 : header[i]!;
   return octal(header.subarray(148, 156)) === sum;
 }
 
