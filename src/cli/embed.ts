@@ -1,6 +1,7 @@
 /** The command `anatomy embed`: features of images by the encoder of a run. */
 import type { Command } from 'commander';
 import { consoleOf } from './console.js';
+import { wholeNumber } from './options/configOptions.js';
 import { addDataOptions } from './options/dataOptions.js';
 import { askedData, checkEvaluationFlags, type EvaluationFlags } from './options/evaluationOptions.js';
 import { print, printJson } from './output.js';
@@ -12,6 +13,7 @@ interface Flags extends Pick<EvaluationFlags, 'run' | 'dataConfig' | 'device' | 
   patches?: string;
   images?: string;
   overwrite?: boolean;
+  processes?: number;
 }
 
 export function registerEmbed(program: Command): void {
@@ -31,6 +33,11 @@ export function registerEmbed(program: Command): void {
     .option('--format <name>', 'npy, csv, parquet, safetensors or projector (default: by the ending)')
     .option('--device <name>', 'auto, cpu, cuda or cuda:1 (default: auto)')
     .option('--precision <name>', 'auto, fp32, bf16 or fp16 (default: that of the training)')
+    .option(
+      '--processes <n>',
+      'compute by so many processes on this machine, one for each GPU; on several machines start it by torchrun or srun',
+      wholeNumber(1),
+    )
     .option('--overwrite', 'replace a file that is there')
     .option('--json', 'print what was written as JSON on stdout')
     .addHelpText(
@@ -47,6 +54,15 @@ Examples:
 See also: anatomy evaluate, docs/use.md`,
     )
     .action(async (flags: Flags) => {
+      const { chooseGpu, placeOf } = await import('../training/processes.js');
+      const place = placeOf();
+      if (place !== undefined) chooseGpu(place);
+      const { processes = 1 } = flags;
+      if (processes > 1) {
+        const { runTogether } = await import('./processes.js');
+        process.exitCode = await runTogether(processes, place);
+        return;
+      }
       const { embedData } = await import('../use/embed/embed.js');
       await checkEvaluationFlags(flags);
       const { run, out, format, features, patches, images, device, precision, overwrite } = flags;
@@ -55,6 +71,7 @@ See also: anatomy evaluate, docs/use.md`,
         ...{ run, out, format, features, patches, images, device, precision, overwrite, console },
         data: await askedData(flags),
       });
+      if (place !== undefined && place.rank > 0) return;
       if (flags.json) printJson(summary);
       else print(`${summary.files[0]}\n`);
       const missing = summary.incomplete === 0 ? '' : `, ${summary.incomplete} of them without an image`;

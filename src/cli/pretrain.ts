@@ -91,29 +91,18 @@ async function startTogether(
   count: number,
   place: Place | undefined,
 ): Promise<void> {
-  const [{ UsageError }, { runTogether }] = await Promise.all([
-    import('../errors.js'),
-    import('./processes.js'),
-  ]);
-  if (place !== undefined) {
-    throw new UsageError(
-      `--processes is ${count}, but this is already one of ${place.size} processes that torchrun or srun has started; leave it out`,
-    );
+  if (dryRun) {
+    const { UsageError } = await import('../errors.js');
+    throw new UsageError('--dry-run tries one process; leave out --processes');
   }
-  if (dryRun) throw new UsageError('--dry-run tries one process; leave out --processes');
   // A mistake in the settings is told once, and not by every process.
   if (moreSteps === undefined) {
     const { resolveConfig } = await import('../config/index.js');
     resolveConfig(configSources(flags));
   }
   await outOf(flags);
-  process.exitCode = await runTogether(count, withoutProcesses(process.argv.slice(2)));
-}
-
-/** The command line of each process. */
-function withoutProcesses(words: readonly string[]): string[] {
-  const flag = words.findIndex((word) => /^--processes(?:=|$)/.test(word));
-  return words.toSpliced(flag, words[flag] === '--processes' ? 2 : 1);
+  const { runTogether } = await import('./processes.js');
+  process.exitCode = await runTogether(count, place);
 }
 
 async function tryOut(config: Config, trains: boolean, { json }: Flags, console: MessageConsole) {

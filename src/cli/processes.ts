@@ -1,7 +1,9 @@
-/** Starts the processes that train together on this machine, as torchrun does on several. */
+/** The flag `--processes`: it starts the same command as several processes of this machine, as torchrun does on several. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { constants } from 'node:os';
+import { UsageError } from '../errors.js';
+import type { Place } from '../training/processes.js';
 
 /** How long the others may take to end once one has failed. */
 const PATIENCE_MS = 30_000;
@@ -12,10 +14,17 @@ const [USAGE, DATA] = [2, 3];
 /**
  * Runs this command as `count` processes and waits for all.
  *
- * @param words the command line without the flag that asks for it
+ * @param place that of this process, where torchrun or srun has started it
  * @returns the exit code: 0, or that of the process that failed first
+ * @throws UsageError where this is one of several processes already
  */
-export async function runTogether(count: number, words: readonly string[]): Promise<number> {
+export async function runTogether(count: number, place: Place | undefined): Promise<number> {
+  if (place !== undefined) {
+    throw new UsageError(
+      `--processes is ${count}, but this is already one of ${place.size} processes that torchrun or srun has started; leave it out`,
+    );
+  }
+  const words = withoutProcesses(process.argv.slice(2));
   const port = await freePort();
   const children = Array.from({ length: count }, (_, rank) =>
     spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...words], {
@@ -64,6 +73,12 @@ export async function runTogether(count: number, words: readonly string[]): Prom
     for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, pass);
   }
   return first;
+}
+
+/** The command line of each process. */
+function withoutProcesses(words: readonly string[]): string[] {
+  const flag = words.findIndex((word) => /^--processes(?:=|$)/.test(word));
+  return words.toSpliced(flag, words[flag] === '--processes' ? 2 : 1);
 }
 
 /** A port that nobody listens at. */

@@ -3,8 +3,19 @@ import { resample } from '../augment/index.js';
 import type { Loader } from '../data/loading/loader.js';
 import { joinViews, type Normalization, normalize } from '../methods/index.js';
 import { averagedMaps, type BackboneOutput, type Encoder, FoldedNorms } from '../nn/index.js';
-import { autocast, type Device, noGrad, type Tensor, tidy, toChannelsLast } from '../tensor/index.js';
+import {
+  autocast,
+  type Device,
+  noGrad,
+  type ProcessGroup,
+  type Tensor,
+  tidy,
+  toChannelsLast,
+} from '../tensor/index.js';
 import { autocastDtype, type Precision } from './precision.js';
+
+/** The number of images in one forward pass. */
+const BATCH = 64;
 
 /** What an encoder gives for an image, as a row of numbers. */
 const OUTPUTS = {
@@ -35,6 +46,15 @@ export interface EmbedOptions {
   precision: Precision;
   device: Device;
   batchSize?: number;
+  /** The processes among which the batches are dealt, where there are several. All get the outputs of all. */
+  group?: ProcessGroup | undefined;
+}
+
+/** An output for one batch. */
+export interface OutputRows {
+  readonly values: Float32Array;
+  /** The shape of one row. */
+  readonly shape: readonly number[];
 }
 
 /**
@@ -49,9 +69,9 @@ export async function embed<Name extends OutputName>(
 ): Promise<Embeddings<Name>> {
   const parts = outputs.map((): Float32Array[] => []);
   const batches = embedBatches(options, (output, encoder) =>
-    outputs.map((name) => numbersOf(OUTPUTS[name](output, encoder))),
+    outputs.map((name) => OUTPUTS[name](output, encoder)),
   );
-  for await (const batch of batches) for (const [i, values] of batch.entries()) parts[i]!.push(values);
+  for await (const batch of batches) for (const [i, { values }] of batch.entries()) parts[i]!.push(values);
   const joined = outputs.map((name, i) => [name, join(parts[i]!)] as const);
   return {
     ...(Object.fromEntries(joined) as Record<Name, Float32Array>),
@@ -61,28 +81,48 @@ export async function embed<Name extends OutputName>(
 
 /**
  * Embeds un-augmented images batch by batch, as {@link embed} does, and gives what `read` takes of each batch's output.
- * Batch norm is folded into the convolutions.
+ * Batch norm is folded into the convolutions. Several processes compute the same batches as one, each of them another.
  *
  * @param options.indices samples that have an image of the modality
+ * @param read takes tensors with a row for each image
  */
-export async function* embedBatches<T>(
-  { modality, ...options }: EmbedOptions,
-  read: (output: BackboneOutput, encoder: Encoder) => T,
-): AsyncGenerator<T> {
-  const { encoder, precision } = options;
+export async function* embedBatches(
+  { modality, group, ...options }: EmbedOptions,
+  read: (output: BackboneOutput, encoder: Encoder) => readonly Tensor[],
+): AsyncGenerator<readonly OutputRows[]> {
+  const { encoder, precision, indices, batchSize = BATCH } = options;
+  const { rank, size } = group ?? { rank: 0, size: 1 };
+  const batches = Array.from({ length: Math.ceil(indices.length / batchSize) }, (_, i) =>
+    indices.slice(i * batchSize, (i + 1) * batchSize),
+  );
+  const rounds = Array.from({ length: Math.ceil(batches.length / size) }, (_, i) =>
+    batches.slice(i * size, (i + 1) * size),
+  );
+  // A process that gets no batch of the last round computes the first one of it too, as it must know the shapes.
+  const own = rounds.flatMap((round) => round[rank] ?? round[0]!);
+  let next = 0;
   const folded = new FoldedNorms(encoder.backbone.convolutions, autocastDtype(precision));
   try {
-    yield* forwardAll(options, [modality], (images) =>
-      read(encoder.backbone.forward(images, { folded }), encoder),
-    );
+    const passes = forwardAll({ ...options, indices: own, batchSize }, [modality], (images) => {
+      const outputs = read(encoder.backbone.forward(images, { folded }), encoder);
+      const round = rounds[next]!;
+      next += 1;
+      if (group === undefined) return [outputs.map(rowsOf)];
+      const lengths = Array.from({ length: size }, (_, one) => round[one]?.length ?? 0);
+      const gathered = outputs.map((output) => group.gather(output.narrow(0, 0, lengths[rank]!), lengths));
+      return round.map((_, one) => gathered.map((all) => rowsOf(all[one]!)));
+    });
+    for await (const round of passes) yield* round;
   } finally {
     folded.dispose();
   }
 }
 
-/** The values of an output in single precision. */
-export function numbersOf(output: Tensor): Float32Array {
-  return output.to({ dtype: 'f32' }).toArray() as Float32Array;
+function rowsOf(output: Tensor): OutputRows {
+  return {
+    values: output.to({ dtype: 'f32' }).toArray() as Float32Array,
+    shape: output.shape.slice(1),
+  };
 }
 
 /**
@@ -91,7 +131,7 @@ export function numbersOf(output: Tensor): Float32Array {
  * batch holds all images of its samples.
  */
 export async function calibrate(
-  options: Omit<EmbedOptions, 'modality'>,
+  options: Omit<EmbedOptions, 'modality' | 'group'>,
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
@@ -111,7 +151,15 @@ export async function calibrate(
  * of all given modalities that its samples have.
  */
 async function* forwardAll<T>(
-  { loader, indices, size, normalization, precision, device, batchSize = 64 }: Omit<EmbedOptions, 'modality'>,
+  {
+    loader,
+    indices,
+    size,
+    normalization,
+    precision,
+    device,
+    batchSize = BATCH,
+  }: Omit<EmbedOptions, 'modality' | 'group'>,
   modalities: readonly string[],
   forward: (images: Tensor) => T,
 ): AsyncGenerator<T> {

@@ -8,8 +8,8 @@ import { MessageConsole } from '../log/console.js';
 import { latestCheckpoint } from './checkpoint.js';
 import { takeLease } from './lease.js';
 import type { LoopOutcome } from './loop.js';
-import { meetOthers, type PretrainOptions, pretrain } from './pretrain.js';
-import { inFirst } from './processes.js';
+import { type PretrainOptions, pretrain } from './pretrain.js';
+import { inFirst, meetOthers } from './processes.js';
 import { readRunConfig, runPaths } from './runFolder.js';
 import { storable } from './runPlaces.js';
 
@@ -57,7 +57,7 @@ async function trainOneMore(
   options: Omit<PretrainOptions, 'out'> & { readonly console: MessageConsole },
 ): Promise<LoopOutcome> {
   // Of several processes the first one changes the folder.
-  const { group } = meetOthers(readRunConfig(root)) ?? {};
+  const { group } = meetOthers(readRunConfig(root).training.threads) ?? {};
   const config = await inFirst(group, () => lengthen(root, more, options.console));
   return pretrain(config, { ...options, out: root });
 }

@@ -1,7 +1,6 @@
 /** This room pretrains: from a config to a run folder with a trained encoder. This file holds its entrance. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Writable } from 'node:stream';
 import { type Config, placesOf } from '../config/index.js';
 import { rememberPlace } from '../data/cache/places.js';
 import { published } from '../data/pseudonym.js';
@@ -9,14 +8,13 @@ import { DataError, UsageError } from '../errors.js';
 import { exportEncoder } from '../export/encoder.js';
 import { MessageConsole } from '../log/console.js';
 import { methodNamed } from '../methods/index.js';
-import { type ProcessGroup, setThreads } from '../tensor/index.js';
 import { latestCheckpoint, type OpenCheckpoint, openLatestCheckpoint } from './checkpoint.js';
 import { describeEncoder, encoderMetadata } from './encoderFile.js';
 import { type Lease, takeLease } from './lease.js';
 import { type LoopOutcome, train } from './loop.js';
 import { memoryFault } from './microBatch.js';
 import { type PreparedRun, prepare } from './prepare.js';
-import { chooseGpu, inFirst, meet, type Place, placeOf, threadsOf } from './processes.js';
+import { type Company, inFirst, meetOthers, sameData, unheard } from './processes.js';
 import { writeProvenance } from './provenance.js';
 import { checkRunFolder, encoderPath, openRunFolder, runPaths, writeFolds } from './runFolder.js';
 import { TrainingData } from './trainingData.js';
@@ -34,12 +32,6 @@ export interface PretrainOptions {
   readonly allowInexact?: boolean;
 }
 
-/** The processes that train together, and the place of this one. */
-export interface Company {
-  readonly place: Place;
-  readonly group: ProcessGroup;
-}
-
 type LoudOptions = PretrainOptions & {
   readonly console: MessageConsole;
   readonly company: Company | undefined;
@@ -51,7 +43,7 @@ type LoudOptions = PretrainOptions & {
  * @throws UsageError when the folder holds another run, DataError when the data is wrong
  */
 export async function pretrain(config: Config, asked: PretrainOptions): Promise<LoopOutcome> {
-  const company = meetOthers(config);
+  const company = meetOthers(config.training.threads);
   // The first process speaks for all.
   const silent = company !== undefined && company.group.rank > 0;
   const { console = new MessageConsole({ quiet: true }) } = silent ? { console: unheard() } : asked;
@@ -72,25 +64,6 @@ export async function pretrain(config: Config, asked: PretrainOptions): Promise<
     if (outcome.kind !== 'finished') break;
   }
   return outcome!;
-}
-
-/** Meets the other processes, once in the life of this one; undefined where it is alone. */
-export function meetOthers(config: Config): Company | undefined {
-  if (met === undefined) {
-    const place = placeOf();
-    if (place === undefined) return undefined;
-    chooseGpu(place);
-    met = { place, group: meet(place) };
-  }
-  if (config.training.threads === null) setThreads(threadsOf(met.place));
-  return met;
-}
-
-let met: Company | undefined;
-
-/** A console that nobody hears. */
-function unheard(): MessageConsole {
-  return new MessageConsole({ stream: new Writable({ write: (_, __, done) => done() }) });
 }
 
 async function pretrainOne(config: Config, data: TrainingData, options: LoudOptions): Promise<LoopOutcome> {
@@ -179,13 +152,7 @@ async function agreed(run: PreparedRun, company: Company | undefined): Promise<P
   if (company === undefined) return run;
   const { group, place } = company;
   try {
-    const hashes = group.exchange(run.dataHash);
-    const other = hashes.findIndex((hash) => hash !== hashes[0]);
-    if (other > 0) {
-      throw new DataError(
-        `process ${other} of ${group.size} reads other data than process 0; give all machines the same images and the same manifest`,
-      );
-    }
+    sameData(group, run.dataHash);
     const microBatch = await inFirst(group, () => run.microBatch);
     // Those on one machine share its memory.
     const stepBytes = Math.ceil((run.stepBytes * place.localSize) / group.size);

@@ -1,6 +1,8 @@
-/** The processes that train one encoder together: who they are, as their launcher says, and what they agree on. */
-import { AnatomyError, UsageError } from '../errors.js';
-import { ProcessGroup, usableCores } from '../tensor/index.js';
+/** The processes that work on one thing together: who they are, as their launcher says, and what they agree on. */
+import { Writable } from 'node:stream';
+import { AnatomyError, DataError, UsageError } from '../errors.js';
+import { MessageConsole } from '../log/console.js';
+import { ProcessGroup, setThreads, usableCores } from '../tensor/index.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -40,7 +42,7 @@ export function placeOf(environment: Environment = process.env): Place | undefin
     if (text === undefined && fallback !== undefined) return fallback;
     if (text !== undefined && /^\d+$/.test(text) && Number(text) >= least) return Number(text);
     throw new UsageError(
-      `${name} is ${text ?? 'not set'}, expected a whole number from ${least}, as torchrun, srun or anatomy pretrain --processes set it`,
+      `${name} is ${text ?? 'not set'}, expected a whole number from ${least}, as torchrun, srun or --processes set it`,
     );
   };
   const size = number(slurm ? 'SLURM_STEP_NUM_TASKS' : 'WORLD_SIZE', 1);
@@ -97,12 +99,52 @@ export function threadsOf({ localSize }: Place): number {
   return Math.max(1, Math.floor(usableCores() / localSize));
 }
 
-/** Meets the other processes. @throws UsageError when they do not come in time */
-export function meet(place: Place, environment: Environment = process.env): ProcessGroup {
+/** The processes that work together, and the place of this one. */
+export interface Company {
+  readonly place: Place;
+  readonly group: ProcessGroup;
+}
+
+/**
+ * Meets the other processes, once in the life of this one; undefined where it is alone.
+ *
+ * @param threads those asked for; null: its share of the cores
+ * @throws UsageError when the others do not come in time
+ */
+export function meetOthers(threads: number | null): Company | undefined {
+  if (met === undefined) {
+    const place = placeOf();
+    if (place === undefined) return undefined;
+    chooseGpu(place);
+    met = { place, group: meet(place) };
+  }
+  if (threads === null) setThreads(threadsOf(met.place));
+  return met;
+}
+
+let met: Company | undefined;
+
+/** A console that nobody hears: the first process speaks for all. */
+export function unheard(): MessageConsole {
+  return new MessageConsole({ stream: new Writable({ write: (_, __, done) => done() }) });
+}
+
+function meet(place: Place, environment: Environment = process.env): ProcessGroup {
   const asked = environment.ANATOMY_TIMEOUT;
   const seconds = asked === undefined ? TIMEOUT_SECONDS : Number(asked);
   if (!(seconds >= 1)) throw new UsageError(`ANATOMY_TIMEOUT is ${asked}, expected seconds from 1`);
   return new ProcessGroup({ ...place, timeout: 1000 * seconds });
+}
+
+/** Sees that all processes read the same data. @throws DataError naming the first that does not */
+export function sameData(group: ProcessGroup, dataHash: string): void {
+  const hashes = group.exchange(dataHash);
+  const other = hashes.findIndex((hash) => hash !== hashes[0]);
+  if (other > 0) {
+    throw new DataError(
+      `process ${other} of ${group.size} reads other data than process 0; give all machines the same images and the same manifest`,
+    );
+  }
 }
 
 function tellError(group: ProcessGroup, { message }: Error): void {

@@ -1,7 +1,7 @@
 /** Several real processes train together: what they compute, and how they end and go on. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -238,7 +238,7 @@ describe('the launcher says who a process is', () => {
   });
 });
 
-describe.skipIf(alone)('anatomy pretrain --processes 2', () => {
+describe.skipIf(alone)('anatomy pretrain and embed --processes', () => {
   let folder: string;
   let words: string[];
   let data: string[];
@@ -356,5 +356,26 @@ describe.skipIf(alone)('anatomy pretrain --processes 2', () => {
       expect(stderr).toMatch(/process 1 of 2 reads other data than process 0/);
     }
     expect(existsSync(join(folder, 'other'))).toBe(false);
+  });
+
+  test('features by two processes are those of one to the bit, also where images are missing', async () => {
+    await start([...words, ...data, '--steps', '1', '--out', join(folder, 'encoder')]).ended;
+    // A has three batches, so that one process is spare at the end; B has two.
+    const manifest = join(folder, 'many.csv');
+    const rows = Array.from({ length: 140 }, (_, i) => {
+      return `r${i},s${i},images/a${i % 24}.png,${i % 3 === 2 ? '' : `images/b${i % 23}.png`}`;
+    });
+    writeFileSync(manifest, `${['id,subject,a,b', ...rows].join('\n')}\n`);
+    const embed = (out: string, ...more: string[]) => {
+      const run = ['--run', join(folder, 'encoder'), '--data', manifest, '--features', 'map2'];
+      // Each process has one thread, as another number adds up in another order.
+      const one = { OMP_NUM_THREADS: '1', ANATOMY_TIMEOUT: '60' };
+      return start([main, '--quiet', 'embed', ...run, '--out', join(folder, out), ...more], one).ended;
+    };
+    for (const { code, stderr } of [await embed('one.npy'), await embed('two.npy', '--processes', '2')]) {
+      expect(code).toBe(0);
+      expect(stderr).toMatch(/^warning: many: 46 of 140 samples lack b; [^\n]*\n$/);
+    }
+    expect(readFileSync(join(folder, 'two.npy')).equals(readFileSync(join(folder, 'one.npy')))).toBe(true);
   });
 });

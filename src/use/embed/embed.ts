@@ -10,6 +10,7 @@ import { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import { openImages } from '../../training/imageCache.js';
 import type { Precision } from '../../training/precision.js';
+import { inFirst, meetOthers, sameData, unheard } from '../../training/processes.js';
 import { packageVersion } from '../../version.js';
 import { openSingleRun, RunNetworks } from '../openEncoder.js';
 import { columnCount, type FeatureFile, type FeatureFormat } from './featureFile.js';
@@ -44,6 +45,7 @@ export interface EmbedDataOptions {
 
 /** What was written. */
 export interface EmbedSummary {
+  /** None where another process writes. */
   readonly files: readonly string[];
   readonly format: string;
   readonly samples: number;
@@ -62,14 +64,21 @@ export interface EmbedSummary {
 
 /**
  * Writes the features of all samples to a file: a row each, in the order of the data, the same to the bit as those that
- * `evaluate` reads. Memory does not grow with the number of samples. The file appears when it is complete.
+ * `evaluate` reads. Memory does not grow with the number of samples. The file appears when it is complete. Several
+ * processes compute the features together, and the first one writes them.
  *
  * @throws UsageError when an option does not fit, DataError when images cannot be read; nothing is written then
  */
 export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary> {
-  const { out, overwrite = false, console = new MessageConsole({ quiet: true }) } = options;
+  const { out, overwrite = false } = options;
+  const group = meetOthers(null)?.group;
+  const first = group === undefined || group.rank === 0;
+  const { console = new MessageConsole({ quiet: true }) } = first ? options : { console: unheard() };
   const format = featureFormat(out, options.format);
-  refuseToReplace(format.files(out), out, overwrite);
+  await inFirst(group, () => {
+    refuseToReplace(format.files(out), out, overwrite);
+    return null;
+  });
   const run = openSingleRun(options.run, (message) => console.warn(message));
   const forwarding = forwardingOf(run, options);
   const networks = new RunNetworks(run, forwarding.device);
@@ -85,6 +94,7 @@ export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary
       networks.of(modalities[0]!).backbone.channels.length,
     );
     const cache = await openImages(dataset, config, options.cacheFolder, console);
+    if (group !== undefined) sameData(group, cache.dataHash);
     const loader = new ImageLoader(cache, forwarding.device);
     const progress = new Progress(samples.length, console, { title: 'embedding' });
     const facts = {
@@ -100,18 +110,20 @@ export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary
       const chunks = featureStream({
         ...{ encoderFor: (modality) => networks.of(modality), loader, cache, modalities, set, kind },
         ...{ indices: samples.map((_, index) => index), size: config.data.size },
-        ...{ normalization: config.data.normalize, ...forwarding },
+        ...{ normalization: config.data.normalize, ...forwarding, group },
       });
       for await (const { features, shape } of chunks) {
-        if (file === undefined) {
+        if (table === undefined) {
           const parts = isAny(set) ? ['any'] : set;
           table = { columns: columnCount({ parts, shape }), shape };
           refuseTooWide(format, table.columns);
-          makeFolderOf(out);
-          file = format.open(out, { samples, parts, shape, facts });
+          if (first) {
+            makeFolderOf(out);
+            file = format.open(out, { samples, parts, shape, facts });
+          }
         }
         const own = samples.slice(done, done + features.rows);
-        file.write(own, features);
+        file?.write(own, features);
         if (!isAny(set)) incomplete += own.filter(({ images }) => set.some((name) => !images[name])).length;
         done += features.rows;
         progress.update(done);
@@ -124,7 +136,7 @@ export async function embedData(options: EmbedDataOptions): Promise<EmbedSummary
       loader.dispose();
     }
     return {
-      files: file!.complete(),
+      files: file?.complete() ?? [],
       format: format.name,
       samples: samples.length,
       ...table!,

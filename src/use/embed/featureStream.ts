@@ -11,7 +11,7 @@ import { Progress } from '../../log/progress.js';
 import { type Features, featureRows } from '../../metrics/features/features.js';
 import { averagedMaps, type BackboneOutput, type Encoder } from '../../nn/index.js';
 import { ops, type Tensor } from '../../tensor/index.js';
-import { type EmbedOptions, embedBatches, numbersOf } from '../../training/embed.js';
+import { type EmbedOptions, embedBatches, type OutputRows } from '../../training/embed.js';
 import type { FeatureKind } from './featureKind.js';
 
 /** The features of consecutive samples. */
@@ -46,7 +46,7 @@ export async function* featureStream({
   ...options
 }: StreamOptions): AsyncGenerator<FeatureChunk> {
   const { indices, batchSize = 64 } = options;
-  const read = (output: BackboneOutput, encoder: Encoder) => valuesOf(output, encoder, kind);
+  const read = (output: BackboneOutput, encoder: Encoder) => [tensorOf(output, encoder, kind)];
   const readers = new Map<string, RowReader>();
   for (const modality of modalitiesIn(set, modalities)) {
     const places = placesWith(cache, modality, indices);
@@ -99,11 +99,6 @@ export async function collectFeatures(
 }
 
 /** The output that a kind of features names. */
-function valuesOf(output: BackboneOutput, encoder: Encoder, kind: FeatureKind): Batch {
-  const values = tensorOf(output, encoder, kind);
-  return { values: numbersOf(values), shape: values.shape.slice(1) };
-}
-
 function tensorOf(output: BackboneOutput, encoder: Encoder, kind: FeatureKind): Tensor {
   if (kind.name === 'map') {
     const map = output.maps[kind.map]!;
@@ -114,11 +109,6 @@ function tensorOf(output: BackboneOutput, encoder: Encoder, kind: FeatureKind): 
     head: () => encoder.embeddingOf(output),
     maps: () => averagedMaps(output),
   }[kind.name]();
-}
-
-interface Batch {
-  readonly values: Float32Array;
-  readonly shape: readonly number[];
 }
 
 /** The shape of one sample's features, which the first batch of any modality tells. */
@@ -132,16 +122,16 @@ async function shapeOf(readers: readonly RowReader[]): Promise<readonly number[]
 
 /** Deals the batches of one modality out to chunks of samples, of which some lack the image. */
 class RowReader {
-  readonly #batches: AsyncGenerator<Batch>;
+  readonly #batches: AsyncGenerator<readonly OutputRows[]>;
   /** The places of the samples that have the image, ascending; undefined: all have it. */
   readonly #places: readonly number[] | undefined;
-  #batch: Batch | undefined;
+  #batch: OutputRows | undefined;
   /** How many values of the batch are dealt. */
   #dealt = 0;
   /** The first of the places that are not dealt. */
   #next = 0;
 
-  constructor(batches: AsyncGenerator<Batch>, places: readonly number[] | undefined) {
+  constructor(batches: AsyncGenerator<readonly OutputRows[]>, places: readonly number[] | undefined) {
     this.#batches = batches;
     this.#places = places;
   }
@@ -183,8 +173,8 @@ class RowReader {
     return this.#places.slice(first, this.#next);
   }
 
-  async #pull(): Promise<Batch | undefined> {
+  async #pull(): Promise<OutputRows | undefined> {
     const { value, done } = await this.#batches.next();
-    return done ? undefined : value;
+    return done ? undefined : value[0];
   }
 }
