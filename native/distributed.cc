@@ -12,6 +12,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <chrono>
 #include <cstdlib>
 #endif
 
@@ -27,6 +28,19 @@ struct Group {
   c10::intrusive_ptr<Gloo> gloo;
   int rank;
   int size;
+  // How long collectives took so far, the wait for the slowest process included.
+  double seconds = 0;
+};
+
+// Adds the time from here to the end of a block to that of the collectives.
+class Timed {
+ public:
+  explicit Timed(Group& group) : group_(group), began_(std::chrono::steady_clock::now()) {}
+  ~Timed() { group_.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count(); }
+
+ private:
+  Group& group_;
+  std::chrono::steady_clock::time_point began_;
 };
 
 // Gloo works in the memory of the CPU, and knows no bf16. What is on a GPU, or in bf16, goes there and comes back, exactly.
@@ -36,12 +50,17 @@ at::Tensor sendable(const at::Tensor& tensor) {
 }
 
 void sum(Group& group, const at::Tensor& tensor) {
-  std::vector<at::Tensor> own{sendable(tensor)};
-  group.gloo->allreduce(own)->wait();
-  if (!own[0].is_same(tensor)) tensor.copy_(own[0]);
+  Timed timed(group);
+  at::Tensor own = sendable(tensor);
+  // Gloo takes memory in the order of the dimensions. A sum may go over it in any order, as all have the same.
+  if (!own.is_non_overlapping_and_dense()) own = own.contiguous();
+  std::vector<at::Tensor> flat{own.as_strided({own.numel()}, {1})};
+  group.gloo->allreduce(flat)->wait();
+  if (!own.is_same(tensor)) tensor.copy_(own);
 }
 
 std::vector<at::Tensor> gather(Group& group, const at::Tensor& tensor) {
+  Timed timed(group);
   std::vector<at::Tensor> own{sendable(tensor).contiguous()};
   std::vector<std::vector<at::Tensor>> all(1);
   for (int i = 0; i < group.size; ++i) all[0].push_back(at::empty_like(own[0]));
@@ -145,6 +164,11 @@ Napi::Value groupBroadcast(const Napi::CallbackInfo& info) {
     broadcast(groupOf(info[0]), unwrapTensor(info.Env(), info[1]));
     return info.Env().Undefined();
   });
+}
+
+// groupSeconds(group) → how long sums and gathers took so far
+Napi::Value groupSeconds(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), groupOf(info[0]).seconds);
 }
 
 // groupTell(group, key, text): leaves a word for the others in the store.
@@ -254,6 +278,7 @@ void exportDistributed(Napi::Env env, Napi::Object exports) {
   exports.Set("groupSum", Napi::Function::New(env, groupSum));
   exports.Set("groupGather", Napi::Function::New(env, groupGather));
   exports.Set("groupBroadcast", Napi::Function::New(env, groupBroadcast));
+  exports.Set("groupSeconds", Napi::Function::New(env, groupSeconds));
   exports.Set("groupTell", Napi::Function::New(env, groupTell));
   exports.Set("groupHear", Napi::Function::New(env, groupHear));
   exports.Set("groupNorm", Napi::Function::New(env, groupNorm));

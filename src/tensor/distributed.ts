@@ -47,6 +47,11 @@ export class ProcessGroup {
     this.size = size;
   }
 
+  /** How many seconds sums and gathers took so far, the wait for the slowest process included. */
+  get seconds(): number {
+    return native().groupSeconds(this.#handle);
+  }
+
   /** Adds up the tensors of all processes, in place. @returns the tensor */
   sum(x: Tensor): Tensor {
     this.together(() => native().groupSum(this.#handle, x.handle));

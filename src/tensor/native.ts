@@ -63,6 +63,7 @@ export interface Native {
   groupSum(group: GroupHandle, handle: Handle): void;
   groupGather(group: GroupHandle, handle: Handle): Handle[];
   groupBroadcast(group: GroupHandle, handle: Handle): void;
+  groupSeconds(group: GroupHandle): number;
   groupTell(group: GroupHandle, key: string, word: string): void;
   groupHear(group: GroupHandle, key: string, timeout: number): string | null;
   groupNorm(group: GroupHandle, x: Handle, weight: Handle, bias: Handle, epsilon: number): Handle[];

@@ -111,6 +111,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
       if (signal !== undefined) return { kind: 'interrupted', step, signal };
       if (step >= totalSteps) return { kind: 'finished', step };
       const began = performance.now();
+      const waited = group?.seconds ?? 0;
       const { epoch, rows, indices } = batchAt(plan, step);
       const ids = indices.map((index) => dataset.samples[index]!.id);
       const { together, own } = shares.at(step);
@@ -132,6 +133,7 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
         return fail(step, lossFault(result), result);
       }
       const seconds = (performance.now() - began) / 1000;
+      const communicated = (group?.seconds ?? 0) - waited;
       for (const warning of takeWarnings()) console.detail(`LibTorch: ${warning}`);
       // Timers and streams get a turn here; a loop that only awaits promises would starve them.
       await new Promise((next) => setImmediate(next));
@@ -140,10 +142,14 @@ export async function train(run: PreparedRun, options: LoopOptions): Promise<Loo
       const sound = !inspect || firstNonFinite(method.state()) === undefined;
       const looked = inspect ? { ...result.inspection, ...(sound ? await run.monitor() : {}) } : {};
       const pairsPerSecond = indices.length / seconds;
+      const speed = {
+        pairsPerSecond,
+        ...(group && { communicationShare: communicated / seconds }),
+      };
       const fp16 = scaler && { lossScale: scaler.scale, skipped: Number(result.skipped) };
       const line = { epoch, loss: result.loss, ...result.terms, learningRate, ...fp16, ...looked };
-      records.metrics.write({ step: done, ...line, pairsPerSecond });
-      records.events.scalars(done, { ...line, pairsPerSecond });
+      records.metrics.write({ step: done, ...line, ...speed });
+      records.events.scalars(done, { ...line, ...speed });
       records.progress.update(done, {
         loss: result.loss,
         terms: result.terms,

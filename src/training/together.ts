@@ -93,29 +93,39 @@ export function gatherRows(
   );
 }
 
+/** From so many values on a gradient is sent by itself; smaller ones go together, as each message takes its time. */
+const LARGE = 2 ** 16;
+
 /** Adds up the gradients of all processes. A parameter that no process has a gradient of stays without one. */
 export function sumGradients(method: Method, group: ProcessGroup): void {
   noGrad(() =>
     tidy(() => {
       const parameters = [...method.parameters().values()];
-      if (parameters.length === 0) return;
       const known = group.sumNumbers(parameters.map(({ grad }) => (grad === null ? 0 : 1)));
       const trained = parameters.filter((_, i) => known[i]! > 0);
+      for (const parameter of trained) parameter.grad ??= parameter.mul(0);
+      const gradients = trained.map(({ grad }) => grad!);
+      const isLarge = (gradient: Tensor) => lengthOf(gradient) >= LARGE;
+      for (const gradient of gradients.filter(isLarge)) group.sum(gradient);
+      const small = gradients.filter((gradient) => !isLarge(gradient));
+      if (small.length === 0) return;
       const flat = ops.cat(
-        trained.map((parameter) => ops.reshape(parameter.grad ?? parameter.mul(0), [-1])),
+        small.map((gradient) => ops.reshape(gradient, [-1])),
         0,
       );
       group.sum(flat);
       let start = 0;
-      for (const parameter of trained) {
-        const length = parameter.shape.reduce((product, side) => product * side, 1);
-        const sum = ops.reshape(flat.narrow(0, start, length), [...parameter.shape]);
+      for (const gradient of small) {
+        const length = lengthOf(gradient);
+        ops.copy_(gradient, ops.reshape(flat.narrow(0, start, length), [...gradient.shape]));
         start += length;
-        if (parameter.grad === null) parameter.grad = parameter.mul(0);
-        ops.copy_(parameter.grad!, sum);
       }
     }),
   );
+}
+
+function lengthOf({ shape }: Tensor): number {
+  return shape.reduce((product, side) => product * side, 1);
 }
 
 /** The share of one process in a divided batch, as positions in it. */

@@ -305,7 +305,13 @@ describe.skipIf(alone)('anatomy pretrain and embed --processes', () => {
     expect(resumed.code).toBe(0);
     expect(digest('killed')).toBe(digest('whole'));
     const curve = (out: string) =>
-      readJsonLines(join(folder, out, 'metrics.jsonl')).map(({ pairsPerSecond: _, ...line }) => line);
+      readJsonLines(join(folder, out, 'metrics.jsonl')).map(
+        ({ pairsPerSecond: _, communicationShare, ...line }) => {
+          expect(communicationShare).toBeGreaterThan(0);
+          expect(communicationShare).toBeLessThan(1);
+          return line;
+        },
+      );
     expect(curve('killed')).toEqual(curve('whole'));
     // A finished run goes on by several processes too: the first one alone moves what was finished.
     const longer = ['pretrain', '--out', join(folder, 'whole'), '--more-steps', '2', '--processes', '2'];

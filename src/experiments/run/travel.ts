@@ -46,7 +46,9 @@ export function thinned(lines: readonly JsonLine[]): JsonLine[] {
   const fewest = Math.min(...lines.map((line) => Object.keys(line).length));
   const looked = lines.filter((line) => Object.keys(line).length > fewest);
   const kept = new Set([...spread(looked), ...spread(lines.filter((line) => !looked.includes(line)))]);
-  return lines.filter((line) => kept.has(line)).map(({ pairsPerSecond: _, ...line }) => line);
+  return lines
+    .filter((line) => kept.has(line))
+    .map(({ pairsPerSecond: _, communicationShare: __, ...line }) => line);
 }
 
 /** Picks at most {@link KEPT} lines at even distances, with the first and the last. */
