@@ -9,13 +9,16 @@
  *   kills    kill −9 at random moments (seeded); whatever was hit, the resumed run ends with the same encoder, the same
  *            checkpoint and the same losses, to the bit, as one that was left alone.
  *
+ *   ranks    two processes train together, and kill −9 hits one of them at a random moment; the other one ends within 30 s, and
+ *            the same command in the end leaves the bits of two that were left alone.
+ *
  *   faults   a full or broken disk (ENOSPC, EIO) at random system calls that write; each is told with its file or does no harm, and
  *            the same command then ends with the same bits. Needs a C compiler and a dynamic loader with LD_PRELOAD.
  *
  *   grid     kill −9 of a whole experiment at random moments; each time at most the cells at work are lost, and in the end its table
  *            is that of one that was left alone, to the byte.
  *
- * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --faults N (20)
+ * --steps N (2000, after the warm-up)  --warmup N (2000, at most as many as steps)  --kills N (20)  --rank-kills N (20)  --faults N (20)
  * --grid-kills N (10)  --seed N (0)  --precisions fp32,bf16  --seconds N: stop a part after so long, and judge what there is.
  * Prints a table on stdout; ends with 1 when something is wrong.
  */
@@ -43,6 +46,7 @@ const flags = parseOptions(import.meta.url, {
   steps: { type: 'string', default: '2000' },
   warmup: { type: 'string' },
   kills: { type: 'string', default: '20' },
+  'rank-kills': { type: 'string', default: '20' },
   faults: { type: 'string', default: '20' },
   'grid-kills': { type: 'string', default: '10' },
   seed: { type: 'string', default: '0' },
@@ -60,15 +64,19 @@ const number = (name) => {
   }
   return value;
 };
-const [steps, kills, faults, gridKills, seed, seconds] = [
+const [steps, kills, rankKills, faults, gridKills, seed, seconds] = [
   'steps',
   'kills',
+  'rank-kills',
   'faults',
   'grid-kills',
   'seed',
   'seconds',
 ].map(number);
 const warmup = flags.warmup === undefined ? Math.min(2000, steps) : number('warmup');
+
+/** How long the other process may take to end when one of two is killed. */
+const PATIENCE_MS = 30_000;
 
 /** V8 enlarges its young generation now and then, by megabytes at once; at its full size from the start, leaks show. */
 const STEADY_HEAP = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
@@ -117,6 +125,7 @@ async function soak() {
     if (steps > 0)
       for (const precision of flags.precisions.split(',')) rows.push(...(await memory(precision, folder)));
     if (kills > 0) rows.push(...(await killing(folder)));
+    if (rankKills > 0) rows.push(...(await killingRanks(folder)));
     if (faults > 0) rows.push(...(await faulting(folder)));
     if (gridKills > 0) rows.push(...(await killingGrids(folder)));
   } finally {
@@ -322,10 +331,70 @@ function fingerprintOf(folder, steps = 24) {
     readFileSync(join(folder, 'checkpoints', `step-${String(steps).padStart(8, '0')}.safetensors`)),
   );
   for (const line of readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n')) {
-    const { pairsPerSecond: _, ...values } = JSON.parse(line);
+    const { pairsPerSecond: _, communicationShare: __, ...values } = JSON.parse(line);
     hash.update(JSON.stringify(values));
   }
   return hash.digest('hex');
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Kills of one of several processes
+
+async function killingRanks(folder) {
+  const words = (out) => [...pretraining(folder, out, 24), 'training.threads=1', '--processes', '2'];
+  const began = Date.now();
+  const alone = await run(main, words('ranks-alone'));
+  if (alone.code !== 0) return [['ranks', 'left alone', `ended with ${alone.code}`, 'FAILED']];
+  const alonePrint = fingerprintOf(join(folder, 'ranks-alone'));
+  const whole = Date.now() - began;
+  const random = mulberry32(seed + 2);
+  const started = Date.now();
+  let [runs, different, failed, late, slowest, done] = [0, 0, 0, 0, 0, 0];
+  const finished = (code) => {
+    runs += 1;
+    if (code !== 0) failed += 1;
+    else if (fingerprintOf(join(folder, 'ranks-killed')) !== alonePrint) different += 1;
+    rmSync(join(folder, 'ranks-killed'), { recursive: true, force: true });
+  };
+  while (done < rankKills && Date.now() - started < seconds * 1000) {
+    const { code, waited } = await killOneOf(words('ranks-killed'), random() * whole, random);
+    if (waited === undefined || code === 0) {
+      finished(code); // it was done before; the next one starts a new run
+      continue;
+    }
+    done += 1;
+    slowest = Math.max(slowest, waited);
+    if (waited > PATIENCE_MS) late += 1;
+    console.error(
+      `ranks: ${done} of ${rankKills}, the other one ended after ${(waited / 1000).toFixed(2)} s`,
+    );
+  }
+  finished((await run(main, words('ranks-killed'))).code);
+  const result = `${runs} finished runs, ${different} different, ${failed} failed, ${late} left behind, slowest ${(slowest / 1000).toFixed(1)} s`;
+  const good = different + failed + late === 0 && runs > 0;
+  return [['ranks', `${done} × kill −9 of one of two, then resumed`, result, verdict(good)]];
+}
+
+/** Starts a command by several processes and kills one of them. @returns how long the others lived on, unless all were done */
+function killOneOf(words, moment, random) {
+  return new Promise((resolve, reject) => {
+    const launcher = spawn(process.execPath, [main, ...words], { stdio: 'ignore' });
+    let killed;
+    const kill = () => {
+      if (launcher.exitCode !== null) return;
+      const file = `/proc/${launcher.pid}/task/${launcher.pid}/children`;
+      const ranks = readFileSync(file, 'utf8').trim().split(' ').filter(Boolean);
+      if (ranks.length < 2) return setTimeout(kill, 20);
+      process.kill(Number(ranks[Math.floor(random() * ranks.length)]), 'SIGKILL');
+      killed = Date.now();
+    };
+    const timer = setTimeout(kill, moment);
+    launcher.on('error', reject);
+    launcher.on('close', (code) => {
+      clearTimeout(timer);
+      resolve({ code, waited: killed === undefined ? undefined : Date.now() - killed });
+    });
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ export function registerExperiment(program: Command): void {
       `
 Each cell (one pretraining, one evaluation of it) is a process of its own and is kept when it is finished. Ctrl-C saves
 what is at work. Paths in the file are seen from the file, those on the command line from here. experiment.json and
-cells/ are enough for tables and figures, and, copied to another machine, count as done there.
+cells/ are enough for tables and figures, and, copied to another machine, count as done there. The same command at the
+same time, here or on other machines that see the folder, shares the cells.
 
 Examples:
   $ anatomy experiment run experiments/table1.yaml --smoke --out runs/smoke

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.js';
 import type { Place } from '../training/processes.js';
 
 /** How long the others may take to end once one has failed. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 20_000;
 
 /** The exit codes of errors in the settings and in the data. */
 const [USAGE, DATA] = [2, 3];

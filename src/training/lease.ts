@@ -17,6 +17,9 @@ import { idSpace, isRunning, markOf, type ProcessMark } from '../../tools/proces
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, isTemporary, namingFile, PRIVATE, temporaryFile, writeFileAtomic } from '../files.js';
 
+/** Another process works in the folder. */
+export class FolderBusyError extends UsageError {}
+
 const mark = z.object({ pid: z.int().positive(), start: z.string() });
 
 /** The content of the file. */
@@ -50,6 +53,8 @@ export interface LeaseOptions {
   readonly doing: string;
   /** Is told whom it waits for, and whose folder it takes over. */
   readonly onInfo: (message: string) => void;
+  /** Waits until the folder is free, instead of refusing. */
+  readonly waits?: boolean;
   /** A process elsewhere touches its file this often, in milliseconds … */
   readonly beatMs?: number;
   /** … and counts as gone when nothing was seen of it for so long. */
@@ -66,12 +71,17 @@ export function isLeaseFile(name: string): boolean {
 /**
  * Takes the folder for this process, and makes it if it is not there. The children of a holder that is gone are waited
  * for.
- * @throws UsageError while another process works in the folder
+ * @throws FolderBusyError while another process works in the folder, unless it is to wait
  */
 export async function takeLease(folder: string, options: LeaseOptions): Promise<Lease> {
   const file = leaseFile(folder);
   const { beatMs = 5_000 } = options;
-  const first = namingFile(folder, () => mkdirSync(folder, { recursive: true }));
+  /** The first folder that was made for the lease. */
+  let first: string | undefined;
+  // Whoever held the folder before may remove it at any moment.
+  const makeFolder = () => {
+    first = namingFile(folder, () => mkdirSync(folder, { recursive: true })) ?? first;
+  };
   const id = randomBytes(12).toString('hex');
   const since = new Date().toISOString();
   const children = new Map<number, ProcessMark>();
@@ -86,7 +96,7 @@ export async function takeLease(folder: string, options: LeaseOptions): Promise<
     };
     return `${JSON.stringify(holder)}\n`;
   };
-  await acquire(file, content(), folder, options);
+  await acquire(file, content(), makeFolder, { ...options, folder });
   // A thread of its own, as a step of training may keep this one busy for minutes.
   const heart = new Worker(HEARTBEAT, { eval: true, workerData: { file, beatMs } });
   heart.unref();
@@ -130,19 +140,32 @@ setInterval(() => { try { const now = new Date(); utimesSync(file, now, now); } 
 `;
 
 /** Makes the file with this content, once nobody who is alive holds it. */
-async function acquire(file: string, content: string, folder: string, options: LeaseOptions): Promise<void> {
+async function acquire(
+  file: string,
+  content: string,
+  makeFolder: () => void,
+  options: LeaseOptions & { readonly folder: string },
+): Promise<void> {
+  const { folder } = options;
+  let told = false;
   for (;;) {
+    makeFolder();
     if (create(file, content)) return;
     const text = read(file);
     if (text === undefined) continue; // it was given free meanwhile
     const holder = holderIn(text);
     if (!(await isGone(file, holder, options))) {
       if (read(file) === undefined) continue;
-      throw new UsageError(busy(folder, holder, options.doing));
+      const message = busy(folder, holder, options.doing);
+      if (!options.waits) throw new FolderBusyError(`${message}; wait for it, or choose another --out`);
+      if (!told) options.onInfo(`${message}; waiting for it`);
+      told = true;
+      await sleep(200);
+      continue;
     }
     // Only one of several successors may take over, or the second would take the first one's lease away.
     const turn = `${file}.next`;
-    await acquire(turn, content, folder, options);
+    await acquire(turn, content, makeFolder, options);
     try {
       if (read(file) !== text) continue;
       writeFileAtomic(file, content, { mode: PRIVATE });
@@ -154,7 +177,7 @@ async function acquire(file: string, content: string, folder: string, options: L
   }
 }
 
-/** Makes the file unless it is there. It is linked into place complete, so that nobody reads a part of it. */
+/** Makes the file unless it is there, or its folder was removed meanwhile. It is linked into place complete, so that nobody reads a part of it. */
 function create(file: string, content: string): boolean {
   const draft = temporaryFile(file);
   return namingFile(file, () => {
@@ -164,7 +187,7 @@ function create(file: string, content: string): boolean {
       return true;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (error.code === 'EEXIST') return false;
+      if (error.code === 'EEXIST' || error.code === 'ENOENT') return false;
       if (error.syscall !== 'link') throw error;
       return createWithoutLinks(file, content); // as on FAT
     } finally {
@@ -220,7 +243,7 @@ async function isSilent(
 
 function busy(folder: string, holder: Holder | undefined, doing: string): string {
   const since = holder === undefined ? '' : ` since ${holder.since}`;
-  return `${folder}: ${nameOf(holder)} is ${doing} here${since}; wait for it, or choose another --out`;
+  return `${folder}: ${nameOf(holder)} is ${doing} here${since}`;
 }
 
 function nameOf(holder: Holder | undefined): string {

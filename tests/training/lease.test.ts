@@ -207,6 +207,6 @@ test('of eight processes that start at once on a folder that a killed one left, 
   await Promise.all(children.map(({ ended }) => ended));
   const ends = children.map(({ text }) => text());
   expect(ends.filter((end) => end === 'ready won')).toHaveLength(1);
-  expect(ends.filter((end) => end === 'ready UsageError')).toHaveLength(7);
+  expect(ends.filter((end) => end === 'ready FolderBusyError')).toHaveLength(7);
   expect(existsSync(running(root))).toBe(true);
 });

@@ -35,7 +35,7 @@ import { type Cell, type CellOptions, cellsOf, type EvaluationCell, setAsideCell
 import { type CellState, statesOf } from './states.js';
 import { Work, type WorkOptions, type WorkOutcome } from './work.js';
 
-export interface RunExperimentOptions extends Omit<WorkOptions, 'lease'> {
+export interface RunExperimentOptions extends WorkOptions {
   /** Cells whose settings have changed are run again and their results replaced, instead of refused. */
   readonly overwrite?: boolean;
   /** The samples that are set aside are judged once all else has finished. */
@@ -76,7 +76,9 @@ export async function listCells(
 }
 
 /**
- * Runs the cells that have not finished yet. A cell that fails stops only the cells that need it.
+ * Runs the cells that have not finished yet. A cell that fails stops only the cells that need it. Several processes may
+ * run the same experiment in the same folder, also on several machines: each takes cells that no other one works on, and
+ * waits for those of the others before it ends.
  * @throws UsageError when the folder holds another experiment, or results of other settings without `overwrite`
  */
 export async function runExperiment(
@@ -91,27 +93,32 @@ export async function runExperiment(
   refuseUnwritable(out);
   checkFolder(out);
   const onInfo = (message: string) => console.info(message);
-  const lease = await takeLease(out, { doing: 'running an experiment', onInfo });
-  try {
-    checkData(out, [own, ...others]);
-    for (const folder of foldersOf(out)) sweepTemporaries(folder);
-    const cells = cellsOf(experiment, out, optionsOf(own.splits));
-    const states = refusedOrDropped(cells, out, overwrite);
-    for (const { splits, set } of [own, ...others]) {
-      await saveSplits(splits, experimentPaths(out).splits(set?.slug));
+  // Of several processes one sets up at a time.
+  const settingUp = { doing: 'setting up the experiment', onInfo, waits: true };
+  const lease = await takeLease(out, settingUp);
+  const { cells, states } = await (async () => {
+    try {
+      checkData(out, [own, ...others]);
+      for (const folder of foldersOf(out)) sweepTemporaries(folder);
+      const cells = cellsOf(experiment, out, optionsOf(own.splits));
+      const states = await refusedOrDropped(cells, out, overwrite);
+      for (const { splits, set } of [own, ...others]) {
+        await saveSplits(splits, experimentPaths(out).splits(set?.slug));
+      }
+      writeDescription(out, describe(experiment, own, others));
+      return { cells, states };
+    } finally {
+      lease.release();
     }
-    writeDescription(out, describe(experiment, own, others));
-    for (const { name, absent } of experiment.judge) {
-      if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
-    }
-    const outcome = await new Work(cells, states, { ...options, lease }).all();
-    if (!confirm) return { cells: cells.length, ...outcome };
-    if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };
-    const judged = await judgeSetAside(experiment, own.splits, { ...options, overwrite, lease });
-    return { ...judged, cells: cells.length + judged.cells, done: outcome.done + judged.done };
-  } finally {
-    lease.release();
+  })();
+  for (const { name, absent } of experiment.judge) {
+    if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
   }
+  const outcome = await new Work(cells, states, options).all();
+  if (!confirm) return { cells: cells.length, ...outcome };
+  if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };
+  const judged = await judgeSetAside(experiment, own.splits, { ...options, overwrite });
+  return { ...judged, cells: cells.length + judged.cells, done: outcome.done + judged.done };
 }
 
 /**
@@ -130,7 +137,7 @@ async function judgeSetAside(
     cells.some(({ needs }) => needs.includes(id)),
   );
   const all = [...encoders, ...cells];
-  const states = refusedOrDropped(all, out, overwrite);
+  const states = await refusedOrDropped(all, out, overwrite);
   const { looks } = recordLook(out, cells, against, new Date());
   if (looks.length > 1) {
     console.warn(
@@ -261,12 +268,15 @@ function foldersOf(out: string): string[] {
   return [out, ...below, ...deep];
 }
 
-/** Finds the state of each cell. Results of other settings are refused, or deleted when they may be overwritten. */
-function refusedOrDropped(
+/**
+ * Finds the state of each cell. Results of other settings are refused, or deleted when they may be overwritten and no
+ * other process works here.
+ */
+async function refusedOrDropped(
   cells: readonly Cell[],
   out: string,
   overwrite: boolean,
-): ReadonlyMap<string, CellState> {
+): Promise<ReadonlyMap<string, CellState>> {
   const states = statesOf(cells, out);
   const changed = cells.filter(({ id }) => states.get(id)!.state === 'changed');
   if (!overwrite && changed.length > 0) {
@@ -277,7 +287,17 @@ function refusedOrDropped(
       `${out} holds cells of other settings; choose another --out, or run these anew with --overwrite:\n  ${lines.join('\n  ')}`,
     );
   }
-  const { cell, predictions, curves } = experimentPaths(out);
+  const { cell, predictions, curves, atWorkOn } = experimentPaths(out);
+  if (changed.length > 0) {
+    for (const { id } of cells.filter(({ id }) => existsSync(atWorkOn(id)))) {
+      (
+        await takeLease(atWorkOn(id), {
+          doing: 'working on a cell of this experiment',
+          onInfo: () => undefined,
+        })
+      ).release();
+    }
+  }
   for (const { id } of changed) {
     for (const file of [cell(id), predictions(id), curves(id)]) rmSync(file, { force: true });
   }

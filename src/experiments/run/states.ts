@@ -38,6 +38,11 @@ export function statesOf(cells: readonly Cell[], root: string): ReadonlyMap<stri
   );
 }
 
+/** Whether another process has finished a cell that was unfinished before: its result is there, and its encoder. */
+export function isDoneMeanwhile(cell: Cell, root: string): boolean {
+  return stateOf(cell, root).state === 'done' && (cell.kind !== 'pretrain' || hasEncoder(cell, root));
+}
+
 function hasEncoder({ run }: PretrainingCell, root: string): boolean {
   return existsSync(runPaths(join(root, run)).encoder);
 }

@@ -1,23 +1,23 @@
 /** Does one round of work on the unfinished cells: starts their processes, passes signals on and reports progress. */
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatConfig } from '../../config/index.js';
 import { parseEvaluation } from '../../evaluation/results/evaluationResult.js';
 import { parsePairs } from '../../evaluation/results/pairsResult.js';
-import { PRIVATE, writeFileAtomic } from '../../files.js';
+import { isSystemError, PRIVATE, writeFileAtomic } from '../../files.js';
 import type { MessageConsole } from '../../log/console.js';
 import { formatDuration } from '../../log/progress.js';
 import { numbered } from '../../text/numbers.js';
-import type { Lease } from '../../training/lease.js';
+import { FolderBusyError, type Lease, type LeaseOptions, takeLease } from '../../training/lease.js';
 import { readProvenance } from '../../training/provenance.js';
 import { runPaths } from '../../training/runFolder.js';
 import { experimentPaths, readCell, writeCell } from '../stored/folder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
 import { schedule } from './schedule.js';
-import type { CellState } from './states.js';
+import { type CellState, isDoneMeanwhile } from './states.js';
 import { packCurves, packPredictions } from './travel.js';
 
 export interface WorkOutcome {
@@ -27,6 +27,9 @@ export interface WorkOutcome {
   /** The signal that ended the work early. */
   readonly interrupted?: NodeJS.Signals;
 }
+
+/** Other processes that run the same experiment look for a cell that nobody works on, and say nothing of the rest. */
+const CELL_LEASE: LeaseOptions = { doing: 'at work on this cell', onInfo: () => undefined };
 
 /** The built program that each process runs. */
 const PROGRAM = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
@@ -38,7 +41,6 @@ export interface WorkOptions {
   readonly jobs: number;
   /** The number of threads that LibTorch uses in each process. */
   readonly threads: number;
-  readonly lease: Lease;
 }
 
 export class Work {
@@ -80,6 +82,7 @@ export class Work {
       await schedule(left, { jobs, done: this.#done, execute, signal: this.#stop.signal });
     } finally {
       for (const signal of signals) process.off(signal, this.#interrupt);
+      removeIfEmpty(experimentPaths(out).atWork);
     }
     return {
       done: this.#done.size,
@@ -102,21 +105,48 @@ export class Work {
     for (const child of this.#children) child.kill(signal === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
   };
 
-  /** @returns true when the cell has finished */
-  async #run(cell: Cell): Promise<boolean> {
+  /** @returns true when the cell has finished, `elsewhere` while another process works on it */
+  async #run(cell: Cell): Promise<boolean | 'elsewhere'> {
     const { out, console } = this.#options;
+    if (this.#doneMeanwhile(cell)) return true;
     const log = experimentPaths(out).log(cell.id);
-    const reason = await this.#attempt(cell, log).catch((error: Error) => error.message);
+    let lease: Lease | undefined;
+    let reason: string | undefined;
+    try {
+      lease = await takeLease(experimentPaths(out).atWorkOn(cell.id), CELL_LEASE);
+      // It may have finished while this process took the lease.
+      if (this.#doneMeanwhile(cell)) return true;
+      reason = await this.#attempt(cell, log, lease);
+    } catch (error) {
+      if (error instanceof FolderBusyError) return 'elsewhere';
+      reason = (error as Error).message;
+    } finally {
+      lease?.release();
+    }
     if (reason === undefined || this.#interrupted !== undefined) return reason === undefined;
     this.#failed.push({ title: cell.title, reason, log });
     console.error(`${cell.title}: ${reason}; log: ${log}`);
     return false;
   }
 
+  #doneMeanwhile(cell: Cell): boolean {
+    const { out } = this.#options;
+    if (!isDoneMeanwhile(cell, out)) return false;
+    this.#tell(cell, `${formatDuration(readCell(out, cell.id)!.seconds)} in another process`);
+    return true;
+  }
+
+  /** Counts a finished cell and tells of it. */
+  #tell(cell: Cell, took: string): void {
+    this.#done.add(cell.id);
+    const count = `${this.#done.size}/${this.#cells.length}`;
+    const eta = formatDuration(this.#secondsLeft());
+    this.#options.console.info(`${count} · ${cell.title} · ${took} · ETA ${eta}`);
+  }
+
   /** @returns the reason why the cell failed; undefined when it succeeded */
-  async #attempt(cell: Cell, log: string): Promise<string | undefined> {
-    const { out, threads, lease, console } = this.#options;
-    lease.check();
+  async #attempt(cell: Cell, log: string, lease: Lease): Promise<string | undefined> {
+    const { out, threads } = this.#options;
     writeConfig(out, cell.id, formatConfig(settingsOf(cell)));
     let child: RunningChild | undefined;
     const { code, stdout, seconds } = await runChild(PROGRAM, this.#command(cell), {
@@ -133,12 +163,10 @@ export class Work {
       lease.remove(child.pid);
     }
     if (code !== 0) return reasonOf(log, code);
+    lease.check();
     finish(cell, out, { stdout, seconds, threads });
-    this.#done.add(cell.id);
     this.#took(cell, seconds);
-    const count = `${this.#done.size}/${this.#cells.length}`;
-    const eta = formatDuration(this.#secondsLeft());
-    console.info(`${count} · ${cell.title} · ${formatDuration(seconds)} · ETA ${eta}`);
+    this.#tell(cell, formatDuration(seconds));
     return undefined;
   }
 
@@ -162,6 +190,15 @@ export class Work {
       return known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
     });
     return each.reduce((sum, seconds) => sum + seconds, 0) / this.#options.jobs;
+  }
+}
+
+/** Another process may still be at work on some cell. */
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
   }
 }
 

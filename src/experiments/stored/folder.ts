@@ -35,6 +35,9 @@ export const experimentPaths = (root: string) => ({
   curves: (id: string) => join(root, 'cells', `${id}.jsonl`),
   config: (id: string) => join(root, 'configs', `${id}.yaml`),
   log: (id: string) => join(root, 'logs', `${id}.log`),
+  /** Holds a folder for each cell that a process works on, or was killed at. */
+  atWork: join(root, 'at-work'),
+  atWorkOn: (id: string) => join(root, 'at-work', encodeURIComponent(id)),
 });
 
 /** The parts of an evaluation's name, which together tell it from the others of the same row and seed. */

@@ -149,6 +149,32 @@ test('an experiment that was interrupted and killed comes to the same cells as o
   expect([table.code, table.stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^row,source,/)]);
 }, 120_000);
 
+test('two processes share the cells of one folder, and each prints the table of one that ran alone', async () => {
+  // The order of tests is that of the file, but each may be run by itself.
+  if (!existsSync(join(folder, 'alone'))) await anatomy(run('alone'));
+  const table = await anatomy(['table', 'alone']);
+  // The second one begins while the first is at work.
+  let second: Promise<Ended> | undefined;
+  const begin = afterStep('together', 1, () => {
+    second = anatomy(run('together', '--jobs', '1'));
+  });
+  const first = await anatomy(run('together', '--jobs', '1'), begin);
+  for (const ended of [first, await second!]) {
+    expect(ended.code, ended.stderr).toBe(0);
+    expect(ended.stdout.trim()).toBe(table.stdout.trim());
+    expect(ended.stderr).toMatch(/^\d\/6 · .* in another process · ETA/m);
+  }
+  expect(cells('together')).toEqual(cells('alone'));
+  // Each cell was begun once.
+  for (const name of Object.keys(cells('together'))) {
+    const log = readFileSync(join(folder, 'together/logs', name.replace('.json', '.log')), 'utf8');
+    expect([name, log.match(/^\$ OMP_NUM_THREADS/gm)!.length]).toEqual([name, 1]);
+  }
+  expect(readdirSync(join(folder, 'together')).sort()).toEqual(
+    ['cells', 'configs', 'experiment.json', 'logs', 'runs', 'splits.json'].sort(),
+  );
+}, 120_000);
+
 test('other settings are refused with the difference, and so are other folds and other folders', async () => {
   // One row has other settings, and a third one cannot run.
   writeFileSync(

@@ -76,3 +76,23 @@ test('after an abort no task begins, and those at work are waited for', async ()
   await end('q');
   expect((await over).map(({ id }) => id)).toEqual(['r']);
 });
+
+test('a task that another process does is asked for again, while others run; a signal ends the wait', async () => {
+  const stop = new AbortController();
+  const asked: string[] = [];
+  const answers: Record<string, (boolean | 'elsewhere')[]> = {
+    p: ['elsewhere', 'elsewhere', true],
+    q: [true],
+    p1: [true],
+  };
+  const execute = async ({ id }: Task) => {
+    asked.push(id);
+    return answers[id]?.shift() ?? ('elsewhere' as const);
+  };
+  const options = { jobs: 1, done: new Set<string>(), execute, signal: stop.signal };
+  expect(await schedule([task('p'), task('p1', 'p'), task('q')], { ...options, patience: 1 })).toEqual([]);
+  expect(asked).toEqual(['p', 'q', 'p', 'p', 'p1']);
+  const over = schedule([task('r'), task('r1', 'r')], { ...options, patience: 1e6 });
+  stop.abort();
+  expect((await over).map(({ id }) => id).sort()).toEqual(['r', 'r1']);
+});
