@@ -54,12 +54,7 @@ export class Branches implements Backbone {
   forward(images: Tensor, options?: ForwardOptions): BackboneOutput {
     const outputs = this.#branches.map((branch) => branch.forward(images, options));
     return {
-      maps: this.channels.map((_, stage) =>
-        ops.cat(
-          outputs.map(({ maps }) => maps[stage]!),
-          1,
-        ),
-      ),
+      maps: this.channels.map((_, stage) => joined(outputs.map(({ maps }) => maps[stage]!))),
       pooled: ops.cat(
         outputs.map(({ pooled }) => pooled),
         1,
@@ -70,6 +65,23 @@ export class Branches implements Backbone {
       ),
     };
   }
+}
+
+/** The maps of the branches by the map that they were joined to. */
+const parts = new WeakMap<Tensor, readonly Tensor[]>();
+
+function joined(maps: readonly Tensor[]): Tensor {
+  const map = ops.cat([...maps], 1);
+  parts.set(map, maps);
+  return map;
+}
+
+/**
+ * The maps of the branches that a map was joined from; the map itself where it is one. Later stages and features come
+ * from these, so that gradients are asked for at them.
+ */
+export function partsOf(map: Tensor): readonly Tensor[] {
+  return parts.get(map) ?? [map];
 }
 
 /** The part of a branch in a tensor whose channels (dimension 1) hold all branches one after another. */

@@ -7,7 +7,7 @@ export {
   recognizeBackbone,
   type Shapes,
 } from './backbones.js';
-export { Branches, branchOf } from './branches.js';
+export { Branches, branchOf, partsOf } from './branches.js';
 export { averagedMaps, Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
 export { BatchNorm, Conv3x3, Linear, LinearWithoutBias, normsAcross } from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';

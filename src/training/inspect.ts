@@ -1,4 +1,5 @@
 import type { Forward, Method, Pairs } from '../methods/index.js';
+import { partsOf } from '../nn/index.js';
 import { gradientsOf, ops, type ProcessGroup, type Tensor } from '../tensor/index.js';
 
 /** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
@@ -42,7 +43,9 @@ export class Inspection {
     for (const [name, value] of Object.entries(this.#method.chance(forward, pairs, this.#whole))) {
       this.#addChance(name, { sum: share * value, share });
     }
-    const maps = Object.entries(forward.maps);
+    const maps = Object.entries(forward.maps).flatMap(([name, map]) =>
+      partsOf(map).map((part) => [name, part] as const),
+    );
     const inputs = maps.map(([, map]) => map);
     for (const { name, kind, value } of pulls) {
       gradientsOf([value], inputs, { retainGraph: true }).forEach((gradient, i) => {

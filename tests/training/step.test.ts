@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Config } from '../../src/config/index.js';
 import { consistencyLoss, globalContrastiveLoss } from '../../src/losses/index.js';
 import type { Method } from '../../src/methods/index.js';
+import { partsOf } from '../../src/nn/index.js';
 import { Sgd } from '../../src/optim/index.js';
 import { autocast, gradientsOf, noGrad, ops, type Tensor, tidy } from '../../src/tensor/index.js';
 import { LossScaler, type Precision, resolveDevice, resolvePrecision } from '../../src/training/precision.js';
@@ -163,6 +164,24 @@ describe('trainingStep', () => {
       }
       expect(inspection['chance/global']).toBeCloseTo(4 * Math.log(4), 12);
       expect(inspection['chance/consistency']).toBe(twin.chance(forward, tinyBatch(4)).consistency);
+    });
+  });
+
+  test('where branches lie side by side, the gradient at a map is that at the maps of the branches', () => {
+    const config = tinyConfig('model.branches=2', 'method.maps=[2,3]', 'method.consistencyWeight=0');
+    const { inspection } = trainer(config).step({ inspect: true });
+    const twin = tinyMethod(config);
+    tidy(() => {
+      const forward = twin.forward(twin.views(tinyBatch(4)));
+      const { global } = twin.loss!(forward.embeddings, tinyBatch(4));
+      for (const [name, map] of Object.entries(forward.maps)) {
+        const parts = partsOf(map);
+        expect(parts.map(({ shape }) => 2 * shape[1]!)).toEqual([map.size(1), map.size(1)]);
+        const found = gradientsOf([global!.value], parts, { retainGraph: true });
+        const norm = global!.weight * Math.hypot(...found.flatMap((gradient) => [...numbers(gradient!)]));
+        expect(norm).toBeGreaterThan(0);
+        expect(inspection[`gradientNorm/global/${name}`]! / norm).toBeCloseTo(1, 5);
+      }
     });
   });
 
