@@ -97,6 +97,9 @@ void exportAutograd(Napi::Env env, Napi::Object exports);
 // distributed.cc
 void exportDistributed(Napi::Env env, Napi::Object exports);
 
+// packed.cc
+void exportPacked(Napi::Env env, Napi::Object exports);
+
 // runtime.cc
 void exportRuntime(Napi::Env env, Napi::Object exports);
 void watchWarnings(Environment& environment);

@@ -4,6 +4,7 @@ import {
   keep,
   noGrad,
   ops,
+  PackedConvolution,
   type ProcessGroup,
   type Random,
   type Tensor,
@@ -42,10 +43,34 @@ export class Convolution implements Module {
   }
 
   forward(x: Tensor): Tensor {
+    return ops.conv2d(x, this.#weightFor(x), this.#bias, this.#stride, this.#padding);
+  }
+
+  /** A gray image stands for three equal channels. Their weights add up, and the images stay a third of the size. */
+  #weightFor(x: Tensor): Tensor {
     const weight = this.#weight;
-    // A gray image stands for three equal channels. Their weights add up, and the images stay a third of the size.
-    const folded = x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
-    return ops.conv2d(x, folded, this.#bias, this.#stride, this.#padding);
+    return x.size(1) === 1 && weight.size(1) === 3 ? weight.sum([1], true) : weight;
+  }
+
+  /**
+   * Makes what computes the same without gradient, with a copy of the weights as they are now; to be disposed.
+   *
+   * @param x such as will be given
+   * @param relu whether a ReLU comes after it
+   * @returns undefined where there is no such kernel
+   */
+  packed(x: Tensor, relu: boolean): PackedConvolution | undefined {
+    return noGrad(() =>
+      tidy(() => {
+        const options = { bias: this.#bias, stride: this.#stride, padding: this.#padding, relu };
+        return PackedConvolution.make(x, { ...options, weight: this.#weightFor(x) });
+      }),
+    );
+  }
+
+  /** The dtype of the weights. */
+  get dtype(): Dtype {
+    return this.#weight.dtype;
   }
 
   /**

@@ -94,8 +94,7 @@ class Block implements Module {
     return tidy(() => {
       const last = this.#convolutions.length - 1;
       const residual = this.#convolutions.reduce((map, layer, i) => {
-        const normed = layer.forward(map, options);
-        return i === last ? normed : ops.relu_(normed);
+        return i === last ? layer.forward(map, options) : layer.forwardRelu(map, options);
       }, x);
       return ops.relu_(ops.add_(residual, this.#downsample?.forward(x, options) ?? x));
     });
@@ -186,7 +185,7 @@ export class ResNet implements Backbone {
 
   forward(images: Tensor, options: ForwardOptions = {}): BackboneOutput {
     checkImages(this.name, images);
-    const stem = ops.relu_(this.#stem.forward(images, options));
+    const stem = this.#stem.forwardRelu(images, options);
     const maps = [stem];
     let x = ops.maxPool2d(stem, [3, 3], [2, 2], [1, 1]);
     for (const stage of this.#stages) {

@@ -114,8 +114,7 @@ export class Vgg16 implements Backbone {
     let x = images;
     for (const stage of this.#stages) {
       for (const layer of stage) {
-        // The ReLU works in place, as no gradient needs the values before it. That saves a pass over fresh memory.
-        const y = ops.relu_(layer.forward(x, options));
+        const y = layer.forwardRelu(x, options);
         // No map is disposed of here. What gradients need autograd keeps, else its memory is used again while in the caches.
         if (x !== images) x.dispose();
         x = y;

@@ -15,6 +15,7 @@ export {
 } from './native.js';
 export { type Call, listenToCalls, schemaOf } from './operator.js';
 export * as ops from './ops.js';
+export { PackedConvolution } from './packedConvolution.js';
 export { Random } from './random.js';
 export {
   cudaDevices,

@@ -67,6 +67,17 @@ export interface Native {
   groupTell(group: GroupHandle, key: string, word: string): void;
   groupHear(group: GroupHandle, key: string, timeout: number): string | null;
   groupNorm(group: GroupHandle, x: Handle, weight: Handle, bias: Handle, epsilon: number): Handle[];
+  /** Null where LibTorch has no such convolution for these weights. */
+  packConvolution(
+    weight: Handle,
+    bias: Handle | null,
+    stride: readonly number[],
+    padding: readonly number[],
+    inputShape: readonly number[],
+    relu: boolean,
+  ): PackedHandle | null;
+  runPacked(packed: PackedHandle, input: Handle): Handle;
+  freePacked(packed: PackedHandle): void;
   takeWarnings(): string[];
   manualSeed(seed: number): void;
   getThreads(): number;
@@ -79,6 +90,7 @@ export interface Native {
 }
 
 /** A process group as the addon hands it out. */
+export type PackedHandle = { readonly packedHandle: unique symbol };
 export type GroupHandle = { readonly groupHandle: unique symbol };
 
 /** Where a process group meets, and this process's place in it. */

@@ -12,7 +12,17 @@ import {
   vgg16,
   vit,
 } from '../../src/nn/index.js';
-import { noGrad, ops, Random, tensor, tidy } from '../../src/tensor/index.js';
+import { Convolution } from '../../src/nn/layers.js';
+import {
+  noGrad,
+  ops,
+  Random,
+  supportsBf16,
+  TensorError,
+  tensor,
+  tidy,
+  toChannelsLast,
+} from '../../src/tensor/index.js';
 import { relativeError, values } from '../golden/formula.js';
 import { undisposedTensors } from '../tensor/undisposed.js';
 import { freed, numbers, withOneThread } from '../training/tiny.js';
@@ -121,5 +131,61 @@ describe('batch norm in the weights of convolutions', () => {
     });
     folded.dispose();
     expect(undisposedTensors()).toBe(before);
+  });
+
+  // [in, out, side of the kernel, stride, padding], as in the networks; the last one has gray images for colour weights.
+  test.each([
+    [3, 16, 3, 1, 1, 3],
+    [16, 24, 3, 1, 1, 16],
+    [16, 32, 3, 2, 1, 16],
+    [32, 64, 1, 1, 0, 32],
+    [3, 16, 7, 2, 3, 3],
+    [3, 16, 3, 1, 1, 1],
+  ])(
+    'packed weights give the bits of conv2d and ReLU: %i to %i, %i², stride %i',
+    (from, to, side, stride, padding, channels) => {
+      const before = undisposedTensors();
+      for (const dtype of supportsBf16() ? (['f32', 'bf16'] as const) : (['f32'] as const)) {
+        tidy(() => {
+          const make = (shape: number[], seed: number) =>
+            toChannelsLast(tensor(values(shape, seed, -1, 1), shape, { dtype: 'f32' }).to({ dtype }));
+          const weight = make([to, from, side, side], 1);
+          const bias = tensor(values([to], 2, -1, 1), [to], { dtype: 'f32' }).to({ dtype });
+          const conv = new Convolution({ weight, bias, stride, padding });
+          const like = make([5, channels, 18, 18], 3);
+          for (const relu of [false, true]) {
+            const packed = conv.packed(like, relu)!;
+            // Smaller batches come last, and images of another size may.
+            for (const x of [like, make([2, channels, 18, 18], 4), make([3, channels, 9, 12], 5)]) {
+              noGrad(() => {
+                const y = conv.forward(x);
+                const expected = relu ? ops.relu_(y) : y;
+                const found = packed.forward(x);
+                expect([found.dtype, found.shape]).toEqual([dtype, expected.shape]);
+                expect(numbers(found)).toEqual(numbers(expected));
+              });
+            }
+            packed.dispose();
+            expect(() => packed.forward(like)).toThrow(TensorError);
+          }
+        });
+      }
+      expect(undisposedTensors()).toBe(before);
+    },
+  );
+
+  test('there are no packed weights in f64', () => {
+    const conv = freed({
+      conv: new Conv3x3(3, 2, new Random(0)),
+      dispose() {
+        disposeModule(this.conv);
+      },
+    }).conv;
+    tidy(() => {
+      for (const own of stateDict(conv).values()) noGrad(() => ops.setData(own, own.to({ dtype: 'f64' })));
+      expect(
+        conv.packed(tensor(values([1, 3, 4, 4], 1), [1, 3, 4, 4], { dtype: 'f64' }), true),
+      ).toBeUndefined();
+    });
   });
 });
