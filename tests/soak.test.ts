@@ -21,6 +21,8 @@ test('a short soak: live tensors stay constant and memory does not grow', async 
     '0',
     '--faults',
     '0',
+    '--rank-kills',
+    '0',
     '--grid-kills',
     '0',
     '--precisions',

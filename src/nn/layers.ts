@@ -57,15 +57,29 @@ export class Convolution implements Module {
    *
    * @param x such as will be given
    * @param relu whether a ReLU comes after it
-   * @returns undefined where there is no such kernel
+   * @returns undefined where there is no such kernel, or where a ReLU might hide that numbers break
    */
   packed(x: Tensor, relu: boolean): PackedConvolution | undefined {
     return noGrad(() =>
       tidy(() => {
+        if (relu && !this.#isModerate()) return undefined;
         const options = { bias: this.#bias, stride: this.#stride, padding: this.#padding, relu };
         return PackedConvolution.make(x, { ...options, weight: this.#weightFor(x) });
       }),
     );
+  }
+
+  /**
+   * Whether it can make no NaN of numbers such as networks have. oneDNN's ReLU makes 0 of NaN, and whoever reads the
+   * features must see that a training has diverged.
+   */
+  #isModerate(): boolean {
+    const sumOf = (own: Tensor, dims: readonly number[]) =>
+      ops.amax(ops.vectorNorm(own.to({ dtype: 'f32' }), 1, [...dims], false), [0], false).item();
+    const weights = sumOf(this.#weight, [1, 2, 3]);
+    const bias =
+      this.#bias === null ? 0 : ops.vectorNorm(this.#bias.to({ dtype: 'f32' }), 2, null, false).item();
+    return weights <= MODERATE && bias <= MODERATE;
   }
 
   /** The dtype of the weights. */
@@ -99,6 +113,9 @@ export class Convolution implements Module {
     });
   }
 }
+
+/** Sums of weights up to this make no value overflow within ten layers. Those of networks are below 100 or so. */
+const MODERATE = 1e4;
 
 /** What batch norm adds to the variance. */
 const EPSILON = 1e-5;

@@ -174,6 +174,28 @@ describe('batch norm in the weights of convolutions', () => {
     },
   );
 
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, 1e30])(
+    'a weight of %d is seen behind a ReLU',
+    (broken) => {
+      const layer = new NormedConvolution(new Conv3x3(3, 2, new Random(0)), new BatchNorm(2));
+      freed({ dispose: () => [layer.conv, layer.norm].forEach(disposeModule) });
+      const { weight } = layer.conv.parameters;
+      noGrad(() =>
+        tidy(() =>
+          ops.copy_(weight!.narrow(0, 0, 1), tensor(new Float32Array(27).fill(broken), [1, 3, 3, 3])),
+        ),
+      );
+      const folded = freed(new FoldedNorms([layer], null));
+      tidy(() => {
+        const x = tensor(values([1, 3, 4, 4], 1, -1e9, 1e9), [1, 3, 4, 4], { dtype: 'f32' });
+        const [plain, own] = [{}, { folded }].map((options) =>
+          numbers(noGrad(() => layer.forwardRelu(x, options))),
+        );
+        expect([plain, own].map((found) => found!.every(Number.isFinite))).toEqual([false, false]);
+      });
+    },
+  );
+
   test('there are no packed weights in f64', () => {
     const conv = freed({
       conv: new Conv3x3(3, 2, new Random(0)),
