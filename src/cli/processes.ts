@@ -5,8 +5,8 @@ import { constants } from 'node:os';
 import { UsageError } from '../errors.js';
 import type { Place } from '../training/processes.js';
 
-/** How long the others may take to end once one has failed. */
-const PATIENCE_MS = 20_000;
+/** How long the others may take to end once one has failed. Those that have met find out within five seconds or so. */
+const PATIENCE_MS = 12_000;
 
 /** The exit codes of errors in the settings and in the data. */
 const [USAGE, DATA] = [2, 3];
@@ -46,7 +46,9 @@ export async function runTogether(count: number, place: Place | undefined): Prom
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
   let first = 0;
   let timer: NodeJS.Timeout | undefined;
-  const ended = (child: ChildProcess) =>
+  /** What is told where others had to be killed, as they say nothing then. */
+  let forced = '';
+  const ended = (child: ChildProcess, rank: number) =>
     new Promise<{ code: number; told: string }>((resolve, reject) => {
       let told = '';
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -57,7 +59,11 @@ export async function runTogether(count: number, place: Place | undefined): Prom
         const code = exit ?? 128 + constants.signals[signal!];
         if (code !== 0 && first === 0) {
           first = code;
-          timer = setTimeout(() => pass('SIGKILL'), PATIENCE_MS);
+          const how = signal === null ? `exit code ${exit}` : signal;
+          timer = setTimeout(() => {
+            forced = `error: process ${rank} of ${count} ended with ${how} before all had met; the others waited for it and were ended too\n`;
+            pass('SIGKILL');
+          }, PATIENCE_MS);
         }
         resolve({ code, told });
       });
@@ -67,6 +73,7 @@ export async function runTogether(count: number, place: Place | undefined): Prom
     // Of a wrong setting or wrong data the first has told.
     if (chief!.code === USAGE || chief!.code === DATA) return chief!.code;
     for (const { code, told } of others) if (code !== 0) process.stderr.write(told);
+    process.stderr.write(forced);
   } finally {
     clearTimeout(timer);
     process.off('SIGINT', ignore);

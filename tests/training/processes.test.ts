@@ -320,6 +320,22 @@ describe.skipIf(alone)('anatomy pretrain and embed --processes', () => {
     expect(steps('whole')).toBe(14);
   });
 
+  test('one that is killed before they have met ends the others, with a line that says so', async () => {
+    const { child, ended } = run('early');
+    while (
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').length < 2
+    ) {
+      await sleep(5);
+    }
+    process.kill(ranks(child)[0]!, 'SIGKILL');
+    const { code, stderr } = await ended;
+    expect(code).toBe(137);
+    expect(stderr).toBe(
+      'error: process 0 of 2 ended with SIGKILL before all had met; the others waited for it and were ended too\n',
+    );
+    expect(existsSync(join(folder, 'early'))).toBe(false);
+  });
+
   test('a signal to the launcher saves, and another number of processes goes on only where it is allowed', async () => {
     const { child, ended } = run('stopped');
     while (steps('stopped') < 3) await sleep(20);
