@@ -92,25 +92,7 @@ export async function runExperiment(
   if (confirm) checkConfirmable(experiment, own.splits);
   refuseUnwritable(out);
   checkFolder(out);
-  const onInfo = (message: string) => console.info(message);
-  // Of several processes one sets up at a time.
-  const settingUp = { doing: 'setting up the experiment', onInfo, waits: true };
-  const lease = await takeLease(out, settingUp);
-  const { cells, states } = await (async () => {
-    try {
-      checkData(out, [own, ...others]);
-      for (const folder of foldersOf(out)) sweepTemporaries(folder);
-      const cells = cellsOf(experiment, out, optionsOf(own.splits));
-      const states = await refusedOrDropped(cells, out, overwrite);
-      for (const { splits, set } of [own, ...others]) {
-        await saveSplits(splits, experimentPaths(out).splits(set?.slug));
-      }
-      writeDescription(out, describe(experiment, own, others));
-      return { cells, states };
-    } finally {
-      lease.release();
-    }
-  })();
+  const { cells, states } = await setUp(experiment, own, others, { out, overwrite, console });
   for (const { name, absent } of experiment.judge) {
     if (absent !== undefined) console.warn(`${name} is not judged: ${absent}`);
   }
@@ -119,6 +101,34 @@ export async function runExperiment(
   if (outcome.done < cells.length) return { cells: cells.length, ...outcome, confirmed: false };
   const judged = await judgeSetAside(experiment, own.splits, { ...options, overwrite });
   return { ...judged, cells: cells.length + judged.cells, done: outcome.done + judged.done };
+}
+
+/** Writes what the folder says of the experiment, and finds what is left to do. One process does so at a time. */
+async function setUp(
+  experiment: Experiment,
+  own: OpenSet,
+  others: readonly (OpenSet & { readonly set: JudgedSet })[],
+  {
+    out,
+    overwrite,
+    console,
+  }: Pick<RunExperimentOptions, 'out' | 'console'> & { readonly overwrite: boolean },
+): Promise<{ cells: readonly Cell[]; states: ReadonlyMap<string, CellState> }> {
+  const onInfo = (message: string) => console.info(message);
+  const lease = await takeLease(out, { doing: 'setting up the experiment', onInfo, waits: true });
+  try {
+    checkData(out, [own, ...others]);
+    for (const folder of foldersOf(out)) sweepTemporaries(folder);
+    const cells = cellsOf(experiment, out, optionsOf(own.splits));
+    const states = await refusedOrDropped(cells, out, overwrite);
+    for (const { splits, set } of [own, ...others]) {
+      await saveSplits(splits, experimentPaths(out).splits(set?.slug));
+    }
+    writeDescription(out, describe(experiment, own, others));
+    return { cells, states };
+  } finally {
+    lease.release();
+  }
 }
 
 /**
