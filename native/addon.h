@@ -95,7 +95,19 @@ void exportOperators(Napi::Env env, Napi::Object exports);
 void exportAutograd(Napi::Env env, Napi::Object exports);
 
 // distributed.cc
+// What processes that compute together do with a tensor of each.
+struct Collectives {
+  virtual ~Collectives() = default;
+  // Those of all, in the order of the processes.
+  virtual std::vector<at::Tensor> gather(const at::Tensor& tensor) = 0;
+  // Adds them up, in place.
+  virtual void sum(const at::Tensor& tensor) = 0;
+};
+Collectives& collectivesOf(const Napi::Value& group);
 void exportDistributed(Napi::Env env, Napi::Object exports);
+
+// normRelu.cc
+void exportNormRelu(Napi::Env env, Napi::Object exports);
 
 // packed.cc
 void exportPacked(Napi::Env env, Napi::Object exports);

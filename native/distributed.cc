@@ -23,13 +23,16 @@ namespace {
 
 using Gloo = c10d::ProcessGroupGloo;
 
-struct Group {
+struct Group : Collectives {
   c10::intrusive_ptr<c10d::Store> store;
   c10::intrusive_ptr<Gloo> gloo;
   int rank;
   int size;
   // How long collectives took so far, the wait for the slowest process included.
   double seconds = 0;
+
+  void sum(const at::Tensor& tensor) override;
+  std::vector<at::Tensor> gather(const at::Tensor& tensor) override;
 };
 
 // Adds the time from here to the end of a block to that of the collectives.
@@ -49,22 +52,22 @@ at::Tensor sendable(const at::Tensor& tensor) {
   return own.scalar_type() == at::kBFloat16 ? own.to(at::kFloat) : own;
 }
 
-void sum(Group& group, const at::Tensor& tensor) {
-  Timed timed(group);
+void Group::sum(const at::Tensor& tensor) {
+  Timed timed(*this);
   at::Tensor own = sendable(tensor);
   // Gloo takes memory in the order of the dimensions. A sum may go over it in any order, as all have the same.
   if (!own.is_non_overlapping_and_dense()) own = own.contiguous();
   std::vector<at::Tensor> flat{own.as_strided({own.numel()}, {1})};
-  group.gloo->allreduce(flat)->wait();
+  gloo->allreduce(flat)->wait();
   if (!own.is_same(tensor)) tensor.copy_(own);
 }
 
-std::vector<at::Tensor> gather(Group& group, const at::Tensor& tensor) {
-  Timed timed(group);
+std::vector<at::Tensor> Group::gather(const at::Tensor& tensor) {
+  Timed timed(*this);
   std::vector<at::Tensor> own{sendable(tensor).contiguous()};
   std::vector<std::vector<at::Tensor>> all(1);
-  for (int i = 0; i < group.size; ++i) all[0].push_back(at::empty_like(own[0]));
-  group.gloo->allgather(all, own)->wait();
+  for (int i = 0; i < size; ++i) all[0].push_back(at::empty_like(own[0]));
+  gloo->allgather(all, own)->wait();
   for (at::Tensor& one : all[0]) one = one.to(tensor.device(), tensor.scalar_type());
   return std::move(all[0]);
 }
@@ -139,7 +142,7 @@ Napi::Value openGroup(const Napi::CallbackInfo& info) {
 Napi::Value groupSum(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     auto lock = computing();
-    sum(groupOf(info[0]), unwrapTensor(info.Env(), info[1]));
+    groupOf(info[0]).sum(unwrapTensor(info.Env(), info[1]));
     return info.Env().Undefined();
   });
 }
@@ -149,7 +152,7 @@ Napi::Value groupGather(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     Napi::Env env = info.Env();
     auto lock = computing();
-    auto all = gather(groupOf(info[0]), unwrapTensor(env, info[1]));
+    auto all = groupOf(info[0]).gather(unwrapTensor(env, info[1]));
     lock.unlock();
     Napi::Array results = Napi::Array::New(env, all.size());
     for (uint32_t i = 0; i < all.size(); ++i) results.Set(i, wrapTensor(env, all[i]));
@@ -210,7 +213,7 @@ struct NormAcross : torch::autograd::Function<NormAcross> {
     if (own > 0) std::tie(mean, variance) = at::batch_norm_update_stats(x, mean, variance, /*momentum=*/0);
     // f64, as there are few numbers and they are squared.
     at::Tensor told = at::cat({at::full({1}, own, mean.options()), mean, variance}).to(at::kDouble);
-    at::Tensor all = at::stack(gather(*group, told));
+    at::Tensor all = at::stack(group->gather(told));
     at::Tensor counts = all.narrow(1, 0, 1), means = all.narrow(1, 1, channels), variances = all.narrow(1, 1 + channels, channels);
     at::Tensor count = counts.sum();
     at::Tensor middle = (counts * means).sum(0) / count;
@@ -240,7 +243,7 @@ struct NormAcross : torch::autograd::Function<NormAcross> {
                                                                        /*train=*/false, epsilon, {true, true, true});
     }
     at::Tensor sums = at::cat({ofBias, ofWeight});
-    sum(group, sums);
+    group.sum(sums);
     sums = sums / count.to(sums.scalar_type());
     // Then what comes through them: γ / √(σ² + ε) · (mean of dy + x̂ · mean of dy · x̂), a line in x for each channel.
     at::Tensor scale = weight * (variance + epsilon).rsqrt();
@@ -273,6 +276,8 @@ Napi::Value groupNorm(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+Collectives& collectivesOf(const Napi::Value& group) { return groupOf(group); }
+
 void exportDistributed(Napi::Env env, Napi::Object exports) {
   exports.Set("openGroup", Napi::Function::New(env, openGroup));
   exports.Set("groupSum", Napi::Function::New(env, groupSum));
@@ -286,6 +291,9 @@ void exportDistributed(Napi::Env env, Napi::Object exports) {
 #else
 // Without Gloo's headers one process trains alone, and `openGroup` is not there.
 void exportDistributed(Napi::Env, Napi::Object) {}
+Collectives& collectivesOf(const Napi::Value& group) {
+  throwTensorError(group.Env(), "argument", "the addon was built without Gloo, by which processes meet");
+}
 #endif
 
 }  // namespace anatomy

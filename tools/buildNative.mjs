@@ -58,6 +58,8 @@ function plan(torch) {
     '-Wall',
     '-Wextra',
     '-Wno-unused-parameter',
+    // The same bits from every version of a kernel, with and without fused multiply-adds.
+    '-ffp-contract=off',
     '-DNAPI_CPP_EXCEPTIONS',
     `-D_GLIBCXX_USE_CXX11_ABI=${torch.cxx11Abi ? 1 : 0}`,
     // Without its headers the addon has no process groups.

@@ -1,8 +1,11 @@
 /** The layers of the networks: convolutions, normalisations, linear layers. */
 import {
   type Dtype,
+  gradientsOf,
   keep,
+  type NormReluOptions,
   noGrad,
+  normRelu,
   ops,
   PackedConvolution,
   type ProcessGroup,
@@ -140,6 +143,41 @@ export interface NormOptions {
   readonly record?: boolean | undefined;
 }
 
+/** A map, and the largest value in each 2×2 window of it. */
+export interface PooledMap {
+  readonly map: Tensor;
+  readonly pooled: Tensor;
+}
+
+/** Max-pools a map. */
+export function pool(map: Tensor): PooledMap {
+  return { map, pooled: ops.maxPool2d(map, [2, 2], [2, 2]) };
+}
+
+/** What was pooled from a map in the same node of the graph, so that its gradient does not pass by the map. */
+const pooledFrom = new WeakMap<Tensor, Tensor>();
+
+/**
+ * Gradients of `value` at maps, also where a pool was computed together with its map.
+ *
+ * @returns one for each map, null where the value does not depend on it
+ */
+export function gradientsAtMaps(value: Tensor, maps: readonly Tensor[]): (Tensor | null)[] {
+  const pools = maps.map((map) => pooledFrom.get(map));
+  const found = gradientsOf([value], [...maps, ...pools.flatMap((pooled) => pooled ?? [])], {
+    retainGraph: true,
+  });
+  const ofPools = found.slice(maps.length);
+  return maps.map((map, i) => {
+    const own = found[i]!;
+    const ofPool = pools[i] === undefined ? null : ofPools.shift()!;
+    if (ofPool === null) return own;
+    const leaf = map.detach().setRequiresGrad();
+    pool(leaf).pooled.backward(ofPool);
+    return own === null ? leaf.grad : own.add(leaf.grad!);
+  });
+}
+
 let group: ProcessGroup | undefined;
 
 /** Runs `body` with batch norm, in training mode, over the batches of all processes together, as if they were one. */
@@ -181,7 +219,43 @@ export class BatchNorm implements Module {
    * Normalises the batch.
    * @param x [B, C, H, W] or [B, C], in training mode with more than one value of a channel
    */
-  forward(x: Tensor, { training, momentum = 0.1, record = true }: NormOptions): Tensor {
+  forward(x: Tensor, options: NormOptions): Tensor {
+    return this.#fused(x, options, 'nothing')?.output ?? this.#plain(x, options);
+  }
+
+  /** The same with a ReLU after it. */
+  forwardRelu(x: Tensor, options: NormOptions): Tensor {
+    // It works in place, as no gradient needs the values before it: a pass less.
+    return this.#fused(x, options, 'relu')?.output ?? ops.relu_(this.#plain(x, options));
+  }
+
+  /** The same with a ReLU and a max-pool of 2×2 pixels after it. */
+  forwardReluPool(x: Tensor, options: NormOptions): PooledMap {
+    const fused = this.#fused(x, options, 'relu and max-pool');
+    if (fused === undefined) return pool(ops.relu_(this.#plain(x, options)));
+    pooledFrom.set(fused.output, fused.pooled!);
+    return { map: fused.output, pooled: fused.pooled! };
+  }
+
+  /** In as few passes over the maps as there can be. Without gradient, evaluation mode is better folded. */
+  #fused(x: Tensor, options: NormOptions, then: NormReluOptions['then']): ReturnType<typeof normRelu> {
+    const { training, momentum = 0.1, record = true } = options;
+    if (x.shape.length !== 4 || !(training || x.requiresGrad)) return undefined;
+    const { running_mean: mean, running_var: variance, num_batches_tracked } = this.buffers;
+    const across = training ? group : undefined;
+    const running = training && !record ? null : { mean, variance };
+    const call = () =>
+      normRelu(x, {
+        ...this.parameters,
+        ...{ running, training, momentum, epsilon: EPSILON, then, group: across },
+      });
+    const made = across === undefined ? call() : across.together(call);
+    if (made !== undefined && training && record) ops.addScalar_(num_batches_tracked, 1);
+    return made;
+  }
+
+  /** By LibTorch's operators. */
+  #plain(x: Tensor, { training, momentum = 0.1, record = true }: NormOptions): Tensor {
     const { weight, bias } = this.parameters;
     const { running_mean, running_var, num_batches_tracked } = this.buffers;
     if (training && group !== undefined) {

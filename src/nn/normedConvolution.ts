@@ -1,6 +1,6 @@
 /** Convolutions with batch norm after them, which can take it into their weights. */
 import { type Dtype, ops, type PackedConvolution, type Tensor } from '../tensor/index.js';
-import type { BatchNorm, Convolution, NormOptions } from './layers.js';
+import { type BatchNorm, type Convolution, type NormOptions, type PooledMap, pool } from './layers.js';
 import { disposeModule } from './module.js';
 
 export interface NormedOptions extends Partial<NormOptions> {
@@ -25,10 +25,21 @@ export class NormedConvolution<Norm extends BatchNorm | undefined = BatchNorm | 
     return this.norm?.forward(y, { training, momentum, record }) ?? y;
   }
 
-  /** The same with a ReLU after it. It works in place, as no gradient needs the values before it: a pass less. */
+  /** The same with a ReLU after it. */
   forwardRelu(x: Tensor, options: NormedOptions): Tensor {
-    const single = options.training ? undefined : options.folded?.of(this);
-    return single?.forward(x, true) ?? ops.relu_(this.forward(x, options));
+    const { training = false, momentum, record, folded } = options;
+    const single = training ? undefined : folded?.of(this);
+    if (single !== undefined) return single.forward(x, true);
+    const y = this.conv.forward(x);
+    return this.norm?.forwardRelu(y, { training, momentum, record }) ?? ops.relu_(y);
+  }
+
+  /** The same with a ReLU and a max-pool of 2×2 pixels after it. */
+  forwardReluPool(x: Tensor, options: NormedOptions): PooledMap {
+    const { training = false, momentum, record, folded } = options;
+    const alone = this.norm === undefined || (!training && folded?.of(this) !== undefined);
+    if (alone) return pool(this.forwardRelu(x, options));
+    return this.norm.forwardReluPool(this.conv.forward(x), { training, momentum, record });
   }
 }
 

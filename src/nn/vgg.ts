@@ -2,7 +2,7 @@
  * VGG16 (Simonyan & Zisserman 2014, configuration D) at any width, with torchvision's parameter names
  * (`features.0.weight`).
  */
-import { ops, Random, type Tensor } from '../tensor/index.js';
+import { Random, type Tensor } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
 import { BatchNorm, Conv3x3 } from './layers.js';
 import type { Module } from './module.js';
@@ -113,14 +113,16 @@ export class Vgg16 implements Backbone {
     const maps: Tensor[] = [];
     let x = images;
     for (const stage of this.#stages) {
-      for (const layer of stage) {
-        const y = layer.forwardRelu(x, options);
-        // No map is disposed of here. What gradients need autograd keeps, else its memory is used again while in the caches.
-        if (x !== images) x.dispose();
+      const start = x;
+      // What no gradient needs is disposed of, so that its memory is used again while in the caches. Autograd keeps the rest.
+      const replace = (y: Tensor) => {
+        if (x !== images && (x !== start || !x.requiresGrad)) x.dispose();
         x = y;
-      }
-      maps.push(x);
-      x = ops.maxPool2d(x, [2, 2], [2, 2]);
+      };
+      for (const layer of stage.slice(0, -1)) replace(layer.forwardRelu(x, options));
+      const { map, pooled } = stage.at(-1)!.forwardReluPool(x, options);
+      maps.push(map);
+      replace(pooled);
     }
     return { maps, pooled: x, features: maps[4]!.mean([2, 3]) };
   }

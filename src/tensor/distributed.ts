@@ -24,7 +24,8 @@ export class ProcessGroup {
   readonly rank: number;
   /** The number of processes. */
   readonly size: number;
-  readonly #handle: GroupHandle;
+  /** @internal */
+  readonly handle: GroupHandle;
 
   /** Meets the other processes. @throws TensorError when they do not come in time */
   constructor(place: GroupPlace) {
@@ -36,7 +37,7 @@ export class ProcessGroup {
     }
     const { host, port, rank, size, timeout } = place;
     try {
-      this.#handle = openGroup(place);
+      this.handle = openGroup(place);
     } catch (error) {
       if (!(error instanceof TensorError)) throw error;
       throw new TensorError(
@@ -49,12 +50,12 @@ export class ProcessGroup {
 
   /** How many seconds sums and gathers took so far, the wait for the slowest process included. */
   get seconds(): number {
-    return native().groupSeconds(this.#handle);
+    return native().groupSeconds(this.handle);
   }
 
   /** Adds up the tensors of all processes, in place. @returns the tensor */
   sum(x: Tensor): Tensor {
-    this.together(() => native().groupSum(this.#handle, x.handle));
+    this.together(() => native().groupSum(this.handle, x.handle));
     return x;
   }
 
@@ -92,7 +93,7 @@ export class ProcessGroup {
         });
       if (longest === 0) return lengths.map(nothing);
       const padded = missing === 0 ? x.detach() : cat([x.detach(), filler()], 0);
-      const all = this.together(() => native().groupGather(this.#handle, padded.handle));
+      const all = this.together(() => native().groupGather(this.handle, padded.handle));
       return all.map((handle, rank) => {
         const own = new Tensor(handle);
         return lengths[rank] === longest ? own : own.narrow(0, 0, lengths[rank]!);
@@ -102,7 +103,7 @@ export class ProcessGroup {
 
   /** Gives every process the values that the first one's tensor has, in place. */
   broadcast(x: Tensor): void {
-    this.together(() => native().groupBroadcast(this.#handle, x.handle));
+    this.together(() => native().groupBroadcast(this.handle, x.handle));
   }
 
   /**
@@ -118,7 +119,7 @@ export class ProcessGroup {
     epsilon: number,
   ): { output: Tensor; mean: Tensor; variance: Tensor; count: Tensor } {
     const made = this.together(() =>
-      native().groupNorm(this.#handle, x.handle, weight.handle, bias.handle, epsilon),
+      native().groupNorm(this.handle, x.handle, weight.handle, bias.handle, epsilon),
     );
     const [output, mean, variance, count] = made.map((handle) => new Tensor(handle));
     return { output: output!, mean: mean!, variance: variance!, count: count! };
@@ -138,7 +139,7 @@ export class ProcessGroup {
   }
 
   /**
-   * Runs what needs all processes, such as a backward pass through {@link batchNorm}. Where that fails it finds out which
+   * Runs what needs all processes, such as a backward pass through {@link batchNorm} or {@link normRelu}. Where that fails it finds out which
    * of them is gone.
    *
    * @throws TensorError that names them
@@ -158,9 +159,9 @@ export class ProcessGroup {
     const self = `process ${this.rank} of ${this.size}`;
     const alone = `${self}: the store where the processes meet, most often at process 0, stopped or cannot be reached`;
     const addon = native();
-    const answers = (rank: number) => addon.groupHear(this.#handle, `here/${rank}`, ROLL_CALL) !== null;
+    const answers = (rank: number) => addon.groupHear(this.handle, `here/${rank}`, ROLL_CALL) !== null;
     try {
-      addon.groupTell(this.#handle, `here/${this.rank}`, '');
+      addon.groupTell(this.handle, `here/${this.rank}`, '');
       // A store that is cut off takes the word, and never gives it back.
       if (!answers(this.rank)) return alone;
       const gone = Array.from({ length: this.size }, (_, rank) => rank).filter((rank) => !answers(rank));

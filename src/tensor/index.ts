@@ -13,6 +13,7 @@ export {
   TensorError,
   type TensorErrorCode,
 } from './native.js';
+export { type NormReluOptions, normRelu } from './normRelu.js';
 export { type Call, listenToCalls, schemaOf } from './operator.js';
 export * as ops from './ops.js';
 export { PackedConvolution } from './packedConvolution.js';

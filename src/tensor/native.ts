@@ -67,6 +67,22 @@ export interface Native {
   groupTell(group: GroupHandle, key: string, word: string): void;
   groupHear(group: GroupHandle, key: string, timeout: number): string | null;
   groupNorm(group: GroupHandle, x: Handle, weight: Handle, bias: Handle, epsilon: number): Handle[];
+  /** Null where the kernels do not take such maps. */
+  normRelu(
+    x: Handle,
+    weight: Handle,
+    bias: Handle,
+    runningMean: Handle | null,
+    runningVariance: Handle | null,
+    options: {
+      training: boolean;
+      momentum: number;
+      epsilon: number;
+      relu: boolean;
+      pool: boolean;
+    },
+    group: GroupHandle | null,
+  ): Handle[] | null;
   /** Null where LibTorch has no such convolution for these weights. */
   packConvolution(
     weight: Handle,

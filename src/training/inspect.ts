@@ -1,6 +1,6 @@
 import type { Forward, Method, Pairs } from '../methods/index.js';
-import { partsOf } from '../nn/index.js';
-import { gradientsOf, ops, type ProcessGroup, type Tensor } from '../tensor/index.js';
+import { gradientsAtMaps, partsOf } from '../nn/index.js';
+import { ops, type ProcessGroup, type Tensor } from '../tensor/index.js';
 
 /** A weighted term of the objective, or a micro-batch's share of it, with a graph. */
 export interface Pull {
@@ -48,7 +48,7 @@ export class Inspection {
     );
     const inputs = maps.map(([, map]) => map);
     for (const { name, kind, value } of pulls) {
-      gradientsOf([value], inputs, { retainGraph: true }).forEach((gradient, i) => {
+      gradientsAtMaps(value, inputs).forEach((gradient, i) => {
         const norm =
           gradient === null ? 0 : ops.vectorNorm(gradient.to({ dtype: 'f32' }), 2, null, false).item();
         accumulate(this.#terms, name, maps[i]![0], norm ** 2);
