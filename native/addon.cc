@@ -48,6 +48,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
     exportDistributed(env, exports);
     exportNormRelu(env, exports);
     exportPacked(env, exports);
+    exportPatchSums(env, exports);
     exportRuntime(env, exports);
   } catch (const Napi::Error&) {
     throw;

@@ -112,6 +112,9 @@ void exportNormRelu(Napi::Env env, Napi::Object exports);
 // packed.cc
 void exportPacked(Napi::Env env, Napi::Object exports);
 
+// patchSums.cc
+void exportPatchSums(Napi::Env env, Napi::Object exports);
+
 // runtime.cc
 void exportRuntime(Napi::Env env, Napi::Object exports);
 void watchWarnings(Environment& environment);

@@ -1,10 +1,11 @@
 // Batch norm, with the ReLU and the max-pool after it, as one node of the graph, for maps in channels-last order on the CPU.
 // It keeps its input alone for the backward pass, and all sums come in one order, whatever the number of threads.
 #include "addon.h"
-#include "normKernels.h"
+#include "maps.h"
 
-#include <ATen/TensorIterator.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/generated/Functions.h>
+#include <torch/csrc/autograd/saved_variable_hooks.h>
 
 namespace anatomy {
 namespace {
@@ -12,28 +13,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Runs body(first, last) over all parts on LibTorch's own threads. at::parallel_for would compile OpenMP into the addon,
-// and a LibTorch from a wheel brings one of its own.
-template <typename Body>
-void onThreads(int64_t parts, const Body& body) {
-  if (parts == 0) return;
-  at::Tensor places = at::empty({parts}, at::kByte);
-  const char* start = static_cast<const char*>(places.data_ptr());
-  auto iterator = at::TensorIterator::nullary_op(places);
-  iterator.for_each([&](char** data, const int64_t*, int64_t count) { body(data[0] - start, data[0] - start + count); },
-                    /*grain_size=*/1);
-}
-
 int64_t blocksOf(const kernels::Shape& shape) {
   const int64_t pixels = kernels::pixelsOfBlock(shape.channels);
   return (shape.rows() + pixels - 1) / pixels;
 }
 
-int64_t bandsOf(const kernels::Shape& shape) { return shape.rows() == 0 ? 0 : shape.images * shape.bands(); }
-
-kernels::Shape shapeOf(const at::Tensor& x) {
-  return {x.size(0), x.size(2), x.size(3), x.size(1), x.scalar_type() == at::kBFloat16};
-}
+int64_t bandsOf(const kernels::Shape& shape) { return shape.images * shape.bands(); }
 
 // Number of values, mean and biased variance of each channel, f64.
 struct Statistics {
@@ -73,8 +58,9 @@ Statistics together(const Statistics& own, Collectives& others) {
 }
 
 struct Settings {
-  // The batch's statistics normalise, and go into the running ones, if they are given; else the running ones do.
+  // The batch's statistics normalise, and go into the running ones, if these are defined; else the running ones normalise.
   bool training;
+  at::Tensor runningMean, runningVariance;
   double momentum, epsilon;
   bool relu, pool;
   // The processes whose batches count as one; null: this one alone.
@@ -83,45 +69,51 @@ struct Settings {
 
 struct NormRelu : torch::autograd::Function<NormRelu> {
   static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                               const at::Tensor& runningMean, const at::Tensor& runningVariance, const Settings& settings) {
+                               const Settings& settings) {
     c10::impl::ExcludeDispatchKeyGuard plain(c10::autocast_dispatch_keyset);
     const auto shape = shapeOf(x);
-    Statistics statistics{0, runningMean, runningVariance};
+    Statistics statistics{0, settings.runningMean, settings.runningVariance};
     if (settings.training) {
       statistics = statisticsOf(x);
       if (settings.others != nullptr) statistics = together(statistics, *settings.others);
-      if (runningMean.defined()) {
+      if (settings.runningMean.defined()) {
         const double factor = statistics.count / (statistics.count - 1);
-        at::Tensor(runningMean).mul_(1 - settings.momentum).add_(statistics.mean, settings.momentum);
-        at::Tensor(runningVariance).mul_(1 - settings.momentum).add_(statistics.variance, settings.momentum * factor);
+        settings.runningMean.mul_(1 - settings.momentum).add_(statistics.mean, settings.momentum);
+        settings.runningVariance.mul_(1 - settings.momentum).add_(statistics.variance, settings.momentum * factor);
       }
     }
     at::Tensor mean = statistics.mean.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
     at::Tensor inverse = (statistics.variance.to(at::kDouble) + settings.epsilon).rsqrt().to(at::kFloat);
     at::Tensor scale = inverse * weight;
     at::Tensor shift = bias - mean * scale;
-    at::Tensor y = at::empty_like(x), pooled;
-    const kernels::Line line{scale.data_ptr<float>(), shift.data_ptr<float>()};
-    if (settings.pool) {
-      pooled = at::empty({shape.images, shape.channels, shape.height / 2, shape.width / 2},
-                         x.options().memory_format(at::MemoryFormat::ChannelsLast));
-      onThreads(bandsOf(shape), [&](int64_t first, int64_t last) {
-        kernels::normalizeAndPool(shape, line, x.data_ptr(), y.data_ptr(), pooled.data_ptr(), first, last);
-      });
-    } else {
-      onThreads(blocksOf(shape), [&](int64_t first, int64_t last) {
-        kernels::normalize(shape, line, settings.relu, x.data_ptr(), y.data_ptr(), first, last);
-      });
-    }
+    variable_list outputs = outputsOf(x, scale, shift, settings.relu, settings.pool);
     context->save_for_backward({x, scale, shift, mean, inverse});
     context->saved_data["training"] = settings.training;
     context->saved_data["relu"] = settings.relu;
+    context->saved_data["pool"] = settings.pool;
     context->saved_data["count"] = statistics.count;
     context->saved_data["others"] = reinterpret_cast<int64_t>(settings.others);
     // A map that only its pool, or only a loss, reads has no gradient of zeros.
     context->set_materialize_grads(false);
-    if (settings.pool) return {y, pooled};
-    return {y};
+    return outputs;
+  }
+
+  static variable_list outputsOf(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift, bool relu, bool pool) {
+    const auto shape = shapeOf(x);
+    const kernels::Line line{scale.data_ptr<float>(), shift.data_ptr<float>()};
+    at::Tensor y = at::empty_like(x);
+    if (!pool) {
+      onThreads(blocksOf(shape), [&](int64_t first, int64_t last) {
+        kernels::normalize(shape, line, relu, x.data_ptr(), y.data_ptr(), first, last);
+      });
+      return {y};
+    }
+    at::Tensor pooled = at::empty({shape.images, shape.channels, shape.height / 2, shape.width / 2},
+                                  x.options().memory_format(at::MemoryFormat::ChannelsLast));
+    onThreads(bandsOf(shape), [&](int64_t first, int64_t last) {
+      kernels::normalizeAndPool(shape, line, x.data_ptr(), y.data_ptr(), pooled.data_ptr(), first, last);
+    });
+    return {y, pooled};
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -166,9 +158,41 @@ struct NormRelu : torch::autograd::Function<NormRelu> {
     onThreads(parts, [&](int64_t first, int64_t last) {
       kernels::inputGradient(shape, line, correction, of, x.data_ptr(), ofX.data_ptr(), first, last);
     });
-    return {ofX, ofWeight, ofBias, at::Tensor(), at::Tensor(), at::Tensor()};
+    return {ofX, ofWeight, ofBias, at::Tensor()};
   }
 };
+
+// In place of an output of this node that a convolution keeps for its backward pass: what it is computed from again.
+class Recomputed : public torch::autograd::SavedVariableHooks {
+ public:
+  Recomputed(std::shared_ptr<torch::autograd::Node> node, size_t output) : node_(std::move(node)), output_(output) {}
+  void call_pack_hook(const at::Tensor&) override {}
+  at::Tensor call_unpack_hook() override {
+    at::NoGradGuard noGrad;
+    AutogradContext& context = static_cast<torch::autograd::CppNode<NormRelu>&>(*node_).ctx_;
+    const auto saved = context.get_saved_variables();
+    return NormRelu::outputsOf(saved[0], saved[1], saved[2], context.saved_data["relu"].toBool(),
+                               context.saved_data["pool"].toBool())[output_];
+  }
+
+ private:
+  std::shared_ptr<torch::autograd::Node> node_;
+  size_t output_;
+};
+
+// recomputeInput(y, z): where z is a convolution of an output y of `normRelu`, its backward pass computes y again, to the
+// bit, and does not keep it. → whether it does so
+Napi::Value recomputeInput(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    Napi::Env env = info.Env();
+    const at::Tensor &y = unwrapTensor(env, info[0]), &z = unwrapTensor(env, info[1]);
+    auto* convolution = dynamic_cast<torch::autograd::generated::ConvolutionBackward0*>(z.grad_fn().get());
+    const bool known = dynamic_cast<torch::autograd::CppNode<NormRelu>*>(y.grad_fn().get()) != nullptr;
+    if (convolution == nullptr || !known) return Napi::Boolean::New(env, false);
+    convolution->input_.register_hooks(std::make_unique<Recomputed>(y.grad_fn(), y.output_nr()));
+    return Napi::Boolean::New(env, true);
+  });
+}
 
 bool isVector(const at::Tensor& x, int64_t channels) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 1 && x.numel() == channels && x.is_contiguous();
@@ -181,19 +205,18 @@ Napi::Value normRelu(const Napi::CallbackInfo& info) {
     Napi::Env env = info.Env();
     auto tensor = [&](int i) { return info[i].IsNull() ? at::Tensor() : unwrapTensor(env, info[i]); };
     const at::Tensor x = tensor(0), weight = tensor(1), bias = tensor(2), mean = tensor(3), variance = tensor(4);
-    const bool known = x.dim() == 4 && x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-                       x.size(1) % kernels::kLanes == 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast);
-    if (!known) return env.Null();
+    if (!isMap(x)) return env.Null();
     for (const at::Tensor& one : {weight, bias, mean, variance}) {
       if (one.defined() && !isVector(one, x.size(1))) return env.Null();
     }
     auto options = info[5].As<Napi::Object>();
     auto flag = [&](const char* name) { return options.Get(name).ToBoolean().Value(); };
     auto number = [&](const char* name) { return options.Get(name).ToNumber().DoubleValue(); };
-    const Settings settings{flag("training"), number("momentum"), number("epsilon"), flag("relu"), flag("pool"),
+    const Settings settings{flag("training"), mean, variance, number("momentum"), number("epsilon"), flag("relu"), flag("pool"),
                             info[6].IsNull() ? nullptr : &collectivesOf(info[6])};
+    if (settings.pool && (x.size(2) < 2 || x.size(3) < 2)) return env.Null();
     auto lock = computing();
-    auto made = NormRelu::apply(x, weight, bias, mean, variance, settings);
+    auto made = NormRelu::apply(x, weight, bias, settings);
     lock.unlock();
     Napi::Array results = Napi::Array::New(env, made.size());
     for (uint32_t i = 0; i < made.size(); ++i) results.Set(i, wrapTensor(env, made[i]));
@@ -204,6 +227,7 @@ Napi::Value normRelu(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportNormRelu(Napi::Env env, Napi::Object exports) {
+  exports.Set("recomputeInput", Napi::Function::New(env, recomputeInput));
   exports.Set("normRelu", Napi::Function::New(env, normRelu));
 }
 

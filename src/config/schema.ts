@@ -223,6 +223,12 @@ const training = z
       .describe(
         'Where several processes train together: sync, batch norm over the batches of all, as in one process; local, over each one’s own, as on the authors’ four GPUs; absent: sync.',
       ),
+    recompute: z
+      .enum(['none', 'cheap'])
+      .optional()
+      .describe(
+        'On the CPU, what the backward pass computes again in place of keeping it, with the same bits. cheap: the inputs of convolutions after batch norm; absent: none.',
+      ),
     dropLast: z.boolean().describe('Leave out an epoch’s last batch when it is not full.'),
     learningRate: z.number().positive(),
     momentum: z.number().min(0).lt(1),

@@ -8,7 +8,7 @@
  */
 import { inFullPrecision, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkOneOf } from './options.js';
-import { type PatchOptions, patchEmbeddings } from './patches.js';
+import { type Images, type PatchOptions, patchEmbeddings } from './patches.js';
 import { checkRelation, correlation, type RelationOptions, relationLoss } from './relations.js';
 
 export interface ConsistencyOptions extends PatchOptions, RelationOptions {
@@ -42,29 +42,35 @@ export function consistencyLoss(
         `consistencyLoss: map ${layer} is [${mapA.shape}] for A and [${mapB.shape}] for B, expected equal [B, C, H, W]`,
       );
     }
-    return inFullPrecision([mapA, mapB], (a, b) =>
-      relationLoss(patchEmbeddings(a!, layer, options), patchEmbeddings(b!, layer, options), layer, options),
-    );
+    const embeddings = [mapA, mapB].map((map) => patchEmbeddings(map, layer, options));
+    return inFullPrecision(embeddings, (sA, sB) => relationLoss(sA!, sB!, layer, options));
   });
 }
 
 /**
  * Computes the same loss on maps that hold A's images and then B's, [2B, C, H, W]. That takes one pass over each map,
  * and the gradient is padded from one slice less.
+ *
+ * @param images where in the maps they are; default: all of them
  */
-export function stackedConsistencyLoss(maps: readonly Tensor[], options: ConsistencyOptions = {}): Tensor {
-  return overLayers(maps.length, options, (layer) =>
-    inFullPrecision([maps[layer]!], (map) => {
-      const images = map!.size(0);
-      if (images % 2 !== 0) {
-        throw new TensorError(
-          `stackedConsistencyLoss: map ${layer} holds ${images} images, expected those of A and as many of B`,
-        );
-      }
-      const [sA, sB] = ops.split(patchEmbeddings(map!, layer, options), images / 2, 0);
+export function stackedConsistencyLoss(
+  maps: readonly Tensor[],
+  options: ConsistencyOptions = {},
+  images?: Images,
+): Tensor {
+  return overLayers(maps.length, options, (layer) => {
+    const map = maps[layer]!;
+    const { count } = images ?? { count: map.size(0) };
+    if (count % 2 !== 0) {
+      throw new TensorError(
+        `stackedConsistencyLoss: map ${layer} holds ${count} images, expected those of A and as many of B`,
+      );
+    }
+    return inFullPrecision([patchEmbeddings(map, layer, options, images)], (embeddings) => {
+      const [sA, sB] = ops.split(embeddings!, count / 2, 0);
       return relationLoss(sA!, sB!, layer, options);
-    }),
-  );
+    });
+  });
 }
 
 /** The mean over the maps of Eq. 6, or the sum. */

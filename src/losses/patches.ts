@@ -1,5 +1,5 @@
 /** The embeddings of patches, from which the losses on anatomy start. */
-import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { inFullPrecision, l2Normalize, ops, patchSums, type Tensor, TensorError } from '../tensor/index.js';
 
 export interface PatchOptions {
   /** The grid [N^h, N^w] of every map, or one grid for each map. */
@@ -16,13 +16,25 @@ export interface PatchOptions {
   normalize?: 'patch' | 'pixel';
 }
 
+/** Images of a map, one after another. */
+export interface Images {
+  readonly first: number;
+  readonly count: number;
+}
+
 /**
- * Computes patch embeddings, Eq. 3.
+ * Computes patch embeddings, Eq. 3, in full precision.
  * @param map [B, C, H, W]
  * @param layer for error messages and for grids given per map
+ * @param images whose patches are meant; default: all B
  * @returns s: [B, C, P] with P = N^h·N^w, patches in row-major order
  */
-export function patchEmbeddings(map: Tensor, layer: number, options: PatchOptions): Tensor {
+export function patchEmbeddings(
+  map: Tensor,
+  layer: number,
+  options: PatchOptions,
+  images: Images = { first: 0, count: map.size(0) },
+): Tensor {
   const { normalize = 'patch' } = options;
   const [rows, columns] = gridOf(layer, options);
   if (map.shape.length !== 4) {
@@ -34,9 +46,17 @@ export function patchEmbeddings(map: Tensor, layer: number, options: PatchOption
       `consistencyLoss: a grid of ${rows}×${columns} patches is finer than map ${layer}, which is ${height}×${width}; use a coarser grid, larger images or an earlier map`,
     );
   }
-  const pixels = normalize === 'pixel' ? l2Normalize(map, 1) : map;
-  const vectors = ops.flatten(poolPatches(pixels, [rows, columns], options), 2, 3);
-  return normalize === 'patch' ? l2Normalize(vectors, 1) : vectors;
+  const summed =
+    normalize === 'patch' && options.windows !== 'adaptive'
+      ? patchSums(map, { ...images, rows, columns })
+      : undefined;
+  if (summed !== undefined)
+    return inFullPrecision([summed], (sums) => l2Normalize(ops.flatten(sums!, 2, 3), 1));
+  return inFullPrecision([map.narrow(0, images.first, images.count)], (own) => {
+    const pixels = normalize === 'pixel' ? l2Normalize(own!, 1) : own!;
+    const vectors = ops.flatten(poolPatches(pixels, [rows, columns], options), 2, 3);
+    return normalize === 'patch' ? l2Normalize(vectors, 1) : vectors;
+  });
 }
 
 /** Pools the sum (`patch`) or the mean (`pixel`) over each patch. @returns [B, C, N^h, N^w] */

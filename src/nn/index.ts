@@ -9,7 +9,15 @@ export {
 } from './backbones.js';
 export { Branches, branchOf, partsOf } from './branches.js';
 export { averagedMaps, Encoder, type EncoderOptions, type EncoderOutput, type HeadInput } from './encoder.js';
-export { BatchNorm, Conv3x3, gradientsAtMaps, Linear, LinearWithoutBias, normsAcross } from './layers.js';
+export {
+  BatchNorm,
+  Conv3x3,
+  gradientsAtMaps,
+  Linear,
+  LinearWithoutBias,
+  normsAcross,
+  pool,
+} from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';
 export { FoldedNorms, NormedConvolution } from './normedConvolution.js';
 export { type ResNetOptions, resnet } from './resnet.js';

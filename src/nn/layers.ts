@@ -10,6 +10,7 @@ import {
   PackedConvolution,
   type ProcessGroup,
   type Random,
+  recomputeInput,
   type Tensor,
   tensor,
   tidy,
@@ -17,6 +18,22 @@ import {
 } from '../tensor/index.js';
 import { constant, kaimingNormal, type LinearStart, linearUniform, uniformStart } from './init.js';
 import type { Module } from './module.js';
+
+let recomputing = false;
+
+/**
+ * Runs `body`, in which convolutions do not keep their input for the backward pass where it comes from a batch norm: it is
+ * computed again from the batch norm's own input, to the bit.
+ */
+export function recomputingInputs<T>(body: () => T): T {
+  const before = recomputing;
+  recomputing = true;
+  try {
+    return body();
+  } finally {
+    recomputing = before;
+  }
+}
 
 export interface ConvolutionOptions {
   readonly weight: Tensor;
@@ -46,7 +63,9 @@ export class Convolution implements Module {
   }
 
   forward(x: Tensor): Tensor {
-    return ops.conv2d(x, this.#weightFor(x), this.#bias, this.#stride, this.#padding);
+    const z = ops.conv2d(x, this.#weightFor(x), this.#bias, this.#stride, this.#padding);
+    if (recomputing) recomputeInput(x, z);
+    return z;
   }
 
   /** A gray image stands for three equal channels. Their weights add up, and the images stay a third of the size. */
@@ -238,7 +257,7 @@ export class BatchNorm implements Module {
   }
 
   /** In as few passes over the maps as there can be. Without gradient, evaluation mode is better folded. */
-  #fused(x: Tensor, options: NormOptions, then: NormReluOptions['then']): ReturnType<typeof normRelu> {
+  #fused(x: Tensor, options: NormOptions, after: NormReluOptions['after']): ReturnType<typeof normRelu> {
     const { training, momentum = 0.1, record = true } = options;
     if (x.shape.length !== 4 || !(training || x.requiresGrad)) return undefined;
     const { running_mean: mean, running_var: variance, num_batches_tracked } = this.buffers;
@@ -247,7 +266,7 @@ export class BatchNorm implements Module {
     const call = () =>
       normRelu(x, {
         ...this.parameters,
-        ...{ running, training, momentum, epsilon: EPSILON, then, group: across },
+        ...{ running, training, momentum, epsilon: EPSILON, after, group: across },
       });
     const made = across === undefined ? call() : across.together(call);
     if (made !== undefined && training && record) ops.addScalar_(num_batches_tracked, 1);

@@ -101,10 +101,11 @@ export class Vgg16 implements Backbone {
   savedBytes(size: number, elementBytes: number): number {
     return this.#stages.reduce((bytes, layers, stage) => {
       const map = this.channels[stage]! * (size / 2 ** stage) ** 2;
-      // Batch norm keeps its input, and the ReLU (in place) its output. The max-pool keeps its output and the places of
-      // its maxima, in i64.
+      // Batch norm keeps its input, and the ReLU (in place) its output. The max-pool keeps its output and, where it is no
+      // part of the batch norm's node, the places of its maxima, in i64.
       const kept = layers.reduce((count, { norm }) => count + (norm ? 2 : 1), 0);
-      return bytes + map * kept * elementBytes + (map / 4) * (elementBytes + 8);
+      const places = this.batchNorm && this.channels[stage]! % 16 === 0 ? 0 : 8;
+      return bytes + map * kept * elementBytes + (map / 4) * (elementBytes + places);
     }, 0);
   }
 

@@ -5,6 +5,7 @@ export { instructionSet, supportsBf16, usableCores } from './cpu.js';
 export { ProcessGroup } from './distributed.js';
 export { type TensorData, type TensorOptions, tensor } from './fromData.js';
 export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';
+export { type NormReluOptions, normRelu, patchSums, recomputeInput } from './maps.js';
 export {
   type Device,
   type Dtype,
@@ -13,7 +14,6 @@ export {
   TensorError,
   type TensorErrorCode,
 } from './native.js';
-export { type NormReluOptions, normRelu } from './normRelu.js';
 export { type Call, listenToCalls, schemaOf } from './operator.js';
 export * as ops from './ops.js';
 export { PackedConvolution } from './packedConvolution.js';

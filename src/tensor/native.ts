@@ -83,6 +83,8 @@ export interface Native {
     },
     group: GroupHandle | null,
   ): Handle[] | null;
+  recomputeInput(y: Handle, z: Handle): boolean;
+  patchSums(map: Handle, first: number, count: number, rows: number, columns: number): Handle | null;
   /** Null where LibTorch has no such convolution for these weights. */
   packConvolution(
     weight: Handle,

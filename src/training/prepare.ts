@@ -54,6 +54,7 @@ export interface PreparedRun {
   readonly precision: Precision;
   /** The number of pairs in one forward pass, of all processes together; `auto` is resolved. */
   readonly microBatch: number;
+  readonly recompute: 'none' | 'cheap';
   /** The processes that train together; absent where this one is alone. */
   readonly group?: ProcessGroup | undefined;
   /** About how many bytes the activations of a step take at most; 0 where that is not known. */
@@ -161,6 +162,7 @@ export async function prepare(
       device,
       precision,
       microBatch,
+      recompute: training.recompute ?? 'none',
       stepBytes,
       checkpoint,
       monitor: monitorOf(config, { dataset, trained, heldOut, modalities, method, embedding }, console),

@@ -67,6 +67,9 @@ export interface OpenRunOptions {
 /** Matches the differences of configs that decide the last bits of the numbers and nothing else. */
 const INEXACT = /^training\.(device|precision|threads): /;
 
+/** Matches those that decide nothing about the numbers. */
+const EXACT = /^training\.recompute: /;
+
 /**
  * Tells whether the folder holds no run yet, or an unfinished or finished run with this config. Changes nothing.
  * @throws UsageError when it holds a run with another config (the differences are listed), or other files
@@ -94,7 +97,7 @@ export function checkRunFolder(
   if (existsSync(paths.config)) {
     const before = readConfig(paths.config);
     const differences = configDifferences(before, withPlacesOf(before, storable(config, root))).filter(
-      (difference) => !(allowInexact && INEXACT.test(difference)),
+      (difference) => !EXACT.test(difference) && !(allowInexact && INEXACT.test(difference)),
     );
     if (differences.length > 0) {
       const longer = differences.every((difference) => /^training\.(steps|epochs): /.test(difference));

@@ -1,6 +1,6 @@
 /** One training step, on the whole batch at once or in micro-batches. */
 import type { Batch, Forward, Method, Pairs, Term } from '../methods/index.js';
-import { normsAcross } from '../nn/index.js';
+import { normsAcross, recomputingInputs } from '../nn/index.js';
 import type { Sgd } from '../optim/index.js';
 import { autocast, type Device, noGrad, ops, type Tensor, tidy } from '../tensor/index.js';
 import { Balancing } from './balancing.js';
@@ -17,6 +17,8 @@ export interface StepOptions {
   device: Device;
   /** The number of pairs in one forward pass; default: the whole batch. */
   microBatch?: number;
+  /** `cheap`: the inputs of convolutions are computed again in the backward pass, to the bit. Default: they are kept. */
+  recompute?: 'none' | 'cheap';
   /** The other processes that compute this step, of which `batch` is the share of this one; absent: there are none. */
   together?: Together;
   /** The loss scaler of fp16; absent for other precisions. */
@@ -288,13 +290,14 @@ function part(batch: Batch, start: number, length: number): Batch {
 }
 
 function forwardPass(
-  { method, precision, device, together }: StepOptions,
+  { method, precision, device, together, recompute }: StepOptions,
   batch: Batch,
   options: { record: boolean },
 ): Forward {
   const views = method.views(batch);
   const dtype = autocastDtype(precision);
-  const forward = () => method.forward(views, options);
+  const plain = () => method.forward(views, options);
+  const forward = () => (recompute === 'cheap' ? recomputingInputs(plain) : plain());
   const pass = () => (together?.norms === 'sync' ? normsAcross(together.group, forward) : forward());
   return dtype === null ? pass() : autocast(dtype, pass, device);
 }

@@ -2,9 +2,9 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Config } from '../../src/config/index.js';
 import { consistencyLoss, globalContrastiveLoss } from '../../src/losses/index.js';
 import type { Method } from '../../src/methods/index.js';
-import { partsOf } from '../../src/nn/index.js';
+import { gradientsAtMaps, partsOf } from '../../src/nn/index.js';
 import { Sgd } from '../../src/optim/index.js';
-import { autocast, gradientsOf, noGrad, ops, type Tensor, tidy } from '../../src/tensor/index.js';
+import { autocast, noGrad, ops, type Tensor, tidy } from '../../src/tensor/index.js';
 import { LossScaler, type Precision, resolveDevice, resolvePrecision } from '../../src/training/precision.js';
 import { type StepResult, trainingStep } from '../../src/training/step.js';
 import { relativeError } from '../golden/formula.js';
@@ -152,7 +152,7 @@ describe('trainingStep', () => {
         global: global!,
       })) {
         for (const [mapName, map] of Object.entries(forward.maps)) {
-          const [gradient] = gradientsOf([value], [map], { retainGraph: true });
+          const [gradient] = gradientsAtMaps(value, [map]);
           const norm = weight * Math.hypot(...numbers(gradient!));
           norms[`${name}/${mapName}`] = norm;
           expect(inspection[`gradientNorm/${name}/${mapName}`]! / norm).toBeCloseTo(1, 5);
@@ -177,7 +177,7 @@ describe('trainingStep', () => {
       for (const [name, map] of Object.entries(forward.maps)) {
         const parts = partsOf(map);
         expect(parts.map(({ shape }) => 2 * shape[1]!)).toEqual([map.size(1), map.size(1)]);
-        const found = gradientsOf([global!.value], parts, { retainGraph: true });
+        const found = gradientsAtMaps(global!.value, parts);
         const norm = global!.weight * Math.hypot(...found.flatMap((gradient) => [...numbers(gradient!)]));
         expect(norm).toBeGreaterThan(0);
         expect(inspection[`gradientNorm/global/${name}`]! / norm).toBeCloseTo(1, 5);

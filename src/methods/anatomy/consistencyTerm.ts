@@ -47,10 +47,8 @@ export class ConsistencyTerm {
       return this.#ofPairs(first, maps, views, mated, 0);
     }
     // The maps hold A's images and then B's, as they are.
-    return stackedConsistencyLoss(
-      maps.map((map) => map.narrow(0, first * ids.length, 2 * ids.length)),
-      this.#options,
-    );
+    const images = { first: first * ids.length, count: 2 * ids.length };
+    return stackedConsistencyLoss(maps, this.#options, images);
   }
 
   /** The mean over the pairs of images, with the second one of each rolled on by `roll` samples. */

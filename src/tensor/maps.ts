@@ -1,3 +1,4 @@
+/** What networks do with maps on the CPU in fewer passes over memory than by LibTorch's operators. */
 import type { ProcessGroup } from './distributed.js';
 import { native } from './native.js';
 import { Tensor } from './tensor.js';
@@ -17,7 +18,7 @@ export interface NormReluOptions {
   /** What is added to the variance. */
   readonly epsilon: number;
   /** What comes after the normalisation. A max-pool is of 2×2 pixels, with a ReLU before it. */
-  readonly then: 'nothing' | 'relu' | 'relu and max-pool';
+  readonly after: 'nothing' | 'relu' | 'relu and max-pool';
   /** The processes whose batches count as one in training mode. */
   readonly group?: ProcessGroup | undefined;
 }
@@ -34,11 +35,11 @@ export function normRelu(
   x: Tensor,
   options: NormReluOptions,
 ): { readonly output: Tensor; readonly pooled?: Tensor } | undefined {
-  const { weight, bias, running, training, momentum, epsilon, then, group } = options;
+  const { weight, bias, running, training, momentum, epsilon, after, group } = options;
   const settings = {
     ...{ training, momentum, epsilon },
-    relu: then !== 'nothing',
-    pool: then === 'relu and max-pool',
+    relu: after !== 'nothing',
+    pool: after === 'relu and max-pool',
   };
   const made = native().normRelu(
     ...([x.handle, weight.handle, bias.handle] as const),
@@ -49,4 +50,30 @@ export function normRelu(
   if (made === null) return undefined;
   const [output, pooled] = made.map((handle) => new Tensor(handle));
   return { output: output!, ...(pooled && { pooled }) };
+}
+
+/**
+ * The sums over patches of ⌊H/rows⌋ × ⌊W/columns⌋ pixels from the top left (paper, Eq. 3), in f32.
+ *
+ * @param map [B, C, H, W]
+ * @param first the first image of those that are summed, of which there are `count`
+ * @returns [count, C, rows, columns]; undefined for maps that {@link normRelu} does not take either
+ */
+export function patchSums(
+  map: Tensor,
+  { first, count, rows, columns }: { first: number; count: number; rows: number; columns: number },
+): Tensor | undefined {
+  const made = native().patchSums(map.handle, first, count, rows, columns);
+  return made === null ? undefined : new Tensor(made);
+}
+
+/**
+ * Lets the backward pass of a convolution compute its input again, to the bit, in place of keeping it.
+ *
+ * @param y an output of {@link normRelu}
+ * @param z the convolution of y
+ * @returns false where they are something else, and nothing changes
+ */
+export function recomputeInput(y: Tensor, z: Tensor): boolean {
+  return native().recomputeInput(y.handle, z.handle);
 }

@@ -1,4 +1,5 @@
-// The passes over memory that batch norm, ReLU and max-pool come to, for maps in channels-last order. They know no tensors.
+// The passes over memory that batch norm, ReLU, max-pool and sums over patches come to, for maps in channels-last order.
+// They know no tensors.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@ struct Shape {
   bool half;  // bf16, else f32
 
   int64_t rows() const { return images * height * width; }
-  // The rows of pixels that a pooled row comes from, the last with an odd one that no window covers.
-  int64_t bands() const { return height < 2 ? 1 : height / 2; }
+  // The rows of windows of 2×2 pixels in an image.
+  int64_t bands() const { return height / 2; }
 };
 
 // What makes a channel's output of its input: y = max(0, scale · x + shift).
@@ -27,7 +28,7 @@ struct Line {
 inline int64_t pixelsOfBlock(int64_t channels) { return channels > 4096 ? 1 : 4096 / channels; }
 
 // Each kernel does the part [first, last) of its work, so that threads can share it. The parts are blocks of pixels, or
-// bands of rows of all images where there is a pool. What belongs to a part is written by nobody else.
+// the rows of windows of all images where there is a pool. What belongs to a part is written by nobody else.
 
 // mean and spread = Σ (x − mean)², of each block and channel: [blocks, channels].
 void statistics(const Shape& shape, const void* x, float* mean, float* spread, int64_t first, int64_t last);
@@ -54,5 +55,18 @@ struct Correction {
 };
 void inputGradient(const Shape& shape, const Line& line, const Correction& correction, const Gradients& gradients,
                    const void* x, void* gx, int64_t first, int64_t last);
+
+// Patches of height × width pixels from the top left of each image, rows × columns of them. Where they do not fill it, the
+// rest belongs to none.
+struct Patches {
+  int64_t rows, columns, height, width;
+};
+
+// The sum over each patch, f32: [images, rows, columns, channels]. A part is a row of patches.
+void patchSums(const Shape& shape, const Patches& patches, const void* x, float* sums, int64_t first, int64_t last);
+
+// Gives every pixel its patch's number, and 0 outside all patches. A part is a row of patches, the last of an image with
+// what is below it.
+void spreadPatches(const Shape& shape, const Patches& patches, const float* of, void* gx, int64_t first, int64_t last);
 
 }  // namespace anatomy::kernels

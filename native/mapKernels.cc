@@ -1,4 +1,4 @@
-#include "normKernels.h"
+#include "mapKernels.h"
 
 #include <algorithm>
 #include <cstring>
@@ -111,7 +111,7 @@ INLINE void normalizeAll(const Shape& shape, const Line& line, bool relu, const 
   }
 }
 
-// Two rows that make a pooled one, and at the end of an image of odd height one more.
+// Two rows of pixels that make a pooled one, and at the end of an image of odd height one more.
 struct Band {
   int64_t pixel;   // its first, in the map
   int64_t pooled;  // the first in the pooled map
@@ -120,12 +120,9 @@ struct Band {
 
 INLINE Band bandOf(const Shape& shape, int64_t number) {
   const int64_t bands = shape.bands(), image = number / bands, band = number % bands;
-  return {(image * shape.height + 2 * band) * shape.width, (image * (shape.height / 2) + band) * (shape.width / 2),
+  return {(image * shape.height + 2 * band) * shape.width, number * (shape.width / 2),
           band + 1 == bands ? shape.height - 2 * band : 2};
 }
-
-// The pixels of a band that are in a window: those of its first two rows, up to an even width.
-INLINE int64_t windowsOf(const Shape& shape, const Band& band) { return band.height < 2 ? 0 : shape.width / 2; }
 
 template <typename T>
 INLINE void outputOf(const Line& line, int64_t c, const T* x, T* y, Lanes& value) {
@@ -145,7 +142,7 @@ INLINE void normalizeAndPoolAll(const Shape& shape, const Line& line, const T* x
     const Band band = bandOf(shape, number);
     const T* from = x + band.pixel * channels;
     T* to = y + band.pixel * channels;
-    const int64_t windows = windowsOf(shape, band);
+    const int64_t windows = shape.width / 2;
     for (int64_t j = 0; j < windows; ++j) {
       for (int64_t c = 0; c < channels; c += kLanes) {
         Lanes value;
@@ -252,7 +249,7 @@ INLINE void sumsOfBands(const Shape& shape, const Line& line, const float* mean,
     const T* own = both ? gy + band.pixel * channels : from;
     float *sum = sums + 2 * number * channels, *product = sum + channels;
     std::memset(sum, 0, 2 * channels * sizeof(float));
-    const int64_t windows = windowsOf(shape, band);
+    const int64_t windows = shape.width / 2;
     for (int64_t j = 0; j < windows; ++j) {
       for (int64_t c = 0; c < channels; c += kLanes) {
         Lanes middle, value[4], g[4];
@@ -314,7 +311,7 @@ INLINE void inputGradientOfBands(const Shape& shape, const Line& line, const Cor
     // Where there is none it is not read.
     const T* own = both ? gy + band.pixel * channels : from;
     T* to = gx + band.pixel * channels;
-    const int64_t windows = windowsOf(shape, band);
+    const int64_t windows = shape.width / 2;
     for (int64_t j = 0; j < windows; ++j) {
       for (int64_t c = 0; c < channels; c += kLanes) {
         Lanes value[4], g[4];
@@ -333,6 +330,51 @@ INLINE void inputGradientOfBands(const Shape& shape, const Line& line, const Cor
           gradientAt(line, true, c, from + at, own + at, value, g);
           if (!both) g = Lanes{};
           correctInto(to + at, line, correction, c, value, g);
+        }
+      }
+    }
+  }
+}
+
+template <typename T>
+INLINE void patchSumsOf(const Shape& shape, const Patches& patches, const T* x, float* sums, int64_t first, int64_t last) {
+  const int64_t channels = shape.channels;
+  for (int64_t part = first; part < last; ++part) {
+    const int64_t image = part / patches.rows, row = part % patches.rows;
+    for (int64_t column = 0; column < patches.columns; ++column) {
+      const T* from = x + ((image * shape.height + row * patches.height) * shape.width + column * patches.width) * channels;
+      float* to = sums + (part * patches.columns + column) * channels;
+      for (int64_t c = 0; c < channels; c += kLanes) {
+        Lanes sum{}, value;
+        for (int64_t i = 0; i < patches.height; ++i) {
+          for (int64_t j = 0; j < patches.width; ++j) {
+            load(from + (i * shape.width + j) * channels + c, value);
+            sum += value;
+          }
+        }
+        store(to + c, sum);
+      }
+    }
+  }
+}
+
+template <typename T>
+INLINE void spreadPatchesOf(const Shape& shape, const Patches& patches, const float* of, T* gx, int64_t first, int64_t last) {
+  const int64_t channels = shape.channels;
+  for (int64_t part = first; part < last; ++part) {
+    const int64_t image = part / patches.rows, row = part % patches.rows;
+    const int64_t end = row + 1 == patches.rows ? shape.height : (row + 1) * patches.height;
+    for (int64_t i = row * patches.height; i < end; ++i) {
+      T* to = gx + (image * shape.height + i) * shape.width * channels;
+      const bool covered = i < (row + 1) * patches.height;
+      for (int64_t j = 0; j < shape.width; ++j) {
+        const int64_t column = j / patches.width;
+        const bool inside = covered && column < patches.columns;
+        const float* number = of + (part * patches.columns + column) * channels;
+        for (int64_t c = 0; c < channels; c += kLanes) {
+          Lanes value{};
+          if (inside) load(number + c, value);
+          store(to + j * channels + c, value);
         }
       }
     }
@@ -380,6 +422,18 @@ INLINE void inputGradientOf(const Shape& shape, const Line& line, const Correcti
   if (gp == nullptr) return inputGradientOfBlocks(shape, line, correction, of.relu, gy, x, gx, first, last);
   if (gy == nullptr) return inputGradientOfBands<false>(shape, line, correction, gy, gp, x, gx, first, last);
   inputGradientOfBands<true>(shape, line, correction, gy, gp, x, gx, first, last);
+}
+
+FOR_EACH_PROCESSOR
+void patchSums(const Shape& shape, const Patches& patches, const void* x, float* sums, int64_t first, int64_t last) {
+  if (shape.half) return patchSumsOf(shape, patches, halves(x), sums, first, last);
+  patchSumsOf(shape, patches, floats(x), sums, first, last);
+}
+
+FOR_EACH_PROCESSOR
+void spreadPatches(const Shape& shape, const Patches& patches, const float* of, void* gx, int64_t first, int64_t last) {
+  if (shape.half) return spreadPatchesOf(shape, patches, of, halves(gx), first, last);
+  spreadPatchesOf(shape, patches, of, floats(gx), first, last);
 }
 
 FOR_EACH_PROCESSOR
