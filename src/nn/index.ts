@@ -17,6 +17,7 @@ export {
   LinearWithoutBias,
   normsAcross,
   pool,
+  recomputingInputs,
 } from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';
 export { FoldedNorms, NormedConvolution } from './normedConvolution.js';

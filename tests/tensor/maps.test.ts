@@ -3,9 +3,11 @@ import { BatchNorm, gradientsAtMaps, pool } from '../../src/nn/index.js';
 import {
   type Dtype,
   type NormReluOptions,
+  noGrad,
   normRelu,
   ops,
   patchSums,
+  recomputeInput,
   setThreads,
   type Tensor,
   tensor,
@@ -180,6 +182,43 @@ describe('batch norm with ReLU and max-pool as one node', () => {
       expect(taken(make([2, 16, 4, 4], 1, 'f64'), 16)).toBe(false);
       expect(taken(make([2, 16, 4, 4], 1, 'f32'), 16, 'f64')).toBe(false);
       expect(taken(make([2, 16, 4, 4], 1, 'f32').to({ memoryFormat: 'contiguous' }), 16)).toBe(false);
+    });
+  });
+});
+
+describe('a convolution that computes its input again', () => {
+  test.each(['map', 'pool'] as const)('does not need what the %s was', (from) => {
+    tidy(() => {
+      const gradients = [false, true].map((again) => {
+        const x = make([2, 16, 6, 6], 1, 'f32').detach().setRequiresGrad();
+        const [weight, bias] = [
+          make([16], 2, 'f32').setRequiresGrad(),
+          make([16], 3, 'f32').setRequiresGrad(),
+        ];
+        const kernel = make([16, 16, 3, 3], 4, 'f32').detach().setRequiresGrad();
+        const options = { weight, bias, running: null, training: true, momentum, epsilon };
+        const { output, pooled } = normRelu(x, { ...options, after: 'relu and max-pool' })!;
+        const y = from === 'map' ? output : pooled!;
+        const z = ops.conv2d(y, kernel, null, [1, 1], [1, 1]);
+        if (again) {
+          expect(recomputeInput(y, z)).toBe(true);
+          noGrad(() => ops.mulScalar_(y.detach(), 0));
+        }
+        z.mul(make(z.shape, 5, 'f32'))
+          .sum()
+          .backward();
+        return [x, weight, bias, kernel].map((leaf) => numbers(leaf.grad!));
+      });
+      expect(gradients[1]).toEqual(gradients[0]);
+    });
+  });
+
+  test('leaves alone what is no convolution of a batch norm', () => {
+    tidy(() => {
+      const x = make([2, 16, 6, 6], 1, 'f32').detach().setRequiresGrad();
+      const z = ops.conv2d(x, make([16, 16, 1, 1], 4, 'f32').setRequiresGrad(), null, [1, 1], [0, 0]);
+      expect(recomputeInput(x, z)).toBe(false);
+      expect(recomputeInput(z, ops.relu(z))).toBe(false);
     });
   });
 });

@@ -140,6 +140,8 @@ describe('a run', () => {
     expect(other.message).toMatch(
       /holds a run with another config.*\n {2}seed: 0 → 9\n {2}method.alpha: 3 → 2$/s,
     );
+    // The same bits come of it.
+    await pretrain(settings('training.recompute=cheap'), { out: run, console });
     unfinish(run);
     await writePairs(join(folder, 'data'), { pairs: 12, salt: (pair) => Number(pair === 11) });
     const told = readFileSync(runPaths(run).provenance, 'utf8');

@@ -19,6 +19,8 @@ interface Trainer {
   step: (options?: {
     epoch?: number;
     inspect?: boolean;
+    microBatch?: number;
+    recompute?: 'none' | 'cheap';
     learningRate?: number;
     scaler?: LossScaler;
   }) => StepResult;
@@ -127,6 +129,18 @@ describe('trainingStep', () => {
     });
     expect(counts).toEqual([before, before, before, before]);
     for (const parameter of method.parameters().values()) expect(parameter.grad).toBeNull();
+  });
+
+  test.each(['fp32', 'bf16'] as const)('computing inputs again gives the same bits, in %s', (precision) => {
+    const config = tinyConfig('model.width=0.25');
+    for (const microBatch of [4, 2]) {
+      const [kept, again] = [trainer(config, { precision }), trainer(config, { precision })];
+      for (const epoch of [0, 1]) {
+        const options = { epoch, microBatch, inspect: true };
+        expect(again.step({ ...options, recompute: 'cheap' })).toEqual(kept.step(options));
+      }
+      expect(snapshot(again.method)).toEqual(snapshot(kept.method));
+    }
   });
 
   test('an inspection changes nothing', () => {
