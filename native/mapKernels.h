@@ -19,7 +19,7 @@ struct Shape {
   int64_t bands() const { return height / 2; }
 };
 
-// What makes a channel's output of its input: y = max(0, scale · x + shift).
+// What makes a channel's output of its input: scale · x + shift.
 struct Line {
   const float *scale, *shift;
 };
@@ -33,10 +33,10 @@ inline int64_t pixelsOfBlock(int64_t channels) { return channels > 4096 ? 1 : 40
 // mean and spread = Σ (x − mean)², of each block and channel: [blocks, channels].
 void statistics(const Shape& shape, const void* x, float* mean, float* spread, int64_t first, int64_t last);
 
-// y = relu(x), pixel by pixel.
+// y = scale · x + shift, clipped at 0 if `relu`.
 void normalize(const Shape& shape, const Line& line, bool relu, const void* x, void* y, int64_t first, int64_t last);
 
-// y likewise, and its largest value in each 2×2 window. y may be null.
+// y clipped at 0, and its largest value in each 2×2 window.
 void normalizeAndPool(const Shape& shape, const Line& line, const void* x, void* y, void* pooled, int64_t first, int64_t last);
 
 // What the backward pass reads. The gradient of the output, of its pool, or of both.
