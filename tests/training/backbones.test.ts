@@ -23,12 +23,15 @@ const TRAINED = [
   ...['instdis', 'simclr', 'cmc', 'densecl', 'decur', 'supervised'].map((name) => [`method=${name}`]),
 ];
 
-/** The smallest of each backbone. A ViT has one width, and four patches at 32². */
+/**
+ * The smallest of each backbone. A ViT has one width, and four patches at 32². A bottleneck of one channel would begin with a
+ * factor that batch norm takes out, whose gradient is 0 but for rounding.
+ */
 const NETWORKS = [
   ['vgg16', 'model.width=0.015625'],
   ['vgg16_bn', 'model.width=0.015625'],
   ['resnet18', 'model.width=0.015625'],
-  ['resnet50', 'model.width=0.015625'],
+  ['resnet50', 'model.width=0.03125'],
   ['vit_s16', 'model.width=1'],
 ] as const;
 

@@ -274,12 +274,14 @@ describe.skipIf(alone)('anatomy pretrain and embed --processes', () => {
     return existsSync(metrics) ? readFileSync(metrics, 'utf8').split('\n').length - 1 : 0;
   };
 
-  /** The process ids of the two, by their rank. */
+  /** The process ids of the two, by their rank, as far as they have begun: before that a child is a copy of its parent. */
   function ranks({ pid }: ChildProcess): number[] {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
-    const rankOf = (child: number) =>
-      Number(/(?:^|\0)RANK=(\d+)/.exec(readFileSync(`/proc/${child}/environ`, 'utf8'))![1]);
-    return children.sort((a, b) => rankOf(a) - rankOf(b));
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+    const begun = children.flatMap((child) => {
+      const rank = /(?:^|\0)RANK=(\d+)/.exec(readFileSync(`/proc/${child}/environ`, 'utf8'))?.[1];
+      return rank === undefined ? [] : [{ child: Number(child), rank: Number(rank) }];
+    });
+    return begun.sort((a, b) => a.rank - b.rank).map(({ child }) => child);
   }
 
   test('whichever is killed, the other one ends and says so, and the same command goes on to the same bits', async () => {
@@ -322,11 +324,7 @@ describe.skipIf(alone)('anatomy pretrain and embed --processes', () => {
 
   test('one that is killed before they have met ends the others, with a line that says so', async () => {
     const { child, ended } = run('early');
-    while (
-      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ').length < 2
-    ) {
-      await sleep(5);
-    }
+    while (ranks(child).length < 2) await sleep(5);
     process.kill(ranks(child)[0]!, 'SIGKILL');
     const { code, stderr } = await ended;
     expect(code).toBe(137);
