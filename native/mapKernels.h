@@ -6,8 +6,8 @@
 
 namespace anatomy::kernels {
 
-// The channels that are computed at once: the maps have a multiple of them.
-constexpr int64_t kLanes = 16;
+// Maps have a multiple of so many channels, the most that are computed at once.
+constexpr int64_t kChannels = 16;
 
 // The shape of a map, and how its numbers are kept.
 struct Shape {

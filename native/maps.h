@@ -11,7 +11,7 @@ namespace anatomy {
 // Whether the kernels take it.
 inline bool isMap(const at::Tensor& x) {
   return x.dim() == 4 && x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
-         x.size(1) % kernels::kLanes == 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast);
+         x.size(1) % kernels::kChannels == 0 && x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 inline kernels::Shape shapeOf(const at::Tensor& x) {
