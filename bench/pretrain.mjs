@@ -4,7 +4,7 @@
 // turns; the manifest has the columns a and b.
 // Options: --rounds 1 --steps 600 --threads 2 --workers 2 --width 0.25 --size 64 --batch 128 --python /usr/bin/python3
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,8 +22,9 @@ const options = parseOptions(import.meta.url, {
   size: { type: 'string', default: '64' },
   batch: { type: 'string', default: '128' },
 });
-if (options.data === undefined) {
-  console.error('error: --data MANIFEST.csv is missing');
+if (options.data === undefined || !existsSync(options.data)) {
+  const found = options.data === undefined ? 'is missing' : `is ${options.data}, and no such file is there`;
+  console.error(`error: --data ${found}; expected a manifest with the columns a and b`);
   process.exit(2);
 }
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));

@@ -12,15 +12,14 @@ export { averagedMaps, Encoder, type EncoderOptions, type EncoderOutput, type He
 export {
   BatchNorm,
   Conv3x3,
-  gradientsAtMaps,
   Linear,
   LinearWithoutBias,
   normsAcross,
-  pool,
   recomputingInputs,
 } from './layers.js';
 export { disposeModule, loadState, type Module, namedParameters, placeModule, stateDict } from './module.js';
 export { FoldedNorms, NormedConvolution } from './normedConvolution.js';
+export { gradientsAtMaps, pool } from './pooledMap.js';
 export { type ResNetOptions, resnet } from './resnet.js';
 export { Vgg16, type Vgg16Options, vgg16 } from './vgg.js';
 export { type VitOptions, vit } from './vit.js';

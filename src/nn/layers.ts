@@ -1,7 +1,6 @@
 /** The layers of the networks: convolutions, normalisations, linear layers. */
 import {
   type Dtype,
-  gradientsOf,
   keep,
   type NormReluOptions,
   noGrad,
@@ -18,6 +17,7 @@ import {
 } from '../tensor/index.js';
 import { constant, kaimingNormal, type LinearStart, linearUniform, uniformStart } from './init.js';
 import type { Module } from './module.js';
+import { type PooledMap, pool, pooledTogether } from './pooledMap.js';
 
 let recomputing = false;
 
@@ -162,41 +162,6 @@ export interface NormOptions {
   readonly record?: boolean | undefined;
 }
 
-/** A map, and the largest value in each 2×2 window of it. */
-export interface PooledMap {
-  readonly map: Tensor;
-  readonly pooled: Tensor;
-}
-
-/** Max-pools a map. */
-export function pool(map: Tensor): PooledMap {
-  return { map, pooled: ops.maxPool2d(map, [2, 2], [2, 2]) };
-}
-
-/** What was pooled from a map in the same node of the graph, so that its gradient does not pass by the map. */
-const pooledFrom = new WeakMap<Tensor, Tensor>();
-
-/**
- * Gradients of `value` at maps, also where a pool was computed together with its map.
- *
- * @returns one for each map, null where the value does not depend on it
- */
-export function gradientsAtMaps(value: Tensor, maps: readonly Tensor[]): (Tensor | null)[] {
-  const pools = maps.map((map) => pooledFrom.get(map));
-  const found = gradientsOf([value], [...maps, ...pools.flatMap((pooled) => pooled ?? [])], {
-    retainGraph: true,
-  });
-  const ofPools = found.slice(maps.length);
-  return maps.map((map, i) => {
-    const own = found[i]!;
-    const ofPool = pools[i] === undefined ? null : ofPools.shift()!;
-    if (ofPool === null) return own;
-    const leaf = map.detach().setRequiresGrad();
-    pool(leaf).pooled.backward(ofPool);
-    return own === null ? leaf.grad : own.add(leaf.grad!);
-  });
-}
-
 let group: ProcessGroup | undefined;
 
 /** Runs `body` with batch norm, in training mode, over the batches of all processes together, as if they were one. */
@@ -252,8 +217,7 @@ export class BatchNorm implements Module {
   forwardReluPool(x: Tensor, options: NormOptions): PooledMap {
     const fused = this.#fused(x, options, 'relu and max-pool');
     if (fused === undefined) return pool(ops.relu_(this.#plain(x, options)));
-    pooledFrom.set(fused.output, fused.pooled!);
-    return { map: fused.output, pooled: fused.pooled! };
+    return pooledTogether(fused.output, fused.pooled!);
   }
 
   /** In as few passes over the maps as there can be. Without gradient, evaluation mode is better folded. */

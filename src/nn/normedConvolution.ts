@@ -1,7 +1,8 @@
 /** Convolutions with batch norm after them, which can take it into their weights. */
 import { type Dtype, ops, type PackedConvolution, type Tensor } from '../tensor/index.js';
-import { type BatchNorm, type Convolution, type NormOptions, type PooledMap, pool } from './layers.js';
+import type { BatchNorm, Convolution, NormOptions } from './layers.js';
 import { disposeModule } from './module.js';
+import { type PooledMap, pool } from './pooledMap.js';
 
 export interface NormedOptions extends Partial<NormOptions> {
   /** What evaluation mode uses in place of convolutions and batch norm. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BatchNorm, gradientsAtMaps, pool } from '../../src/nn/index.js';
+import { BatchNorm, Conv3x3, gradientsAtMaps, pool, recomputingInputs } from '../../src/nn/index.js';
 import {
   type Dtype,
   type NormReluOptions,
@@ -7,6 +7,7 @@ import {
   normRelu,
   ops,
   patchSums,
+  Random,
   recomputeInput,
   setThreads,
   type Tensor,
@@ -208,6 +209,23 @@ describe('a convolution that computes its input again', () => {
           .sum()
           .backward();
         return [x, weight, bias, kernel].map((leaf) => numbers(leaf.grad!));
+      });
+      expect(gradients[1]).toEqual(gradients[0]);
+    });
+  });
+
+  test('is any of a network inside recomputingInputs', () => {
+    tidy(() => {
+      const gradients = [false, true].map((again) => {
+        const [norm, conv] = [new BatchNorm(16), new Conv3x3(16, 16, new Random('maps'))];
+        const x = make([2, 16, 6, 6], 1, 'f32').detach().setRequiresGrad();
+        const y = norm.forwardRelu(x, { training: true });
+        const z = again ? recomputingInputs(() => conv.forward(y)) : conv.forward(y);
+        if (again) noGrad(() => ops.mulScalar_(y.detach(), 0));
+        z.mul(make(z.shape, 5, 'f32'))
+          .sum()
+          .backward();
+        return [x, ...Object.values(conv.parameters)].map((leaf) => numbers(leaf.grad!));
       });
       expect(gradients[1]).toEqual(gradients[0]);
     });
