@@ -46,6 +46,7 @@ Napi::Object load(Napi::Env env, Napi::Object exports) {
     exportOperators(env, exports);
     exportAutograd(env, exports);
     exportDistributed(env, exports);
+    exportLogistic(env, exports);
     exportNormRelu(env, exports);
     exportPacked(env, exports);
     exportPatchSums(env, exports);

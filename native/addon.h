@@ -106,6 +106,9 @@ struct Collectives {
 Collectives& collectivesOf(const Napi::Value& group);
 void exportDistributed(Napi::Env env, Napi::Object exports);
 
+// logistic.cc
+void exportLogistic(Napi::Env env, Napi::Object exports);
+
 // normRelu.cc
 void exportNormRelu(Napi::Env env, Napi::Object exports);
 

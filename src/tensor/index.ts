@@ -5,6 +5,7 @@ export { instructionSet, supportsBf16, usableCores } from './cpu.js';
 export { ProcessGroup } from './distributed.js';
 export { type TensorData, type TensorOptions, tensor } from './fromData.js';
 export { inFullPrecision, l2Normalize, toChannelsLast } from './functional.js';
+export { logisticLoss } from './logistic.js';
 export { type NormReluOptions, normRelu, patchSums, recomputeInput } from './maps.js';
 export {
   type Device,

@@ -85,6 +85,14 @@ export interface Native {
   ): Handle[] | null;
   recomputeInput(y: Handle, z: Handle): boolean;
   patchSums(map: Handle, first: number, count: number, rows: number, columns: number): Handle | null;
+  /** Returns the loss of a logistic regression and writes its gradient. */
+  logisticLoss(
+    features: Float64Array,
+    labels: Uint32Array,
+    outputs: number,
+    parameters: Float64Array,
+    gradient: Float64Array,
+  ): number;
   /** Null where LibTorch has no such convolution for these weights. */
   packConvolution(
     weight: Handle,

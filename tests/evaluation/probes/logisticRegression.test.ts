@@ -82,12 +82,9 @@ describe('logisticObjective', () => {
   for (const classes of [2, 4]) {
     it(`has the gradient that finite differences give, ${classes} classes`, () => {
       const random = new Random(classes);
-      const [n, d] = [11, 3]; // 11 leaves three rows for the last block of four
-      const x = featureRows(
-        Float64Array.from({ length: n * d }, () => random.normal()),
-        n,
-        d,
-      );
+      const [n, d] = [11, 9]; // blocks of 8 rows and 4 columns leave a rest of both
+      const data = Float64Array.from({ length: n * d }, () => random.normal());
+      const x = { data, rows: n, columns: d };
       const labels = Array.from({ length: n }, () => random.below(classes));
       const objective = logisticObjective(x, labels, 0.7, classes);
       const outputs = classes === 2 ? 1 : classes;
@@ -111,7 +108,11 @@ describe('logisticObjective', () => {
   }
 
   it('equals (Σ log-loss + ‖w‖² / 2C) / n', () => {
-    const objective = logisticObjective(rows([1, 2, -1, 0.5], 2), [1, 0], 0.25);
+    const objective = logisticObjective(
+      { data: new Float64Array([1, 2, -1, 0.5]), rows: 2, columns: 2 },
+      [1, 0],
+      0.25,
+    );
     const [w1, w2, b] = [0.3, -0.2, 0.1] as const;
     const losses = Math.log1p(Math.exp(-(w1 + 2 * w2 + b))) + Math.log1p(Math.exp(-w1 + 0.5 * w2 + b));
     expect(objective(new Float64Array([w1, w2, b]), new Float64Array(3))).toBeCloseTo(
