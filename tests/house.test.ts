@@ -10,12 +10,13 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 /**
  * Every room of the house, from the ground up, with the rooms that its files may import: only rooms further up in
  * this list, so imports run one way. A room is a folder with all below it that has no entry of its own, or a single
- * file. The ground floor (errors, files, version, text, protobuf) serves everybody.
+ * file. The ground floor (errors, files, version, threads, text, protobuf) serves everybody.
  */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   errors: [],
   files: [],
   version: [],
+  threads: [],
   text: [],
   protobuf: [],
   tensor: [],
@@ -67,7 +68,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['evaluation/results', 'evaluation/encoders'],
   ],
   'evaluation/features': [
-    ...['tensor', 'nn', 'metrics', 'log', 'training', 'data/images', 'data/cache', 'data/loading'],
+    ...['tensor', 'nn', 'metrics', 'export', 'log', 'training'],
+    ...['data/images', 'data/cache', 'data/loading'],
     ...['evaluation/results', 'evaluation/encoders', 'evaluation/folds'],
   ],
   'evaluation/openJudgement': [
@@ -166,7 +168,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cli: ['*'],
 };
 
-const GROUND = ['errors', 'files', 'version', 'text', 'protobuf'];
+const GROUND = ['errors', 'files', 'version', 'threads', 'text', 'protobuf'];
 
 function files(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })

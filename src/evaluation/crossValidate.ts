@@ -2,6 +2,7 @@
 import type { MessageConsole } from '../log/console.js';
 import { Progress } from '../log/progress.js';
 import { takeRows } from '../metrics/features/features.js';
+import { inThreads, type PlannedJob } from '../threads.js';
 import {
   type FeatureSources,
   type FeaturesOf,
@@ -9,8 +10,7 @@ import {
   thumbnailFeatures,
 } from './features/rowFeatures.js';
 import type { RoundsOn } from './folds/setRounds.js';
-import type { ProbeSpec, RowOutcome } from './probes/probe.js';
-import { type PlannedProbe, runProbes } from './probes/probePool.js';
+import { type ProbeJob, type ProbeSpec, type RowOutcome, runProbe } from './probes/probe.js';
 import type { RowName } from './results/evaluationResult.js';
 
 /** Chooses the probe for the rows of encoders, given the labels (class numbers) that it learns from. */
@@ -52,6 +52,9 @@ export async function crossValidateThumbnails(
   return crossValidate(thumbnails, thumbnailFeatures(sources), () => RIDGE, sources);
 }
 
+/** The nanoseconds that a probe takes for each value of its training rows. */
+const PROBE_COST = 400;
+
 async function crossValidate(
   names: readonly RowName[],
   features: FeaturesOf,
@@ -60,10 +63,10 @@ async function crossValidate(
 ): Promise<Map<string, RowOutcome>> {
   const classes = task.classes.length;
   const planned = names.flatMap((name) => roundsOn(name.modalities).map((round) => ({ name, round })));
-  const probes = planned.map(({ name, round }): PlannedProbe => {
+  const probes = planned.map(({ name, round }): PlannedJob<ProbeJob> => {
     const all = features(round, name);
     return {
-      size: round.train.length * all.columns,
+      cost: PROBE_COST * round.train.length * all.columns,
       make: () => {
         const labels = Uint32Array.from(round.train, (i) => task.labels[i]!);
         return {
@@ -80,10 +83,12 @@ async function crossValidate(
   });
   const progress = new Progress(probes.length, console, { title: 'probing' });
   let done = 0;
-  const outcomes = await runProbes(probes, () => {
+  const onDone = () => {
     done += 1;
     progress.update(done);
-  }).finally(() => progress.stop());
+  };
+  const worker = new URL('./probes/probeWorker.js', import.meta.url);
+  const outcomes = await inThreads(probes, { worker, run: runProbe, onDone }).finally(() => progress.stop());
   return new Map(
     names.map((name) => {
       const own = outcomes.filter((_, i) => planned[i]!.name === name);

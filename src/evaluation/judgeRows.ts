@@ -31,12 +31,24 @@ export interface Judgement {
 }
 
 export async function judgeRows(plan: EvaluationPlan): Promise<Judgement> {
-  const { probe, task, cache, folds, kinds, sets, dataset, forwarding, seed, console, rows } = plan;
+  const { probe, task, cache, folds, kinds, sets, dataset, forwarding, seed, rows } = plan;
+  const { console, cacheFolder } = plan;
   const { modalities } = dataset;
   const roundsOf = roundsOn(sets);
   const judgedOn = new Map(sets.judged.map((one) => [modalityKey(one.modalities), one]));
   const sources = {
-    ...{ task, cache, plan: folds, roundsOn: roundsOf, kinds, modalities, ...forwarding, seed, console },
+    ...{
+      task,
+      cache,
+      plan: folds,
+      roundsOn: roundsOf,
+      kinds,
+      modalities,
+      ...forwarding,
+      seed,
+      console,
+      cacheFolder,
+    },
     sets: sets.judged.map((one) => one.modalities),
   };
   const { outcomes, settings } = await probe.judge(rows, sources);

@@ -21,7 +21,7 @@ import { differences } from './summary/differences.js';
 import { gapNotes } from './summary/gapNotes.js';
 import { flatNotes, notesOf } from './summary/notes.js';
 import { noPatients, patientResults } from './summary/patients.js';
-import { type Judged, metricNames, summarizeRow, undefinedSummary } from './summary/rowMetrics.js';
+import { type Judged, metricNames, summarizeRows, undefinedSummary } from './summary/rowMetrics.js';
 
 export async function summarise(plan: EvaluationPlan, judgement: Judgement): Promise<Evaluation> {
   const { run, dataset, task, cache, folds, exposure, bootstrap, rows: names, cacheFolder } = plan;
@@ -46,16 +46,17 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
   );
   const judgedOf = (key: string): Judged => judged.get(key)!;
   const judgedFolds = folds.rounds.map(({ fold }) => fold);
+  const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
+  const summaries = await summarizeRows(
+    valued.map(({ key }) => ({ judged: judgedOf(key), rounds: judgedFolds, bootstrap })),
+  );
+  const summaryOf = new Map(valued.map(({ key }, i) => [key, summaries[i]!]));
   const rows = names.map((name) => {
-    const { columns, chosen, validation, paperStyle, diverged } = judgement.rows.get(name.key)!;
-    const metrics =
-      diverged === undefined
-        ? summarizeRow(judgedOf(name.key), judgedFolds, bootstrap)
-        : undefinedSummary(shared.classes, judgedFolds);
+    const { columns, chosen, validation, paperStyle } = judgement.rows.get(name.key)!;
+    const metrics = summaryOf.get(name.key) ?? undefinedSummary(shared.classes, judgedFolds);
     const judgedOn = having.get(modalityKey(name.modalities))?.counts;
     return { ...name, columns, chosen, validation, metrics, paperStyle, judgedOn };
   });
-  const valued = names.filter(({ key }) => judgement.rows.get(key)!.diverged === undefined);
   const compared = valued.filter(({ key }) => new Set(judgedOf(key).subjects).size >= 2);
   const few = new Map(
     rows.flatMap(({ key, judgedOn }) =>
@@ -81,7 +82,7 @@ export async function summarise(plan: EvaluationPlan, judgement: Judgement): Pro
     differences: differences(compared, judgedOf, bootstrap, (key) => few.get(key) !== undefined),
     patients:
       withoutPatients === undefined
-        ? patientResults(valued, { shared, judgedOf, folds: judgedFolds, bootstrap })
+        ? await patientResults(valued, { shared, judgedOf, folds: judgedFolds, bootstrap })
         : undefined,
     notes: [
       ...names.flatMap(({ key }) => {

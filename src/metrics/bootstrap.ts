@@ -5,6 +5,9 @@ import { type Confusion, confusion } from './classification.js';
 /** A metric of a resampled data set: sample i was drawn `weights[i]` times. NaN where the metric is undefined. */
 export type ResampledMetric = (weights: Float64Array) => number;
 
+/** Several metrics of a resampled data set, which always come in the same order. */
+export type ResampledMetrics = (weights: Float64Array) => readonly number[];
+
 export interface BootstrapOptions {
   readonly replicates?: number;
   /** The share of the replicates inside the interval; by default 0.95. */
@@ -47,7 +50,7 @@ export function bootstrapInterval(
   subjects: ArrayLike<string | number>,
   options: BootstrapOptions = {},
 ): BootstrapInterval {
-  return bootstrapIntervals([metric], subjects, options)[0]!;
+  return bootstrapIntervals((weights) => [metric(weights)], subjects, options)[0]!;
 }
 
 /**
@@ -55,13 +58,13 @@ export function bootstrapInterval(
  * same as alone.
  */
 export function bootstrapIntervals(
-  metrics: readonly ResampledMetric[],
+  metrics: ResampledMetrics,
   subjects: ArrayLike<string | number>,
   options: BootstrapOptions = {},
 ): BootstrapInterval[] {
-  const replicates = replicated(metrics, subjects, options);
-  const ones = new Float64Array(subjects.length).fill(1);
-  return metrics.map((metric, m) => intervalOfReplicates(metric(ones), replicates[m]!, options));
+  const whole = metrics(new Float64Array(subjects.length).fill(1));
+  const replicates = replicated(metrics, whole.length, subjects, options);
+  return replicates.map((values, m) => intervalOfReplicates(whole[m]!, values, options));
 }
 
 /**
@@ -136,19 +139,18 @@ export function meanOf(metrics: readonly ResampledMetric[]): ResampledMetric {
   return (weights) => metrics.reduce((sum, metric) => sum + metric(weights), 0) / metrics.length;
 }
 
-/** A metric of the resampled confusion table, such as `resampledConfusion(predicted, labels, 2, f1)`. */
-export function resampledConfusion(
+/** The confusion table of a resampled data set. */
+export function resampledTable(
   predicted: ArrayLike<number>,
   labels: ArrayLike<number>,
   classes: number,
-  metric: (table: Confusion) => number,
-): ResampledMetric {
+): (weights: Float64Array) => Confusion {
   confusion(predicted, labels, classes); // checks lengths and class numbers once
   const cell = Uint32Array.from(predicted, (guess, i) => labels[i]! * classes + guess);
   return (weights) => {
     const counts = new Float64Array(classes * classes);
     for (let i = 0; i < cell.length; i += 1) counts[cell[i]!]! += weights[i]!;
-    return metric({ classes, counts });
+    return { classes, counts };
   };
 }
 
@@ -172,12 +174,15 @@ export function meanOverFolds(
   );
 }
 
-/** Turns a metric of some samples into a metric of all samples, which ignores the weights of the others. */
-export function onSamples(samples: Uint32Array, metric: ResampledMetric): ResampledMetric {
+/** Turns metrics of some samples into metrics of all samples, which ignore the weights of the others. */
+export function onSamples<Values>(
+  samples: Uint32Array,
+  metrics: (weights: Float64Array) => Values,
+): (weights: Float64Array) => Values {
   const own = new Float64Array(samples.length);
   return (weights) => {
     for (let i = 0; i < samples.length; i += 1) own[i] = weights[samples[i]!]!;
-    return metric(own);
+    return metrics(own);
   };
 }
 
@@ -190,12 +195,13 @@ export function bootstrapReplicates(
   subjects: ArrayLike<string | number>,
   options: BootstrapOptions = {},
 ): Float64Array {
-  return replicated([metric], subjects, options)[0]!;
+  return replicated((weights) => [metric(weights)], 1, subjects, options)[0]!;
 }
 
-/** Computes the replicates of several metrics by the same draws. */
+/** Computes the replicates of `count` metrics by the same draws. */
 function replicated(
-  metrics: readonly ResampledMetric[],
+  metrics: ResampledMetrics,
+  count: number,
   subjects: ArrayLike<string | number>,
   { replicates = 2000, seed = 0 }: BootstrapOptions,
 ): Float64Array[] {
@@ -211,12 +217,13 @@ function replicated(
   const random = new Random(seed, 'bootstrap');
   const drawn = new Float64Array(clusters);
   const weights = new Float64Array(subjects.length);
-  const values = metrics.map(() => new Float64Array(replicates));
+  const values = Array.from({ length: count }, () => new Float64Array(replicates));
   for (let r = 0; r < replicates; r += 1) {
     drawn.fill(0);
     for (let draw = 0; draw < clusters; draw += 1) drawn[random.below(clusters)]! += 1;
     for (let i = 0; i < weights.length; i += 1) weights[i] = drawn[cluster[i]!]!;
-    for (let m = 0; m < metrics.length; m += 1) values[m]![r] = metrics[m]!(weights);
+    const drawnValues = metrics(weights);
+    for (let m = 0; m < count; m += 1) values[m]![r] = drawnValues[m]!;
   }
   return values;
 }

@@ -1,7 +1,7 @@
 /** The metrics of a classifier's predictions, by name. They are all that a table of results shows. */
 import { weightedAveragePrecision } from './areas/averagePrecision.js';
 import { oneVersusRest, weightedMacroRocAuc, weightedRocAuc } from './areas/rocAuc.js';
-import { type ResampledMetric, resampledConfusion } from './bootstrap.js';
+import { type ResampledMetric, type ResampledMetrics, resampledTable } from './bootstrap.js';
 import { weightedBrier, weightedMulticlassBrier } from './calibration/brier.js';
 import { weightedCalibrationError } from './calibration/calibration.js';
 import { weightedCalibrationIntercept, weightedCalibrationSlope } from './calibration/recalibration.js';
@@ -42,7 +42,10 @@ const OF_ALL_CLASSES: Readonly<Record<string, (table: Confusion) => number>> = {
   kappa,
 };
 
-const OF_TWO_CLASSES = { ...OF_CLASS_ONE, ...OF_ALL_CLASSES };
+const OF_TWO_CLASSES: Readonly<Record<string, (table: Confusion) => number>> = {
+  ...OF_CLASS_ONE,
+  ...OF_ALL_CLASSES,
+};
 
 /**
  * The names of the metrics in the order of tables. Methods are compared by the first, and a narrow table shows the next
@@ -105,16 +108,19 @@ export function classificationMetrics(
   options: MetricOptions = {},
 ): Record<string, number> {
   const once = new Float64Array(labels.length).fill(1);
-  const metrics = resampledMetrics(probabilities, labels, options);
-  return Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, metric(once)]));
+  const values = resampledMetrics(probabilities, labels, options)(once);
+  return Object.fromEntries(metricNames(options.classes ?? 2).map((name, m) => [name, values[m]!]));
 }
 
-/** {@link classificationMetrics} for the bootstrap: sample i counts `weights[i]` times. */
+/**
+ * {@link classificationMetrics} for the bootstrap: sample i counts `weights[i]` times. The values come in the order of
+ * `metricNames`.
+ */
 export function resampledMetrics(
   probabilities: ArrayLike<number>,
   labels: ArrayLike<number>,
   { classes = 2, threshold = 0.5, probabilistic = true }: MetricOptions = {},
-): Record<string, ResampledMetric> {
+): ResampledMetrics {
   const n = labels.length;
   if (probabilities.length !== n * classes && !(classes === 2 && probabilities.length === n)) {
     throw new RangeError(
@@ -127,21 +133,19 @@ export function resampledMetrics(
     throw new RangeError(`metrics: a probability of row ${row} is NaN; expected a number`);
   }
   const predicted = predictedClasses(probabilities, n, { classes, threshold });
-  const tables = classes === 2 ? OF_TWO_CLASSES : OF_ALL_CLASSES;
-  const found: Record<string, ResampledMetric> = Object.fromEntries(
-    Object.entries(tables).map(([name, metric]) => [
-      name,
-      resampledConfusion(predicted, labels, classes, metric),
-    ]),
-  );
+  const tableOf = resampledTable(predicted, labels, classes);
+  const ofTable = classes === 2 ? OF_TWO_CLASSES : OF_ALL_CLASSES;
   const ranked = classes === 2 ? ofTwo(probabilities, labels) : ofMore(probabilities, labels, classes);
   const scored = probabilistic ? ranked.ofProbabilities : undefined;
-  return Object.fromEntries(
-    metricNames(classes).map((name) => [
-      name,
-      found[name] ?? ranked.ofScores[name] ?? scored?.[name]?.() ?? (() => Number.NaN),
-    ]),
-  );
+  const metrics = metricNames(classes).map((name): ((weights: Float64Array, table: Confusion) => number) => {
+    const metric = ofTable[name];
+    if (metric !== undefined) return (_, table) => metric(table);
+    return ranked.ofScores[name] ?? scored?.[name]?.() ?? (() => Number.NaN);
+  });
+  return (weights) => {
+    const table = tableOf(weights);
+    return metrics.map((metric) => metric(weights, table));
+  };
 }
 
 interface Scored {

@@ -6,14 +6,23 @@ import type { Encoder } from '../../nn/index.js';
 import { type EmbedOptions, embed } from '../../training/embed.js';
 import type { EncoderFeatures } from '../results/featureKinds.js';
 import { modalitiesIn, modalityKey } from '../results/modalitySets.js';
-import { featuresOfSet, type PresentFeatures, placesWith } from './presentFeatures.js';
+import type { FeatureStore, KindFeatures } from './featureStore.js';
+import { featuresOfSet, placesWith } from './presentFeatures.js';
 
 /** Features by their kind and set of modalities, for example `pooled/a+b`. */
 export type Representations = ReadonlyMap<string, Features>;
 
+/** An encoder that is made ready only where its features are not kept. */
+export interface NamedEncoder {
+  /** What decides its features besides the images. */
+  readonly name: unknown;
+  readonly ready: () => Promise<Encoder>;
+}
+
 export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modality' | 'loader'> {
-  /** Called once for each modality, in turn. The same network may come back with other weights. */
-  readonly encoderFor: (modality: string) => Encoder;
+  /** Called for each modality in turn. The same network may come back with other weights. */
+  readonly encoderFor: (modality: string) => NamedEncoder;
+  readonly store: FeatureStore;
   readonly loader: Loader;
   /** The images; they tell which samples lack some. */
   readonly cache: Pick<ImageCache, 'present'>;
@@ -25,7 +34,7 @@ export interface RepresentOptions extends Omit<EmbedOptions, 'encoder' | 'modali
 }
 
 /**
- * Computes all features of a run's encoders in one pass over each modality's images. The rows of samples that lack an
+ * Gives all features of a run's encoders, by one pass over each modality's images where they are not kept. The rows of samples that lack an
  * image of a set are NaN there.
  */
 export async function represent({
@@ -35,12 +44,16 @@ export async function represent({
   modalities,
   encoderFor,
   indices,
+  store,
   ...options
 }: RepresentOptions): Promise<Representations> {
-  const embedded = new Map<string, ReadonlyMap<EncoderFeatures, PresentFeatures>>();
+  const embedded = new Map<string, KindFeatures>();
   for (const modality of new Set(sets.flatMap((set) => modalitiesIn(set, modalities)))) {
-    const own = { ...options, cache, indices, encoder: encoderFor(modality), modality };
-    embedded.set(modality, await embedKinds(kinds, own));
+    const { name, ready } = encoderFor(modality);
+    const places = placesWith(cache, modality, indices);
+    const compute = async (all: readonly EncoderFeatures[]) =>
+      embedKinds(all, { ...options, cache, indices, encoder: await ready(), modality });
+    embedded.set(modality, await store.features([name, modality, indices], kinds, places, compute));
   }
   const found = new Map<string, Features>();
   for (const kind of kinds) {
@@ -59,7 +72,7 @@ export async function represent({
 export async function embedKinds(
   kinds: readonly EncoderFeatures[],
   { cache, indices, ...options }: EmbedOptions & Pick<RepresentOptions, 'cache'>,
-): Promise<ReadonlyMap<EncoderFeatures, PresentFeatures>> {
+): Promise<KindFeatures> {
   const places = placesWith(cache, options.modality, indices);
   const own = places?.map((place) => indices[place]!) ?? indices;
   const outputs = kinds.map((kind) => OUTPUT_OF[kind]);

@@ -7,7 +7,7 @@ import { ImageLoader } from '../../data/loading/loader.js';
 import type { MessageConsole } from '../../log/console.js';
 import { Progress } from '../../log/progress.js';
 import type { Features } from '../../metrics/features/features.js';
-import { disposeModule, type Encoder } from '../../nn/index.js';
+import { disposeModule } from '../../nn/index.js';
 import type { Device } from '../../tensor/index.js';
 import { calibrate } from '../../training/embed.js';
 import type { Precision } from '../../training/precision.js';
@@ -17,7 +17,8 @@ import type { Task } from '../folds/task.js';
 import type { FeatureKind, RowName, RowSource } from '../results/evaluationResult.js';
 import type { EncoderFeatures } from '../results/featureKinds.js';
 import { modalityKey } from '../results/modalitySets.js';
-import { type Representations, represent } from './representations.js';
+import { FeatureStore, weightsDigest } from './featureStore.js';
+import { type NamedEncoder, type Representations, represent } from './representations.js';
 import { thumbnails } from './thumbnails.js';
 
 /**
@@ -56,6 +57,8 @@ export interface FeatureSources {
   readonly sets: readonly (readonly string[])[];
   readonly device: Device;
   readonly precision: Precision;
+  /** The folder of all caches. */
+  readonly cacheFolder?: string | undefined;
 }
 
 /** Features for thumbnail rows alone; no encoder is run. */
@@ -69,15 +72,16 @@ export function thumbnailFeatures({
 }
 
 /**
- * Runs every encoder once over the images. The untrained encoder runs once for each fold, calibrated on the fold's
- * training images, and only where rows ask for it: over all folds that is most of the work.
+ * Runs every encoder once over the images, unless an earlier protocol did. The untrained encoder runs once for each
+ * fold, calibrated on the fold's training images, and only where rows ask for it: over all folds that is most of the
+ * work.
  */
 export async function rowFeatures(
   names: readonly RowName[],
   sources: FeatureSources,
   console: MessageConsole,
 ): Promise<FeaturesOf> {
-  const { task, cache, plan, kinds, modalities, sets, device, precision } = sources;
+  const { task, cache, plan, kinds, modalities, sets, device, precision, cacheFolder } = sources;
   const asked = names.some(({ source }) => source === 'untrained');
   const { positions } = task;
   // All folds share one network, since their encoders differ in the weights only.
@@ -88,8 +92,14 @@ export async function rowFeatures(
   const random = untrainedEncoder(config, device);
   const calibrated = random.backbone.batchNorm;
   const common = { loader, size, normalization, precision, device };
-  const represented = (encoderFor: (modality: string) => Encoder) =>
-    represent({ ...common, cache, modalities, encoderFor, indices: positions, sets, kinds });
+  const { dataHash } = cache;
+  const store = new FeatureStore(
+    { dataHash, model: config.model, size, normalization, precision, device },
+    cacheFolder,
+  );
+  const represented = (encoderFor: (modality: string) => NamedEncoder) =>
+    represent({ ...common, cache, modalities, encoderFor, indices: positions, sets, kinds, store });
+  const randomWeights = weightsDigest(random);
 
   const trained = new Map<RunEncoder, Representations>();
   const untrained = new Map<number, Representations>();
@@ -98,22 +108,24 @@ export async function rowFeatures(
   try {
     for (const [done, { fold, pool, encoder }] of plan.rounds.entries()) {
       if (!trained.has(encoder)) {
-        const loaded = (modality: string): Encoder => {
+        const loaded = (modality: string): NamedEncoder => {
           loadWeights(encoder, network, modality);
-          return network;
+          return { name: weightsDigest(network), ready: async () => network };
         };
         trained.set(encoder, await represented(loaded));
       }
       if (asked) {
         // Without batch norm there is nothing to calibrate, and all folds share the features.
         const earlier = calibrated ? undefined : untrained.values().next().value;
-        if (calibrated) {
-          await calibrate(
-            { ...common, encoder: random, indices: pool.map((i) => positions[i]!) },
-            modalities,
-          );
-        }
-        untrained.set(fold, earlier ?? (await represented(() => random)));
+        const indices = pool.map((i) => positions[i]!);
+        let calibration: Promise<void> | undefined;
+        const ready = async () => {
+          if (calibrated) calibration ??= calibrate({ ...common, encoder: random, indices }, modalities);
+          await calibration;
+          return random;
+        };
+        const name = calibrated ? [randomWeights, modalities, indices] : randomWeights;
+        untrained.set(fold, earlier ?? (await represented(() => ({ name, ready }))));
       }
       progress.update(done + 1);
       // A pass over the images is one synchronous call. This lets the terminal have its turn.

@@ -47,8 +47,8 @@ export function minimize(
       continue;
     }
     const next = found.point;
-    const step = next.x.map((v, i) => v - x[i]!);
-    const change = next.gradient.map((v, i) => v - gradient[i]!);
+    const step = sum(next.x, x, -1);
+    const change = sum(next.gradient, gradient, -1);
     const curvature = inner(step, change);
     if (curvature > 0) {
       pairs.push({ step, change, rho: 1 / curvature });
@@ -116,7 +116,7 @@ function wolfeStep(
   const rounding = 1e-15 * Math.abs(value);
   const at = (t: number): Point => {
     evaluations += 1;
-    const moved = x.map((v, i) => v + t * direction[i]!) as Float64Array<ArrayBuffer>;
+    const moved = sum(x, direction, t);
     const slopeVector = new Float64Array(x.length);
     const f = objective(moved, slopeVector);
     return { x: moved, gradient: slopeVector, value: f, t, slope: inner(slopeVector, direction) };
@@ -156,9 +156,16 @@ function between(low: End, high: End): number {
 }
 
 function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i += 1) sum += a[i]! * b[i]!;
-  return sum;
+  let product = 0;
+  for (let i = 0; i < a.length; i += 1) product += a[i]! * b[i]!;
+  return product;
+}
+
+/** a + factor · b */
+function sum(a: Float64Array, b: Float64Array, factor: number): Float64Array<ArrayBuffer> {
+  const result = new Float64Array(a);
+  addScaled(result, b, factor);
+  return result;
 }
 
 function addScaled(target: Float64Array, source: Float64Array, factor: number): void {

@@ -25,7 +25,7 @@ export function predictProbabilities(
       `linear classifier: ${columns} feature columns, but fitted on ${weights.length / outputs}`,
     );
   }
-  const x = Float64Array.from(data);
+  const x = data instanceof Float64Array ? data : Float64Array.from(data);
   const probabilities = new Float64Array(rows * classes);
   for (let i = 0; i < rows; i += 1) {
     const logits = bias.map((value, k) => value + inner(x, i * columns, weights, k * columns, columns));

@@ -52,7 +52,8 @@ export function logisticPath(
   fits: number,
   { classes = 2, tolerance = 1e-6, maxIterations = 2000 }: LogisticOptions = {},
 ): (C: number) => LogisticModel {
-  const x = { ...features, data: Float64Array.from(features.data) };
+  const { data } = features;
+  const x = { ...features, data: data instanceof Float64Array ? data : Float64Array.from(data) };
   const space = worthRotating(x, fits) ? rowSpace(x) : undefined;
   const worked = space?.coordinates ?? x;
   const outputs = classes === 2 ? 1 : classes;

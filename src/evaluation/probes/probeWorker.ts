@@ -1,7 +1,5 @@
-/** A thread that runs one probe after the other for probePool.ts. */
-import { parentPort } from 'node:worker_threads';
-import { type ProbeJob, runProbe } from './probe.js';
+/** A thread that runs probes. */
+import { answerJobs } from '../../threads.js';
+import { runProbe } from './probe.js';
 
-parentPort?.on('message', (job: ProbeJob) => {
-  parentPort?.postMessage(runProbe(job));
-});
+answerJobs(runProbe);

@@ -2,7 +2,7 @@ import { aggregateBySubject } from '../../metrics/aggregate.js';
 import { classColumn } from '../../metrics/areas/rocAuc.js';
 import type { BootstrapSettings, PatientResult, RowName } from '../results/evaluationResult.js';
 import type { Computed } from '../results/stored.js';
-import { type Judged, summarizeRow } from './rowMetrics.js';
+import { type Judged, summarizeRows } from './rowMetrics.js';
 
 export type Aggregation = 'mean' | 'max';
 
@@ -50,18 +50,27 @@ export interface PatientOptions {
 }
 
 /** Computes the rows' metrics by patient, once for each way to combine the predictions of a patient's samples. */
-export function patientResults(
+export async function patientResults(
   names: readonly RowName[],
   { shared, judgedOf, folds, bootstrap }: PatientOptions,
-): Computed<PatientResult>[] {
+): Promise<Computed<PatientResult>[]> {
   const all = countPatients(shared);
-  return (['mean', 'max'] as const).map((aggregation) => ({
+  const both = ['mean', 'max'] as const;
+  const summaries = await summarizeRows(
+    both.flatMap((aggregation) =>
+      names.map(({ key }) => ({
+        judged: patientLevel(judgedOf(key), aggregation),
+        rounds: folds,
+        bootstrap,
+      })),
+    ),
+  );
+  return both.map((aggregation, a) => ({
     aggregation,
     ...all,
-    rows: names.map((name) => {
-      const judged = judgedOf(name.key);
-      const metrics = summarizeRow(patientLevel(judged, aggregation), folds, bootstrap);
-      const judgedOn = countPatients(judged);
+    rows: names.map((name, n) => {
+      const metrics = summaries[a * names.length + n]!;
+      const judgedOn = countPatients(judgedOf(name.key));
       return judgedOn.subjects === all.subjects ? { ...name, metrics } : { ...name, metrics, judgedOn };
     }),
   }));

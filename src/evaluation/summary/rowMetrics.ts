@@ -8,13 +8,14 @@ import {
   type BootstrapInterval,
   type BootstrapOptions,
   bootstrapIntervals,
-  meanOf,
   onSamples,
   type ResampledMetric,
+  type ResampledMetrics,
 } from '../../metrics/bootstrap.js';
 import { positiveColumn } from '../../metrics/classification.js';
 import { metricNames, resampledMetrics } from '../../metrics/metricSet.js';
-import type { MetricSummary } from '../results/evaluationResult.js';
+import { inThreads } from '../../threads.js';
+import type { BootstrapSettings, MetricSummary } from '../results/evaluationResult.js';
 import type { Computed } from '../results/stored.js';
 
 export { metricNames };
@@ -48,35 +49,51 @@ export function resampledAuc({
     : weightedRocAuc(positiveColumn(probabilities, labels.length), labels);
 }
 
+/** What the summary of a row is made of. */
+export interface RowJob {
+  readonly judged: Judged;
+  /** The folds that are judged. */
+  readonly rounds: readonly number[];
+  readonly bootstrap: BootstrapSettings;
+}
+
+/** The nanoseconds that a replicate of all metrics takes for each sample. */
+const REPLICATE_COST = 200;
+
+/** Summarises rows on all cores, in their order. */
+export function summarizeRows(jobs: readonly RowJob[]): Promise<Record<string, Computed<MetricSummary>>[]> {
+  const planned = jobs.map((job) => ({
+    cost: REPLICATE_COST * job.judged.labels.length * job.bootstrap.replicates,
+    make: () => job,
+  }));
+  return inThreads(planned, { worker: new URL('./rowWorker.js', import.meta.url), run: summarizeRow });
+}
+
 /**
  * Computes every metric in two ways: in each fold, as mean ± std over the folds, and on the predictions of all folds
  * together (`pooled`). Both have the interval of a bootstrap over subjects. The two differ, since scores of different
  * folds come from different probes, which the pooled value ranks together.
  */
-export function summarizeRow(
-  judged: Judged,
-  rounds: readonly number[],
-  bootstrap: BootstrapOptions,
-): Record<string, Computed<MetricSummary>> {
+export function summarizeRow({ judged, rounds, bootstrap }: RowJob): Record<string, Computed<MetricSummary>> {
   const { labels, subjects, folds, classes } = judged;
   const all = Array.from(labels.keys());
   const pooled = metricsOf(judged, all);
   const inFolds = rounds.map((fold) => {
     const samples = Uint32Array.from(all.filter((i) => folds[i] === fold));
-    return { samples, metrics: metricsOf(judged, samples) };
+    return onSamples(samples, metricsOf(judged, samples));
   });
   const names = metricNames(classes);
-  const values = names.map((name) =>
-    inFolds.map(({ samples, metrics }) => metrics[name]!(new Float64Array(samples.length).fill(1))),
-  );
-  const means = names.map((name, m) =>
-    meanOf(
-      inFolds
-        .filter((_, f) => !Number.isNaN(values[m]![f]))
-        .map(({ samples, metrics }) => onSamples(samples, metrics[name]!)),
-    ),
-  );
-  const intervals = intervalsOf([...names.map((name) => pooled[name]!), ...means], subjects, bootstrap);
+  const once = new Float64Array(labels.length).fill(1);
+  const ofFolds = inFolds.map((metrics) => metrics(once));
+  const values = names.map((_, m) => ofFolds.map((metrics) => metrics[m]!));
+  const means: ResampledMetrics = (weights) => {
+    const drawn = inFolds.map((metrics) => metrics(weights));
+    return values.map((own, m) => {
+      const defined = drawn.filter((_, f) => !Number.isNaN(own[f]));
+      return defined.reduce((sum, metrics) => sum + metrics[m]!, 0) / defined.length;
+    });
+  };
+  const intervals = intervalsOf((weights) => [...pooled(weights), ...means(weights)], subjects, bootstrap);
   return Object.fromEntries(
     names.map((name, m) => {
       const { mean, std, skipped } = spread(values[m]!);
@@ -88,7 +105,7 @@ export function summarizeRow(
   );
 }
 
-function metricsOf(judged: Judged, samples: ArrayLike<number>): Record<string, ResampledMetric> {
+function metricsOf(judged: Judged, samples: ArrayLike<number>): ResampledMetrics {
   const { probabilities, labels, classes, probabilistic } = judged;
   const rows = Float64Array.from({ length: samples.length * classes }, (_, at) => {
     const sample = samples[Math.floor(at / classes)]!;
@@ -102,14 +119,14 @@ function metricsOf(judged: Judged, samples: ArrayLike<number>): Record<string, R
 }
 
 function intervalsOf(
-  metrics: readonly ResampledMetric[],
+  metrics: ResampledMetrics,
   subjects: readonly string[],
   options: BootstrapOptions,
 ): Omit<BootstrapInterval, 'undefinedReplicates'>[] {
   if (new Set(subjects).size >= 2) return bootstrapIntervals(metrics, subjects, options);
   const once = new Float64Array(subjects.length).fill(1);
-  return metrics.map((metric) => ({
-    value: metric(once),
+  return metrics(once).map((value) => ({
+    value,
     low: Number.NaN,
     high: Number.NaN,
     standardError: Number.NaN,

@@ -160,8 +160,9 @@ export function covariateAlone(
   }
   const alone = { ...judged, probabilities, labels, folds, subjects };
   const predicted = { ids: of(ids), judged: alone };
+  const [ofAuc, ofMatched] = [resampledAuc(alone), resampledMatched(predicted, matching)];
   const [auc, matched] = bootstrapIntervals(
-    [resampledAuc(alone), resampledMatched(predicted, matching)],
+    (weights) => [ofAuc(weights), ofMatched(weights)],
     subjects,
     bootstrap,
   );

@@ -59,21 +59,60 @@ function recalibrated(
   freeSlope: boolean,
   of: (line: Line) => number,
 ): (weights?: Float64Array) => number {
-  requireLabels(labels, probabilities.length, 2, 'calibration');
+  const n = probabilities.length;
+  requireLabels(labels, n, 2, 'calibration');
   if (!allProbabilities(probabilities, 'calibration')) return () => Number.NaN;
   const logits = Float64Array.from(probabilities, (p) => Math.log(p) - Math.log1p(-p));
   if (logits.some((logit) => !Number.isFinite(logit))) return () => Number.NaN;
-  const positive = Uint8Array.from(labels);
-  const ones = new Float64Array(positive.length).fill(1);
-  const lineOf = (weights: Float64Array, start: Line): Line | undefined =>
-    exists(logits, positive, weights, freeSlope)
-      ? newton(logits, positive, weights, freeSlope, start)
-      : undefined;
-  // The fit of resampled data is near that of the data, so starting there saves a step or two.
-  const whole = lineOf(ones, UNCHANGED);
-  return (weights = ones) => {
-    const line = weights === ones ? whole : lineOf(weights, whole ?? UNCHANGED);
+  const all: Samples = {
+    logits,
+    signs: Float64Array.from(labels, (label) => (label === 1 ? 1 : -1)),
+    weights: new Float64Array(n).fill(1),
+    farthest: logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0),
+  };
+  const fitted = (samples: Samples, start: Line, first: Derivatives) =>
+    exists(samples, freeSlope) ? newton(samples, freeSlope, start, first) : undefined;
+  const whole = fitted(all, UNCHANGED, derivatives(all, UNCHANGED));
+  // The fit of resampled data is near that of the data, so all start there. What each sample adds to the derivatives is
+  // known there.
+  const start = whole ?? UNCHANGED;
+  const added = addedAt(all, start);
+  const drawnBy = drawing(all);
+  return (weights) => {
+    const line = weights ? fitted(drawnBy(weights), start, sumOf(logits, added, weights)) : whole;
     return line === undefined ? Number.NaN : of(line);
+  };
+}
+
+interface Samples {
+  readonly logits: Float64Array;
+  /** 1 for a positive sample, −1 for a negative. */
+  readonly signs: Float64Array;
+  readonly weights: Float64Array;
+  /** No logit is larger than this in size. */
+  readonly farthest: number;
+}
+
+/**
+ * Gives the samples with a weight; a bootstrap draws about two thirds of them. They are valid until the next call, as
+ * memory for thousands of draws would take longer than the fits.
+ */
+function drawing({ logits, signs, farthest }: Samples): (weights: Float64Array) => Samples {
+  const [x, sign, weight] = [logits.slice(), signs.slice(), new Float64Array(logits.length)];
+  return (weights) => {
+    let count = 0;
+    for (let i = 0; i < logits.length; i += 1) {
+      x[count] = logits[i]!;
+      sign[count] = signs[i]!;
+      weight[count] = weights[i]!;
+      count += weights[i] === 0 ? 0 : 1;
+    }
+    return {
+      logits: x.subarray(0, count),
+      signs: sign.subarray(0, count),
+      weights: weight.subarray(0, count),
+      farthest,
+    };
   };
 }
 
@@ -81,19 +120,13 @@ function recalibrated(
  * True if the fit has a finite optimum. The intercept has none with one class; the slope has none if a threshold
  * separates the classes, or with a single logit.
  */
-function exists(
-  logits: Float64Array,
-  positive: Uint8Array,
-  weights: Float64Array,
-  freeSlope: boolean,
-): boolean {
+function exists({ logits, signs }: Samples, freeSlope: boolean): boolean {
   const low = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   const high = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < logits.length; i += 1) {
-    if (weights[i] === 0) continue;
-    const c = positive[i]!;
-    if (logits[i]! < low[c]!) low[c] = logits[i]!;
-    if (logits[i]! > high[c]!) high[c] = logits[i]!;
+    const c = signs[i]! > 0 ? 1 : 0;
+    low[c] = Math.min(low[c]!, logits[i]!);
+    high[c] = Math.max(high[c]!, logits[i]!);
   }
   if (low.includes(Number.POSITIVE_INFINITY)) return false;
   return !freeSlope || (high[0]! > low[1]! && high[1]! > low[0]!);
@@ -102,18 +135,13 @@ function exists(
 /**
  * Newton's method on the concave mean log-likelihood. A step that moves no fitted logit by more than 1 raises it for
  * sure, as a curvature p(1 − p) changes by less than the factor e on the way; a longer one is halved until it does.
+ *
+ * @param first the derivatives at the start
  */
-function newton(
-  logits: Float64Array,
-  positive: Uint8Array,
-  weights: Float64Array,
-  freeSlope: boolean,
-  start: Line,
-): Line | undefined {
-  const farthest = logits.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
+function newton(samples: Samples, freeSlope: boolean, start: Line, first: Derivatives): Line | undefined {
   let line = start;
   for (let iteration = 0; iteration < 100; iteration += 1) {
-    const { g0, g1, h00, h01, h11 } = derivatives(logits, positive, weights, line);
+    const { g0, g1, h00, h01, h11 } = iteration === 0 ? first : derivatives(samples, line);
     const determinant = h00 * h11 - h01 * h01;
     // Logits that are equal but for rounding have no slope.
     if (freeSlope && !(determinant > 1e-12 * h00 * h11)) return undefined;
@@ -121,10 +149,10 @@ function newton(
     let db = freeSlope ? (h00 * g1 - h01 * g0) / determinant : 0;
     // The point is so far out that the curvature is lost in rounding.
     if (!Number.isFinite(da) || !Number.isFinite(db)) return undefined;
-    const reach = () => Math.abs(da) + Math.abs(db) * farthest;
+    const reach = () => Math.abs(da) + Math.abs(db) * samples.farthest;
     if (reach() > 1) {
-      const value = logLikelihood(logits, positive, weights, line);
-      while (reach() > 1 && !(logLikelihood(logits, positive, weights, moved(line, da, db)) >= value)) {
+      const value = logLikelihood(samples, line);
+      while (reach() > 1 && !(logLikelihood(samples, moved(line, da, db)) >= value)) {
         da /= 2;
         db /= 2;
       }
@@ -141,23 +169,25 @@ function moved({ intercept, slope }: Line, da: number, db: number): Line {
 }
 
 /** Gradient of the log-likelihood by a and b, and its negative Hessian. */
-function derivatives(
-  logits: Float64Array,
-  positive: Uint8Array,
-  weights: Float64Array,
-  { intercept, slope }: Line,
-) {
+interface Derivatives {
+  readonly g0: number;
+  readonly g1: number;
+  readonly h00: number;
+  readonly h01: number;
+  readonly h11: number;
+}
+
+/** Beyond this margin 1 is lost beside the odds, whose square is still finite here. */
+const FARTHEST_MARGIN = 350;
+
+function derivatives({ logits, signs, weights }: Samples, { intercept, slope }: Line): Derivatives {
   let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
   for (let i = 0; i < logits.length; i += 1) {
-    const weight = weights[i]!;
-    if (weight === 0) continue;
     const x = logits[i]!;
-    const z = intercept + slope * x;
-    // The odds of the less likely class neither overflow nor cancel.
-    const e = Math.exp(-Math.abs(z));
-    const share = 1 / (1 + e);
-    const residual = weight * (positive[i]! - (z >= 0 ? share : e * share));
-    const curvature = weight * e * share * share;
+    const odds = Math.exp(Math.min(FARTHEST_MARGIN, signs[i]! * (intercept + slope * x)));
+    const wrong = 1 / (1 + odds);
+    const residual = weights[i]! * signs[i]! * wrong;
+    const curvature = weights[i]! * odds * wrong * wrong;
     g0 += residual;
     g1 += residual * x;
     h00 += curvature;
@@ -167,17 +197,40 @@ function derivatives(
   return { g0, g1, h00, h01, h11 };
 }
 
-function logLikelihood(
-  logits: Float64Array,
-  positive: Uint8Array,
-  weights: Float64Array,
-  { intercept, slope }: Line,
-): number {
+/** What each sample adds to the derivatives at a line, for a weight of 1. */
+interface Added {
+  readonly residuals: Float64Array;
+  readonly curvatures: Float64Array;
+}
+
+function addedAt({ logits, signs }: Samples, { intercept, slope }: Line): Added {
+  const odds = logits.map((x, i) => Math.exp(Math.min(FARTHEST_MARGIN, signs[i]! * (intercept + slope * x))));
+  return {
+    residuals: odds.map((value, i) => signs[i]! / (1 + value)),
+    curvatures: odds.map((value) => value / (1 + value) / (1 + value)),
+  };
+}
+
+function sumOf(logits: Float64Array, { residuals, curvatures }: Added, weights: Float64Array): Derivatives {
+  let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < logits.length; i += 1) {
+    const x = logits[i]!;
+    const residual = weights[i]! * residuals[i]!;
+    const curvature = weights[i]! * curvatures[i]!;
+    g0 += residual;
+    g1 += residual * x;
+    h00 += curvature;
+    h01 += curvature * x;
+    h11 += curvature * x * x;
+  }
+  return { g0, g1, h00, h01, h11 };
+}
+
+function logLikelihood({ logits, signs, weights }: Samples, { intercept, slope }: Line): number {
   let sum = 0;
   for (let i = 0; i < logits.length; i += 1) {
-    const z = intercept + slope * logits[i]!;
-    const certain = positive[i] === 1 ? Math.min(0, z) : -Math.max(0, z);
-    sum += weights[i]! * (certain - Math.log1p(Math.exp(-Math.abs(z))));
+    const margin = signs[i]! * (intercept + slope * logits[i]!);
+    sum += weights[i]! * (Math.min(0, margin) - Math.log1p(Math.exp(-Math.abs(margin))));
   }
   return sum;
 }

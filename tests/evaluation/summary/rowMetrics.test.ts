@@ -31,11 +31,11 @@ function judged(noise: number, seed: number): Judged & { readonly positive: numb
   };
 }
 
-const options = { replicates: 300, seed: 1 };
+const options = { replicates: 300, confidence: 0.95, seed: 1 };
 
 describe('summarizeRow', () => {
   const row = judged(1, 0);
-  const summary = summarizeRow(row, [0, 1, 2], options);
+  const summary = summarizeRow({ judged: row, rounds: [0, 1, 2], bootstrap: options });
   const inFold = (fold: number) => row.labels.flatMap((_, i) => (row.folds[i] === fold ? [i] : []));
 
   it('tells the pooled AUC from the mean of the folds’ own, each with its interval', () => {
@@ -83,7 +83,7 @@ describe('summarizeRow', () => {
 
   it('takes the mean, and its interval, over the folds that have both classes', () => {
     const labels = row.labels.map((label, i) => (row.folds[i] === 2 ? 1 : label));
-    const { auc } = summarizeRow({ ...row, labels }, [0, 1, 2], options);
+    const { auc } = summarizeRow({ judged: { ...row, labels }, rounds: [0, 1, 2], bootstrap: options });
     expect(auc!.folds[2]).toBeNaN();
     expect(auc!.skipped).toBe(1);
     expect(auc!.mean).toBeCloseTo((summary.auc!.folds[0]! + summary.auc!.folds[1]!) / 2, 14);
@@ -93,7 +93,7 @@ describe('summarizeRow', () => {
 
   it('has no calibration for linear estimates, nor by patient', () => {
     const linear = { ...row, probabilistic: false };
-    const found = summarizeRow(linear, [0, 1, 2], options);
+    const found = summarizeRow({ judged: linear, rounds: [0, 1, 2], bootstrap: options });
     for (const name of ['brier', 'calibrationError', 'calibrationSlope', 'calibrationIntercept']) {
       expect(found[name]!.pooled, name).toBeNaN();
       expect(found[name]!.low, name).toBeNaN();
@@ -113,13 +113,21 @@ describe('summarizeRow', () => {
         return votes.map((vote) => vote / (votes[0]! + votes[1]! + votes[2]!));
       }),
     );
-    const found = summarizeRow({ ...row, classes: 3, labels, probabilities }, [0, 1, 2], options);
+    const found = summarizeRow({
+      judged: { ...row, classes: 3, labels, probabilities },
+      rounds: [0, 1, 2],
+      bootstrap: options,
+    });
     expect(Object.keys(found)).toEqual(metricNames(3));
     for (const name of metricNames(3)) expect(found[name]!.low, name).toBeLessThan(found[name]!.high);
   });
 
   it('gives values without intervals for one subject', () => {
-    const one = summarizeRow({ ...row, subjects: row.subjects.map(() => 'p') }, [0, 1, 2], options);
+    const one = summarizeRow({
+      judged: { ...row, subjects: row.subjects.map(() => 'p') },
+      rounds: [0, 1, 2],
+      bootstrap: options,
+    });
     expect(one.auc!.pooled).toBe(summary.auc!.pooled);
     expect(one.auc!.mean).toBe(summary.auc!.mean);
     expect([one.auc!.low, one.auc!.meanLow, one.auc!.standardError]).toEqual([

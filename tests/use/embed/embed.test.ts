@@ -8,6 +8,7 @@ import { resolveConfig } from '../../../src/config/index.js';
 import { ImageLoader } from '../../../src/data/loading/loader.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import { loadWeights, openRun, untrainedEncoder } from '../../../src/evaluation/encoders/runEncoders.js';
+import { FeatureStore } from '../../../src/evaluation/features/featureStore.js';
 import { represent } from '../../../src/evaluation/features/representations.js';
 import { readSafetensors } from '../../../src/export/safetensors.js';
 import { MessageConsole } from '../../../src/log/console.js';
@@ -79,7 +80,8 @@ async function judged(path: string, sets: readonly (readonly string[])[]) {
   const network = untrainedEncoder(config, 'cpu');
   loadWeights(encoders[0]!, network, 'a');
   const found = await represent({
-    ...{ encoderFor: () => network, loader, cache, modalities: ['a', 'b'], sets },
+    ...{ encoderFor: () => ({ name: 'run', ready: async () => network }) },
+    ...{ loader, cache, modalities: ['a', 'b'], sets, store: new FeatureStore(path, join(folder, 'cache')) },
     ...{ kinds: ['pooled', 'head', 'maps'], indices: dataset.samples.map((_, index) => index) },
     ...{ size: 32, normalization: 'none', precision: 'fp32', device: 'cpu' },
   });
