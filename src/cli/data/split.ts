@@ -4,7 +4,7 @@ import { countImages, hasImage, presentAmong } from '../../data/presence.js';
 import type { Dataset, Sample } from '../../data/sample.js';
 import type { Splits } from '../../data/splits/splits.js';
 import type { MessageConsole } from '../../log/console.js';
-import { Progress } from '../../log/progress.js';
+import type { Progress } from '../../log/progress.js';
 import { consoleOf } from '../console.js';
 import {
   addDataConfigOptions,
@@ -97,11 +97,14 @@ async function split(console: MessageConsole, flags: SplitFlags): Promise<void> 
 
 async function duplicatesIn(dataset: Dataset, kind: SplitFlags['duplicates'], console: MessageConsole) {
   if (kind === 'ignore') return [];
-  const { findDuplicates } = await import('../../data/audit/measures/duplicates.js');
+  const [{ findDuplicates }, log] = await Promise.all([
+    import('../../data/audit/measures/duplicates.js'),
+    import('../../log/progress.js'),
+  ]);
   let progress: Progress | undefined;
   const found = await findDuplicates(dataset, {
     onProgress: (done, total) => {
-      progress ??= new Progress(total, console, { title: 'looking for duplicates' });
+      progress ??= new log.Progress(total, console, { title: 'looking for duplicates' });
       progress.update(done);
     },
   }).finally(() => progress?.stop());

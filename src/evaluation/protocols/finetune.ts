@@ -1,5 +1,4 @@
 /** The protocol `finetune` trains the whole encoder together with a linear layer, after published recipes. */
-import { z } from 'zod';
 import { DEFAULT_PRESET, FINETUNE_PRESETS } from '../trained/presets.js';
 import { defineLabelProtocol } from './definition.js';
 import { labelSettings, trainingSettings } from './settings.js';
@@ -15,7 +14,7 @@ export const finetune = defineLabelProtocol({
     }),
     ...trainingSettings(FINETUNE_PRESETS),
     batchNorm: {
-      schema: z.enum(['train', 'frozen']),
+      schema: (z) => z.enum(['train', 'frozen']),
       flag: '--batch-norm <mode>',
       help: 'frozen (running statistics, not updated) or train (default: frozen with hu, else train)',
     },

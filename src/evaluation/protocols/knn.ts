@@ -1,5 +1,4 @@
 /** The protocol `knn` lets the k nearest neighbours by cosine similarity vote, weighted by it. */
-import { z } from 'zod';
 import { UsageError } from '../../errors.js';
 import { type AskedSettings, defineLabelProtocol } from './definition.js';
 import { labelSettings } from './settings.js';
@@ -21,14 +20,14 @@ export const knn = defineLabelProtocol({
   settings: {
     ...labelSettings({ features: 'both', images: 'each alone and all together' }),
     k: {
-      schema: z.int().min(1).describe('Neighbours that vote.'),
+      schema: (z) => z.int().min(1).describe('Neighbours that vote.'),
       flag: '--k <n>',
       help: 'neighbours that vote',
       number: { least: 1 },
       byDefault: NEIGHBOURS,
     },
     temperature: {
-      schema: z.number().positive().describe('Temperature of the votes.'),
+      schema: (z) => z.number().positive().describe('Temperature of the votes.'),
       flag: '--temperature <t>',
       help: 'of the votes',
       number: 'any',

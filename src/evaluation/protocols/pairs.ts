@@ -1,5 +1,4 @@
 /** The protocol `pairs` measures the paper's claims on pairs without labels; see `evaluatePairs`. */
-import { z } from 'zod';
 import type { PairsProtocol } from './definition.js';
 
 export const pairs: PairsProtocol = {
@@ -9,12 +8,12 @@ export const pairs: PairsProtocol = {
     'The paper’s claims on pairs, without labels: both losses, distance of mates, retrieval, agreement of patch similarities.',
   settings: {
     pair: {
-      schema: z.array(z.string().min(1)).length(2).describe('Two modalities, such as [flair, t1].'),
+      schema: (z) => z.array(z.string().min(1)).length(2).describe('Two modalities, such as [flair, t1].'),
       flag: '--pair <modalities...>',
       help: 'two modalities to measure, such as flair t1 (default: the first two of the data)',
     },
     pairs: {
-      schema: z.int().min(2).describe('Number of pairs to measure at most.'),
+      schema: (z) => z.int().min(2).describe('Number of pairs to measure at most.'),
       flag: '--pairs <n>',
       help: 'pairs to measure at most, drawn by the seed (default: all)',
       number: { least: 2 },

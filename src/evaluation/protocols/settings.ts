@@ -1,11 +1,11 @@
 /** The settings of protocols, each with its form in an experiment's file and on the command line. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { FEATURE_WORDS } from '../results/featureKinds.js';
 import { DEFAULT_PRESET, type TrainingPreset } from '../trained/presets.js';
 
 export interface Setting {
-  /** Checks the setting in an experiment's file. */
-  readonly schema: z.ZodType;
+  /** Makes what checks the setting in an experiment's file. Zod is passed in: `--help` does without loading it. */
+  readonly schema: (zod: Zod) => z.ZodType;
   /** The flag on the command line, such as `--epochs <n>`. */
   readonly flag: string;
   readonly help: string;
@@ -18,6 +18,8 @@ export interface Setting {
   readonly byDefault?: string | number;
 }
 
+export type Zod = typeof z;
+
 /** Settings by their name in files and in the library. */
 export type Settings = Readonly<Record<string, Setting>>;
 
@@ -25,23 +27,23 @@ export type Settings = Readonly<Record<string, Setting>>;
 export function labelSettings(words: { readonly features: string; readonly images: string }): Settings {
   return {
     features: {
-      schema: z.enum(FEATURE_WORDS),
+      schema: (z) => z.enum(FEATURE_WORDS),
       flag: '--features <kind>',
       help: `pooled (average of the last map), head (its embedding), maps (averages of the last three maps), both (pooled and head) or all (default: ${words.features})`,
     },
     images: {
-      schema: z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b, any].'),
+      schema: (z) => z.array(z.string().min(1)).min(1).describe('Modality sets, such as [a, a+b, any].'),
       flag: '--images <sets...>',
       help: `modalities to judge, alone or side by side, such as a a+b, or any that a sample has (default: ${words.images}; any where images are missing)`,
     },
     labelFraction: {
-      schema: z.number().positive().max(1).describe('Share of the training labels.'),
+      schema: (z) => z.number().positive().max(1).describe('Share of the training labels.'),
       flag: '--label-fraction <share>',
       help: 'learn from this share of each class’s training labels, such as 0.01 (default: 1, all)',
       number: 'any',
     },
     untrained: {
-      schema: z.boolean().describe('Also judge the same network with random weights; default true.'),
+      schema: (z) => z.boolean().describe('Also judge the same network with random weights; default true.'),
       flag: '--no-untrained',
       help: 'not the same network with random weights too, which takes as long again or longer',
     },
@@ -53,25 +55,25 @@ export function trainingSettings(presets: readonly TrainingPreset[]): Settings {
   const names = presets.map(({ name }) => name);
   return {
     preset: {
-      schema: z.string().min(1).describe('Name of a published recipe.'),
+      schema: (z) => z.string().min(1).describe('Name of a published recipe.'),
       flag: '--preset <name>',
       help: `published recipe: ${names.slice(0, -1).join(', ')} or ${names.at(-1)}`,
       byDefault: DEFAULT_PRESET,
     },
     epochs: {
-      schema: z.int().min(1),
+      schema: (z) => z.int().min(1),
       flag: '--epochs <n>',
       help: 'in place of the preset’s; its milestones move in proportion',
       number: { least: 1 },
     },
     learningRate: {
-      schema: z.number().positive().describe('Replaces the preset’s.'),
+      schema: (z) => z.number().positive().describe('Replaces the preset’s.'),
       flag: '--learning-rate <rate>',
       help: 'in place of the preset’s',
       number: 'any',
     },
     classWeights: {
-      schema: z.enum(['none', 'balanced']),
+      schema: (z) => z.enum(['none', 'balanced']),
       flag: '--class-weights <how>',
       help: 'none, or balanced: every class counts alike',
       byDefault: 'none',

@@ -31,7 +31,7 @@ export const protocolSchema = z.strictObject({
 /** The settings of all protocols together, each optional. */
 function settingSchemas(): Record<string, z.ZodOptional> {
   const all = protocols.flatMap(({ settings }) => Object.entries(settings));
-  return Object.fromEntries(all.map(([key, { schema }]) => [key, schema.optional()]));
+  return Object.fromEntries(all.map(([key, { schema }]) => [key, schema(z).optional()]));
 }
 
 interface ProtocolEntry extends ProtocolSettings {

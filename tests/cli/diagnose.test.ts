@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import picocolors from 'picocolors';
 import { expect, test, vi } from 'vitest';
-import { type CheckName, diagnose, doctor, exitCodeOf, renderChecks } from '../../src/cli/doctor.js';
+import { type CheckName, diagnose, doctor, exitCodeOf, renderChecks } from '../../src/cli/diagnose.js';
 import { type LoadedAddon, type Machine, thisMachine } from '../../src/cli/machine.js';
 import { EngineMissingError } from '../../src/errors.js';
 import type { LibTorch } from '../../tools/libtorch.mjs';
