@@ -8,7 +8,7 @@ import { buildEncoder, buildMethod } from '../dist/training/build.js';
 import { embed } from '../dist/training/embed.js';
 import { trainingStep } from '../dist/training/step.js';
 
-function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
+function make({ width, size, pairs, bf16, device = 'cpu', gray = false, recompute = 'none' }) {
   const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
   const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i), images: { a: 0, b: 0 } }));
   const method = buildMethod(config, { modalities: ['a', 'b'], samples }, device);
@@ -25,7 +25,7 @@ function make({ width, size, pairs, bf16, device = 'cpu', gray = false }) {
   const precision = bf16 ? 'bf16' : 'fp32';
   const step = () => {
     const started = performance.now();
-    tidy(() => trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device }));
+    tidy(() => trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device, recompute }));
     if (device !== 'cpu') synchronize();
     return (performance.now() - started) / 1000;
   };

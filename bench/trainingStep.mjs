@@ -26,11 +26,13 @@ const shapes = (device === 'cpu' ? cpuShapes : gpuShapes).filter(
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const python = (environment) => [options.python, [here('reference.py')], environment];
+const own = [process.execPath, [here('ours.mjs')], {}];
 const contenders = {
   'PyTorch plain': { command: python({}), settings: { channels_last: false, bf16: false } },
   'PyTorch best': { command: python(sameMalloc), settings: { channels_last: true, bf16: true } },
-  ours: { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true } },
-  'ours, gray': { command: [process.execPath, [here('ours.mjs')], {}], settings: { bf16: true, gray: true } },
+  ours: { command: own, settings: { bf16: true } },
+  'ours, cheap': { command: own, settings: { bf16: true, recompute: 'cheap' } },
+  'ours, gray': { command: own, settings: { bf16: true, gray: true } },
 };
 
 /** Multiply-adds ×2 of the convolutions and the head, forward and backward (×3), over the four views of each pair. */
