@@ -160,6 +160,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['report/figures', 'report/source', 'report/judged', 'report/study', 'report'],
     ...['experiments/file', 'experiments/stored', 'experiments/table', 'experiments/print'],
   ],
+  server: ['config', 'evaluation', 'report/source', 'training'],
   index: [
     ...['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics', 'config', 'log', 'training', 'use'],
     ...['data', 'data/openDataset', 'data/audit', 'evaluation', 'evaluation/results'],

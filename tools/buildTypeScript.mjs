@@ -1,4 +1,5 @@
-// Compiles src/ into dist/ when it has changed, and takes away what deleted sources left there.
+// Compiles src/ into dist/ and the live page into dist/web/ when they have changed, and takes away what deleted sources left
+// there.
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +24,9 @@ function sourcesOf(root) {
 /** Contents, not times: a checkout sets those anew. */
 function stampOf(root) {
   const hash = createHash('sha256');
-  const files = [...sourcesOf(root).map((name) => `src/${name}`), 'tsconfig.json', 'tsconfig.build.json'];
+  const page = filesBelow(join(root, 'web')).map((name) => `web/${name}`);
+  const sources = sourcesOf(root).map((name) => `src/${name}`);
+  const files = [...sources, ...page, 'tsconfig.json', 'tsconfig.build.json'];
   for (const name of files) hash.update(`${name}\0`).update(readFileSync(join(root, name)));
   return hash.digest('hex');
 }
@@ -39,13 +42,15 @@ export function typeScriptState(root) {
   if (!isClone(root)) return 'built';
   if (!existsSync(join(root, 'dist'))) return 'missing';
   if (!existsSync(stampFile(root)) || readFileSync(stampFile(root), 'utf8') !== stampOf(root)) return 'stale';
-  return sourcesOf(root).every((name) => existsSync(join(root, 'dist', outputOf(name)))) ? 'built' : 'stale';
+  const outputs = [...sourcesOf(root).map(outputOf), 'web/index.html'];
+  return outputs.every((name) => existsSync(join(root, 'dist', name))) ? 'built' : 'stale';
 }
 
 /** Outputs in dist/ whose source is gone. */
 function orphans(root) {
   const modules = new Set(sourcesOf(root).map((name) => name.replace(/\.ts$/, '')));
   return filesBelow(join(root, 'dist')).filter((name) => {
+    if (name.startsWith('web/')) return false; // Vite empties it
     const module = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(name)?.[1];
     return module !== undefined && !modules.has(module);
   });
@@ -66,6 +71,12 @@ export async function buildTypeScript(root, { log, started }) {
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, started });
   } catch (error) {
     throw new Failure(`the TypeScript sources do not compile, see above: ${error.message}`);
+  }
+  try {
+    const { buildPage } = await import('./buildPage.mjs');
+    await buildPage(root);
+  } catch (error) {
+    throw new Failure(`the live page in web/ could not be built: ${error.message}`);
   }
   const program = join(dist, 'cli/main.js');
   if (existsSync(program)) chmodSync(program, 0o755);

@@ -14,6 +14,7 @@ import { registerFit } from './fit.js';
 import { registerPredict } from './predict.js';
 import { registerPretrain } from './pretrain.js';
 import { registerReport } from './report.js';
+import { registerServe } from './serve.js';
 import { registerSetup } from './setup.js';
 import { registerSimilar } from './similar.js';
 
@@ -33,6 +34,7 @@ export function anatomyProgram(): Command {
     registerSimilar,
     registerExperiment,
     registerReport,
+    registerServe,
     registerExport,
     registerData,
     registerConfig,

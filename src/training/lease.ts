@@ -219,6 +219,26 @@ async function isGone(file: string, holder: Holder | undefined, options: LeaseOp
   return true;
 }
 
+/** Tells at a glance whether a process works in a folder, for those who only watch. */
+export class LeaseWatch {
+  /** What was last seen of holders elsewhere, and when that was new. */
+  readonly #seen = new Map<string, { state: string; at: number }>();
+
+  /** @returns `gone` where a process ended without giving the folder free */
+  look(folder: string, silenceMs = 30_000): 'alive' | 'gone' | 'nobody' {
+    const file = leaseFile(folder);
+    const text = read(file);
+    if (text === undefined) return 'nobody';
+    const holder = holderIn(text);
+    if (holder?.idSpace === idSpace()) return isRunning(holder.process) ? 'alive' : 'gone';
+    const state = `${statSync(file, { throwIfNoEntry: false })?.mtimeMs} ${text}`;
+    const before = this.#seen.get(file);
+    const now = performance.now();
+    if (before?.state !== state) this.#seen.set(file, { state, at: now });
+    return before?.state === state && now - before.at > silenceMs ? 'gone' : 'alive';
+  }
+}
+
 /** Watches a file whose holder cannot be looked at. */
 async function isSilent(
   file: string,

@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import {
-  accessSync,
-  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -25,9 +23,9 @@ import { noGrad, Random, type Tensor, tidy } from '../../src/tensor/index.js';
 import { prepared } from '../../src/use/checkOnnx.js';
 import { networkOf } from '../../src/use/exportRunOnnx.js';
 import { outputsOf } from '../export/onnx/differences.js';
+import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 
 /** The examples of the page are run as they stand there, with a model of the one kind and of the other. */
-const CHROMIUM = '/usr/bin/chromium';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const page = readFileSync(join(repository, 'docs/use.md'), 'utf8');
 const example = (language: string): string =>
@@ -90,18 +88,7 @@ test('the example for Node prints the features of a picture', () => {
   expect(largestShare(JSON.parse(stdout), expectedFeatures())).toBeLessThan(TOLERANCE);
 });
 
-function isThere(program: string): boolean {
-  try {
-    accessSync(program, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-const there = isThere(CHROMIUM);
-if (!there) console.warn(`${CHROMIUM} is not there, so models are not run in it: apt-get install chromium`);
-
-describe.skipIf(!there)('a model in Chromium', () => {
+describe.skipIf(!chromiumIsThere('models are not run in it'))('a model in Chromium', () => {
   let server: Server;
   let address: string;
   let browser: BrowserContext;
@@ -121,7 +108,7 @@ describe.skipIf(!there)('a model in Chromium', () => {
     browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
       executablePath: CHROMIUM,
       headless: true,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
+      args: OPTIONS,
     });
   });
   afterAll(async () => {

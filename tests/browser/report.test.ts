@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,28 +11,7 @@ import { writeReport } from '../../src/report/index.js';
 import { description, storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { Capture } from '../log/capture.js';
 import { storeEvaluation, storePairs, storePredictions, storeRun } from '../report/storedRun.js';
-
-const CHROMIUM = '/usr/bin/chromium';
-
-function isThere(program: string): boolean {
-  try {
-    accessSync(program, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const OPTIONS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 
 /** With all numbers that may stand beside the paper’s. */
 function wideExperiment(folder: string): string {
@@ -49,11 +28,7 @@ function wideExperiment(folder: string): string {
   return root;
 }
 
-const there = isThere(CHROMIUM);
-if (!there)
-  console.warn(`${CHROMIUM} is not there, so reports are not opened in it: apt-get install chromium`);
-
-describe.skipIf(!there)('a report in a browser', () => {
+describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a browser', () => {
   let folder: string;
   let browser: BrowserContext;
   const pages: Record<string, string> = {};

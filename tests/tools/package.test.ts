@@ -192,6 +192,8 @@ test('packing builds first, and leaves out sources, their maps and what the comp
   mkdirSync(join(clone, 'src/cli'), { recursive: true });
   mkdirSync(join(clone, 'native'));
   writeFileSync(join(clone, 'src/cli/main.ts'), 'export const made: number = 1;\n');
+  mkdirSync(join(clone, 'web'));
+  writeFileSync(join(clone, 'web/index.html'), '<!doctype html><title>page</title>');
   mkdirSync(join(clone, 'dist/old'), { recursive: true });
   writeFileSync(join(clone, 'dist/old/gone.js'), 'export {};\n');
   symlinkSync(join(repository, 'node_modules'), join(clone, 'node_modules'));
@@ -203,5 +205,5 @@ test('packing builds first, and leaves out sources, their maps and what the comp
   });
   const [{ files }] = JSON.parse(printed.slice(printed.indexOf('[\n'))) as [{ files: { path: string }[] }];
   const packed = files.map(({ path }) => path).filter((path) => /^(dist|src)\//.test(path));
-  expect(packed.sort()).toEqual(['dist/cli/main.d.ts', 'dist/cli/main.js']);
+  expect(packed.sort()).toEqual(['dist/cli/main.d.ts', 'dist/cli/main.js', 'dist/web/index.html']);
 });

@@ -208,7 +208,7 @@ test('npm is asked to leave out what onnxruntime-node would fetch from another h
   expect(readFileSync(asked, 'utf8')).toBe('ci --include=dev --no-audit --no-fund skip\n');
 });
 
-test('dist follows src: built once, again after a change or a lost output, and without what a deleted source left', async () => {
+test('dist follows src and web: built once, again after a change or a lost output, and without what a deleted source left', async () => {
   const compilerOptions = {
     module: 'NodeNext',
     rootDir: 'src',
@@ -227,6 +227,7 @@ test('dist follows src: built once, again after a change or a lost output, and w
   put('package.json', '{"type":"module"}');
   put('src/cli/main.ts', 'export const main = 1;\n');
   put('src/gone.ts', 'export const gone = 1;\n');
+  put('web/index.html', '<!doctype html><title>page</title>');
   symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'));
   const build = () => buildTypeScript(folder, { log: () => undefined });
   expect(typeScriptState(folder)).toBe('missing');
@@ -236,10 +237,19 @@ test('dist follows src: built once, again after a change or a lost output, and w
   expect(typeScriptState(folder)).toBe('stale');
   await build();
   expect(readdirSync(join(folder, 'dist')).filter((name) => name.startsWith('gone'))).toEqual([]);
-  rmSync(join(folder, 'dist/cli/main.js'));
+  for (const lost of ['dist/cli/main.js', 'dist/web/index.html']) {
+    rmSync(join(folder, lost));
+    expect(typeScriptState(folder), lost).toBe('stale');
+    await build();
+    expect(existsSync(join(folder, lost)), lost).toBe(true);
+  }
+  put('web/index.html', '<!doctype html><title>another</title>');
   expect(typeScriptState(folder)).toBe('stale');
   await build();
-  expect(existsSync(join(folder, 'dist/cli/main.js'))).toBe(true);
+  expect(readFileSync(join(folder, 'dist/web/index.html'), 'utf8')).toContain('another');
+  rmSync(join(folder, 'web/index.html'));
+  await expect(build()).rejects.toThrow('the live page in web/ could not be built');
+  put('web/index.html', '<!doctype html><title>another</title>');
   put('src/cli/main.ts', 'export const main: string = 1;\n');
   await expect(build()).rejects.toThrow('do not compile');
   expect(typeScriptState(folder)).toBe('stale'); // tsc writes outputs in spite of errors

@@ -113,7 +113,8 @@ function readRun(root: string): RunRecord {
   };
 }
 
-function plannedSteps({ training, seed }: Config, pairs: number): number {
+/** The number of steps that a run takes on so many samples. */
+export function plannedSteps({ training, seed }: Config, pairs: number): number {
   const { steps, epochs, batchSize, dropLast } = training;
   const indices = Array.from({ length: pairs }, (_, i) => i);
   return steps ?? epochs * stepsPerEpoch({ indices, batchSize, dropLast, seed });

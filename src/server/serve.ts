@@ -1,0 +1,75 @@
+/** Opens a port for the live page. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getRequestListener } from '@hono/node-server';
+import { AnatomyError, UsageError } from '../errors.js';
+import { isSystemError } from '../files.js';
+import { serveApp } from './app.js';
+
+/** The page as `tools/buildPage.mjs` leaves it. */
+const PAGE = fileURLToPath(new URL('../web/', import.meta.url));
+
+export interface ServeOptions {
+  /** The folder with the runs. */
+  readonly root: string;
+  /** 0 takes any port that is free. */
+  readonly port: number;
+  /** An address of this machine that others can reach, in place of the loopback. */
+  readonly host?: string | undefined;
+  /** The folder of the built page. */
+  readonly page?: string;
+  readonly pauseMs?: number;
+}
+
+export interface Serving {
+  /** The address with its token. */
+  readonly url: string;
+  /** Ends at once, whoever is connected. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the page on the loopback, or on `host`.
+ *
+ * @throws UsageError when there is no such folder, or the port is taken
+ */
+export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOptions): Promise<Serving> {
+  if (!existsSync(root)) {
+    throw new UsageError(
+      `${root}: no such folder; expected one with runs in it, as anatomy pretrain --out makes them`,
+    );
+  }
+  if (!existsSync(join(page, 'index.html'))) {
+    throw new AnatomyError('the page has not been built; run npm run build, or npx anatomy setup');
+  }
+  const server = createServer();
+  await listening(server, host ?? '127.0.0.1', port);
+  const own = (server.address() as AddressInfo).port;
+  const token = randomBytes(24).toString('base64url');
+  const hosts = host === undefined ? [] : [host];
+  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts });
+  server.on('request', getRequestListener(app.fetch));
+  return {
+    url: `http://${host ?? '127.0.0.1'}:${own}/?token=${token}`,
+    close: () =>
+      new Promise((done) => {
+        server.close(() => done());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', (error) => {
+      const why =
+        isSystemError(error) && error.code === 'EADDRINUSE' ? 'another program uses it' : error.message;
+      fail(new UsageError(`--port ${port} of ${host}: ${why}; choose another --port, or 0 for any`));
+    });
+    server.listen(port, host, done);
+  });
+}

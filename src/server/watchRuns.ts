@@ -1,0 +1,96 @@
+/** Finds the runs below a folder, and says what has changed since it last looked. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative, sep } from 'node:path';
+import { LeaseWatch } from '../training/lease.js';
+import { runPaths } from '../training/runFolder.js';
+import { readRunSummary, runStamp } from './readRun.js';
+import type { RunSummary, RunsChange } from './runSummary.js';
+
+/** Folders of folders beyond this are not looked into. */
+const DEEPEST = 8;
+
+/** Looking at a thousand runs takes a while, of which training on the same cores must not see much. */
+const SHARE_OF_TIME = 0.02;
+
+export class RunsWatch {
+  readonly #root: string;
+  readonly #pauseMs: number;
+  readonly #listeners = new Set<(change: RunsChange) => void>();
+  #looking = false;
+  readonly #leases = new LeaseWatch();
+  readonly #known = new Map<string, { stamp: string; summary: RunSummary }>();
+
+  /**
+   * @param root a folder with runs in it at any depth, or a run; links to other folders are not followed
+   * @param pauseMs the time between two looks while somebody listens
+   */
+  constructor(root: string, pauseMs = 1000) {
+    this.#root = root;
+    this.#pauseMs = pauseMs;
+  }
+
+  /** Tells of every change from now on. @returns what ends it */
+  listen(tell: (change: RunsChange) => void): () => void {
+    this.#listeners.add(tell);
+    if (!this.#looking) this.#lookOn();
+    return () => this.#listeners.delete(tell);
+  }
+
+  #lookOn(): void {
+    this.#looking = this.#listeners.size > 0;
+    if (!this.#looking) return;
+    const began = performance.now();
+    this.look();
+    const pause = Math.max(this.#pauseMs, (performance.now() - began) / SHARE_OF_TIME);
+    setTimeout(() => this.#lookOn(), pause).unref();
+  }
+
+  /** Looks again, and tells those who listen. What it finds is what {@link runs} and {@link folderOf} know. */
+  look(): RunsChange {
+    const ids = new Set<string>();
+    const changed: RunSummary[] = [];
+    for (const folder of runFolders(this.#root)) {
+      const id = relative(this.#root, folder).split(sep).join('/') || '.';
+      ids.add(id);
+      const stamp = runStamp(folder, this.#leases);
+      if (this.#known.get(id)?.stamp === stamp) continue;
+      const summary = readRunSummary(folder, id, this.#leases);
+      this.#known.set(id, { stamp, summary });
+      changed.push(summary);
+    }
+    const removed = [...this.#known.keys()].filter((id) => !ids.has(id));
+    for (const id of removed) this.#known.delete(id);
+    const change = { changed, removed };
+    if (changed.length + removed.length > 0) for (const tell of this.#listeners) tell(change);
+    return change;
+  }
+
+  runs(): RunSummary[] {
+    return [...this.#known.values()].map(({ summary }) => summary);
+  }
+
+  /** The folder of a run that was found; undefined for any other word. */
+  folderOf(id: string): string | undefined {
+    return this.#known.has(id) ? join(this.#root, id) : undefined;
+  }
+}
+
+function runFolders(folder: string, depth = 0): string[] {
+  const paths = runPaths(folder);
+  if (existsSync(paths.config) && (existsSync(paths.log) || existsSync(paths.provenance))) return [folder];
+  if (depth === DEEPEST) return [];
+  const entries = namesIn(folder);
+  return entries.flatMap((name) => runFolders(join(folder, name), depth + 1));
+}
+
+/** The folders in a folder, without hidden ones and links. One that cannot be read has none. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules')
+      .map(({ name }) => name)
+      .sort();
+  } catch {
+    return [];
+  }
+}

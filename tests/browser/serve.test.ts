@@ -1,0 +1,267 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
+import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const EVIL = `<img src=x onerror="document.title='owned'">`;
+
+/** The built program as a process of its own, with its output so far. */
+function anatomy(...words: string[]): { child: ChildProcess; said: () => string } {
+  const env = { ...process.env, OMP_NUM_THREADS: '1', NO_COLOR: '1' };
+  const child = spawn(process.execPath, [main, ...words], { env });
+  let text = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (part) => (text += part));
+  return { child, said: () => text };
+}
+
+async function until<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
+  const end = performance.now() + 30_000;
+  while (performance.now() < end) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`it never came to this: ${what}`);
+}
+
+const ended = (child: ChildProcess) =>
+  new Promise<number | null>((resolve) => {
+    if (child.exitCode !== null) resolve(child.exitCode);
+    child.on('exit', (code) => resolve(code));
+  });
+
+interface Painter {
+  getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray };
+}
+
+describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live page in a browser', () => {
+  let folder: string;
+  let runs: string;
+  let browser: BrowserContext;
+  let server: ReturnType<typeof anatomy>;
+  let url: string;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'serve-'));
+    runs = join(folder, 'runs');
+    for (const name of ['first', 'second']) storeEvaluation(storeRun(join(runs, name)));
+    const config = join(runs, 'second/config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/^seed: .*$/m, 'seed: 1'));
+    storeRun(join(runs, 'other'), { method: 'simclr', finished: false, lines: loggedLines(7) });
+    mkdirSync(join(runs, 'first/report'));
+    writeFileSync(join(runs, 'first/report/index.html'), '<h1>its report</h1>');
+    server = anatomy('serve', runs, '--port', '0');
+    url = await until(() => /^http:\S+/m.exec(server.said())?.[0], 'the server prints its address');
+    browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
+      executablePath: CHROMIUM,
+      headless: true,
+      args: OPTIONS,
+    });
+    browser.on('console', (message) => complaints.push(message.text()));
+    browser.on('weberror', (error) => complaints.push(error.error().message));
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function opened(hash = '', width = 1280): Promise<Page> {
+    const page = await browser.newPage();
+    await page.setViewportSize({ width, height: 844 });
+    await page.goto(`${url}${hash}`);
+    await page.locator('tbody td, .charts figure').first().waitFor();
+    return page;
+  }
+
+  const rows = (page: Page) =>
+    page.$$eval('tbody tr', (all) => all.map((row) => row.textContent!.replace(/\s+/g, ' ').trim()));
+
+  test('seeds are one row with the interval of their mean, and only settings that differ are columns', async () => {
+    const page = await opened();
+    expect(new URL(page.url()).search).toBe('');
+    const found = await rows(page);
+    expect(found).toHaveLength(2);
+    expect(found[0]).toMatch(/^first and 1 more ?2 finished ?anatomy/);
+    expect(found[1]).toMatch(/^other ?interrupted 7\/40 ?simclr/);
+    const heads = await page.$$eval('thead th', (all) => all.map((head) => head.textContent));
+    expect(heads).toContain('method.maps');
+    expect(heads).not.toContain('model.width');
+    await page.getByLabel('Seeds as one row').uncheck();
+    await expect.poll(() => rows(page)).toHaveLength(3);
+    expect((await rows(page)).join()).toMatch(/\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]/);
+    await page.getByRole('searchbox').fill('simclr');
+    await expect.poll(() => rows(page)).toHaveLength(1);
+    // What is chosen stands in the address, and so in a link.
+    const again = await opened(new URL(page.url()).hash);
+    expect(await rows(again)).toHaveLength(1);
+    await again.getByRole('searchbox').fill('nothing is called so');
+    await again.getByText('No run is like that').waitFor();
+    await page.close();
+    await again.close();
+  });
+
+  test('a row is sorted by any column, in both directions, by the keyboard too', async () => {
+    const page = await opened('#/?seeds=apart');
+    const head = page.getByRole('button', { name: 'Loss' });
+    await head.focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(async () => (await rows(page))[0]).toMatch(/^other/);
+    await page.keyboard.press('Enter');
+    await expect.poll(async () => (await rows(page)).at(-1)).toMatch(/^other/);
+    await page.close();
+  });
+
+  test('a run that trains moves as one looks, and so do its curves', async () => {
+    const page = await opened();
+    const out = join(runs, 'live');
+    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
+    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32'];
+    const data = ['--data', 'phantom:breast,pairs=24', '--steps', '400'];
+    const training = anatomy('pretrain', ...data, '--out', out, '--set', ...settings);
+    const step = async () => {
+      const row = (await rows(page)).find((text) => text.startsWith('live'));
+      return Number(/training (\d+)\/400/.exec(row ?? '')?.[1] ?? -1);
+    };
+    try {
+      const early = await until(async () => ((await step()) > 0 ? step() : undefined), 'the run trains');
+      await until(async () => ((await step()) > early ? true : undefined), 'the list goes on');
+      expect((await rows(page)).find((text) => text.startsWith('live'))).toMatch(/ left/);
+      await page.getByRole('link', { name: 'live', exact: true }).click();
+      const caption = page.locator('figure', { hasText: /^loss/ }).locator('figcaption');
+      const last = async () => Number(/at step (\d+)/.exec((await caption.textContent())!)![1]);
+      await caption.getByText(/at step/).waitFor();
+      const before = await last();
+      await until(async () => ((await last()) > before ? true : undefined), 'the curve goes on');
+      training.child.kill('SIGKILL');
+      await ended(training.child);
+      await page.getByText('no longer alive').waitFor();
+    } finally {
+      training.child.kill('SIGKILL');
+    }
+    await page.close();
+    rmSync(out, { recursive: true });
+  });
+
+  test('compared runs share the charts, with chance, smoothing and a way to leave one out', async () => {
+    const page = await opened();
+    for (const name of ['first', 'other']) await page.getByLabel(`Choose ${name}`).check();
+    await page.getByRole('link', { name: 'Compare 3' }).click();
+    const figure = page.locator('figure', { hasText: /^consistency/ });
+    await figure.getByText('Dashed: chance').waitFor();
+    await figure.locator('canvas').waitFor();
+    expect(await figure.locator('.last').count()).toBe(3);
+    await page.getByLabel('Smoothing').fill('0.5');
+    await expect.poll(() => new URL(page.url()).hash).toContain('smooth=0.5');
+    await page.getByRole('button', { name: 'Leave out second' }).click();
+    await expect.poll(() => figure.locator('.last').count()).toBe(2);
+    // The colour of the first curve, which may be mixed with what is below.
+    const drawn = await figure.locator('canvas').evaluate((found) => {
+      const canvas = found as unknown as { width: number; height: number; getContext(kind: '2d'): Painter };
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      return data.some((_, i) => i % 4 === 0 && data[i] === 15 && data[i + 1] === 123 && data[i + 2] === 191);
+    });
+    expect(drawn).toBe(true);
+    await page.close();
+  });
+
+  for (const width of [390, 1280]) {
+    test(`${width} pixels: nothing is wider than the screen, and axe finds no fault, light and dark`, async () => {
+      const compare = '#/compare?run=first&run=second';
+      for (const [hash, scheme] of [
+        ['', 'light'],
+        ['', 'dark'],
+        [compare, 'light'],
+        [compare, 'dark'],
+      ] as const) {
+        const page = await opened(hash, width);
+        await page.emulateMedia({ colorScheme: scheme });
+        expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+          width,
+        );
+        // The page allows no foreign script, so axe comes by the debugger.
+        await page.evaluate(axe);
+        const violations = await page.evaluate(async () => {
+          const found = await (
+            globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }
+          ).axe.run();
+          return JSON.stringify(found.violations, ['id', 'nodes', 'html', 'failureSummary']);
+        });
+        expect(violations, `${hash} ${scheme}`).toBe('[]');
+        await page.close();
+      }
+    });
+  }
+
+  test('names and words of runs are shown as they are, and never run', async () => {
+    const evil = storeRun(join(runs, EVIL), { finished: false });
+    writeFileSync(join(evil, 'failure.json'), JSON.stringify({ step: 3, reason: EVIL }));
+    const page = await opened('#/?seeds=apart');
+    await page.getByText(EVIL, { exact: true }).first().waitFor();
+    await page.getByText(EVIL, { exact: true }).first().click();
+    await page.locator('.legend', { hasText: EVIL }).waitFor();
+    expect(await page.title()).toBe('anatomy: runs');
+    await page.close();
+    rmSync(evil, { recursive: true });
+  });
+
+  test('a thousand runs keep a few rows in the page and scroll to the last', async () => {
+    const many = join(runs, 'many');
+    for (let i = 0; i < 1000; i += 1) {
+      const name = join(many, `run-${String(i).padStart(4, '0')}`);
+      mkdirSync(name, { recursive: true });
+      writeFileSync(join(name, 'config.yaml'), readFileSync(join(runs, 'first/config.yaml')));
+      writeFileSync(join(name, 'train.log'), '');
+    }
+    const page = await opened('#/?seeds=apart');
+    await page.getByText('1003 runs').waitFor();
+    expect((await rows(page)).length).toBeLessThan(80);
+    await page.locator('.rows').evaluate((box) => box.scrollTo(0, box.scrollHeight));
+    await page.getByText('second', { exact: true }).waitFor();
+    await page.close();
+    rmSync(many, { recursive: true });
+  });
+
+  test('the report of a run is a click away', async () => {
+    const page = await opened('#/?seeds=apart');
+    const [report] = await Promise.all([browser.waitForEvent('page'), page.getByText('report').click()]);
+    await report.getByText('its report').waitFor();
+    await report.close();
+    await page.close();
+  });
+
+  test('an empty folder says what to do', async () => {
+    const empty = join(folder, 'empty');
+    mkdirSync(empty);
+    const other = anatomy('serve', empty, '--port', '0');
+    const address = await until(() => /^http:\S+/m.exec(other.said())?.[0], 'it prints its address');
+    const page = await browser.newPage();
+    await page.goto(address);
+    await page.getByText('anatomy pretrain --data manifest.csv').waitFor();
+    storeRun(join(empty, 'now'));
+    await page.getByText('1 runs').waitFor();
+    await page.close();
+    other.child.kill('SIGINT');
+    expect(await ended(other.child)).toBe(0);
+  });
+
+  // The last one, as it ends the server.
+  test('Ctrl-C ends it at once under an open page, which says so', async () => {
+    const page = await opened();
+    expect(complaints).toEqual([]);
+    server.child.kill('SIGINT');
+    expect(await ended(server.child)).toBe(0);
+    await page.getByRole('alert').getByText('The server has ended').waitFor();
+    expect(await rows(page)).toHaveLength(2);
+    await page.close();
+  });
+});

@@ -1,0 +1,183 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Hono } from 'hono';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serveApp } from '../../src/server/app.js';
+import { serve } from '../../src/server/serve.js';
+import { storeRun } from '../report/storedRun.js';
+
+const TOKEN = 'the-token';
+const HOST = '127.0.0.1:8765';
+
+let folder: string;
+let app: Hono;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'serve-'));
+  mkdirSync(join(folder, 'page/assets'), { recursive: true });
+  writeFileSync(join(folder, 'page/index.html'), 'the page');
+  writeFileSync(join(folder, 'page/assets/code.js'), 'the code');
+  writeFileSync(join(folder, 'secret.html'), 'a secret');
+  storeRun(join(folder, 'runs/run'));
+  const place = { root: join(folder, 'runs'), page: join(folder, 'page') };
+  app = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [] });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const ask = (path: string, headers: Readonly<Record<string, string>> = {}) =>
+  app.request(path, { headers: { host: HOST, cookie: `anatomy-8765=${TOKEN}`, ...headers } });
+
+describe('the server', () => {
+  it('gives the page, its code and the runs to who has the token', async () => {
+    expect(await (await ask('/')).text()).toBe('the page');
+    const code = await ask('/assets/code.js');
+    expect([await code.text(), code.headers.get('content-type')]).toEqual([
+      'the code',
+      'text/javascript; charset=utf-8',
+    ]);
+    const { runs } = (await (await ask('/api/runs')).json()) as { runs: { id: string }[] };
+    expect(runs.map(({ id }) => id)).toEqual(['run']);
+    const metrics = (await (await ask('/api/metrics?run=run&from=0')).json()) as { lines: unknown[] };
+    expect(metrics.lines).toHaveLength(40);
+  });
+
+  it('takes the token from the address once, and keeps it in a cookie of its own', async () => {
+    const response = await ask(`/?token=${TOKEN}&a=b`, { cookie: '' });
+    expect([response.status, response.headers.get('location')]).toEqual([302, '/?a=b']);
+    const cookie = response.headers.get('set-cookie')!;
+    expect(cookie).toContain(`anatomy-8765=${TOKEN}`);
+    expect(cookie).toContain('HttpOnly');
+    expect(cookie).toContain('SameSite=Strict');
+  });
+
+  it('refuses who has no token, or another', async () => {
+    for (const [path, cookie] of [
+      ['/', ''],
+      ['/api/runs', ''],
+      ['/api/events', ''],
+      ['/assets/code.js', `anatomy-8765=${TOKEN}x`],
+      ['/?token=wrong', ''],
+      ['/', `anatomy-9999=${TOKEN}`],
+    ] as const) {
+      const response = await ask(path, { cookie });
+      expect(response.status, path).toBe(401);
+      expect(await response.text()).toContain('open the address that anatomy serve printed');
+    }
+  });
+
+  it('refuses other names of this machine, and other sites, even with the token', async () => {
+    for (const host of [
+      'evil.example:8765',
+      '127.0.0.1',
+      '127.0.0.1:80',
+      'localhost.evil.example:8765',
+      '',
+    ]) {
+      expect((await ask('/api/runs', { host })).status, host).toBe(403);
+    }
+    for (const host of ['localhost:8765', '[::1]:8765']) {
+      expect((await ask('/api/runs', { host })).status, host).toBe(200);
+    }
+    for (const origin of [
+      'http://evil.example',
+      'http://127.0.0.1:9999',
+      'null',
+      `https://${HOST}.evil.example`,
+    ]) {
+      expect((await ask('/api/runs', { origin })).status, origin).toBe(403);
+    }
+    expect((await ask('/api/runs', { origin: `http://${HOST}` })).status).toBe(200);
+  });
+
+  it('forbids every script that is not a file of its own', async () => {
+    for (const path of ['/', '/api/runs', '/missing.html']) {
+      const { headers } = await ask(path);
+      expect(headers.get('content-security-policy'), path).toContain("default-src 'none'; script-src 'self'");
+      expect(headers.get('content-security-policy'), path).not.toContain('unsafe');
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+      expect(headers.get('cache-control'), path).toBe('no-store');
+    }
+  });
+
+  it('gives no file outside the page and the reports', async () => {
+    symlinkSync(join(folder, 'secret.html'), join(folder, 'page/link.html'));
+    for (const path of [
+      '/../secret.html',
+      '/..%2fsecret.html',
+      '/%2e%2e/secret.html',
+      '/assets/..%2f..%2fsecret.html',
+      `/${encodeURIComponent(join(folder, 'secret.html'))}`,
+      '/link.html',
+      '/assets',
+      '/missing.html',
+      '/index.html%00.html',
+    ]) {
+      const response = await ask(path);
+      expect(response.status, path).toBe(404);
+      expect(await response.text(), path).not.toContain('secret');
+    }
+    for (const run of ['..', '.', 'nothing', '../page', '']) {
+      const query = new URLSearchParams({ run });
+      for (const path of ['/report', '/api/metrics']) {
+        expect((await ask(`${path}?${query}`)).status, `${path} ${run}`).toBe(404);
+      }
+    }
+    for (const from of ['-1', 'x', '1.5', '1e99']) {
+      expect((await ask(`/api/metrics?run=run&from=${from}`)).status, from).toBe(400);
+    }
+  });
+
+  it('gives the report of a run without letting it run scripts, unless it is a link elsewhere', async () => {
+    expect((await ask('/report?run=run')).status).toBe(404);
+    mkdirSync(join(folder, 'runs/run/report'));
+    writeFileSync(join(folder, 'runs/run/report/index.html'), 'the report');
+    const response = await ask('/report?run=run');
+    expect(await response.text()).toBe('the report');
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'none'; style-src");
+    rmSync(join(folder, 'runs/run/report/index.html'));
+    symlinkSync(join(folder, 'secret.html'), join(folder, 'runs/run/report/index.html'));
+    expect((await ask('/report?run=run')).status).toBe(404);
+  });
+
+  it('changes nothing: it only answers questions', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+      const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}` };
+      for (const path of ['/', '/api/runs', '/report?run=run']) {
+        expect((await app.request(path, { method, headers })).status, `${method} ${path}`).toBe(404);
+      }
+    }
+  });
+});
+
+describe('serve', () => {
+  it('names a folder that is not there, a port that is taken, and a page that was not built', async () => {
+    const page = join(folder, 'page');
+    const root = join(folder, 'runs');
+    await expect(serve({ root: join(folder, 'none'), port: 0, page })).rejects.toThrow(
+      /none: no such folder; expected one with runs in it/,
+    );
+    await expect(serve({ root, port: 0, page: root })).rejects.toThrow('the page has not been built');
+    const first = await serve({ root, port: 0, page });
+    const { port } = new URL(first.url);
+    await expect(serve({ root, port: Number(port), page })).rejects.toThrow(
+      `--port ${port} of 127.0.0.1: another program uses it; choose another --port`,
+    );
+    await first.close();
+    await (await serve({ root, port: Number(port), page })).close();
+  });
+
+  it('ends at once while somebody listens', async () => {
+    const serving = await serve({ root: join(folder, 'runs'), port: 0, page: join(folder, 'page') });
+    const { origin, port, searchParams } = new URL(serving.url);
+    const cookie = `anatomy-${port}=${searchParams.get('token')}`;
+    const response = await fetch(`${origin}/api/events`, { headers: { cookie } });
+    const reader = response.body!.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('event: open');
+    await serving.close();
+    await expect(
+      (async () => {
+        while (!(await reader.read()).done);
+      })(),
+    ).rejects.toThrow();
+  });
+});

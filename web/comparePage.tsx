@@ -1,0 +1,244 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { PALETTE } from '../src/report/figures/palette.js';
+import type { MetricLine, MetricLines, RunSummary } from '../src/server/runSummary.js';
+import { aligned, type Course, curveOf, smoothed, termsOf } from './curves.js';
+import { type Live, setQuery } from './live.js';
+import { brief, STATE_WORDS } from './words.js';
+
+export function ComparePage({ live, query }: { live: Live; query: URLSearchParams }) {
+  const ids = query.getAll('run');
+  const runs = ids.flatMap((id) => live.runs.find((run) => run.id === id) ?? []);
+  const missing = ids.filter((id) => !live.runs.some((run) => run.id === id));
+  const courses = useCourses(runs);
+  const terms = useMemo(() => termsOf(runs.map(({ id }) => courses.get(id) ?? [])), [courses]);
+  const smoothing = Math.min(0.99, Math.max(0, Number(query.get('smooth') ?? '0')) || 0);
+  const logarithmic = query.get('scale') === 'log';
+  const change = (name: string, value: string) => {
+    const next = new URLSearchParams(query);
+    if (value === '') next.delete(name);
+    else next.set(name, value);
+    setQuery('/compare', next);
+  };
+  if (ids.length === 0) {
+    return (
+      <main>
+        <h1>Nothing to compare</h1>
+        <p>
+          Choose runs in the <a href="#/">list</a>, then Compare.
+        </p>
+      </main>
+    );
+  }
+  const [main, more] = [terms.filter(isMain), terms.filter((term) => !isMain(term))];
+  const charts = (some: readonly string[]) => (
+    <div class="charts">
+      {some.map((term) => (
+        <Chart key={term} {...{ term, runs, courses, smoothing, logarithmic }} />
+      ))}
+    </div>
+  );
+  return (
+    <main>
+      <h1 class="hidden">Runs compared</h1>
+      <ul class="legend">
+        {runs.map(({ id, state }, i) => (
+          <li key={id}>
+            <span class="swatch" style={{ background: colour(i) }} /> {id} <small>{STATE_WORDS[state]}</small>{' '}
+            <button
+              type="button"
+              aria-label={`Leave out ${id}`}
+              onClick={() => {
+                const next = new URLSearchParams(query);
+                next.delete('run', id);
+                setQuery('/compare', next);
+              }}
+            >
+              ×
+            </button>
+          </li>
+        ))}
+      </ul>
+      {live.loaded && missing.length > 0 && <p class="trouble">No longer there: {missing.join(', ')}.</p>}
+      <form class="controls" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          <span>Smoothing {smoothing}</span>
+          <input
+            type="range"
+            min="0"
+            max="0.99"
+            step="0.01"
+            value={smoothing}
+            onInput={(event) =>
+              change('smooth', event.currentTarget.value === '0' ? '' : event.currentTarget.value)
+            }
+          />
+        </label>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={logarithmic}
+            onChange={(event) => change('scale', event.currentTarget.checked ? 'log' : '')}
+          />
+          Logarithmic
+        </label>
+      </form>
+      {terms.length === 0 && <p>No step has been logged yet; curves appear with the first.</p>}
+      {charts(main)}
+      {more.length > 0 && (
+        <details>
+          <summary>{more.length} more curves</summary>
+          {charts(more)}
+        </details>
+      )}
+    </main>
+  );
+}
+
+/** The curves that are looked at first; gradients and speeds come on demand. */
+function isMain(term: string): boolean {
+  return !/^(gradient|pairsPerSecond|learningRate|featureDeviation|uniformity|retrievalPairs)/.test(term);
+}
+
+/** What is measured now and then is shown as it is: its average would lie far behind. */
+const FEWEST_SMOOTHED = 50;
+
+function colour(i: number): string {
+  return PALETTE[i % PALETTE.length]!;
+}
+
+/** Reads what was measured in the runs, and goes on reading as they train. */
+function useCourses(runs: readonly RunSummary[]): ReadonlyMap<string, Course> {
+  const [courses, setCourses] = useState<ReadonlyMap<string, Course>>(new Map());
+  const read = useRef(new Map<string, { next: number; lines: readonly MetricLine[]; at: string }>());
+  const stamps = runs.map(({ id, written, steps }) => `${id} ${written} ${steps.done}`).join('\n');
+  useEffect(() => {
+    let over = false;
+    const readOn = async ({ id, written, steps }: RunSummary) => {
+      const before = read.current.get(id) ?? { next: 0, lines: [], at: '' };
+      const at = `${written} ${steps.done}`;
+      if (before.at === at) return;
+      const response = await fetch(
+        `/api/metrics?${new URLSearchParams({ run: id, from: String(before.next) })}`,
+      );
+      if (!response.ok || over) return;
+      const { lines, next, again } = (await response.json()) as MetricLines;
+      read.current.set(id, { next, at, lines: again ? lines : [...before.lines, ...lines] });
+    };
+    // A server that has ended is told of elsewhere on the page.
+    void Promise.allSettled(runs.map(readOn)).finally(() => {
+      if (!over) setCourses(new Map([...read.current].map(([id, { lines }]) => [id, lines])));
+    });
+    return () => {
+      over = true;
+    };
+  }, [stamps]);
+  return courses;
+}
+
+interface ChartProps {
+  term: string;
+  runs: readonly RunSummary[];
+  courses: ReadonlyMap<string, Course>;
+  smoothing: number;
+  logarithmic: boolean;
+}
+
+function Chart({ term, runs, courses, smoothing, logarithmic }: ChartProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const dark = useDark();
+  const width = useWidth(box);
+  const drawn = useMemo(() => {
+    return runs.flatMap(({ id }, i) => {
+      const course = courses.get(id) ?? [];
+      const raw = curveOf(course, term);
+      const chance = curveOf(course, `chance/${term}`);
+      const line = { label: id, stroke: colour(i), width: 2, points: { size: 5, fill: colour(i) } };
+      const faint = { ...line, label: '', stroke: `${colour(i)}40`, width: 1, points: { show: false } };
+      const weight = raw.steps.length < FEWEST_SMOOTHED ? 0 : smoothing;
+      return [
+        ...(weight > 0 ? [{ curve: raw, line: faint }] : []),
+        { curve: { ...raw, values: smoothed(raw.values, weight) }, line },
+        ...(chance.steps.length > 0
+          ? [{ curve: chance, line: { ...line, label: '', width: 1, dash: [4, 4], points: { show: false } } }]
+          : []),
+      ];
+    });
+  }, [runs, courses, term, smoothing]);
+  const { steps, values } = useMemo(() => aligned(drawn.map(({ curve }) => curve)), [drawn]);
+  const lines = drawn.map(({ line }) => JSON.stringify(line)).join();
+  const plot = useRef<uPlot | undefined>(undefined);
+  useEffect(() => {
+    if (box.current === null || width === 0) return;
+    const axis = {
+      stroke: dark ? '#a3acb8' : '#545c67',
+      grid: { stroke: dark ? '#2a3038' : '#e6e9ee', width: 1 },
+    };
+    const made = new uPlot(
+      {
+        width,
+        height: 220,
+        legend: { show: false },
+        cursor: { sync: { key: 'steps' } },
+        scales: { x: { time: false }, y: { distr: logarithmic ? 3 : 1 } },
+        axes: [
+          axis,
+          {
+            ...axis,
+            size: 64,
+            values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : brief(tick))),
+          },
+        ],
+        series: [{ label: 'step' }, ...drawn.map(({ line }) => ({ ...line, spanGaps: true }))],
+      },
+      [steps, ...values] as uPlot.AlignedData,
+      box.current,
+    );
+    plot.current = made;
+    return () => made.destroy();
+  }, [width, dark, logarithmic, lines]);
+  useEffect(() => plot.current?.setData([steps, ...values] as uPlot.AlignedData), [steps, values]);
+  const hasChance = drawn.some(({ line }) => 'dash' in line);
+  return (
+    <figure>
+      <h2>{term}</h2>
+      <div ref={box} aria-hidden="true" />
+      <figcaption>
+        {runs.map(({ id }, i) => {
+          const { steps: own, values: numbers } = curveOf(courses.get(id) ?? [], term);
+          const last = numbers.at(-1);
+          return last === undefined ? null : (
+            <span key={id} class="last">
+              <span class="swatch" style={{ background: colour(i) }} title={id} />
+              <span class="hidden">{id}</span> {brief(last)} at step {own.at(-1)}
+            </span>
+          );
+        })}
+        {hasChance && 'Dashed: chance.'}
+      </figcaption>
+    </figure>
+  );
+}
+
+function useDark(): boolean {
+  const asked = useMemo(() => matchMedia('(prefers-color-scheme: dark)'), []);
+  const [dark, setDark] = useState(asked.matches);
+  useEffect(() => {
+    const follow = () => setDark(asked.matches);
+    asked.addEventListener('change', follow);
+    return () => asked.removeEventListener('change', follow);
+  }, []);
+  return dark;
+}
+
+function useWidth(box: { current: HTMLElement | null }): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    if (box.current === null) return;
+    const observer = new ResizeObserver(([entry]) => setWidth(Math.floor(entry!.contentRect.width)));
+    observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  return width;
+}

@@ -1,0 +1,385 @@
+import type { ComponentChildren } from 'preact';
+import { useMemo, useRef, useState } from 'preact/hooks';
+import type { RunState, RunSummary } from '../src/server/runSummary.js';
+import { differingSettings, type Group, groupBySettings, matches, resultKey, resultOf } from './grouping.js';
+import { type Live, setQuery } from './live.js';
+import { ago, brief, duration, fileSize, STATE_WORDS } from './words.js';
+
+/** In the order of rows that are sorted by it: what is at work first. */
+const STATES = Object.keys(STATE_WORDS) as RunState[];
+
+/** Rows outside the window are not in the page, so that a thousand scroll smoothly. */
+const ROW_HEIGHT = 44;
+const ROWS_AROUND = 12;
+
+interface Column {
+  readonly name: string;
+  readonly title: ComponentChildren;
+  readonly number?: boolean;
+  readonly cell: (group: Group) => ComponentChildren;
+  /** What rows are sorted by; rows without it come last. */
+  readonly order: (group: Group) => number | string | undefined;
+}
+
+export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }) {
+  const search = query.get('search') ?? '';
+  const state = query.get('state') ?? '';
+  const grouped = query.get('seeds') !== 'apart';
+  const change = (name: string, value: string) => {
+    const next = new URLSearchParams(query);
+    if (value === '') next.delete(name);
+    else next.set(name, value);
+    setQuery('/', next);
+  };
+  const results = useMemo(
+    () => [...new Set(live.runs.flatMap((run) => run.results.map(resultKey)))].sort(),
+    [live.runs],
+  );
+  const result = query.get('result') ?? results[0] ?? '';
+  const shown = useMemo(
+    () => live.runs.filter((run) => matches(run, search) && (state === '' || run.state === state)),
+    [live.runs, search, state],
+  );
+  const columns = useMemo(() => columnsOf(shown, result), [shown, result]);
+  const groups = useMemo(() => {
+    const all = grouped ? groupBySettings(shown) : shown.map((run) => ({ key: run.id, runs: [run] }));
+    return sorted(all, columns, query.get('sort') ?? '');
+  }, [shown, grouped, columns, query.get('sort')]);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const choose = ({ runs }: Group, on: boolean) => {
+    const next = new Set(chosen);
+    for (const { id } of runs)
+      if (on) next.add(id);
+      else next.delete(id);
+    setChosen(next);
+  };
+  if (live.loaded && live.runs.length === 0) return <Nothing root={live.root} />;
+  const compared = live.runs.filter(({ id }) => chosen.has(id));
+  const compareAddress = `#/compare?${new URLSearchParams(compared.map(({ id }) => ['run', id]))}`;
+  return (
+    <main>
+      <h1 class="hidden">Runs</h1>
+      <form class="controls" onSubmit={(event) => event.preventDefault()}>
+        <label>
+          Search
+          <input
+            type="search"
+            value={search}
+            placeholder="folder, method, setting=value"
+            onInput={(event) => change('search', event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          State
+          <select value={state} onChange={(event) => change('state', event.currentTarget.value)}>
+            <option value="">any</option>
+            {STATES.map((one) => (
+              <option value={one}>{STATE_WORDS[one]}</option>
+            ))}
+          </select>
+        </label>
+        {results.length > 0 && (
+          <label>
+            Result
+            <select value={result} onChange={(event) => change('result', event.currentTarget.value)}>
+              {results.map((one) => (
+                <option value={one}>{one}</option>
+              ))}
+            </select>
+          </label>
+        )}
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={grouped}
+            onChange={(event) => change('seeds', event.currentTarget.checked ? '' : 'apart')}
+          />
+          Seeds as one row
+        </label>
+        <a
+          class={compared.length > 0 ? 'button' : 'button off'}
+          href={compared.length > 0 ? compareAddress : undefined}
+        >
+          Compare{compared.length > 0 && ` ${compared.length}`}
+        </a>
+      </form>
+      <p class="count" role="status">
+        {shown.length === live.runs.length ? live.runs.length : `${shown.length} of ${live.runs.length}`} runs
+        {groups.length < shown.length && `, ${groups.length} configurations`}{' '}
+        {live.loaded && `in ${live.root}`}
+      </p>
+      {shown.length === 0 && live.loaded ? (
+        <p>No run is like that. Clear the search, or choose another state.</p>
+      ) : (
+        <Rows
+          groups={groups}
+          columns={columns}
+          sort={query.get('sort') ?? ''}
+          onSort={(name) => change('sort', name)}
+          chosen={chosen}
+          onChoose={choose}
+        />
+      )}
+    </main>
+  );
+}
+
+function Rows(props: {
+  groups: readonly Group[];
+  columns: readonly Column[];
+  sort: string;
+  onSort: (name: string) => void;
+  chosen: ReadonlySet<string>;
+  onChoose: (group: Group, on: boolean) => void;
+}) {
+  const { groups, columns, sort, onSort, chosen, onChoose } = props;
+  const [top, setTop] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
+  const visible = Math.ceil((box.current?.clientHeight ?? 800) / ROW_HEIGHT);
+  const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - ROWS_AROUND);
+  const last = Math.min(groups.length, first + visible + 2 * ROWS_AROUND);
+  return (
+    <section
+      class="rows"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by the keyboard
+      tabIndex={0}
+      aria-label="Runs"
+      ref={box}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+    >
+      <table aria-rowcount={groups.length + 1}>
+        <thead>
+          <tr>
+            <th>
+              <span class="hidden">Choose</span>
+            </th>
+            {columns.map(({ name, title, number }) => (
+              <th
+                class={number ? 'number' : ''}
+                aria-sort={sort === name ? 'ascending' : sort === `-${name}` ? 'descending' : 'none'}
+              >
+                <button type="button" onClick={() => onSort(sort === `-${name}` ? name : `-${name}`)}>
+                  {title}
+                </button>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {first > 0 && <Gap rows={first} />}
+          {groups.slice(first, last).map((group, i) => (
+            <tr key={group.key} aria-rowindex={first + i + 2}>
+              <td>
+                <input
+                  type="checkbox"
+                  aria-label={`Choose ${group.key}`}
+                  checked={group.runs.every(({ id }) => chosen.has(id))}
+                  onChange={(event) => onChoose(group, event.currentTarget.checked)}
+                />
+              </td>
+              {columns.map(({ name, number, cell }) => (
+                <td key={name} class={number ? 'number' : ''}>
+                  {cell(group)}
+                </td>
+              ))}
+            </tr>
+          ))}
+          {last < groups.length && <Gap rows={groups.length - last} />}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** The place of rows that are not in the page. */
+function Gap({ rows }: { rows: number }) {
+  return (
+    <tr>
+      <td style={{ height: `${rows * ROW_HEIGHT}px` }} />
+    </tr>
+  );
+}
+
+function columnsOf(runs: readonly RunSummary[], result: string): Column[] {
+  const one = (group: Group) => (group.runs.length === 1 ? group.runs[0] : undefined);
+  const settings = differingSettings(runs).filter((name) => name !== 'method.name');
+  return [
+    {
+      name: 'run',
+      title: 'Run',
+      cell: (group) => <Names group={group} />,
+      order: ({ key }) => key,
+    },
+    {
+      name: 'state',
+      title: 'State',
+      cell: ({ runs: own }) => <States runs={own} />,
+      order: ({ runs: own }) => Math.min(...own.map(({ state }) => STATES.indexOf(state))),
+    },
+    {
+      name: 'method',
+      title: 'Method',
+      cell: ({ runs: own }) => own[0]!.method ?? '–',
+      order: ({ runs: own }) => own[0]!.method,
+    },
+    ...(result === ''
+      ? []
+      : [
+          {
+            name: 'result',
+            title: result,
+            number: true,
+            cell: (group: Group) => <Interval group={group} result={result} />,
+            order: (group: Group) => resultOf(group, result)?.value,
+          },
+        ]),
+    {
+      name: 'loss',
+      title: 'Loss',
+      number: true,
+      cell: (group) => {
+        const loss = one(group)?.loss ?? null;
+        return loss === null ? '–' : brief(loss);
+      },
+      order: (group) => one(group)?.loss ?? undefined,
+    },
+    {
+      name: 'seed',
+      title: 'Seed',
+      number: true,
+      cell: ({ runs: own }) => (own.length === 1 ? (own[0]!.seed ?? '–') : `${own.length} seeds`),
+      order: ({ runs: own }) => own[0]!.seed,
+    },
+    ...settings.map(
+      (name): Column => ({
+        name,
+        title: <code>{name}</code>,
+        cell: ({ runs: own }) => own[0]!.settings[name] ?? '–',
+        order: ({ runs: own }) => {
+          const value = own[0]!.settings[name];
+          return value === undefined || value.trim() === '' || Number.isNaN(Number(value))
+            ? value
+            : Number(value);
+        },
+      }),
+    ),
+    {
+      name: 'disk',
+      title: 'Disk',
+      number: true,
+      cell: ({ runs: own }) => fileSize(own.reduce((sum, { bytes }) => sum + bytes, 0)),
+      order: ({ runs: own }) => own.reduce((sum, { bytes }) => sum + bytes, 0),
+    },
+    {
+      name: 'written',
+      title: 'Written',
+      number: true,
+      cell: ({ runs: own }) => ago(Date.now() - Math.max(...own.map(({ written }) => written))),
+      order: ({ runs: own }) => Math.max(...own.map(({ written }) => written)),
+    },
+  ];
+}
+
+/** Sorts by a column's name, with `-` before it for the largest first. */
+function sorted(groups: readonly Group[], columns: readonly Column[], sort: string): Group[] {
+  const down = sort.startsWith('-');
+  const column = columns.find(({ name }) => name === (down ? sort.slice(1) : sort));
+  if (column === undefined) return [...groups];
+  return [...groups].sort((a, b) => {
+    const [x, y] = [column.order(a), column.order(b)];
+    if (x === undefined || y === undefined) return x === y ? 0 : x === undefined ? 1 : -1;
+    const comes = typeof x === 'number' && typeof y === 'number' ? x - y : String(x) < String(y) ? -1 : 1;
+    return down ? -comes : comes;
+  });
+}
+
+function Names({ group: { runs } }: { group: Group }) {
+  const [first] = runs;
+  const address = `#/compare?${new URLSearchParams(runs.map(({ id }) => ['run', id]))}`;
+  return (
+    <>
+      <a href={address} title={runs.map(({ id }) => id).join('\n')}>
+        {first!.id}
+      </a>
+      {runs.length > 1 && ` and ${runs.length - 1} more`}
+      {runs.length === 1 && first!.report && (
+        <>
+          {' '}
+          <a
+            class="report"
+            href={`/report?${new URLSearchParams({ run: first!.id })}`}
+            target="_blank"
+            rel="noreferrer"
+          >
+            report
+          </a>
+        </>
+      )}
+    </>
+  );
+}
+
+function States({ runs }: { runs: readonly RunSummary[] }) {
+  return (
+    <>
+      {STATES.map((state) => {
+        const own = runs.filter((run) => run.state === state);
+        const [first] = own;
+        if (first === undefined) return null;
+        const left = Math.max(...own.map(({ secondsLeft }) => secondsLeft ?? 0));
+        const { done, planned } = first.steps;
+        const share =
+          own.length === 1 && planned !== null && state !== 'finished' ? ` ${done}/${planned}` : '';
+        return (
+          <span
+            class={`state ${state}`}
+            title={
+              own
+                .map(({ problem }) => problem ?? '')
+                .join('\n')
+                .trim() || undefined
+            }
+          >
+            {own.length > 1 && `${own.length} `}
+            {STATE_WORDS[state]}
+            {share}
+            {left > 0 && <small> {duration(left)} left</small>}
+          </span>
+        );
+      })}
+    </>
+  );
+}
+
+function Interval({ group, result }: { group: Group; result: string }) {
+  const found = resultOf(group, result);
+  if (found === undefined) return <>–</>;
+  const { value, low, high, runs } = found;
+  const of = runs > 1 ? `mean of ${runs} runs, 95 % interval of the mean` : '95 % interval over subjects';
+  return (
+    <span title={low === null ? undefined : of}>
+      {value.toFixed(3)}
+      {low !== null && high !== null && (
+        <small>
+          {' '}
+          [{low.toFixed(3)}, {high.toFixed(3)}]
+        </small>
+      )}
+    </span>
+  );
+}
+
+function Nothing({ root }: { root: string }) {
+  return (
+    <main>
+      <h1>No runs yet</h1>
+      <p>
+        There is no run in <code>{root}</code>. This page shows one as soon as it begins:
+      </p>
+      <pre>anatomy pretrain --data manifest.csv --out {root}/first</pre>
+      <p>
+        Runs elsewhere? Give their folder: <code>anatomy serve FOLDER</code>.
+      </p>
+    </main>
+  );
+}
