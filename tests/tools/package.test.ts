@@ -204,6 +204,7 @@ test('packing builds first, and leaves out sources, their maps and what the comp
     stdio: 'pipe',
   });
   const [{ files }] = JSON.parse(printed.slice(printed.indexOf('[\n'))) as [{ files: { path: string }[] }];
+  const page = ['dist/web/index.html', 'dist/web/licenses.md'];
   const packed = files.map(({ path }) => path).filter((path) => /^(dist|src)\//.test(path));
-  expect(packed.sort()).toEqual(['dist/cli/main.d.ts', 'dist/cli/main.js', 'dist/web/index.html']);
+  expect(packed.sort()).toEqual(['dist/cli/main.d.ts', 'dist/cli/main.js', ...page]);
 });
