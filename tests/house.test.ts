@@ -160,7 +160,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['report/figures', 'report/source', 'report/judged', 'report/study', 'report'],
     ...['experiments/file', 'experiments/stored', 'experiments/table', 'experiments/print'],
   ],
-  server: ['config', 'evaluation', 'report/source', 'training'],
+  'server/messages': [],
+  'server/explorer': [
+    ...['tensor', 'metrics', 'log', 'training', 'use'],
+    ...['data', 'data/cache', 'data/loading', 'evaluation/encoders', 'evaluation/pairs'],
+    'server/messages',
+  ],
+  server: ['config', 'evaluation', 'report/source', 'training', 'server/messages', 'server/explorer'],
   index: [
     ...['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics', 'config', 'log', 'training', 'use'],
     ...['data', 'data/openDataset', 'data/audit', 'evaluation', 'evaluation/results'],

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { PALETTE } from '../src/report/figures/palette.js';
-import type { MetricLine, MetricLines, RunSummary } from '../src/server/runSummary.js';
+import type { MetricLine, MetricLines, RunSummary } from '../src/server/messages.js';
 import { aligned, type Course, curveOf, smoothed, termsOf } from './curves.js';
 import { type Live, setQuery } from './live.js';
 import { brief, STATE_WORDS } from './words.js';
@@ -48,6 +48,7 @@ export function ComparePage({ live, query }: { live: Live; query: URLSearchParam
             <span class="swatch" style={{ background: colour(i) }} /> {id} <small>{STATE_WORDS[state]}</small>{' '}
             <button
               type="button"
+              class="leave"
               aria-label={`Leave out ${id}`}
               onClick={() => {
                 const next = new URLSearchParams(query);

@@ -1,5 +1,5 @@
 /** What a chart of several runs is drawn from. */
-import type { MetricLine } from '../src/server/runSummary.js';
+import type { MetricLine } from '../src/server/messages.js';
 
 /** The measurements of a run so far, in the order of the steps. */
 export type Course = readonly MetricLine[];

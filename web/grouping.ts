@@ -1,5 +1,5 @@
 /** What a table of runs shows of many: the settings that differ, and runs that differ in their seed alone as one row. */
-import type { RunResult, RunSummary } from '../src/server/runSummary.js';
+import type { RunResult, RunSummary } from '../src/server/messages.js';
 
 /** A row: one run, or several of one configuration. */
 export interface Group {

@@ -1,6 +1,6 @@
 /** The runs as the server knows them, kept up to date. */
 import { useEffect, useState } from 'preact/hooks';
-import type { RunSummary, RunsChange } from '../src/server/runSummary.js';
+import type { RunSummary, RunsChange } from '../src/server/messages.js';
 
 export interface Live {
   readonly root: string;
@@ -67,8 +67,10 @@ export function useAddress(): { path: string; query: URLSearchParams } {
   return { path: path || '/', query: new URLSearchParams(query) };
 }
 
-/** Changes a part of the query, which may be shared as a link. */
+/** Changes the query, which may be shared as a link. */
 export function setQuery(path: string, query: URLSearchParams): void {
   const words = query.toString();
-  location.replace(`#${path}${words && `?${words}`}`);
+  history.replaceState(null, '', `#${path}${words && `?${words}`}`);
+  // The browser tells of such a change by itself only later, and the next key may come before.
+  dispatchEvent(new HashChangeEvent('hashchange'));
 }

@@ -1,11 +1,19 @@
 import { render } from 'preact';
 import { ComparePage } from './comparePage.js';
+import { ExplorePage } from './explorePage.js';
 import { useAddress, useRuns } from './live.js';
 import { RunsPage } from './runsPage.js';
+
+/** The pages of chosen runs, by their address. */
+const PAGES: Readonly<Record<string, { name: string; page: typeof ComparePage }>> = {
+  '/compare': { name: 'Compare', page: ComparePage },
+  '/explore': { name: 'Explore', page: ExplorePage },
+};
 
 function Page() {
   const live = useRuns();
   const { path, query } = useAddress();
+  const Shown = PAGES[path]?.page;
   return (
     <>
       <header>
@@ -16,11 +24,15 @@ function Page() {
           <a href="#/" aria-current={path === '/' ? 'page' : undefined}>
             Runs
           </a>
-          {path === '/compare' && (
-            <a href={location.hash} aria-current="page">
-              Compare
-            </a>
-          )}
+          {Object.entries(PAGES).map(([own, { name }]) => {
+            // The chosen runs go along.
+            const runs = new URLSearchParams(query.getAll('run').map((id) => ['run', id]));
+            return path === own || runs.size > 0 ? (
+              <a key={own} href={`#${own}?${runs}`} aria-current={path === own ? 'page' : undefined}>
+                {name}
+              </a>
+            ) : null;
+          })}
         </nav>
       </header>
       {live.trouble !== undefined && (
@@ -28,11 +40,7 @@ function Page() {
           {live.trouble}
         </p>
       )}
-      {path === '/compare' ? (
-        <ComparePage live={live} query={query} />
-      ) : (
-        <RunsPage live={live} query={query} />
-      )}
+      {Shown === undefined ? <RunsPage live={live} query={query} /> : <Shown live={live} query={query} />}
     </>
   );
 }

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { RunState, RunSummary } from '../src/server/runSummary.js';
+import type { RunState, RunSummary } from '../src/server/messages.js';
 import { differingSettings, type Group, groupBySettings, matches, resultKey, resultOf } from './grouping.js';
 import { type Live, setQuery } from './live.js';
 import { ago, brief, duration, fileSize, STATE_WORDS } from './words.js';
@@ -55,7 +55,7 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
   };
   if (live.loaded && live.runs.length === 0) return <Nothing root={live.root} />;
   const compared = live.runs.filter(({ id }) => chosen.has(id));
-  const compareAddress = `#/compare?${new URLSearchParams(compared.map(({ id }) => ['run', id]))}`;
+  const words = new URLSearchParams(compared.map(({ id }) => ['run', id]));
   return (
     <main>
       <h1 class="hidden">Runs</h1>
@@ -96,12 +96,16 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
           />
           Seeds as one row
         </label>
-        <a
-          class={compared.length > 0 ? 'button' : 'button off'}
-          href={compared.length > 0 ? compareAddress : undefined}
-        >
-          Compare{compared.length > 0 && ` ${compared.length}`}
-        </a>
+        {(['Compare', 'Explore'] as const).map((name) => (
+          <a
+            key={name}
+            class={compared.length > 0 ? 'button' : 'button off'}
+            href={compared.length > 0 ? `#/${name.toLowerCase()}?${words}` : undefined}
+          >
+            {name}
+            {compared.length > 0 && ` ${compared.length}`}
+          </a>
+        ))}
       </form>
       <p class="count" role="status">
         {shown.length === live.runs.length ? live.runs.length : `${shown.length} of ${live.runs.length}`} runs

@@ -1,5 +1,5 @@
 /** States and numbers as people read them. */
-import type { RunState } from '../src/server/runSummary.js';
+import type { RunState } from '../src/server/messages.js';
 
 export const STATE_WORDS: Readonly<Record<RunState, string>> = {
   training: 'training',

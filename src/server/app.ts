@@ -3,10 +3,14 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { streamSSE } from 'hono/streaming';
+import { z } from 'zod';
+import { AnatomyError, UsageError } from '../errors.js';
 import { runPaths } from '../training/runFolder.js';
+import type { NamedRun } from './explorer/explorer.js';
+import type { ExplorerThread } from './explorer/explorerThread.js';
 import { type GuardOptions, guard } from './guard.js';
+import type { RunsChange } from './messages.js';
 import { readMetricLines } from './readRun.js';
-import type { RunsChange } from './runSummary.js';
 import { RunsWatch } from './watchRuns.js';
 
 export interface AppOptions extends GuardOptions {
@@ -15,7 +19,8 @@ export interface AppOptions extends GuardOptions {
   /** The folder of the built page. */
   readonly page: string;
   /** How long it waits between two looks at the runs, in milliseconds. */
-  readonly pauseMs?: number;
+  readonly pauseMs?: number | undefined;
+  readonly explorer: ExplorerThread;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -29,7 +34,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'";
 
 export function serveApp(options: AppOptions): Hono {
-  const { root, page, pauseMs } = options;
+  const { root, page, pauseMs, explorer } = options;
   const watch = new RunsWatch(root, pauseMs);
   /** A page that was opened at a run asks before the list was read. */
   const folderOf = (id = '') => {
@@ -72,6 +77,28 @@ export function serveApp(options: AppOptions): Hono {
     if (!Number.isSafeInteger(from) || from < 0) return context.text('from is no place in a file\n', 400);
     return context.json(readMetricLines(runPaths(folder).metrics, from));
   });
+  app.get('/api/samples', async (context) => {
+    const [run, ...others] = namedRuns(context, folderOf);
+    if (run === undefined || others.length > 0) return noSuchRun(context);
+    return context.json(await explorer.ask('samples', run));
+  });
+  app.get('/api/image', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    const { sample, modality } = questionOf(imageQuestion, context);
+    const png = await explorer.ask('picture', run, sample, modality);
+    return context.body(new Uint8Array(png), 200, { 'Content-Type': 'image/png' });
+  });
+  app.get('/api/similarity', async (context) => {
+    const runs = namedRuns(context, folderOf);
+    if (runs.length === 0) return noSuchRun(context);
+    const { sample, map, grid, ...region } = questionOf(similarityQuestion, context);
+    return context.json(await explorer.ask('similarity', runs, { sample, map, grid, region }));
+  });
+  app.onError((error, context) => {
+    if (error instanceof AnatomyError) return context.text(`${error.message}\n`, 422);
+    return context.text(`The server failed: ${error.message}\n`, 500);
+  });
   app.get('/report', (context) => {
     const folder = folderOf(context.req.query('run'));
     const html = folder && readInside(folder, join('report', 'index.html'));
@@ -87,6 +114,36 @@ export function serveApp(options: AppOptions): Hono {
     return context.body(content, 200, { 'Content-Type': type! });
   });
   return app;
+}
+
+const share = z.coerce.number().min(0).max(1);
+const place = z.coerce.number().int().min(0);
+const imageQuestion = z.object({ sample: place, modality: z.string() });
+const similarityQuestion = z.object({
+  sample: place,
+  map: place,
+  grid: z.coerce.number().int().min(2),
+  ...{ left: share, top: share, right: share, bottom: share },
+});
+
+/** @throws UsageError that names the part of the question that is not as expected */
+function questionOf<T>(schema: z.ZodType<T>, context: Context): T {
+  const found = schema.safeParse(context.req.query());
+  if (found.success) return found.data;
+  const [{ path, message }] = found.error.issues as [z.core.$ZodIssue];
+  throw new UsageError(
+    `${path.join('.')} is ${JSON.stringify(context.req.query(String(path[0])))}: ${message}`,
+  );
+}
+
+/** The runs that a question names; none where one of them is no run here. */
+function namedRuns(context: Context, folderOf: (id: string) => string | undefined): NamedRun[] {
+  const ids = context.req.queries('run') ?? [];
+  const runs = ids.flatMap((id) => {
+    const root = folderOf(id);
+    return root === undefined ? [] : [{ id, root }];
+  });
+  return runs.length === ids.length ? runs : [];
 }
 
 function noSuchRun(context: Context) {

@@ -18,7 +18,7 @@ import { isSystemError } from '../files.js';
 import { plannedSteps } from '../report/source/runRecord.js';
 import type { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
-import type { MetricLine, MetricLines, RunResult, RunState, RunSummary } from './runSummary.js';
+import type { MetricLine, MetricLines, RunResult, RunState, RunSummary } from './messages.js';
 
 const provenanceSchema = z.object({ pairs: z.number() });
 const failureSchema = z.object({ step: z.number(), reason: z.string() });

@@ -9,6 +9,7 @@ import { getRequestListener } from '@hono/node-server';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError } from '../files.js';
 import { serveApp } from './app.js';
+import { ExplorerThread } from './explorer/explorerThread.js';
 
 /** The page as `tools/buildPage.mjs` leaves it. */
 const PAGE = fileURLToPath(new URL('../web/', import.meta.url));
@@ -51,15 +52,20 @@ export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOpt
   const own = (server.address() as AddressInfo).port;
   const token = randomBytes(24).toString('base64url');
   const hosts = host === undefined ? [] : [host];
-  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts });
+  const explorer = new ExplorerThread();
+  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts, explorer });
   server.on('request', getRequestListener(app.fetch));
   return {
     url: `http://${host ?? '127.0.0.1'}:${own}/?token=${token}`,
-    close: () =>
-      new Promise((done) => {
-        server.close(() => done());
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      await Promise.all([
+        explorer.close(),
+        new Promise((done) => {
+          server.close(done);
+          server.closeAllConnections();
+        }),
+      ]);
+    },
   };
 }
 

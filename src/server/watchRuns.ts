@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
+import type { RunSummary, RunsChange } from './messages.js';
 import { readRunSummary, runStamp } from './readRun.js';
-import type { RunSummary, RunsChange } from './runSummary.js';
 
 /** Folders of folders beyond this are not looked into. */
 const DEEPEST = 8;

@@ -32,6 +32,9 @@ async function until<T>(look: () => T | undefined | Promise<T | undefined>, what
   throw new Error(`it never came to this: ${what}`);
 }
 
+/** A page has its time, as a machine may be slow. */
+const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
+
 const ended = (child: ChildProcess) =>
   new Promise<number | null>((resolve) => {
     if (child.exitCode !== null) resolve(child.exitCode);
@@ -79,7 +82,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const page = await browser.newPage();
     await page.setViewportSize({ width, height: 844 });
     await page.goto(`${url}${hash}`);
-    await page.locator('tbody td, .charts figure').first().waitFor();
+    await page.locator('tbody td, .charts figure, .panels canvas').first().waitFor();
     return page;
   }
 
@@ -97,10 +100,10 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect(heads).toContain('method.maps');
     expect(heads).not.toContain('model.width');
     await page.getByLabel('Seeds as one row').uncheck();
-    await expect.poll(() => rows(page)).toHaveLength(3);
+    await eventually(() => rows(page)).toHaveLength(3);
     expect((await rows(page)).join()).toMatch(/\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]/);
     await page.getByRole('searchbox').fill('simclr');
-    await expect.poll(() => rows(page)).toHaveLength(1);
+    await eventually(() => rows(page)).toHaveLength(1);
     // What is chosen stands in the address, and so in a link.
     const again = await opened(new URL(page.url()).hash);
     expect(await rows(again)).toHaveLength(1);
@@ -115,9 +118,9 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const head = page.getByRole('button', { name: 'Loss' });
     await head.focus();
     await page.keyboard.press('Enter');
-    await expect.poll(async () => (await rows(page))[0]).toMatch(/^other/);
+    await eventually(async () => (await rows(page))[0]).toMatch(/^other/);
     await page.keyboard.press('Enter');
-    await expect.poll(async () => (await rows(page)).at(-1)).toMatch(/^other/);
+    await eventually(async () => (await rows(page)).at(-1)).toMatch(/^other/);
     await page.close();
   });
 
@@ -152,6 +155,62 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     rmSync(out, { recursive: true });
   });
 
+  test('a place that is pointed at is shown in every image, by every encoder, with the keyboard too', async () => {
+    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
+    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32', 'training.steps=2'];
+    const data = ['--data', 'phantom:breast,pairs=24', '--set', ...settings];
+    for (const name of ['seen', 'seen too']) {
+      expect(await ended(anatomy('pretrain', ...data, '--out', join(runs, name)).child)).toBe(0);
+    }
+    const page = await opened('#/?search=seen&seeds=apart');
+    for (const name of ['seen', 'seen too']) await page.getByLabel(`Choose ${name}`, { exact: true }).check();
+    await page.getByRole('link', { name: 'Explore 2' }).click();
+    const panels = page.locator('.panels canvas');
+    await eventually(() => panels.count()).toBe(6); // two runs and the pixels, a and b
+    const place = () => new URLSearchParams(new URL(page.url()).hash.split('?')[1]).get('at');
+    const box = (await panels.first().boundingBox())!;
+    await page.mouse.click(box.x + box.width * 0.25, box.y + box.height * 0.75);
+    await eventually(place).toBe('0.25 0.75 0.25 0.75');
+    await page.keyboard.press('ArrowRight');
+    await eventually(place).toBe('0.3214 0.75 0.3214 0.75');
+    await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.5);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.75, box.y + box.height * 0.6);
+    await page.mouse.up();
+    await eventually(place).toBe('0.5 0.5 0.75 0.6');
+    await page.mouse.move(0, 0);
+    // The same picture again, from the address alone.
+    const again = await opened(new URL(page.url()).hash);
+    const picture = async (of: Page) =>
+      (await of.locator('.panels canvas').first().screenshot()).toString('base64');
+    await eventually(async () => (await picture(again)) === (await picture(page))).toBe(true);
+    await again.close();
+    await page.keyboard.press('n');
+    await page.getByText('2 of 24').waitFor();
+    await page.keyboard.press('p');
+    await page.keyboard.press('p');
+    await page.getByText('24 of 24').waitFor();
+    const before = await picture(page);
+    await page.mouse.move(box.x + 9, box.y + 9);
+    await page.mouse.wheel(0, -400);
+    await page.mouse.move(0, 0);
+    await eventually(async () => (await picture(page)) === before).toBe(false);
+    expect(await page.evaluate<number>('document.documentElement.scrollTop')).toBe(0);
+    await page.close();
+    for (const name of ['seen', 'seen too']) rmSync(join(runs, name), { recursive: true });
+  });
+
+  test('a run whose data are gone says so in the explorer', async () => {
+    const page = await browser.newPage();
+    await page.goto(`${url}#/explore?run=first`);
+    await page
+      .getByRole('alert')
+      .getByText(/pairs.csv/)
+      .waitFor();
+    await page.close();
+    complaints.length = 0; // Chromium logs the refusal
+  });
+
   test('compared runs share the charts, with chance, smoothing and a way to leave one out', async () => {
     const page = await opened();
     for (const name of ['first', 'other']) await page.getByLabel(`Choose ${name}`).check();
@@ -161,9 +220,9 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     await figure.locator('canvas').waitFor();
     expect(await figure.locator('.last').count()).toBe(3);
     await page.getByLabel('Smoothing').fill('0.5');
-    await expect.poll(() => new URL(page.url()).hash).toContain('smooth=0.5');
+    await eventually(() => new URL(page.url()).hash).toContain('smooth=0.5');
     await page.getByRole('button', { name: 'Leave out second' }).click();
-    await expect.poll(() => figure.locator('.last').count()).toBe(2);
+    await eventually(() => figure.locator('.last').count()).toBe(2);
     // The colour of the first curve, which may be mixed with what is below.
     const drawn = await figure.locator('canvas').evaluate((found) => {
       const canvas = found as unknown as { width: number; height: number; getContext(kind: '2d'): Painter };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveApp } from '../../src/server/app.js';
+import { ExplorerThread } from '../../src/server/explorer/explorerThread.js';
 import { serve } from '../../src/server/serve.js';
 import { storeRun } from '../report/storedRun.js';
 
@@ -20,7 +21,7 @@ beforeEach(() => {
   writeFileSync(join(folder, 'secret.html'), 'a secret');
   storeRun(join(folder, 'runs/run'));
   const place = { root: join(folder, 'runs'), page: join(folder, 'page') };
-  app = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [] });
+  app = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [], explorer: new ExplorerThread() });
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RunSummary } from '../../src/server/runSummary.js';
+import type { RunSummary } from '../../src/server/messages.js';
 import { aligned, type Course, curveOf, smoothed, termsOf } from '../../web/curves.js';
 import {
   differingSettings,

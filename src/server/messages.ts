@@ -64,3 +64,55 @@ export interface MetricLines {
   /** Whether the file was cut since, so that what was read before no longer counts. */
   readonly again: boolean;
 }
+
+/** The samples of a run's data, and what can be asked of them. */
+export interface ExplorerRun {
+  readonly modalities: readonly string[];
+  /** The sides of the encoder's maps in pixels, the first map first. */
+  readonly sides: readonly number[];
+  readonly samples: readonly ExplorerSample[];
+}
+
+export interface ExplorerSample {
+  readonly id: string;
+  readonly subject: string;
+  readonly label?: string;
+  /** The modalities of which it has an image. */
+  readonly modalities: readonly string[];
+}
+
+/** A part of an image, as shares of its width and height from the top left. A click is a part without extent. */
+export interface Region {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+export interface SimilarityQuestion {
+  /** The position of the sample in the data. */
+  readonly sample: number;
+  readonly region: Region;
+  /** The number of the map, from 0 as in `sides`; map1 to map4 are those of the paper's losses. */
+  readonly map: number;
+  /** The number N of N×N patches; a map with fewer pixels on a side has as many patches as pixels. */
+  readonly grid: number;
+}
+
+/** How similar each patch is to those of the region, by one encoder or by the pixels themselves. */
+export interface Similarity {
+  /** A run, or `pixels`. */
+  readonly source: string;
+  readonly grid: number;
+  /** The patches of the region. */
+  readonly anchors: readonly number[];
+  /** For each modality the cosine of every patch, in row-major order (Eq. 4, rows of the correlation matrix). */
+  readonly maps: Readonly<Record<string, readonly number[]>>;
+  /**
+   * The rank correlation of the maps of two modalities, without the region, as the mean over all twos (Fig. 5); null
+   * where the sample has one image.
+   */
+  readonly agreement: number | null;
+  /** The same where the second image is of another subject, as the mean over some. */
+  readonly chance: number | null;
+}

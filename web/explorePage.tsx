@@ -1,0 +1,467 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { ExplorerRun, Region, Similarity } from '../src/server/messages.js';
+import { heat, imagePlace, inside, type Look, WHOLE, zoomed } from './heat.js';
+import { type Live, setQuery } from './live.js';
+
+const GRIDS = [7, 14, 28] as const;
+
+/** A click, not a drag: nobody's hand is steadier than this share of a panel. */
+const CLICK = 0.012;
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
+  const ids = query.getAll('run');
+  const { opened, refused } = useSamples(ids);
+  const first = opened.get(ids[0] ?? '');
+  const sample = Math.min(Number(query.get('sample')) || 0, (first?.samples.length ?? 1) - 1);
+  const own = first?.samples[sample];
+  // Another run may have been trained on other data, where the same place is another sample.
+  const alike = ids.filter((id) => opened.get(id)?.samples[sample]?.id === own?.id);
+  const map = Number(query.get('map') ?? usualMap(first?.sides ?? [])) || 0;
+  const grid = Number(query.get('grid')) || 14;
+  const region = useMemo(() => regionOf(query.get('at')), [query.get('at')]);
+  const { answers, trouble } = useSimilarity(own === undefined ? [] : alike, { sample, map, grid, region });
+  const [look, setLook] = useState<Look>(WHOLE);
+  const [cursor, setCursor] = useState<Point>();
+  const [blend, setBlend] = useState(0.6);
+
+  const change = (...changes: readonly [name: string, value: string][]) => {
+    const next = new URLSearchParams(query);
+    for (const [name, value] of changes) next.set(name, value);
+    setQuery('/explore', next);
+  };
+  const toSample = (to: number) => {
+    const count = first?.samples.length ?? 1;
+    change(['sample', String((to + count) % count)]);
+  };
+  const point = (asked: Region) => {
+    const places = [asked.left, asked.top, asked.right, asked.bottom];
+    change(['at', places.map((place) => Number(Math.min(1, Math.max(0, place)).toFixed(4))).join(' ')]);
+  };
+  const move = (right: number, down: number) => {
+    const middle = {
+      x: (region.left + region.right) / 2 + right / grid,
+      y: (region.top + region.bottom) / 2 + down / grid,
+    };
+    point({ left: middle.x, top: middle.y, right: middle.x, bottom: middle.y });
+  };
+  useKeys({
+    n: () => toSample(sample + 1),
+    p: () => toSample(sample - 1),
+    m: () => change(['map', String((map + 1) % (first?.sides.length ?? 1))]),
+    g: () => change(['grid', String(GRIDS[(GRIDS.indexOf(grid as 7) + 1) % GRIDS.length])]),
+    ArrowLeft: () => move(-1, 0),
+    ArrowRight: () => move(1, 0),
+    ArrowUp: () => move(0, -1),
+    ArrowDown: () => move(0, 1),
+    '0': () => setLook(WHOLE),
+  });
+
+  if (ids.length === 0) {
+    return (
+      <main>
+        <h1>Nothing to explore</h1>
+        <p>
+          Choose runs in the <a href="#/">list</a>, then Explore.
+        </p>
+      </main>
+    );
+  }
+  const left = ids.filter((id) => opened.has(id) && !alike.includes(id));
+  return (
+    <main>
+      <h1 class="hidden">What the encoders see</h1>
+      {[...refused, ...(trouble === undefined ? [] : [trouble])].map((words) => (
+        <p key={words} class="trouble" role="alert">
+          {words}
+        </p>
+      ))}
+      {left.length > 0 && <p class="trouble">Left out, as their data is another: {left.join(', ')}.</p>}
+      {first === undefined && refused.length === 0 && <p role="status">Opening the run and its images …</p>}
+      {first !== undefined && own !== undefined && (
+        <>
+          <form class="controls" onSubmit={(event) => event.preventDefault()}>
+            <fieldset>
+              <legend>Sample</legend>
+              <button
+                type="button"
+                class="step"
+                aria-label="Previous sample"
+                onClick={() => toSample(sample - 1)}
+              >
+                ‹
+              </button>
+              <input
+                list="samples"
+                aria-label="Sample"
+                key={own.id}
+                defaultValue={own.id}
+                onChange={(event) => {
+                  const found = first.samples.findIndex(({ id }) => id === event.currentTarget.value);
+                  if (found >= 0) toSample(found);
+                }}
+              />
+              <datalist id="samples">
+                {first.samples.map(({ id }) => (
+                  <option key={id} value={id} />
+                ))}
+              </datalist>
+              <button
+                type="button"
+                class="step"
+                aria-label="Next sample"
+                onClick={() => toSample(sample + 1)}
+              >
+                ›
+              </button>
+            </fieldset>
+            <label>
+              Map
+              <select value={map} onChange={(event) => change(['map', event.currentTarget.value])}>
+                {first.sides.map((side, i) => (
+                  <option key={side} value={i}>
+                    {i}, {side}²
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label>
+              Patches
+              <select value={grid} onChange={(event) => change(['grid', event.currentTarget.value])}>
+                {[...new Set([...GRIDS, grid])].map((one) => (
+                  <option key={one} value={one}>
+                    {one} × {one}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label>
+              <span>Image and similarity</span>
+              <input
+                type="range"
+                min="0"
+                max="1"
+                step="0.05"
+                value={blend}
+                onInput={(event) => setBlend(Number(event.currentTarget.value))}
+              />
+            </label>
+          </form>
+          <p class="count">
+            {own.label !== undefined && `${own.label}, `}subject {own.subject}, {sample + 1} of{' '}
+            {first.samples.length}. Click a place, or drag over one; n and p: samples, arrows: the place, m:
+            map, g: patches, wheel: zoom, 0: whole.
+          </p>
+          {answers.map((answer) => (
+            <section key={answer.source} class="source" aria-label={answer.source}>
+              <h2>
+                {answer.source === 'pixels' ? 'The pixels themselves' : answer.source}{' '}
+                <small>{agreementWords(answer)}</small>
+              </h2>
+              <div class="panels">
+                {Object.entries(answer.maps).map(([modality, values]) => (
+                  <Panel
+                    key={modality}
+                    {...{ answer, values, modality, region, look, cursor, blend }}
+                    address={`/api/image?${new URLSearchParams({ run: answer.source === 'pixels' ? alike[0]! : answer.source, sample: String(sample), modality })}`}
+                    onLook={setLook}
+                    onCursor={setCursor}
+                    onPoint={point}
+                  />
+                ))}
+              </div>
+            </section>
+          ))}
+        </>
+      )}
+    </main>
+  );
+}
+
+function agreementWords({ agreement, chance }: Similarity): string {
+  if (agreement === null) return 'one image, so nothing to agree';
+  const other = chance === null ? '' : `; with images of other subjects ${chance.toFixed(2)}`;
+  return `the images agree by ${agreement.toFixed(2)} (rank correlation)${other}`;
+}
+
+interface PanelProps {
+  answer: Similarity;
+  values: readonly number[];
+  modality: string;
+  address: string;
+  region: Region;
+  look: Look;
+  cursor: Point | undefined;
+  blend: number;
+  onLook: (look: Look) => void;
+  onCursor: (cursor: Point | undefined) => void;
+  onPoint: (region: Region) => void;
+}
+
+function Panel(props: PanelProps) {
+  const { answer, values, modality, address, region, look, cursor, blend, onLook, onCursor, onPoint } = props;
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const image = useImage(address);
+  const [drag, setDrag] = useState<{ from: Point; panel: Point; pans: boolean }>();
+  const place = (event: MouseEvent): { panel: Point; image: Point } => {
+    const { left, top, width, height } = canvas.current!.getBoundingClientRect();
+    const panel = { x: (event.clientX - left) / width, y: (event.clientY - top) / height };
+    return { panel, image: imagePlace(look, panel) };
+  };
+  const shown = drag && cursor && !drag.pans ? between(drag.from, cursor) : region;
+  useEffect(() => {
+    const context = canvas.current?.getContext('2d');
+    if (context) draw(context, { answer, values, image, look, cursor, blend, shown });
+  }, [answer, values, image, look, cursor, blend, shown]);
+  // Preact's own listeners are passive, and the page must not scroll while a panel is zoomed.
+  const wheel = useRef<(event: WheelEvent) => void>(() => {});
+  wheel.current = (event) => {
+    event.preventDefault();
+    onLook(zoomed(look, event.deltaY < 0 ? 1.25 : 0.8, place(event).image));
+  };
+  useEffect(() => {
+    const listener = (event: WheelEvent) => wheel.current(event);
+    canvas.current?.addEventListener('wheel', listener, { passive: false });
+    return () => canvas.current?.removeEventListener('wheel', listener);
+  }, []);
+  return (
+    <figure>
+      <canvas
+        ref={canvas}
+        width={480}
+        height={480}
+        role="img"
+        aria-label={`${modality}, and how similar its places are to the one pointed at`}
+        onPointerDown={(event) => {
+          event.currentTarget.setPointerCapture(event.pointerId);
+          const at = place(event);
+          setDrag({ from: at.image, panel: at.panel, pans: event.shiftKey });
+        }}
+        onPointerMove={(event) => {
+          const at = place(event);
+          onCursor(at.image);
+          if (!drag?.pans) return;
+          onLook(
+            inside({
+              ...look,
+              x: look.x - (at.panel.x - drag.panel.x) / look.zoom,
+              y: look.y - (at.panel.y - drag.panel.y) / look.zoom,
+            }),
+          );
+          setDrag({ ...drag, panel: at.panel });
+        }}
+        onPointerUp={(event) => {
+          if (drag && !drag.pans) onPoint(between(drag.from, place(event).image));
+          setDrag(undefined);
+        }}
+        onPointerLeave={() => onCursor(undefined)}
+      />
+      <figcaption>
+        {modality}: {Math.min(...values).toFixed(2)} (dark) to {Math.max(...values).toFixed(2)} (light)
+      </figcaption>
+    </figure>
+  );
+}
+
+/** The region that a drag covers; its start where it is a click. */
+function between(from: Point, to: Point): Region {
+  if (Math.hypot(to.x - from.x, to.y - from.y) < CLICK)
+    return { left: from.x, top: from.y, right: from.x, bottom: from.y };
+  return {
+    left: Math.min(from.x, to.x),
+    top: Math.min(from.y, to.y),
+    right: Math.max(from.x, to.x),
+    bottom: Math.max(from.y, to.y),
+  };
+}
+
+function draw(
+  context: CanvasRenderingContext2D,
+  {
+    answer,
+    values,
+    image,
+    look,
+    cursor,
+    blend,
+    shown,
+  }: Pick<PanelProps, 'answer' | 'values' | 'look' | 'cursor' | 'blend'> & {
+    image: HTMLImageElement | undefined;
+    shown: Region;
+  },
+): void {
+  const { width: side } = context.canvas;
+  const scale = side * look.zoom;
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.clearRect(0, 0, side, side);
+  // From here on the image is the square from 0 to 1.
+  context.setTransform(scale, 0, 0, scale, side / 2 - look.x * scale, side / 2 - look.y * scale);
+  context.imageSmoothingEnabled = look.zoom < 3;
+  if (image !== undefined) context.drawImage(image, 0, 0, 1, 1);
+  const { grid, anchors } = answer;
+  context.globalAlpha = blend;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(heatMap(values, anchors, grid), 0, 0, 1, 1);
+  context.globalAlpha = 1;
+  const pixel = 1 / scale;
+  for (const [colour, width] of [
+    ['#000', 4],
+    ['#fff', 2],
+  ] as const) {
+    context.strokeStyle = colour;
+    context.lineWidth = width * pixel;
+    for (const patch of anchors) {
+      context.strokeRect((patch % grid) / grid, Math.floor(patch / grid) / grid, 1 / grid, 1 / grid);
+    }
+    context.strokeRect(shown.left, shown.top, shown.right - shown.left, shown.bottom - shown.top);
+    if (cursor !== undefined) {
+      context.beginPath();
+      context.arc(cursor.x, cursor.y, 6 * pixel, 0, 2 * Math.PI);
+      context.stroke();
+    }
+  }
+}
+
+/** A picture with a pixel for each patch. The region itself is as similar as can be, so it does not set the scale. */
+function heatMap(values: readonly number[], anchors: readonly number[], grid: number): HTMLCanvasElement {
+  const chosen = new Set(anchors);
+  const others = values.filter((_, patch) => !chosen.has(patch));
+  const [low, high] = [Math.min(...others), Math.max(...others)];
+  const map = document.createElement('canvas');
+  map.width = grid;
+  map.height = grid;
+  const picture = new ImageData(grid, grid);
+  for (const [patch, value] of values.entries()) {
+    picture.data.set([...heat((value - low) / (high - low || 1)), 255], 4 * patch);
+  }
+  map.getContext('2d')!.putImageData(picture, 0, 0);
+  return map;
+}
+
+/** The deepest map that still has so many places on a side. */
+const FEWEST_PLACES = 7;
+
+function usualMap(sides: readonly number[]): number {
+  return Math.max(0, sides.filter((side) => side >= FEWEST_PLACES).length - 1);
+}
+
+const CENTRE: Region = { left: 0.5, top: 0.5, right: 0.5, bottom: 0.5 };
+
+function regionOf(words: string | null): Region {
+  const [left, top, right, bottom] = (words ?? '').split(' ').map(Number);
+  if ([left, top, right, bottom].some((place) => place === undefined || !(place >= 0 && place <= 1)))
+    return CENTRE;
+  return { left: left!, top: top!, right: right!, bottom: bottom! };
+}
+
+function useImage(address: string): HTMLImageElement | undefined {
+  const [image, setImage] = useState<HTMLImageElement>();
+  useEffect(() => {
+    const next = new Image();
+    next.onload = () => setImage(next);
+    next.src = address;
+    return () => {
+      next.onload = null;
+    };
+  }, [address]);
+  return image;
+}
+
+/** The samples of each run, as they come in. */
+function useSamples(ids: readonly string[]): {
+  opened: ReadonlyMap<string, ExplorerRun>;
+  refused: readonly string[];
+} {
+  const [found, setFound] = useState<{
+    opened: ReadonlyMap<string, ExplorerRun>;
+    refused: readonly string[];
+  }>({
+    opened: new Map(),
+    refused: [],
+  });
+  useEffect(() => {
+    let over = false;
+    const opened = new Map<string, ExplorerRun>();
+    const refused: string[] = [];
+    const open = async () => {
+      for (const run of ids) {
+        const answer = await asked<ExplorerRun>('/api/samples', new URLSearchParams({ run }));
+        if (over) return;
+        if ('refused' in answer) refused.push(answer.refused);
+        else opened.set(run, answer.answer);
+        setFound({ opened: new Map(opened), refused: [...refused] });
+      }
+    };
+    void open();
+    return () => {
+      over = true;
+    };
+  }, [ids.join('\n')]);
+  return found;
+}
+
+function useSimilarity(
+  runs: readonly string[],
+  { sample, map, grid, region }: { sample: number; map: number; grid: number; region: Region },
+): { answers: readonly Similarity[]; trouble?: string } {
+  const [found, setFound] = useState<{ answers: readonly Similarity[]; trouble?: string }>({ answers: [] });
+  const { left, top, right, bottom } = region;
+  const numbers = { sample, map, grid, left, top, right, bottom };
+  const query = new URLSearchParams([
+    ...runs.map((run) => ['run', run]),
+    ...Object.entries(numbers).map(([name, value]) => [name, String(value)]),
+  ]).toString();
+  useEffect(() => {
+    if (runs.length === 0) return;
+    let over = false;
+    const ask = async () => {
+      const answer = await asked<Similarity[]>('/api/similarity', query);
+      if (over) return;
+      setFound((before) =>
+        'refused' in answer
+          ? { answers: before.answers, trouble: answer.refused }
+          : { answers: answer.answer },
+      );
+    };
+    void ask();
+    return () => {
+      over = true;
+    };
+  }, [query]);
+  return found;
+}
+
+async function asked<T>(
+  path: string,
+  query: URLSearchParams | string,
+): Promise<{ answer: T } | { refused: string }> {
+  try {
+    const response = await fetch(`${path}?${query}`);
+    return response.ok ? { answer: (await response.json()) as T } : { refused: await response.text() };
+  } catch {
+    return { refused: 'The server does not answer.' };
+  }
+}
+
+/** Keys for the whole page, unless something is being typed. */
+function useKeys(actions: Readonly<Record<string, () => void>>): void {
+  const current = useRef(actions);
+  current.current = actions;
+  useEffect(() => {
+    const listener = (event: KeyboardEvent) => {
+      const action = current.current[event.key];
+      const typing =
+        event.target instanceof Element && event.target.closest('input, select, textarea') !== null;
+      if (action === undefined || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      action();
+    };
+    addEventListener('keydown', listener);
+    return () => removeEventListener('keydown', listener);
+  }, []);
+}
