@@ -29,9 +29,16 @@ if (options.data === undefined || !existsSync(options.data)) {
 }
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
+const folders = new Set();
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+process.on('SIGINT', () => process.exit(130));
+
 /** Runs it in a folder of its own, which is empty before and gone afterwards. @returns seconds */
 function timed([program, ...args], environment) {
   const out = mkdtempSync(join(tmpdir(), 'anatomy-bench-'));
+  folders.add(out);
   const began = performance.now();
   const env = { ...process.env, XDG_CACHE_HOME: join(out, 'cache'), ...environment };
   const { status, stderr } = spawnSync(program, [...args, '--out', join(out, 'run')], {

@@ -94,7 +94,7 @@ double sampleLoss(double* logits, int64_t outputs, uint32_t label) {
 
 // logisticLoss(x f64 [n, d], labels u32 [n], outputs, parameters f64 [outputs · (d + 1)], gradient, written) → Σ −log P(label).
 // The parameters are the rows of W, then b. With one output there are two classes.
-Napi::Value logisticLoss(const Napi::CallbackInfo& info) {
+Napi::Value lossOf(const Napi::CallbackInfo& info) {
   const auto x = info[0].As<Napi::Float64Array>();
   const auto labels = info[1].As<Napi::Uint32Array>();
   const int64_t outputs = info[2].ToNumber().Int64Value(), n = labels.ElementLength();
@@ -105,6 +105,10 @@ Napi::Value logisticLoss(const Napi::CallbackInfo& info) {
   if (int64_t(x.ElementLength()) != n * d || int64_t(parameters.ElementLength()) != size ||
       int64_t(gradient.ElementLength()) != size) {
     throwTensorError(info.Env(), "argument", "logisticLoss: the lengths of features, labels and parameters do not fit");
+  }
+  const uint32_t classes = outputs == 1 ? 2 : outputs;
+  if (std::any_of(labels.Data(), labels.Data() + n, [&](uint32_t label) { return label >= classes; })) {
+    throwTensorError(info.Env(), "argument", "logisticLoss: a label is not below the number of classes");
   }
   const double* weights = parameters.Data();
   double* into = gradient.Data();
@@ -123,6 +127,10 @@ Napi::Value logisticLoss(const Napi::CallbackInfo& info) {
     addGradient(rows, count, d, logits.data(), outputs, into);
   }
   return Napi::Number::New(info.Env(), loss);
+}
+
+Napi::Value logisticLoss(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] { return lossOf(info); });
 }
 
 }  // namespace

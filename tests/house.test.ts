@@ -163,8 +163,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/messages': [],
   'server/explorer': [
     ...['tensor', 'metrics', 'log', 'training', 'use'],
-    ...['data', 'data/cache', 'data/loading', 'evaluation/encoders', 'evaluation/pairs'],
-    'server/messages',
+    ...['data', 'data/cache', 'data/loading', 'evaluation/results'],
+    ...['evaluation/encoders', 'evaluation/features', 'evaluation/pairs', 'server/messages'],
   ],
   server: ['config', 'evaluation', 'report/source', 'training', 'server/messages', 'server/explorer'],
   index: [

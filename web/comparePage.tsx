@@ -112,30 +112,59 @@ function colour(i: number): string {
 /** Reads what was measured in the runs, and goes on reading as they train. */
 function useCourses(runs: readonly RunSummary[]): ReadonlyMap<string, Course> {
   const [courses, setCourses] = useState<ReadonlyMap<string, Course>>(new Map());
-  const read = useRef(new Map<string, { next: number; lines: readonly MetricLine[]; at: string }>());
-  const stamps = runs.map(({ id, written, steps }) => `${id} ${written} ${steps.done}`).join('\n');
+  const readers = useRef(new Map<string, Reader>());
+  const stamps = runs.map(stampOf).join('\n');
   useEffect(() => {
-    let over = false;
-    const readOn = async ({ id, written, steps }: RunSummary) => {
-      const before = read.current.get(id) ?? { next: 0, lines: [], at: '' };
-      const at = `${written} ${steps.done}`;
-      if (before.at === at) return;
-      const response = await fetch(
-        `/api/metrics?${new URLSearchParams({ run: id, from: String(before.next) })}`,
-      );
-      if (!response.ok || over) return;
-      const { lines, next, again } = (await response.json()) as MetricLines;
-      read.current.set(id, { next, at, lines: again ? lines : [...before.lines, ...lines] });
-    };
-    // A server that has ended is told of elsewhere on the page.
-    void Promise.allSettled(runs.map(readOn)).finally(() => {
-      if (!over) setCourses(new Map([...read.current].map(([id, { lines }]) => [id, lines])));
-    });
-    return () => {
-      over = true;
-    };
+    for (const run of runs) {
+      const reader = readers.current.get(run.id) ?? new Reader(run.id);
+      readers.current.set(run.id, reader);
+      void reader.readUntil(stampOf(run), () => {
+        setCourses(new Map([...readers.current].map(([id, { lines }]) => [id, lines])));
+      });
+    }
   }, [stamps]);
   return courses;
+}
+
+const stampOf = ({ id, written, steps }: RunSummary) => `${id} ${written} ${steps.done}`;
+
+/** Reads the measurements of one run, one answer after the other. */
+class Reader {
+  lines: readonly MetricLine[] = [];
+  readonly #run: string;
+  #next = 0;
+  #file = '';
+  #wanted = '';
+  #reading = false;
+
+  constructor(run: string) {
+    this.#run = run;
+  }
+
+  /** @param stamp the state of the run up to which it is to be read */
+  async readUntil(stamp: string, onLines: () => void): Promise<void> {
+    if (this.#wanted === stamp) return;
+    this.#wanted = stamp;
+    if (this.#reading) return; // it goes on by itself
+    this.#reading = true;
+    try {
+      for (let read = ''; read !== this.#wanted; ) {
+        read = this.#wanted;
+        const query = new URLSearchParams({ run: this.#run, from: String(this.#next), file: this.#file });
+        const response = await fetch(`/api/metrics?${query}`);
+        if (!response.ok) break;
+        const { lines, next, file, again } = (await response.json()) as MetricLines;
+        this.lines = again ? lines : [...this.lines, ...lines];
+        this.#next = next;
+        this.#file = file;
+        onLines();
+      }
+    } catch {
+      this.#wanted = ''; // a server that has ended is told of elsewhere on the page
+    } finally {
+      this.#reading = false;
+    }
+  }
 }
 
 interface ChartProps {

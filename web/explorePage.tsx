@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ExplorerRun, Region, Similarity } from '../src/server/messages.js';
+import type { Region, Similarity } from '../src/server/messages.js';
 import { heat, imagePlace, inside, type Look, WHOLE, zoomed } from './heat.js';
-import { type Live, setQuery } from './live.js';
+import { asked, type Live, leaving, setQuery, useSamples } from './live.js';
 
 const GRIDS = [7, 14, 28] as const;
 
@@ -16,15 +16,18 @@ interface Point {
 export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
   const ids = query.getAll('run');
   const { opened, refused } = useSamples(ids);
-  const first = opened.get(ids[0] ?? '');
-  const sample = Math.min(Number(query.get('sample')) || 0, (first?.samples.length ?? 1) - 1);
+  const first = ids.map((id) => opened.get(id)).find((run) => run !== undefined);
+  const place = Math.trunc(Number(query.get('sample'))) || 0;
+  const sample = Math.max(0, Math.min(place, (first?.samples.length ?? 1) - 1));
   const own = first?.samples[sample];
   // Another run may have been trained on other data, where the same place is another sample.
   const alike = ids.filter((id) => opened.get(id)?.samples[sample]?.id === own?.id);
   const map = Number(query.get('map') ?? usualMap(first?.sides ?? [])) || 0;
   const grid = Number(query.get('grid')) || 14;
   const region = useMemo(() => regionOf(query.get('at')), [query.get('at')]);
-  const { answers, trouble } = useSimilarity(own === undefined ? [] : alike, { sample, map, grid, region });
+  const { answers, answered, trouble } = useSimilarity(own === undefined ? [] : alike, {
+    ...{ sample, map, grid, region },
+  });
   const [look, setLook] = useState<Look>(WHOLE);
   const [cursor, setCursor] = useState<Point>();
   const [blend, setBlend] = useState(0.6);
@@ -49,7 +52,7 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
     };
     point({ left: middle.x, top: middle.y, right: middle.x, bottom: middle.y });
   };
-  useKeys({
+  const keys: Readonly<Record<string, () => void>> = {
     n: () => toSample(sample + 1),
     p: () => toSample(sample - 1),
     m: () => change(['map', String((map + 1) % (first?.sides.length ?? 1))]),
@@ -59,7 +62,9 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
     ArrowUp: () => move(0, -1),
     ArrowDown: () => move(0, 1),
     '0': () => setLook(WHOLE),
-  });
+    '+': () => setLook(zoomed(look, 1.25, look)),
+    '-': () => setLook(zoomed(look, 0.8, look)),
+  };
 
   if (ids.length === 0) {
     return (
@@ -156,34 +161,52 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
             {first.samples.length}. Click a place, or drag over one; n and p: samples, arrows: the place, m:
             map, g: patches, wheel: zoom, 0: whole.
           </p>
-          {answers.map((answer) => (
-            <section key={answer.source} class="source" aria-label={answer.source}>
-              <h2>
-                {answer.source === 'pixels' ? 'The pixels themselves' : answer.source}{' '}
-                <small>{agreementWords(answer)}</small>
-              </h2>
-              <div class="panels">
-                {Object.entries(answer.maps).map(([modality, values]) => (
-                  <Panel
-                    key={modality}
-                    {...{ answer, values, modality, region, look, cursor, blend }}
-                    address={`/api/image?${new URLSearchParams({ run: answer.source === 'pixels' ? alike[0]! : answer.source, sample: String(sample), modality })}`}
-                    onLook={setLook}
-                    onCursor={setCursor}
-                    onPoint={point}
-                  />
-                ))}
-              </div>
-            </section>
-          ))}
+          {/* The keys are for who is in here, so that the page keeps those that it has. */}
+          <section
+            class={answered === sample ? 'sources' : 'sources waiting'}
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: it takes the keys
+            tabIndex={0}
+            aria-label="Images and similarities. Keys: n and p for samples, arrows for the place, m map, g patches, plus, minus and 0 to enlarge."
+            onKeyDown={(event) => {
+              const action = keys[event.key];
+              if (action === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+              event.preventDefault();
+              action();
+            }}
+          >
+            {answers.map((answer) => (
+              <section key={answer.source} class="source" aria-label={answer.source}>
+                <h2>
+                  {answer.source === 'pixels' ? 'The pixels themselves' : answer.source}{' '}
+                  <small>{agreementWords(answer)}</small>
+                </h2>
+                <div class="panels">
+                  {Object.entries(answer.maps).map(([modality, values]) => (
+                    <Panel
+                      key={modality}
+                      {...{ answer, values, modality, region, look, cursor, blend }}
+                      address={`/api/image?${new URLSearchParams({ run: answer.source === 'pixels' ? alike[0]! : answer.source, sample: String(answered), modality })}`}
+                      onLook={setLook}
+                      onCursor={setCursor}
+                      onPoint={point}
+                    />
+                  ))}
+                </div>
+              </section>
+            ))}
+          </section>
         </>
       )}
     </main>
   );
 }
 
-function agreementWords({ agreement, chance }: Similarity): string {
-  if (agreement === null) return 'one image, so nothing to agree';
+function agreementWords({ agreement, chance, maps }: Similarity): string {
+  if (agreement === null) {
+    return Object.keys(maps).length < 2
+      ? 'one image, so nothing to agree'
+      : 'nothing to agree outside the region, or all alike';
+  }
   const other = chance === null ? '' : `; with images of other subjects ${chance.toFixed(2)}`;
   return `the images agree by ${agreement.toFixed(2)} (rank correlation)${other}`;
 }
@@ -258,6 +281,7 @@ function Panel(props: PanelProps) {
           if (drag && !drag.pans) onPoint(between(drag.from, place(event).image));
           setDrag(undefined);
         }}
+        onPointerCancel={() => setDrag(undefined)}
         onPointerLeave={() => onCursor(undefined)}
       />
       <figcaption>
@@ -331,7 +355,8 @@ function draw(
 function heatMap(values: readonly number[], anchors: readonly number[], grid: number): HTMLCanvasElement {
   const chosen = new Set(anchors);
   const others = values.filter((_, patch) => !chosen.has(patch));
-  const [low, high] = [Math.min(...others), Math.max(...others)];
+  const scale = others.length > 0 ? others : values;
+  const [low, high] = [Math.min(...scale), Math.max(...scale)];
   const map = document.createElement('canvas');
   map.width = grid;
   map.height = grid;
@@ -362,6 +387,7 @@ function regionOf(words: string | null): Region {
 function useImage(address: string): HTMLImageElement | undefined {
   const [image, setImage] = useState<HTMLImageElement>();
   useEffect(() => {
+    setImage(undefined); // that of another sample would stand under similarities that are not its own
     const next = new Image();
     next.onload = () => setImage(next);
     next.src = address;
@@ -372,44 +398,14 @@ function useImage(address: string): HTMLImageElement | undefined {
   return image;
 }
 
-/** The samples of each run, as they come in. */
-function useSamples(ids: readonly string[]): {
-  opened: ReadonlyMap<string, ExplorerRun>;
-  refused: readonly string[];
-} {
-  const [found, setFound] = useState<{
-    opened: ReadonlyMap<string, ExplorerRun>;
-    refused: readonly string[];
-  }>({
-    opened: new Map(),
-    refused: [],
-  });
-  useEffect(() => {
-    let over = false;
-    const opened = new Map<string, ExplorerRun>();
-    const refused: string[] = [];
-    const open = async () => {
-      for (const run of ids) {
-        const answer = await asked<ExplorerRun>('/api/samples', new URLSearchParams({ run }));
-        if (over) return;
-        if ('refused' in answer) refused.push(answer.refused);
-        else opened.set(run, answer.answer);
-        setFound({ opened: new Map(opened), refused: [...refused] });
-      }
-    };
-    void open();
-    return () => {
-      over = true;
-    };
-  }, [ids.join('\n')]);
-  return found;
-}
-
 function useSimilarity(
   runs: readonly string[],
   { sample, map, grid, region }: { sample: number; map: number; grid: number; region: Region },
-): { answers: readonly Similarity[]; trouble?: string } {
-  const [found, setFound] = useState<{ answers: readonly Similarity[]; trouble?: string }>({ answers: [] });
+): { answers: readonly Similarity[]; answered: number; trouble?: string } {
+  const [found, setFound] = useState<{ answers: readonly Similarity[]; answered: number; trouble?: string }>({
+    answers: [],
+    answered: -1,
+  });
   const { left, top, right, bottom } = region;
   const numbers = { sample, map, grid, left, top, right, bottom };
   const query = new URLSearchParams([
@@ -418,50 +414,18 @@ function useSimilarity(
   ]).toString();
   useEffect(() => {
     if (runs.length === 0) return;
-    let over = false;
+    const { signal, abort } = leaving();
     const ask = async () => {
-      const answer = await asked<Similarity[]>('/api/similarity', query);
-      if (over) return;
-      setFound((before) =>
+      const answer = await asked<Similarity[]>('/api/similarity', query, signal);
+      if (signal.aborted) return;
+      setFound(
         'refused' in answer
-          ? { answers: before.answers, trouble: answer.refused }
-          : { answers: answer.answer },
+          ? { answers: [], answered: sample, trouble: answer.refused }
+          : { answers: answer.answer, answered: sample },
       );
     };
     void ask();
-    return () => {
-      over = true;
-    };
+    return abort;
   }, [query]);
   return found;
-}
-
-async function asked<T>(
-  path: string,
-  query: URLSearchParams | string,
-): Promise<{ answer: T } | { refused: string }> {
-  try {
-    const response = await fetch(`${path}?${query}`);
-    return response.ok ? { answer: (await response.json()) as T } : { refused: await response.text() };
-  } catch {
-    return { refused: 'The server does not answer.' };
-  }
-}
-
-/** Keys for the whole page, unless something is being typed. */
-function useKeys(actions: Readonly<Record<string, () => void>>): void {
-  const current = useRef(actions);
-  current.current = actions;
-  useEffect(() => {
-    const listener = (event: KeyboardEvent) => {
-      const action = current.current[event.key];
-      const typing =
-        event.target instanceof Element && event.target.closest('input, select, textarea') !== null;
-      if (action === undefined || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      action();
-    };
-    addEventListener('keydown', listener);
-    return () => removeEventListener('keydown', listener);
-  }, []);
 }

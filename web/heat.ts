@@ -15,9 +15,9 @@ const VIRIDIS: readonly Colour[] = [
 
 export type Colour = readonly [red: number, green: number, blue: number];
 
-/** The colour of a share from 0, dark, to 1, light. */
+/** The colour of a share from 0, dark, to 1, light. What is no number is dark. */
 export function heat(share: number): Colour {
-  const at = Math.min(1, Math.max(0, share)) * (VIRIDIS.length - 1);
+  const at = Math.min(1, Math.max(0, Number.isNaN(share) ? 0 : share)) * (VIRIDIS.length - 1);
   const [low, high] = [VIRIDIS[Math.floor(at)]!, VIRIDIS[Math.ceil(at)]!];
   const mixed = (i: 0 | 1 | 2) => Math.round(low[i] + (at - Math.floor(at)) * (high[i] - low[i]));
   return [mixed(0), mixed(1), mixed(2)];

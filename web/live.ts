@@ -1,6 +1,6 @@
 /** The runs as the server knows them, kept up to date. */
 import { useEffect, useState } from 'preact/hooks';
-import type { RunSummary, RunsChange } from '../src/server/messages.js';
+import type { ExplorerRun, RunSummary, RunsChange } from '../src/server/messages.js';
 
 export interface Live {
   readonly root: string;
@@ -15,37 +15,51 @@ const ENDED =
   'The server has ended, or cannot be reached; this is what it said last. Start it again: anatomy serve';
 const NO_TOKEN = 'This page was opened without the token; open the address that anatomy serve printed.';
 
-/** Follows the runs until the page is closed, through restarts of the connection too. */
+/** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
   const [live, setLive] = useState<Live>({ root: '', runs: [], loaded: false });
   useEffect(() => {
-    let closed = false;
-    const load = async () => {
+    let events: EventSource | undefined;
+    const tellTrouble = async () => {
+      let trouble: string | undefined = ENDED;
       try {
         const response = await fetch('/api/runs');
-        if (!response.ok) throw new Error(response.status === 401 ? NO_TOKEN : await response.text());
-        const { root, runs } = (await response.json()) as Pick<Live, 'root' | 'runs'>;
-        if (!closed) setLive({ root, runs: sorted(runs), loaded: true });
-      } catch (error) {
-        const trouble = error instanceof TypeError ? ENDED : (error as Error).message;
-        if (!closed) setLive((before) => ({ ...before, trouble }));
+        trouble = response.ok ? undefined : response.status === 401 ? NO_TOKEN : await response.text();
+      } catch {
+        // The server cannot be reached.
       }
+      setLive(({ trouble: _, ...before }) => (trouble === undefined ? before : { ...before, trouble }));
     };
-    const events = new EventSource('/api/events');
-    // After each break the list is read anew, as changes may have been missed.
-    events.addEventListener('open', () => void load());
-    events.addEventListener('change', (event) => {
-      const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
-      const gone = new Set([...removed, ...changed.map(({ id }) => id)]);
-      setLive((before) => ({
-        ...before,
-        runs: sorted([...before.runs.filter(({ id }) => !gone.has(id)), ...changed]),
-      }));
-    });
-    events.addEventListener('error', () => void load());
+    const open = () => {
+      events = new EventSource('/api/events');
+      // The whole list comes first, and again after each break.
+      events.addEventListener('runs', (event) => {
+        const { root, runs } = JSON.parse((event as MessageEvent<string>).data) as Pick<
+          Live,
+          'root' | 'runs'
+        >;
+        setLive({ root, runs: sorted(runs), loaded: true });
+      });
+      events.addEventListener('change', (event) => {
+        const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
+        const gone = new Set([...removed, ...changed.map(({ id }) => id)]);
+        setLive((before) => ({
+          ...before,
+          runs: sorted([...before.runs.filter(({ id }) => !gone.has(id)), ...changed]),
+        }));
+      });
+      events.addEventListener('error', () => void tellTrouble());
+    };
+    // A browser holds six connections to a server, and each page that listens takes one.
+    const follow = () => {
+      events?.close();
+      if (!document.hidden) open();
+    };
+    follow();
+    document.addEventListener('visibilitychange', follow);
     return () => {
-      closed = true;
-      events.close();
+      document.removeEventListener('visibilitychange', follow);
+      events?.close();
     };
   }, []);
   return live;
@@ -73,4 +87,55 @@ export function setQuery(path: string, query: URLSearchParams): void {
   history.replaceState(null, '', `#${path}${words && `?${words}`}`);
   // The browser tells of such a change by itself only later, and the next key may come before.
   dispatchEvent(new HashChangeEvent('hashchange'));
+}
+
+/** The samples of each run, as they come in. */
+export function useSamples(ids: readonly string[]): {
+  opened: ReadonlyMap<string, ExplorerRun>;
+  refused: readonly string[];
+} {
+  const [found, setFound] = useState<{
+    opened: ReadonlyMap<string, ExplorerRun>;
+    refused: readonly string[];
+  }>({
+    opened: new Map(),
+    refused: [],
+  });
+  useEffect(() => {
+    const { signal, abort } = leaving();
+    const opened = new Map<string, ExplorerRun>();
+    const refused: string[] = [];
+    const open = async () => {
+      for (const run of ids) {
+        const answer = await asked<ExplorerRun>('/api/samples', new URLSearchParams({ run }), signal);
+        if (signal.aborted) return;
+        if ('refused' in answer) refused.push(answer.refused);
+        else opened.set(run, answer.answer);
+        setFound({ opened: new Map(opened), refused: [...refused] });
+      }
+    };
+    void open();
+    return abort;
+  }, [ids.join('\n')]);
+  return found;
+}
+
+/** Asks the server. `refused` is what it says is wrong. @param signal nobody waits for the answer any more */
+export async function asked<T>(
+  path: string,
+  query: URLSearchParams | string,
+  signal: AbortSignal,
+): Promise<{ answer: T } | { refused: string }> {
+  try {
+    const response = await fetch(`${path}?${query}`, { signal });
+    return response.ok ? { answer: (await response.json()) as T } : { refused: await response.text() };
+  } catch {
+    return { refused: 'The server does not answer.' };
+  }
+}
+
+/** Ends the questions of an effect that is over. */
+export function leaving(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
 }

@@ -1,4 +1,5 @@
 import { render } from 'preact';
+import { CasesPage } from './casesPage.js';
 import { ComparePage } from './comparePage.js';
 import { ExplorePage } from './explorePage.js';
 import { useAddress, useRuns } from './live.js';
@@ -8,6 +9,7 @@ import { RunsPage } from './runsPage.js';
 const PAGES: Readonly<Record<string, { name: string; page: typeof ComparePage }>> = {
   '/compare': { name: 'Compare', page: ComparePage },
   '/explore': { name: 'Explore', page: ExplorePage },
+  '/cases': { name: 'Cases', page: CasesPage },
 };
 
 function Page() {

@@ -96,7 +96,7 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
           />
           Seeds as one row
         </label>
-        {(['Compare', 'Explore'] as const).map((name) => (
+        {(['Compare', 'Explore', 'Cases'] as const).map((name) => (
           <a
             key={name}
             class={compared.length > 0 ? 'button' : 'button off'}

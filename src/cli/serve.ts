@@ -16,12 +16,15 @@ export function registerServe(program: Command): void {
     .command('serve [folder]')
     .description('Watch runs as they train, in a page of this machine: states, curves, results.')
     .option('--port <n>', 'port; 0 takes any that is free', wholeNumber(0), 8765)
-    .option('--host <address>', 'listen on this address of the machine too, not on the loopback alone')
+    .option(
+      '--host <address>',
+      'listen on this address of the machine in place of the loopback; 0.0.0.0 for all',
+    )
     .option('--open', 'open the page in the browser')
     .addHelpText(
       'after',
       `
-FOLDER (default: runs) holds runs at any depth. The page changes nothing, and needs no network. The address has a token, as
+FOLDER (default: runs) holds runs at any depth. The page changes no run, and needs no network. The address has a token, as
 Jupyter's has: whoever knows it may look.
 
 Examples:

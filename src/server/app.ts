@@ -1,4 +1,4 @@
-/** This room serves the live page: what runs say of themselves, to this machine's user alone. It writes nothing. */
+/** This room serves the live page: what runs say of themselves, to this machine's user alone. It changes no run. */
 import { readFileSync, realpathSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { type Context, Hono } from 'hono';
@@ -10,6 +10,7 @@ import type { NamedRun } from './explorer/explorer.js';
 import type { ExplorerThread } from './explorer/explorerThread.js';
 import { type GuardOptions, guard } from './guard.js';
 import type { RunsChange } from './messages.js';
+import { PROJECTIONS } from './messages.js';
 import { readMetricLines } from './readRun.js';
 import { RunsWatch } from './watchRuns.js';
 
@@ -31,7 +32,9 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /** A report holds its style, and no script. */
-const REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'";
+const REPORT_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'none'; sandbox";
 
 export function serveApp(options: AppOptions): Hono {
   const { root, page, pauseMs, explorer } = options;
@@ -49,19 +52,21 @@ export function serveApp(options: AppOptions): Hono {
   });
   app.get('/api/events', (context) =>
     streamSSE(context, async (stream) => {
-      const waiting: RunsChange[] = [];
+      watch.look();
+      let waiting: RunsChange | undefined;
       let wake = () => {};
       const stop = watch.listen((change) => {
-        waiting.push(change);
+        waiting = joined(waiting, change);
         wake();
       });
       stream.onAbort(() => {
         stop();
         wake();
       });
-      await stream.writeSSE({ event: 'open', data: '' });
+      await stream.writeSSE({ event: 'runs', data: JSON.stringify({ root, runs: watch.runs() }) });
       while (!stream.aborted) {
-        const change = waiting.shift();
+        const change = waiting;
+        waiting = undefined;
         if (change !== undefined) await stream.writeSSE({ event: 'change', data: JSON.stringify(change) });
         else
           await new Promise<void>((resolve) => {
@@ -75,25 +80,38 @@ export function serveApp(options: AppOptions): Hono {
     const from = Number(context.req.query('from') ?? 0);
     if (folder === undefined) return noSuchRun(context);
     if (!Number.isSafeInteger(from) || from < 0) return context.text('from is no place in a file\n', 400);
-    return context.json(readMetricLines(runPaths(folder).metrics, from));
+    return context.json(readMetricLines(runPaths(folder).metrics, from, context.req.query('file')));
   });
   app.get('/api/samples', async (context) => {
     const [run, ...others] = namedRuns(context, folderOf);
     if (run === undefined || others.length > 0) return noSuchRun(context);
-    return context.json(await explorer.ask('samples', run));
+    return context.json(await explorer.ask('samples', [run], context.req.raw.signal));
   });
   app.get('/api/image', async (context) => {
     const [run] = namedRuns(context, folderOf);
     if (run === undefined) return noSuchRun(context);
     const { sample, modality } = questionOf(imageQuestion, context);
-    const png = await explorer.ask('picture', run, sample, modality);
-    return context.body(new Uint8Array(png), 200, { 'Content-Type': 'image/png' });
+    const png = await explorer.ask('picture', [run, sample, modality], context.req.raw.signal);
+    // The same picture is asked for again and again while one points at points.
+    return context.body(new Uint8Array(png), 200, {
+      'Content-Type': 'image/png',
+      'Cache-Control': 'private, max-age=60',
+    });
+  });
+  app.get('/api/cases', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    return context.json(
+      await explorer.ask('cases', [run, questionOf(caseQuestion, context)], context.req.raw.signal),
+    );
   });
   app.get('/api/similarity', async (context) => {
     const runs = namedRuns(context, folderOf);
     if (runs.length === 0) return noSuchRun(context);
     const { sample, map, grid, ...region } = questionOf(similarityQuestion, context);
-    return context.json(await explorer.ask('similarity', runs, { sample, map, grid, region }));
+    return context.json(
+      await explorer.ask('similarity', [runs, { sample, map, grid, region }], context.req.raw.signal),
+    );
   });
   app.onError((error, context) => {
     if (error instanceof AnatomyError) return context.text(`${error.message}\n`, 422);
@@ -116,9 +134,19 @@ export function serveApp(options: AppOptions): Hono {
   return app;
 }
 
+/** One change for two, for a reader that is slower than the runs. */
+function joined(before: RunsChange | undefined, { changed, removed }: RunsChange): RunsChange {
+  const now = new Set([...removed, ...changed.map(({ id }) => id)]);
+  return {
+    changed: [...(before?.changed ?? []).filter(({ id }) => !now.has(id)), ...changed],
+    removed: [...(before?.removed ?? []).filter((id) => !now.has(id)), ...removed],
+  };
+}
+
 const share = z.coerce.number().min(0).max(1);
 const place = z.coerce.number().int().min(0);
 const imageQuestion = z.object({ sample: place, modality: z.string() });
+const caseQuestion = z.object({ kind: z.enum(PROJECTIONS), features: z.enum(['pooled', 'head']) });
 const similarityQuestion = z.object({
   sample: place,
   map: place,

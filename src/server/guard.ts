@@ -7,7 +7,7 @@ export interface GuardOptions {
   /** The word that the address has which the command prints. */
   readonly token: string;
   readonly port: number;
-  /** Names of this machine beside the loopback ones, where `--host` gave one. */
+  /** Names and addresses of this machine beside the loopback ones, where `--host` asks for others. */
   readonly hosts: readonly string[];
 }
 
@@ -23,13 +23,14 @@ const PAGE_POLICY =
  * origin, a missing token. The token comes once in the address and stays in a cookie that no other site can send.
  */
 export function guard({ token, port, hosts }: GuardOptions): MiddlewareHandler {
-  const names = [...LOOPBACK, ...hosts].flatMap((name) =>
+  const names = [...LOOPBACK, ...hosts.map(hostWords)].flatMap((name) =>
     port === 80 ? [name, `${name}:80`] : [`${name}:${port}`],
   );
   const cookie = `anatomy-${port}`;
   return async (context, next) => {
     const { req } = context;
-    const host = req.header('host') ?? '';
+    if (req.raw.method !== 'GET') return context.text('This server only answers GET.\n', 405);
+    const host = (req.header('host') ?? '').toLowerCase();
     if (!names.includes(host)) {
       return context.text(
         `The name ${JSON.stringify(host)} is none of this server's; open the address that anatomy serve printed.\n`,
@@ -57,6 +58,11 @@ export function guard({ token, port, hosts }: GuardOptions): MiddlewareHandler {
     }
     return next();
   };
+}
+
+/** An address as it stands in URLs and Host headers. */
+export function hostWords(host: string): string {
+  return host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase();
 }
 
 function same(one: string, other: string): boolean {

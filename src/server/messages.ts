@@ -1,4 +1,4 @@
-/** What the server tells the page. Only types, as the page holds no code of Node. */
+/** What the server and the page tell each other. The page holds no code of Node, so nothing is imported here. */
 
 /**
  * `starting` before the first step, `training` while its process is alive, `gone` when that process ended without a
@@ -59,8 +59,9 @@ export type MetricLine = Readonly<Record<string, number>>;
 
 export interface MetricLines {
   readonly lines: readonly MetricLine[];
-  /** Where to go on reading. */
+  /** Where to go on reading, and in which file: one that was made anew has another name. */
   readonly next: number;
+  readonly file: string;
   /** Whether the file was cut since, so that what was read before no longer counts. */
   readonly again: boolean;
 }
@@ -115,4 +116,20 @@ export interface Similarity {
   readonly agreement: number | null;
   /** The same where the second image is of another subject, as the mean over some. */
   readonly chance: number | null;
+}
+
+export const PROJECTIONS = ['pca', 'umap', 'tsne'] as const;
+export type ProjectionKind = (typeof PROJECTIONS)[number];
+
+export interface CaseQuestion {
+  readonly kind: ProjectionKind;
+  readonly features: 'pooled' | 'head';
+}
+
+/** All images of a run's data as points; images whose features are alike lie near each other. */
+export interface CaseMap {
+  /** For each modality the point of each sample; null where the sample lacks the image. */
+  readonly points: Readonly<Record<string, readonly (readonly [number, number] | null)[]>>;
+  /** What samples can be coloured by, a word for each sample: label, subject, fold, columns of the manifest. */
+  readonly columns: Readonly<Record<string, readonly string[]>>;
 }

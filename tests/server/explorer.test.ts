@@ -153,19 +153,46 @@ describe('the explorer', () => {
     ).rejects.toThrow(/sample is 99; .* has samples 0 to 11/);
   });
 
+  it('maps all cases, each image a point, with what they may be coloured by', async () => {
+    const { points, columns } = await explorer.cases(run, { kind: 'pca', features: 'pooled' });
+    expect(Object.keys(points)).toEqual(['a', 'b']);
+    for (const own of Object.values(points)) expect(own).toHaveLength(12);
+    expect(points.b!.flatMap((point, sample) => (point === null ? [sample] : []))).toEqual([GAP]);
+    expect(new Set(columns.label)).toEqual(new Set(['benign', 'malignant']));
+    expect(new Set(columns.subject).size).toBe(6);
+    // PCA turns the features, so that distances along the first axis are the largest there are.
+    const xs = Object.values(points).flatMap((own) =>
+      own.flatMap((point) => (point === null ? [] : [point])),
+    );
+    const spread = (axis: 0 | 1) => {
+      const mean = xs.reduce((sum, point) => sum + point[axis], 0) / xs.length;
+      return xs.reduce((sum, point) => sum + (point[axis] - mean) ** 2, 0);
+    };
+    expect(spread(0)).toBeGreaterThan(spread(1));
+    const head = await explorer.cases(run, { kind: 'umap', features: 'head' });
+    expect(head.points).not.toEqual(points);
+    expect(await explorer.cases(run, { kind: 'umap', features: 'head' })).toEqual(head);
+  });
+
   it('works in a thread, which tells what is wrong and goes on', async () => {
     const thread = new ExplorerThread(
       new URL('../../dist/server/explorer/explorerWorker.js', import.meta.url),
     );
     const question = { sample: 2, map: 2, grid: 4, region: at(0.6, 0.3) };
-    await expect(thread.ask('similarity', [run], { ...question, sample: 99 })).rejects.toThrow(
+    await expect(thread.ask('similarity', [[run], { ...question, sample: 99 }])).rejects.toThrow(
       'sample is 99',
     );
-    expect(await thread.ask('similarity', [run], question)).toEqual(
+    expect(await thread.ask('similarity', [[run], question])).toEqual(
       await explorer.similarity([run], question),
     );
-    await expect(thread.ask('samples', { id: 'x', root: join(folder, 'none') })).rejects.toThrow('none');
-    const open = thread.ask('samples', run);
+    await expect(thread.ask('samples', [{ id: 'x', root: join(folder, 'none') }])).rejects.toThrow('none');
+    const gone = new AbortController();
+    const busy = thread.ask('cases', [run, { kind: 'umap', features: 'pooled' }]);
+    const left = thread.ask('samples', [run], gone.signal);
+    gone.abort();
+    await expect(left).rejects.toThrow('nobody waits');
+    await busy;
+    const open = thread.ask('samples', [run]);
     await thread.close();
     await expect(open).rejects.toThrow('the explorer stopped');
   });

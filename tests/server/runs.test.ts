@@ -1,9 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readMetricLines } from '../../src/server/readRun.js';
+import { readMetricLines, readRunSummary } from '../../src/server/readRun.js';
 import { RunsWatch } from '../../src/server/watchRuns.js';
 import { LeaseWatch, takeLease } from '../../src/training/lease.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
@@ -92,6 +101,39 @@ describe('the list of runs', () => {
     expect(told).toEqual([['other 40', 'run 3'], ['run 4'], ['- other']]);
   });
 
+  it('goes on where a run vanishes while it looks, or is somebody else’s', async () => {
+    const run = storeRun(join(root, 'run'));
+    storeRun(join(root, 'other'));
+    const watch = new RunsWatch(root, 5);
+    const told: string[] = [];
+    const stop = watch.listen(({ changed, removed }) => {
+      told.push(...changed.map(({ id }) => id), ...removed.map((id) => `- ${id}`));
+      // What is deleted in the middle of a look.
+      rmSync(run, { recursive: true, force: true });
+    });
+    await expect.poll(() => told, { timeout: 10_000 }).toContain('- run');
+    storeRun(join(root, 'new'));
+    await expect.poll(() => told, { timeout: 10_000 }).toContain('new');
+    stop();
+    expect(readRunSummary(join(root, 'nothing'), 'nothing', new LeaseWatch())).toMatchObject({
+      state: 'unreadable',
+      bytes: 0,
+    });
+  });
+
+  it.skipIf(process.getuid?.() === 0)(
+    'takes a run of which only another user may read the lease',
+    async () => {
+      const run = storeRun(join(root, 'run'), { finished: false });
+      const lease = await takeLease(run, silent);
+      chmodSync(join(run, 'running.json'), 0o000);
+      const watch = new RunsWatch(root);
+      watch.look();
+      expect(watch.runs().map(({ state }) => state)).toEqual(['training']);
+      lease.release();
+    },
+  );
+
   it('does not follow links, and knows no folder but those of runs', () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
     storeRun(join(elsewhere, 'private'));
@@ -118,7 +160,6 @@ describe('the list of runs', () => {
 
 describe('a lease on another machine', () => {
   it('counts as alive while its file is touched, and for a while after', async () => {
-    const lease = await takeLease(root, silent);
     const file = join(root, 'running.json');
     const content = {
       id: 'x',
@@ -137,14 +178,13 @@ describe('a lease on another machine', () => {
     expect(watch.look(root, 50)).toBe('alive');
     rmSync(file);
     expect(watch.look(root)).toBe('nobody');
-    lease.release();
   });
 });
 
 describe('the lines of a metrics file', () => {
   it('come from a place on, whole ones only, and from the start once the file was cut', () => {
     const file = join(root, 'metrics.jsonl');
-    expect(readMetricLines(file, 0)).toEqual({ lines: [], next: 0, again: false });
+    expect(readMetricLines(file, 0)).toMatchObject({ lines: [], next: 0, again: false });
     writeFileSync(file, '{"step":1,"loss":2,"note":"ü"}\n{"step":2,"lo');
     const first = readMetricLines(file, 0);
     expect(first.lines).toEqual([{ step: 1, loss: 2 }]);
@@ -155,6 +195,18 @@ describe('the lines of a metrics file', () => {
     truncateSync(file, first.next);
     expect(readMetricLines(file, second.next)).toEqual({ ...first, again: true });
     rmSync(file);
-    expect(readMetricLines(file, second.next)).toEqual({ lines: [], next: 0, again: true });
+    expect(readMetricLines(file, second.next)).toMatchObject({ lines: [], next: 0, again: true });
+    // A run that was made anew has already grown past the place.
+    writeFileSync(`${file}.new`, '{"step":1,"loss":9,"note":"as long as before"}\n{"step":2,"loss":8}\n');
+    renameSync(`${file}.new`, file);
+    const anew = readMetricLines(file, first.next, 'another');
+    expect(anew).toMatchObject({
+      again: true,
+      lines: [
+        { step: 1, loss: 9 },
+        { step: 2, loss: 8 },
+      ],
+    });
+    expect(readMetricLines(file, anew.next, anew.file)).toMatchObject({ again: false, lines: [] });
   });
 });

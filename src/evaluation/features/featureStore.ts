@@ -81,10 +81,11 @@ export class FeatureStore {
       return [kind, { dtype: 'F32', shape: [features.rows, features.columns], data }];
     });
     const size = entries.reduce((sum, [, { data }]) => sum + data.byteLength, 0);
+    if (size > this.#mostBytes) return;
     try {
       makePrivateFolder(this.#folder);
       makeRoom(this.#folder, this.#mostBytes - size);
-      if (size <= this.#mostBytes) writeSafetensors(file, new Map(entries), {}, { vouch: true });
+      writeSafetensors(file, new Map(entries), {}, { vouch: true });
     } catch (error) {
       // Where the cache cannot be written, encoders run each time.
       if (!(error instanceof AnatomyError) && !isSystemError(error)) throw error;
@@ -100,7 +101,7 @@ function read(
   if (!existsSync(file)) return undefined;
   try {
     const { tensors } = readSafetensors(file);
-    utimesSync(file, new Date(), new Date());
+    touch(file);
     return new Map(
       kinds.map((kind) => {
         const { shape, data } = tensors.get(kind)!;
@@ -112,6 +113,15 @@ function read(
     // A file that is damaged, or that another process has just removed, is written anew.
     if (!(error instanceof AnatomyError) && !isSystemError(error)) throw error;
     return undefined;
+  }
+}
+
+/** Notes that a file was used. */
+function touch(file: string): void {
+  try {
+    utimesSync(file, new Date(), new Date());
+  } catch (error) {
+    if (!isSystemError(error)) throw error; // a cache that cannot be written may still be read
   }
 }
 

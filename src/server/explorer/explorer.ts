@@ -8,16 +8,29 @@ import type { Dataset } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
 import { openJudgedData } from '../../evaluation/encoders/judgedData.js';
 import { forwardingOf } from '../../evaluation/encoders/runSummary.js';
+import { FeatureStore, type KindFeatures, weightsDigest } from '../../evaluation/features/featureStore.js';
+import { type PresentFeatures, placesWith } from '../../evaluation/features/presentFeatures.js';
+import { embedKinds } from '../../evaluation/features/representations.js';
 import { patchSimilarities } from '../../evaluation/pairs/measures/encoderMeasures.js';
 import { pixelSimilarities } from '../../evaluation/pairs/measures/pixelPatches.js';
+import { project } from '../../evaluation/pairs/projection.js';
+import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
 import { MessageConsole } from '../../log/console.js';
+import { unitRows } from '../../metrics/features/features.js';
 import { spearman } from '../../metrics/rankCorrelation.js';
 import { tensor, tidy } from '../../tensor/index.js';
 import { embedBatches, type OutputRows } from '../../training/embed.js';
 import { openImages } from '../../training/imageCache.js';
 import { runPaths } from '../../training/runFolder.js';
 import { openSingleRun, RunNetworks } from '../../use/openEncoder.js';
-import type { ExplorerRun, Region, Similarity, SimilarityQuestion } from '../messages.js';
+import type {
+  CaseMap,
+  CaseQuestion,
+  ExplorerRun,
+  Region,
+  Similarity,
+  SimilarityQuestion,
+} from '../messages.js';
 
 /** A run, by its name on the page. */
 export interface NamedRun {
@@ -25,12 +38,15 @@ export interface NamedRun {
   readonly root: string;
 }
 
-/** So many runs stay open, with so many matrices of each. At 28² patches one takes 2.4 MB. */
+/** So many runs stay open and may be seen side by side, with so many matrices of each. At 28² patches one takes 2.4 MB. */
 const RUNS = 6;
 const MATRICES = 48;
 
 /** The patches on a side beyond which a matrix of all pairs is too large to be quick. */
 const FINEST = 28;
+
+/** The images beyond which t-SNE, which compares all with all, takes minutes. */
+const MOST_TSNE = 5000;
 
 /** Images of so many other subjects tell what chance would give. */
 const STRANGERS = 3;
@@ -80,11 +96,49 @@ export class Explorer {
 
   /** @returns the answer of each run, and at last that of the pixels of the first run's images */
   async similarity(runs: readonly NamedRun[], question: SimilarityQuestion): Promise<Similarity[]> {
+    if (runs.length > RUNS) {
+      throw new UsageError(`${runs.length} runs are asked for at once; choose at most ${RUNS}`);
+    }
     const answers: Similarity[] = [];
     for (const { id, root } of runs) answers.push(await answerOf(await this.#run(root), id, question));
     const [first] = runs;
     if (first !== undefined) answers.push(await answerOf(await this.#run(first.root), 'pixels', question));
     return answers;
+  }
+
+  /** @returns the images as points; the features are those that `anatomy evaluate` keeps */
+  async cases({ root }: NamedRun, { kind, features }: CaseQuestion): Promise<CaseMap> {
+    const run = await this.#run(root);
+    const { samples, modalities, name } = run.dataset;
+    const parts = new Map<string, PresentFeatures>();
+    for (const modality of modalities) parts.set(modality, (await run.features(modality)).get(features)!);
+    const images = [...parts.values()].reduce((sum, part) => sum + part.features.rows, 0);
+    if (images < 4) throw new UsageError(`${name}: has ${images} images; a map of cases needs 4`);
+    if (kind === 'tsne' && images > MOST_TSNE) {
+      throw new UsageError(`t-SNE of ${images} images would take minutes; choose UMAP or PCA`);
+    }
+    // All modalities in one space, as the head's embeddings are compared by cosine.
+    const { columns } = [...parts.values()].find((part) => part.features.rows > 0)!.features;
+    const all = new Float64Array(images * columns);
+    let at = 0;
+    for (const { features: own } of parts.values()) {
+      all.set(own.data, at * columns);
+      at += own.rows;
+    }
+    const rows = { data: all, rows: images, columns };
+    const projected = project(features === 'head' ? unitRows(rows) : rows, kind, 0);
+    let next = 0;
+    const points = modalities.map((modality) => {
+      const { features: own, places } = parts.get(modality)!;
+      const ofModality = new Array<readonly [number, number] | null>(samples.length).fill(null);
+      for (let row = 0; row < own.rows; row += 1) {
+        const [x, y] = projected[next]!;
+        ofModality[places?.[row] ?? row] = [rounded(x), rounded(y)];
+        next += 1;
+      }
+      return [modality, ofModality] as const;
+    });
+    return { points: Object.fromEntries(points), columns: columnsOf(run.dataset) };
   }
 
   dispose(): void {
@@ -101,8 +155,25 @@ export class Explorer {
   }
 }
 
+/** What samples can be told apart by, as long as they say something. */
+function columnsOf({ samples }: Dataset): CaseMap['columns'] {
+  const extra = new Set(samples.flatMap((sample) => Object.keys(sample.extra ?? {})));
+  const columns: [string, string[]][] = [
+    ['label', samples.map(({ label }) => label ?? '')],
+    ['subject', samples.map(({ subject }) => subject)],
+    ['fold', samples.map(({ fold }) => (fold === undefined ? '' : String(fold)))],
+    ...[...extra].map((name): [string, string[]] => [
+      name,
+      samples.map((sample) => sample.extra?.[name] ?? ''),
+    ]),
+  ];
+  return Object.fromEntries(columns.filter(([, words]) => new Set(words).size > 1));
+}
+
 interface OpenRun {
   readonly dataset: Dataset;
+  /** The features of all images of a modality. */
+  readonly features: (modality: string) => Promise<KindFeatures>;
   readonly loader: ImageLoader;
   readonly sides: () => Promise<number[]>;
   /** The similarity of all patches of an image to each other, [P, P]. */
@@ -128,6 +199,22 @@ async function openRun(root: string): Promise<OpenRun> {
   const maps = new Recent<string, Promise<readonly OutputRows[]>>(2 * (STRANGERS + 1));
   const matrices = new Recent<string, Promise<Float32Array>>(MATRICES);
 
+  const folder = config.data.cacheFolder ?? undefined;
+  const { dataHash } = cache;
+  const { device, precision } = forwarding;
+  const store = new FeatureStore(
+    { dataHash, model: config.model, size, normalization, precision, device },
+    folder,
+  );
+  const features = async (modality: string) => {
+    const encoder = networks.of(modality);
+    const indices = [...dataset.samples.keys()];
+    const places = placesWith(cache, modality, indices);
+    const common = { loader, cache, indices, size, normalization, ...forwarding, encoder, modality };
+    const compute = (kinds: readonly EncoderFeatures[]) => embedKinds(kinds, common);
+    return store.features([weightsDigest(encoder), modality, indices], ['pooled', 'head'], places, compute);
+  };
+
   const mapsOf = ({ sample, modality }: Place) =>
     maps.get(`${sample} ${modality}`, async () => {
       requireImage(dataset, sample, modality);
@@ -152,11 +239,13 @@ async function openRun(root: string): Promise<OpenRun> {
 
   return {
     dataset,
+    features,
     loader,
     sides: async () => {
       const sample = dataset.samples.findIndex((one) =>
         dataset.modalities.some((name) => hasImage(one, name)),
       );
+      if (sample < 0) throw new UsageError(`${dataset.name}: has no image`);
       const modality = dataset.modalities.find((name) => hasImage(dataset.samples[sample]!, name))!;
       return (await mapsOf({ sample, modality })).map(({ shape }) => shape[1]!);
     },

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AnatomyError } from '../../errors.js';
-import type { ExplorerRun, Similarity, SimilarityQuestion } from '../messages.js';
+import type { CaseMap, CaseQuestion, ExplorerRun, Similarity, SimilarityQuestion } from '../messages.js';
 import type { NamedRun } from './explorer.js';
 
 /** What can be asked of the explorer. */
 export interface Questions {
   readonly samples: { ask: [NamedRun]; answer: ExplorerRun };
   readonly picture: { ask: [NamedRun, number, string]; answer: Uint8Array };
+  readonly cases: { ask: [NamedRun, CaseQuestion]; answer: CaseMap };
   readonly similarity: { ask: [readonly NamedRun[], SimilarityQuestion]; answer: Similarity[] };
 }
 
@@ -17,6 +18,11 @@ export interface Request<Name extends keyof Questions = keyof Questions> {
   readonly number: number;
   readonly name: Name;
   readonly ask: Questions[Name]['ask'];
+}
+
+/** A question that nobody waits for any more. */
+export interface Withdrawal {
+  readonly leaveOut: number;
 }
 
 /** `refused` is what is wrong with the question or the data, in words for the user. */
@@ -33,11 +39,15 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+interface Running {
+  readonly worker: Worker;
+  readonly waiting: Map<number, Waiting>;
+}
+
 /** Starts the thread at the first question; LibTorch is loaded nowhere else in the server. */
 export class ExplorerThread {
   readonly #file: URL;
-  readonly #waiting = new Map<number, Waiting>();
-  #worker: Worker | undefined;
+  #running: Running | undefined;
   #asked = 0;
 
   /** @param file the built thread; tests name it, as they run from the sources */
@@ -46,47 +56,54 @@ export class ExplorerThread {
   }
 
   /**
+   * @param signal whoever asked is gone; a question whose turn has not come is then left out
    * @throws AnatomyError what is wrong with the question or the data
    */
   ask<Name extends keyof Questions>(
     name: Name,
-    ...ask: Questions[Name]['ask']
+    ask: Questions[Name]['ask'],
+    signal?: AbortSignal,
   ): Promise<Questions[Name]['answer']> {
-    const worker = this.#started();
+    const { worker, waiting } = this.#started();
     this.#asked += 1;
     const number = this.#asked;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { resolve, reject });
+      waiting.set(number, { resolve, reject });
       worker.postMessage({ number, name, ask } satisfies Request<Name>);
+      signal?.addEventListener('abort', () => {
+        if (waiting.has(number)) worker.postMessage({ leaveOut: number } satisfies Withdrawal);
+      });
     });
   }
 
   async close(): Promise<void> {
-    await this.#worker?.terminate();
+    await this.#running?.worker.terminate();
   }
 
-  #started(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
+  #started(): Running {
+    if (this.#running !== undefined) return this.#running;
     if (!existsSync(fileURLToPath(this.#file))) {
       throw new AnatomyError('the explorer works in the built package only; run npm run build');
     }
     const worker = new Worker(this.#file);
     worker.unref();
+    const waiting = new Map<number, Waiting>();
+    const running = { worker, waiting };
     worker.on('message', (reply: Reply) => {
-      const waiting = this.#waiting.get(reply.number);
-      this.#waiting.delete(reply.number);
-      if ('answer' in reply) waiting?.resolve(reply.answer as never);
-      else waiting?.reject('refused' in reply ? new AnatomyError(reply.refused) : new Error(reply.failed));
+      const { resolve, reject } = waiting.get(reply.number)!;
+      waiting.delete(reply.number);
+      if ('answer' in reply) resolve(reply.answer as never);
+      else reject('refused' in reply ? new AnatomyError(reply.refused) : new Error(reply.failed));
     });
-    // A thread that dies, such as for memory, takes the questions with it; the next one starts another.
+    // A thread that dies, such as for memory, takes its questions with it; the next one starts another.
     const lost = (why: string) => {
-      if (this.#worker === worker) this.#worker = undefined;
-      for (const { reject } of this.#waiting.values()) reject(new AnatomyError(why));
-      this.#waiting.clear();
+      if (this.#running === running) this.#running = undefined;
+      for (const { reject } of waiting.values()) reject(new AnatomyError(why));
+      waiting.clear();
     };
     worker.on('error', (error) => lost(`the explorer stopped: ${error.message}`));
     worker.on('exit', () => lost('the explorer stopped'));
-    this.#worker = worker;
-    return worker;
+    this.#running = running;
+    return running;
   }
 }

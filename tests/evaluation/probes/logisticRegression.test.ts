@@ -7,6 +7,7 @@ import {
 } from '../../../src/evaluation/probes/logisticRegression.js';
 import { rowSpace } from '../../../src/evaluation/probes/rowSpace.js';
 import { featureRows } from '../../../src/metrics/features/features.js';
+import { logisticLoss } from '../../../src/tensor/logistic.js';
 import { Random } from '../../../src/tensor/random.js';
 import { probes, relativeError, rows } from '../../golden/probes.js';
 
@@ -106,6 +107,15 @@ describe('logisticObjective', () => {
       expect(relativeError(gradient, differences)).toBeLessThan(1e-8);
     });
   }
+
+  it('refuses numbers that do not fit, before it reads them', () => {
+    const [x, gradient] = [new Float64Array(4), new Float64Array(3)];
+    const lossOf = (labels: number[], parameters: number) =>
+      logisticLoss(x, Uint32Array.from(labels), 1, new Float64Array(parameters), gradient);
+    expect(() => lossOf([0, 2], 3)).toThrow('a label is not below the number of classes');
+    expect(() => lossOf([0, 1], 4)).toThrow('lengths of features, labels and parameters do not fit');
+    expect(() => lossOf([0, 1, 1], 3)).toThrow('do not fit');
+  });
 
   it('equals (Σ log-loss + ‖w‖² / 2C) / n', () => {
     const objective = logisticObjective(
