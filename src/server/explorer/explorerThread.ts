@@ -15,40 +15,33 @@ export interface Questions {
 }
 
 export interface Request<Name extends keyof Questions = keyof Questions> {
-  readonly number: number;
   readonly name: Name;
   readonly ask: Questions[Name]['ask'];
 }
 
-/** A question that nobody waits for any more. */
-export interface Withdrawal {
-  readonly leaveOut: number;
-}
-
 /** `refused` is what is wrong with the question or the data, in words for the user. */
-export type Reply =
-  | { readonly number: number; readonly answer: unknown }
-  | { readonly number: number; readonly refused: string }
-  | { readonly number: number; readonly failed: string };
+export type Reply = { readonly answer: unknown } | { readonly refused: string } | { readonly failed: string };
 
 /** The file of the thread, which exists only in the built package. */
 const FILE = new URL('./explorerWorker.js', import.meta.url);
 
-interface Waiting {
+interface Question {
+  readonly request: Request;
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
 }
 
+/** A thread with its questions. It has one at a time, so that those that nobody waits for any more can be left out. */
 interface Running {
   readonly worker: Worker;
-  readonly waiting: Map<number, Waiting>;
+  readonly queue: Question[];
+  current: Question | undefined;
 }
 
 /** Starts the thread at the first question; LibTorch is loaded nowhere else in the server. */
 export class ExplorerThread {
   readonly #file: URL;
   #running: Running | undefined;
-  #asked = 0;
 
   /** @param file the built thread; tests name it, as they run from the sources */
   constructor(file = FILE) {
@@ -64,15 +57,17 @@ export class ExplorerThread {
     ask: Questions[Name]['ask'],
     signal?: AbortSignal,
   ): Promise<Questions[Name]['answer']> {
-    const { worker, waiting } = this.#started();
-    this.#asked += 1;
-    const number = this.#asked;
+    const running = this.#started();
     return new Promise((resolve, reject) => {
-      waiting.set(number, { resolve, reject });
-      worker.postMessage({ number, name, ask } satisfies Request<Name>);
+      const question: Question = { request: { name, ask }, resolve, reject };
+      running.queue.push(question);
       signal?.addEventListener('abort', () => {
-        if (waiting.has(number)) worker.postMessage({ leaveOut: number } satisfies Withdrawal);
+        const place = running.queue.indexOf(question);
+        if (place < 0) return;
+        running.queue.splice(place, 1);
+        reject(new AnatomyError('nobody waits for the answer'));
       });
+      askNext(running);
     });
   }
 
@@ -87,23 +82,30 @@ export class ExplorerThread {
     }
     const worker = new Worker(this.#file);
     worker.unref();
-    const waiting = new Map<number, Waiting>();
-    const running = { worker, waiting };
+    const running: Running = { worker, queue: [], current: undefined };
     worker.on('message', (reply: Reply) => {
-      const { resolve, reject } = waiting.get(reply.number)!;
-      waiting.delete(reply.number);
+      const { resolve, reject } = running.current!;
+      running.current = undefined;
+      askNext(running);
       if ('answer' in reply) resolve(reply.answer as never);
       else reject('refused' in reply ? new AnatomyError(reply.refused) : new Error(reply.failed));
     });
     // A thread that dies, such as for memory, takes its questions with it; the next one starts another.
     const lost = (why: string) => {
       if (this.#running === running) this.#running = undefined;
-      for (const { reject } of waiting.values()) reject(new AnatomyError(why));
-      waiting.clear();
+      const questions = [...(running.current ? [running.current] : []), ...running.queue.splice(0)];
+      running.current = undefined;
+      for (const { reject } of questions) reject(new AnatomyError(why));
     };
     worker.on('error', (error) => lost(`the explorer stopped: ${error.message}`));
     worker.on('exit', () => lost('the explorer stopped'));
     this.#running = running;
     return running;
   }
+}
+
+function askNext(running: Running): void {
+  if (running.current !== undefined) return;
+  running.current = running.queue.shift();
+  if (running.current !== undefined) running.worker.postMessage(running.current.request);
 }
