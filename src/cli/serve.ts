@@ -15,7 +15,7 @@ export function registerServe(program: Command): void {
   program
     .command('serve [folder]')
     .description('Watch runs as they train, in a page of this machine: states, curves, results.')
-    .option('--port <n>', 'port; 0 takes any that is free', wholeNumber(0), 8765)
+    .option('--port <n>', 'port; 0 takes any that is free', wholeNumber(0, 65_535), 8765)
     .option(
       '--host <address>',
       'listen on this address of the machine in place of the loopback; 0.0.0.0 for all',

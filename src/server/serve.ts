@@ -1,6 +1,6 @@
 /** Opens a port for the live page. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
@@ -38,10 +38,10 @@ export interface Serving {
 /**
  * Serves the page on the loopback, or on `host`.
  *
- * @throws UsageError when there is no such folder, or the port is taken
+ * @throws UsageError when there is no such folder, the port is taken, or `host` is no address of this machine
  */
 export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOptions): Promise<Serving> {
-  if (!existsSync(root)) {
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError(
       `${root}: no such folder; expected one with runs in it, as anatomy pretrain --out makes them`,
     );
@@ -81,9 +81,11 @@ function namesOf(host: string): string[] {
 function listening(server: Server, host: string, port: number): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', (error) => {
-      const why =
-        isSystemError(error) && error.code === 'EADDRINUSE' ? 'another program uses it' : error.message;
-      fail(new UsageError(`--port ${port} of ${host}: ${why}; choose another --port, or 0 for any`));
+      const taken = isSystemError(error) && ['EADDRINUSE', 'EACCES'].includes(error.code ?? '');
+      const words = taken
+        ? `--port ${port} of ${host}: ${error.code === 'EACCES' ? 'not allowed' : 'another program uses it'}; choose another --port, or 0 for any`
+        : `--host ${host}: ${error.message}; expected a name or an address of this machine, or 0.0.0.0 for all`;
+      fail(new UsageError(words));
     });
     server.listen(port, host, done);
   });

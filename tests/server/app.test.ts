@@ -205,6 +205,10 @@ describe('serve', () => {
     await expect(serve({ root: join(folder, 'none'), port: 0, page })).rejects.toThrow(
       /none: no such folder; expected one with runs in it/,
     );
+    await expect(serve({ root: join(page, 'index.html'), port: 0, page })).rejects.toThrow('no such folder');
+    await expect(serve({ root, port: 0, host: '192.0.2.1', page })).rejects.toThrow(
+      /--host 192\.0\.2\.1: .*; expected a name or an address of this machine/,
+    );
     await expect(serve({ root, port: 0, page: root })).rejects.toThrow('the page has not been built');
     const first = await serve({ root, port: 0, page });
     const { port } = new URL(first.url);
