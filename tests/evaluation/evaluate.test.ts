@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -281,6 +290,17 @@ describe('few labels', () => {
       await expect(judge({ run: whole, labelFraction })).rejects.toThrow(/--label-fraction is .*at most 1/);
     }
   });
+});
+
+it('runs no encoder for a second protocol on the same folds, whichever features it judges', async () => {
+  const cacheFolder = join(folder, 'kept');
+  const first = await judge({ run: whole, protocol: 'logreg', cacheFolder });
+  const kept = readdirSync(join(cacheFolder, 'features')).sort();
+  // The run on a and on b, and the untrained encoder on both in each fold.
+  expect(kept).toHaveLength(2 + 2 * FOLDS);
+  await judge({ run: whole, protocol: 'knn', features: 'head', cacheFolder });
+  expect(readdirSync(join(cacheFolder, 'features')).sort()).toEqual(kept);
+  expect((await judge({ run: whole, protocol: 'logreg', cacheFolder })).rows).toEqual(first.rows);
 });
 
 it.each(['logreg', 'knn'] as const)(
