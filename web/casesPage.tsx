@@ -115,13 +115,9 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
             {samples.length} samples. Point at one to see it, click to explore it, drag around some to choose
             them; the wheel enlarges, shift and drag moves.
           </p>
-          <div class="cases">
-            <ScatterPlot
-              {...{ run, points, colours: colours.colours, samples, chosen }}
-              onChoose={setChosen}
-            />
+          <ScatterPlot {...{ run, points, colours: colours.colours, samples, chosen }} onChoose={setChosen}>
             {chosen.length > 0 && <Chosen {...{ run, samples, chosen }} onClear={() => setChosen([])} />}
-          </div>
+          </ScatterPlot>
         </>
       )}
     </main>

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ExplorerSample } from '../src/server/messages.js';
 import { type Look, WHOLE } from './heat.js';
@@ -18,10 +19,12 @@ interface ScatterProps {
   samples: readonly ExplorerSample[];
   chosen: readonly number[];
   onChoose: (samples: readonly number[]) => void;
+  /** What stands beside the plot, below the case that is shown. */
+  children: ComponentChildren;
 }
 
 /** Images as points: one is shown when it is pointed at, explored by a click, chosen by a lasso. */
-export function ScatterPlot({ run, points, colours, samples, chosen, onChoose }: ScatterProps) {
+export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, children }: ScatterProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [look, setLook] = useState<Look>(WHOLE);
   const [shown, setShown] = useState<Placed>();
@@ -38,7 +41,7 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose }:
   }, [points, colours, look, shown, lasso, chosen]);
   const own = shown === undefined ? undefined : samples[shown.sample];
   return (
-    <figure class="scatter">
+    <div class="scatter">
       <canvas
         ref={canvas}
         width={SIDE}
@@ -78,26 +81,29 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose }:
         }}
         onPointerLeave={() => setShown(undefined)}
       />
-      <figcaption>
-        {own === undefined ? (
-          'Nothing is pointed at.'
-        ) : (
-          <>
-            <strong>{own.id}</strong> {own.label !== undefined && `${own.label}, `}subject {own.subject}
-            <span class="thumbnails">
-              {own.modalities.map((modality) => (
-                <img
-                  key={modality}
-                  alt={modality}
-                  title={modality}
-                  src={`/api/image?${new URLSearchParams({ run, sample: String(shown!.sample), modality })}`}
-                />
-              ))}
-            </span>
-          </>
-        )}
-      </figcaption>
-    </figure>
+      <div class="side">
+        <p class="shown" aria-live="polite">
+          {own === undefined ? (
+            'Nothing is pointed at.'
+          ) : (
+            <>
+              <strong>{own.id}</strong> {own.label !== undefined && `${own.label}, `}subject {own.subject}
+              <span class="thumbnails">
+                {own.modalities.map((modality) => (
+                  <img
+                    key={modality}
+                    alt={modality}
+                    title={modality}
+                    src={`/api/image?${new URLSearchParams({ run, sample: String(shown!.sample), modality })}`}
+                  />
+                ))}
+              </span>
+            </>
+          )}
+        </p>
+        {children}
+      </div>
+    </div>
   );
 }
 

@@ -254,7 +254,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const [first] = placed(Object.values(points));
     const now = (await canvas.boundingBox())!;
     await page.mouse.move(now.x + first!.x * now.width, now.y + first!.y * now.height);
-    const caption = page.locator('.scatter figcaption strong');
+    const caption = page.locator('.shown strong');
     await caption.waitFor();
     const id = (await caption.textContent())!;
     await eventually(() =>
