@@ -193,8 +193,9 @@ describe('the explorer', () => {
     await expect(left).rejects.toThrow('nobody waits');
     await busy;
     const open = thread.ask('samples', [run]);
-    await thread.close();
+    const closed = thread.close();
     await expect(open).rejects.toThrow('the explorer stopped');
+    await closed;
   });
 });
 

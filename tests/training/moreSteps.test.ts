@@ -117,7 +117,7 @@ describe('refused', () => {
     await expect(trainMore(out, 1)).rejects.toThrow(
       /begin another run from its weights with anatomy pretrain --init-from .*run$/,
     );
-    expect(readFileSync(encoder)).toEqual(weights);
+    expect(readFileSync(encoder).equals(weights)).toBe(true);
   });
 
   test('a plain command with more steps names the one that works', async () => {

@@ -36,6 +36,8 @@ interface Running {
   readonly worker: Worker;
   readonly queue: Question[];
   current: Question | undefined;
+  /** Refuses what was asked and not answered yet. */
+  readonly lost: (why: string) => void;
 }
 
 /** Starts the thread at the first question; LibTorch is loaded nowhere else in the server. */
@@ -71,8 +73,11 @@ export class ExplorerThread {
     });
   }
 
+  /** Ends the thread. Its questions are refused at once, also one whose answer is on its way. */
   async close(): Promise<void> {
-    await this.#running?.worker.terminate();
+    const running = this.#running;
+    running?.lost('the explorer stopped');
+    await running?.worker.terminate();
   }
 
   #started(): Running {
@@ -82,14 +87,6 @@ export class ExplorerThread {
     }
     const worker = new Worker(this.#file);
     worker.unref();
-    const running: Running = { worker, queue: [], current: undefined };
-    worker.on('message', (reply: Reply) => {
-      const { resolve, reject } = running.current!;
-      running.current = undefined;
-      askNext(running);
-      if ('answer' in reply) resolve(reply.answer as never);
-      else reject('refused' in reply ? new AnatomyError(reply.refused) : new Error(reply.failed));
-    });
     // A thread that dies, such as for memory, takes its questions with it; the next one starts another.
     const lost = (why: string) => {
       if (this.#running === running) this.#running = undefined;
@@ -97,6 +94,15 @@ export class ExplorerThread {
       running.current = undefined;
       for (const { reject } of questions) reject(new AnatomyError(why));
     };
+    const running: Running = { worker, queue: [], current: undefined, lost };
+    worker.on('message', (reply: Reply) => {
+      if (running.current === undefined) return;
+      const { resolve, reject } = running.current;
+      running.current = undefined;
+      askNext(running);
+      if ('answer' in reply) resolve(reply.answer as never);
+      else reject('refused' in reply ? new AnatomyError(reply.refused) : new Error(reply.failed));
+    });
     worker.on('error', (error) => lost(`the explorer stopped: ${error.message}`));
     worker.on('exit', () => lost('the explorer stopped'));
     this.#running = running;
