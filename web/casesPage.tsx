@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type CaseMap, type ExplorerSample, PROJECTIONS } from '../src/server/messages.js';
-import { asked, type Live, leaving, setQuery, useSamples } from './live.js';
+import { CaseTable } from './caseTable.js';
+import { type Live, setQuery, useAnswer, useSamples } from './live.js';
 import { colouring, dropList, placed } from './scatter.js';
 import { MARKS, ScatterPlot } from './scatterPlot.js';
 
@@ -16,13 +17,15 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
   const samples = opened.get(run ?? '')?.samples;
   const kind = query.get('map') ?? 'pca';
   const features = query.get('features') ?? 'pooled';
-  const { map, trouble } = useCases(run, kind, features);
+  const asked = run === undefined ? undefined : new URLSearchParams({ run, kind, features }).toString();
+  const { answer: map, refused: trouble } = useAnswer<CaseMap>('/api/cases', asked);
   const columns = Object.keys(map?.columns ?? {});
   const by = columns.includes(query.get('by') ?? '') ? query.get('by')! : (columns[0] ?? '');
   const points = useMemo(() => placed(Object.values(map?.points ?? {})), [map]);
   const words = map?.columns[by];
   const colours = useMemo(() => colouring(words ?? (samples ?? []).map(() => '')), [words, samples]);
   const [chosen, setChosen] = useState<readonly number[]>([]);
+  const [shown, setShown] = useState<number>();
   useEffect(() => setChosen([]), [map]);
   const change = (name: string, value: string) => {
     const next = new URLSearchParams(query);
@@ -115,9 +118,19 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
             {samples.length} samples. Point at one to see it, click to explore it, drag around some to choose
             them; the wheel enlarges, shift and drag moves.
           </p>
-          <ScatterPlot {...{ run, points, colours: colours.colours, samples, chosen }} onChoose={setChosen}>
+          <ScatterPlot
+            {...{ run, points, colours: colours.colours, samples, chosen, shown }}
+            onChoose={setChosen}
+            onShow={setShown}
+          >
             {chosen.length > 0 && <Chosen {...{ run, samples, chosen }} onClear={() => setChosen([])} />}
           </ScatterPlot>
+          <CaseTable
+            {...{ run, samples, chosen, shown }}
+            columns={map.columns}
+            onChoose={setChosen}
+            onShow={setShown}
+          />
         </>
       )}
     </main>
@@ -162,25 +175,4 @@ function Chosen(props: {
       </ul>
     </section>
   );
-}
-
-function useCases(
-  run: string | undefined,
-  kind: string,
-  features: string,
-): { map?: CaseMap; trouble?: string } {
-  const [found, setFound] = useState<{ map?: CaseMap; trouble?: string }>({});
-  useEffect(() => {
-    if (run === undefined) return;
-    const { signal, abort } = leaving();
-    setFound({});
-    const ask = async () => {
-      const answer = await asked<CaseMap>('/api/cases', new URLSearchParams({ run, kind, features }), signal);
-      if (!signal.aborted)
-        setFound('refused' in answer ? { trouble: answer.refused } : { map: answer.answer });
-    };
-    void ask();
-    return abort;
-  }, [run, kind, features]);
-  return found;
 }

@@ -2,9 +2,9 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { PALETTE } from '../src/report/figures/palette.js';
-import type { MetricLine, MetricLines, RunSummary } from '../src/server/messages.js';
+import type { MetricLine, MetricLines, RunDifference, RunSummary } from '../src/server/messages.js';
 import { aligned, type Course, curveOf, smoothed, termsOf } from './curves.js';
-import { type Live, setQuery } from './live.js';
+import { type Live, setQuery, useAnswer } from './live.js';
 import { brief, STATE_WORDS } from './words.js';
 
 export function ComparePage({ live, query }: { live: Live; query: URLSearchParams }) {
@@ -85,6 +85,7 @@ export function ComparePage({ live, query }: { live: Live; query: URLSearchParam
           Logarithmic
         </label>
       </form>
+      {runs.length > 1 && <Differences runs={runs} />}
       {terms.length === 0 && <p>No step has been logged yet; curves appear with the first.</p>}
       {charts(main)}
       {more.length > 0 && (
@@ -96,6 +97,76 @@ export function ComparePage({ live, query }: { live: Live; query: URLSearchParam
     </main>
   );
 }
+
+/** What the runs were judged by, and how they differ from the first on the samples that both were tested on. */
+function Differences({ runs }: { runs: readonly RunSummary[] }) {
+  const ids = new URLSearchParams(runs.map(({ id }) => ['run', id])).toString();
+  const judged = runs.filter(({ results }) => results.length > 0).length > 1;
+  const { answer, refused } = useAnswer<readonly RunDifference[]>(
+    '/api/differences',
+    judged ? ids : undefined,
+  );
+  if (!judged) return null;
+  if (refused !== undefined) {
+    return (
+      <p class="trouble" role="alert">
+        {refused}
+      </p>
+    );
+  }
+  if (answer === undefined) return <p role="status">Comparing the predictions …</p>;
+  if (answer.length === 0) {
+    return (
+      <p class="count">
+        No two of them were judged alike with their predictions kept, so there are no paired differences.
+      </p>
+    );
+  }
+  return (
+    <details open>
+      <summary>Differences from {answer[0]!.against}</summary>
+      <section
+        class="rows short"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by the keyboard
+        tabIndex={0}
+        aria-label="Paired differences"
+      >
+        <table class="plain">
+          <thead>
+            <tr>
+              {['Run', 'Judged by', 'Metric', 'Difference', '95 % interval', 'p', 'Subjects'].map((name) => (
+                <th key={name} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {answer.map(({ run, name, metric, value, low, high, pValue, subjects }) => (
+              <tr key={`${run} ${name}`}>
+                <td>{run}</td>
+                <td>{name}</td>
+                <td>{metric}</td>
+                <td>{signed(value)}</td>
+                <td>
+                  {signed(low)} to {signed(high)}
+                </td>
+                <td>{pValue === null ? 'too few subjects' : pValue.toFixed(3)}</td>
+                <td>{subjects}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <p class="count">
+        Paired bootstrap over the subjects that both were tested on; p is not corrected for the number of
+        rows.
+      </p>
+    </details>
+  );
+}
+
+const signed = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
 
 /** The curves that are looked at first; gradients and speeds come on demand. */
 function isMain(term: string): boolean {

@@ -1,7 +1,8 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import type { Region, Similarity } from '../src/server/messages.js';
+import type { ExplorerRun, Outline, Region, Similarity, SimilarityQuestion } from '../src/server/messages.js';
 import { type Look, WHOLE, zoomed } from './heat.js';
-import { asked, type Live, leaving, setQuery, useSamples } from './live.js';
+import { asked, type Live, leaving, setQuery, useAnswer, useSamples } from './live.js';
+import { NearestCases } from './nearestCases.js';
 import { SimilarityPanel } from './similarityPanel.js';
 import type { Point } from './zoomable.js';
 
@@ -11,17 +12,21 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
   const ids = query.getAll('run');
   const { opened, refused } = useSamples(ids);
   const first = ids.map((id) => opened.get(id)).find((run) => run !== undefined);
-  const place = Math.trunc(Number(query.get('sample'))) || 0;
-  const sample = Math.max(0, Math.min(place, (first?.samples.length ?? 1) - 1));
+  const number = Math.trunc(Number(query.get('sample'))) || 0;
+  const sample = Math.max(0, Math.min(number, (first?.samples.length ?? 1) - 1));
   const own = first?.samples[sample];
   // Another run may have been trained on other data, where the same place is another sample.
   const alike = ids.filter((id) => opened.get(id)?.samples[sample]?.id === own?.id);
   const map = Number(query.get('map') ?? usualMap(first?.sides ?? [])) || 0;
   const grid = Number(query.get('grid')) || 14;
   const region = useMemo(() => regionOf(query.get('at')), [query.get('at')]);
+  const steps = stepsOf(alike.flatMap((id) => opened.get(id) ?? []));
+  const step = steps.includes(Number(query.get('step'))) ? Number(query.get('step')) : undefined;
   const { answers, answered, trouble } = useSimilarity(own === undefined ? [] : alike, {
-    ...{ sample, map, grid, region },
+    ...{ sample, map, grid, region, step },
   });
+  const place = own && new URLSearchParams({ run: alike[0]!, sample: String(sample) }).toString();
+  const { answer: outline = [] } = useAnswer<Outline>('/api/outline', place);
   const [look, setLook] = useState<Look>(WHOLE);
   const [cursor, setCursor] = useState<Point>();
   const [blend, setBlend] = useState(0.6);
@@ -138,6 +143,40 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
                 ))}
               </select>
             </label>
+            {steps.length > 0 && (
+              <label>
+                <span>Checkpoint: {step === undefined ? 'the encoder at last' : `step ${step}`}</span>
+                <input
+                  type="range"
+                  min="0"
+                  max={steps.length}
+                  step="1"
+                  value={step === undefined ? steps.length : steps.indexOf(step)}
+                  aria-valuetext={step === undefined ? 'the encoder at last' : `step ${step}`}
+                  onInput={(event) => {
+                    const next = new URLSearchParams(query);
+                    const chosen = steps[Number(event.currentTarget.value)];
+                    if (chosen === undefined) next.delete('step');
+                    else next.set('step', String(chosen));
+                    setQuery('/explore', next);
+                  }}
+                />
+              </label>
+            )}
+            <fieldset>
+              <legend>Enlarge</legend>
+              {(
+                [
+                  ['Smaller', '−', () => setLook(zoomed(look, 0.8, look))],
+                  ['Whole image', '1:1', () => setLook(WHOLE)],
+                  ['Larger', '+', () => setLook(zoomed(look, 1.25, look))],
+                ] as const
+              ).map(([name, sign, action]) => (
+                <button key={name} type="button" class="step" aria-label={name} onClick={action}>
+                  {sign}
+                </button>
+              ))}
+            </fieldset>
             <label>
               <span>Image and similarity</span>
               <input
@@ -172,13 +211,14 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
               <section key={answer.source} class="source" aria-label={answer.source}>
                 <h2>
                   {answer.source === 'pixels' ? 'The pixels themselves' : answer.source}{' '}
+                  {answer.step !== undefined && answer.source !== 'pixels' && `at step ${answer.step} `}
                   <small>{agreementWords(answer)}</small>
                 </h2>
                 <div class="panels">
                   {Object.entries(answer.maps).map(([modality, values]) => (
                     <SimilarityPanel
                       key={modality}
-                      {...{ answer, values, modality, region, look, cursor, blend }}
+                      {...{ answer, values, modality, region, look, cursor, blend, outline }}
                       address={`/api/image?${new URLSearchParams({ run: answer.source === 'pixels' ? alike[0]! : answer.source, sample: String(answered), modality })}`}
                       onLook={setLook}
                       onCursor={setCursor}
@@ -189,6 +229,13 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
               </section>
             ))}
           </section>
+          {outline.length > 0 && <p class="count">Magenta: the outline of the lesion.</p>}
+          {alike.map((id) => (
+            <section key={id} aria-label={`Nearest cases to ${id}`}>
+              {alike.length > 1 && <h2>{id}</h2>}
+              <NearestCases run={id} sample={sample} samples={first.samples} />
+            </section>
+          ))}
         </>
       )}
     </main>
@@ -212,6 +259,11 @@ function usualMap(sides: readonly number[]): number {
   return Math.max(0, sides.filter((side) => side >= FEWEST_PLACES).length - 1);
 }
 
+/** The steps of which any of the runs has a checkpoint, ascending. */
+function stepsOf(runs: readonly ExplorerRun[]): number[] {
+  return [...new Set(runs.flatMap(({ steps }) => steps))].sort((a, b) => a - b);
+}
+
 const CENTRE: Region = { left: 0.5, top: 0.5, right: 0.5, bottom: 0.5 };
 
 function regionOf(words: string | null): Region {
@@ -223,14 +275,14 @@ function regionOf(words: string | null): Region {
 
 function useSimilarity(
   runs: readonly string[],
-  { sample, map, grid, region }: { sample: number; map: number; grid: number; region: Region },
+  { sample, map, grid, region, step }: SimilarityQuestion & { step: number | undefined },
 ): { answers: readonly Similarity[]; answered: number; trouble?: string } {
   const [found, setFound] = useState<{ answers: readonly Similarity[]; answered: number; trouble?: string }>({
     answers: [],
     answered: -1,
   });
   const { left, top, right, bottom } = region;
-  const numbers = { sample, map, grid, left, top, right, bottom };
+  const numbers = { sample, map, grid, left, top, right, bottom, ...(step !== undefined && { step }) };
   const query = new URLSearchParams([
     ...runs.map((run) => ['run', run]),
     ...Object.entries(numbers).map(([name, value]) => [name, String(value)]),

@@ -4,6 +4,8 @@ import type { ExplorerRun, RunSummary, RunsChange } from '../src/server/messages
 
 export interface Live {
   readonly root: string;
+  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
+  readonly isPublic: boolean;
   readonly runs: readonly RunSummary[];
   /** Whether the first answer is there. */
   readonly loaded: boolean;
@@ -17,7 +19,7 @@ const NO_TOKEN = 'This page was opened without the token; open the address that 
 
 /** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
-  const [live, setLive] = useState<Live>({ root: '', runs: [], loaded: false });
+  const [live, setLive] = useState<Live>({ root: '', isPublic: false, runs: [], loaded: false });
   useEffect(() => {
     let events: EventSource | undefined;
     const tellTrouble = async () => {
@@ -34,11 +36,11 @@ export function useRuns(): Live {
       events = new EventSource('/api/events');
       // The whole list comes first, and again after each break.
       events.addEventListener('runs', (event) => {
-        const { root, runs } = JSON.parse((event as MessageEvent<string>).data) as Pick<
+        const { root, isPublic, runs } = JSON.parse((event as MessageEvent<string>).data) as Omit<
           Live,
-          'root' | 'runs'
+          'loaded'
         >;
-        setLive({ root, runs: sorted(runs), loaded: true });
+        setLive({ root, isPublic, runs: sorted(runs), loaded: true });
       });
       events.addEventListener('change', (event) => {
         const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
@@ -118,6 +120,21 @@ export function useSamples(ids: readonly string[]): {
     return abort;
   }, [ids.join('\n')]);
   return found;
+}
+
+/** The answer to a question; undefined until it is there, or where there is nothing to ask. */
+export function useAnswer<T>(path: string, query: string | undefined): { answer?: T; refused?: string } {
+  const [found, setFound] = useState<{ to?: string; answer?: T; refused?: string }>({});
+  const key = query === undefined ? undefined : `${path}?${query}`;
+  useEffect(() => {
+    if (query === undefined) return;
+    const { signal, abort } = leaving();
+    void asked<T>(path, query, signal).then((answer) => {
+      if (!signal.aborted) setFound({ to: `${path}?${query}`, ...answer });
+    });
+    return abort;
+  }, [key]);
+  return found.to === key ? found : {};
 }
 
 /** Asks the server. `refused` is what it says is wrong. @param signal nobody waits for the answer any more */

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { CasesPage } from './casesPage.js';
 import { ComparePage } from './comparePage.js';
+import { DataPage } from './dataPage.js';
 import { ExplorePage } from './explorePage.js';
 import { useAddress, useRuns } from './live.js';
 import { RunsPage } from './runsPage.js';
@@ -10,6 +11,7 @@ const PAGES: Readonly<Record<string, { name: string; page: typeof ComparePage }>
   '/compare': { name: 'Compare', page: ComparePage },
   '/explore': { name: 'Explore', page: ExplorePage },
   '/cases': { name: 'Cases', page: CasesPage },
+  '/data': { name: 'Data', page: DataPage },
 };
 
 function Page() {

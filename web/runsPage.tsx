@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { RunState, RunSummary } from '../src/server/messages.js';
+import { Gap } from './gap.js';
 import { differingSettings, type Group, groupBySettings, matches, resultKey, resultOf } from './grouping.js';
 import { type Live, setQuery } from './live.js';
 import { ago, brief, duration, fileSize, STATE_WORDS } from './words.js';
@@ -96,7 +97,7 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
           />
           Seeds as one row
         </label>
-        {(['Compare', 'Explore', 'Cases'] as const).map((name) => (
+        {(['Compare', 'Explore', 'Cases', 'Data'] as const).map((name) => (
           <a
             key={name}
             class={compared.length > 0 ? 'button' : 'button off'}
@@ -170,7 +171,7 @@ function Rows(props: {
           </tr>
         </thead>
         <tbody>
-          {first > 0 && <Gap rows={first} />}
+          <Gap height={first * ROW_HEIGHT} />
           {groups.slice(first, last).map((group, i) => (
             <tr key={group.key} aria-rowindex={first + i + 2}>
               <td>
@@ -188,19 +189,10 @@ function Rows(props: {
               ))}
             </tr>
           ))}
-          {last < groups.length && <Gap rows={groups.length - last} />}
+          <Gap height={(groups.length - last) * ROW_HEIGHT} />
         </tbody>
       </table>
     </section>
-  );
-}
-
-/** The place of rows that are not in the page. */
-function Gap({ rows }: { rows: number }) {
-  return (
-    <tr>
-      <td style={{ height: `${rows * ROW_HEIGHT}px` }} />
-    </tr>
   );
 }
 

@@ -18,16 +18,19 @@ interface ScatterProps {
   colours: readonly (readonly [number, number, number])[];
   samples: readonly ExplorerSample[];
   chosen: readonly number[];
+  /** The sample that is pointed at, here or in the table. */
+  shown: number | undefined;
   onChoose: (samples: readonly number[]) => void;
+  onShow: (sample: number | undefined) => void;
   /** What stands beside the plot, below the case that is shown. */
   children: ComponentChildren;
 }
 
 /** Images as points: one is shown when it is pointed at, explored by a click, chosen by a lasso. */
-export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, children }: ScatterProps) {
+export function ScatterPlot(props: ScatterProps) {
+  const { run, points, colours, samples, chosen, shown, onChoose, onShow, children } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const [look, setLook] = useState<Look>(WHOLE);
-  const [shown, setShown] = useState<Placed>();
   const [lasso, setLasso] = useState<readonly Point[]>([]);
   const [pan, setPan] = useState<Point>();
   const { placeOf, panned } = useZoomable(canvas, look, setLook);
@@ -39,7 +42,7 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, c
     );
     return () => cancelAnimationFrame(frame);
   }, [points, colours, look, shown, lasso, chosen]);
-  const own = shown === undefined ? undefined : samples[shown.sample];
+  const own = shown === undefined ? undefined : samples[shown];
   return (
     <div class="scatter">
       <canvas
@@ -60,7 +63,7 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, c
             setLook(panned(pan, at.panel));
             setPan(at.panel);
           } else if (lasso.length > 0) setLasso([...lasso, at.image]);
-          else setShown(nearest(points, at.image, REACH / SIDE / look.zoom));
+          else onShow(nearest(points, at.image, REACH / SIDE / look.zoom)?.sample);
         }}
         onPointerUp={(event) => {
           const at = placeOf(event).image;
@@ -79,7 +82,7 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, c
           setLasso([]);
           setPan(undefined);
         }}
-        onPointerLeave={() => setShown(undefined)}
+        onPointerLeave={() => onShow(undefined)}
       />
       <div class="side">
         <p class="shown" aria-live="polite">
@@ -94,7 +97,7 @@ export function ScatterPlot({ run, points, colours, samples, chosen, onChoose, c
                     key={modality}
                     alt={modality}
                     title={modality}
-                    src={`/api/image?${new URLSearchParams({ run, sample: String(shown!.sample), modality })}`}
+                    src={`/api/image?${new URLSearchParams({ run, sample: String(shown), modality })}`}
                   />
                 ))}
               </span>
@@ -118,7 +121,7 @@ function draw(
     chosen,
   }: Pick<ScatterProps, 'points' | 'colours'> & {
     look: Look;
-    shown: Placed | undefined;
+    shown: number | undefined;
     lasso: readonly Point[];
     chosen: ReadonlySet<number>;
   },
@@ -143,7 +146,7 @@ function draw(
   context.strokeStyle = ink;
   if (shown !== undefined) {
     // The images of one sample belong together.
-    const mates = points.filter(({ sample }) => sample === shown.sample);
+    const mates = points.filter(({ sample }) => sample === shown);
     context.lineWidth = 2;
     for (const [i, mate] of mates.entries()) {
       const [x, y] = at(mate);

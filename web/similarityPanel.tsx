@@ -1,7 +1,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Region, Similarity } from '../src/server/messages.js';
+import type { Outline, Region, Similarity } from '../src/server/messages.js';
 import { heat, type Look } from './heat.js';
 import { type Point, useZoomable } from './zoomable.js';
+
+/** Magenta, as no similarity has it. */
+const LESION = '#ff4fd8';
 
 /** A click, not a drag: nobody's hand is steadier than this share of a panel. */
 const CLICK = 0.012;
@@ -15,6 +18,7 @@ export interface PanelProps {
   look: Look;
   cursor: Point | undefined;
   blend: number;
+  outline: Outline;
   onLook: (look: Look) => void;
   onCursor: (cursor: Point | undefined) => void;
   onPoint: (region: Region) => void;
@@ -22,7 +26,20 @@ export interface PanelProps {
 
 /** An image with the similarities of its patches over it; a click or a drag points at a region. */
 export function SimilarityPanel(props: PanelProps) {
-  const { answer, values, modality, address, region, look, cursor, blend, onLook, onCursor, onPoint } = props;
+  const {
+    answer,
+    values,
+    modality,
+    address,
+    region,
+    look,
+    cursor,
+    blend,
+    outline,
+    onLook,
+    onCursor,
+    onPoint,
+  } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const image = useImage(address);
   const [drag, setDrag] = useState<{ from: Point; panel: Point; pans: boolean }>();
@@ -30,8 +47,8 @@ export function SimilarityPanel(props: PanelProps) {
   const shown = drag && cursor && !drag.pans ? between(drag.from, cursor) : region;
   useEffect(() => {
     const context = canvas.current?.getContext('2d');
-    if (context) draw(context, { answer, values, image, look, cursor, blend, shown });
-  }, [answer, values, image, look, cursor, blend, shown]);
+    if (context) draw(context, { answer, values, image, look, cursor, blend, outline, shown });
+  }, [answer, values, image, look, cursor, blend, outline, shown]);
   return (
     <figure>
       <canvas
@@ -87,8 +104,9 @@ function draw(
     look,
     cursor,
     blend,
+    outline,
     shown,
-  }: Pick<PanelProps, 'answer' | 'values' | 'look' | 'cursor' | 'blend'> & {
+  }: Pick<PanelProps, 'answer' | 'values' | 'look' | 'cursor' | 'blend' | 'outline'> & {
     image: HTMLImageElement | undefined;
     shown: Region;
   },
@@ -108,6 +126,14 @@ function draw(
   context.drawImage(heatMap(values, anchors, grid), 0, 0, 1, 1);
   context.globalAlpha = 1;
   const pixel = 1 / scale;
+  context.strokeStyle = LESION;
+  context.lineWidth = 2.5 * pixel;
+  context.beginPath();
+  for (const [x1, y1, x2, y2] of outline) {
+    context.moveTo(x1, y1);
+    context.lineTo(x2, y2);
+  }
+  context.stroke();
   for (const [colour, width] of [
     ['#000', 4],
     ['#fff', 2],

@@ -8,6 +8,8 @@ import { print } from './output.js';
 interface Flags {
   port: number;
   host?: string;
+  masks?: string;
+  public?: boolean;
   open?: boolean;
 }
 
@@ -20,6 +22,8 @@ export function registerServe(program: Command): void {
       '--host <address>',
       'listen on this address of the machine in place of the loopback; 0.0.0.0 for all',
     )
+    .option('--masks <folder>', 'outlines of lesions: a mask ID.png for samples; phantoms need none')
+    .option('--public', 'for others to look at: pseudonyms, no images of patients, no paths, nothing written')
     .option('--open', 'open the page in the browser')
     .addHelpText(
       'after',
@@ -33,13 +37,13 @@ Examples:
 On a machine elsewhere, keep the loopback and take the port along: ssh -L 8765:127.0.0.1:8765 MACHINE
 See also: anatomy report, anatomy experiment table`,
     )
-    .action(async (root = 'runs', { port, host, open }: Flags) => {
+    .action(async (root = 'runs', { port, host, masks, public: isPublic, open }: Flags) => {
       const console = consoleOf(program);
       const { serve } = await import('../server/serve.js');
-      const serving = await serve({ root, port, host });
+      const serving = await serve({ root, port, host, masks, isPublic });
       if (host !== undefined && !LOOPBACK.test(host)) {
         console.warn(
-          `whoever reaches ${host} and learns the token sees your runs, over a connection that is not encrypted; without --host only this machine does`,
+          `whoever reaches ${host} and learns the token sees your runs${isPublic ? '' : ' with their images and ids (--public shows neither)'}, over a connection that is not encrypted; without --host only this machine does`,
         );
       }
       print(`${serving.url}\n`);

@@ -1,15 +1,17 @@
-/** This room serves the live page: what runs say of themselves, to this machine's user alone. It changes no run. */
-import { readFileSync, realpathSync } from 'node:fs';
+/** This room serves the live page: what runs say of themselves, to this machine's user alone. It changes no run, and writes lists of samples to leave out alone. */
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { streamSSE } from 'hono/streaming';
 import { z } from 'zod';
+import { writeDropList } from '../data/open/dropList.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { runPaths } from '../training/runFolder.js';
-import type { NamedRun } from './explorer/explorer.js';
 import type { ExplorerThread } from './explorer/explorerThread.js';
-import { type GuardOptions, guard } from './guard.js';
-import type { RunsChange } from './messages.js';
+import type { NamedRun } from './explorer/openRun.js';
+import { type GuardOptions, guard, WRITING } from './guard.js';
+import type { DropListRequest, RunSummary, RunsChange } from './messages.js';
 import { PROJECTIONS } from './messages.js';
 import { readMetricLines } from './readRun.js';
 import { RunsWatch } from './watchRuns.js';
@@ -22,6 +24,10 @@ export interface AppOptions extends GuardOptions {
   /** How long it waits between two looks at the runs, in milliseconds. */
   readonly pauseMs?: number | undefined;
   readonly explorer: ExplorerThread;
+  /** Looks through the data of runs, which takes minutes, while the explorer answers clicks. */
+  readonly auditor: ExplorerThread;
+  /** Whether others may look: no path, no report and no message of a run is told, and nothing is written. */
+  readonly isPublic?: boolean | undefined;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -37,8 +43,10 @@ const REPORT_POLICY =
   "frame-ancestors 'none'; sandbox";
 
 export function serveApp(options: AppOptions): Hono {
-  const { root, page, pauseMs, explorer } = options;
+  const { root, page, pauseMs, explorer, auditor, isPublic = false } = options;
   const watch = new RunsWatch(root, pauseMs);
+  const told = (run: RunSummary) => (isPublic ? publicSummary(run) : run);
+  const listed = () => ({ root: isPublic ? '' : root, isPublic, runs: watch.runs().map(told) });
   /** A page that was opened at a run asks before the list was read. */
   const folderOf = (id = '') => {
     if (watch.folderOf(id) === undefined) watch.look();
@@ -48,7 +56,7 @@ export function serveApp(options: AppOptions): Hono {
   app.use(guard(options));
   app.get('/api/runs', (context) => {
     watch.look();
-    return context.json({ root, runs: watch.runs() });
+    return context.json(listed());
   });
   app.get('/api/events', (context) =>
     streamSSE(context, async (stream) => {
@@ -56,14 +64,14 @@ export function serveApp(options: AppOptions): Hono {
       let waiting: RunsChange | undefined;
       let wake = () => {};
       const stop = watch.listen((change) => {
-        waiting = joined(waiting, change);
+        waiting = joined(waiting, { ...change, changed: change.changed.map(told) });
         wake();
       });
       stream.onAbort(() => {
         stop();
         wake();
       });
-      await stream.writeSSE({ event: 'runs', data: JSON.stringify({ root, runs: watch.runs() }) });
+      await stream.writeSSE({ event: 'runs', data: JSON.stringify(listed()) });
       while (!stream.aborted) {
         const change = waiting;
         waiting = undefined;
@@ -98,6 +106,23 @@ export function serveApp(options: AppOptions): Hono {
       'Cache-Control': 'private, max-age=60',
     });
   });
+  app.get('/api/outline', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    const { sample } = questionOf(z.object({ sample: place }), context);
+    return context.json(await explorer.ask('outline', [run, sample], context.req.raw.signal));
+  });
+  app.get('/api/nearest', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    const asked = questionOf(nearestQuestion, context);
+    return context.json(await explorer.ask('nearest', [run, asked], context.req.raw.signal));
+  });
+  app.get('/api/differences', async (context) => {
+    const runs = namedRuns(context, folderOf);
+    if (runs.length === 0) return noSuchRun(context);
+    return context.json(await auditor.ask('differences', [runs], context.req.raw.signal));
+  });
   app.get('/api/cases', async (context) => {
     const [run] = namedRuns(context, folderOf);
     if (run === undefined) return noSuchRun(context);
@@ -108,10 +133,36 @@ export function serveApp(options: AppOptions): Hono {
   app.get('/api/similarity', async (context) => {
     const runs = namedRuns(context, folderOf);
     if (runs.length === 0) return noSuchRun(context);
-    const { sample, map, grid, ...region } = questionOf(similarityQuestion, context);
+    const { sample, map, grid, step, ...region } = questionOf(similarityQuestion, context);
+    const at = runs.map((run) => ({ ...run, ...(step !== undefined && { step }) }));
     return context.json(
-      await explorer.ask('similarity', [runs, { sample, map, grid, region }], context.req.raw.signal),
+      await explorer.ask('similarity', [at, { sample, map, grid, region }], context.req.raw.signal),
     );
+  });
+  app.get('/api/audit', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    return context.json(await auditor.ask('audit', [run], context.req.raw.signal));
+  });
+  app.get('/api/thumbnail', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    const { sample, modality } = questionOf(imageQuestion, context);
+    const jpeg = await auditor.ask('thumbnail', [run, sample, modality], context.req.raw.signal);
+    return context.body(new Uint8Array(jpeg), 200, { 'Content-Type': 'image/jpeg' });
+  });
+  app.post(WRITING, bodyLimit({ maxSize: LARGEST_LIST }), async (context) => {
+    if (isPublic) return context.text('Nothing is written while the page is public.\n', 403);
+    const asked = dropListRequest.safeParse(await context.req.json().catch(() => undefined));
+    if (!asked.success) {
+      const [{ path, message }] = asked.error.issues as [z.core.$ZodIssue];
+      throw new UsageError(`the list is not as expected at ${path.join('.') || 'its start'}: ${message}`);
+    }
+    const { file, samples, overwrite } = asked.data;
+    const target = join(root, file);
+    if (existsSync(target) && !overwrite) return context.text(`${target} exists.\n`, 409);
+    writeDropList(target, samples);
+    return context.json({ file: target });
   });
   app.onError((error, context) => {
     if (error instanceof AnatomyError) return context.text(`${error.message}\n`, 422);
@@ -119,8 +170,8 @@ export function serveApp(options: AppOptions): Hono {
   });
   app.get('/report', (context) => {
     const folder = folderOf(context.req.query('run'));
-    const html = folder && readInside(folder, join('report', 'index.html'));
-    if (html === undefined) return noSuchRun(context);
+    const html = !isPublic && folder && readInside(folder, join('report', 'index.html'));
+    if (!html) return noSuchRun(context);
     context.header('Content-Security-Policy', REPORT_POLICY);
     return context.body(html, 200, { 'Content-Type': TYPES['.html']! });
   });
@@ -132,6 +183,17 @@ export function serveApp(options: AppOptions): Hono {
     return context.body(content, 200, { 'Content-Type': type! });
   });
   return app;
+}
+
+/** What may be told to others: no place of this machine, and no words that a run or its data left. */
+function publicSummary({ problem, settings, ...run }: RunSummary): RunSummary {
+  const places = /^(data\.(path|folders|cacheFolder|drop|splits|columns)|model\.initFrom)/;
+  return {
+    ...run,
+    ...(problem !== undefined && { problem: 'see the terminal of who serves this' }),
+    settings: Object.fromEntries(Object.entries(settings).filter(([name]) => !places.test(name))),
+    report: false,
+  };
 }
 
 /** One change for two, for a reader that is slower than the runs. */
@@ -146,13 +208,25 @@ function joined(before: RunsChange | undefined, { changed, removed }: RunsChange
 const share = z.coerce.number().min(0).max(1);
 const place = z.coerce.number().int().min(0);
 const imageQuestion = z.object({ sample: place, modality: z.string() });
-const caseQuestion = z.object({ kind: z.enum(PROJECTIONS), features: z.enum(['pooled', 'head']) });
+const features = z.enum(['pooled', 'head']);
+const caseQuestion = z.object({ kind: z.enum(PROJECTIONS), features });
+const nearestQuestion = z.object({ sample: place, features });
 const similarityQuestion = z.object({
   sample: place,
   map: place,
   grid: z.coerce.number().int().min(2),
+  step: place.optional(),
   ...{ left: share, top: share, right: share, bottom: share },
 });
+
+/** Room for 100,000 samples and more. */
+const LARGEST_LIST = 16 * 2 ** 20;
+
+const dropListRequest = z.strictObject({
+  file: z.string().regex(/^[^./\\][^/\\]*\.csv$/, 'expected a plain file name that ends in .csv'),
+  samples: z.array(z.strictObject({ id: z.string().min(1), reason: z.string() })).min(1),
+  overwrite: z.boolean(),
+}) satisfies z.ZodType<DropListRequest>;
 
 /** @throws UsageError that names the part of the question that is not as expected */
 function questionOf<T>(schema: z.ZodType<T>, context: Context): T {

@@ -11,6 +11,9 @@ export interface GuardOptions {
   readonly hosts: readonly string[];
 }
 
+/** The one address that changes something; it takes POST. */
+export const WRITING = '/api/drop-list';
+
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
 /** No page may hold anything but files of this server, and no script that stands in a page. */
@@ -29,7 +32,8 @@ export function guard({ token, port, hosts }: GuardOptions): MiddlewareHandler {
   const cookie = `anatomy-${port}`;
   return async (context, next) => {
     const { req } = context;
-    if (req.raw.method !== 'GET') return context.text('This server only answers GET.\n', 405);
+    const writes = req.raw.method === 'POST' && req.path === WRITING;
+    if (!writes && req.raw.method !== 'GET') return context.text('This server only answers GET.\n', 405);
     const host = (req.header('host') ?? '').toLowerCase();
     if (!names.includes(host)) {
       return context.text(
@@ -38,7 +42,10 @@ export function guard({ token, port, hosts }: GuardOptions): MiddlewareHandler {
       );
     }
     const origin = req.header('origin');
-    if (origin !== undefined && !names.includes(origin.replace(/^http:\/\//, ''))) {
+    // A browser sends the origin with whatever writes, and a form of another site cannot send JSON.
+    const isForm = writes && req.header('content-type') !== 'application/json';
+    const isForeign = origin === undefined ? writes : !names.includes(origin.replace(/^http:\/\//, ''));
+    if (isForm || isForeign) {
       return context.text('Pages of other sites may not ask this server.\n', 403);
     }
     context.header('Content-Security-Policy', PAGE_POLICY);

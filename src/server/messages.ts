@@ -48,6 +48,57 @@ export interface RunSummary {
   readonly report: boolean;
 }
 
+/** What `anatomy data check` finds in the data of a run. */
+export interface DataAudit {
+  readonly data: string;
+  readonly samples: number;
+  /** Errors first. */
+  readonly findings: readonly AuditFinding[];
+  /** The samples that should go, with the reason. */
+  readonly suggested: readonly LeftOut[];
+}
+
+export interface AuditFinding {
+  readonly code: string;
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly title: string;
+  readonly explanation: string;
+  readonly fix: string;
+  readonly count: number;
+  /** The first of them. */
+  readonly items: readonly AuditItem[];
+}
+
+export interface AuditItem {
+  readonly modality?: string;
+  readonly detail: string;
+  readonly samples: readonly AuditSample[];
+}
+
+export interface AuditSample {
+  readonly id: string;
+  /** Its position in the data; null for files that became no sample. */
+  readonly sample: number | null;
+  readonly label?: string;
+  /** The modalities of which it has an image. */
+  readonly modalities: readonly string[];
+}
+
+/** A line of a list of samples to leave out. */
+export interface LeftOut {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** A request to write such a list into the folder that is served. */
+export interface DropListRequest {
+  /** A plain file name that ends in .csv. */
+  readonly file: string;
+  readonly samples: readonly LeftOut[];
+  /** Whether a file of that name may be replaced. */
+  readonly overwrite: boolean;
+}
+
 /** What changed since the last message. */
 export interface RunsChange {
   readonly changed: readonly RunSummary[];
@@ -71,6 +122,8 @@ export interface ExplorerRun {
   readonly modalities: readonly string[];
   /** The sides of the encoder's maps in pixels, the first map first. */
   readonly sides: readonly number[];
+  /** The steps of which a checkpoint is kept, ascending. */
+  readonly steps: readonly number[];
   readonly samples: readonly ExplorerSample[];
 }
 
@@ -116,6 +169,42 @@ export interface Similarity {
   readonly agreement: number | null;
   /** The same where the second image is of another subject, as the mean over some. */
   readonly chance: number | null;
+  /** The step of the checkpoint, where one was asked for. */
+  readonly step?: number;
+}
+
+/** The outline of a lesion as edges [x1, y1, x2, y2], in shares of the image's width and height. */
+export type Outline = readonly (readonly [number, number, number, number])[];
+
+export interface NearestQuestion {
+  readonly sample: number;
+  readonly features: 'pooled' | 'head';
+}
+
+/** The cases that look most alike to the encoder, from one image of a sample to all images of a modality. */
+export interface NearestCases {
+  readonly from: string;
+  readonly to: string;
+  /** The nearest first, by the cosine of their features; within a modality without the sample itself. */
+  readonly cases: readonly { readonly sample: number; readonly cosine: number }[];
+  /** Across modalities the place of the sample's own image among all, from 1. */
+  readonly mateRank?: number;
+}
+
+/** The difference of two runs on the samples that both were tested on, with its 95 % interval. */
+export interface RunDifference {
+  /** The protocol and what was judged, as in `RunResult`. */
+  readonly name: string;
+  readonly metric: string;
+  readonly run: string;
+  /** The run that is subtracted. */
+  readonly against: string;
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** By paired bootstrap over subjects; null where they are too few for a test. */
+  readonly pValue: number | null;
+  readonly subjects: number;
 }
 
 export const PROJECTIONS = ['pca', 'umap', 'tsne'] as const;

@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { type Config, readConfig } from '../config/index.js';
 import { AnatomyError } from '../errors.js';
 import { readEvaluations, readPairs } from '../evaluation/readResults.js';
+import type { EvaluationRow } from '../evaluation/results/evaluationResult.js';
 import { isSystemError } from '../files.js';
 import { plannedSteps } from '../report/source/runRecord.js';
 import type { LeaseWatch } from '../training/lease.js';
@@ -115,14 +116,22 @@ function flat(value: object, prefix = ''): Record<string, string> {
   return found;
 }
 
+/** The name of what was judged, such as `logreg · pooled · a+b`. */
+export function resultName(
+  evaluation: string,
+  { features, modalities }: Pick<EvaluationRow, 'features' | 'modalities'>,
+): string {
+  return [evaluation, features, modalities.join('+')].join(' · ');
+}
+
 function resultsOf(root: string): RunResult[] {
   const byLabels = readEvaluations(root).flatMap(({ name, record }) =>
     record.rows
       .filter(({ source }) => source === 'run')
-      .map(({ features, modalities, metrics }) => {
+      .map((row) => {
         const metric = record.metrics[0]!;
-        const { pooled: value, low, high } = metrics[metric]!;
-        return { name: [name, features, modalities.join('+')].join(' · '), metric, value, low, high };
+        const { pooled: value, low, high } = row.metrics[metric]!;
+        return { name: resultName(name, row), metric, value, low, high };
       }),
   );
   const ofPairs = readPairs(root).flatMap(({ measures }) =>

@@ -26,6 +26,10 @@ export interface ServeOptions {
   /** The folder of the built page. */
   readonly page?: string;
   readonly pauseMs?: number;
+  /** A folder with masks of lesions, ID.png. */
+  readonly masks?: string | undefined;
+  /** Whether others may look. */
+  readonly isPublic?: boolean | undefined;
 }
 
 export interface Serving {
@@ -40,11 +44,22 @@ export interface Serving {
  *
  * @throws UsageError when there is no such folder, the port is taken, or `host` is no address of this machine
  */
-export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOptions): Promise<Serving> {
+export async function serve({
+  root,
+  port,
+  host,
+  page = PAGE,
+  pauseMs,
+  masks,
+  isPublic,
+}: ServeOptions): Promise<Serving> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError(
       `${root}: no such folder; expected one with runs in it, as anatomy pretrain --out makes them`,
     );
+  }
+  if (masks !== undefined && !statSync(masks, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--masks ${masks}: no such folder; expected one that holds ID.png for samples`);
   }
   if (!existsSync(join(page, 'index.html'))) {
     throw new AnatomyError('the page has not been built; run npm run build, or npx anatomy setup');
@@ -54,14 +69,19 @@ export async function serve({ root, port, host, page = PAGE, pauseMs }: ServeOpt
   const own = (server.address() as AddressInfo).port;
   const token = randomBytes(24).toString('base64url');
   const hosts = host === undefined ? [] : namesOf(host);
-  const explorer = new ExplorerThread();
-  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts, explorer });
+  const [explorer, auditor] = [0, 1].map(() => new ExplorerThread({ masks, isPublic })) as [
+    ExplorerThread,
+    ExplorerThread,
+  ];
+  const threads = { explorer, auditor };
+  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts, isPublic, ...threads });
   server.on('request', getRequestListener(app.fetch));
   return {
     url: `http://${hostWords(hosts[0] ?? '127.0.0.1')}:${own}/?token=${token}`,
     close: async () => {
       await Promise.all([
         explorer.close(),
+        auditor.close(),
         new Promise((done) => {
           server.close(done);
           server.closeAllConnections();

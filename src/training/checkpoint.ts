@@ -181,6 +181,22 @@ export function latestCheckpoint(
 }
 
 /**
+ * Lists the checkpoints that are there, the oldest first. Their states are not looked at, so one may turn out to be
+ * damaged when it is read.
+ */
+export function savedCheckpoints(folder: string): Checkpoint[] {
+  return checkpointNames(folder)
+    .reverse()
+    .flatMap((name) => {
+      const file = join(folder, `${name}.safetensors`);
+      const stored = existsSync(file) ? readVoucher(join(folder, `${name}.json`), file) : undefined;
+      if (stored === undefined) return [];
+      const { sha256: _, version: __, ...info } = stored;
+      return [{ ...info, file }];
+    });
+}
+
+/**
  * Opens the newest intact checkpoint with its state and reads the file only once; the caller disposes it. Warns and
  * throws as `latestCheckpoint` does.
  */

@@ -21,9 +21,12 @@ beforeEach(() => {
   writeFileSync(join(folder, 'secret.html'), 'a secret');
   storeRun(join(folder, 'runs/run'));
   const place = { root: join(folder, 'runs'), page: join(folder, 'page') };
-  app = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [], explorer: new ExplorerThread() });
+  app = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [], ...threads() });
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Threads that are started by the first question. */
+const threads = () => ({ explorer: new ExplorerThread(), auditor: new ExplorerThread() });
 
 const ask = (path: string, headers: Readonly<Record<string, string>> = {}) =>
   app.request(path, { headers: { host: HOST, cookie: `anatomy-8765=${TOKEN}`, ...headers } });
@@ -173,7 +176,7 @@ describe('the explorer’s answers', () => {
 
 describe('serve', () => {
   it('knows the machine by the names that --host gives it, in any case, also of IPv6', async () => {
-    const place = { root: join(folder, 'runs'), page: join(folder, 'page'), explorer: new ExplorerThread() };
+    const place = { root: join(folder, 'runs'), page: join(folder, 'page'), ...threads() };
     const hosts = ['MyBox', '192.168.1.7', '2001:db8::1'];
     const other = serveApp({ ...place, token: TOKEN, port: 8765, hosts });
     const cookie = `anatomy-8765=${TOKEN}`;

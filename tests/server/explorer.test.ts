@@ -8,8 +8,9 @@ import { ImageLoader } from '../../src/data/loading/loader.js';
 import { openDataset } from '../../src/data/openDataset.js';
 import { MessageConsole } from '../../src/log/console.js';
 import { spearman } from '../../src/metrics/rankCorrelation.js';
-import { Explorer, patchesIn } from '../../src/server/explorer/explorer.js';
+import { Explorer } from '../../src/server/explorer/explorer.js';
 import { ExplorerThread } from '../../src/server/explorer/explorerThread.js';
+import { patchesIn } from '../../src/server/explorer/similarities.js';
 import { embedBatches } from '../../src/training/embed.js';
 import { openImages } from '../../src/training/imageCache.js';
 import { pretrain } from '../../src/training/pretrain.js';
@@ -176,6 +177,7 @@ describe('the explorer', () => {
 
   it('works in a thread, which tells what is wrong and goes on', async () => {
     const thread = new ExplorerThread(
+      {},
       new URL('../../dist/server/explorer/explorerWorker.js', import.meta.url),
     );
     const question = { sample: 2, map: 2, grid: 4, region: at(0.6, 0.3) };

@@ -35,20 +35,52 @@ export async function readMasks(positions: readonly number[], sources: MaskSourc
   const { dataset, path, folder, size } = sources;
   if (folder !== undefined) return fromFolder(positions, dataset, folder);
   if (!path.startsWith(PHANTOM_PREFIX)) return { lesion: new Map(), missing: 0 };
-  const phantom = await openPhantom(path);
-  const indexOf = new Map(phantom.dataset.samples.map(({ id }, index) => [id, index]));
-  const lesion = positions.map((position) => {
-    const data = phantom.lesion(indexOf.get(dataset.samples[position]!.id)!, size);
-    return [position, { width: size, height: size, data }] as const;
-  });
+  const drawn = await phantomMasks(path, size);
+  const lesion = positions.map((position) => [position, drawn(dataset.samples[position]!.id)!] as const);
   return { lesion: new Map(lesion.filter(([, mask]) => hasLesion(mask))), missing: 0 };
 }
 
-async function fromFolder(positions: readonly number[], dataset: Dataset, folder: string): Promise<Masks> {
+/**
+ * Finds the mask of one pair after another, by its position; undefined where none is known. Images that are cropped
+ * have none, as the masks are of whole images.
+ *
+ * @throws DataError when there is no such folder, or a mask cannot be read
+ */
+export async function openMasks({
+  dataset,
+  path,
+  folder,
+  size,
+}: MaskSources): Promise<(position: number) => Promise<LesionMask | undefined>> {
+  if (folder !== undefined) await requireFolder(folder);
+  const isCropped = dataset.modalities.some((name) => dataset.preprocess?.[name]?.crop !== undefined);
+  const drawn = path.startsWith(PHANTOM_PREFIX) ? await phantomMasks(path, size) : undefined;
+  return async (position) => {
+    const { id } = dataset.samples[position]!;
+    const file = folder === undefined || isCropped ? undefined : await maskFile(folder, id);
+    const mask = file === undefined ? drawn?.(id) : await readMask(file, dataset.maxBytes);
+    return mask !== undefined && hasLesion(mask) ? mask : undefined;
+  };
+}
+
+/** @returns the mask that a phantom draws for a pair; undefined for a pair of other data */
+async function phantomMasks(path: string, size: number): Promise<(id: string) => LesionMask | undefined> {
+  const phantom = await openPhantom(path);
+  const indexOf = new Map(phantom.dataset.samples.map(({ id }, index) => [id, index]));
+  return (id) => {
+    const index = indexOf.get(id);
+    return index === undefined ? undefined : { width: size, height: size, data: phantom.lesion(index, size) };
+  };
+}
+
+async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory() !== true) {
-    throw new DataError(`--masks ${folder}: no such folder; expected one that holds ID.png for each pair`);
-  }
+  if (found?.isDirectory() === true) return;
+  throw new DataError(`--masks ${folder}: no such folder; expected one that holds ID.png for each pair`);
+}
+
+async function fromFolder(positions: readonly number[], dataset: Dataset, folder: string): Promise<Masks> {
+  await requireFolder(folder);
   for (const modality of dataset.modalities) {
     if (dataset.preprocess?.[modality]?.crop === undefined) continue;
     throw new UsageError(

@@ -1,57 +1,54 @@
-/** What the encoders of runs see in a sample: similarity of every place to one that is pointed at (paper, Fig. 5). */
+/** What the encoders of runs see in their images, for a page on which one points at places and cases. */
 import { statSync } from 'node:fs';
 import sharp from 'sharp';
-import type { ImageCache } from '../../data/cache/decodedImages.js';
-import { ImageLoader } from '../../data/loading/loader.js';
 import { hasImage } from '../../data/presence.js';
-import type { Dataset } from '../../data/sample.js';
+import { pseudonym, pseudonymous } from '../../data/pseudonym.js';
+import type { Dataset, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
-import { openJudgedData } from '../../evaluation/encoders/judgedData.js';
-import { forwardingOf } from '../../evaluation/encoders/runSummary.js';
-import { FeatureStore, type KindFeatures, weightsDigest } from '../../evaluation/features/featureStore.js';
-import { type PresentFeatures, placesWith } from '../../evaluation/features/presentFeatures.js';
-import { embedKinds } from '../../evaluation/features/representations.js';
-import { patchSimilarities } from '../../evaluation/pairs/measures/encoderMeasures.js';
-import { pixelSimilarities } from '../../evaluation/pairs/measures/pixelPatches.js';
+import type { PresentFeatures } from '../../evaluation/features/presentFeatures.js';
 import { project } from '../../evaluation/pairs/projection.js';
-import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
-import { MessageConsole } from '../../log/console.js';
+import { readEvaluations } from '../../evaluation/readResults.js';
+import { primaryRow } from '../../evaluation/results/evaluationResult.js';
+import { predictionsOf } from '../../evaluation/results/predictions.js';
+import { predictedClasses } from '../../metrics/classification.js';
 import { unitRows } from '../../metrics/features/features.js';
-import { spearman } from '../../metrics/rankCorrelation.js';
-import { tensor, tidy } from '../../tensor/index.js';
-import { embedBatches, type OutputRows } from '../../training/embed.js';
-import { openImages } from '../../training/imageCache.js';
-import { runPaths } from '../../training/runFolder.js';
-import { openSingleRun, RunNetworks } from '../../use/openEncoder.js';
+import { tidy } from '../../tensor/index.js';
+import { savedCheckpoints } from '../../training/checkpoint.js';
+import { readRunConfig, runPaths } from '../../training/runFolder.js';
+import { runDifferences } from '../differences.js';
 import type {
   CaseMap,
   CaseQuestion,
+  DataAudit,
   ExplorerRun,
-  Region,
+  NearestCases,
+  NearestQuestion,
+  Outline,
+  RunDifference,
   Similarity,
   SimilarityQuestion,
 } from '../messages.js';
+import { RunData } from './dataAudit.js';
+import { nearestCases } from './nearestCases.js';
+import { type NamedRun, type OpenRun, openRun, requireImage, requireSample } from './openRun.js';
+import { Recent } from './recent.js';
+import { similarityOf } from './similarities.js';
 
-/** A run, by its name on the page. */
-export interface NamedRun {
-  readonly id: string;
-  readonly root: string;
-}
-
-/** So many runs stay open and may be seen side by side, with so many matrices of each. At 28² patches one takes 2.4 MB. */
+/** So many runs stay open and may be seen side by side. */
 const RUNS = 6;
-const MATRICES = 48;
-
-/** The patches on a side beyond which a matrix of all pairs is too large to be quick. */
-const FINEST = 28;
 
 /** The images beyond which t-SNE, which compares all with all, takes minutes. */
 const MOST_TSNE = 5000;
 
-/** Images of so many other subjects tell what chance would give. */
-const STRANGERS = 3;
+export interface ExplorerOptions {
+  /** A folder with masks of lesions, ID.png. */
+  readonly masks?: string | undefined;
+  /** Whether others may look: names are pseudonyms, and images are shown of phantoms alone. */
+  readonly isPublic?: boolean | undefined;
+}
 
 export class Explorer {
+  readonly #options: ExplorerOptions;
   readonly #open = new Recent<string, Promise<OpenRun>>(
     RUNS,
     (run) =>
@@ -61,14 +58,24 @@ export class Explorer {
       ),
   );
 
-  async samples({ root }: NamedRun): Promise<ExplorerRun> {
-    const { dataset, sides } = await this.#run(root);
+  readonly #data = new Recent<string, Promise<RunData>>(RUNS);
+  readonly #sources = new Recent<string, readonly string[]>(RUNS);
+
+  constructor(options: ExplorerOptions = {}) {
+    this.#options = options;
+  }
+
+  async samples(named: NamedRun): Promise<ExplorerRun> {
+    const run = await this.#run(named);
+    const { dataset, sides } = run;
+    const told = this.#told(run);
     return {
       modalities: dataset.modalities,
       sides: await sides(),
+      steps: savedCheckpoints(runPaths(named.root).checkpoints).map(({ step }) => step),
       samples: dataset.samples.map((sample) => ({
-        id: sample.id,
-        subject: sample.subject,
+        id: told('sample', sample.id),
+        subject: told('subject', sample.subject),
         ...(sample.label !== undefined && { label: sample.label }),
         modalities: dataset.modalities.filter((modality) => hasImage(sample, modality)),
       })),
@@ -76,9 +83,10 @@ export class Explorer {
   }
 
   /** @returns a PNG of the image as the run sees it, at the size of the cache */
-  async picture({ root }: NamedRun, sample: number, modality: string): Promise<Uint8Array> {
-    const { dataset, loader } = await this.#run(root);
+  async picture(named: NamedRun, sample: number, modality: string): Promise<Uint8Array> {
+    const { dataset, loader } = await this.#run(named);
     requireImage(dataset, sample, modality);
+    this.#requireShown(dataset, sample, modality);
     const { pixels, channels, side } = tidy(() => {
       const image = loader.load([sample]).images[modality]!;
       const [, channels, side] = image.shape as [number, 1 | 3, number];
@@ -100,15 +108,15 @@ export class Explorer {
       throw new UsageError(`${runs.length} runs are asked for at once; choose at most ${RUNS}`);
     }
     const answers: Similarity[] = [];
-    for (const { id, root } of runs) answers.push(await answerOf(await this.#run(root), id, question));
+    for (const run of runs) answers.push(await similarityOf(await this.#run(run), run.id, question));
     const [first] = runs;
-    if (first !== undefined) answers.push(await answerOf(await this.#run(first.root), 'pixels', question));
+    if (first !== undefined) answers.push(await similarityOf(await this.#run(first), 'pixels', question));
     return answers;
   }
 
   /** @returns the images as points; the features are those that `anatomy evaluate` keeps */
-  async cases({ root }: NamedRun, { kind, features }: CaseQuestion): Promise<CaseMap> {
-    const run = await this.#run(root);
+  async cases(named: NamedRun, { kind, features }: CaseQuestion): Promise<CaseMap> {
+    const run = await this.#run(named);
     const { samples, modalities, name } = run.dataset;
     const parts = new Map<string, PresentFeatures>();
     for (const modality of modalities) parts.set(modality, (await run.features(modality)).get(features)!);
@@ -133,32 +141,94 @@ export class Explorer {
       const ofModality = new Array<readonly [number, number] | null>(samples.length).fill(null);
       for (let row = 0; row < own.rows; row += 1) {
         const [x, y] = projected[next]!;
-        ofModality[places?.[row] ?? row] = [rounded(x), rounded(y)];
+        ofModality[places?.[row] ?? row] = [Number(x.toFixed(4)), Number(y.toFixed(4))];
         next += 1;
       }
       return [modality, ofModality] as const;
     });
-    return { points: Object.fromEntries(points), columns: columnsOf(run.dataset) };
+    const shown = this.#options.isPublic ? pseudonymous(samples, run.dataHash) : samples;
+    const about = [...columnsOf(shown), ...errorColumns(named.root, samples)];
+    const telling = about.filter(([, words]) => new Set(words).size > 1);
+    return { points: Object.fromEntries(points), columns: Object.fromEntries(telling) };
+  }
+
+  /** @returns the outline of the sample's lesion; none where its place is not known */
+  async outline(named: NamedRun, sample: number): Promise<Outline> {
+    const run = await this.#run(named);
+    requireSample(run.dataset, sample);
+    return run.outline(sample);
+  }
+
+  async nearest(named: NamedRun, question: NearestQuestion): Promise<NearestCases[]> {
+    return nearestCases(await this.#run(named), question);
+  }
+
+  /** @returns how the others differ from the first by the predictions of their evaluations */
+  async differences(runs: readonly NamedRun[]): Promise<RunDifference[]> {
+    return runDifferences(runs);
+  }
+
+  /** @returns what `anatomy data check` finds in the run's data */
+  async audit({ root }: NamedRun): Promise<DataAudit> {
+    const audit = await (await this.#dataOf(root)).audit();
+    return this.#options.isPublic ? (await this.#dataOf(root)).pseudonymous(audit) : audit;
+  }
+
+  /** @returns a JPEG of an image as it is in the data */
+  async thumbnail({ root }: NamedRun, sample: number, modality: string): Promise<Uint8Array> {
+    const data = await this.#dataOf(root);
+    requireImage(data.dataset, sample, modality);
+    this.#requireShown(data.dataset, sample, modality);
+    return data.thumbnail(sample, modality);
   }
 
   dispose(): void {
     this.#open.clear();
   }
 
-  #run(root: string): Promise<OpenRun> {
+  #dataOf(root: string): Promise<RunData> {
+    return this.#data.get(`${root} ${this.#dataTimes(root)}`, () => RunData.open(root));
+  }
+
+  /** The names of samples and subjects as they may be told. */
+  #told({ dataHash }: OpenRun): (kind: 'sample' | 'subject', name: string) => string {
+    return this.#options.isPublic ? (kind, name) => pseudonym(kind, name, dataHash) : (_, name) => name;
+  }
+
+  #requireShown({ samples }: Dataset, sample: number, modality: string): void {
+    if (!this.#options.isPublic || samples[sample]!.images[modality]!.kind === 'generated') return;
+    throw new UsageError('images of patients are not shown to the public');
+  }
+
+  #run({ root, step }: NamedRun): Promise<OpenRun> {
     // A run that trains on gets a new checkpoint now and then.
     const { encoder, checkpoints } = runPaths(root);
-    const stamp = [encoder, checkpoints]
-      .map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs)
-      .join();
-    return this.#open.get(`${root} ${stamp}`, () => openRun(root));
+    const key = [root, step, timesOf([encoder, checkpoints]), this.#dataTimes(root)].join(' ');
+    return this.#open.get(key, () => openRun(root, { step, masks: this.#options.masks }));
+  }
+
+  /** When the files that name a run's data were written, as the data may be mended while one looks at it. */
+  #dataTimes(root: string): string {
+    const { config } = runPaths(root);
+    const time = timesOf([config]);
+    const files = this.#sources.get(`${root} ${time}`, () => {
+      const { path, folders, drop, splits } = readRunConfig(root).data;
+      return [path, ...Object.values(folders ?? {}), drop, splits].filter((file) => file != null);
+    });
+    return [time, timesOf(files)].join(' ');
   }
 }
 
-/** What samples can be told apart by, as long as they say something. */
-function columnsOf({ samples }: Dataset): CaseMap['columns'] {
+function timesOf(files: readonly string[]): string {
+  return files.map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? '-').join();
+}
+
+type Column = readonly [name: string, words: readonly string[]];
+
+/** What samples can be told apart by. */
+function columnsOf(samples: readonly Sample[]): Column[] {
   const extra = new Set(samples.flatMap((sample) => Object.keys(sample.extra ?? {})));
-  const columns: [string, string[]][] = [
+  return [
     ['label', samples.map(({ label }) => label ?? '')],
     ['subject', samples.map(({ subject }) => subject)],
     ['fold', samples.map(({ fold }) => (fold === undefined ? '' : String(fold)))],
@@ -167,216 +237,20 @@ function columnsOf({ samples }: Dataset): CaseMap['columns'] {
       samples.map((sample) => sample.extra?.[name] ?? ''),
     ]),
   ];
-  return Object.fromEntries(columns.filter(([, words]) => new Set(words).size > 1));
 }
 
-interface OpenRun {
-  readonly dataset: Dataset;
-  /** The features of all images of a modality. */
-  readonly features: (modality: string) => Promise<KindFeatures>;
-  readonly loader: ImageLoader;
-  readonly sides: () => Promise<number[]>;
-  /** The similarity of all patches of an image to each other, [P, P]. */
-  readonly matrix: (at: Place, map: number | 'pixels', grid: number) => Promise<Float32Array>;
-  readonly dispose: () => void;
-}
-
-interface Place {
-  readonly sample: number;
-  readonly modality: string;
-}
-
-async function openRun(root: string): Promise<OpenRun> {
-  const console = new MessageConsole({ quiet: true });
-  const run = openSingleRun(root, () => {});
-  const forwarding = forwardingOf(run, {});
-  const networks = new RunNetworks(run, forwarding.device);
-  const { config } = networks;
-  const dataset = await openJudgedData({}, config, console);
-  const cache: ImageCache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
-  const loader = new ImageLoader(cache);
-  const { size, normalize: normalization } = config.data;
-  const maps = new Recent<string, Promise<readonly OutputRows[]>>(2 * (STRANGERS + 1));
-  const matrices = new Recent<string, Promise<Float32Array>>(MATRICES);
-
-  const folder = config.data.cacheFolder ?? undefined;
-  const { dataHash } = cache;
-  const { device, precision } = forwarding;
-  const store = new FeatureStore(
-    { dataHash, model: config.model, size, normalization, precision, device },
-    folder,
-  );
-  const features = async (modality: string) => {
-    const encoder = networks.of(modality);
-    const indices = [...dataset.samples.keys()];
-    const places = placesWith(cache, modality, indices);
-    const common = { loader, cache, indices, size, normalization, ...forwarding, encoder, modality };
-    const compute = (kinds: readonly EncoderFeatures[]) => embedKinds(kinds, common);
-    return store.features([weightsDigest(encoder), modality, indices], ['pooled', 'head'], places, compute);
-  };
-
-  const mapsOf = ({ sample, modality }: Place) =>
-    maps.get(`${sample} ${modality}`, async () => {
-      requireImage(dataset, sample, modality);
-      const common = { loader, indices: [sample], size, normalization, ...forwarding };
-      const encoder = networks.of(modality);
-      const batches = embedBatches({ ...common, encoder, modality }, (output) => output.maps);
-      for await (const found of batches) return found;
-      return [];
+/** For each evaluation of the run, what it made of the samples: right, or the class that it took them for. */
+function errorColumns(root: string, samples: readonly Sample[]): Column[] {
+  return readEvaluations(root).flatMap(({ name, record, predictions }): Column[] => {
+    const row = primaryRow(record);
+    const own = row && predictions && predictionsOf(predictions, row.key);
+    if (own === undefined) return [];
+    const predicted = predictedClasses(own.probabilities, own.ids.length, { classes: own.classes.length });
+    const words = own.ids.map((id, i): [string, string] => {
+      const taken = predicted[i]!;
+      return [id, taken === own.labels[i] ? 'right' : `taken for ${own.classes[taken]}`];
     });
-
-  const matrix = async (at: Place, map: number | 'pixels', grid: number): Promise<Float32Array> => {
-    if (map === 'pixels') {
-      requireImage(dataset, at.sample, at.modality);
-      return tidy(() => {
-        const image = loader.load([at.sample]).images[at.modality]!;
-        return pixelSimilarities(image, grid, 'patch-pixels').toArray() as Float32Array;
-      });
-    }
-    const { values, shape } = (await mapsOf(at))[map]!;
-    return tidy(() => patchSimilarities(tensor(values, [1, ...shape]), grid, { windows: 'adaptive' }));
-  };
-
-  return {
-    dataset,
-    features,
-    loader,
-    sides: async () => {
-      const sample = dataset.samples.findIndex((one) =>
-        dataset.modalities.some((name) => hasImage(one, name)),
-      );
-      if (sample < 0) throw new UsageError(`${dataset.name}: has no image`);
-      const modality = dataset.modalities.find((name) => hasImage(dataset.samples[sample]!, name))!;
-      return (await mapsOf({ sample, modality })).map(({ shape }) => shape[1]!);
-    },
-    matrix: (at, map, grid) =>
-      matrices.get(`${at.sample} ${at.modality} ${map} ${grid}`, () => matrix(at, map, grid)),
-    dispose: () => {
-      networks.dispose();
-      loader.dispose();
-    },
-  };
-}
-
-async function answerOf(run: OpenRun, source: string, asked: SimilarityQuestion): Promise<Similarity> {
-  const { dataset, matrix } = run;
-  const { sample, region } = asked;
-  const own = dataset.samples[sample];
-  if (own === undefined) {
-    throw new UsageError(
-      `sample is ${sample}; ${dataset.name} has samples 0 to ${dataset.samples.length - 1}`,
-    );
-  }
-  const sides = await run.sides();
-  const map = source === 'pixels' ? 'pixels' : Math.min(asked.map, sides.length - 1);
-  const grid = Math.min(asked.grid, FINEST, map === 'pixels' ? run.loader.size : sides[map]!);
-  const anchors = patchesIn(region, grid);
-  const rowOf = async (at: Place): Promise<Float64Array> => {
-    const all = await matrix(at, map, grid);
-    return meanRow(all, anchors, grid ** 2);
-  };
-  const modalities = dataset.modalities.filter((modality) => hasImage(own, modality));
-  const rows = new Map<string, Float64Array>();
-  for (const modality of modalities) rows.set(modality, await rowOf({ sample, modality }));
-
-  const outside = Array.from({ length: grid ** 2 }, (_, i) => i).filter((patch) => !anchors.includes(patch));
-  const agree = (a: Float64Array, b: Float64Array) =>
-    spearman(
-      outside.map((patch) => a[patch]!),
-      outside.map((patch) => b[patch]!),
-    );
-  const twos = modalities.flatMap((a, i) => modalities.slice(i + 1).map((b) => [a, b] as const));
-  const chance: number[] = [];
-  const [first, second] = modalities;
-  if (second !== undefined) {
-    for (const stranger of strangersOf(dataset, sample, second)) {
-      chance.push(agree(rows.get(first!)!, await rowOf({ sample: stranger, modality: second })));
-    }
-  }
-  return {
-    source,
-    grid,
-    anchors,
-    maps: Object.fromEntries([...rows].map(([modality, row]) => [modality, Array.from(row, rounded)])),
-    agreement: meanOf(twos.map(([a, b]) => agree(rows.get(a)!, rows.get(b)!))),
-    chance: meanOf(chance),
-  };
-}
-
-/** The patches whose centre lies in the region; where there is none, the patch of the region's centre. */
-export function patchesIn({ left, top, right, bottom }: Region, grid: number): number[] {
-  const patches = Array.from({ length: grid ** 2 }, (_, patch) => patch).filter((patch) => {
-    const [x, y] = [((patch % grid) + 0.5) / grid, (Math.floor(patch / grid) + 0.5) / grid];
-    return x >= left && x <= right && y >= top && y <= bottom;
+    const of = new Map(words);
+    return [[`errors of ${name}`, samples.map(({ id }) => of.get(id) ?? 'not tested')]];
   });
-  if (patches.length > 0) return patches;
-  const place = (share: number) => Math.min(grid - 1, Math.max(0, Math.floor(share * grid)));
-  return [place((top + bottom) / 2) * grid + place((left + right) / 2)];
-}
-
-function meanRow(matrix: Float32Array, rows: readonly number[], columns: number): Float64Array {
-  const mean = new Float64Array(columns);
-  for (const row of rows) {
-    for (let j = 0; j < columns; j += 1) mean[j]! += matrix[row * columns + j]! / rows.length;
-  }
-  return mean;
-}
-
-/** Samples of other subjects that have the modality, the next ones in the order of the data. */
-function strangersOf({ samples }: Dataset, sample: number, modality: string): number[] {
-  const found: number[] = [];
-  const seen = new Set([samples[sample]!.subject]);
-  for (let step = 1; step < samples.length && found.length < STRANGERS; step += 1) {
-    const at = (sample + step) % samples.length;
-    const other = samples[at]!;
-    if (seen.has(other.subject) || !hasImage(other, modality)) continue;
-    seen.add(other.subject);
-    found.push(at);
-  }
-  return found;
-}
-
-function requireImage({ samples, name }: Dataset, sample: number, modality: string): void {
-  if (samples[sample] !== undefined && hasImage(samples[sample], modality)) return;
-  throw new UsageError(`${name}: sample ${sample} has no image of ${modality}`);
-}
-
-function meanOf(values: readonly number[]): number | null {
-  const defined = values.filter((value) => !Number.isNaN(value));
-  return defined.length === 0
-    ? null
-    : rounded(defined.reduce((sum, value) => sum + value, 0) / defined.length);
-}
-
-const rounded = (value: number) => Number(value.toFixed(4));
-
-/** Keeps what was asked for lately. */
-class Recent<Key, Value> {
-  readonly #most: number;
-  readonly #leave: (value: Value) => void;
-  readonly #values = new Map<Key, Value>();
-
-  constructor(most: number, leave: (value: Value) => void = () => {}) {
-    this.#most = most;
-    this.#leave = leave;
-  }
-
-  /** A promise that is refused is not kept. */
-  get(key: Key, make: () => Value): Value {
-    const value = this.#values.get(key) ?? make();
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (value instanceof Promise) value.catch(() => this.#values.delete(key));
-    for (const [old, one] of this.#values) {
-      if (this.#values.size <= this.#most) break;
-      this.#values.delete(old);
-      this.#leave(one);
-    }
-    return value;
-  }
-
-  clear(): void {
-    for (const value of this.#values.values()) this.#leave(value);
-    this.#values.clear();
-  }
 }

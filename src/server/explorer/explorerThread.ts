@@ -3,13 +3,30 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { AnatomyError } from '../../errors.js';
-import type { CaseMap, CaseQuestion, ExplorerRun, Similarity, SimilarityQuestion } from '../messages.js';
-import type { NamedRun } from './explorer.js';
+import type {
+  CaseMap,
+  CaseQuestion,
+  DataAudit,
+  ExplorerRun,
+  NearestCases,
+  NearestQuestion,
+  Outline,
+  RunDifference,
+  Similarity,
+  SimilarityQuestion,
+} from '../messages.js';
+import type { ExplorerOptions } from './explorer.js';
+import type { NamedRun } from './openRun.js';
 
 /** What can be asked of the explorer. */
 export interface Questions {
   readonly samples: { ask: [NamedRun]; answer: ExplorerRun };
   readonly picture: { ask: [NamedRun, number, string]; answer: Uint8Array };
+  readonly audit: { ask: [NamedRun]; answer: DataAudit };
+  readonly thumbnail: { ask: [NamedRun, number, string]; answer: Uint8Array };
+  readonly outline: { ask: [NamedRun, number]; answer: Outline };
+  readonly nearest: { ask: [NamedRun, NearestQuestion]; answer: NearestCases[] };
+  readonly differences: { ask: [readonly NamedRun[]]; answer: RunDifference[] };
   readonly cases: { ask: [NamedRun, CaseQuestion]; answer: CaseMap };
   readonly similarity: { ask: [readonly NamedRun[], SimilarityQuestion]; answer: Similarity[] };
 }
@@ -42,11 +59,13 @@ interface Running {
 
 /** Starts the thread at the first question; LibTorch is loaded nowhere else in the server. */
 export class ExplorerThread {
+  readonly #options: ExplorerOptions;
   readonly #file: URL;
   #running: Running | undefined;
 
   /** @param file the built thread; tests name it, as they run from the sources */
-  constructor(file = FILE) {
+  constructor(options: ExplorerOptions = {}, file = FILE) {
+    this.#options = options;
     this.#file = file;
   }
 
@@ -85,7 +104,7 @@ export class ExplorerThread {
     if (!existsSync(fileURLToPath(this.#file))) {
       throw new AnatomyError('the explorer works in the built package only; run npm run build');
     }
-    const worker = new Worker(this.#file);
+    const worker = new Worker(this.#file, { workerData: this.#options });
     worker.unref();
     // A thread that dies, such as for memory, takes its questions with it; the next one starts another.
     const lost = (why: string) => {

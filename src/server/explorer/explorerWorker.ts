@@ -1,10 +1,11 @@
 /** The thread of the explorer. It is asked one question at a time, as a run may be closed between two. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { AnatomyError } from '../../errors.js';
-import { Explorer } from './explorer.js';
+import { Explorer, type ExplorerOptions } from './explorer.js';
 import type { Questions, Reply, Request } from './explorerThread.js';
 
-const explorer = new Explorer();
+const options = workerData as ExplorerOptions;
+const explorer = new Explorer(options);
 
 parentPort?.on('message', async (request: Request) => parentPort?.postMessage(await replyTo(request)));
 
@@ -13,6 +14,8 @@ async function replyTo({ name, ask }: Request): Promise<Reply> {
     const method = explorer[name] as (...ask: Questions[typeof name]['ask']) => Promise<unknown>;
     return { answer: await method.apply(explorer, ask) };
   } catch (error) {
+    // What is said of a file may name a patient.
+    if (options.isPublic) return { refused: 'this cannot be shown to the public, or cannot be read' };
     const { message } = error as Error;
     return error instanceof AnatomyError ? { refused: message } : { failed: message };
   }

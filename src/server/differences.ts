@@ -1,0 +1,96 @@
+/** How runs differ by the predictions that their evaluations kept, without LibTorch. */
+import { UsageError } from '../errors.js';
+import { readEvaluations } from '../evaluation/readResults.js';
+import { countsOfRow } from '../evaluation/results/evaluationResult.js';
+import { tooFew } from '../evaluation/results/fewSubjects.js';
+import { predictionsOf, type RowPredictions } from '../evaluation/results/predictions.js';
+import { resampledAuc } from '../evaluation/summary/rowMetrics.js';
+import { bootstrapDifference } from '../metrics/bootstrap.js';
+import type { NamedRun } from './explorer/openRun.js';
+import type { RunDifference } from './messages.js';
+import { resultName } from './readRun.js';
+
+interface Judged {
+  readonly metric: string;
+  readonly predictions: RowPredictions;
+  readonly few: boolean;
+}
+
+/**
+ * Subtracts the first run from each other one, for each row that both were judged by, on the samples that both were
+ * tested on. The subjects are drawn alike for both.
+ *
+ * @throws UsageError where there are fewer than two runs
+ */
+export function runDifferences(runs: readonly NamedRun[]): RunDifference[] {
+  const [first, ...others] = runs;
+  if (first === undefined || others.length === 0) {
+    throw new UsageError(`${runs.length} runs are named; a difference needs two`);
+  }
+  const reference = judgedRows(first.root);
+  return others.flatMap(({ id, root }) => {
+    const own = judgedRows(root);
+    return [...own].flatMap(([name, judged]) => {
+      const against = reference.get(name);
+      const both = against && shared(judged.predictions, against.predictions);
+      if (both === undefined) return [];
+      const [a, b] = both;
+      const subjects = new Set(a.subjects).size;
+      if (subjects < 2) return [];
+      const metric = ({ probabilities, labels, classes }: RowPredictions) =>
+        resampledAuc({ probabilities, labels, classes: classes.length });
+      const found = bootstrapDifference(metric(a), metric(b), a.subjects);
+      const { value, low, high, pValue } = found;
+      if (!Number.isFinite(value)) return [];
+      const few = judged.few || against!.few;
+      return [
+        {
+          ...{ name, metric: judged.metric, run: id, against: first.id },
+          ...{ value, low, high, subjects, pValue: few || !Number.isFinite(pValue) ? null : pValue },
+        },
+      ];
+    });
+  });
+}
+
+function judgedRows(root: string): Map<string, Judged> {
+  const rows = readEvaluations(root).flatMap(({ name, record, predictions }) =>
+    record.rows
+      .filter(({ source }) => source === 'run')
+      .flatMap((row) => {
+        const own = predictions && predictionsOf(predictions, row.key);
+        if (own === undefined) return [];
+        const few = tooFew(countsOfRow(record, row)) !== undefined;
+        return [[resultName(name, row), { metric: record.metrics[0]!, predictions: own, few }] as const];
+      }),
+  );
+  return new Map(rows);
+}
+
+/** The predictions on the samples that both have, in the same order; undefined where the labels are not the same. */
+function shared(a: RowPredictions, b: RowPredictions): [RowPredictions, RowPredictions] | undefined {
+  if (a.classes.join() !== b.classes.join()) return undefined;
+  const placeOf = new Map(b.ids.map((id, i) => [id, i]));
+  const places = a.ids.flatMap((id, i) => {
+    const other = placeOf.get(id);
+    return other === undefined || a.labels[i] !== b.labels[other] ? [] : [[i, other] as const];
+  });
+  if (places.length === 0) return undefined;
+  const [ofA, ofB] = [places.map(([i]) => i), places.map(([, i]) => i)];
+  return [picked(a, ofA), picked(b, ofB)];
+}
+
+function picked(all: RowPredictions, places: readonly number[]): RowPredictions {
+  const of = <T>(values: readonly T[]) => places.map((i) => values[i]!);
+  const { length } = all.classes;
+  return {
+    ids: of(all.ids),
+    subjects: of(all.subjects),
+    folds: of(all.folds),
+    labels: of(all.labels),
+    classes: all.classes,
+    probabilities: Float64Array.from(
+      places.flatMap((i) => [...all.probabilities.subarray(i * length, (i + 1) * length)]),
+    ),
+  };
+}
