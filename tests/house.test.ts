@@ -163,10 +163,19 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/messages': [],
   'server/explorer': [
     ...['tensor', 'metrics', 'log', 'training', 'use'],
-    ...['data', 'data/cache', 'data/loading', 'evaluation/results'],
-    ...['evaluation/encoders', 'evaluation/features', 'evaluation/pairs', 'server/messages'],
+    ...['data', 'data/cache', 'data/loading', 'data/audit', 'data/images', 'data/openDataset'],
+    ...['evaluation', 'evaluation/results', 'evaluation/summary', 'evaluation/encoders'],
+    ...['evaluation/features', 'evaluation/pairs', 'server/messages'],
   ],
-  server: ['config', 'evaluation', 'report/source', 'training', 'server/messages', 'server/explorer'],
+  server: [
+    'config',
+    'data/open',
+    'evaluation',
+    'report/source',
+    'training',
+    'server/messages',
+    'server/explorer',
+  ],
   index: [
     ...['tensor', 'nn', 'losses', 'banks', 'optim', 'metrics', 'config', 'log', 'training', 'use'],
     ...['data', 'data/openDataset', 'data/audit', 'evaluation', 'evaluation/results'],

@@ -168,7 +168,7 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
               {(
                 [
                   ['Smaller', '−', () => setLook(zoomed(look, 0.8, look))],
-                  ['Whole image', '1:1', () => setLook(WHOLE)],
+                  ['whole image', 'whole', () => setLook(WHOLE)],
                   ['Larger', '+', () => setLook(zoomed(look, 1.25, look))],
                 ] as const
               ).map(([name, sign, action]) => (

@@ -24,6 +24,14 @@ export interface RunResult {
   readonly high: number | null;
 }
 
+/** The name of what was judged, such as `logreg · pooled · a+b`. */
+export function resultName(
+  evaluation: string,
+  { features, modalities }: { readonly features: string; readonly modalities: readonly string[] },
+): string {
+  return [evaluation, features, modalities.join('+')].join(' · ');
+}
+
 export interface RunSummary {
   /** The folder, relative to the one that is served; `.` for itself. */
   readonly id: string;

@@ -15,12 +15,18 @@ import { z } from 'zod';
 import { type Config, readConfig } from '../config/index.js';
 import { AnatomyError } from '../errors.js';
 import { readEvaluations, readPairs } from '../evaluation/readResults.js';
-import type { EvaluationRow } from '../evaluation/results/evaluationResult.js';
 import { isSystemError } from '../files.js';
 import { plannedSteps } from '../report/source/runRecord.js';
 import type { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
-import type { MetricLine, MetricLines, RunResult, RunState, RunSummary } from './messages.js';
+import {
+  type MetricLine,
+  type MetricLines,
+  type RunResult,
+  type RunState,
+  type RunSummary,
+  resultName,
+} from './messages.js';
 
 const provenanceSchema = z.object({ pairs: z.number() });
 const failureSchema = z.object({ step: z.number(), reason: z.string() });
@@ -114,14 +120,6 @@ function flat(value: object, prefix = ''): Record<string, string> {
     else found[path] = typeof one === 'string' ? one : JSON.stringify(one);
   }
   return found;
-}
-
-/** The name of what was judged, such as `logreg · pooled · a+b`. */
-export function resultName(
-  evaluation: string,
-  { features, modalities }: Pick<EvaluationRow, 'features' | 'modalities'>,
-): string {
-  return [evaluation, features, modalities.join('+')].join(' · ');
 }
 
 function resultsOf(root: string): RunResult[] {

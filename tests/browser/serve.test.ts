@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +16,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CaseMap } from '../../src/server/messages.js';
 import { placed } from '../../web/scatter.js';
+import { tinyPairs } from '../evaluation/tinyPairs.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 
@@ -169,6 +178,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
   test('a place that is pointed at is shown in every image, by every encoder, with the keyboard too', async () => {
     const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
     const settings = [...words, 'training.batchSize=8', 'training.precision=fp32', 'training.steps=2'];
+    settings.push('training.checkpointEvery=1');
     const data = ['--data', 'phantom:breast,pairs=24', '--set', ...settings];
     for (const name of ['seen', 'seen too']) {
       expect(await ended(anatomy('pretrain', ...data, '--out', join(runs, name)).child)).toBe(0);
@@ -214,11 +224,34 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     await eventually(async () => (await picture(page)) === before).toBe(false);
     expect(await page.evaluate<number>('document.documentElement.scrollTop')).toBe(0);
     await page.close();
+    await lesionsStepsAndNeighbours();
     await mapOfCases();
     for (const name of ['seen', 'seen too']) rmSync(join(runs, name), { recursive: true });
   });
 
-  /** Part of the test above, which has the runs. */
+  /** Parts of the test above, which has the runs. */
+  async function lesionsStepsAndNeighbours(): Promise<void> {
+    const page = await opened('#/explore?run=seen');
+    await page.getByText('Magenta: the outline of the lesion.').waitFor();
+    await page.getByRole('button', { name: 'Larger' }).click();
+    await page.getByRole('button', { name: 'whole image' }).click();
+    const slider = page.getByLabel(/Checkpoint/);
+    await slider.fill('0');
+    await page.getByText('at step 1').waitFor();
+    await page.getByText('Checkpoint: step 1').waitFor();
+    await slider.fill('2');
+    await page.getByText('Checkpoint: the encoder at last').waitFor();
+    await page.getByText('Nearest cases').click();
+    await page
+      .getByText(/its own image is number \d+ of 24/)
+      .first()
+      .waitFor();
+    expect(await faultsOf(page)).toBe('[]');
+    await page.locator('.nearest a').first().click();
+    await page.getByText(/, 1 of 24\. Click/).waitFor({ state: 'detached' });
+    await page.close();
+  }
+
   async function mapOfCases(): Promise<void> {
     const page = await opened('#/cases?run=seen');
     const canvas = page.locator('.scatter canvas');
@@ -246,6 +279,15 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect(list).toHaveLength(25);
     expect(list[0]).toBe('id,reason');
     await page.getByRole('button', { name: 'Clear' }).click();
+    // A row shows its image on the map, and is reached by the keyboard.
+    await page.getByPlaceholder('id, label, subject').fill('breast-0005');
+    await eventually(() => page.locator('.cases tbody a').count()).toBe(1);
+    await page.locator('.cases tbody a').focus();
+    await eventually(() => page.locator('.shown strong').textContent()).toBe('breast-0005');
+    await page.getByLabel('Choose breast-0005').check();
+    await page.getByText('1 chosen').waitFor();
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByPlaceholder('id, label, subject').fill('');
     // The first image of a, which is shown when it is pointed at; a click explores it.
     const { points } = await page.evaluate(async () => {
       const response = await fetch('/api/cases?run=seen&kind=pca&features=pooled');
@@ -266,6 +308,53 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect(await page.getByLabel('Sample', { exact: true }).last().inputValue()).toBe(id);
     await page.close();
   }
+
+  test('what the audit finds is decided on, and the list is written once it is confirmed', async () => {
+    const { manifest } = await tinyPairs(join(folder, 'images'), 4);
+    // The image of a case that is called benign is also that of one called malignant.
+    copyFileSync(join(folder, 'images/x0-a.png'), join(folder, 'images/x7-a.png'));
+    storeRun(join(runs, 'audited'));
+    const config = join(runs, 'audited/config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/^( *path:).*$/m, `$1 ${manifest}`));
+    const page = await browser.newPage();
+    await page.goto(`${url}#/data?run=audited`);
+    const write = page.getByRole('button', { name: 'Write the list …' });
+    await write.waitFor();
+    const item = page.locator('.item', { hasText: /^x7/ }).first();
+    expect(await item.getByLabel('drop').isChecked()).toBe(true);
+    await item.locator('img').first().scrollIntoViewIfNeeded();
+    await eventually(() =>
+      item
+        .locator('img')
+        .evaluateAll((all) => (all as { naturalWidth?: number }[]).every((one) => one.naturalWidth! > 0)),
+    ).toBe(true);
+    await item.getByLabel('wrong label').check();
+    await page.locator('.item', { hasText: /^x0/ }).first().getByLabel('keep').check();
+    // The decisions outlive a reload.
+    await page.reload();
+    await write.waitFor();
+    expect(await item.getByLabel('wrong label').isChecked()).toBe(true);
+    expect(await faultsOf(page)).toBe('[]');
+    await write.click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    expect(existsSync(join(runs, 'drop.csv'))).toBe(false);
+    await write.click();
+    expect(await faultsOf(page)).toBe('[]');
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await page.getByText(`Written to ${join(runs, 'drop.csv')}`).waitFor();
+    const list = readFileSync(join(runs, 'drop.csv'), 'utf8');
+    expect(list).toContain('x7,wrong label');
+    expect(list).not.toContain('x0,');
+    await write.click();
+    await page.getByRole('button', { name: 'Write', exact: true }).click();
+    await page.getByText('drop.csv exists. Replace it').waitFor();
+    await page.getByRole('button', { name: 'Replace' }).click();
+    await page.getByText('Written to').waitFor();
+    expect(complaints.filter((words) => !words.includes('409'))).toEqual([]);
+    complaints.length = 0; // Chromium logs the question of the server
+    await page.close();
+    for (const name of ['audited', 'drop.csv']) rmSync(join(runs, name), { recursive: true });
+  });
 
   test('a run whose data are gone says so in the explorer', async () => {
     const page = await browser.newPage();

@@ -1,12 +1,23 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Hono } from 'hono';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readEvaluations } from '../../src/evaluation/readResults.js';
+import { classColumn, rocAuc } from '../../src/metrics/areas/rocAuc.js';
 import { serveApp } from '../../src/server/app.js';
+import { runDifferences } from '../../src/server/explorer/differences.js';
 import { ExplorerThread } from '../../src/server/explorer/explorerThread.js';
 import { serve } from '../../src/server/serve.js';
-import { storeRun } from '../report/storedRun.js';
+import { storeEvaluation, storePredictions, storeRun } from '../report/storedRun.js';
 
 const TOKEN = 'the-token';
 const HOST = '127.0.0.1:8765';
@@ -235,4 +246,125 @@ describe('serve', () => {
       })(),
     ).rejects.toThrow();
   });
+});
+
+describe('a list of samples to leave out', () => {
+  const list = { file: 'drop.csv', samples: [{ id: 'a,b', reason: 'wrong label' }], overwrite: false };
+  const write = (body: unknown, headers: Readonly<Record<string, string>> = {}, to = app) =>
+    to.request('/api/drop-list', {
+      method: 'POST',
+      headers: {
+        ...{ host: HOST, cookie: `anatomy-8765=${TOKEN}`, origin: `http://${HOST}` },
+        ...{ 'content-type': 'application/json', ...headers },
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  const written = () => readFileSync(join(folder, 'runs/drop.csv'), 'utf8');
+
+  it('is written into the folder that is served, and replaces another only when that is said', async () => {
+    expect(await (await write(list)).json()).toEqual({ file: join(folder, 'runs/drop.csv') });
+    expect(written()).toBe('id,reason\n"a,b",wrong label\n');
+    const other = { ...list, samples: [{ id: 'c', reason: 'blank' }] };
+    expect((await write(other)).status).toBe(409);
+    expect(written()).toContain('a,b');
+    expect((await write({ ...other, overwrite: true })).status).toBe(200);
+    expect(written()).toBe('id,reason\nc,blank\n');
+  });
+
+  it('does not follow a link of that name out of the folder', async () => {
+    symlinkSync(join(folder, 'secret.html'), join(folder, 'runs/drop.csv'));
+    await write({ ...list, overwrite: true });
+    expect(readFileSync(join(folder, 'secret.html'), 'utf8')).toBe('a secret');
+    expect(written()).toContain('a,b');
+  });
+
+  it('is refused under other names, and when it is no list', async () => {
+    for (const file of [
+      '../drop.csv',
+      '/tmp/drop.csv',
+      'a/drop.csv',
+      '.csv',
+      '..\\drop.csv',
+      'config.yaml',
+      '',
+    ]) {
+      const response = await write({ ...list, file });
+      expect([response.status, await response.text()], file).toEqual([
+        422,
+        expect.stringContaining('at file: expected a plain file name that ends in .csv'),
+      ]);
+    }
+    for (const body of ['', 'no JSON', {}, { ...list, samples: [] }, { ...list, samples: [{ id: '' }] }]) {
+      expect((await write(body)).status, JSON.stringify(body)).toBe(422);
+    }
+    expect(readdirSync(join(folder, 'runs'))).toEqual(['run']);
+  });
+
+  it('is refused to other sites, to forms and without the token', async () => {
+    expect((await write(list, { origin: 'http://evil.example' })).status).toBe(403);
+    expect((await write(list, { 'content-type': 'text/plain' })).status).toBe(403);
+    expect((await write(list, { cookie: '' })).status).toBe(401);
+    const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}`, 'content-type': 'application/json' };
+    const unnamed = await app.request('/api/drop-list', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(list),
+    });
+    expect(unnamed.status).toBe(403);
+    expect(readdirSync(join(folder, 'runs'))).toEqual(['run']);
+  });
+
+  it('is not written while the page is public, which tells no place of this machine either', async () => {
+    const place = { root: join(folder, 'runs'), page: join(folder, 'page'), ...threads() };
+    const open = serveApp({ ...place, token: TOKEN, port: 8765, hosts: [], isPublic: true });
+    expect((await write(list, {}, open)).status).toBe(403);
+    mkdirSync(join(folder, 'runs/run/report'));
+    writeFileSync(join(folder, 'runs/run/report/index.html'), 'a report');
+    mkdirSync(join(folder, 'runs/broken'));
+    writeFileSync(join(folder, 'runs/broken/config.yaml'), 'no config');
+    const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}` };
+    const said = await (await open.request('/api/runs', { headers })).text();
+    expect(said).toContain('"isPublic":true');
+    expect(said).not.toContain(folder);
+    expect(said).not.toContain('data.path');
+    expect((await open.request('/report?run=run', { headers })).status).toBe(404);
+    const own = await (await ask('/api/runs')).text();
+    expect(own).toContain('data.path');
+    expect((await ask('/report?run=run')).status).toBe(200);
+  });
+});
+
+it('runs differ by what they predict on the samples that both were tested on', () => {
+  const place = (name: string) => join(folder, 'runs', name);
+  for (const name of ['one', 'two']) {
+    storeEvaluation(storeRun(place(name)));
+    storePredictions(place(name));
+  }
+  const file = join(place('two'), 'evaluation/logreg-predictions.csv');
+  // The second run takes each case for its contrary, so its AUC is 1 − that of the first.
+  const [head, ...lines] = readFileSync(file, 'utf8').trim().split('\n');
+  const turned = lines.map((line) =>
+    line
+      .split(',')
+      .map((cell, i) => (i < 4 ? cell : (1 - Number(cell)).toFixed(4)))
+      .join(','),
+  );
+  // Another order is the same to a pair of predictions.
+  writeFileSync(file, `${[head, ...turned.reverse()].join('\n')}\n`);
+  const named = (...names: string[]) => names.map((id) => ({ id, root: place(id) }));
+  const found = runDifferences(named('one', 'two'));
+  const { predictions } = readEvaluations(place('one'))[0]!;
+  expect(found.map(({ name }) => name)).toEqual(['logreg · pooled · a', 'logreg · pooled · a+b']);
+  for (const { run, against, name, value, low, high, subjects } of found) {
+    expect([run, against, subjects]).toEqual(['two', 'one', 12]);
+    const key = `run/pooled/${name.split(' · ')[2]}`;
+    const auc = rocAuc(classColumn(predictions!.probabilities.get(key)!, 2, 1), predictions!.labels);
+    expect(value).toBeCloseTo(1 - 2 * auc, 12);
+    expect(low).toBeLessThanOrEqual(value);
+    expect(high).toBeGreaterThanOrEqual(value);
+  }
+  for (const { value, low, high } of runDifferences(named('one', 'one'))) {
+    expect([value, low, high]).toEqual([0, 0, 0]); // a run does not differ from itself
+  }
+  expect(() => runDifferences(named('one'))).toThrow('1 runs are named; a difference needs two');
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -10,6 +10,7 @@ import { MessageConsole } from '../../src/log/console.js';
 import { spearman } from '../../src/metrics/rankCorrelation.js';
 import { Explorer } from '../../src/server/explorer/explorer.js';
 import { ExplorerThread } from '../../src/server/explorer/explorerThread.js';
+import { outlineOf } from '../../src/server/explorer/outline.js';
 import { patchesIn } from '../../src/server/explorer/similarities.js';
 import { embedBatches } from '../../src/training/embed.js';
 import { openImages } from '../../src/training/imageCache.js';
@@ -37,6 +38,7 @@ beforeAll(async () => {
     set: [
       ...[`data.size=${SIZE}`, 'model.width=0.25', 'method.patches=[2,2]', 'method.maps=[1,2,3]'],
       ...['training.batchSize=4', 'training.steps=2', 'training.precision=fp32'],
+      ...['training.checkpointEvery=1', 'training.keepCheckpoints=2'],
     ],
     flags: { 'data.path': manifest, 'data.cacheFolder': join(folder, 'cache') },
   });
@@ -175,6 +177,90 @@ describe('the explorer', () => {
     expect(await explorer.cases(run, { kind: 'umap', features: 'head' })).toEqual(head);
   });
 
+  it('finds the nearest cases within a modality and across, and the rank of the own image', async () => {
+    const found = await explorer.nearest(run, { sample: 2, features: 'pooled' });
+    expect(found.map(({ from, to }) => `${from}${to}`)).toEqual(['aa', 'ab', 'ba', 'bb']);
+    for (const { from, to, cases, mateRank } of found) {
+      const samples = cases.map(({ sample }) => sample);
+      expect(samples.includes(2)).toBe(from !== to && mateRank! <= cases.length);
+      if (to === 'b') expect(samples).not.toContain(GAP);
+      const cosines = cases.map(({ cosine }) => cosine);
+      expect(cosines).toEqual([...cosines].sort((a, b) => b - a));
+    }
+    const { cases } = found[0]!;
+    // Pooled features are the means of the last map.
+    const [own, other] = await Promise.all(
+      [2, cases[0]!.sample].map(async (one) => {
+        const { values, shape } = await mapOf(one, 'a', 4);
+        const places = shape[1]! * shape[2]!;
+        return Array.from({ length: shape[0]! }, (_, c) =>
+          values.subarray(c * places, (c + 1) * places).reduce((sum, value) => sum + value, 0),
+        );
+      }),
+    );
+    const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+    const cosine = dot(own!, other!) / Math.sqrt(dot(own!, own!) * dot(other!, other!));
+    expect(cases[0]!.cosine).toBeCloseTo(cosine, 3);
+    await expect(explorer.nearest(run, { sample: 99, features: 'pooled' })).rejects.toThrow('sample is 99');
+  });
+
+  it('asks an earlier checkpoint, as the run with its last encoder does not answer', async () => {
+    const { steps } = await explorer.samples(run);
+    expect(steps).toEqual([1, 2]);
+    const question = { sample: 2, map: 2, grid: 4, region: at(0.6, 0.3) };
+    const [[before], [last], [now]] = await Promise.all([
+      explorer.similarity([{ ...run, step: 1 }], question),
+      explorer.similarity([{ ...run, step: 2 }], question),
+      explorer.similarity([run], question),
+    ]);
+    expect([before!.step, last!.step, now!.step]).toEqual([1, 2, undefined]);
+    expect(last!.maps).toEqual(now!.maps);
+    expect(before!.maps).not.toEqual(now!.maps);
+  });
+
+  it('audits the data of a run, and shows its images as they are', async () => {
+    const { samples, findings, suggested } = await explorer.audit(run);
+    expect(samples).toBe(12);
+    const found = findings.flatMap(({ items }) => items).flatMap((item) => item.samples);
+    expect(found.length).toBeGreaterThan(0);
+    for (const { id, sample, modalities } of found) {
+      expect(id).toBe(`x${sample}`);
+      expect(modalities).toEqual(sample === GAP ? ['a'] : ['a', 'b']);
+    }
+    expect(suggested.every(({ id, reason }) => id !== '' && reason !== '')).toBe(true);
+    const { format } = await sharp(Buffer.from(await explorer.thumbnail(run, 2, 'b'))).metadata();
+    expect(format).toBe('jpeg');
+    await expect(explorer.thumbnail(run, GAP, 'b')).rejects.toThrow(`sample ${GAP} has no image of b`);
+  });
+
+  it('outlines lesions by masks of a folder, and none where there is none', async () => {
+    const masks = join(folder, 'masks');
+    mkdirSync(masks);
+    const pixels = Uint8Array.from({ length: 16 }, (_, i) => (i === 5 ? 255 : 0));
+    await sharp(pixels, { raw: { width: 4, height: 4, channels: 1 } })
+      .png()
+      .toFile(join(masks, 'x2.png'));
+    const masked = new Explorer({ masks });
+    expect(await masked.outline(run, 2)).toHaveLength(4);
+    expect(await masked.outline(run, 3)).toEqual([]);
+    expect(await explorer.outline(run, 2)).toEqual([]);
+    masked.dispose();
+  });
+
+  it('tells others pseudonyms, and shows them no image of a patient', async () => {
+    const open = new Explorer({ isPublic: true });
+    const said = JSON.stringify([
+      await open.samples(run),
+      await open.cases(run, { kind: 'pca', features: 'pooled' }),
+      await open.audit(run),
+    ]);
+    expect(said).not.toMatch(/"x\d+"|patient/);
+    expect(said).toMatch(/"P-[0-9a-f]{12}"/);
+    await expect(open.picture(run, 2, 'a')).rejects.toThrow('not shown to the public');
+    await expect(open.thumbnail(run, 2, 'a')).rejects.toThrow('not shown to the public');
+    open.dispose();
+  });
+
   it('works in a thread, which tells what is wrong and goes on', async () => {
     const thread = new ExplorerThread(
       {},
@@ -199,6 +285,24 @@ describe('the explorer', () => {
     await expect(open).rejects.toThrow('the explorer stopped');
     await closed;
   });
+});
+
+it('an outline is the edges between inside and outside, straight ones joined', () => {
+  // A square of 2×2 in an image of 4×4, and a pixel in its corner.
+  const data = Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1]);
+  const edges = outlineOf({ width: 4, height: 4, data });
+  expect(edges).toHaveLength(8);
+  for (const edge of [
+    [0.5, 0.5, 1, 0.5],
+    [0.5, 1, 1, 1],
+    [0.5, 0.5, 0.5, 1],
+    [1, 0.5, 1, 1],
+    [0, 0, 0.25, 0],
+    [0.25, 0, 0.25, 0.25],
+  ]) {
+    expect(edges).toContainEqual(edge);
+  }
+  expect(outlineOf({ width: 2, height: 1, data: new Uint8Array(2) })).toEqual([]);
 });
 
 it('a region is the patches whose centre it holds, or the one of its own centre', () => {

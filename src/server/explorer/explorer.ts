@@ -15,7 +15,6 @@ import { unitRows } from '../../metrics/features/features.js';
 import { tidy } from '../../tensor/index.js';
 import { savedCheckpoints } from '../../training/checkpoint.js';
 import { readRunConfig, runPaths } from '../../training/runFolder.js';
-import { runDifferences } from '../differences.js';
 import type {
   CaseMap,
   CaseQuestion,
@@ -29,6 +28,7 @@ import type {
   SimilarityQuestion,
 } from '../messages.js';
 import { RunData } from './dataAudit.js';
+import { runDifferences } from './differences.js';
 import { nearestCases } from './nearestCases.js';
 import { type NamedRun, type OpenRun, openRun, requireImage, requireSample } from './openRun.js';
 import { Recent } from './recent.js';
@@ -147,7 +147,7 @@ export class Explorer {
       return [modality, ofModality] as const;
     });
     const shown = this.#options.isPublic ? pseudonymous(samples, run.dataHash) : samples;
-    const about = [...columnsOf(shown), ...errorColumns(named.root, samples)];
+    const about = [...columnsOf(shown), ...errorColumns(named.root, samples, run.dataHash)];
     const telling = about.filter(([, words]) => new Set(words).size > 1);
     return { points: Object.fromEntries(points), columns: Object.fromEntries(telling) };
   }
@@ -240,7 +240,7 @@ function columnsOf(samples: readonly Sample[]): Column[] {
 }
 
 /** For each evaluation of the run, what it made of the samples: right, or the class that it took them for. */
-function errorColumns(root: string, samples: readonly Sample[]): Column[] {
+function errorColumns(root: string, samples: readonly Sample[], dataHash: string): Column[] {
   return readEvaluations(root).flatMap(({ name, record, predictions }): Column[] => {
     const row = primaryRow(record);
     const own = row && predictions && predictionsOf(predictions, row.key);
@@ -251,6 +251,8 @@ function errorColumns(root: string, samples: readonly Sample[]): Column[] {
       return [id, taken === own.labels[i] ? 'right' : `taken for ${own.classes[taken]}`];
     });
     const of = new Map(words);
-    return [[`errors of ${name}`, samples.map(({ id }) => of.get(id) ?? 'not tested')]];
+    // Predictions name samples by pseudonyms, unless they were asked to keep the ids.
+    const made = ({ id }: Sample) => of.get(pseudonym('sample', id, dataHash)) ?? of.get(id) ?? 'not tested';
+    return [[`errors of ${name}`, samples.map(made)]];
   });
 }

@@ -1,14 +1,13 @@
 /** How runs differ by the predictions that their evaluations kept, without LibTorch. */
-import { UsageError } from '../errors.js';
-import { readEvaluations } from '../evaluation/readResults.js';
-import { countsOfRow } from '../evaluation/results/evaluationResult.js';
-import { tooFew } from '../evaluation/results/fewSubjects.js';
-import { predictionsOf, type RowPredictions } from '../evaluation/results/predictions.js';
-import { resampledAuc } from '../evaluation/summary/rowMetrics.js';
-import { bootstrapDifference } from '../metrics/bootstrap.js';
-import type { NamedRun } from './explorer/openRun.js';
-import type { RunDifference } from './messages.js';
-import { resultName } from './readRun.js';
+import { UsageError } from '../../errors.js';
+import { readEvaluations } from '../../evaluation/readResults.js';
+import { countsOfRow } from '../../evaluation/results/evaluationResult.js';
+import { tooFew } from '../../evaluation/results/fewSubjects.js';
+import { predictionsOf, type RowPredictions } from '../../evaluation/results/predictions.js';
+import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
+import { bootstrapDifference } from '../../metrics/bootstrap.js';
+import { type RunDifference, resultName } from '../messages.js';
+import type { NamedRun } from './openRun.js';
 
 interface Judged {
   readonly metric: string;
