@@ -5,7 +5,7 @@ import { Random } from '../../tensor/random.js';
 import type { ExampleAnchor, SimilarityMap } from '../results/pairsResult.js';
 import { AGREEMENT_MAPS, patchSimilarities } from './measures/encoderMeasures.js';
 import type { PairEncoder } from './measures/pairEncoder.js';
-import { type LesionMask, patchSpans, zonesOf } from './measures/zones.js';
+import { type LesionMask, lesionShares, patchSpans, type Span, zonesOf } from './measures/zones.js';
 
 /** The number of example pairs. */
 const EXAMPLES = 3;
@@ -37,9 +37,10 @@ export type Anchor = Omit<ExampleAnchor, 'maps'>;
 
 /**
  * Chooses two anchors. In a pair with a lesion the first is the patch of A with the largest variance of intensity in
- * the lesion, or around it where no patch is half in it; in a pair without it is the central patch. The second is the
- * patch with the largest variance elsewhere, away from the edge of the body, whose contrast to the background says
- * nothing of anatomy.
+ * the lesion, or the patch that holds most of it where none is half in it; in a pair without it is the patch of the body
+ * nearest to the centre. The second is the patch with the largest variance elsewhere. Both keep away from the edge of
+ * the body where they can, as its contrast to the background says nothing of anatomy, and neither is background unless
+ * all is.
  *
  * @param gray intensities of A, [side, side]
  */
@@ -50,69 +51,100 @@ export function chooseAnchors(
 ): [Anchor, Anchor] {
   const grid = Math.min(FINEST, side);
   const spans = patchSpans(side, grid);
+  const patches = spans.flatMap((rows) => spans.map((columns) => ({ rows, columns })));
   const zones = mask === undefined ? undefined : zonesOf(mask, spans);
-  const variances = spans.flatMap((rows) => spans.map((columns) => varianceOf(gray, side, rows, columns)));
-  const largest = (allowed: (patch: number) => boolean): number | undefined =>
-    variances.reduce<number | undefined>(
-      (best, variance, patch) =>
-        allowed(patch) && (best === undefined || variance > variances[best]!) ? patch : best,
-      undefined,
-    );
-  const centre = Math.floor(grid / 2) * grid + Math.floor(grid / 2);
-  const near =
-    zones === undefined
-      ? undefined
-      : (largest((patch) => zones[patch] === 'inside') ?? largest((patch) => zones[patch] === 'around'));
-  const first = near ?? centre;
-  const elsewhere = (patch: number) => patch !== first && (zones === undefined || zones[patch] === 'rest');
-  const inBody = insideBody(
-    spans.flatMap((rows) => spans.map((columns) => medianOf(gray, side, rows, columns))),
-  );
-  const second = largest((patch) => elsewhere(patch) && inBody(patch)) ?? largest(elsewhere) ?? centre;
+  const variances = patches.map(({ rows, columns }) => varianceOf(gray, side, rows, columns));
+  const body = bodyOf(patches.map(({ rows, columns }) => medianOf(gray, side, rows, columns)));
+  const all = patches.map((_, patch) => patch);
+  const variance = (patch: number) => variances[patch]!;
+  const atLesion = mask === undefined ? undefined : lesionPatch(mask, spans, variance);
+  const first = atLesion ?? highest(inBody(all, body), (patch) => -distanceToCentre(patch, grid))!;
+  const others = all.filter((patch) => patch !== first);
+  const elsewhere = zones === undefined ? others : others.filter((patch) => zones[patch] === 'rest');
+  // A lesion may leave no patch untouched.
+  const second = highest(inBody(elsewhere.length > 0 ? elsewhere : others, body), variance) ?? first;
   const at = (patch: number, rule: Anchor['rule']): Anchor => {
-    const middle = ([start, end]: readonly [number, number]) => (start + end) / 2;
-    return { x: middle(spans[patch % grid]!), y: middle(spans[Math.floor(patch / grid)]!), rule };
+    const middle = ([start, end]: Span) => (start + end) / 2;
+    const { rows, columns } = patches[patch]!;
+    return { x: middle(columns), y: middle(rows), rule };
   };
-  return [at(first, near === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
+  return [at(first, atLesion === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
+}
+
+/** The patch with the highest value of those in the lesion, or the one that holds most of it where none is in it. */
+function lesionPatch(
+  mask: LesionMask,
+  spans: readonly Span[],
+  value: (patch: number) => number,
+): number | undefined {
+  const zones = zonesOf(mask, spans) ?? [];
+  const shares = lesionShares(mask, spans);
+  const of = (zone: (typeof zones)[number]) => zones.flatMap((own, patch) => (own === zone ? [patch] : []));
+  return highest(of('inside'), value) ?? highest(of('around'), (patch) => shares[patch]!);
+}
+
+/** The patch with the highest value, the first of several; undefined without patches. */
+function highest(patches: readonly number[], value: (patch: number) => number): number | undefined {
+  return patches.reduce<number | undefined>(
+    (best, patch) => (best === undefined || value(patch) > value(best) ? patch : best),
+    undefined,
+  );
+}
+
+function distanceToCentre(patch: number, grid: number): number {
+  const centre = Math.floor(grid / 2);
+  return Math.hypot((patch % grid) - centre, Math.floor(patch / grid) - centre);
+}
+
+interface Body {
+  /** Whether a patch is no background. */
+  readonly holds: (patch: number) => boolean;
+  /** Whether all neighbours of a patch are none either, and none lies beyond the image, where a body is cut off. */
+  readonly surrounds: (patch: number) => boolean;
+}
+
+/** The patches well inside the body, or else those of the body, or else all: a black image has no body. */
+function inBody(patches: readonly number[], { holds, surrounds }: Body): readonly number[] {
+  const held = patches.filter(holds);
+  const surrounded = held.filter(surrounds);
+  return [surrounded, held].find((some) => some.length > 0) ?? patches;
 }
 
 /** A patch half of which is darker than this share of the brightest one is background. */
 const BACKGROUND = 0.1;
 
-/**
- * Tells whether neither a patch nor any of its neighbours is background, or lies beyond the image, where a body is cut
- * off.
- * @param medians of a square grid of patches
- */
-function insideBody(medians: readonly number[]): (patch: number) => boolean {
+/** Tells the body from the background. @param medians of a square grid of patches */
+function bodyOf(medians: readonly number[]): Body {
   const grid = Math.sqrt(medians.length);
   const darkest = BACKGROUND * Math.max(...medians);
-  return (patch) => {
-    const [x, y] = [patch % grid, Math.floor(patch / grid)];
-    return [-1, 0, 1].every((dy) =>
-      [-1, 0, 1].every((dx) => {
-        const [column, row] = [x + dx, y + dy];
-        const outside = column < 0 || row < 0 || column >= grid || row >= grid;
-        return !outside && medians[row * grid + column]! > darkest;
-      }),
-    );
+  const holds = (patch: number) => medians[patch]! > darkest;
+  return {
+    holds,
+    surrounds: (patch) => {
+      const [x, y] = [patch % grid, Math.floor(patch / grid)];
+      return [-1, 0, 1].every((dy) =>
+        [-1, 0, 1].every((dx) => {
+          const [column, row] = [x + dx, y + dy];
+          const outside = column < 0 || row < 0 || column >= grid || row >= grid;
+          return !outside && holds(row * grid + column);
+        }),
+      );
+    },
   };
 }
 
-type Pixels = readonly [number, number];
-
-function medianOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
+function medianOf(gray: ArrayLike<number>, side: number, rows: Span, columns: Span): number {
   const values = valuesIn(gray, side, rows, columns).sort((a, b) => a - b);
   return values[Math.floor(values.length / 2)]!;
 }
 
-function varianceOf(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number {
+function varianceOf(gray: ArrayLike<number>, side: number, rows: Span, columns: Span): number {
   const values = valuesIn(gray, side, rows, columns);
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
 }
 
-function valuesIn(gray: ArrayLike<number>, side: number, rows: Pixels, columns: Pixels): number[] {
+function valuesIn(gray: ArrayLike<number>, side: number, rows: Span, columns: Span): number[] {
   const values: number[] = [];
   for (let y = Math.round(rows[0] * side); y < Math.round(rows[1] * side); y += 1) {
     for (let x = Math.round(columns[0] * side); x < Math.round(columns[1] * side); x += 1) {

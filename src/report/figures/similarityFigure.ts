@@ -79,7 +79,7 @@ export function similarityFigures(
 
 const rules = {
   lesion: 'at the lesion',
-  centre: 'in the centre',
+  centre: 'near the centre',
   elsewhere: 'elsewhere',
 } as const;
 

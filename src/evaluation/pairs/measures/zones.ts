@@ -33,19 +33,32 @@ export function zonesOf(mask: LesionMask, spans: readonly Span[]): Exclude<Zone,
   const count = lesionCounter(mask);
   const { width, height } = mask;
   if (count(0, 0, width, height) === 0) return undefined;
-  const pixels = ([start, end]: Span, side: number): [number, number] => {
-    const first = Math.min(side - 1, Math.round(start * side));
-    return [first, Math.max(first + 1, Math.round(end * side))];
-  };
   return spans.flatMap((rows) =>
     spans.map((columns): Exclude<Zone, 'all'> => {
-      const [[top, bottom], [left, right]] = [pixels(rows, height), pixels(columns, width)];
+      const [[top, bottom], [left, right]] = [pixelsOf(rows, height), pixelsOf(columns, width)];
       const [high, wide] = [bottom - top, right - left];
       if (count(left, top, right, bottom) >= 0.5 * high * wide) return 'inside';
       // The ring is the lesion grown by a patch. It touches a patch that, grown by a patch, touches the lesion.
       return count(left - wide, top - high, right + wide, bottom + high) > 0 ? 'around' : 'rest';
     }),
   );
+}
+
+/** The share of each patch that is lesion. @param spans of the patches, the same across and down */
+export function lesionShares(mask: LesionMask, spans: readonly Span[]): number[] {
+  const count = lesionCounter(mask);
+  return spans.flatMap((rows) =>
+    spans.map((columns) => {
+      const [[top, bottom], [left, right]] = [pixelsOf(rows, mask.height), pixelsOf(columns, mask.width)];
+      return count(left, top, right, bottom) / ((bottom - top) * (right - left));
+    }),
+  );
+}
+
+/** The pixels [start, end) of a side that a span covers, at least one. */
+function pixelsOf([start, end]: Span, side: number): [number, number] {
+  const first = Math.min(side - 1, Math.round(start * side));
+  return [first, Math.max(first + 1, Math.round(end * side))];
 }
 
 /**

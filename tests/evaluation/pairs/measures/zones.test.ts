@@ -20,6 +20,10 @@ function maskOf(side: number, inside: (x: number, y: number) => boolean): Lesion
   return { width: side, height: side, data };
 }
 
+function imageOf(side: number, at: (x: number, y: number) => number): Float32Array {
+  return Float32Array.from({ length: side * side }, (_, i) => at(i % side, Math.floor(i / side)));
+}
+
 test('spans cut patches as the losses cut them', () => {
   // 14 → 4: floor drops two rows, adaptive overlaps by one (PAPER.md).
   expect(patchSpans(14, 4).map((span) => span.map((end) => end * 14))).toEqual([
@@ -239,4 +243,40 @@ test.each([
   );
   const inside = [far.x, far.y].map((at) => at * side);
   expect(inside.every((at) => Math.abs(at - 0.4 * side) < 0.08 * side)).toBe(true);
+});
+
+test('without a mask no anchor lies on the background, wherever the body is', () => {
+  // A body at the right of a black image, whose centre is black.
+  const gray = imageOf(112, (x, y) => (x >= 64 && y >= 8 && y < 104 ? 80 + ((x + y) % 7) : 0));
+  for (const { x, y } of chooseAnchors(gray, 112, undefined)) {
+    expect(x * 112).toBeGreaterThan(72);
+    expect(x * 112).toBeLessThan(104);
+    expect(y * 112).toBeGreaterThan(16);
+    expect(y * 112).toBeLessThan(96);
+  }
+  const [first] = chooseAnchors(gray, 112, undefined);
+  expect([first.x * 112, first.y * 112, first.rule]).toEqual([76, 60, 'centre']);
+});
+
+test('in a body so thin that no patch is well inside, the anchors lie in it all the same', () => {
+  const gray = imageOf(112, (x, y) => (y >= 96 && y < 104 ? 80 + ((3 * x) % 11) : 0));
+  for (const { y } of chooseAnchors(gray, 112, undefined)) expect(y * 112).toBe(100);
+});
+
+test('of a lesion that fills half of no patch, the anchor is the patch that holds most of it', () => {
+  // The lesion has 9 pixels in one patch and 3 in its neighbour; the patch beside them varies most.
+  const lesion = maskOf(112, (x, y) => x >= 45 && x < 49 && y >= 50 && y < 53);
+  const gray = imageOf(112, (x, y) => (x >= 48 && x < 56 && y >= 56 && y < 64 && x % 2 === 0 ? 250 : 80));
+  const [near] = chooseAnchors(gray, 112, lesion);
+  expect([near.x * 112, near.y * 112, near.rule]).toEqual([44, 52, 'lesion']);
+});
+
+test('a lesion that touches every patch leaves two different anchors', () => {
+  const lesion = maskOf(28, () => true);
+  const [near, far] = chooseAnchors(
+    imageOf(28, (x, y) => 80 + ((x * y) % 5)),
+    28,
+    lesion,
+  );
+  expect([near.x, near.y]).not.toEqual([far.x, far.y]);
 });
