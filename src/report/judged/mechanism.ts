@@ -18,7 +18,7 @@ import type { FigureGroup, StudyMechanism } from './study.js';
  * Figure 5 shows map 3, which is fine enough to show anatomy and coarse enough to recognise it. The others are in the
  * JSON.
  */
-const MAP = 3;
+export const SHOWN_MAP = 3;
 
 export interface ExampleSource {
   readonly run: RunRecord | undefined;
@@ -51,7 +51,7 @@ export async function mechanismOf(
   }));
   const similar = {
     title: `Figure 5: where patches are alike${on}`,
-    figures: similarityFigures(results, { map: MAP, images }),
+    figures: similarityFigures(results, { map: SHOWN_MAP, images }),
   };
   // Figures of another data set, or of other modalities, have names of their own.
   const prefix = set === undefined ? '' : `${set.toLowerCase().replace(/[^a-z0-9]+/g, '-')}-`;

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { type Config, formatConfig, mapPlaces } from '../../config/index.js';
 import type { StoredEvaluation } from '../../evaluation/readResults.js';
 import type { EvaluationResult } from '../../evaluation/results/evaluationResult.js';
+import type { PairsResult } from '../../evaluation/results/pairsResult.js';
 import { type Verdict, verdicts } from '../../evaluation/results/verdict.js';
 import { formatDuration } from '../../log/progress.js';
 import { methodNamed } from '../../methods/index.js';
@@ -19,6 +20,7 @@ import { shell } from '../html/shell.js';
 import { auditSection } from '../judged/auditSection.js';
 import { failureSection, type PageFailures } from '../judged/failureSection.js';
 import { mechanismSection } from '../judged/mechanismSection.js';
+import { pairVerdicts } from '../judged/pairVerdicts.js';
 import { probeSection } from '../judged/probeSection.js';
 import type { StudyMechanism } from '../judged/study.js';
 import { type RunData, sampleName, type Unavailable } from '../source/runData.js';
@@ -26,6 +28,8 @@ import { networkWords, type RunFolder, type RunRecord } from '../source/runRecor
 
 export interface PageContent {
   readonly folder: RunFolder;
+  /** The sentences that sum the run up, of `inShort`. */
+  readonly summary: readonly Verdict[];
   /** The curves of each run. */
   readonly curves: readonly (readonly Figure[])[];
   readonly judged: readonly JudgedContent[];
@@ -54,15 +58,14 @@ export interface PicturedPair {
 }
 
 export function page(content: PageContent): string {
-  const { folder, curves, judged, pictures, data, mechanism, failures } = content;
+  const { folder, summary, curves, judged, pictures, data, mechanism, failures } = content;
   const [first] = folder.runs;
-  const records = judged.map(({ evaluation }) => evaluation.record);
   return shell({
     title: `Pretraining report: ${folder.name}`,
     lead: lead(folder, data),
     head: folder.runs.map(banner),
     main: html`<h2>In short</h2>
-<ul>${inShort(folder.runs, records).map(
+<ul>${summary.map(
       ({ before, strong, after }) => html`<li>${before}<b>${strong}</b>${after}</li>
 `,
     )}</ul>
@@ -129,10 +132,16 @@ export function stateOf({ fold, finished, failure, steps }: RunRecord): Verdict[
   return [{ before, strong: 'is not finished:', after: ` ${progress} are done.` }];
 }
 
-/** Sums the run up in sentences: whether it came to its end, the results, and the losses of the first encoder. */
+/**
+ * Sums the run up in sentences: whether it came to its end, the results with labels and without, and the losses of the
+ * first encoder.
+ *
+ * @param pairs the measurements of pairs, those on pairs set aside last
+ */
 export function inShort(
   runs: readonly [RunRecord, ...RunRecord[]],
   evaluations: readonly EvaluationResult[],
+  pairs: readonly PairsResult[],
 ): Verdict[] {
   const [first] = runs;
   const { lines } = first;
@@ -145,6 +154,7 @@ export function inShort(
   return [
     ...runs.flatMap(stateOf),
     ...(primary === undefined ? [unjudged] : verdicts(primary)),
+    ...pairs.flatMap(pairVerdicts),
     ...courseOf('global', 'The global loss', 'that of blind guessing'),
     ...courseOf('consistency', 'The anatomical consistency loss', 'that between images of different pairs'),
   ];

@@ -43,11 +43,11 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
   const { pictures, sheet } = await picturesOf(first, data, options);
   const failures = await failuresShown(first, evaluations[0], data, options.withImages);
   const show = isPhantom(first) || (options.withImages ?? false);
-  const mechanism = await mechanismsOf(
-    [{ name: 'Run', open: readPairs(run), aside: readPairs(run, 'set-aside') }],
-    { run: first, data, show, console },
-  );
-  const html = page({ folder, curves: drawn, judged, pictures, data, mechanism, failures });
+  const pairs = { open: readPairs(run), aside: readPairs(run, 'set-aside') };
+  const mechanism = await mechanismsOf([{ name: 'Run', ...pairs }], { run: first, data, show, console });
+  const records = evaluations.map(({ record }) => record);
+  const summary = inShort(folder.runs, records, [...pairs.open, ...pairs.aside]);
+  const html = page({ folder, summary, curves: drawn, judged, pictures, data, mechanism, failures });
   const files = await writeReportFolder(
     out,
     {
@@ -61,9 +61,7 @@ export async function writeRunReport(run: string, options: ReportOptions): Promi
     },
     console,
   );
-  const records = evaluations.map(({ record }) => record);
-  const summary = inShort(folder.runs, records).map(({ before, strong, after }) => before + strong + after);
-  return { ...files, summary };
+  return { ...files, summary: summary.map(({ before, strong, after }) => before + strong + after) };
 }
 
 function figuresOf({ record, name, predictions }: StoredEvaluation): Figure[] {

@@ -119,6 +119,24 @@ test('tables have heads, intervals, the baselines and what the encoder has seen'
   expect(summary[2]).toContain('anything useful for this task is not shown');
 });
 
+test('in short, the page and the terminal speak of pairs too, those set aside last', async () => {
+  const run = storeRun(join(folder, 'run'));
+  storeEvaluation(run);
+  storePairs(run);
+  storePairs(run, 'pairs-set-aside.json');
+  const { document, summary } = await reportOf(run);
+  const said = [...document.querySelectorAll('h2 + ul li')].map((item) => item.textContent!.trim());
+  expect(said).toEqual(summary);
+  const [open, aside, ...others] = said.filter((sentence) => sentence.includes('patches of partners'));
+  expect(open).toBe(
+    'On 60 pairs of 40 subjects, transductive: the patches of partners agree better than those of different subjects, ' +
+      'on map 3 in 8×8 patches: 0.400 against 0.100, difference +0.300, 95 % interval +0.250 to +0.350; ' +
+      '+0.300 with the untrained encoder.',
+  );
+  expect(aside).toMatch(/^On 60 pairs of 40 subjects, set aside, transductive: /);
+  expect(others).toEqual([]);
+});
+
 test('a difference counts by its p-value after Holm’s correction, as the page says', async () => {
   const run = storeRun(join(folder, 'run'));
   const difference = { metric: 'auc', row: 'run/pooled/a+b', against: 'untrained/pooled/a+b' };
