@@ -28,6 +28,20 @@ function wideExperiment(folder: string): string {
   return root;
 }
 
+/** A run whose intervals at the lesion have as many letters as there can be: all ends have signs. */
+function negativeRun(folder: string): string {
+  const root = storeRun(join(folder, 'negative'));
+  storePairs(root);
+  const file = join(root, 'evaluation', 'pairs.json');
+  const record = JSON.parse(readFileSync(file, 'utf8'));
+  for (const measure of record.measures) {
+    Object.assign(measure, { low: -0.345, high: -0.123 });
+    if (measure.againstRest !== undefined) Object.assign(measure.againstRest, { low: -0.345, high: -0.123 });
+  }
+  writeFileSync(file, JSON.stringify(record));
+  return root;
+}
+
 describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a browser', () => {
   let folder: string;
   let browser: BrowserContext;
@@ -44,6 +58,7 @@ describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a
     }
     pages.run = (await writeReport([runs[0]!], { console: quiet })).page;
     pages.runs = (await writeReport(runs, { console: quiet, out: join(folder, 'both') })).page;
+    pages.negative = (await writeReport([negativeRun(folder)], { console: quiet })).page;
     const experiment = join(folder, 'experiment');
     storeExperiment(experiment);
     storeCells(experiment, 'ours', { auc: 0.83 });
@@ -118,11 +133,13 @@ describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a
         (all) =>
           all.flatMap((svg) => {
             const texts = [...svg.querySelectorAll('text')].map((one) => one.getBoundingClientRect());
-            const lines = [...svg.querySelectorAll('[aria-description="level"] line')];
+            const lines = [
+              ...svg.querySelectorAll('[aria-description="level"] line, [aria-label="rule"] line'),
+            ];
             return lines.filter((line) => {
-              const { left, top, bottom } = line.getBoundingClientRect();
+              const { left, right, top, bottom } = line.getBoundingClientRect();
               return texts.some(
-                (box) => left > box.left && left < box.right && top < box.bottom - 2 && bottom > box.top + 2,
+                (box) => right > box.left && left < box.right && top < box.bottom - 2 && bottom > box.top + 2,
               );
             });
           }).length,
@@ -149,13 +166,39 @@ describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a
     });
   }
 
-  test('the table of the lesion fits a screen of 1,280 pixels whole, with its differences', async () => {
-    const { page } = await opened(pages.run!, 1280);
-    const regions = page.locator('[role=region]').filter({ hasText: 'in − elsewhere' });
-    expect(await regions.count()).toBe(1);
-    const [inner, outer] = await regions.evaluate((box) => [box.scrollWidth, box.clientWidth]);
-    expect(inner).toBeLessThanOrEqual(outer!);
-    await page.close();
+  for (const kind of ['run', 'negative']) {
+    test(`${kind}: the table of the lesion fits a screen of 1,280 pixels whole, with its differences`, async () => {
+      const { page } = await opened(pages[kind]!, 1280);
+      const regions = page.locator('[role=region]').filter({ hasText: 'in − elsewhere' });
+      expect(await regions.count()).toBe(1);
+      const [inner, outer] = await regions.evaluate((box) => [box.scrollWidth, box.clientWidth]);
+      expect(inner).toBeLessThanOrEqual(outer!);
+      await page.close();
+    });
+  }
+
+  test('a table that is wider than a narrow screen says in words that it scrolls, and no other does', async () => {
+    const hints = async (page: Page) =>
+      page.$$eval('[role=region]', (boxes) =>
+        boxes.map((box) => {
+          const words = box.ownerDocument.defaultView!.getComputedStyle(box, '::before');
+          const told = words.visibility === 'visible' && words.content.includes('scroll sideways');
+          return { told, scrolls: box.scrollWidth > box.clientWidth };
+        }),
+      );
+    const narrow = (await opened(pages.run!, 390)).page;
+    const found = await hints(narrow);
+    expect(found.filter(({ scrolls }) => scrolls).length).toBeGreaterThan(2);
+    expect(found.filter(({ told, scrolls }) => told !== scrolls)).toEqual([]);
+    // At the last column there is nothing more to scroll to.
+    await narrow.$$eval('[role=region]', (boxes) => {
+      for (const box of boxes) box.scrollLeft = box.scrollWidth;
+    });
+    await expect.poll(async () => (await hints(narrow)).filter(({ told }) => told)).toEqual([]);
+    await narrow.close();
+    const wide = (await opened(pages.run!, 1280)).page;
+    expect((await hints(wide)).filter(({ told, scrolls }) => told || scrolls)).toEqual([]);
+    await wide.close();
   });
 
   for (const kind of ['run', 'runs', 'experiment', 'wide']) {

@@ -48,6 +48,21 @@ figcaption { color: var(--soft); font-size: 14px; line-height: 1.45; margin-top:
     linear-gradient(90deg, var(--line), transparent) left / 14px 100% no-repeat scroll,
     linear-gradient(270deg, var(--line), transparent) right / 14px 100% no-repeat scroll;
 }
+/*
+ * Words say it too, at the top of each table that is wider than its box. Only such a box has a scroll timeline, so only
+ * there the animation shows them. They go at the last column. A browser without such timelines has the shadow alone.
+ */
+.scroll::before {
+  content: "More columns: scroll sideways \\2192"; display: block; position: sticky; left: 0; width: max-content;
+  height: 0; visibility: hidden; color: var(--accent); font-size: 13px;
+}
+@supports (animation-timeline: scroll()) {
+  .scroll::before { animation: more linear both; animation-timeline: scroll(nearest inline); }
+}
+@keyframes more {
+  from, 90% { height: 1.8em; visibility: visible; }
+  to { height: 1.8em; visibility: hidden; }
+}
 .scroll:focus-visible { outline: 2px solid var(--accent); outline-offset: 4px; }
 table { border-collapse: collapse; font-size: 14.5px; }
 table.numbers { width: 100%; }
@@ -84,6 +99,9 @@ a { color: var(--accent); }
 table.study thead th { white-space: normal; }
 table.study th[scope=row] { min-width: 130px; font-weight: 600; }
 table.study tr:not(.run) th[scope=row] { font-weight: 400; }
+table.study.bracketed th[scope=row] { min-width: 0; }
+/* Five intervals in a row fit the column, even where all ends have signs. */
+@media screen and (min-width: 561px) { table.bracketed { font-size: 14px; } }
 .best { text-decoration: underline; text-underline-offset: 3px; }
 .second { font-style: italic; text-decoration: underline dotted; text-underline-offset: 3px; }
 details { margin: 14px 0; }
@@ -116,6 +134,7 @@ code { overflow-wrap: anywhere; font: 0.92em ui-monospace, "DejaVu Sans Mono", m
   figure, tr, dl > div, li { break-inside: avoid; }
   .curves { grid-template-columns: 1fr 1fr; gap: 20px 24px; }
   .scroll { overflow: visible; background: none; }
+  .scroll::before { content: none; }
   table { font-size: 7.6pt; }
   th, td { padding: 3px 6px 3px 0; }
   th.number, td.number { padding-left: 6px; }

@@ -3,7 +3,7 @@ import { intervalName, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { featuresName, imagesName } from '../../evaluation/results/names.js';
 import type { PairMeasure, PairSource, PairsResult } from '../../evaluation/results/pairsResult.js';
 import type { Verdict } from '../../evaluation/results/verdict.js';
-import { fixed, interval, numbered, signed, signedInterval } from '../../text/numbers.js';
+import { brief, fixed, interval, numbered, signed, signedInterval } from '../../text/numbers.js';
 import { SHOWN_MAP } from './mechanism.js';
 
 /** A sentence each on the claims of Figs. 4 and 5, where they were measured. */
@@ -67,8 +67,9 @@ function beyondChance(
     isRatio ? `${fixed(found)} times` : signed(found);
   const between = intervalName(tooFew({ subjects }), Math.round(100 * bootstrap.confidence));
   const ends = (isRatio ? interval : signedInterval)(run.low, run.high);
-  const places = isRatio ? 4 : 3;
-  const own = `${fixed(value, places)} against ${fixed(chance.value, places)}, ${isRatio ? '' : 'difference '}${contrast(run)}, ${between} ${ends}`;
+  // Distances of collapsed embeddings are tiny.
+  const number = (one: number | null) => (isRatio && one !== null ? brief(one) : fixed(one));
+  const own = `${number(value)} against ${number(chance.value)}, ${isRatio ? '' : 'difference '}${contrast(run)}, ${between} ${ends}`;
   return untrained === undefined
     ? own
     : `${own}; ${contrast(untrained.againstChance)} with the untrained encoder`;

@@ -45,7 +45,7 @@ test('a distance stands beside chance and beside the untrained encoder', () => {
   const measures = [distance('untrained', [0.93, 0.9, 0.96]), distance('run', [0.6, 0.5, 0.7])];
   expect(said(measures)).toEqual([
     'On 60 pairs of 40 subjects, in-fold: partners are *nearer than* images of different subjects, by 1 − cosine of ' +
-      'the head features: 0.3000 against 0.5000, 0.600 times, 95 % interval 0.500 to 0.700; 0.930 times with the untrained encoder.',
+      'the head features: 0.3 against 0.5, 0.600 times, 95 % interval 0.500 to 0.700; 0.930 times with the untrained encoder.',
   ]);
 });
 
