@@ -57,7 +57,7 @@ export function chooseAnchors(
   const body = bodyOf(patches.map(({ rows, columns }) => medianOf(gray, side, rows, columns)));
   const all = patches.map((_, patch) => patch);
   const variance = (patch: number) => variances[patch]!;
-  const atLesion = mask === undefined ? undefined : lesionPatch(mask, spans, variance);
+  const atLesion = mask === undefined ? undefined : lesionPatch(mask, spans, { body, variance });
   const first = atLesion ?? highest(inBody(all, body), (patch) => -distanceToCentre(patch, grid))!;
   const others = all.filter((patch) => patch !== first);
   const elsewhere = zones === undefined ? others : others.filter((patch) => zones[patch] === 'rest');
@@ -71,16 +71,19 @@ export function chooseAnchors(
   return [at(first, atLesion === undefined ? 'centre' : 'lesion'), at(second, 'elsewhere')];
 }
 
-/** The patch with the highest value of those in the lesion, or the one that holds most of it where none is in it. */
+/**
+ * The patch with the largest variance of those in the lesion, or the one that holds most of it where none is in it. A
+ * lesion may reach the edge of the body, or be as dark as the background.
+ */
 function lesionPatch(
   mask: LesionMask,
   spans: readonly Span[],
-  value: (patch: number) => number,
+  { body, variance }: { readonly body: Body; readonly variance: (patch: number) => number },
 ): number | undefined {
   const zones = zonesOf(mask, spans) ?? [];
   const shares = lesionShares(mask, spans);
   const of = (zone: (typeof zones)[number]) => zones.flatMap((own, patch) => (own === zone ? [patch] : []));
-  return highest(of('inside'), value) ?? highest(of('around'), (patch) => shares[patch]!);
+  return highest(inBody(of('inside'), body), variance) ?? highest(of('around'), (patch) => shares[patch]!);
 }
 
 /** The patch with the highest value, the first of several; undefined without patches. */

@@ -271,6 +271,19 @@ test('of a lesion that fills half of no patch, the anchor is the patch that hold
   expect([near.x * 112, near.y * 112, near.rule]).toEqual([44, 52, 'lesion']);
 });
 
+test('in a lesion that reaches the edge of the body the anchor keeps away from the edge, and a black one has one', () => {
+  const lesion = maskOf(112, (x, y) => x >= 40 && x < 88 && y >= 48 && y < 80);
+  const gray = (inside: number) =>
+    imageOf(112, (x, y) => (x < 84 ? (lesion.data[y * 112 + x] ? inside + (x % 3) : 200) : 0));
+  const [near] = chooseAnchors(gray(80), 112, lesion);
+  expect(near.x * 112).toBeLessThan(72);
+  for (const dark of [80, 0]) {
+    const [{ x, y, rule }] = chooseAnchors(gray(dark), 112, lesion);
+    expect(rule).toBe('lesion');
+    expect(lesion.data[Math.floor(y * 112) * 112 + Math.floor(x * 112)]).toBe(255);
+  }
+});
+
 test('a lesion that touches every patch leaves two different anchors', () => {
   const lesion = maskOf(28, () => true);
   const [near, far] = chooseAnchors(
