@@ -98,7 +98,8 @@ export async function takeLease(folder: string, options: LeaseOptions): Promise<
   };
   await acquire(file, content(), makeFolder, { ...options, folder });
   // A thread of its own, as a step of training may keep this one busy for minutes.
-  const heart = new Worker(HEARTBEAT, { eval: true, workerData: { file, beatMs } });
+  // Flags of this process, such as --input-type, would change how the code of the thread is read.
+  const heart = new Worker(HEARTBEAT, { eval: true, execArgv: [], workerData: { file, beatMs } });
   heart.unref();
   const isOurs = () => holderIn(read(file))?.id === id;
   let held = true;
