@@ -128,16 +128,23 @@ export function predictionsOf(all: StoredPredictions, key: string): RowPredictio
   if (probabilities === undefined) return undefined;
   const { length } = all.classes;
   const judged = all.ids.flatMap((_, i) => (Number.isNaN(probabilities[i * length]!) ? [] : [i]));
-  if (judged.length === all.ids.length) return { ...all, probabilities };
-  const of = <T>(values: readonly T[]) => judged.map((i) => values[i]!);
-  const own = judged.flatMap((i) => [...probabilities.subarray(i * length, (i + 1) * length)]);
+  const own = { ...all, probabilities };
+  return judged.length === all.ids.length ? own : onSamples(own, judged);
+}
+
+/** The predictions of some samples, by their places and in that order. */
+export function onSamples(all: RowPredictions, places: readonly number[]): RowPredictions {
+  const of = <T>(values: readonly T[]) => places.map((i) => values[i]!);
+  const { length } = all.classes;
   return {
     ids: of(all.ids),
     subjects: of(all.subjects),
     folds: of(all.folds),
     labels: of(all.labels),
     classes: all.classes,
-    probabilities: Float64Array.from(own),
+    probabilities: Float64Array.from(
+      places.flatMap((i) => [...all.probabilities.subarray(i * length, (i + 1) * length)]),
+    ),
   };
 }
 

@@ -3,7 +3,7 @@ import { UsageError } from '../../errors.js';
 import { readEvaluations } from '../../evaluation/readResults.js';
 import { countsOfRow } from '../../evaluation/results/evaluationResult.js';
 import { tooFew } from '../../evaluation/results/fewSubjects.js';
-import { predictionsOf, type RowPredictions } from '../../evaluation/results/predictions.js';
+import { onSamples, predictionsOf, type RowPredictions } from '../../evaluation/results/predictions.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import { bootstrapDifference } from '../../metrics/bootstrap.js';
 import { type RunDifference, resultName } from '../messages.js';
@@ -75,21 +75,14 @@ function shared(a: RowPredictions, b: RowPredictions): [RowPredictions, RowPredi
     return other === undefined || a.labels[i] !== b.labels[other] ? [] : [[i, other] as const];
   });
   if (places.length === 0) return undefined;
-  const [ofA, ofB] = [places.map(([i]) => i), places.map(([, i]) => i)];
-  return [picked(a, ofA), picked(b, ofB)];
-}
-
-function picked(all: RowPredictions, places: readonly number[]): RowPredictions {
-  const of = <T>(values: readonly T[]) => places.map((i) => values[i]!);
-  const { length } = all.classes;
-  return {
-    ids: of(all.ids),
-    subjects: of(all.subjects),
-    folds: of(all.folds),
-    labels: of(all.labels),
-    classes: all.classes,
-    probabilities: Float64Array.from(
-      places.flatMap((i) => [...all.probabilities.subarray(i * length, (i + 1) * length)]),
+  return [
+    onSamples(
+      a,
+      places.map(([i]) => i),
     ),
-  };
+    onSamples(
+      b,
+      places.map(([, i]) => i),
+    ),
+  ];
 }
