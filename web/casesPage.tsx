@@ -12,12 +12,12 @@ const LISTED = 100;
 
 export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
   const runs = query.getAll('run');
-  const [run] = runs;
-  const { opened, refused } = useSamples(run === undefined ? [] : [run]);
-  const samples = opened.get(run ?? '')?.samples;
+  const run = runs[0]!;
+  const { opened, refused } = useSamples([run]);
+  const samples = opened.get(run)?.samples;
   const kind = query.get('map') ?? 'pca';
   const features = query.get('features') ?? 'pooled';
-  const asked = run === undefined ? undefined : new URLSearchParams({ run, kind, features }).toString();
+  const asked = new URLSearchParams({ run, kind, features }).toString();
   const { answer: map, refused: trouble } = useAnswer<CaseMap>('/api/cases', asked);
   const columns = Object.keys(map?.columns ?? {});
   const by = columns.includes(query.get('by') ?? '') ? query.get('by')! : (columns[0] ?? '');
@@ -32,16 +32,6 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
     next.set(name, value);
     setQuery('/cases', next);
   };
-  if (run === undefined) {
-    return (
-      <main>
-        <h1>No run is chosen</h1>
-        <p>
-          Choose one in the <a href="#/">list</a>, then Cases.
-        </p>
-      </main>
-    );
-  }
   const modalities = Object.keys(map?.points ?? {});
   return (
     <main>

@@ -21,16 +21,6 @@ export function ComparePage({ live, query }: { live: Live; query: URLSearchParam
     else next.set(name, value);
     setQuery('/compare', next);
   };
-  if (ids.length === 0) {
-    return (
-      <main>
-        <h1>Nothing to compare</h1>
-        <p>
-          Choose runs in the <a href="#/">list</a>, then Compare.
-        </p>
-      </main>
-    );
-  }
   const [main, more] = [terms.filter(isMain), terms.filter((term) => !isMain(term))];
   const charts = (some: readonly string[]) => (
     <div class="charts">

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
 import type { AuditFinding, AuditItem, DataAudit, DropListRequest, LeftOut } from '../src/server/messages.js';
 import { DECISIONS, type Decision, decisionOf, leftOut, type Verdicts } from './decisions.js';
 import { type Live, useAnswer } from './live.js';
@@ -9,21 +9,11 @@ const PAGE = 24;
 const SEVERITY = { error: 'Error', warning: 'Warning', info: 'Note' } as const;
 
 export function DataPage({ live: { isPublic }, query }: { live: Live; query: URLSearchParams }) {
-  const [run] = query.getAll('run');
-  const asked = run === undefined ? undefined : new URLSearchParams({ run }).toString();
+  const run = query.getAll('run')[0]!;
+  const asked = new URLSearchParams({ run }).toString();
   const { answer: audit, refused: trouble } = useAnswer<DataAudit>('/api/audit', asked);
   const { verdicts, decide } = useVerdicts(run);
   const list = useMemo(() => leftOut(audit?.suggested ?? [], verdicts), [audit, verdicts]);
-  if (run === undefined) {
-    return (
-      <main>
-        <h1>No run is chosen</h1>
-        <p>
-          Choose one in the <a href="#/">list</a>, then Data.
-        </p>
-      </main>
-    );
-  }
   return (
     <main>
       <h1>{audit === undefined ? `The data of ${run}` : audit.data}</h1>
@@ -103,6 +93,7 @@ function Finding({ run, finding, suggested, verdicts, decide }: FindingProps) {
 
 function Item(props: Omit<FindingProps, 'finding'> & { item: AuditItem }) {
   const { run, item, suggested, verdicts, decide } = props;
+  const group = useId(); // a sample may stand under several findings
   return (
     <>
       {item.samples.map(({ id, sample, label, modalities }) => (
@@ -128,6 +119,7 @@ function Item(props: Omit<FindingProps, 'finding'> & { item: AuditItem }) {
                     <label key={decision} class="check">
                       <input
                         type="radio"
+                        name={`${group} ${id}`}
                         checked={decisionOf(id, suggested, verdicts) === decision}
                         onChange={() => decide(id, decision)}
                       />
@@ -230,7 +222,7 @@ function WriteList({ list, samples }: { list: readonly LeftOut[]; samples: numbe
 }
 
 /** The decisions outlive a reload and the server, and are gone with the tab, as they name patients' samples. */
-function useVerdicts(run = ''): { verdicts: Verdicts; decide: (id: string, decision: Decision) => void } {
+function useVerdicts(run: string): { verdicts: Verdicts; decide: (id: string, decision: Decision) => void } {
   const key = `decisions ${run}`;
   const [verdicts, setVerdicts] = useState<Verdicts>({});
   useEffect(() => setVerdicts(JSON.parse(sessionStorage.getItem(key) ?? '{}') as Verdicts), [key]);

@@ -36,6 +36,11 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
     for (const [name, value] of changes) next.set(name, value);
     setQuery('/explore', next);
   };
+  const addressOf = (to: number) => {
+    const next = new URLSearchParams(query);
+    next.set('sample', String(to));
+    return `#/explore?${next}`;
+  };
   const toSample = (to: number) => {
     const count = first?.samples.length ?? 1;
     change(['sample', String((to + count) % count)]);
@@ -65,16 +70,6 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
     '-': () => setLook(zoomed(look, 0.8, look)),
   };
 
-  if (ids.length === 0) {
-    return (
-      <main>
-        <h1>Nothing to explore</h1>
-        <p>
-          Choose runs in the <a href="#/">list</a>, then Explore.
-        </p>
-      </main>
-    );
-  }
   const left = ids.filter((id) => opened.has(id) && !alike.includes(id));
   return (
     <main>
@@ -233,7 +228,7 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
           {alike.map((id) => (
             <section key={id} aria-label={`Nearest cases to ${id}`}>
               {alike.length > 1 && <h2>{id}</h2>}
-              <NearestCases run={id} sample={sample} samples={first.samples} />
+              <NearestCases run={id} {...{ sample, addressOf }} samples={first.samples} />
             </section>
           ))}
         </>

@@ -6,7 +6,7 @@ import { ExplorePage } from './explorePage.js';
 import { useAddress, useRuns } from './live.js';
 import { RunsPage } from './runsPage.js';
 
-/** The pages of chosen runs, by their address. */
+/** The pages of chosen runs, by their address. They are shown once a run is chosen. */
 const PAGES: Readonly<Record<string, { name: string; page: typeof ComparePage }>> = {
   '/compare': { name: 'Compare', page: ComparePage },
   '/explore': { name: 'Explore', page: ExplorePage },
@@ -44,8 +44,25 @@ function Page() {
           {live.trouble}
         </p>
       )}
-      {Shown === undefined ? <RunsPage live={live} query={query} /> : <Shown live={live} query={query} />}
+      {Shown === undefined ? (
+        <RunsPage live={live} query={query} />
+      ) : query.has('run') ? (
+        <Shown live={live} query={query} />
+      ) : (
+        <NothingChosen name={PAGES[path]!.name} />
+      )}
     </>
+  );
+}
+
+function NothingChosen({ name }: { name: string }) {
+  return (
+    <main>
+      <h1>No run is chosen</h1>
+      <p>
+        Choose one or several in the <a href="#/">list</a>, then {name}.
+      </p>
+    </main>
   );
 }
 

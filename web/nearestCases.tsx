@@ -6,10 +6,12 @@ interface NearestProps {
   run: string;
   sample: number;
   samples: readonly ExplorerSample[];
+  /** The address of a sample, for the runs that are shown. */
+  addressOf: (sample: number) => string;
 }
 
 /** The cases that look most alike to the encoder. They are asked for on demand, as that takes the features of all. */
-export function NearestCases({ run, sample, samples }: NearestProps) {
+export function NearestCases({ run, sample, samples, addressOf }: NearestProps) {
   const [open, setOpen] = useState(false);
   const asked = new URLSearchParams({ run, sample: String(sample), features: 'pooled' }).toString();
   const { answer, refused } = useAnswer<readonly Nearest[]>('/api/nearest', open ? asked : undefined);
@@ -38,7 +40,7 @@ export function NearestCases({ run, sample, samples }: NearestProps) {
           <ol class="thumbnails">
             {cases.map((one) => (
               <li key={one.sample}>
-                <a href={`#/explore?${new URLSearchParams({ run, sample: String(one.sample) })}`}>
+                <a href={addressOf(one.sample)}>
                   <img
                     alt={`${to} of ${samples[one.sample]!.id}`}
                     src={`/api/image?${new URLSearchParams({ run, sample: String(one.sample), modality: to })}`}

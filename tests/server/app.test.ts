@@ -355,8 +355,9 @@ it('runs differ by what they predict on the samples that both were tested on', (
   const found = runDifferences(named('one', 'two'));
   const { predictions } = readEvaluations(place('one'))[0]!;
   expect(found.map(({ name }) => name)).toEqual(['logreg · pooled · a', 'logreg · pooled · a+b']);
-  for (const { run, against, name, value, low, high, subjects } of found) {
+  for (const { run, against, name, value, low, high, subjects, pValue } of found) {
     expect([run, against, subjects]).toEqual(['two', 'one', 12]);
+    expect(pValue).toBeGreaterThan(0);
     const key = `run/pooled/${name.split(' · ')[2]}`;
     const auc = rocAuc(classColumn(predictions!.probabilities.get(key)!, 2, 1), predictions!.labels);
     expect(value).toBeCloseTo(1 - 2 * auc, 12);
@@ -366,5 +367,13 @@ it('runs differ by what they predict on the samples that both were tested on', (
   for (const { value, low, high } of runDifferences(named('one', 'one'))) {
     expect([value, low, high]).toEqual([0, 0, 0]); // a run does not differ from itself
   }
+  // Of eight subjects that both share nothing is tested.
+  const shared = readFileSync(file, 'utf8').replaceAll(/^P-\w+?(?=,S-0+[89ab],)/gm, 'other$&');
+  writeFileSync(file, shared);
+  const few = runDifferences(named('one', 'two'));
+  expect(few.map(({ subjects, pValue }) => [subjects, pValue])).toEqual([
+    [8, null],
+    [8, null],
+  ]);
   expect(() => runDifferences(named('one'))).toThrow('1 runs are named; a difference needs two');
 });

@@ -169,6 +169,23 @@ describe('a lease', () => {
   });
 });
 
+test('the file is touched whatever flags the process was started with', async () => {
+  const root = temporaryFolder();
+  const module = fileURLToPath(new URL('../../dist/training/lease.js', import.meta.url));
+  const script = `
+    import { statSync } from 'node:fs';
+    const { takeLease } = await import('${module}');
+    await takeLease('${root}', { doing: 'pretraining', onInfo: () => {}, beatMs: 10 });
+    const time = () => statSync('${running(root)}').mtimeMs;
+    const before = time();
+    setInterval(() => time() !== before && (console.log('touched'), process.exit(0)), 5);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script]);
+  let text = '';
+  child.stdout.on('data', (part) => (text += part));
+  await new Promise((resolve) => child.on('close', resolve));
+  expect(text).toBe('touched\n');
+});
+
 test('of eight processes that start at once on a folder that a killed one left, one gets it', async () => {
   const root = temporaryFolder();
   const stale = await take(root).lease;

@@ -1,8 +1,7 @@
 /** How runs differ by the predictions that their evaluations kept, without LibTorch. */
 import { UsageError } from '../../errors.js';
 import { readEvaluations } from '../../evaluation/readResults.js';
-import { countsOfRow } from '../../evaluation/results/evaluationResult.js';
-import { tooFew } from '../../evaluation/results/fewSubjects.js';
+import { subjectsPerClass, tooFew } from '../../evaluation/results/fewSubjects.js';
 import { onSamples, predictionsOf, type RowPredictions } from '../../evaluation/results/predictions.js';
 import { resampledAuc } from '../../evaluation/summary/rowMetrics.js';
 import { bootstrapDifference } from '../../metrics/bootstrap.js';
@@ -12,7 +11,6 @@ import type { NamedRun } from './openRun.js';
 interface Judged {
   readonly metric: string;
   readonly predictions: RowPredictions;
-  readonly few: boolean;
 }
 
 /**
@@ -41,11 +39,21 @@ export function runDifferences(runs: readonly NamedRun[]): RunDifference[] {
       const found = bootstrapDifference(metric(a), metric(b), a.subjects);
       const { value, low, high, pValue } = found;
       if (!Number.isFinite(value)) return [];
-      const few = judged.few || against!.few;
+      const few = tooFew({
+        subjects,
+        perClass: subjectsPerClass(a.subjects, a.labels, a.classes.length),
+        classes: a.classes,
+      });
       return [
         {
           ...{ name, metric: judged.metric, run: id, against: first.id },
-          ...{ value, low, high, subjects, pValue: few || !Number.isFinite(pValue) ? null : pValue },
+          ...{
+            value,
+            low,
+            high,
+            subjects,
+            pValue: few !== undefined || !Number.isFinite(pValue) ? null : pValue,
+          },
         },
       ];
     });
@@ -59,8 +67,7 @@ function judgedRows(root: string): Map<string, Judged> {
       .flatMap((row) => {
         const own = predictions && predictionsOf(predictions, row.key);
         if (own === undefined) return [];
-        const few = tooFew(countsOfRow(record, row)) !== undefined;
-        return [[resultName(name, row), { metric: record.metrics[0]!, predictions: own, few }] as const];
+        return [[resultName(name, row), { metric: record.metrics[0]!, predictions: own }] as const];
       }),
   );
   return new Map(rows);
