@@ -375,5 +375,9 @@ it('runs differ by what they predict on the samples that both were tested on', (
     [8, null],
     [8, null],
   ]);
+  // The order of a file says nothing, as samples are found by their ids.
+  const [first, ...rest] = shared.trim().split('\n');
+  writeFileSync(file, `${[first, ...rest.reverse()].join('\n')}\n`);
+  expect(runDifferences(named('one', 'two'))).toEqual(few);
   expect(() => runDifferences(named('one'))).toThrow('1 runs are named; a difference needs two');
 });
