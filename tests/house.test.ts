@@ -39,7 +39,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/pack': ['export', 'data', 'data/cache'],
   'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
-  'data/audit': ['tensor', 'metrics', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache'],
+  'data/align': ['data', 'data/images'],
+  'data/audit': [
+    ...['tensor', 'metrics', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/align'],
+  ],
   'data/splits': ['tensor', 'data', 'data/audit'],
   'data/kinds': [
     ...['phantoms', 'data', 'data/formats', 'data/volumes', 'data/open', 'data/datasets', 'data/pack'],
