@@ -39,7 +39,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'data/pack': ['export', 'data', 'data/cache'],
   'data/shards': ['data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/pack'],
   'data/loading': ['tensor', 'data', 'data/images', 'data/cache', 'data/pack'],
-  'data/align': ['data', 'data/images'],
+  'data/align': ['data', 'data/images', 'data/open', 'data/cache'],
   'data/audit': [
     ...['tensor', 'metrics', 'data', 'data/formats', 'data/images', 'data/open', 'data/cache', 'data/align'],
   ],
@@ -123,6 +123,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     ...['metrics', 'log', 'data', 'evaluation', 'evaluation/results'],
     ...['report/figures', 'report/source'],
   ],
+  'report/align': ['data', 'data/images', 'data/open', 'data/align', 'report/html'],
   'report/audit': [
     'data',
     'data/audit',

@@ -37,6 +37,22 @@ export interface FileSource {
   readonly path: string;
   /** The part of the file that is the image; absent: all of it. */
   readonly part?: ImagePart;
+  /** Where the image lies in the frame of another one; absent: in a frame of its own. */
+  readonly frame?: Frame;
+}
+
+/** The place of an image in the frame of the image that it was registered to (`anatomy data align`). */
+export interface Frame {
+  /** The width and height of the frame, in pixels: those of the other image. */
+  readonly width: number;
+  readonly height: number;
+  /**
+   * [a, b, c, d, e, f]: the point (x, y) of the frame shows the point (a x + b y + c, d x + e y + f) of the image, both
+   * in pixels, of which the first covers [0, 1).
+   */
+  readonly transformation: readonly [number, number, number, number, number, number];
+  /** The width and height of the image when it was registered. */
+  readonly of: { readonly width: number; readonly height: number };
 }
 
 /** One of several images in a file. */

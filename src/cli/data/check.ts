@@ -66,7 +66,7 @@ async function check(program: Command, dataset: string | undefined, flags: Check
     import('../../log/progress.js'),
   ]);
   await checkTargets(flags);
-  const named = await oneName(dataset, flags.data);
+  const named = await oneName('data check', dataset, flags.data);
   const config = resolveConfig(configSources({ ...flags, data: named }));
   const console = consoleOf(program);
   const faults: DataFault[] = [];
@@ -138,7 +138,9 @@ async function checkTargets({ report, dropList, overwrite }: CheckFlags): Promis
   if (dropList !== undefined) refuseUnwritableFile(dropList, '--drop-list');
 }
 
-async function oneName(
+/** Takes the name of the data from the argument or the flag. @throws UsageError if both are given */
+export async function oneName(
+  command: string,
   argument: string | undefined,
   flag: ConfigFlags['data'],
 ): Promise<ConfigFlags['data']> {
@@ -150,7 +152,7 @@ async function oneName(
           .map((pair) => pair.join('='))
           .join(' ');
   const { UsageError } = await import('../../errors.js');
-  throw new UsageError(`data check: the data is named twice, ${argument} and --data ${named}; name it once`);
+  throw new UsageError(`${command}: the data is named twice, ${argument} and --data ${named}; name it once`);
 }
 
 /**

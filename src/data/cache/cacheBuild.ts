@@ -10,8 +10,7 @@ import { DataError, SettingNeeded } from '../../errors.js';
 import { PRIVATE, syncFolder } from '../../files.js';
 import { describeImage, problemsError } from '../faults.js';
 import { ImageNotes } from '../images/imageNotes.js';
-import { imageSizeBound, readSampleImage } from '../images/readSampleImage.js';
-import { resize } from '../images/resize.js';
+import { imageSizeBound, readSquareImage } from '../images/readSampleImage.js';
 import { mapOrdered } from '../mapOrdered.js';
 import { countImages, hasImage } from '../presence.js';
 import type { Dataset, Raster, Sample } from '../sample.js';
@@ -171,8 +170,8 @@ async function square(dataset: Dataset, { sample, modality }: ImageName, size: n
   // Drawing is synchronous, so signals and timers get a turn before it.
   if (sample.images[modality]!.kind === 'generated') await nextTurn();
   try {
-    const image = await readSampleImage(dataset, sample, modality, size);
-    return { name, modality, note: image.note, image: resize(image, size, size) };
+    const image = await readSquareImage(dataset, sample, modality, size);
+    return { name, modality, note: image.note, image };
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     const problem = `${name}: ${error.message}`;

@@ -6,23 +6,76 @@ import { DataError } from '../../errors.js';
 import { readRange } from '../formats/fileBytes.js';
 import { readImageSize, readPixels } from '../formats/index.js';
 import type { Pixels } from '../formats/pixels.js';
-import type { Dataset, ImageSource, PackedSource, Raster, Sample } from '../sample.js';
+import type { Dataset, Frame, ImageSource, PackedSource, Raster, Sample } from '../sample.js';
 import { mapPixels } from './mapPixels.js';
+import { resize } from './resize.js';
+import { warp } from './warp.js';
 
 export interface SampleImage extends Raster {
   /** What its file lacks although all of its pixels are there, in words that are the same for all such files. */
   readonly note?: string;
 }
 
+type Read = Pick<Dataset, 'preprocess' | 'maxBytes'>;
+
 /**
- * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says. The cache, the audit and
- * packs see this image.
+ * Reads one image of a sample as 8 bits, cropped and mapped as `dataset.preprocess` says, and brought into the frame of
+ * the image that it was registered to, if it was.
  *
- * @param size the side at which a generated image is drawn; other images keep their own size
+ * @param size the side at which a generated image is drawn; other images keep their own size, or take their frame's
  * @throws DataError if the image cannot be read
  */
 export async function readSampleImage(
-  dataset: Pick<Dataset, 'preprocess' | 'maxBytes'>,
+  dataset: Read,
+  sample: Sample,
+  modality: string,
+  size: number,
+): Promise<SampleImage> {
+  const image = await readOwnFrame(dataset, sample, modality, size);
+  const frame = frameOf(sample, modality);
+  return frame === undefined ? image : intoFrame(image, frame, frame);
+}
+
+/**
+ * Reads the same image squashed to a square, in one step from the pixels of the file: the image that the cache, packs
+ * and streams hold.
+ *
+ * @param size the side of the square in pixels
+ * @throws DataError if the image cannot be read
+ */
+export async function readSquareImage(
+  dataset: Read,
+  sample: Sample,
+  modality: string,
+  size: number,
+): Promise<SampleImage> {
+  const image = await readOwnFrame(dataset, sample, modality, size);
+  const frame = frameOf(sample, modality);
+  if (frame !== undefined) return intoFrame(image, frame, { width: size, height: size });
+  const { note } = image;
+  return { ...resize(image, size, size), ...(note !== undefined && { note }) };
+}
+
+function frameOf({ images }: Sample, modality: string): Frame | undefined {
+  const source = images[modality]!;
+  return source.kind === 'file' ? source.frame : undefined;
+}
+
+/** Draws an image in its frame, the whole of which becomes `width` × `height` pixels. */
+export function intoFrame(
+  image: SampleImage,
+  frame: Frame,
+  { width, height }: { readonly width: number; readonly height: number },
+): SampleImage {
+  const [a, b, c, d, e, f] = frame.transformation;
+  const [across, down] = [frame.width / width, frame.height / height];
+  const drawn = warp(image, [a * across, b * down, c, d * across, e * down, f], width, height);
+  return { ...drawn, ...(image.note !== undefined && { note: image.note }) };
+}
+
+/** @throws DataError for an image that is not of the size at which it was registered */
+async function readOwnFrame(
+  dataset: Read,
   sample: Sample,
   modality: string,
   size: number,
@@ -38,6 +91,13 @@ export async function readSampleImage(
     modality,
     screen,
   });
+  const of = frameOf(sample, modality)?.of;
+  if (of !== undefined && (of.width !== image.width || of.height !== image.height)) {
+    throw new DataError(
+      `${nameOf(sample.images[modality]!)}: is ${image.width}×${image.height}${crop ? ' as cropped' : ''}, but was ${of.width}×${of.height} when it was registered. ` +
+        `Run anatomy data align again${crop ? ' with the same crop' : ''}.`,
+    );
+  }
   return pixels.note === undefined ? image : { ...image, note: pixels.note };
 }
 

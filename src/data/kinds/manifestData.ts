@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '../../errors.js';
+import { inFrames, readAlignment } from '../open/alignment.js';
 import { factsOf, readDatasetCard } from '../open/datasetCard.js';
 import { readManifest } from '../open/manifest.js';
 import { type ManifestColumns, ROLES } from '../open/manifestColumns.js';
@@ -31,7 +32,11 @@ export async function openManifest(file: string, spec: DatasetSpec, options: Ope
   const samples = namesSubjects
     ? manifest.samples
     : await withSubjects(manifest.samples, what, spec, options);
-  return { name, ...(await withSlices(samples, modalities, spec, options)), ...factsOf(card, modalities) };
+  const placed =
+    card.alignment === undefined
+      ? samples
+      : inFrames(samples, await readAlignment(path.join(path.dirname(file), card.alignment)));
+  return { name, ...(await withSlices(placed, modalities, spec, options)), ...factsOf(card, modalities) };
 }
 
 function namesModalities(columns: ManifestColumns = {}): boolean {

@@ -1,7 +1,6 @@
 /** Decodes the images of single samples, for data that is streamed instead of cached. */
 import { planes } from '../cache/planeFile.js';
-import { readSampleImage } from '../images/readSampleImage.js';
-import { resize } from '../images/resize.js';
+import { readSquareImage } from '../images/readSampleImage.js';
 import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
 
@@ -44,9 +43,8 @@ export class PairDecoder {
       const images: Record<string, PlanarImage> = {};
       for (const modality of this.#data.modalities) {
         if (!hasImage(sample, modality)) continue;
-        const image = await readSampleImage(this.#data, sample, modality, this.#size);
-        const { channels } = image;
-        images[modality] = { channels, data: planes(resize(image, this.#size, this.#size), channels) };
+        const image = await readSquareImage(this.#data, sample, modality, this.#size);
+        images[modality] = { channels: image.channels, data: planes(image, image.channels) };
       }
       return images;
     } finally {

@@ -6,6 +6,7 @@ import { DataError } from '../../errors.js';
 import { findRepeatedKey } from '../../text/repeatedKey.js';
 import { findUnsafeKey } from '../../text/unsafeKey.js';
 import type { Dataset } from '../sample.js';
+import { ALIGNMENT_FILE } from './alignment.js';
 import { checkModalityNames } from './modalityNames.js';
 
 /** The name of the card, which stands beside the manifest. */
@@ -24,6 +25,8 @@ const cardSchema = z.object({
   command: z.string().optional(),
   version: z.number().optional(),
   size: z.number().optional(),
+  /** The file beside the card that says where images lie in the frames of others. */
+  alignment: z.literal(ALIGNMENT_FILE).optional(),
 });
 
 export type DatasetCard = z.infer<typeof cardSchema>;
@@ -31,7 +34,7 @@ export type DatasetCard = z.infer<typeof cardSchema>;
 /** What a card says of its data set. */
 export type CardFacts = Partial<
   Pick<Dataset, 'name' | 'modalities' | 'simulated' | 'generatorVersion' | 'colourCoded' | 'positive'>
->;
+> & { readonly alignment?: typeof ALIGNMENT_FILE };
 
 /**
  * Reads the card in this folder. Gives nothing where there is no card.
@@ -51,8 +54,11 @@ export async function readDatasetCard(folder: string): Promise<CardFacts> {
 }
 
 /** Takes what a card says of modalities that are not read out of it. */
-export function factsOf(card: CardFacts, modalities: readonly string[]): Omit<CardFacts, 'modalities'> {
-  const { modalities: _, simulated, colourCoded, ...facts } = card;
+export function factsOf(
+  card: CardFacts,
+  modalities: readonly string[],
+): Omit<CardFacts, 'modalities' | 'alignment'> {
+  const { modalities: _, alignment: __, simulated, colourCoded, ...facts } = card;
   const among = (names: readonly string[]) => names.filter((one) => modalities.includes(one));
   return {
     ...facts,

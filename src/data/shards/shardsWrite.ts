@@ -12,8 +12,7 @@ import { replaceFolder } from '../cache/cacheFolders.js';
 import { describeImage, problemsError } from '../faults.js';
 import { encodePng } from '../images/encodePng.js';
 import { ImageNotes } from '../images/imageNotes.js';
-import { readSampleImage } from '../images/readSampleImage.js';
-import { resize } from '../images/resize.js';
+import { readSampleImage, readSquareImage } from '../images/readSampleImage.js';
 import { mapOrdered } from '../mapOrdered.js';
 import { besideTarget, makePortable, type PortableOptions, type PortableSample } from '../pack/portable.js';
 import { hasImage } from '../presence.js';
@@ -174,9 +173,11 @@ async function encode(
     if (!hasImage(sample, modality)) continue;
     try {
       // A size is missing only where no image is drawn; such data was refused before.
-      const image = await readSampleImage(dataset, sample, modality, size ?? 0);
+      const image = await (size === undefined
+        ? readSampleImage(dataset, sample, modality, 0)
+        : readSquareImage(dataset, sample, modality, size));
       if (image.note !== undefined) notes.push({ note: image.note, name: describeImage(sample, modality) });
-      png[modality] = await encodePng(size === undefined ? image : resize(image, size, size));
+      png[modality] = await encodePng(image);
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       problems.push(`${describeImage(sample, modality)}: ${error.message}`);

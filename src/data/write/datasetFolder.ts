@@ -73,7 +73,7 @@ export async function writeDatasetFolder(
     await besideTarget(out, async (folder) => {
       const complete = path.join(folder, 'complete');
       await mkdir(complete);
-      await fill(complete, dataset, onProgress, signal);
+      await fillDatasetFolder(complete, dataset, { onProgress, signal });
       await replaceFolder(out, complete);
     });
   } catch (error) {
@@ -82,11 +82,11 @@ export async function writeDatasetFolder(
   }
 }
 
-async function fill(
+/** Writes the data set into a folder that is there and empty. */
+export async function fillDatasetFolder(
   folder: string,
   { card, modalities, samples, draw }: DatasetToWrite,
-  onProgress: WriteOptions['onProgress'],
-  signal: AbortSignal | undefined,
+  { onProgress, signal }: Pick<WriteOptions, 'onProgress' | 'signal'>,
 ): Promise<void> {
   const rows: Map<string, string>[] = [];
   // Samples come one after the other, so that nothing is still being written when an interruption takes the folder

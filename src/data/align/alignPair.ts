@@ -1,0 +1,157 @@
+/** Registers the images of a pair, and decides whether the result is to be believed. */
+import { resizeValues } from '../images/resize.js';
+import type { Raster } from '../sample.js';
+import type { Register, TransformationKind } from './elastix.js';
+import { Comparison, type Found, type GrayImage, ORIENTATIONS } from './search.js';
+import {
+  type Affine,
+  compose,
+  type Extent,
+  halfway,
+  IDENTITY,
+  invert,
+  meanDistance,
+} from './transformation.js';
+
+export interface AlignOptions {
+  readonly kind: TransformationKind;
+  /** The largest inverse inconsistency, in pixels of a picture of 224, at which a registration is believed. */
+  readonly gate: number;
+}
+
+/**
+ * - `moved`: the transformation is believed.
+ * - `kept`: the pair lies as well as can be told, so that nothing is moved.
+ * - `refused`: no registration is believed, and nothing is moved.
+ */
+export type Decision = 'moved' | 'kept' | 'refused';
+
+export interface PairAlignment {
+  readonly decision: Decision;
+  /** The reason in words. */
+  readonly reason: string;
+  /** Takes a point of `a` to the same place in `b`, in pixels of `a`. The identity unless `moved`. */
+  readonly transformation: Affine;
+  /** The registration that was looked at, believed or not; absent where none came to an end. */
+  readonly found?: Affine;
+  /** The mean distance in pixels between a point and where the way there and the way back take it. */
+  readonly inconsistency?: number;
+  /** The mutual information of the two as they lie and under `found`, in nats. */
+  readonly before: number;
+  readonly after?: number;
+}
+
+/** The displacement in pixels below which a pair is left as it lies. */
+const NEAR = 1;
+/** The share of what two images share, beyond nothing, from which another place fits as well. */
+const AS_WELL = 0.95;
+/** The distance in pixels from which two places are two. The search is less exact than elastix. */
+const APART = 3;
+
+const STARTS = { reach: 0.25, turns: [0, -10, 10, -20, 20] };
+/** The number of starts from which elastix is asked. */
+const TRIES = 3;
+
+/**
+ * Registers `b` to `a` from several starts, both ways. A registration is believed if the way there and the way back
+ * agree (`gate`), if the two images share more under it than as they lie, and if they share clearly more than anywhere
+ * else that the search found.
+ *
+ * @param a a gray image
+ * @param b a gray image of the same size
+ */
+export async function alignPair(
+  a: Raster,
+  b: Raster,
+  { kind, gate }: AlignOptions,
+  register: Register,
+): Promise<PairAlignment> {
+  const extent: Extent = a;
+  const comparison = new Comparison(workingImage(a), workingImage(b), extent);
+  const here = comparison.at(IDENTITY);
+  const peaks = peaksOf(comparison, extent);
+  const starts = distinct([...peaks.map(({ transformation }) => transformation), IDENTITY], extent);
+  const refusals: PairAlignment[] = [];
+  for (const start of starts.slice(0, TRIES)) {
+    const [forth, back] = [await register(a, b, kind, start), await register(b, a, kind, invert(start))];
+    if (forth === undefined || back === undefined) continue;
+    const inconsistency = meanDistance(compose(back, forth), IDENTITY, extent);
+    // The mean of both ways has less of the chance of either.
+    const found = halfway(forth, invert(back));
+    const there = comparison.at(found);
+    const told = { found, inconsistency, before: here.information, after: there.information };
+    const judged = (decision: Decision, reason: string): PairAlignment => ({
+      decision,
+      reason,
+      transformation: decision === 'moved' ? found : IDENTITY,
+      ...told,
+    });
+    const displacement = meanDistance(found, IDENTITY, extent);
+    if (!(inconsistency < gate)) {
+      refusals.push(judged('refused', `the ways there and back differ by ${inconsistency.toFixed(2)} px`));
+      continue;
+    }
+    const rival = peaks.find(
+      ({ transformation, likeness }) =>
+        meanDistance(transformation, found, extent) > APART && likeness - 1 >= AS_WELL * (there.likeness - 1),
+    );
+    if (rival !== undefined) {
+      const apart = meanDistance(rival.transformation, found, extent);
+      refusals.push(judged('refused', `another place, ${apart.toFixed(0)} px away, fits as well`));
+      continue;
+    }
+    if (displacement < Math.max(NEAR, 2 * inconsistency)) {
+      return judged('kept', `it lies ${displacement.toFixed(1)} px off, which is too little to tell`);
+    }
+    if (there.likeness <= here.likeness) {
+      refusals.push(judged('refused', 'the images share no more there than as they lie'));
+      continue;
+    }
+    return judged('moved', `by ${displacement.toFixed(1)} px`);
+  }
+  return (
+    refusals[0] ?? {
+      decision: 'refused',
+      reason: 'too little of the two images overlaps',
+      transformation: IDENTITY,
+      before: here.information,
+    }
+  );
+}
+
+/** Climbs from the images as they lie and from the best shift of each turn; the most alike first. */
+function peaksOf(comparison: Comparison, extent: Extent): Found[] {
+  const starts = [
+    IDENTITY,
+    ...comparison.starts(ORIENTATIONS[0]!, STARTS).map(({ transformation }) => transformation),
+  ];
+  const approached = starts.map((start) => comparison.approach(start)).sort(byLikeness);
+  const some = distinct(
+    approached.map(({ transformation }) => transformation),
+    extent,
+  );
+  return some.map((one) => comparison.refine(one)).sort(byLikeness);
+}
+
+function byLikeness(one: Found, other: Found): number {
+  return other.likeness - one.likeness;
+}
+
+/** Leaves out those that are near to an earlier one. */
+function distinct(all: readonly Affine[], extent: Extent): Affine[] {
+  const kept: Affine[] = [];
+  for (const one of all) {
+    if (kept.every((other) => meanDistance(one, other, extent) > APART)) kept.push(one);
+  }
+  return kept;
+}
+
+const WORKING_SIDE = 128;
+
+function workingImage({ width, height, data }: Raster): GrayImage {
+  const size = { width, height, channels: 1 };
+  return {
+    side: WORKING_SIDE,
+    gray: Float32Array.from(resizeValues(data, size, WORKING_SIDE, WORKING_SIDE)),
+  };
+}

@@ -1,0 +1,45 @@
+import { readSampleImage } from '../images/readSampleImage.js';
+import { resize } from '../images/resize.js';
+import type { Dataset, Raster, Sample } from '../sample.js';
+import { REFERENCE_SIDE, referenceExtent } from './search.js';
+import type { Extent } from './transformation.js';
+
+/** Two images as they are registered, with their sizes as they are stored. */
+export interface GrayPair {
+  /** Gray images of one size, the longer side of which is 224: both fill the frame of the first, as in training. */
+  readonly a: Raster;
+  readonly b: Raster;
+  /** The width and height of each as it is stored. */
+  readonly frame: Extent;
+  readonly of: Extent;
+}
+
+/** @throws DataError if an image cannot be read */
+export async function readPair(
+  dataset: Pick<Dataset, 'preprocess' | 'maxBytes'>,
+  sample: Sample,
+  [reference, modality]: readonly [string, string],
+): Promise<GrayPair> {
+  const fixed = await readSampleImage(dataset, sample, reference, REFERENCE_SIDE);
+  const moving = await readSampleImage(dataset, sample, modality, REFERENCE_SIDE);
+  const extent = referenceExtent(fixed);
+  const [width, height] = [Math.round(extent.width), Math.round(extent.height)];
+  const sizeOf = (image: Raster) => ({ width: image.width, height: image.height });
+  return {
+    a: gray(resize(fixed, width, height)),
+    b: gray(resize(moving, width, height)),
+    frame: sizeOf(fixed),
+    of: sizeOf(moving),
+  };
+}
+
+/** Luma after ITU-R BT.601. */
+function gray(image: Raster): Raster {
+  const { width, height, channels, data } = image;
+  if (channels === 1) return image;
+  const values = new Uint8Array(width * height);
+  for (let i = 0; i < values.length; i += 1) {
+    values[i] = Math.round(0.299 * data[3 * i]! + 0.587 * data[3 * i + 1]! + 0.114 * data[3 * i + 2]!);
+  }
+  return { width, height, channels: 1, data: values };
+}

@@ -1,0 +1,82 @@
+/** Threads that register pairs, as many as the machine has cores. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { AnatomyError } from '../../errors.js';
+import type { Raster } from '../sample.js';
+import { type AlignOptions, alignPair, type PairAlignment } from './alignPair.js';
+import { loadElastix } from './elastix.js';
+
+export interface Registrars {
+  /** The number of pairs that are registered at once. */
+  readonly count: number;
+  readonly align: (a: Raster, b: Raster) => Promise<PairAlignment>;
+  readonly close: () => Promise<void>;
+}
+
+/** @throws AnatomyError if elastix is not installed */
+export async function openRegistrars(options: AlignOptions): Promise<Registrars> {
+  const register = await loadElastix();
+  // Threads run compiled files only. From the sources everything happens in this one.
+  if (!import.meta.url.endsWith('.js')) {
+    return { count: 1, align: (a, b) => alignPair(a, b, options, register), close: async () => undefined };
+  }
+  const threads = Array.from({ length: availableParallelism() }, () => new Thread(options));
+  return {
+    count: threads.length,
+    align: (a, b) => threads.reduce((least, one) => (one.waiting < least.waiting ? one : least)).align(a, b),
+    close: async () => {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+type Answer =
+  | { readonly ticket: number; readonly aligned: PairAlignment }
+  | { readonly ticket: number; readonly message: string };
+
+interface Waiting {
+  readonly resolve: (aligned: PairAlignment) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #asked = new Map<number, Waiting>();
+  #tickets = 0;
+
+  constructor(options: AlignOptions) {
+    this.#worker = new Worker(new URL('./alignWorker.js', import.meta.url), {
+      workerData: options,
+      execArgv: [],
+    });
+    this.#worker.on('message', (answer: Answer) => {
+      const waiting = this.#asked.get(answer.ticket)!;
+      this.#asked.delete(answer.ticket);
+      if ('aligned' in answer) waiting.resolve(answer.aligned);
+      else waiting.reject(new AnatomyError(`A pair cannot be registered: ${answer.message}`));
+    });
+    const end = (error?: Error) => {
+      const reason = error ?? new Error('the thread that registers ended');
+      for (const { reject } of this.#asked.values()) reject(reason);
+      this.#asked.clear();
+    };
+    this.#worker.on('error', end);
+    this.#worker.on('exit', () => end());
+  }
+
+  get waiting(): number {
+    return this.#asked.size;
+  }
+
+  align(a: Raster, b: Raster): Promise<PairAlignment> {
+    const ticket = this.#tickets++;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(ticket, { resolve, reject });
+      this.#worker.postMessage({ ticket, a, b });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
