@@ -84,10 +84,10 @@ interface Along {
   readonly isTurned: boolean;
 }
 
-function axesOf({ permRAS, dims }: NVImage): readonly Along[] {
-  return permRAS!.map((signed) => ({
+function axesOf({ permRAS, dimsRAS }: NVImage): readonly Along[] {
+  return permRAS!.map((signed, i) => ({
     stored: Math.abs(signed) - 1,
-    length: dims![Math.abs(signed)]!,
+    length: dimsRAS![i + 1]!,
     isTurned: signed < 0,
   }));
 }

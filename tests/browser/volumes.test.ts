@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { volumeRun } from '../server/volumeRun.js';
+import { BRIGHT_FROM, volumeRun } from '../server/volumeRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 import { anatomy, ended, eventually, faultsOf, until } from './livePage.js';
 
@@ -87,6 +87,24 @@ describe.skipIf(!chromiumIsThere('volumes are not opened in it'))('volumes in th
     return own! > Math.max(...others) + 80;
   };
 
+  /** Where the red lines of a picture cross, as shares of its width and height. */
+  async function crosshair(of: Locator): Promise<[across: number, down: number]> {
+    const { data, info } = await sharp(await of.screenshot())
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const { width, height } = info;
+    const columns = new Array<number>(width).fill(0);
+    const rows = new Array<number>(height).fill(0);
+    for (let i = 0; i < width * height; i += 1) {
+      if (data[3 * i]! < 150 || data[3 * i + 1]! > 80) continue;
+      columns[i % width]! += 1;
+      rows[Math.floor(i / width)]! += 1;
+    }
+    const most = (counts: readonly number[]) => counts.indexOf(Math.max(...counts)) / counts.length;
+    return [most(columns), most(rows)];
+  }
+
   test('nothing of Niivue is asked for before a volume is opened, and then its slices follow the slider', async () => {
     const { page, asked, complaints } = await opened(2);
     const ofVolume = () => asked.filter((one) => /niivue|\/api\/volume/.test(one));
@@ -111,6 +129,10 @@ describe.skipIf(!chromiumIsThere('volumes are not opened in it'))('volumes in th
     for (let i = 0; i < 4; i += 1) await page.keyboard.press('ArrowRight');
     await page.getByText('Slice 5 of 10: p0/x=004').waitFor();
     await eventually(() => sampleOf(page)).toBe('p0/x=004');
+    for (const modality of ['a', 'b']) expect(await isBright(volume(page, modality))).toBe(false);
+    await page.keyboard.press('ArrowRight');
+    await page.getByText(`Slice ${BRIGHT_FROM + 1} of 10: no sample of this run`).waitFor();
+    for (const modality of ['a', 'b']) await eventually(() => isBright(volume(page, modality))).toBe(true);
     await page.getByRole('button', { name: 'Next sample' }).click();
     await page.getByText('Slice 7 of 10: p0/x=006').waitFor();
     expect(ofVolume().filter((one) => one.includes('/api/volume?'))).toHaveLength(2); // they were kept
@@ -122,9 +144,15 @@ describe.skipIf(!chromiumIsThere('volumes are not opened in it'))('volumes in th
     await page.getByText('Show the volume').click();
     await drawn(page);
     const before = await volume(page, 'b').screenshot();
+    await volume(page, 'a').scrollIntoViewIfNeeded();
     const box = (await volume(page, 'a').boundingBox())!;
-    await page.mouse.click(box.x + box.width * 0.8, box.y + box.height * 0.8);
+    await page.mouse.click(box.x + box.width * 0.8, box.y + box.height * 0.7);
     await eventually(async () => before.equals(await volume(page, 'b').screenshot())).toBe(false);
+    for (const modality of ['a', 'b']) {
+      const [across, down] = await crosshair(volume(page, modality));
+      expect(across).toBeCloseTo(0.8, 1);
+      expect(down).toBeCloseTo(0.7, 1);
+    }
     await page.getByText('Slice 7 of 10').waitFor();
     await page.mouse.wheel(0, -100);
     await page.getByText(/^Slice (6|8) of 10/).waitFor();

@@ -6,11 +6,11 @@ import { MessageConsole } from '../../src/log/console.js';
 import { pretrain } from '../../src/training/pretrain.js';
 import { nifti } from '../data/handmadeVolumes.js';
 
-/** Stored with the top along the first axis, the front along the second and the left along the third. */
+/** Stored with the feet along the first axis, the front along the second and the left along the third. */
 const ON_ITS_SIDE = [
   [0, 0, -1, 12],
   [0, 1, 0, 0],
-  [1, 0, 0, 0],
+  [-1, 0, 0, 9],
 ];
 export const SLICES = 10;
 const SIDE = 12;
@@ -28,10 +28,10 @@ export async function volumeRun(folder: string, root: string): Promise<void> {
     const volume = (modality: number) =>
       nifti(
         [SLICES, SIDE, SIDE],
-        (up, front, left) =>
-          up >= BRIGHT_FROM && front >= SIDE / 2 && left < SIDE / 2
+        (down, front, left) =>
+          down >= BRIGHT_FROM && front >= SIDE / 2 && left < SIDE / 2
             ? 240
-            : 30 + 40 * modality + ((3 * up + 5 * front + 7 * left + patient) % 11),
+            : 30 + 40 * modality + ((3 * down + 5 * front + 7 * left + patient) % 11),
         ON_ITS_SIDE,
         (header) => modality === 1 && header.writeInt16LE(0, 254),
       );
