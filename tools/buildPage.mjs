@@ -17,6 +17,7 @@ export async function buildPage(root) {
       modulePreload: { polyfill: false },
       // What is bundled is passed on, and so are its licences.
       license: { fileName: 'licenses.md' },
+      rolldownOptions: { checks: { pluginTimings: false } }, // how long a busy machine takes is no warning
       chunkSizeWarningLimit: 1000, // Niivue, which is loaded when a volume is opened
     },
   });
