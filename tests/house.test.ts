@@ -167,9 +167,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'server/messages': [],
   'server/explorer': [
     ...['tensor', 'metrics', 'log', 'training', 'use'],
-    ...['data', 'data/cache', 'data/loading', 'data/audit', 'data/images', 'data/openDataset'],
-    ...['evaluation', 'evaluation/results', 'evaluation/summary', 'evaluation/encoders'],
-    ...['evaluation/features', 'evaluation/pairs', 'server/messages'],
+    ...['data', 'data/formats', 'data/cache', 'data/loading', 'data/audit', 'data/images'],
+    ...['data/openDataset', 'evaluation', 'evaluation/results', 'evaluation/summary'],
+    ...['evaluation/encoders', 'evaluation/features', 'evaluation/pairs', 'server/messages'],
   ],
   server: [
     'config',

@@ -4,6 +4,7 @@ import { type Look, WHOLE, zoomed } from './heat.js';
 import { asked, type Live, leaving, setQuery, useAnswer, useSamples } from './live.js';
 import { NearestCases } from './nearestCases.js';
 import { SimilarityPanel } from './similarityPanel.js';
+import { Volumes } from './volumes.js';
 import type { Point } from './zoomable.js';
 
 const GRIDS = [7, 14, 28] as const;
@@ -224,6 +225,9 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
               </section>
             ))}
           </section>
+          {own.volume !== undefined && (
+            <Volumes run={alike[0]!} samples={first.samples} {...{ sample, toSample }} />
+          )}
           {outline.length > 0 && <p class="count">Magenta: the outline of the lesion.</p>}
           {alike.map((id) => (
             <section key={id} aria-label={`Nearest cases to ${id}`}>

@@ -10,6 +10,7 @@ import { AnatomyError, UsageError } from '../errors.js';
 import { runPaths } from '../training/runFolder.js';
 import type { ExplorerThread } from './explorer/explorerThread.js';
 import type { NamedRun } from './explorer/openRun.js';
+import { openVolume } from './explorer/volumeFile.js';
 import { type GuardOptions, guard, WRITING } from './guard.js';
 import type { DropListRequest, RunSummary, RunsChange } from './messages.js';
 import { PROJECTIONS } from './messages.js';
@@ -111,6 +112,26 @@ export function serveApp(options: AppOptions): Hono {
     if (run === undefined) return noSuchRun(context);
     const { sample } = questionOf(z.object({ sample: place }), context);
     return context.json(await explorer.ask('outline', [run, sample], context.req.raw.signal));
+  });
+  app.get('/api/volumes', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    if (isPublic) return notPublic(context);
+    const { sample } = questionOf(z.object({ sample: place }), context);
+    return context.json(await explorer.ask('volumes', [run, sample], context.req.raw.signal));
+  });
+  app.get('/api/volume', async (context) => {
+    const [run] = namedRuns(context, folderOf);
+    if (run === undefined) return noSuchRun(context);
+    if (isPublic) return notPublic(context);
+    const { sample, modality } = questionOf(imageQuestion, context);
+    const found = await explorer.ask('volumePlace', [run, sample, modality], context.req.raw.signal);
+    const { bytes, content } = await openVolume(found);
+    // The file as it is; the page unzips it.
+    return context.body(content, 200, {
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': String(bytes),
+    });
   });
   app.get('/api/nearest', async (context) => {
     const [run] = namedRuns(context, folderOf);
@@ -246,6 +267,10 @@ function namedRuns(context: Context, folderOf: (id: string) => string | undefine
     return root === undefined ? [] : [{ id, root }];
   });
   return runs.length === ids.length ? runs : [];
+}
+
+function notPublic(context: Context) {
+  return context.text('Volumes are not shown while the page is public.\n', 403);
 }
 
 function noSuchRun(context: Context) {

@@ -141,6 +141,27 @@ export interface ExplorerSample {
   readonly label?: string;
   /** The modalities of which it has an image. */
   readonly modalities: readonly string[];
+  /** Of a slice of volumes that can be shown whole: the first sample that is a slice of the same volumes. */
+  readonly volume?: number;
+}
+
+/** The volumes that a sample is a slice of. */
+export interface CaseVolumes {
+  /** The stored axis across which the slices lie. */
+  readonly axis: 0 | 1 | 2;
+  /** The numbers of voxels along the stored axes; null where no file says it any more. */
+  readonly dims: readonly [number, number, number] | null;
+  /** For each slice the sample that it is; null where it is none. Without `dims` it ends with the last sample. */
+  readonly samples: readonly (number | null)[];
+  /** By modality. */
+  readonly files: Readonly<Record<string, VolumeFile | { readonly refused: string }>>;
+}
+
+export interface VolumeFile {
+  /** The length of the file. */
+  readonly bytes: number;
+  /** Three rows of four: voxel indices to millimetres to the patient's right, front and top, as the run has them. */
+  readonly affine: readonly (readonly number[])[];
 }
 
 /** A part of an image, as shares of its width and height from the top left. A click is a part without extent. */

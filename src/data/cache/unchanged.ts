@@ -8,7 +8,8 @@ export function fileState(path: string): string {
   return stateOf(statSync(path, { bigint: true }));
 }
 
-function stateOf({ ino, size, mtimeNs }: BigIntStats): string {
+/** The same, from what is known of the file. */
+export function stateOf({ ino, size, mtimeNs }: BigIntStats): string {
   return `${ino} ${size} ${mtimeNs}`;
 }
 

@@ -15,9 +15,9 @@ import { RecentFiles } from './recentFiles.js';
 import { readSlice, readVolumeHeader, sliceSize } from './volume.js';
 
 export type { DicomHeader } from './dicom/dicom.js';
-export { type Affine, type Axis, axisCodes } from './niftiAffine.js';
+export { type Affine, type Axis, affineOfCodes, axisCodes } from './niftiAffine.js';
 export type { Box, Pixels } from './pixels.js';
-export { type Plane, readVolumeHeader, type VolumeHeader, volumeContent } from './volume.js';
+export { type Plane, readVolumeHeader, UNTOLD, type VolumeHeader, volumeContent } from './volume.js';
 
 /**
  * The endings of file names, lower case, that a folder is searched for. The format of a file is told by its content.

@@ -150,6 +150,15 @@ export function axisCodes(affine: Affine): string {
     .join('');
 }
 
+/** The map of a volume whose stored axes run as the letters say, with its first voxel at 0. */
+export function affineOfCodes(codes: string, spacing: readonly number[]): Affine {
+  const axes = axesOfCodes(codes);
+  return [0, 1, 2].map((row) => [
+    ...axes.map(({ axis, sign, stored }) => (axis === row ? sign * (spacing[stored]! || 1) : 0)),
+    0,
+  ]);
+}
+
 /** Reads letters that `axisCodes` wrote. */
 export function axesOfCodes(codes: string): readonly PatientAxis[] {
   return [...codes].map((letter, stored) => {

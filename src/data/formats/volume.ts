@@ -17,6 +17,8 @@ export interface VolumeHeader {
   readonly dims: readonly [number, number, number];
   /** The distances between voxel centres along the stored axes, in millimetres. */
   readonly spacing: readonly [number, number, number];
+  /** The bytes that all voxels take as they are stored, unzipped. */
+  readonly voxelBytes: number;
   /**
    * The map from voxel indices to millimetres to the patient's right, front and top. It is undefined where the file
    * does not say how the patient lay.
@@ -67,11 +69,16 @@ const volumes = new RecentFiles<Volume>(
  * @throws DataError if the file is no NIfTI file of one volume, or that volume takes more than `maxBytes`
  */
 export async function readVolumeHeader(path: string, maxBytes = MAX_BYTES): Promise<VolumeHeader> {
-  const { dims, spacing, orientation } = readNiftiHeader(await readHead(path, NIFTI_HEAD), path, maxBytes);
+  const { dims, spacing, orientation, type } = readNiftiHeader(
+    await readHead(path, NIFTI_HEAD),
+    path,
+    maxBytes,
+  );
   const { affine, unusable = 'no sform, no qform' } = orientation;
   return {
     dims,
     spacing,
+    voxelBytes: dims[0] * dims[1] * dims[2] * type.bytes,
     ...orientation,
     axisOf: (plane) => {
       if (affine === undefined) {
@@ -159,7 +166,7 @@ export async function sliceSize(
 }
 
 /** The directions that nifti1.h gives to the axes of a file that says none. */
-const UNTOLD = 'RAS';
+export const UNTOLD = 'RAS';
 
 /** Finds the stored axes that run across and down the image of a slice. */
 function sliceAxes(

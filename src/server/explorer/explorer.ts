@@ -18,6 +18,7 @@ import { readRunConfig, runPaths } from '../../training/runFolder.js';
 import type {
   CaseMap,
   CaseQuestion,
+  CaseVolumes,
   DataAudit,
   ExplorerRun,
   NearestCases,
@@ -33,6 +34,9 @@ import { nearestCases } from './nearestCases.js';
 import { type NamedRun, type OpenRun, openRun, requireImage, requireSample } from './openRun.js';
 import { Recent } from './recent.js';
 import { similarityOf } from './similarities.js';
+import { volumeNumbers } from './slices.js';
+import type { VolumePlace } from './volumeFile.js';
+import { caseVolumes, volumePlace } from './volumes.js';
 
 /** So many runs stay open and may be seen side by side. */
 const RUNS = 6;
@@ -69,15 +73,17 @@ export class Explorer {
     const run = await this.#run(named);
     const { dataset, sides } = run;
     const told = this.#told(run);
+    const volumes = this.#options.isPublic ? [] : volumeNumbers(dataset);
     return {
       modalities: dataset.modalities,
       sides: await sides(),
       steps: savedCheckpoints(runPaths(named.root).checkpoints).map(({ step }) => step),
-      samples: dataset.samples.map((sample) => ({
+      samples: dataset.samples.map((sample, i) => ({
         id: told('sample', sample.id),
         subject: told('subject', sample.subject),
         ...(sample.label !== undefined && { label: sample.label }),
         modalities: dataset.modalities.filter((modality) => hasImage(sample, modality)),
+        ...(volumes[i] !== undefined && { volume: volumes[i] }),
       })),
     };
   }
@@ -159,6 +165,18 @@ export class Explorer {
     return run.outline(sample);
   }
 
+  /** @returns the volumes that the sample is a slice of */
+  async volumes(named: NamedRun, sample: number): Promise<CaseVolumes> {
+    this.#requireNotPublic();
+    return caseVolumes(await this.#run(named), sample);
+  }
+
+  /** @returns where the volume lies that the image is a slice of, for the server alone */
+  async volumePlace(named: NamedRun, sample: number, modality: string): Promise<VolumePlace> {
+    this.#requireNotPublic();
+    return volumePlace(await this.#run(named), sample, modality);
+  }
+
   async nearest(named: NamedRun, question: NearestQuestion): Promise<NearestCases[]> {
     return nearestCases(await this.#run(named), question);
   }
@@ -196,8 +214,11 @@ export class Explorer {
   }
 
   #requireShown({ samples }: Dataset, sample: number, modality: string): void {
-    if (!this.#options.isPublic || samples[sample]!.images[modality]!.kind === 'generated') return;
-    throw new UsageError('images of patients are not shown to the public');
+    if (samples[sample]!.images[modality]!.kind !== 'generated') this.#requireNotPublic();
+  }
+
+  #requireNotPublic(): void {
+    if (this.#options.isPublic) throw new UsageError('images of patients are not shown to the public');
   }
 
   #run({ root, step }: NamedRun): Promise<OpenRun> {

@@ -6,6 +6,7 @@ import { AnatomyError } from '../../errors.js';
 import type {
   CaseMap,
   CaseQuestion,
+  CaseVolumes,
   DataAudit,
   ExplorerRun,
   NearestCases,
@@ -17,6 +18,7 @@ import type {
 } from '../messages.js';
 import type { ExplorerOptions } from './explorer.js';
 import type { NamedRun } from './openRun.js';
+import type { VolumePlace } from './volumeFile.js';
 
 /** What can be asked of the explorer. */
 export interface Questions {
@@ -25,6 +27,8 @@ export interface Questions {
   readonly audit: { ask: [NamedRun]; answer: DataAudit };
   readonly thumbnail: { ask: [NamedRun, number, string]; answer: Uint8Array };
   readonly outline: { ask: [NamedRun, number]; answer: Outline };
+  readonly volumes: { ask: [NamedRun, number]; answer: CaseVolumes };
+  readonly volumePlace: { ask: [NamedRun, number, string]; answer: VolumePlace };
   readonly nearest: { ask: [NamedRun, NearestQuestion]; answer: NearestCases[] };
   readonly differences: { ask: [readonly NamedRun[]]; answer: RunDifference[] };
   readonly cases: { ask: [NamedRun, CaseQuestion]; answer: CaseMap };

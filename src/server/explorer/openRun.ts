@@ -24,6 +24,7 @@ import { openSingleRun, RunNetworks } from '../../use/openEncoder.js';
 import type { Outline } from '../messages.js';
 import { outlineOf } from './outline.js';
 import { Recent } from './recent.js';
+import { statesOfVolumes } from './slices.js';
 
 /** So many matrices of a run are kept. At 28² patches one takes 2.4 MB. */
 const MATRICES = 48;
@@ -54,6 +55,8 @@ export interface OpenRun {
   readonly outline: (sample: number) => Promise<Outline>;
   /** The step of the checkpoint; undefined for a finished encoder. */
   readonly step: number | undefined;
+  /** The state of the file of a volume when the run was opened; undefined where it was not there. */
+  readonly volumeState: (path: string) => string | undefined;
   /** The similarity of all patches of an image to each other, [P, P]. */
   readonly matrix: (at: Place, map: number | 'pixels', grid: number) => Promise<Float32Array>;
   readonly dispose: () => void;
@@ -78,6 +81,7 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
   const networks = new RunNetworks(run, forwarding.device);
   const { config } = networks;
   const dataset = await openJudgedData({}, config, console);
+  const volumeStates = statesOfVolumes(dataset);
   const cache: ImageCache = await openImages(dataset, config, config.data.cacheFolder ?? undefined, console);
   const loader = new ImageLoader(cache);
   const { size, normalize: normalization } = config.data;
@@ -134,6 +138,7 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
       const mask = dataset.samples[sample] === undefined ? undefined : await lesionOf(sample);
       return mask === undefined ? [] : outlineOf(mask);
     },
+    volumeState: (path) => volumeStates.get(path),
     features,
     loader,
     sides: async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  affineOfCodes,
   axesOfCodes,
   axisCodes,
   type OrientationFields,
@@ -123,5 +124,11 @@ describe('axisCodes', () => {
     ];
     expect(axisCodes(turned)).toBe('PSR');
     expect(axesOfCodes('PSR')).toEqual(patientAxes(turned));
+    expect(affineOfCodes('PSR', [2, 3, 4])).toEqual(turned);
+    expect(affineOfCodes('LAS', [0, Number.NaN, 2])).toEqual([
+      [-1, 0, 0, 0],
+      [0, 1, 0, 0],
+      [0, 0, 2, 0],
+    ]);
   });
 });
