@@ -174,6 +174,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'data/open',
     'evaluation',
+    'evaluation/results',
+    'experiments/stored',
     'report/source',
     'training',
     'server/messages',

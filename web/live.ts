@@ -1,12 +1,8 @@
 /** The runs as the server knows them, kept up to date. */
 import { useEffect, useState } from 'preact/hooks';
-import type { ExplorerRun, RunSummary, RunsChange } from '../src/server/messages.js';
+import type { ExplorerRun, RunSummary, RunsChange, RunsList } from '../src/server/messages.js';
 
-export interface Live {
-  readonly root: string;
-  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
-  readonly isPublic: boolean;
-  readonly runs: readonly RunSummary[];
+export interface Live extends RunsList {
   /** Whether the first answer is there. */
   readonly loaded: boolean;
   /** What is wrong with the connection, in words. */
@@ -19,7 +15,10 @@ const NO_TOKEN = 'This page was opened without the token; open the address that 
 
 /** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
-  const [live, setLive] = useState<Live>({ root: '', isPublic: false, runs: [], loaded: false });
+  const [live, setLive] = useState<Live>({
+    ...{ root: '', isPublic: false, runs: [], experiments: [] },
+    loaded: false,
+  });
   useEffect(() => {
     let events: EventSource | undefined;
     const tellTrouble = async () => {
@@ -36,17 +35,17 @@ export function useRuns(): Live {
       events = new EventSource('/api/events');
       // The whole list comes first, and again after each break.
       events.addEventListener('runs', (event) => {
-        const { root, isPublic, runs } = JSON.parse((event as MessageEvent<string>).data) as Omit<
-          Live,
-          'loaded'
-        >;
-        setLive({ root, isPublic, runs: sorted(runs), loaded: true });
+        const list = JSON.parse((event as MessageEvent<string>).data) as RunsList;
+        setLive({ ...list, runs: sorted(list.runs), loaded: true });
       });
       events.addEventListener('change', (event) => {
-        const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
+        const { changed, removed, experiments } = JSON.parse(
+          (event as MessageEvent<string>).data,
+        ) as RunsChange;
         const gone = new Set([...removed, ...changed.map(({ id }) => id)]);
         setLive((before) => ({
           ...before,
+          ...(experiments && { experiments }),
           runs: sorted([...before.runs.filter(({ id }) => !gone.has(id)), ...changed]),
         }));
       });

@@ -14,9 +14,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { experimentPaths } from '../../src/experiments/stored/folder.js';
 import type { CaseMap } from '../../src/server/messages.js';
+import { takeLease } from '../../src/training/lease.js';
 import { placed } from '../../web/scatter.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
+import { storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
 
@@ -434,8 +437,75 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect((await rows(page)).length).toBeLessThan(80);
     await page.locator('.rows').evaluate((box) => box.scrollTo(0, box.scrollHeight));
     await page.getByText('second', { exact: true }).waitFor();
+    // The same as the runs of an experiment.
+    storeExperiment(many, { name: 'a thousand' });
+    await page.locator('.rows').evaluate((box) => box.scrollTo(0, 0));
+    await page.getByText('a thousand').waitFor();
+    expect((await rows(page)).length).toBeLessThan(80);
+    await page.getByRole('button', { name: 'a thousand' }).click();
+    await eventually(async () => (await rows(page)).length).toBe(4);
     await page.close();
     rmSync(many, { recursive: true });
+  });
+
+  test('an experiment is a group that is closed, searched and sorted, and its counts move', async () => {
+    const out = join(runs, 'grid');
+    storeExperiment(out, {
+      name: 'the grid',
+      cells: ['ours', 'authors'].flatMap((row) => [`${row}/seed-0/pretrain`, `${row}/seed-0/logreg`]),
+    });
+    for (const seed of [0, 1]) storeEvaluation(storeRun(join(out, `runs/ours/seed-${seed}`)));
+    storeRun(join(out, 'runs/authors/seed-0'), { lines: loggedLines(2) });
+    storeCells(out, 'ours', { auc: 0.8 });
+    mkdirSync(join(out, 'report'));
+    writeFileSync(join(out, 'report/index.html'), '<h1>the grid’s report</h1>');
+    const torn = join(runs, 'torn');
+    mkdirSync(torn);
+    writeFileSync(join(torn, 'experiment.json'), `{"name": "${EVIL.replaceAll('"', "'")}`);
+    const page = await opened();
+    const line = page.locator('tr.experiment', { hasText: 'the grid' });
+    await line.getByText('2/4 cells').waitFor();
+    await line.getByText('2 left').waitFor();
+    await page.getByText(/torn\/experiment.json: is not of this version, or damaged/).waitFor();
+    const inside = page.locator('tr.inside:has(input)');
+    expect((await inside.allTextContents()).map((text) => /^(Ours|authors)/.exec(text)?.[1])).toEqual([
+      'Ours',
+      'authors',
+    ]);
+    expect(await faultsOf(page)).toBe('[]');
+    // A cell begins and ends while the page is open.
+    const words = { doing: 'at work', onInfo: () => {} };
+    const lease = await takeLease(experimentPaths(out).atWorkOn('authors/seed-0/pretrain'), words);
+    await line.getByText('1 running').waitFor();
+    await line.getByText('about 3 min left').waitFor({ state: 'detached' });
+    await line.getByText('about 2 min left').waitFor();
+    storeCells(out, 'authors', { auc: 0.7 });
+    lease.release();
+    await line.getByText('4/4 cells').waitFor();
+    // Closed, also by the link; a search opens what it finds.
+    await line.getByRole('button', { name: 'the grid' }).click();
+    await eventually(() => inside.count()).toBe(0);
+    const again = await opened(new URL(page.url()).hash);
+    expect(await again.locator('tr.inside:has(input)').count()).toBe(0);
+    await again.getByRole('searchbox').fill('grid authors');
+    await eventually(() => again.locator('tr.inside:has(input)').count()).toBe(1);
+    expect(await rows(again)).toHaveLength(2);
+    expect(await faultsOf(again)).toBe('[]');
+    await again.close();
+    await line.getByRole('button', { name: 'the grid' }).click();
+    await page.getByRole('button', { name: 'Loss' }).click();
+    await page.getByLabel('Seeds as one row').uncheck();
+    await eventually(() => inside.count()).toBe(3);
+    await eventually(async () => (await inside.allTextContents())[0]).toContain('authors');
+    await page.getByRole('button', { name: 'Loss' }).click();
+    await eventually(async () => (await inside.allTextContents()).at(-1)).toContain('authors');
+    await page.getByLabel('Choose the grid').check();
+    await page.getByRole('link', { name: 'Compare 3' }).waitFor();
+    const [report] = await Promise.all([browser.waitForEvent('page'), line.getByText('report').click()]);
+    await report.getByText('the grid’s report').waitFor();
+    await report.close();
+    await page.close();
+    for (const folder of [out, torn]) rmSync(folder, { recursive: true });
   });
 
   test('the report of a run is a click away', async () => {
