@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type CaseMap, type ExplorerSample, PROJECTIONS } from '../src/server/messages.js';
 import { CaseTable } from './caseTable.js';
+import { DataNotes } from './dataNotes.js';
 import { type Live, setQuery, useAnswer, useSamples } from './live.js';
 import { colouring, dropList, placed } from './scatter.js';
 import { MARKS, ScatterPlot } from './scatterPlot.js';
@@ -23,7 +24,7 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
   const by = columns.includes(query.get('by') ?? '') ? query.get('by')! : (columns[0] ?? '');
   const points = useMemo(() => placed(Object.values(map?.points ?? {})), [map]);
   const words = map?.columns[by];
-  const colours = useMemo(() => colouring(words ?? (samples ?? []).map(() => '')), [words, samples]);
+  const colours = useMemo(() => colouring(by, words ?? (samples ?? []).map(() => '')), [by, words, samples]);
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const [shown, setShown] = useState<number>();
   useEffect(() => setChosen([]), [map]);
@@ -115,6 +116,7 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
           >
             {chosen.length > 0 && <Chosen {...{ run, samples, chosen }} onClear={() => setChosen([])} />}
           </ScatterPlot>
+          <DataNotes runs={opened.values()} />
           <CaseTable
             {...{ run, samples, chosen, shown }}
             columns={map.columns}

@@ -178,6 +178,8 @@ export interface ExplorerRun {
   /** The steps of which a checkpoint is kept, ascending. */
   readonly steps: readonly number[];
   readonly samples: readonly ExplorerSample[];
+  /** What was noticed as its data were opened; nothing for the public. */
+  readonly notes: readonly string[];
 }
 
 export interface ExplorerSample {
