@@ -84,7 +84,8 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
       else next.delete(id);
     setChosen(next);
   };
-  if (live.loaded && live.runs.length + live.experiments.length === 0) return <Nothing root={live.root} />;
+  if (live.loaded && live.runs.length + live.experiments.length === 0)
+    return <Nothing root={live.root || 'runs'} />;
   const compared = live.runs.filter(({ id }) => chosen.has(id));
   const words = new URLSearchParams(compared.map(({ id }) => ['run', id]));
   return (
@@ -142,7 +143,7 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
         {shown.length === live.runs.length ? live.runs.length : `${shown.length} of ${live.runs.length}`} runs
         {groups.length < shown.length && `, ${groups.length} configurations`}
         {experiments.length > 0 && `, ${numbered(experiments.length, 'experiment')}`}{' '}
-        {live.loaded && `in ${live.root}`}
+        {live.root !== '' && `in ${live.root}`}
       </p>
       {sections.length === 0 && live.loaded ? (
         <p>No run is like that. Clear the search, or choose another state.</p>

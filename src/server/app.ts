@@ -207,7 +207,7 @@ const NOT_TOLD = 'what is wrong is not told to the public';
 
 /** What may be told to others: no place of this machine, and no words that a run or its data left. */
 function publicSummary({ problem, settings, ...run }: RunSummary): RunSummary {
-  const places = /^(data\.(path|folders|cacheFolder|drop|splits|columns)|model\.initFrom)/;
+  const places = /^(data\.(path|folders|imageRoot|cacheFolder|drop|splits|columns|subject)|model\.initFrom)/;
   return {
     ...run,
     ...(problem !== undefined && { problem: NOT_TOLD }),

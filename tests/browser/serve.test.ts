@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -8,10 +7,8 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { experimentPaths } from '../../src/experiments/stored/folder.js';
@@ -22,47 +19,9 @@ import { tinyPairs } from '../evaluation/tinyPairs.js';
 import { storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
+import { addressOf, anatomy, ended, eventually, faultsOf, TINY, until } from './livePage.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const EVIL = `<img src=x onerror="document.title='owned'">`;
-
-/** The built program as a process of its own, with its output so far. */
-function anatomy(...words: string[]): { child: ChildProcess; said: () => string } {
-  const env = { ...process.env, OMP_NUM_THREADS: '1', NO_COLOR: '1' };
-  const child = spawn(process.execPath, [main, ...words], { env });
-  let text = '';
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (part) => (text += part));
-  return { child, said: () => text };
-}
-
-async function until<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const end = performance.now() + 30_000;
-  while (performance.now() < end) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`it never came to this: ${what}`);
-}
-
-/** A page has its time, as a machine may be slow. */
-const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
-
-const ended = (child: ChildProcess) =>
-  new Promise<number | null>((resolve) => {
-    if (child.exitCode !== null) resolve(child.exitCode);
-    child.on('exit', (code) => resolve(code));
-  });
-
-/** What axe finds, as JSON. The page allows no foreign script, so axe comes by the debugger. */
-async function faultsOf(page: Page): Promise<string> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } };
-    return JSON.stringify((await axe.run()).violations, ['id', 'nodes', 'html', 'failureSummary']);
-  });
-}
 
 interface Painter {
   getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray };
@@ -86,7 +45,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     mkdirSync(join(runs, 'first/report'));
     writeFileSync(join(runs, 'first/report/index.html'), '<h1>its report</h1>');
     server = anatomy('serve', runs, '--port', '0');
-    url = await until(() => /^http:\S+/m.exec(server.said())?.[0], 'the server prints its address');
+    url = await addressOf(server);
     browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
       executablePath: CHROMIUM,
       headless: true,
@@ -150,10 +109,8 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
   test('a run that trains moves as one looks, and so do its curves', async () => {
     const page = await opened();
     const out = join(runs, 'live');
-    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
-    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32'];
     const data = ['--data', 'phantom:breast,pairs=24', '--steps', '400'];
-    const training = anatomy('pretrain', ...data, '--out', out, '--set', ...settings);
+    const training = anatomy('pretrain', ...data, '--out', out, '--set', ...TINY);
     const step = async () => {
       const row = (await rows(page)).find((text) => text.startsWith('live'));
       return Number(/training (\d+)\/400/.exec(row ?? '')?.[1] ?? -1);
@@ -179,9 +136,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
   });
 
   test('a place that is pointed at is shown in every image, by every encoder, with the keyboard too', async () => {
-    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
-    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32', 'training.steps=2'];
-    settings.push('training.checkpointEvery=1');
+    const settings = [...TINY, 'training.steps=2', 'training.checkpointEvery=1'];
     const data = ['--data', 'phantom:breast,pairs=24', '--set', ...settings];
     for (const name of ['seen', 'seen too']) {
       expect(await ended(anatomy('pretrain', ...data, '--out', join(runs, name)).child)).toBe(0);
@@ -520,7 +475,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const empty = join(folder, 'empty');
     mkdirSync(empty);
     const other = anatomy('serve', empty, '--port', '0');
-    const address = await until(() => /^http:\S+/m.exec(other.said())?.[0], 'it prints its address');
+    const address = await addressOf(other);
     const page = await browser.newPage();
     await page.goto(address);
     await page.getByText('anatomy pretrain --data manifest.csv').waitFor();
