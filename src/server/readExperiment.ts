@@ -16,6 +16,9 @@ import { judgedResults, pairResults } from './readRun.js';
 /** More that is wrong nobody would read in a list. */
 const PROBLEMS = 20;
 
+/** The folders of an experiment that hold no run. */
+export const WITHOUT_RUNS: readonly string[] = ['cells', 'configs', 'logs', 'at-work', 'report'];
+
 /** True for a folder that an experiment works in, also where the file that describes it is missing. */
 export function isExperiment(folder: string): boolean {
   const { description } = experimentPaths(folder);
@@ -67,9 +70,10 @@ export class ExperimentReader {
     const counts = { finished: 0, running: 0, failed: 0, left: 0 };
     const waiting: string[] = [];
     for (const id of ids) {
-      const cell = existsSync(paths.cell(id))
-        ? this.#once(paths.cell(id), () => finishedCell(readCell(this.#root, id)!, id))
-        : undefined;
+      const cell = this.#once(paths.cell(id), () => {
+        const stored = readCell(this.#root, id);
+        return stored && finishedCell(stored, id);
+      });
       if (cell !== undefined && !('problem' in cell)) {
         counts.finished += 1;
         finished.set(id, cell);
@@ -142,7 +146,7 @@ export class ExperimentReader {
   }
 
   /** Reads a file unless it is as it was. What is wrong with it is kept too. */
-  #once<T extends object>(file: string, read: () => T): Read<T> {
+  #once<T extends object | undefined>(file: string, read: () => T): Read<T> {
     const state = statSync(file, { throwIfNoEntry: false });
     const stamp = state === undefined ? '-' : `${state.ino}/${state.mtimeMs}/${state.size}`;
     const before = this.#read.get(file);

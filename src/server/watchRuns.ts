@@ -5,7 +5,7 @@ import { isSystemError } from '../files.js';
 import { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
 import type { ExperimentSummary, RunSummary, RunsChange } from './messages.js';
-import { ExperimentReader, isExperiment } from './readExperiment.js';
+import { ExperimentReader, isExperiment, WITHOUT_RUNS } from './readExperiment.js';
 import { readRunSummary, runStamp } from './readRun.js';
 
 /** Folders of folders beyond this are not looked into. */
@@ -123,8 +123,14 @@ function foldersIn(folder: string, depth = 0, found: Folders = { runs: [], exper
     found.runs.push(folder);
     return found;
   }
-  if (isExperiment(folder)) found.experiments.push(folder);
-  if (depth < DEEPEST) for (const name of namesIn(folder)) foldersIn(join(folder, name), depth + 1, found);
+  const holdsCells = isExperiment(folder);
+  if (holdsCells) found.experiments.push(folder);
+  if (depth === DEEPEST) return found;
+  for (const name of namesIn(folder)) {
+    // No run lies there, and of a large experiment they hold thousands of folders.
+    if (holdsCells && WITHOUT_RUNS.includes(name)) continue;
+    foldersIn(join(folder, name), depth + 1, found);
+  }
   return found;
 }
 
