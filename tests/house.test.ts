@@ -175,6 +175,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'config',
     'data/open',
     'evaluation',
+    'evaluation/results',
+    'experiments/stored',
     'report/source',
     'training',
     'server/messages',

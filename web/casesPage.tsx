@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { type CaseMap, type ExplorerSample, PROJECTIONS } from '../src/server/messages.js';
 import { CaseTable } from './caseTable.js';
+import { DataNotes } from './dataNotes.js';
 import { type Live, setQuery, useAnswer, useSamples } from './live.js';
 import { colouring, dropList, placed } from './scatter.js';
 import { MARKS, ScatterPlot } from './scatterPlot.js';
@@ -10,7 +11,7 @@ const NAMES = { pca: 'PCA', umap: 'UMAP', tsne: 't-SNE' } as const;
 /** The links of a lasso that are listed. */
 const LISTED = 100;
 
-export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
+export function CasesPage({ live: { isPublic }, query }: { live: Live; query: URLSearchParams }) {
   const runs = query.getAll('run');
   const run = runs[0]!;
   const { opened, refused } = useSamples([run]);
@@ -23,7 +24,7 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
   const by = columns.includes(query.get('by') ?? '') ? query.get('by')! : (columns[0] ?? '');
   const points = useMemo(() => placed(Object.values(map?.points ?? {})), [map]);
   const words = map?.columns[by];
-  const colours = useMemo(() => colouring(words ?? (samples ?? []).map(() => '')), [words, samples]);
+  const colours = useMemo(() => colouring(by, words ?? (samples ?? []).map(() => '')), [by, words, samples]);
   const [chosen, setChosen] = useState<readonly number[]>([]);
   const [shown, setShown] = useState<number>();
   useEffect(() => setChosen([]), [map]);
@@ -113,8 +114,11 @@ export function CasesPage({ query }: { live: Live; query: URLSearchParams }) {
             onChoose={setChosen}
             onShow={setShown}
           >
-            {chosen.length > 0 && <Chosen {...{ run, samples, chosen }} onClear={() => setChosen([])} />}
+            {chosen.length > 0 && (
+              <Chosen {...{ run, samples, chosen, isPublic }} onClear={() => setChosen([])} />
+            )}
           </ScatterPlot>
+          <DataNotes runs={opened.values()} />
           <CaseTable
             {...{ run, samples, chosen, shown }}
             columns={map.columns}
@@ -131,9 +135,10 @@ function Chosen(props: {
   run: string;
   samples: readonly ExplorerSample[];
   chosen: readonly number[];
+  isPublic: boolean;
   onClear: () => void;
 }) {
-  const { run, samples, chosen, onClear } = props;
+  const { run, samples, chosen, isPublic, onClear } = props;
   const list = dropList(chosen.map((sample) => samples[sample]!.id));
   return (
     <section aria-label="Chosen samples">
@@ -150,9 +155,12 @@ function Chosen(props: {
           Clear
         </button>
       </p>
-      <p class="count">
-        The file is a list of samples to leave out too: <code>--set data.drop=chosen.csv</code>
-      </p>
+      {/* Pseudonyms leave nothing out. */}
+      {!isPublic && (
+        <p class="count">
+          The file is a list of samples to leave out too: <code>--set data.drop=chosen.csv</code>
+        </p>
+      )}
       <ul class="ids">
         {chosen.slice(0, LISTED).map((sample) => (
           <li key={sample}>

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { ExplorerRun, Outline, Region, Similarity, SimilarityQuestion } from '../src/server/messages.js';
+import { DataNotes } from './dataNotes.js';
 import { type Look, WHOLE, zoomed } from './heat.js';
 import { asked, type Live, leaving, setQuery, useAnswer, useSamples } from './live.js';
 import { NearestCases } from './nearestCases.js';
@@ -228,6 +229,7 @@ export function ExplorePage({ query }: { live: Live; query: URLSearchParams }) {
           {own.volume !== undefined && (
             <Volumes run={alike[0]!} samples={first.samples} {...{ sample, toSample }} />
           )}
+          <DataNotes runs={opened.values()} />
           {outline.length > 0 && <p class="count">Magenta: the outline of the lesion.</p>}
           {alike.map((id) => (
             <section key={id} aria-label={`Nearest cases to ${id}`}>

@@ -1,11 +1,79 @@
 /** What a table of runs shows of many: the settings that differ, and runs that differ in their seed alone as one row. */
-import type { RunResult, RunSummary } from '../src/server/messages.js';
+import type { ExperimentSummary, RunResult, RunSummary } from '../src/server/messages.js';
 
 /** A row: one run, or several of one configuration. */
 export interface Group {
   /** The first run's id stands for the group. */
   readonly key: string;
   readonly runs: readonly RunSummary[];
+  /** The row of an experiment that they are the runs of. */
+  readonly row?: string;
+  /** Results that no single run of it holds. */
+  readonly results?: readonly RunResult[];
+}
+
+/** A part of the table: an experiment with its rows, or a row by itself. */
+export interface Section {
+  readonly key: string;
+  readonly experiment?: ExperimentSummary;
+  readonly groups: readonly Group[];
+}
+
+/**
+ * The runs of each experiment together, and all others as they are.
+ *
+ * @param grouped whether runs of one configuration, or of one row of an experiment, are one row
+ */
+export function sectionsOf(
+  runs: readonly RunSummary[],
+  experiments: readonly ExperimentSummary[],
+  grouped: boolean,
+): Section[] {
+  const inside = new Map(experiments.map(({ id }) => [id, [] as RunSummary[]]));
+  const others: RunSummary[] = [];
+  for (const run of runs) {
+    const own = experimentOf(run, experiments);
+    (own === undefined ? others : inside.get(own.id)!).push(run);
+  }
+  const alone = (some: readonly RunSummary[]): Group[] => some.map((run) => ({ key: run.id, runs: [run] }));
+  const sections: Section[] = [
+    ...experiments.map((experiment) => {
+      const own = inside.get(experiment.id)!;
+      return { key: experiment.id, experiment, groups: grouped ? byRow(own, experiment) : alone(own) };
+    }),
+    ...(grouped ? groupBySettings(others) : alone(others)).map((group) => ({
+      key: group.key,
+      groups: [group],
+    })),
+  ];
+  return sections.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** The experiment that a run belongs to; of two that lie in each other the inner one. */
+export function experimentOf(
+  run: RunSummary,
+  experiments: readonly ExperimentSummary[],
+): ExperimentSummary | undefined {
+  return experiments
+    .filter(({ id }) => id === '.' || run.id.startsWith(`${id}/`))
+    .reduce<ExperimentSummary | undefined>(
+      (inner, one) => (inner === undefined || one.id.length > inner.id.length ? one : inner),
+      undefined,
+    );
+}
+
+/** The runs of each row over its seeds and folds; those of no row by their settings. */
+function byRow(runs: readonly RunSummary[], { rows }: ExperimentSummary): Group[] {
+  const rowOf = ({ id }: RunSummary) => rows.find((row) => id.startsWith(row.runs));
+  const others = runs.filter((run) => rowOf(run) === undefined);
+  return [
+    ...rows.flatMap((row): Group[] => {
+      const own = runs.filter((run) => rowOf(run) === row);
+      const [first] = own;
+      return first === undefined ? [] : [{ key: first.id, runs: own, row: row.name, results: row.results }];
+    }),
+    ...groupBySettings(others),
+  ];
 }
 
 /** The settings in which the runs differ, in the order of their names. One that a run lacks differs too. */
@@ -37,8 +105,9 @@ export interface Value {
 }
 
 /** The value of a result in a group; undefined where no run has it. */
-export function resultOf({ runs }: Group, result: string): Value | undefined {
-  const found = runs.flatMap(({ results }) => results.filter((one) => resultKey(one) === result));
+export function resultOf({ runs, results: shared = [] }: Group, result: string): Value | undefined {
+  const all = [...runs.flatMap(({ results }) => results), ...shared];
+  const found = all.filter((one) => resultKey(one) === result);
   const [first] = found;
   if (first === undefined) return undefined;
   if (found.length === 1) return { value: first.value, low: first.low, high: first.high, runs: 1 };
@@ -65,10 +134,14 @@ export function meanInterval(values: readonly number[]): { value: number; low: n
   return { value: mean, low: mean - half, high: mean + half };
 }
 
-/** Whether a row has all words of a search, in its folder, state, method, problem or settings. */
-export function matches(run: RunSummary, search: string): boolean {
+/**
+ * Whether a row has all words of a search, in its folder, state, method, problem or settings.
+ *
+ * @param experiment the name of the one that it belongs to
+ */
+export function matches(run: RunSummary, search: string, experiment = ''): boolean {
   const settings = Object.entries(run.settings).map(([name, value]) => `${name}=${value}`);
-  const text = [run.id, run.state, run.method, run.problem, ...settings].join(' ').toLowerCase();
+  const text = [experiment, run.id, run.state, run.method, run.problem, ...settings].join(' ').toLowerCase();
   return search
     .toLowerCase()
     .split(/\s+/)

@@ -1,59 +1,82 @@
 /** The runs as the server knows them, kept up to date. */
 import { useEffect, useState } from 'preact/hooks';
-import type { ExplorerRun, RunSummary, RunsChange } from '../src/server/messages.js';
+import type { ExplorerRun, RunSummary, RunsChange, RunsList } from '../src/server/messages.js';
 
-export interface Live {
-  readonly root: string;
-  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
-  readonly isPublic: boolean;
-  readonly runs: readonly RunSummary[];
+export interface Live extends RunsList {
   /** Whether the first answer is there. */
   readonly loaded: boolean;
   /** What is wrong with the connection, in words. */
   readonly trouble?: string;
 }
 
-const ENDED =
-  'The server has ended, or cannot be reached; this is what it said last. Start it again: anatomy serve';
 const NO_TOKEN = 'This page was opened without the token; open the address that anatomy serve printed.';
+const ANOTHER_TOKEN =
+  'The server was started again, with another token. Open the address that it printed, in this tab or another of this browser, and this page goes on with all that you have decided.';
+
+/** How long the page waits before it asks a server that has refused it, in milliseconds. */
+const AGAIN_MS = 3000;
+
+/** The server is gone: what to do, so that this very page goes on. */
+function endedWords({ root, isPublic }: RunsList): string {
+  const gone = 'The server has ended, or cannot be reached; this is what it said last.';
+  if (isPublic) return `${gone} Ask whoever serves it to start it again.`;
+  const folder = /^[\w./:=,@+-]+$/.test(root) ? root : `'${root.replaceAll("'", "'\\''")}'`;
+  const port = location.port === '' ? '80' : location.port;
+  return `${gone} Your decisions stay in this tab. Start it again at the same port: anatomy serve ${folder} --port ${port}`;
+}
 
 /** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
-  const [live, setLive] = useState<Live>({ root: '', isPublic: false, runs: [], loaded: false });
+  const [live, setLive] = useState<Live>({
+    ...{ root: '', isPublic: false, runs: [], experiments: [] },
+    loaded: false,
+  });
   useEffect(() => {
     let events: EventSource | undefined;
+    let again: ReturnType<typeof setTimeout> | undefined;
     const tellTrouble = async () => {
-      let trouble: string | undefined = ENDED;
+      let found: ((live: Live) => string) | undefined = endedWords;
       try {
         const response = await fetch('/api/runs');
-        trouble = response.ok ? undefined : response.status === 401 ? NO_TOKEN : await response.text();
+        const words = await response.text();
+        if (response.ok) found = undefined;
+        else if (response.status !== 401) found = () => words;
+        else found = ({ loaded }) => (loaded ? ANOTHER_TOKEN : NO_TOKEN);
       } catch {
         // The server cannot be reached.
       }
-      setLive(({ trouble: _, ...before }) => (trouble === undefined ? before : { ...before, trouble }));
+      setLive((live) => {
+        const { trouble: _, ...before } = live;
+        return found === undefined ? before : { ...before, trouble: found(live) };
+      });
     };
     const open = () => {
       events = new EventSource('/api/events');
       // The whole list comes first, and again after each break.
       events.addEventListener('runs', (event) => {
-        const { root, isPublic, runs } = JSON.parse((event as MessageEvent<string>).data) as Omit<
-          Live,
-          'loaded'
-        >;
-        setLive({ root, isPublic, runs: sorted(runs), loaded: true });
+        const list = JSON.parse((event as MessageEvent<string>).data) as RunsList;
+        setLive({ ...list, runs: sorted(list.runs), loaded: true });
       });
       events.addEventListener('change', (event) => {
-        const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
+        const { changed, removed, experiments } = JSON.parse(
+          (event as MessageEvent<string>).data,
+        ) as RunsChange;
         const gone = new Set([...removed, ...changed.map(({ id }) => id)]);
         setLive((before) => ({
           ...before,
+          ...(experiments && { experiments }),
           runs: sorted([...before.runs.filter(({ id }) => !gone.has(id)), ...changed]),
         }));
       });
-      events.addEventListener('error', () => void tellTrouble());
+      events.addEventListener('error', () => {
+        void tellTrouble();
+        // A browser tries again where nobody answers, and gives up where it is refused, as after another start.
+        if (events?.readyState === EventSource.CLOSED) again = setTimeout(follow, AGAIN_MS);
+      });
     };
     // A browser holds six connections to a server, and each page that listens takes one.
     const follow = () => {
+      clearTimeout(again);
       events?.close();
       if (!document.hidden) open();
     };
@@ -61,6 +84,7 @@ export function useRuns(): Live {
     document.addEventListener('visibilitychange', follow);
     return () => {
       document.removeEventListener('visibilitychange', follow);
+      clearTimeout(again);
       events?.close();
     };
   }, []);

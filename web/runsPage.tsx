@@ -1,10 +1,20 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useRef, useState } from 'preact/hooks';
-import type { RunState, RunSummary } from '../src/server/messages.js';
+import type { ExperimentSummary, RunState, RunSummary } from '../src/server/messages.js';
+import { ExperimentRow, ProblemRow } from './experimentRow.js';
 import { Gap } from './gap.js';
-import { differingSettings, type Group, groupBySettings, matches, resultKey, resultOf } from './grouping.js';
+import {
+  differingSettings,
+  experimentOf,
+  type Group,
+  matches,
+  resultKey,
+  resultOf,
+  type Section,
+  sectionsOf,
+} from './grouping.js';
 import { type Live, setQuery } from './live.js';
-import { ago, brief, duration, fileSize, STATE_WORDS } from './words.js';
+import { ago, brief, duration, fileSize, numbered, STATE_WORDS } from './words.js';
 
 /** In the order of rows that are sorted by it: what is at work first. */
 const STATES = Object.keys(STATE_WORDS) as RunState[];
@@ -32,29 +42,50 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
     else next.set(name, value);
     setQuery('/', next);
   };
-  const results = useMemo(
-    () => [...new Set(live.runs.flatMap((run) => run.results.map(resultKey)))].sort(),
-    [live.runs],
-  );
+  const results = useMemo(() => resultKeys(live.runs, live.experiments), [live.runs, live.experiments]);
   const result = query.get('result') ?? results[0] ?? '';
+  const filtered = search !== '' || state !== '';
   const shown = useMemo(
-    () => live.runs.filter((run) => matches(run, search) && (state === '' || run.state === state)),
-    [live.runs, search, state],
+    () =>
+      live.runs.filter(
+        (run) =>
+          (state === '' || run.state === state) &&
+          matches(run, search, experimentOf(run, live.experiments)?.name),
+      ),
+    [live.runs, live.experiments, search, state],
   );
   const columns = useMemo(() => columnsOf(shown, result), [shown, result]);
-  const groups = useMemo(() => {
-    const all = grouped ? groupBySettings(shown) : shown.map((run) => ({ key: run.id, runs: [run] }));
-    return sorted(all, columns, query.get('sort') ?? '');
-  }, [shown, grouped, columns, query.get('sort')]);
+  const sections = useMemo(() => {
+    const all = sectionsOf(shown, live.experiments, grouped);
+    // A search leaves an experiment without its runs, unless it is what is searched.
+    const kept = all.filter(
+      ({ experiment, groups }) =>
+        !filtered || groups.length > 0 || (state === '' && named(experiment!, search)),
+    );
+    return sortedSections(kept, columns, query.get('sort') ?? '');
+  }, [shown, live.experiments, grouped, filtered, columns, query.get('sort')]);
+  const closed = query.getAll('closed');
+  const toggle = (id: string) => {
+    const next = new URLSearchParams(query);
+    next.delete('closed');
+    for (const one of closed.includes(id) ? closed.filter((other) => other !== id) : [...closed, id])
+      next.append('closed', one);
+    setQuery('/', next);
+  };
+  // What a search finds is shown, also of an experiment that is closed.
+  const isOpen = ({ id }: ExperimentSummary) => filtered || !closed.includes(id);
+  const groups = sections.flatMap((section) => section.groups);
+  const experiments = sections.flatMap(({ experiment }) => experiment ?? []);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const choose = ({ runs }: Group, on: boolean) => {
+  const choose = (runs: readonly RunSummary[], on: boolean) => {
     const next = new Set(chosen);
     for (const { id } of runs)
       if (on) next.add(id);
       else next.delete(id);
     setChosen(next);
   };
-  if (live.loaded && live.runs.length === 0) return <Nothing root={live.root} />;
+  if (live.loaded && live.runs.length + live.experiments.length === 0)
+    return <Nothing root={live.root || 'runs'} />;
   const compared = live.runs.filter(({ id }) => chosen.has(id));
   const words = new URLSearchParams(compared.map(({ id }) => ['run', id]));
   return (
@@ -110,39 +141,76 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
       </form>
       <p class="count" role="status">
         {shown.length === live.runs.length ? live.runs.length : `${shown.length} of ${live.runs.length}`} runs
-        {groups.length < shown.length && `, ${groups.length} configurations`}{' '}
-        {live.loaded && `in ${live.root}`}
+        {groups.length < shown.length && `, ${groups.length} configurations`}
+        {experiments.length > 0 && `, ${numbered(experiments.length, 'experiment')}`}{' '}
+        {live.root !== '' && `in ${live.root}`}
       </p>
-      {shown.length === 0 && live.loaded ? (
+      {sections.length === 0 && live.loaded ? (
         <p>No run is like that. Clear the search, or choose another state.</p>
       ) : (
         <Rows
-          groups={groups}
+          lines={linesOf(sections, isOpen)}
           columns={columns}
           sort={query.get('sort') ?? ''}
           onSort={(name) => change('sort', name)}
           chosen={chosen}
           onChoose={choose}
+          onToggle={filtered ? undefined : toggle}
         />
       )}
     </main>
   );
 }
 
+/** What stands in a line of the table. */
+type Line =
+  | { readonly kind: 'experiment'; readonly section: Section; readonly open: boolean }
+  | { readonly kind: 'problem'; readonly words: string }
+  | { readonly kind: 'group'; readonly group: Group; readonly inside: boolean };
+
+function linesOf(sections: readonly Section[], isOpen: (experiment: ExperimentSummary) => boolean): Line[] {
+  return sections.flatMap((section): Line[] => {
+    const { experiment } = section;
+    const groups = section.groups.map(
+      (group): Line => ({ kind: 'group', group, inside: experiment !== undefined }),
+    );
+    if (experiment === undefined) return groups;
+    const open = isOpen(experiment);
+    const problems = experiment.problems.map((words): Line => ({ kind: 'problem', words }));
+    return [{ kind: 'experiment', section, open }, ...(open ? [...problems, ...groups] : [])];
+  });
+}
+
+/** Whether a search is for an experiment itself. */
+function named({ id, name }: ExperimentSummary, search: string): boolean {
+  const text = `${id} ${name}`.toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function resultKeys(runs: readonly RunSummary[], experiments: readonly ExperimentSummary[]): string[] {
+  const all = [...runs, ...experiments.flatMap(({ rows }) => rows)].flatMap(({ results }) => results);
+  return [...new Set(all.map(resultKey))].sort();
+}
+
 function Rows(props: {
-  groups: readonly Group[];
+  lines: readonly Line[];
   columns: readonly Column[];
   sort: string;
   onSort: (name: string) => void;
   chosen: ReadonlySet<string>;
-  onChoose: (group: Group, on: boolean) => void;
+  onChoose: (runs: readonly RunSummary[], on: boolean) => void;
+  /** Undefined while a search decides what is open. */
+  onToggle: ((id: string) => void) | undefined;
 }) {
-  const { groups, columns, sort, onSort, chosen, onChoose } = props;
+  const { lines, columns, sort, onSort, chosen, onChoose, onToggle } = props;
   const [top, setTop] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const visible = Math.ceil((box.current?.clientHeight ?? 800) / ROW_HEIGHT);
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - ROWS_AROUND);
-  const last = Math.min(groups.length, first + visible + 2 * ROWS_AROUND);
+  const last = Math.min(lines.length, first + visible + 2 * ROWS_AROUND);
   return (
     <section
       class="rows"
@@ -152,7 +220,7 @@ function Rows(props: {
       ref={box}
       onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
-      <table aria-rowcount={groups.length + 1}>
+      <table aria-rowcount={lines.length + 1}>
         <thead>
           <tr>
             <th>
@@ -172,27 +240,66 @@ function Rows(props: {
         </thead>
         <tbody>
           <Gap height={first * ROW_HEIGHT} />
-          {groups.slice(first, last).map((group, i) => (
-            <tr key={group.key} aria-rowindex={first + i + 2}>
-              <td>
-                <input
-                  type="checkbox"
-                  aria-label={`Choose ${group.key}`}
-                  checked={group.runs.every(({ id }) => chosen.has(id))}
-                  onChange={(event) => onChoose(group, event.currentTarget.checked)}
+          {lines.slice(first, last).map((line, i) => {
+            const place = first + i + 2;
+            if (line.kind === 'problem') {
+              return (
+                <ProblemRow
+                  key={`problem ${place}`}
+                  words={line.words}
+                  {...{ place, span: columns.length }}
                 />
-              </td>
-              {columns.map(({ name, number, cell }) => (
-                <td key={name} class={number ? 'number' : ''}>
-                  {cell(group)}
+              );
+            }
+            if (line.kind === 'experiment') {
+              const { section, open } = line;
+              const runs = section.groups.flatMap((group) => group.runs);
+              return (
+                <ExperimentRow
+                  key={`experiment ${section.key}`}
+                  experiment={section.experiment!}
+                  {...{ open, place, span: columns.length, onToggle }}
+                >
+                  <Choice name={section.experiment!.name} {...{ runs, chosen, onChoose }} />
+                </ExperimentRow>
+              );
+            }
+            const { group, inside } = line;
+            return (
+              <tr key={group.key} aria-rowindex={place} class={inside ? 'inside' : undefined}>
+                <td>
+                  <Choice name={group.row ?? group.key} runs={group.runs} {...{ chosen, onChoose }} />
                 </td>
-              ))}
-            </tr>
-          ))}
-          <Gap height={(groups.length - last) * ROW_HEIGHT} />
+                {columns.map(({ name, number, cell }) => (
+                  <td key={name} class={number ? 'number' : ''}>
+                    {cell(group)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+          <Gap height={(lines.length - last) * ROW_HEIGHT} />
         </tbody>
       </table>
     </section>
+  );
+}
+
+function Choice(props: {
+  name: string;
+  runs: readonly RunSummary[];
+  chosen: ReadonlySet<string>;
+  onChoose: (runs: readonly RunSummary[], on: boolean) => void;
+}) {
+  const { name, runs, chosen, onChoose } = props;
+  return (
+    <input
+      type="checkbox"
+      aria-label={`Choose ${name}`}
+      disabled={runs.length === 0}
+      checked={runs.length > 0 && runs.every(({ id }) => chosen.has(id))}
+      onChange={(event) => onChoose(runs, event.currentTarget.checked)}
+    />
   );
 }
 
@@ -243,7 +350,10 @@ function columnsOf(runs: readonly RunSummary[], result: string): Column[] {
       name: 'seed',
       title: 'Seed',
       number: true,
-      cell: ({ runs: own }) => (own.length === 1 ? (own[0]!.seed ?? '–') : `${own.length} seeds`),
+      cell: ({ runs: own }) => {
+        const seeds = new Set(own.map(({ seed }) => seed));
+        return seeds.size > 1 ? `${seeds.size} seeds` : (own[0]!.seed ?? '–');
+      },
       order: ({ runs: own }) => own[0]!.seed,
     },
     ...settings.map(
@@ -276,10 +386,25 @@ function columnsOf(runs: readonly RunSummary[], result: string): Column[] {
   ];
 }
 
+/** Sorts the rows of each experiment, and the experiments and other rows by the first of each. */
+function sortedSections(sections: readonly Section[], columns: readonly Column[], sort: string): Section[] {
+  const inside = sections.map((section) => ({ ...section, groups: sorted(section.groups, columns, sort) }));
+  const place = new Map(
+    sorted(
+      inside.flatMap(({ groups }) => groups[0] ?? []),
+      columns,
+      sort,
+    ).map((group, i) => [group, i]),
+  );
+  if (columnNamed(columns, sort) === undefined) return inside;
+  const placeOf = ({ groups: [first] }: Section) => (first === undefined ? place.size : place.get(first)!);
+  return inside.sort((a, b) => placeOf(a) - placeOf(b));
+}
+
 /** Sorts by a column's name, with `-` before it for the largest first. */
 function sorted(groups: readonly Group[], columns: readonly Column[], sort: string): Group[] {
   const down = sort.startsWith('-');
-  const column = columns.find(({ name }) => name === (down ? sort.slice(1) : sort));
+  const column = columnNamed(columns, sort);
   if (column === undefined) return [...groups];
   return [...groups].sort((a, b) => {
     const [x, y] = [column.order(a), column.order(b)];
@@ -289,15 +414,19 @@ function sorted(groups: readonly Group[], columns: readonly Column[], sort: stri
   });
 }
 
-function Names({ group: { runs } }: { group: Group }) {
+function columnNamed(columns: readonly Column[], sort: string): Column | undefined {
+  return columns.find(({ name }) => name === sort.replace(/^-/, ''));
+}
+
+function Names({ group: { runs, row } }: { group: Group }) {
   const [first] = runs;
   const address = `#/compare?${new URLSearchParams(runs.map(({ id }) => ['run', id]))}`;
   return (
     <>
       <a href={address} title={runs.map(({ id }) => id).join('\n')}>
-        {first!.id}
+        {row ?? first!.id}
       </a>
-      {runs.length > 1 && ` and ${runs.length - 1} more`}
+      {runs.length > 1 && row === undefined && ` and ${runs.length - 1} more`}
       {runs.length === 1 && first!.report && (
         <>
           {' '}

@@ -53,22 +53,24 @@ export interface Colouring {
   readonly legend: readonly { readonly words: string; readonly colour: Colour }[];
 }
 
-/** Colours samples by words: numbers by a range, few words by a colour each, many by colours that come again. */
-export function colouring(words: readonly string[]): Colouring {
-  const distinct = [...new Set(words)].sort();
-  const numbers = words.map((word) => (word.trim() === '' ? Number.NaN : Number(word)));
-  const known = numbers.filter((value) => Number.isFinite(value));
-  const areNumbers = distinct.length > CATEGORIES.length && known.length > 0.9 * words.length;
-  if (areNumbers) {
-    const low = known.reduce((a, b) => Math.min(a, b));
-    const high = known.reduce((a, b) => Math.max(a, b));
-    const of = (value: number): Colour =>
-      Number.isFinite(value) ? heat((value - low) / (high - low || 1)) : [150, 150, 150];
-    return {
-      colours: numbers.map(of),
-      legend: [low, high].map((end) => ({ words: String(end), colour: of(end) })),
-    };
-  }
+/** Columns whose words name groups, also where the names are numbers. */
+const NAMES_OF_GROUPS = ['label', 'subject', 'fold'];
+
+/** The colour of samples that have no number among numbers. */
+const NONE: Colour = [150, 150, 150];
+
+/**
+ * Colours samples by a column. Labels, subjects and folds are names, whatever they look like, and so are words. Every
+ * other column of numbers is a scale from low to high, be they many or few (an age, a grade, a seed). Few names have a
+ * colour each, many have colours that come again.
+ */
+export function colouring(column: string, words: readonly string[]): Colouring {
+  const given = words.filter((word) => word.trim() !== '');
+  const known = given.map(Number).filter((value) => Number.isFinite(value));
+  // A word here and there, such as "unknown", leaves a column of ages what it is.
+  const areNumbers = known.length > 0.9 * given.length;
+  if (areNumbers && !NAMES_OF_GROUPS.includes(column)) return scale(words);
+  const distinct = [...new Set(words)].sort(byNumber);
   const colourOf = new Map(distinct.map((word, i) => [word, CATEGORIES[i % CATEGORIES.length]!]));
   return {
     colours: words.map((word) => colourOf.get(word)!),
@@ -77,6 +79,29 @@ export function colouring(words: readonly string[]): Colouring {
         ? []
         : distinct.map((word) => ({ words: word === '' ? 'none' : word, colour: colourOf.get(word)! })),
   };
+}
+
+/** Numbers from dark to light. The legend has each where they are few, else the two ends. */
+function scale(words: readonly string[]): Colouring {
+  const numbers = words.map((word) => (word.trim() === '' ? Number.NaN : Number(word)));
+  const distinct = [...new Set(numbers.filter((value) => Number.isFinite(value)))].sort((a, b) => a - b);
+  const [low, high] = [distinct[0]!, distinct.at(-1)!];
+  const of = (value: number): Colour =>
+    Number.isFinite(value) ? heat((value - low) / (high - low || 1)) : NONE;
+  const shown = distinct.length > CATEGORIES.length ? [low, high] : distinct;
+  const lacks = numbers.some((value) => !Number.isFinite(value));
+  return {
+    colours: numbers.map(of),
+    legend: [
+      ...shown.map((value) => ({ words: String(value), colour: of(value) })),
+      ...(lacks ? [{ words: 'no number', colour: NONE }] : []),
+    ],
+  };
+}
+
+/** Numbers in names by their value: fold 2 comes before fold 10. */
+function byNumber(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 /** The point that lies nearest to a place, no farther than `reach`. */

@@ -36,3 +36,8 @@ export function brief(value: number): string {
   const size = Math.abs(value);
   return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
 }
+
+/** A count with its noun, such as `1 experiment` or `3 experiments`. */
+export function numbered(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

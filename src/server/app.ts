@@ -12,7 +12,7 @@ import type { ExplorerThread } from './explorer/explorerThread.js';
 import type { NamedRun } from './explorer/openRun.js';
 import { openVolume } from './explorer/volumeFile.js';
 import { type GuardOptions, guard, WRITING } from './guard.js';
-import type { DropListRequest, RunSummary, RunsChange } from './messages.js';
+import type { DropListRequest, ExperimentSummary, RunSummary, RunsChange, RunsList } from './messages.js';
 import { PROJECTIONS } from './messages.js';
 import { readMetricLines } from './readRun.js';
 import { RunsWatch } from './watchRuns.js';
@@ -47,11 +47,22 @@ export function serveApp(options: AppOptions): Hono {
   const { root, page, pauseMs, explorer, auditor, isPublic = false } = options;
   const watch = new RunsWatch(root, pauseMs);
   const told = (run: RunSummary) => (isPublic ? publicSummary(run) : run);
-  const listed = () => ({ root: isPublic ? '' : root, isPublic, runs: watch.runs().map(told) });
+  const toldExperiment = (experiment: ExperimentSummary) =>
+    isPublic ? publicExperiment(experiment) : experiment;
+  const listed = (): RunsList => ({
+    root: isPublic ? '' : root,
+    isPublic,
+    runs: watch.runs().map(told),
+    experiments: watch.experiments().map(toldExperiment),
+  });
   /** A page that was opened at a run asks before the list was read. */
   const folderOf = (id = '') => {
     if (watch.folderOf(id) === undefined) watch.look();
     return watch.folderOf(id);
+  };
+  const experimentFolderOf = (id: string) => {
+    if (watch.experimentFolderOf(id) === undefined) watch.look();
+    return watch.experimentFolderOf(id);
   };
   const app = new Hono();
   app.use(guard(options));
@@ -65,7 +76,12 @@ export function serveApp(options: AppOptions): Hono {
       let waiting: RunsChange | undefined;
       let wake = () => {};
       const stop = watch.listen((change) => {
-        waiting = joined(waiting, { ...change, changed: change.changed.map(told) });
+        const { changed, removed, experiments } = change;
+        waiting = joined(waiting, {
+          changed: changed.map(told),
+          removed,
+          experiments: experiments?.map(toldExperiment),
+        });
         wake();
       });
       stream.onAbort(() => {
@@ -190,7 +206,8 @@ export function serveApp(options: AppOptions): Hono {
     return context.text(`The server failed: ${error.message}\n`, 500);
   });
   app.get('/report', (context) => {
-    const folder = folderOf(context.req.query('run'));
+    const { run, experiment } = context.req.query();
+    const folder = experiment === undefined ? folderOf(run) : experimentFolderOf(experiment);
     const html = !isPublic && folder && readInside(folder, join('report', 'index.html'));
     if (!html) return noSuchRun(context);
     context.header('Content-Security-Policy', REPORT_POLICY);
@@ -206,23 +223,31 @@ export function serveApp(options: AppOptions): Hono {
   return app;
 }
 
+/** In place of words that a run left, which may name places and patients. */
+const NOT_TOLD = 'what is wrong is not told to the public';
+
 /** What may be told to others: no place of this machine, and no words that a run or its data left. */
 function publicSummary({ problem, settings, ...run }: RunSummary): RunSummary {
-  const places = /^(data\.(path|folders|cacheFolder|drop|splits|columns)|model\.initFrom)/;
+  const places = /^(data\.(path|folders|imageRoot|cacheFolder|drop|splits|columns|subject)|model\.initFrom)/;
   return {
     ...run,
-    ...(problem !== undefined && { problem: 'see the terminal of who serves this' }),
+    ...(problem !== undefined && { problem: NOT_TOLD }),
     settings: Object.fromEntries(Object.entries(settings).filter(([name]) => !places.test(name))),
     report: false,
   };
 }
 
+function publicExperiment({ problems, ...experiment }: ExperimentSummary): ExperimentSummary {
+  return { ...experiment, problems: problems.length === 0 ? [] : [NOT_TOLD], report: false };
+}
+
 /** One change for two, for a reader that is slower than the runs. */
-function joined(before: RunsChange | undefined, { changed, removed }: RunsChange): RunsChange {
+function joined(before: RunsChange | undefined, { changed, removed, experiments }: RunsChange): RunsChange {
   const now = new Set([...removed, ...changed.map(({ id }) => id)]);
   return {
     changed: [...(before?.changed ?? []).filter(({ id }) => !now.has(id)), ...changed],
     removed: [...(before?.removed ?? []).filter((id) => !now.has(id)), ...removed],
+    experiments: experiments ?? before?.experiments,
   };
 }
 

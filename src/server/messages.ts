@@ -56,6 +56,49 @@ export interface RunSummary {
   readonly report: boolean;
 }
 
+/** An experiment as `anatomy experiment run` leaves it, also while it is at work. Its runs are in the list of runs. */
+export interface ExperimentSummary {
+  /** The folder, relative to the one that is served; `.` for itself. */
+  readonly id: string;
+  readonly name: string;
+  readonly cells: CellCounts;
+  /** Until the cells that are left have finished; null where nothing is at work, or nothing tells. */
+  readonly secondsLeft: number | null;
+  /** What is wrong, in words: cells that failed, files that are damaged. */
+  readonly problems: readonly string[];
+  readonly rows: readonly ExperimentRow[];
+  /** Whether `anatomy report` has left a page in the folder. */
+  readonly report: boolean;
+}
+
+/** Each cell counts once: as failed where its last attempt failed or its result is damaged, unless it is at work. */
+export interface CellCounts {
+  readonly finished: number;
+  readonly running: number;
+  readonly failed: number;
+  /** Neither finished nor failed nor at work; null where an older version did not list the cells. */
+  readonly left: number | null;
+}
+
+/** A row of the table, or one of the candidates that it is chosen from. */
+export interface ExperimentRow {
+  readonly name: string;
+  /** The beginning of the ids of its runs. */
+  readonly runs: string;
+  /** What no single run holds: the results of the encoders of several folds together, for each seed. */
+  readonly results: readonly RunResult[];
+}
+
+/** All that is known at first. */
+export interface RunsList {
+  /** The folder that is served; empty where it is not told. */
+  readonly root: string;
+  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
+  readonly isPublic: boolean;
+  readonly runs: readonly RunSummary[];
+  readonly experiments: readonly ExperimentSummary[];
+}
+
 /** What `anatomy data check` finds in the data of a run. */
 export interface DataAudit {
   readonly data: string;
@@ -111,6 +154,8 @@ export interface DropListRequest {
 export interface RunsChange {
   readonly changed: readonly RunSummary[];
   readonly removed: readonly string[];
+  /** All experiments, where any of them changed. */
+  readonly experiments?: readonly ExperimentSummary[];
 }
 
 /** The measurements of one step; only numbers. */
@@ -133,6 +178,8 @@ export interface ExplorerRun {
   /** The steps of which a checkpoint is kept, ascending. */
   readonly steps: readonly number[];
   readonly samples: readonly ExplorerSample[];
+  /** What was noticed as its data were opened; nothing for the public. */
+  readonly notes: readonly string[];
 }
 
 export interface ExplorerSample {

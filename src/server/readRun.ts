@@ -15,6 +15,8 @@ import { z } from 'zod';
 import { type Config, readConfig } from '../config/index.js';
 import { AnatomyError } from '../errors.js';
 import { readEvaluations, readPairs } from '../evaluation/readResults.js';
+import type { EvaluationResult } from '../evaluation/results/evaluationResult.js';
+import type { PairsResult } from '../evaluation/results/pairsResult.js';
 import { isSystemError } from '../files.js';
 import { plannedSteps } from '../report/source/runRecord.js';
 import type { LeaseWatch } from '../training/lease.js';
@@ -123,25 +125,35 @@ function flat(value: object, prefix = ''): Record<string, string> {
 }
 
 function resultsOf(root: string): RunResult[] {
-  const byLabels = readEvaluations(root).flatMap(({ name, record }) =>
-    record.rows
-      .filter(({ source }) => source === 'run')
-      .map((row) => {
-        const metric = record.metrics[0]!;
-        const { pooled: value, low, high } = row.metrics[metric]!;
-        return { name: resultName(name, row), metric, value, low, high };
-      }),
-  );
-  const ofPairs = readPairs(root).flatMap(({ measures }) =>
-    measures
-      .filter(({ claim, source }) => claim === 'retrieval' && source === 'run')
-      .map(({ features, direction = '', value, low, high }) => {
-        return { name: ['pairs', features, direction].join(' · '), metric: 'retrieval', value, low, high };
-      }),
-  );
-  return [...byLabels, ...ofPairs].flatMap(({ value, ...rest }) =>
-    value === null ? [] : [{ ...rest, value }],
-  );
+  return [
+    ...readEvaluations(root).flatMap(({ name, record }) => judgedResults(name, record)),
+    ...readPairs(root).flatMap((result) => pairResults('pairs', result)),
+  ];
+}
+
+/** What an evaluation says of the encoder itself. @param name of the evaluation, such as `logreg` */
+export function judgedResults(
+  name: string,
+  { rows, metrics }: Pick<EvaluationResult, 'rows' | 'metrics'>,
+): RunResult[] {
+  const metric = metrics[0]!;
+  return rows
+    .filter(({ source }) => source === 'run')
+    .flatMap((row) => {
+      const { pooled: value, low, high } = row.metrics[metric]!;
+      return value === null ? [] : [{ name: resultName(name, row), metric, value, low, high }];
+    });
+}
+
+/** How well partners are found among pairs. */
+export function pairResults(name: string, { measures }: Pick<PairsResult, 'measures'>): RunResult[] {
+  return measures
+    .filter(({ claim, source }) => claim === 'retrieval' && source === 'run')
+    .flatMap(({ features, direction = '', value, low, high }) =>
+      value === null
+        ? []
+        : [{ name: [name, features, direction].join(' · '), metric: 'retrieval', value, low, high }],
+    );
 }
 
 /** What a folder holds, as far as it can be looked into; others may delete files of it at any moment. */

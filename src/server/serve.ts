@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import { AnatomyError, UsageError } from '../errors.js';
-import { isSystemError } from '../files.js';
+import { isSystemError, sweepTemporaries } from '../files.js';
 import { serveApp } from './app.js';
 import { ExplorerThread } from './explorer/explorerThread.js';
 import { hostWords } from './guard.js';
@@ -66,6 +66,7 @@ export async function serve({
   }
   const server = createServer();
   await listening(server, host ?? '127.0.0.1', port);
+  sweepKilled(root, isPublic);
   const own = (server.address() as AddressInfo).port;
   const token = randomBytes(24).toString('base64url');
   const hosts = host === undefined ? [] : namesOf(host);
@@ -89,6 +90,16 @@ export async function serve({
       ]);
     },
   };
+}
+
+/** Removes the half-written list of a server that was killed as it wrote one. */
+function sweepKilled(root: string, isPublic = false): void {
+  if (isPublic) return; // it writes nothing
+  try {
+    sweepTemporaries(root);
+  } catch (error) {
+    if (!isSystemError(error)) throw error; // a folder that may only be read
+  }
 }
 
 /** The names by which others reach an address: those of the machine, where it stands for all of them. */

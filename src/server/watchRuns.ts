@@ -1,10 +1,11 @@
-/** Finds the runs below a folder, and says what has changed since it last looked. */
+/** Finds the runs and experiments below a folder, and says what has changed since it last looked. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import { isSystemError } from '../files.js';
 import { LeaseWatch } from '../training/lease.js';
 import { runPaths } from '../training/runFolder.js';
-import type { RunSummary, RunsChange } from './messages.js';
+import type { ExperimentSummary, RunSummary, RunsChange } from './messages.js';
+import { ExperimentReader, isExperiment, WITHOUT_RUNS } from './readExperiment.js';
 import { readRunSummary, runStamp } from './readRun.js';
 
 /** Folders of folders beyond this are not looked into. */
@@ -20,6 +21,8 @@ export class RunsWatch {
   #looking = false;
   readonly #leases = new LeaseWatch();
   readonly #known = new Map<string, { stamp: string; summary: RunSummary }>();
+  readonly #readers = new Map<string, ExperimentReader>();
+  #experiments: readonly ExperimentSummary[] = [];
 
   /**
    * @param root a folder with runs in it at any depth, or a run; links to other folders are not followed
@@ -55,8 +58,9 @@ export class RunsWatch {
   look(): RunsChange {
     const ids = new Set<string>();
     const changed: RunSummary[] = [];
-    for (const folder of runFolders(this.#root)) {
-      const id = relative(this.#root, folder).split(sep).join('/') || '.';
+    const found = foldersIn(this.#root);
+    for (const folder of found.runs) {
+      const id = this.#idOf(folder);
       ids.add(id);
       const stamp = runStamp(folder, this.#leases);
       if (this.#known.get(id)?.stamp === stamp) continue;
@@ -66,13 +70,40 @@ export class RunsWatch {
     }
     const removed = [...this.#known.keys()].filter((id) => !ids.has(id));
     for (const id of removed) this.#known.delete(id);
-    const change = { changed, removed };
-    if (changed.length + removed.length > 0) for (const tell of this.#listeners) tell(change);
+    const before = JSON.stringify(this.#experiments);
+    this.#experiments = this.#read(found.experiments);
+    const moved = JSON.stringify(this.#experiments) !== before;
+    const change = { changed, removed, ...(moved && { experiments: this.#experiments }) };
+    if (changed.length + removed.length > 0 || moved) for (const tell of this.#listeners) tell(change);
     return change;
+  }
+
+  #read(folders: readonly string[]): ExperimentSummary[] {
+    const ids = new Set(folders.map((folder) => this.#idOf(folder)));
+    for (const id of this.#readers.keys()) if (!ids.has(id)) this.#readers.delete(id);
+    return folders.map((folder) => {
+      const id = this.#idOf(folder);
+      const reader = this.#readers.get(id) ?? new ExperimentReader(folder, id, this.#leases);
+      this.#readers.set(id, reader);
+      return reader.summary();
+    });
+  }
+
+  #idOf(folder: string): string {
+    return relative(this.#root, folder).split(sep).join('/') || '.';
   }
 
   runs(): RunSummary[] {
     return [...this.#known.values()].map(({ summary }) => summary);
+  }
+
+  experiments(): readonly ExperimentSummary[] {
+    return this.#experiments;
+  }
+
+  /** The folder of an experiment that was found; undefined for any other word. */
+  experimentFolderOf(id: string): string | undefined {
+    return this.#readers.has(id) ? join(this.#root, id) : undefined;
   }
 
   /** The folder of a run that was found; undefined for any other word. */
@@ -81,12 +112,26 @@ export class RunsWatch {
   }
 }
 
-function runFolders(folder: string, depth = 0): string[] {
+interface Folders {
+  readonly runs: string[];
+  readonly experiments: string[];
+}
+
+function foldersIn(folder: string, depth = 0, found: Folders = { runs: [], experiments: [] }): Folders {
   const paths = runPaths(folder);
-  if (existsSync(paths.config) && (existsSync(paths.log) || existsSync(paths.provenance))) return [folder];
-  if (depth === DEEPEST) return [];
-  const entries = namesIn(folder);
-  return entries.flatMap((name) => runFolders(join(folder, name), depth + 1));
+  if (existsSync(paths.config) && (existsSync(paths.log) || existsSync(paths.provenance))) {
+    found.runs.push(folder);
+    return found;
+  }
+  const holdsCells = isExperiment(folder);
+  if (holdsCells) found.experiments.push(folder);
+  if (depth === DEEPEST) return found;
+  for (const name of namesIn(folder)) {
+    // No run lies there, and of a large experiment they hold thousands of folders.
+    if (holdsCells && WITHOUT_RUNS.includes(name)) continue;
+    foldersIn(join(folder, name), depth + 1, found);
+  }
+  return found;
 }
 
 /** The folders in a folder, without hidden ones and links. One that cannot be read has none. */

@@ -1,4 +1,4 @@
-/** What tests of the live page need: the built program as a process, patience, and axe. */
+/** The built `anatomy serve` as a process, and what tests ask of its page. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,6 +8,12 @@ import { expect } from 'vitest';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Settings with which a step of training takes a moment. */
+export const TINY = [
+  ...['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'],
+  ...['training.batchSize=8', 'training.precision=fp32'],
+];
 
 /** The built program as a process of its own, with its output so far. */
 export function anatomy(...words: string[]): { child: ChildProcess; said: () => string } {
@@ -44,4 +50,9 @@ export async function faultsOf(page: Page): Promise<string> {
     const { axe } = globalThis as unknown as { axe: { run(): Promise<{ violations: unknown[] }> } };
     return JSON.stringify((await axe.run()).violations, ['id', 'nodes', 'html', 'failureSummary']);
   });
+}
+
+/** The address that the server prints, with its token. */
+export function addressOf(server: ReturnType<typeof anatomy>): Promise<string> {
+  return until(() => /^http:\S+/m.exec(server.said())?.[0], 'the server prints its address');
 }

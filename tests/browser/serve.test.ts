@@ -11,12 +11,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { experimentPaths } from '../../src/experiments/stored/folder.js';
 import type { CaseMap } from '../../src/server/messages.js';
+import { takeLease } from '../../src/training/lease.js';
 import { placed } from '../../web/scatter.js';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
+import { storeCells, storeExperiment } from '../experiments/storedCells.js';
 import { loggedLines, storeEvaluation, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
-import { anatomy, ended, eventually, faultsOf, until } from './livePage.js';
+import { addressOf, anatomy, ended, eventually, faultsOf, TINY, until } from './livePage.js';
 
 const EVIL = `<img src=x onerror="document.title='owned'">`;
 
@@ -42,7 +45,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     mkdirSync(join(runs, 'first/report'));
     writeFileSync(join(runs, 'first/report/index.html'), '<h1>its report</h1>');
     server = anatomy('serve', runs, '--port', '0');
-    url = await until(() => /^http:\S+/m.exec(server.said())?.[0], 'the server prints its address');
+    url = await addressOf(server);
     browser = await chromium.launchPersistentContext(join(folder, 'profile'), {
       executablePath: CHROMIUM,
       headless: true,
@@ -106,10 +109,8 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
   test('a run that trains moves as one looks, and so do its curves', async () => {
     const page = await opened();
     const out = join(runs, 'live');
-    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
-    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32'];
     const data = ['--data', 'phantom:breast,pairs=24', '--steps', '400'];
-    const training = anatomy('pretrain', ...data, '--out', out, '--set', ...settings);
+    const training = anatomy('pretrain', ...data, '--out', out, '--set', ...TINY);
     const step = async () => {
       const row = (await rows(page)).find((text) => text.startsWith('live'));
       return Number(/training (\d+)\/400/.exec(row ?? '')?.[1] ?? -1);
@@ -135,9 +136,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
   });
 
   test('a place that is pointed at is shown in every image, by every encoder, with the keyboard too', async () => {
-    const words = ['data.size=32', 'model.width=0.25', 'method.maps=[1,2,3]', 'method.patches=[2,2]'];
-    const settings = [...words, 'training.batchSize=8', 'training.precision=fp32', 'training.steps=2'];
-    settings.push('training.checkpointEvery=1');
+    const settings = [...TINY, 'training.steps=2', 'training.checkpointEvery=1'];
     const data = ['--data', 'phantom:breast,pairs=24', '--set', ...settings];
     for (const name of ['seen', 'seen too']) {
       expect(await ended(anatomy('pretrain', ...data, '--out', join(runs, name)).child)).toBe(0);
@@ -393,8 +392,75 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect((await rows(page)).length).toBeLessThan(80);
     await page.locator('.rows').evaluate((box) => box.scrollTo(0, box.scrollHeight));
     await page.getByText('second', { exact: true }).waitFor();
+    // The same as the runs of an experiment.
+    storeExperiment(many, { name: 'a thousand' });
+    await page.locator('.rows').evaluate((box) => box.scrollTo(0, 0));
+    await page.getByText('a thousand').waitFor();
+    expect((await rows(page)).length).toBeLessThan(80);
+    await page.getByRole('button', { name: 'a thousand' }).click();
+    await eventually(async () => (await rows(page)).length).toBe(4);
     await page.close();
     rmSync(many, { recursive: true });
+  });
+
+  test('an experiment is a group that is closed, searched and sorted, and its counts move', async () => {
+    const out = join(runs, 'grid');
+    storeExperiment(out, {
+      name: 'the grid',
+      cells: ['ours', 'authors'].flatMap((row) => [`${row}/seed-0/pretrain`, `${row}/seed-0/logreg`]),
+    });
+    for (const seed of [0, 1]) storeEvaluation(storeRun(join(out, `runs/ours/seed-${seed}`)));
+    storeRun(join(out, 'runs/authors/seed-0'), { lines: loggedLines(2) });
+    storeCells(out, 'ours', { auc: 0.8 });
+    mkdirSync(join(out, 'report'));
+    writeFileSync(join(out, 'report/index.html'), '<h1>the grid’s report</h1>');
+    const torn = join(runs, 'torn');
+    mkdirSync(torn);
+    writeFileSync(join(torn, 'experiment.json'), `{"name": "${EVIL.replaceAll('"', "'")}`);
+    const page = await opened();
+    const line = page.locator('tr.experiment', { hasText: 'the grid' });
+    await line.getByText('2/4 cells').waitFor();
+    await line.getByText('2 left').waitFor();
+    await page.getByText(/torn\/experiment.json: is not of this version, or damaged/).waitFor();
+    const inside = page.locator('tr.inside:has(input)');
+    expect((await inside.allTextContents()).map((text) => /^(Ours|authors)/.exec(text)?.[1])).toEqual([
+      'Ours',
+      'authors',
+    ]);
+    expect(await faultsOf(page)).toBe('[]');
+    // A cell begins and ends while the page is open.
+    const words = { doing: 'at work', onInfo: () => {} };
+    const lease = await takeLease(experimentPaths(out).atWorkOn('authors/seed-0/pretrain'), words);
+    await line.getByText('1 running').waitFor();
+    await line.getByText('about 3 min left').waitFor({ state: 'detached' });
+    await line.getByText('about 2 min left').waitFor();
+    storeCells(out, 'authors', { auc: 0.7 });
+    lease.release();
+    await line.getByText('4/4 cells').waitFor();
+    // Closed, also by the link; a search opens what it finds.
+    await line.getByRole('button', { name: 'the grid' }).click();
+    await eventually(() => inside.count()).toBe(0);
+    const again = await opened(new URL(page.url()).hash);
+    expect(await again.locator('tr.inside:has(input)').count()).toBe(0);
+    await again.getByRole('searchbox').fill('grid authors');
+    await eventually(() => again.locator('tr.inside:has(input)').count()).toBe(1);
+    expect(await rows(again)).toHaveLength(2);
+    expect(await faultsOf(again)).toBe('[]');
+    await again.close();
+    await line.getByRole('button', { name: 'the grid' }).click();
+    await page.getByRole('button', { name: 'Loss' }).click();
+    await page.getByLabel('Seeds as one row').uncheck();
+    await eventually(() => inside.count()).toBe(3);
+    await eventually(async () => (await inside.allTextContents())[0]).toContain('authors');
+    await page.getByRole('button', { name: 'Loss' }).click();
+    await eventually(async () => (await inside.allTextContents()).at(-1)).toContain('authors');
+    await page.getByLabel('Choose the grid').check();
+    await page.getByRole('link', { name: 'Compare 3' }).waitFor();
+    const [report] = await Promise.all([browser.waitForEvent('page'), line.getByText('report').click()]);
+    await report.getByText('the grid’s report').waitFor();
+    await report.close();
+    await page.close();
+    for (const folder of [out, torn]) rmSync(folder, { recursive: true });
   });
 
   test('the report of a run is a click away', async () => {
@@ -409,7 +475,7 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     const empty = join(folder, 'empty');
     mkdirSync(empty);
     const other = anatomy('serve', empty, '--port', '0');
-    const address = await until(() => /^http:\S+/m.exec(other.said())?.[0], 'it prints its address');
+    const address = await addressOf(other);
     const page = await browser.newPage();
     await page.goto(address);
     await page.getByText('anatomy pretrain --data manifest.csv').waitFor();

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { resolveConfig } from '../../src/config/index.js';
 import { ImageLoader } from '../../src/data/loading/loader.js';
 import { openDataset } from '../../src/data/openDataset.js';
@@ -107,6 +107,20 @@ describe('the explorer', () => {
     expect(samples).toHaveLength(12);
     expect(samples[GAP]!.modalities).toEqual(['a']);
     expect(samples[0]).toMatchObject({ modalities: ['a', 'b'], subject: expect.any(String) });
+  });
+
+  it('tells what is odd about the data with its samples, to the public nothing, and on the terminal nothing', async () => {
+    const terminal = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const [own, open] = [new Explorer(), new Explorer({ isPublic: true })];
+    try {
+      expect((await own.samples(run)).notes).toEqual([expect.stringContaining('1 of 12 samples lacks b')]);
+      expect((await open.samples(run)).notes).toEqual([]);
+      await own.audit(run);
+      expect(terminal.mock.calls).toEqual([]);
+    } finally {
+      terminal.mockRestore();
+      for (const one of [own, open]) one.dispose();
+    }
   });
 
   it('gives the image as the run sees it', async () => {

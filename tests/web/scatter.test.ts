@@ -40,17 +40,59 @@ describe('a map of cases', () => {
     expect(samplesWithin(points, [])).toEqual([]);
   });
 
-  it('is coloured by words, or by a range where there are many numbers', () => {
-    const few = colouring(['b', 'a', 'b', '']);
+  const legend = (column: string, words: readonly string[]) =>
+    colouring(column, words).legend.map((one) => one.words);
+
+  it('is coloured by names, a colour each while they are few', () => {
+    const few = colouring('device', ['b', 'a', 'b', '']);
     expect(few.legend.map(({ words }) => words)).toEqual(['none', 'a', 'b']);
     expect(few.colours[0]).toBe(few.colours[2]);
     expect(few.colours[0]).not.toEqual(few.colours[1]);
-    const many = colouring(Array.from({ length: 20 }, (_, i) => String(i)));
+    expect(legend('device', ['scan 10', 'scan 9'])).toEqual(['scan 9', 'scan 10']);
+    const many = colouring(
+      'device',
+      Array.from({ length: 20 }, (_, i) => `p${i}`),
+    );
+    expect(many.legend).toEqual([]);
+    expect(many.colours).not.toContainEqual(heat(0));
+    // No sample has a word.
+    expect(legend('', ['', ''])).toEqual(['none']);
+  });
+
+  it('is coloured by a scale where a column of the manifest holds numbers, be they many or few', () => {
+    const many = colouring(
+      'age',
+      Array.from({ length: 20 }, (_, i) => String(i)),
+    );
     expect(many.legend).toEqual([
       { words: '0', colour: heat(0) },
       { words: '19', colour: heat(1) },
     ]);
-    expect(colouring(Array.from({ length: 20 }, (_, i) => `p${i}`)).legend).toEqual([]);
+    const few = colouring('grade', ['10', '2', '6', '2']);
+    expect(few.legend).toEqual([
+      { words: '2', colour: heat(0) },
+      { words: '6', colour: heat(0.5) },
+      { words: '10', colour: heat(1) },
+    ]);
+    expect(few.colours.map((colour) => colour.join())).toEqual(
+      [1, 0, 0.5, 0].map((share) => heat(share).join()),
+    );
+    expect(legend('seed', ['7', '7'])).toEqual(['7']);
+    // One of twenty is a word, and some have none.
+    const ages = [...Array.from({ length: 19 }, (_, i) => String(i % 3)), 'unknown', ''];
+    expect(legend('age', ages)).toEqual(['0', '1', '2', 'no number']);
+    expect(legend('age', ['1', '2', 'unknown'])).toEqual(['1', '2', 'unknown']);
+  });
+
+  it('takes labels, subjects and folds for names, also where they are numbers', () => {
+    for (const column of ['label', 'subject', 'fold']) {
+      expect(legend(column, ['10', '2', '1'])).toEqual(['1', '2', '10']);
+      const { colours } = colouring(column, ['10', '2', '1']);
+      expect(new Set(colours.map((colour) => colour.join())).size).toBe(3);
+      expect(colours).not.toContainEqual(heat(0));
+    }
+    const subjects = Array.from({ length: 20 }, (_, i) => String(i));
+    expect(legend('subject', subjects)).toEqual([]);
   });
 
   it('gives a list that may be read as CSV, whatever is in an id', () => {

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { PRIVATE } from '../../files.js';
+import { ATTEMPT } from '../stored/cellLog.js';
 
 export interface ChildOptions {
   /** The file that gets the command and then all that the child writes to stderr. */
@@ -37,7 +38,7 @@ export function runChild(
 ): Promise<EndedChild> {
   mkdirSync(dirname(log), { recursive: true });
   const file = openSync(log, 'a', PRIVATE); // it holds places
-  writeSync(file, `$ OMP_NUM_THREADS=${threads} node ${[program, ...words].map(quoted).join(' ')}\n`);
+  writeSync(file, `${ATTEMPT}${threads} node ${[program, ...words].map(quoted).join(' ')}\n`);
   const began = performance.now();
   const child = spawn(process.execPath, [program, ...words], {
     stdio: ['ignore', 'pipe', file, 'ipc'],

@@ -124,7 +124,7 @@ async function setUp(
     for (const { splits, set } of [own, ...others]) {
       await saveSplits(splits, experimentPaths(out).splits(set?.slug));
     }
-    writeDescription(out, describe(experiment, own, others));
+    writeDescription(out, describe(experiment, own, others, cells));
     return { cells, states };
   } finally {
     lease.release();
@@ -318,6 +318,7 @@ function describe(
   { data: _, splits: __, masks: ___, evaluation: ____, ...experiment }: Experiment,
   own: OpenSet,
   others: readonly (OpenSet & { readonly set: JudgedSet })[],
+  cells: readonly Cell[],
 ): ExperimentDescription {
   return {
     version: 3,
@@ -341,6 +342,7 @@ function describe(
     folds: Object.fromEntries([own, ...others].map((one) => [one.slug ?? '', describedFolds(one)])),
     compare: experiment.compare,
     setAside: experiment.setAside,
+    cells: cells.map(({ id }) => id),
   };
 }
 

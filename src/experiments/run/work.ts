@@ -1,6 +1,6 @@
 /** Does one round of work on the unfinished cells: starts their processes, passes signals on and reports progress. */
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatConfig } from '../../config/index.js';
@@ -13,6 +13,7 @@ import { numbered } from '../../text/numbers.js';
 import { FolderBusyError, type Lease, type LeaseOptions, takeLease } from '../../training/lease.js';
 import { readProvenance } from '../../training/provenance.js';
 import { runPaths } from '../../training/runFolder.js';
+import { errorIn, FAILED } from '../stored/cellLog.js';
 import { experimentPaths, readCell, writeCell } from '../stored/folder.js';
 import { type Cell, commandOf, settingsOf } from './cells.js';
 import { type RunningChild, runChild } from './child.js';
@@ -125,6 +126,8 @@ export class Work {
     }
     if (reason === undefined || this.#interrupted !== undefined) return reason === undefined;
     this.#failed.push({ title: cell.title, reason, log });
+    // Whoever looks at the folder later, such as the live page, finds it there. It begins a line of its own.
+    if (existsSync(log)) appendFileSync(log, `\n${FAILED}${reason}\n`);
     console.error(`${cell.title}: ${reason}; log: ${log}`);
     return false;
   }
@@ -236,8 +239,6 @@ function finish(
 
 /** Finds the error that the program reported in its log, else describes how it ended. */
 function reasonOf(log: string, code: number): string {
-  const text = readFileSync(log, 'utf8');
-  const own = text.slice(text.lastIndexOf('\n$ OMP_NUM_THREADS=') + 1);
-  const told = /^error: (.*)$/m.exec(own)?.[1];
+  const told = errorIn(readFileSync(log, 'utf8'));
   return told === undefined ? `ended with exit code ${code}` : `exit ${code}: ${told}`;
 }

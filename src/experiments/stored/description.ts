@@ -25,6 +25,8 @@ export interface ExperimentDescription {
   readonly folds: Readonly<Record<string, DescribedFolds>>;
   readonly compare?: ComparisonFamily;
   readonly setAside?: ComparisonFamily;
+  /** The ids of all cells but those that `--confirm` adds. Older versions did not list them. */
+  readonly cells?: readonly string[];
 }
 
 export interface DescribedData {
@@ -116,6 +118,7 @@ const schema = z.object({
   folds: z.record(z.string(), z.object({ name: z.string(), digest: z.string() })),
   compare: family.optional(),
   setAside: family.optional(),
+  cells: z.array(z.string()).optional(),
 });
 
 /** Version 1, which had no candidates, no further data and no settings of protocols. */

@@ -6,8 +6,12 @@ import type { Verdict } from '../../evaluation/results/verdict.js';
 import { brief, fixed, interval, numbered, signed, signedInterval } from '../../text/numbers.js';
 import { SHOWN_MAP } from './mechanism.js';
 
-/** A sentence each on the claims of Figs. 4 and 5, where they were measured. */
-export function pairVerdicts(result: PairsResult): Verdict[] {
+/**
+ * A sentence each on the claims of Figs. 4 and 5, where they were measured.
+ *
+ * @param name of the encoder, where the page is of several
+ */
+export function pairVerdicts(result: PairsResult, name?: string): Verdict[] {
   const { data, exposure, measures } = result;
   const [a, b] = data.modalities.map(imagesName);
   const which = [
@@ -32,7 +36,13 @@ export function pairVerdicts(result: PairsResult): Verdict[] {
     if (run === undefined || run.value === null) return [];
     const { before, strong, after } = about(run);
     const found = beyondChance(run, of('untrained'), result);
-    return [{ before: `On ${which}: ${before}`, strong, after: `${after}: ${found}.` }];
+    return [
+      {
+        before: `${name === undefined ? 'On' : `${name}, on`} ${which}: ${before}`,
+        strong,
+        after: `${after}: ${found}.`,
+      },
+    ];
   };
   return [
     ...told(distance, (run) => ({

@@ -154,7 +154,7 @@ export function inShort(
   return [
     ...runs.flatMap(stateOf),
     ...(primary === undefined ? [unjudged] : verdicts(primary)),
-    ...pairs.flatMap(pairVerdicts),
+    ...pairs.flatMap((result) => pairVerdicts(result)),
     ...courseOf('global', 'The global loss', 'that of blind guessing'),
     ...courseOf('consistency', 'The anatomical consistency loss', 'that between images of different pairs'),
   ];

@@ -22,6 +22,7 @@ import { methodNamed } from '../../methods/index.js';
 import { counted } from '../../text/numbers.js';
 import { judgementFigures } from '../judged/judgement.js';
 import { mechanismsOf } from '../judged/mechanism.js';
+import { pairVerdicts } from '../judged/pairVerdicts.js';
 import { failuresShown } from '../judged/shownFailures.js';
 import type { Study, StudyResults } from '../judged/study.js';
 import { type BesideRow, besideTable } from '../judged/tables.js';
@@ -41,7 +42,7 @@ export interface RunsStudyOptions {
   readonly console: MessageConsole;
 }
 
-/** The numbers of runs whose predictions are drawn, and whose errors are listed. */
+/** The numbers of runs whose predictions are drawn and whose pairs have a sentence, and whose errors are listed. */
 const CLOSER = 6;
 const LISTED = 2;
 
@@ -93,7 +94,15 @@ export async function studyOfRuns(
         : []),
       ...states,
     ],
-    inShort: [...states.map((before) => ({ before, strong: '', after: '' })), ...studyVerdicts(results, [])],
+    inShort: [
+      ...states.map((before) => ({ before, strong: '', after: '' })),
+      ...studyVerdicts(results, []),
+      ...pairs
+        .slice(0, CLOSER)
+        .flatMap(({ name, open, aside }) =>
+          [...open, ...aside].flatMap((result) => pairVerdicts(result, name)),
+        ),
+    ],
     about: [],
     facts: members.map(({ name, folder }) => [name, trainedWords(folder)] as const),
     data,

@@ -49,7 +49,7 @@ export class RunData {
     return this.#audit;
   }
 
-  /** The audit for others: samples have pseudonyms, and there is no list to write. */
+  /** The audit for others: samples have pseudonyms, nothing is said of a file, and there is no list to write. */
   pseudonymous(audit: DataAudit): DataAudit {
     return {
       ...audit,
@@ -59,6 +59,7 @@ export class RunData {
         ...finding,
         items: finding.items.map((item) => ({
           ...item,
+          detail: '',
           samples: item.samples.map((one) => ({
             ...one,
             id: pseudonym('sample', one.id, this.#contentHash),

@@ -78,6 +78,8 @@ export class Explorer {
       modalities: dataset.modalities,
       sides: await sides(),
       steps: savedCheckpoints(runPaths(named.root).checkpoints).map(({ step }) => step),
+      // They name files and samples.
+      notes: this.#options.isPublic ? [] : run.notes,
       samples: dataset.samples.map((sample, i) => ({
         id: told('sample', sample.id),
         subject: told('subject', sample.subject),

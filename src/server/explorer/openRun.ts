@@ -45,6 +45,8 @@ export interface NamedRun {
 /** A run that can be asked about its images. */
 export interface OpenRun {
   readonly dataset: Dataset;
+  /** The warnings of its data. */
+  readonly notes: readonly string[];
   /** The features of all images of a modality. */
   readonly features: (modality: string) => Promise<KindFeatures>;
   readonly loader: ImageLoader;
@@ -75,7 +77,7 @@ export interface OpenRunOptions {
 }
 
 export async function openRun(root: string, { step, masks }: OpenRunOptions = {}): Promise<OpenRun> {
-  const console = new MessageConsole({ quiet: true });
+  const console = new Notes();
   const run = step === undefined ? openSingleRun(root, () => {}) : atStep(root, step);
   const forwarding = forwardingOf(run, {});
   const networks = new RunNetworks(run, forwarding.device);
@@ -132,6 +134,7 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
 
   return {
     dataset,
+    notes: console.warnings,
     dataHash,
     step: run.encoders[0]!.checkpoint?.step,
     outline: async (sample) => {
@@ -156,6 +159,19 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
       loader.dispose();
     },
   };
+}
+
+/** Keeps warnings for the page, where whoever opens the run reads them; the terminal of the server may be another's. */
+class Notes extends MessageConsole {
+  readonly warnings: string[] = [];
+
+  constructor() {
+    super({ quiet: true });
+  }
+
+  override warn(text: string): void {
+    if (!this.warnings.includes(text)) this.warnings.push(text);
+  }
 }
 
 /** The run with one of its earlier checkpoints. */

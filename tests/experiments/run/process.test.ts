@@ -12,6 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { failureIn } from '../../../src/experiments/stored/cellLog.js';
+import { readDescription } from '../../../src/experiments/stored/folder.js';
 
 /** Runs the built program, as experiments are processes of processes. */
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
@@ -198,6 +200,10 @@ test('other settings are refused with the difference, and so are other folds and
     /broken, seed 0: pretrain: exit \d: .*nowhere\.safetensors.*; log: alone\/logs\/broken\/seed-0\/pretrain\.log/,
   );
   expect(overwritten.stderr).toContain('1 of 9 cells failed, 2 wait for it; the same command tries it again');
+  // The reason stays in the folder, where the live page finds it.
+  const log = readFileSync(join(folder, 'alone/logs/broken/seed-0/pretrain.log'), 'utf8');
+  expect(failureIn(log)).toMatch(/^exit \d: .*nowhere\.safetensors/);
+  expect(readDescription(join(folder, 'alone')).cells).toHaveLength(9);
   expect(overwritten.stdout).toContain('2 of 6 evaluations are missing (—): broken, seed 0: logreg;');
   expect(cells('alone')['l-c-alone/seed-0/logreg.json']).toMatchObject({
     settings: { pretraining: { method: { alpha: 1 } } },

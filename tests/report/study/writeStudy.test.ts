@@ -18,7 +18,7 @@ import { MessageConsole } from '../../../src/log/console.js';
 import { writeReport } from '../../../src/report/index.js';
 import { LABELS, storeCells, storeExperiment } from '../../experiments/storedCells.js';
 import { Capture } from '../../log/capture.js';
-import { loggedLines, storeEvaluation, storePredictions, storeRun } from '../storedRun.js';
+import { loggedLines, storeEvaluation, storePairs, storePredictions, storeRun } from '../storedRun.js';
 
 let folder: string;
 beforeEach(() => {
@@ -67,6 +67,21 @@ test('the page of two runs has a table for each kind of features and curves of e
   for (const file of figures.filter((name) => name.endsWith('.svg'))) {
     expect(readFileSync(file, 'utf8')).not.toContain(folder);
   }
+});
+
+test('says in short of each run whether the patches of partners agree, beyond chance', async () => {
+  const runs = twoRuns();
+  storePairs(runs[0]!);
+  storePairs(runs[1]!, 'pairs.json', 5);
+  const { page, summary } = await writeReport(runs, { out: join(folder, 'out'), console });
+  const told = summary.filter((sentence) => sentence.includes('the patches of partners'));
+  expect(told.map((sentence) => /^(.*?), on \d+ pairs? of (\d+) subjects/.exec(sentence)?.slice(1))).toEqual([
+    ['<b>ours', '40'],
+    ['other', '5'],
+  ]);
+  expect(told[0]).toContain('agree better than');
+  expect(told[1]).toContain('not shown to agree better'); // five subjects are too few
+  expect(textOf(opened(page).document.body)).toContain('<b>ours, on 60 pairs');
 });
 
 test('runs that were judged on different samples share no table and no baseline', async () => {
