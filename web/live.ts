@@ -1,12 +1,8 @@
 /** The runs as the server knows them, kept up to date. */
 import { useEffect, useState } from 'preact/hooks';
-import type { ExplorerRun, RunSummary, RunsChange } from '../src/server/messages.js';
+import type { ExplorerRun, Listing, RunSummary, RunsChange } from '../src/server/messages.js';
 
-export interface Live {
-  readonly root: string;
-  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
-  readonly isPublic: boolean;
-  readonly runs: readonly RunSummary[];
+export interface Live extends Listing {
   /** Whether the first answer is there. */
   readonly loaded: boolean;
   /** What is wrong with the connection, in words. */
@@ -17,9 +13,11 @@ const ENDED =
   'The server has ended, or cannot be reached; this is what it said last. Start it again: anatomy serve';
 const NO_TOKEN = 'This page was opened without the token; open the address that anatomy serve printed.';
 
+export const NO_ANSWER = 'The server does not answer.';
+
 /** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
-  const [live, setLive] = useState<Live>({ root: '', isPublic: false, runs: [], loaded: false });
+  const [live, setLive] = useState<Live>({ root: '', isPublic: false, data: null, runs: [], loaded: false });
   useEffect(() => {
     let events: EventSource | undefined;
     const tellTrouble = async () => {
@@ -36,11 +34,8 @@ export function useRuns(): Live {
       events = new EventSource('/api/events');
       // The whole list comes first, and again after each break.
       events.addEventListener('runs', (event) => {
-        const { root, isPublic, runs } = JSON.parse((event as MessageEvent<string>).data) as Omit<
-          Live,
-          'loaded'
-        >;
-        setLive({ root, isPublic, runs: sorted(runs), loaded: true });
+        const listing = JSON.parse((event as MessageEvent<string>).data) as Listing;
+        setLive({ ...listing, runs: sorted(listing.runs), loaded: true });
       });
       events.addEventListener('change', (event) => {
         const { changed, removed } = JSON.parse((event as MessageEvent<string>).data) as RunsChange;
@@ -147,7 +142,7 @@ export async function asked<T>(
     const response = await fetch(`${path}?${query}`, { signal });
     return response.ok ? { answer: (await response.json()) as T } : { refused: await response.text() };
   } catch {
-    return { refused: 'The server does not answer.' };
+    return { refused: NO_ANSWER };
   }
 }
 

@@ -56,7 +56,7 @@ export interface RunSummary {
   readonly report: boolean;
 }
 
-/** What `anatomy data check` finds in the data of a run. */
+/** What `anatomy data check` finds in data, of a run or of those that the server was started with. */
 export interface DataAudit {
   readonly data: string;
   readonly samples: number;
@@ -65,6 +65,12 @@ export interface DataAudit {
   /** The samples that should go, with the reason. */
   readonly suggested: readonly LeftOut[];
 }
+
+/** A line of the answer to who asks for an audit: how many samples were looked at so far, and at last the outcome. */
+export type AuditLine =
+  | { readonly looked: number; readonly of: number }
+  | { readonly audit: DataAudit }
+  | { readonly refused: string };
 
 export interface AuditFinding {
   readonly code: string;
@@ -105,6 +111,17 @@ export interface DropListRequest {
   readonly samples: readonly LeftOut[];
   /** Whether a file of that name may be replaced. */
   readonly overwrite: boolean;
+}
+
+/** All that the server knows of; the first message. */
+export interface Listing {
+  /** The folder that is served. */
+  readonly root: string;
+  /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
+  readonly isPublic: boolean;
+  /** The name of the data that the server was started with, empty where others may look; null: none. */
+  readonly data: string | null;
+  readonly runs: readonly RunSummary[];
 }
 
 /** What changed since the last message. */
