@@ -166,7 +166,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'server/messages': [],
   'server/explorer': [
-    ...['tensor', 'metrics', 'log', 'training', 'use'],
+    ...['tensor', 'nn', 'metrics', 'log', 'training', 'use'],
     ...['data', 'data/formats', 'data/cache', 'data/loading', 'data/audit', 'data/images'],
     ...['data/openDataset', 'evaluation', 'evaluation/results', 'evaluation/summary'],
     ...['evaluation/encoders', 'evaluation/features', 'evaluation/pairs', 'server/messages'],

@@ -1,31 +1,43 @@
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
-import type { AuditFinding, AuditItem, DataAudit, DropListRequest, LeftOut } from '../src/server/messages.js';
+import type { AuditFinding, AuditItem, DropListRequest, LeftOut } from '../src/server/messages.js';
+import { useAudit } from './audit.js';
 import { DECISIONS, type Decision, decisionOf, leftOut, type Verdicts } from './decisions.js';
-import { type Live, useAnswer } from './live.js';
+import { type Live, setQuery } from './live.js';
 
 /** So many items of a finding are shown at once. */
 const PAGE = 24;
 
 const SEVERITY = { error: 'Error', warning: 'Warning', info: 'Note' } as const;
 
-export function DataPage({ live: { isPublic }, query }: { live: Live; query: URLSearchParams }) {
-  const run = query.getAll('run')[0]!;
-  const asked = new URLSearchParams({ run }).toString();
-  const { answer: audit, refused: trouble } = useAnswer<DataAudit>('/api/audit', asked);
-  const { verdicts, decide } = useVerdicts(run);
+export function DataPage({ live, query }: { live: Live; query: URLSearchParams }) {
+  const { isPublic } = live;
+  const run = query.getAll('run')[0];
+  const given = live.data === '' ? 'without a run' : `--data ${live.data}`;
+  const owner = new URLSearchParams(run === undefined ? [] : [['run', run]]).toString();
+  const { audit, refused: trouble, progress } = useAudit(owner);
+  const { verdicts, decide } = useVerdicts(run ?? given);
   const list = useMemo(() => leftOut(audit?.suggested ?? [], verdicts), [audit, verdicts]);
   return (
     <main>
-      <h1>{audit === undefined ? `The data of ${run}` : audit.data}</h1>
+      <h1>{audit?.data ?? (run === undefined ? `The data ${live.data}` : `The data of ${run}`)}</h1>
+      <Owners {...{ live, query, given }} />
       {trouble !== undefined && (
         <p class="trouble" role="alert">
           {trouble}
         </p>
       )}
       {audit === undefined && trouble === undefined && (
-        <p role="status">
-          Looking at every image once, as anatomy data check does; large data takes minutes …
-        </p>
+        <>
+          <p role="status">
+            Looking at every image once, as anatomy data check does; large data takes minutes …
+          </p>
+          {progress !== undefined && (
+            <p class="count">
+              <progress aria-label="Samples looked at" value={progress.looked} max={progress.of} />{' '}
+              {progress.looked} of {progress.of} samples
+            </p>
+          )}
+        </>
       )}
       {audit?.findings.length === 0 && <p>Nothing was found in its {audit.samples} samples.</p>}
       {audit !== undefined && audit.findings.length > 0 && (
@@ -38,7 +50,7 @@ export function DataPage({ live: { isPublic }, query }: { live: Live; query: URL
           {audit.findings.map((finding) => (
             <Finding
               key={finding.code}
-              {...{ run, finding, verdicts }}
+              {...{ owner, finding, verdicts }}
               decide={isPublic ? undefined : decide}
               suggested={audit.suggested}
             />
@@ -50,8 +62,35 @@ export function DataPage({ live: { isPublic }, query }: { live: Live; query: URL
   );
 }
 
+/** Chooses between the data of the runs and those of `--data`, where there is a choice. */
+function Owners({ live, query, given }: { live: Live; query: URLSearchParams; given: string }) {
+  const chosen = query.getAll('run');
+  const ids = [...new Set([...chosen, ...live.runs.map(({ id }) => id)])];
+  if (ids.length + (live.data === null ? 0 : 1) < 2) return null;
+  const choose = (id: string) => {
+    const runs = id === '' ? [] : [id, ...chosen.filter((one) => one !== id)];
+    setQuery('/data', new URLSearchParams(runs.map((one) => ['run', one])));
+  };
+  return (
+    <form class="controls" onSubmit={(event) => event.preventDefault()}>
+      <label>
+        Data
+        <select value={chosen[0] ?? ''} onChange={(event) => choose(event.currentTarget.value)}>
+          {live.data !== null && <option value="">{given}</option>}
+          {ids.map((id) => (
+            <option key={id} value={id}>
+              of {id}
+            </option>
+          ))}
+        </select>
+      </label>
+    </form>
+  );
+}
+
 interface FindingProps {
-  run: string;
+  /** The query that names whose data these are. */
+  owner: string;
   finding: AuditFinding;
   suggested: readonly LeftOut[];
   verdicts: Verdicts;
@@ -59,7 +98,7 @@ interface FindingProps {
   decide: ((id: string, decision: Decision) => void) | undefined;
 }
 
-function Finding({ run, finding, suggested, verdicts, decide }: FindingProps) {
+function Finding({ owner, finding, suggested, verdicts, decide }: FindingProps) {
   const [shown, setShown] = useState(PAGE);
   const { severity, title, count, explanation, fix, items } = finding;
   return (
@@ -75,7 +114,7 @@ function Finding({ run, finding, suggested, verdicts, decide }: FindingProps) {
       <ul class="items">
         {items.slice(0, shown).map((item, i) => (
           <li key={i}>
-            <Item {...{ run, item, suggested, verdicts, decide }} />
+            <Item {...{ owner, item, suggested, verdicts, decide }} />
           </li>
         ))}
       </ul>
@@ -92,7 +131,7 @@ function Finding({ run, finding, suggested, verdicts, decide }: FindingProps) {
 }
 
 function Item(props: Omit<FindingProps, 'finding'> & { item: AuditItem }) {
-  const { run, item, suggested, verdicts, decide } = props;
+  const { owner, item, suggested, verdicts, decide } = props;
   const group = useId(); // a sample may stand under several findings
   return (
     <>
@@ -108,7 +147,7 @@ function Item(props: Omit<FindingProps, 'finding'> & { item: AuditItem }) {
                     loading="lazy"
                     alt={`${modality} of ${id}, or it cannot be read`}
                     title={modality}
-                    src={`/api/thumbnail?${new URLSearchParams({ run, sample: String(sample), modality })}`}
+                    src={`/api/thumbnail?${owner}&${new URLSearchParams({ sample: String(sample), modality })}`}
                   />
                 ))}
               </div>
@@ -222,8 +261,11 @@ function WriteList({ list, samples }: { list: readonly LeftOut[]; samples: numbe
 }
 
 /** The decisions outlive a reload and the server, and are gone with the tab, as they name patients' samples. */
-function useVerdicts(run: string): { verdicts: Verdicts; decide: (id: string, decision: Decision) => void } {
-  const key = `decisions ${run}`;
+function useVerdicts(owner: string): {
+  verdicts: Verdicts;
+  decide: (id: string, decision: Decision) => void;
+} {
+  const key = `decisions ${owner}`;
   const [verdicts, setVerdicts] = useState<Verdicts>({});
   useEffect(() => setVerdicts(JSON.parse(sessionStorage.getItem(key) ?? '{}') as Verdicts), [key]);
   const decide = (id: string, decision: Decision) => {

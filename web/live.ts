@@ -25,10 +25,12 @@ function endedWords({ root, isPublic }: RunsList): string {
   return `${gone} Your decisions stay in this tab. Start it again at the same port: anatomy serve ${folder} --port ${port}`;
 }
 
+export const NO_ANSWER = 'The server does not answer.';
+
 /** Follows the runs until the page is closed, through breaks of the connection too. */
 export function useRuns(): Live {
   const [live, setLive] = useState<Live>({
-    ...{ root: '', isPublic: false, runs: [], experiments: [] },
+    ...{ root: '', isPublic: false, data: null, runs: [], experiments: [] },
     loaded: false,
   });
   useEffect(() => {
@@ -171,7 +173,7 @@ export async function asked<T>(
     const response = await fetch(`${path}?${query}`, { signal });
     return response.ok ? { answer: (await response.json()) as T } : { refused: await response.text() };
   } catch {
-    return { refused: 'The server does not answer.' };
+    return { refused: NO_ANSWER };
   }
 }
 

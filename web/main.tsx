@@ -6,7 +6,7 @@ import { ExplorePage } from './explorePage.js';
 import { useAddress, useRuns } from './live.js';
 import { RunsPage } from './runsPage.js';
 
-/** The pages of chosen runs, by their address. They are shown once a run is chosen. */
+/** The pages of chosen runs, by their address. They are shown once a run is chosen, or where none is needed. */
 const PAGES: Readonly<Record<string, { name: string; page: typeof ComparePage }>> = {
   '/compare': { name: 'Compare', page: ComparePage },
   '/explore': { name: 'Explore', page: ExplorePage },
@@ -18,6 +18,8 @@ function Page() {
   const live = useRuns();
   const { path, query } = useAddress();
   const Shown = PAGES[path]?.page;
+  /** Data that the server was started with need no run. */
+  const needsNoRun = (own: string) => own === '/data' && live.data !== null;
   return (
     <>
       <header>
@@ -31,7 +33,7 @@ function Page() {
           {Object.entries(PAGES).map(([own, { name }]) => {
             // The chosen runs go along.
             const runs = new URLSearchParams(query.getAll('run').map((id) => ['run', id]));
-            return path === own || runs.size > 0 ? (
+            return path === own || runs.size > 0 || needsNoRun(own) ? (
               <a key={own} href={`#${own}?${runs}`} aria-current={path === own ? 'page' : undefined}>
                 {name}
               </a>
@@ -46,10 +48,10 @@ function Page() {
       )}
       {Shown === undefined ? (
         <RunsPage live={live} query={query} />
-      ) : query.has('run') ? (
+      ) : query.has('run') || needsNoRun(path) ? (
         <Shown live={live} query={query} />
       ) : (
-        <NothingChosen name={PAGES[path]!.name} />
+        live.loaded && <NothingChosen name={PAGES[path]!.name} />
       )}
     </>
   );

@@ -85,7 +85,7 @@ export function RunsPage({ live, query }: { live: Live; query: URLSearchParams }
     setChosen(next);
   };
   if (live.loaded && live.runs.length + live.experiments.length === 0)
-    return <Nothing root={live.root || 'runs'} />;
+    return <Nothing {...live} root={live.root || 'runs'} />;
   const compared = live.runs.filter(({ id }) => chosen.has(id));
   const words = new URLSearchParams(compared.map(({ id }) => ['run', id]));
   return (
@@ -494,14 +494,22 @@ function Interval({ group, result }: { group: Group; result: string }) {
   );
 }
 
-function Nothing({ root }: { root: string }) {
+function Nothing({ root, data }: Live) {
   return (
     <main>
       <h1>No runs yet</h1>
       <p>
         There is no run in <code>{root}</code>. This page shows one as soon as it begins:
       </p>
-      <pre>anatomy pretrain --data manifest.csv --out {root}/first</pre>
+      <pre>
+        anatomy pretrain --data {data || 'manifest.csv'} --out {root}/first
+      </pre>
+      {data !== null && (
+        <p>
+          Before that, <a href="#/data">look at the data {data}</a>: what is wrong with them, and what to
+          leave out.
+        </p>
+      )}
       <p>
         Runs elsewhere? Give their folder: <code>anatomy serve FOLDER</code>.
       </p>

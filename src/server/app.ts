@@ -1,31 +1,41 @@
 /** This room serves the live page: what runs say of themselves, to this machine's user alone. It changes no run, and writes lists of samples to leave out alone. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { streamSSE } from 'hono/streaming';
+import { stream, streamSSE } from 'hono/streaming';
 import { z } from 'zod';
 import { writeDropList } from '../data/open/dropList.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import { runPaths } from '../training/runFolder.js';
+import type { DataOwner } from './explorer/explorer.js';
 import type { ExplorerThread } from './explorer/explorerThread.js';
 import type { NamedRun } from './explorer/openRun.js';
 import { openVolume } from './explorer/volumeFile.js';
 import { type GuardOptions, guard, WRITING } from './guard.js';
-import type { DropListRequest, ExperimentSummary, RunSummary, RunsChange, RunsList } from './messages.js';
+import type {
+  AuditLine,
+  DropListRequest,
+  ExperimentSummary,
+  RunSummary,
+  RunsChange,
+  RunsList,
+} from './messages.js';
 import { PROJECTIONS } from './messages.js';
 import { readMetricLines } from './readRun.js';
 import { RunsWatch } from './watchRuns.js';
 
 export interface AppOptions extends GuardOptions {
-  /** The folder that is served. */
+  /** The folder that is served; it may not be there yet. */
   readonly root: string;
   /** The folder of the built page. */
   readonly page: string;
   /** How long it waits between two looks at the runs, in milliseconds. */
   readonly pauseMs?: number | undefined;
   readonly explorer: ExplorerThread;
-  /** Looks through the data of runs, which takes minutes, while the explorer answers clicks. */
+  /** The name of data that the threads look at without a run. */
+  readonly data?: string | undefined;
+  /** Looks through data, which takes minutes, while the explorer answers clicks. */
   readonly auditor: ExplorerThread;
   /** Whether others may look: no path, no report and no message of a run is told, and nothing is written. */
   readonly isPublic?: boolean | undefined;
@@ -44,7 +54,7 @@ const REPORT_POLICY =
   "frame-ancestors 'none'; sandbox";
 
 export function serveApp(options: AppOptions): Hono {
-  const { root, page, pauseMs, explorer, auditor, isPublic = false } = options;
+  const { root, page, pauseMs, explorer, auditor, data, isPublic = false } = options;
   const watch = new RunsWatch(root, pauseMs);
   const told = (run: RunSummary) => (isPublic ? publicSummary(run) : run);
   const toldExperiment = (experiment: ExperimentSummary) =>
@@ -54,6 +64,7 @@ export function serveApp(options: AppOptions): Hono {
     isPublic,
     runs: watch.runs().map(told),
     experiments: watch.experiments().map(toldExperiment),
+    data: data === undefined ? null : isPublic ? '' : data,
   });
   /** A page that was opened at a run asks before the list was read. */
   const folderOf = (id = '') => {
@@ -64,6 +75,9 @@ export function serveApp(options: AppOptions): Hono {
     if (watch.experimentFolderOf(id) === undefined) watch.look();
     return watch.experimentFolderOf(id);
   };
+  /** A question that names no run is of the data that the server was started with. */
+  const ownerOf = (context: Context): DataOwner | undefined =>
+    context.req.query('run') === undefined && data !== undefined ? 'given' : namedRuns(context, folderOf)[0];
   const app = new Hono();
   app.use(guard(options));
   app.get('/api/runs', (context) => {
@@ -176,16 +190,26 @@ export function serveApp(options: AppOptions): Hono {
       await explorer.ask('similarity', [at, { sample, map, grid, region }], context.req.raw.signal),
     );
   });
-  app.get('/api/audit', async (context) => {
-    const [run] = namedRuns(context, folderOf);
-    if (run === undefined) return noSuchRun(context);
-    return context.json(await auditor.ask('audit', [run], context.req.raw.signal));
+  app.get('/api/audit', (context) => {
+    const owner = ownerOf(context);
+    if (owner === undefined) return noSuchRun(context);
+    context.header('Content-Type', 'application/x-ndjson');
+    return stream(context, async (lines) => {
+      const gone = new AbortController();
+      lines.onAbort(() => gone.abort());
+      const tell = (line: AuditLine) => lines.write(`${JSON.stringify(line)}\n`);
+      const onProgress = (looked: number, of: number) => void tell({ looked, of });
+      await auditor.ask('audit', [owner], gone.signal, onProgress).then(
+        (audit) => tell({ audit }),
+        (error: Error) => tell({ refused: wordsOf(error) }),
+      );
+    });
   });
   app.get('/api/thumbnail', async (context) => {
-    const [run] = namedRuns(context, folderOf);
-    if (run === undefined) return noSuchRun(context);
+    const owner = ownerOf(context);
+    if (owner === undefined) return noSuchRun(context);
     const { sample, modality } = questionOf(imageQuestion, context);
-    const jpeg = await auditor.ask('thumbnail', [run, sample, modality], context.req.raw.signal);
+    const jpeg = await auditor.ask('thumbnail', [owner, sample, modality], context.req.raw.signal);
     return context.body(new Uint8Array(jpeg), 200, { 'Content-Type': 'image/jpeg' });
   });
   app.post(WRITING, bodyLimit({ maxSize: LARGEST_LIST }), async (context) => {
@@ -198,12 +222,12 @@ export function serveApp(options: AppOptions): Hono {
     const { file, samples, overwrite } = asked.data;
     const target = join(root, file);
     if (existsSync(target) && !overwrite) return context.text(`${target} exists.\n`, 409);
+    mkdirSync(root, { recursive: true });
     writeDropList(target, samples);
     return context.json({ file: target });
   });
   app.onError((error, context) => {
-    if (error instanceof AnatomyError) return context.text(`${error.message}\n`, 422);
-    return context.text(`The server failed: ${error.message}\n`, 500);
+    return context.text(`${wordsOf(error)}\n`, error instanceof AnatomyError ? 422 : 500);
   });
   app.get('/report', (context) => {
     const { run, experiment } = context.req.query();
@@ -221,6 +245,10 @@ export function serveApp(options: AppOptions): Hono {
     return context.body(content, 200, { 'Content-Type': type! });
   });
   return app;
+}
+
+function wordsOf(error: Error): string {
+  return error instanceof AnatomyError ? error.message : `The server failed: ${error.message}`;
 }
 
 /** In place of words that a run left, which may name places and patients. */

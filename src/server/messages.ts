@@ -95,11 +95,13 @@ export interface RunsList {
   readonly root: string;
   /** Whether the page is for others, so that names are pseudonyms and nothing is written. */
   readonly isPublic: boolean;
+  /** The name of the data that the server was started with, empty where others may look; null: none. */
+  readonly data: string | null;
   readonly runs: readonly RunSummary[];
   readonly experiments: readonly ExperimentSummary[];
 }
 
-/** What `anatomy data check` finds in the data of a run. */
+/** What `anatomy data check` finds in data, of a run or of those that the server was started with. */
 export interface DataAudit {
   readonly data: string;
   readonly samples: number;
@@ -108,6 +110,12 @@ export interface DataAudit {
   /** The samples that should go, with the reason. */
   readonly suggested: readonly LeftOut[];
 }
+
+/** A line of the answer to who asks for an audit: how many samples were looked at so far, and at last the outcome. */
+export type AuditLine =
+  | { readonly looked: number; readonly of: number }
+  | { readonly audit: DataAudit }
+  | { readonly refused: string };
 
 export interface AuditFinding {
   readonly code: string;

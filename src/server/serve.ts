@@ -10,6 +10,7 @@ import { getRequestListener } from '@hono/node-server';
 import { AnatomyError, UsageError } from '../errors.js';
 import { isSystemError, sweepTemporaries } from '../files.js';
 import { serveApp } from './app.js';
+import type { ExplorerOptions } from './explorer/explorer.js';
 import { ExplorerThread } from './explorer/explorerThread.js';
 import { hostWords } from './guard.js';
 
@@ -17,8 +18,10 @@ import { hostWords } from './guard.js';
 const PAGE = fileURLToPath(new URL('../web/', import.meta.url));
 
 export interface ServeOptions {
-  /** The folder with the runs. */
+  /** The folder with the runs. With `data` it may be absent: a list of samples to leave out makes it, or a run. */
   readonly root: string;
+  /** Data to look at without a run, with the name that the page has for them. */
+  readonly data?: { readonly name: string; readonly spec: NonNullable<ExplorerOptions['data']> } | undefined;
   /** 0 takes any port that is free. */
   readonly port: number;
   /** An address of this machine that others can reach, in place of the loopback. */
@@ -46,6 +49,7 @@ export interface Serving {
  */
 export async function serve({
   root,
+  data,
   port,
   host,
   page = PAGE,
@@ -53,7 +57,8 @@ export async function serve({
   masks,
   isPublic,
 }: ServeOptions): Promise<Serving> {
-  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+  const found = statSync(root, { throwIfNoEntry: false });
+  if (found === undefined ? data === undefined : !found.isDirectory()) {
     throw new UsageError(
       `${root}: no such folder; expected one with runs in it, as anatomy pretrain --out makes them`,
     );
@@ -70,12 +75,12 @@ export async function serve({
   const own = (server.address() as AddressInfo).port;
   const token = randomBytes(24).toString('base64url');
   const hosts = host === undefined ? [] : namesOf(host);
-  const [explorer, auditor] = [0, 1].map(() => new ExplorerThread({ masks, isPublic })) as [
-    ExplorerThread,
-    ExplorerThread,
-  ];
-  const threads = { explorer, auditor };
-  const app = serveApp({ root: resolve(root), page, pauseMs, token, port: own, hosts, isPublic, ...threads });
+  const explorer = new ExplorerThread({ masks, isPublic });
+  const auditor = new ExplorerThread({ isPublic, data: data?.spec });
+  const app = serveApp({
+    ...{ root: resolve(root), data: data?.name, page, pauseMs, isPublic },
+    ...{ token, port: own, hosts, explorer, auditor },
+  });
   server.on('request', getRequestListener(app.fetch));
   return {
     url: `http://${hostWords(hosts[0] ?? '127.0.0.1')}:${own}/?token=${token}`,

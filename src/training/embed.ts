@@ -46,6 +46,8 @@ export interface EmbedOptions {
   precision: Precision;
   device: Device;
   batchSize?: number;
+  /** The encoder's folded weights, where the caller keeps them over several calls; else they are made for this one. */
+  folded?: FoldedNorms;
   /** The processes among which the batches are dealt, where there are several. All get the outputs of all. */
   group?: ProcessGroup | undefined;
 }
@@ -87,7 +89,7 @@ export async function embed<Name extends OutputName>(
  * @param read takes tensors with a row for each image
  */
 export async function* embedBatches(
-  { modality, group, ...options }: EmbedOptions,
+  { modality, group, folded: kept, ...options }: EmbedOptions,
   read: (output: BackboneOutput, encoder: Encoder) => readonly Tensor[],
 ): AsyncGenerator<readonly OutputRows[]> {
   const { encoder, precision, indices, batchSize = BATCH } = options;
@@ -101,7 +103,7 @@ export async function* embedBatches(
   // A process that gets no batch of the last round computes the first one of it too, as it must know the shapes.
   const own = rounds.flatMap((round) => round[rank] ?? round[0]!);
   let next = 0;
-  const folded = new FoldedNorms(encoder.backbone.convolutions, autocastDtype(precision));
+  const folded = kept ?? foldedNorms(encoder, precision);
   try {
     const passes = forwardAll({ ...options, indices: own, batchSize }, [modality], (images) => {
       const outputs = read(encoder.backbone.forward(images, { folded }), encoder);
@@ -114,8 +116,13 @@ export async function* embedBatches(
     });
     for await (const round of passes) yield* round;
   } finally {
-    folded.dispose();
+    if (kept === undefined) folded.dispose();
   }
+}
+
+/** The encoder's weights as they are now, folded for {@link embedBatches}. The caller disposes of them. */
+export function foldedNorms(encoder: Encoder, precision: Precision): FoldedNorms {
+  return new FoldedNorms(encoder.backbone.convolutions, autocastDtype(precision));
 }
 
 function rowsOf(output: Tensor): OutputRows {
@@ -131,7 +138,7 @@ function rowsOf(output: Tensor): OutputRows {
  * batch holds all images of its samples.
  */
 export async function calibrate(
-  options: Omit<EmbedOptions, 'modality' | 'group'>,
+  options: Omit<EmbedOptions, 'modality' | 'group' | 'folded'>,
   modalities: readonly string[],
 ): Promise<void> {
   let seen = 0;
@@ -159,7 +166,7 @@ async function* forwardAll<T>(
     precision,
     device,
     batchSize = BATCH,
-  }: Omit<EmbedOptions, 'modality' | 'group'>,
+  }: Omit<EmbedOptions, 'modality' | 'group' | 'folded'>,
   modalities: readonly string[],
   forward: (images: Tensor) => T,
 ): AsyncGenerator<T> {

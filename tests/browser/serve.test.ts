@@ -486,6 +486,41 @@ describe.skipIf(!chromiumIsThere('the live page is not opened in it'))('the live
     expect(await ended(other.child)).toBe(0);
   });
 
+  test('data are looked through before there is a run, and those of a run are a choice away', async () => {
+    const { manifest } = await tinyPairs(join(folder, 'own'), 4);
+    const later = join(folder, 'later');
+    const other = anatomy('serve', later, '--data', manifest, '--port', '0');
+    const address = await until(() => /^http:\S+/m.exec(other.said())?.[0], 'it prints its address');
+    const page = await browser.newPage();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(address);
+    await page.getByText(`anatomy pretrain --data ${manifest} --out ${later}/first`).waitFor();
+    expect(await faultsOf(page)).toBe('[]');
+    await page.getByRole('link', { name: 'look at the data' }).click();
+    await page.getByText('8 samples').first().waitFor();
+    expect(new URL(page.url()).hash).toBe('#/data');
+    expect(await faultsOf(page)).toBe('[]');
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    // A run comes, of other data, and there is a choice.
+    const { manifest: its } = await tinyPairs(join(folder, 'its'), 3, 8);
+    const config = join(storeRun(join(later, 'now')), 'config.yaml');
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/^( *path:).*$/m, `$1 ${its}`));
+    await page.getByRole('combobox').selectOption('of now');
+    await page.getByText('6 samples').first().waitFor();
+    expect(new URL(page.url()).hash).toBe('#/data?run=now');
+    await page.getByRole('combobox').selectOption(`--data ${manifest}`);
+    await page.getByText('8 samples').first().waitFor();
+    expect(await faultsOf(page)).toBe('[]');
+    const again = await browser.newPage();
+    await again.goto(`${address}#/data`);
+    await again.getByText('8 samples').first().waitFor();
+    expect(complaints).toEqual([]);
+    await again.close();
+    await page.close();
+    other.child.kill('SIGINT');
+    expect(await ended(other.child)).toBe(0);
+  });
+
   // The last one, as it ends the server.
   test('Ctrl-C ends it at once under an open page, which says so', async () => {
     const page = await opened();

@@ -16,7 +16,9 @@ import { classColumn, rocAuc } from '../../src/metrics/areas/rocAuc.js';
 import { serveApp } from '../../src/server/app.js';
 import { runDifferences } from '../../src/server/explorer/differences.js';
 import { ExplorerThread } from '../../src/server/explorer/explorerThread.js';
+import type { AuditLine } from '../../src/server/messages.js';
 import { serve } from '../../src/server/serve.js';
+import { tinyPairs } from '../evaluation/tinyPairs.js';
 import { storeEvaluation, storePredictions, storeRun } from '../report/storedRun.js';
 
 const TOKEN = 'the-token';
@@ -224,6 +226,12 @@ describe('serve', () => {
       /--host 192\.0\.2\.1: .*; expected a name or an address of this machine/,
     );
     await expect(serve({ root, port: 0, page: root })).rejects.toThrow('the page has not been built');
+    // With data there may be no run yet, but no file in its place.
+    const data = { name: 'phantom:breast', spec: { path: 'phantom:breast' } };
+    await expect(serve({ root: join(page, 'index.html'), data, port: 0, page })).rejects.toThrow(
+      'no such folder',
+    );
+    await (await serve({ root: join(folder, 'none'), data, port: 0, page })).close();
     const first = await serve({ root, port: 0, page });
     const { port } = new URL(first.url);
     await expect(serve({ root, port: Number(port), page })).rejects.toThrow(
@@ -320,6 +328,9 @@ describe('a list of samples to leave out', () => {
     expect((await write(list, {}, open)).status).toBe(403);
     mkdirSync(join(folder, 'runs/run/report'));
     writeFileSync(join(folder, 'runs/run/report/index.html'), 'a report');
+    const config = join(folder, 'runs/run/config.yaml');
+    const pictures = `$1imageRoot: ${join(folder, 'pictures')}\n$&`;
+    writeFileSync(config, readFileSync(config, 'utf8').replace(/^( *)path: .*$/m, pictures));
     mkdirSync(join(folder, 'runs/broken'));
     writeFileSync(join(folder, 'runs/broken/config.yaml'), 'no config');
     const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}` };
@@ -330,7 +341,76 @@ describe('a list of samples to leave out', () => {
     expect((await open.request('/report?run=run', { headers })).status).toBe(404);
     const own = await (await ask('/api/runs')).text();
     expect(own).toContain('data.path');
+    expect(own).toContain(join(folder, 'pictures'));
     expect((await ask('/report?run=run')).status).toBe(200);
+  });
+});
+
+describe('data without a run', () => {
+  const headers = { host: HOST, cookie: `anatomy-8765=${TOKEN}` };
+  const WORKER = new URL('../../dist/server/explorer/explorerWorker.js', import.meta.url);
+
+  /** The server with data beside runs; its folder is not there yet. */
+  async function withData(isPublic: boolean) {
+    const { manifest } = await tinyPairs(join(folder, 'images'), 3);
+    const auditor = new ExplorerThread({ isPublic, data: { path: manifest } }, WORKER);
+    const place = { root: join(folder, 'later/runs'), page: join(folder, 'page'), data: manifest };
+    const common = { token: TOKEN, port: 8765, hosts: [], explorer: new ExplorerThread(), auditor, isPublic };
+    const server = serveApp({ ...place, ...common });
+    const get = (path: string) => server.request(path, { headers });
+    const lines = async () =>
+      (await (await get('/api/audit')).text())
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as AuditLine);
+    return { server, get, lines, manifest, close: () => auditor.close() };
+  }
+
+  it('are audited, and what goes is written into a folder that is made for it', async () => {
+    const { server, get, lines, manifest, close } = await withData(false);
+    expect(await (await get('/api/runs')).json()).toMatchObject({ data: manifest, runs: [] });
+    const told = await lines();
+    const last = told.at(-1)!;
+    if (!('audit' in last)) throw new Error(JSON.stringify(last));
+    expect(last.audit).toMatchObject({ data: 'pairs', samples: 6 });
+    for (const line of told.slice(0, -1)) expect(line).toMatchObject({ of: 6 });
+    const jpeg = await get('/api/thumbnail?sample=1&modality=b');
+    expect([jpeg.status, jpeg.headers.get('content-type')]).toEqual([200, 'image/jpeg']);
+    expect((await get('/api/thumbnail?sample=6&modality=b')).status).toBe(422);
+    for (const path of ['/api/audit?run=none', '/api/thumbnail?run=none&sample=1&modality=b']) {
+      expect((await get(path)).status, path).toBe(404);
+    }
+    // A question on an encoder needs a run all the same.
+    expect((await get('/api/samples')).status).toBe(404);
+    const written = await server.request('/api/drop-list', {
+      method: 'POST',
+      headers: { ...headers, origin: `http://${HOST}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ file: 'drop.csv', samples: [{ id: 'x1', reason: 'blank' }], overwrite: false }),
+    });
+    expect(await written.json()).toEqual({ file: join(folder, 'later/runs/drop.csv') });
+    expect(readFileSync(join(folder, 'later/runs/drop.csv'), 'utf8')).toBe('id,reason\nx1,blank\n');
+    writeFileSync(manifest, 'id,nothing\n');
+    expect(await lines()).toEqual([{ refused: expect.stringContaining('pairs.csv') }]);
+    await close();
+  });
+
+  it('are told to others without their name, ids and images', async () => {
+    const { get, lines, manifest, close } = await withData(true);
+    expect(await (await get('/api/runs')).json()).toMatchObject({ data: '', isPublic: true });
+    const said = JSON.stringify(await lines());
+    expect(said).toContain('"data":"The data"');
+    expect(said).toMatch(/"P-[0-9a-f]{12}"/);
+    expect(said).not.toMatch(/"x\d+"|patient|pairs\.csv/);
+    expect((await get('/api/thumbnail?sample=1&modality=b')).status).toBe(422);
+    writeFileSync(manifest, 'id,nothing\n');
+    expect(JSON.stringify(await lines())).not.toContain(folder);
+    await close();
+  });
+
+  it('are not there where the server was started without', async () => {
+    expect((await ask('/api/audit')).status).toBe(404);
+    expect((await ask('/api/thumbnail?sample=0&modality=a')).status).toBe(404);
+    expect(await (await ask('/api/runs')).json()).toMatchObject({ data: null });
   });
 });
 
@@ -375,10 +455,14 @@ it('runs differ by what they predict on the samples that both were tested on', (
     [8, null],
     [8, null],
   ]);
-  // The order of a file says nothing, as samples are found by their ids.
-  const [first, ...rest] = shared.trim().split('\n');
-  writeFileSync(file, `${[first, ...rest.reverse()].join('\n')}\n`);
-  const values = (differences: typeof few) => differences.map(({ value }) => value.toFixed(12));
-  expect(values(runDifferences(named('one', 'two')))).toEqual(values(few));
+  // The order of either file says nothing, to the last bit of the interval.
+  for (const name of ['one', 'two']) {
+    const own = join(place(name), 'evaluation/logreg-predictions.csv');
+    const [first, ...rest] = readFileSync(own, 'utf8').trim().split('\n');
+    const turned = rest.map((_, i) => rest[(7 * i + 3) % rest.length]!);
+    expect(new Set(turned).size).toBe(rest.length);
+    writeFileSync(own, `${[first, ...turned].join('\n')}\n`);
+    expect(runDifferences(named('one', 'two'))).toEqual(few);
+  }
   expect(() => runDifferences(named('one'))).toThrow('1 runs are named; a difference needs two');
 });

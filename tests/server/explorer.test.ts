@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -146,7 +146,12 @@ describe('the explorer', () => {
     }
     const outside = (values: readonly number[]) => values.filter((_, patch) => patch !== 6);
     expect(own!.agreement).toBeCloseTo(spearman(outside(expected[0]!), outside(expected[1]!)), 2);
-    expect(own!.chance).not.toBeNull();
+    // The first samples of other subjects that have b.
+    const strangers = await Promise.all(
+      [0, 4, 6].map(async (one) => cosines(await mapOf(one, 'b', 2), 4, 6)),
+    );
+    const chance = strangers.map((other) => spearman(outside(expected[0]!), outside(other)));
+    expect(own!.chance).toBeCloseTo(chance.reduce((sum, one) => sum + one, 0) / 3, 2);
     expect(pixels).toMatchObject({ source: 'pixels', grid: 4 });
     expect(pixels!.maps.a![6]).toBeCloseTo(1, 3);
   });
@@ -245,6 +250,29 @@ describe('the explorer', () => {
     const { format } = await sharp(Buffer.from(await explorer.thumbnail(run, 2, 'b'))).metadata();
     expect(format).toBe('jpeg');
     await expect(explorer.thumbnail(run, GAP, 'b')).rejects.toThrow(`sample ${GAP} has no image of b`);
+  });
+
+  it('audits data without a run, tells how far it is, and reads them anew once they were mended', async () => {
+    const path = join(folder, 'images/own.csv');
+    const lines = readFileSync(join(folder, 'images/pairs.csv'), 'utf8').trim().split('\n');
+    writeFileSync(path, `${lines.join('\n')}\n`);
+    const given = new Explorer({ data: { path } });
+    const told: number[][] = [];
+    const { findings, ...about } = await given.audit('given', (looked, of) => told.push([looked, of]));
+    expect(about).toEqual({ ...(await explorer.audit(run)), findings: undefined, data: about.data });
+    expect(findings.map(({ code }) => code)).toEqual(
+      (await explorer.audit(run)).findings.map(({ code }) => code),
+    );
+    expect(told.map(([looked]) => looked)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect(new Set(told.map(([, of]) => of))).toEqual(new Set([12]));
+    expect(await given.thumbnail('given', 2, 'b')).toEqual(await explorer.thumbnail(run, 2, 'b'));
+    writeFileSync(path, `${lines.slice(0, -2).join('\n')}\n`);
+    utimesSync(path, 1, 1);
+    expect((await given.audit('given')).samples).toBe(10);
+    given.dispose();
+    await expect(explorer.audit('given')).rejects.toThrow(
+      'no data were given; start anatomy serve with --data',
+    );
   });
 
   it('outlines lesions by masks of a folder, and none where there is none', async () => {

@@ -273,13 +273,14 @@ type GrowingExample = Omit<Example, 'anchors'> & {
 
 async function anchoredExamples(
   positions: readonly number[],
-  { modalities: [a], masks, cache }: Measuring,
+  { modalities: [a, b], masks, cache }: Measuring,
   loader: ImageLoader,
 ): Promise<GrowingExample[]> {
   const examples: GrowingExample[] = [];
   for (const position of positions) {
     const mask = masks.lesion.get(position);
-    const anchors = chooseAnchors(await intensities(loader, a, position), cache.size, mask);
+    const images = [await intensities(loader, a, position), await intensities(loader, b, position)] as const;
+    const anchors = chooseAnchors(images, cache.size, mask);
     examples.push({
       position,
       lesion: mask !== undefined,

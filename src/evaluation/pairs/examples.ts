@@ -40,21 +40,24 @@ export type Anchor = Omit<ExampleAnchor, 'maps'>;
  * the lesion, or the patch that holds most of it where none is half in it; in a pair without it is the patch of the body
  * nearest to the centre. The second is the patch with the largest variance elsewhere. Both keep away from the edge of
  * the body where they can, as its contrast to the background says nothing of anatomy, and neither is background unless
- * all is.
+ * all is. The body is what A shows of it; where A is all but black, what another modality shows.
  *
- * @param gray intensities of A, [side, side]
+ * @param images intensities of A and of the pair's other modalities, [side, side] each
  */
 export function chooseAnchors(
-  gray: ArrayLike<number>,
+  images: readonly [ArrayLike<number>, ...ArrayLike<number>[]],
   side: number,
   mask: LesionMask | undefined,
 ): [Anchor, Anchor] {
+  const [gray] = images;
   const grid = Math.min(FINEST, side);
   const spans = patchSpans(side, grid);
   const patches = spans.flatMap((rows) => spans.map((columns) => ({ rows, columns })));
   const zones = mask === undefined ? undefined : zonesOf(mask, spans);
   const variances = patches.map(({ rows, columns }) => varianceOf(gray, side, rows, columns));
-  const body = bodyOf(patches.map(({ rows, columns }) => medianOf(gray, side, rows, columns)));
+  const body = shownBody(
+    images.map((own) => bodyOf(patches.map(({ rows, columns }) => medianOf(own, side, rows, columns)))),
+  );
   const all = patches.map((_, patch) => patch);
   const variance = (patch: number) => variances[patch]!;
   const atLesion = mask === undefined ? undefined : lesionPatch(mask, spans, { body, variance });
@@ -100,6 +103,8 @@ function distanceToCentre(patch: number, grid: number): number {
 }
 
 interface Body {
+  /** The number of patches that it holds. */
+  readonly size: number;
   /** Whether a patch is no background. */
   readonly holds: (patch: number) => boolean;
   /** Whether all neighbours of a patch are none either, and none lies beyond the image, where a body is cut off. */
@@ -116,12 +121,22 @@ function inBody(patches: readonly number[], { holds, surrounds }: Body): readonl
 /** A patch half of which is darker than this share of the brightest one is background. */
 const BACKGROUND = 0.1;
 
+/** An image that shows less than this share of the body that another shows is all but black, such as but a label. */
+const BLACK = 0.25;
+
+/** A's body, or the largest one where A is all but black. */
+function shownBody(bodies: readonly Body[]): Body {
+  const largest = bodies.reduce((best, body) => (body.size > best.size ? body : best));
+  return bodies[0]!.size < BLACK * largest.size ? largest : bodies[0]!;
+}
+
 /** Tells the body from the background. @param medians of a square grid of patches */
 function bodyOf(medians: readonly number[]): Body {
   const grid = Math.sqrt(medians.length);
   const darkest = BACKGROUND * Math.max(...medians);
   const holds = (patch: number) => medians[patch]! > darkest;
   return {
+    size: medians.filter((_, patch) => holds(patch)).length,
     holds,
     surrounds: (patch) => {
       const [x, y] = [patch % grid, Math.floor(patch / grid)];

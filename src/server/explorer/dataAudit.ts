@@ -1,9 +1,9 @@
-/** The audit of a run's data, with its images, for the page on which one decides what to leave out. */
+/** The audit of data, of a run or before there is one, with its images, for the page on which one decides what to leave out. */
 import sharp from 'sharp';
 import { type AuditReport, auditDataset, samplesToDrop } from '../../data/audit/audit.js';
 import type { DataFault } from '../../data/faults.js';
 import { readSampleImage } from '../../data/images/readSampleImage.js';
-import { openDataset } from '../../data/openDataset.js';
+import { type DatasetSpec, openDataset } from '../../data/openDataset.js';
 import { hasImage } from '../../data/presence.js';
 import { pseudonym } from '../../data/pseudonym.js';
 import type { Dataset } from '../../data/sample.js';
@@ -18,34 +18,41 @@ const SAMPLES = 12;
 /** The side of a picture in pixels, so that one sees what is wrong with an image. */
 const SIDE = 320;
 
-/** The data of a run, opened without its encoder, so that data that it could no longer train on can be looked at. */
-export class RunData {
+/** Is told how many samples were looked at, of how many. */
+export type OnProgress = (looked: number, of: number) => void;
+
+/** Data that are opened without an encoder, so that those that no run could train on can be looked at. */
+export class AuditedData {
   readonly #dataset: Dataset;
   readonly #faults: readonly DataFault[];
-  readonly #seed: number;
+  readonly #seed: number | undefined;
   #audit: Promise<DataAudit> | undefined;
   #contentHash = '';
 
-  private constructor(dataset: Dataset, faults: readonly DataFault[], seed: number) {
+  private constructor(dataset: Dataset, faults: readonly DataFault[], seed?: number) {
     this.#dataset = dataset;
     this.#faults = faults;
     this.#seed = seed;
   }
 
-  static async open(root: string): Promise<RunData> {
+  static ofRun(root: string): Promise<AuditedData> {
     const config = readRunConfig(root);
+    return AuditedData.open(datasetSpec(config), config.seed);
+  }
+
+  static async open(spec: DatasetSpec, seed?: number): Promise<AuditedData> {
     const faults: DataFault[] = [];
-    const dataset = await openDataset(datasetSpec(config), {
+    const dataset = await openDataset(spec, {
       positive: 'optional',
       onWarning: () => {},
       onFault: (fault) => faults.push(fault),
     });
-    return new RunData(dataset, faults, config.seed);
+    return new AuditedData(dataset, faults, seed);
   }
 
   /** Looks at every image once. */
-  audit(): Promise<DataAudit> {
-    this.#audit ??= this.#look();
+  audit(onProgress?: OnProgress): Promise<DataAudit> {
+    this.#audit ??= this.#look(onProgress);
     return this.#audit;
   }
 
@@ -53,7 +60,7 @@ export class RunData {
   pseudonymous(audit: DataAudit): DataAudit {
     return {
       ...audit,
-      data: 'The data of this run',
+      data: 'The data',
       suggested: [],
       findings: audit.findings.map((finding) => ({
         ...finding,
@@ -87,8 +94,8 @@ export class RunData {
     return this.#dataset;
   }
 
-  async #look(): Promise<DataAudit> {
-    const report = await auditDataset(this.#dataset, { faults: this.#faults, seed: this.#seed });
+  async #look(onProgress?: OnProgress): Promise<DataAudit> {
+    const report = await auditDataset(this.#dataset, { faults: this.#faults, seed: this.#seed, onProgress });
     this.#contentHash = report.contentHash;
     return told(this.#dataset, report);
   }

@@ -73,14 +73,19 @@ function judgedRows(root: string): Map<string, Judged> {
   return new Map(rows);
 }
 
-/** The predictions on the samples that both have, in the same order; undefined where the labels are not the same. */
+/**
+ * The predictions on the samples that both have; undefined where the labels are not the same. They come in the order of
+ * their ids, as subjects are drawn in the order in which they appear: files sorted otherwise give the same interval.
+ */
 function shared(a: RowPredictions, b: RowPredictions): [RowPredictions, RowPredictions] | undefined {
   if (a.classes.join() !== b.classes.join()) return undefined;
   const placeOf = new Map(b.ids.map((id, i) => [id, i]));
-  const places = a.ids.flatMap((id, i) => {
-    const other = placeOf.get(id);
-    return other === undefined || a.labels[i] !== b.labels[other] ? [] : [[i, other] as const];
-  });
+  const places = a.ids
+    .flatMap((id, i) => {
+      const other = placeOf.get(id);
+      return other === undefined || a.labels[i] !== b.labels[other] ? [] : [[i, other] as const];
+    })
+    .sort(([i], [j]) => (a.ids[i]! < a.ids[j]! ? -1 : 1));
   if (places.length === 0) return undefined;
   return [
     onSamples(

@@ -1,6 +1,7 @@
 /** What the encoders of runs see in their images, for a page on which one points at places and cases. */
 import { statSync } from 'node:fs';
 import sharp from 'sharp';
+import type { DatasetSpec } from '../../data/openDataset.js';
 import { hasImage } from '../../data/presence.js';
 import { pseudonym, pseudonymous } from '../../data/pseudonym.js';
 import type { Dataset, Sample } from '../../data/sample.js';
@@ -28,7 +29,7 @@ import type {
   Similarity,
   SimilarityQuestion,
 } from '../messages.js';
-import { RunData } from './dataAudit.js';
+import { AuditedData, type OnProgress } from './dataAudit.js';
 import { runDifferences } from './differences.js';
 import { nearestCases } from './nearestCases.js';
 import { type NamedRun, type OpenRun, openRun, requireImage, requireSample } from './openRun.js';
@@ -49,7 +50,12 @@ export interface ExplorerOptions {
   readonly masks?: string | undefined;
   /** Whether others may look: names are pseudonyms, and images are shown of phantoms alone. */
   readonly isPublic?: boolean | undefined;
+  /** Data that are looked at without a run. */
+  readonly data?: DatasetSpec | undefined;
 }
+
+/** Whose data are looked at: those of a run, or `given`, those that the server was started with. */
+export type DataOwner = NamedRun | 'given';
 
 export class Explorer {
   readonly #options: ExplorerOptions;
@@ -62,7 +68,7 @@ export class Explorer {
       ),
   );
 
-  readonly #data = new Recent<string, Promise<RunData>>(RUNS);
+  readonly #data = new Recent<string, Promise<AuditedData>>(RUNS);
   readonly #sources = new Recent<string, readonly string[]>(RUNS);
 
   constructor(options: ExplorerOptions = {}) {
@@ -188,15 +194,16 @@ export class Explorer {
     return runDifferences(runs);
   }
 
-  /** @returns what `anatomy data check` finds in the run's data */
-  async audit({ root }: NamedRun): Promise<DataAudit> {
-    const audit = await (await this.#dataOf(root)).audit();
-    return this.#options.isPublic ? (await this.#dataOf(root)).pseudonymous(audit) : audit;
+  /** @returns what `anatomy data check` finds in the data */
+  async audit(owner: DataOwner, onProgress?: OnProgress): Promise<DataAudit> {
+    const data = await this.#dataOf(owner);
+    const audit = await data.audit(onProgress);
+    return this.#options.isPublic ? data.pseudonymous(audit) : audit;
   }
 
   /** @returns a JPEG of an image as it is in the data */
-  async thumbnail({ root }: NamedRun, sample: number, modality: string): Promise<Uint8Array> {
-    const data = await this.#dataOf(root);
+  async thumbnail(owner: DataOwner, sample: number, modality: string): Promise<Uint8Array> {
+    const data = await this.#dataOf(owner);
     requireImage(data.dataset, sample, modality);
     this.#requireShown(data.dataset, sample, modality);
     return data.thumbnail(sample, modality);
@@ -206,8 +213,14 @@ export class Explorer {
     this.#open.clear();
   }
 
-  #dataOf(root: string): Promise<RunData> {
-    return this.#data.get(`${root} ${this.#dataTimes(root)}`, () => RunData.open(root));
+  #dataOf(owner: DataOwner): Promise<AuditedData> {
+    if (owner !== 'given') {
+      const { root } = owner;
+      return this.#data.get(`${root} ${this.#dataTimes(root)}`, () => AuditedData.ofRun(root));
+    }
+    const { data } = this.#options;
+    if (data === undefined) throw new UsageError('no data were given; start anatomy serve with --data');
+    return this.#data.get(`given ${timesOf(filesOf(data))}`, () => AuditedData.open(data));
   }
 
   /** The names of samples and subjects as they may be told. */
@@ -235,11 +248,18 @@ export class Explorer {
     const { config } = runPaths(root);
     const time = timesOf([config]);
     const files = this.#sources.get(`${root} ${time}`, () => {
-      const { path, folders, drop, splits } = readRunConfig(root).data;
-      return [path, ...Object.values(folders ?? {}), drop, splits].filter((file) => file != null);
+      const { data } = readRunConfig(root);
+      return [...filesOf(data), ...(data.splits === null ? [] : [data.splits])];
     });
     return [time, timesOf(files)].join(' ');
   }
+}
+
+type Named = { readonly [place in 'path' | 'pathB' | 'drop']?: string | null } & Pick<DatasetSpec, 'folders'>;
+
+/** The files and folders that name data. */
+function filesOf({ path, pathB, folders, drop }: Named): string[] {
+  return [path, pathB, ...Object.values(folders ?? {}), drop].filter((file) => file != null);
 }
 
 function timesOf(files: readonly string[]): string {

@@ -16,7 +16,8 @@ import type {
   Similarity,
   SimilarityQuestion,
 } from '../messages.js';
-import type { ExplorerOptions } from './explorer.js';
+import type { OnProgress } from './dataAudit.js';
+import type { DataOwner, ExplorerOptions } from './explorer.js';
 import type { NamedRun } from './openRun.js';
 import type { VolumePlace } from './volumeFile.js';
 
@@ -24,8 +25,8 @@ import type { VolumePlace } from './volumeFile.js';
 export interface Questions {
   readonly samples: { ask: [NamedRun]; answer: ExplorerRun };
   readonly picture: { ask: [NamedRun, number, string]; answer: Uint8Array };
-  readonly audit: { ask: [NamedRun]; answer: DataAudit };
-  readonly thumbnail: { ask: [NamedRun, number, string]; answer: Uint8Array };
+  readonly audit: { ask: [DataOwner]; answer: DataAudit };
+  readonly thumbnail: { ask: [DataOwner, number, string]; answer: Uint8Array };
   readonly outline: { ask: [NamedRun, number]; answer: Outline };
   readonly volumes: { ask: [NamedRun, number]; answer: CaseVolumes };
   readonly volumePlace: { ask: [NamedRun, number, string]; answer: VolumePlace };
@@ -40,8 +41,15 @@ export interface Request<Name extends keyof Questions = keyof Questions> {
   readonly ask: Questions[Name]['ask'];
 }
 
-/** `refused` is what is wrong with the question or the data, in words for the user. */
-export type Reply = { readonly answer: unknown } | { readonly refused: string } | { readonly failed: string };
+/**
+ * `refused` is what is wrong with the question or the data, in words for the user. `progress` comes before the answer,
+ * from those that take long.
+ */
+export type Reply =
+  | { readonly progress: Parameters<OnProgress> }
+  | { readonly answer: unknown }
+  | { readonly refused: string }
+  | { readonly failed: string };
 
 /** The file of the thread, which exists only in the built package. */
 const FILE = new URL('./explorerWorker.js', import.meta.url);
@@ -50,6 +58,7 @@ interface Question {
   readonly request: Request;
   readonly resolve: (answer: never) => void;
   readonly reject: (error: Error) => void;
+  readonly onProgress: OnProgress | undefined;
 }
 
 /** A thread with its questions. It has one at a time, so that those that nobody waits for any more can be left out. */
@@ -75,16 +84,18 @@ export class ExplorerThread {
 
   /**
    * @param signal whoever asked is gone; a question whose turn has not come is then left out
+   * @param onProgress is told how far an audit is
    * @throws AnatomyError what is wrong with the question or the data
    */
   ask<Name extends keyof Questions>(
     name: Name,
     ask: Questions[Name]['ask'],
     signal?: AbortSignal,
+    onProgress?: OnProgress,
   ): Promise<Questions[Name]['answer']> {
     const running = this.#started();
     return new Promise((resolve, reject) => {
-      const question: Question = { request: { name, ask }, resolve, reject };
+      const question: Question = { request: { name, ask }, resolve, reject, onProgress };
       running.queue.push(question);
       signal?.addEventListener('abort', () => {
         const place = running.queue.indexOf(question);
@@ -120,7 +131,11 @@ export class ExplorerThread {
     const running: Running = { worker, queue: [], current: undefined, lost };
     worker.on('message', (reply: Reply) => {
       if (running.current === undefined) return;
-      const { resolve, reject } = running.current;
+      const { resolve, reject, onProgress } = running.current;
+      if ('progress' in reply) {
+        onProgress?.(...reply.progress);
+        return;
+      }
       running.current = undefined;
       askNext(running);
       if ('answer' in reply) resolve(reply.answer as never);

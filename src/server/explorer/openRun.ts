@@ -15,9 +15,10 @@ import { patchSimilarities } from '../../evaluation/pairs/measures/encoderMeasur
 import { pixelSimilarities } from '../../evaluation/pairs/measures/pixelPatches.js';
 import type { EncoderFeatures } from '../../evaluation/results/featureKinds.js';
 import { MessageConsole } from '../../log/console.js';
+import type { Encoder, FoldedNorms } from '../../nn/index.js';
 import { tensor, tidy } from '../../tensor/index.js';
 import { savedCheckpoints } from '../../training/checkpoint.js';
-import { embedBatches, type OutputRows } from '../../training/embed.js';
+import { embedBatches, foldedNorms, type OutputRows } from '../../training/embed.js';
 import { openImages } from '../../training/imageCache.js';
 import { runPaths } from '../../training/runFolder.js';
 import { openSingleRun, RunNetworks } from '../../use/openEncoder.js';
@@ -92,6 +93,13 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
     path: config.data.path ?? '',
   });
   const maps = new Recent<string, Promise<readonly OutputRows[]>>(MAPS);
+  // Folding the weights takes as long as a forward pass of one image.
+  const folded = new Map<Encoder, FoldedNorms>();
+  const foldedOf = (encoder: Encoder) => {
+    const known = folded.get(encoder) ?? foldedNorms(encoder, precision);
+    folded.set(encoder, known);
+    return known;
+  };
   const matrices = new Recent<string, Promise<Float32Array>>(MATRICES);
 
   const folder = config.data.cacheFolder ?? undefined;
@@ -115,7 +123,8 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
       requireImage(dataset, sample, modality);
       const common = { loader, indices: [sample], size, normalization, ...forwarding };
       const encoder = networks.of(modality);
-      const batches = embedBatches({ ...common, encoder, modality }, (output) => output.maps);
+      const options = { ...common, encoder, modality, folded: foldedOf(encoder) };
+      const batches = embedBatches(options, (output) => output.maps);
       for await (const found of batches) return found;
       return [];
     });
@@ -152,9 +161,13 @@ export async function openRun(root: string, { step, masks }: OpenRunOptions = {}
       const modality = dataset.modalities.find((name) => hasImage(dataset.samples[sample]!, name))!;
       return (await mapsOf({ sample, modality })).map(({ shape }) => shape[1]!);
     },
-    matrix: (at, map, grid) =>
-      matrices.get(`${at.sample} ${at.modality} ${map} ${grid}`, () => matrix(at, map, grid)),
+    matrix: (at, map, grid) => {
+      const image = `${at.sample} ${at.modality}`;
+      maps.touch(image); // strangers stay, for when another map is asked for
+      return matrices.get(`${image} ${map} ${grid}`, () => matrix(at, map, grid));
+    },
     dispose: () => {
+      for (const weights of folded.values()) weights.dispose();
       networks.dispose();
       loader.dispose();
     },

@@ -12,8 +12,7 @@ export class Recent<Key, Value> {
   /** A promise that is refused is not kept. */
   get(key: Key, make: () => Value): Value {
     const value = this.#values.get(key) ?? make();
-    this.#values.delete(key);
-    this.#values.set(key, value);
+    this.#renew(key, value);
     if (value instanceof Promise) value.catch(() => this.#values.delete(key));
     for (const [old, one] of this.#values) {
       if (this.#values.size <= this.#most) break;
@@ -21,6 +20,17 @@ export class Recent<Key, Value> {
       this.#leave(one);
     }
     return value;
+  }
+
+  /** Keeps a value as if it were asked for now, where it is kept still. */
+  touch(key: Key): void {
+    const value = this.#values.get(key);
+    if (value !== undefined) this.#renew(key, value);
+  }
+
+  #renew(key: Key, value: Value): void {
+    this.#values.delete(key);
+    this.#values.set(key, value);
   }
 
   clear(): void {

@@ -76,13 +76,15 @@ function meanRow(matrix: Float32Array, rows: readonly number[], columns: number)
   return mean;
 }
 
-/** Samples of other subjects that have the modality, the next ones in the order of the data. */
+/**
+ * Samples of other subjects that have the modality, the first ones of the data: most samples share them, so that a new
+ * sample asks the encoder for its own images alone.
+ */
 function strangersOf({ samples }: Dataset, sample: number, modality: string): number[] {
   const found: number[] = [];
   const seen = new Set([samples[sample]!.subject]);
-  for (let step = 1; step < samples.length && found.length < STRANGERS; step += 1) {
-    const at = (sample + step) % samples.length;
-    const other = samples[at]!;
+  for (const [at, other] of samples.entries()) {
+    if (found.length === STRANGERS) break;
     if (seen.has(other.subject) || !hasImage(other, modality)) continue;
     seen.add(other.subject);
     found.push(at);

@@ -191,12 +191,12 @@ test('examples are of different patients, those with lesions first, and their an
   const gray = new Float32Array(28 * 28);
   gray[24 * 28 + 22] = 200;
   gray[3 * 28 + 5] = 100;
-  const [near, far] = chooseAnchors(gray, 28, lesion);
+  const [near, far] = chooseAnchors([gray], 28, lesion);
   const place = ({ x, y, rule }: typeof near) =>
     [x * 14, y * 14, rule].map((one) => (typeof one === 'number' ? Number(one.toFixed(9)) : one));
   expect(place(near)).toEqual([11.5, 12.5, 'lesion']);
   expect(place(far)).toEqual([2.5, 1.5, 'elsewhere']);
-  const [centre, busiest] = chooseAnchors(gray, 28, undefined);
+  const [centre, busiest] = chooseAnchors([gray], 28, undefined);
   expect(place(centre)).toEqual([7.5, 7.5, 'centre']);
   expect(place(busiest)).toEqual([11.5, 12.5, 'elsewhere']);
 });
@@ -211,7 +211,7 @@ test('an anchor lies in the lesion where a patch does, and the other one away fr
   });
   gray[10 * 28 + 10] = 120;
   const lesion = maskOf(28, (x, y) => x >= 16 && x < 20 && y >= 16 && y < 20);
-  const [near, far] = chooseAnchors(gray, 28, lesion);
+  const [near, far] = chooseAnchors([gray], 28, lesion);
   expect([near.x * 28, near.y * 28].every((at) => at >= 16 && at < 20)).toBe(true);
   expect([far.x * 28, far.y * 28]).toEqual([11, 11]);
 });
@@ -237,7 +237,7 @@ test.each([
   });
   gray[Math.round(side * 0.4) * side + Math.round(side * 0.4)] = 120;
   const [, far] = chooseAnchors(
-    gray,
+    [gray],
     side,
     maskOf(side, (x, y) => x === Math.round(side / 2) && y === x),
   );
@@ -248,26 +248,42 @@ test.each([
 test('without a mask no anchor lies on the background, wherever the body is', () => {
   // A body at the right of a black image, whose centre is black.
   const gray = imageOf(112, (x, y) => (x >= 64 && y >= 8 && y < 104 ? 80 + ((x + y) % 7) : 0));
-  for (const { x, y } of chooseAnchors(gray, 112, undefined)) {
+  for (const { x, y } of chooseAnchors([gray], 112, undefined)) {
     expect(x * 112).toBeGreaterThan(72);
     expect(x * 112).toBeLessThan(104);
     expect(y * 112).toBeGreaterThan(16);
     expect(y * 112).toBeLessThan(96);
   }
-  const [first] = chooseAnchors(gray, 112, undefined);
+  const [first] = chooseAnchors([gray], 112, undefined);
   expect([first.x * 112, first.y * 112, first.rule]).toEqual([76, 60, 'centre']);
+});
+
+test('where A is all but black the body is that of the other modality, and nowhere else', () => {
+  // A shows a label in its corner alone; B shows a body at the left, away from the centre.
+  const label = imageOf(112, (x, y) => (x < 24 && y < 8 ? 250 : 0));
+  const body = imageOf(112, (x, y) => (x >= 8 && x < 48 && y >= 24 && y < 104 ? 80 + ((x + y) % 7) : 0));
+  for (const black of [label, new Float32Array(112 ** 2)]) {
+    for (const { x, y } of chooseAnchors([black, body], 112, undefined)) {
+      expect(x * 112).toBeGreaterThan(16);
+      expect(x * 112).toBeLessThan(40);
+      expect(y * 112).toBeGreaterThan(32);
+    }
+  }
+  // What B shows beside A's body, such as a skull around a brain, moves no anchor.
+  const bright = new Float32Array(112 ** 2).fill(200);
+  expect(chooseAnchors([body, bright], 112, undefined)).toEqual(chooseAnchors([body], 112, undefined));
 });
 
 test('in a body so thin that no patch is well inside, the anchors lie in it all the same', () => {
   const gray = imageOf(112, (x, y) => (y >= 96 && y < 104 ? 80 + ((3 * x) % 11) : 0));
-  for (const { y } of chooseAnchors(gray, 112, undefined)) expect(y * 112).toBe(100);
+  for (const { y } of chooseAnchors([gray], 112, undefined)) expect(y * 112).toBe(100);
 });
 
 test('of a lesion that fills half of no patch, the anchor is the patch that holds most of it', () => {
   // The lesion has 9 pixels in one patch and 3 in its neighbour; the patch beside them varies most.
   const lesion = maskOf(112, (x, y) => x >= 45 && x < 49 && y >= 50 && y < 53);
   const gray = imageOf(112, (x, y) => (x >= 48 && x < 56 && y >= 56 && y < 64 && x % 2 === 0 ? 250 : 80));
-  const [near] = chooseAnchors(gray, 112, lesion);
+  const [near] = chooseAnchors([gray], 112, lesion);
   expect([near.x * 112, near.y * 112, near.rule]).toEqual([44, 52, 'lesion']);
 });
 
@@ -275,10 +291,10 @@ test('in a lesion that reaches the edge of the body the anchor keeps away from t
   const lesion = maskOf(112, (x, y) => x >= 40 && x < 88 && y >= 48 && y < 80);
   const gray = (inside: number) =>
     imageOf(112, (x, y) => (x < 84 ? (lesion.data[y * 112 + x] ? inside + (x % 3) : 200) : 0));
-  const [near] = chooseAnchors(gray(80), 112, lesion);
+  const [near] = chooseAnchors([gray(80)], 112, lesion);
   expect(near.x * 112).toBeLessThan(72);
   for (const dark of [80, 0]) {
-    const [{ x, y, rule }] = chooseAnchors(gray(dark), 112, lesion);
+    const [{ x, y, rule }] = chooseAnchors([gray(dark)], 112, lesion);
     expect(rule).toBe('lesion');
     expect(lesion.data[Math.floor(y * 112) * 112 + Math.floor(x * 112)]).toBe(255);
   }
@@ -286,10 +302,6 @@ test('in a lesion that reaches the edge of the body the anchor keeps away from t
 
 test('a lesion that touches every patch leaves two different anchors', () => {
   const lesion = maskOf(28, () => true);
-  const [near, far] = chooseAnchors(
-    imageOf(28, (x, y) => 80 + ((x * y) % 5)),
-    28,
-    lesion,
-  );
+  const [near, far] = chooseAnchors([imageOf(28, (x, y) => 80 + ((x * y) % 5))], 28, lesion);
   expect([near.x, near.y]).not.toEqual([far.x, far.y]);
 });
