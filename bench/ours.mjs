@@ -2,38 +2,11 @@
 // method, step and optimiser, or its own embedding.
 import { createInterface } from 'node:readline';
 import { resolveConfig } from '../dist/config/index.js';
-import { disposeModule, Random, Sgd, setThreads, tensor, tidy } from '../dist/index.js';
-import { synchronize, toChannelsLast, torchVersion } from '../dist/tensor/index.js';
-import { buildEncoder, buildMethod } from '../dist/training/build.js';
+import { disposeModule, Random, setThreads, tensor } from '../dist/index.js';
+import { torchVersion } from '../dist/tensor/index.js';
+import { buildEncoder } from '../dist/training/build.js';
 import { embed } from '../dist/training/embed.js';
-import { trainingStep } from '../dist/training/step.js';
-
-function make({ width, size, pairs, bf16, device = 'cpu', gray = false, recompute = 'none' }) {
-  const config = resolveConfig({ set: [`model.width=${width}`, `data.size=${size}`] });
-  const samples = Array.from({ length: pairs }, (_, i) => ({ subject: String(i), images: { a: 0, b: 0 } }));
-  const method = buildMethod(config, { modalities: ['a', 'b'], samples }, device);
-  const random = new Random('bench');
-  const channels = gray ? 1 : 3;
-  const values = Float32Array.from({ length: 4 * pairs * channels * size * size }, () => random.uniform());
-  const images = toChannelsLast(tensor(values, [4 * pairs, channels, size, size], { device }));
-  const pairsOf = { ids: samples.map(({ subject }) => subject), rows: samples.map((_, i) => i), epoch: 0 };
-  const batch = { ...pairsOf, images: {} };
-  const specs = ['whole', 0].flatMap((look) => ['a', 'b'].map((modality) => ({ modality, look })));
-  // Views are given, as on the other side: what is timed is the step without augmentation.
-  method.views = () => ({ images, specs, pairs: pairsOf });
-  const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
-  const precision = bf16 ? 'bf16' : 'fp32';
-  const step = () => {
-    const started = performance.now();
-    tidy(() => trainingStep({ method, optimizer, batch, learningRate: 0.001, precision, device, recompute }));
-    if (device !== 'cpu') synchronize();
-    return (performance.now() - started) / 1000;
-  };
-  const dispose = () => {
-    for (const thing of [images, optimizer, method]) thing.dispose();
-  };
-  return { step, dispose };
-}
+import { makeStep } from './ownStep.mjs';
 
 /** Embeds images as `anatomy embed` does, from bytes to features. */
 function makeInference({ width, size, stored, images: count, bf16, device = 'cpu' }) {
@@ -70,7 +43,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command.threads) setThreads(command.threads);
   if (command.make) {
     current?.dispose();
-    current = command.make.images === undefined ? make(command.make) : makeInference(command.make);
+    current = command.make.images === undefined ? makeStep(command.make) : makeInference(command.make);
     onGpu = command.make.device !== 'cpu';
   }
   const seconds = [];

@@ -8,8 +8,9 @@
  */
 import { inFullPrecision, ops, type Tensor, TensorError } from '../tensor/index.js';
 import { checkOneOf } from './options.js';
-import { type Images, type PatchOptions, patchEmbeddings } from './patches.js';
-import { checkRelation, correlation, type RelationOptions, relationLoss } from './relations.js';
+import { correlation, type Images, type PatchOptions, patchEmbeddings } from './patches.js';
+import { checkRelation, type RelationOptions } from './relationOptions.js';
+import { relationLoss } from './relations.js';
 
 export interface ConsistencyOptions extends PatchOptions, RelationOptions {
   /** The reduction over the maps: `mean` as in Eq. 6, or `sum` as in the authors' code. */

@@ -44,13 +44,8 @@ export {
   estimateNormalizer,
 } from './memory.js';
 export { type NtXentOptions, ntXent, ntXentChance, ntXentOfRows } from './ntXent.js';
-export { type PatchOptions, patchEmbeddings } from './patches.js';
+export { correlation, type PatchOptions, patchEmbeddings } from './patches.js';
 export { type QueueContrastOptions, queueContrast } from './queue.js';
 export { reconstructionChance, reconstructionLoss } from './reconstruction.js';
-export {
-  checkPatchCount,
-  checkRelation,
-  correlation,
-  type RelationOptions,
-  relationLoss,
-} from './relations.js';
+export { checkRelation, RELATIONS, type RelationOptions } from './relationOptions.js';
+export { checkRelationGrid, relationLoss } from './relations.js';

@@ -1,4 +1,4 @@
-/** The embeddings of patches, from which the losses on anatomy start. */
+/** The embeddings of patches and their similarities, from which the losses on anatomy start. */
 import { inFullPrecision, l2Normalize, ops, patchSums, type Tensor, TensorError } from '../tensor/index.js';
 
 export interface PatchOptions {
@@ -59,6 +59,11 @@ export function patchEmbeddings(
   });
 }
 
+/** Computes Eq. 4, the similarities between the patches of one image. @param s [B, C, P] @returns A: [B, P, P] */
+export function correlation(s: Tensor): Tensor {
+  return ops.bmm(ops.transpose(s, 1, 2), s);
+}
+
 /** Pools the sum (`patch`) or the mean (`pixel`) over each patch. @returns [B, C, N^h, N^w] */
 function poolPatches(
   pixels: Tensor,
@@ -74,7 +79,8 @@ function poolPatches(
   return ops.avgPool2d(covered, window, window, [0, 0], false, true, normalize === 'patch' ? 1 : null);
 }
 
-function gridOf(layer: number, { patches = [4, 4] }: PatchOptions): readonly [number, number] {
+/** The grid of a map. @throws TensorError when the setting names none */
+export function gridOf(layer: number, { patches = [4, 4] }: PatchOptions): readonly [number, number] {
   const grid = Array.isArray(patches[0]) ? patches[layer] : patches;
   const valid =
     Array.isArray(grid) && grid.length === 2 && grid.every((count) => Number.isInteger(count) && count >= 1);

@@ -1,49 +1,18 @@
 /**
- * The comparison of two aligned images by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives
- * of its Table 3, which it names in a word each, and CKA. s^A and s^B are patch embeddings [B, C, P]. Every loss is the
- * mean over the pairs.
+ * The comparison of two images by their patches: the paper's correlation matrices (Eqs. 4, 5), the alternatives of its
+ * Table 3, which it names in a word each, CKA, and two for images that are not aligned. s^A and s^B are patch embeddings
+ * [B, C, P]. Every loss is the mean over the pairs.
  */
 import { l2Normalize, ops, type Tensor, TensorError } from '../tensor/index.js';
+import { alignmentFreeLoss } from './alignmentFree.js';
 import { crossGram, gramCorrelationLoss } from './gram.js';
-import { checkOneOf } from './options.js';
 import { meanOverPairs } from './pairs.js';
-import type { PatchOptions } from './patches.js';
+import { correlation, gridOf, type PatchOptions } from './patches.js';
+import { hasGramForm, type Relation, type RelationOptions, temperatures } from './relationOptions.js';
+import { checkShift, leastOverShifts } from './shift.js';
+import { transport } from './transport.js';
 
-export interface RelationOptions {
-  /**
-   * - `correlation`: the correlation matrices, Eqs. 4 and 5.
-   * - `normed`: their softmax over each row ("Normed Corr" of Table 3), compared as Eq. 5 does. It is of the order of
-   *   1/P² of Eq. 5.
-   * - `kl`: ½(KL(P‖Q) + KL(Q‖P)) of their rows' softmax, the mean over the rows ("KL" of Table 3).
-   * - `local-contrast`: InfoNCE; patch i of A finds patch i of B among all patches of B's image, and the other way
-   *   round, the mean of both ("Local Contrast" of Table 3). Chance level ln P.
-   * - `cka`: 1 − linear CKA (Kornblith 2019) of the centred correlation matrices, from 0 to 1, blind to how strong the
-   *   contrast between patches is. An image whose patches are all alike has no structure to compare: its loss is 1, its
-   *   gradient 0.
-   */
-  relation?: 'correlation' | 'normed' | 'kl' | 'local-contrast' | 'cka';
-  /**
-   * The temperature of the softmax. The paper names none. Correlations lie in [−1, 1], or after a ReLU in [0, 1], so
-   * that the softmax is nearly uniform at 1. The defaults are 1 for `normed`, as its name says, 0.1 for `kl`, and 0.07,
-   * the τ of Eq. 7, for `local-contrast`.
-   */
-  relationTau?: number;
-  /**
-   * The distance: `mse` is Eq. 5. `frobenius` is ‖A^{(M_A)} − A^{(M_B)} + 1e-6‖_F (the authors' code), for
-   * `correlation` and `normed`.
-   */
-  distance?: 'mse' | 'frobenius';
-  /**
-   * The way `correlation` (with `mse`) and `cka` are computed, a matter of time and memory only. `patches`: by P×P
-   * matrices. `gram`: by C×C matrices, in f64. `auto`: `gram` where patches are many and more than channels.
-   */
-  form?: 'auto' | 'patches' | 'gram';
-}
-
-type Relation = NonNullable<RelationOptions['relation']>;
 type Form = Exclude<NonNullable<RelationOptions['form']>, 'auto'>;
-
-const temperatures: Partial<Record<Relation, number>> = { normed: 1, kl: 0.1, 'local-contrast': 0.07 };
 
 /** The number of P×P matrices that a pair takes at its peak, forward and backward, as measured. */
 const matrices: Record<Relation, number> = {
@@ -52,44 +21,12 @@ const matrices: Record<Relation, number> = {
   kl: 17,
   'local-contrast': 9,
   cka: 14,
+  transport: 10,
+  'alignment-free': 20,
 };
 
 /** The number of bytes that the P×P matrices of one pair may take. */
 const limit = 4 * 2 ** 30;
-
-/** @throws TensorError for options that are misspelt or do not go together */
-export function checkRelation(options: RelationOptions): void {
-  checkOneOf('consistencyLoss', options, {
-    relation: ['correlation', 'normed', 'kl', 'local-contrast', 'cka'],
-    distance: ['mse', 'frobenius'],
-    form: ['auto', 'patches', 'gram'],
-  });
-  const { relation = 'correlation', relationTau, distance = 'mse', form = 'auto' } = options;
-  if (distance === 'frobenius' && relation !== 'correlation' && relation !== 'normed') {
-    throw new TensorError(
-      `consistencyLoss: distance frobenius goes with relation correlation or normed, not with ${relation}; leave distance at mse`,
-    );
-  }
-  if (form === 'gram' && !hasGramForm(options)) {
-    throw new TensorError(
-      `consistencyLoss: form gram goes with relation correlation and distance mse, or with relation cka, not with relation ${relation} and distance ${distance}; leave form at auto`,
-    );
-  }
-  if (relationTau !== undefined && temperatures[relation] === undefined) {
-    throw new TensorError(
-      `consistencyLoss: relationTau is ${relationTau}, but relation ${relation} has no temperature; leave it out`,
-    );
-  }
-  if (relationTau !== undefined && !(relationTau > 0 && relationTau < Number.POSITIVE_INFINITY)) {
-    throw new TensorError(
-      `consistencyLoss: relationTau is ${relationTau}, expected a positive temperature such as ${temperatures[relation]}`,
-    );
-  }
-}
-
-function hasGramForm({ relation = 'correlation', distance = 'mse' }: RelationOptions): boolean {
-  return relation === 'cka' || (relation === 'correlation' && distance === 'mse');
-}
 
 /**
  * The loss of a map's patch embeddings, a scalar.
@@ -112,7 +49,8 @@ export function relationLoss(
   }
   const element = sA.dtype === 'f64' || relation === 'cka' ? 8 : 4;
   const bytesPerPair = checkedBytes(patches, options, { layer, element });
-  return meanOverPairs(sA, sB, bytesPerPair, (a, b) => directLoss(a, b, options));
+  checkShift(gridOf(layer, options), layer, options.consistencyShift ?? 0);
+  return meanOverPairs(sA, sB, bytesPerPair, (a, b) => directLoss(a, b, layer, options));
 }
 
 /** The bytes that the P×P matrices of a pair take. @throws TensorError when they are more than the limit */
@@ -126,19 +64,25 @@ function checkedBytes(
   if (bytes <= limit) return bytes;
   const fix = hasGramForm(options)
     ? 'use form gram, which needs no such matrix'
-    : 'use a coarser grid, or relation correlation with distance mse or relation cka, which need no such matrix';
+    : 'use a coarser grid, or relation correlation with distance mse and no shift or relation cka, which need no such matrix';
   throw new TensorError(
     `consistencyLoss: relation ${relation} of map ${layer} compares ${patches}×${patches} patches, which takes ${(bytes / 2 ** 30).toFixed(1)} GiB for each pair, more than the limit of ${limit / 2 ** 30} GiB; ${fix}`,
   );
 }
 
 /**
- * Checks the number of patches before anything is computed.
+ * Checks a grid before anything is computed.
  * @param layer the number of the map in messages
- * @throws TensorError where a grid of so many patches would take more than 4 GiB for each pair, in f32
+ * @throws TensorError where so many patches would take more than 4 GiB for each pair, in f32, or are too few for the
+ * shift
  */
-export function checkPatchCount(patches: number, layer: number, options: RelationOptions): void {
-  if (!hasGramForm(options)) checkedBytes(patches, options, { layer, element: 4 });
+export function checkRelationGrid(
+  grid: readonly [number, number],
+  layer: number,
+  options: RelationOptions,
+): void {
+  if (!hasGramForm(options)) checkedBytes(grid[0] * grid[1], options, { layer, element: 4 });
+  checkShift(grid, layer, options.consistencyShift ?? 0);
 }
 
 /**
@@ -153,11 +97,15 @@ export function formFor(channels: number, patches: number, options: RelationOpti
   return hasGramForm(options) && patches > Math.max(16, breakEven) ? 'gram' : 'patches';
 }
 
-function directLoss(sA: Tensor, sB: Tensor, options: RelationOptions & PatchOptions): Tensor {
+function directLoss(sA: Tensor, sB: Tensor, layer: number, options: RelationOptions & PatchOptions): Tensor {
   const { relation = 'correlation', relationTau: tau = temperatures[relation] ?? 1 } = options;
   switch (relation) {
-    case 'correlation':
-      return distanceBetween(correlation(sA), correlation(sB), options);
+    case 'correlation': {
+      const { consistencyShift: most = 0 } = options;
+      return most === 0
+        ? distanceBetween(correlation(sA), correlation(sB), options)
+        : leastOverShifts(sA, sB, gridOf(layer, options), most);
+    }
     case 'normed': {
       const [p, q] = [sA, sB].map((s) => ops.softmax(correlation(s).div(tau), 2));
       return distanceBetween(p!, q!, options);
@@ -165,20 +113,23 @@ function directLoss(sA: Tensor, sB: Tensor, options: RelationOptions & PatchOpti
     case 'kl':
       return symmetricKl(correlation(sA).div(tau), correlation(sB).div(tau));
     case 'local-contrast':
-      // Embeddings of Eq. 3 are unit vectors already.
-      return options.normalize === 'pixel'
-        ? localContrast(l2Normalize(sA, 1), l2Normalize(sB, 1), tau)
-        : localContrast(sA, sB, tau);
+      return localContrast(...unitVectors(sA, sB, options), tau);
     case 'cka':
       return ckaLoss(sA, sB, 'patches');
+    case 'transport': {
+      const moved = transport(unitVectors(sA, sB, options), sB, gridOf(layer, options), options);
+      return distanceBetween(correlation(sA), correlation(moved), options);
+    }
+    case 'alignment-free':
+      return alignmentFreeLoss(correlation(sA), correlation(sB));
     default:
       throw new TensorError(`consistencyLoss: no relation ${relation satisfies never}`);
   }
 }
 
-/** Computes Eq. 4, the similarities between the patches of one image. @param s [B, C, P] @returns A: [B, P, P] */
-export function correlation(s: Tensor): Tensor {
-  return ops.bmm(ops.transpose(s, 1, 2), s);
+/** Embeddings of Eq. 3 are unit vectors already. */
+function unitVectors(sA: Tensor, sB: Tensor, { normalize }: PatchOptions): readonly [Tensor, Tensor] {
+  return normalize === 'pixel' ? [l2Normalize(sA, 1), l2Normalize(sB, 1)] : [sA, sB];
 }
 
 /** Eq. 5, averaged over the pairs. */

@@ -42,6 +42,7 @@ export const finite = op<[x: Tensor], Tensor>('aten::isfinite', 'Tensor');
 export const all = op<[x: Tensor], Tensor>('aten::all', 'Tensor');
 export const amax = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amax', 'Tensor', 'int[1]', 'bool');
 export const amin = op<[x: Tensor, dims: Ints, keepDim: boolean], Tensor>('aten::amin', 'Tensor', 'int[1]', 'bool');
+export const sortStable = op<[x: Tensor, stable: boolean, dim: number, descending: boolean], Tensor[]>('aten::sort.stable', 'Tensor', 'bool?', 'int', 'bool');
 export const argmax = op<[x: Tensor, dim: number, keepDim: boolean], Tensor>('aten::argmax', 'Tensor', 'int?', 'bool');
 
 // Linear algebra

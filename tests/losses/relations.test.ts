@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -7,10 +6,10 @@ import {
   stackedConsistencyLoss,
 } from '../../src/losses/consistency.js';
 import { meanOverPairs } from '../../src/losses/pairs.js';
+import { RELATIONS } from '../../src/losses/relationOptions.js';
 import { formFor, relationLoss } from '../../src/losses/relations.js';
 import {
   autocast,
-  type Dtype,
   gradientsOf,
   l2Normalize,
   noGrad,
@@ -24,76 +23,17 @@ import {
 import { relativeError, values } from '../golden/formula.js';
 import { flip } from '../tensor/flip.js';
 import { undisposedTensors } from '../tensor/undisposed.js';
+import { check, differentiate, type Golden, map, readGolden, rearranged } from './relationCase.js';
 
-interface Golden {
-  shapes: number[][];
-  patches: [number, number][];
-  /** [b, null, y, x], null for all: what is set to zero in A's maps. */
-  zero: (number | null)[][];
-  options: ConsistencyOptions;
-  loss: number;
-  /** Of A's maps and then of B's. */
-  gradients: number[][];
-}
+const golden: Golden[] = readGolden('relations.json');
+const eq5: Golden[] = readGolden('losses.json').consistency.filter(
+  (c: Golden) => c.options.distance === 'mse',
+);
 
-const read = (name: string) =>
-  JSON.parse(readFileSync(new URL(`../golden/${name}`, import.meta.url), 'utf8'));
-const golden: Golden[] = read('relations.json');
-const eq5: Golden[] = read('losses.json').consistency.filter((c: Golden) => c.options.distance === 'mse');
-
+/** Those for aligned pairs; transport.test.ts and alignmentFree.test.ts have the others. */
 const relations = ['correlation', 'normed', 'kl', 'local-contrast', 'cka'] as const;
 const grams = ['correlation', 'cka'] as const;
-const map = (shape: number[], seed: number, options = {}): Tensor =>
-  tensor(values(shape, seed, 0, 1), shape, options);
-
 const magnitude = (xs: TypedArray): number => Math.max(...Array.from(xs as Float64Array, Math.abs));
-
-/** Loss and gradients of both maps. */
-function differentiate(a: Tensor, b: Tensor, options: ConsistencyOptions) {
-  const leaves = [a, b].map((x) => x.detach().setRequiresGrad());
-  const loss = consistencyLoss([leaves[0]!], [leaves[1]!], options);
-  const gradients = gradientsOf([loss], leaves).map((gradient) => gradient!.toArray());
-  return { loss: loss.item(), gradients };
-}
-
-function zeroOut(x: Float64Array, shape: number[], rows: (number | null)[][]): Float64Array {
-  const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, n) => product * n, 1));
-  return x.map((value, at) => {
-    const position = strides.map((stride, i) => Math.floor(at / stride) % shape[i]!);
-    return rows.some((row) => row.every((index, i) => index === null || index === position[i])) ? 0 : value;
-  });
-}
-
-function check(c: Golden, sides: readonly [number, number], form: ConsistencyOptions['form']) {
-  // f64: a few hundred sums of rounding 1e-16. f32: the same of 6e-8, times 1/τ = 14 at most.
-  // In f32 a softmax at temperature 1 leaves differences of cosines as small ones of probabilities: 1.0e-5 on
-  // LibTorch 2.6.
-  const tolerances: Partial<Record<Dtype, number>> = { f64: 1e-11, f32: 2e-5 };
-  for (const [dtype, tolerance] of Object.entries(tolerances) as [Dtype, number][]) {
-    tidy(() => {
-      const maps = sides.flatMap((offset, side) =>
-        c.shapes.map((shape, layer) => {
-          const x = values(shape, offset + layer, 0, 1);
-          return tensor(side === 0 ? zeroOut(x, shape, c.zero) : x, shape, { dtype, requiresGrad: true });
-        }),
-      );
-      const n = c.shapes.length;
-      const options = { ...c.options, patches: c.patches, ...(form && { form }) };
-      const loss = consistencyLoss(maps.slice(0, n), maps.slice(n), options);
-      expect([loss.dtype, loss.shape]).toEqual([dtype, []]);
-      loss.backward();
-      expect(relativeError([loss.item()], [c.loss])).toBeLessThan(tolerance);
-      const scale = Math.max(...c.gradients.flat().map(Math.abs));
-      maps.forEach((x, i) => {
-        const gradient = x.grad!.toArray();
-        const own = Math.max(...c.gradients[i]!.map(Math.abs));
-        const error = relativeError(gradient, c.gradients[i]!);
-        // A gradient that is rounding noise beside the other's is held against that.
-        expect(own < 1e-9 * scale ? (error * own) / scale : error).toBeLessThan(tolerance);
-      });
-    });
-  }
-}
 
 describe('relations against float64 PyTorch', () => {
   test.each(golden.map((c, i) => [c.options.relation, i, c] as const))(
@@ -222,13 +162,6 @@ describe('closed forms of the relations', () => {
 });
 
 describe('invariances of the relations', () => {
-  /** Moves pixels of a [B, C, H, W] map as `order` says, alike in all images. */
-  const rearranged = (x: Tensor, order: number[]): Tensor => {
-    const [b, c, h, w] = x.shape as [number, number, number, number];
-    const index = tensor(BigInt64Array.from(order, BigInt));
-    return ops.reshape(ops.indexSelect(ops.reshape(x, [b, c, h * w]), 2, index), [b, c, h, w]);
-  };
-
   test.each(relations)(
     '%s is unchanged by swapped modalities, another order of patches or pairs, and another basis of channels',
     (relation) =>
@@ -263,7 +196,7 @@ describe('invariances of the relations', () => {
       ),
   );
 
-  test.each(relations)('%s has the same value and gradients on maps that hold A and then B', (relation) =>
+  test.each(RELATIONS)('%s has the same value and gradients on maps that hold A and then B', (relation) =>
     tidy(() => {
       const both = map([6, 3, 7, 6], 9, { requiresGrad: true });
       const options = { relation, patches: [5, 6] } as const;
@@ -276,7 +209,7 @@ describe('invariances of the relations', () => {
     }),
   );
 
-  test.each(relations)('%s is the f32 loss inside autocast', (relation) =>
+  test.each(RELATIONS)('%s is the f32 loss inside autocast', (relation) =>
     tidy(() => {
       const [a, b] = [map([2, 3, 8, 8], 1, { dtype: 'f32' }), map([2, 3, 8, 8], 2, { dtype: 'f32' })];
       for (const patches of [
@@ -442,13 +375,16 @@ describe('errors of the relations', () => {
       /relation is "KL", expected correlation or normed or kl or local-contrast or cka/,
     );
     fails({ form: 'c' }, /form is "c", expected auto or patches or gram/);
-    for (const relation of ['kl', 'local-contrast', 'cka']) {
+    for (const relation of RELATIONS.filter((one) => one !== 'correlation' && one !== 'normed')) {
       fails(
         { relation, distance: 'frobenius' },
         new RegExp(`goes with relation correlation or normed, not with ${relation}`),
       );
     }
-    fails({ form: 'gram', relation: 'kl' }, /not with relation kl and distance mse; leave form at auto/);
+    for (const relation of ['kl', 'transport', 'alignment-free']) {
+      const expected = new RegExp(`not with relation ${relation} and distance mse; leave form at auto`);
+      fails({ form: 'gram', relation }, expected);
+    }
     fails({ form: 'gram', distance: 'frobenius' }, /not with relation correlation and distance frobenius/);
     fails({ relationTau: 0.1 }, /relationTau is 0.1, but relation correlation has no temperature/);
     for (const relationTau of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
@@ -467,6 +403,14 @@ describe('errors of the relations', () => {
       /relation kl of map 0 compares 12544×12544 patches, which takes 10.0 GiB for each pair, more than the limit of 4 GiB; use a coarser grid/,
       shape,
     );
+    for (const [relation, size] of [
+      ['transport', '5.9'],
+      ['alignment-free', '11.7'],
+    ] as const) {
+      const expected = new RegExp(`relation ${relation} of map 0 .* takes ${size} GiB.*; use a coarser grid`);
+      fails({ relation, patches }, expected, shape);
+    }
+    fails({ consistencyShift: 1, patches }, /takes 5.3 GiB for each pair.*; use a coarser grid/, shape);
     fails({ form: 'patches', patches }, /takes 5.3 GiB for each pair.*; use form gram/, shape);
   });
 

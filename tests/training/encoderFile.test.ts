@@ -211,6 +211,31 @@ describe('settings that do not fit the data', () => {
     );
     expect(at(...fine)).not.toThrow();
     expect(at(...fine, 'method.relation=cka')).not.toThrow();
+    const finest = ['data.size=224', 'method.maps=[1]', 'method.patches=[112,112]'];
+    expect(at(...finest)).not.toThrow();
+    expect(at(...finest, 'method.consistencyShift=1')).toThrow(/compares 12544×12544 patches.*coarser/);
+  });
+
+  test('settings for pairs that are not aligned are checked before anything is decoded', () => {
+    const at =
+      (...set: string[]) =>
+      () =>
+        checkMethod(tinyConfig(...set));
+    expect(at('method.transportEpsilon=0.2')).toThrow(
+      /^settings under method: transportEpsilon is 0\.2, but relation correlation transports nothing/,
+    );
+    expect(at('method.relation=transport', 'method.transportSigma=2')).not.toThrow();
+    expect(at('method.relation=transport', 'method.transportSigma=0')).toThrow(/method\.transportSigma is 0/);
+    // The map by its own number.
+    const grids = 'method.patches=[[5,6],[3,3],[4,4]]';
+    expect(at(grids, 'method.consistencyShift=1')).not.toThrow();
+    expect(at(grids, 'method.consistencyShift=2')).toThrow(
+      /^settings under method: consistencyShift is 2 with a grid of 3×3 patches on map 2, .*; use consistencyShift 1, or a grid of 5×5/,
+    );
+    expect(at(grids, 'method.consistencyShift=1', 'method.relation=kl')).toThrow(
+      /consistencyShift is 1, which goes with relation correlation/,
+    );
+    expect(at('method.consistencyShift=1.5')).toThrow(/method\.consistencyShift is 1\.5/);
   });
 
   test('random starts from the seed, imagenet from a file', () => {

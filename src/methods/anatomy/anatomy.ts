@@ -47,8 +47,8 @@ export const anatomy = defineMethod({
     mask: 'none',
   },
   check: (options, run) => {
-    checkRelationSettings(options);
     checkGrids(options, run);
+    checkRelationSettings(options);
   },
   learnsFrom: ({ alpha }, has) => alpha !== 0 || hasPair(has),
   create: (options, context) => new Anatomy(options, context),

@@ -4,9 +4,9 @@ import { UsageError } from '../../errors.js';
 import {
   type ConsistencyOptions,
   CROSS_MODAL,
-  checkPatchCount,
   checkRelation,
-  type RelationOptions,
+  checkRelationGrid,
+  RELATIONS,
 } from '../../losses/index.js';
 import { mapSides } from '../../nn/index.js';
 import type { RunFacts } from '../definition.js';
@@ -42,13 +42,32 @@ export const anatomySchema = z
       })
       .describe('Grid [N^h, N^w], or one for each map.'),
     relation: z
-      .enum(['correlation', 'normed', 'kl', 'local-contrast', 'cka'])
-      .describe('What is compared between the patches of A and B: Eq. 5, or an alternative of Table 3.'),
+      .enum(RELATIONS)
+      .describe(
+        'What is compared between the patches of A and B: Eq. 5, an alternative of Table 3, cka, or for pairs that are not aligned transport or alignment-free.',
+      ),
     relationTau: z
       .number()
       .positive()
       .nullable()
       .describe('Temperature of normed, kl and local-contrast; null: each one’s own.'),
+    transportEpsilon: z
+      .number()
+      .positive()
+      .optional()
+      .describe('ε of transport, temperature of the patches’ similarity; absent: 0.1.'),
+    transportSigma: z
+      .number()
+      .positive()
+      .optional()
+      .describe('σ of transport, how far a patch may have moved, in patches; absent: 1.'),
+    consistencyShift: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Patches that B may be shifted against A in each direction; L_SD is the least over these shifts; absent: 0.',
+      ),
     windows: z.enum(['floor', 'adaptive']),
     normalize: z.enum(['patch', 'pixel']),
     distance: z.enum(['mse', 'frobenius']),
@@ -164,14 +183,18 @@ export function checkGrids({ maps, patches }: AnatomyOptions, { size, strides }:
   });
 }
 
-/** Checks the settings of L_C. @throws UsageError when they do not go together, or would take too much memory */
+/**
+ * Checks the settings of L_C.
+ *
+ * @throws UsageError when they do not go together or do not fit the grid, or would take too much memory
+ */
 export function checkRelationSettings(options: AnatomyOptions): void {
+  const consistency = consistencyOptions(options);
   const grids = gridsOf(options.patches, options.maps.length);
   try {
-    checkRelation(consistencyOptions(options));
-    options.maps.forEach((map, i) => {
-      const [rows, columns] = grids[i] ?? [0, 0];
-      checkPatchCount(rows * columns, map, options as RelationOptions);
+    checkRelation(consistency);
+    grids.forEach((grid, i) => {
+      checkRelationGrid(grid, options.maps[i]!, consistency);
     });
   } catch (error) {
     throw new UsageError((error as Error).message.replace('consistencyLoss: ', 'settings under method: '));
@@ -188,11 +211,16 @@ function gridsOf(patches: AnatomyOptions['patches'], maps: number): readonly Gri
 
 /** Converts the settings of L_C to the options of the loss, with one grid for each of `maps`. */
 export function consistencyOptions(options: AnatomyOptions): ConsistencyOptions {
-  const { maps, patches, relation, relationTau, windows, normalize, distance, reduction } = options;
+  const { maps, patches, relationTau } = options;
+  const { relation, transportEpsilon, transportSigma, consistencyShift } = options;
+  const { windows, normalize, distance, reduction } = options;
   return {
     patches: gridsOf(patches, maps.length),
     relation,
     relationTau: relationTau ?? undefined,
+    transportEpsilon,
+    transportSigma,
+    consistencyShift,
     windows,
     normalize,
     distance,

@@ -97,10 +97,20 @@ const termWords: Readonly<Record<string, TermWords>> = {
 type AnatomySettings = Extract<Config['method'], { name: 'anatomy' }>;
 
 /** Says what L_C measures, which depends on how the patches are compared. */
-function relationWords({ relation, distance }: AnatomySettings): Pick<TermWords, 'unit' | 'reading'> {
+function relationWords({
+  relation,
+  distance,
+  consistencyShift = 0,
+}: AnatomySettings): Pick<TermWords, 'unit' | 'reading'> {
   const difference = distance === 'mse' ? 'squared difference' : 'Frobenius distance';
   switch (relation) {
     case 'correlation':
+      if (consistencyShift > 0) {
+        return {
+          unit: `${difference} of affinities at the best shift`,
+          reading: `How much the layout of similar patches differs between the two modalities of a pair where they overlap, at the best shift of up to ${consistencyShift} ${consistencyShift === 1 ? 'patch' : 'patches'}; 0 is no difference.`,
+        };
+      }
       return {
         unit: `${difference} of affinities`,
         reading:
@@ -129,6 +139,18 @@ function relationWords({ relation, distance }: AnatomySettings): Pick<TermWords,
         unit: '1 − CKA',
         reading:
           'How little the layouts of similar patches of the two modalities of a pair have in common, however strong the contrast between patches: 0 is the same layout, 1 nothing in common.',
+      };
+    case 'transport':
+      return {
+        unit: `${difference} of affinities after transport`,
+        reading:
+          'How much the layout of similar patches differs between the two modalities of a pair, with the patches of the second moved to similar ones nearby in the first. Moved patches are mixed, so it does not quite reach 0.',
+      };
+    case 'alignment-free':
+      return {
+        unit: `${difference} of sorted affinities`,
+        reading:
+          'How much it differs between the two modalities of a pair how many patches are how alike, wherever they lie; 0 is no difference.',
       };
   }
 }

@@ -123,10 +123,19 @@ describe('the words for a loss fit its settings', () => {
     ['kl', 'L_C, symmetric KL divergence, nats', '0 is no difference'],
     ['local-contrast', 'L_C, InfoNCE of patches, nats', 'it does not reach 0'],
     ['cka', 'L_C, 1 − CKA', '0 is the same layout, 1 nothing in common'],
+    ['transport', 'L_C, squared difference of affinities after transport', 'it does not quite reach 0'],
+    ['alignment-free', 'L_C, squared difference of sorted affinities', '0 is no difference'],
   ])('L_C of relation %s is named', (relation, unit, zero) => {
     const words = reading('loss-consistency', `method.relation=${relation}`);
     expect(words).toContain(unit);
     expect(words).toContain(zero);
+  });
+
+  test('L_C at the best shift says how far it may be', () => {
+    const words = reading('loss-consistency', 'method.consistencyShift=1');
+    expect(words).toContain('L_C, squared difference of affinities at the best shift');
+    expect(words).toContain('at the best shift of up to 1 patch; 0 is no difference');
+    expect(reading('loss-consistency', 'method.consistencyShift=0')).not.toContain('shift');
   });
 
   test('L_C may be a Frobenius distance, and L_Glo is guessed with the positive once or twice', () => {
