@@ -2,6 +2,7 @@
 import { resizeValues } from '../images/resize.js';
 import type { Raster } from '../sample.js';
 import type { Register, TransformationKind } from './elastix.js';
+import { localContrast } from './localContrast.js';
 import { Comparison, type Found, type GrayImage, ORIENTATIONS } from './search.js';
 import {
   type Affine,
@@ -57,17 +58,16 @@ const TRIES = 3;
  * agree (`gate`), if the two images share more under it than as they lie, and if they share clearly more than anywhere
  * else that the search found.
  *
- * @param a a gray image
- * @param b a gray image of the same size
+ * @param pair two gray images of one size
  */
 export async function alignPair(
-  a: Raster,
-  b: Raster,
+  pair: { readonly a: Raster; readonly b: Raster },
   { kind, gate }: AlignOptions,
   register: Register,
 ): Promise<PairAlignment> {
-  const extent: Extent = a;
-  const comparison = new Comparison(workingImage(a), workingImage(b), extent);
+  const extent: Extent = pair.a;
+  const [a, b] = [localContrast(pair.a), localContrast(pair.b)];
+  const comparison = new Comparison(workingImage(a), workingImage(b), extent, COARSE_SIDE);
   const here = comparison.at(IDENTITY);
   const peaks = peaksOf(comparison, extent);
   const starts = distinct([...peaks.map(({ transformation }) => transformation), IDENTITY], extent);
@@ -147,6 +147,7 @@ function distinct(all: readonly Affine[], extent: Extent): Affine[] {
 }
 
 const WORKING_SIDE = 128;
+const COARSE_SIDE = 64;
 
 function workingImage({ width, height, data }: Raster): GrayImage {
   const size = { width, height, channels: 1 };

@@ -16,7 +16,7 @@ parentPort?.on('message', async ({ ticket, a, b }: AlignRequest) => {
   try {
     parentPort?.postMessage({
       ticket,
-      aligned: await alignPair(a, b, workerData as AlignOptions, await register),
+      aligned: await alignPair({ a, b }, workerData as AlignOptions, await register),
     });
   } catch (error) {
     parentPort?.postMessage({ ticket, message: (error as Error).message });

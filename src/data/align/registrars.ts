@@ -18,7 +18,11 @@ export async function openRegistrars(options: AlignOptions): Promise<Registrars>
   const register = await loadElastix();
   // Threads run compiled files only. From the sources everything happens in this one.
   if (!import.meta.url.endsWith('.js')) {
-    return { count: 1, align: (a, b) => alignPair(a, b, options, register), close: async () => undefined };
+    return {
+      count: 1,
+      align: (a, b) => alignPair({ a, b }, options, register),
+      close: async () => undefined,
+    };
   }
   const threads = Array.from({ length: availableParallelism() }, () => new Thread(options));
   return {

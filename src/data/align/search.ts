@@ -42,10 +42,13 @@ export class Comparison {
   readonly #coarse: Overlay;
   readonly #fine: Overlay;
   readonly #extent: Extent;
+  readonly #step: number;
 
-  constructor(a: GrayImage, b: GrayImage, extent: Extent) {
+  /** @param coarseSide the side of the images on which shifts are tried; fine texture needs more pixels than outlines */
+  constructor(a: GrayImage, b: GrayImage, extent: Extent, coarseSide = 32) {
     this.#extent = extent;
-    this.#coarse = new Overlay(reduced(a, COARSE_SIDE), reduced(b, COARSE_SIDE), extent, 8);
+    this.#step = (STEP * Math.max(extent.width, extent.height)) / coarseSide;
+    this.#coarse = new Overlay(reduced(a, coarseSide), reduced(b, coarseSide), extent, 8);
     this.#fine = new Overlay(a, b, extent, 16);
   }
 
@@ -57,7 +60,7 @@ export class Comparison {
   /** Tries shifts on a grid, with each turn of a picture of this orientation, and gives the best shift of each turn. */
   starts(orientation: Orientation, { reach, turns }: Starts): Found[] {
     const extent = this.#extent;
-    const step = STEP * (Math.max(extent.width, extent.height) / COARSE_SIDE);
+    const step = this.#step;
     const across = Math.floor((reach * extent.width) / step);
     const down = Math.floor((reach * extent.height) / step);
     const found = turns.map((turn) => {
@@ -126,7 +129,6 @@ export const ORIENTATIONS: readonly Orientation[] = [false, true].flatMap((mirro
   [0, 90, 180, 270].map((degrees) => ({ degrees, mirrored })),
 );
 
-const COARSE_SIDE = 32;
 /** The distance of the shifts that are tried, in pixels of the coarse image. */
 const STEP = 2;
 
