@@ -71,7 +71,8 @@ describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is abs
     const ofFirst = Array.from({ length: 9 }, (_, i) => `DU_A5TW_00${i + 1}`);
     expect(blank.items.flatMap((item) => item.ids).sort()).toEqual([...ids, ...ofFirst].sort());
     expect(report.findings.map(({ code }) => code)).toEqual(['blank', 'near-duplicates-within-subject']);
-    expect(report.alignment[0]).toMatchObject({ medianX: 0, medianY: 0 });
+    for (const shift of [report.alignment[0]!.medianX, report.alignment[0]!.medianY])
+      expect(Math.abs(shift)).toBeLessThan(0.5);
     expect(report.suitability[0]!.nearer).toBeGreaterThan(0.9);
   });
 });
