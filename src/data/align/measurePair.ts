@@ -50,6 +50,8 @@ const PROMISING = 0.8;
  */
 const CLEARLY = 1.25;
 const AT_LEAST = 0.015;
+/** The uncertainty in pixels up to which another orientation is believed: of chance finds the way back differs. */
+const CERTAIN = 2.7;
 
 /**
  * Measures where the picture of `a` lies in that of `b`. Of images that show nothing it finds no motion.
@@ -79,17 +81,24 @@ export function measurePair(a: LeveledImage, b: LeveledImage, extent: Extent): P
     .map(({ orientation, transformation }) => ({ orientation, ...climbFrom(transformation) }));
 
   const [as, otherwise] = [highest(upright), highest(turned)];
-  const clear = otherwise !== undefined && isClear(as!.found, otherwise.found);
-  const there = forth.refine((clear ? otherwise : as!).found.transformation);
   const back = new Comparison(b, a, extent);
-  const returns = (clear ? [otherwise] : upright).map(({ start }) => back.approach(invert(start)));
-  const returned = back.refine(highest(returns.map((found) => ({ found })))!.found.transformation);
+  const settle = (climbs: readonly Climb[]) => {
+    const there = forth.refine(highest(climbs)!.found.transformation);
+    const returns = climbs.map(({ start }) => ({ found: back.approach(invert(start)) }));
+    const returned = back.refine(highest(returns)!.found.transformation);
+    const around = compose(returned.transformation, there.transformation);
+    return { there, inconsistency: meanDistance(around, IDENTITY, extent) };
+  };
+  const clear = otherwise !== undefined && isClear(as!.found, otherwise.found);
+  const reoriented = clear ? settle([otherwise]) : undefined;
+  const believed = reoriented !== undefined && reoriented.inconsistency <= CERTAIN;
+  const { there, inconsistency } = believed ? reoriented : settle(upright);
   return {
-    orientation: clear ? otherwise.orientation : UPRIGHT,
+    orientation: believed ? otherwise!.orientation : UPRIGHT,
     transformation: there.transformation,
     here,
     there,
-    inconsistency: meanDistance(compose(returned.transformation, there.transformation), IDENTITY, extent),
+    inconsistency,
     likelier: OTHER_ORIENTATIONS.map((orientation) => ({
       orientation,
       likeness: forth.at(similarity(orientation, extent)).likeness,

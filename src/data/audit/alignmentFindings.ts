@@ -3,7 +3,7 @@ import { OTHER_ORIENTATIONS } from '../align/search.js';
 import type { Motion } from '../align/transformation.js';
 import { type Finding, type FindingItem, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
-import { NOTABLE } from './measures/pairTable.js';
+import { NOTABLE, type PairTable } from './measures/pairTable.js';
 import { median } from './measures/robust.js';
 import type { Scan, ScannedPair } from './scan.js';
 
@@ -119,7 +119,8 @@ function orientationInWords(number: number): string {
 function commonShift({ dataset, images, pairs }: Scan): Finding[] {
   const items = pairs.flatMap(({ a, b, table }) => {
     const upright = table.measured().filter((position) => table.orientation[position] === 0);
-    if (upright.length < ENOUGH) return [];
+    // How mirrored images lie upright to each other says nothing.
+    if (upright.length < ENOUGH || sharedOrientation(table) !== undefined) return [];
     const x = median(upright.map((position) => table.x[position]!));
     const y = median(upright.map((position) => table.y[position]!));
     const side = median(
@@ -147,22 +148,11 @@ function commonShift({ dataset, images, pairs }: Scan): Finding[] {
  */
 function commonOrientation({ dataset, pairs }: Scan): Finding[] {
   const items = pairs.flatMap(({ a, b, table }) => {
-    const measured = table.measured();
-    if (measured.length < ENOUGH) return [];
-    const numbers = OTHER_ORIENTATIONS.map((_, i) => i + 1);
-    const count = (holds: (position: number) => boolean) => measured.filter(holds).length;
-    const [first] = numbers
-      .map((number) => ({
-        number,
-        likelier: count((position) => (table.likelier[position]! & (1 << (number - 1))) !== 0),
-        likeliest: count((position) => table.likeliest[position] === number),
-      }))
-      .filter(({ likelier }) => likelier >= NEARLY_ALL * measured.length)
-      .sort((one, other) => other.likeliest - one.likeliest);
+    const first = sharedOrientation(table);
     if (first === undefined) return [];
     const modality = dataset.modalities[b]!;
-    const detail = `${modality} is ${orientationInWords(first.number)} against ${dataset.modalities[a]}: so ${first.likelier} of ${numbered(measured.length, 'pair')} share more than as they lie`;
-    return [{ ids: [], modality, detail, value: first.likelier / measured.length }];
+    const detail = `${modality} is ${orientationInWords(first.number)} against ${dataset.modalities[a]}: so ${first.likelier} of ${numbered(first.measured, 'pair')} share more than as they lie`;
+    return [{ ids: [], modality, detail, value: first.likelier / first.measured }];
   });
   return finding({
     code: 'common-orientation',
@@ -173,4 +163,22 @@ function commonOrientation({ dataset, pairs }: Scan): Finding[] {
     fix: 'Turn the images of one modality, where they are exported; look at some pairs first.',
     items,
   });
+}
+
+/** The number of the orientation that nearly all pairs prefer, with how many do, of how many. */
+function sharedOrientation(
+  table: PairTable,
+): { number: number; likelier: number; measured: number } | undefined {
+  const measured = table.measured();
+  if (measured.length < ENOUGH) return undefined;
+  const count = (holds: (position: number) => boolean) => measured.filter(holds).length;
+  const [first] = OTHER_ORIENTATIONS.map((_, i) => ({
+    number: i + 1,
+    likelier: count((position) => (table.likelier[position]! & (1 << i)) !== 0),
+    likeliest: count((position) => table.likeliest[position] === i + 1),
+    measured: measured.length,
+  }))
+    .filter(({ likelier }) => likelier >= NEARLY_ALL * measured.length)
+    .sort((one, other) => other.likeliest - one.likeliest);
+  return first;
 }
