@@ -2,7 +2,8 @@
 import { resizeValues } from '../images/resize.js';
 import type { Raster } from '../sample.js';
 import type { Register, TransformationKind } from './elastix.js';
-import { Comparison, type Found, type GrayImage, ORIENTATIONS } from './search.js';
+import { type LeveledImage, leveled } from './grayImage.js';
+import { Comparison, type Found } from './search.js';
 import {
   type Affine,
   compose,
@@ -123,7 +124,9 @@ export async function alignPair(
 function peaksOf(comparison: Comparison, extent: Extent): Found[] {
   const starts = [
     IDENTITY,
-    ...comparison.starts(ORIENTATIONS[0]!, STARTS).map(({ transformation }) => transformation),
+    ...STARTS.turns.map(
+      (degrees) => comparison.start({ degrees, mirrored: false }, STARTS.reach).transformation,
+    ),
   ];
   const approached = starts.map((start) => comparison.approach(start)).sort(byLikeness);
   const some = distinct(
@@ -148,10 +151,10 @@ function distinct(all: readonly Affine[], extent: Extent): Affine[] {
 
 const WORKING_SIDE = 128;
 
-function workingImage({ width, height, data }: Raster): GrayImage {
+function workingImage({ width, height, data }: Raster): LeveledImage {
   const size = { width, height, channels: 1 };
-  return {
+  return leveled({
     side: WORKING_SIDE,
     gray: Float32Array.from(resizeValues(data, size, WORKING_SIDE, WORKING_SIDE)),
-  };
+  });
 }
