@@ -125,12 +125,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'report/align': ['data', 'data/images', 'data/open', 'data/align', 'report/html'],
   'report/audit': [
-    'data',
-    'data/audit',
-    'evaluation/results',
-    'report/html',
-    'report/figures',
-    'report/source',
+    ...['data', 'data/images', 'data/align', 'data/audit', 'evaluation/results'],
+    ...['report/html', 'report/figures', 'report/source'],
   ],
   'report/cases': ['data', 'evaluation/results', 'report/html', 'report/source'],
   'report/study': [

@@ -2,8 +2,9 @@
 import { resizeValues } from '../images/resize.js';
 import type { Raster } from '../sample.js';
 import type { Register, TransformationKind } from './elastix.js';
+import { type LeveledImage, leveled } from './grayImage.js';
 import { localContrast } from './localContrast.js';
-import { Comparison, type Found, type GrayImage, ORIENTATIONS } from './search.js';
+import { Comparison, type Found } from './search.js';
 import {
   type Affine,
   compose,
@@ -67,7 +68,7 @@ export async function alignPair(
 ): Promise<PairAlignment> {
   const extent: Extent = pair.a;
   const [a, b] = [localContrast(pair.a), localContrast(pair.b)];
-  const comparison = new Comparison(workingImage(a), workingImage(b), extent, COARSE_SIDE);
+  const comparison = new Comparison(workingImage(a), workingImage(b), extent);
   const here = comparison.at(IDENTITY);
   const peaks = peaksOf(comparison, extent);
   const starts = distinct([...peaks.map(({ transformation }) => transformation), IDENTITY], extent);
@@ -123,7 +124,9 @@ export async function alignPair(
 function peaksOf(comparison: Comparison, extent: Extent): Found[] {
   const starts = [
     IDENTITY,
-    ...comparison.starts(ORIENTATIONS[0]!, STARTS).map(({ transformation }) => transformation),
+    ...STARTS.turns.map(
+      (degrees) => comparison.start({ degrees, mirrored: false }, STARTS.reach).transformation,
+    ),
   ];
   const approached = starts.map((start) => comparison.approach(start)).sort(byLikeness);
   const some = distinct(
@@ -147,12 +150,11 @@ function distinct(all: readonly Affine[], extent: Extent): Affine[] {
 }
 
 const WORKING_SIDE = 128;
+/** Texture needs more pixels than outlines do. */
 const COARSE_SIDE = 64;
 
-function workingImage({ width, height, data }: Raster): GrayImage {
+function workingImage({ width, height, data }: Raster): LeveledImage {
   const size = { width, height, channels: 1 };
-  return {
-    side: WORKING_SIDE,
-    gray: Float32Array.from(resizeValues(data, size, WORKING_SIDE, WORKING_SIDE)),
-  };
+  const gray = Float32Array.from(resizeValues(data, size, WORKING_SIDE, WORKING_SIDE));
+  return leveled({ side: WORKING_SIDE, gray }, COARSE_SIDE);
 }

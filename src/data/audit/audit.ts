@@ -69,15 +69,23 @@ export interface ModalitySummary {
   readonly contrast: readonly number[];
 }
 
-/** The shifts of one modality against another, in pixels of its images. */
+/** How the images of one modality lie against those of another, in pixels of its images. */
 export interface AlignmentSummary {
   readonly modality: string;
   readonly against: string;
   readonly measured: number;
   readonly medianX: number;
   readonly medianY: number;
-  /** Percentiles 50, 95 and 99 of the length of the shifts. */
+  /** Percentiles 50, 95 and 99 of the length of the shifts; so too for the next three. */
   readonly distance: readonly number[];
+  /** The turn in degrees, either way, of pairs that are not mirrored or turned by a quarter or a half. */
+  readonly turn: readonly number[];
+  /** The factor of lengths, or its inverse where that is above 1. */
+  readonly scale: readonly number[];
+  /** The uncertainty of the measure of a pair, in pixels. */
+  readonly uncertainty: readonly number[];
+  /** The number of pairs that are mirrored or turned by a quarter or a half. */
+  readonly turned: number;
   /** The shift [x, y] of each measured pair, for a picture. */
   readonly shifts: readonly (readonly [number, number])[];
 }
@@ -206,10 +214,14 @@ function summarise(name: string, { simulated = [], samples }: Dataset, table: Im
 }
 
 function alignment({ dataset: { modalities } }: Scan, { a, b, table }: ScannedPair): AlignmentSummary[] {
-  const { x, y } = table;
-  const measured = [...x.keys()].filter((position) => !Number.isNaN(x[position]!));
+  const measured = table.measured();
   if (measured.length === 0) return [];
-  const shifts = measured.map((position) => [rounded(x[position]!), rounded(y[position]!)] as const);
+  const shifts = measured.map(
+    (position) => [rounded(table.x[position]!), rounded(table.y[position]!)] as const,
+  );
+  const upright = measured.filter((position) => table.orientation[position] === 0);
+  const spread = (positions: readonly number[], of: (position: number) => number) =>
+    percentiles(positions.map(of), [0.5, 0.95, 0.99]);
   const every = Math.ceil(shifts.length / MOST_POINTS);
   return [
     {
@@ -218,10 +230,11 @@ function alignment({ dataset: { modalities } }: Scan, { a, b, table }: ScannedPa
       measured: measured.length,
       medianX: rounded(median(shifts.map(([across]) => across))),
       medianY: rounded(median(shifts.map(([, down]) => down))),
-      distance: percentiles(
-        shifts.map(([across, down]) => Math.hypot(across, down)),
-        [0.5, 0.95, 0.99],
-      ),
+      distance: spread(measured, (position) => Math.hypot(table.x[position]!, table.y[position]!)),
+      turn: spread(upright, (position) => Math.abs(table.degrees[position]!)),
+      scale: spread(upright, (position) => Math.max(table.scale[position]!, 1 / table.scale[position]!)),
+      uncertainty: spread(measured, (position) => table.uncertainty[position]!),
+      turned: measured.length - upright.length,
       shifts: shifts.filter((_, i) => i % every === 0),
     },
   ];

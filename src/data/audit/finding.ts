@@ -1,3 +1,5 @@
+import type { Motion } from '../align/transformation.js';
+
 /**
  * The weight of a finding. `error`: the data must not be used so; `warning`: look before you go on; `info`: good to
  * know.
@@ -29,6 +31,14 @@ export interface FindingItem {
   readonly place?: string;
   /** The measured number, where there is one. */
   readonly value?: number;
+  /** How the image of `modality` lies to that of another one, of items on a pair. */
+  readonly placement?: PairPlacement;
+}
+
+/** A similarity transformation about the centre, in pixels of the image of the item's modality. */
+export interface PairPlacement extends Motion {
+  readonly against: string;
+  readonly uncertainty: number;
 }
 
 /** Makes a finding of all these items; none where there are no items. */

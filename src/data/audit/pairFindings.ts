@@ -1,16 +1,12 @@
 import { readImageSize } from '../formats/index.js';
 import type { Dataset, FileSource } from '../sample.js';
+import { alignmentFindings } from './alignmentFindings.js';
 import type { CrossModalCopy } from './duplicateFindings.js';
 import { type Finding, finding } from './finding.js';
 import { sizeOf } from './imageFindings.js';
 import { sameShape } from './measures/pairTable.js';
-import { median } from './measures/robust.js';
-import { FARTHEST_SHIFT } from './measures/shift.js';
 import { swappedPairs } from './measures/swapped.js';
 import type { Scan } from './scan.js';
-
-/** The number of pairs from which a shift that all of them share is believed. */
-const ENOUGH = 20;
 
 /** The positions of samples of which two images seem swapped, for each pair of modalities of the scan. */
 export type Swapped = readonly (readonly number[])[];
@@ -54,8 +50,7 @@ export function pairFindings(scan: Scan, swapped: Swapped, composites: OddCompos
     ...oddComposites(scan, composites),
     ...sameImage(scan),
     ...swappedMates(scan, swapped),
-    ...misaligned(scan),
-    ...commonShift(scan),
+    ...alignmentFindings(scan),
   ];
 }
 
@@ -163,66 +158,6 @@ function swappedMates({ dataset, pairs }: Scan, swapped: Swapped): Finding[] {
     explanation:
       'Brightness, contrast, colour and texture of each image are those of the other modality, and nearly all other pairs can be told apart.',
     fix: 'Exchange the two files (or halves) of these pairs.',
-    items,
-  });
-}
-
-function misaligned({ dataset, images, pairs }: Scan): Finding[] {
-  const items = pairs.flatMap(({ a, b, table: { x, y, shifted } }) =>
-    dataset.samples.flatMap(({ id }, position) => {
-      if (shifted[position] === 0) return [];
-      const [modality, against] = [dataset.modalities[b]!, dataset.modalities[a]];
-      const table = images[b]!;
-      const [right, down] = [x[position]!, y[position]!];
-      const share = Math.max(
-        Math.abs(right) / table.width[position]!,
-        Math.abs(down) / table.height[position]!,
-      );
-      const edge = share > FARTHEST_SHIFT - 1e-4 ? ', as far as is looked' : '';
-      const detail = `${modality} is shifted ${offset(right, down)} against ${against}${edge}, in an image of ${sizeOf(table, position)}`;
-      return [{ ids: [id], modality, detail, value: Math.hypot(right, down) }];
-    }),
-  );
-  return finding({
-    code: 'misaligned',
-    severity: 'warning',
-    title: 'Misaligned pairs',
-    explanation:
-      'Shifted against each other, the two images share clearly more information than as they lie; the method compares the same place in both. A shift as far as is looked may be larger, or none: some modalities, and dark borders, mislead the measure.',
-    fix: 'Look whether the two belong together: mates exchanged between samples also look best at some shift. If they do, register them again; else leave them out.',
-    items: items.sort((one, other) => other.value - one.value),
-  });
-}
-
-/** Writes a shift, as in `12 px to the right, 3 px down`. */
-function offset(x: number, y: number): string {
-  const parts = [
-    ...(Math.round(x) === 0 ? [] : [`${Math.abs(Math.round(x))} px to the ${x > 0 ? 'right' : 'left'}`]),
-    ...(Math.round(y) === 0 ? [] : [`${Math.abs(Math.round(y))} px ${y > 0 ? 'down' : 'up'}`]),
-  ];
-  return parts.join(', ');
-}
-
-/** Finds a shift that pairs share. It is a fault of the export, even if each is too small to stand out. */
-function commonShift({ dataset, images, pairs }: Scan): Finding[] {
-  const items = pairs.flatMap(({ a, b, table }) => {
-    const measured = [...table.x.keys()].filter((position) => !Number.isNaN(table.x[position]!));
-    if (measured.length < ENOUGH) return [];
-    const x = median(measured.map((position) => table.x[position]!));
-    const y = median(measured.map((position) => table.y[position]!));
-    const side = median(measured.map((position) => images[b]!.width[position]!));
-    // A pixel of the working size is the least that is measured; more than one and a half are no rounding.
-    if (Math.hypot(x, y) < Math.max(1, (1.5 * side) / 128)) return [];
-    const modality = dataset.modalities[b]!;
-    const detail = `${offset(x, y)} against ${dataset.modalities[a]}, in the median pair`;
-    return [{ ids: [], modality, detail, value: Math.hypot(x, y) }];
-  });
-  return finding({
-    code: 'common-shift',
-    severity: 'warning',
-    title: 'All pairs are shifted alike',
-    explanation: 'By a margin, a crop or a cut between two halves that is off.',
-    fix: 'Correct it for all pairs at once, where they are exported or cropped.',
     items,
   });
 }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Random } from '../../tensor/random.js';
+import { type LeveledImage, leveled } from '../align/grayImage.js';
 import { hasImage } from '../presence.js';
 import type { Dataset } from '../sample.js';
 import { ImageTable } from './measures/imageTable.js';
 import { PairTable } from './measures/pairTable.js';
+import { WORKING_SIDE } from './measures/picture.js';
 import { isReadable, readPictures } from './measures/readPictures.js';
 import { patchRelations, type RelatedPair } from './measures/relations.js';
 
@@ -52,7 +54,7 @@ export interface NotedImage {
 }
 
 export interface ScanOptions {
-  /** Whether to leave out the slow measures: near-duplicates, shifts and patch relations. */
+  /** Whether to leave out the slow measures: near-duplicates, alignment and patch relations. */
   readonly quick?: boolean;
   readonly seed?: number;
   readonly onProgress?: (done: number, total: number) => void;
@@ -92,6 +94,12 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     const shown = pictures.map((picture, i) =>
       picture !== undefined && isReadable(picture) && images[i]!.hasContent(position) ? picture : undefined,
     );
+    const levels = new Map<number, LeveledImage>();
+    const levelsOf = (i: number) => {
+      const found = levels.get(i) ?? leveled({ side: WORKING_SIDE, gray: shown[i]!.gray });
+      levels.set(i, found);
+      return found;
+    };
     const relations = new Map<number, Float32Array>();
     const relationsOf = (i: number) => {
       const found = relations.get(i) ?? patchRelations(shown[i]!.gray);
@@ -100,7 +108,7 @@ export async function scan(dataset: Dataset, options: ScanOptions = {}): Promise
     };
     for (const { a, b, table, related, sampled } of pairs) {
       if (shown[a] === undefined || shown[b] === undefined) continue;
-      table.set(position, shown[a], shown[b], !quick);
+      table.set(position, shown[a], shown[b], quick ? undefined : () => [levelsOf(a), levelsOf(b)]);
       if (table.same[position] !== 0 || !sampled.has(position)) continue;
       related.push({ subject, a: relationsOf(a), b: relationsOf(b) });
     }

@@ -7,6 +7,8 @@ import { type Figure, renderPlot } from '../figures/figure.js';
 const COLOUR = '#0f7bbf';
 const WIDTH = 420;
 const HEIGHT = 290;
+/** The cells from the middle of a plot of shifts to its edge. */
+const CELLS = 25;
 
 /** Draws the shifts between mates, and how much nearer mates are than strangers, where these were measured. */
 export function auditFigures(report: AuditReport): Figure[] {
@@ -15,16 +17,10 @@ export function auditFigures(report: AuditReport): Figure[] {
 
 function shiftFigures({ alignment }: AuditReport): Figure[] {
   return alignment.map(({ modality, against, shifts, distance }) => {
-    const counts = new Map<string, { x: number; y: number; count: number }>();
-    for (const [across, down] of shifts) {
-      const [x, y] = [Math.round(across), Math.round(down)];
-      const spot = counts.get(`${x} ${y}`) ?? { x, y, count: 0 };
-      counts.set(`${x} ${y}`, { ...spot, count: spot.count + 1 });
-    }
-    const spots = [...counts.values()];
-    const far = Math.max(5, ...spots.flatMap(({ x, y }) => [Math.abs(x), Math.abs(y)])) * 1.1;
+    const far = Math.max(5, ...shifts.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)])) * 1.1;
+    const spots = gathered(shifts, far / CELLS);
     const title = `Shifts of ${modality} against ${against}`;
-    const alt = `${title}: distance ${fixed(distance[0]!, 0)} pixels in the median, ${fixed(distance[2]!, 0)} in 99 % of the pairs.`;
+    const alt = `${title}: distance ${fixed(distance[0]!, 1)} pixels in the median, ${fixed(distance[2]!, 1)} in 99 % of the pairs.`;
     const svg = renderPlot(
       {
         width: WIDTH,
@@ -43,9 +39,23 @@ function shiftFigures({ alignment }: AuditReport): Figure[] {
       alt,
     );
     const reading =
-      'Each dot is a shift at which pairs share most information, its area their number. Aligned data has nearly all of it in the middle.';
+      'Each dot is where the centre of images lies at which pairs share most information, its area their number. Aligned data has nearly all of it in the middle.';
     return { id: `shift-${modality}-${against}`, title, alt, reading, svg };
   });
+}
+
+/** Gathers shifts that lie in one cell of a grid at their mean, so that dots that would hide each other are one. */
+function gathered(
+  shifts: readonly (readonly [number, number])[],
+  cell: number,
+): { x: number; y: number; count: number }[] {
+  const sums = new Map<string, { x: number; y: number; count: number }>();
+  for (const [x, y] of shifts) {
+    const key = `${Math.round(x / cell)} ${Math.round(y / cell)}`;
+    const sum = sums.get(key) ?? { x: 0, y: 0, count: 0 };
+    sums.set(key, { x: sum.x + x, y: sum.y + y, count: sum.count + 1 });
+  }
+  return [...sums.values()].map(({ x, y, count }) => ({ x: x / count, y: y / count, count }));
 }
 
 function advantageFigures({ suitability }: AuditReport): Figure[] {

@@ -8,6 +8,7 @@ import type { Figure } from '../figures/figure.js';
 import { pageStyle } from '../html/pageStyle.js';
 import type { ShownPicture } from '../source/thumbnails.js';
 import { combinationName, factsOf, severityName, verdict } from './auditText.js';
+import type { Blend } from './blends.js';
 
 export interface AuditPageContent {
   readonly report: AuditReport;
@@ -30,6 +31,8 @@ export interface ShownItem {
   /** The number of samples of this item that are not shown. */
   readonly more: number;
   readonly detail: string;
+  /** Of items on how a pair lies: the two images on each other, the one in red and the other in cyan. */
+  readonly blends?: { readonly red: string; readonly cyan: string; readonly pictures: readonly Blend[] };
 }
 
 /** An image of a sample, or the place of one that it lacks. */
@@ -148,7 +151,7 @@ ${more > 0 ? html`<p class="notes">… and ${counted(more)} more</p>` : ''}
 `;
 }
 
-function offender({ samples, detail, more }: ShownItem): Markup {
+function offender({ samples, detail, more, blends }: ShownItem): Markup {
   return html`<li>${samples.map(
     ({ name, pictures }) =>
       html`<div><b>${name}</b>${
@@ -156,14 +159,25 @@ function offender({ samples, detail, more }: ShownItem): Markup {
           ? ''
           : html`<div class="shown">${pictures.map((one) => picture(name, one))}</div>`
       }</div>`,
-  )}${more > 0 ? html`<p class="notes">… and ${counted(more)} more of them</p>` : ''}${detail}</li>
+  )}${blends === undefined ? '' : blendRow(blends)}${more > 0 ? html`<p class="notes">… and ${counted(more)} more of them</p>` : ''}${detail}</li>
 `;
+}
+
+function blendRow({ red, cyan, pictures }: NonNullable<ShownItem['blends']>): Markup {
+  return html`<div class="shown">${pictures.map(
+    ({ name, jpeg }) =>
+      html`<figure>${image(`${red} in red and ${cyan} in cyan, ${name}`, jpeg)}<figcaption>${name}: ${red} red, ${cyan} cyan</figcaption></figure>`,
+  )}</div>`;
+}
+
+function image(alt: string, jpeg: Uint8Array): Markup {
+  return html`<img alt="${alt}" src="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}">`;
 }
 
 function picture(name: string, { modality, jpeg, missing }: SamplePicture): Markup {
   const shown =
     jpeg === undefined
       ? html`<span class="none">${missing ? 'missing' : 'cannot be shown'}</span>`
-      : html`<img alt="${name}, ${modality}" src="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}">`;
+      : image(`${name}, ${modality}`, jpeg);
   return html`<figure>${shown}<figcaption>${modality}</figcaption></figure>`;
 }

@@ -74,7 +74,12 @@ export function factsOf(report: AuditReport): [string, string][] {
     ...alignment.map((one): [string, string] => ['alignment', alignmentFact(one)]),
     ...suitability.map((one): [string, string] => ['premise', suitabilityFact(one)]),
     ...(quick
-      ? [['left out', 'near-duplicates, shifts and the premise of the method (--quick)'] as [string, string]]
+      ? [
+          ['left out', 'near-duplicates, alignment and the premise of the method (--quick)'] as [
+            string,
+            string,
+          ],
+        ]
       : []),
   ];
 }
@@ -137,10 +142,23 @@ function alignmentFact({
   medianX,
   medianY,
   distance,
+  turn,
+  scale,
+  uncertainty,
+  turned,
   measured,
 }: AlignmentSummary): string {
-  const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 0));
-  return `${modality} against ${against}: median shift (${fixed(medianX, 0)}, ${fixed(medianY, 0)}) px by mutual information; at most ${middle} px in 50 %, ${most} px in 95 % and ${nearlyAll} px in 99 % of ${numbered(measured, 'pair')}`;
+  const [middle, most, nearlyAll] = distance.map((pixels) => fixed(pixels, 1));
+  const parts = [
+    `${modality} against ${against}: median shift (${fixed(medianX, 1)}, ${fixed(medianY, 1)}) px by mutual information`,
+    `at most ${middle} px in 50 %, ${most} px in 95 % and ${nearlyAll} px in 99 % of ${numbered(measured, 'pair')}`,
+    ...(turn.length === 0
+      ? []
+      : [`turned by at most ${fixed(turn[1]!, 1)}° and scaled by at most ${fixed(scale[1]!, 2)} in 95 %`]),
+    `uncertainty ${fixed(uncertainty[0]!, 1)} px in the median and ${fixed(uncertainty[1]!, 1)} px in 95 %`,
+    ...(turned === 0 ? [] : [`${numbered(turned, 'pair')} mirrored or turned`]),
+  ];
+  return parts.join('; ');
 }
 
 const PREMISE = {

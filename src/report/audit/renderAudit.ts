@@ -11,6 +11,7 @@ import { thumbnails } from '../source/thumbnails.js';
 import { auditFigures } from './auditFigures.js';
 import { auditPage, type SamplePicture, type ShownItem } from './auditPage.js';
 import { NAMED } from './auditText.js';
+import { blendsOf } from './blends.js';
 
 export interface AuditPageOptions {
   /** Whether samples keep the names that they have in the data. By default they get pseudonyms. */
@@ -48,6 +49,7 @@ export async function renderAudit(
     ),
     more: Math.max(0, item.ids.length - NAMED),
     detail: [item.modality, item.detail].filter(Boolean).join(': '),
+    ...(images && (await blendsOfItem(dataset, byId.get(item.ids[0]!), item))),
   });
   const findings = [];
   for (const finding of report.findings) {
@@ -59,6 +61,17 @@ export async function renderAudit(
     figures: auditFigures(report),
     privacy: privacy({ phantom, images: findings.some(isPictured), keepIds }),
   });
+}
+
+/** Lays the images of an item on each other, of items that tell how a pair lies. */
+async function blendsOfItem(
+  dataset: Dataset,
+  sample: Sample | undefined,
+  { modality, placement }: FindingItem,
+): Promise<Pick<ShownItem, 'blends'>> {
+  if (sample === undefined || modality === undefined || placement === undefined) return {};
+  const pictures = await blendsOf(dataset, sample, modality, placement);
+  return { blends: { red: placement.against, cyan: modality, pictures } };
 }
 
 /** Pictures the images of a sample, with a gap in the place of each that it lacks. */

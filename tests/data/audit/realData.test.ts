@@ -2,10 +2,14 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { similarity } from '../../../src/data/align/transformation.js';
 import { auditDataset } from '../../../src/data/audit/audit.js';
 import { findDuplicates } from '../../../src/data/audit/measures/duplicates.js';
+import { readSampleImage } from '../../../src/data/images/readSampleImage.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import type { Dataset } from '../../../src/data/sample.js';
+import { lying } from '../align/lying.js';
+import { drawn } from './drawnPairs.js';
 
 const data = fileURLToPath(new URL('../../../../shared/data', import.meta.url));
 const absent = !existsSync(data);
@@ -70,8 +74,33 @@ describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is abs
     ];
     const ofFirst = Array.from({ length: 9 }, (_, i) => `DU_A5TW_00${i + 1}`);
     expect(blank.items.flatMap((item) => item.ids).sort()).toEqual([...ids, ...ofFirst].sort());
-    expect(report.findings.map(({ code }) => code)).toEqual(['blank', 'near-duplicates-within-subject']);
-    expect(report.alignment[0]).toMatchObject({ medianX: 0, medianY: 0 });
+    expect(report.findings.map(({ code }) => code)).toEqual([
+      'blank',
+      'misaligned',
+      'near-duplicates-within-subject',
+    ]);
+    // A slice without a brain, and a top one whose scans are cut off differently.
+    expect(report.findings[1]!.items.map((item) => item.ids[0])).toEqual(['FG_7643_003', 'CS_4941_021']);
+    for (const shift of [report.alignment[0]!.medianX, report.alignment[0]!.medianY])
+      expect(Math.abs(shift)).toBeLessThan(0.5);
     expect(report.suitability[0]!.nearer).toBeGreaterThan(0.9);
+  });
+
+  it('finds in lgg-mri that all T1c slices of some patients are mirrored, and does not call that a shift', async () => {
+    const { samples, ...rest } = await openDataset({ path: join(data, 'lgg-mri/manifest.csv') });
+    const some = samples.filter(({ subject }) => ['DU_7299', 'HT_7881'].includes(subject));
+    const mirrored = await Promise.all(
+      some.map(async (sample) => {
+        const image = await readSampleImage(rest, sample, 'b', 256);
+        const turned = lying(image, similarity({ degrees: 180, mirrored: true }, image));
+        return { ...sample, images: { ...sample.images, b: drawn(turned) } };
+      }),
+    );
+    const report = await auditDataset({ ...rest, samples: mirrored });
+    const codes = report.findings.map(({ code }) => code);
+    expect(codes).toContain('common-orientation');
+    expect(codes).not.toContain('common-shift');
+    const [item] = report.findings.find(({ code }) => code === 'common-orientation')!.items;
+    expect(item!.detail).toMatch(/^b is mirrored left to right against a/);
   });
 });

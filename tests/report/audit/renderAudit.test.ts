@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseHTML } from 'linkedom';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { similarity } from '../../../src/data/align/transformation.js';
 import { type AuditReport, auditDataset } from '../../../src/data/audit/audit.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import type { Dataset } from '../../../src/data/sample.js';
 import { auditFigures } from '../../../src/report/audit/auditFigures.js';
 import { auditText } from '../../../src/report/audit/auditText.js';
+import { blendsOf } from '../../../src/report/audit/blends.js';
 import { renderAudit } from '../../../src/report/audit/renderAudit.js';
+import { lying } from '../../data/align/lying.js';
 import { drawnDataset, raster, spots } from '../../data/audit/drawnPairs.js';
 import { writePlanted } from '../../data/audit/plantedPairs.js';
 import { withGaps } from '../../data/gapped.js';
@@ -38,6 +42,13 @@ describe('the page of an audit', () => {
     const images = (code: string) => [...document.querySelectorAll(`#${code} img`)];
     expect(images('blank')).toHaveLength(2);
     expect(images('exact-duplicates')).toHaveLength(4);
+    // Both images, and both blends.
+    expect(images('misaligned').map((image) => image.getAttribute('alt'))).toEqual([
+      expect.stringMatching(/^P-[0-9a-f]+, a$/),
+      expect.stringMatching(/^P-[0-9a-f]+, b$/),
+      'a in red and b in cyan, as they lie',
+      'a in red and b in cyan, as measured',
+    ]);
     for (const image of images('misaligned'))
       expect(image.getAttribute('src')).toMatch(/^data:image\/jpeg;base64,\/9j/);
     // Of three pairs with an unreadable image, the mate is shown.
@@ -75,6 +86,54 @@ describe('the page of an audit', () => {
     // They are synthetic, so they keep their names.
     expect(document.querySelector('#blank li b')!.textContent).toBe('<b>0');
   });
+});
+
+/** The share of the light of a blend in which its red and its cyan differ. */
+async function difference(jpeg: Uint8Array): Promise<number> {
+  const { data, info } = await sharp(jpeg).raw().toBuffer({ resolveWithObject: true });
+  let [apart, all] = [0, 0];
+  for (let y = 16; y < info.height - 16; y += 1) {
+    for (let x = 16; x < info.width - 16; x += 1) {
+      const [red, green] = [data[3 * (y * info.width + x)]!, data[3 * (y * info.width + x) + 1]!];
+      apart += Math.abs(red - green);
+      all += red + green;
+    }
+  }
+  return apart / all;
+}
+
+it.each([
+  { width: 90, height: 60 },
+  { width: 48, height: 64 },
+])('a blend of %o as measured lies on itself, and as it lies does not', async (size) => {
+  const whole = spots('blend', 96);
+  const image = raster(size.width, size.height, (x, y) => whole.data[y * 96 + x]!);
+  const motion = { right: 4, down: -3, degrees: 8, scale: 1.05, mirrored: false };
+  const two = drawnDataset([{ images: { a: image, b: lying(image, similarity(motion, size)) } }]);
+  const placement = { ...motion, against: 'a', uncertainty: 0.5 };
+  const blends = await blendsOf(two, two.samples[0]!, 'b', placement);
+  expect(blends.map(({ name }) => name)).toEqual(['as they lie', 'as measured']);
+  const [before, after] = await Promise.all(blends.map(({ jpeg }) => difference(jpeg)));
+  expect(after).toBeLessThan(before! / 3);
+});
+
+it('of a pair that cannot be read there is no blend', async () => {
+  const image = spots('1', 40);
+  const { samples, ...rest } = drawnDataset([{ images: { a: image, b: image } }]);
+  const broken = {
+    ...samples[0]!,
+    images: { ...samples[0]!.images, b: { kind: 'file', path: '/nowhere.png' } },
+  } as const;
+  const placement = {
+    right: 0,
+    down: 0,
+    degrees: 0,
+    scale: 1,
+    mirrored: false,
+    against: 'a',
+    uncertainty: 0,
+  };
+  expect(await blendsOf({ ...rest, samples: [broken] }, broken, 'b', placement)).toEqual([]);
 });
 
 describe('of samples that lack images', () => {
