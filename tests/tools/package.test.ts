@@ -153,8 +153,11 @@ test('a folder that may not be written is named, with who may', () => {
   expect(status).toBe(4);
 });
 
-test('every package that the installed files import is a dependency', () => {
-  const { dependencies } = JSON.parse(read(join(installed, 'package.json')));
+test('every package that the installed files import is a dependency, or one that is asked for when it is needed', () => {
+  const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+    read(join(installed, 'package.json')),
+  );
+  const optional = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name].optional);
   const scripts = below(join(installed, 'dist'))
     .filter((name) => name.endsWith('.js'))
     .map((name) => read(join(installed, 'dist', name)));
@@ -167,7 +170,20 @@ test('every package that the installed files import is a dependency', () => {
     .filter((name) => !name.startsWith('node:') && !builtinModules.includes(name))
     .map((name) => /^(?:@[^/]+\/)?[^/]+/.exec(name)![0]);
   expect(names).toContain('commander');
-  expect([...new Set(names)].filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);
+  expect([...new Set(names)].filter((name) => !Object.hasOwn(dependencies, name))).toEqual(optional);
+  const { status, stderr } = anatomy([
+    'data',
+    'align',
+    'phantom:fundus,pairs=1',
+    '--write',
+    '--out',
+    'aligned',
+  ]);
+  expect(stderr).toContain(
+    `Registration needs the package @itk-wasm/elastix, which is not installed: npm install @itk-wasm/elastix@${peerDependencies['@itk-wasm/elastix']}`,
+  );
+  expect(status).toBe(1);
+  expect(readdirSync(dirname(modules))).toEqual(['node_modules']);
 });
 
 const pages = () => below(installed).filter((name) => name.endsWith('.md') && !name.startsWith('native'));

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { DataError, UsageError } from '../../errors.js';
-import { namingFile, PRIVATE, writeFileAtomic } from '../../files.js';
+import { makeFolderOf, namingFile, PRIVATE, writeFileAtomic } from '../../files.js';
 import { cacheKey } from '../cache/cacheKey.js';
 import { describeImage } from '../faults.js';
 import { mapOrdered } from '../mapOrdered.js';
@@ -10,7 +10,7 @@ import type { AlignedImage, Alignment } from '../open/alignment.js';
 import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
 import type { AlignOptions, PairAlignment } from './alignPair.js';
-import { ELASTIX_VERSION, elastixParameters, transformationKinds } from './elastix.js';
+import { ELASTIX_VERSION, elastixParameters, loadElastix, transformationKinds } from './elastix.js';
 import { type GrayPair, readPair } from './readPair.js';
 import { openRegistrars } from './registrars.js';
 import { REFERENCE_SIDE } from './search.js';
@@ -63,6 +63,7 @@ export async function alignDataset(dataset: Dataset, options: AlignDatasetOption
     gate,
     reference,
   };
+  await loadElastix();
   const journal = new Journal(
     file,
     createHash('sha256')
@@ -153,6 +154,7 @@ class Journal {
     }
     // Written anew, as the last line may be half a line.
     const kept = [{ key }, ...this.#known.values()].map((line) => `${JSON.stringify(line)}\n`);
+    makeFolderOf(file);
     writeFileAtomic(file, kept.join(''), { mode: PRIVATE });
   }
 

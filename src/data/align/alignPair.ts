@@ -50,14 +50,18 @@ const AS_WELL = 0.95;
 /** The distance in pixels from which two places are two. The search is less exact than elastix. */
 const APART = 3;
 
+/** The mutual information in nats that is no gain, but chance. */
+const LEAST_GAIN = 0.01;
+
 const STARTS = { reach: 0.25, turns: [0, -10, 10, -20, 20] };
 /** The number of starts from which elastix is asked. */
 const TRIES = 3;
 
 /**
- * Registers `b` to `a` from several starts, both ways. A registration is believed if the way there and the way back
- * agree (`gate`), if the two images share more under it than as they lie, and if they share clearly more than anywhere
- * else that the search found.
+ * Registers `b` to `a` from several starts, there and back: as the images are, which is the more exact, and where that is
+ * not believed by their local contrast, as brightness may be the camera's. A registration is believed if the way there
+ * and the way back agree (`gate`), if the local contrasts share more under it than as they lie, and if they share clearly
+ * more than anywhere else that the search found.
  *
  * @param pair two gray images of one size
  */
@@ -67,30 +71,21 @@ export async function alignPair(
   register: Register,
 ): Promise<PairAlignment> {
   const extent: Extent = pair.a;
-  const [a, b] = [localContrast(pair.a), localContrast(pair.b)];
-  const comparison = new Comparison(workingImage(a), workingImage(b), extent);
+  const local = { a: localContrast(pair.a), b: localContrast(pair.b) };
+  const comparison = new Comparison(workingImage(local.a), workingImage(local.b), extent);
   const here = comparison.at(IDENTITY);
   const peaks = peaksOf(comparison, extent);
   const starts = distinct([...peaks.map(({ transformation }) => transformation), IDENTITY], extent);
-  const refusals: PairAlignment[] = [];
-  for (const start of starts.slice(0, TRIES)) {
-    const [forth, back] = [await register(a, b, kind, start), await register(b, a, kind, invert(start))];
-    if (forth === undefined || back === undefined) continue;
-    const inconsistency = meanDistance(compose(back, forth), IDENTITY, extent);
-    // The mean of both ways has less of the chance of either.
-    const found = halfway(forth, invert(back));
+  const judge = ({ found, inconsistency }: Candidate): PairAlignment => {
     const there = comparison.at(found);
+    const displacement = meanDistance(found, IDENTITY, extent);
     const told = { found, inconsistency, before: here.information, after: there.information };
-    const judged = (decision: Decision, reason: string): PairAlignment => ({
-      decision,
-      reason,
-      transformation: decision === 'moved' ? found : IDENTITY,
+    const refused = (reason: string): PairAlignment => ({
+      ...{ decision: 'refused', reason, transformation: IDENTITY },
       ...told,
     });
-    const displacement = meanDistance(found, IDENTITY, extent);
     if (!(inconsistency < gate)) {
-      refusals.push(judged('refused', `the ways there and back differ by ${inconsistency.toFixed(2)} px`));
-      continue;
+      return refused(`the ways there and back differ by ${inconsistency.toFixed(2)} px`);
     }
     const rival = peaks.find(
       ({ transformation, likeness }) =>
@@ -98,17 +93,26 @@ export async function alignPair(
     );
     if (rival !== undefined) {
       const apart = meanDistance(rival.transformation, found, extent);
-      refusals.push(judged('refused', `another place, ${apart.toFixed(0)} px away, fits as well`));
-      continue;
+      return refused(`another place, ${apart.toFixed(0)} px away, fits as well`);
     }
     if (displacement < Math.max(NEAR, 2 * inconsistency)) {
-      return judged('kept', `it lies ${displacement.toFixed(1)} px off, which is too little to tell`);
+      const reason = `it lies ${displacement.toFixed(1)} px off, which is too little to tell`;
+      return { decision: 'kept', reason, transformation: IDENTITY, ...told };
     }
-    if (there.likeness <= here.likeness) {
-      refusals.push(judged('refused', 'the images share no more there than as they lie'));
-      continue;
+    if (there.likeness <= here.likeness || there.information < here.information + LEAST_GAIN) {
+      return refused('the images share no more there than as they lie');
     }
-    return judged('moved', `by ${displacement.toFixed(1)} px`);
+    return { decision: 'moved', reason: `by ${displacement.toFixed(1)} px`, transformation: found, ...told };
+  };
+  const refusals: PairAlignment[] = [];
+  for (const start of starts.slice(0, TRIES)) {
+    for (const look of [pair, local]) {
+      const candidate = await thereAndBack(look, kind, start, register);
+      if (candidate === undefined) continue;
+      const judged = judge(candidate);
+      if (judged.decision !== 'refused') return judged;
+      refusals.push(judged);
+    }
   }
   return (
     refusals[0] ?? {
@@ -118,6 +122,25 @@ export async function alignPair(
       before: here.information,
     }
   );
+}
+
+interface Candidate {
+  readonly found: Affine;
+  readonly inconsistency: number;
+}
+
+/** Registers both ways. The mean of them has less of the chance of either. */
+async function thereAndBack(
+  { a, b }: { readonly a: Raster; readonly b: Raster },
+  kind: TransformationKind,
+  start: Affine,
+  register: Register,
+): Promise<Candidate | undefined> {
+  const forth = await register(a, b, kind, start);
+  const back = await register(b, a, kind, invert(start));
+  if (forth === undefined || back === undefined) return undefined;
+  const inconsistency = meanDistance(compose(back, forth), IDENTITY, a);
+  return { found: halfway(forth, invert(back)), inconsistency };
 }
 
 /** Climbs from the images as they lie and from the best shift of each turn; the most alike first. */

@@ -57,22 +57,12 @@ export type Register = (
 
 /** @throws AnatomyError if the package is not installed */
 export async function loadElastix(): Promise<Register> {
-  const [{ elastixNode }, { Image, ImageType }] = await Promise.all([
-    import('@itk-wasm/elastix'),
-    import('itk-wasm'),
-  ]).catch((error: NodeJS.ErrnoException) => {
+  const { elastixNode } = await import('@itk-wasm/elastix').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new AnatomyError(
       `Registration needs the package ${PACKAGE}, which is not installed: npm install ${PACKAGE}@${ELASTIX_VERSION}`,
     );
   });
-
-  const imageOf = ({ width, height, data }: Raster) => {
-    const image = new Image(new ImageType(2, 'float32', 'Scalar', 1));
-    image.size = [width, height];
-    image.data = Float32Array.from(data);
-    return image;
-  };
 
   return async (fixed, moving, kind, start) => {
     // elastix begins at the identity, so the image is brought to the start first.
@@ -87,6 +77,20 @@ export async function loadElastix(): Promise<Register> {
       throw error;
     });
     return found && compose(start, readTransformation(found.transformParameterObject));
+  };
+}
+
+/** The image as ITK describes one: one number a pixel, pixels of size 1, from the origin. */
+function imageOf({ width, height, data }: Raster) {
+  return {
+    imageType: { dimension: 2, componentType: 'float32', pixelType: 'Scalar', components: 1 } as const,
+    name: 'image',
+    origin: [0, 0],
+    spacing: [1, 1],
+    direction: Float64Array.of(1, 0, 0, 1),
+    size: [width, height],
+    metadata: new Map<string, never>(),
+    data: Float32Array.from(data),
   };
 }
 

@@ -64,7 +64,7 @@ describe.each(shells)('%s', (shell) => {
 
   here.each([
     ['anatomy pre', ['predict', 'pretrain']],
-    ['anatomy data ', ['check', 'pack', 'phantom', 'preview', 'split']],
+    ['anatomy data ', ['align', 'check', 'pack', 'phantom', 'preview', 'split']],
     ['anatomy -q evaluate lo', ['logreg']],
     ['anatomy config show --rec', ['--recipe']],
     ['anatomy pretrain --out evaluate --micro', ['--micro-batch']],

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest';
+import { alignPair } from '../../../src/data/align/alignPair.js';
+import { loadElastix, type Register } from '../../../src/data/align/elastix.js';
+import {
+  type Affine,
+  compose,
+  IDENTITY,
+  invert,
+  meanDistance,
+  similarity,
+} from '../../../src/data/align/transformation.js';
+import { changed, raster, spots } from '../audit/drawnPairs.js';
+import { lying } from './lying.js';
+
+const SIDE = 224;
+const EXTENT = { width: SIDE, height: SIDE };
+const OPTIONS = { kind: 'rigid', gate: 0.5 } as const;
+
+/** A pair of two looks of one picture, the second of which lies where the motion says. */
+function pairOf(key: string, motion: Affine) {
+  const a = spots(key, SIDE);
+  const b = lying(
+    changed(a, (value) => 220 - Math.abs(value - 110) * 1.6),
+    motion,
+  );
+  return { a, b };
+}
+
+/** A registration that answers the same from every start: first the way there, then the way back. */
+function answering(forth: Affine | undefined, back: Affine | undefined): Register {
+  let asked = 0;
+  return async () => (asked++ % 2 === 0 ? forth : back);
+}
+
+describe('what is decided of a registration', () => {
+  const motion = similarity({ right: 8, down: -5, degrees: 6 }, EXTENT);
+  const pair = pairOf('decided', motion);
+
+  it('moves a pair where both ways agree and the images share more than before', async () => {
+    const nearly = compose(similarity({ right: 0.3 }, EXTENT), invert(motion));
+    const found = await alignPair(pair, OPTIONS, answering(motion, nearly));
+    expect(found).toMatchObject({ decision: 'moved' });
+    expect(found.inconsistency).toBeCloseTo(0.3, 6);
+    expect(found.after!).toBeGreaterThan(2 * found.before);
+    // Halfway between both ways.
+    expect(meanDistance(found.transformation, motion, EXTENT)).toBeCloseTo(0.15, 2);
+  });
+
+  it('refuses a pair whose ways differ, tells by how much, and moves nothing', async () => {
+    const other = compose(similarity({ right: 0.8 }, EXTENT), invert(motion));
+    const found = await alignPair(pair, OPTIONS, answering(motion, other));
+    expect(found).toMatchObject({
+      decision: 'refused',
+      reason: 'the ways there and back differ by 0.80 px',
+      transformation: IDENTITY,
+    });
+    expect(meanDistance(found.found!, motion, EXTENT)).toBeLessThan(0.5);
+    expect(await alignPair(pair, { ...OPTIONS, gate: 1 }, answering(motion, other))).toMatchObject({
+      decision: 'moved',
+    });
+  });
+
+  it('refuses a place where the images share less than at another one that the search found', async () => {
+    const wrong = similarity({ right: -30, down: 20 }, EXTENT);
+    const found = await alignPair(pair, OPTIONS, answering(wrong, invert(wrong)));
+    expect(found.decision).toBe('refused');
+    expect(found.reason).toMatch(/^another place, \d+ px away, fits as well$/);
+    expect(found.transformation).toEqual(IDENTITY);
+  });
+
+  it('keeps a pair that lies well, whatever small motion is found', async () => {
+    const small = similarity({ right: 0.6, down: -0.4 }, EXTENT);
+    const found = await alignPair(pairOf('kept', IDENTITY), OPTIONS, answering(small, invert(small)));
+    expect(found).toMatchObject({
+      decision: 'kept',
+      transformation: IDENTITY,
+      reason: 'it lies 0.7 px off, which is too little to tell',
+    });
+  });
+
+  it('refuses a pair of which elastix finds nothing', async () => {
+    expect(await alignPair(pair, OPTIONS, answering(undefined, undefined))).toMatchObject({
+      decision: 'refused',
+      reason: 'too little of the two images overlaps',
+      transformation: IDENTITY,
+    });
+  });
+
+  it('refuses images that show nothing', async () => {
+    const even = raster(SIDE, SIDE, () => 90);
+    const found = await alignPair({ a: even, b: even }, OPTIONS, answering(motion, invert(motion)));
+    expect(found).toMatchObject({
+      decision: 'refused',
+      reason: 'the images share no more there than as they lie',
+    });
+  });
+});
+
+describe('registration with elastix', () => {
+  it.each([
+    ['rigid', { right: 8, down: -5, degrees: 6 }],
+    ['similarity', { right: -6, down: 9, degrees: -4, scale: 1.05 }],
+    ['affine', { right: 12, down: 3, degrees: 5, scale: 0.96 }],
+  ] as const)(
+    'finds a %s motion that the other look of a picture took',
+    async (kind, motion) => {
+      const known = similarity(motion, EXTENT);
+      const found = await alignPair(pairOf(kind, known), { kind, gate: 0.5 }, await loadElastix());
+      expect(found).toMatchObject({ decision: 'moved' });
+      // Drawn spots are smooth, so that the optimum is flat: 0.05 to 0.25 px seen.
+      expect(meanDistance(found.transformation, known, EXTENT)).toBeLessThan(0.5);
+    },
+    120_000,
+  );
+});
