@@ -74,13 +74,7 @@ describe.skipIf(absent)(`audit of real data${absent ? ` (skipped: ${data} is abs
     ];
     const ofFirst = Array.from({ length: 9 }, (_, i) => `DU_A5TW_00${i + 1}`);
     expect(blank.items.flatMap((item) => item.ids).sort()).toEqual([...ids, ...ofFirst].sort());
-    expect(report.findings.map(({ code }) => code)).toEqual([
-      'blank',
-      'misaligned',
-      'near-duplicates-within-subject',
-    ]);
-    // A slice without a brain, and a top one whose scans are cut off differently.
-    expect(report.findings[1]!.items.map((item) => item.ids[0])).toEqual(['FG_7643_003', 'CS_4941_021']);
+    expect(report.findings.map(({ code }) => code)).toEqual(['blank', 'near-duplicates-within-subject']);
     for (const shift of [report.alignment[0]!.medianX, report.alignment[0]!.medianY])
       expect(Math.abs(shift)).toBeLessThan(0.5);
     expect(report.suitability[0]!.nearer).toBeGreaterThan(0.9);

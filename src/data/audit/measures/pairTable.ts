@@ -14,7 +14,7 @@ const CLEAR_GAIN = 1.08;
 const LEAST_GAIN = 0.01;
 /**
  * The mean displacement, as a share of the longer side, below which it is chance. Less than one pixel is rounding, and
- * so is what is not twice the uncertainty.
+ * so is what is not three times the uncertainty.
  */
 export const NOTABLE = 0.012;
 /** The share by which the shapes of mates may differ before they cannot lie on one pixel grid. */
@@ -100,7 +100,7 @@ export class PairTable {
     this.likeliest[position] = likelier.length === 0 ? 0 : numberOf(likelier[0]!);
     const gained = there.information - here.information;
     const clear = there.information >= CLEAR_GAIN * here.information && gained >= LEAST_GAIN;
-    const far = moved >= NOTABLE * REFERENCE_SIDE && moved * pixels >= 1 && moved > 2 * inconsistency;
+    const far = moved >= NOTABLE * REFERENCE_SIDE && moved * pixels >= 1 && moved > 3 * inconsistency;
     this.misaligned[position] = Number(this.orientation[position] === 0 && clear && far);
   }
 
