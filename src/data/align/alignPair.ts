@@ -13,6 +13,8 @@ import {
   IDENTITY,
   invert,
   meanDistance,
+  motionOf,
+  similarity,
 } from './transformation.js';
 
 export interface AlignOptions {
@@ -47,8 +49,10 @@ export interface PairAlignment {
 const NEAR = 1;
 /** The share of what two images share, beyond nothing, from which another place fits as well. */
 const AS_WELL = 0.95;
-/** The distance in pixels from which two places are two. The search is less exact than elastix. */
+/** The distance in pixels from which two starts are two. */
 const APART = 3;
+/** The distance in pixels from which two places are two: the search may scale, and is less exact than elastix. */
+const ELSEWHERE = 8;
 
 /** The mutual information in nats that is no gain, but chance. */
 const LEAST_GAIN = 0.01;
@@ -75,7 +79,11 @@ export async function alignPair(
   const comparison = new Comparison(workingImage(local.a), workingImage(local.b), extent);
   const here = comparison.at(IDENTITY);
   const peaks = peaksOf(comparison, extent);
-  const starts = distinct([...peaks.map(({ transformation }) => transformation), IDENTITY], extent);
+  // The search may scale. elastix goes on from a start, so that a rigid transformation needs a rigid one.
+  const begun = peaks.map(({ transformation }) =>
+    kind === 'rigid' ? similarity({ ...motionOf(transformation, extent), scale: 1 }, extent) : transformation,
+  );
+  const starts = distinct([...begun, IDENTITY], extent);
   const judge = ({ found, inconsistency }: Candidate): PairAlignment => {
     const there = comparison.at(found);
     const displacement = meanDistance(found, IDENTITY, extent);
@@ -89,7 +97,8 @@ export async function alignPair(
     }
     const rival = peaks.find(
       ({ transformation, likeness }) =>
-        meanDistance(transformation, found, extent) > APART && likeness - 1 >= AS_WELL * (there.likeness - 1),
+        meanDistance(transformation, found, extent) > ELSEWHERE &&
+        likeness - 1 >= AS_WELL * (there.likeness - 1),
     );
     if (rival !== undefined) {
       const apart = meanDistance(rival.transformation, found, extent);

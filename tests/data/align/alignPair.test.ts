@@ -7,6 +7,7 @@ import {
   IDENTITY,
   invert,
   meanDistance,
+  motionOf,
   similarity,
 } from '../../../src/data/align/transformation.js';
 import { changed, raster, spots } from '../audit/drawnPairs.js';
@@ -97,6 +98,12 @@ describe('what is decided of a registration', () => {
 });
 
 describe('registration with elastix', () => {
+  it('scales nothing where a rigid motion is asked for, although the images are of two scales', async () => {
+    const known = similarity({ right: 8, scale: 1.05 }, EXTENT);
+    const found = await alignPair(pairOf('scaled', known), OPTIONS, await loadElastix());
+    expect(motionOf(found.found!, EXTENT).scale).toBeCloseTo(1, 3);
+  }, 120_000);
+
   it.each([
     ['rigid', { right: 8, down: -5, degrees: 6 }],
     ['similarity', { right: -6, down: 9, degrees: -4, scale: 1.05 }],
