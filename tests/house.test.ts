@@ -50,7 +50,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'data/openDataset': ['data', 'data/open', 'data/kinds'],
   'data/write': [
-    ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/pack', 'data/openDataset'],
+    ...['phantoms', 'data', 'data/images', 'data/open', 'data/cache', 'data/align', 'data/pack'],
+    'data/openDataset',
   ],
   methods: ['tensor', 'nn', 'losses', 'banks', 'augment'],
   config: ['nn', 'augment', 'methods'],

@@ -2,7 +2,7 @@
  * The room `data` turns what `--data` names into one list of samples, whatever the format. This file is its front door:
  * it has the data read, settles what names mean, and leaves out what is not asked for.
  */
-import { DataError } from '../errors.js';
+import { DataError, UsageError } from '../errors.js';
 import type { DataFault } from './faults.js';
 import { openNamed } from './kinds/openNamed.js';
 import type { DatasetSpec } from './kinds/spec.js';
@@ -13,7 +13,7 @@ import { readDropList } from './open/dropList.js';
 import { classNames, positiveClass } from './open/labels.js';
 import { chosenModalities, settleMissing } from './open/modalityNames.js';
 import { settleNames, spelledAs } from './open/names.js';
-import type { Dataset } from './sample.js';
+import type { Dataset, Sample } from './sample.js';
 
 export type { DatasetSpec };
 
@@ -50,11 +50,24 @@ export async function openDataset(spec: DatasetSpec, options: OpenDatasetOptions
   warnOfClasses(dataset, classNames(samples), asked, onWarning);
   settleMissing({ ...dataset, samples }, onWarning);
   const preprocess = askedPreprocessing({ ...dataset, samples }, spec, onWarning);
+  refuseCropOfAligned(samples, preprocess);
   const { maxBytes } = spec;
   return withPositive(
     { ...dataset, samples, ...(preprocess && { preprocess }), ...(maxBytes && { maxBytes }) },
     asked,
     options,
+  );
+}
+
+/** A crop moves the frame that images were registered in. @throws UsageError for one */
+function refuseCropOfAligned(samples: readonly Sample[], preprocess: Dataset['preprocess'] = {}): void {
+  const cropped = Object.keys(preprocess).find((modality) => preprocess[modality]?.crop);
+  if (cropped === undefined) return;
+  const isAligned = ({ images }: Sample) =>
+    Object.values(images).some((source) => source.kind === 'file' && source.frame !== undefined);
+  if (!samples.some(isAligned)) return;
+  throw new UsageError(
+    `data.preprocess.${cropped}.crop: these images are aligned as whole ones. Crop them as they are aligned, anatomy data align --write with the same crop, and read what it writes without.`,
   );
 }
 

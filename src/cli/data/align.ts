@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Progress } from '../../log/progress.js';
 import { consoleOf } from '../console.js';
@@ -6,7 +7,6 @@ import {
   type ConfigFlags,
   configSources,
   decimalNumber,
-  wholeNumber,
 } from '../options/configOptions.js';
 import { print, printJson } from '../output.js';
 import { oneName } from './check.js';
@@ -17,7 +17,6 @@ interface AlignFlags extends ConfigFlags {
   transformation: 'rigid' | 'similarity' | 'affine';
   gate: number;
   write?: boolean;
-  size: number;
   overwrite?: boolean;
   json?: boolean;
 }
@@ -39,7 +38,6 @@ export function registerDataAlign(program: Command, data: Command): void {
       0.5,
     )
     .option('--write', 'write aligned images as PNG, in place of a manifest that names the images there are')
-    .option('--size <n>', 'with --write: side of the images of phantoms', wholeNumber(16, 2048), 224)
     .option('--overwrite', 'replace what this command wrote')
     .option('--json', 'print the decisions as JSON')
     .addHelpText(
@@ -64,8 +62,7 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     { datasetSpec },
     { openDataset },
     { alignDataset, forgetJournal },
-    { checkNameable, writeAlignedFolder },
-    { checkOutFolder },
+    { checkAlignedOut, checkNameable, checkNotAligned, writeAlignedFolder },
     { alignPage, decisionCounts },
     { Progress: ProgressBar },
   ] = await Promise.all([
@@ -76,15 +73,13 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     import('../../data/openDataset.js'),
     import('../../data/align/alignDataset.js'),
     import('../../data/write/alignedFolder.js'),
-    import('../../data/write/datasetFolder.js'),
     import('../../report/align/alignPage.js'),
     import('../../log/progress.js'),
   ]);
-  const { gate, overwrite, write = false, size, transformation: kind } = flags;
+  const { gate, overwrite, write = false, transformation: kind } = flags;
   if (!(gate > 0))
     throw new UsageError(`--gate is ${gate}, expected a number of pixels above 0, such as 0.5`);
-  const out = flags.out.replace(/[/\\]+$/, '') || flags.out;
-  await checkOutFolder(out, overwrite);
+  const out = path.relative(process.cwd(), flags.out) || '.';
   refuseUnwritable(out);
   const console = consoleOf(program);
   const named = await oneName('data align', dataset, flags.data);
@@ -92,9 +87,11 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     positive: 'optional',
     onWarning: (message) => console.warn(message),
   });
+  await checkAlignedOut(out, opened, overwrite);
+  checkNotAligned(opened);
   if (!write) checkNameable(opened);
   const reference = flags.reference ?? opened.modalities[0]!;
-  const journal = `${out}.begun.jsonl`;
+  const journal = `${path.resolve(out)}.begun.jsonl`;
   const interrupted = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => interrupted.abort(signal);
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -113,7 +110,8 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     });
     progress?.stop();
     await writeAlignedFolder(out, opened, alignment, {
-      ...{ overwrite, write, size },
+      ...{ overwrite, write },
+      onWarning: (message) => console.warn(message),
       page: await alignPage(opened, alignment),
       command: `anatomy data align DATA --reference ${reference} --transformation ${kind} --gate ${gate}${write ? ' --write' : ''} --out FOLDER`,
       signal: interrupted.signal,

@@ -1,7 +1,7 @@
 /** Registers all images of a data set to one modality, and goes on where an earlier call was interrupted. */
 import { createHash } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
-import { DataError, UsageError } from '../../errors.js';
+import { AnatomyError, DataError, UsageError } from '../../errors.js';
 import { makeFolderOf, namingFile, PRIVATE, writeFileAtomic } from '../../files.js';
 import { cacheKey } from '../cache/cacheKey.js';
 import { describeImage } from '../faults.js';
@@ -119,7 +119,11 @@ async function alignImage(
     onWarning?.(`${describeImage(sample, modality)}: ${error.message} The pair stays as it is.`);
     return refused('an image cannot be read');
   }
-  const { decision, reason, found, inconsistency, before, after } = await align(pair.a, pair.b);
+  const { decision, reason, found, inconsistency, before, after } = await align(pair.a, pair.b).catch(
+    (error: Error) => {
+      throw new AnatomyError(`${describeImage(sample, modality)}: cannot be registered: ${error.message}`);
+    },
+  );
   const { frame, of } = pair;
   return {
     ...{ id, modality, decision, reason, frame, of, inconsistency, before, after },
@@ -134,28 +138,27 @@ function inStoredPixels(transformation: Affine, { a, frame, of }: GrayPair): Aff
   return compose(toStored, compose(transformation, toWorking));
 }
 
-/** The file that remembers what was found: a line of JSON that says of what, then one for each image. */
+/** The file that remembers what was found: a line of JSON for each image, with the key of what it was found of. */
 class Journal {
   readonly #file: string;
+  readonly #key: string;
   readonly #known = new Map<string, AlignedImage>();
 
   /** @throws UsageError if the file is of other data or settings */
   constructor(file: string, key: string, overwrite = false) {
     this.#file = file;
-    const [first, ...lines] = existsSync(file) ? readFileSync(file, 'utf8').split('\n').map(parsed) : [];
-    const same = (first as { key?: string } | undefined)?.key === key;
-    if (existsSync(file) && !same && !overwrite) {
+    this.#key = key;
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').flatMap(parsed) : [];
+    if (lines.some((line) => line.key !== key) && !overwrite) {
       throw new UsageError(
         `${file} holds the beginning of an alignment of other data, or with other settings; --overwrite begins anew`,
       );
     }
-    for (const image of same ? (lines as (AlignedImage | undefined)[]) : []) {
-      if (image !== undefined) this.#known.set(JSON.stringify([image.id, image.modality]), image);
-    }
+    const kept = lines.filter((line) => line.key === key);
+    for (const { image } of kept) this.#known.set(JSON.stringify([image.id, image.modality]), image);
     // Written anew, as the last line may be half a line.
-    const kept = [{ key }, ...this.#known.values()].map((line) => `${JSON.stringify(line)}\n`);
     makeFolderOf(file);
-    writeFileAtomic(file, kept.join(''), { mode: PRIVATE });
+    writeFileAtomic(file, kept.map((line) => `${JSON.stringify(line)}\n`).join(''), { mode: PRIVATE });
   }
 
   find(id: string, modality: string): AlignedImage | undefined {
@@ -163,15 +166,21 @@ class Journal {
   }
 
   add(image: AlignedImage): void {
-    namingFile(this.#file, () => appendFileSync(this.#file, `${JSON.stringify(image)}\n`));
+    const line = JSON.stringify({ key: this.#key, image });
+    namingFile(this.#file, () => appendFileSync(this.#file, `${line}\n`));
   }
 }
 
-function parsed(line: string): unknown {
+interface JournalLine {
+  readonly key: string;
+  readonly image: AlignedImage;
+}
+
+function parsed(line: string): JournalLine[] {
   try {
-    return JSON.parse(line);
+    return [JSON.parse(line) as JournalLine];
   } catch {
-    return undefined;
+    return [];
   }
 }
 

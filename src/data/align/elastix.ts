@@ -71,12 +71,13 @@ export async function loadElastix(): Promise<Register> {
     const found = await elastixNode(parameters as never, {
       fixed: imageOf(fixed),
       moving: imageOf(begun),
-    }).catch((error: Error) => {
-      // Where too few of the pixels overlap, elastix gives up on the pair.
-      if (error.message.includes('itk::ExceptionObject')) return undefined;
+    }).catch((error: unknown) => {
+      // Where too few of the pixels overlap, elastix gives up on the pair, in words or as a bare number.
+      if (!(error instanceof Error) || error.message.includes('itk::ExceptionObject')) return undefined;
       throw error;
     });
-    return found && compose(start, readTransformation(found.transformParameterObject));
+    const transformation = found && readTransformation(found.transformParameterObject);
+    return transformation?.every(Number.isFinite) ? compose(start, transformation) : undefined;
   };
 }
 

@@ -1,3 +1,4 @@
+import { DataError } from '../../errors.js';
 import { readSampleImage } from '../images/readSampleImage.js';
 import { resize } from '../images/resize.js';
 import type { Dataset, Raster, Sample } from '../sample.js';
@@ -14,7 +15,10 @@ export interface GrayPair {
   readonly of: Extent;
 }
 
-/** @throws DataError if an image cannot be read */
+/** The least side at which four resolutions hold something to register. */
+const LEAST_SIDE = 32;
+
+/** @throws DataError if an image cannot be read, or is a mere strip */
 export async function readPair(
   dataset: Pick<Dataset, 'preprocess' | 'maxBytes'>,
   sample: Sample,
@@ -24,6 +28,11 @@ export async function readPair(
   const moving = await readSampleImage(dataset, sample, modality, REFERENCE_SIDE);
   const extent = referenceExtent(fixed);
   const [width, height] = [Math.round(extent.width), Math.round(extent.height)];
+  if (Math.min(width, height) < LEAST_SIDE) {
+    throw new DataError(
+      `is ${fixed.width}×${fixed.height}, too long and narrow to be registered: of a picture of 224 it would be ${width}×${height}, expected ${LEAST_SIDE} pixels or more.`,
+    );
+  }
   const sizeOf = (image: Raster) => ({ width: image.width, height: image.height });
   return {
     a: gray(resize(fixed, width, height)),

@@ -47,11 +47,14 @@ class Thread {
   readonly #worker: Worker;
   readonly #asked = new Map<number, Waiting>();
   #tickets = 0;
+  #ended: Error | undefined;
 
   constructor(options: AlignOptions) {
     this.#worker = new Worker(new URL('./alignWorker.js', import.meta.url), {
       workerData: options,
       execArgv: [],
+      // ITK writes of its troubles there, where the results of commands go.
+      stdout: true,
     });
     this.#worker.on('message', (answer: Answer) => {
       const waiting = this.#asked.get(answer.ticket)!;
@@ -61,6 +64,7 @@ class Thread {
     });
     const end = (error?: Error) => {
       const reason = error ?? new Error('the thread that registers ended');
+      this.#ended = reason;
       for (const { reject } of this.#asked.values()) reject(reason);
       this.#asked.clear();
     };
@@ -73,6 +77,8 @@ class Thread {
   }
 
   align(a: Raster, b: Raster): Promise<PairAlignment> {
+    // Whoever asks a thread that has ended would wait for ever.
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
     const ticket = this.#tickets++;
     return new Promise((resolve, reject) => {
       this.#asked.set(ticket, { resolve, reject });

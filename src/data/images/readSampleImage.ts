@@ -94,8 +94,8 @@ async function readOwnFrame(
   const of = frameOf(sample, modality)?.of;
   if (of !== undefined && (of.width !== image.width || of.height !== image.height)) {
     throw new DataError(
-      `${nameOf(sample.images[modality]!)}: is ${image.width}×${image.height}${crop ? ' as cropped' : ''}, but was ${of.width}×${of.height} when it was registered. ` +
-        `Run anatomy data align again${crop ? ' with the same crop' : ''}.`,
+      `${nameOf(sample.images[modality]!)}: is ${image.width}×${image.height}, but was ${of.width}×${of.height} when it was registered. ` +
+        'Run anatomy data align again.',
     );
   }
   return pixels.note === undefined ? image : { ...image, note: pixels.note };

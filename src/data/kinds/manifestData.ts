@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UsageError } from '../../errors.js';
 import { inFrames, readAlignment } from '../open/alignment.js';
-import { factsOf, readDatasetCard } from '../open/datasetCard.js';
+import { CARD_FILE, factsOf, readDatasetCard } from '../open/datasetCard.js';
 import { readManifest } from '../open/manifest.js';
 import { type ManifestColumns, ROLES } from '../open/manifestColumns.js';
 import type { Dataset } from '../sample.js';
@@ -32,10 +32,20 @@ export async function openManifest(file: string, spec: DatasetSpec, options: Ope
   const samples = namesSubjects
     ? manifest.samples
     : await withSubjects(manifest.samples, what, spec, options);
+  if (card.name === undefined && samples.some(({ extra }) => /\bmoved\b/.test(extra?.alignment ?? ''))) {
+    options.onWarning?.(
+      `${file}: says that images were aligned, but ${CARD_FILE} and alignment.json are not beside it, so they are read as they lie. Copy the whole folder.`,
+    );
+  }
   const placed =
     card.alignment === undefined
       ? samples
-      : inFrames(samples, await readAlignment(path.join(path.dirname(file), card.alignment)));
+      : inFrames(
+          samples,
+          await readAlignment(path.join(path.dirname(file), card.alignment)),
+          modalities,
+          (modality) => columns?.[modality] ?? modality,
+        );
   return { name, ...(await withSlices(placed, modalities, spec, options)), ...factsOf(card, modalities) };
 }
 

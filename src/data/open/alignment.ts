@@ -64,8 +64,25 @@ export async function readAlignment(file: string): Promise<Alignment> {
   throw new DataError(`${file}: ${issue!.path.join('.') || 'the whole'}: ${issue!.message}. ${advice}`);
 }
 
-/** Gives the images that were moved their place in the frame of the reference. */
-export function inFrames(samples: readonly Sample[], { images }: Alignment): readonly Sample[] {
+/**
+ * Gives the images that were moved their place in the frame of the reference.
+ *
+ * @param columnOf the column of the manifest that a modality is read from, by which the alignment names it
+ * @throws DataError if modalities are read of which the alignment knows none, or the reference from another column
+ */
+export function inFrames(
+  samples: readonly Sample[],
+  { images, reference }: Alignment,
+  modalities: readonly string[],
+  columnOf: (modality: string) => string,
+): readonly Sample[] {
+  const known = new Set([reference, ...images.map(({ modality }) => modality)]);
+  const unknown = modalities.find((modality) => !known.has(columnOf(modality)));
+  if (unknown !== undefined) {
+    throw new DataError(
+      `${ALIGNMENT_FILE}: says nothing of the modality "${unknown}", but of ${[...known].map((name) => `"${name}"`).join(', ')}. Align it too, or leave it out with --modalities.`,
+    );
+  }
   const moved = new Map<string, Map<string, AlignedImage>>();
   for (const image of images) {
     if (image.decision !== 'moved') continue;
@@ -76,7 +93,7 @@ export function inFrames(samples: readonly Sample[], { images }: Alignment): rea
     const ofSample = moved.get(sample.id);
     if (ofSample === undefined) return sample;
     const entries = Object.entries(sample.images).map(([modality, source]) => {
-      const { frame, of, transformation } = ofSample.get(modality) ?? {};
+      const { frame, of, transformation } = ofSample.get(columnOf(modality)) ?? {};
       if (source.kind !== 'file' || !frame || !of || !transformation) return [modality, source];
       return [modality, { ...source, frame: { ...frame, of, transformation } }];
     });

@@ -1,6 +1,7 @@
 /** The room `report/align` shows what `anatomy data align` decided of each pair. */
 import type { GrayPair } from '../../data/align/readPair.js';
 import { readPair } from '../../data/align/readPair.js';
+import { REFERENCE_SIDE } from '../../data/align/search.js';
 import {
   type Affine,
   compose,
@@ -108,10 +109,12 @@ function row(image: AlignedImage): Markup {
 `;
 }
 
-/** What the transformation does to the pixels of the image as it is stored, beside stretching it over the frame. */
+/** What the transformation does beside stretching the image over the frame, in pixels of a picture of 224. */
 function ownFrame({ transformation, frame, of }: AlignedImage) {
   if (!transformation || !frame || !of) return undefined;
-  return motionOf(compose(transformation, stretch(of, frame)), of);
+  const motion = motionOf(compose(transformation, stretch(of, frame)), of);
+  const scale = REFERENCE_SIDE / Math.max(of.width, of.height);
+  return { ...motion, right: motion.right * scale, down: motion.down * scale };
 }
 
 /** Takes the points of one extent to those of another that both fill. */
