@@ -3,6 +3,7 @@ import type { AuditFinding, AuditItem, DropListRequest, LeftOut } from '../src/s
 import { useAudit } from './audit.js';
 import { DECISIONS, type Decision, decisionOf, leftOut, type Verdicts } from './decisions.js';
 import { type Live, setQuery } from './live.js';
+import { SampleImage } from './sampleImage.js';
 
 /** So many items of a finding are shown at once. */
 const PAGE = 24;
@@ -142,10 +143,10 @@ function Item(props: Omit<FindingProps, 'finding'> & { item: AuditItem }) {
             <>
               <div class="thumbnails">
                 {modalities.map((modality) => (
-                  <img
+                  <SampleImage
                     key={modality}
-                    loading="lazy"
-                    alt={`${modality} of ${id}, or it cannot be read`}
+                    lazy
+                    alt={`${modality} of ${id}`}
                     title={modality}
                     src={`/api/thumbnail?${owner}&${new URLSearchParams({ sample: String(sample), modality })}`}
                   />

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { ExplorerSample, NearestCases as Nearest } from '../src/server/messages.js';
 import { useAnswer } from './live.js';
+import { SampleImage } from './sampleImage.js';
 
 interface NearestProps {
   run: string;
@@ -41,7 +42,7 @@ export function NearestCases({ run, sample, samples, addressOf }: NearestProps) 
             {cases.map((one) => (
               <li key={one.sample}>
                 <a href={addressOf(one.sample)}>
-                  <img
+                  <SampleImage
                     alt={`${to} of ${samples[one.sample]!.id}`}
                     src={`/api/image?${new URLSearchParams({ run, sample: String(one.sample), modality: to })}`}
                   />

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ExplorerSample } from '../src/server/messages.js';
 import { type Look, WHOLE } from './heat.js';
+import { SampleImage } from './sampleImage.js';
 import { nearest, type Placed, samplesWithin } from './scatter.js';
 import { type Point, useZoomable } from './zoomable.js';
 
@@ -93,7 +94,7 @@ export function ScatterPlot(props: ScatterProps) {
               <strong>{own.id}</strong> {own.label !== undefined && `${own.label}, `}subject {own.subject}
               <span class="thumbnails">
                 {own.modalities.map((modality) => (
-                  <img
+                  <SampleImage
                     key={modality}
                     alt={modality}
                     title={modality}

@@ -2,6 +2,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { CaseVolumes, ExplorerSample } from '../src/server/messages.js';
 import { useAnswer } from './live.js';
 import type { Voxel } from './niivue.js';
+import { SampleImage } from './sampleImage.js';
 import { VolumePanel } from './volumePanel.js';
 
 interface VolumesProps {
@@ -133,7 +134,7 @@ function SliceImage(props: {
     <figure>
       <div class="volume">
         {sample !== null && (
-          <img
+          <SampleImage
             alt={`${modality} of ${id}`}
             src={`/api/image?${new URLSearchParams({ run, sample: String(sample), modality })}`}
           />

@@ -121,6 +121,11 @@ describe.skipIf(!chromiumIsThere('the public page is not opened in it'))('the pa
     await page.locator('.cases tbody a').first().focus();
     await page.locator('.shown strong').waitFor();
     expect(await page.locator('.shown strong').textContent()).toMatch(/^P-/);
+    await eventually(() => page.locator('.shown .no-image').allTextContents()).toEqual([
+      'a: not shown',
+      'b: not shown',
+    ]);
+    expect(await page.locator('.shown img').count()).toBe(0);
     const heads = await page.$$eval('.cases thead th', (all) => all.map((head) => head.textContent));
     expect(heads).toEqual(expect.arrayContaining(['label', 'subject', 'errors of logreg']));
     expect(heads).not.toContain('ward');
