@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { CaseVolumes, ExplorerSample } from '../src/server/messages.js';
 import { useAnswer } from './live.js';
 import type { Voxel } from './niivue.js';
@@ -45,11 +45,20 @@ function CaseViewer({ run, sample, samples, toSample, volumes }: VolumesProps & 
   const [threePlanes, setThreePlanes] = useState(false);
   const [faults, setFaults] = useState<Readonly<Record<string, string>>>({});
   const draws = useMemo(() => document.createElement('canvas').getContext('webgl2') !== null, []);
-  useEffect(() => setVoxel((before) => at(before, axis, own)), [own]);
+  // Samples that the slider asked for. Until they are explored it may have moved on, and is not called back.
+  const awaited = useRef<number[]>([]);
+  useEffect(() => {
+    if (!awaited.current.includes(sample)) {
+      awaited.current = [];
+      setVoxel((before) => at(before, axis, own));
+    } else if (awaited.current.at(-1) === sample) awaited.current = [];
+  }, [own]);
   const slice = voxel[axis];
   const there = slices[slice] ?? null;
   const explore = (to: number | null | undefined) => {
-    if (to != null && to !== sample) toSample(to);
+    if (to == null || to === sample) return;
+    awaited.current.push(to);
+    toSample(to);
   };
   const count = dims === null ? '' : ` of ${slices.length}`;
   const what = there === null ? 'no sample of this run' : samples[there]!.id;

@@ -120,26 +120,11 @@ export const METHODS: readonly (readonly [string, ...string[]])[] = [
   ],
   [
     'method=anatomy',
-    'method.maps=[2,3]',
-    'method.patches=[3,4]',
-    'method.alpha=0',
-    'method.consistencyShift=1',
-    'method.consistencyViews=aligned-and-augmented',
-  ],
-  [
-    'method=anatomy',
     'method.maps=[2]',
     'method.patches=[3,2]',
     'method.alpha=0',
     'method.relation=transport',
     'method.transportSigma=2',
-  ],
-  [
-    'method=anatomy',
-    'method.maps=[1,2]',
-    'method.patches=[[4,4],[2,3]]',
-    'method.alpha=0',
-    'method.relation=alignment-free',
   ],
 ];
 

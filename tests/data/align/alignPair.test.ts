@@ -107,7 +107,6 @@ describe('registration with elastix', () => {
   }, 120_000);
 
   it.each([
-    ['rigid', similarity({ right: 8, down: -5, degrees: 6 }, EXTENT)],
     ['similarity', similarity({ right: -6, down: 9, degrees: -4, scale: 1.05 }, EXTENT)],
     ['affine', SHEARED],
   ] as const)(
