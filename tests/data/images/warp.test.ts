@@ -72,4 +72,20 @@ describe('warp', () => {
       ),
     );
   });
+
+  it('stays between the darkest and the brightest pixel under any turn, as all weights are positive', () => {
+    const image: Raster = {
+      width: 60,
+      height: 60,
+      channels: 1,
+      data: Uint8Array.from({ length: 3600 }, (_, i) => ((i * i * 31 + i * 17) % 256 < 128 ? 100 : 150)),
+    };
+    for (let degrees = 0; degrees < 360; degrees += 5) {
+      const angle = (degrees * Math.PI) / 180;
+      const [cos, sin] = [0.8 * Math.cos(angle), 0.8 * Math.sin(angle)];
+      const turned = warp(image, [cos, -sin, 30, sin, cos, 30], 30, 30);
+      const outside = turned.data.filter((value) => value !== 0 && (value < 100 || value > 150));
+      expect([degrees, ...outside]).toEqual([degrees]);
+    }
+  });
 });
