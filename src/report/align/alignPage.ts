@@ -13,10 +13,10 @@ import {
 import type { AlignedImage, Alignment } from '../../data/open/alignment.js';
 import type { Dataset } from '../../data/sample.js';
 import { DataError } from '../../errors.js';
-import { html, type Markup, trusted } from '../../text/markup.js';
+import { html, type Markup } from '../../text/markup.js';
 import { counted, fixed, numbered, signed } from '../../text/numbers.js';
 import { packageVersion } from '../../version.js';
-import { pageStyle } from '../html/pageStyle.js';
+import { shell } from '../html/shell.js';
 import { checkerboard } from './checkerboard.js';
 
 /** The most pairs of a decision that are pictured. */
@@ -55,36 +55,22 @@ export async function alignPage(dataset: Dataset, alignment: Alignment): Promise
 <ul class="pairs">${items}</ul>
 `;
   };
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="anatomy-ssl data align">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${title}</title>
-<style>${trusted(pageStyle + style)}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">${numbered(images.length, 'image')} registered to ${reference}: ${counted(moved)} moved, ${counted(kept)} kept, ${counted(refused)} refused</p>
-<p class="banner" role="note">This page shows images and ids of the data. It is for those who may see these.</p>
-</header>
-<main>
-<p>Each image was registered to its mate by a ${kind} transformation (${tool}, ${metric}) from several starts, there and back. A registration is believed if the way there and the way back differ by less than ${fixed(gate, 2)} px on average, and if the two images share clearly more under it than anywhere else. Pixels are those of a picture whose longer side is 224. The fields of a checkerboard show one image and the other by turns: where a pair lies well, edges go on from field to field.</p>
+  return shell({
+    title,
+    lead: html`${numbered(images.length, 'image')} registered to ${reference}: ${counted(moved)} moved, ${counted(kept)} kept, ${counted(refused)} refused`,
+    head: html`<p class="banner" role="note">This page shows images and ids of the data. It is for those who may see these.</p>`,
+    main: html`<p>Each image was registered to its mate by a ${kind} transformation (${tool}, ${metric}) from several starts, there and back. A registration is believed if the way there and the way back differ by less than ${fixed(gate, 2)} px on average, and if the two images share clearly more under it than anywhere else. Pixels are those of a picture whose longer side is 224. The fields of a checkerboard show one image and the other by turns: where a pair lies well, edges go on from field to field.</p>
 ${await section('refused', 'Refused', 'These pairs stay as they are. Look whether the two images belong together; refused.csv leaves them out of a run.')}
 ${await section('moved', 'Moved', 'The largest movement comes first.')}
-${await section('kept', 'Kept', 'These pairs lie so well that nothing can be gained.')}
+${await section('kept', 'Kept', 'Nothing better was found than how these pairs lie. That does not prove that they are aligned: look at them.')}
 <h2>All decisions</h2>
 <div class="scroll" tabindex="0" role="region" aria-label="All decisions"><table>
 <thead><tr><th scope="col">sample</th><th scope="col">image</th><th scope="col">decision</th><th scope="col" class="number">right</th><th scope="col" class="number">down</th><th scope="col" class="number">turn</th><th scope="col" class="number">scale</th><th scope="col" class="number">there and back</th><th scope="col" class="number">shared before</th><th scope="col" class="number">after</th><th scope="col">reason</th></tr></thead>
-<tbody>${images.map(row)}</tbody></table></div>
-</main>
-<footer>Made by anatomy-ssl ${packageVersion()}. For research; not a medical device.</footer>
-</body>
-</html>
-`.toString();
+<tbody>${images.map(row)}</tbody></table></div>`,
+    footer: html`Made by anatomy-ssl ${packageVersion()}. For research; not a medical device.`,
+    generator: 'anatomy-ssl data align',
+    style,
+  });
 }
 
 function row(image: AlignedImage): Markup {

@@ -5,7 +5,7 @@ import { html, type Markup, trusted } from '../../text/markup.js';
 import { counted } from '../../text/numbers.js';
 import { packageVersion } from '../../version.js';
 import type { Figure } from '../figures/figure.js';
-import { pageStyle } from '../html/pageStyle.js';
+import { shell } from '../html/shell.js';
 import type { ShownPicture } from '../source/thumbnails.js';
 import { combinationName, factsOf, severityName, verdict } from './auditText.js';
 import type { Blend } from './blends.js';
@@ -58,40 +58,26 @@ const auditStyle = `
 
 export function auditPage({ report, figures, findings, privacy }: AuditPageContent): string {
   const title = `Data check: ${report.data}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="${AUDIT_GENERATOR}">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>${title}</title>
-<style>${trusted(pageStyle + auditStyle)}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p class="lead">${verdict(report)}</p>
-<p class="banner" role="note">${privacy}</p>
-</header>
-<main>
-<h2>In short</h2>
+  return shell({
+    title,
+    lead: html`${verdict(report)}`,
+    head: html`<p class="banner" role="note">${privacy}</p>`,
+    main: html`<h2>In short</h2>
 ${findings.length === 0 ? html`<p>Nothing was found.</p>` : html`<ul>${findings.map(({ finding }) => overview(finding))}</ul>`}
 <h2>The data</h2>
 <dl>${factsOf(report).map(
-    ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
+      ([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>
 `,
-  )}</dl>
+    )}</dl>
 ${presence(report)}
 ${notes(report)}
 <div class="curves">${figures.map(figure)}</div>
 <h2>What was found</h2>
-${findings.map(section)}
-</main>
-<footer>Made by anatomy-ssl ${packageVersion()}. For research; not a medical device.</footer>
-</body>
-</html>
-`.toString();
+${findings.map(section)}`,
+    footer: html`Made by anatomy-ssl ${packageVersion()}. For research; not a medical device.`,
+    generator: AUDIT_GENERATOR,
+    style: auditStyle,
+  });
 }
 
 function overview({ code, severity, title, count }: Finding): Markup {

@@ -15,18 +15,22 @@ export interface Shell {
   readonly head?: Content;
   readonly main: Content;
   readonly footer: Content;
+  /** The command that made the page, if it is no report. */
+  readonly generator?: string;
+  /** Rules beside those that all pages share. */
+  readonly style?: string;
 }
 
-export function shell({ title, lead, head, main, footer }: Shell): string {
+export function shell({ title, lead, head, main, footer, generator = GENERATOR, style = '' }: Shell): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="${GENERATOR}">
+<meta name="generator" content="${generator}">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${title}</title>
-<style>${trusted(pageStyle)}</style>
+<style>${trusted(pageStyle + style)}</style>
 </head>
 <body>
 <header>
