@@ -3,6 +3,7 @@
  * families of phantoms; each has a folder.
  */
 import type { Dataset, Raster } from '../data/sample.js';
+import { MOTIONS } from './misalignment.js';
 import type { PhantomOptions } from './phantomName.js';
 
 /** A synthetic study: its data set, and the truth that only its maker knows. */
@@ -43,6 +44,7 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         gray: options.boolean('gray'),
         difficulty: options.number('difficulty'),
         misalignment: options.number('misalignment'),
+        motion: options.word('motion', MOTIONS),
         modalities: options.integer('modalities'),
       };
       return () => ({
@@ -62,6 +64,7 @@ export const PHANTOM_FAMILIES: Readonly<Record<string, (options: PhantomOptions)
         classes: options.words('classes'),
         difficulty: options.number('difficulty'),
         misalignment: options.number('misalignment'),
+        motion: options.word('motion', MOTIONS),
         modalities: options.integer('modalities'),
       };
       return () => ({

@@ -4,35 +4,58 @@ import { drawField, noiseField } from './noise.js';
 
 /** The width of the image in whose pixels misalignment is counted, whatever the size that is drawn. */
 const referenceSize = 224;
-/** The lattice spacing of the displacement, in those pixels. It is wide, so that nothing folds over. */
-const cell = 75;
+/**
+ * The lattice spacing of an elastic displacement, in those pixels, and the share of it up to which the displacement
+ * goes before the lattice widens. Both are such that nothing folds over: of 3,000 random displacements of 18 pixels on
+ * a lattice of 75, nine did.
+ */
+const leastCell = 75;
+const shareOfCell = 0.12;
+
+/** How far `b` lies off `a`. */
+export interface Misalignment {
+  /** The root mean square of the displacement over the image, in pixels of a 224-pixel image; 0 is aligned. */
+  readonly misalignment: number;
+  /** What moves: `elastic`, each place by its own way, smoothly, or `rigid`, the whole image, which turns and shifts. */
+  readonly motion: Motion;
+}
+
+export const MOTIONS = ['elastic', 'rigid'] as const;
+export type Motion = (typeof MOTIONS)[number];
+
+export const ALIGNED: Misalignment = { misalignment: 0, motion: 'elastic' };
+/** The most that is drawn: 16 % of the side. */
+export const FARTHEST = 36;
+
+/** The part of an image's key that tells misalignments apart; elastic ones have the name they had before rigid ones. */
+export function misalignmentKey({ misalignment, motion }: Misalignment): string {
+  return `misalignment=${misalignment}${motion === 'elastic' || misalignment === 0 ? '' : `/motion=${motion}`}`;
+}
 
 /**
- * Bends a square image by a smooth random displacement, to reproduce the limitation of the paper's §4: pairs that are
- * not aligned. Sampling is bilinear, and edges repeat.
+ * Moves what a square image shows by a random displacement, to reproduce the limitation of the paper's §4: pairs that
+ * are not aligned. Sampling is bilinear, and edges repeat.
  *
- * @param pixels the root mean square of the displacement over this image, in pixels of a 224-pixel image
  * @param key the key of the random displacement, such as (seed, family, index)
  */
-export function misalign(image: Raster, pixels: number, ...key: readonly (string | number)[]): Raster {
+export function misalign(
+  image: Raster,
+  { misalignment: pixels, motion }: Misalignment,
+  ...key: readonly (string | number)[]
+): Raster {
   if (pixels === 0) return image;
   const { width: size, channels, data } = image;
   const random = new Random(...key, 'misalignment');
-  const extent = { width: referenceSize, height: referenceSize, cellX: cell, cellY: cell };
-  const pixel = referenceSize / size;
-  const across = drawField(noiseField(random, extent), size, pixel);
-  const down = drawField(noiseField(random, extent), size, pixel);
-  let power = 0;
-  for (let at = 0; at < across.length; at += 1) power += across[at]! ** 2 + down[at]! ** 2;
-  const scale = pixels / pixel / Math.sqrt(power / across.length);
+  const { across, down } =
+    motion === 'rigid' ? rigidField(random, size, pixels) : elasticField(random, size, pixels);
 
   const within = (position: number) => Math.min(size - 1, Math.max(0, position));
   const bent = new Uint8Array(data.length);
   for (let y = 0; y < size; y += 1) {
     for (let x = 0; x < size; x += 1) {
       const at = y * size + x;
-      const u = within(x + scale * across[at]!);
-      const v = within(y + scale * down[at]!);
+      const u = within(x + across[at]!);
+      const v = within(y + down[at]!);
       const [left, top] = [Math.min(size - 2, Math.floor(u)), Math.min(size - 2, Math.floor(v))];
       const [right, bottom] = [u - left, v - top];
       const first = top * size + left;
@@ -45,4 +68,46 @@ export function misalign(image: Raster, pixels: number, ...key: readonly (string
     }
   }
   return { width: size, height: size, channels, data: bent };
+}
+
+/** The way in pixels, to the right and down, from each pixel to where it is sampled; row-major. */
+interface Displacement {
+  readonly across: Float64Array;
+  readonly down: Float64Array;
+}
+
+function elasticField(random: Random, size: number, pixels: number): Displacement {
+  const cell = Math.max(leastCell, pixels / shareOfCell);
+  const extent = { width: referenceSize, height: referenceSize, cellX: cell, cellY: cell };
+  const pixel = referenceSize / size;
+  const across = drawField(noiseField(random, extent), size, pixel);
+  const down = drawField(noiseField(random, extent), size, pixel);
+  let power = 0;
+  for (let at = 0; at < across.length; at += 1) power += across[at]! ** 2 + down[at]! ** 2;
+  const scale = pixels / pixel / Math.sqrt(power / across.length);
+  const scaled = (ways: Float32Array) => Float64Array.from(ways, (way) => scale * way);
+  return { across: scaled(across), down: scaled(down) };
+}
+
+/**
+ * A turn about the centre and a shift. Their directions are drawn evenly from a sphere whose axes are the two shifts and
+ * the displacement by the turn, each in pixels, so that their squares add up to the square of `pixels`.
+ */
+function rigidField(random: Random, size: number, pixels: number): Displacement {
+  const drawn = [random.normal(), random.normal(), random.normal()] as const;
+  const scale = ((pixels / referenceSize) * size) / Math.hypot(...drawn);
+  const [right, low, turned] = drawn.map((way) => scale * way) as [number, number, number];
+  // The root mean square of the distance from the centre of a square, over all of it, is its side over √6.
+  const angle = 2 * Math.asin(turned / 2 / (size / Math.sqrt(6)));
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const across = new Float64Array(size * size);
+  const down = new Float64Array(size * size);
+  for (let y = 0; y < size; y += 1) {
+    for (let x = 0; x < size; x += 1) {
+      const [u, v] = [x + 0.5 - size / 2, y + 0.5 - size / 2];
+      across[y * size + x] = cos * u - sin * v - u + right;
+      down[y * size + x] = sin * u + cos * v - v + low;
+    }
+  }
+  return { across, down };
 }

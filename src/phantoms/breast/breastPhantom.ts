@@ -7,7 +7,7 @@
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
-import { misalign } from '../misalignment.js';
+import { ALIGNED, FARTHEST, MOTIONS, type Motion, misalign, misalignmentKey } from '../misalignment.js';
 import { drawBmode } from './bmode.js';
 import { type BreastCase, caseLabel, sampleCase, stream } from './breastCase.js';
 import { drawTissue, type Tissue } from './breastTissue.js';
@@ -30,8 +30,10 @@ export interface Appearance {
   gray?: boolean;
   /** The difficulty. 1, the default, overlaps the classes as published; larger is harder. */
   difficulty?: number;
-  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
+  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 36. */
   misalignment?: number;
+  /** What moves: each place by its own way (`elastic`, the default), or the whole image (`rigid`). */
+  motion?: Motion;
 }
 
 export interface BreastPhantomOptions extends Appearance {
@@ -48,10 +50,10 @@ export function breastPhantom({ pairs, seed, ...appearance }: BreastPhantomOptio
   requireInteger('pairs', pairs, 1, 1_000_000);
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   const settings = completeAppearance(appearance);
-  const { overlay, gray, difficulty, misalignment } = settings;
+  const { overlay, gray, difficulty } = settings;
   const modalities = ['a', 'b', 'c'].slice(0, settings.modalities);
   const key = `breast-${phantomVersion}/seed=${seed}/difficulty=${difficulty}`;
-  const elastogram = `overlay=${overlay}/gray=${gray}/misalignment=${misalignment}`;
+  const elastogram = `overlay=${overlay}/gray=${gray}/${misalignmentKey(settings)}`;
 
   // A loader usually asks for a and b of a pair in turn, so only the latest pair's anatomy is kept.
   let latest: { key: string; scene: Scene } | undefined;
@@ -176,18 +178,18 @@ function renderBmode({ breast, tissue, seed, index, size, difficulty }: Scene): 
 }
 
 function renderElastogram(scene: Scene): Raster {
-  const { breast, tissue, seed, index, difficulty, misalignment } = scene;
+  const { breast, tissue, seed, index, difficulty } = scene;
   const measured = measureStiffness(stream(seed, index, 'shear wave'), breast, tissue, difficulty);
   const image = onScreen(measured, breast.elastogram.scaleKpa, 'speckle b', scene);
-  return misalign(image, misalignment, seed, 'breast', index);
+  return misalign(image, scene, seed, 'breast', index);
 }
 
 /** Draws the strain elastogram: red is soft and blue is stiff, or bright and dark in gray. */
 function renderStrain(scene: Scene): Raster {
-  const { breast, tissue, seed, index, difficulty, misalignment } = scene;
+  const { breast, tissue, seed, index, difficulty } = scene;
   const stiffness = trueStiffness(stream(seed, index, 'shear wave'), breast, tissue);
   const measured = measureStrain(stream(seed, index, 'strain'), breast, tissue, stiffness, difficulty);
-  return misalign(onScreen(measured, 1, 'speckle c', scene), misalignment, seed, 'breast c', index);
+  return misalign(onScreen(measured, 1, 'speckle c', scene), scene, seed, 'breast c', index);
 }
 
 /** Draws a measurement as its scanner does, in colours or in gray. @param top the end of the scale */
@@ -204,7 +206,8 @@ function onScreen(measured: Measured, top: number, speckle: string, scene: Scene
 }
 
 function completeAppearance(appearance: Appearance): Required<Appearance> {
-  const { gray = false, overlay = !gray, difficulty = 1, misalignment = 0, modalities = 2 } = appearance;
+  const { gray = false, overlay = !gray, difficulty = 1, modalities = 2 } = appearance;
+  const { misalignment = ALIGNED.misalignment, motion = ALIGNED.motion } = appearance;
   requireInteger('modalities', modalities, 2, 3);
   requireBoolean('overlay', overlay);
   requireBoolean('gray', gray);
@@ -214,8 +217,10 @@ function completeAppearance(appearance: Appearance): Required<Appearance> {
     );
   }
   requireNumber('difficulty', difficulty, 0.25, 4, '1 is as published');
-  requireNumber('misalignment', misalignment, 0, 4, 'pixels of a 224-pixel image');
-  return { overlay, gray, difficulty, misalignment, modalities };
+  requireNumber('misalignment', misalignment, 0, FARTHEST, 'pixels of a 224-pixel image');
+  if (!MOTIONS.includes(motion))
+    throw new UsageError(`breast phantom: motion is "${motion}", expected ${MOTIONS.join(' or ')}`);
+  return { overlay, gray, difficulty, misalignment, motion, modalities };
 }
 
 function requireInteger(name: string, value: number, low: number, high: number): void {

@@ -6,7 +6,15 @@
  */
 import type { Dataset, Raster, Sample } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
-import { misalign } from '../misalignment.js';
+import {
+  ALIGNED,
+  FARTHEST,
+  type Misalignment,
+  MOTIONS,
+  type Motion,
+  misalign,
+  misalignmentKey,
+} from '../misalignment.js';
 import { drawAngiogram } from './fundusAngiogram.js';
 import { drawAutofluorescence } from './fundusAutofluorescence.js';
 import {
@@ -66,15 +74,17 @@ export interface FundusPhantomOptions {
   modalities?: number;
   /** The difficulty. 1 overlaps the conditions as in the table of signs; larger is harder. */
   difficulty?: number;
-  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 4. */
+  /** The root-mean-square displacement of `b` against `a`, in pixels of a 224-pixel image, 0 (the default) to 36. */
   misalignment?: number;
+  /** What moves: each place by its own way (`elastic`, the default), or the whole image (`rigid`). */
+  motion?: Motion;
 }
 
 export function fundusPhantom(options: FundusPhantomOptions): Dataset {
   const { pairs, seed } = options;
   requireInteger('pairs', pairs, 1, 1_000_000);
   const settings = check(options);
-  const { task, shares, difficulty, misalignment } = settings;
+  const { task, shares, difficulty } = settings;
   const modalities = ['a', 'b', 'c'].slice(0, settings.modalities);
   const drawn = fundusConditions.filter((name) => shares[name] > 0).join('+');
   const key = `fundus-${fundusPhantomVersion}/seed=${seed}/task=${task}/classes=${drawn}/difficulty=${difficulty}`;
@@ -102,13 +112,13 @@ export function fundusPhantom(options: FundusPhantomOptions): Dataset {
         },
         b: {
           kind: 'generated',
-          key: `${key}/index=${index}/misalignment=${misalignment}/b`,
+          key: `${key}/index=${index}/${misalignmentKey(settings)}/b`,
           render: (size) => renderAngiogram(sceneOf(index, size)),
         },
         ...(modalities.includes('c') && {
           c: {
             kind: 'generated',
-            key: `${key}/index=${index}/misalignment=${misalignment}/c`,
+            key: `${key}/index=${index}/${misalignmentKey(settings)}/c`,
             render: (size) => renderAutofluorescence(sceneOf(index, size)),
           },
         }),
@@ -213,12 +223,11 @@ function labelOf(task: FundusTask, condition: FundusCondition): string {
   return condition === sought ? positive : negative;
 }
 
-interface Settings {
+interface Settings extends Misalignment {
   readonly seed: number;
   readonly task: FundusTask;
   readonly shares: ConditionShares;
   readonly difficulty: number;
-  readonly misalignment: number;
   readonly modalities: number;
 }
 
@@ -243,22 +252,16 @@ function renderPhotograph({ fundus, tissue, seed, index, size, difficulty }: Sce
   return { width: size, height: size, channels: 3, data };
 }
 
-function renderAngiogram({ fundus, tissue, seed, index, size, difficulty, misalignment }: Scene): Raster {
+function renderAngiogram(scene: Scene): Raster {
+  const { fundus, tissue, seed, index, size, difficulty } = scene;
   const data = drawAngiogram(fundusStream(seed, index, 'noise b'), fundus, tissue, difficulty);
-  return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus', index);
+  return misalign({ width: size, height: size, channels: 1, data }, scene, seed, 'fundus', index);
 }
 
-function renderAutofluorescence({
-  fundus,
-  tissue,
-  seed,
-  index,
-  size,
-  difficulty,
-  misalignment,
-}: Scene): Raster {
+function renderAutofluorescence(scene: Scene): Raster {
+  const { fundus, tissue, seed, index, size, difficulty } = scene;
   const data = drawAutofluorescence(fundusStream(seed, index, 'noise c'), fundus, tissue, difficulty);
-  return misalign({ width: size, height: size, channels: 1, data }, misalignment, seed, 'fundus c', index);
+  return misalign({ width: size, height: size, channels: 1, data }, scene, seed, 'fundus c', index);
 }
 
 function check({
@@ -266,16 +269,19 @@ function check({
   task = 'pm',
   classes,
   difficulty = 1,
-  misalignment = 0,
+  misalignment = ALIGNED.misalignment,
+  motion = ALIGNED.motion,
   modalities = 2,
 }: Omit<FundusPhantomOptions, 'pairs'>): Settings {
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   requireInteger('modalities', modalities, 2, 3);
   requireNumber('difficulty', difficulty, 0.25, 4, '1 is as in the table of signs');
-  requireNumber('misalignment', misalignment, 0, 4, 'in pixels of a 224-pixel image');
+  requireNumber('misalignment', misalignment, 0, FARTHEST, 'in pixels of a 224-pixel image');
+  if (!MOTIONS.includes(motion))
+    throw new UsageError(`fundus phantom: motion is "${motion}", expected ${MOTIONS.join(' or ')}`);
   if (!Object.hasOwn(tasks, task))
     throw new UsageError(`fundus phantom: task is "${task}", expected ${fundusTasks.join(' or ')}`);
-  return { seed, task, difficulty, misalignment, modalities, shares: sharesOf(task, classes) };
+  return { seed, task, difficulty, misalignment, motion, modalities, shares: sharesOf(task, classes) };
 }
 
 function sharesOf(task: FundusTask, classes: readonly string[] | undefined): ConditionShares {

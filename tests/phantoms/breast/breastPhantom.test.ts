@@ -674,7 +674,7 @@ describe('the dataset', () => {
     [{ pairs: 2, seed: 0, overlay: 'no' as unknown as boolean }, /overlay is "no", expected true or false/],
     [{ pairs: 2, seed: 0, difficulty: 0 }, /difficulty is 0, expected a number from 0\.25 to 4/],
     [{ pairs: 2, seed: 0, difficulty: Number.NaN }, /difficulty is NaN/],
-    [{ pairs: 2, seed: 0, misalignment: 5 }, /misalignment is 5, expected a number from 0 to 4/],
+    [{ pairs: 2, seed: 0, misalignment: 37 }, /misalignment is 37, expected a number from 0 to 36/],
     [{ pairs: 2, seed: 0, misalignment: -1 }, /misalignment is -1/],
     [{ pairs: 2, seed: 0, gray: 1 as unknown as boolean }, /gray is 1, expected true or false/],
     [{ pairs: 2, seed: 0, gray: true, overlay: true }, /overlay is true with gray, expected false/],
