@@ -1,17 +1,20 @@
 /**
  * How well `anatomy data align` finds known transformations: `npm run bench:registration -- --data NAME --pairs N`.
  *
+ * With `--run RUN` by the maps of that run's encoder, in place of elastix.
+ *
  * Each pair is registered as it lies, and with its second image turned and moved by a known amount. Errors are the mean
  * distance in pixels between where a point goes and where it should go, of a picture whose longer side is 224.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { readPair } from '../dist/data/align/readPair.js';
-import { openRegistrars } from '../dist/data/align/registrars.js';
+import { elastix } from '../dist/data/align/registrars.js';
 import { invert, meanDistance, similarity } from '../dist/data/align/transformation.js';
 import { warp } from '../dist/data/images/warp.js';
 import { mapOrdered } from '../dist/data/mapOrdered.js';
 import { openDataset } from '../dist/data/openDataset.js';
+import { byEncoder } from '../dist/use/register/encoderRegistration.js';
 
 const { values } = parseArgs({
   options: {
@@ -19,6 +22,7 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '30' },
     transformation: { type: 'string', default: 'rigid' },
     modalities: { type: 'string', multiple: true },
+    run: { type: 'string' },
   },
 });
 const count = Number(values.pairs);
@@ -41,9 +45,14 @@ const MOTIONS = {
   '−12°, (20, 13) px': { degrees: -12, right: 20, down: 13 },
 };
 
-const registrars = await openRegistrars({ kind: values.transformation, gate: 0.5 });
+const kind = values.transformation;
+const method =
+  values.run === undefined
+    ? elastix(kind)
+    : byEncoder(values.run, dataset.modalities, (message) => console.warn(message));
+const registrars = await method.open({ kind, gate: 0.5 });
 console.log(
-  `${dataset.name}: ${samples.length} pairs, ${values.transformation}, ${availableParallelism()} threads`,
+  `${dataset.name}: ${samples.length} pairs, ${kind}, ${method.told.tool}, ${method.told.metric}, ${availableParallelism()} threads`,
 );
 console.log(
   'moved by | moved | kept | refused | error of moved and kept: median | 95 % | worst | more than 1 px off | seconds a pair',
@@ -54,7 +63,10 @@ for (const [name, motion] of Object.entries(MOTIONS)) {
   const work = async (sample) => {
     const { a, b } = await readPair(dataset, sample, [reference, modality]);
     const known = similarity(motion, a);
-    const { decision, transformation } = await registrars.align(a, warp(b, known, a.width, a.height));
+    const { decision, transformation } = await registrars.align(a, warp(b, known, a.width, a.height), [
+      reference,
+      modality,
+    ]);
     return { id: sample.id, decision, error: meanDistance(transformation, invert(known), a) };
   };
   for await (const outcome of mapOrdered(samples, registrars.count + 1, work)) outcomes.push(outcome);

@@ -109,7 +109,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   use: [
     ...['tensor', 'nn', 'metrics', 'methods', 'augment', 'config', 'export', 'log', 'training', 'phantoms'],
-    ...['data', 'data/images', 'data/cache', 'data/loading', 'data/splits', 'data/openDataset'],
+    ...['data', 'data/images', 'data/cache', 'data/loading', 'data/align', 'data/splits'],
+    'data/openDataset',
     ...['evaluation/results', 'evaluation/probes', 'evaluation/encoders', 'evaluation/folds'],
     ...['evaluation/features', 'evaluation/openJudgement', 'evaluation/trained', 'evaluation/summary'],
   ],

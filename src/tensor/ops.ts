@@ -62,6 +62,7 @@ export const relu_ = op<[x: Tensor], Tensor>('aten::relu_', 'Tensor');
 export const maxPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding?: Ints], Tensor>('aten::max_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]');
 export const avgPool2d = op<[x: Tensor, kernel: Ints, stride: Ints, padding: Ints, ceilMode: boolean, countPad: boolean, divisor: number | null], Tensor>('aten::avg_pool2d', 'Tensor', 'int[2]', 'int[2]', 'int[2]', 'bool', 'bool', 'int?');
 export const adaptiveAvgPool2d = op<[x: Tensor, size: Ints], Tensor>('aten::adaptive_avg_pool2d', 'Tensor', 'int[2]');
+export const gridSampler2d = op<[x: Tensor, grid: Tensor, interpolation: number, padding: number, alignCorners: boolean], Tensor>('aten::grid_sampler_2d', 'Tensor', 'Tensor', 'int', 'int', 'bool');
 export const upsampleNearest2d = op<[x: Tensor, size: Ints], Tensor>('aten::upsample_nearest2d', 'Tensor', 'int[2]');
 export const upsampleBilinear2dAntialiased = op<[x: Tensor, size: Ints, alignCorners: boolean], Tensor>('aten::_upsample_bilinear2d_aa', 'Tensor', 'int[2]', 'bool');
 export const upsampleBicubic2dAntialiased = op<[x: Tensor, size: Ints, alignCorners: boolean], Tensor>('aten::_upsample_bicubic2d_aa', 'Tensor', 'int[2]', 'bool');

@@ -14,6 +14,7 @@ import { oneName } from './check.js';
 interface AlignFlags extends ConfigFlags {
   out: string;
   reference?: string;
+  run?: string;
   transformation: 'rigid' | 'similarity' | 'affine';
   gate: number;
   write?: boolean;
@@ -26,6 +27,7 @@ export function registerDataAlign(program: Command, data: Command): void {
     .description('Register the images of each sample to one of them, where that can be believed.')
     .requiredOption('--out <folder>', 'the new data set: manifest, transformations, a page of all decisions')
     .option('--reference <modality>', 'the modality that the others are registered to (default: the first)')
+    .option('--run <folder>', 'register by the maps of this run’s encoder, in place of elastix')
     .addOption(
       new Option('--transformation <kind>', 'what may change')
         .choices(['rigid', 'similarity', 'affine'])
@@ -48,6 +50,7 @@ Refused pairs stay as they are; OUT/refused.csv leaves them out. Interrupted, th
 Examples:
   $ anatomy data align pairs.csv --out aligned
   $ anatomy pretrain --data aligned --drop aligned/refused.csv --out runs/aligned
+  $ anatomy data align pairs.csv --run runs/first --out aligned
   $ anatomy data align pairs.csv --transformation affine --reference photo --modalities photo angiogram --out aligned
 See also: anatomy data check`,
     )
@@ -65,6 +68,7 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     { checkAlignedOut, checkNameable, checkNotAligned, writeAlignedFolder },
     { alignPage, decisionCounts },
     { Progress: ProgressBar },
+    method,
   ] = await Promise.all([
     import('../../config/index.js'),
     import('../../errors.js'),
@@ -75,6 +79,9 @@ async function align(program: Command, dataset: string | undefined, flags: Align
     import('../../data/write/alignedFolder.js'),
     import('../../report/align/alignPage.js'),
     import('../../log/progress.js'),
+    flags.run === undefined
+      ? import('../../data/align/registrars.js')
+      : import('../../use/register/encoderRegistration.js'),
   ]);
   const { gate, overwrite, write = false, transformation: kind } = flags;
   if (!(gate > 0))
@@ -99,6 +106,10 @@ async function align(program: Command, dataset: string | undefined, flags: Align
   let registered = 0;
   try {
     const alignment = await alignDataset(opened, {
+      method:
+        'byEncoder' in method
+          ? method.byEncoder(flags.run!, opened.modalities, (message) => console.warn(message))
+          : method.elastix(kind),
       ...{ reference, kind, gate, journal, overwrite },
       signal: interrupted.signal,
       onWarning: (message) => console.warn(message),
@@ -113,7 +124,7 @@ async function align(program: Command, dataset: string | undefined, flags: Align
       ...{ overwrite, write },
       onWarning: (message) => console.warn(message),
       page: await alignPage(opened, alignment),
-      command: `anatomy data align DATA --reference ${reference} --transformation ${kind} --gate ${gate}${write ? ' --write' : ''} --out FOLDER`,
+      command: `anatomy data align DATA --reference ${reference}${flags.run === undefined ? '' : ' --run RUN'} --transformation ${kind} --gate ${gate}${write ? ' --write' : ''} --out FOLDER`,
       signal: interrupted.signal,
     });
     forgetJournal(journal);

@@ -9,14 +9,15 @@ import { mapOrdered } from '../mapOrdered.js';
 import type { AlignedImage, Alignment } from '../open/alignment.js';
 import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
-import type { AlignOptions, PairAlignment } from './alignPair.js';
-import { ELASTIX_VERSION, elastixParameters, loadElastix, transformationKinds } from './elastix.js';
-import { type GrayPair, readPair } from './readPair.js';
-import { openRegistrars } from './registrars.js';
+import type { AlignOptions } from './alignPair.js';
+import { readPair, type WorkingPair } from './readPair.js';
+import type { Registrars, RegistrationMethod } from './registrars.js';
 import { REFERENCE_SIDE } from './search.js';
 import { type Affine, compose } from './transformation.js';
 
 export interface AlignDatasetOptions extends AlignOptions {
+  /** What registers. */
+  readonly method: RegistrationMethod;
   /** The modality that the others are registered to. */
   readonly reference: string;
   /** The file that keeps what was found until the work is done. */
@@ -40,7 +41,7 @@ interface Job {
  * @throws UsageError if the reference is no modality, or the journal is of something else
  */
 export async function alignDataset(dataset: Dataset, options: AlignDatasetOptions): Promise<Alignment> {
-  const { reference, kind, gate, journal: file, overwrite, onProgress, onWarning, signal } = options;
+  const { method, reference, kind, gate, journal: file, overwrite, onProgress, onWarning, signal } = options;
   const { modalities, samples } = dataset;
   if (!modalities.includes(reference)) {
     throw new UsageError(
@@ -55,32 +56,21 @@ export async function alignDataset(dataset: Dataset, options: AlignDatasetOption
       .filter((modality) => modality !== reference && hasImage(sample, modality))
       .map((modality): Job => ({ sample, modality })),
   );
-  const settings = {
-    tool: `@itk-wasm/elastix ${ELASTIX_VERSION}`,
-    metric: elastixParameters.Metric![0]!,
-    parameters: { ...elastixParameters, Transform: [transformationKinds[kind]] } as Alignment['parameters'],
-    kind,
-    gate,
-    reference,
-  };
-  await loadElastix();
-  const journal = new Journal(
-    file,
-    createHash('sha256')
-      .update(JSON.stringify([settings, await cacheKey(dataset, REFERENCE_SIDE)]))
-      .digest('hex'),
-    overwrite,
-  );
+  const settings = { ...method.told, kind, gate, reference };
+  const key = createHash('sha256')
+    .update(JSON.stringify([settings, await cacheKey(dataset, REFERENCE_SIDE)]))
+    .digest('hex');
   let done = 0;
-  const registrars = await openRegistrars({ kind, gate });
+  const registrars = await method.open({ kind, gate });
   const stop = () => void registrars.close();
   signal?.addEventListener('abort', stop, { once: true });
   try {
+    const journal = new Journal(file, key, overwrite);
     const register = async ({ sample, modality }: Job): Promise<AlignedImage> => {
       signal?.throwIfAborted();
       const known = journal.find(sample.id, modality);
       if (known !== undefined) return known;
-      const found = await alignImage(dataset, { sample, modality }, reference, registrars.align, onWarning);
+      const found = await alignImage(dataset, { sample, modality }, reference, registrars, onWarning);
       signal?.throwIfAborted();
       journal.add(found);
       return found;
@@ -105,13 +95,13 @@ async function alignImage(
   dataset: Dataset,
   { sample, modality }: Job,
   reference: string,
-  align: (a: GrayPair['a'], b: GrayPair['b']) => Promise<PairAlignment>,
+  registrars: Registrars,
   onWarning: AlignDatasetOptions['onWarning'],
 ): Promise<AlignedImage> {
   const { id } = sample;
   const refused = (reason: string): AlignedImage => ({ id, modality, decision: 'refused', reason });
   if (!hasImage(sample, reference)) return refused(`the sample has no ${reference} to be registered to`);
-  let pair: GrayPair;
+  let pair: WorkingPair;
   try {
     pair = await readPair(dataset, sample, [reference, modality]);
   } catch (error) {
@@ -119,11 +109,10 @@ async function alignImage(
     onWarning?.(`${describeImage(sample, modality)}: ${error.message} The pair stays as it is.`);
     return refused('an image cannot be read');
   }
-  const { decision, reason, found, inconsistency, before, after } = await align(pair.a, pair.b).catch(
-    (error: Error) => {
-      throw new AnatomyError(`${describeImage(sample, modality)}: cannot be registered: ${error.message}`);
-    },
-  );
+  const aligned = await registrars.align(pair.a, pair.b, [reference, modality]).catch((error: Error) => {
+    throw new AnatomyError(`${describeImage(sample, modality)}: cannot be registered: ${error.message}`);
+  });
+  const { decision, reason, found, inconsistency, before, after } = aligned;
   const { frame, of } = pair;
   return {
     ...{ id, modality, decision, reason, frame, of, inconsistency, before, after },
@@ -132,7 +121,7 @@ async function alignImage(
 }
 
 /** The same transformation from the pixels of one image as it is stored to those of the other. */
-function inStoredPixels(transformation: Affine, { a, frame, of }: GrayPair): Affine {
+function inStoredPixels(transformation: Affine, { a, frame, of }: WorkingPair): Affine {
   const toWorking: Affine = [a.width / frame.width, 0, 0, 0, a.height / frame.height, 0];
   const toStored: Affine = [of.width / a.width, 0, 0, 0, of.height / a.height, 0];
   return compose(toStored, compose(transformation, toWorking));

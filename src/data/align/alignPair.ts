@@ -1,8 +1,7 @@
 /** Registers the images of a pair, and decides whether the result is to be believed. */
 import { resizeValues } from '../images/resize.js';
 import type { Raster } from '../sample.js';
-import type { Register, TransformationKind } from './elastix.js';
-import { type LeveledImage, leveled } from './grayImage.js';
+import { gray, type LeveledImage, leveled } from './grayImage.js';
 import { localContrast } from './localContrast.js';
 import { Comparison, type Found } from './search.js';
 import {
@@ -15,7 +14,18 @@ import {
   meanDistance,
   motionOf,
   similarity,
+  type TransformationKind,
 } from './transformation.js';
+
+/**
+ * Registers the two images of a pair from a start: finds the transformation that takes the points of `a` to those of `b`
+ * (`there`), or those of `b` to those of `a` (`back`); undefined where it finds none.
+ */
+export type Registration = (
+  way: 'there' | 'back',
+  kind: TransformationKind,
+  start: Affine,
+) => Promise<Affine | undefined>;
 
 export interface AlignOptions {
   readonly kind: TransformationKind;
@@ -51,35 +61,35 @@ const NEAR = 1;
 const AS_WELL = 0.95;
 /** The distance in pixels from which two starts are two. */
 const APART = 3;
-/** The distance in pixels from which two places are two: the search may scale, and is less exact than elastix. */
+/** The distance in pixels from which two places are two: the search may scale, and is less exact than a registration. */
 const ELSEWHERE = 8;
 
 /** The mutual information in nats that is no gain, but chance. */
 const LEAST_GAIN = 0.01;
 
 const STARTS = { reach: 0.25, turns: [0, -10, 10, -20, 20] };
-/** The number of starts from which elastix is asked. */
+/** The number of starts from which is registered. */
 const TRIES = 3;
 
 /**
- * Registers `b` to `a` from several starts, there and back: as the images are, which is the more exact, and where that is
- * not believed by their local contrast, as brightness may be the camera's. A registration is believed if the way there
- * and the way back agree (`gate`), if the local contrasts share more under it than as they lie, and if they share clearly
- * more than anywhere else that the search found.
+ * Registers `b` to `a` from several starts, there and back. A registration is believed if the way there and the way back
+ * agree (`gate`), if the local contrasts share more under it than as they lie, and if they share clearly more than
+ * anywhere else that the search found.
  *
- * @param pair two gray images of one size
+ * @param pair two images of one size
+ * @param registrations are asked in turn, until one of them is believed
  */
 export async function alignPair(
   pair: { readonly a: Raster; readonly b: Raster },
   { kind, gate }: AlignOptions,
-  register: Register,
+  registrations: readonly Registration[],
 ): Promise<PairAlignment> {
   const extent: Extent = pair.a;
-  const local = { a: localContrast(pair.a), b: localContrast(pair.b) };
-  const comparison = new Comparison(workingImage(local.a), workingImage(local.b), extent);
+  const [a, b] = [pair.a, pair.b].map((image) => workingImage(localContrast(gray(image))));
+  const comparison = new Comparison(a!, b!, extent);
   const here = comparison.at(IDENTITY);
   const peaks = peaksOf(comparison, extent);
-  // The search may scale. elastix goes on from a start, so that a rigid transformation needs a rigid one.
+  // The search may scale. A registration goes on from a start, so that a rigid transformation needs a rigid one.
   const begun = peaks.map(({ transformation }) =>
     kind === 'rigid' ? similarity({ ...motionOf(transformation, extent), scale: 1 }, extent) : transformation,
   );
@@ -115,8 +125,8 @@ export async function alignPair(
   };
   const refusals: PairAlignment[] = [];
   for (const start of starts.slice(0, TRIES)) {
-    for (const look of [pair, local]) {
-      const candidate = await thereAndBack(look, kind, start, register);
+    for (const register of registrations) {
+      const candidate = await thereAndBack(register, kind, start, extent);
       if (candidate === undefined) continue;
       const judged = judge(candidate);
       if (judged.decision !== 'refused') return judged;
@@ -140,15 +150,15 @@ interface Candidate {
 
 /** Registers both ways. The mean of them has less of the chance of either. */
 async function thereAndBack(
-  { a, b }: { readonly a: Raster; readonly b: Raster },
+  register: Registration,
   kind: TransformationKind,
   start: Affine,
-  register: Register,
+  extent: Extent,
 ): Promise<Candidate | undefined> {
-  const forth = await register(a, b, kind, start);
-  const back = await register(b, a, kind, invert(start));
+  const forth = await register('there', kind, start);
+  const back = await register('back', kind, invert(start));
   if (forth === undefined || back === undefined) return undefined;
-  const inconsistency = meanDistance(compose(back, forth), IDENTITY, a);
+  const inconsistency = meanDistance(compose(back, forth), IDENTITY, extent);
   return { found: halfway(forth, invert(back)), inconsistency };
 }
 

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Raster } from '../sample.js';
 import { type AlignOptions, alignPair } from './alignPair.js';
-import { loadElastix } from './elastix.js';
+import { byElastix, loadElastix } from './elastix.js';
 
 export interface AlignRequest {
   readonly ticket: number;
@@ -16,7 +16,7 @@ parentPort?.on('message', async ({ ticket, a, b }: AlignRequest) => {
   try {
     parentPort?.postMessage({
       ticket,
-      aligned: await alignPair({ a, b }, workerData as AlignOptions, await register),
+      aligned: await alignPair({ a, b }, workerData as AlignOptions, byElastix({ a, b }, await register)),
     });
   } catch (error) {
     parentPort?.postMessage({ ticket, message: (error as Error).message });

@@ -5,15 +5,17 @@
 import { AnatomyError } from '../../errors.js';
 import { warp } from '../images/warp.js';
 import type { Raster } from '../sample.js';
-import { type Affine, compose } from './transformation.js';
+import type { Registration } from './alignPair.js';
+import { gray } from './grayImage.js';
+import { localContrast } from './localContrast.js';
+import { type Affine, compose, type TransformationKind } from './transformation.js';
 
-/** What a registration may do, beside moving. */
-export const transformationKinds = {
+/** What elastix calls the transformations. */
+export const transformationNames: Readonly<Record<TransformationKind, string>> = {
   rigid: 'EulerTransform',
   similarity: 'SimilarityTransform',
   affine: 'AffineTransform',
-} as const;
-export type TransformationKind = keyof typeof transformationKinds;
+};
 
 /** The package, which is asked for only by those who register images. */
 const PACKAGE = '@itk-wasm/elastix';
@@ -67,7 +69,7 @@ export async function loadElastix(): Promise<Register> {
   return async (fixed, moving, kind, start) => {
     // elastix begins at the identity, so the image is brought to the start first.
     const begun = warp(moving, start, fixed.width, fixed.height);
-    const parameters = [{ ...elastixParameters, Transform: [transformationKinds[kind]] }];
+    const parameters = [{ ...elastixParameters, Transform: [transformationNames[kind]] }];
     const found = await elastixNode(parameters as never, {
       fixed: imageOf(fixed),
       moving: imageOf(begun),
@@ -79,6 +81,25 @@ export async function loadElastix(): Promise<Register> {
     const transformation = found && readTransformation(found.transformParameterObject);
     return transformation?.every(Number.isFinite) ? compose(start, transformation) : undefined;
   };
+}
+
+/**
+ * Registers a pair by elastix: as the images are, which is the more exact, and by their local contrast, as brightness may
+ * be the camera's.
+ */
+export function byElastix(
+  pair: { readonly a: Raster; readonly b: Raster },
+  register: Register,
+): readonly Registration[] {
+  const [a, b] = [gray(pair.a), gray(pair.b)];
+  return [
+    { a, b },
+    { a: localContrast(a), b: localContrast(b) },
+  ].map(
+    (look): Registration =>
+      (way, kind, start) =>
+        way === 'there' ? register(look.a, look.b, kind, start) : register(look.b, look.a, kind, start),
+  );
 }
 
 /** The image as ITK describes one: one number a pixel, pixels of size 1, from the origin. */
@@ -110,9 +131,9 @@ function matrixOf(
   name: string,
   parameters: readonly number[],
 ): readonly [number, number, number, number, number, number] {
-  if (name === transformationKinds.affine)
+  if (name === transformationNames.affine)
     return parameters as [number, number, number, number, number, number];
-  const [scale, angle, right, down] = name === transformationKinds.rigid ? [1, ...parameters] : parameters;
+  const [scale, angle, right, down] = name === transformationNames.rigid ? [1, ...parameters] : parameters;
   const [cos, sin] = [scale! * Math.cos(angle!), scale! * Math.sin(angle!)];
   return [cos, -sin, sin, cos, right!, down!];
 }

@@ -1,4 +1,5 @@
 /** What a search needs to know of one image. */
+import type { Raster } from '../sample.js';
 
 /** A gray image with values in 0 … 255, row-major and square: the picture, whatever its shape, squashed. */
 export interface GrayImage {
@@ -76,4 +77,15 @@ function reduced({ side, gray }: GrayImage, coarseSide: number): Float32Array {
   }
   for (let i = 0; i < small.length; i += 1) small[i]! /= factor * factor;
   return small;
+}
+
+/** Luma after ITU-R BT.601. */
+export function gray(image: Raster): Raster {
+  const { width, height, channels, data } = image;
+  if (channels === 1) return image;
+  const values = new Uint8Array(width * height);
+  for (let i = 0; i < values.length; i += 1) {
+    values[i] = Math.round(0.299 * data[3 * i]! + 0.587 * data[3 * i + 1]! + 0.114 * data[3 * i + 2]!);
+  }
+  return { width, height, channels: 1, data: values };
 }

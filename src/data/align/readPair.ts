@@ -6,8 +6,8 @@ import { REFERENCE_SIDE, referenceExtent } from './search.js';
 import type { Extent } from './transformation.js';
 
 /** Two images as they are registered, with their sizes as they are stored. */
-export interface GrayPair {
-  /** Gray images of one size, the longer side of which is 224: both fill the frame of the first, as in training. */
+export interface WorkingPair {
+  /** Images of one size, the longer side of which is 224: both fill the frame of the first, as in training. */
   readonly a: Raster;
   readonly b: Raster;
   /** The width and height of each as it is stored. */
@@ -23,7 +23,7 @@ export async function readPair(
   dataset: Pick<Dataset, 'preprocess' | 'maxBytes'>,
   sample: Sample,
   [reference, modality]: readonly [string, string],
-): Promise<GrayPair> {
+): Promise<WorkingPair> {
   const fixed = await readSampleImage(dataset, sample, reference, REFERENCE_SIDE);
   const moving = await readSampleImage(dataset, sample, modality, REFERENCE_SIDE);
   const extent = referenceExtent(fixed);
@@ -35,20 +35,9 @@ export async function readPair(
   }
   const sizeOf = (image: Raster) => ({ width: image.width, height: image.height });
   return {
-    a: gray(resize(fixed, width, height)),
-    b: gray(resize(moving, width, height)),
+    a: resize(fixed, width, height),
+    b: resize(moving, width, height),
     frame: sizeOf(fixed),
     of: sizeOf(moving),
   };
-}
-
-/** Luma after ITU-R BT.601. */
-function gray(image: Raster): Raster {
-  const { width, height, channels, data } = image;
-  if (channels === 1) return image;
-  const values = new Uint8Array(width * height);
-  for (let i = 0; i < values.length; i += 1) {
-    values[i] = Math.round(0.299 * data[3 * i]! + 0.587 * data[3 * i + 1]! + 0.114 * data[3 * i + 2]!);
-  }
-  return { width, height, channels: 1, data: values };
 }

@@ -1,26 +1,52 @@
-/** Threads that register pairs, as many as the machine has cores. */
+/** What registers pairs: threads of elastix, as many as the machine has cores, or another method. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { AnatomyError } from '../../errors.js';
+import type { Alignment } from '../open/alignment.js';
 import type { Raster } from '../sample.js';
 import { type AlignOptions, alignPair, type PairAlignment } from './alignPair.js';
-import { loadElastix } from './elastix.js';
+import {
+  byElastix,
+  ELASTIX_VERSION,
+  elastixParameters,
+  loadElastix,
+  transformationNames,
+} from './elastix.js';
+import type { TransformationKind } from './transformation.js';
 
 export interface Registrars {
   /** The number of pairs that are registered at once. */
   readonly count: number;
-  readonly align: (a: Raster, b: Raster) => Promise<PairAlignment>;
+  /** @param modalities those of `a` and `b` */
+  readonly align: (a: Raster, b: Raster, modalities: readonly [string, string]) => Promise<PairAlignment>;
   readonly close: () => Promise<void>;
 }
 
+/** A way to register pairs, with what is told of it beside the transformations. */
+export interface RegistrationMethod {
+  readonly told: Pick<Alignment, 'tool' | 'metric' | 'parameters'>;
+  readonly open: (options: AlignOptions) => Promise<Registrars>;
+}
+
+export function elastix(kind: TransformationKind): RegistrationMethod {
+  return {
+    told: {
+      tool: `@itk-wasm/elastix ${ELASTIX_VERSION}`,
+      metric: elastixParameters.Metric![0]!,
+      parameters: { ...elastixParameters, Transform: [transformationNames[kind]] } as Alignment['parameters'],
+    },
+    open: openElastix,
+  };
+}
+
 /** @throws AnatomyError if elastix is not installed */
-export async function openRegistrars(options: AlignOptions): Promise<Registrars> {
+async function openElastix(options: AlignOptions): Promise<Registrars> {
   const register = await loadElastix();
   // Threads run compiled files only. From the sources everything happens in this one.
   if (!import.meta.url.endsWith('.js')) {
     return {
       count: 1,
-      align: (a, b) => alignPair({ a, b }, options, register),
+      align: (a, b) => alignPair({ a, b }, options, byElastix({ a, b }, register)),
       close: async () => undefined,
     };
   }

@@ -3,6 +3,10 @@
  */
 export type Affine = readonly [number, number, number, number, number, number];
 
+/** What a registration may do beside moving: turn, scale, and shear. */
+export const TRANSFORMATION_KINDS = ['rigid', 'similarity', 'affine'] as const;
+export type TransformationKind = (typeof TRANSFORMATION_KINDS)[number];
+
 export const IDENTITY: Affine = [1, 0, 0, 0, 1, 0];
 
 /** The transformation that applies `inner` and then `outer`. */

@@ -1,6 +1,5 @@
 /** The room `report/align` shows what `anatomy data align` decided of each pair. */
-import type { GrayPair } from '../../data/align/readPair.js';
-import { readPair } from '../../data/align/readPair.js';
+import { readPair, type WorkingPair } from '../../data/align/readPair.js';
 import { REFERENCE_SIDE } from '../../data/align/search.js';
 import {
   type Affine,
@@ -136,7 +135,7 @@ async function item(dataset: Dataset, { reference }: Alignment, image: AlignedIm
 `;
 }
 
-function inWorkingPixels(transformation: Affine, { a, frame, of }: GrayPair): Affine {
+function inWorkingPixels(transformation: Affine, { a, frame, of }: WorkingPair): Affine {
   return compose(stretch(of, a), compose(transformation, stretch(a, frame)));
 }
 

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
-import type { GrayPair } from '../../data/align/readPair.js';
+import { gray } from '../../data/align/grayImage.js';
+import type { WorkingPair } from '../../data/align/readPair.js';
 import { type Affine, IDENTITY } from '../../data/align/transformation.js';
 import { warp } from '../../data/images/warp.js';
 
@@ -14,17 +15,19 @@ const FIELDS = 7;
  * @returns a JPEG file
  */
 export async function checkerboard(
-  { a, b }: Pick<GrayPair, 'a' | 'b'>,
+  { a, b }: Pick<WorkingPair, 'a' | 'b'>,
   transformation: Affine = IDENTITY,
 ): Promise<Buffer> {
   const { width, height } = a;
   const field = Math.max(width, height) / FIELDS;
-  const [one, other] = [stretched(a.data), stretched(warp(b, transformation, width, height).data)];
+  const [one, other] = [a, warp(b, transformation, width, height)].map((image) =>
+    stretched(gray(image).data),
+  );
   const shown = new Uint8Array(width * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const even = (Math.floor(x / field) + Math.floor(y / field)) % 2 === 0;
-      shown[y * width + x] = (even ? one : other)[y * width + x]!;
+      shown[y * width + x] = (even ? one! : other!)[y * width + x]!;
     }
   }
   return sharp(shown, { raw: { width, height, channels: 1 } })

@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { similarity } from '../../../src/data/align/transformation.js';
+import { resolveConfig } from '../../../src/config/index.js';
+import { type Affine, meanDistance, similarity } from '../../../src/data/align/transformation.js';
 import { encodePng } from '../../../src/data/images/encodePng.js';
 import { readSampleImage, readSquareImage } from '../../../src/data/images/readSampleImage.js';
 import { resize } from '../../../src/data/images/resize.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import type { Raster } from '../../../src/data/sample.js';
+import { MessageConsole } from '../../../src/log/console.js';
+import { pretrain } from '../../../src/training/pretrain.js';
 import { lying } from '../../data/align/lying.js';
 import { changed, raster, spots } from '../../data/audit/drawnPairs.js';
 
@@ -302,4 +305,40 @@ test('data align refuses what makes no sense with exit code 2, before any work',
     expect(ended.code).toBe(2);
   }
   expect(readdirSync(root).filter((name) => name.startsWith('x'))).toEqual([]);
+}, 120_000);
+
+test('data align registers by the maps of an encoder', async () => {
+  const made = (out: string, ...set: string[]) =>
+    pretrain(
+      resolveConfig({
+        set: ['method=random', 'data.size=32', 'training.precision=fp32', ...set],
+        flags: { 'data.path': path.join(root, 'pairs.csv'), 'data.cacheFolder': path.join(root, 'cache') },
+      }),
+      { out: path.join(root, out), console: new MessageConsole({ quiet: true }) },
+    );
+  await made('run', 'model.width=0.25');
+  const ended = await align(['pairs.csv', '--run', 'run', '--out', 'by-maps', '--json']);
+  expect(ended).toMatchObject({ code: 0 });
+  const { images: decided, ...rest } = JSON.parse(ended.stdout);
+  expect(rest).toMatchObject({ moved: 1, kept: 1, refused: 1, metric: 'self-similarity of maps' });
+  expect(rest.tool).toMatch(/^anatomy-ssl /);
+  expect(rest.parameters).toMatchObject({ maps: ['1', '0'], imageSide: ['128'] });
+  expect(rest.parameters.encoder).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
+  const [off] = decided as { transformation: Affine; of: { width: number; height: number } }[];
+  const toStored: Affine = [170 / WIDTH, 0, 0, 0, 150 / HEIGHT, 0];
+  const known = MOTION.map((value, k) => value * toStored[k < 3 ? 0 : 4]) as unknown as Affine;
+  // Random weights, on drawn spots: 0.1 to 0.5 px.
+  expect(meanDistance(off!.transformation, known, { width: WIDTH, height: HEIGHT })).toBeLessThan(1);
+  expect(readFileSync(path.join(root, 'by-maps/index.html'), 'utf8')).toContain('self-similarity of maps');
+
+  expect(await align(['pairs.csv', '--run', 'nowhere', '--out', 'not'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('nowhere: no run here'),
+  });
+  await made('coarse', 'model.backbone=vit_s16');
+  expect(await align(['pairs.csv', '--run', 'coarse', '--out', 'not'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/coarse: the finest map of vit_\S+ has a stride of 16 pixels/),
+  });
+  expect(readdirSync(root).filter((name) => name.startsWith('not'))).toEqual([]);
 }, 120_000);

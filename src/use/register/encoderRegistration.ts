@@ -1,0 +1,119 @@
+/** Registers pairs by the maps of an encoder, in place of the intensities that elastix compares. */
+import { resample } from '../../augment/index.js';
+import { type AlignOptions, alignPair, type Registration } from '../../data/align/alignPair.js';
+import type { Registrars, RegistrationMethod } from '../../data/align/registrars.js';
+import type { Affine } from '../../data/align/transformation.js';
+import type { Raster } from '../../data/sample.js';
+import { UsageError } from '../../errors.js';
+import { forwardingOf } from '../../evaluation/encoders/runSummary.js';
+import { weightsDigest } from '../../evaluation/features/featureStore.js';
+import { normalize } from '../../methods/index.js';
+import {
+  noGrad,
+  ops,
+  setThreads,
+  type Tensor,
+  tensor,
+  threads,
+  tidy,
+  toChannelsLast,
+} from '../../tensor/index.js';
+import { packageVersion } from '../../version.js';
+import { openSingleRun, RunNetworks } from '../openEncoder.js';
+import { registerMaps } from './registerMaps.js';
+import { selfSimilarity } from './selfSimilarity.js';
+
+/** The cells across of the finest map: images are drawn as large as gives these. */
+const CELLS = 128;
+/** The stride of the finest map up to which images need not be drawn larger than 512². */
+const COARSEST = 4;
+/** The maps that are compared, the coarse one first, with the length of the first step in pixels of a picture of 224. */
+const MAPS = [
+  { map: 1, steps: 40, length: 2 },
+  { map: 0, steps: 30, length: 0.5 },
+] as const;
+
+/**
+ * Opens the encoder of a run to register with: the self-similarity of its first two maps, from coarse to fine, by
+ * descent.
+ *
+ * @param modalities those of the data
+ * @throws UsageError where there is no such run, or its network has no fine map
+ */
+export function byEncoder(
+  root: string,
+  modalities: readonly string[],
+  onWarning: (message: string) => void,
+): RegistrationMethod {
+  const run = openSingleRun(root, onWarning);
+  const { device } = forwardingOf(run, {});
+  const networks = new RunNetworks(run, device);
+  const encoders = modalities.map((modality) => networks.of(modality));
+  const [stride] = encoders[0]!.backbone.strides as [number];
+  if (stride > COARSEST) {
+    networks.dispose();
+    throw new UsageError(
+      `${root}: the finest map of ${networks.config.model.backbone} has a stride of ${stride} pixels, expected ${COARSEST} at most: it is too coarse to register by. Leave --run out.`,
+    );
+  }
+  const size = CELLS * stride;
+  const open = async (options: AlignOptions): Promise<Registrars> => {
+    // Steps are so short that threads would wait for each other longer than they work.
+    const before = threads();
+    setThreads(1);
+    /** Describes the maps of an image, in the order of `MAPS`. */
+    const describe = (image: Raster, modality: string): Tensor[] =>
+      noGrad(() =>
+        tidy(() => {
+          const { width, height, channels, data } = image;
+          const pixels = tensor(data, [1, height, width, channels], { device });
+          const images = resample(ops.contiguous(ops.permute(pixels, [0, 3, 1, 2]), 'contiguous'), null, {
+            size,
+          });
+          const { maps } = networks
+            .of(modality)
+            .backbone.forward(toChannelsLast(normalize(images, networks.config.data.normalize)));
+          return MAPS.map(({ map }) => selfSimilarity(maps[map]!));
+        }),
+      );
+    return {
+      count: 1,
+      align: async (a, b, [reference, modality]) => {
+        const [there, back] = [describe(a, reference), describe(b, modality)];
+        try {
+          const register: Registration = async (way, kind, start) => {
+            const [fixed, moving] = way === 'there' ? [there, back] : [back, there];
+            const climbed = MAPS.reduce<Affine | undefined>(
+              (from, { steps, length }, i) =>
+                from && registerMaps(fixed[i]!, moving[i]!, from, { kind, extent: a, steps, length }),
+              start,
+            );
+            // Descent is one long call. This lets Ctrl-C have its turn.
+            await new Promise((resolve) => setImmediate(resolve));
+            return climbed;
+          };
+          return await alignPair({ a, b }, options, [register]);
+        } finally {
+          for (const descriptor of [...there, ...back]) descriptor.dispose();
+        }
+      },
+      close: async () => {
+        networks.dispose();
+        setThreads(before);
+      },
+    };
+  };
+  return {
+    told: {
+      tool: `anatomy-ssl ${packageVersion()}`,
+      metric: 'self-similarity of maps',
+      parameters: {
+        encoder: [...new Set(encoders)].map(weightsDigest),
+        imageSide: [`${size}`],
+        maps: MAPS.map(({ map }) => `${map}`),
+        steps: MAPS.map(({ steps }) => `${steps}`),
+      },
+    },
+    open,
+  };
+}
