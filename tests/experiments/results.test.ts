@@ -35,10 +35,11 @@ describe('what is kept', () => {
     one.isDirectory() ? one.name : [],
   );
 
-  test('is ten folders, each as its checksums say', () => {
+  test('is thirteen folders, each as its checksums say', () => {
     expect(names.sort()).toEqual([
       ...['cpu-twin', 'large', 'set-aside-pairs', 'study', 'study-2-brain', 'study-2-breast'],
       ...['study-2-fundus', 'transfer-breast', 'transfer-fundus', 'tuning'],
+      ...['unaligned-breast-0', 'unaligned-breast-elastic-8', 'unaligned-breast-rigid-8'],
     ]);
     for (const name of names) node('experiments/results.mjs', 'check', join(kept, name));
   });
@@ -114,5 +115,35 @@ describe('what PROTOCOL-2.md asks of finished cells', () => {
     expect(stderr).toContain(
       '--chosen is Our, expected a row that all data sets have: "Ours", "L_Glo alone"',
     );
+  });
+});
+
+describe('what PROTOCOL-unaligned.md asks of finished cells', () => {
+  const steps = (...words: string[]) =>
+    spawnSync('node', ['experiments/unaligned.mjs', ...words], { cwd: root, encoding: 'utf8' });
+
+  test('is each row less itself where pairs are aligned, and less Eq. 5 at the same step', () => {
+    const { stdout } = steps(unpacked('unaligned-breast-0'), unpacked('unaligned-breast-rigid-8'));
+    expect(stdout.match(/^## .*/gm)).toHaveLength(5);
+    const lines = stdout.split('\n').filter((line) => line.startsWith('| recommended'));
+    expect(lines[0]).toMatch(/\| 0\.818 +\| 0\.841 +\|/);
+    expect(lines[1]).toMatch(/\| +\| \+0\.023 \[\+0\.008, \+0\.038\] +\|/);
+    expect(lines[2]).toMatch(/\| \+0\.023 \[\+0\.005, \+0\.041\] \| \+0\.044 \[\+0\.027, \+0\.062\] +\|/);
+    expect(lines[4]).toMatch(/\| 0\.056 \[0\.037, 0\.077\] +\| 0\.075 \[0\.052, 0\.099\] +\|/);
+  });
+
+  test.each([
+    [[], 'error: usage: node experiments/unaligned.mjs ALIGNED STEP'],
+    [['nowhere'], 'error: nowhere: no experiment here'],
+  ])('is refused in words where the command is wrong: %j', (words, message) => {
+    const { status, stderr } = steps(...words);
+    expect([status, stderr.slice(0, message.length)]).toEqual([2, message]);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  test('is refused for another experiment', () => {
+    const { status, stderr } = steps(unpacked('transfer-breast'));
+    expect(status).toBe(2);
+    expect(stderr).toContain('nothing is judged on "aligned"');
   });
 });

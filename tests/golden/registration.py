@@ -40,8 +40,8 @@ def correlation(fixed, moving, transformation):
     inside = torch.zeros(1, 1, side, side, dtype=torch.float64)
     inside[..., EDGE : side - EDGE, EDGE : side - EDGE] = 1
     theta = torch.tensor(transformation, dtype=torch.float64).reshape(1, 2, 3).requires_grad_()
-    corner = torch.arange(1, side, dtype=torch.float64) * 2 / side - 1
-    y, x = torch.meshgrid(corner, corner, indexing="ij")
+    along = torch.tensor([(2 * i + 1 + i % 2) / side - 1 for i in range(side)], dtype=torch.float64)
+    y, x = torch.meshgrid(along, along, indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], -1)
     sample = lambda m, grid: F.grid_sample(m, grid[None], align_corners=False)
     grid = places @ theta[0].t()

@@ -24,8 +24,8 @@ import { registerMaps } from './registerMaps.js';
 import { selfSimilarity } from './selfSimilarity.js';
 
 /** The cells across of the finest map: images are drawn as large as gives these. */
-const CELLS = 128;
-/** The stride of the finest map up to which images need not be drawn larger than 512². */
+const CELLS = 192;
+/** The stride of the finest map up to which images need not be drawn larger than 768². */
 const COARSEST = 4;
 /** The maps that are compared, the coarse one first, with the length of the first step in pixels of a picture of 224. */
 const MAPS = [

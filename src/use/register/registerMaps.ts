@@ -116,7 +116,7 @@ export interface Correlation {
 
 /**
  * Gives what judges a transformation, in units where the maps reach from −1 to 1, by the correlation of the two over the
- * corners of cells that overlap. It judges nothing (undefined) where these are less than half of the cells.
+ * places that overlap. It judges nothing (undefined) where these are less than half of the cells.
  *
  * @param fixed [1, C, H, H]
  * @param moving the same; what lies outside of it is no cell
@@ -134,25 +134,29 @@ export function correlation(
     [1, 1, side, side],
     { device, dtype },
   );
-  // Sampling smooths a map the more, the farther a place lies from the middle of its cell. Both maps are compared at the
-  // corners of cells, where the first one is smoothed too: at the middles, pairs that lie well were found half a cell off.
-  const atCorners = (map: Tensor) => ops.avgPool2d(map, [2, 2], [1, 1], [0, 0], false, true, null);
-  const corners = cells.slice(1).map((cell) => (2 * cell) / side - 1);
+  // Sampling smooths a map the more, the farther a place lies from the middle of its cell, and smooth maps correlate
+  // better. At middles alone, pairs that lie well are found half a cell off; at corners alone, the others are drawn to
+  // whole cells. So every other row and column of places lies half a cell on, and the two cancel.
+  const along = cells.map((cell) => (2 * cell + 1 + (cell % 2)) / side - 1);
   const places = tensor(
-    corners.flatMap((y) => corners.flatMap((x) => [x, y, 1])),
-    [corners.length ** 2, 3],
+    along.flatMap((y) => along.flatMap((x) => [x, y, 1])),
+    [side * side, 3],
     { device, dtype },
   );
+  const sample = (map: Tensor, at: Tensor) =>
+    // Bilinear, with zeros outside.
+    ops.gridSampler2d(map, at.reshape([1, side, side, 2]), 0, 0, false);
   const sampled = ops.cat([moving, inside], 1);
-  const [first, counted] = [atCorners(fixed), atCorners(inside)];
+  const [first, counted] = [fixed, inside].map((map) => sample(map, places.narrow(1, 0, 2))) as [
+    Tensor,
+    Tensor,
+  ];
   const squares = first.mul(first).sum([1], true);
   const least = LEAST_OVERLAP * counted.sum().item();
   return (transformation) =>
     tidy(() => {
       const matrix = tensor([...transformation], [2, 3], { device, dtype, requiresGrad: true });
-      const grid = places.matmul(matrix.t()).reshape([1, side - 1, side - 1, 2]);
-      // Bilinear, with zeros outside.
-      const under = ops.gridSampler2d(sampled, grid, 0, 0, false);
+      const under = sample(sampled, places.matmul(matrix.t()));
       const overlap = under.narrow(1, channels, 1).mul(counted);
       if (!(overlap.sum().item() >= least)) return undefined;
       const other = under.narrow(1, 0, channels);

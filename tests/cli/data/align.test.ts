@@ -322,7 +322,7 @@ test('data align registers by the maps of an encoder', async () => {
   const { images: decided, ...rest } = JSON.parse(ended.stdout);
   expect(rest).toMatchObject({ moved: 1, kept: 1, refused: 1, metric: 'self-similarity of maps' });
   expect(rest.tool).toMatch(/^anatomy-ssl /);
-  expect(rest.parameters).toMatchObject({ maps: ['1', '0'], imageSide: ['128'] });
+  expect(rest.parameters).toMatchObject({ maps: ['1', '0'], imageSide: ['192'] });
   expect(rest.parameters.encoder).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/)]);
   const [off] = decided as { transformation: Affine; of: { width: number; height: number } }[];
   const toStored: Affine = [170 / WIDTH, 0, 0, 0, 150 / HEIGHT, 0];
