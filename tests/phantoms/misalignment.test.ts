@@ -113,6 +113,20 @@ test('a rigid displacement turns and shifts: distances stay as they are', () => 
   expect(Math.min(...turns)).toBeLessThan(-0.04);
 });
 
+test('a turn and a shift together displace the whole image by what was asked for', () => {
+  const size = 112;
+  for (let key = 0; key < 8; key += 1) {
+    const field = displacements(18, size, 'rigid', 'whole', key);
+    const middle = Math.floor(field.length / 2);
+    const [from, right] = [field[middle]![middle]!, field[middle]![middle + 24]!];
+    const angle = Math.atan2(right[1] - from[1], 24 + right[0] - from[0]);
+    // The mean square of the distance from the centre is a sixth of the square of the side.
+    const turned = (2 * Math.sin(angle / 2)) ** 2 * (size ** 2 / 6);
+    // Half a gray level is a quarter of a pixel, in the shift and at both ends of the line.
+    expect(Math.abs(Math.hypot(...from, Math.sqrt(turned)) - 9)).toBeLessThan(0.7);
+  }
+});
+
 test('motions are told apart by the key of an image, but where nothing moves', () => {
   expect(misalignmentKey({ misalignment: 2, motion: 'elastic' })).toBe('misalignment=2');
   expect(misalignmentKey({ misalignment: 2, motion: 'rigid' })).toBe('misalignment=2/motion=rigid');

@@ -112,6 +112,23 @@ describe('registerMaps', () => {
     expect(found[1]).toBeCloseTo(-found[3], 12);
   });
 
+  test('climbs on from a start that turns the picture by more than a right angle', () => {
+    const known = similarity({ right: 2, down: -3, degrees: 118 }, EXTENT);
+    const start = similarity({ degrees: 115 }, EXTENT);
+    // Neighbours stand in other places as a picture turns, so that these maps are the pictures themselves.
+    const gray = ({ data }: { data: Uint8Array }) =>
+      tensor(
+        Float32Array.from(data, (value) => value / 64 - 2),
+        [1, 1, SIDE, SIDE],
+      );
+    const found = registerMaps(gray(picture), gray(lying(picture, known)), start, {
+      ...options,
+      kind: 'rigid',
+    })!;
+    expect(meanDistance(start, known, EXTENT)).toBeGreaterThan(3);
+    expect(meanDistance(found, known, EXTENT)).toBeLessThan(0.2);
+  });
+
   test('finds nothing from a start at which the two hardly overlap', () => {
     const map = described(picture.data);
     expect(registerMaps(map, map, [1, 0, 70, 0, 1, 0], { ...options, kind: 'rigid' })).toBeUndefined();
