@@ -25,6 +25,7 @@ describe('the files of the paper’s tables and figures', () => {
         'table3.yaml',
         'transfer.yaml',
         'tuning.yaml',
+        'unaligned-registered.yaml',
         'unaligned.yaml',
       ],
     ]);
