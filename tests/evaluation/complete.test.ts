@@ -56,9 +56,10 @@ function withoutEncoders(key: string, value: unknown): unknown {
 }
 
 test('two complete modalities are judged as they were before images could be missing, to the bit', () => {
-  // The digests were made by the version before.
+  // The second digest was made by the version before; the first one by the version that solves a ridge with fewer rows
+  // than columns by its rows, which moved scores in their last bits.
   expect(digest(JSON.stringify(JSON.parse(evaluationJson(result)), withoutEncoders))).toBe(
-    '1820ea4c1783f850',
+    '9052d7dd62376c60',
   );
   const thumbnails = csv.split('\n').map((line) => line.split(',').filter((_, i) => i < 4 || i > 9));
   expect(digest(JSON.stringify(thumbnails))).toBe('753f0574747beb83');

@@ -89,11 +89,14 @@ export function ridgeBaseline(
   return { scores: predictRidge(model, test), model };
 }
 
+/** The equations of a regression, by its columns or, where these are fewer, by its rows. */
 interface NormalEquations {
-  /** The lower triangle of X̃ᵀX̃, [d, d]. */
+  /** The lower triangle of X̃ᵀX̃, [d, d], or of X̃X̃ᵀ, [n, n]. */
   readonly gram: Float64Array;
-  /** X̃ᵀỹ, [d]. */
+  /** X̃ᵀỹ, [d], or ỹ, [n]. */
   readonly moment: Float64Array;
+  /** X̃, [n, d], where the equations are those of the rows. */
+  readonly rows?: Float64Array;
   readonly mean: Float64Array;
   readonly targetMean: number;
   /** The mean of the gram's diagonal, 1 if that is 0. It is the unit of a relative λ. */
@@ -115,29 +118,47 @@ function normalEquations(
     for (let j = 0; j < d; j += 1) mean[j]! += data[i * d + j]! / n;
     targetMean += targets[i]! / n;
   }
-  // Columns become rows, so that the inner products run over neighbours in memory.
-  const columns = new Float64Array(d * n);
-  for (let i = 0; i < n; i += 1) {
-    for (let j = 0; j < d; j += 1) columns[j * n + i] = data[i * d + j]! - mean[j]!;
-  }
   const centred = Float64Array.from({ length: n }, (_, i) => targets[i]! - targetMean);
-  const gram = new Float64Array(d * d);
-  let trace = 0;
-  for (let i = 0; i < d; i += 1) {
-    for (let j = 0; j <= i; j += 1) gram[i * d + j] = inner(columns, i * n, columns, j * n, n);
-    trace += gram[i * d + i]!;
+  // Columns become rows, so that the inner products run over neighbours in memory.
+  const byRows = n < d;
+  const vectors = new Float64Array(d * n);
+  for (let i = 0; i < n; i += 1) {
+    for (let j = 0; j < d; j += 1) vectors[byRows ? i * d + j : j * n + i] = data[i * d + j]! - mean[j]!;
   }
-  const moment = Float64Array.from({ length: d }, (_, j) => inner(columns, j * n, centred, 0, n));
-  return { gram, moment, mean, targetMean, scale: trace > 0 ? trace / d : 1 };
+  const [count, length] = byRows ? [n, d] : [d, n];
+  const gram = new Float64Array(count * count);
+  let trace = 0;
+  for (let i = 0; i < count; i += 1) {
+    for (let j = 0; j <= i; j += 1)
+      gram[i * count + j] = inner(vectors, i * length, vectors, j * length, length);
+    trace += gram[i * count + i]!;
+  }
+  const common = { gram, mean, targetMean, scale: trace > 0 ? trace / d : 1 };
+  if (byRows) return { ...common, moment: centred, rows: vectors };
+  return {
+    ...common,
+    moment: Float64Array.from({ length: d }, (_, j) => inner(vectors, j * n, centred, 0, n)),
+  };
 }
 
 /**
  * Ridge regression, minimising ‖y − X w − b‖² + λ ‖w‖² with a free intercept, in closed form: w = (X̃ᵀX̃ + λI)⁻¹ X̃ᵀỹ
- * with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). Exact for hundreds of columns; cost n d²/2 + d³/6.
+ * with X̃, ỹ centred (scikit-learn's `Ridge(alpha=λ)`). By rows it is the same w = X̃ᵀ(X̃X̃ᵀ + λI)⁻¹ ỹ. Exact for hundreds
+ * of columns or rows; with m the fewer of them, it costs n d m/2 + m³/6.
  */
-function solve({ gram, moment, mean, targetMean }: NormalEquations, lambda: number): RidgeModel {
+function solve({ gram, moment, rows, mean, targetMean }: NormalEquations, lambda: number): RidgeModel {
   const system = Float64Array.from(gram);
   for (let j = 0; j < moment.length; j += 1) system[j * moment.length + j]! += lambda;
-  const weights = choleskySolve(system, moment);
+  const solution = choleskySolve(system, moment);
+  const weights = rows === undefined ? solution : combined(rows, solution, mean.length);
   return { weights, bias: targetMean - inner(mean, 0, weights, 0, mean.length), lambda };
+}
+
+/** X̃ᵀα of rows [n, d]. */
+function combined(rows: Float64Array, alpha: Float64Array, d: number): Float64Array {
+  const sum = new Float64Array(d);
+  for (const [i, weight] of alpha.entries()) {
+    for (let j = 0; j < d; j += 1) sum[j]! += weight * rows[i * d + j]!;
+  }
+  return sum;
 }

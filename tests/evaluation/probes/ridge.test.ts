@@ -49,6 +49,39 @@ describe('ridgeBaseline', () => {
   const trainLabels = labels.slice(0, 160);
   const folds = trainLabels.map((_, i) => i % 5);
 
+  it('solves the same equations where there are more columns than rows', () => {
+    const [few, many] = [14, 40];
+    const wide = featureRows(
+      Float32Array.from({ length: few * many }, () => random.normal()),
+      few,
+      many,
+    );
+    const own = Array.from({ length: few }, (_, i) => i % 2);
+    const { model } = ridgeBaseline(
+      wide,
+      own,
+      wide,
+      own.map((_, i) => i % 3),
+      { grid: [0.1] },
+    );
+    const column = (j: number) => Array.from({ length: few }, (_, i) => wide.data[i * many + j]!);
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const residuals = own.map(
+      (label, i) =>
+        2 * label -
+        1 -
+        model.bias -
+        model.weights.reduce((sum, w, j) => sum + w * wide.data[i * many + j]!, 0),
+    );
+    // X̃ᵀ(ỹ − X̃w) = λw, and the residuals have the mean 0.
+    for (const [j, weight] of model.weights.entries()) {
+      const centred = column(j).map((value) => value - mean(column(j)));
+      const gradient = centred.reduce((sum, value, i) => sum + value * residuals[i]!, 0);
+      expect(Math.abs(gradient - model.lambda * weight)).toBeLessThan(1e-12);
+    }
+    expect(Math.abs(mean(residuals))).toBeLessThan(1e-14);
+  });
+
   it('equals scikit-learn for a given λ', () => {
     const x = rows(probes.ridge.x, 5);
     const own = probes.ridge.y.map((target) => (target + 1) / 2);
