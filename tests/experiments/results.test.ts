@@ -39,7 +39,12 @@ describe('what is kept', () => {
     expect(names.sort()).toEqual([
       ...['cpu-twin', 'large', 'set-aside-pairs', 'study', 'study-2-brain', 'study-2-breast'],
       ...['study-2-fundus', 'transfer-breast', 'transfer-fundus', 'tuning'],
-      ...['unaligned-breast-0', 'unaligned-breast-elastic-8', 'unaligned-breast-rigid-8', 'unaligned-fundus-0'],
+      ...[
+        'unaligned-breast-0',
+        'unaligned-breast-elastic-8',
+        'unaligned-breast-rigid-8',
+        'unaligned-fundus-0',
+      ],
     ]);
     for (const name of names) node('experiments/results.mjs', 'check', join(kept, name));
   });
