@@ -51,7 +51,6 @@ const steps = folders.map((root) => {
   const pairs = pairsOf(root, description).found.filter((one) => one.set === 'aligned');
   return {
     name: basename(root),
-    images: part.images,
     rows: new Map(found.map(({ row, entries }) => [row.name, entries])),
     pairs: new Map(pairs.map(({ row, record }) => [row, record.measures])),
   };
