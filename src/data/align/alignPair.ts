@@ -74,7 +74,7 @@ const TRIES = 3;
 /**
  * Registers `b` to `a` from several starts, there and back. A registration is believed if the way there and the way back
  * agree (`gate`), if the local contrasts share more under it than as they lie, and if they share clearly more than
- * anywhere else that the search found.
+ * anywhere else that the search found, or that a second search found beside it: a picture that repeats has many places.
  *
  * @param pair two images of one size
  * @param registrations are asked in turn, until one of them is believed
@@ -105,7 +105,8 @@ export async function alignPair(
     if (!(inconsistency < gate)) {
       return refused(`the ways there and back differ by ${inconsistency.toFixed(2)} px`);
     }
-    const rival = peaks.find(
+    const beside = comparison.refine(comparison.beside(found, STARTS.reach, ELSEWHERE).transformation);
+    const rival = [...peaks, beside].find(
       ({ transformation, likeness }) =>
         meanDistance(transformation, found, extent) > ELSEWHERE &&
         likeness - 1 >= AS_WELL * (there.likeness - 1),

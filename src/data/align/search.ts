@@ -3,7 +3,7 @@ import type { LeveledImage } from './grayImage.js';
 import type { Likeness } from './information.js';
 import { Overlay } from './overlay.js';
 import { bestShift } from './shiftGrid.js';
-import { type Affine, compose, type Extent, similarity } from './transformation.js';
+import { type Affine, compose, type Extent, meanDistance, similarity } from './transformation.js';
 
 /** The side that the longer side of a picture counts, so that pixels mean the same for all: those of the paper. */
 export const REFERENCE_SIDE = 224;
@@ -42,6 +42,12 @@ export class Comparison {
   /** The best shift of a picture of this orientation, on a coarse grid up to `reach`, a share of the side. */
   start(orientation: Orientation, reach: number): Found {
     return bestShift(this.#a, this.#b, similarity(orientation, this.#extent), this.#extent, reach);
+  }
+
+  /** The best shift beside a place, more than `apart` pixels from it, that is more than the slope towards that place. */
+  beside(place: Affine, reach: number, apart: number): Found {
+    const elsewhere = (other: Affine) => meanDistance(other, place, this.#extent) > apart;
+    return bestShift(this.#a, this.#b, place, this.#extent, reach, elsewhere);
   }
 
   /** Climbs from a start until no motion of a pixel makes the pictures more alike, on one of sixteen pixels. */

@@ -25,6 +25,8 @@ interface Wide {
  * drawn once under that transformation, so each shift is one pass without arithmetic on coordinates.
  *
  * @param reach the farthest shift as a share of the side, at most a quarter
+ * @param counts whether a transformation may be the answer. Then the best is sought of those shifts that are as good as
+ *   their neighbours, since the slope of a better place that does not count is no place of its own.
  * @returns the best shift, with the transformation that takes a point of `a` to its place in `b`
  */
 export function bestShift(
@@ -33,19 +35,39 @@ export function bestShift(
   turned: Affine,
   extent: Extent,
   reach: number,
+  counts: (transformation: Affine) => boolean = () => true,
 ): Likeness & { readonly transformation: Affine } {
   const side = a.coarseSide;
   const drawn = drawnWide(b, turned, extent);
-  const far = Math.floor((reach * side) / STEP) * STEP;
-  let [best, right, down]: [Likeness, number, number] = [NOTHING_ALIKE, 0, 0];
-  for (let y = -far; y <= far; y += STEP) {
-    for (let x = -far; x <= far; x += STEP) {
-      const found = likenessAt(a, drawn, x, y);
-      if (found.likeness > best.likeness) [best, right, down] = [found, x, y];
-    }
-  }
+  const most = Math.floor((reach * side) / STEP);
+  const across = 2 * most + 1;
+  const found: Likeness[] = [];
+  for (let y = -most; y <= most; y += 1)
+    for (let x = -most; x <= most; x += 1) found.push(likenessAt(a, drawn, x * STEP, y * STEP));
   const [unitX, unitY] = [extent.width / side, extent.height / side];
-  return { ...best, transformation: compose(turned, [1, 0, right * unitX, 0, 1, down * unitY]) };
+  const shifted = (at: number): Affine => {
+    const [right, down] = [(at % across) - most, Math.floor(at / across) - most];
+    return compose(turned, [1, 0, right * STEP * unitX, 0, 1, down * STEP * unitY]);
+  };
+  const isPeak = (at: number) =>
+    neighbours(at, across).every((other) => found[other]!.likeness <= found[at]!.likeness);
+  let [best, place]: [Likeness, Affine] = [NOTHING_ALIKE, turned];
+  for (const [at, likeness] of found.entries()) {
+    if (likeness.likeness <= best.likeness || !isPeak(at)) continue;
+    const transformation = shifted(at);
+    if (counts(transformation)) [best, place] = [likeness, transformation];
+  }
+  return { ...best, transformation: place };
+}
+
+/** The places around one of a square table of `across` × `across`, row by row. */
+function neighbours(at: number, across: number): number[] {
+  const [column, row] = [at % across, Math.floor(at / across)];
+  const around: number[] = [];
+  for (let y = Math.max(0, row - 1); y <= Math.min(across - 1, row + 1); y += 1)
+    for (let x = Math.max(0, column - 1); x <= Math.min(across - 1, column + 1); x += 1)
+      if (x !== column || y !== row) around.push(y * across + x);
+  return around;
 }
 
 /** Draws an image as it lies under a transformation, with a margin around it. */

@@ -68,6 +68,19 @@ describe('what is decided of a registration', () => {
     expect(found.transformation).toEqual(IDENTITY);
   });
 
+  it('refuses the right place of a picture that repeats, as the next period fits as well', async () => {
+    const tile = spots('tile', SIDE);
+    const shift = similarity({ right: 8, down: -5 }, EXTENT);
+    const a = raster(SIDE, SIDE, (x, y) => tile.data[(y % 56) * SIDE + (x % 56)]!);
+    const b = lying(
+      changed(a, (value) => 220 - Math.abs(value - 110) * 1.6),
+      shift,
+    );
+    const found = await alignPair({ a, b }, OPTIONS, answering(shift, invert(shift)));
+    expect(found).toMatchObject({ decision: 'refused' });
+    expect(found.reason).toMatch(/^another place, (5[5-7]|79) px away, fits as well$/);
+  });
+
   it('keeps a pair that lies well, whatever small motion is found', async () => {
     const small = similarity({ right: 0.6, down: -0.4 }, EXTENT);
     const found = await alignPair(pairOf('kept', IDENTITY), OPTIONS, answering(small, invert(small)));
