@@ -1,0 +1,54 @@
+/** Pairs that are off by a known amount, which `experiments/misaligned.mjs` writes. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { readSampleImage } from '../../src/data/images/readSampleImage.js';
+import { openDataset } from '../../src/data/openDataset.js';
+import { misalign } from '../../src/phantoms/misalignment.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'anatomy-misaligned-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const DATA = 'phantom:breast,pairs=1,overlay=false,seed=0';
+const apart = (...words: string[]) =>
+  spawnSync('node', ['experiments/misaligned.mjs', ...words], { cwd: root, encoding: 'utf8' });
+
+test('has the first image as it is and the second moved by its own motion, with the labels', async () => {
+  const [still, moved] = ['0', '17.92'].map((by) => {
+    const out = join(folder, by);
+    expect(apart(DATA, '--out', out, '--misalignment', by).stderr).toBe('');
+    return out;
+  }) as [string, string];
+  const [own, before, after] = await Promise.all(
+    [DATA, still, moved].map((path) => openDataset({ path }, { onWarning: () => undefined })),
+  );
+  const told = ({ samples }: typeof own) => samples!.map(({ id, subject, label }) => [id, subject, label]);
+  expect([told(before!), told(after!)]).toEqual([told(own!), told(own!)]);
+  for (const [i, sample] of own!.samples.entries()) {
+    const read = (dataset: typeof own, modality: string) =>
+      readSampleImage(dataset!, dataset!.samples[i]!, modality, 224);
+    const [a, b] = [await read(own, 'a'), await read(own, 'b')];
+    expect((await read(after, 'a')).data).toEqual(a.data);
+    expect((await read(before, 'b')).data).toEqual(b.data);
+    const expected = misalign(b, { misalignment: 17.92, motion: 'rigid' }, 0, 'b', sample.id);
+    expect((await read(after, 'b')).data).toEqual(expected.data);
+  }
+  expect(readFileSync(join(moved, 'dataset.json'), 'utf8')).toContain('rigid, off by 17.92 px');
+});
+
+test.each([
+  [[], 'usage: node experiments/misaligned.mjs DATA'],
+  [['--misalignment', '99'], '--misalignment is 99, expected pixels of a picture of 224, from 0 to 36'],
+  [['--misalignment', '3', '--motion', 'rgid'], '--motion is rgid, expected elastic or rigid'],
+  [['--misalignment', '3', '--seed', '1.5'], '--seed is 1.5, expected a whole number from 0'],
+  [['--misalignment', '3', '--moton', 'rigid'], "Unknown option '--moton'"],
+])('is refused in words where the command is wrong: %j', (words, message) => {
+  const out = join(folder, 'refused');
+  const { status, stderr } = apart(DATA, '--out', out, ...words);
+  expect([status, stderr.slice(0, 7 + message.length)]).toEqual([2, `error: ${message}`]);
+  expect(existsSync(out)).toBe(false);
+});
