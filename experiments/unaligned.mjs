@@ -1,12 +1,13 @@
 /**
  * The numbers of PROTOCOL-unaligned.md, from finished cells alone: each row at each step of misalignment, less itself where
- * pairs are aligned, and less Eq. 5 at the same step.
+ * pairs are aligned, and less Eq. 5 at the same step. Of several seeds the mean, with each in brackets.
  *
  *   node experiments/unaligned.mjs ALIGNED STEP... ; each is the --out of anatomy experiment run, ALIGNED that of aligned pairs
  */
 import { basename } from 'node:path';
 import { resampledAuc } from '../dist/evaluation/summary/rowMetrics.js';
 import { readDescription } from '../dist/experiments/stored/folder.js';
+import { mean } from '../dist/experiments/table/entries.js';
 import { pairsOf } from '../dist/experiments/table/pairs.js';
 import { Part } from '../dist/experiments/table/part.js';
 import { Results } from '../dist/experiments/table/results.js';
@@ -49,29 +50,37 @@ const steps = folders.map((root) => {
       ({ entries }) => entries.length > 0 && entries.every(({ measurements }) => measurements.length > 0),
     );
   const pairs = pairsOf(root, description).found.filter((one) => one.set === 'aligned');
+  const measuresOf = (row) => pairs.filter((one) => one.row === row).map(({ record }) => record.measures);
   return {
     name: basename(root),
     rows: new Map(found.map(({ row, entries }) => [row.name, entries])),
-    pairs: new Map(pairs.map(({ row, record }) => [row, record.measures])),
+    pairs: new Map(pairs.map(({ row }) => [row, measuresOf(row)])),
   };
 });
 const [aligned] = steps;
 
-/** The mean of the AUC over the images and the seeds of a row, as a metric of a resampled data set. */
-const meanAuc = (entries) =>
+const seedsOf = ([{ measurements }]) => measurements.map(({ seed }) => seed);
+
+/** The mean of the AUC over the images and some seeds of a row, as a metric of a resampled data set. */
+const meanAuc = (entries, seeds) =>
   meanOf(
     entries.flatMap(({ measurements }) =>
-      measurements.map(({ predicted }) => resampledAuc(predicted.judged)),
+      measurements
+        .filter(({ seed }) => seeds.includes(seed))
+        .map(({ predicted }) => resampledAuc(predicted.judged)),
     ),
   );
 
+/** Over the seeds that both have. */
 function difference(own, other) {
+  const seeds = seedsOf(own).filter((seed) => seedsOf(other).includes(seed));
+  if (seeds.length === 0) return undefined;
   const [one, two] = [own, other].map(([entry]) => entry.measurements[0].predicted);
   if (one.ids.some((id, i) => id !== two.ids[i])) refuse('two steps were judged on other samples');
-  return bootstrapDifference(meanAuc(own), meanAuc(other), one.judged.subjects, BOOTSTRAP);
+  return bootstrapDifference(meanAuc(own, seeds), meanAuc(other, seeds), one.judged.subjects, BOOTSTRAP);
 }
 
-const told = ({ value, low, high }) => `${signed(value)} [${signed(low)}, ${signed(high)}]`;
+const told = (found) => found && `${signed(found.value)} [${signed(found.low)}, ${signed(found.high)}]`;
 const value = ({ value: of, low, high }) => `${shown(of)} [${shown(low)}, ${shown(high)}]`;
 
 /** One line a row, one column a step; a cell is empty where the row was not run. */
@@ -84,7 +93,11 @@ const allNames = [...new Set(steps.flatMap(({ rows }) => [...rows.keys()]))];
 
 const aucs = table('Mean AUC of A, B and A+B', ({ rows }, name) => {
   const entries = rows.get(name);
-  return entries && shown(entries.reduce((sum, entry) => sum + entry.value(), 0) / entries.length);
+  if (entries === undefined) return undefined;
+  const seeds = seedsOf(entries).map((_, i) =>
+    mean(entries.map((entry) => entry.measurements[i].metrics.auc)),
+  );
+  return `${shown(mean(seeds))}${seeds.length > 1 ? ` (${seeds.map((one) => shown(one)).join(', ')})` : ''}`;
 });
 const costs = table('The same, less itself at the first step', ({ rows }, name) => {
   const [own, before] = [rows.get(name), aligned.rows.get(name)];
@@ -95,20 +108,19 @@ const helps = table(`The same, less ${REFERENCE} at the same step`, ({ rows }, n
   return own && reference && own !== reference ? told(difference(own, reference)) : undefined;
 });
 
-/** The mean of the measures of such keys, beyond chance. Their intervals are those of the cells. */
-function measured(measures, keys) {
-  const found = keys.map((key) => measures.find((one) => one.key === key)?.againstChance);
+/** The mean of the measures of such keys over the seeds, beyond chance. Its interval is the mean of those of the cells. */
+function measured(seeds, keys) {
+  const found = seeds.flatMap((measures) =>
+    keys.map((key) => measures.find((one) => one.key === key)?.againstChance),
+  );
   if (found.some((one) => one === undefined)) return undefined;
-  const average = (of) => found.reduce((sum, one) => sum + of(one), 0) / found.length;
-  return {
-    value: average((one) => one.value),
-    low: average((one) => one.low),
-    high: average((one) => one.high),
-  };
+  const [value, low, high] = ['value', 'low', 'high'].map((end) => mean(found.map((one) => one[end])));
+  return { value, low, high };
 }
 const ofPairs = (title, keys) =>
   table(title, ({ pairs }, name) => {
-    const found = measured(pairs.get(name) ?? [], keys);
+    const seeds = pairs.get(name);
+    const found = seeds && measured(seeds, keys);
     return found && value(found);
   });
 
