@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { readSampleImage } from '../../src/data/images/readSampleImage.js';
 import { openDataset } from '../../src/data/openDataset.js';
+import type { Dataset } from '../../src/data/sample.js';
 import { misalign } from '../../src/phantoms/misalignment.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -23,14 +24,14 @@ test('has the first image as it is and the second moved by its own motion, with 
     expect(apart(DATA, '--out', out, '--misalignment', by).stderr).toBe('');
     return out;
   }) as [string, string];
-  const [own, before, after] = await Promise.all(
+  const [own, before, after] = (await Promise.all(
     [DATA, still, moved].map((path) => openDataset({ path }, { onWarning: () => undefined })),
-  );
-  const told = ({ samples }: typeof own) => samples!.map(({ id, subject, label }) => [id, subject, label]);
-  expect([told(before!), told(after!)]).toEqual([told(own!), told(own!)]);
-  for (const [i, sample] of own!.samples.entries()) {
-    const read = (dataset: typeof own, modality: string) =>
-      readSampleImage(dataset!, dataset!.samples[i]!, modality, 224);
+  )) as [Dataset, Dataset, Dataset];
+  const told = ({ samples }: Dataset) => samples.map(({ id, subject, label }) => [id, subject, label]);
+  expect([told(before), told(after)]).toEqual([told(own), told(own)]);
+  for (const [i, sample] of own.samples.entries()) {
+    const read = (dataset: Dataset, modality: string) =>
+      readSampleImage(dataset, dataset.samples[i]!, modality, 224);
     const [a, b] = [await read(own, 'a'), await read(own, 'b')];
     expect((await read(after, 'a')).data).toEqual(a.data);
     expect((await read(before, 'b')).data).toEqual(b.data);

@@ -27,6 +27,14 @@ export type Registration = (
   start: Affine,
 ) => Promise<Affine | undefined>;
 
+/** What a method of registration knows of a pair, beyond how to register it. */
+export interface Guide {
+  /** Betters a start, coarsely, before it is known which of them is worth a registration; undefined where it cannot. */
+  readonly approach: (start: Affine) => Promise<Affine | undefined>;
+  /** How well the two fit under a transformation, by another measure than mutual information; 0 is not at all. */
+  readonly fit: (transformation: Affine) => number;
+}
+
 export interface AlignOptions {
   readonly kind: TransformationKind;
   /** The largest inverse inconsistency, in pixels of a picture of 224, at which a registration is believed. */
@@ -68,6 +76,8 @@ const ELSEWHERE = 8;
 const LEAST_GAIN = 0.01;
 
 const STARTS = { reach: 0.25, turns: [0, -10, 10, -20, 20] };
+/** The share of the best score from which a place that was reached coarsely is looked at finely. */
+const PROMISING = 0.5;
 /** The number of starts from which is registered. */
 const TRIES = 3;
 
@@ -76,6 +86,10 @@ const TRIES = 3;
  * agree (`gate`), if the local contrasts share more under it than as they lie, and if they share clearly more than
  * anywhere else that the search found, or that a second search found beside it: a picture that repeats has many places.
  *
+ * With a guide, the starts are bettered and ranked before, and places are compared by their score: what the local
+ * contrasts share beyond nothing, times the guide's fit. Shading fools the one and the frame of an image the other, so a
+ * place has to convince both.
+ *
  * @param pair two images of one size
  * @param registrations are asked in turn, until one of them is believed
  */
@@ -83,19 +97,47 @@ export async function alignPair(
   pair: { readonly a: Raster; readonly b: Raster },
   { kind, gate }: AlignOptions,
   registrations: readonly Registration[],
+  guide?: Guide,
 ): Promise<PairAlignment> {
   const extent: Extent = pair.a;
   const [a, b] = [pair.a, pair.b].map((image) => workingImage(localContrast(gray(image))));
   const comparison = new Comparison(a!, b!, extent);
-  const here = comparison.at(IDENTITY);
+  const judged = (place: Affine): Judged => {
+    const found = comparison.at(place);
+    const fit = guide === undefined ? 1 : Math.max(0, guide.fit(place));
+    return { ...found, score: Math.max(0, found.likeness - 1) * fit };
+  };
+  /** The best of some places first; those that are near to a better one are left out. */
+  const ranked = (places: readonly (Affine | undefined)[]): Judged[] => {
+    const found = places.filter((place) => place !== undefined).map(judged);
+    found.sort((one, other) => other.score - one.score);
+    return found.filter(({ transformation: place }, i) =>
+      found.slice(0, i).every((better) => meanDistance(better.transformation, place, extent) > APART),
+    );
+  };
+  /** Where the method comes to from the starts, the best first. */
+  const settled = async (begun: readonly Affine[]): Promise<Affine[]> => {
+    const coarsely = ranked(await inTurn(begun, guide!.approach));
+    const promising = coarsely.filter(({ score }) => score >= PROMISING * coarsely[0]!.score).slice(0, TRIES);
+    if (promising.length < 2) return promising.map(({ transformation }) => transformation);
+    const finely = await inTurn(promising, ({ transformation }) =>
+      registrations[0]!('there', kind, transformation),
+    );
+    return ranked(finely).map(({ transformation }) => transformation);
+  };
+  const here = judged(IDENTITY);
   const peaks = peaksOf(comparison, extent);
   // The search may scale. A registration goes on from a start, so that a rigid transformation needs a rigid one.
   const begun = peaks.map(({ transformation }) =>
     kind === 'rigid' ? similarity({ ...motionOf(transformation, extent), scale: 1 }, extent) : transformation,
   );
-  const starts = distinct([...begun, IDENTITY], extent);
+  const places = distinct([...begun, IDENTITY], extent);
+  const starts = guide === undefined ? places : await settled(places);
+  const known = [...peaks.map(({ transformation }) => transformation), ...starts].map(judged);
+  // Of a product of two measures both count.
+  const asWell = guide ? AS_WELL ** 2 : AS_WELL;
   const judge = ({ found, inconsistency }: Candidate): PairAlignment => {
-    const there = comparison.at(found);
+    const there = judged(found);
     const displacement = meanDistance(found, IDENTITY, extent);
     const told = { found, inconsistency, before: here.information, after: there.information };
     const refused = (reason: string): PairAlignment => ({
@@ -106,10 +148,9 @@ export async function alignPair(
       return refused(`the ways there and back differ by ${inconsistency.toFixed(2)} px`);
     }
     const beside = comparison.refine(comparison.beside(found, STARTS.reach, ELSEWHERE).transformation);
-    const rival = [...peaks, beside].find(
-      ({ transformation, likeness }) =>
-        meanDistance(transformation, found, extent) > ELSEWHERE &&
-        likeness - 1 >= AS_WELL * (there.likeness - 1),
+    const rival = [...known, judged(beside.transformation)].find(
+      ({ transformation, score }) =>
+        meanDistance(transformation, found, extent) > ELSEWHERE && score >= asWell * there.score,
     );
     if (rival !== undefined) {
       const apart = meanDistance(rival.transformation, found, extent);
@@ -119,9 +160,10 @@ export async function alignPair(
       const reason = `it lies ${displacement.toFixed(1)} px off, which is too little to tell`;
       return { decision: 'kept', reason, transformation: IDENTITY, ...told };
     }
-    if (there.likeness <= here.likeness || there.information < here.information + LEAST_GAIN) {
-      return refused('the images share no more there than as they lie');
-    }
+    const more = guide
+      ? here.score < AS_WELL * there.score
+      : there.likeness > here.likeness && there.information >= here.information + LEAST_GAIN;
+    if (!more) return refused('the images share no more there than as they lie');
     return { decision: 'moved', reason: `by ${displacement.toFixed(1)} px`, transformation: found, ...told };
   };
   const refusals: PairAlignment[] = [];
@@ -142,6 +184,18 @@ export async function alignPair(
       before: here.information,
     }
   );
+}
+
+/** A place, with the score by which places are compared: with a guide, both measures in one. */
+interface Judged extends Found {
+  readonly score: number;
+}
+
+/** What `work` makes of each, one after the other. */
+async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const done: R[] = [];
+  for (const one of all) done.push(await work(one));
+  return done;
 }
 
 interface Candidate {

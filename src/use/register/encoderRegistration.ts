@@ -1,6 +1,6 @@
 /** Registers pairs by the maps of an encoder, in place of the intensities that elastix compares. */
 import { resample } from '../../augment/index.js';
-import { type AlignOptions, alignPair, type Registration } from '../../data/align/alignPair.js';
+import { type AlignOptions, alignPair, type Guide, type Registration } from '../../data/align/alignPair.js';
 import type { Registrars, RegistrationMethod } from '../../data/align/registrars.js';
 import type { Affine } from '../../data/align/transformation.js';
 import type { Raster } from '../../data/sample.js';
@@ -20,7 +20,7 @@ import {
 } from '../../tensor/index.js';
 import { packageVersion } from '../../version.js';
 import { openSingleRun, RunNetworks } from '../openEncoder.js';
-import { registerMaps } from './registerMaps.js';
+import { correlation, inUnits, registerMaps } from './registerMaps.js';
 import { selfSimilarity } from './selfSimilarity.js';
 
 /** The cells across of the finest map: images are drawn as large as gives these. */
@@ -30,7 +30,7 @@ const COARSEST = 4;
 /** The maps that are compared, the coarse one first, with the length of the first step in pixels of a picture of 224. */
 const MAPS = [
   { map: 1, steps: 40, length: 2 },
-  { map: 0, steps: 30, length: 0.5 },
+  { map: 0, steps: 60, length: 0.5 },
 ] as const;
 
 /**
@@ -81,18 +81,28 @@ export function byEncoder(
       align: async (a, b, [reference, modality]) => {
         const [there, back] = [describe(a, reference), describe(b, modality)];
         try {
-          const register: Registration = async (way, kind, start) => {
-            const [fixed, moving] = way === 'there' ? [there, back] : [back, there];
-            const climbed = MAPS.reduce<Affine | undefined>(
-              (from, { steps, length }, i) =>
-                from && registerMaps(fixed[i]!, moving[i]!, from, { kind, extent: a, steps, length }),
-              start,
-            );
+          const climb = async (
+            [fixed, moving]: readonly [readonly Tensor[], readonly Tensor[]],
+            maps: readonly number[],
+            start: Affine,
+          ) => {
+            const climbed = maps.reduce<Affine | undefined>((from, i) => {
+              const { steps, length } = MAPS[i]!;
+              const how = { kind: options.kind, extent: a, steps, length };
+              return from && registerMaps(fixed[i]!, moving[i]!, from, how);
+            }, start);
             // Descent is one long call. This lets Ctrl-C have its turn.
             await new Promise((resolve) => setImmediate(resolve));
             return climbed;
           };
-          return await alignPair({ a, b }, options, [register]);
+          const register: Registration = (way, _, start) =>
+            climb(way === 'there' ? [there, back] : [back, there], [0, 1], start);
+          const guide: Guide = {
+            approach: (start) => climb([there, back], [0], start),
+            fit: (transformation) =>
+              tidy(() => correlation(there[1]!, back[1]!)(inUnits(transformation, a))?.value ?? 0),
+          };
+          return await alignPair({ a, b }, options, [register], guide);
         } finally {
           for (const descriptor of [...there, ...back]) descriptor.dispose();
         }

@@ -52,8 +52,7 @@ export function registerMaps(
   { kind, extent, steps, length }: DescentOptions,
 ): Affine | undefined {
   const { width, height } = extent;
-  const toUnits: Affine = [2 / width, 0, -1, 0, 2 / height, -1];
-  const inUnits = (pixels: Affine) => compose(toUnits, compose(pixels, invert(toUnits)));
+  const toUnits = unitsOf(extent);
   const [x, y] = [width / 2, height / 2];
   const motions = MOTIONS[kind].map((motion) => about(motion(Math.max(width, height) / Math.sqrt(6)), x, y));
   return tidy(() => {
@@ -62,7 +61,7 @@ export function registerMaps(
     const squares = motions.map(() => 0);
     let found = start;
     for (let step = 1; step <= steps; step += 1) {
-      const judged = judge(inUnits(found));
+      const judged = judge(inUnits(found, extent));
       if (judged === undefined) return undefined;
       const rate = (length * (1 + Math.cos((Math.PI * (step - 1)) / steps))) / 2;
       const way = motions.map((motion, i) => {
@@ -79,6 +78,17 @@ export function registerMaps(
     }
     return found;
   });
+}
+
+/** Takes pixels of a picture to units in which it reaches from −1 to 1. */
+function unitsOf({ width, height }: Extent): Affine {
+  return [2 / width, 0, -1, 0, 2 / height, -1];
+}
+
+/** A transformation in pixels of a picture, in those units. */
+export function inUnits(pixels: Affine, extent: Extent): Affine {
+  const toUnits = unitsOf(extent);
+  return compose(toUnits, compose(pixels, invert(toUnits)));
 }
 
 /** The motion about the point (x, y) in place of the origin. */

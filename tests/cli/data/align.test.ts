@@ -12,7 +12,9 @@ import { resize } from '../../../src/data/images/resize.js';
 import { openDataset } from '../../../src/data/openDataset.js';
 import type { Raster } from '../../../src/data/sample.js';
 import { MessageConsole } from '../../../src/log/console.js';
+import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
+import { byEncoder } from '../../../src/use/register/encoderRegistration.js';
 import { lying } from '../../data/align/lying.js';
 import { changed, raster, spots } from '../../data/audit/drawnPairs.js';
 
@@ -330,6 +332,14 @@ test('data align registers by the maps of an encoder', async () => {
   // Random weights, on drawn spots: 0.1 to 0.5 px.
   expect(meanDistance(off!.transformation, known, { width: WIDTH, height: HEIGHT })).toBeLessThan(1);
   expect(readFileSync(path.join(root, 'by-maps/index.html'), 'utf8')).toContain('self-similarity of maps');
+
+  const rigid = { kind: 'rigid', gate: 0.5 } as const;
+  const registrars = await byEncoder(path.join(root, 'run'), ['a', 'b'], () => undefined).open(rigid);
+  const before = liveTensors();
+  const { a, b } = images.off!;
+  await registrars.align(a, b, ['a', 'b']);
+  expect(liveTensors()).toBe(before);
+  await registrars.close();
 
   expect(await align(['pairs.csv', '--run', 'nowhere', '--out', 'not'])).toMatchObject({
     code: 2,

@@ -109,6 +109,61 @@ describe('what is decided of a registration', () => {
   });
 });
 
+describe('what a method knows of a pair beside', () => {
+  const motion = similarity({ right: 8, down: -5, degrees: 6 }, EXTENT);
+  const pair = pairOf('guide', motion);
+  const near = (place: Affine) => (other: Affine) => (meanDistance(other, place, EXTENT) < 4 ? 1 : 0);
+  /** Stays where it begins. */
+  const staying: Registration[] = [async (_way, _kind, start) => start];
+
+  it('takes the place of the starts of the search', async () => {
+    const guide = { approach: async () => motion, fit: () => 1 };
+    const found = await alignPair(pair, OPTIONS, staying, guide);
+    expect(found).toMatchObject({ decision: 'moved', inconsistency: expect.closeTo(0, 9) });
+    expect(meanDistance(found.transformation, motion, EXTENT)).toBeLessThan(1e-9);
+  });
+
+  it('begins at the place that scores most, not at the one that came first', async () => {
+    const far = similarity({ right: -30, down: 20 }, EXTENT);
+    let asked = 0;
+    const guide = { approach: async () => [far, motion][Math.min(1, asked++)], fit: () => 1 };
+    const found = await alignPair(pair, OPTIONS, staying, guide);
+    expect(meanDistance(found.found!, motion, EXTENT)).toBeLessThan(1e-9);
+  });
+
+  it('tells places apart that share as much', async () => {
+    const tile = spots('tile', SIDE);
+    const a = raster(SIDE, SIDE, (x, y) => tile.data[(y % 56) * SIDE + (x % 56)]!);
+    const shift = similarity({ right: 8, down: -5 }, EXTENT);
+    const repeating = { a, b: lying(a, shift) };
+    const answers = answering(shift, invert(shift));
+    const blind = { approach: async () => shift, fit: () => 1 };
+    expect(await alignPair(repeating, OPTIONS, answers, blind)).toMatchObject({ decision: 'refused' });
+    const seeing = { ...blind, fit: near(shift) };
+    expect(await alignPair(repeating, OPTIONS, answers, seeing)).toMatchObject({ decision: 'moved' });
+  });
+
+  it('moves nothing where the pair scores more as it lies', async () => {
+    const as = (here: number) => ({
+      approach: async () => motion,
+      fit: (place: Affine) => (near(IDENTITY)(place) ? here : near(motion)(place)),
+    });
+    expect(await alignPair(pair, OPTIONS, staying, as(0))).toMatchObject({ decision: 'moved' });
+    expect(await alignPair(pair, OPTIONS, staying, as(1000))).toMatchObject({
+      decision: 'refused',
+      reason: 'the images share no more there than as they lie',
+    });
+  });
+
+  it('is of nothing where no start leads anywhere', async () => {
+    const guide = { approach: async () => undefined, fit: () => 1 };
+    expect(await alignPair(pair, OPTIONS, staying, guide)).toMatchObject({
+      decision: 'refused',
+      reason: 'too little of the two images overlaps',
+    });
+  });
+});
+
 const SHEARED: Affine = [1.03, 0.06, -6, -0.02, 0.97, 9];
 
 describe('registration with elastix', () => {
