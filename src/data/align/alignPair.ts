@@ -162,8 +162,10 @@ export async function alignPair(
     }
     const more = guide
       ? here.score < AS_WELL * there.score
-      : there.likeness > here.likeness && there.information >= here.information + LEAST_GAIN;
-    if (!more) return refused('the images share no more there than as they lie');
+      : there.information >= here.information + LEAST_GAIN;
+    if (!more || there.likeness <= here.likeness) {
+      return refused('the images share no more there than as they lie');
+    }
     return { decision: 'moved', reason: `by ${displacement.toFixed(1)} px`, transformation: found, ...told };
   };
   const refusals: PairAlignment[] = [];
