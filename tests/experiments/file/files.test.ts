@@ -25,7 +25,8 @@ describe('the files of the paper’s tables and figures', () => {
         'table3.yaml',
         'transfer.yaml',
         'tuning.yaml',
-        'unaligned-registered.yaml',
+        'unaligned-tenth.yaml',
+        'unaligned-two-rows.yaml',
         'unaligned.yaml',
       ],
     ]);
