@@ -102,42 +102,23 @@ export async function alignPair(
   const extent: Extent = pair.a;
   const [a, b] = [pair.a, pair.b].map((image) => workingImage(localContrast(gray(image))));
   const comparison = new Comparison(a!, b!, extent);
-  const judged = (place: Affine): Judged => {
-    const found = comparison.at(place);
-    const fit = guide === undefined ? 1 : Math.max(0, guide.fit(place));
-    return { ...found, score: Math.max(0, found.likeness - 1) * fit };
-  };
-  /** The best of some places first; those that are near to a better one are left out. */
-  const ranked = (places: readonly (Affine | undefined)[]): Judged[] => {
-    const found = places.filter((place) => place !== undefined).map(judged);
-    found.sort((one, other) => other.score - one.score);
-    return found.filter(({ transformation: place }, i) =>
-      found.slice(0, i).every((better) => meanDistance(better.transformation, place, extent) > APART),
-    );
-  };
-  /** Where the method comes to from the starts, the best first. */
-  const settled = async (begun: readonly Affine[]): Promise<Affine[]> => {
-    const coarsely = ranked(await inTurn(begun, guide!.approach));
-    const promising = coarsely.filter(({ score }) => score >= PROMISING * coarsely[0]!.score).slice(0, TRIES);
-    if (promising.length < 2) return promising.map(({ transformation }) => transformation);
-    const finely = await inTurn(promising, ({ transformation }) =>
-      registrations[0]!('there', kind, transformation),
-    );
-    return ranked(finely).map(({ transformation }) => transformation);
-  };
-  const here = judged(IDENTITY);
+  const scores = new Scores(comparison, extent, guide);
+  const here = scores.of(IDENTITY);
   const peaks = peaksOf(comparison, extent);
   // The search may scale. A registration goes on from a start, so that a rigid transformation needs a rigid one.
   const begun = peaks.map(({ transformation }) =>
     kind === 'rigid' ? similarity({ ...motionOf(transformation, extent), scale: 1 }, extent) : transformation,
   );
   const places = distinct([...begun, IDENTITY], extent);
-  const starts = guide === undefined ? places : await settled(places);
-  const known = [...peaks.map(({ transformation }) => transformation), ...starts].map(judged);
+  const register = registrations[0]!;
+  const starts = guide
+    ? await settled(places, guide, (start) => register('there', kind, start), scores)
+    : places;
+  const known = [...peaks.map(({ transformation }) => transformation), ...(guide ? starts : [])];
   // Of a product of two measures both count.
   const asWell = guide ? AS_WELL ** 2 : AS_WELL;
   const judge = ({ found, inconsistency }: Candidate): PairAlignment => {
-    const there = judged(found);
+    const there = scores.of(found);
     const displacement = meanDistance(found, IDENTITY, extent);
     const told = { found, inconsistency, before: here.information, after: there.information };
     const refused = (reason: string): PairAlignment => ({
@@ -148,12 +129,12 @@ export async function alignPair(
       return refused(`the ways there and back differ by ${inconsistency.toFixed(2)} px`);
     }
     const beside = comparison.refine(comparison.beside(found, STARTS.reach, ELSEWHERE).transformation);
-    const rival = [...known, judged(beside.transformation)].find(
-      ({ transformation, score }) =>
-        meanDistance(transformation, found, extent) > ELSEWHERE && score >= asWell * there.score,
+    const rival = [...known, beside.transformation].find(
+      (place) =>
+        meanDistance(place, found, extent) > ELSEWHERE && scores.of(place).score >= asWell * there.score,
     );
     if (rival !== undefined) {
-      const apart = meanDistance(rival.transformation, found, extent);
+      const apart = meanDistance(rival, found, extent);
       return refused(`another place, ${apart.toFixed(0)} px away, fits as well`);
     }
     if (displacement < Math.max(NEAR, 2 * inconsistency)) {
@@ -193,11 +174,50 @@ interface Judged extends Found {
   readonly score: number;
 }
 
-/** What `work` makes of each, one after the other. */
-async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
-  const done: R[] = [];
-  for (const one of all) done.push(await work(one));
-  return done;
+/** Compares places of the second image against the first. */
+class Scores {
+  readonly #comparison: Comparison;
+  readonly #extent: Extent;
+  readonly #guide: Guide | undefined;
+
+  constructor(comparison: Comparison, extent: Extent, guide?: Guide) {
+    this.#comparison = comparison;
+    this.#extent = extent;
+    this.#guide = guide;
+  }
+
+  of(place: Affine): Judged {
+    const found = this.#comparison.at(place);
+    const fit = this.#guide === undefined ? 1 : Math.max(0, this.#guide.fit(place));
+    return { ...found, score: Math.max(0, found.likeness - 1) * fit };
+  }
+
+  /** The best first; those that are near to a better one are left out. */
+  ranked(places: readonly (Affine | undefined)[]): Judged[] {
+    const found = places.filter((place) => place !== undefined).map((place) => this.of(place));
+    found.sort((one, other) => other.score - one.score);
+    return found.filter(({ transformation: place }, i) =>
+      found.slice(0, i).every((better) => meanDistance(better.transformation, place, this.#extent) > APART),
+    );
+  }
+}
+
+/** Where a method comes to from the starts, the best first: coarsely from all, then finely from the promising ones. */
+async function settled(
+  starts: readonly Affine[],
+  { approach }: Guide,
+  register: (start: Affine) => Promise<Affine | undefined>,
+  scores: Scores,
+): Promise<Affine[]> {
+  const approached = [];
+  for (const start of starts) approached.push(await approach(start));
+  const coarse = scores.ranked(approached);
+  const promising = coarse.filter(({ score }) => score >= PROMISING * coarse[0]!.score).slice(0, TRIES);
+  // A single one has no other to be compared with.
+  if (promising.length < 2) return promising.map(({ transformation }) => transformation);
+  const registered = [];
+  for (const { transformation } of promising) registered.push(await register(transformation));
+  return scores.ranked(registered).map(({ transformation }) => transformation);
 }
 
 interface Candidate {
