@@ -33,6 +33,8 @@ export interface Guide {
   readonly approach: (start: Affine) => Promise<Affine | undefined>;
   /** How well the two fit under a transformation, by another measure than mutual information; 0 is not at all. */
   readonly fit: (transformation: Affine) => number;
+  /** The displacement in pixels below which the method is too inexact to tell whether a pair lies well. */
+  readonly near: number;
 }
 
 export interface AlignOptions {
@@ -137,7 +139,7 @@ export async function alignPair(
       const apart = meanDistance(rival, found, extent);
       return refused(`another place, ${apart.toFixed(0)} px away, fits as well`);
     }
-    if (displacement < Math.max(NEAR, 2 * inconsistency)) {
+    if (displacement < Math.max(guide?.near ?? NEAR, 2 * inconsistency)) {
       const reason = `it lies ${displacement.toFixed(1)} px off, which is too little to tell`;
       return { decision: 'kept', reason, transformation: IDENTITY, ...told };
     }

@@ -33,6 +33,9 @@ const MAPS = [
   { map: 0, steps: 60, length: 0.5 },
 ] as const;
 
+/** The displacement in pixels of 224 below which a pair is left as it lies: one registration in twenty errs by more than 2. */
+const NEAR = 3;
+
 /**
  * Opens the encoder of a run to register with: the self-similarity of its first two maps, from coarse to fine, by
  * descent.
@@ -101,6 +104,7 @@ export function byEncoder(
             approach: (start) => climb([there, back], [0], start),
             fit: (transformation) =>
               tidy(() => correlation(there[1]!, back[1]!)(inUnits(transformation, a))?.value ?? 0),
+            near: NEAR,
           };
           return await alignPair({ a, b }, options, [register], guide);
         } finally {

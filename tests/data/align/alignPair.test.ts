@@ -117,7 +117,7 @@ describe('what a method knows of a pair beside', () => {
   const staying: Registration[] = [async (_way, _kind, start) => start];
 
   it('takes the place of the starts of the search', async () => {
-    const guide = { approach: async () => motion, fit: () => 1 };
+    const guide = { approach: async () => motion, fit: () => 1, near: 1 };
     const found = await alignPair(pair, OPTIONS, staying, guide);
     expect(found).toMatchObject({ decision: 'moved', inconsistency: expect.closeTo(0, 9) });
     expect(meanDistance(found.transformation, motion, EXTENT)).toBeLessThan(1e-9);
@@ -126,7 +126,7 @@ describe('what a method knows of a pair beside', () => {
   it('begins at the place that scores most, not at the one that came first', async () => {
     const far = similarity({ right: -30, down: 20 }, EXTENT);
     let asked = 0;
-    const guide = { approach: async () => [far, motion][Math.min(1, asked++)], fit: () => 1 };
+    const guide = { approach: async () => [far, motion][Math.min(1, asked++)], fit: () => 1, near: 1 };
     const found = await alignPair(pair, OPTIONS, staying, guide);
     expect(meanDistance(found.found!, motion, EXTENT)).toBeLessThan(1e-9);
   });
@@ -137,7 +137,7 @@ describe('what a method knows of a pair beside', () => {
     const shift = similarity({ right: 8, down: -5 }, EXTENT);
     const repeating = { a, b: lying(a, shift) };
     const answers = answering(shift, invert(shift));
-    const blind = { approach: async () => shift, fit: () => 1 };
+    const blind = { approach: async () => shift, fit: () => 1, near: 1 };
     expect(await alignPair(repeating, OPTIONS, answers, blind)).toMatchObject({ decision: 'refused' });
     const seeing = { ...blind, fit: near(shift) };
     expect(await alignPair(repeating, OPTIONS, answers, seeing)).toMatchObject({ decision: 'moved' });
@@ -147,6 +147,7 @@ describe('what a method knows of a pair beside', () => {
     const as = (here: number) => ({
       approach: async () => motion,
       fit: (place: Affine) => (near(IDENTITY)(place) ? here : near(motion)(place)),
+      near: 1,
     });
     expect(await alignPair(pair, OPTIONS, staying, as(0))).toMatchObject({ decision: 'moved' });
     expect(await alignPair(pair, OPTIONS, staying, as(1000))).toMatchObject({
@@ -155,8 +156,16 @@ describe('what a method knows of a pair beside', () => {
     });
   });
 
+  it('keeps a pair that lies less off than the method can tell', async () => {
+    const close = similarity({ right: 2 }, EXTENT);
+    const knowing = (least: number) => ({ approach: async () => close, fit: () => 1, near: least });
+    const off = pairOf('close', close);
+    expect(await alignPair(off, OPTIONS, staying, knowing(1))).toMatchObject({ decision: 'moved' });
+    expect(await alignPair(off, OPTIONS, staying, knowing(3))).toMatchObject({ decision: 'kept' });
+  });
+
   it('is of nothing where no start leads anywhere', async () => {
-    const guide = { approach: async () => undefined, fit: () => 1 };
+    const guide = { approach: async () => undefined, fit: () => 1, near: 1 };
     expect(await alignPair(pair, OPTIONS, staying, guide)).toMatchObject({
       decision: 'refused',
       reason: 'too little of the two images overlaps',
