@@ -127,20 +127,30 @@ describe('what a method knows of a pair beside', () => {
     const far = similarity({ right: -30, down: 20 }, EXTENT);
     let asked = 0;
     const guide = { approach: async () => [far, motion][Math.min(1, asked++)], fit: () => 1, near: 1 };
-    const found = await alignPair(pair, OPTIONS, staying, guide);
-    expect(meanDistance(found.found!, motion, EXTENT)).toBeLessThan(1e-9);
+    const begun: Affine[] = [];
+    const told: Registration = async (_way, _kind, start) => {
+      begun.push(start);
+      return start;
+    };
+    await alignPair(pair, OPTIONS, [told], guide);
+    expect(meanDistance(begun[0]!, motion, EXTENT)).toBeLessThan(1e-9);
   });
 
-  it('tells places apart that share as much', async () => {
+  it('tells places apart that share as much, if it fits clearly less elsewhere', async () => {
     const tile = spots('tile', SIDE);
     const a = raster(SIDE, SIDE, (x, y) => tile.data[(y % 56) * SIDE + (x % 56)]!);
     const shift = similarity({ right: 8, down: -5 }, EXTENT);
     const repeating = { a, b: lying(a, shift) };
-    const answers = answering(shift, invert(shift));
-    const blind = { approach: async () => shift, fit: () => 1, near: 1 };
-    expect(await alignPair(repeating, OPTIONS, answers, blind)).toMatchObject({ decision: 'refused' });
-    const seeing = { ...blind, fit: near(shift) };
-    expect(await alignPair(repeating, OPTIONS, answers, seeing)).toMatchObject({ decision: 'moved' });
+    const elsewhere = (fit: number) => ({
+      approach: async () => shift,
+      fit: (place: Affine) => Math.max(fit, near(shift)(place)),
+      near: 1,
+    });
+    const decided = async (fit: number) =>
+      (await alignPair(repeating, OPTIONS, answering(shift, invert(shift)), elsewhere(fit))).decision;
+    expect(await decided(1)).toBe('refused');
+    expect(await decided(0.94)).toBe('refused');
+    expect(await decided(0.5)).toBe('moved');
   });
 
   it('moves nothing where the pair scores more as it lies', async () => {
@@ -151,6 +161,15 @@ describe('what a method knows of a pair beside', () => {
     });
     expect(await alignPair(pair, OPTIONS, staying, as(0))).toMatchObject({ decision: 'moved' });
     expect(await alignPair(pair, OPTIONS, staying, as(1000))).toMatchObject({
+      decision: 'refused',
+      reason: 'the images share no more there than as they lie',
+    });
+  });
+
+  it('moves nothing to where the images share less, however well it fits there', async () => {
+    const aligned = pairOf('aligned', IDENTITY);
+    const guide = { approach: async () => motion, fit: near(motion), near: 1 };
+    expect(await alignPair(aligned, OPTIONS, staying, guide)).toMatchObject({
       decision: 'refused',
       reason: 'the images share no more there than as they lie',
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { leveled } from '../../../src/data/align/grayImage.js';
 import { measurePair } from '../../../src/data/align/measurePair.js';
-import { referenceExtent } from '../../../src/data/align/search.js';
+import { Comparison, referenceExtent } from '../../../src/data/align/search.js';
 import {
   type Extent,
   IDENTITY,
@@ -144,4 +144,16 @@ describe('measurePair', () => {
       'the side is 100, expected a multiple of 32',
     );
   });
+});
+
+it('beside a place it finds another one, not the slope that leads up to the place', () => {
+  // A corner of a larger picture, whose spots are so wide that the slope is long.
+  const wide = spots('beside', 400);
+  const corner = raster(160, 160, (x, y) => wide.data[y * 400 + x]!);
+  const levels = leveled({ side: WORKING_SIDE, gray: describePicture(corner).gray });
+  const extent = referenceExtent(SQUARE);
+  const found = new Comparison(levels, levels, extent).beside(IDENTITY, 0.25, 8);
+  // Shifts are tried each 7 px, so that the slope begins 7 to 14 px away.
+  expect(meanDistance(found.transformation, IDENTITY, extent)).toBeGreaterThan(30);
+  expect(found.likeness).toBeGreaterThan(1);
 });
