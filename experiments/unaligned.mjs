@@ -81,6 +81,9 @@ function difference(own, other) {
 }
 
 const told = (found) => found && `${signed(found.value)} [${signed(found.low)}, ${signed(found.high)}]`;
+/** Of several seeds the mean, and each: an interval over patients would hide how far they lie apart. */
+const ofSeeds = (seeds) =>
+  seeds.length > 1 ? `${shown(mean(seeds))} (${seeds.map((one) => shown(one)).join(', ')})` : undefined;
 const value = ({ value: of, low, high }) => `${shown(of)} [${shown(low)}, ${shown(high)}]`;
 
 /** One line a row, one column a step; a cell is empty where the row was not run. */
@@ -97,7 +100,7 @@ const aucs = table('Mean AUC of A, B and A+B', ({ rows }, name) => {
   const seeds = seedsOf(entries).map((_, i) =>
     mean(entries.map((entry) => entry.measurements[i].metrics.auc)),
   );
-  return `${shown(mean(seeds))}${seeds.length > 1 ? ` (${seeds.map((one) => shown(one)).join(', ')})` : ''}`;
+  return ofSeeds(seeds) ?? shown(seeds[0]);
 });
 const costs = table('The same, less itself at the first step', ({ rows }, name) => {
   const [own, before] = [rows.get(name), aligned.rows.get(name)];
@@ -108,20 +111,18 @@ const helps = table(`The same, less ${REFERENCE} at the same step`, ({ rows }, n
   return own && reference && own !== reference ? told(difference(own, reference)) : undefined;
 });
 
-/** The mean of the measures of such keys over the seeds, beyond chance. Its interval is the mean of those of the cells. */
-function measured(seeds, keys) {
-  const found = seeds.flatMap((measures) =>
-    keys.map((key) => measures.find((one) => one.key === key)?.againstChance),
-  );
+/** The mean of the measures of such keys, beyond chance. Its interval is the mean of theirs. */
+function measured(measures, keys) {
+  const found = keys.map((key) => measures.find((one) => one.key === key)?.againstChance);
   if (found.some((one) => one === undefined)) return undefined;
   const [value, low, high] = ['value', 'low', 'high'].map((end) => mean(found.map((one) => one[end])));
   return { value, low, high };
 }
 const ofPairs = (title, keys) =>
   table(title, ({ pairs }, name) => {
-    const seeds = pairs.get(name);
-    const found = seeds && measured(seeds, keys);
-    return found && value(found);
+    const seeds = (pairs.get(name) ?? []).map((measures) => measured(measures, keys));
+    if (seeds.length === 0 || seeds.includes(undefined)) return undefined;
+    return ofSeeds(seeds.map((one) => one.value)) ?? value(seeds[0]);
   });
 
 process.stdout.write(
