@@ -15,6 +15,10 @@ import { FARTHEST, MOTIONS, misalign } from '../dist/phantoms/misalignment.js';
 const USAGE =
   'usage: node experiments/misaligned.mjs DATA --out FOLDER --misalignment PIXELS [--motion rigid|elastic] [--drop FILE] [--seed N] [--overwrite]';
 
+/** Ctrl-C leaves nothing half-written. */
+const interrupted = new AbortController();
+process.once('SIGINT', () => interrupted.abort(new AnatomyError('interrupted; nothing is written')));
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -69,12 +73,13 @@ async function main() {
     ...(positive !== undefined && { positive }),
     command: `node experiments/misaligned.mjs --misalignment ${misalignment} --motion ${motion} --seed ${seed}`,
   };
-  await writeDatasetFolder(out, { card, modalities, samples, draw }, { overwrite });
+  const { signal } = interrupted;
+  await writeDatasetFolder(out, { card, modalities, samples, draw }, { overwrite, signal });
   process.stdout.write(`✓ ${samples.length} pairs in ${out}\n`);
 }
 
 await main().catch((error) => {
   if (!(error instanceof AnatomyError || error instanceof TypeError)) throw error;
   process.stderr.write(`error: ${error.message}\n`);
-  process.exit(2);
+  process.exit(interrupted.signal.aborted ? 130 : 2);
 });

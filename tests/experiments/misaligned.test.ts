@@ -1,8 +1,10 @@
 /** Pairs that are off by a known amount, which `experiments/misaligned.mjs` writes. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { readSampleImage } from '../../src/data/images/readSampleImage.js';
@@ -39,6 +41,17 @@ test('has the first image as it is and the second moved by its own motion, with 
     expect((await read(after, 'b')).data).toEqual(expected.data);
   }
   expect(readFileSync(join(moved, 'dataset.json'), 'utf8')).toContain('rigid, off by 17.92 px');
+});
+
+test('Ctrl-C leaves nothing half-written', async () => {
+  const [many, name] = ['phantom:breast,pairs=500,seed=0', 'interrupted'];
+  const words = ['experiments/misaligned.mjs', many, '--out', join(folder, name), '--misalignment', '3'];
+  const child = spawn('node', words, { cwd: root });
+  const left = () => readdirSync(folder).filter((entry) => entry.startsWith(name));
+  while (left().length === 0) await sleep(20);
+  child.kill('SIGINT');
+  const [code] = await once(child, 'exit');
+  expect([code, left()]).toEqual([130, []]);
 });
 
 test.each([
