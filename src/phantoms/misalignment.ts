@@ -45,7 +45,7 @@ export function misalign(
 ): Raster {
   if (pixels === 0) return image;
   const { width: size, channels, data } = image;
-  const random = new Random(...key, 'misalignment');
+  const random = randomOf(key);
   const { across, down } =
     motion === 'rigid' ? rigidField(random, size, pixels) : elasticField(random, size, pixels);
 
@@ -70,6 +70,8 @@ export function misalign(
   return { width: size, height: size, channels, data: bent };
 }
 
+const randomOf = (key: readonly (string | number)[]) => new Random(...key, 'misalignment');
+
 /** The way in pixels, to the right and down, from each pixel to where it is sampled; row-major. */
 interface Displacement {
   readonly across: Float64Array;
@@ -89,16 +91,39 @@ function elasticField(random: Random, size: number, pixels: number): Displacemen
   return { across: scaled(across), down: scaled(down) };
 }
 
+/** A turn about the centre of an image, in radians, clockwise as it is seen, and a shift in its pixels. */
+export interface RigidMotion {
+  readonly angle: number;
+  readonly right: number;
+  readonly down: number;
+}
+
 /**
- * A turn about the centre and a shift. Their directions are drawn evenly from a sphere whose axes are the two shifts and
- * the displacement by the turn, each in pixels, so that their squares add up to the square of `pixels`.
+ * What `misalign` does to an image of `size` pixels by `motion: 'rigid'`: a place of the new image shows where the
+ * motion takes it in the old one.
  */
-function rigidField(random: Random, size: number, pixels: number): Displacement {
+export function rigidMotion(
+  { misalignment: pixels }: Pick<Misalignment, 'misalignment'>,
+  size: number,
+  ...key: readonly (string | number)[]
+): RigidMotion {
+  return drawRigid(randomOf(key), size, pixels);
+}
+
+/**
+ * Directions are drawn evenly from a sphere whose axes are the two shifts and the displacement by the turn, each in
+ * pixels, so that their squares add up to the square of `pixels`.
+ */
+function drawRigid(random: Random, size: number, pixels: number): RigidMotion {
   const drawn = [random.normal(), random.normal(), random.normal()] as const;
   const scale = ((pixels / referenceSize) * size) / Math.hypot(...drawn);
-  const [right, low, turned] = drawn.map((way) => scale * way) as [number, number, number];
+  const [right, down, turned] = drawn.map((way) => scale * way) as [number, number, number];
   // The root mean square of the distance from the centre of a square, over all of it, is its side over √6.
-  const angle = 2 * Math.asin(turned / 2 / (size / Math.sqrt(6)));
+  return { angle: 2 * Math.asin(turned / 2 / (size / Math.sqrt(6))), right, down };
+}
+
+function rigidField(random: Random, size: number, pixels: number): Displacement {
+  const { angle, right, down: below } = drawRigid(random, size, pixels);
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const across = new Float64Array(size * size);
   const down = new Float64Array(size * size);
@@ -106,7 +131,7 @@ function rigidField(random: Random, size: number, pixels: number): Displacement 
     for (let x = 0; x < size; x += 1) {
       const [u, v] = [x + 0.5 - size / 2, y + 0.5 - size / 2];
       across[y * size + x] = cos * u - sin * v - u + right;
-      down[y * size + x] = sin * u + cos * v - v + low;
+      down[y * size + x] = sin * u + cos * v - v + below;
     }
   }
   return { across, down };

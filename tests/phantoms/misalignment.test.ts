@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Raster } from '../../src/data/sample.js';
-import { type Motion, misalign, misalignmentKey } from '../../src/phantoms/misalignment.js';
+import { type Motion, misalign, misalignmentKey, rigidMotion } from '../../src/phantoms/misalignment.js';
 
 /** Two gray levels a pixel across in the first channel, down in the second: the values tell where a pixel came from. */
 function ramps(size: number): Raster {
@@ -68,6 +68,23 @@ test.each([4, 18])(
     }
   },
 );
+
+test('what a rigid motion is told to be is where every place comes from', () => {
+  const size = 112;
+  const found = displacements(12, size, 'rigid', 'told');
+  const { angle, right, down } = rigidMotion({ misalignment: 12 }, size, 'told');
+  expect(Math.abs(angle)).toBeGreaterThan(0.01);
+  const margin = Math.ceil(size / 8);
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  for (const [row, ways] of found.entries()) {
+    for (const [column, [dx, dy]] of ways.entries()) {
+      const [u, v] = [column + margin + 0.5 - size / 2, row + margin + 0.5 - size / 2];
+      // Gray levels are whole, and a pixel is two of them.
+      expect(Math.abs(cos * u - sin * v + right - u - dx)).toBeLessThan(0.26);
+      expect(Math.abs(sin * u + cos * v + down - v - dy)).toBeLessThan(0.26);
+    }
+  }
+});
 
 test('the key decides, and the size only samples it more finely', () => {
   const image = ramps(64);

@@ -11,8 +11,9 @@ import { hasImage } from '../presence.js';
 import type { Dataset, Sample } from '../sample.js';
 import type { AlignOptions } from './alignPair.js';
 import { readPair, type WorkingPair } from './readPair.js';
-import type { Registrars, RegistrationMethod } from './registrars.js';
+import type { RegistrationMethod } from './registrars.js';
 import { REFERENCE_SIDE } from './search.js';
+import type { Registrars } from './threads.js';
 import { type Affine, compose } from './transformation.js';
 
 export interface AlignDatasetOptions extends AlignOptions {

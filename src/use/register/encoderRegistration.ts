@@ -1,7 +1,8 @@
 /** Registers pairs by the maps of an encoder, in place of the intensities that elastix compares. */
 import { resample } from '../../augment/index.js';
 import { type AlignOptions, alignPair, type Guide, type Registration } from '../../data/align/alignPair.js';
-import type { Registrars, RegistrationMethod } from '../../data/align/registrars.js';
+import type { RegistrationMethod } from '../../data/align/registrars.js';
+import { openThreads, type Registrars } from '../../data/align/threads.js';
 import type { Affine } from '../../data/align/transformation.js';
 import type { Raster } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
@@ -9,6 +10,7 @@ import { forwardingOf } from '../../evaluation/encoders/runSummary.js';
 import { weightsDigest } from '../../evaluation/features/featureStore.js';
 import { normalize } from '../../methods/index.js';
 import {
+  type Device,
   noGrad,
   ops,
   setThreads,
@@ -36,9 +38,16 @@ const MAPS = [
 /** The displacement in pixels of 224 below which a pair is left as it lies: one registration in twenty errs by more than 2. */
 const NEAR = 3;
 
+/** What a thread is told: the run, the modalities of the data, and how to register. */
+export interface EncoderRequest {
+  readonly root: string;
+  readonly modalities: readonly string[];
+  readonly options: AlignOptions;
+}
+
 /**
- * Opens the encoder of a run to register with: the self-similarity of its first two maps, from coarse to fine, by
- * descent.
+ * Registers by the encoder of a run: the self-similarity of its first two maps, from coarse to fine, by descent. On a
+ * CPU by as many threads as it has cores, each with an encoder of its own.
  *
  * @param modalities those of the data
  * @throws UsageError where there is no such run, or its network has no fine map
@@ -48,86 +57,120 @@ export function byEncoder(
   modalities: readonly string[],
   onWarning: (message: string) => void,
 ): RegistrationMethod {
-  const run = openSingleRun(root, onWarning);
-  const { device } = forwardingOf(run, {});
-  const networks = new RunNetworks(run, device);
-  const encoders = modalities.map((modality) => networks.of(modality));
-  const [stride] = encoders[0]!.backbone.strides as [number];
-  if (stride > COARSEST) {
-    networks.dispose();
-    throw new UsageError(
-      `${root}: the finest map of ${networks.config.model.backbone} has a stride of ${stride} pixels, expected ${COARSEST} at most: it is too coarse to register by. Leave --run out.`,
-    );
-  }
-  const size = CELLS * stride;
-  const open = async (options: AlignOptions): Promise<Registrars> => {
-    // Steps are so short that threads would wait for each other longer than they work.
+  const opened = new RegistrationEncoder(root, modalities, onWarning);
+  const { told, device } = opened;
+  const here = (options: AlignOptions): Registrars => {
     const before = threads();
-    setThreads(1);
-    /** Describes the maps of an image, in the order of `MAPS`. */
-    const describe = (image: Raster, modality: string): Tensor[] =>
-      noGrad(() =>
-        tidy(() => {
-          const { width, height, channels, data } = image;
-          const pixels = tensor(data, [1, height, width, channels], { device });
-          const images = resample(ops.contiguous(ops.permute(pixels, [0, 3, 1, 2]), 'contiguous'), null, {
-            size,
-          });
-          const { maps } = networks
-            .of(modality)
-            .backbone.forward(toChannelsLast(normalize(images, networks.config.data.normalize)));
-          return MAPS.map(({ map }) => selfSimilarity(maps[map]!));
-        }),
-      );
     return {
       count: 1,
-      align: async (a, b, [reference, modality]) => {
-        const [there, back] = [describe(a, reference), describe(b, modality)];
-        try {
-          const climb = async (
-            [fixed, moving]: readonly [readonly Tensor[], readonly Tensor[]],
-            maps: readonly number[],
-            start: Affine,
-          ) => {
-            const climbed = maps.reduce<Affine | undefined>((from, i) => {
-              const { steps, length } = MAPS[i]!;
-              const how = { kind: options.kind, extent: a, steps, length };
-              return from && registerMaps(fixed[i]!, moving[i]!, from, how);
-            }, start);
-            // Descent is one long call. This lets Ctrl-C have its turn.
-            await new Promise((resolve) => setImmediate(resolve));
-            return climbed;
-          };
-          const register: Registration = (way, _, start) =>
-            climb(way === 'there' ? [there, back] : [back, there], [0, 1], start);
-          const guide: Guide = {
-            approach: (start) => climb([there, back], [0], start),
-            fit: (transformation) =>
-              tidy(() => correlation(there[1]!, back[1]!)(inUnits(transformation, a))?.value ?? 0),
-            near: NEAR,
-          };
-          return await alignPair({ a, b }, options, [register], guide);
-        } finally {
-          for (const descriptor of [...there, ...back]) descriptor.dispose();
-        }
-      },
+      align: opened.aligner(options),
       close: async () => {
-        networks.dispose();
+        opened.dispose();
         setThreads(before);
       },
     };
   };
   return {
-    told: {
+    told,
+    open: async (options) => {
+      const request: EncoderRequest = { root, modalities, options };
+      const many =
+        device === 'cpu' ? openThreads(new URL('./encoderWorker.js', import.meta.url), request) : undefined;
+      if (many === undefined) return here(options);
+      opened.dispose();
+      return many;
+    },
+  };
+}
+
+/** The encoder of a run, opened to register with. */
+export class RegistrationEncoder {
+  readonly device: Device;
+  /** What is told of it beside the transformations. */
+  readonly told: RegistrationMethod['told'];
+  readonly #networks: RunNetworks;
+  readonly #size: number;
+
+  /** @throws UsageError where there is no such run, or its network has no fine map */
+  constructor(root: string, modalities: readonly string[], onWarning: (message: string) => void) {
+    const run = openSingleRun(root, onWarning);
+    this.device = forwardingOf(run, {}).device;
+    this.#networks = new RunNetworks(run, this.device);
+    const encoders = modalities.map((modality) => this.#networks.of(modality));
+    const [stride] = encoders[0]!.backbone.strides as [number];
+    if (stride > COARSEST) {
+      this.dispose();
+      throw new UsageError(
+        `${root}: the finest map of ${this.#networks.config.model.backbone} has a stride of ${stride} pixels, expected ${COARSEST} at most: it is too coarse to register by. Leave --run out.`,
+      );
+    }
+    this.#size = CELLS * stride;
+    this.told = {
       tool: `anatomy-ssl ${packageVersion()}`,
       metric: 'self-similarity of maps',
       parameters: {
         encoder: [...new Set(encoders)].map(weightsDigest),
-        imageSide: [`${size}`],
+        imageSide: [`${this.#size}`],
         maps: MAPS.map(({ map }) => `${map}`),
         steps: MAPS.map(({ steps }) => `${steps}`),
       },
-    },
-    open,
-  };
+    };
+  }
+
+  /** Registers pairs from now on by one thread of LibTorch: steps are so short that more would wait for each other. */
+  aligner(options: AlignOptions): Registrars['align'] {
+    setThreads(1);
+    return async (a, b, [reference, modality]) => {
+      const [there, back] = [this.#describe(a, reference), this.#describe(b, modality)];
+      try {
+        const climb = async (
+          [fixed, moving]: readonly [readonly Tensor[], readonly Tensor[]],
+          maps: readonly number[],
+          start: Affine,
+        ) => {
+          const climbed = maps.reduce<Affine | undefined>((from, i) => {
+            const { steps, length } = MAPS[i]!;
+            const how = { kind: options.kind, extent: a, steps, length };
+            return from && registerMaps(fixed[i]!, moving[i]!, from, how);
+          }, start);
+          // Descent is one long call. This lets Ctrl-C have its turn.
+          await new Promise((resolve) => setImmediate(resolve));
+          return climbed;
+        };
+        const register: Registration = (way, _, start) =>
+          climb(way === 'there' ? [there, back] : [back, there], [0, 1], start);
+        const guide: Guide = {
+          approach: (start) => climb([there, back], [0], start),
+          fit: (transformation) =>
+            tidy(() => correlation(there[1]!, back[1]!)(inUnits(transformation, a))?.value ?? 0),
+          near: NEAR,
+        };
+        return await alignPair({ a, b }, options, [register], guide);
+      } finally {
+        for (const descriptor of [...there, ...back]) descriptor.dispose();
+      }
+    };
+  }
+
+  dispose(): void {
+    this.#networks.dispose();
+  }
+
+  /** Describes the maps of an image, in the order of `MAPS`. */
+  #describe({ width, height, channels, data }: Raster, modality: string): Tensor[] {
+    const { config } = this.#networks;
+    return noGrad(() =>
+      tidy(() => {
+        const pixels = tensor(data, [1, height, width, channels], { device: this.device });
+        const size = this.#size;
+        const images = resample(ops.contiguous(ops.permute(pixels, [0, 3, 1, 2]), 'contiguous'), null, {
+          size,
+        });
+        const { maps } = this.#networks
+          .of(modality)
+          .backbone.forward(toChannelsLast(normalize(images, config.data.normalize)));
+        return MAPS.map(({ map }) => selfSimilarity(maps[map]!));
+      }),
+    );
+  }
 }

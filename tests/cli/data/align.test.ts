@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveConfig } from '../../../src/config/index.js';
+import { openThreads } from '../../../src/data/align/threads.js';
 import { type Affine, meanDistance, similarity } from '../../../src/data/align/transformation.js';
 import { encodePng } from '../../../src/data/images/encodePng.js';
 import { readSampleImage, readSquareImage } from '../../../src/data/images/readSampleImage.js';
@@ -337,9 +338,18 @@ test('data align registers by the maps of an encoder', async () => {
   const registrars = await byEncoder(path.join(root, 'run'), ['a', 'b'], () => undefined).open(rigid);
   const before = liveTensors();
   const { a, b } = images.off!;
-  await registrars.align(a, b, ['a', 'b']);
+  const here = await registrars.align(a, b, ['a', 'b']);
   expect(liveTensors()).toBe(before);
   await registrars.close();
+  const request = { root: path.join(root, 'run'), modalities: ['a', 'b'], options: rigid };
+  const threads = openThreads(
+    new URL('../../../dist/use/register/encoderWorker.js', import.meta.url),
+    request,
+  )!;
+  const asked = Array.from({ length: threads.count + 1 }, () => threads.align(a, b, ['a', 'b']));
+  for (const there of await Promise.all(asked)) expect(there).toEqual(here);
+  await threads.close();
+  await expect(threads.align(a, b, ['a', 'b'])).rejects.toThrow('the thread that registers ended');
 
   expect(await align(['pairs.csv', '--run', 'nowhere', '--out', 'not'])).toMatchObject({
     code: 2,

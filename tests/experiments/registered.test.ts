@@ -1,0 +1,89 @@
+/** What `experiments/registered.mjs` says of a registration: its errors, where the truth is known. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { type Affine, invert, similarity } from '../../src/data/align/transformation.js';
+import type { AlignedImage } from '../../src/data/open/alignment.js';
+import { rigidMotion } from '../../src/phantoms/misalignment.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'anatomy-registered-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const errors = (...words: string[]) =>
+  spawnSync('node', ['experiments/registered.mjs', ...words], { cwd: root, encoding: 'utf8' });
+
+const extent = { width: 224, height: 224 };
+
+/** The transformation that brings back what a motion of 9 px by this key took away, but for some pixels to the right. */
+function answer(off: number, ...key: (string | number)[]): Affine {
+  const { angle, right, down } = rigidMotion({ misalignment: 9 }, 224, ...key);
+  const moved = similarity({ right, down, degrees: (angle * 180) / Math.PI }, extent);
+  const [a, b, c, d, e, f] = invert(moved);
+  return [a, b, c + off, d, e, f];
+}
+
+type Found = Pick<AlignedImage, 'id' | 'decision' | 'transformation'>;
+
+function registered(name: string, images: readonly Found[]): string {
+  const out = join(folder, name);
+  mkdirSync(out);
+  const told = { modality: 'b', reason: '', frame: extent, of: extent };
+  const settings = { tool: 'none', metric: 'none', parameters: {}, kind: 'rigid', gate: 0.5, reference: 'a' };
+  const alignment = {
+    ...{ format: 'anatomy-ssl alignment', version: 1, ...settings },
+    images: images.map((image) => ({ ...told, ...image })),
+  };
+  writeFileSync(join(out, 'alignment.json'), JSON.stringify(alignment));
+  return out;
+}
+
+test('counts how far moved pairs miss the truth, and how far others lie off', () => {
+  const key = [3, 'breast'] as const;
+  const out = registered('phantom', [
+    { id: 'breast-0000', decision: 'moved', transformation: [...answer(0.25, ...key, 0)] },
+    { id: 'breast-0001', decision: 'moved', transformation: [...answer(2, ...key, 1)] },
+    { id: 'breast-0002', decision: 'refused', transformation: [...answer(0, ...key, 2)] },
+  ]);
+  const data = 'phantom:breast,pairs=3,seed=3,misalignment=9,motion=rigid';
+  const { stdout, stderr } = errors(out, '--data', data);
+  expect(stderr).toBe('');
+  const [moved, kept, refused] = stdout.split('\n');
+  expect(moved).toBe('moved 2, median 2.00 px, 95 % below 2.00, worst 2.00, 1 more than 1 px off');
+  expect(kept).toBe('kept 0');
+  // The root mean square over the image is 9, so that the mean is a little less.
+  const [, median] = /^refused 1, median ([\d.]+) px/.exec(refused!)!;
+  expect(Number(median)).toBeGreaterThan(7.5);
+  expect(Number(median)).toBeLessThan(9);
+});
+
+test('knows the motions of real pairs by what is written beside them', () => {
+  const data = join(folder, 'moved');
+  mkdirSync(data);
+  const command = 'node experiments/misaligned.mjs --misalignment 9 --motion rigid --seed 5';
+  writeFileSync(join(data, 'dataset.json'), JSON.stringify({ command }));
+  const transformation = [...answer(0.5, 5, 'b', 'P 1')] as AlignedImage['transformation'];
+  const out = registered('real', [{ id: 'P 1', decision: 'moved', transformation }]);
+  const { stdout } = errors(out, '--data', data);
+  expect(stdout).toContain('moved 1, median 0.50 px, 95 % below 0.50, worst 0.50, 0 more than 1 px off');
+});
+
+test.each([
+  [['--data', 'phantom:breast,misalignment=9,motion=rigid'], 'usage: node experiments/registered.mjs FOLDER'],
+  [['none', '--data', 'phantom:breast'], 'off by nothing'],
+  [
+    ['none', '--data', 'phantom:breast,misalignment=9'],
+    'off by 9, elastic; expected pairs that are off by a rigid',
+  ],
+  [['none', '--data', 'nowhere'], '--data is nowhere: ENOENT'],
+  [['none', '--data', 'phantom:breast,misalignment=9,motion=rigid'], 'none/alignment.json: cannot be read'],
+  [['none', '--dta', 'x'], "Unknown option '--dta'"],
+])('is refused in words where the command is wrong: %j', (words, message) => {
+  const { status, stderr } = errors(...words);
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^error: /);
+  expect(stderr).toContain(message);
+});
