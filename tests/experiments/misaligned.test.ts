@@ -43,6 +43,29 @@ test('has the first image as it is and the second moved by its own motion, with 
   expect(readFileSync(join(moved, 'dataset.json'), 'utf8')).toContain('rigid, off by 17.92 px');
 });
 
+test('--back leaves the second image where it lay, black where the moved one had nothing', async () => {
+  const set = 'phantom:fundus,pairs=1,seed=0';
+  const read = async (name: string, ...words: string[]) => {
+    const out = join(folder, name);
+    expect(apart(set, '--out', out, '--misalignment', '17.92', ...words).stderr).toBe('');
+    return second(out);
+  };
+  const second = async (path: string) => {
+    const dataset = await openDataset({ path }, { onWarning: () => undefined });
+    return (await readSampleImage(dataset, dataset.samples[0]!, 'b', 224)).data;
+  };
+  const [own, off, back] = [await second(set), await read('off'), await read('back', '--back')];
+  const difference = (image: Uint8Array) => {
+    const differences = [...own].flatMap((value, at) => (image[at] === 0 ? [] : [Math.abs(value - image[at]!)]));
+    return differences.reduce((sum, one) => sum + one, 0) / differences.length;
+  };
+  // Two steps of bilinear resampling blur the grain of an angiogram.
+  expect(difference(back)).toBeLessThan(8);
+  expect(difference(off)).toBeGreaterThan(2 * difference(back));
+  const black = (image: Uint8Array) => image.filter((value) => value === 0).length;
+  expect(black(back)).toBeGreaterThan(black(own) + 100);
+});
+
 test('Ctrl-C leaves nothing half-written', async () => {
   const [many, name] = ['phantom:breast,pairs=500,seed=0', 'interrupted'];
   const words = ['experiments/misaligned.mjs', many, '--out', join(folder, name), '--misalignment', '3'];
@@ -58,6 +81,10 @@ test.each([
   [[], 'usage: node experiments/misaligned.mjs DATA'],
   [['--misalignment', '99'], '--misalignment is 99, expected pixels of a picture of 224, from 0 to 36'],
   [['--misalignment', '3', '--motion', 'rgid'], '--motion is rgid, expected elastic or rigid'],
+  [
+    ['--misalignment', '3', '--motion', 'elastic', '--back'],
+    '--motion is elastic, expected rigid, as no registration brings others back',
+  ],
   [['--misalignment', '3', '--seed', '1.5'], '--seed is 1.5, expected a whole number from 0'],
   [['--misalignment', '3', '--moton', 'rigid'], "Unknown option '--moton'"],
 ])('is refused in words where the command is wrong: %j', (words, message) => {
