@@ -35,7 +35,7 @@ describe('what is kept', () => {
     one.isDirectory() ? one.name : [],
   );
 
-  test('is twenty-three folders, each as its checksums say', () => {
+  test('is twenty-six folders, each as its checksums say', () => {
     expect(names.sort()).toEqual([
       ...['cpu-twin', 'large', 'set-aside-pairs', 'study', 'study-2-brain', 'study-2-breast'],
       ...['study-2-fundus', 'transfer-breast', 'transfer-fundus', 'tuning'],
@@ -46,13 +46,16 @@ describe('what is kept', () => {
         'unaligned-fundus-0',
         'unaligned-tenth-brain-0',
         'unaligned-tenth-brain-rigid-8',
+        'unaligned-tenth-brain-second-round',
         'unaligned-tenth-fundus-0',
+        'unaligned-tenth-fundus-back',
         'unaligned-tenth-fundus-elastic-8',
         'unaligned-tenth-fundus-rigid-1',
         'unaligned-tenth-fundus-rigid-2',
         'unaligned-tenth-fundus-rigid-4',
         'unaligned-tenth-fundus-rigid-8',
         'unaligned-tenth-fundus-second-round',
+        'unaligned-tenth-fundus-second-round-again',
       ],
     ]);
     for (const name of names) node('experiments/results.mjs', 'check', join(kept, name));
