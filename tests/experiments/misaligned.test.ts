@@ -56,7 +56,9 @@ test('--back leaves the second image where it lay, black where the moved one had
   };
   const [own, off, back] = [await second(set), await read('off'), await read('back', '--back')];
   const difference = (image: Uint8Array) => {
-    const differences = [...own].flatMap((value, at) => (image[at] === 0 ? [] : [Math.abs(value - image[at]!)]));
+    const differences = [...own].flatMap((value, at) =>
+      image[at] === 0 ? [] : [Math.abs(value - image[at]!)],
+    );
     return differences.reduce((sum, one) => sum + one, 0) / differences.length;
   };
   // Two steps of bilinear resampling blur the grain of an angiogram.
