@@ -62,6 +62,7 @@ async function main() {
 
   const { images } = await readAlignment(join(folder, ALIGNMENT_FILE));
   const errors = { moved: [], kept: [], refused: [] };
+  let refusedAlthoughRight = 0;
   for (const image of images) {
     const { decision, of, frame, transformation } = image;
     if (of === undefined) continue;
@@ -72,20 +73,23 @@ async function main() {
     );
     const known = similarity({ right, down, degrees: (angle * 180) / Math.PI }, of);
     const lies = [of.width / frame.width, 0, 0, 0, of.height / frame.height, 0];
-    const found = decision === 'moved' ? transformation : lies;
-    const error = meanDistance(found, compose(invert(known), lies), frame);
-    errors[decision].push((error * 224) / Math.max(of.width, of.height));
+    const errorOf = (found) =>
+      (meanDistance(found, compose(invert(known), lies), frame) * 224) / Math.max(of.width, of.height);
+    errors[decision].push(errorOf(decision === 'moved' ? transformation : lies));
+    if (decision === 'refused' && transformation && errorOf(transformation) <= 2) refusedAlthoughRight += 1;
   }
   for (const [decision, found] of Object.entries(errors))
     process.stdout.write(`${[`${decision} ${found.length}`, ...told(found)].join(', ')}\n`);
+  process.stdout.write(`found to within 2 px, and refused: ${refusedAlthoughRight}\n`);
 }
 
 function told(errors) {
   if (errors.length === 0) return [];
   const sorted = errors.sort((one, other) => one - other);
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))].toFixed(2);
-  const far = sorted.filter((error) => error > 1).length;
-  return [`median ${at(0.5)} px`, `95 % below ${at(0.95)}`, `worst ${at(1)}`, `${far} more than 1 px off`];
+  const beyond = (pixels) => sorted.filter((error) => error > pixels).length;
+  const far = `${beyond(1)} more than 1 px off, ${beyond(2)} more than 2`;
+  return [`median ${at(0.5)} px`, `95 % below ${at(0.95)}`, `worst ${at(1)}`, far];
 }
 
 await main().catch((error) => {

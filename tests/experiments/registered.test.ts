@@ -45,19 +45,22 @@ test('counts how far moved pairs miss the truth, and how far others lie off', ()
   const key = [3, 'breast'] as const;
   const out = registered('phantom', [
     { id: 'breast-0000', decision: 'moved', transformation: [...answer(0.25, ...key, 0)] },
-    { id: 'breast-0001', decision: 'moved', transformation: [...answer(2, ...key, 1)] },
+    { id: 'breast-0001', decision: 'moved', transformation: [...answer(1.5, ...key, 1)] },
     { id: 'breast-0002', decision: 'refused', transformation: [...answer(0, ...key, 2)] },
   ]);
   const data = 'phantom:breast,pairs=3,seed=3,misalignment=9,motion=rigid';
   const { stdout, stderr } = errors(out, '--data', data);
   expect(stderr).toBe('');
-  const [moved, kept, refused] = stdout.split('\n');
-  expect(moved).toBe('moved 2, median 2.00 px, 95 % below 2.00, worst 2.00, 1 more than 1 px off');
+  const [moved, kept, refused, right] = stdout.split('\n');
+  expect(moved).toBe(
+    'moved 2, median 1.50 px, 95 % below 1.50, worst 1.50, 1 more than 1 px off, 0 more than 2',
+  );
   expect(kept).toBe('kept 0');
   // The root mean square over the image is 9, so that the mean is a little less.
   const [, median] = /^refused 1, median ([\d.]+) px/.exec(refused!)!;
   expect(Number(median)).toBeGreaterThan(7.5);
   expect(Number(median)).toBeLessThan(9);
+  expect(right).toBe('found to within 2 px, and refused: 1');
 });
 
 test('knows the motions of real pairs by what is written beside them', () => {
@@ -68,7 +71,9 @@ test('knows the motions of real pairs by what is written beside them', () => {
   const transformation = [...answer(0.5, 5, 'b', 'P 1')] as AlignedImage['transformation'];
   const out = registered('real', [{ id: 'P 1', decision: 'moved', transformation }]);
   const { stdout } = errors(out, '--data', data);
-  expect(stdout).toContain('moved 1, median 0.50 px, 95 % below 0.50, worst 0.50, 0 more than 1 px off');
+  expect(stdout).toContain(
+    'moved 1, median 0.50 px, 95 % below 0.50, worst 0.50, 0 more than 1 px off, 0 more than 2',
+  );
 });
 
 test.each([
