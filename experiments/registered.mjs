@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compose, invert, meanDistance, similarity } from '../dist/data/align/transformation.js';
 import { ALIGNMENT_FILE, readAlignment } from '../dist/data/open/alignment.js';
+import { openDataset } from '../dist/data/openDataset.js';
 import { AnatomyError, UsageError } from '../dist/errors.js';
 import { rigidMotion } from '../dist/phantoms/misalignment.js';
 import { PHANTOM_PREFIX, parsePhantomName } from '../dist/phantoms/phantomName.js';
@@ -41,8 +42,15 @@ function motionsOf(data) {
     args: command.split(' '),
     strict: false,
     allowPositionals: true,
-    options: { misalignment: { type: 'string' }, motion: { type: 'string' }, seed: { type: 'string' } },
+    options: {
+      misalignment: { type: 'string' },
+      motion: { type: 'string' },
+      seed: { type: 'string' },
+      back: { type: 'boolean' },
+    },
   });
+  if (values.back)
+    throw new UsageError(`--data is ${data}, which was brought back; expected pairs that are off`);
   return { ...values, keyOf: ({ id, modality }) => [Number(values.seed), modality, id] };
 }
 
@@ -60,7 +68,15 @@ async function main() {
       `--data is ${data}, off by ${misalignment ?? 'nothing'}, ${motion ?? 'elastic'}; expected pairs that are off by a rigid motion`,
     );
 
-  const { images } = await readAlignment(join(folder, ALIGNMENT_FILE));
+  const { images, reference } = await readAlignment(join(folder, ALIGNMENT_FILE));
+  const { modalities } = await openDataset(
+    { path: data },
+    { positive: 'optional', onWarning: () => undefined },
+  );
+  if (reference !== modalities[0])
+    throw new UsageError(
+      `${folder} was registered to ${reference}; expected ${modalities[0]}, which is the one that was not moved`,
+    );
   const errors = { moved: [], kept: [], refused: [] };
   let refusedAlthoughRight = 0;
   for (const image of images) {

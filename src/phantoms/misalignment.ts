@@ -91,7 +91,10 @@ function elasticField(random: Random, size: number, pixels: number): Displacemen
   return { across: scaled(across), down: scaled(down) };
 }
 
-/** A turn about the centre of an image, in radians, clockwise as it is seen, and a shift in its pixels. */
+/**
+ * A turn about the centre of an image, in radians, and a shift in its pixels, of the places that are looked at: clockwise,
+ * to the right and down. What the image shows goes the other way.
+ */
 export interface RigidMotion {
   readonly angle: number;
   readonly right: number;
@@ -123,15 +126,16 @@ function drawRigid(random: Random, size: number, pixels: number): RigidMotion {
 }
 
 function rigidField(random: Random, size: number, pixels: number): Displacement {
-  const { angle, right, down: below } = drawRigid(random, size, pixels);
+  const motion = drawRigid(random, size, pixels);
+  const { angle } = motion;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const across = new Float64Array(size * size);
   const down = new Float64Array(size * size);
   for (let y = 0; y < size; y += 1) {
     for (let x = 0; x < size; x += 1) {
       const [u, v] = [x + 0.5 - size / 2, y + 0.5 - size / 2];
-      across[y * size + x] = cos * u - sin * v - u + right;
-      down[y * size + x] = sin * u + cos * v - v + below;
+      across[y * size + x] = cos * u - sin * v - u + motion.right;
+      down[y * size + x] = sin * u + cos * v - v + motion.down;
     }
   }
   return { across, down };

@@ -28,11 +28,11 @@ function answer(off: number, ...key: (string | number)[]): Affine {
 
 type Found = Pick<AlignedImage, 'id' | 'decision' | 'transformation'>;
 
-function registered(name: string, images: readonly Found[]): string {
+function registered(name: string, images: readonly Found[], reference = 'a'): string {
   const out = join(folder, name);
   mkdirSync(out);
   const told = { modality: 'b', reason: '', frame: extent, of: extent };
-  const settings = { tool: 'none', metric: 'none', parameters: {}, kind: 'rigid', gate: 0.5, reference: 'a' };
+  const settings = { tool: 'none', metric: 'none', parameters: {}, kind: 'rigid', gate: 0.5, reference };
   const alignment = {
     ...{ format: 'anatomy-ssl alignment', version: 1, ...settings },
     images: images.map((image) => ({ ...told, ...image })),
@@ -63,17 +63,29 @@ test('counts how far moved pairs miss the truth, and how far others lie off', ()
   expect(right).toBe('found to within 2 px, and refused: 1');
 });
 
-test('knows the motions of real pairs by what is written beside them', () => {
-  const data = join(folder, 'moved');
-  mkdirSync(data);
-  const command = 'node experiments/misaligned.mjs --misalignment 9 --motion rigid --seed 5';
-  writeFileSync(join(data, 'dataset.json'), JSON.stringify({ command }));
-  const transformation = [...answer(0.5, 5, 'b', 'P 1')] as AlignedImage['transformation'];
-  const out = registered('real', [{ id: 'P 1', decision: 'moved', transformation }]);
-  const { stdout } = errors(out, '--data', data);
-  expect(stdout).toContain(
-    'moved 1, median 0.50 px, 95 % below 0.50, worst 0.50, 0 more than 1 px off, 0 more than 2',
-  );
+const apart = (name: string, ...words: string[]) => {
+  const out = join(folder, name);
+  const call = ['experiments/misaligned.mjs', 'phantom:breast,pairs=1', '--misalignment', '9', '--seed', '5'];
+  const { status } = spawnSync('node', [...call, '--out', out, ...words], { cwd: root });
+  expect(status).toBe(0);
+  return out;
+};
+
+test('knows the motions of images by what is written beside them', () => {
+  const data = apart('moved');
+  const transformation = [...answer(0.5, 5, 'b', 'breast-0000')] as AlignedImage['transformation'];
+  const images = [{ id: 'breast-0000', decision: 'moved', transformation }] as const;
+  const { stdout, stderr } = errors(registered('real', images), '--data', data);
+  expect(stderr).toBe('');
+  expect(stdout).toContain('moved 1, median 0.50 px, 95 % below 0.50, worst 0.50, 0 more than 1 px off');
+
+  const back = errors(registered('again', images), '--data', apart('back', '--back'));
+  expect(back).toMatchObject({ status: 2, stderr: expect.stringContaining('which was brought back') });
+  const other = errors(registered('other', images, 'b'), '--data', data);
+  expect(other).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('was registered to b; expected a'),
+  });
 });
 
 test.each([

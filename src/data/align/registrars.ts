@@ -32,7 +32,7 @@ export function elastix(kind: TransformationKind): RegistrationMethod {
 async function openElastix(options: AlignOptions): Promise<Registrars> {
   const register = await loadElastix();
   return (
-    openThreads(new URL('./alignWorker.js', import.meta.url), options) ?? {
+    openThreads({ worker: new URL('./alignWorker.js', import.meta.url), workerData: options }) ?? {
       count: 1,
       align: (a, b) => alignPair({ a, b }, options, byElastix({ a, b }, register)),
       close: async () => undefined,

@@ -1,4 +1,4 @@
-/** Threads that register pairs, as many as the machine has cores. */
+/** Threads that register pairs, several at once. */
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -16,25 +16,41 @@ export interface Registrars {
   readonly close: () => Promise<void>;
 }
 
-/**
- * Starts the threads.
- *
- * @param worker the file of a thread that calls {@link answerPairs}. It exists only in the built package: from TypeScript
- *   sources, as tests run them, there are no threads, and undefined is returned
- * @param workerData what the thread is told at its start
- */
-export function openThreads(worker: URL, workerData: unknown): Registrars | undefined {
-  if (!existsSync(fileURLToPath(worker))) return undefined;
-  const threads = Array.from({ length: availableParallelism() }, () => new Thread(worker, workerData));
+export interface ThreadPlan {
+  /**
+   * The file of a thread that calls {@link answerPairs}. It exists only in the built package: from TypeScript sources, as
+   * tests run them, there are no threads.
+   */
+  readonly worker: URL;
+  /** What the thread is told at its start, and further variables of its environment. */
+  readonly workerData: unknown;
+  readonly env?: Readonly<Record<string, string>>;
+  /** The largest number of threads. Each is started when a pair comes that all others are too busy for. */
+  readonly count?: number;
+}
+
+/** @returns undefined where the file of the thread is not there */
+export function openThreads(plan: ThreadPlan): Registrars | undefined {
+  if (!existsSync(fileURLToPath(plan.worker))) return undefined;
+  const count = plan.count ?? availableParallelism();
+  const threads: Thread[] = [];
+  let closed = false;
   return {
-    count: threads.length,
-    align: (...pair) =>
-      threads.reduce((least, one) => (one.waiting < least.waiting ? one : least)).align(...pair),
+    count,
+    align: (...pair) => {
+      if (closed) return Promise.reject(new Error(ENDED));
+      if (threads.length < count && threads.every(({ waiting }) => waiting > 0))
+        threads.push(new Thread(plan));
+      return threads.reduce((least, one) => (one.waiting < least.waiting ? one : least)).align(...pair);
+    },
     close: async () => {
+      closed = true;
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
 }
+
+const ENDED = 'the thread that registers ended';
 
 interface Request {
   readonly ticket: number;
@@ -67,9 +83,10 @@ class Thread {
   #tickets = 0;
   #ended: Error | undefined;
 
-  constructor(file: URL, workerData: unknown) {
-    this.#worker = new Worker(file, {
+  constructor({ worker, workerData, env }: ThreadPlan) {
+    this.#worker = new Worker(worker, {
       workerData,
+      env: { ...process.env, ...env },
       execArgv: [],
       // ITK writes of its troubles there, where the results of commands go.
       stdout: true,
@@ -81,7 +98,7 @@ class Thread {
       else waiting.reject(new AnatomyError(`A pair cannot be registered: ${answer.message}`));
     });
     const end = (error?: Error) => {
-      const reason = error ?? new Error('the thread that registers ended');
+      const reason = error ?? new Error(ENDED);
       this.#ended = reason;
       for (const { reject } of this.#asked.values()) reject(reason);
       this.#asked.clear();

@@ -2,7 +2,7 @@
 import { resample } from '../../augment/index.js';
 import { type AlignOptions, alignPair, type Guide, type Registration } from '../../data/align/alignPair.js';
 import type { RegistrationMethod } from '../../data/align/registrars.js';
-import { openThreads, type Registrars } from '../../data/align/threads.js';
+import { openThreads, type Registrars, type ThreadPlan } from '../../data/align/threads.js';
 import type { Affine } from '../../data/align/transformation.js';
 import type { Raster } from '../../data/sample.js';
 import { UsageError } from '../../errors.js';
@@ -19,6 +19,7 @@ import {
   threads,
   tidy,
   toChannelsLast,
+  usableCores,
 } from '../../tensor/index.js';
 import { packageVersion } from '../../version.js';
 import { openSingleRun, RunNetworks } from '../openEncoder.js';
@@ -38,11 +39,18 @@ const MAPS = [
 /** The displacement in pixels of 224 below which a pair is left as it lies: one registration in twenty errs by more than 2. */
 const NEAR = 3;
 
-/** What a thread is told: the run, the modalities of the data, and how to register. */
-export interface EncoderRequest {
-  readonly root: string;
-  readonly modalities: readonly string[];
+/** What a thread is told: the run, the modalities of the data, where to compute, and how to register. */
+export interface EncoderThreadData extends RegistrationRun {
   readonly options: AlignOptions;
+}
+
+/** The run whose encoder registers. */
+export interface RegistrationRun {
+  readonly root: string;
+  /** Those of the data. */
+  readonly modalities: readonly string[];
+  /** By default what the machine has. */
+  readonly device?: Device;
 }
 
 /**
@@ -57,30 +65,31 @@ export function byEncoder(
   modalities: readonly string[],
   onWarning: (message: string) => void,
 ): RegistrationMethod {
-  const opened = new RegistrationEncoder(root, modalities, onWarning);
+  const opened = new RegistrationEncoder({ root, modalities }, onWarning);
   const { told, device } = opened;
-  const here = (options: AlignOptions): Registrars => {
+  const open = async (options: AlignOptions): Promise<Registrars> => {
     const before = threads();
+    const many =
+      device === 'cpu' ? openThreads(encoderThreads({ root, modalities, device, options })) : undefined;
+    if (many !== undefined) opened.dispose();
     return {
-      count: 1,
-      align: opened.aligner(options),
+      count: many?.count ?? 1,
+      align: many?.align ?? opened.aligner(options),
       close: async () => {
-        opened.dispose();
+        if (many !== undefined) await many.close();
+        else opened.dispose();
+        // Some of it is of the whole process, whichever thread sets it.
         setThreads(before);
       },
     };
   };
-  return {
-    told,
-    open: async (options) => {
-      const request: EncoderRequest = { root, modalities, options };
-      const many =
-        device === 'cpu' ? openThreads(new URL('./encoderWorker.js', import.meta.url), request) : undefined;
-      if (many === undefined) return here(options);
-      opened.dispose();
-      return many;
-    },
-  };
+  return { told, open };
+}
+
+/** Threads with an encoder each. A second thread of a core has no arithmetic unit of its own, and LibTorch needs one. */
+export function encoderThreads(workerData: EncoderThreadData): ThreadPlan {
+  const worker = new URL('./encoderWorker.js', import.meta.url);
+  return { worker, workerData, env: { OMP_NUM_THREADS: '1' }, count: usableCores() };
 }
 
 /** The encoder of a run, opened to register with. */
@@ -92,9 +101,9 @@ export class RegistrationEncoder {
   readonly #size: number;
 
   /** @throws UsageError where there is no such run, or its network has no fine map */
-  constructor(root: string, modalities: readonly string[], onWarning: (message: string) => void) {
+  constructor({ root, modalities, device }: RegistrationRun, onWarning: (message: string) => void) {
     const run = openSingleRun(root, onWarning);
-    this.device = forwardingOf(run, {}).device;
+    this.device = device ?? forwardingOf(run, {}).device;
     this.#networks = new RunNetworks(run, this.device);
     const encoders = modalities.map((modality) => this.#networks.of(modality));
     const [stride] = encoders[0]!.backbone.strides as [number];

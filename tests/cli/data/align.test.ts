@@ -15,7 +15,7 @@ import type { Raster } from '../../../src/data/sample.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { liveTensors } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
-import { byEncoder } from '../../../src/use/register/encoderRegistration.js';
+import { byEncoder, encoderThreads } from '../../../src/use/register/encoderRegistration.js';
 import { lying } from '../../data/align/lying.js';
 import { changed, raster, spots } from '../../data/audit/drawnPairs.js';
 
@@ -341,15 +341,21 @@ test('data align registers by the maps of an encoder', async () => {
   const here = await registrars.align(a, b, ['a', 'b']);
   expect(liveTensors()).toBe(before);
   await registrars.close();
-  const request = { root: path.join(root, 'run'), modalities: ['a', 'b'], options: rigid };
-  const threads = openThreads(
-    new URL('../../../dist/use/register/encoderWorker.js', import.meta.url),
-    request,
-  )!;
+  const thread = {
+    root: path.join(root, 'run'),
+    modalities: ['a', 'b'],
+    device: 'cpu',
+    options: rigid,
+  } as const;
+  const worker = new URL('../../../dist/use/register/encoderWorker.js', import.meta.url);
+  const threads = openThreads({ ...encoderThreads(thread), worker })!;
   const asked = Array.from({ length: threads.count + 1 }, () => threads.align(a, b, ['a', 'b']));
   for (const there of await Promise.all(asked)) expect(there).toEqual(here);
   await threads.close();
   await expect(threads.align(a, b, ['a', 'b'])).rejects.toThrow('the thread that registers ended');
+  const lost = openThreads({ ...encoderThreads({ ...thread, root: path.join(root, 'nowhere') }), worker })!;
+  await expect(lost.align(a, b, ['a', 'b'])).rejects.toThrow('nowhere: no run here');
+  await lost.close();
 
   expect(await align(['pairs.csv', '--run', 'nowhere', '--out', 'not'])).toMatchObject({
     code: 2,
