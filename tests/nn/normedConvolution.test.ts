@@ -142,7 +142,7 @@ describe('batch norm in the weights of convolutions', () => {
     [3, 16, 7, 2, 3, 3],
     [3, 16, 3, 1, 1, 1],
   ])(
-    'packed weights give the bits of conv2d and ReLU: %i to %i, %i², stride %i',
+    'packed weights give the bits of conv2d and ReLU, 1×1 in f32 all but the last: %i to %i, %i², stride %i',
     (from, to, side, stride, padding, channels) => {
       const before = undisposedTensors();
       for (const dtype of supportsBf16() ? (['f32', 'bf16'] as const) : (['f32'] as const)) {
@@ -162,7 +162,10 @@ describe('batch norm in the weights of convolutions', () => {
                 const expected = relu ? ops.relu_(y) : y;
                 const found = packed.forward(x);
                 expect([found.dtype, found.shape]).toEqual([dtype, expected.shape]);
-                expect(numbers(found)).toEqual(numbers(expected));
+                if (dtype === 'bf16' || side > 1) expect(numbers(found)).toEqual(numbers(expected));
+                // On some CPUs (seen on a Zen 5) oneDNN adds up the products of 1×1 in f32 in another order for packed
+                // weights. The sum of 32 of them differs by 3e-7 of the largest.
+                else expect(relativeError(numbers(found), numbers(expected))).toBeLessThan(1e-6);
               });
             }
             packed.dispose();
