@@ -356,6 +356,9 @@ test('data align registers by the maps of an encoder', async () => {
   const lost = openThreads({ ...encoderThreads({ ...thread, root: path.join(root, 'nowhere') }), worker })!;
   await expect(lost.align(a, b, ['a', 'b'])).rejects.toThrow('nowhere: no run here');
   await lost.close();
+  const unused = openThreads({ ...encoderThreads(thread), worker })!;
+  await unused.close();
+  await expect(unused.align(a, b, ['a', 'b'])).rejects.toThrow('the thread that registers ended');
 
   expect(await align(['pairs.csv', '--run', 'nowhere', '--out', 'not'])).toMatchObject({
     code: 2,
