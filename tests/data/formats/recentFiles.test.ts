@@ -30,7 +30,8 @@ function recent(most: { files: number; bytes: number }) {
 it('a file is decoded once, also when it is asked for twice at a time', async () => {
   const get = recent({ files: 2, bytes: 100 });
   await Promise.all([get('a'), get('a'), get('b', 'a')]);
-  expect(decoded).toEqual(['a', 'b']);
+  // Either file may be opened first, as they are asked for at the same time.
+  expect(decoded.sort()).toEqual(['a', 'b']);
 });
 
 it('files used longest ago are forgotten, by number and by bytes, but never the latest', async () => {
