@@ -14,8 +14,8 @@ export interface BackboneShape {
   readonly width: number;
   /** The side of the square images in pixels, a multiple of 16 and at least 32. */
   readonly size: number;
-  /** The seed of the initial weights. */
-  readonly seed: number;
+  /** The seed of the initial weights; null leaves them zero, for weights that are loaded next. */
+  readonly seed: number | null;
 }
 
 /** What is known of a backbone before it is made. */

@@ -1,6 +1,7 @@
-import { ops, Random, type Tensor, TensorError } from '../tensor/index.js';
+import { ops, type Tensor, TensorError } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, type ForwardOptions, mapSides } from './backbone.js';
 import { Branches, branchOf } from './branches.js';
+import { layerRandom } from './init.js';
 import { Linear } from './layers.js';
 import type { Module } from './module.js';
 
@@ -35,7 +36,8 @@ export interface EncoderOptions {
   headInput?: HeadInput;
   /** The number of the embedding's components; default: the paper's 500. */
   embeddingSize?: number;
-  seed?: number;
+  /** The seed of the head's initial weights. Default 0; null leaves them zero, for weights that are loaded next. */
+  seed?: number | null;
 }
 
 /**
@@ -71,7 +73,7 @@ export class Encoder implements Module {
     }
     const [inputs, outputs] = [(channels / branches) * side * side, embeddingSize / branches];
     const keys = branches === 1 ? [[]] : Array.from({ length: branches }, (_, branch) => [branch]);
-    this.#heads = keys.map((key) => new Linear(inputs, outputs, new Random(seed, 'init', 'head', ...key)));
+    this.#heads = keys.map((key) => new Linear(inputs, outputs, layerRandom(seed, 'head', ...key)));
     const head = branches === 1 ? this.#heads[0]! : { children: Object.fromEntries(this.#heads.entries()) };
     // The backbone keeps the names of its public implementation, so it gets no prefix.
     this.parameters = backbone.parameters;

@@ -8,14 +8,20 @@ import {
   ops,
   PackedConvolution,
   type ProcessGroup,
-  type Random,
   recomputeInput,
   type Tensor,
   tensor,
   tidy,
   toChannelsLast,
 } from '../tensor/index.js';
-import { constant, kaimingNormal, type LinearStart, linearUniform, uniformStart } from './init.js';
+import {
+  constant,
+  kaimingNormal,
+  type LayerRandom,
+  type LinearStart,
+  linearUniform,
+  uniformStart,
+} from './init.js';
 import type { Module } from './module.js';
 import { type PooledMap, pool, pooledTogether } from './pooledMap.js';
 
@@ -144,7 +150,7 @@ const EPSILON = 1e-5;
 
 /** A 3×3 convolution with stride 1, padding 1 and bias. x: [B, in, H, W] → [B, out, H, W]. */
 export class Conv3x3 extends Convolution {
-  constructor(inChannels: number, outChannels: number, random: Random) {
+  constructor(inChannels: number, outChannels: number, random: LayerRandom) {
     super({
       weight: kaimingNormal([outChannels, inChannels, 3, 3], random),
       bias: constant([outChannels], 0),
@@ -264,7 +270,12 @@ export class Linear implements Module {
   readonly parameters: { readonly weight: Tensor; readonly bias: Tensor };
 
   /** @param initial the weights; default: those of torch.nn.Linear */
-  constructor(inFeatures: number, outFeatures: number, random: Random, initial: LinearStart = uniformStart) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    random: LayerRandom,
+    initial: LinearStart = uniformStart,
+  ) {
     const { weight, bias } = initial(inFeatures, outFeatures, random);
     this.parameters = { weight: weight.setRequiresGrad(), bias: bias.setRequiresGrad() };
   }
@@ -278,7 +289,7 @@ export class Linear implements Module {
 export class LinearWithoutBias implements Module {
   readonly parameters: { readonly weight: Tensor };
 
-  constructor(inFeatures: number, outFeatures: number, random: Random) {
+  constructor(inFeatures: number, outFeatures: number, random: LayerRandom) {
     this.parameters = {
       weight: linearUniform([outFeatures, inFeatures], inFeatures, random).setRequiresGrad(),
     };

@@ -2,9 +2,9 @@
  * ResNet-18 and ResNet-50 (He et al. 2016; in the bottlenecks of ResNet-50 the 3×3 convolution has the stride, as in
  * torchvision) at any width, with torchvision's parameter names (`layer1.0.conv1.weight`).
  */
-import { ops, Random, type Tensor, tidy } from '../tensor/index.js';
+import { ops, type Tensor, tidy } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
-import { kaimingNormal } from './init.js';
+import { kaimingNormal, type LayerRandom, layerRandom } from './init.js';
 import { BatchNorm, Convolution } from './layers.js';
 import type { Module } from './module.js';
 import { NormedConvolution } from './normedConvolution.js';
@@ -27,8 +27,8 @@ export const RESNET_STRIDES = [2, 4, 8, 16, 32] as const;
 export interface ResNetOptions {
   /** The factor on every layer's channels, a multiple of 1/64. Default 1. */
   width?: number;
-  /** The seed of the initial weights. */
-  seed?: number;
+  /** The seed of the initial weights. Default 0; null leaves them zero, for weights that are loaded next. */
+  seed?: number | null;
 }
 
 /**
@@ -44,7 +44,7 @@ class Normed extends NormedConvolution<BatchNorm> {
   readonly channels: number;
   readonly stride: number;
 
-  constructor(from: number, to: number, { kernel = 1, stride = 1 }, random: Random) {
+  constructor(from: number, to: number, { kernel = 1, stride = 1 }, random: LayerRandom) {
     const weight = kaimingNormal([to, from, kernel, kernel], random);
     super(new Convolution({ weight, stride, padding: (kernel - 1) / 2 }), new BatchNorm(to));
     this.channels = to;
@@ -63,7 +63,7 @@ class Block implements Module {
   constructor(
     from: number,
     { planes, stride, bottleneck }: { planes: number; stride: number; bottleneck: boolean },
-    randomOf: (name: string) => Random,
+    randomOf: (name: string) => LayerRandom,
   ) {
     this.channels = bottleneck ? 4 * planes : planes;
     this.#convolutions = bottleneck
@@ -128,10 +128,10 @@ export class ResNet implements Backbone {
   readonly #stem: Normed;
   readonly #stages: readonly (readonly Block[])[];
 
-  constructor(name: ResNetName, width: number, seed: number) {
+  constructor(name: ResNetName, width: number, seed: number | null) {
     checkWidth(name, width, STEM);
     const { blocks, bottleneck } = KINDS[name];
-    const randomOf = (layer: string) => new Random(seed, 'init', layer);
+    const randomOf = (layer: string) => layerRandom(seed, layer);
     this.name = name;
     this.#stem = new Normed(3, STEM * width, { kernel: 7, stride: 2 }, randomOf('conv1'));
     let from = STEM * width;

@@ -2,8 +2,9 @@
  * VGG16 (Simonyan & Zisserman 2014, configuration D) at any width, with torchvision's parameter names
  * (`features.0.weight`).
  */
-import { Random, type Tensor } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages, type ForwardOptions } from './backbone.js';
+import { layerRandom } from './init.js';
 import { BatchNorm, Conv3x3 } from './layers.js';
 import type { Module } from './module.js';
 import { NormedConvolution } from './normedConvolution.js';
@@ -28,8 +29,8 @@ export interface Vgg16Options {
   /** The factor on every layer's channels, a multiple of 1/64; the authors' code trains ¼. */
   width?: number;
   batchNorm?: boolean;
-  /** The seed of the initial weights. */
-  seed?: number;
+  /** The seed of the initial weights. Default 0; null leaves them zero, for weights that are loaded next. */
+  seed?: number | null;
 }
 
 /**
@@ -53,7 +54,7 @@ export class Vgg16 implements Backbone {
   readonly #layers = new Map<number, number>();
   readonly #stages: NormedConvolution[][] = [];
 
-  constructor(width: number, batchNorm: boolean, seed: number) {
+  constructor(width: number, batchNorm: boolean, seed: number | null) {
     checkWidth('vgg16()', width, STAGES[0][0]);
     this.name = batchNorm ? 'vgg16_bn' : 'vgg16';
     this.channels = STAGES.map((stage) => stage[stage.length - 1]! * width);
@@ -65,7 +66,7 @@ export class Vgg16 implements Backbone {
       const made: NormedConvolution[] = [];
       for (const full of stage) {
         const outChannels = full * width;
-        const conv = new Conv3x3(inChannels, outChannels, new Random(seed, 'init', `features.${index}`));
+        const conv = new Conv3x3(inChannels, outChannels, layerRandom(seed, `features.${index}`));
         const norm = batchNorm ? new BatchNorm(outChannels) : undefined;
         const layer = this.#stages.flat().length + made.length;
         layers[index] = conv;

@@ -3,9 +3,9 @@
  * names (`blocks.0.attn.qkv.weight`), which DINO, MAE and DeiT share: class token, learned position embeddings, layer
  * norm before each part (ε 1e-6), exact GELU.
  */
-import { ops, Random, type Tensor, TensorError, tidy } from '../tensor/index.js';
+import { ops, type Tensor, TensorError, tidy } from '../tensor/index.js';
 import { type Backbone, type BackboneOutput, checkImages } from './backbone.js';
-import { constant, type LinearStart, linearUniform, normal } from './init.js';
+import { constant, type LayerRandom, type LinearStart, layerRandom, linearUniform, normal } from './init.js';
 import { Convolution, LayerNorm, Linear } from './layers.js';
 import type { Module } from './module.js';
 
@@ -26,8 +26,8 @@ export const VIT_STRIDES: readonly number[] = Array(1 + BLOCKS / BLOCKS_A_MAP).f
 export interface VitOptions {
   /** The side of the images in pixels, a multiple of 16: each patch has a position embedding. Default 224. */
   size?: number;
-  /** The seed of the initial weights. */
-  seed?: number;
+  /** The seed of the initial weights. Default 0; null leaves them zero, for weights that are loaded next. */
+  seed?: number | null;
 }
 
 /** Makes a vision transformer with timm's initial distribution. The weights depend on `seed` alone. */
@@ -46,7 +46,7 @@ class Attention implements Module {
   readonly children: { readonly qkv: Linear; readonly proj: Linear };
   readonly #heads: number;
 
-  constructor(channels: number, heads: number, randomOf: (name: string) => Random) {
+  constructor(channels: number, heads: number, randomOf: (name: string) => LayerRandom) {
     this.children = {
       qkv: new Linear(channels, 3 * channels, randomOf('attn.qkv'), start),
       proj: new Linear(channels, channels, randomOf('attn.proj'), start),
@@ -80,7 +80,7 @@ class Block implements Module {
     readonly mlp: { readonly children: { readonly fc1: Linear; readonly fc2: Linear } };
   };
 
-  constructor(channels: number, heads: number, randomOf: (name: string) => Random) {
+  constructor(channels: number, heads: number, randomOf: (name: string) => LayerRandom) {
     this.children = {
       norm1: new LayerNorm(channels, EPSILON),
       attn: new Attention(channels, heads, randomOf),
@@ -122,12 +122,12 @@ export class Vit implements Backbone {
   readonly #blocks: readonly Block[];
   readonly #norm: LayerNorm;
 
-  constructor(name: VitName, size: number, seed: number) {
+  constructor(name: VitName, size: number, seed: number | null) {
     if (!Number.isInteger(size) || size < 32 || size % PATCH !== 0) {
       throw new TensorError(`${name}: size is ${size}, expected a multiple of ${PATCH}, at least 32`);
     }
     const { size: channels, heads } = KINDS[name];
-    const randomOf = (layer: string) => new Random(seed, 'init', layer);
+    const randomOf = (layer: string) => layerRandom(seed, layer);
     this.name = name;
     this.#size = size;
     this.#heads = heads;

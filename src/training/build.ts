@@ -10,8 +10,10 @@ import { findEncoderDescription } from './encoderFile.js';
 import { weightsAt } from './startingWeights.js';
 
 /** The settings of a config that make an encoder. */
-export interface EncoderSettings extends Pick<Config, 'model' | 'seed'> {
+export interface EncoderSettings extends Pick<Config, 'model'> {
   readonly data: Pick<Config['data'], 'size' | 'normalize'>;
+  /** The seed of the initial weights; null leaves them zero, for weights that are loaded next: drawing takes seconds. */
+  readonly seed: number | null;
 }
 
 /**
@@ -26,12 +28,14 @@ export function buildEncoder(
   { name, onWarning }: { name?: string; onWarning?: (message: string) => void } = {},
 ): Encoder {
   const { backbone, width, headInput, embeddingSize, initFrom, branches = 1 } = model;
-  const own = name === undefined ? seed : new Random(seed, 'encoder', name).below(2 ** 31);
+  const own = name === undefined || seed === null ? seed : new Random(seed, 'encoder', name).below(2 ** 31);
   const seeds = Array.from({ length: branches }, (_, branch) =>
-    branch === 0 ? own : new Random(own, 'branch', branch).below(2 ** 31),
+    branch === 0 || own === null ? own : new Random(own, 'branch', branch).below(2 ** 31),
   );
   const { make, normalization: expected } = backboneNamed(backbone);
-  const made = seeds.map((branchSeed) => make({ width, size: data.size, seed: branchSeed }));
+  // A file has all weights of the backbone, and those of the head where it fits.
+  const drawn = initFrom === null ? seeds : seeds.map(() => null);
+  const made = drawn.map((branchSeed) => make({ width, size: data.size, seed: branchSeed }));
   const encoder = new Encoder({
     backbone: branches === 1 ? made[0]! : new Branches(made),
     size: data.size,

@@ -3,10 +3,10 @@ import type { Config } from '../config/index.js';
 import { openDataset } from '../data/openDataset.js';
 import { AnatomyError, UsageError } from '../errors.js';
 import {
+  emptyEncoder,
   loadWeights,
   type RunEncoder,
   separateModalities,
-  untrainedEncoder,
 } from '../evaluation/encoders/runEncoders.js';
 import { MessageConsole } from '../log/console.js';
 import { disposeModule, type Encoder } from '../nn/index.js';
@@ -48,7 +48,7 @@ export async function openExported({
   if (checkpoint !== undefined) {
     console.warn(`${run}: is not finished; its checkpoint of step ${checkpoint.step} is exported`);
   }
-  const encoder = untrainedEncoder(config, 'cpu');
+  const encoder = emptyEncoder(config, 'cpu');
   try {
     loadWeights(own, encoder, name ?? '');
   } catch (error) {

@@ -25,7 +25,7 @@ export interface LoadedEncoder {
 export function loadEncoder(path: string, { device = 'cpu' }: { device?: Device } = {}): LoadedEncoder {
   const description = readEncoderDescription(path);
   const { model, input } = description;
-  const encoder = buildEncoder({ model, data: input, seed: 0 }, device);
+  const encoder = buildEncoder({ model, data: input, seed: null }, device);
   try {
     const taken = new Set(importEncoder(path, encoder));
     const missing = [...stateDict(encoder).keys()].filter((name) => !taken.has(name));

@@ -63,7 +63,7 @@ function fill(network: Backbone, dtype: 'f32' | 'f64'): void {
 
 describe('ResNets against torchvision, transformers against plain PyTorch, in float64', () => {
   test.each(golden)('$backbone $shape', { timeout: 60_000 }, (c) => {
-    const network = made(backboneNamed(c.backbone).make({ width: 1, size: c.shape[2]!, seed: 0 }));
+    const network = made(backboneNamed(c.backbone).make({ width: 1, size: c.shape[2]!, seed: null }));
     expect([...stateDict(network).keys()].sort()).toEqual([...c.names].sort());
     fill(network, 'f64');
     tidy(() => {
@@ -90,7 +90,7 @@ describe('ResNets against torchvision, transformers against plain PyTorch, in fl
 
   // Forward alone: in f32 rounding flips signs before ReLUs, and the gradients of 50 layers jump by that.
   test.each(golden.filter(({ training }) => training))('$backbone $shape in f32', (c) => {
-    const network = made(backboneNamed(c.backbone).make({ width: 1, size: c.shape[2]!, seed: 0 }));
+    const network = made(backboneNamed(c.backbone).make({ width: 1, size: c.shape[2]!, seed: null }));
     fill(network, 'f32');
     tidy(() => {
       const images = tensor(values(c.shape, 7, 0, 1), c.shape, { dtype: 'f32' });
@@ -195,14 +195,26 @@ describe('every backbone', () => {
     },
   );
 
+  test.each(small)('$name without a seed has zeros for all that is drawn otherwise', ({ name, width }) => {
+    const backbone = backboneNamed(name).make({ width, size: 32, seed: null });
+    const encoder = new Encoder({ backbone, size: 32, embeddingSize: 7, seed: null });
+    freed({ dispose: () => disposeModule(encoder) });
+    for (const [key, tensor] of stateDict(encoder)) {
+      const squares = tidy(() => tensor.to({ dtype: 'f64' }).pow(2).sum().item());
+      // Weights and running variances of norms are one.
+      const ones = tensor.shape.length === 1 && /weight$|running_var$/.test(key);
+      expect(squares, key).toBe(ones ? tensor.size(0) : 0);
+    }
+  });
+
   test.each(small)('$name knows its own weights by names and shapes', ({ name, width }) => {
-    const network = made(backboneNamed(name).make({ width, size: 32, seed: 0 }));
+    const network = made(backboneNamed(name).make({ width, size: 32, seed: null }));
     const shapes = new Map([...stateDict(network)].map(([key, { shape }]) => [key, shape]));
     expect(recognizeBackbone(shapes)).toEqual({ name, width });
   });
 
   test.each(small)('$name refuses images it cannot take', ({ name, width }) => {
-    const network = made(backboneNamed(name).make({ width, size: 32, seed: 0 }));
+    const network = made(backboneNamed(name).make({ width, size: 32, seed: null }));
     for (const shape of [
       [1, 3, 16, 16],
       [1, 2, 32, 32],
@@ -234,7 +246,7 @@ describe('widths', () => {
 
 describe('a ViT', () => {
   test('takes images of its own size alone', () => {
-    const network = made(vit('vit_s16', { size: 48 }));
+    const network = made(vit('vit_s16', { size: 48, seed: null }));
     expect(network.parameters.pos_embed.shape).toEqual([1, 10, 384]);
     tidy(() =>
       expect(() => network.forward(ops.full([1, 3, 32, 32], 0, null, null, null))).toThrow(

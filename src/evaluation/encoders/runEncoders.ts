@@ -84,7 +84,7 @@ function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
 }
 
 /**
- * Loads the weights that were trained for a modality into a network made by `untrainedEncoder`, over those it has. A
+ * Loads the weights that were trained for a modality into a network made by `emptyEncoder`, over those it has. A
  * modality without an encoder of its own gets the weights of the first.
  *
  * @returns the names of the weights that were loaded
@@ -128,4 +128,9 @@ export function separateModalities({ root, checkpoint }: RunEncoder): string[] {
  */
 export function untrainedEncoder(config: Config, device: Device): Encoder {
   return buildEncoder({ ...config, model: { ...config.model, initFrom: null } }, device);
+}
+
+/** Builds the encoder for weights that are loaded next; until then they are zero. */
+export function emptyEncoder(config: Config, device: Device): Encoder {
+  return buildEncoder({ ...config, seed: null, model: { ...config.model, initFrom: null } }, device);
 }

@@ -11,7 +11,7 @@ import { disposeModule } from '../../nn/index.js';
 import type { Device } from '../../tensor/index.js';
 import { calibrate } from '../../training/embed.js';
 import type { Precision } from '../../training/precision.js';
-import { loadWeights, type RunEncoder, untrainedEncoder } from '../encoders/runEncoders.js';
+import { emptyEncoder, loadWeights, type RunEncoder, untrainedEncoder } from '../encoders/runEncoders.js';
 import type { FoldPlan, OuterFold } from '../folds/outerFolds.js';
 import type { Task } from '../folds/task.js';
 import type { FeatureKind, RowName, RowSource } from '../results/evaluationResult.js';
@@ -88,7 +88,7 @@ export async function rowFeatures(
   const { config } = plan.rounds[0]!.encoder;
   const { size, normalize: normalization } = config.data;
   const loader = new ImageLoader(cache, device);
-  const network = untrainedEncoder(config, device);
+  const network = emptyEncoder(config, device);
   const random = untrainedEncoder(config, device);
   const calibrated = random.backbone.batchNorm;
   const common = { loader, size, normalization, precision, device };

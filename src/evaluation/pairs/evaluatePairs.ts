@@ -14,6 +14,7 @@ import type { Encoder } from '../../nn/index.js';
 import { calibrate } from '../../training/embed.js';
 import { packageVersion } from '../../version.js';
 import {
+  emptyEncoder,
   type JudgedRun,
   loadWeights,
   separateModalities,
@@ -245,17 +246,18 @@ async function encodersOf(
   common: Omit<Parameters<typeof calibrate>[0], 'encoder' | 'indices'>,
 ): Promise<[Encoder, Encoder]> {
   const { config } = encoder;
-  const network = untrainedEncoder(config, common.device);
   if (source === 'untrained') {
+    const network = untrainedEncoder(config, common.device);
     if (network.backbone.batchNorm) {
       await calibrate({ ...common, encoder: network, indices: calibration }, modalities);
     }
     return [network, network];
   }
   const [a, b] = modalities;
+  const network = emptyEncoder(config, common.device);
   loadWeights(encoder, network, a);
   if (separateModalities(encoder).length === 0) return [network, network];
-  const second = untrainedEncoder(config, common.device);
+  const second = emptyEncoder(config, common.device);
   loadWeights(encoder, second, b);
   return [network, second];
 }

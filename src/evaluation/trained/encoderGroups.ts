@@ -9,6 +9,7 @@ import { autocast, type Device, inFullPrecision, ops, type Tensor, tensor } from
 import { calibrate } from '../../training/embed.js';
 import { autocastDtype, type Precision } from '../../training/precision.js';
 import {
+  emptyEncoder,
   loadWeights,
   type RunEncoder,
   separateModalities,
@@ -66,7 +67,8 @@ export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]>
   const groups: EncoderGroup[] = [];
   try {
     for (const group of wanted) {
-      const encoder = untrainedEncoder(run.config, viewing.device);
+      const make = source === 'run' ? emptyEncoder : untrainedEncoder;
+      const encoder = make(run.config, viewing.device);
       groups.push({ encoder, modalities: group });
       if (source === 'run') {
         const names = loadWeights(run, encoder, group[0]!);

@@ -1,7 +1,7 @@
 /** Finetunes the encoder with a linear layer on all labelled samples, and by cross-validation for out-of-fold scores. */
 import type { ImageCache } from '../../data/cache/decodedImages.js';
 import { AnatomyError } from '../../errors.js';
-import { type RunEncoder, untrainedEncoder } from '../../evaluation/encoders/runEncoders.js';
+import { emptyEncoder, type RunEncoder } from '../../evaluation/encoders/runEncoders.js';
 import { type OuterFold, trainingOf } from '../../evaluation/folds/outerFolds.js';
 import type { Task } from '../../evaluation/folds/task.js';
 import { fitStandardizer, type Standardizer } from '../../evaluation/probes/standardize.js';
@@ -85,7 +85,7 @@ export async function fitFinetuned(options: FinetuneOptions): Promise<Finetuned>
       reference: referenceOf(train, standardizer),
     };
     for (const { encoder: trained, modalities } of groups) {
-      const copy = untrainedEncoder(encoder.config, options.device);
+      const copy = emptyEncoder(encoder.config, options.device);
       made.push({ encoder: copy, modalities });
       loadState(copy, stateDict(trained));
     }

@@ -138,7 +138,7 @@ export function loadModel(path: string, device: Device = 'cpu'): PredictionModel
   try {
     const { model, input } = description.encoder;
     for (const number of description.encoders.keys()) {
-      const settings = { model, data: input, seed: 0 };
+      const settings = { model, data: input, seed: null };
       const encoder = buildEncoder(settings, device);
       encoders.push(encoder);
       const prefix = `encoders.${number}.`;
