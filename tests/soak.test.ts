@@ -32,4 +32,4 @@ test('a short soak: live tensors stay constant and memory does not grow', async 
   expect(rows).toHaveLength(2 * precisions.length);
   for (const row of rows) expect(row).toMatch(/ok$/);
   expect(rows[0]).toMatch(/fp32, live tensors +(\d+) to \1 over 100 steps/);
-}, 180_000);
+});

@@ -25,7 +25,7 @@ export function anatomy(...words: string[]): { child: ChildProcess; said: () => 
 }
 
 export async function until<T>(look: () => T | undefined | Promise<T | undefined>, what: string): Promise<T> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 120_000;
   while (performance.now() < end) {
     const found = await look();
     if (found !== undefined) return found;
@@ -35,7 +35,7 @@ export async function until<T>(look: () => T | undefined | Promise<T | undefined
 }
 
 /** A page has its time, as a machine may be slow. */
-export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 20_000 });
+export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, { timeout: 60_000 });
 
 export const ended = (child: ChildProcess) =>
   new Promise<number | null>((resolve) => {

@@ -12,6 +12,7 @@ import { description, storeCells, storeExperiment } from '../experiments/storedC
 import { Capture } from '../log/capture.js';
 import { storeEvaluation, storePairs, storePredictions, storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
+import { eventually } from './livePage.js';
 
 /** With all numbers that may stand beside the paper’s. */
 function wideExperiment(folder: string): string {
@@ -194,7 +195,7 @@ describe.skipIf(!chromiumIsThere('reports are not opened in it'))('a report in a
     await narrow.$$eval('[role=region]', (boxes) => {
       for (const box of boxes) box.scrollLeft = box.scrollWidth;
     });
-    await expect.poll(async () => (await hints(narrow)).filter(({ told }) => told)).toEqual([]);
+    await eventually(async () => (await hints(narrow)).filter(({ told }) => told)).toEqual([]);
     await narrow.close();
     const wide = (await opened(pages.run!, 1280)).page;
     expect((await hints(wide)).filter(({ told, scrolls }) => told || scrolls)).toEqual([]);

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import {
   copyFileSync,
   mkdirSync,
@@ -10,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { tinyPairs } from '../evaluation/tinyPairs.js';
 import { storeRun } from '../report/storedRun.js';
 import { CHROMIUM, chromiumIsThere, OPTIONS } from './chromium.js';
@@ -60,22 +61,23 @@ describe.skipIf(!chromiumIsThere('no server is killed under a page'))(
       await item.getByLabel('wrong label').check();
       writeFileSync(join(runs, 'long.csv'), 'id,reason\nthe list before,blank\n');
       // A long list is on its way to the disk as the server dies.
-      const answer = page.evaluate(async (count) => {
-        const samples = Array.from({ length: count }, (_, i) => ({
-          id: `sample ${i}`,
-          reason: 'dropped by hand',
-        }));
-        const body = JSON.stringify({ file: 'long.csv', samples, overwrite: true });
-        const headers = { 'Content-Type': 'application/json' };
-        return fetch('/api/drop-list', { method: 'POST', headers, body }).then(
-          ({ status }) => status,
-          () => 'no answer',
-        );
-      }, LONG);
-      await seen(() => halves().length > 0);
+      const send = () =>
+        page.evaluate(async (count) => {
+          const samples = Array.from({ length: count }, (_, i) => ({
+            id: `sample ${i}`,
+            reason: 'dropped by hand',
+          }));
+          const body = JSON.stringify({ file: 'long.csv', samples, overwrite: true });
+          const headers = { 'Content-Type': 'application/json' };
+          return fetch('/api/drop-list', { method: 'POST', headers, body }).then(
+            ({ status }) => status,
+            () => 'no answer',
+          );
+        }, LONG);
+      const answer = await heldBetween(server.child, send, () => halves().length > 0);
       server.child.kill('SIGKILL');
       await ended(server.child);
-      expect(await answer).toBe('no answer');
+      expect(await answer.ended).toBe('no answer');
       // The name holds the old list or the whole new one.
       const lines = readFileSync(join(runs, 'long.csv'), 'utf8').trimEnd().split('\n');
       expect([2, LONG + 1]).toContain(lines.length);
@@ -116,11 +118,22 @@ describe.skipIf(!chromiumIsThere('no server is killed under a page'))(
   },
 );
 
-/** Waits for what lasts for a few milliseconds only. */
-async function seen(look: () => boolean): Promise<void> {
-  const end = performance.now() + 30_000;
-  while (!look()) {
-    if (performance.now() > end) throw new Error('the list was never begun');
-    await new Promise((resolve) => setImmediate(resolve));
+/**
+ * Asks until the process is halted in the midst of its work, which lasts for a few milliseconds only.
+ * @param midst tells whether the work has begun and not ended
+ */
+async function heldBetween<T>(child: ChildProcess, ask: () => Promise<T>, midst: () => boolean) {
+  for (;;) {
+    const question = { ended: ask(), isOver: false };
+    void question.ended.finally(() => {
+      question.isOver = true;
+    });
+    while (!midst() && !question.isOver) await new Promise((resolve) => setImmediate(resolve));
+    child.kill('SIGSTOP');
+    const stat = `/proc/${child.pid}/stat`;
+    await vi.waitUntil(() => / T /.test(readFileSync(stat, 'utf8')), { timeout: 60_000, interval: 1 });
+    if (midst()) return question;
+    child.kill('SIGCONT');
+    await question.ended;
   }
 }

@@ -35,7 +35,7 @@ beforeAll(() => {
   );
   expect(stderr).toContain('finished');
   expect(status).toBe(0);
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

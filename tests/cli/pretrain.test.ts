@@ -191,7 +191,10 @@ describe('interrupted runs end as if they had never been interrupted', () => {
       first = child;
       halted(child);
     });
-    await vi.waitUntil(() => /^\d+ \(.*\) T /.test(readFileSync(`/proc/${first!.pid}/stat`, 'utf8')), 30_000);
+    await vi.waitUntil(
+      () => /^\d+ \(.*\) T /.test(readFileSync(`/proc/${first!.pid}/stat`, 'utf8')),
+      120_000,
+    );
     const files = () => readdirSync(join(folder, 'locked'), { recursive: true }).sort();
     const before = files();
     for (const more of [[], ['--overwrite'], ['--seed', '4', '--overwrite']]) {

@@ -13,7 +13,7 @@ test.each([
 ])('data that cannot be opened end serve with %i before it listens: %j', (code, words, problem) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'serve', '--port', '0', ...words], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 240_000,
   });
   expect([status, stdout]).toEqual([code, '']);
   expect(stderr).toMatch(problem);

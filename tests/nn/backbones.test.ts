@@ -62,7 +62,7 @@ function fill(network: Backbone, dtype: 'f32' | 'f64'): void {
 }
 
 describe('ResNets against torchvision, transformers against plain PyTorch, in float64', () => {
-  test.each(golden)('$backbone $shape', { timeout: 60_000 }, (c) => {
+  test.each(golden)('$backbone $shape', (c) => {
     const network = made(backboneNamed(c.backbone).make({ width: 1, size: c.shape[2]!, seed: null }));
     expect([...stateDict(network).keys()].sort()).toEqual([...c.names].sort());
     fill(network, 'f64');

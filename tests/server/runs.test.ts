@@ -111,9 +111,9 @@ describe('the list of runs', () => {
       // What is deleted in the middle of a look.
       rmSync(run, { recursive: true, force: true });
     });
-    await expect.poll(() => told, { timeout: 10_000 }).toContain('- run');
+    await expect.poll(() => told, { timeout: 60_000 }).toContain('- run');
     storeRun(join(root, 'new'));
-    await expect.poll(() => told, { timeout: 10_000 }).toContain('new');
+    await expect.poll(() => told, { timeout: 60_000 }).toContain('new');
     stop();
     expect(readRunSummary(join(root, 'nothing'), 'nothing', new LeaseWatch())).toMatchObject({
       state: 'unreadable',

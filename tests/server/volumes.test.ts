@@ -215,6 +215,6 @@ describe('a volume', () => {
     await reader.read();
     expect(isOpen()).toBe(true);
     await reader.cancel();
-    await expect.poll(isOpen, { timeout: 20_000 }).toBe(false);
+    await expect.poll(isOpen, { timeout: 60_000 }).toBe(false);
   });
 });

@@ -105,7 +105,7 @@ describe('worker threads', () => {
 
 test('processes can be started while a worker multiplies matrices', async () => {
   const { stdout } = await run(process.execPath, [script('forks')], {
-    timeout: 45_000,
+    timeout: 240_000,
     killSignal: 'SIGKILL',
   });
   expect(stdout.trim()).toBe('0');

@@ -7,9 +7,7 @@ import { temporaryFolder } from '../training/tiny.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-test('npm run docs describes the library without a warning, and every parameter has a name', {
-  timeout: 120_000,
-}, () => {
+test('npm run docs describes the library without a warning, and every parameter has a name', () => {
   const file = join(temporaryFolder(), 'api.json');
   const program = join(root, 'node_modules/typedoc/bin/typedoc');
   const made = spawnSync(process.execPath, [program, '--json', file], { cwd: root, encoding: 'utf8' });

@@ -48,7 +48,7 @@ beforeAll(() => {
   }
   mkdirSync(dirname(command));
   symlinkSync('../anatomy-ssl/dist/cli/main.js', command);
-}, 120_000);
+});
 
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 

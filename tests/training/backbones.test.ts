@@ -77,7 +77,7 @@ describe('every method takes a step with every backbone', () => {
       set: [...set, `model.backbone=${name}`, width],
     })),
   );
-  test.each(cases)('$title', { timeout: 60_000 }, ({ set }) => {
+  test.each(cases)('$title', ({ set }) => {
     const { method, result, norms } = stepped(set);
     expect(Number.isFinite(result.loss)).toBe(true);
     const encoder = method.encoderFor('a');
@@ -93,7 +93,7 @@ describe('every method takes a step with every backbone', () => {
     expect(finite).toBe(true);
   });
 
-  test('ViT-B/16, the paper’s method', { timeout: 120_000 }, () => {
+  test('ViT-B/16, the paper’s method', () => {
     const { result } = stepped([...TRAINED[0]!, 'model.backbone=vit_b16', 'model.width=1']);
     expect(Number.isFinite(result.loss)).toBe(true);
   });
@@ -113,7 +113,7 @@ describe('every method takes a step with every backbone', () => {
     expect(result.terms.reconstruction).toBeGreaterThan(0);
   });
 
-  test.each([['resnet18'], ['vit_s16']])('two branches of %s', { timeout: 60_000 }, (name) => {
+  test.each([['resnet18'], ['vit_s16']])('two branches of %s', (name) => {
     const { method } = stepped([
       'method=anatomy',
       'method.maps=[2]',
@@ -127,7 +127,7 @@ describe('every method takes a step with every backbone', () => {
     expect([...method.parameters().keys()].some((key) => key.startsWith('branches.1.'))).toBe(true);
   });
 
-  test('a ViT in micro-batches takes the whole step, as it has no batch norm', { timeout: 60_000 }, () => {
+  test('a ViT in micro-batches takes the whole step, as it has no batch norm', () => {
     const set = ['method=simclr', 'model.backbone=vit_s16', 'model.width=1'];
     const [whole, parts] = [4, 3].map((size) => stepped(set, size)) as [Stepped, Stepped];
     expect(Math.abs(parts.result.loss - whole.result.loss)).toBeLessThan(1e-5 * whole.result.loss);

@@ -187,7 +187,7 @@ describe('a transformer', () => {
     });
   });
 
-  test('takes a teacher of DINO at another size, its head left out', { timeout: 60_000 }, () => {
+  test('takes a teacher of DINO at another size, its head left out', () => {
     const source = built(...VIT, 'data.size=48', 'seed=5').encoder;
     const { encoder } = built(...VIT, 'seed=6');
     tidy(() => {

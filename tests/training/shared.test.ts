@@ -93,7 +93,7 @@ test('a run, its evaluation and report, and a pack with pseudonyms tell no names
   expect([...new Set(marked)].sort()).toEqual([`${MARK}-acc`, `${MARK}-id`, `${MARK}-name`]);
   // The search finds what is there.
   expect(telling(home, words).length).toBeGreaterThan(32);
-}, 120_000);
+});
 
 /** Tags of a header that name the patient, the study, the place or the people. */
 const TELLING_TAGS = {
@@ -153,4 +153,4 @@ test('nothing of a DICOM header goes along: not into a run, pairs without labels
   // The cache is the owner's: it holds the ids, and nothing of the headers either.
   expect(telling(join(home, 'cache'), others)).toEqual([]);
   expect(telling(join(home, 'a'), others)).toHaveLength(12 * others.length - 12);
-}, 120_000);
+});

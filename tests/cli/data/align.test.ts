@@ -172,7 +172,7 @@ test('data align finds who lies elsewhere; the manifest applies it as images are
   expect(warnings.join()).toContain(
     'says that images were aligned, but dataset.json and alignment.json are not',
   );
-}, 240_000);
+});
 
 test('an interrupted data align goes on where it was, and a journal of something else is not taken', async () => {
   const interrupted = await align(['pairs.csv', '--out', 'resumed'], '1/3');
@@ -199,7 +199,7 @@ test('an interrupted data align goes on where it was, and a journal of something
   expect(reasons.filter((reason: string) => reason === 'from the journal')).toHaveLength(lines.length);
   expect(reasons).toHaveLength(3);
   expect(existsSync(journal)).toBe(false);
-}, 240_000);
+});
 
 test('what cannot be read, what has no mate and what is a strip is refused, and the rest is written', async () => {
   writeFileSync(path.join(root, 'strip.png'), await encodePng(raster(300, 12, (x) => x % 256)));
@@ -262,7 +262,7 @@ test('what cannot be read, what has no mate and what is a strip is refused, and 
   expect((await align(['odd.csv', ...named.slice(1, -1), 'deep', '--overwrite'])).stderr).toContain(
     'deep holds a data set that anatomy data align did not write',
   );
-}, 120_000);
+});
 
 test('data align refuses what makes no sense with exit code 2, before any work', async () => {
   const refusals: [string[], string][] = [
@@ -308,7 +308,7 @@ test('data align refuses what makes no sense with exit code 2, before any work',
     expect(ended.code).toBe(2);
   }
   expect(readdirSync(root).filter((name) => name.startsWith('x'))).toEqual([]);
-}, 120_000);
+});
 
 test('data align registers by the maps of an encoder', async () => {
   const made = (out: string, ...set: string[]) =>
@@ -370,4 +370,4 @@ test('data align registers by the maps of an encoder', async () => {
     stderr: expect.stringMatching(/coarse: the finest map of vit_\S+ has a stride of 16 pixels/),
   });
   expect(readdirSync(root).filter((name) => name.startsWith('not'))).toEqual([]);
-}, 120_000);
+});

@@ -75,7 +75,7 @@ beforeAll(async () => {
   );
   inFolds = await train(join(folder, 'folds'), { 'data.splits': splits, 'data.fold': 'all' });
   result = await measure();
-}, 120_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

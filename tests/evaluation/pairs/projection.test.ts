@@ -109,4 +109,4 @@ test('at most 200 pairs, drawn by the seed, are shown in one space, and a single
   expect(() => project({ data: new Float64Array(3), rows: 3, columns: 1 }, 'pca', 0)).toThrow(
     /expected at least 4/,
   );
-}, 60_000);
+});

@@ -97,7 +97,7 @@ beforeAll(async () => {
     ...['--out', 'splits.json'],
   ]);
   expect(split.stderr + split.code).toMatch(/0$/);
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('a grid of methods, seeds, protocols and data survives a kill, travels, and is confirmed once', async () => {
@@ -201,4 +201,4 @@ test('a grid of methods, seeds, protocols and data survives a kill, travels, and
   const same = await run('--confirm');
   expect(same.stdout).toBe(confirmed.stdout);
   expect(record()).toBe(first);
-}, 240_000);
+});

@@ -149,7 +149,7 @@ test('an experiment that was interrupted and killed comes to the same cells as o
   expect(JSON.parse(again.stdout)).toMatchObject({ name: 'two', missing: [], metric: 'auc' });
   const table = await anatomy(['table', 'stopped', '--format', 'csv']);
   expect([table.code, table.stdout.split('\n')[0]]).toEqual([0, expect.stringMatching(/^row,source,/)]);
-}, 120_000);
+});
 
 test('two processes share the cells of one folder, and each prints the table of one that ran alone', async () => {
   // The order of tests is that of the file, but each may be run by itself.
@@ -175,7 +175,7 @@ test('two processes share the cells of one folder, and each prints the table of 
   expect(readdirSync(join(folder, 'together')).sort()).toEqual(
     ['cells', 'configs', 'experiment.json', 'logs', 'runs', 'splits.json'].sort(),
   );
-}, 120_000);
+});
 
 test('other settings are refused with the difference, and so are other folds and other folders', async () => {
   // One row has other settings, and a third one cannot run.
@@ -242,4 +242,4 @@ test('other settings are refused with the difference, and so are other folds and
     2,
     expect.stringContaining('expected one of markdown, csv, latex'),
   ]);
-}, 120_000);
+});

@@ -51,4 +51,4 @@ rows:
   for (const name of shared) expect(telling(join(folder, 'done', name), words), name).toEqual([]);
   // The folders that are said to name samples and places do.
   expect(telling(join(folder, 'done', 'configs'), words)).not.toEqual([]);
-}, 240_000);
+});

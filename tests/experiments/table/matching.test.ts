@@ -39,7 +39,7 @@ beforeAll(async () => {
   root = join(folder, 'out');
   storeExperiment(root);
   storeCells(root, 'ours', { auc: 0.8, dataHash: published(dataHash) });
-}, 60_000);
+});
 
 afterAll(() => {
   vi.unstubAllEnvs();
