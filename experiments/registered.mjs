@@ -79,9 +79,13 @@ async function main() {
     );
   const errors = { moved: [], kept: [], refused: [] };
   let refusedAlthoughRight = 0;
+  let unread = 0;
   for (const image of images) {
     const { decision, of, frame, transformation } = image;
-    if (of === undefined) continue;
+    if (of === undefined || frame === undefined) {
+      unread += 1;
+      continue;
+    }
     const { angle, right, down } = rigidMotion(
       { misalignment: Number(misalignment) },
       of.width,
@@ -97,6 +101,7 @@ async function main() {
   for (const [decision, found] of Object.entries(errors))
     process.stdout.write(`${[`${decision} ${found.length}`, ...told(found)].join(', ')}\n`);
   process.stdout.write(`found to within 2 px, and refused: ${refusedAlthoughRight}\n`);
+  if (unread > 0) process.stdout.write(`an image is missing or could not be read: ${unread}\n`);
 }
 
 function told(errors) {

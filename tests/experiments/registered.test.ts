@@ -26,7 +26,7 @@ function answer(off: number, ...key: (string | number)[]): Affine {
   return [a, b, c + off, d, e, f];
 }
 
-type Found = Pick<AlignedImage, 'id' | 'decision' | 'transformation'>;
+type Found = Pick<AlignedImage, 'id' | 'decision'> & Partial<AlignedImage>;
 
 function registered(name: string, images: readonly Found[], reference = 'a'): string {
   const out = join(folder, name);
@@ -47,11 +47,13 @@ test('counts how far moved pairs miss the truth, and how far others lie off', ()
     { id: 'breast-0000', decision: 'moved', transformation: [...answer(0.25, ...key, 0)] },
     { id: 'breast-0001', decision: 'moved', transformation: [...answer(1.5, ...key, 1)] },
     { id: 'breast-0002', decision: 'refused', transformation: [...answer(0, ...key, 2)] },
+    { id: 'breast-0003', decision: 'refused', frame: undefined },
+    { id: 'breast-0004', decision: 'refused', of: undefined },
   ]);
-  const data = 'phantom:breast,pairs=3,seed=3,misalignment=9,motion=rigid';
+  const data = 'phantom:breast,pairs=5,seed=3,misalignment=9,motion=rigid';
   const { stdout, stderr } = errors(out, '--data', data);
   expect(stderr).toBe('');
-  const [moved, kept, refused, right] = stdout.split('\n');
+  const [moved, kept, refused, right, unread] = stdout.split('\n');
   expect(moved).toBe(
     'moved 2, median 1.50 px, 95 % below 1.50, worst 1.50, 1 more than 1 px off, 0 more than 2',
   );
@@ -61,6 +63,7 @@ test('counts how far moved pairs miss the truth, and how far others lie off', ()
   expect(Number(median)).toBeGreaterThan(7.5);
   expect(Number(median)).toBeLessThan(9);
   expect(right).toBe('found to within 2 px, and refused: 1');
+  expect(unread).toBe('an image is missing or could not be read: 2');
 });
 
 const apart = (name: string, ...words: string[]) => {
