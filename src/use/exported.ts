@@ -2,14 +2,9 @@
 import type { Config } from '../config/index.js';
 import { openDataset } from '../data/openDataset.js';
 import { AnatomyError, UsageError } from '../errors.js';
-import {
-  emptyEncoder,
-  loadWeights,
-  type RunEncoder,
-  separateModalities,
-} from '../evaluation/encoders/runEncoders.js';
+import { type RunEncoder, separateModalities, trainedEncoder } from '../evaluation/encoders/runEncoders.js';
 import { MessageConsole } from '../log/console.js';
-import { disposeModule, type Encoder } from '../nn/index.js';
+import type { Encoder } from '../nn/index.js';
 import { datasetSpec } from '../training/datasetSpec.js';
 import { describeEncoder, type EncoderDescription } from '../training/encoderFile.js';
 import { readProvenance } from '../training/provenance.js';
@@ -48,13 +43,7 @@ export async function openExported({
   if (checkpoint !== undefined) {
     console.warn(`${run}: is not finished; its checkpoint of step ${checkpoint.step} is exported`);
   }
-  const encoder = emptyEncoder(config, 'cpu');
-  try {
-    loadWeights(own, encoder, name ?? '');
-  } catch (error) {
-    disposeModule(encoder);
-    throw error;
-  }
+  const encoder = trainedEncoder(own, name ?? '', 'cpu');
   const facts = { modalities: all, modality: name, dataHash: storedDataHash(root), step: checkpoint?.step };
   return { config, encoder, description: describeEncoder(config, facts) };
 }

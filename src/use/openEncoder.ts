@@ -5,12 +5,11 @@
 import type { Config } from '../config/index.js';
 import { UsageError } from '../errors.js';
 import {
-  emptyEncoder,
   type JudgedRun,
-  loadWeights,
   openRun,
   type RunEncoder,
   separateModalities,
+  trainedEncoder,
 } from '../evaluation/encoders/runEncoders.js';
 import { disposeModule, type Encoder } from '../nn/index.js';
 import type { Device } from '../tensor/index.js';
@@ -52,9 +51,8 @@ export class RunNetworks {
     const own = this.#separate.has(modality) ? modality : undefined;
     const known = this.#networks.get(own);
     if (known !== undefined) return known;
-    const network = emptyEncoder(this.#run.config, this.#device);
+    const network = trainedEncoder(this.#run, modality, this.#device);
     this.#networks.set(own, network);
-    loadWeights(this.#run, network, modality);
     return network;
   }
 

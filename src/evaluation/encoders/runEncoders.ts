@@ -5,7 +5,7 @@ import { type Config, configDifferences, readConfig } from '../../config/index.j
 import { UsageError } from '../../errors.js';
 import { importEncoder } from '../../export/encoder.js';
 import { readSafetensors } from '../../export/safetensors.js';
-import { type Encoder, loadState, stateDict } from '../../nn/index.js';
+import { disposeModule, type Encoder, loadState, stateDict } from '../../nn/index.js';
 import type { Device } from '../../tensor/index.js';
 import { buildEncoder } from '../../training/build.js';
 import { type Checkpoint, latestCheckpoint, readCheckpoint } from '../../training/checkpoint.js';
@@ -87,12 +87,22 @@ function refuseOtherSettings(first: RunEncoder, other: RunEncoder): void {
  * Loads the weights that were trained for a modality into a network made by `emptyEncoder`, over those it has. A
  * modality without an encoder of its own gets the weights of the first.
  *
- * @returns the names of the weights that were loaded
+ * @param needsHead whether anything is read from the head
+ * @throws UsageError where the head is needed and the run's file has none
  */
-export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, modality: string): string[] {
+export function loadWeights(
+  { root, checkpoint }: RunEncoder,
+  network: Encoder,
+  modality: string,
+  { needsHead = true } = {},
+): void {
   if (checkpoint === undefined) {
     const own = encoderPath(root, modality);
-    return importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
+    const names = importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
+    if (!needsHead || names.some((name) => name.startsWith('head.'))) return;
+    throw new UsageError(
+      `${root}: its encoder has no head, which is needed here; anatomy evaluate --features pooled or maps does without`,
+    );
   }
   const { model, velocities } = readCheckpoint(checkpoint);
   try {
@@ -105,9 +115,20 @@ export function loadWeights({ root, checkpoint }: RunEncoder, network: Encoder, 
       return tensor === undefined ? [] : [[name, tensor] as const];
     });
     loadState(network, new Map(own));
-    return own.map(([name]) => name);
   } finally {
     for (const tensor of [...model.values(), ...velocities.values()]) tensor.dispose();
+  }
+}
+
+/** Makes the network of a run with the weights that were trained for a modality. @throws UsageError as `loadWeights` */
+export function trainedEncoder(run: RunEncoder, modality: string, device: Device): Encoder {
+  const network = emptyEncoder(run.config, device);
+  try {
+    loadWeights(run, network, modality);
+    return network;
+  } catch (error) {
+    disposeModule(network);
+    throw error;
   }
 }
 

@@ -109,7 +109,7 @@ export async function rowFeatures(
     for (const [done, { fold, pool, encoder }] of plan.rounds.entries()) {
       if (!trained.has(encoder)) {
         const loaded = (modality: string): NamedEncoder => {
-          loadWeights(encoder, network, modality);
+          loadWeights(encoder, network, modality, { needsHead: kinds.includes('head') });
           return { name: weightsDigest(network), ready: async () => network };
         };
         trained.set(encoder, await represented(loaded));

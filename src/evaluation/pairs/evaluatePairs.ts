@@ -14,10 +14,9 @@ import type { Encoder } from '../../nn/index.js';
 import { calibrate } from '../../training/embed.js';
 import { packageVersion } from '../../version.js';
 import {
-  emptyEncoder,
   type JudgedRun,
-  loadWeights,
   separateModalities,
+  trainedEncoder,
   untrainedEncoder,
 } from '../encoders/runEncoders.js';
 import { type Forwarding, runSummary } from '../encoders/runSummary.js';
@@ -245,21 +244,17 @@ async function encodersOf(
   { modalities }: Measuring,
   common: Omit<Parameters<typeof calibrate>[0], 'encoder' | 'indices'>,
 ): Promise<[Encoder, Encoder]> {
-  const { config } = encoder;
   if (source === 'untrained') {
-    const network = untrainedEncoder(config, common.device);
+    const network = untrainedEncoder(encoder.config, common.device);
     if (network.backbone.batchNorm) {
       await calibrate({ ...common, encoder: network, indices: calibration }, modalities);
     }
     return [network, network];
   }
   const [a, b] = modalities;
-  const network = emptyEncoder(config, common.device);
-  loadWeights(encoder, network, a);
+  const network = trainedEncoder(encoder, a, common.device);
   if (separateModalities(encoder).length === 0) return [network, network];
-  const second = emptyEncoder(config, common.device);
-  loadWeights(encoder, second, b);
-  return [network, second];
+  return [network, trainedEncoder(encoder, b, common.device)];
 }
 
 function projectionsOf(source: EncoderSource, { head: [a, b] }: PairFeatures, seed: number): Projection[] {

@@ -2,7 +2,6 @@
 
 import type { ImageCache } from '../../data/cache/decodedImages.js';
 import type { Loader } from '../../data/loading/loader.js';
-import { UsageError } from '../../errors.js';
 import { type Batch, imagesOf, makeViews, type ViewOptions } from '../../methods/index.js';
 import { averagedMaps, disposeModule, type Encoder } from '../../nn/index.js';
 import { autocast, type Device, inFullPrecision, ops, type Tensor, tensor } from '../../tensor/index.js';
@@ -71,12 +70,7 @@ export async function openGroups(options: GroupOptions): Promise<EncoderGroup[]>
       const encoder = make(run.config, viewing.device);
       groups.push({ encoder, modalities: group });
       if (source === 'run') {
-        const names = loadWeights(run, encoder, group[0]!);
-        if (kinds.includes('head') && !names.some((name) => name.startsWith('head.'))) {
-          throw new UsageError(
-            `${run.root}: its encoder has no head, and its features are asked for; judge it with --features pooled or maps`,
-          );
-        }
+        loadWeights(run, encoder, group[0]!, { needsHead: kinds.includes('head') });
       } else if (encoder.backbone.batchNorm) {
         await calibrate({ ...embedOptions(viewing), encoder, indices: calibrateOn }, group);
       }

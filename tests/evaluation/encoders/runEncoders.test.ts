@@ -4,19 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatConfig } from '../../../src/config/index.js';
-import {
-  loadWeights,
-  openRun,
-  separateModalities,
-  untrainedEncoder,
-} from '../../../src/evaluation/encoders/runEncoders.js';
+import { UsageError } from '../../../src/errors.js';
+import { openRun, separateModalities, trainedEncoder } from '../../../src/evaluation/encoders/runEncoders.js';
 import { evaluate } from '../../../src/evaluation/evaluate.js';
-import { readState } from '../../../src/export/stateFile.js';
+import { readState, saveState } from '../../../src/export/stateFile.js';
 import { MessageConsole } from '../../../src/log/console.js';
 import { disposeModule, stateDict } from '../../../src/nn/index.js';
 import type { Tensor } from '../../../src/tensor/index.js';
 import { pretrain } from '../../../src/training/pretrain.js';
 import { encoderPath, runPaths } from '../../../src/training/runFolder.js';
+import { undisposedTensors } from '../../tensor/undisposed.js';
 import { methodConfig, numbers, withOneThread, writePairs } from '../../training/tiny.js';
 
 withOneThread();
@@ -58,8 +55,7 @@ const digests = (state: ReadonlyMap<string, Tensor>): Record<string, string> =>
 /** The weights that evaluation loads for a modality. */
 function loaded(root: string, modality: string): Record<string, string> {
   const [encoder] = openRun(root, () => {}).encoders;
-  const network = untrainedEncoder(encoder!.config, 'cpu');
-  loadWeights(encoder!, network, modality);
+  const network = trainedEncoder(encoder!, modality, 'cpu');
   const values = digests(stateDict(network));
   disposeModule(network);
   return values;
@@ -79,6 +75,27 @@ beforeAll(async () => {
   await train('shared', 'method=densecl');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('an encoder without its head is refused by all that read the head, and by nothing else', async () => {
+  const root = at('headless');
+  cpSync(at('shared'), root, { recursive: true });
+  const file = runPaths(root).encoder;
+  const { state } = readState(file);
+  saveState(file, new Map([...state].filter(([name]) => !name.startsWith('head.'))), { format: 'pt' });
+  for (const tensor of state.values()) tensor.dispose();
+  const before = undisposedTensors();
+  const options = { protocol: 'knn', k: 3, folds: 2, replicates: 20, cacheFolder: at('cache') } as const;
+  expect(() => loaded(root, 'a')).toThrow(UsageError);
+  await expect(evaluate({ ...options, run: root, features: 'head' })).rejects.toThrow(
+    'headless: its encoder has no head, which is needed here; anatomy evaluate --features pooled or maps does',
+  );
+  expect(undisposedTensors()).toBe(before);
+  const [own, whole] = [
+    await evaluate({ ...options, run: root, features: 'pooled' }),
+    await evaluate({ ...options, run: at('shared'), features: 'pooled' }),
+  ];
+  expect(own.predictions.probabilities).toEqual(whole.predictions.probabilities);
+});
 
 describe('with two encoders', () => {
   test('each modality gets its own, from final weights and from a checkpoint of an unfinished run', () => {
