@@ -39,7 +39,7 @@ export const eventually = <T>(look: () => T | Promise<T>) => expect.poll(look, {
 
 export const ended = (child: ChildProcess) =>
   new Promise<number | null>((resolve) => {
-    if (child.exitCode !== null) resolve(child.exitCode);
+    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode);
     child.on('exit', (code) => resolve(code));
   });
 
