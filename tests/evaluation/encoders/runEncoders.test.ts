@@ -87,7 +87,7 @@ test('an encoder without its head is refused by all that read the head, and by n
   const options = { protocol: 'knn', k: 3, folds: 2, replicates: 20, cacheFolder: at('cache') } as const;
   expect(() => loaded(root, 'a')).toThrow(UsageError);
   await expect(evaluate({ ...options, run: root, features: 'head' })).rejects.toThrow(
-    'headless: its encoder has no head, which is needed here; anatomy evaluate --features pooled or maps does',
+    'headless: its encoder has no head, which is needed here; --features pooled or maps need none',
   );
   expect(undisposedTensors()).toBe(before);
   const [own, whole] = [
