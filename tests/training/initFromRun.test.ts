@@ -47,6 +47,18 @@ test('a run is as good as its file, and of encoders for each modality the one of
   }
 });
 
+test('a head that does not fit starts as the seed has it, and the backbone as the file has it', () => {
+  const settings = ['method=cmc', 'data.normalize=imagenet', 'model.embeddingSize=9'];
+  const [given, fresh] = [[`model.initFrom=${run}`], []].map((start) =>
+    stateDict(buildEncoder(methodConfig(...settings, ...start), 'cpu')),
+  );
+  const { state } = readState(runPaths(run).encoder);
+  const weight = 'features.0.weight';
+  expect(numbers(given!.get(weight)!)).toEqual(numbers(state.get(weight)!));
+  expect(numbers(given!.get('head.weight')!)).toEqual(numbers(fresh!.get('head.weight')!));
+  for (const tensor of [...given!.values(), ...fresh!.values(), ...state.values()]) tensor.dispose();
+});
+
 test('another normalisation than the run’s is told, with the setting', () => {
   const told: string[] = [];
   const other = methodConfig('method=cmc', `model.initFrom=${run}`);
