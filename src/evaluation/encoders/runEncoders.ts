@@ -101,7 +101,7 @@ export function loadWeights(
     const names = importEncoder(existsSync(own) ? own : runPaths(root).encoder, network);
     if (!needsHead || names.some((name) => name.startsWith('head.'))) return;
     throw new UsageError(
-      `${root}: its encoder has no head, which is needed here; --features pooled or maps need none`,
+      `${root}: its encoder has no head; it can only be evaluated, with --features pooled or maps`,
     );
   }
   const { model, velocities } = readCheckpoint(checkpoint);
